@@ -1,0 +1,77 @@
+"""Where models run: the cores and execution providers of this machine, and ONNX Runtime sessions.
+
+ONNX Runtime is imported on first use.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+from gestalt_space.errors import DeviceUnavailable, UsageError
+
+Device = Literal["auto", "cpu", "cuda"]
+DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def runtime() -> Any:
+    """The `onnxruntime` module, with its telemetry off: no photo's machine phones home."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
+def providers(device: Device = "auto") -> list[str]:
+    """Execution providers for a device, best first.
+
+    Raises `DeviceUnavailable` for a device that was asked for by name and is not there; `auto`
+    takes CUDA where it is offered, else the processor.
+    """
+    available = runtime().get_available_providers()
+    if device not in DEVICES:
+        raise UsageError(f"There is no device {device!r}.", f"Devices are {', '.join(DEVICES)}.")
+    if device == "cpu" or (device == "auto" and _PROVIDERS["cuda"] not in available):
+        return [_PROVIDERS["cpu"]]
+    if _PROVIDERS["cuda"] not in available:
+        raise DeviceUnavailable(
+            "CUDA was asked for, but this ONNX Runtime has no CUDA provider "
+            f"(it has {', '.join(available)}).",
+            "Install onnxruntime-gpu in the place of onnxruntime, or leave --device out.",
+        )
+    return [_PROVIDERS["cuda"], _PROVIDERS["cpu"]]
+
+
+def session_options(threads: int | None = None) -> Any:
+    """ONNX Runtime options: that many threads for one run, and none that spin while they wait.
+
+    Spinning threads would take the cores from the photos that are decoded meanwhile.
+    """
+    options = runtime().SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads or cores()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def check_provider(session: Any, device: Device) -> str:
+    """The provider that a session really uses: `cpu` or `cuda`.
+
+    Raises `DeviceUnavailable` where CUDA was asked for and ONNX Runtime fell back silently.
+    """
+    in_force: list[str] = session.get_providers()
+    used = "cuda" if in_force[0] == _PROVIDERS["cuda"] else "cpu"
+    if device == "cuda" and used != "cuda":
+        raise DeviceUnavailable(
+            "CUDA was asked for, but ONNX Runtime could not start it and would use the processor.",
+            "Run `gestalt doctor`; leave --device out to use the processor.",
+        )
+    return used

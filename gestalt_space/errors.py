@@ -1,0 +1,236 @@
+"""The error tree. Each error says what was wrong, and its hint names the next thing to do.
+
+GestaltError
+├── UsageError            a wrong option, column or value
+├── PhotoError            a photo that cannot be used
+│   ├── PhotoNotFound
+│   ├── PhotoTooLarge
+│   ├── PhotoFormatError
+│   └── PhotoDamaged
+├── FaceError             a photo that was read, but gave no face to work with
+│   ├── NoFace
+│   ├── SeveralFaces
+│   └── NoSuchFace
+├── DescriptorError       a vector that is zero, not finite, or not of unit length
+├── ModelError            a model that is missing, damaged or unsuitable
+│   ├── ModelNotInstalled
+│   ├── ModelExists
+│   ├── ModelDamaged
+│   ├── ModelUnsuitable
+│   ├── LicenseNotAccepted
+│   └── DownloadFailed
+├── DeviceUnavailable     a device that was asked for and is not there
+├── SpaceMismatch         descriptors of two spaces
+├── GalleryError          a gallery that cannot do what was asked
+│   ├── GalleryEmpty
+│   ├── NotInGallery
+│   └── PatientConflict
+├── DatabaseError         a database that is unreachable, busy, damaged or of another version
+├── IndexDamaged          an index file whose bytes are not what its manifest says
+└── OutputError           a result that cannot be written
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GestaltError(Exception):
+    """Base of all errors of this package.
+
+    `code` is a stable name for programs, `exit_code` what the command line ends with,
+    `http_status` what a service answers.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def as_dict(self) -> dict[str, str]:
+        """The error as it stands in JSON: `code`, `message`, `hint`."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+
+class UsageError(GestaltError):
+    """A wrong option, column or value."""
+
+    code = "usage"
+    exit_code = 2
+    http_status = 400
+
+
+class PhotoError(GestaltError):
+    """A photo that cannot be used."""
+
+    code = "photo"
+    http_status = 422
+
+
+class PhotoNotFound(PhotoError):
+    """No file stands at the path."""
+
+    code = "photo_not_found"
+    http_status = 404
+
+
+class PhotoTooLarge(PhotoError):
+    """More bytes or pixels than the settings allow."""
+
+    code = "photo_too_large"
+    http_status = 413
+
+
+class PhotoFormatError(PhotoError):
+    """Not an image of a format that is read here."""
+
+    code = "photo_format"
+    http_status = 415
+
+
+class PhotoDamaged(PhotoError):
+    """An image whose data are cut off or wrong."""
+
+    code = "photo_damaged"
+
+
+class FaceError(GestaltError):
+    """A photo that was read, but gave no face to work with."""
+
+    code = "face"
+    http_status = 422
+
+
+class NoFace(FaceError):
+    """No face was found at any step of the ladder."""
+
+    code = "no_face"
+
+
+class SeveralFaces(FaceError):
+    """Several faces, and nothing says which one is meant."""
+
+    code = "several_faces"
+
+
+class NoSuchFace(FaceError):
+    """A face number beyond the faces of the photo."""
+
+    code = "no_such_face"
+
+
+class DescriptorError(GestaltError):
+    """A vector that is zero, not finite, or not of unit length."""
+
+    code = "descriptor"
+    http_status = 422
+
+
+class ModelError(GestaltError):
+    """A model that is missing, damaged or unsuitable."""
+
+    code = "model"
+
+
+class ModelNotInstalled(ModelError):
+    """No installed model has that name or does that work."""
+
+    code = "model_not_installed"
+    http_status = 404
+
+
+class ModelExists(ModelError):
+    """A model of that name is installed already."""
+
+    code = "model_exists"
+    http_status = 409
+
+
+class ModelDamaged(ModelError):
+    """A model's files are not what they were when it was installed, or were cut off."""
+
+    code = "model_damaged"
+
+
+class ModelUnsuitable(ModelError):
+    """A file that is no model this package can use."""
+
+    code = "model_unsuitable"
+    http_status = 422
+
+
+class LicenseNotAccepted(ModelError):
+    """The licence restricts use and was not accepted."""
+
+    code = "license_not_accepted"
+    exit_code = 2
+    http_status = 403
+
+
+class DownloadFailed(ModelError):
+    """A model could not be fetched."""
+
+    code = "download_failed"
+    http_status = 502
+
+
+class DeviceUnavailable(GestaltError):
+    """A device that was asked for and is not there."""
+
+    code = "device_unavailable"
+
+
+class SpaceMismatch(GestaltError):
+    """Descriptors of two spaces were about to be compared or mixed."""
+
+    code = "space_mismatch"
+    http_status = 409
+
+
+class GalleryError(GestaltError):
+    """A gallery that cannot do what was asked."""
+
+    code = "gallery"
+    http_status = 409
+
+
+class GalleryEmpty(GalleryError):
+    """Nothing in the gallery can be matched against."""
+
+    code = "gallery_empty"
+
+
+class NotInGallery(GalleryError):
+    """No patient or photo of that name is in the gallery."""
+
+    code = "not_in_gallery"
+    http_status = 404
+
+
+class PatientConflict(GalleryError):
+    """What is to be added contradicts what the gallery says of a patient, photo or disorder."""
+
+    code = "patient_conflict"
+
+
+class DatabaseError(GestaltError):
+    """A database that is unreachable, busy, damaged or of another version."""
+
+    code = "database"
+    http_status = 503
+
+
+class IndexDamaged(GestaltError):
+    """An index file whose bytes are not what its manifest says."""
+
+    code = "index_damaged"
+
+
+class OutputError(GestaltError):
+    """A result that cannot be written."""
+
+    code = "output"

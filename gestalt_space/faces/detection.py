@@ -1,0 +1,86 @@
+"""The contract of detectors, and the way from a photo to its faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gestalt_space.errors import NoFace, NoSuchFace, SeveralFaces
+from gestalt_space.faces.alignment import align
+from gestalt_space.faces.quality import quality
+from gestalt_space.types import Detection, Face, Photo
+
+
+class Detector(Protocol):
+    """Finds faces in a photo. One instance serves one thread."""
+
+    @property
+    def name(self) -> str:
+        """The detector's name, as it is kept with the face."""
+        ...
+
+    def find(self, photo: Photo) -> Sequence[Detection]:
+        """All faces of the photo, in any order; none where there is none."""
+        ...
+
+
+def find_faces(photo: Photo, detector: Detector) -> tuple[Face, ...]:
+    """All faces of a photo, aligned, largest box first. Raises `NoFace`."""
+    found = sorted(detector.find(photo), key=_by_area)
+    if not found:
+        raise NoFace(
+            f"No face was found by {detector.name}, not in the photo padded, rescaled or turned.",
+            "Crop the photo to the face, try another --detector, or give --landmarks.",
+        )
+    return tuple(
+        _face(photo, detector.name, detection, number, len(found))
+        for number, detection in enumerate(found, start=1)
+    )
+
+
+def choose_face(faces: Sequence[Face], *, number: int | None = None, largest: bool = False) -> Face:
+    """The face meant: the one of that number, or the largest, or the only one.
+
+    Raises `NoSuchFace` for a number beyond the faces, `SeveralFaces` where nothing says which.
+    """
+    if number is not None:
+        if not 1 <= number <= len(faces):
+            raise NoSuchFace(
+                f"Face {number} was asked for; the photo has {len(faces)}: {_listing(faces)}.",
+                "Faces are counted from 1, the largest first.",
+            )
+        return faces[number - 1]
+    if len(faces) > 1 and not largest:
+        raise SeveralFaces(
+            f"The photo shows {len(faces)} faces: {_listing(faces)}.",
+            "Say which one is meant: --face N (or the column `face`), or --largest.",
+        )
+    return faces[0]
+
+
+def _face(photo: Photo, detector: str, detection: Detection, number: int, count: int) -> Face:
+    crop = align(photo.pixels, detection.landmarks)
+    return Face(
+        number=number,
+        count=count,
+        detector=detector,
+        step=detection.step,
+        box=detection.box,
+        landmarks=detection.landmarks,
+        score=detection.score,
+        quality=quality(detection, crop),
+        crop=crop,
+    )
+
+
+def _by_area(detection: Detection) -> tuple[float, float, float]:
+    x0, y0, x1, y1 = (float(v) for v in detection.box)
+    return -(x1 - x0) * (y1 - y0), x0, y0
+
+
+def _listing(faces: Sequence[Face]) -> str:
+    return ", ".join(
+        f"{face.number} at x {face.box[0]:.0f}–{face.box[2]:.0f}, "
+        f"y {face.box[1]:.0f}–{face.box[3]:.0f}"
+        for face in faces
+    )

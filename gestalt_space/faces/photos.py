@@ -1,0 +1,200 @@
+"""Photo files to upright RGB pixels. Nothing of a file is trusted; nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from gestalt_space.errors import (
+    PhotoDamaged,
+    PhotoError,
+    PhotoFormatError,
+    PhotoNotFound,
+    PhotoTooLarge,
+)
+from gestalt_space.types import Photo, Pixels
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "HEIF")
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp"}
+    | {".heic", ".heif"}
+)
+_FORMATS_HINT = "Photos may be JPEG, PNG, WebP, TIFF, BMP or HEIC."
+
+# Pillow tells of decompression bombs by a warning, and the warning filters are one for all threads.
+_open_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoLimits:
+    """Caps that hold before anything is decoded."""
+
+    max_bytes: int = 64 * 2**20
+    max_pixels: int = 80_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoBytes:
+    """A photo file as it came, and the sha256 of its bytes."""
+
+    name: str
+    data: bytes
+    sha256: str
+
+
+def read_photo(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    name: str | None = None,
+    limits: PhotoLimits | None = None,
+) -> Photo:
+    """Read a photo from a path, or from the bytes of a file, as upright RGB.
+
+    The first frame of an animation, the EXIF orientation applied, transparency laid on white,
+    16-bit data brought to 8 bits. `name` is the photo's name in results; the path where left out.
+    Raises `PhotoError`.
+    """
+    limits = limits or PhotoLimits()
+    return decode_photo(read_bytes(source, name=name, limits=limits), limits=limits)
+
+
+def read_bytes(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    name: str | None = None,
+    limits: PhotoLimits | None = None,
+) -> PhotoBytes:
+    """Read a photo's bytes, within the cap. Raises `PhotoError`."""
+    limits = limits or PhotoLimits()
+    if isinstance(source, bytes):
+        data, name = source, name or "photo"
+        _check_size(len(data), limits)
+    else:
+        path = Path(source)
+        data, name = _read_file(path, limits), name or str(source)
+    if not data:
+        raise PhotoDamaged("The file is empty.", "Copy the photo again from where it came.")
+    return PhotoBytes(name, data, hashlib.sha256(data).hexdigest())
+
+
+def decode_photo(raw: PhotoBytes, *, limits: PhotoLimits | None = None) -> Photo:
+    """Decode a photo's bytes to upright RGB. Raises `PhotoError`."""
+    limits = limits or PhotoLimits()
+    try:
+        image = _open_image(raw.data)
+        _check_pixels(image.size, limits)
+        pixels = _to_rgb(_upright(image))
+        image_format = image.format or "unknown"
+    except PhotoError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(limits) from error
+    except UnidentifiedImageError as error:
+        raise PhotoFormatError(
+            "The file is not a photo that can be read.", _FORMATS_HINT
+        ) from error
+    except Exception as error:  # decoders raise anything on hostile input
+        raise PhotoDamaged(
+            f"The image data are damaged ({_first_line(error)}).",
+            "Copy the photo again from where it came, or save it anew as PNG.",
+        ) from error
+    return Photo(raw.name, pixels, raw.sha256, image_format)
+
+
+def _read_file(path: Path, limits: PhotoLimits) -> bytes:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise PhotoFormatError("This is a folder, not a photo.", "Name the photos inside it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise PhotoFormatError("This is not a regular file.", _FORMATS_HINT)
+        _check_size(status.st_size, limits)
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise PhotoNotFound("There is no such file.", "Check the path and its spelling.") from error
+    except (OSError, ValueError) as error:
+        raise PhotoError(
+            f"The file cannot be read: {_first_line(error)}.", "Check the path and its permissions."
+        ) from error
+
+
+def _check_size(size: int, limits: PhotoLimits) -> None:
+    if size > limits.max_bytes:
+        raise PhotoTooLarge(
+            f"The file has {size:,} bytes; at most {limits.max_bytes:,} are opened.",
+            "Save it smaller, or raise GESTALT_MAX_PHOTO_BYTES.",
+        )
+
+
+def _check_pixels(size: tuple[int, int], limits: PhotoLimits) -> None:
+    width, height = size
+    if width * height > limits.max_pixels:
+        raise _too_many_pixels(limits, f"{width} × {height} pixels are")
+
+
+def _too_many_pixels(limits: PhotoLimits, what: str = "The image is") -> PhotoTooLarge:
+    return PhotoTooLarge(
+        f"{what} more than the {limits.max_pixels:,} pixels that are decoded.",
+        "Save the photo smaller, or raise GESTALT_MAX_PHOTO_PIXELS.",
+    )
+
+
+def _open_image(data: bytes) -> Image.Image:
+    if data[4:8] == b"ftyp":
+        _register_heif()
+    with _open_lock, warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _register_heif() -> None:
+    # Imported for a HEIC photo only: the decoder's libraries are large.
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener(thumbnails=False)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - EXIF that cannot be parsed says nothing of the orientation
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Pixels:
+    mode = image.mode
+    if mode.startswith("I") or mode == "F":
+        grey = _eight_bits(np.asarray(image), mode)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def _eight_bits(grey: np.ndarray, mode: str) -> np.ndarray:
+    """Bring 16-bit, 32-bit integer and float grey to 0..255 by the range that the mode implies."""
+    values = grey.astype(np.float64)
+    top = float(np.nanmax(values, initial=0.0))
+    if mode.startswith("I;16") or top > 255:
+        values = values / 257.0
+    elif mode == "F" and top <= 1.0:
+        values = values * 255.0
+    return np.clip(np.nan_to_num(values), 0, 255).round().astype(np.uint8)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = str(error).splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

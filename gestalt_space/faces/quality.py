@@ -1,0 +1,49 @@
+"""What can be said of a face without a model: sharpness, size, and a rough pose."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from gestalt_space.types import Detection, Landmarks, Pixels, Quality
+
+NOSE_DEPTH = 0.55
+"""Height of the tip of the nose over the plane of the eyes, in distances between the eyes: a mean
+of adult faces, good enough to tell a turned face from a frontal one."""
+
+
+def quality(detection: Detection, crop: Pixels) -> Quality:
+    """Quality of a face from its detection and its aligned crop `(112, 112, 3)`."""
+    x0, y0, x1, y1 = (float(v) for v in detection.box)
+    return Quality(
+        sharpness=sharpness(crop),
+        size=min(x1 - x0, y1 - y0),
+        yaw=yaw(detection.landmarks),
+        roll=roll(detection.landmarks),
+    )
+
+
+def sharpness(crop: Pixels) -> float:
+    """Variance of the Laplacian of the grey crop (Pech-Pacheco 2000); higher is sharper."""
+    return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
+
+
+def roll(landmarks: Landmarks) -> float:
+    """Angle of the line between the eyes in degrees, -180..180, positive clockwise."""
+    dx, dy = (float(v) for v in landmarks[1] - landmarks[0])
+    return math.degrees(math.atan2(dy, dx))
+
+
+def yaw(landmarks: Landmarks) -> float:
+    """Turn of the head in degrees, -90..90, positive to the image's right: a rough estimate.
+
+    From how far the tip of the nose lies off the middle between the eyes, along their line.
+    """
+    across = (landmarks[1] - landmarks[0]).astype(np.float64)
+    between = float(np.hypot(*across))
+    if between == 0:
+        return math.copysign(90.0, float(landmarks[2, 0] - landmarks[0, 0]))
+    offset = float((landmarks[2] - (landmarks[0] + landmarks[1]) / 2) @ across) / between
+    return math.degrees(math.atan(offset / (NOSE_DEPTH * between)))

@@ -1,0 +1,85 @@
+"""Which detector a name stands for, and what `auto` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gestalt_space.devices import Device
+from gestalt_space.errors import ModelNotInstalled, UsageError
+from gestalt_space.faces.detection import Detector
+from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.store import ModelStore
+
+DETECTORS = ("auto", "scrfd", "yunet", "aligned", "landmarks")
+BEST_FIRST = ("scrfd", "yunet")
+"""The kinds that `auto` looks for, in this order."""
+
+DetectorFactory = Callable[[int], Detector]
+"""Makes a detector for one thread, which may itself use that many threads."""
+
+
+def detector_factory(
+    store: ModelStore,
+    name: str = "auto",
+    *,
+    landmarks: Path | None = None,
+    device: Device = "auto",
+) -> tuple[str, DetectorFactory]:
+    """The detector's name in full, as `scrfd of buffalo_l`, and what makes one for each thread.
+
+    Raises `ModelNotInstalled` where no model of that kind is installed, `UsageError` for a name
+    that is not one of `DETECTORS`.
+    """
+    if name not in DETECTORS:
+        raise UsageError(
+            f"There is no detector {name!r}.", f"Detectors are {', '.join(DETECTORS)}."
+        )
+    if landmarks is not None and name in ("auto", "landmarks"):
+        return f"landmarks of {landmarks.name}", _landmarks(landmarks)
+    if name == "landmarks" or landmarks is not None:
+        raise UsageError(
+            "--landmarks FILE and --detector landmarks go together.",
+            "Give both, or the file alone.",
+        )
+    if name == "aligned":
+        return "aligned", _aligned
+    for kind in BEST_FIRST if name == "auto" else (name,):
+        model = store.best("detector", kind)
+        if model is not None:
+            return f"{kind} of {model.name}", _installed(model, kind, device)
+    what = "detector" if name == "auto" else f"{name} detector"
+    raise ModelNotInstalled(
+        f"No {what} is installed.",
+        "Run `gestalt models pull yunet`, or `gestalt models add FILE --name NAME`; for photos "
+        "that are aligned crops, use `--detector aligned`.",
+    )
+
+
+def _landmarks(path: Path) -> DetectorFactory:
+    from gestalt_space.faces.landmarks_file import LandmarksDetector
+
+    detector = LandmarksDetector(path)
+    return lambda threads: detector  # noqa: ARG005 - it only looks up
+
+
+def _aligned(threads: int) -> Detector:  # noqa: ARG001 - it only looks
+    from gestalt_space.faces.aligned import AlignedDetector
+
+    return AlignedDetector()
+
+
+def _installed(model: InstalledModel, kind: str, device: Device) -> DetectorFactory:
+    file = next(file for file in model.files if file.kind == kind)
+    path = model.path(file)
+
+    def make(threads: int) -> Detector:
+        if kind == "scrfd":
+            from gestalt_space.faces.scrfd import ScrfdDetector
+
+            return ScrfdDetector(path, device=device, threads=threads)
+        from gestalt_space.faces.yunet import YunetDetector
+
+        return YunetDetector(path)
+
+    return make

@@ -1,0 +1,41 @@
+"""The SCRFD detector of an InsightFace pack, run by insightface itself (Guo 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gestalt_space.devices import Device, check_provider, providers, session_options
+from gestalt_space.faces.ladder import climb
+from gestalt_space.types import Detection, Photo, Pixels
+
+LEAST_SCORE = 0.5
+INPUT_SIZES = [(128, 128), (640, 640)]
+"""Sizes that InsightFace's own `FaceAnalysis` looks at, where the model leaves the size open."""
+
+
+class ScrfdDetector:
+    """SCRFD through `insightface.model_zoo`, with its own letterbox and thresholds."""
+
+    def __init__(self, path: Path, *, device: Device = "auto", threads: int | None = None) -> None:
+        from insightface.model_zoo import get_model
+
+        self.name = "scrfd"
+        self._model = get_model(
+            str(path), providers=providers(device), sess_options=session_options(threads)
+        )
+        check_provider(self._model.session, device)
+        self._model.prepare(0, input_size=INPUT_SIZES, det_thresh=LEAST_SCORE)
+
+    def find(self, photo: Photo) -> Sequence[Detection]:
+        """All faces with a score of 0.5 or more."""
+        return climb(photo.pixels, self._detect)
+
+    def _detect(self, pixels: Pixels) -> list[Detection]:
+        boxes, landmarks = self._model.detect(np.ascontiguousarray(pixels[:, :, ::-1]))
+        return [
+            Detection(box[:4].astype(np.float32), points.astype(np.float32), float(box[4]))
+            for box, points in zip(boxes, landmarks, strict=True)
+        ]

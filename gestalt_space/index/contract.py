@@ -1,0 +1,86 @@
+"""The contract of vector indexes: inner product on unit descriptors, with identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.errors import IndexDamaged, NotInGallery
+from gestalt_space.types import Descriptors, Ids
+
+
+class VectorIndex(Protocol):
+    """Descriptors by identifier. Ties in a search break by the smaller identifier."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a descriptor."""
+        ...
+
+    @property
+    def ids(self) -> Ids:
+        """`(n,)` int64, the order of the columns of `similarities`."""
+        ...
+
+    @property
+    def descriptors(self) -> Descriptors:
+        """`(n, d)` float32 in the order of `ids`: a view, valid until the next change."""
+        ...
+
+    def add(self, ids: Ids, descriptors: Descriptors) -> None:
+        """Add `(m, d)` descriptors under `(m,)` new identifiers, none negative.
+
+        Raises `DescriptorError` for a row that is not a finite unit vector, `IndexDamaged` for an
+        identifier that is there already; nothing is added then.
+        """
+        ...
+
+    def remove(self, ids: Ids) -> None:
+        """Remove identifiers. Raises `NotInGallery` for one that is not there, removing none."""
+        ...
+
+    def search(
+        self, probes: Descriptors, k: int, among: Sequence[int] | Ids | None = None
+    ) -> tuple[Ids, NDArray[np.float32]]:
+        """The `k` nearest of each of `(q, d)` probes: ids and similarities, `(q, k')` each.
+
+        `k' = min(k, eligible)`, so that every id is real. `among` keeps the search to those
+        identifiers; ones that are not in the index are passed over.
+        """
+        ...
+
+    def similarities(self, probes: Descriptors) -> NDArray[np.float32]:
+        """`(q, n)` similarities of `(q, d)` probes to everything, columns in the order of `ids`."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+def check_new_ids(ids: Ids, have: Ids) -> Ids:
+    """The identifiers to be added as int64. Raises `IndexDamaged` for one that cannot be."""
+    new = np.asarray(ids, dtype=np.int64)
+    twice = np.intersect1d(new, have)
+    if len(twice) or len(np.unique(new)) != len(new) or (len(new) and new.min() < 0):
+        raise IndexDamaged(
+            "An identifier is negative, or would stand twice in the index.",
+            "Run `gestalt index rebuild`.",
+        )
+    return new
+
+
+def check_known_ids(ids: Ids, have: Ids) -> Ids:
+    """The identifiers to be removed as int64. Raises `NotInGallery` for one that is not there."""
+    gone = np.asarray(ids, dtype=np.int64)
+    unknown = np.setdiff1d(gone, have)
+    if len(unknown):
+        raise NotInGallery(f"The index has no descriptor {unknown[0]}.")
+    return gone
+
+
+def nearest(similarities: NDArray[np.float32], ids: Ids, k: int) -> tuple[Ids, NDArray[np.float32]]:
+    """The `k` highest of each row of `(q, n)`, ties by the smaller identifier."""
+    order = np.lexsort((np.broadcast_to(ids, similarities.shape), -similarities), axis=1)[:, :k]
+    return ids[order], np.take_along_axis(similarities, order, axis=1)

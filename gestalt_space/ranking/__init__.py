@@ -1,0 +1,1 @@
+"""Pure functions on arrays: similarities and owners to rankings."""

@@ -1,0 +1,1 @@
+"""The database: tables, engine, queries and writes."""

@@ -1,0 +1,170 @@
+"""The database: its engine, its settings checked, its migrations, and units of work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from gestalt_space.errors import DatabaseError
+
+REVISION = "0001"
+"""The migration that this code works with: the newest one."""
+
+_PRAGMAS: dict[str, object] = {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1}
+
+
+class Database:
+    """One database. Opened at the newest migration; made where there is none.
+
+    Raises `DatabaseError` where it cannot be reached, is of another version, or refuses a setting
+    that safety rests on.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float = 30.0, create: bool = True) -> None:
+        self.engine = make_engine(url, busy_timeout=busy_timeout)
+        with mapped_errors(self.engine):
+            found = self.revision()
+        if found is None and create:
+            self.upgrade()
+        elif found != REVISION:
+            state = "is empty" if found is None else f"is at migration {found}"
+            raise DatabaseError(
+                f"The database {state}; this version works with {REVISION}.",
+                "Run `gestalt db upgrade`, or the version of gestalt-space that made it.",
+            )
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a SQLite file."""
+        return self.engine.dialect.name == "sqlite"
+
+    def revision(self) -> str | None:
+        """The migration that the database is at, or None for an empty one."""
+        return current_revision(self.engine)
+
+    def upgrade(self) -> None:
+        """Bring the database to the newest migration."""
+        upgrade(self.engine)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees one state of the database from its first query on."""
+        with mapped_errors(self.engine), Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session that commits at the end and holds the writer's lock from its start."""
+        engine = self.engine.execution_options(gestalt_write=True)
+        with (
+            mapped_errors(self.engine),
+            Session(engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def problems(self) -> list[str]:
+        """What SQLite's own checks find wrong; nothing on another database."""
+        if not self.is_sqlite:
+            return []
+        with mapped_errors(self.engine), self.engine.connect() as connection:
+            found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        wrong = [line for line in found if line != "ok"]
+        return wrong + [f"a row of {row[0]} refers to nothing in {row[2]}" for row in broken]
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def make_engine(url: str, *, busy_timeout: float = 30.0) -> Engine:
+    """An engine whose SQLite connections are set and checked. Raises `DatabaseError`."""
+    try:
+        address = sa.make_url(url)
+        if address.drivername.startswith("sqlite") and address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = sa.create_engine(address, connect_args={"timeout": busy_timeout})
+            _set_up_sqlite(engine)
+        else:
+            engine = sa.create_engine(address)
+    except ModuleNotFoundError as error:
+        raise DatabaseError(
+            f"The driver {error.name} of the database is not installed.",
+            f"pip install {error.name}",
+        ) from error
+    except (SQLAlchemyError, OSError) as error:
+        raise DatabaseError(
+            f"The database cannot be opened: {error}.", "Check --home and GESTALT_DATABASE_URL."
+        ) from error
+    return engine
+
+
+def current_revision(engine: Engine) -> str | None:
+    """The migration that a database is at, or None for an empty one."""
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring a database to the newest migration, in one transaction."""
+    # Imported here: Alembic is needed once in a database's life.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "gestalt_space:migrations")
+    with (
+        mapped_errors(engine),
+        engine.execution_options(gestalt_write=True).begin() as connection,
+    ):
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def mapped_errors(engine: Engine) -> Iterator[None]:
+    """Turn SQLAlchemy's errors into `DatabaseError`."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        hint = "Run `gestalt doctor`."
+        if "locked" in reason or "busy" in reason:
+            hint = "Another process writes to it: try again, or raise GESTALT_BUSY_TIMEOUT."
+        elif "full" in reason:
+            hint = "Free some space on the disk and run the same command again."
+        elif "unable to open" in reason or "readonly" in reason:
+            hint = "Check the permissions of the folder, or choose another --home."
+        where = engine.url.render_as_string(hide_password=True)
+        raise DatabaseError(f"The database {where} failed: {reason}.", hint) from error
+
+
+def _set_up_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        # SQLAlchemy's events say when a transaction begins, not the driver's guesses.
+        connection.isolation_level = None
+        for name, wanted in _PRAGMAS.items():
+            connection.execute(f"PRAGMA {name} = {wanted}")
+            found = connection.execute(f"PRAGMA {name}").fetchone()[0]
+            if found != wanted:
+                raise DatabaseError(
+                    f"SQLite does not take {name} = {wanted} here (it is {found}).",
+                    "Put the home on a local disk: network folders cannot hold the database.",
+                )
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("gestalt_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,256 @@
+"""The tables. The database is the truth; the index is made from it.
+
+Identifiers that people gave (`external_id`, a disorder's `code`) are opaque and unique; the
+integer keys are ours, and are never given twice.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+CONVENTION = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=CONVENTION)
+    type_annotation_map = {dict[str, Any]: JSON}  # noqa: RUF012 - as SQLAlchemy wants it
+
+
+disorder_gene = Table(
+    "disorder_gene",
+    Base.metadata,
+    Column("disorder_id", ForeignKey("disorder.id", ondelete="CASCADE"), primary_key=True),
+    Column("gene_id", ForeignKey("gene.id", ondelete="CASCADE"), primary_key=True),
+)
+patient_gene = Table(
+    "patient_gene",
+    Base.metadata,
+    Column("patient_id", ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True),
+    Column("gene_id", ForeignKey("gene.id", ondelete="CASCADE"), primary_key=True),
+)
+
+
+class Gene(Base):
+    """A gene by its symbol."""
+
+    __tablename__ = "gene"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    symbol: Mapped[str] = mapped_column(String, unique=True)
+
+
+class Disorder(Base):
+    """A disorder: OMIM:…, ORPHA:…, MONDO:… or free text, its name and its genes."""
+
+    __tablename__ = "disorder"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    code: Mapped[str] = mapped_column(String, unique=True)
+    name: Mapped[str] = mapped_column(String, default="")
+    genes: Mapped[list[Gene]] = relationship(secondary=disorder_gene, order_by=Gene.symbol)
+
+
+class PhenotypeTerm(Base):
+    """An HPO term of a patient, present or looked for and absent."""
+
+    __tablename__ = "phenotype_term"
+
+    patient_id: Mapped[int] = mapped_column(
+        ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True
+    )
+    term: Mapped[str] = mapped_column(String, primary_key=True)
+    present: Mapped[bool] = mapped_column(Boolean)
+
+
+class Diagnosis(Base):
+    """That a patient has a disorder, and how sure that is."""
+
+    __tablename__ = "diagnosis"
+
+    patient_id: Mapped[int] = mapped_column(
+        ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True
+    )
+    disorder_id: Mapped[int] = mapped_column(ForeignKey("disorder.id"), primary_key=True)
+    certainty: Mapped[str] = mapped_column(String, default="diagnosed")
+    disorder: Mapped[Disorder] = relationship(lazy="joined", innerjoin=True)
+
+
+class Patient(Base):
+    """A patient. One without a diagnosis is undiagnosed."""
+
+    __tablename__ = "patient"
+    __table_args__ = (
+        CheckConstraint("sex IN ('female', 'male', 'other')", name="sex"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    external_id: Mapped[str] = mapped_column(String, unique=True)
+    sex: Mapped[str | None] = mapped_column(String)
+    ancestry: Mapped[str | None] = mapped_column(String)
+    cohort: Mapped[str | None] = mapped_column(String)
+    consent: Mapped[str | None] = mapped_column(String)
+    added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    diagnoses: Mapped[list[Diagnosis]] = relationship(cascade="all, delete-orphan")
+    phenotypes: Mapped[list[PhenotypeTerm]] = relationship(
+        cascade="all, delete-orphan", order_by=PhenotypeTerm.term
+    )
+    genes: Mapped[list[Gene]] = relationship(secondary=patient_gene, order_by=Gene.symbol)
+    photos: Mapped[list[Photo]] = relationship(
+        cascade="all, delete-orphan", order_by="Photo.id", back_populates="patient"
+    )
+
+
+class Photo(Base):
+    """A photo that was added: its name and hash, never its pixels. `age` in years."""
+
+    __tablename__ = "photo"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    patient_id: Mapped[int] = mapped_column(
+        ForeignKey("patient.id", ondelete="CASCADE"), index=True
+    )
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String)
+    age: Mapped[float | None] = mapped_column(Float)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    patient: Mapped[Patient] = relationship(back_populates="photos")
+    faces: Mapped[list[Face]] = relationship(
+        cascade="all, delete-orphan", order_by="Face.id", back_populates="photo"
+    )
+
+
+class Face(Base):
+    """The face of a photo that was taken, and the aligned crop of it if that was to be kept."""
+
+    __tablename__ = "face"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photo.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    count: Mapped[int] = mapped_column(Integer)
+    detector: Mapped[str] = mapped_column(String)
+    step: Mapped[str] = mapped_column(String)
+    score: Mapped[float] = mapped_column(Float)
+    box: Mapped[list[float]] = mapped_column(JSON)
+    landmarks: Mapped[list[list[float]]] = mapped_column(JSON)
+    sharpness: Mapped[float] = mapped_column(Float)
+    size: Mapped[float] = mapped_column(Float)
+    yaw: Mapped[float] = mapped_column(Float)
+    roll: Mapped[float] = mapped_column(Float)
+    photo: Mapped[Photo] = relationship(back_populates="faces")
+    crop: Mapped[Crop | None] = relationship(cascade="all, delete-orphan")
+    descriptors: Mapped[list[Descriptor]] = relationship(cascade="all, delete-orphan")
+
+
+class Crop(Base):
+    """An aligned face `(112, 112, 3)` as PNG, without metadata.
+
+    A table of its own, so that the rows of `face` stay small and are read quickly.
+    """
+
+    __tablename__ = "crop"
+
+    face_id: Mapped[int] = mapped_column(
+        ForeignKey("face.id", ondelete="CASCADE"), primary_key=True
+    )
+    png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Space(Base):
+    """A space that the gallery has descriptors of. `model`: the encoder's name when it was made."""
+
+    __tablename__ = "space"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    model: Mapped[str] = mapped_column(String)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    specification: Mapped[str] = mapped_column(String)
+    dim: Mapped[int] = mapped_column(Integer)
+    is_default: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class Descriptor(Base):
+    """A face's descriptor in a space, float32 little-endian. Its key is its id in the index."""
+
+    __tablename__ = "descriptor"
+    __table_args__ = (
+        UniqueConstraint("face_id", "space_id"),
+        Index("ix_descriptor_changes", "space_id", "sequence", "id", "face_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    face_id: Mapped[int] = mapped_column(ForeignKey("face.id", ondelete="CASCADE"))
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id"))
+    sequence: Mapped[int] = mapped_column(Key)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Removal(Base):
+    """The removal log: that a descriptor is gone, for indexes that still have it."""
+
+    __tablename__ = "removal"
+    __table_args__ = (Index("ix_removal_changes", "space_id", "sequence", "descriptor_id"),)
+
+    descriptor_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id"))
+    sequence: Mapped[int] = mapped_column(Key)
+
+
+class Change(Base):
+    """The number of the last change, counted under the writer's lock. One row."""
+
+    __tablename__ = "change"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    sequence: Mapped[int] = mapped_column(Key, default=0)
+
+
+class AuditEvent(Base):
+    """What was done to the gallery and when. It names no patient: counts only."""
+
+    __tablename__ = "audit_event"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    action: Mapped[str] = mapped_column(String)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)

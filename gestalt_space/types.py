@@ -1,0 +1,119 @@
+"""The records that flow between the rooms, and names for array shapes. NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""`(h, w, 3)` RGB, 0..255."""
+
+Crops: TypeAlias = NDArray[np.uint8]
+"""`(n, 112, 112, 3)` RGB, faces in the ArcFace template."""
+
+Landmarks: TypeAlias = NDArray[np.float32]
+"""`(5, 2)` x, y in pixels: eye at the image's left, eye at its right, tip of the nose, corner of
+the mouth at the image's left, corner at its right."""
+
+Box: TypeAlias = NDArray[np.float32]
+"""`(4,)` x0, y0, x1, y1 in pixels of the photo after its EXIF orientation."""
+
+Slots: TypeAlias = NDArray[np.float32]
+"""`(n, slots, dim)`, each slot of unit length."""
+
+Descriptors: TypeAlias = NDArray[np.float32]
+"""`(n, d)` of unit length, `d = slots × dim`; an inner product is the mean cosine of like slots."""
+
+Ids: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A decoded photo: its pixels upright, and the sha256 of the file's bytes."""
+
+    name: str
+    pixels: Pixels
+    sha256: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A face as a detector saw it, in pixels of the photo. `score` is 0..1.
+
+    `step` is the rung of the ladder that found it.
+    """
+
+    box: Box
+    landmarks: Landmarks
+    score: float
+    step: str = "as is"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What can be said of a face without a model.
+
+    `sharpness`: variance of the Laplacian of the grey aligned face, higher is sharper.
+    `size`: the shorter side of the box in pixels. `yaw`, `roll`: degrees, estimated from the five
+    landmarks; positive yaw: the nose points to the image's right; positive roll: clockwise.
+    """
+
+    sharpness: float
+    size: float
+    yaw: float
+    roll: float
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of a photo, ready for an encoder.
+
+    `number` counts from 1, largest box first, among `count` faces of the photo.
+    """
+
+    number: int
+    count: int
+    detector: str
+    step: str
+    box: Box
+    landmarks: Landmarks
+    score: float
+    quality: Quality
+    crop: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Disorder:
+    """A disorder by its identifier: OMIM:…, ORPHA:…, MONDO:… or free text."""
+
+    id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRecord:
+    """What is told about one photo to be added, before it is read.
+
+    `age` is the age at the photo in years. `hpo` and `hpo_absent` are HPO identifiers. `face` is
+    the number of the face meant, or `None`.
+    """
+
+    photo: str
+    patient: str
+    disorders: tuple[Disorder, ...] = ()
+    genes: tuple[str, ...] = ()
+    sex: str | None = None
+    age: float | None = None
+    ancestry: str | None = None
+    cohort: str | None = None
+    hpo: tuple[str, ...] = ()
+    hpo_absent: tuple[str, ...] = ()
+    consent: str | None = None
+    face: int | None = None
+    new_patient: bool = field(default=False)
+    """The patient's identifier was made from a file or folder name: it must not be one that the
+    gallery has already."""

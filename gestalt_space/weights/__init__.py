@@ -1,0 +1,1 @@
+"""The model store: the catalogue, fetching, adding, verifying."""

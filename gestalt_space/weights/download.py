@@ -1,0 +1,75 @@
+"""Fetching one file: resumable, checked, and in place only when it is whole."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from gestalt_space.errors import DownloadFailed, ModelDamaged
+from gestalt_space.weights.inspection import sha256_of
+
+CHUNK = 1 << 18
+TIMEOUT_SECONDS = 30.0
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes so far, and of the whole where the server says."""
+
+
+def download(url: str, target: Path, *, sha256: str | None, progress: Progress) -> None:
+    """Fetch `url` to `target`.
+
+    What is there of an earlier try (`target` with `.part`) is taken up where it ended. Raises
+    `DownloadFailed` when the network fails, keeping what came; `ModelDamaged` when the whole file
+    is not the one expected, keeping nothing.
+    """
+    part = target.with_name(target.name + ".part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _fetch(url, part, progress)
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DownloadFailed(
+            f"{url} could not be fetched: {reason}.",
+            "Run the same command again to go on where it ended. Without a network: fetch the "
+            "file elsewhere and run `gestalt models add FILE --name NAME`.",
+        ) from error
+    found = sha256_of(part)
+    if sha256 is not None and found != sha256:
+        part.unlink()
+        raise ModelDamaged(
+            f"{url} gave a file with sha256 {found}; {sha256} was expected.",
+            "Run the same command again. If it stays so, the file at the address has changed: "
+            "do not use it.",
+        )
+    part.replace(target)
+
+
+def _fetch(url: str, part: Path, progress: Progress) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    # The addresses are those of the catalogue.
+    request = urllib.request.Request(  # noqa: S310
+        url, headers={"Range": f"bytes={have}-"} if have else {}
+    )
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if have and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            # The part is whole already, or longer than the file: its sha256 will tell.
+            return
+        raise
+    with response:
+        resumed = response.status == http.client.PARTIAL_CONTENT
+        done = have if resumed else 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length else None
+        with part.open("ab" if resumed else "wb") as stream:
+            progress(done, total)
+            while chunk := response.read(CHUNK):
+                stream.write(chunk)
+                done += len(chunk)
+                progress(done, total)
+    if total is not None and done < total:
+        raise http.client.IncompleteRead(b"", total - done)

@@ -1,0 +1,80 @@
+"""What stands in an installed model's `model.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from gestalt_space.errors import ModelDamaged
+
+FORMAT = 1
+FILE_NAME = "model.json"
+
+Role = Literal["detector", "encoder"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model, and what it does.
+
+    `kind` is the family that opens it (`scrfd`, `yunet`, `arcface`). Of an encoder: `input_size`
+    in pixels, `mean` and `std` that pixels 0..255 are shifted and divided by, `dim` of its output.
+    """
+
+    file: str
+    sha256: str
+    bytes: int
+    role: Role
+    kind: str
+    input_size: int = 0
+    mean: float = 0.0
+    std: float = 1.0
+    dim: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model in the store."""
+
+    name: str
+    folder: Path
+    files: tuple[ModelFile, ...]
+    source: str
+    license: str
+    terms: str
+    restricted: bool
+    accepted_at: str | None
+    added_at: str
+
+    def file(self, role: Role) -> ModelFile | None:
+        """The file that does this work, if the model has one."""
+        return next((file for file in self.files if file.role == role), None)
+
+    def path(self, file: ModelFile) -> Path:
+        """Where a file of this model lies."""
+        return self.folder / file.file
+
+
+def write_manifest(model: InstalledModel) -> None:
+    """Write `model.json` into the model's folder."""
+    record: dict[str, Any] = asdict(model)
+    record.pop("folder")
+    text = json.dumps({"format": FORMAT, **record}, indent=2, ensure_ascii=False)
+    (model.folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> InstalledModel:
+    """Read `model.json` of a model's folder. Raises `ModelDamaged`."""
+    try:
+        record = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        if record.pop("format") != FORMAT:
+            raise ValueError("another format version")
+        files = tuple(ModelFile(**file) for file in record.pop("files"))
+        return InstalledModel(folder=folder, files=files, **record)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelDamaged(
+            f"The model {folder.name} has no manifest that can be read ({error}).",
+            f"Run `gestalt models remove {folder.name}` and add it again.",
+        ) from error

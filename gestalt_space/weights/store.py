@@ -1,0 +1,284 @@
+"""The model store: one folder a model, each with a manifest that says what its files do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gestalt_space.errors import (
+    LicenseNotAccepted,
+    ModelDamaged,
+    ModelError,
+    ModelExists,
+    ModelNotInstalled,
+    ModelUnsuitable,
+    UsageError,
+)
+from gestalt_space.weights import catalogue
+from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
+from gestalt_space.weights.download import Progress, download
+from gestalt_space.weights.inspection import SUPPORTED, inspect_model, sha256_of
+from gestalt_space.weights.manifest import (
+    FILE_NAME,
+    InstalledModel,
+    ModelFile,
+    Role,
+    read_manifest,
+    write_manifest,
+)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LARGEST_UNPACKED = 4 * 2**30
+_DOWNLOADS = ".downloads"
+
+
+def _no_progress(done: int, total: int | None) -> None:
+    """Shows nothing."""
+
+
+class ModelStore:
+    """The models installed under one folder. Nothing is fetched unless `pull` is called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def models(self) -> list[InstalledModel]:
+        """All installed models by name. Raises `ModelDamaged` for one without a manifest."""
+        return [read_manifest(folder) for folder in self._folders()]
+
+    def sound_models(self) -> list[InstalledModel]:
+        """The installed models whose manifests can be read, by name."""
+        models = []
+        for folder in self._folders():
+            try:
+                models.append(read_manifest(folder))
+            except ModelDamaged:
+                continue
+        return models
+
+    def get(self, name: str) -> InstalledModel:
+        """The installed model of that name. Raises `ModelNotInstalled` or `ModelDamaged`."""
+        folder = self.folder / _checked(name)
+        if not (folder / FILE_NAME).exists():
+            raise _not_installed(name, [model.name for model in self.sound_models()])
+        return read_manifest(folder)
+
+    def best(self, role: Role, kind: str | None = None) -> InstalledModel | None:
+        """The installed model with the largest file for a role; ties go to the earlier name.
+
+        Size stands for quality: in every published family the larger network ranks better.
+        """
+        fitting = [
+            (-file.bytes, model.name, model)
+            for model in self.sound_models()
+            for file in model.files
+            if file.role == role and kind in (None, file.kind)
+        ]
+        return min(fitting, key=lambda item: item[:2])[2] if fitting else None
+
+    def pull(
+        self, name: str, *, accept_license: bool = False, progress: Progress = _no_progress
+    ) -> InstalledModel:
+        """Fetch a model of the catalogue and install it.
+
+        Raises `ModelNotInstalled` for a name that is not in the catalogue, `LicenseNotAccepted`,
+        `ModelExists`, `DownloadFailed`, or `ModelDamaged`.
+        """
+        entry = find_entry(name)
+        if entry is None:
+            known = ", ".join(e.name for e in catalogue.CATALOGUE)
+            raise ModelNotInstalled(
+                f"The catalogue has no model {name!r}; it has {known}.",
+                "For any other model: `gestalt models add FILE --name NAME`.",
+            )
+        _check_accepted(entry.name, entry.license, entry.terms, entry.restricted, accept_license)
+        self._check_free(name)
+        fetched = self.folder / _DOWNLOADS / entry.url.rsplit("/", 1)[-1]
+        if not (fetched.exists() and entry.sha256 in (None, sha256_of(fetched))):
+            download(entry.url, fetched, sha256=entry.sha256, progress=progress)
+        model = self.add(fetched, name=name, accept_license=accept_license, source=entry.url)
+        fetched.unlink()
+        return model
+
+    def add(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        accept_license: bool = False,
+        license_name: str | None = None,
+        source: str | None = None,
+    ) -> InstalledModel:
+        """Install a model from an `.onnx` file, a folder of them, or a `.zip` of them.
+
+        `license_name`: the licence, where you know it to be another than the family's usual one.
+        Raises `ModelUnsuitable`, `ModelDamaged`, `LicenseNotAccepted` or `ModelExists`.
+        """
+        name = _checked(name if name is not None else path.stem)
+        self._check_free(name)
+        with self._staging() as staging:
+            files = tuple(_inspected(_copied(path, staging)))
+            usual = _usual_license(find_entry(name), files)
+            license_, terms, restricted = (license_name, "", False) if license_name else usual
+            _check_accepted(name, license_, terms, restricted, accept_license)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            write_manifest(
+                InstalledModel(
+                    name=name,
+                    folder=staging,
+                    files=files,
+                    source=source or path.name,
+                    license=license_,
+                    terms=terms,
+                    restricted=restricted,
+                    accepted_at=now if restricted else None,
+                    added_at=now,
+                )
+            )
+            staging.rename(self.folder / name)
+        return read_manifest(self.folder / name)
+
+    def verify(self, name: str) -> InstalledModel:
+        """Compare every file of a model with its manifest. Raises `ModelDamaged`."""
+        model = self.get(name)
+        for file in model.files:
+            path = model.path(file)
+            if not path.exists() or sha256_of(path) != file.sha256:
+                state = "is not what was installed" if path.exists() else "is missing"
+                raise ModelDamaged(
+                    f"{file.file} of the model {name} {state}.",
+                    f"Run `gestalt models remove {name}` and add it again.",
+                )
+        return model
+
+    def remove(self, name: str) -> None:
+        """Delete a model's folder. Raises `ModelNotInstalled`."""
+        folder = self.folder / _checked(name)
+        if not folder.is_dir():
+            raise _not_installed(name, [model.name for model in self.sound_models()])
+        shutil.rmtree(folder)
+
+    def _folders(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(
+            path for path in self.folder.iterdir() if path.is_dir() and path.name[0] != "."
+        )
+
+    def _check_free(self, name: str) -> None:
+        if (self.folder / name).exists():
+            raise ModelExists(
+                f"A model {name} is installed already.",
+                f"Choose another --name, or run `gestalt models remove {name}` first.",
+            )
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A folder beside the models, removed unless it was renamed to its place."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.folder))
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a model's name.", "Use letters, digits, dots, dashes."
+        )
+    return name
+
+
+def _not_installed(name: str, installed: list[str]) -> ModelNotInstalled:
+    have = f"Installed: {', '.join(installed)}." if installed else "None is installed."
+    return ModelNotInstalled(
+        f"No model {name!r} is installed. {have}",
+        "Run `gestalt models pull NAME` or `gestalt models add FILE --name NAME`.",
+    )
+
+
+def _check_accepted(name: str, license_: str, terms: str, restricted: bool, accept: bool) -> None:
+    if restricted and not accept:
+        raise LicenseNotAccepted(
+            f"{name} comes under: {license_}. {terms}",
+            "If you may use it so, run the command again with --accept-license.",
+        )
+
+
+def _usual_license(
+    entry: CatalogueEntry | None, files: tuple[ModelFile, ...]
+) -> tuple[str, str, bool]:
+    """The licence, its terms and whether they restrict use: the catalogue's, or the family's."""
+    if entry is not None:
+        return entry.license, entry.terms, entry.restricted
+    kinds = {file.kind for file in files}
+    if kinds == {"yunet"}:
+        return catalogue.YUNET_LICENSE, "Free to use.", False
+    if "scrfd" in kinds:
+        return catalogue.INSIGHTFACE_LICENSE, catalogue.INSIGHTFACE_TERMS, True
+    return catalogue.UNKNOWN_LICENSE, catalogue.UNKNOWN_TERMS, True
+
+
+def _copied(source: Path, staging: Path) -> list[Path]:
+    """The `.onnx` files of a file, folder or archive, copied into `staging`."""
+    if not source.exists():
+        raise ModelError(f"There is no file {source}.", "Check the path and its spelling.")
+    try:
+        if source.suffix == ".zip":
+            _unzip(source, staging)
+        else:
+            files = source.glob("*.onnx") if source.is_dir() else [source]
+            for path in files:
+                shutil.copyfile(path, staging / path.name)
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ModelDamaged(
+            f"{source.name} is not a whole zip file ({error}).", "Copy or download it again."
+        ) from error
+    except OSError as error:
+        raise ModelError(
+            f"{source.name} cannot be copied into the store: {error.strerror or error}.",
+            "Check the permissions and the free space of the disk.",
+        ) from error
+    copied = sorted(staging.glob("*.onnx"))
+    if not copied:
+        raise ModelUnsuitable(f"{source} holds no .onnx file.", f"Used are {SUPPORTED}.")
+    return copied
+
+
+def _unzip(source: Path, staging: Path) -> None:
+    """Members are written by their file name alone, so that none lands outside."""
+    with zipfile.ZipFile(source) as archive:
+        members = [info for info in archive.infolist() if info.filename.endswith(".onnx")]
+        if sum(info.file_size for info in members) > _LARGEST_UNPACKED:
+            raise ModelUnsuitable(f"{source.name} unpacks to more than 4 GiB.")
+        for info in members:
+            with (
+                archive.open(info) as member,
+                (staging / Path(info.filename).name).open("wb") as target,
+            ):
+                shutil.copyfileobj(member, target)
+
+
+def _inspected(paths: list[Path]) -> Iterator[ModelFile]:
+    """What the files are. Of several, those of no use here are left out; a single one must fit."""
+    useful = 0
+    for path in paths:
+        try:
+            file = inspect_model(path)
+        except ModelUnsuitable:
+            path.unlink()
+            if len(paths) == 1:
+                raise
+        else:
+            useful += 1
+            yield file
+    if not useful:
+        raise ModelUnsuitable("None of the files is of use here.", f"Used are {SUPPORTED}.")

@@ -1,0 +1,82 @@
+"""Fixtures for all tests. Models are opened once a session; every gallery has a home of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gestalt_space.types import Pixels
+from gestalt_space.weights.store import ModelStore
+from tests import made
+
+SHARED = Path(os.environ.get("GESTALT_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not (SHARED / "models").is_dir():
+        reason = "the shared models and photos are not here ($GESTALT_SHARED, else ../shared)"
+        for item in items:
+            if item.get_closest_marker("shared"):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the user's settings or home."""
+    for name in list(os.environ):
+        if name.startswith("GESTALT_") and name != "GESTALT_SHARED":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GESTALT_SETTINGS", str(tmp_path / "no-settings.toml"))
+    monkeypatch.setenv("GESTALT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared folder; tests that take it bear the mark `shared`."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def wild(shared: Path) -> Path:
+    """Photos in the wild."""
+    return shared / "data" / "wild"
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small ArcFace-style encoder with random weights, 16-d, made by `tests.made`."""
+    path = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
+    made.arcface_onnx(path, dim=16, seed=1)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tmp_path_factory: pytest.TempPathFactory, tiny_onnx: Path) -> ModelStore:
+    """A store with the model `tiny`: not to be changed by a test."""
+    store = ModelStore(tmp_path_factory.mktemp("tiny-models"))
+    store.add(tiny_onnx, name="tiny", license_name="made by the tests")
+    return store
+
+
+@pytest.fixture(scope="session")
+def real_store(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> ModelStore:
+    """A store with the shared models `arcface-mbf` and `yunet`: not to be changed by a test."""
+    store = ModelStore(tmp_path_factory.mktemp("real-models"))
+    store.add(shared / "models" / "arcface-mbf", name="arcface-mbf", accept_license=True)
+    store.add(shared / "models" / "yunet_n.onnx", name="yunet")
+    return store
+
+
+@pytest.fixture
+def crop() -> Callable[[int], Pixels]:
+    """Makes a 112 × 112 picture that differs with its seed: a stand-in for an aligned face."""
+    return made.crop
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
