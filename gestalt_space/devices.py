@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
-from gestalt_space.errors import DeviceUnavailable, UsageError
+from gestalt_space.errors import DeviceUnavailable
 
 Device = Literal["auto", "cpu", "cuda"]
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
@@ -37,8 +37,6 @@ def providers(device: Device = "auto") -> list[str]:
     takes CUDA where it is offered, else the processor.
     """
     available = runtime().get_available_providers()
-    if device not in DEVICES:
-        raise UsageError(f"There is no device {device!r}.", f"Devices are {', '.join(DEVICES)}.")
     if device == "cpu" or (device == "auto" and _PROVIDERS["cuda"] not in available):
         return [_PROVIDERS["cpu"]]
     if _PROVIDERS["cuda"] not in available:

@@ -28,11 +28,13 @@ _REBUILD = "Run `gestalt index rebuild`; nothing is lost, the database has every
 class Manifest:
     """What a generation says of itself.
 
-    `sequence`: the highest change of the database that it contains. `modified_ns` and `bytes` of
-    the data files, as they were when they were written and hashed: files that still bear them are
-    taken as they are, and others are hashed again.
+    `gallery`: the random name of the database that it was made from. `sequence`: the highest change
+    of the database that it contains. `modified_ns` and `bytes` of the data files, as they were when
+    they were written and hashed: files that still bear them are taken as they are, and others are
+    hashed again.
     """
 
+    gallery: str
     space: str
     sequence: int
     count: int
@@ -43,8 +45,10 @@ class Manifest:
     format: int = FORMAT
 
 
-def save_generation(folder: Path, index: VectorIndex, *, space: str, sequence: int) -> Path:
-    """Write an index as the newest generation of a space and delete the older ones.
+def save_generation(
+    folder: Path, index: VectorIndex, *, gallery: str, space: str, sequence: int
+) -> Path:
+    """Write an index as the newest generation of a space and delete the other ones.
 
     `space` is the fingerprint. Returns the manifest's path. A crash at any point leaves the older
     generation in force.
@@ -55,6 +59,7 @@ def save_generation(folder: Path, index: VectorIndex, *, space: str, sequence: i
     _write_array(paths["ids"], index.ids)
     _write_array(paths["descriptors"], index.descriptors)
     manifest = Manifest(
+        gallery=gallery,
         space=space,
         sequence=sequence,
         count=len(index),
@@ -65,9 +70,9 @@ def save_generation(folder: Path, index: VectorIndex, *, space: str, sequence: i
     )
     path = folder / f"{stem}.json"
     _write_atomically(path, lambda stream: stream.write(json.dumps(asdict(manifest)).encode()))
-    for older in newest_first(folder, space):
-        if older != path:
-            delete_generation(older)
+    for other in newest_first(folder, space):
+        if other != path:
+            delete_generation(other)
     return path
 
 
@@ -77,7 +82,7 @@ def newest_first(folder: Path, space: str) -> list[Path]:
 
 
 def load_generation(
-    manifest_path: Path, *, space: str, verify: bool = False
+    manifest_path: Path, *, gallery: str, space: str, verify: bool = False
 ) -> tuple[Manifest, Ids, Descriptors]:
     """Read a generation: its manifest, ids `(n,)` and descriptors `(n, d)`, mapped from the disk.
 
@@ -86,8 +91,10 @@ def load_generation(
     """
     try:
         manifest = Manifest(**json.loads(manifest_path.read_text(encoding="utf-8")))
-        if manifest.format != FORMAT or manifest.space != space:
-            raise IndexDamaged(f"{manifest_path.name} is of another format or space.", _REBUILD)
+        if (manifest.format, manifest.gallery, manifest.space) != (FORMAT, gallery, space):
+            raise IndexDamaged(
+                f"{manifest_path.name} is of another format, gallery or space.", _REBUILD
+            )
         paths = _data_paths(manifest_path)
         for part, path in paths.items():
             _check_file(path, part, manifest, verify)

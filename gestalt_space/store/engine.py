@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,14 @@ class Database:
         wrong = [line for line in found if line != "ok"]
         return wrong + [f"a row of {row[0]} refers to nothing in {row[2]}" for row in broken]
 
+    def truncate_log(self) -> None:
+        """Bring SQLite's write-ahead log into the file and empty it: removed rows leave both."""
+        if self.is_sqlite:
+            with mapped_errors(self.engine), self.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
+                    "PRAGMA wal_checkpoint(TRUNCATE)"
+                )
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -91,7 +100,7 @@ def make_engine(url: str, *, busy_timeout: float = 30.0) -> Engine:
     try:
         address = sa.make_url(url)
         if address.drivername.startswith("sqlite") and address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(address.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             engine = sa.create_engine(address, connect_args={"timeout": busy_timeout})
             _set_up_sqlite(engine)
         else:
@@ -106,6 +115,23 @@ def make_engine(url: str, *, busy_timeout: float = 30.0) -> Engine:
             f"The database cannot be opened: {error}.", "Check --home and GESTALT_DATABASE_URL."
         ) from error
     return engine
+
+
+def database_revision(url: str, busy_timeout: float = 30.0) -> str | None:
+    """The migration that a database is at; None for one that is empty or not there yet."""
+    address = sa.make_url(url)
+    if address.drivername.startswith("sqlite") and not Path(address.database or "").exists():
+        return None
+    engine = make_engine(url, busy_timeout=busy_timeout)
+    with mapped_errors(engine):
+        return current_revision(engine)
+
+
+def upgrade_database(url: str, busy_timeout: float = 30.0) -> str:
+    """Bring a database to the newest migration; returns its address without a password."""
+    engine = make_engine(url, busy_timeout=busy_timeout)
+    upgrade(engine)
+    return engine.url.render_as_string(hide_password=True)
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -123,7 +149,8 @@ def upgrade(engine: Engine) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", "gestalt_space:migrations")
+    scripts = str(files("gestalt_space.migrations"))
+    config.set_main_option("script_location", scripts.replace("%", "%%"))
     with (
         mapped_errors(engine),
         engine.execution_options(gestalt_write=True).begin() as connection,

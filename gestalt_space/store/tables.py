@@ -237,11 +237,16 @@ class Removal(Base):
 
 
 class Change(Base):
-    """The number of the last change, counted under the writer's lock. One row."""
+    """The number of the last change, counted under the writer's lock. One row.
+
+    `gallery`: a random name that tells this database from any other, so that an index made from
+    another one is never taken for this one's.
+    """
 
     __tablename__ = "change"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    gallery: Mapped[str] = mapped_column(String(32))
     sequence: Mapped[int] = mapped_column(Key, default=0)
 
 

@@ -48,10 +48,6 @@ class ModelStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def models(self) -> list[InstalledModel]:
-        """All installed models by name. Raises `ModelDamaged` for one without a manifest."""
-        return [read_manifest(folder) for folder in self._folders()]
-
     def sound_models(self) -> list[InstalledModel]:
         """The installed models whose manifests can be read, by name."""
         models = []
@@ -61,6 +57,11 @@ class ModelStore:
             except ModelDamaged:
                 continue
         return models
+
+    def damaged(self) -> list[str]:
+        """Names of the folders among the models whose manifest cannot be read."""
+        sound = {model.name for model in self.sound_models()}
+        return [folder.name for folder in self._folders() if folder.name not in sound]
 
     def get(self, name: str) -> InstalledModel:
         """The installed model of that name. Raises `ModelNotInstalled` or `ModelDamaged`."""

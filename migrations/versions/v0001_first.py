@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -25,6 +27,7 @@ def upgrade() -> None:
     op.create_table(
         "change",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("gallery", sa.String(length=32), nullable=False),
         sa.Column("sequence", KEY, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
     )
@@ -213,7 +216,8 @@ def upgrade() -> None:
         ["space_id", "sequence", "id", "face_id"],
         unique=False,
     )
-    op.execute("INSERT INTO change (id, sequence) VALUES (1, 0)")
+    change = sa.table("change", sa.column("id"), sa.column("gallery"), sa.column("sequence"))
+    op.execute(sa.insert(change).values(id=1, gallery=uuid.uuid4().hex, sequence=0))
 
 
 def downgrade() -> None:

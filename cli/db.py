@@ -1,0 +1,44 @@
+"""`gestalt db`: the database's version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from . import options, output
+
+app = typer.Typer(help="The database's version.", no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@app.command("upgrade")
+def upgrade(home: options.Home = None, quiet: options.Quiet = False) -> None:
+    """Bring the database to this version, or make it where there is none."""
+    from gestalt_space.store.engine import REVISION, upgrade_database
+
+    where = upgrade_database(*_address(home))
+    if not quiet:
+        output.say(f"{where} is at migration {REVISION}.")
+
+
+@app.command("status")
+def status(home: options.Home = None, as_json: options.Json = False) -> int:
+    """Say which version the database is at. Exit code 1 where it is not this one."""
+    from gestalt_space.store.engine import REVISION, database_revision
+
+    found = database_revision(*_address(home))
+    if as_json:
+        output.write_json({"version": 1, "migration": found, "wanted": REVISION})
+    else:
+        output.write_text(f"migration {found or 'none'}, wanted {REVISION}")
+    if found != REVISION:
+        output.say("Run `gestalt db upgrade`.")
+        return 1
+    return 0
+
+
+def _address(home: Path | None) -> tuple[str, float]:
+    from gestalt_space.settings import load_settings
+
+    settings = load_settings(home)
+    return settings.database, settings.busy_timeout

@@ -1,0 +1,145 @@
+"""`gestalt align` and `gestalt encode`: batches of photos to crops or descriptors in files."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options, output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gestalt_space.pipeline import PhotoResult, PhotoSource
+
+CropFolder = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder for the crops.", show_default=False)
+]
+DescriptorFile = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="File that ends in .npz or .parquet.", show_default=False),
+]
+SHOWN_FAILURES = 20
+
+
+def align(
+    photos: options.Photos,
+    folder: CropFolder,
+    face: options.FaceNumber = None,
+    overwrite: options.Overwrite = False,
+    detector: options.Detector = "auto",
+    landmarks: options.LandmarksFile = None,
+    home: options.Home = None,
+    device: options.DeviceName = "auto",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Cut the aligned face out of each photo, as a PNG of 112 × 112 pixels.
+
+    Of several faces the largest is taken. `crops.csv` in the folder says which crop is of which
+    photo, with box, landmarks and quality, and why a photo has none.
+    """
+    from gestalt_space.faces.registry import detector_factory
+    from gestalt_space.gallery import photo_limits
+    from gestalt_space.outputs import write_crops
+    from gestalt_space.pipeline import find_all_faces
+    from gestalt_space.settings import load_settings
+    from gestalt_space.weights.store import ModelStore
+
+    settings = load_settings(home)
+    sources = _sources(photos, face)
+    name, factory = detector_factory(
+        ModelStore(settings.models_dir),
+        detector,
+        landmarks=landmarks,
+        device=options.device(device),
+    )
+    if not quiet:
+        output.say(f"Detector {name}.")
+    found = find_all_faces(sources, factory, limits=photo_limits(settings))
+    written = write_crops(found, folder, overwrite=overwrite)
+    results = list(output.counted(written, "Aligning", len(sources), quiet=quiet))
+    return _finish(results, folder, "aligned", as_json=as_json, quiet=quiet)
+
+
+def encode(
+    photos: options.Photos,
+    path: DescriptorFile,
+    face: options.FaceNumber = None,
+    overwrite: options.Overwrite = False,
+    detector: options.Detector = "auto",
+    landmarks: options.LandmarksFile = None,
+    space: options.Space = None,
+    home: options.Home = None,
+    device: options.DeviceName = "auto",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Write the descriptors of photos to a file; nothing is stored in the gallery.
+
+    `.npz` holds arrays `descriptors` (n, d) float32 and `photos` (n,), the photos that failed in
+    `failed`, and the space's specification as JSON in `space`; `.parquet` holds the same as columns
+    and metadata. Descriptors are personal data: a face can be rebuilt from them.
+    """
+    from gestalt_space.encoders.registry import encoder_spec
+    from gestalt_space.gallery import Gallery
+    from gestalt_space.outputs import check_descriptor_path, collect, write_descriptors
+
+    check_descriptor_path(path, overwrite=overwrite)
+    sources = _sources(photos, face)
+    with Gallery.open(
+        home,
+        space=space,
+        detector=detector,
+        landmarks=landmarks,
+        device=options.device(device),
+    ) as gallery:
+        pipeline = gallery.pipeline
+        if not quiet:
+            output.say(f"Encoder {pipeline.model.name}, detector {pipeline.detector}.")
+        found = itertools.chain.from_iterable(pipeline.run(sources))
+        results = list(output.counted(found, "Encoding", len(sources), quiet=quiet))
+        write_descriptors(collect(results, encoder_spec(pipeline.model)), path)
+    return _finish(results, path, "encoded", as_json=as_json, quiet=quiet)
+
+
+def _sources(photos: Sequence[Path], face: int | None) -> list[PhotoSource]:
+    from gestalt_space.intake import photos_of
+    from gestalt_space.pipeline import PhotoSource
+
+    return [
+        PhotoSource(output.display_name(path), path, face, largest=True)
+        for path in photos_of(photos)
+    ]
+
+
+def _finish(
+    results: Sequence[PhotoResult], place: Path, done: str, *, as_json: bool, quiet: bool
+) -> int:
+    failed = [result for result in results if result.error is not None]
+    if as_json:
+        output.write_json(
+            {
+                "version": 1,
+                "output": output.display_name(place),
+                "counts": {done: len(results) - len(failed), "failed": len(failed)},
+                "failed": [
+                    {"photo": result.source.name, "error": result.error.as_dict()}
+                    for result in failed
+                    if result.error is not None
+                ],
+            }
+        )
+    if not quiet:
+        for result in failed[:SHOWN_FAILURES]:
+            if result.error is not None:
+                output.say(f"{result.source.name}: {result.error.message}")
+                output.say(f"  {result.error.hint}")
+        if len(failed) > SHOWN_FAILURES:
+            output.say(f"… and {len(failed) - SHOWN_FAILURES} more; {place} names them all.")
+        where = output.display_name(place)
+        output.say(f"{len(results) - len(failed)} {done} to {where}, {len(failed)} failed.")
+    return 3 if failed else 0

@@ -1,0 +1,76 @@
+"""Options that several commands share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gestalt_space.devices import Device
+
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some photos failed."
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        help="Folder of the gallery and the models. [default: $GESTALT_HOME, else the user's "
+        "data folder]",
+        show_default=False,
+    ),
+]
+Space = Annotated[
+    str | None,
+    typer.Option(
+        "--space",
+        help="Encoder, by the name of its model. [default: the gallery's own; for a new gallery "
+        "the best installed]",
+        show_default=False,
+    ),
+]
+Detector = Annotated[
+    str,
+    typer.Option("--detector", help="auto, scrfd, yunet, aligned or landmarks."),
+]
+LandmarksFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--landmarks",
+        help="CSV with five points for each photo (photo,x1,y1,…,x5,y5, or GestaltMatcher's "
+        "face_coords.csv).",
+        show_default=False,
+    ),
+]
+DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+FaceNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--face",
+        min=1,
+        help="Which face of a photo with several, counted from the largest.",
+        show_default=False,
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Write over an earlier result in that place.")
+]
+Photos = Annotated[
+    list[Path],
+    typer.Argument(help="Photos, or folders of photos.", metavar="PHOTO…", show_default=False),
+]
+
+
+def device(name: str) -> Device:
+    """The device of that name. Raises `UsageError`."""
+    from gestalt_space.devices import DEVICES
+    from gestalt_space.errors import UsageError
+
+    for known in DEVICES:
+        if name == known:
+            return known
+    raise UsageError(f"There is no device {name!r}.", f"Devices are {', '.join(DEVICES)}.")

@@ -1,0 +1,125 @@
+"""What people and programs read: data on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gestalt_space.errors import GestaltError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+T = TypeVar("T")
+
+DISCLAIMER = "A research tool, not a medical device: similarity of faces is not a diagnosis."
+
+
+def display_name(path: Path | str) -> str:
+    """A path as text that can be printed, whatever bytes are in it."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def say(message: str) -> None:
+    """A line on standard error."""
+    _console(stderr=True).print(message, markup=False, highlight=False)
+
+
+def fail(error: GestaltError, *, as_json: bool) -> None:
+    """Tell of an error that ended the command; with `as_json` as a document as well."""
+    say(f"Error: {error.message}")
+    if error.hint:
+        say(f"       {error.hint}")
+    if as_json:
+        from gestalt_space.replies import error_document
+
+        write_json(error_document(error.as_dict()))
+
+
+def write_json(document: dict[str, Any]) -> None:
+    """One JSON document on standard output, in UTF-8."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
+    sys.stdout.flush()
+
+
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A CSV table on standard output, in UTF-8."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+
+
+def new_table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """A table for people; `right` names the columns of numbers."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, header_style="bold")
+    for column in columns:
+        number = column in right
+        table.add_column(
+            column, justify="right" if number else "left", no_wrap=number, overflow="fold"
+        )
+    return table
+
+
+def write_table(table: Table) -> None:
+    """A table on standard output."""
+    _console().print(table)
+
+
+def write_text(text: str, *, style: str | None = None) -> None:
+    """A line on standard output."""
+    _console().print(text, markup=False, highlight=False, style=style)
+
+
+@contextmanager
+def progress(
+    title: str, total: int | None, *, quiet: bool, unit: str = "photos"
+) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar on standard error, where that is a terminal.
+
+    Gives the function that moves it: called with what is done, and the whole where it is known.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield _show_nothing
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total or 0)
+        yield lambda done, whole: bar.update(task, completed=done, total=whole or total or done)
+
+
+def counted(items: Iterable[T], title: str, total: int, *, quiet: bool) -> Iterator[T]:
+    """Pass items through, showing how many have come."""
+    with progress(title, total, quiet=quiet) as show:
+        for done, item in enumerate(items, start=1):
+            show(done, total)
+            yield item
+
+
+def _show_nothing(done: int, whole: int | None) -> None:
+    """In the place of a progress bar that nobody would see."""
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, soft_wrap=False)

@@ -1,0 +1,167 @@
+"""What works on this machine, and with what: versions, devices, models, database, index."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+import gestalt_space
+from gestalt_space.devices import cores, runtime, session_options
+from gestalt_space.encoders.registry import open_encoder
+from gestalt_space.errors import GestaltError, ModelDamaged
+from gestalt_space.gallery import Gallery
+from gestalt_space.settings import Settings
+from gestalt_space.store.engine import REVISION
+from gestalt_space.weights.store import ModelStore
+
+State = Literal["ok", "note", "fail"]
+LIBRARIES = ("insightface", "onnxruntime", "opencv-python", "numpy", "pillow", "sqlalchemy")
+FAISS = ("faiss-gpu", "faiss-cpu")
+SELF_TEST_SECONDS = 60
+
+_FAISS_TEST = """
+import faiss, numpy
+index = faiss.IndexFlatIP(4)
+count = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
+if count:
+    index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
+index.add(numpy.eye(4, dtype="float32"))
+assert index.search(numpy.eye(4, dtype="float32"), 1)[1][:, 0].tolist() == [0, 1, 2, 3]
+print(count)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `note`: not wrong, and worth knowing."""
+
+    subject: str
+    state: State
+    detail: str
+    hint: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything, one finding at a time. Never raises `GestaltError`."""
+    yield Finding(
+        "gestalt-space", "ok", f"{gestalt_space.__version__}, Python {platform.python_version()}"
+    )
+    yield Finding("libraries", "ok", ", ".join(_versions()))
+    yield Finding("processor", "ok", f"{platform.machine()}, {cores()} cores in use")
+    yield from _guarded("onnxruntime", _onnxruntime)
+    yield from _guarded("faiss", _faiss)
+    yield from _guarded("models", lambda: _models(ModelStore(settings.models_dir)))
+    yield from _guarded("database", lambda: _gallery(settings))
+
+
+def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except GestaltError as error:
+        yield Finding(subject, "fail", error.message, error.hint)
+
+
+def _versions() -> Iterator[str]:
+    for name in (*LIBRARIES, *FAISS):
+        try:
+            yield f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            if name not in FAISS:
+                yield f"{name} missing"
+
+
+def _onnxruntime() -> Iterator[Finding]:
+    offered = runtime().get_available_providers()
+    threads = session_options().intra_op_num_threads
+    device = "cuda and cpu" if "CUDAExecutionProvider" in offered else "cpu"
+    yield Finding("onnxruntime", "ok", f"devices {device}; {threads} threads")
+
+
+def _faiss() -> Iterator[Finding]:
+    # In a process of its own: a build without kernels for the card ends the process it is in.
+    try:
+        test = subprocess.run(  # noqa: S603 - our own interpreter and text
+            [sys.executable, "-c", _FAISS_TEST],
+            capture_output=True,
+            text=True,
+            timeout=SELF_TEST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        yield Finding("faiss", "fail", "the self-test did not end", "Install faiss-cpu instead.")
+        return
+    if test.returncode:
+        last = (test.stderr.strip().splitlines() or ["no message"])[-1]
+        yield Finding(
+            "faiss", "fail", f"the self-test failed: {last}", "Install faiss-cpu instead."
+        )
+        return
+    gpus = int(test.stdout.strip() or 0)
+    yield Finding("faiss", "ok", f"exact search works; {gpus or 'no'} GPU")
+
+
+def _models(store: ModelStore) -> Iterator[Finding]:
+    models = store.sound_models()
+    for model in models:
+        try:
+            store.verify(model.name)
+            if model.file("encoder"):
+                open_encoder(model, device="cpu")
+        except ModelDamaged as error:
+            yield Finding(f"model {model.name}", "fail", error.message, error.hint)
+        else:
+            roles = " and ".join(f"{file.role} ({file.kind})" for file in model.files)
+            yield Finding(f"model {model.name}", "ok", f"{roles}; {model.license}")
+    for folder in store.damaged():
+        yield Finding(
+            f"model {folder}",
+            "fail",
+            "its manifest cannot be read",
+            f"Run `gestalt models remove {folder}` and add it again.",
+        )
+    for role in ("encoder", "detector"):
+        if not any(model.file(role) for model in models):
+            yield Finding(
+                role,
+                "fail",
+                "none is installed",
+                "Run `gestalt models pull NAME`, or `gestalt models add FILE --name NAME`.",
+            )
+
+
+def _gallery(settings: Settings) -> Iterator[Finding]:
+    with Gallery(settings) as gallery:
+        where = gallery.database.engine.url.render_as_string(hide_password=True)
+        problems = gallery.database.problems()
+        if problems:
+            yield Finding(
+                "database", "fail", f"{where}: {problems[0]}", "Go back to your last backup."
+            )
+            return
+        counts = gallery.stats().counts
+        yield Finding(
+            "database",
+            "ok",
+            f"{where}, migration {REVISION}: {counts.patients} patients, {counts.photos} photos, "
+            f"{counts.disorders} disorders",
+        )
+        if not counts.patients:
+            yield Finding("gallery", "note", "it is empty", "Run `gestalt index add patients.csv`.")
+            return
+        yield from _guarded("space", lambda: _space(gallery))
+        yield from _guarded("index", lambda: _index(gallery))
+
+
+def _space(gallery: Gallery) -> Iterator[Finding]:
+    space = gallery.space
+    yield Finding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
+
+
+def _index(gallery: Gallery) -> Iterator[Finding]:
+    for model, found in gallery.check_index().items():
+        yield Finding(f"index {model}", "ok", found)

@@ -1,0 +1,511 @@
+"""The gallery: the one place where faces, encoder, store and index meet."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from gestalt_space.descriptors import to_descriptors, unsound
+from gestalt_space.devices import Device
+from gestalt_space.encoders.registry import encoder_spec, find_encoder_model, open_encoder
+from gestalt_space.encoders.specification import Encoder
+from gestalt_space.errors import (
+    DescriptorError,
+    GalleryEmpty,
+    GestaltError,
+    ModelNotInstalled,
+    NotInGallery,
+    SpaceMismatch,
+)
+from gestalt_space.faces.crops import crop_from_png, crop_to_png
+from gestalt_space.faces.photos import PhotoLimits
+from gestalt_space.faces.registry import detector_factory
+from gestalt_space.intake import Intake
+from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline
+from gestalt_space.ranking.nearest import RankedGroup, rank_nearest
+from gestalt_space.settings import Settings, load_settings
+from gestalt_space.snapshot import (
+    Snapshot,
+    check_generation,
+    load_snapshot,
+    refresh_generation,
+)
+from gestalt_space.store import reads, writes
+from gestalt_space.store.engine import Database
+from gestalt_space.types import Descriptors, DisorderMatch, Face, Match
+from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.store import ModelStore
+
+Status = Literal["added", "already", "failed"]
+
+WRITE_BATCH = 64
+"""Photos that go into the database in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a photo that was to be added."""
+
+    photo: str
+    patient: str
+    status: Status
+    face: Face | None = None
+    error: GestaltError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What became of a stored face that was to get a descriptor in another space."""
+
+    photo: str
+    patient: str
+    error: GestaltError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveSpace:
+    """The space that a gallery works in: the encoder's model, and the stored space if there is one.
+
+    `chosen`: it was picked here, since the gallery had none and none was named.
+    """
+
+    model: InstalledModel
+    fingerprint: str
+    stored: reads.StoredSpace | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryStats:
+    """How much a gallery holds, and of which spaces."""
+
+    counts: reads.Counts
+    spaces: tuple[tuple[reads.StoredSpace, int], ...]
+
+
+class Gallery:
+    """The patients, photos and descriptors of one home."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        space: str | None = None,
+        detector: str = "auto",
+        landmarks: Path | None = None,
+        device: Device = "auto",
+        create: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.models = ModelStore(settings.models_dir)
+        self._space_name = space
+        self._detector = detector
+        self._landmarks = landmarks
+        self._device: Device = device
+        self.database = Database(
+            settings.database, busy_timeout=settings.busy_timeout, create=create
+        )
+
+    @classmethod
+    def open(
+        cls,
+        home: Path | str | None = None,
+        *,
+        space: str | None = None,
+        detector: str = "auto",
+        landmarks: Path | None = None,
+        device: Device = "auto",
+    ) -> Gallery:
+        """Open the gallery of a home, the settings' own where left out; made if there is none.
+
+        `space` names an installed encoder's model; left out, it is the gallery's own, and for a new
+        gallery the best installed. Models are opened when they are needed. Raises `DatabaseError`.
+        """
+        return cls(
+            load_settings(home),
+            space=space,
+            detector=detector,
+            landmarks=landmarks,
+            device=device,
+        )
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.database.close()
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Which space and which models
+
+    @cached_property
+    def space(self) -> ActiveSpace:
+        """The space worked in. Raises `ModelNotInstalled` or `SpaceMismatch`."""
+        with self.database.reading() as session:
+            stored = reads.spaces(session)
+        default = next((space for space in stored if space.is_default), None)
+        if self._space_name is None and default is not None:
+            return ActiveSpace(self._model_of(default), default.fingerprint, default, False)
+        model = find_encoder_model(self.models, self._space_name)
+        fingerprint = encoder_spec(model).fingerprint
+        for space in stored:
+            if space.model == model.name and space.fingerprint != fingerprint:
+                raise SpaceMismatch(
+                    f"The encoder {model.name} installed now makes the space {fingerprint[:12]}; "
+                    f"the gallery's descriptors of that name are of {space.fingerprint[:12]}.",
+                    "Install it under another name, or install the encoder that was used.",
+                )
+        known = next((space for space in stored if space.fingerprint == fingerprint), None)
+        return ActiveSpace(model, fingerprint, known, self._space_name is None)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The way from photos to descriptors of this gallery's space."""
+        detector, factory = detector_factory(
+            self.models, self._detector, landmarks=self._landmarks, device=self._device
+        )
+        return Pipeline(
+            model=self.space.model,
+            detector=detector,
+            detector_factory=factory,
+            limits=photo_limits(self.settings),
+            batch_size=self.settings.batch_size,
+            device=self._device,
+        )
+
+    def _model_of(self, space: reads.StoredSpace) -> InstalledModel:
+        for model in self.models.sound_models():
+            if model.file("encoder") and encoder_spec(model).fingerprint == space.fingerprint:
+                return model
+        raise ModelNotInstalled(
+            f"The gallery's descriptors are of the encoder {space.model} "
+            f"(space {space.fingerprint[:12]}), which is not installed.",
+            "Install it again, or take another one: `gestalt index fill --space NAME --default`.",
+        )
+
+    # Adding and removing
+
+    def add(
+        self, rows: Sequence[Intake], *, largest: bool = False, keep_crops: bool = True
+    ) -> Iterator[Added]:
+        """Add photos; for each in order, what became of it.
+
+        Idempotent: a photo whose bytes are in the gallery for the same patient is `already` there.
+        Written in transactions of `WRITE_BATCH` photos, so that an interruption loses no more. The
+        photo itself is not kept; its aligned crop is, unless `keep_crops` is off.
+        """
+        pipeline = self.pipeline
+        with self.database.reading() as session:
+            owners = reads.photo_owners(session)
+        good = [row for row in rows if row.record is not None]
+        sources = [_source(row, largest) for row in good]
+        batches = pipeline.run(sources, skip=owners.__contains__)
+        found = itertools.chain.from_iterable(batches)
+        added = 0
+        try:
+            results = self._store_all(zip(good, found, strict=True), owners, keep_crops)
+            for row in rows:
+                result = _failed(row) if row.record is None else next(results)
+                added += result.status == "added"
+                yield result
+        finally:
+            if added:
+                self._settle("add", photos=added)
+
+    def remove(self, *, patients: Sequence[str] = (), photos: Sequence[str] = ()) -> int:
+        """Remove patients, or photos by name or sha256; returns how many photos went.
+
+        Their rows, crops and descriptors leave the database and every index on disk. Raises
+        `NotInGallery`, removing nothing.
+        """
+        with self.database.writing() as session:
+            gone = writes.remove_patients(session, patients) if patients else 0
+            gone += writes.remove_photos(session, photos) if photos else 0
+            writes.record_event(session, "remove", photos=gone)
+        self.rebuild()
+        self.database.truncate_log()
+        return gone
+
+    def fill(self, *, make_default: bool = False) -> Iterator[Filled]:
+        """Give every stored face a descriptor in this space, from its kept crop.
+
+        Resumable: what has one already is passed over. With `make_default`, the gallery works in
+        this space from then on.
+        """
+        encoder = open_encoder(self.space.model, device=self._device)
+        with self.database.writing() as session:
+            space_id = self._stored_space(session)
+        with self.database.reading() as session:
+            missing = reads.faces_without(session, space_id)
+        for start in range(0, len(missing), WRITE_BATCH):
+            batch = missing[start : start + WRITE_BATCH]
+            with self.database.writing() as session:
+                crops = reads.crops_of(session, [face for face, _, _ in batch])
+                described = _describe(encoder, crops)
+                if described:
+                    writes.add_descriptors(session, described, space_id=space_id)
+            for face, photo, patient in batch:
+                yield Filled(photo, patient, _fill_error(face in crops, face in described))
+        if make_default:
+            with self.database.writing() as session:
+                writes.make_default(session, space_id)
+        self._settle("fill", photos=len(missing))
+
+    def rebuild(self) -> int:
+        """Write every space's index anew from the database; returns how many there are."""
+        with self.database.reading() as session:
+            spaces = reads.spaces(session)
+            for space in spaces:
+                refresh_generation(session, space, self.settings.index_dir, rebuild=True)
+        return len(spaces)
+
+    # Asking
+
+    def snapshot(self) -> Snapshot:
+        """The state that matches read. Raises `GalleryEmpty` where nothing can be ranked."""
+        space = self.space.stored
+        if space is None:
+            raise self._empty()
+        with self.database.reading() as session:
+            snapshot = load_snapshot(session, space, self.settings.index_dir)
+        if not snapshot.disorders:
+            raise self._empty()
+        return snapshot
+
+    def match(
+        self,
+        sources: Sequence[PhotoSource],
+        *,
+        k: int = 10,
+        snapshot: Snapshot | None = None,
+    ) -> Iterator[Match]:
+        """Rank disorders for each photo, in order; nothing is stored.
+
+        Of several faces the largest is taken, unless the source names one. The patient whom a
+        probe's photo is stored for is never evidence. Raises `GalleryEmpty`.
+        """
+        snapshot = snapshot or self.snapshot()
+        for batch in self.pipeline.run(sources):
+            with self.database.reading() as session:
+                own = {
+                    result.sha256: reads.patient_of_photo(session, result.sha256)
+                    for result in batch
+                    if result.sha256
+                }
+            encoded = [result for result in batch if result.descriptor is not None]
+            if encoded:
+                similarities = iter(snapshot.index.similarities(_stack(encoded)))
+            for result in batch:
+                if result.descriptor is None:
+                    yield Match(result.source.name, face=result.face, error=result.error)
+                else:
+                    yield _match(result, next(similarities), own[result.sha256], snapshot, k)
+
+    def stats(self) -> GalleryStats:
+        """How much the gallery holds."""
+        with self.database.reading() as session:
+            held = reads.descriptors_by_space(session)
+            spaces = tuple((space, held.get(space.id, 0)) for space in reads.spaces(session))
+            return GalleryStats(reads.counts(session), spaces)
+
+    def patients(
+        self, *, disorder: str | None = None, cohort: str | None = None, limit: int | None = None
+    ) -> list[reads.PatientSummary]:
+        """Patients by identifier, all or those of a disorder or cohort."""
+        with self.database.reading() as session:
+            return list(reads.list_patients(session, disorder=disorder, cohort=cohort, limit=limit))
+
+    def patient(self, patient: str) -> reads.PatientDetail:
+        """All that the gallery says of a patient. Raises `NotInGallery`."""
+        with self.database.reading() as session:
+            return reads.patient_detail(session, patient)
+
+    def check_index(self) -> dict[str, str]:
+        """For each space, by its model's name, what its index on disk is. Raises `IndexDamaged`."""
+        with self.database.reading() as session:
+            return {
+                space.model: check_generation(session, space, self.settings.index_dir)
+                for space in reads.spaces(session)
+            }
+
+    def faces_to_fill(self) -> int:
+        """How many stored faces have no descriptor in this space."""
+        with self.database.reading() as session:
+            space = self.space.stored
+            return len(reads.faces_without(session, space.id)) if space else 0
+
+    # Helpers
+
+    def _store_all(
+        self,
+        results: Iterable[tuple[Intake, PhotoResult]],
+        owners: dict[str, str],
+        keep_crops: bool,
+    ) -> Iterator[Added]:
+        results = iter(results)
+        while batch := list(itertools.islice(results, WRITE_BATCH)):
+            new = [_new_photo(row, result, keep_crops) for row, result in batch]
+            stored = iter(self._store([photo for photo in new if photo is not None]))
+            for (row, result), photo in zip(batch, new, strict=True):
+                if photo is None:
+                    yield _not_new(row, result, owners)
+                else:
+                    yield _added(row, result, next(stored))
+
+    def _store(self, photos: Sequence[writes.NewPhoto]) -> list[writes.Stored]:
+        if not photos:
+            return []
+        with self.database.writing() as session:
+            return writes.add_photos(session, photos, space_id=self._stored_space(session))
+
+    def _stored_space(self, session: Session) -> int:
+        spec = encoder_spec(self.space.model)
+        return writes.add_space(
+            session,
+            model=self.space.model.name,
+            fingerprint=spec.fingerprint,
+            specification=spec.to_json(),
+            dim=spec.descriptor_dim,
+        )
+
+    def _settle(self, action: str, **detail: int) -> None:
+        """After a change: tell the audit trail, and let the index on disk follow."""
+        with self.database.writing() as session:
+            writes.record_event(session, action, **detail)
+        self.__dict__.pop("space", None)
+        with self.database.reading() as session:
+            for space in reads.spaces(session):
+                refresh_generation(session, space, self.settings.index_dir)
+
+    def _empty(self) -> GalleryEmpty:
+        with self.database.reading() as session:
+            counts = reads.counts(session)
+        if counts.patients > counts.undiagnosed:
+            name = self.space.model.name
+            return GalleryEmpty(
+                f"The gallery has no descriptor in the space of {name}.",
+                f"Run `gestalt index fill --space {name}`.",
+            )
+        return GalleryEmpty(
+            "The gallery has no diagnosed patient to match against.",
+            "Add some: `gestalt index add patients.csv`.",
+        )
+
+
+def photo_limits(settings: Settings) -> PhotoLimits:
+    """The caps on photos that the settings give."""
+    return PhotoLimits(settings.max_photo_bytes, settings.max_photo_pixels)
+
+
+def _source(row: Intake, largest: bool) -> PhotoSource:
+    assert row.record is not None, "rows without a record are not read"  # noqa: S101
+    return PhotoSource(row.photo, row.path, row.record.face, largest)
+
+
+def _failed(row: Intake) -> Added:
+    return Added(row.photo, "", "failed", error=row.error)
+
+
+def _new_photo(row: Intake, result: PhotoResult, keep_crops: bool) -> writes.NewPhoto | None:
+    if result.descriptor is None or result.face is None or row.record is None:
+        return None
+    return writes.NewPhoto(
+        record=row.record,
+        sha256=result.sha256,
+        width=result.width,
+        height=result.height,
+        face=result.face,
+        descriptor=result.descriptor,
+        crop=crop_to_png(result.face.crop) if keep_crops else None,
+    )
+
+
+def _not_new(row: Intake, result: PhotoResult, owners: dict[str, str]) -> Added:
+    patient = row.record.patient if row.record else ""
+    if not result.skipped:
+        return Added(row.photo, patient, "failed", error=result.error)
+    owner = owners[result.sha256]
+    if owner == patient:
+        return Added(row.photo, patient, "already")
+    return Added(row.photo, patient, "failed", error=writes.two_owners(row.photo, patient, owner))
+
+
+def _added(row: Intake, result: PhotoResult, stored: writes.Stored) -> Added:
+    patient = row.record.patient if row.record else ""
+    if stored.error is not None:
+        return Added(row.photo, patient, "failed", error=stored.error)
+    return Added(row.photo, patient, "already" if stored.already else "added", result.face)
+
+
+def _describe(encoder: Encoder, crops: dict[int, bytes]) -> dict[int, Descriptors]:
+    """The descriptor `(d,)` of each crop for which the encoder gives a sound one."""
+    if not crops:
+        return {}
+    images = np.stack([crop_from_png(png) for png in crops.values()])
+    descriptors = to_descriptors(encoder.encode(images))
+    rows = zip(crops, descriptors, unsound(descriptors), strict=True)
+    return {face: row for face, row, is_unsound in rows if not is_unsound}
+
+
+def _fill_error(has_crop: bool, sound: bool) -> GestaltError | None:
+    if not has_crop:
+        return NotInGallery(
+            "The crop was not kept.", "Remove the photo and add it again from its file."
+        )
+    return None if sound else DescriptorError("The encoder gave no sound vector for this face.")
+
+
+def _stack(results: Sequence[PhotoResult]) -> Descriptors:
+    return np.stack([result.descriptor for result in results if result.descriptor is not None])
+
+
+def _match(
+    result: PhotoResult,
+    similarities: Descriptors,
+    own: tuple[int, str] | None,
+    snapshot: Snapshot,
+    k: int,
+) -> Match:
+    eligible = None if own is None else snapshot.patient_of_row != own[0]
+    ranked = rank_nearest(
+        similarities,
+        snapshot.members,
+        k,
+        eligible=eligible,
+        row_order=snapshot.patient_order,
+    )
+    return Match(
+        photo=result.source.name,
+        face=result.face,
+        disorders=tuple(
+            _line(rank, group, snapshot, eligible) for rank, group in enumerate(ranked, start=1)
+        ),
+        left_out=None if own is None else own[1],
+    )
+
+
+def _line(
+    rank: int, ranked: RankedGroup, snapshot: Snapshot, eligible: np.ndarray | None
+) -> DisorderMatch:
+    rows = snapshot.members.of(ranked.group)
+    rows = rows if eligible is None else rows[eligible[rows]]
+    id_, name = snapshot.disorders[ranked.group]
+    return DisorderMatch(
+        rank=rank,
+        id=id_,
+        name=name,
+        similarity=ranked.similarity,
+        patient=snapshot.patients[int(snapshot.patient_of_row[ranked.row])],
+        patients=len(np.unique(snapshot.patient_of_row[rows])),
+        photos=len(rows),
+    )

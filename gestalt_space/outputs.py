@@ -1,0 +1,214 @@
+"""Batches to files: crops into a folder, descriptors into `.npz` or `.parquet`.
+
+A file appears when it is whole; a file that was there before stays unless it may be overwritten.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.faces.crops import crop_to_png
+from gestalt_space.pipeline import PhotoResult
+from gestalt_space.types import Descriptors
+
+CROP_TABLE = "crops.csv"
+_POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+CROP_COLUMNS = (
+    "photo",
+    "crop",
+    "error",
+    "detector",
+    "step",
+    "score",
+    "face",
+    "faces",
+    "sharpness",
+    "size",
+    "yaw",
+    "roll",
+    *(f"box_{edge}" for edge in ("x0", "y0", "x1", "y1")),
+    *(f"{point}_{axis}" for point in _POINTS for axis in "xy"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedBatch:
+    """Descriptors `(n, d)` of photos `(n,)`, and the photos that failed, with the reasons."""
+
+    photos: tuple[str, ...]
+    descriptors: Descriptors
+    failed: tuple[tuple[str, str], ...]
+    spec: EncoderSpec
+
+
+def write_crops(
+    results: Iterable[PhotoResult], folder: Path, *, overwrite: bool = False
+) -> Iterator[PhotoResult]:
+    """Write each face's crop as PNG into `folder`, and `crops.csv` that says which is which.
+
+    Crops bear the names of their photos, numbered where the name is taken. With `overwrite`, the
+    crops that an earlier `crops.csv` lists are written over, and nothing else ever is. Gives each
+    result back as it is written. Raises `OutputError` where `folder` has a `crops.csv` already or
+    cannot be written to.
+    """
+    table = folder / CROP_TABLE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    _check_free(table, overwrite)
+    ours, used = _listed_crops(table), set[str]()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CROP_COLUMNS)
+    try:
+        for result in results:
+            name = ""
+            if result.face is not None:
+                name = _free_name(folder, Path(result.source.name).stem, used, ours)
+                _write_atomically(folder / name, crop_to_png(result.face.crop))
+            writer.writerow(_crop_row(result, name))
+            yield result
+    finally:
+        _write_atomically(table, text.getvalue().encode("utf-8", "replace"))
+
+
+def collect(results: Iterable[PhotoResult], spec: EncoderSpec) -> EncodedBatch:
+    """Gather the descriptors of results, in order."""
+    photos, rows, failed = [], [], []
+    for result in results:
+        if result.descriptor is not None:
+            photos.append(result.source.name)
+            rows.append(result.descriptor)
+        elif result.error is not None:
+            failed.append((result.source.name, result.error.message))
+    empty = np.zeros((0, spec.descriptor_dim), dtype=np.float32)
+    return EncodedBatch(tuple(photos), np.stack(rows) if rows else empty, tuple(failed), spec)
+
+
+def check_descriptor_path(path: Path, *, overwrite: bool = False) -> None:
+    """Raise where descriptors cannot be written to `path`, before any work is done for them.
+
+    `UsageError` for an ending other than `.npz` and `.parquet`, `OutputError` for a file that is
+    there or a folder that is not.
+    """
+    if path.suffix not in (".npz", ".parquet"):
+        raise UsageError(
+            f"{path.name} ends in neither .npz nor .parquet.", "Name the file so that it does."
+        )
+    if not path.parent.is_dir():
+        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
+    _check_free(path, overwrite)
+
+
+def write_descriptors(batch: EncodedBatch, path: Path) -> None:
+    """Write descriptors to `.npz` or `.parquet`, by the ending of `path`.
+
+    NPZ: arrays `descriptors` `(n, d)` float32, `photos` `(n,)`, `failed` `(m,)`, `failed_reasons`
+    `(m,)`, and the space's specification as JSON in `space`. Parquet: columns `photo` and
+    `descriptor`, and `space` and `failed` as JSON in the file's metadata. Raises `OutputError`.
+    """
+    _write_atomically(path, _npz(batch) if path.suffix == ".npz" else _parquet(batch))
+
+
+def _npz(batch: EncodedBatch) -> bytes:
+    stream = io.BytesIO()
+    np.savez(
+        stream,
+        descriptors=batch.descriptors,
+        photos=np.array(batch.photos, dtype=np.str_),
+        failed=np.array([photo for photo, _ in batch.failed], dtype=np.str_),
+        failed_reasons=np.array([reason for _, reason in batch.failed], dtype=np.str_),
+        space=np.array(batch.spec.to_json()),
+    )
+    return stream.getvalue()
+
+
+def _parquet(batch: EncodedBatch) -> bytes:
+    import json
+
+    import pyarrow
+    import pyarrow.parquet
+
+    n, d = batch.descriptors.shape
+    flat = pyarrow.array(batch.descriptors.reshape(n * d))
+    table = pyarrow.table(
+        {
+            "photo": pyarrow.array(batch.photos, pyarrow.string()),
+            "descriptor": pyarrow.FixedSizeListArray.from_arrays(flat, d),
+        }
+    ).replace_schema_metadata(
+        {"space": batch.spec.to_json(), "failed": json.dumps(dict(batch.failed))}
+    )
+    stream = io.BytesIO()
+    pyarrow.parquet.write_table(table, stream)
+    return stream.getvalue()
+
+
+def _crop_row(result: PhotoResult, name: str) -> Sequence[object]:
+    face = result.face
+    error = "" if result.error is None else result.error.message
+    if face is None:
+        return [result.source.name, name, error]
+    quality = face.quality
+    return [
+        result.source.name,
+        name,
+        error,
+        face.detector,
+        face.step,
+        f"{face.score:.4f}",
+        face.number,
+        face.count,
+        *(f"{v:.2f}" for v in (quality.sharpness, quality.size, quality.yaw, quality.roll)),
+        *(f"{v:.2f}" for v in (*face.box, *face.landmarks.ravel())),
+    ]
+
+
+def _listed_crops(table: Path) -> frozenset[str]:
+    """The crops that an earlier table says were written here."""
+    if not table.exists():
+        return frozenset()
+    with table.open(newline="", encoding="utf-8") as stream:
+        return frozenset(row.get("crop") or "" for row in csv.DictReader(stream))
+
+
+def _free_name(folder: Path, stem: str, used: set[str], ours: frozenset[str]) -> str:
+    number, name = 1, f"{stem}.png"
+    while name.casefold() in used or (name not in ours and (folder / name).exists()):
+        number += 1
+        name = f"{stem}-{number}.png"
+    used.add(name.casefold())
+    return name
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists.", "Choose another place, or --overwrite it.")
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(data)
+        aside.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path} cannot be written: {error.strerror or error}.",
+        "Check the permissions and the free space of the disk.",
+    )

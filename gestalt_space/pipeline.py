@@ -1,0 +1,183 @@
+"""Photos to descriptors, overlapped: reading, detection and alignment run in threads while the
+faces before them are encoded in batches. Order is kept, memory is bounded, and one bad photo is
+its own failure.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sized
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from gestalt_space.descriptors import to_descriptors, unsound
+from gestalt_space.devices import Device, cores
+from gestalt_space.encoders.registry import open_encoder
+from gestalt_space.encoders.specification import Encoder
+from gestalt_space.errors import DescriptorError, FaceError, GestaltError
+from gestalt_space.faces.detection import Detector, choose_face, find_faces
+from gestalt_space.faces.photos import PhotoLimits, decode_photo, read_bytes
+from gestalt_space.faces.registry import DetectorFactory
+from gestalt_space.types import Descriptors, Face
+from gestalt_space.weights.manifest import InstalledModel
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoSource:
+    """A photo to be worked on: its name in results, where its bytes are, and which face is meant.
+
+    `face` is a face's number; without one, `largest` says whether the largest of several is taken
+    or several are refused.
+    """
+
+    name: str
+    data: Path | bytes
+    face: int | None = None
+    largest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoResult:
+    """What became of a photo: a face, then a descriptor `(d,)`; or an error; or it was skipped."""
+
+    source: PhotoSource
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    face: Face | None = None
+    descriptor: Descriptors | None = None
+    error: GestaltError | None = None
+    skipped: bool = False
+
+
+Skip = Callable[[str], bool]
+"""Told a photo's sha256, says whether it can be passed over before it is decoded."""
+
+
+@dataclass
+class Pipeline:
+    """The way from photos to descriptors, with the models that it goes through.
+
+    `model`: the one whose encoder is used, opened when the first face is encoded.
+    """
+
+    model: InstalledModel
+    detector: str
+    detector_factory: DetectorFactory
+    limits: PhotoLimits
+    batch_size: int
+    device: Device = "auto"
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder, opened on first use. Raises `ModelDamaged` or `DeviceUnavailable`."""
+        return open_encoder(self.model, device=self.device)
+
+    def run(
+        self, sources: Iterable[PhotoSource], *, skip: Skip | None = None
+    ) -> Iterator[list[PhotoResult]]:
+        """Descriptors of photos, in order, a batch at a time."""
+        faces = find_all_faces(
+            sources,
+            self.detector_factory,
+            limits=self.limits,
+            ahead=2 * self.batch_size,
+            skip=skip,
+        )
+        return encode_all(faces, self.encoder, batch_size=self.batch_size)
+
+
+def find_all_faces(
+    sources: Iterable[PhotoSource],
+    detector_factory: DetectorFactory,
+    *,
+    limits: PhotoLimits | None = None,
+    ahead: int = 32,
+    skip: Skip | None = None,
+) -> Iterator[PhotoResult]:
+    """The face meant of each photo, in the order of the photos.
+
+    As many threads as cores, or photos where they are fewer, each with a detector of its own; at
+    most `ahead` photos are begun before the first of them is taken.
+    """
+    workers = min(cores(), len(sources)) if isinstance(sources, Sized) else cores()
+    if not workers:
+        return
+    own = threading.local()
+
+    def work(source: PhotoSource) -> PhotoResult:
+        try:
+            if not hasattr(own, "detector"):
+                own.detector = detector_factory(max(1, cores() // workers))
+            return _find_face(source, own.detector, limits or PhotoLimits(), skip)
+        except GestaltError as error:
+            return PhotoResult(source, error=error)
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="faces")
+    waiting: deque[Future[PhotoResult]] = deque()
+    remaining = iter(sources)
+    try:
+        waiting.extend(pool.submit(work, source) for source in islice(remaining, ahead))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(work, source) for source in islice(remaining, 1))
+            yield result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def encode_all(
+    results: Iterable[PhotoResult], encoder: Encoder, *, batch_size: int = 16
+) -> Iterator[list[PhotoResult]]:
+    """Give every face that was found its descriptor; results in order, a batch at a time."""
+    results = iter(results)
+    while batch := list(islice(results, batch_size)):
+        yield _encode(batch, encoder)
+
+
+def _find_face(
+    source: PhotoSource, detector: Detector, limits: PhotoLimits, skip: Skip | None
+) -> PhotoResult:
+    raw = read_bytes(source.data, name=source.name, limits=limits)
+    result = PhotoResult(source, sha256=raw.sha256)
+    if skip is not None and skip(raw.sha256):
+        return replace(result, skipped=True)
+    try:
+        photo = decode_photo(raw, limits=limits)
+        height, width = photo.pixels.shape[:2]
+        result = replace(result, width=width, height=height)
+        faces = find_faces(photo, detector)
+        return replace(result, face=choose_face(faces, number=source.face, largest=source.largest))
+    except GestaltError as error:
+        return replace(result, error=error)
+    except Exception as error:  # noqa: BLE001 - a detector may raise anything on an odd photo
+        failure = FaceError(
+            f"The detector {detector.name} failed on this photo ({type(error).__name__}: {error}).",
+            "Save the photo anew as PNG, or try another --detector.",
+        )
+        return replace(result, error=failure)
+
+
+def _encode(batch: list[PhotoResult], encoder: Encoder) -> list[PhotoResult]:
+    crops = [result.face.crop for result in batch if result.face is not None]
+    if not crops:
+        return batch
+    descriptors = to_descriptors(encoder.encode(np.stack(crops)))
+    rows = iter(zip(descriptors, unsound(descriptors), strict=True))
+    return [result if result.face is None else _with(result, *next(rows)) for result in batch]
+
+
+def _with(result: PhotoResult, descriptor: Descriptors, is_unsound: bool) -> PhotoResult:
+    if is_unsound:
+        error = DescriptorError(
+            "The encoder gave a vector that is zero or not finite for this face.",
+            "Run `gestalt models verify`, or try another photo.",
+        )
+        return replace(result, error=error)
+    return replace(result, descriptor=descriptor)

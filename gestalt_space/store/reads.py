@@ -1,0 +1,331 @@
+"""What is asked of the database. Rows in, plain records and arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session, selectinload
+
+from gestalt_space.errors import NotInGallery
+from gestalt_space.store import tables as t
+from gestalt_space.types import Descriptors, Ids
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSpace:
+    """A space of the gallery."""
+
+    id: int
+    model: str
+    fingerprint: str
+    specification: str
+    dim: int
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Whose the descriptors of a space are.
+
+    `descriptor_ids` and `patient_ids`, both `(n,)`, go together; `diagnoses` `(m, 2)` are pairs of
+    patient and disorder.
+    """
+
+    descriptor_ids: Ids
+    patient_ids: Ids
+    diagnoses: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is."""
+
+    patients: int
+    undiagnosed: int
+    photos: int
+    crops: int
+    disorders: int
+    genes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PatientSummary:
+    """One line of a list of patients."""
+
+    patient: str
+    disorders: tuple[str, ...]
+    sex: str | None
+    ancestry: str | None
+    cohort: str | None
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDetail:
+    """A stored photo and its face. `spaces`: the models whose spaces have its descriptor."""
+
+    name: str
+    sha256: str
+    age: float | None
+    added_at: datetime
+    detector: str
+    step: str
+    score: float
+    face: int
+    faces: int
+    box: tuple[float, ...]
+    sharpness: float
+    size: float
+    yaw: float
+    roll: float
+    crop_kept: bool
+    spaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientDetail:
+    """All that the gallery says of a patient. `disorders`: pairs of identifier and name."""
+
+    patient: str
+    disorders: tuple[tuple[str, str], ...]
+    genes: tuple[str, ...]
+    sex: str | None
+    ancestry: str | None
+    cohort: str | None
+    consent: str | None
+    hpo: tuple[str, ...]
+    hpo_absent: tuple[str, ...]
+    added_at: datetime
+    photos: tuple[PhotoDetail, ...]
+
+
+def spaces(session: Session) -> list[StoredSpace]:
+    """All spaces, the first made first."""
+    rows = session.scalars(sa.select(t.Space).order_by(t.Space.id))
+    return [
+        StoredSpace(row.id, row.model, row.fingerprint, row.specification, row.dim, row.is_default)
+        for row in rows
+    ]
+
+
+def photo_owners(session: Session) -> dict[str, str]:
+    """Every photo's sha256, and its patient."""
+    rows = session.execute(sa.select(t.Photo.sha256, t.Patient.external_id).join(t.Photo.patient))
+    return dict(rows.tuples().all())
+
+
+def patient_of_photo(session: Session, sha256: str) -> tuple[int, str] | None:
+    """Key and identifier of the patient that a photo is stored for."""
+    row = session.execute(
+        sa.select(t.Patient.id, t.Patient.external_id)
+        .join(t.Patient.photos)
+        .where(t.Photo.sha256 == sha256)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def last_change(session: Session) -> tuple[str, int]:
+    """The gallery's random name, and the number of its last change."""
+    row = session.execute(sa.select(t.Change.gallery, t.Change.sequence)).one()
+    return row[0], row[1]
+
+
+def count_changes_after(session: Session, space: StoredSpace, sequence: int) -> int:
+    """How many descriptors of a space were added or removed after a change."""
+    return sum(
+        session.scalar(
+            sa.select(sa.func.count())
+            .select_from(table)
+            .where(table.space_id == space.id, table.sequence > sequence)
+        )
+        or 0
+        for table in (t.Descriptor, t.Removal)
+    )
+
+
+def descriptors_after(
+    session: Session, space: StoredSpace, sequence: int
+) -> tuple[Ids, Descriptors]:
+    """Descriptors of a space that were added after a change: ids `(n,)` and vectors `(n, d)`."""
+    rows = session.execute(
+        sa.select(t.Descriptor.id, t.Descriptor.vector)
+        .where(t.Descriptor.space_id == space.id, t.Descriptor.sequence > sequence)
+        .order_by(t.Descriptor.id)
+    ).tuples()
+    ids: list[int] = []
+    blob = bytearray()
+    for key, vector in rows:
+        ids.append(key)
+        blob += vector
+    vectors = np.frombuffer(blob, dtype="<f4").reshape(len(ids), space.dim)
+    return np.array(ids, dtype=np.int64), vectors.astype(np.float32)
+
+
+def removals_after(session: Session, space: StoredSpace, sequence: int) -> Ids:
+    """Descriptors of a space that were removed after a change, `(n,)`."""
+    rows = session.scalars(
+        sa.select(t.Removal.descriptor_id).where(
+            t.Removal.space_id == space.id, t.Removal.sequence > sequence
+        )
+    )
+    return np.fromiter(rows, dtype=np.int64)
+
+
+def owners(session: Session, space: StoredSpace) -> Owners:
+    """Whose the descriptors of a space are, and which disorders the patients have."""
+    pairs = session.execute(
+        sa.select(t.Descriptor.id, t.Photo.patient_id)
+        .join(t.Face, t.Face.id == t.Descriptor.face_id)
+        .join(t.Photo, t.Photo.id == t.Face.photo_id)
+        .where(t.Descriptor.space_id == space.id)
+        .order_by(t.Descriptor.id)
+    ).tuples()
+    diagnoses = session.execute(sa.select(t.Diagnosis.patient_id, t.Diagnosis.disorder_id)).tuples()
+    table = _integers(pairs.all())
+    return Owners(table[:, 0], table[:, 1], _integers(diagnoses.all()))
+
+
+def disorder_names(session: Session) -> dict[int, tuple[str, str]]:
+    """Every disorder's key, and its identifier and name."""
+    rows = session.execute(sa.select(t.Disorder.id, t.Disorder.code, t.Disorder.name)).tuples()
+    return {key: (code, name) for key, code, name in rows}
+
+
+def patient_names(session: Session) -> dict[int, str]:
+    """Every patient's key, and identifier."""
+    return dict(session.execute(sa.select(t.Patient.id, t.Patient.external_id)).tuples().all())
+
+
+def faces_without(session: Session, space_id: int) -> list[tuple[int, str, str]]:
+    """Faces that have no descriptor in a space: key of the face, photo's name, patient."""
+    have = sa.select(t.Descriptor.face_id).where(t.Descriptor.space_id == space_id)
+    rows = session.execute(
+        sa.select(t.Face.id, t.Photo.name, t.Patient.external_id)
+        .join(t.Face.photo)
+        .join(t.Photo.patient)
+        .where(t.Face.id.not_in(have))
+        .order_by(t.Face.id)
+    ).tuples()
+    return [(face, photo, patient) for face, photo, patient in rows]
+
+
+def crops_of(session: Session, face_ids: Sequence[int]) -> dict[int, bytes]:
+    """The kept crops of faces, as PNG."""
+    rows = session.execute(
+        sa.select(t.Crop.face_id, t.Crop.png).where(t.Crop.face_id.in_(face_ids))
+    ).tuples()
+    return dict(rows.all())
+
+
+def counts(session: Session) -> Counts:
+    """How much there is."""
+
+    def count(table: type[t.Base]) -> int:
+        return session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+    diagnosed = session.scalar(sa.select(sa.func.count(sa.distinct(t.Diagnosis.patient_id)))) or 0
+    patients = count(t.Patient)
+    return Counts(
+        patients=patients,
+        undiagnosed=patients - diagnosed,
+        photos=count(t.Photo),
+        crops=count(t.Crop),
+        disorders=count(t.Disorder),
+        genes=count(t.Gene),
+    )
+
+
+def descriptors_by_space(session: Session) -> dict[int, int]:
+    """How many descriptors each space has, by the space's key."""
+    rows = session.execute(
+        sa.select(t.Descriptor.space_id, sa.func.count()).group_by(t.Descriptor.space_id)
+    ).tuples()
+    return dict(rows.all())
+
+
+def list_patients(
+    session: Session,
+    *,
+    disorder: str | None = None,
+    cohort: str | None = None,
+    limit: int | None = None,
+) -> Iterator[PatientSummary]:
+    """Patients by identifier, all or those of a disorder or cohort."""
+    query = (
+        sa.select(t.Patient, sa.func.count(t.Photo.id))
+        .outerjoin(t.Patient.photos)
+        .group_by(t.Patient.id)
+        .order_by(t.Patient.external_id)
+        .options(selectinload(t.Patient.diagnoses))
+        .limit(limit)
+    )
+    if disorder is not None:
+        has = sa.select(t.Diagnosis.patient_id).join(t.Diagnosis.disorder)
+        query = query.where(t.Patient.id.in_(has.where(t.Disorder.code == disorder)))
+    if cohort is not None:
+        query = query.where(t.Patient.cohort == cohort)
+    for row, photos in session.execute(query).tuples():
+        yield PatientSummary(
+            patient=row.external_id,
+            disorders=tuple(sorted(diagnosis.disorder.code for diagnosis in row.diagnoses)),
+            sex=row.sex,
+            ancestry=row.ancestry,
+            cohort=row.cohort,
+            photos=photos,
+        )
+
+
+def patient_detail(session: Session, patient: str) -> PatientDetail:
+    """All that the gallery says of a patient. Raises `NotInGallery`."""
+    row = session.scalars(
+        sa.select(t.Patient)
+        .where(t.Patient.external_id == patient)
+        .options(selectinload(t.Patient.photos).selectinload(t.Photo.faces))
+    ).one_or_none()
+    if row is None:
+        raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
+    models = {space.id: space.model for space in spaces(session)}
+    return PatientDetail(
+        patient=row.external_id,
+        disorders=tuple(sorted((d.disorder.code, d.disorder.name) for d in row.diagnoses)),
+        genes=tuple(gene.symbol for gene in row.genes),
+        sex=row.sex,
+        ancestry=row.ancestry,
+        cohort=row.cohort,
+        consent=row.consent,
+        hpo=tuple(term.term for term in row.phenotypes if term.present),
+        hpo_absent=tuple(term.term for term in row.phenotypes if not term.present),
+        added_at=row.added_at,
+        photos=tuple(_photo_detail(photo, models) for photo in row.photos),
+    )
+
+
+def _photo_detail(photo: t.Photo, models: dict[int, str]) -> PhotoDetail:
+    face = photo.faces[0]
+    return PhotoDetail(
+        name=photo.name,
+        sha256=photo.sha256,
+        age=photo.age,
+        added_at=photo.added_at,
+        detector=face.detector,
+        step=face.step,
+        score=face.score,
+        face=face.number,
+        faces=face.count,
+        box=tuple(face.box),
+        sharpness=face.sharpness,
+        size=face.size,
+        yaw=face.yaw,
+        roll=face.roll,
+        crop_kept=face.crop is not None,
+        spaces=tuple(sorted(models[descriptor.space_id] for descriptor in face.descriptors)),
+    )
+
+
+def _integers(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    return np.array(rows, dtype=np.int64).reshape(len(rows), 2)
