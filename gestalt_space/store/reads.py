@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 import numpy as np
 import sqlalchemy as sa
@@ -186,8 +187,8 @@ def owners(session: Session, space: StoredSpace) -> Owners:
         .order_by(t.Descriptor.id)
     ).tuples()
     diagnoses = session.execute(sa.select(t.Diagnosis.patient_id, t.Diagnosis.disorder_id)).tuples()
-    table = _integers(pairs.all())
-    return Owners(table[:, 0], table[:, 1], _integers(diagnoses.all()))
+    table = _integers(pairs)
+    return Owners(table[:, 0], table[:, 1], _integers(diagnoses))
 
 
 def disorder_names(session: Session) -> dict[int, tuple[str, str]]:
@@ -327,5 +328,6 @@ def _photo_detail(photo: t.Photo, models: dict[int, str]) -> PhotoDetail:
     )
 
 
-def _integers(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    return np.array(rows, dtype=np.int64).reshape(len(rows), 2)
+def _integers(rows: Iterable[Sequence[int]]) -> NDArray[np.int64]:
+    """Pairs as `(n, 2)`. Flat first: NumPy looks into every row for array interfaces otherwise."""
+    return np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 2)

@@ -30,7 +30,7 @@ class LocalServer:
 
 def _handler(server: LocalServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_GET(self) -> None:
             wanted = self.headers.get("Range")
             server.asked.append(wanted)
             if server.status != 200:

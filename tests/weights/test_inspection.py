@@ -87,7 +87,7 @@ def test_a_truncated_model_is_damaged(share: float, tmp_path: Path):
     made.arcface_onnx(path)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(ModelDamaged, match="encoder.onnx") as caught:
+    with pytest.raises(ModelDamaged, match=r"encoder\.onnx") as caught:
         inspect_model(path)
     assert "again" in caught.value.hint
 

@@ -63,7 +63,6 @@ def test_a_file_is_installed_under_its_own_name(store: ModelStore, encoder_file:
 def test_what_was_installed_is_read_back(store: ModelStore, encoder_file: Path):
     added = store.add(encoder_file, name="mine", license_name=LICENSE)
     assert store.get("mine") == added
-    assert store.models() == [added]
     assert store.sound_models() == [added]
     assert added.folder == store.folder / "mine"
 
@@ -193,7 +192,7 @@ def test_a_source_without_an_onnx_file_is_unsuitable(kind: str, store: ModelStor
         path.mkdir()
     else:
         path.write_bytes(b"weights")
-    with pytest.raises(ModelUnsuitable, match="no .onnx file") as caught:
+    with pytest.raises(ModelUnsuitable, match="holds no") as caught:
         store.add(path, license_name=LICENSE)
     assert "ArcFace" in caught.value.hint
     assert everything_in(store.folder) == []
@@ -223,7 +222,7 @@ def test_one_damaged_file_of_a_folder_refuses_the_whole(store: ModelStore, tmp_p
     pack.mkdir()
     made.arcface_onnx(pack / "a.onnx")
     (pack / "b.onnx").write_bytes((pack / "a.onnx").read_bytes()[:1000])
-    with pytest.raises(ModelDamaged, match="b.onnx"):
+    with pytest.raises(ModelDamaged, match=r"b\.onnx"):
         store.add(pack, license_name=LICENSE)
     assert everything_in(store.folder) == []
 
@@ -235,7 +234,7 @@ def test_models_that_are_all_of_no_use_are_refused(store: ModelStore, tmp_path: 
         network(pack / f"{name}.onnx", [["n", 3, 96, 96]])
     with pytest.raises(ModelUnsuitable, match="None of the files"):
         store.add(pack, license_name=LICENSE)
-    with pytest.raises(ModelUnsuitable, match="a.onnx"):
+    with pytest.raises(ModelUnsuitable, match=r"a\.onnx"):
         store.add(pack / "a.onnx", license_name=LICENSE)
     assert everything_in(store.folder) == []
 
@@ -353,12 +352,10 @@ def test_a_manifest_that_cannot_be_read_spoils_its_own_model_only(
     manifest.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ModelDamaged, match="broken"):
         store.get("broken")
-    with pytest.raises(ModelDamaged):
-        store.models()
     assert store.sound_models() == [sound]
     assert store.best("encoder") == sound
     store.remove("broken")
-    assert store.models() == [sound]
+    assert store.sound_models() == [sound]
 
 
 def test_a_manifest_survives_being_written_and_read(store: ModelStore, encoder_file: Path):
@@ -393,7 +390,7 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(
 
 
 def test_a_store_that_was_never_used_is_empty(store: ModelStore):
-    assert store.models() == store.sound_models() == []
+    assert store.sound_models() == []
     assert store.best("encoder") is None
     assert not store.folder.exists()
 
@@ -403,7 +400,7 @@ def test_the_models_come_by_name_and_hidden_folders_are_none(store: ModelStore, 
         store.add(encoder_file, name=name, license_name=LICENSE)
     (store.folder / ".adding-left-over").mkdir()
     (store.folder / "note.txt").write_text("A note.")
-    assert [model.name for model in store.models()] == ["C", "a", "b"]
+    assert [model.name for model in store.sound_models()] == ["C", "a", "b"]
 
 
 def test_the_best_model_is_the_largest_and_ties_go_to_the_earlier_name(
@@ -475,7 +472,7 @@ def test_a_model_of_the_catalogue_is_fetched_and_installed(
     assert store.verify("offer") == model
     assert told[-1][0] == told[-1][1]
     assert [path.name for path in (store.folder / ".downloads").iterdir()] == []
-    assert [m.name for m in store.models()] == ["offer"]
+    assert [m.name for m in store.sound_models()] == ["offer"]
 
 
 def test_nothing_is_asked_of_the_server_before_the_licence_is_accepted(
@@ -511,7 +508,7 @@ def test_a_pull_that_breaks_is_taken_up_again(
     with pytest.raises(DownloadFailed) as caught:
         pull(store)
     assert "gestalt models add FILE" in caught.value.hint
-    assert store.models() == []
+    assert store.sound_models() == []
     assert pull(store).name == "offer"
     assert server.asked == [None, "bytes=100-"]
 
@@ -555,7 +552,7 @@ def test_a_pull_from_a_server_that_has_it_no_more_names_the_other_way(
     with pytest.raises(DownloadFailed, match="Not Found") as caught:
         pull(store)
     assert "gestalt models add FILE --name NAME" in caught.value.hint
-    assert store.models() == []
+    assert store.sound_models() == []
 
 
 def test_the_manifest_names_the_bytes_of_the_file(tiny_store: ModelStore, tiny_onnx: Path):

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints one table and keeps it under `results/`."""

@@ -1,0 +1,115 @@
+"""The command reference in `docs/`, made from the commands themselves."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from gestalt_space import errors
+from gestalt_space.settings import Settings
+
+from .app import app
+
+HEADER = """# Commands
+
+Made from the code by `make docs`; a test compares the two.
+"""
+EXIT_CODES = """
+## Exit codes
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | failed; the message says why, and the hint what to do |
+| 2 | wrong usage: an option, a column, a licence that was not accepted |
+| 3 | done, but some photos failed; each has its reason |
+| 70 | a fault of gestalt-space itself |
+| 130 | interrupted; what was done so far is kept |
+
+Data goes to standard output, everything else to standard error. With `--json`, standard output is
+one JSON document whatever happens; where a command failed as a whole, it has the key `error`.
+"""
+
+
+def reference() -> str:
+    """The whole reference as Markdown."""
+    root: Any = typer.main.get_command(app)
+    parts = [HEADER, *_commands(root, "gestalt"), EXIT_CODES, *_errors(), *_settings()]
+    return "\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def _commands(command: Any, path: str) -> Iterator[str]:
+    if hasattr(command, "commands"):
+        yield f"## {path}\n\n{_text(command.help)}\n" if " " in path else ""
+        for name, child in command.commands.items():
+            yield from _commands(child, f"{path} {name}")
+        return
+    yield f"### {path}\n\n{_text(command.help)}\n"
+    usage = " ".join(
+        f"{param.metavar or param.name}" for param in command.params if _is_argument(param)
+    )
+    yield f"```\n{path} [OPTIONS] {usage}".rstrip() + "\n```\n"
+    rows = [_row(param) for param in command.params]
+    yield "\n".join(["| | |", "|---|---|", *rows]) + "\n"
+
+
+def _row(param: Any) -> str:
+    title = param.metavar or param.name if _is_argument(param) else ", ".join(param.opts)
+    default = param.default
+    shown = (
+        f" Default: {default}."
+        if isinstance(default, str | int) and not isinstance(default, bool) and default
+        else ""
+    )
+    return f"| `{title.replace('|', chr(92) + '|')}` | {_text(param.help)}{shown} |"
+
+
+def _is_argument(param: Any) -> bool:
+    return bool(param.param_type_name == "argument")
+
+
+def _errors() -> Iterator[str]:
+    yield "## Errors\n\nThe `code` of an error in JSON, and what it means.\n"
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.GestaltError)
+    ]
+    rows = [
+        f"| `{kind.code}` | {_text(kind.__doc__).split('.')[0]} | {kind.exit_code} |"
+        for kind in sorted(kinds, key=lambda kind: kind.code)
+    ]
+    yield "\n".join(["| code | meaning | exit code |", "|---|---|---|", *rows]) + "\n"
+
+
+def _settings() -> Iterator[str]:
+    yield (
+        "## Settings\n\nFrom the environment, else from the file that `GESTALT_SETTINGS` names "
+        "(left out: `settings.toml` in the user's configuration folder), where each stands "
+        "without its `GESTALT_`.\n"
+    )
+    rows = [
+        f"| `GESTALT_{name.upper()}` | {field.description} | {_default(field)} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    yield "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows]) + "\n"
+
+
+def _default(field: Any) -> str:
+    if field.default_factory is not None:
+        return "the user's data folder"
+    return "" if field.default is None else f"{field.default:,}"
+
+
+def _text(text: str | None) -> str:
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(reference(), encoding="utf-8")

@@ -1,0 +1,78 @@
+"""The command run in this process: what it ended with, and what it wrote where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gestalt_cli.entry import run
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.store.galleries import make_home
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on standard output: anything more or else is an error."""
+        return json.loads(self.out)
+
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture
+def gestalt(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs `gestalt` with words, in the home of the test."""
+    monkeypatch.setenv("COLUMNS", "240")
+
+    def command(*words: object) -> Ran:
+        capsys.readouterr()
+        code = run([str(word) for word in words])
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return command
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny_store: ModelStore) -> Path:
+    """The home that `$GESTALT_HOME` names in tests, with the model `tiny`."""
+    return make_home(tmp_path / "home", tiny_store)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Six photos that are aligned crops, of six people."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    return [made.photo_file(folder / f"p{seed}.png", seed) for seed in range(6)]
+
+
+@pytest.fixture
+def filled(home: Path, photos: list[Path], gestalt: Command, tmp_path: Path) -> Path:
+    """The home with four patients: P0 and P1 of OMIM:122470, P2 of ORPHA:199, P3 undiagnosed."""
+    table = tmp_path / "patients.csv"
+    table.write_text(
+        "photo,patient,disorder,disorder_name,genes,sex,age,cohort,hpo\n"
+        "photos/p0.png,P0,OMIM:122470,Cornelia de Lange syndrome 1,NIPBL,female,4y,A,HP:0000664\n"
+        "photos/p1.png,P1,OMIM:122470,,NIPBL,male,18m,A,\n"
+        "photos/p2.png,P2,ORPHA:199,,,,,B,!HP:0000252\n"
+        "photos/p3.png,P3,,,,,,,\n",
+        encoding="utf-8",
+    )
+    added = gestalt("index", "add", table, "--detector", "aligned")
+    assert added.code == 0, added.err
+    return home

@@ -1,0 +1,167 @@
+"""Every error ends as an exit code, a message on standard error and, if asked, as JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+HEAVY = ("numpy", "torch", "faiss", "cv2", "onnxruntime", "sqlalchemy", "insightface", "alembic")
+USAGE = [
+    ("match", "photo.png", "--top", "x"),
+    ("match", "photo.png", "--top", "0"),
+    ("match", "photo.png", "--face", "0"),
+    ("match", "photo.png", "--no-such-option"),
+    ("match",),
+    ("no-such-command",),
+    ("index", "no-such-command"),
+    ("index", "remove"),
+    ("index", "show"),
+    ("align", "photo.png"),
+    ("models", "pull"),
+]
+
+
+@pytest.mark.parametrize("words", USAGE, ids=" ".join)
+def test_wrong_usage_is_exit_code_2_and_a_message(words: tuple[str, ...], gestalt: Command) -> None:
+    ran = gestalt(*words)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "Error:" in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("words", USAGE, ids=" ".join)
+def test_wrong_usage_with_json_is_one_json_document(
+    words: tuple[str, ...], gestalt: Command
+) -> None:
+    ran = gestalt(*words, "--json")
+    assert ran.code == 2
+    assert ran.document["error"]["code"] == "usage"
+    assert ran.document["error"]["message"]
+
+
+def test_help_is_shown_for_the_command_alone(gestalt: Command) -> None:
+    ran = gestalt()
+    assert ran.code in (0, 2)
+    assert "Usage" in ran.out + ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("match",),
+        ("index",),
+        ("index", "add"),
+        ("models",),
+        ("align",),
+        ("encode",),
+        ("doctor",),
+        ("db",),
+    ],
+    ids=" ".join,
+)
+def test_every_command_explains_itself(words: tuple[str, ...], gestalt: Command) -> None:
+    ran = gestalt(*words, "--help")
+    assert ran.code == 0
+    assert "Usage" in ran.out
+
+
+def test_the_version_is_the_package_s(gestalt: Command) -> None:
+    from gestalt_space import __version__
+
+    assert gestalt("--version").out == f"gestalt-space {__version__}\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from gestalt_cli.entry import run\n"
+        "assert run(['--help']) == 0\n"
+        "assert run(['match', '--help']) == 0\n"
+        f"heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "sys.exit(' '.join(heavy) or 0)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_installed_command_runs_in_a_process_of_its_own(home: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", "from gestalt_cli import main; main()", "index", "stats", "--json"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["gallery"]["patients"] == 0
+
+
+def test_a_fault_of_ours_is_exit_code_70_and_still_json(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(home: object = None) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr("gestalt_space.settings.load_settings", broken)
+    ran = gestalt("models", "list", "--json")
+    assert ran.code == 70
+    assert "out of order" in ran.document["error"]["message"]
+    assert "Traceback" in ran.err
+
+
+def test_an_interruption_is_exit_code_130(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(home: object = None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gestalt_space.settings.load_settings", interrupted)
+    ran = gestalt("models", "list")
+    assert ran.code == 130
+    assert "kept" in ran.err
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(filled: Path) -> None:
+    code = "from gestalt_cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "index", "list", "--csv"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        told = process.stderr.read()
+    assert process.wait(60) in (0, 1)
+    assert b"Traceback" not in told
+
+
+def test_a_wrong_setting_is_told(gestalt: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GESTALT_BATCH_SIZE", "none")
+    ran = gestalt("index", "stats", "--json")
+    assert ran.code == 2
+    assert "batch_size" in ran.document["error"]["message"]
+
+
+def test_a_home_that_cannot_be_a_folder_is_told(gestalt: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    ran = gestalt("index", "stats", "--home", tmp_path / "file" / "home", "--json")
+    assert ran.code == 1
+    assert ran.document["error"]["code"] == "database"
+
+
+def test_a_home_of_an_unknown_user_is_told(gestalt: Command) -> None:
+    ran = gestalt("index", "stats", "--home", "~no-such-user-here/home", "--json")
+    assert ran.code == 2
+    assert ran.document["error"]["code"] == "usage"

@@ -1,0 +1,95 @@
+"""Small galleries: a home with installed models, photos that are aligned crops, rows to add, and
+rows for the store that no photo stands behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gestalt_space.faces.alignment import TEMPLATE
+from gestalt_space.faces.crops import crop_to_png
+from gestalt_space.gallery import Added, Gallery
+from gestalt_space.intake import Intake
+from gestalt_space.store.writes import NewPhoto
+from gestalt_space.types import Descriptors, Disorder, Face, PhotoRecord, Quality
+from gestalt_space.weights.store import ModelStore
+from tests import made
+
+
+def make_home(folder: Path, *stores: ModelStore) -> Path:
+    """A home in which the models of the stores are installed."""
+    for store in stores:
+        shutil.copytree(store.folder, folder / "models", dirs_exist_ok=True)
+    return folder
+
+
+def open_gallery(home: Path, **options: Any) -> Gallery:
+    return Gallery.open(home, detector=options.pop("detector", "aligned"), **options)
+
+
+def row(photo: Path, patient: str, *disorders: str, **facts: Any) -> Intake:
+    """A photo to be added for a patient with disorders."""
+    told = tuple(Disorder(code) for code in disorders)
+    record = PhotoRecord(photo=photo.name, patient=patient, disorders=told, **facts)
+    return Intake(photo.name, photo, record)
+
+
+def add(gallery: Gallery, *rows: Intake, **options: Any) -> list[Added]:
+    return list(gallery.add(rows, **options))
+
+
+def statuses(results: Iterable[Added]) -> list[str]:
+    return [result.status for result in results]
+
+
+def new_photo(
+    patient: str,
+    seed: int,
+    *,
+    disorders: tuple[Disorder, ...] = (),
+    dim: int = 16,
+    descriptor: Descriptors | None = None,
+    sha256: str | None = None,
+    crop: bool = True,
+    **facts: Any,
+) -> NewPhoto:
+    """A row for the store, as if a photo had been read and encoded."""
+    pixels = made.crop(seed)
+    face = Face(
+        number=1,
+        count=1,
+        detector="aligned",
+        step="aligned",
+        box=np.array([0, 0, 112, 112], np.float32),
+        landmarks=TEMPLATE,
+        score=1.0,
+        quality=Quality(1.0, 112.0, 0.0, 0.0),
+        crop=pixels,
+    )
+    if descriptor is None:
+        descriptor = made.unit(np.random.default_rng(seed), 1, dim)[0]
+    return NewPhoto(
+        record=PhotoRecord(f"{patient}-{seed}.png", patient, disorders, **facts),
+        sha256=sha256 or hashlib.sha256(f"{patient} {seed}".encode()).hexdigest(),
+        width=112,
+        height=112,
+        face=face,
+        descriptor=descriptor,
+        crop=crop_to_png(pixels) if crop else None,
+    )
+
+
+def files_with(folder: Path, needle: bytes) -> list[str]:
+    """The files of a folder in whose raw bytes something stands."""
+    assert needle, "nothing would be found everywhere"
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and needle in path.read_bytes()
+    )
