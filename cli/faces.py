@@ -136,8 +136,7 @@ def _finish(
     if not quiet:
         for result in failed[:SHOWN_FAILURES]:
             if result.error is not None:
-                output.say(f"{result.source.name}: {result.error.message}")
-                output.say(f"  {result.error.hint}")
+                output.say_error(result.error, result.source.name)
         if len(failed) > SHOWN_FAILURES:
             output.say(f"… and {len(failed) - SHOWN_FAILURES} more; {place} names them all.")
         where = output.display_name(place)

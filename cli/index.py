@@ -375,8 +375,8 @@ def fill(
         )
     if not quiet:
         for result in failed[:SHOWN_FAILURES]:
-            message = "" if result.error is None else result.error.message
-            output.say(f"{result.photo} ({result.patient}): {message}")
+            if result.error is not None:
+                output.say_error(result.error, f"{result.photo} ({result.patient})")
         output.say(f"{len(results) - len(failed)} filled in {name}, {len(failed)} failed.")
     return 3 if failed else 0
 
@@ -428,9 +428,7 @@ def _say_how(gallery: Gallery) -> None:
 def _say_failures(failed: list[Added]) -> None:
     for result in failed[:SHOWN_FAILURES]:
         if result.error is not None:
-            output.say(f"{output.display_name(result.photo)}: {result.error.message}")
-            if result.error.hint:
-                output.say(f"  {result.error.hint}")
+            output.say_error(result.error, output.display_name(result.photo))
     if len(failed) > SHOWN_FAILURES:
         output.say(f"… and {len(failed) - SHOWN_FAILURES} more; --report FILE lists them all.")
 

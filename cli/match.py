@@ -95,8 +95,7 @@ def _show(match: Match, detector: str) -> None:
     if match.face is not None:
         output.write_text(_face_line(match.face, detector))
     if match.error is not None:
-        output.say(f"{match.photo}: {match.error.message}")
-        output.say(f"  {match.error.hint}")
+        output.say_error(match.error, match.photo)
         output.write_text("  no ranking\n")
         return
     if match.left_out is not None:

@@ -129,7 +129,7 @@ def verify(
             store.verify(name)
         except ModelDamaged as error:
             found[name] = error.message
-            output.say(f"{error.message}\n  {error.hint}")
+            output.say_error(error)
         else:
             found[name] = "sound"
     if as_json:

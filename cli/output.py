@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,16 +29,31 @@ def display_name(path: Path | str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def say(message: str) -> None:
-    """A line on standard error."""
-    _console(stderr=True).print(message, markup=False, highlight=False)
+def say(message: str, *, indent: str = "") -> None:
+    """A message on standard error; on a terminal its words are wrapped, and none is broken."""
+    text = indent + message
+    if sys.stderr.isatty():
+        text = textwrap.fill(
+            message,
+            width=shutil.get_terminal_size().columns,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    print(text, file=sys.stderr)  # noqa: T201 - this is where messages are printed
+
+
+def say_error(error: GestaltError, subject: str = "") -> None:
+    """An error and its hint on standard error, behind what it is about."""
+    say(f"{subject}: {error.message}" if subject else error.message)
+    if error.hint:
+        say(error.hint, indent="  ")
 
 
 def fail(error: GestaltError, *, as_json: bool) -> None:
     """Tell of an error that ended the command; with `as_json` as a document as well."""
-    say(f"Error: {error.message}")
-    if error.hint:
-        say(f"       {error.hint}")
+    say_error(error, "Error")
     if as_json:
         from gestalt_space.replies import error_document
 

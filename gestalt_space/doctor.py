@@ -7,16 +7,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from typing import Literal
 
 import gestalt_space
 from gestalt_space.devices import cores, runtime, session_options
 from gestalt_space.encoders.registry import open_encoder
-from gestalt_space.errors import GestaltError, ModelDamaged
+from gestalt_space.errors import GestaltError
 from gestalt_space.gallery import Gallery
 from gestalt_space.settings import Settings
 from gestalt_space.store.engine import REVISION
+from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
 State = Literal["ok", "note", "fail"]
@@ -108,15 +110,7 @@ def _faiss() -> Iterator[Finding]:
 def _models(store: ModelStore) -> Iterator[Finding]:
     models = store.sound_models()
     for model in models:
-        try:
-            store.verify(model.name)
-            if model.file("encoder"):
-                open_encoder(model, device="cpu")
-        except ModelDamaged as error:
-            yield Finding(f"model {model.name}", "fail", error.message, error.hint)
-        else:
-            roles = " and ".join(f"{file.role} ({file.kind})" for file in model.files)
-            yield Finding(f"model {model.name}", "ok", f"{roles}; {model.license}")
+        yield from _guarded(f"model {model.name}", partial(_model, store, model))
     for folder in store.damaged():
         yield Finding(
             f"model {folder}",
@@ -132,6 +126,14 @@ def _models(store: ModelStore) -> Iterator[Finding]:
                 "none is installed",
                 "Run `gestalt models pull NAME`, or `gestalt models add FILE --name NAME`.",
             )
+
+
+def _model(store: ModelStore, model: InstalledModel) -> Iterator[Finding]:
+    store.verify(model.name)
+    roles = " and ".join(f"{file.role} ({file.kind})" for file in model.files)
+    if model.file("encoder"):
+        roles += f", runs on {open_encoder(model).device}"
+    yield Finding(f"model {model.name}", "ok", f"{roles}; {model.license}")
 
 
 def _gallery(settings: Settings) -> Iterator[Finding]:

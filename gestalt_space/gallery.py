@@ -342,7 +342,7 @@ class Gallery:
         """How many stored faces have no descriptor in this space."""
         with self.database.reading() as session:
             space = self.space.stored
-            return len(reads.faces_without(session, space.id)) if space else 0
+            return len(reads.faces_without(session, None if space is None else space.id))
 
     # Helpers
 
@@ -382,6 +382,7 @@ class Gallery:
         """After a change: tell the audit trail, and let the index on disk follow."""
         with self.database.writing() as session:
             writes.record_event(session, action, **detail)
+        # The space may be a stored one now.
         self.__dict__.pop("space", None)
         with self.database.reading() as session:
             for space in reads.spaces(session):

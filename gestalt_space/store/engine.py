@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -165,26 +165,35 @@ def mapped_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        hint = "Run `gestalt doctor`."
-        if "locked" in reason or "busy" in reason:
-            hint = "Another process writes to it: try again, or raise GESTALT_BUSY_TIMEOUT."
-        elif "full" in reason:
-            hint = "Free some space on the disk and run the same command again."
-        elif "unable to open" in reason or "readonly" in reason:
-            hint = "Check the permissions of the folder, or choose another --home."
-        where = engine.url.render_as_string(hide_password=True)
-        raise DatabaseError(f"The database {where} failed: {reason}.", hint) from error
+        raise _failure(engine, getattr(error, "orig", None) or error) from error
+
+
+def _failure(engine: Engine, error: BaseException) -> DatabaseError:
+    reason = str(error).splitlines()[0]
+    hint = "Run `gestalt doctor`."
+    if "locked" in reason or "busy" in reason:
+        hint = "Another process writes to it: try again, or raise GESTALT_BUSY_TIMEOUT."
+    elif "full" in reason:
+        hint = "Free some space on the disk and run the same command again."
+    elif "unable to open" in reason or "readonly" in reason:
+        hint = "Check the permissions of the folder, or choose another --home."
+    elif "malformed" in reason or "not a database" in reason:
+        hint = "The file is damaged: go back to your last backup."
+    where = engine.url.render_as_string(hide_password=True)
+    return DatabaseError(f"The database {where} failed: {reason}.", hint)
 
 
 def _set_up_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
+    def _connect(connection: sqlite3.Connection, _record: object) -> None:
         # SQLAlchemy's events say when a transaction begins, not the driver's guesses.
         connection.isolation_level = None
         for name, wanted in _PRAGMAS.items():
-            connection.execute(f"PRAGMA {name} = {wanted}")
-            found = connection.execute(f"PRAGMA {name}").fetchone()[0]
+            try:
+                connection.execute(f"PRAGMA {name} = {wanted}")
+                found = connection.execute(f"PRAGMA {name}").fetchone()[0]
+            except sqlite3.Error as error:
+                raise _failure(engine, error) from error
             if found != wanted:
                 raise DatabaseError(
                     f"SQLite does not take {name} = {wanted} here (it is {found}).",

@@ -202,8 +202,11 @@ def patient_names(session: Session) -> dict[int, str]:
     return dict(session.execute(sa.select(t.Patient.id, t.Patient.external_id)).tuples().all())
 
 
-def faces_without(session: Session, space_id: int) -> list[tuple[int, str, str]]:
-    """Faces that have no descriptor in a space: key of the face, photo's name, patient."""
+def faces_without(session: Session, space_id: int | None) -> list[tuple[int, str, str]]:
+    """Faces that have no descriptor in a space: key of the face, photo's name, patient.
+
+    All faces for None, a space that is not stored yet.
+    """
     have = sa.select(t.Descriptor.face_id).where(t.Descriptor.space_id == space_id)
     rows = session.execute(
         sa.select(t.Face.id, t.Photo.name, t.Patient.external_id)

@@ -18,8 +18,8 @@ Progress = Callable[[int, int | None], None]
 """Called with the bytes so far, and of the whole where the server says."""
 
 
-def download(url: str, target: Path, *, sha256: str | None, progress: Progress) -> None:
-    """Fetch `url` to `target`.
+def download(url: str, target: Path, *, name: str, sha256: str | None, progress: Progress) -> None:
+    """Fetch `url`, a file of the model `name`, to `target`.
 
     What is there of an earlier try (`target` with `.part`) is taken up where it ended. Raises
     `DownloadFailed` when the network fails, keeping what came; `ModelDamaged` when the whole file
@@ -34,7 +34,7 @@ def download(url: str, target: Path, *, sha256: str | None, progress: Progress) 
         raise DownloadFailed(
             f"{url} could not be fetched: {reason}.",
             "Run the same command again to go on where it ended. Without a network: fetch the "
-            "file elsewhere and run `gestalt models add FILE --name NAME`.",
+            f"file elsewhere and run `gestalt models add FILE --name {name}`.",
         ) from error
     found = sha256_of(part)
     if sha256 is not None and found != sha256:

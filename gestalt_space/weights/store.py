@@ -102,7 +102,7 @@ class ModelStore:
         self._check_free(name)
         fetched = self.folder / _DOWNLOADS / entry.url.rsplit("/", 1)[-1]
         if not (fetched.exists() and entry.sha256 in (None, sha256_of(fetched))):
-            download(entry.url, fetched, sha256=entry.sha256, progress=progress)
+            download(entry.url, fetched, name=name, sha256=entry.sha256, progress=progress)
         model = self.add(fetched, name=name, accept_license=accept_license, source=entry.url)
         fetched.unlink()
         return model

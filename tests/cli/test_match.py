@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests import made
 from tests.cli.conftest import Command
@@ -24,10 +25,9 @@ ALIGNED = ("--detector", "aligned")
 
 
 def state(home: Path) -> dict[str, bytes]:
-    files = {path for path in home.rglob("*") if path.is_file() and path.suffix != ".sqlite3-shm"}
-    return {
-        path.name: path.read_bytes() for path in files if path.name != "gallery.sqlite3-shm"
-    }
+    """The bytes of all files; a reader's lock file is none of the gallery's state."""
+    files = (path for path in home.rglob("*") if path.is_file())
+    return {path.name: path.read_bytes() for path in files if not path.name.endswith("-shm")}
 
 
 def test_json_has_the_keys_of_version_1(
@@ -129,8 +129,6 @@ def test_one_bad_photo_does_not_stop_the_others(
     empty = tmp_path / "empty.jpg"
     empty.touch()
     oblong = tmp_path / "oblong.bmp"
-    from PIL import Image
-
     Image.new("RGB", (30, 20)).save(oblong)
     ran = gestalt(
         "match",
@@ -156,6 +154,21 @@ def test_one_bad_photo_does_not_stop_the_others(
             assert probe["disorders"] == []
         else:
             assert len(probe["disorders"]) >= 1
+
+
+def test_a_text_file_is_no_photo_before_any_heic_was_read(filled: Path, tmp_path: Path) -> None:
+    # In a process of its own: once the reader of HEIC is loaded, another path is taken.
+    text = tmp_path / "text.jpg"
+    text.write_text("no photo", encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-c", "from gestalt_cli import main; main()", "match", "--json"]
+        + [*ALIGNED, str(text)],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 3
+    assert json.loads(ran.stdout)["probes"][0]["error"]["code"] == "photo_format"
 
 
 def test_order_of_probes_is_that_of_the_photos(

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-import gc
 import hashlib
 import socket
 from pathlib import Path
+from urllib.error import HTTPError
 
 import numpy as np
 import pytest
 
 from gestalt_space.errors import DownloadFailed, ModelDamaged
 from gestalt_space.weights.download import CHUNK, download
+from gestalt_space.weights.download import Progress as ProgressCall
 from tests.weights.conftest import LocalServer
 
 CONTENT = np.random.default_rng(1).bytes(3 * CHUNK + 1234)
@@ -24,6 +25,10 @@ class Progress:
 
     def __call__(self, done: int, total: int | None) -> None:
         self.calls.append((done, total))
+
+
+def fetch(url: str, target: Path, progress: ProgressCall, sha256: str | None = SHA256) -> None:
+    download(url, target, name="offer", sha256=sha256, progress=progress)
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def part(target: Path) -> Path:
 
 def test_a_file_is_fetched_whole(server: LocalServer, target: Path, progress: Progress):
     server.content = CONTENT
-    download(server.url, target, sha256=SHA256, progress=progress)
+    fetch(server.url, target, progress)
     assert target.read_bytes() == CONTENT
     assert [path.name for path in target.parent.iterdir()] == ["file.onnx"]
     assert server.asked == [None]
@@ -54,7 +59,7 @@ def test_progress_runs_from_nothing_to_the_whole(
     server: LocalServer, target: Path, progress: Progress
 ):
     server.content = CONTENT
-    download(server.url, target, sha256=SHA256, progress=progress)
+    fetch(server.url, target, progress)
     done = [call[0] for call in progress.calls]
     assert done[0] == 0
     assert done == sorted(done)
@@ -65,7 +70,7 @@ def test_a_server_that_does_not_say_the_length_is_borne(
     server: LocalServer, target: Path, progress: Progress
 ):
     server.content, server.says_length = CONTENT, False
-    download(server.url, target, sha256=SHA256, progress=progress)
+    fetch(server.url, target, progress)
     assert target.read_bytes() == CONTENT
     assert progress.calls[-1] == (len(CONTENT), None)
 
@@ -75,12 +80,12 @@ def test_a_connection_that_breaks_keeps_what_came_and_is_taken_up_again(
 ):
     server.content, server.cut_after = CONTENT, CHUNK + 77
     with pytest.raises(DownloadFailed) as caught:
-        download(server.url, target, sha256=SHA256, progress=progress)
+        fetch(server.url, target, progress)
     assert server.url in caught.value.message
     assert "gestalt models add FILE" in caught.value.hint
     assert not target.exists()
     assert target.with_name("file.onnx.part").read_bytes() == CONTENT[: CHUNK + 77]
-    download(server.url, target, sha256=SHA256, progress=progress)
+    fetch(server.url, target, progress)
     assert target.read_bytes() == CONTENT
     assert server.asked == [None, f"bytes={CHUNK + 77}-"]
     assert progress.calls[-1] == (len(CONTENT), len(CONTENT))
@@ -91,7 +96,7 @@ def test_a_connection_that_breaks_without_a_length_is_told_by_the_sha256(
 ):
     server.content, server.says_length, server.cut_after = CONTENT, False, 5000
     with pytest.raises(ModelDamaged):
-        download(server.url, target, sha256=SHA256, progress=progress)
+        fetch(server.url, target, progress)
     assert not target.exists()
 
 
@@ -100,7 +105,7 @@ def test_a_server_that_knows_no_ranges_is_asked_for_the_whole(
 ):
     server.content, server.ranges = CONTENT, False
     part.write_bytes(b"old rubbish")
-    download(server.url, target, sha256=SHA256, progress=progress)
+    fetch(server.url, target, progress)
     assert target.read_bytes() == CONTENT
     assert server.asked == [f"bytes={len(b'old rubbish')}-"]
     assert not part.exists()
@@ -111,7 +116,7 @@ def test_a_part_that_is_whole_already_is_put_in_place(
 ):
     server.content = CONTENT
     part.write_bytes(CONTENT)
-    download(server.url, target, sha256=SHA256, progress=progress)
+    fetch(server.url, target, progress)
     assert target.read_bytes() == CONTENT
 
 
@@ -122,9 +127,9 @@ def test_a_part_of_another_file_is_deleted_so_that_the_next_try_succeeds(
     server.content = CONTENT
     part.write_bytes(left)
     with pytest.raises(ModelDamaged):
-        download(server.url, target, sha256=SHA256, progress=progress)
+        fetch(server.url, target, progress)
     assert list(target.parent.iterdir()) == []
-    download(server.url, target, sha256=SHA256, progress=progress)
+    fetch(server.url, target, progress)
     assert target.read_bytes() == CONTENT
 
 
@@ -133,7 +138,7 @@ def test_wrong_content_is_refused_and_nothing_of_it_is_kept(
 ):
     server.content = b"<html>Please sign in</html>"
     with pytest.raises(ModelDamaged, match=SHA256) as caught:
-        download(server.url, target, sha256=SHA256, progress=progress)
+        fetch(server.url, target, progress)
     assert hashlib.sha256(server.content).hexdigest() in caught.value.message
     assert "do not use it" in caught.value.hint
     assert list(target.parent.iterdir()) == []
@@ -141,7 +146,7 @@ def test_wrong_content_is_refused_and_nothing_of_it_is_kept(
 
 def test_without_a_sha256_what_came_is_taken(server: LocalServer, target: Path, progress: Progress):
     server.content = b"anything"
-    download(server.url, target, sha256=None, progress=progress)
+    fetch(server.url, target, progress, sha256=None)
     assert target.read_bytes() == b"anything"
 
 
@@ -151,11 +156,21 @@ def test_an_answer_that_is_an_error_names_the_way_without_a_network(
 ):
     server.status = status
     with pytest.raises(DownloadFailed, match=reason) as caught:
-        download(server.url, target, sha256=SHA256, progress=progress)
-    assert "gestalt models add FILE --name NAME" in caught.value.hint
+        fetch(server.url, target, progress)
+    assert "gestalt models add FILE --name offer" in caught.value.hint
     assert list(target.parent.iterdir()) == []
-    del caught
-    gc.collect()
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_an_answer_that_is_an_error_leaves_no_connection_open(
+    status: int, server: LocalServer, target: Path, progress: Progress
+):
+    server.status = status
+    with pytest.raises(DownloadFailed) as caught:
+        fetch(server.url, target, progress)
+    cause = caught.value.__cause__
+    assert isinstance(cause, HTTPError)
+    assert cause.fp.closed
 
 
 def test_an_error_of_the_server_keeps_the_part(
@@ -164,7 +179,7 @@ def test_an_error_of_the_server_keeps_the_part(
     server.status = 503
     part.write_bytes(CONTENT[:1000])
     with pytest.raises(DownloadFailed):
-        download(server.url, target, sha256=SHA256, progress=progress)
+        fetch(server.url, target, progress)
     assert part.read_bytes() == CONTENT[:1000]
 
 
@@ -176,7 +191,7 @@ def test_a_machine_that_does_not_answer_is_a_failed_download(
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         with pytest.raises(DownloadFailed, match="refused"):
-            download(f"http://127.0.0.1:{port}/f", target, sha256=SHA256, progress=progress)
+            fetch(f"http://127.0.0.1:{port}/f", target, progress)
 
 
 def test_a_file_that_is_there_stays_until_the_new_one_is_whole(
@@ -185,9 +200,9 @@ def test_a_file_that_is_there_stays_until_the_new_one_is_whole(
     target.write_bytes(b"the old one")
     server.content, server.cut_after = CONTENT, 1000
     with pytest.raises(DownloadFailed):
-        download(server.url, target, sha256=SHA256, progress=progress)
+        fetch(server.url, target, progress)
     assert target.read_bytes() == b"the old one"
-    download(server.url, target, sha256=SHA256, progress=progress)
+    fetch(server.url, target, progress)
     assert target.read_bytes() == CONTENT
 
 
@@ -199,9 +214,9 @@ def test_an_interruption_by_the_user_keeps_what_came(server: LocalServer, target
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        download(server.url, target, sha256=SHA256, progress=interrupt)
+        fetch(server.url, target, interrupt)
     kept = target.with_name("file.onnx.part").read_bytes()
     assert kept == CONTENT[: len(kept)]
     assert len(kept) >= CHUNK
-    download(server.url, target, sha256=SHA256, progress=Progress())
+    fetch(server.url, target, Progress())
     assert target.read_bytes() == CONTENT

@@ -551,7 +551,7 @@ def test_a_pull_from_a_server_that_has_it_no_more_names_the_other_way(
     server.status = 404
     with pytest.raises(DownloadFailed, match="Not Found") as caught:
         pull(store)
-    assert "gestalt models add FILE --name NAME" in caught.value.hint
+    assert "gestalt models add FILE --name offer" in caught.value.hint
     assert store.sound_models() == []
 
 

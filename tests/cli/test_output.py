@@ -1,0 +1,83 @@
+"""What is printed: text as it is, on the stream where it belongs."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import pytest
+
+from gestalt_cli import output
+from gestalt_space.errors import UsageError
+
+
+def test_names_of_any_bytes_can_be_printed() -> None:
+    assert output.display_name(os.fsdecode(b"caf\xe9.png")) == "caf�.png"
+    assert output.display_name("Jürgen 写真.png") == "Jürgen 写真.png"
+
+
+@pytest.mark.parametrize("text", ["[b]bold[/b]", "a:100:b", "[/x]", "'quoted' 12 https://x.y"])
+def test_text_is_said_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    output.say(text)
+    output.write_text(text)
+    captured = capsys.readouterr()
+    assert captured.err == text + "\n"
+    assert captured.out == text + "\n"
+
+
+def test_a_long_message_stays_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A command that is broken over two lines cannot be copied from a log.
+    monkeypatch.setenv("COLUMNS", "40")
+    hint = "Run `gestalt index fill --space some-encoder --default` and then match again."
+    output.fail(UsageError("x" * 60, hint), as_json=False)
+    said = capsys.readouterr().err
+    assert hint in said
+    assert "x" * 60 in said
+
+
+def test_an_error_is_a_document_as_well_where_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output.fail(UsageError("wrong", "right"), as_json=False)
+    assert capsys.readouterr().out == ""
+    output.fail(UsageError("wrong", "right"), as_json=True)
+    captured = capsys.readouterr()
+    assert '"code": "usage"' in captured.out
+    assert "Error: wrong" in captured.err
+
+
+def test_json_takes_text_that_is_no_unicode(capsys: pytest.CaptureFixture[str]) -> None:
+    output.write_json({"photo": "caf\udce9"})
+    assert capsys.readouterr().out == '{\n  "photo": "caf?"\n}\n'
+
+
+def test_json_refuses_what_is_no_json() -> None:
+    with pytest.raises(ValueError, match="Out of range"):
+        output.write_json({"similarity": float("nan")})
+
+
+def test_progress_is_silent_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(output.counted([1, 2, 3], "Adding", 3, quiet=False)) == [1, 2, 3]
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_progress_goes_to_standard_error_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal, data = Terminal(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(sys, "stdout", data)
+    monkeypatch.setenv("TERM", "xterm")
+    assert list(output.counted(range(5), "Adding", 5, quiet=False)) == list(range(5))
+    assert "Adding" in terminal.getvalue()
+    assert data.getvalue() == ""
+    quiet = Terminal()
+    monkeypatch.setattr(sys, "stderr", quiet)
+    assert list(output.counted(range(5), "Adding", 5, quiet=True)) == list(range(5))
+    assert quiet.getvalue() == ""
