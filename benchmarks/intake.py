@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.table import keep, median_of, seconds
 from gestalt_space import Gallery, PhotoRecord
-from gestalt_space.devices import cores, runtime, session_options
+from gestalt_space.devices import cores, runtime
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder, prepare
 from gestalt_space.errors import GestaltError
 from gestalt_space.faces.detection import find_faces
@@ -55,14 +55,12 @@ def main() -> None:
 
 
 def _encoding(store: ModelStore) -> list[tuple[str, ...]]:
-    """The encoder beside ONNX Runtime alone, in turns, each by its best known way to run."""
+    """The encoder beside ONNX Runtime with its own defaults, in turns."""
     model = store.get("arcface-mbf")
     encoder = ArcFaceEncoder(model)
     file = model.file("encoder")
     assert file is not None
-    session = runtime().InferenceSession(
-        str(model.path(file)), session_options(), providers=["CPUExecutionProvider"]
-    )
+    session = runtime().InferenceSession(str(model.path(file)), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(SEED)
     crops: Crops = rng.integers(0, 256, (BATCH * 8, 112, 112, 3), dtype=np.uint8)
     batches = [crops[i : i + BATCH] for i in range(0, len(crops), BATCH)]

@@ -103,9 +103,17 @@ def _insert(session: Session, patient_of: np.ndarray, vectors: Descriptors, spac
     patients = [int(number) for number in np.unique(patient_of)]
     keys = range(1, len(patient_of) + 1)
     face = {
-        "number": 1, "count": 1, "detector": "made", "step": "made", "score": 1.0,
-        "box": [0, 0, 1, 1], "landmarks": [], "sharpness": 1.0, "size": 1.0,
-        "yaw": 0.0, "roll": 0.0,
+        "number": 1,
+        "count": 1,
+        "detector": "made",
+        "step": "made",
+        "score": 1.0,
+        "box": [0, 0, 1, 1],
+        "landmarks": [],
+        "sharpness": 1.0,
+        "size": 1.0,
+        "yaw": 0.0,
+        "roll": 0.0,
     }
     for table, rows in (
         (t.Patient, [{"id": k + 1, "external_id": f"P{k:06d}"} for k in patients]),
@@ -121,8 +129,12 @@ def _insert(session: Session, patient_of: np.ndarray, vectors: Descriptors, spac
             t.Photo,
             [
                 {
-                    "id": k, "patient_id": int(patient_of[k - 1]) + 1, "name": "made",
-                    "sha256": f"{k:064d}", "width": 1, "height": 1,
+                    "id": k,
+                    "patient_id": int(patient_of[k - 1]) + 1,
+                    "name": "made",
+                    "sha256": f"{k:064d}",
+                    "width": 1,
+                    "height": 1,
                 }
                 for k in keys
             ],
@@ -132,7 +144,10 @@ def _insert(session: Session, patient_of: np.ndarray, vectors: Descriptors, spac
             t.Descriptor,
             [
                 {
-                    "id": k, "face_id": k, "space_id": space_id, "sequence": k,
+                    "id": k,
+                    "face_id": k,
+                    "space_id": space_id,
+                    "sequence": k,
                     "vector": vectors[k - 1].tobytes(),
                 }
                 for k in keys

@@ -42,6 +42,7 @@ def align(
     Of several faces the largest is taken. `crops.csv` in the folder says which crop is of which
     photo, with box, landmarks and quality, and why a photo has none.
     """
+    from gestalt_space.devices import parse_device
     from gestalt_space.faces.registry import detector_factory
     from gestalt_space.gallery import photo_limits
     from gestalt_space.outputs import write_crops
@@ -55,7 +56,7 @@ def align(
         ModelStore(settings.models_dir),
         detector,
         landmarks=landmarks,
-        device=options.device(device),
+        device=parse_device(device),
     )
     if not quiet:
         output.say(f"Detector {name}.")
@@ -84,6 +85,7 @@ def encode(
     `failed`, and the space's specification as JSON in `space`; `.parquet` holds the same as columns
     and metadata. Descriptors are personal data: a face can be rebuilt from them.
     """
+    from gestalt_space.devices import parse_device
     from gestalt_space.encoders.registry import encoder_spec
     from gestalt_space.gallery import Gallery
     from gestalt_space.outputs import check_descriptor_path, collect, write_descriptors
@@ -95,7 +97,7 @@ def encode(
         space=space,
         detector=detector,
         landmarks=landmarks,
-        device=options.device(device),
+        device=parse_device(device),
     ) as gallery:
         pipeline = gallery.pipeline
         if not quiet:

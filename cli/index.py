@@ -135,6 +135,7 @@ def add(
     A patient without a disorder is undiagnosed. A photo that is in the gallery already is passed
     over, so the same command can be run again after an interruption. Photos are not copied.
     """
+    from gestalt_space.devices import parse_device
     from gestalt_space.gallery import Gallery
     from gestalt_space.intake import make_record
 
@@ -161,7 +162,7 @@ def add(
             space=space,
             detector=detector,
             landmarks=landmarks,
-            device=options.device(device),
+            device=parse_device(device),
         ) as gallery,
     ):
         if not quiet:
@@ -352,9 +353,10 @@ def fill(
 
     Can be run again after an interruption; faces that have a descriptor there are passed over.
     """
+    from gestalt_space.devices import parse_device
     from gestalt_space.gallery import Gallery
 
-    with Gallery.open(home, space=space, device=options.device(device)) as gallery:
+    with Gallery.open(home, space=space, device=parse_device(device)) as gallery:
         filled = gallery.fill(make_default=default)
         total = gallery.faces_to_fill()
         results = list(output.counted(filled, "Encoding", total, quiet=quiet))

@@ -46,6 +46,7 @@ def match(
     two faces' descriptors, from -1 to 1, higher is closer. Of several faces in a photo the largest
     is taken, and the output says so. A patient whose own photo is asked about is left out.
     """
+    from gestalt_space.devices import parse_device
     from gestalt_space.gallery import Gallery
     from gestalt_space.intake import photos_of
     from gestalt_space.pipeline import PhotoSource
@@ -60,7 +61,7 @@ def match(
             for name, path in zip(names, paths, strict=True)
         ]
         with Gallery.open(
-            home, space=space, detector=detector, landmarks=landmarks, device=options.device(device)
+            home, space=space, detector=detector, landmarks=landmarks, device=parse_device(device)
         ) as gallery:
             snapshot = gallery.snapshot()
             found = gallery.match(sources, k=top, snapshot=snapshot)

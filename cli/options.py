@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from gestalt_space.devices import Device
 
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some photos failed."
 
@@ -63,14 +60,3 @@ Photos = Annotated[
     list[Path],
     typer.Argument(help="Photos, or folders of photos.", metavar="PHOTO…", show_default=False),
 ]
-
-
-def device(name: str) -> Device:
-    """The device of that name. Raises `UsageError`."""
-    from gestalt_space.devices import DEVICES
-    from gestalt_space.errors import UsageError
-
-    for known in DEVICES:
-        if name == known:
-            return known
-    raise UsageError(f"There is no device {name!r}.", f"Devices are {', '.join(DEVICES)}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
-from gestalt_space.errors import DeviceUnavailable
+from gestalt_space.errors import DeviceUnavailable, UsageError
 
 Device = Literal["auto", "cpu", "cuda"]
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
@@ -30,6 +30,14 @@ def runtime() -> Any:
     return onnxruntime
 
 
+def parse_device(name: str) -> Device:
+    """The device of that name. Raises `UsageError`."""
+    for device in DEVICES:
+        if name == device:
+            return device
+    raise UsageError(f"There is no device {name!r}.", f"Devices are {', '.join(DEVICES)}.")
+
+
 def providers(device: Device = "auto") -> list[str]:
     """Execution providers for a device, best first.
 
@@ -37,6 +45,7 @@ def providers(device: Device = "auto") -> list[str]:
     takes CUDA where it is offered, else the processor.
     """
     available = runtime().get_available_providers()
+    device = parse_device(device)
     if device == "cpu" or (device == "auto" and _PROVIDERS["cuda"] not in available):
         return [_PROVIDERS["cpu"]]
     if _PROVIDERS["cuda"] not in available:

@@ -27,6 +27,7 @@ from gestalt_space.errors import (
 from gestalt_space.faces.crops import crop_from_png, crop_to_png
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.faces.registry import detector_factory
+from gestalt_space.index.contract import TOLERANCE, exact_similarities
 from gestalt_space.intake import Intake
 from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.ranking.nearest import RankedGroup, rank_nearest
@@ -477,6 +478,8 @@ def _match(
     snapshot: Snapshot,
     k: int,
 ) -> Match:
+    probe = result.descriptor
+    assert probe is not None, "only encoded probes are matched"  # noqa: S101
     eligible = None if own is None else snapshot.patient_of_row != own[0]
     ranked = rank_nearest(
         similarities,
@@ -484,6 +487,8 @@ def _match(
         k,
         eligible=eligible,
         row_order=snapshot.patient_order,
+        exact=lambda rows: exact_similarities(probe, snapshot.index.descriptors[rows]),
+        tolerance=TOLERANCE,
     )
     return Match(
         photo=result.source.name,

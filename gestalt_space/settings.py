@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -31,7 +31,9 @@ def settings_file() -> Path:
 class Settings(BaseSettings):
     """All settings of this package."""
 
-    model_config = SettingsConfigDict(env_prefix="GESTALT_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GESTALT_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(
         default_factory=lambda: platformdirs.user_data_path(APP),
@@ -55,6 +57,11 @@ class Settings(BaseSettings):
     busy_timeout: float = Field(
         default=30.0, ge=0, description="Seconds to wait for another writer of the database."
     )
+
+    @field_validator("home", "models")
+    @classmethod
+    def _expand_user(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser()
 
     @property
     def models_dir(self) -> Path:
@@ -90,7 +97,7 @@ def load_settings(home: Path | str | None = None) -> Settings:
     Raises `UsageError` for a value that does not fit, or a settings file that cannot be read.
     """
     try:
-        return Settings() if home is None else Settings(home=Path(home).expanduser())
+        return Settings() if home is None else Settings(home=Path(home))
     except ValidationError as error:
         wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
         raise UsageError(

@@ -20,7 +20,10 @@ def crop_to_png(crop: Pixels) -> bytes:
 
 def crop_from_png(png: bytes) -> Pixels:
     """The RGB crop that `crop_to_png` wrote. Raises `PhotoDamaged`."""
-    image = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
     if image is None:
         raise PhotoDamaged("A stored crop is damaged.", "Run `gestalt doctor`.")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

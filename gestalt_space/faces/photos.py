@@ -8,11 +8,13 @@ import os
 import stat
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from gestalt_space.errors import (
     PhotoDamaged,
@@ -23,15 +25,26 @@ from gestalt_space.errors import (
 )
 from gestalt_space.types import Photo, Pixels
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "HEIF")
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp"}
     | {".heic", ".heif"}
 )
 _FORMATS_HINT = "Photos may be JPEG, PNG, WebP, TIFF, BMP or HEIC."
 
-# Pillow tells of decompression bombs by a warning, and the warning filters are one for all threads.
-_open_lock = threading.Lock()
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What sets an image upright, by the value of its EXIF orientation."""
+
+# Pillow warns of what it meets in a file, and the warning filters are one for all threads.
+_filters_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +162,20 @@ def _too_many_pixels(limits: PhotoLimits, what: str = "The image is") -> PhotoTo
 
 
 def _open_image(data: bytes) -> Image.Image:
+    formats = FORMATS
     if data[4:8] == b"ftyp":
         _register_heif()
-    with _open_lock, warnings.catch_warnings():
+        formats = (*FORMATS, "HEIF")
+    with _no_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=formats)
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    with _filters_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _register_heif() -> None:
@@ -164,11 +186,19 @@ def _register_heif() -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    image.load()
+    # Only TIFF warns while it is decoded; the others are decoded by all threads at once.
+    with _no_warnings() if image.format == "TIFF" else nullcontext():
+        image.load()
+    with _no_warnings():
+        turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
     try:
-        return ImageOps.exif_transpose(image)
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - EXIF that cannot be parsed says nothing of the orientation
-        return image
+        return 1
 
 
 def _to_rgb(image: Image.Image) -> Pixels:
@@ -185,12 +215,12 @@ def _to_rgb(image: Image.Image) -> Pixels:
 def _eight_bits(grey: np.ndarray, mode: str) -> np.ndarray:
     """Bring 16-bit, 32-bit integer and float grey to 0..255 by the range that the mode implies."""
     values = grey.astype(np.float64)
-    top = float(np.nanmax(values, initial=0.0))
+    top = float(values[np.isfinite(values)].max(initial=0.0))
     if mode.startswith("I;16") or top > 255:
         values = values / 257.0
     elif mode == "F" and top <= 1.0:
         values = values * 255.0
-    return np.clip(np.nan_to_num(values), 0, 255).round().astype(np.uint8)
+    return np.clip(np.nan_to_num(values, posinf=255.0), 0, 255).round().astype(np.uint8)
 
 
 def _first_line(error: Exception) -> str:

@@ -13,9 +13,10 @@ from gestalt_space.faces.ladder import climb
 from gestalt_space.types import Detection, Photo, Pixels
 
 LEAST_SCORE = 0.6
-SURE_SCORE = 0.9
-"""OpenCV's own threshold. Below it, a face that lies on its side may have been taken for an upright
-one, with landmarks that are wrong: the other rungs of the ladder are looked at as well."""
+SURE_SCORE = 0.92
+"""A little over OpenCV's own threshold. Below it, a face that lies on its side may have been taken
+for an upright one, with landmarks that are wrong: the other rungs are looked at as well.
+"""
 OVERLAP = 0.3
 MOST_CANDIDATES = 5000
 LARGEST_SIDE = 640

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.errors import IndexDamaged, NotInGallery
+from gestalt_space.errors import DescriptorError, IndexDamaged, NotInGallery
 from gestalt_space.types import Descriptors, Ids
 
 
@@ -59,9 +59,20 @@ class VectorIndex(Protocol):
     def __len__(self) -> int: ...
 
 
-def check_new_ids(ids: Ids, have: Ids) -> Ids:
-    """The identifiers to be added as int64. Raises `IndexDamaged` for one that cannot be."""
+TOLERANCE = 1e-5
+"""More than single precision can err in an inner product of unit vectors. Similarities closer than
+this are computed again in double precision before they are ranked, so that a ranking does not
+depend on where in the index a descriptor stands, or on which probes are asked with it."""
+
+
+def check_new_ids(ids: Ids, have: Ids, count: int) -> Ids:
+    """The identifiers of `count` new descriptors as int64.
+
+    Raises `IndexDamaged` for one that cannot be, `DescriptorError` for another number of them.
+    """
     new = np.asarray(ids, dtype=np.int64)
+    if new.shape != (count,):
+        raise DescriptorError(f"{count} descriptors were given with {new.size} identifiers.")
     twice = np.intersect1d(new, have)
     if len(twice) or len(np.unique(new)) != len(new) or (len(new) and new.min() < 0):
         raise IndexDamaged(
@@ -80,7 +91,19 @@ def check_known_ids(ids: Ids, have: Ids) -> Ids:
     return gone
 
 
-def nearest(similarities: NDArray[np.float32], ids: Ids, k: int) -> tuple[Ids, NDArray[np.float32]]:
-    """The `k` highest of each row of `(q, n)`, ties by the smaller identifier."""
-    order = np.lexsort((np.broadcast_to(ids, similarities.shape), -similarities), axis=1)[:, :k]
-    return ids[order], np.take_along_axis(similarities, order, axis=1)
+def exact_similarities(probe: Descriptors, descriptors: Descriptors) -> NDArray[np.float64]:
+    """Inner products of a probe `(d,)` with `(m, d)`, in double precision: `(m,)`.
+
+    Summed row by row, so that a row's number does not depend on the rows beside it.
+    """
+    products: NDArray[np.float64] = descriptors.astype(np.float64) * probe
+    return np.asarray(products.sum(axis=1), dtype=np.float64)
+
+
+def rank_candidates(
+    probe: Descriptors, ids: Ids, descriptors: Descriptors, k: int
+) -> tuple[Ids, NDArray[np.float32]]:
+    """The `k` nearest of some candidates, exactly, ties by the smaller identifier."""
+    similarities = exact_similarities(probe, descriptors)
+    order = np.lexsort((ids, -similarities))[:k]
+    return ids[order], similarities[order].astype(np.float32)

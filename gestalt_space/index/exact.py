@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.descriptors import check_descriptors
-from gestalt_space.index.contract import check_known_ids, check_new_ids, nearest
+from gestalt_space.index.contract import check_known_ids, check_new_ids, rank_candidates
 from gestalt_space.types import Descriptors, Ids
 
 
@@ -26,7 +26,7 @@ class ExactIndex:
     def add(self, ids: Ids, descriptors: Descriptors) -> None:
         """See `VectorIndex.add`."""
         rows = check_descriptors(descriptors, self.dim)
-        self.ids = np.concatenate([self.ids, check_new_ids(ids, self.ids)])
+        self.ids = np.concatenate([self.ids, check_new_ids(ids, self.ids, len(rows))])
         self.descriptors = np.concatenate([self.descriptors, rows])
 
     def remove(self, ids: Ids) -> None:
@@ -38,11 +38,15 @@ class ExactIndex:
         self, probes: Descriptors, k: int, among: Sequence[int] | Ids | None = None
     ) -> tuple[Ids, NDArray[np.float32]]:
         """See `VectorIndex.search`."""
-        similarities, ids = self.similarities(probes), self.ids
-        if among is not None:
-            eligible = np.isin(ids, np.asarray(among, dtype=np.int64))
-            similarities, ids = similarities[:, eligible], ids[eligible]
-        return nearest(similarities, ids, k)
+        probes = check_descriptors(probes, self.dim)
+        eligible = np.ones(len(self), dtype=bool) if among is None else np.isin(self.ids, among)
+        ids, rows = self.ids[eligible], self.descriptors[eligible]
+        k = max(0, min(k, len(ids)))
+        found = [rank_candidates(probe, ids, rows, k) for probe in probes]
+        return (
+            np.array([hits for hits, _ in found], dtype=np.int64).reshape(len(probes), k),
+            np.array([values for _, values in found], dtype=np.float32).reshape(len(probes), k),
+        )
 
     def similarities(self, probes: Descriptors) -> NDArray[np.float32]:
         """See `VectorIndex.similarities`."""

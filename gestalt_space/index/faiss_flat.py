@@ -9,8 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.descriptors import check_descriptors
-from gestalt_space.index.contract import check_known_ids, check_new_ids, nearest
+from gestalt_space.index.contract import (
+    TOLERANCE,
+    check_known_ids,
+    check_new_ids,
+    rank_candidates,
+)
 from gestalt_space.types import Descriptors, Ids
+
+SPARE = 16
+"""Neighbours looked at beyond those asked for, at first."""
 
 
 class FaissIndex:
@@ -41,7 +49,7 @@ class FaissIndex:
     def add(self, ids: Ids, descriptors: Descriptors) -> None:
         """See `VectorIndex.add`."""
         rows = check_descriptors(descriptors, self.dim)
-        self._index.add_with_ids(rows, check_new_ids(ids, self.ids))
+        self._index.add_with_ids(rows, check_new_ids(ids, self.ids, len(rows)))
 
     def remove(self, ids: Ids) -> None:
         """See `VectorIndex.remove`."""
@@ -52,24 +60,34 @@ class FaissIndex:
     ) -> tuple[Ids, NDArray[np.float32]]:
         """See `VectorIndex.search`."""
         probes = check_descriptors(probes, self.dim)
-        ids, parameters = self.ids, None
+        eligible, selector = len(self), None
         if among is not None:
-            ids = np.intersect1d(ids, np.asarray(among, dtype=np.int64))
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(ids))
-        k = min(k, len(ids))
-        if k <= 0 or not len(probes):
-            return np.zeros((len(probes), 0), np.int64), np.zeros((len(probes), 0), np.float32)
-        # FAISS breaks ties by its own order, so that those at the last place may be the wrong
-        # ones; one more shows whether there are any there, and then all are ranked.
-        found, hits = self._index.search(probes, min(k + 1, len(ids)), params=parameters)
-        if found.shape[1] > k and (found[:, k - 1] == found[:, k]).any():
-            columns = np.isin(self.ids, ids)
-            return nearest(self.similarities(probes)[:, columns], self.ids[columns], k)
-        order = np.lexsort((hits, -found), axis=1)[:, :k]
-        return (
-            np.take_along_axis(hits, order, axis=1).astype(np.int64),
-            np.take_along_axis(found, order, axis=1),
-        )
+            ids = np.intersect1d(self.ids, np.asarray(among, dtype=np.int64))
+            eligible, selector = len(ids), faiss.IDSelectorBatch(ids)
+        k = max(0, min(k, eligible))
+        hits = np.zeros((len(probes), k), dtype=np.int64)
+        similarities = np.zeros((len(probes), k), dtype=np.float32)
+        for row, probe in enumerate(probes if k else probes[:0]):
+            candidates = self._candidates(probe, k, eligible, selector)
+            vectors = self._index.reconstruct_batch(candidates)
+            hits[row], similarities[row] = rank_candidates(probe, candidates, vectors, k)
+        return hits, similarities
+
+    def _candidates(
+        self, probe: Descriptors, k: int, eligible: int, selector: faiss.IDSelector | None
+    ) -> Ids:
+        """Identifiers of the `k` nearest and of all that are as near as the last within rounding.
+
+        FAISS errs as single precision does, and breaks ties by an order of its own.
+        """
+        parameters = None if selector is None else faiss.SearchParameters(sel=selector)
+        wanted = k
+        while True:
+            wanted = min(2 * wanted + SPARE, eligible)
+            found, ids = self._index.search(probe[None], wanted, params=parameters)
+            near = found[0] >= found[0, k - 1] - TOLERANCE
+            if wanted == eligible or not near[-1]:
+                return np.asarray(ids[0][near], dtype=np.int64)
 
     def similarities(self, probes: Descriptors) -> NDArray[np.float32]:
         """See `VectorIndex.similarities`."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +22,8 @@ from gestalt_space.index.contract import VectorIndex
 from gestalt_space.types import Descriptors, Ids
 
 FORMAT = 1
+STALE_SECONDS = 3600
+"""Age after which a file that is still being written was left by a crash."""
 _REBUILD = "Run `gestalt index rebuild`; nothing is lost, the database has everything."
 
 
@@ -51,7 +54,7 @@ def save_generation(
     """Write an index as the newest generation of a space and delete the other ones.
 
     `space` is the fingerprint. Returns the manifest's path. A crash at any point leaves the older
-    generation in force.
+    generation in force, or none where that one bore the same number.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{space[:16]}-{sequence:012d}"
@@ -70,9 +73,7 @@ def save_generation(
     )
     path = folder / f"{stem}.json"
     _write_atomically(path, lambda stream: stream.write(json.dumps(asdict(manifest)).encode()))
-    for other in newest_first(folder, space):
-        if other != path:
-            delete_generation(other)
+    _delete_others(folder, path)
     return path
 
 
@@ -112,13 +113,28 @@ def load_generation(
     return manifest, ids, descriptors
 
 
-def delete_generation(manifest_path: Path) -> None:
-    """Delete a generation, its manifest first, so that no half of one is ever in force."""
-    for path in (manifest_path, *_data_paths(manifest_path).values()):
+def _delete_others(folder: Path, manifest_path: Path) -> None:
+    """Delete all other files of the same space, manifests first: older generations, and what a
+    crash left half-written. What a live writer has begun is young and stays.
+    """
+    keep = {manifest_path, *_data_paths(manifest_path).values()}
+    space = manifest_path.name.partition("-")[0]
+    others = {*folder.glob(f"{space}-*"), *_stale(folder.glob(f".{space}-*"))} - keep
+    for path in sorted(others, key=lambda path: (path.suffix != ".json", path)):
         try:
             path.unlink(missing_ok=True)
         except PermissionError:
             # Windows keeps a file that a reader has mapped; the next save deletes it.
+            continue
+
+
+def _stale(paths: Iterable[Path]) -> Iterator[Path]:
+    now = time.time()
+    for path in paths:
+        try:
+            if now - path.stat().st_mtime > STALE_SECONDS:
+                yield path
+        except FileNotFoundError:
             continue
 
 

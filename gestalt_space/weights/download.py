@@ -56,6 +56,7 @@ def _fetch(url: str, part: Path, progress: Progress) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
     except urllib.error.HTTPError as error:
+        error.close()
         if have and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             # The part is whole already, or longer than the file: its sha256 will tell.
             return

@@ -86,15 +86,16 @@ def _encoder(path: Path, model: Any) -> dict[str, Any]:
         raise ModelUnsuitable(
             f"{path.name} takes faces of {size} pixels.", f"Used are {SUPPORTED}."
         )
-    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    batch = model.input_shape[0] if isinstance(model.input_shape[0], int) else 1
+    noise = np.random.default_rng(0).uniform(-1, 1, (batch, 3, size, size)).astype(np.float32)
     try:
-        output = np.asarray(model.get_feat(noise))
+        output = np.asarray(model.session.run(None, {model.input_name: noise})[0])
     except Exception as error:  # ONNX Runtime has no common base of its errors
         raise ModelUnsuitable(
             f"{path.name} fails on a face of {size} × {size} pixels ({_first_line(error)}).",
             f"Used are {SUPPORTED}.",
         ) from error
-    if output.ndim != 2 or output.shape[0] != 1 or not np.isfinite(output).all():
+    if output.ndim != 2 or output.shape[0] != batch or not np.isfinite(output).all():
         raise ModelUnsuitable(
             f"{path.name} gives an output of shape {output.shape}, not one vector a face.",
             f"Used are {SUPPORTED}.",

@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -239,9 +240,10 @@ def _copied(source: Path, staging: Path) -> list[Path]:
             files = source.glob("*.onnx") if source.is_dir() else [source]
             for path in files:
                 shutil.copyfile(path, staging / path.name)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        # RuntimeError: a member that is encrypted, or packed in a way that Python does not know.
         raise ModelDamaged(
-            f"{source.name} is not a whole zip file ({error}).", "Copy or download it again."
+            f"{source.name} cannot be unpacked ({error}).", "Copy or download it again."
         ) from error
     except OSError as error:
         raise ModelError(
@@ -260,6 +262,10 @@ def _unzip(source: Path, staging: Path) -> None:
         members = [info for info in archive.infolist() if info.filename.endswith(".onnx")]
         if sum(info.file_size for info in members) > _LARGEST_UNPACKED:
             raise ModelUnsuitable(f"{source.name} unpacks to more than 4 GiB.")
+        if len({Path(info.filename).name for info in members}) < len(members):
+            raise ModelUnsuitable(
+                f"{source.name} holds two files of one name.", "Add them one by one."
+            )
         for info in members:
             with (
                 archive.open(info) as member,

@@ -43,9 +43,7 @@ def test_align_needs_no_encoder_and_keeps_aligned_photos_to_the_pixel(
     assert rows["p0.png"]["box_x1"] == "112.00"
 
 
-def test_align_writes_112_pixels_whatever_the_size(
-    gestalt: Command, tmp_path: Path
-) -> None:
+def test_align_writes_112_pixels_whatever_the_size(gestalt: Command, tmp_path: Path) -> None:
     made.photo_file(tmp_path / "large.png", 1, size=300)
     assert gestalt("align", tmp_path / "large.png", "-o", tmp_path / "c", *ALIGNED).code == 0
     with Image.open(tmp_path / "c" / "large.png") as image:

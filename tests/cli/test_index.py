@@ -143,9 +143,7 @@ def test_quiet_says_nothing(home: Path, photos: list[Path], gestalt: Command) ->
     assert (ran.code, ran.out, ran.err) == (0, "", "")
 
 
-def test_a_folder_gives_patients_their_names(
-    home: Path, gestalt: Command, tmp_path: Path
-) -> None:
+def test_a_folder_gives_patients_their_names(home: Path, gestalt: Command, tmp_path: Path) -> None:
     folder = tmp_path / "cohort"
     for n, name in enumerate(("P1/a.png", "P1/b.png", "P2/c.png", "alone.png")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

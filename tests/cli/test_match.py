@@ -30,9 +30,7 @@ def state(home: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in files if not path.name.endswith("-shm")}
 
 
-def test_json_has_the_keys_of_version_1(
-    filled: Path, photos: list[Path], gestalt: Command
-) -> None:
+def test_json_has_the_keys_of_version_1(filled: Path, photos: list[Path], gestalt: Command) -> None:
     document = gestalt("match", photos[4], "--json", *ALIGNED).document
     assert set(document) == TOP_KEYS
     assert document["version"] == 1

@@ -11,7 +11,6 @@ from gestalt_space.errors import IndexDamaged
 from gestalt_space.index import generation
 from gestalt_space.index.contract import VectorIndex
 from gestalt_space.index.generation import (
-    delete_generation,
     load_generation,
     newest_first,
     save_generation,
@@ -293,10 +292,10 @@ def test_a_crash_before_the_older_one_is_deleted_leaves_the_newer_in_force(
     save(folder, filled(make, 5), 5)
     with monkeypatch.context() as patch:
 
-        def crash(path: Path) -> None:
+        def crash(folder: Path, path: Path) -> None:
             raise Crash
 
-        patch.setattr(generation, "delete_generation", crash)
+        patch.setattr(generation, "_delete_others", crash)
         with pytest.raises(Crash):
             save(folder, filled(make, 6), 6)
     assert [load(path)[0].count for path in newest_first(folder, SPACE)] == [6, 5]
@@ -330,34 +329,38 @@ def test_what_a_crash_left_behind_goes_with_the_next_generation(
     assert {name.split(".")[0] for name in names(folder)} == {newest.stem}
 
 
-def test_a_deleted_generation_leaves_nothing(folder: Path, index: VectorIndex):
-    delete_generation(save(folder, index))
-    assert names(folder) == []
-
-
-def test_deleting_what_is_gone_is_no_error(folder: Path, index: VectorIndex):
-    path = save(folder, index)
-    delete_generation(path)
-    delete_generation(path)
-    assert names(folder) == []
-
-
-def test_the_manifest_is_deleted_first(
-    folder: Path, index: VectorIndex, monkeypatch: pytest.MonkeyPatch
+def test_a_save_deletes_the_manifest_of_the_older_generation_first(
+    folder: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ):
-    path = save(folder, index)
-    with monkeypatch.context() as patch:
-        crash_at(patch, "unlink", 1)
-        with pytest.raises(Crash):
-            delete_generation(path)
-    assert newest_first(folder, SPACE) == []
+    save(folder, filled(make, 5), 5)
+    gone: list[str] = []
+    real = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.exists():
+            gone.append(path.suffix)
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    save(folder, filled(make, 6), 6)
+    assert gone == [".json", ".npy", ".npy"]
+
+
+def test_what_a_crash_left_unfinished_goes_once_it_is_old(folder: Path, index: VectorIndex):
+    folder.mkdir(exist_ok=True)
+    old, young = (folder / f".{SPACE[:16]}-000000000001.ids.npy.{pid}" for pid in (1, 2))
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    save(folder, index)
+    assert not old.exists()
+    assert young.exists()
 
 
 def test_a_reader_keeps_what_it_has_mapped_when_the_generation_is_deleted(
     folder: Path, index: VectorIndex
 ):
-    path = save(folder, index)
-    _, ids, descriptors = load(path)
-    delete_generation(path)
+    _, ids, descriptors = load(save(folder, index, 5))
+    save(folder, index, 6)
     assert np.array_equal(ids, index.ids)
     assert np.array_equal(descriptors, index.descriptors)

@@ -1,0 +1,46 @@
+"""A database of its own for each test, with a space of 16-d descriptors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gestalt_space.store import writes
+from gestalt_space.store.engine import Database
+from gestalt_space.store.writes import NewPhoto, Stored
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'home' / 'gallery.sqlite3'}"
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    opened = Database(url, busy_timeout=5)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def space_id(database: Database) -> int:
+    with database.writing() as session:
+        return writes.add_space(
+            session, model="tiny", fingerprint="f" * 64, specification="{}", dim=16
+        )
+
+
+Store = Callable[..., list[Stored]]
+
+
+@pytest.fixture
+def store(database: Database, space_id: int) -> Store:
+    """Adds photos in one transaction."""
+
+    def add(*photos: NewPhoto) -> list[Stored]:
+        with database.writing() as session:
+            return writes.add_photos(session, photos, space_id=space_id)
+
+    return add

@@ -1,0 +1,408 @@
+"""The database's settings, its migrations, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from gestalt_space.errors import DatabaseError
+from gestalt_space.store import reads, writes
+from gestalt_space.store.engine import (
+    REVISION,
+    Database,
+    database_revision,
+    make_engine,
+    upgrade_database,
+)
+from gestalt_space.store.tables import Base
+from gestalt_space.types import Disorder
+from tests.store.conftest import Store
+from tests.store.galleries import new_photo
+
+
+@pytest.fixture
+def alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("gestalt_space.migrations")))
+    return config
+
+
+@pytest.fixture
+def other(url: str, database: Database) -> Iterator[sqlite3.Connection]:
+    """Another process, as far as SQLite can tell."""
+    path = sa.make_url(url).database
+    assert path is not None
+    connection = sqlite3.connect(path, timeout=0.1, isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def pragma(database: Database, name: str) -> object:
+    with database.engine.connect() as connection:
+        return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def test_every_connection_has_the_settings_that_safety_rests_on(database: Database) -> None:
+    with database.engine.connect() as one, database.engine.connect() as two:
+        for connection in (one, two):
+            for name, wanted in (
+                ("journal_mode", "wal"),
+                ("foreign_keys", 1),
+                ("secure_delete", 1),
+            ):
+                assert connection.exec_driver_sql(f"PRAGMA {name}").scalar() == wanted
+    assert pragma(database, "busy_timeout") == 5000
+
+
+def test_foreign_keys_are_in_force(database: Database) -> None:
+    with pytest.raises(DatabaseError, match="FOREIGN KEY"), database.writing() as session:
+        session.execute(sa.text("INSERT INTO crop (face_id, png) VALUES (99, x'00')"))
+
+
+def test_deleted_rows_are_overwritten_in_the_file(database: Database, url: str) -> None:
+    with database.writing() as session:
+        writes.record_event(session, "THE-NEEDLE " * 20)
+    database.truncate_log()
+    path = Path(str(sa.make_url(url).database))
+    assert b"THE-NEEDLE" in path.read_bytes()
+    with database.writing() as session:
+        session.execute(sa.text("DELETE FROM audit_event"))
+    database.truncate_log()
+    assert b"THE-NEEDLE" not in path.read_bytes()
+
+
+def test_truncating_empties_the_write_ahead_log(database: Database, url: str) -> None:
+    with database.writing() as session:
+        writes.record_event(session, "something")
+    log = Path(f"{sa.make_url(url).database}-wal")
+    assert log.stat().st_size > 0
+    database.truncate_log()
+    assert log.stat().st_size == 0
+
+
+def test_a_setting_that_sqlite_does_not_take_is_refused(tmp_path: Path) -> None:
+    # A database in memory has no write-ahead log.
+    with pytest.raises(DatabaseError, match="journal_mode") as caught:
+        Database("sqlite:///:memory:")
+    assert "local disk" in caught.value.hint
+
+
+def test_a_second_writer_waits_for_the_first(database: Database, other: sqlite3.Connection) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, lambda: None)
+    order: list[str] = []
+
+    def write() -> None:
+        with database.writing() as session:
+            order.append("second")
+            writes.record_event(session, "second")
+
+    waiting = threading.Thread(target=write)
+    waiting.start()
+    release.start()
+    release.join()
+    order.append("first")
+    other.execute("COMMIT")
+    waiting.join(10)
+    assert order == ["first", "second"]
+
+
+def test_a_writer_that_waited_long_enough_says_that_another_writes(
+    url: str, other: sqlite3.Connection
+) -> None:
+    impatient = Database(url, busy_timeout=0.2)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    with pytest.raises(DatabaseError, match="locked") as caught, impatient.writing():
+        pytest.fail("the lock is held by another connection")
+    assert time.monotonic() - began >= 0.2
+    assert "Another process writes" in caught.value.hint
+    assert "GESTALT_BUSY_TIMEOUT" in caught.value.hint
+    other.execute("ROLLBACK")
+    with impatient.writing() as session:
+        writes.record_event(session, "free again")
+    impatient.close()
+
+
+def test_a_reader_does_not_wait_for_a_writer(database: Database, other: sqlite3.Connection) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("UPDATE change SET sequence = 7")
+    with database.reading() as session:
+        assert reads.last_change(session)[1] == 0
+    other.execute("ROLLBACK")
+
+
+def test_a_reader_sees_one_state(database: Database, other: sqlite3.Connection) -> None:
+    with database.reading() as session:
+        before = reads.last_change(session)
+        other.execute("UPDATE change SET sequence = 7")
+        assert reads.last_change(session) == before
+    with database.reading() as session:
+        assert reads.last_change(session)[1] == 7
+
+
+def test_an_error_in_a_unit_of_work_undoes_all_of_it(database: Database) -> None:
+    with pytest.raises(RuntimeError), database.writing() as session:
+        writes.record_event(session, "half")
+        session.flush()
+        raise RuntimeError
+    with database.reading() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM audit_event")) == 0
+
+
+def test_a_full_disk_is_told_and_undone(database: Database, store: Store) -> None:
+    store(new_photo("P0", 0))
+    with pytest.raises(DatabaseError, match="full") as caught, database.writing() as session:
+        pages = session.connection().exec_driver_sql("PRAGMA page_count").scalar()
+        session.connection().exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        writes.record_event(session, "x" * 100_000)
+    assert "Free some space" in caught.value.hint
+    with database.reading() as session:
+        assert reads.counts(session).photos == 1
+
+
+def test_a_home_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseError) as caught:
+        Database(f"sqlite:///{tmp_path / 'file' / 'home' / 'gallery.sqlite3'}")
+    assert "--home" in caught.value.hint
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
+)
+def test_a_home_that_may_not_be_written_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(DatabaseError) as caught:
+            Database(f"sqlite:///{tmp_path / 'gallery.sqlite3'}")
+        assert caught.value.hint
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_folder_in_the_place_of_the_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "gallery.sqlite3").mkdir()
+    with pytest.raises(DatabaseError, match="unable to open") as caught:
+        Database(f"sqlite:///{tmp_path / 'gallery.sqlite3'}")
+    assert "permissions" in caught.value.hint
+
+
+def test_the_home_is_for_its_owner_alone(database: Database, tmp_path: Path) -> None:
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("text", [b"this is no database " * 500, b"SQLite format 3\0" + b"\0" * 84])
+def test_a_file_that_is_no_database_is_refused(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "gallery.sqlite3"
+    path.write_bytes(text)
+    with pytest.raises(DatabaseError) as caught:
+        Database(f"sqlite:///{path}")
+    assert caught.value.hint
+    assert path.read_bytes()[: len(text)][:16] == text[:16]
+
+
+def test_a_damaged_page_is_told_when_it_is_read(url: str) -> None:
+    database = Database(url)
+    with database.writing() as session:
+        for n in range(200):
+            writes.record_event(session, f"event {n} " * 20)
+    database.truncate_log()
+    database.close()
+    path = Path(str(sa.make_url(url).database))
+    data = bytearray(path.read_bytes())
+    half = len(data) // 2 // 4096 * 4096
+    data[half : half + 8192] = os.urandom(8192)
+    path.write_bytes(data)
+    damaged = Database(url)
+    assert damaged.problems()
+    with pytest.raises(DatabaseError, match="malformed"), damaged.reading() as session:
+        session.execute(sa.text("SELECT * FROM audit_event")).all()
+    damaged.close()
+
+
+def test_a_sound_database_has_no_problems(database: Database, store: Store) -> None:
+    store(new_photo("P0", 0))
+    assert database.problems() == []
+
+
+def test_a_row_that_refers_to_nothing_is_a_problem(
+    database: Database, other: sqlite3.Connection
+) -> None:
+    other.execute("INSERT INTO crop (face_id, png) VALUES (99, x'00')")
+    assert database.problems() == ["a row of crop refers to nothing in face"]
+
+
+# Migrations
+
+
+def test_the_code_s_revision_is_the_newest_migration(alembic: Config) -> None:
+    assert ScriptDirectory.from_config(alembic).get_current_head() == REVISION
+
+
+def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def table_texts(engine: sa.Engine) -> dict[str, list[str]]:
+    """Columns, constraints and indexes of each table, in an order of their own."""
+    found = {}
+    for name in sa.inspect(engine).get_table_names():
+        inspector = sa.inspect(engine)
+        parts = (
+            *inspector.get_columns(name),
+            *inspector.get_foreign_keys(name),
+            *inspector.get_unique_constraints(name),
+            *inspector.get_check_constraints(name),
+            *inspector.get_indexes(name),
+            inspector.get_pk_constraint(name),
+        )
+        found[name] = sorted(str(part) for part in parts)
+    return found
+
+
+def test_constraints_and_cascades_are_the_same_as_well(database: Database, tmp_path: Path) -> None:
+    direct = make_engine(f"sqlite:///{tmp_path / 'direct.sqlite3'}")
+    Base.metadata.create_all(direct)
+    migrated = table_texts(database.engine)
+    migrated.pop("alembic_version")
+    assert migrated == table_texts(direct)
+    direct.dispose()
+
+
+def test_keys_are_never_given_twice(database: Database) -> None:
+    with database.reading() as session:
+        text = session.scalars(sa.text("SELECT sql FROM sqlite_master WHERE type = 'table'"))
+        kept = {line.split()[2].strip('"') for line in text if "AUTOINCREMENT" in line}
+    assert kept == {"patient", "photo", "face", "descriptor"}
+
+
+def test_down_and_up_again_with_rows(database: Database, store: Store, alembic: Config) -> None:
+    store(
+        new_photo("P0", 0, disorders=(Disorder("A"), Disorder("B")), genes=("G",)),
+        new_photo("P0", 1, hpo=("HP:0000001",)),
+    )
+    for step in (command.downgrade, command.upgrade):
+        write = database.engine.execution_options(gestalt_write=True)
+        with write.begin() as connection:
+            alembic.attributes["connection"] = connection
+            step(alembic, "base" if step is command.downgrade else "head")
+    assert database.revision() == REVISION
+    with database.reading() as session:
+        assert reads.counts(session).photos == 0
+        assert reads.last_change(session)[1] == 0
+
+
+def test_upgrade_can_be_run_again(database: Database, store: Store) -> None:
+    store(new_photo("P0", 0))
+    with database.reading() as session:
+        name = reads.last_change(session)[0]
+    database.upgrade()
+    with database.reading() as session:
+        assert reads.last_change(session)[0] == name
+        assert reads.counts(session).photos == 1
+
+
+def test_a_migration_that_fails_leaves_nothing_half_made(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    engine = make_engine(url)
+    monkeypatch.setattr("alembic.op.execute", broken)
+    with pytest.raises(DatabaseError, match="full"):
+        upgrade_database(url)
+    assert sa.inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("found", ["0000", "9999"])
+def test_a_database_of_another_version_is_refused(found: str, url: str, database: Database) -> None:
+    with database.writing() as session:
+        session.execute(sa.text("UPDATE alembic_version SET version_num = :v"), {"v": found})
+    with pytest.raises(DatabaseError) as caught:
+        Database(url)
+    assert found in caught.value.message
+    assert REVISION in caught.value.message
+    assert "gestalt db upgrade" in caught.value.hint
+
+
+def test_upgrading_a_database_of_a_later_version_is_refused(url: str, database: Database) -> None:
+    with database.writing() as session:
+        session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseError):
+        upgrade_database(url)
+
+
+def test_a_database_that_may_not_be_made_is_refused(url: str) -> None:
+    with pytest.raises(DatabaseError, match="empty") as caught:
+        Database(url, create=False)
+    assert "gestalt db upgrade" in caught.value.hint
+
+
+def test_asking_for_the_revision_makes_no_database(url: str, tmp_path: Path) -> None:
+    assert database_revision(url) is None
+    assert not (tmp_path / "home").exists()
+    assert upgrade_database(url) == url
+    assert database_revision(url) == REVISION
+
+
+def test_passwords_are_not_shown() -> None:
+    engine = sa.create_engine("sqlite://")
+    engine.url = sa.make_url("postgresql://user:secret@host/name")
+    from gestalt_space.store.engine import mapped_errors
+
+    with pytest.raises(DatabaseError) as caught, mapped_errors(engine):
+        raise sa.exc.OperationalError("SELECT", {}, Exception("connection refused"))
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuch://host/name"])
+@pytest.mark.parametrize("ask", [Database, database_revision, upgrade_database])
+def test_an_address_that_is_none_is_refused(ask: type, url: str) -> None:
+    with pytest.raises(DatabaseError):
+        ask(url)
+
+
+def test_two_openers_of_a_new_home_make_one_database(url: str) -> None:
+    failed: list[Exception] = []
+    made: list[Database] = []
+    ready = threading.Barrier(4)
+
+    def make() -> None:
+        ready.wait(10)
+        try:
+            made.append(Database(url))
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failed == []
+    names = set()
+    for database in made:
+        with database.reading() as session:
+            names.add(reads.last_change(session)[0])
+        database.close()
+    assert len(names) == 1

@@ -1,0 +1,156 @@
+"""What is asked of the database."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gestalt_space.errors import NotInGallery
+from gestalt_space.store import reads, writes
+from gestalt_space.store.engine import Database
+from gestalt_space.store.reads import StoredSpace
+from gestalt_space.types import Disorder
+from tests import made
+from tests.store.conftest import Store
+from tests.store.galleries import new_photo
+
+A, B = Disorder("A"), Disorder("B", "second")
+
+
+@pytest.fixture
+def space(database: Database, space_id: int) -> StoredSpace:
+    with database.reading() as session:
+        (found,) = reads.spaces(session)
+    assert found.id == space_id
+    return found
+
+
+@pytest.fixture
+def photos(store: Store) -> list[writes.NewPhoto]:
+    given = [
+        new_photo("P1", 0, disorders=(A, B), cohort="one", genes=("G",)),
+        new_photo("P0", 1, disorders=(A,), cohort="two", crop=False),
+        new_photo("P1", 2),
+        new_photo("P2", 3, cohort="one"),
+    ]
+    store(*given)
+    return given
+
+
+def test_a_space_is_read_as_it_was_written(space: StoredSpace) -> None:
+    assert space == StoredSpace(1, "tiny", "f" * 64, "{}", 16, True)
+
+
+def test_descriptors_come_back_to_the_bit_in_the_order_of_their_keys(
+    database: Database, space: StoredSpace, photos: list[writes.NewPhoto]
+) -> None:
+    with database.reading() as session:
+        ids, vectors = reads.descriptors_after(session, space, -1)
+        later, some = reads.descriptors_after(session, space, 3)
+        none, empty = reads.descriptors_after(session, space, 4)
+    assert ids.tolist() == [1, 2, 3, 4]
+    assert vectors.dtype == np.float32
+    # Rows go in patient by patient, so that they are found again by their bytes.
+    assert {row.tobytes() for row in vectors} == {photo.descriptor.tobytes() for photo in photos}
+    assert len(later) == len(some) == 1
+    assert (none.shape, empty.shape) == ((0,), (0, 16))
+
+
+def test_owners_join_descriptors_to_patients_and_disorders(
+    database: Database, space: StoredSpace, photos: list[writes.NewPhoto]
+) -> None:
+    with database.reading() as session:
+        owners = reads.owners(session, space)
+        names = reads.patient_names(session)
+        disorders = reads.disorder_names(session)
+        ids, vectors = reads.descriptors_after(session, space, -1)
+    assert owners.descriptor_ids.tolist() == ids.tolist()
+    whose = {photo.descriptor.tobytes(): photo.record.patient for photo in photos}
+    for patient, vector in zip(owners.patient_ids, vectors, strict=True):
+        assert names[int(patient)] == whose[vector.tobytes()]
+    pairs = {(names[int(p)], disorders[int(d)][0]) for p, d in owners.diagnoses}
+    assert pairs == {("P0", "A"), ("P1", "A"), ("P1", "B")}
+    assert set(disorders.values()) == {("A", ""), ("B", "second")}
+
+
+def test_an_empty_gallery_gives_empty_arrays(database: Database, space: StoredSpace) -> None:
+    with database.reading() as session:
+        owners = reads.owners(session, space)
+        assert owners.descriptor_ids.shape == (0,)
+        assert owners.diagnoses.shape == (0, 2)
+        assert reads.removals_after(session, space, -1).shape == (0,)
+        assert reads.photo_owners(session) == {}
+        assert reads.descriptors_by_space(session) == {}
+        assert list(reads.list_patients(session)) == []
+
+
+def test_removals_are_those_after_a_change(
+    database: Database, space: StoredSpace, photos: list[writes.NewPhoto]
+) -> None:
+    with database.reading() as session:
+        ids, vectors = reads.descriptors_after(session, space, -1)
+    by_bytes = {vector.tobytes(): int(id_) for id_, vector in zip(ids, vectors, strict=True)}
+    for patient in ("P0", "P2"):
+        with database.writing() as session:
+            writes.remove_patients(session, [patient])
+    gone = [by_bytes[photos[n].descriptor.tobytes()] for n in (1, 3)]
+    with database.reading() as session:
+        assert reads.removals_after(session, space, 4).tolist() == sorted(gone)
+        assert reads.removals_after(session, space, 5).tolist() == [gone[1]]
+        assert reads.count_changes_after(session, space, -1) == 4
+        assert reads.count_changes_after(session, space, 4) == 2
+        assert reads.last_change(session)[1] == 6
+
+
+def test_the_owner_of_a_photo_is_found_by_its_hash(
+    database: Database, photos: list[writes.NewPhoto]
+) -> None:
+    with database.reading() as session:
+        owner = reads.patient_of_photo(session, photos[1].sha256)
+        assert owner is not None
+        assert owner[1] == "P0"
+        assert reads.patient_names(session)[owner[0]] == "P0"
+        assert reads.patient_of_photo(session, "0" * 64) is None
+        assert reads.photo_owners(session)[photos[3].sha256] == "P2"
+
+
+def test_faces_without_a_descriptor_and_their_crops(
+    database: Database, space: StoredSpace, photos: list[writes.NewPhoto], rng: np.random.Generator
+) -> None:
+    with database.writing() as session:
+        other = writes.add_space(
+            session, model="o", fingerprint="e" * 64, specification="{}", dim=8
+        )
+        missing = reads.faces_without(session, other)
+        assert {(photo, patient) for _, photo, patient in missing} == {
+            (photo.record.photo, photo.record.patient) for photo in photos
+        }
+        crops = reads.crops_of(session, [face for face, _, _ in missing])
+        assert set(crops.values()) == {p.crop for p in photos if p.crop is not None}
+        writes.add_descriptors(session, {missing[0][0]: made.unit(rng, 1, 8)[0]}, space_id=other)
+    with database.reading() as session:
+        assert reads.faces_without(session, space.id) == []
+        assert reads.faces_without(session, other) == missing[1:]
+        assert reads.descriptors_by_space(session) == {space.id: 4, other: 1}
+        assert reads.counts(session) == reads.Counts(3, 1, 4, 3, 2, 1)
+
+
+def test_patients_are_listed_by_identifier_and_narrowed(
+    database: Database, photos: list[writes.NewPhoto]
+) -> None:
+    def listed(**wanted: str | int) -> list[tuple[str, tuple[str, ...], int]]:
+        with database.reading() as session:
+            found = reads.list_patients(session, **wanted)  # type: ignore[arg-type]
+            return [(one.patient, one.disorders, one.photos) for one in found]
+
+    assert listed() == [("P0", ("A",), 1), ("P1", ("A", "B"), 2), ("P2", (), 1)]
+    assert listed(disorder="B") == [("P1", ("A", "B"), 2)]
+    assert listed(cohort="one") == [("P1", ("A", "B"), 2), ("P2", (), 1)]
+    assert listed(limit=1) == [("P0", ("A",), 1)]
+    assert listed(disorder="A", cohort="one", limit=5) == [("P1", ("A", "B"), 2)]
+    assert listed(disorder="Z") == []
+
+
+def test_a_patient_that_is_not_there_is_named(database: Database) -> None:
+    with database.reading() as session, pytest.raises(NotInGallery, match="'nobody'"):
+        reads.patient_detail(session, "nobody")
