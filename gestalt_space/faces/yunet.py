@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -58,21 +60,37 @@ def _detection(row: np.ndarray, stretch: np.ndarray) -> Detection:
     )
 
 
+# OpenCV's level of notices is one for all threads.
+_level_lock = threading.Lock()
+
+
 def _open(path: Path) -> cv2.FaceDetectorYN:
-    # From memory, since OpenCV cannot open every path; with its notices off, since it warns of a
-    # choice of target that nobody made.
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    # From memory, since OpenCV cannot open every path.
     try:
-        model = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-        empty = np.zeros(0, dtype=np.uint8)
-        return cv2.FaceDetectorYN.create(
-            "onnx", model, empty, (320, 320), LEAST_SCORE, OVERLAP, MOST_CANDIDATES
-        )
+        with _no_notices():
+            return _create(path)
     except cv2.error as error:
         raise ModelUnsuitable(
             f"{path.name} is not a YuNet model that OpenCV opens.",
             "Run `gestalt models verify`, or add the model again.",
         ) from error
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+
+
+@contextmanager
+def _no_notices() -> Iterator[None]:
+    """OpenCV warns of a choice of target that nobody made."""
+    with _level_lock:
+        level = cv2.utils.logging.getLogLevel()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+        try:
+            yield
+        finally:
+            cv2.utils.logging.setLogLevel(level)
+
+
+def _create(path: Path) -> cv2.FaceDetectorYN:
+    model = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    empty = np.zeros(0, dtype=np.uint8)
+    return cv2.FaceDetectorYN.create(
+        "onnx", model, empty, (320, 320), LEAST_SCORE, OVERLAP, MOST_CANDIDATES
+    )

@@ -93,6 +93,17 @@ def test_a_diagnosis_may_come_with_a_later_photo(database: Database, store: Stor
         assert reads.counts(session).undiagnosed == 0
 
 
+def test_several_photos_of_known_and_new_patients_go_in_together(
+    database: Database, store: Store
+) -> None:
+    store(new_photo("P0", 0), new_photo("P1", 1))
+    later = [new_photo(f"P{n % 3}", 10 + n, disorders=(A,), genes=("G",)) for n in range(9)]
+    assert store(*later) == [Stored()] * 9
+    with database.reading() as session:
+        held = {one.patient: one.photos for one in reads.list_patients(session)}
+    assert held == {"P0": 4, "P1": 4, "P2": 3}
+
+
 def test_genes_and_terms_are_united_over_photos(database: Database, store: Store) -> None:
     store(new_photo("P0", 0, disorders=(A,), genes=("SMC3",), hpo=("HP:0000001",)))
     store(new_photo("P0", 1, genes=("NIPBL", "SMC3"), hpo=("HP:0000002", "HP:0000001")))
