@@ -96,7 +96,8 @@ def _fill(gallery: Gallery, count: int) -> None:
         )
         _insert(session, patient_of, unit(rng, count, DIM), space_id)
     with gallery.database.reading() as session:
-        refresh_generation(session, reads.spaces(session)[0], gallery.settings.index_dir)
+        spaces = reads.spaces(session)
+    refresh_generation(gallery.database, spaces[0], gallery.settings.index_dir)
 
 
 def _insert(session: Session, patient_of: np.ndarray, vectors: Descriptors, space_id: int) -> None:

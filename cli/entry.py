@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -10,13 +11,11 @@ from collections.abc import Sequence
 
 import typer
 
-from gestalt_space.errors import GestaltError, UsageError
+from gestalt_space.errors import Fault, GestaltError, Interrupted, OutputError, UsageError
+from gestalt_space.paths import display_name
 
 from . import output
 from .app import app
-
-INTERRUPTED = 130
-INTERNAL = 70
 
 
 def run(words: Sequence[str]) -> int:
@@ -26,33 +25,52 @@ def run(words: Sequence[str]) -> int:
     """
     # Libraries' notices to programmers are not for the users of a command.
     warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     as_json = "--json" in words
     try:
-        return app(list(words), prog_name="gestalt", standalone_mode=False) or 0
+        code = app(list(words), prog_name="gestalt", standalone_mode=False) or 0
+        if code == Interrupted.exit_code:
+            raise KeyboardInterrupt
+        sys.stdout.flush()
+        return code
     except typer.TyperException as error:
-        hint = "Run the command with --help for its options."
-        output.fail(UsageError(_message(error), hint), as_json=as_json)
-        return UsageError.exit_code
+        message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+        if not message:
+            # A group without a command: its help has been shown.
+            return UsageError.exit_code
+        hint = "Options stand behind the command, and `--` before names that begin with a dash."
+        return _end(UsageError(f"{message}.", f"{hint} --help lists them."), as_json)
     except GestaltError as error:
-        output.fail(error, as_json=as_json)
-        return error.exit_code
+        return _end(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        output.say("Interrupted. What was done so far is kept.")
-        return INTERRUPTED
+        return _end(Interrupted("Interrupted. What was done so far is kept."), as_json)
     except BrokenPipeError:
         # The reader of our output has gone: there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        where = f" ({display_name(error.filename)})" if error.filename else ""
+        reason = f"{error.strerror or error}{where}."
+        hint = "Check the path, its permissions and the free space of the disk."
+        return _end(OutputError(f"The system refused: {reason}", hint), as_json)
     except Exception as error:  # noqa: BLE001 - the last place where a fault can be reported
         traceback.print_exc()
-        fault = GestaltError(
-            f"A fault of gestalt-space: {type(error).__name__}: {error}.",
-            "Please report it with the lines above; they name no photo's content.",
+        return _end(
+            Fault(
+                f"A fault of gestalt-space: {type(error).__name__}: {error}.",
+                "Please report it with the lines above; they name no photo's content.",
+            ),
+            as_json,
         )
-        output.fail(fault, as_json=as_json)
-        return INTERNAL
 
 
-def _message(error: typer.TyperException) -> str:
-    text = getattr(error, "format_message", error.__str__)()
-    return str(text).rstrip(".") + "."
+def _end(error: GestaltError, as_json: bool) -> int:
+    try:
+        output.fail(error, as_json=as_json)
+        sys.stdout.flush()
+    except OSError:
+        # Standard output takes nothing any more; the message has gone to standard error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return error.exit_code

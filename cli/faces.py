@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.paths import display_name
+
 from . import options, output
 
 if TYPE_CHECKING:
@@ -112,10 +114,7 @@ def _sources(photos: Sequence[Path], face: int | None) -> list[PhotoSource]:
     from gestalt_space.intake import photos_of
     from gestalt_space.pipeline import PhotoSource
 
-    return [
-        PhotoSource(output.display_name(path), path, face, largest=True)
-        for path in photos_of(photos)
-    ]
+    return [PhotoSource(display_name(path), path, face, largest=True) for path in photos_of(photos)]
 
 
 def _finish(
@@ -126,7 +125,7 @@ def _finish(
         output.write_json(
             {
                 "version": 1,
-                "output": output.display_name(place),
+                "output": display_name(place),
                 "counts": {done: len(results) - len(failed), "failed": len(failed)},
                 "failed": [
                     {"photo": result.source.name, "error": result.error.as_dict()}
@@ -141,6 +140,6 @@ def _finish(
                 output.say_error(result.error, result.source.name)
         if len(failed) > SHOWN_FAILURES:
             output.say(f"… and {len(failed) - SHOWN_FAILURES} more; {place} names them all.")
-        where = output.display_name(place)
-        output.say(f"{len(results) - len(failed)} {done} to {where}, {len(failed)} failed.")
+        count = output.counted_text(len(results) - len(failed), "photo")
+        output.say(f"{count} {done} to {display_name(place)}, {len(failed)} failed.")
     return 3 if failed else 0

@@ -6,10 +6,14 @@ import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from gestalt_space.errors import Interrupted
+from gestalt_space.paths import display_name, is_folder
 
 from . import options, output
 
@@ -154,6 +158,7 @@ def add(
             "face": "" if face is None else str(face),
         }
     )
+    _check_report(report, targets)
     rows = _rows(targets, template)
     with (
         _report_to(report) as tell,
@@ -167,20 +172,28 @@ def add(
     ):
         if not quiet:
             _say_how(gallery)
-        results = []
+        results: list[Added] = []
         added = gallery.add(rows, largest=largest, keep_crops=not no_crops)
-        for result in output.counted(added, "Adding", len(rows), quiet=quiet):
-            tell(result)
-            results.append(result)
+        try:
+            for result in output.counted(added, "Adding", len(rows), quiet=quiet):
+                tell(result)
+                results.append(result)
+        except KeyboardInterrupt:
+            _say_counts(results)
+            raise Interrupted(
+                f"Interrupted after {len(results):,} of {output.counted_text(len(rows), 'photo')}.",
+                "Run the same command again to go on: what went in is passed over.",
+            ) from None
         unfilled = gallery.faces_to_fill()
     failed = [result for result in results if result.status == "failed"]
-    statuses = [result.status for result in results]
-    counts = {status: statuses.count(status) for status in STATUSES}
     if as_json:
-        output.write_json({"version": 1, "counts": counts, "photos": list(map(_record, results))})
+        output.write_json(
+            {"version": 1, "counts": _counts(results), "photos": list(map(_record, results))}
+        )
     if not quiet:
         _say_failures(failed)
-        output.say(", ".join(f"{counts[status]} {STATUSES[status]}" for status in STATUSES) + ".")
+        _say_sideways(results)
+        _say_counts(results)
         if unfilled:
             output.say(
                 f"{unfilled} photos of the gallery have no descriptor in this space: "
@@ -240,7 +253,9 @@ def show(
     with Gallery.open(home) as gallery:
         detail = gallery.patient(patient)
     if as_json:
-        output.write_json({"version": 1, "patient": _plain(asdict(detail))})
+        record = _plain(asdict(detail))
+        record["disorders"] = [{"id": id_, "name": title} for id_, title in detail.disorders]
+        output.write_json({"version": 1, "patient": record})
         return
     facts = output.new_table("patient", detail.patient)
     disorders = "; ".join(f"{name} ({id_})" if name else id_ for id_, name in detail.disorders)
@@ -298,9 +313,10 @@ def remove(
     with Gallery.open(home) as gallery:
         gone = gallery.remove(patients=patients, photos=photo)
     if as_json:
-        output.write_json({"version": 1, "removed": {"photos": gone}})
+        output.write_json({"version": 1, "removed": asdict(gone)})
     elif not quiet:
-        output.say(f"{gone} photos removed.")
+        patients_gone = output.counted_text(gone.patients, "patient")
+        output.say(f"{output.counted_text(gone.photos, 'photo')} and {patients_gone} removed.")
 
 
 @app.command("stats")
@@ -379,7 +395,11 @@ def fill(
         for result in failed[:SHOWN_FAILURES]:
             if result.error is not None:
                 output.say_error(result.error, f"{result.photo} ({result.patient})")
-        output.say(f"{len(results) - len(failed)} filled in {name}, {len(failed)} failed.")
+        filled_count = output.counted_text(len(results) - len(failed), "face")
+        output.say(
+            f"{filled_count} filled in the space of {name}, {len(failed)} failed; "
+            "the others were there."
+        )
     return 3 if failed else 0
 
 
@@ -391,7 +411,7 @@ def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
     with Gallery.open(home) as gallery:
         spaces = gallery.rebuild()
     if not quiet:
-        output.say(f"{spaces} indexes written from the database.")
+        output.say(f"The index of {output.counted_text(spaces, 'space')} is written anew.")
 
 
 def _rows(targets: list[Path], template: PhotoRecord) -> list[Intake]:
@@ -411,11 +431,20 @@ def _rows(targets: list[Path], template: PhotoRecord) -> list[Intake]:
             if table.unread:
                 output.say(f"{target.name}: columns not used: {', '.join(table.unread)}.")
             rows += table.rows
-        elif target.is_dir():
+        elif is_folder(target):
             rows += read_folder(target, template)
         else:
             rows.append(one_photo(target, template))
     return rows
+
+
+def _check_report(report: Path | None, targets: list[Path]) -> None:
+    from gestalt_space.errors import UsageError
+
+    if report is not None and report.resolve() in {target.resolve() for target in targets}:
+        raise UsageError(
+            f"The report would take the place of {report.name}.", "Name another --report FILE."
+        )
 
 
 def _say_how(gallery: Gallery) -> None:
@@ -427,10 +456,30 @@ def _say_how(gallery: Gallery) -> None:
     output.say(f"Encoder {space.model.name}, detector {detector}.")
 
 
+def _counts(results: list[Added]) -> dict[Status, int]:
+    statuses = [result.status for result in results]
+    return {status: statuses.count(status) for status in STATUSES}
+
+
+def _say_counts(results: list[Added]) -> None:
+    counts = _counts(results)
+    output.say(", ".join(f"{counts[status]:,} {STATUSES[status]}" for status in STATUSES) + ".")
+
+
+def _say_sideways(results: list[Added]) -> None:
+    for result in results:
+        if result.face is not None and output.lies_on_its_side(result.face):
+            output.say(
+                f"{result.photo}: added, but the face lies on its side "
+                f"(roll {result.face.quality.roll:.0f}°) and may be misread. Remove it, turn the "
+                "photo upright and add it again, or use --detector yunet."
+            )
+
+
 def _say_failures(failed: list[Added]) -> None:
     for result in failed[:SHOWN_FAILURES]:
         if result.error is not None:
-            output.say_error(result.error, output.display_name(result.photo))
+            output.say_error(result.error, display_name(result.photo))
     if len(failed) > SHOWN_FAILURES:
         output.say(f"… and {len(failed) - SHOWN_FAILURES} more; --report FILE lists them all.")
 
@@ -446,8 +495,8 @@ def _report_to(path: Path | None) -> Iterator[Callable[[Added], object]]:
         stream = path.open("w", newline="", encoding="utf-8", errors="replace", buffering=1)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}.", "Check it.") from error
+    writer = csv.DictWriter(stream, REPORT_COLUMNS, lineterminator="\n")
     with stream:
-        writer = csv.DictWriter(stream, REPORT_COLUMNS, lineterminator="\n")
         writer.writeheader()
         yield lambda result: writer.writerow(_flat(_record(result)))
 
@@ -459,7 +508,7 @@ def _report_nothing(result: Added) -> None:
 def _record(result: Added) -> dict[str, Any]:
     error, face = result.error, result.face
     return {
-        "photo": output.display_name(result.photo),
+        "photo": display_name(result.photo),
         "patient": result.patient,
         "status": result.status,
         "error": None if error is None else error.as_dict(),
@@ -486,4 +535,6 @@ def _plain(value: Any) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC).isoformat(timespec="seconds")
+    return round(value, 4) if isinstance(value, float) else value

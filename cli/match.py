@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gestalt_space.errors import GestaltError
+from gestalt_space.errors import GestaltError, UsageError
+from gestalt_space.paths import display_name
 
 from . import options, output
 
 if TYPE_CHECKING:
     from gestalt_space.types import Face, Match
 
-SIDEWAYS_DEGREES = 45
+PLAIN_STEPS = ("as is", "aligned", "landmarks file")
 CSV_COLUMNS = (
     "photo",
     "rank",
@@ -52,10 +53,12 @@ def match(
     from gestalt_space.pipeline import PhotoSource
     from gestalt_space.replies import failed_match_document, match_document
 
-    names = [output.display_name(path) for path in photos]
+    if as_json and as_csv:
+        raise UsageError("--json and --csv were both given.", "Give one of them.")
+    names = [display_name(path) for path in photos]
     try:
         paths = photos_of(photos)
-        names = [output.display_name(path) for path in paths]
+        names = [display_name(path) for path in paths]
         sources = [
             PhotoSource(name, path, face, largest=True)
             for name, path in zip(names, paths, strict=True)
@@ -83,8 +86,10 @@ def match(
             _show(found_match, took)
         if not quiet:
             output.write_text(
-                f"{snapshot.patient_count} patients, {len(snapshot.index)} photos, "
-                f"{len(snapshot.disorders)} disorders in the space of {active.model.name}.",
+                f"{output.counted_text(snapshot.patient_count, 'patient')}, "
+                f"{output.counted_text(len(snapshot.index), 'photo')}, "
+                f"{output.counted_text(len(snapshot.disorders), 'disorder')} "
+                f"in the space of {active.model.name}.",
                 style="dim",
             )
             output.write_text(output.DISCLAIMER, style="dim")
@@ -92,13 +97,12 @@ def match(
 
 
 def _show(match: Match, detector: str) -> None:
+    if match.error is not None:
+        output.say_error(match.error, match.photo)
+        return
     output.write_text(match.photo, style="bold")
     if match.face is not None:
         output.write_text(_face_line(match.face, detector))
-    if match.error is not None:
-        output.say_error(match.error, match.photo)
-        output.write_text("  no ranking\n")
-        return
     if match.left_out is not None:
         output.write_text(
             f"  this photo is in the gallery for patient {match.left_out}, who is left out"
@@ -122,11 +126,11 @@ def _show(match: Match, detector: str) -> None:
 
 def _face_line(face: Face, detector: str) -> str:
     which = "one face" if face.count == 1 else f"face {face.number} of {face.count}"
-    how = "" if face.step == "as is" else f", photo {face.step}"
+    how = "" if face.step in PLAIN_STEPS else f", photo {face.step}"
     line = (
         f"  {which}, {face.quality.size:.0f} px, found by {detector} (score {face.score:.2f}{how})"
     )
-    if abs(face.quality.roll) > SIDEWAYS_DEGREES and not face.step.startswith("turned"):
+    if output.lies_on_its_side(face):
         line += "\n  the face lies on its side: turn the photo upright for a better match"
     return line
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gestalt_space.paths import display_name
+
 from . import options, output
 
 if TYPE_CHECKING:
@@ -175,4 +177,4 @@ def _what(model: InstalledModel) -> str:
 
 
 def _record(model: InstalledModel) -> dict[str, Any]:
-    return {**asdict(model), "folder": output.display_name(model.folder)}
+    return {**asdict(model), "folder": display_name(model.folder)}

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gestalt_space.errors import GestaltError
+from gestalt_space.paths import display_name
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from gestalt_space.types import Face
+
 T = TypeVar("T")
 
+SIDEWAYS_DEGREES = 45
 DISCLAIMER = "A research tool, not a medical device: similarity of faces is not a diagnosis."
-
-
-def display_name(path: Path | str) -> str:
-    """A path as text that can be printed, whatever bytes are in it."""
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def say(message: str, *, indent: str = "") -> None:
@@ -41,7 +38,7 @@ def say(message: str, *, indent: str = "") -> None:
             break_long_words=False,
             break_on_hyphens=False,
         )
-    print(text, file=sys.stderr)  # noqa: T201 - this is where messages are printed
+    print(display_name(text), file=sys.stderr)  # noqa: T201 - this is where messages are printed
 
 
 def say_error(error: GestaltError, subject: str = "") -> None:
@@ -58,6 +55,16 @@ def fail(error: GestaltError, *, as_json: bool) -> None:
         from gestalt_space.replies import error_document
 
         write_json(error_document(error.as_dict()))
+
+
+def counted_text(count: int, noun: str) -> str:
+    """`1 photo`, `1,996 photos`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def lies_on_its_side(face: Face) -> bool:
+    """Whether the face was found, and perhaps misread, in a photo that is not upright."""
+    return abs(face.quality.roll) > SIDEWAYS_DEGREES and not face.step.startswith("turned")
 
 
 def write_json(document: dict[str, Any]) -> None:
@@ -97,7 +104,7 @@ def write_table(table: Table) -> None:
 
 def write_text(text: str, *, style: str | None = None) -> None:
     """A line on standard output."""
-    _console().print(text, markup=False, highlight=False, style=style)
+    _console().print(text, style=style)
 
 
 @contextmanager
@@ -139,4 +146,5 @@ def _show_nothing(done: int, whole: int | None) -> None:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, soft_wrap=False)
+    # Names of photos and patients are shown as they are, whatever brackets and colons they have.
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)

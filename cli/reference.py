@@ -45,7 +45,7 @@ def reference() -> str:
 
 def _commands(command: Any, path: str) -> Iterator[str]:
     if hasattr(command, "commands"):
-        yield f"## {path}\n\n{_text(command.help)}\n" if " " in path else ""
+        yield f"## {path}\n\n{_text(command.help)}\n"
         for name, child in command.commands.items():
             yield from _commands(child, f"{path} {name}")
         return

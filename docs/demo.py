@@ -23,6 +23,7 @@ GESTALT = Path(sys.executable).with_name("gestalt")
 PATIENTS = 60
 DISORDERS = 6
 SEED = 4
+COLUMNS = ("photo", "patient", "disorder", "disorder_name", "sex", "age", "ancestry")
 
 
 def main() -> int:
@@ -67,7 +68,9 @@ def _write_patients(folder: Path) -> None:
         chosen = random.Random(SEED).sample(faces, PATIENTS)  # noqa: S311 - a sample, no secret
         with (folder / "patients.csv").open("w", newline="", encoding="utf-8") as stream:
             table = csv.writer(stream)
-            table.writerow("photo patient disorder disorder_name sex age ancestry".split())
+            table.writerow(
+                ["photo", "patient", "disorder", "disorder_name", "sex", "age", "ancestry"]
+            )
             for number, face in enumerate(chosen):
                 archive.extract(face["file"], folder)
                 disorder = number % DISORDERS + 1

@@ -17,7 +17,7 @@ from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import GestaltError
 from gestalt_space.gallery import Gallery
 from gestalt_space.settings import Settings
-from gestalt_space.store.engine import REVISION
+from gestalt_space.store.engine import REVISION, database_revision
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
@@ -53,7 +53,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "gestalt-space", "ok", f"{gestalt_space.__version__}, Python {platform.python_version()}"
     )
-    yield Finding("libraries", "ok", ", ".join(_versions()))
+    yield _libraries()
     yield Finding("processor", "ok", f"{platform.machine()}, {cores()} cores in use")
     yield from _guarded("onnxruntime", _onnxruntime)
     yield from _guarded("faiss", _faiss)
@@ -68,13 +68,22 @@ def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Fi
         yield Finding(subject, "fail", error.message, error.hint)
 
 
-def _versions() -> Iterator[str]:
-    for name in (*LIBRARIES, *FAISS):
-        try:
-            yield f"{name} {metadata.version(name)}"
-        except metadata.PackageNotFoundError:
-            if name not in FAISS:
-                yield f"{name} missing"
+def _libraries() -> Finding:
+    versions = {name: _version(name) for name in (*LIBRARIES, *FAISS)}
+    missing = [name for name in LIBRARIES if versions[name] is None]
+    if missing:
+        return Finding(
+            "libraries", "fail", f"{', '.join(missing)} missing", "Install gestalt-space again."
+        )
+    found = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    return Finding("libraries", "ok", found)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _onnxruntime() -> Iterator[Finding]:
@@ -137,7 +146,12 @@ def _model(store: ModelStore, model: InstalledModel) -> Iterator[Finding]:
 
 
 def _gallery(settings: Settings) -> Iterator[Finding]:
-    with Gallery(settings) as gallery:
+    if database_revision(settings.database) is None:
+        yield Finding(
+            "gallery", "note", "there is none yet", "Run `gestalt index add patients.csv`."
+        )
+        return
+    with Gallery(settings, create=False) as gallery:
         where = gallery.database.engine.url.render_as_string(hide_password=True)
         problems = gallery.database.problems()
         if problems:

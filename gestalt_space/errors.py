@@ -27,7 +27,9 @@ GestaltError
 │   └── PatientConflict
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
-└── OutputError           a result that cannot be written
+├── OutputError           a result that cannot be written
+├── Interrupted           the user stopped the work
+└── Fault                 a fault of this package itself
 """
 
 from __future__ import annotations
@@ -234,3 +236,18 @@ class OutputError(GestaltError):
     """A result that cannot be written."""
 
     code = "output"
+
+
+class Interrupted(GestaltError):
+    """The user stopped the work; what was done so far is kept."""
+
+    code = "interrupted"
+    exit_code = 130
+    http_status = 499
+
+
+class Fault(GestaltError):
+    """A fault of this package itself."""
+
+    code = "fault"
+    exit_code = 70

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +23,14 @@ from gestalt_space.errors import (
     GestaltError,
     ModelNotInstalled,
     NotInGallery,
+    OutputError,
     SpaceMismatch,
 )
 from gestalt_space.faces.crops import crop_from_png, crop_to_png
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.index.contract import TOLERANCE, exact_similarities
+from gestalt_space.index.generation import delete_others
 from gestalt_space.intake import Intake
 from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.ranking.nearest import RankedGroup, rank_nearest
@@ -46,7 +49,7 @@ from gestalt_space.weights.store import ModelStore
 
 Status = Literal["added", "already", "failed"]
 
-WRITE_BATCH = 64
+WRITE_BATCH = 32
 """Photos that go into the database in one transaction."""
 
 
@@ -201,20 +204,21 @@ class Gallery:
     ) -> Iterator[Added]:
         """Add photos; for each in order, what became of it.
 
-        Idempotent: a photo whose bytes are in the gallery for the same patient is `already` there.
+        Idempotent: a photo whose bytes are in the gallery for the same patient is `already` there,
+        and what the row tells beyond what is known, a diagnosis say, is taken.
         Written in transactions of `WRITE_BATCH` photos, so that an interruption loses no more. The
         photo itself is not kept; its aligned crop is, unless `keep_crops` is off.
         """
         pipeline = self.pipeline
         with self.database.reading() as session:
-            owners = reads.photo_owners(session)
+            known = reads.photo_hashes(session)
         good = [row for row in rows if row.record is not None]
         sources = [_source(row, largest) for row in good]
-        batches = pipeline.run(sources, skip=owners.__contains__)
+        batches = pipeline.run(sources, skip=known.__contains__)
         found = itertools.chain.from_iterable(batches)
         added = 0
         try:
-            results = self._store_all(zip(good, found, strict=True), owners, keep_crops)
+            results = self._store_all(zip(good, found, strict=True), keep_crops)
             for row in rows:
                 result = _failed(row) if row.record is None else next(results)
                 added += result.status == "added"
@@ -223,17 +227,23 @@ class Gallery:
             if added:
                 self._settle("add", photos=added)
 
-    def remove(self, *, patients: Sequence[str] = (), photos: Sequence[str] = ()) -> int:
-        """Remove patients, or photos by name or sha256; returns how many photos went.
+    def remove(self, *, patients: Sequence[str] = (), photos: Sequence[str] = ()) -> writes.Removed:
+        """Remove patients, or photos by name or sha256, and patients who have no photo left.
 
         Their rows, crops and descriptors leave the database and every index on disk. Raises
-        `NotInGallery`, removing nothing.
+        `NotInGallery`, removing nothing; `DatabaseError` where they are removed, and another
+        process keeps the write-ahead log from being emptied of them.
         """
         with self.database.writing() as session:
-            gone = writes.remove_patients(session, patients) if patients else 0
-            gone += writes.remove_photos(session, photos) if photos else 0
-            writes.record_event(session, "remove", photos=gone)
-        self.rebuild()
+            whole = writes.remove_patients(session, patients)
+            single = writes.remove_photos(session, photos)
+            gone = writes.Removed(whole.patients + single.patients, whole.photos + single.photos)
+            writes.record_event(session, "remove", photos=gone.photos)
+            spaces = reads.spaces(session)
+            # Before the commit: a crash after it must leave no removed descriptor on the disk.
+            for space in spaces:
+                delete_others(self.settings.index_dir, space.fingerprint)
+        self._follow(spaces)
         self.database.truncate_log()
         return gone
 
@@ -263,11 +273,15 @@ class Gallery:
         self._settle("fill", photos=len(missing))
 
     def rebuild(self) -> int:
-        """Write every space's index anew from the database; returns how many there are."""
+        """Write every space's index anew from the database; returns how many there are.
+
+        Raises `OutputError` where it cannot be written.
+        """
         with self.database.reading() as session:
             spaces = reads.spaces(session)
-            for space in spaces:
-                refresh_generation(session, space, self.settings.index_dir, rebuild=True)
+        for space in spaces:
+            refresh_generation(self.database, space, self.settings.index_dir, rebuild=True)
+        self.database.truncate_log()
         return len(spaces)
 
     # Asking
@@ -348,20 +362,14 @@ class Gallery:
     # Helpers
 
     def _store_all(
-        self,
-        results: Iterable[tuple[Intake, PhotoResult]],
-        owners: dict[str, str],
-        keep_crops: bool,
+        self, results: Iterable[tuple[Intake, PhotoResult]], keep_crops: bool
     ) -> Iterator[Added]:
         results = iter(results)
         while batch := list(itertools.islice(results, WRITE_BATCH)):
             new = [_new_photo(row, result, keep_crops) for row, result in batch]
             stored = iter(self._store([photo for photo in new if photo is not None]))
             for (row, result), photo in zip(batch, new, strict=True):
-                if photo is None:
-                    yield _not_new(row, result, owners)
-                else:
-                    yield _added(row, result, next(stored))
+                yield _added(row, result, None if photo is None else next(stored))
 
     def _store(self, photos: Sequence[writes.NewPhoto]) -> list[writes.Stored]:
         if not photos:
@@ -386,8 +394,15 @@ class Gallery:
         # The space may be a stored one now.
         self.__dict__.pop("space", None)
         with self.database.reading() as session:
-            for space in reads.spaces(session):
-                refresh_generation(session, space, self.settings.index_dir)
+            spaces = reads.spaces(session)
+        self._follow(spaces)
+
+    def _follow(self, spaces: Sequence[reads.StoredSpace]) -> None:
+        """Let the index on disk follow the database."""
+        for space in spaces:
+            # What cannot be written now is written the next time; matches do without it.
+            with suppress(OutputError):
+                refresh_generation(self.database, space, self.settings.index_dir)
 
     def _empty(self) -> GalleryEmpty:
         with self.database.reading() as session:
@@ -419,33 +434,28 @@ def _failed(row: Intake) -> Added:
 
 
 def _new_photo(row: Intake, result: PhotoResult, keep_crops: bool) -> writes.NewPhoto | None:
-    if result.descriptor is None or result.face is None or row.record is None:
+    """What is to be stored of a photo; None where it failed."""
+    if row.record is None:
         return None
-    return writes.NewPhoto(
-        record=row.record,
-        sha256=result.sha256,
+    if result.skipped:
+        return writes.NewPhoto(row.record, result.sha256, None)
+    if result.descriptor is None or result.face is None:
+        return None
+    encoded = writes.EncodedFace(
         width=result.width,
         height=result.height,
         face=result.face,
         descriptor=result.descriptor,
         crop=crop_to_png(result.face.crop) if keep_crops else None,
     )
+    return writes.NewPhoto(row.record, result.sha256, encoded)
 
 
-def _not_new(row: Intake, result: PhotoResult, owners: dict[str, str]) -> Added:
+def _added(row: Intake, result: PhotoResult, stored: writes.Stored | None) -> Added:
     patient = row.record.patient if row.record else ""
-    if not result.skipped:
-        return Added(row.photo, patient, "failed", error=result.error)
-    owner = owners[result.sha256]
-    if owner == patient:
-        return Added(row.photo, patient, "already")
-    return Added(row.photo, patient, "failed", error=writes.two_owners(row.photo, patient, owner))
-
-
-def _added(row: Intake, result: PhotoResult, stored: writes.Stored) -> Added:
-    patient = row.record.patient if row.record else ""
-    if stored.error is not None:
-        return Added(row.photo, patient, "failed", error=stored.error)
+    error = result.error if stored is None else stored.error
+    if stored is None or error is not None:
+        return Added(row.photo, patient, "failed", error=error)
     return Added(row.photo, patient, "already" if stored.already else "added", result.face)
 
 

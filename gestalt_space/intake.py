@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.faces.photos import SUFFIXES
+from gestalt_space.paths import display_name, is_folder
 from gestalt_space.types import Disorder, PhotoRecord
 
 COLUMNS = (
@@ -32,12 +33,15 @@ UNKNOWN = frozenset({"", "unknown", "na", "n/a", "none", "?"})
 OLDEST = 130.0
 
 _AGE_UNITS = {"y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
-_AGE = re.compile(r"(?:\d+(?:\.\d+)?\s*[ymwd]\w*\s*)+")
-_AGE_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([ymwd])\w*")
+_AGE_PART = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(?:(y)(?:rs?|ears?)?|(m)(?:os?|onths?)?|(w)(?:ks?|eeks?)?|(d)(?:ays?)?)\s*"
+)
+_AGE = re.compile(f"(?:{_AGE_PART.pattern})+")
 _PREFIXED = re.compile(r"(omim|mim|orpha|orphanet|mondo)\s*:\s*(\S+)", re.IGNORECASE)
 _PREFIXES = {"mim": "OMIM", "orphanet": "ORPHA"}
-_DIGITS = {"OMIM": r"\d{6}", "ORPHA": r"\d{1,6}", "MONDO": r"\d{7}"}
-_HPO = re.compile(r"HP:\d{7}")
+_DIGITS = {"OMIM": "[0-9]{6}", "ORPHA": "[0-9]{1,6}", "MONDO": "[0-9]{7}"}
+_HPO = re.compile(r"HP:[0-9]{7}")
+_FACE = re.compile(r"0*[1-9][0-9]{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,11 @@ def read_table(path: Path, delimiter: str | None = None) -> IntakeTable:
     Paths are relative to the table; lists are separated by `;`. A row that does not fit is kept
     with its error. Raises `UsageError` for a table that has no rows or lacks a column.
     """
-    delimiter = delimiter or ("\t" if path.suffix == ".tsv" else ",")
+    delimiter = delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
-            header = [name.strip() for name in reader.fieldnames or ()]
+            header = [name.strip().lower() for name in reader.fieldnames or ()]
             reader.fieldnames = header
             _check_header(path, header)
             rows = tuple(
@@ -118,7 +122,7 @@ def photos_in(folder: Path) -> list[Path]:
 
 def photos_of(paths: Sequence[Path]) -> list[Path]:
     """Paths with each folder among them replaced by its photos. Raises `UsageError`."""
-    return [photo for path in paths for photo in (photos_in(path) if path.is_dir() else [path])]
+    return [photo for path in paths for photo in (photos_in(path) if is_folder(path) else [path])]
 
 
 def one_photo(path: Path, template: PhotoRecord) -> Intake:
@@ -128,11 +132,18 @@ def one_photo(path: Path, template: PhotoRecord) -> Intake:
             f"Whose photo is {path.name}?",
             "Give --patient ID, and --disorder OMIM:… where the patient is diagnosed.",
         )
-    return Intake(str(path), path, replace(template, photo=str(path)))
+    name = display_name(path)
+    return Intake(name, path, replace(template, photo=name))
 
 
 def make_record(cells: dict[str, str]) -> PhotoRecord:
     """A record from text cells under the names of `COLUMNS`. Raises `UsageError`."""
+    for name, cell in cells.items():
+        if cell != display_name(cell):
+            raise UsageError(
+                f"The {name} {display_name(cell)!r} has characters that are no text.",
+                "Mend it, in UTF-8 and on one line.",
+            )
     present, absent = parse_hpo(_list(cells.get("hpo")))
     return PhotoRecord(
         photo=cells.get("photo", "").strip(),
@@ -156,7 +167,8 @@ def parse_age(text: str | None) -> float | None:
     if text in UNKNOWN:
         return None
     if _AGE.fullmatch(text):
-        years = sum(float(n) * _AGE_UNITS[unit] for n, unit in _AGE_PART.findall(text))
+        parts = _AGE_PART.findall(text)
+        years = sum(float(number) * _AGE_UNITS["".join(unit)] for number, *unit in parts)
     else:
         try:
             years = float(text)
@@ -164,7 +176,7 @@ def parse_age(text: str | None) -> float | None:
             years = math.nan
     if not 0 <= years <= OLDEST:
         raise UsageError(
-            f"{text!r} is no age.", "Write years (4 or 4.5), or 4y, 18m, 4y6m, 3w, 10d."
+            f"{text!r} is not an age.", "Write years (4 or 4.5), or 4y, 18m, 4y6m, 3w, 10d."
         )
     return years
 
@@ -175,7 +187,10 @@ def parse_sex(text: str | None) -> str | None:
     if text in UNKNOWN:
         return None
     if text not in SEXES:
-        raise UsageError(f"{text!r} is no sex.", "Write female, male or other, or leave it empty.")
+        raise UsageError(
+            f"{text!r} is not a sex that is known here.",
+            "Write female, male or other, or leave it empty.",
+        )
     return SEXES[text]
 
 
@@ -184,8 +199,8 @@ def parse_face(text: str | None) -> int | None:
     text = (text or "").strip()
     if not text:
         return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"{text!r} is no face's number.", "Faces are counted from 1.")
+    if not _FACE.fullmatch(text):
+        raise UsageError(f"{text[:20]!r} is not the number of a face.", "Faces are counted from 1.")
     return int(text)
 
 
@@ -219,7 +234,7 @@ def parse_disorder(text: str) -> str:
     prefix = _PREFIXES.get(match[1].lower(), match[1].upper())
     if not re.fullmatch(_DIGITS[prefix], match[2]):
         raise UsageError(
-            f"{text!r} is no {prefix} identifier.",
+            f"{text!r} is not an {prefix} identifier.",
             "They look like OMIM:122470, ORPHA:199, MONDO:0007387.",
         )
     return f"{prefix}:{match[2]}"
@@ -232,7 +247,7 @@ def parse_hpo(terms: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for term in terms:
         code = term.removeprefix("!").strip().upper()
         if not _HPO.fullmatch(code):
-            raise UsageError(f"{term!r} is no HPO term.", "They look like HP:0000316.")
+            raise UsageError(f"{term!r} is not an HPO term.", "They look like HP:0000316.")
         (absent if term.startswith("!") else present)[code] = None
     if both := present.keys() & absent.keys():
         raise UsageError(f"{min(both)} stands both as present and as absent.", "Keep one.")
@@ -254,7 +269,7 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 def _table_row(path: Path, line: int, row: dict[str | None, str | list[str] | None]) -> Intake:
     cells = {name: cell for name, cell in row.items() if name and isinstance(cell, str)}
     photo = cells.get("photo", "").strip()
-    where = path.parent / Path(photo).expanduser()
+    where = path.parent / photo
     try:
         if None in row:
             raise UsageError(
@@ -271,12 +286,12 @@ def _table_row(path: Path, line: int, row: dict[str | None, str | list[str] | No
 
 
 def _folder_photo(folder: Path, path: Path, template: PhotoRecord) -> Intake:
-    name = path.relative_to(folder).as_posix()
+    name = display_name(path.relative_to(folder).as_posix())
     if template.patient:
         return Intake(name, path, replace(template, photo=name))
     parts = path.relative_to(folder).parts
     in_subfolder = len(parts) > 1
-    patient = parts[0] if in_subfolder else path.stem
+    patient = display_name(parts[0] if in_subfolder else path.stem)
     return Intake(
         name, path, replace(template, photo=name, patient=patient, new_patient=not in_subfolder)
     )

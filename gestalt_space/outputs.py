@@ -17,10 +17,13 @@ import numpy as np
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.faces.crops import crop_to_png
+from gestalt_space.paths import display_name
 from gestalt_space.pipeline import PhotoResult
 from gestalt_space.types import Descriptors
 
 CROP_TABLE = "crops.csv"
+LONGEST_STEM = 160
+"""Bytes of a photo's name that its crop's name keeps."""
 _POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 CROP_COLUMNS = (
     "photo",
@@ -146,9 +149,7 @@ def _parquet(batch: EncodedBatch) -> bytes:
             "photo": pyarrow.array(batch.photos, pyarrow.string()),
             "descriptor": pyarrow.FixedSizeListArray.from_arrays(flat, d),
         }
-    ).replace_schema_metadata(
-        {"space": batch.spec.to_json(), "failed": json.dumps(dict(batch.failed))}
-    )
+    ).replace_schema_metadata({"space": batch.spec.to_json(), "failed": json.dumps(batch.failed)})
     stream = io.BytesIO()
     pyarrow.parquet.write_table(table, stream)
     return stream.getvalue()
@@ -158,7 +159,7 @@ def _crop_row(result: PhotoResult, name: str) -> Sequence[object]:
     face = result.face
     error = "" if result.error is None else result.error.message
     if face is None:
-        return [result.source.name, name, error]
+        return [result.source.name, name, error, *[""] * (len(CROP_COLUMNS) - 3)]
     quality = face.quality
     return [
         result.source.name,
@@ -178,11 +179,15 @@ def _listed_crops(table: Path) -> frozenset[str]:
     """The crops that an earlier table says were written here."""
     if not table.exists():
         return frozenset()
-    with table.open(newline="", encoding="utf-8") as stream:
-        return frozenset(row.get("crop") or "" for row in csv.DictReader(stream))
+    with table.open(newline="", encoding="utf-8", errors="replace") as stream:
+        rows = csv.DictReader(stream)
+        if tuple(rows.fieldnames or ()) != CROP_COLUMNS:
+            return frozenset()
+        return frozenset(row["crop"] or "" for row in rows)
 
 
 def _free_name(folder: Path, stem: str, used: set[str], ours: frozenset[str]) -> str:
+    stem = display_name(stem).encode()[:LONGEST_STEM].decode("utf-8", "ignore")
     number, name = 1, f"{stem}.png"
     while name.casefold() in used or (name not in ours and (folder / name).exists()):
         number += 1

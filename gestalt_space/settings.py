@@ -51,7 +51,10 @@ class Settings(BaseSettings):
         default=64 * 2**20, gt=0, description="Largest photo file that is opened, in bytes."
     )
     max_photo_pixels: int = Field(
-        default=80_000_000, gt=0, description="Largest photo that is decoded, in pixels."
+        default=80_000_000,
+        gt=0,
+        le=178_000_000,
+        description="Largest photo that is decoded, in pixels; at most 178 million.",
     )
     batch_size: int = Field(default=16, gt=0, description="Faces encoded at once.")
     busy_timeout: float = Field(
@@ -61,7 +64,10 @@ class Settings(BaseSettings):
     @field_validator("home", "models")
     @classmethod
     def _expand_user(cls, path: Path | None) -> Path | None:
-        return None if path is None else path.expanduser()
+        try:
+            return None if path is None else path.expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"{path} is the home of nobody here") from error
 
     @property
     def models_dir(self) -> Path:
@@ -104,7 +110,7 @@ def load_settings(home: Path | str | None = None) -> Settings:
             f"A setting does not fit: {wrong}.",
             f"Mend the GESTALT_… variable or the line in {settings_file()}.",
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"The settings file {settings_file()} cannot be read: {error}", "Mend its TOML."
         ) from error

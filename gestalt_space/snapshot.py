@@ -18,12 +18,15 @@ from gestalt_space.errors import IndexDamaged
 from gestalt_space.index.contract import VectorIndex
 from gestalt_space.index.generation import (
     Manifest,
+    delete_generation,
+    delete_others,
     load_generation,
     newest_first,
     save_generation,
 )
 from gestalt_space.ranking.nearest import Membership, membership
-from gestalt_space.store import reads
+from gestalt_space.store import reads, writes
+from gestalt_space.store.engine import Database
 from gestalt_space.types import Descriptors, Ids
 
 REWRITE_SHARE = 8
@@ -90,20 +93,32 @@ def load_snapshot(session: Session, space: reads.StoredSpace, folder: Path) -> S
 
 
 def refresh_generation(
-    session: Session, space: reads.StoredSpace, folder: Path, *, rebuild: bool = False
+    database: Database, space: reads.StoredSpace, folder: Path, *, rebuild: bool = False
 ) -> bool:
-    """Write a generation where the one on disk lacks much; says whether it did.
+    """Write a generation where the one on disk lacks much, or has what was removed since; says
+    whether it did.
 
-    With `rebuild`, always, and from the database alone.
+    With `rebuild`, always, and from the database alone. Raises `OutputError`.
     """
-    gallery, last = reads.last_change(session)
-    if not rebuild and (sound := _newest_sound(session, space, folder)) is not None:
-        manifest = sound[0]
-        behind = reads.count_changes_after(session, space, manifest.sequence)
-        if behind * REWRITE_SHARE <= manifest.count:
+    with database.reading() as session:
+        sequence = reads.last_sequence(session)
+        if not rebuild and (sound := _newest_sound(session, space, folder)) is not None:
+            manifest = sound[0]
+            behind = reads.count_changes_after(session, space, manifest.sequence)
+            removed = len(reads.removals_after(session, space, manifest.sequence))
+            if not removed and behind * REWRITE_SHARE <= manifest.count:
+                return False
+        index = load_index(session, space, folder, from_database=rebuild)
+    path, digest = save_generation(folder, index, space=space.fingerprint, sequence=sequence)
+    with database.writing() as session:
+        # What was removed meanwhile must not come back to the disk.
+        outdated = len(reads.removals_after(session, space, sequence)) > 0
+        if outdated or not writes.record_generation(
+            session, space.id, sequence=sequence, digest=digest
+        ):
+            delete_generation(path)
             return False
-    index = load_index(session, space, folder, from_database=rebuild)
-    save_generation(folder, index, gallery=gallery, space=space.fingerprint, sequence=last)
+        delete_others(folder, space.fingerprint, keep=path)
     return True
 
 
@@ -112,13 +127,11 @@ def check_generation(session: Session, space: reads.StoredSpace, folder: Path) -
 
     Raises `IndexDamaged` where the file is not what was written, or differs from the database.
     """
-    gallery, _ = reads.last_change(session)
+    digest = reads.generation_digest(session, space)
     paths = newest_first(folder, space.fingerprint)
-    if not paths:
+    if digest is None or not paths:
         return "no generation on disk; it is built from the database when it is needed"
-    manifest, _, _ = load_generation(
-        paths[0], gallery=gallery, space=space.fingerprint, verify=True
-    )
+    manifest, _, _ = load_generation(paths[0], space=space.fingerprint, digest=digest, verify=True)
     kept, true = (
         load_index(session, space, folder, from_database=alone) for alone in (False, True)
     )
@@ -136,14 +149,12 @@ def check_generation(session: Session, space: reads.StoredSpace, folder: Path) -
 def _newest_sound(
     session: Session, space: reads.StoredSpace, folder: Path
 ) -> tuple[Manifest, Ids, Descriptors] | None:
-    gallery, last = reads.last_change(session)
-    for path in newest_first(folder, space.fingerprint):
+    digest = reads.generation_digest(session, space)
+    for path in newest_first(folder, space.fingerprint) if digest is not None else ():
         try:
-            found = load_generation(path, gallery=gallery, space=space.fingerprint)
+            return load_generation(path, space=space.fingerprint, digest=digest)
         except IndexDamaged:
             continue
-        if found[0].sequence <= last:
-            return found
     return None
 
 

@@ -46,9 +46,10 @@ def test_the_code_is_the_name_of_the_class():
         assert cls.code in (name, name.removesuffix("_error")), cls
 
 
-def test_every_error_ends_a_command_with_1_or_2_and_a_request_with_a_status_of_its_kind():
+def test_every_error_ends_a_command_and_a_request_with_a_code_of_its_kind():
     for cls in CLASSES:
-        assert cls.exit_code in (1, 2)
+        assert cls.exit_code == {"Interrupted": 130, "Fault": 70}.get(cls.__name__, cls.exit_code)
+        assert cls.exit_code in (1, 2, 70, 130)
         assert 400 <= cls.http_status <= 599
 
 

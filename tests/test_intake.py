@@ -101,40 +101,57 @@ def test_all_columns_are_read(table: Table, tmp_path: Path) -> None:
         (b"patient,photo\nP,x.png", "t.csv"),
         (b"photo,patient,sex\nx.png,P\n", "t.csv"),
     ],
-    ids=["BOM", "CRLF", "TSV", "TSV in capitals", "quoted", "blanks", "empty rows", "order", "short"],
+    ids=[
+        "BOM",
+        "CRLF",
+        "TSV",
+        "TSV in capitals",
+        "quoted",
+        "blanks",
+        "empty rows",
+        "order",
+        "short",
+    ],
 )
 def test_tables_of_any_spreadsheet_are_read(data: bytes, name: str, table: Table) -> None:
     assert [record(row) for row in table(data, name).rows] == [PhotoRecord("x.png", "P")]
 
 
-def test_quoted_cells_may_hold_commas_quotes_and_lines(table: Table) -> None:
-    (row,) = table('photo,patient,ancestry\n"a, b.png","P ""1""","one,\ntwo"\n').rows
+def test_quoted_cells_may_hold_commas_and_quotes(table: Table) -> None:
+    (row,) = table('photo,patient,ancestry\n"a, b.png","P ""1""","one, two"\n').rows
     assert record(row).photo == "a, b.png"
     assert record(row).patient == 'P "1"'
-    assert record(row).ancestry == "one,\ntwo"
+    assert record(row).ancestry == "one, two"
 
 
-@pytest.mark.parametrize("name", ["two words.png", "Jürgen 写真.png", "-dash.png", "a;b.png", "~x.png"])
+def test_a_cell_of_several_lines_is_refused(table: Table) -> None:
+    (row,) = table('photo,patient,ancestry\nx.png,P,"one,\ntwo"\n').rows
+    assert "ancestry" in message(row)
+
+
+@pytest.mark.parametrize(
+    "name", ["two words.png", "Jürgen 写真.png", "-dash.png", "a;b.png", "~x.png"]
+)
 def test_paths_are_taken_as_they_are(name: str, table: Table, tmp_path: Path) -> None:
     (row,) = table(f"photo,patient\n{name},P\n").rows
     assert record(row).photo == name
     assert row.path == tmp_path / name
 
 
-def test_a_path_may_be_absolute_or_of_the_user_s_home(table: Table) -> None:
-    rows = table("photo,patient\n/data/x.png,P\n~/y.png,P\n").rows
-    assert [row.path for row in rows] == [Path("/data/x.png"), Path.home() / "y.png"]
+def test_a_path_may_be_absolute(table: Table) -> None:
+    (row,) = table("photo,patient\n/data/x.png,P\n").rows
+    assert row.path == Path("/data/x.png")
 
 
-def test_a_home_of_nobody_spoils_its_own_row_only(table: Table) -> None:
-    rows = table("photo,patient\n~no-such-user/x.png,P\ny.png,P\n").rows
-    assert len(rows) == 2
-    assert record(rows[1]).photo == "y.png"
+def test_a_tilde_is_a_letter_like_any_other(table: Table, tmp_path: Path) -> None:
+    rows = table("photo,patient\n~no-such-user/x.png,P\n~/y.png,P\n").rows
+    assert [row.path for row in rows] == [tmp_path / "~no-such-user/x.png", tmp_path / "~/y.png"]
 
 
 def test_columns_that_nothing_reads_are_named(table: Table) -> None:
-    read = table("photo,note,patient,Sex\nx.png,hello,P,\n")
-    assert read.unread == ("note", "Sex")
+    read = table("photo,note,patient,Sex\nx.png,hello,P,F\n")
+    assert read.unread == ("note",)
+    assert record(read.rows[0]).sex == "female"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +169,9 @@ def test_columns_that_nothing_reads_are_named(table: Table) -> None:
         ("photo,patient\nx.png,P\n".encode("utf-16"), "not in UTF-8"),
     ],
 )
-def test_a_table_that_is_none_is_refused_by_name(text: str | bytes, told: str, table: Table) -> None:
+def test_a_table_that_is_none_is_refused_by_name(
+    text: str | bytes, told: str, table: Table
+) -> None:
     with pytest.raises(UsageError, match=told) as caught:
         table(text)
     assert "t.csv" in caught.value.message
@@ -264,7 +283,7 @@ def test_folders_among_paths_stand_for_their_photos(folder: Path) -> None:
 
 
 def test_a_single_photo_needs_its_patient() -> None:
-    with pytest.raises(UsageError, match="Whose photo is x.png") as caught:
+    with pytest.raises(UsageError, match=r"Whose photo is x\.png") as caught:
         one_photo(Path("a/x.png"), NOTHING)
     assert "--patient" in caught.value.hint
     row = one_photo(Path("a/x.png"), PhotoRecord("", "P", sex="male"))
@@ -309,10 +328,24 @@ def test_an_age_may_be_unknown(text: str | None) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["-1", "131", "1600m", "old", "4x", "y", "4y6", "nan", "inf", "1e400", "4-5", "3 wives", "2 men"],
+    [
+        "-1",
+        "131",
+        "1600m",
+        "old",
+        "4x",
+        "y",
+        "4y6",
+        "nan",
+        "inf",
+        "1e400",
+        "4-5",
+        "3 wives",
+        "2 men",
+    ],
 )
 def test_what_is_no_age_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no age") as caught:
+    with pytest.raises(UsageError, match="is not an age") as caught:
         parse_age(text)
     assert "4y" in caught.value.hint
 
@@ -358,7 +391,7 @@ def test_sexes(text: str | None, sex: str | None) -> None:
 
 
 def test_a_sex_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError, match="'both' is no sex"):
+    with pytest.raises(UsageError, match="'both' is not a sex"):
         parse_sex("both")
 
 
@@ -369,7 +402,7 @@ def test_numbers_of_faces(text: str | None, number: int | None) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "one", "²"])
 def test_what_is_no_number_of_a_face_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="no face's number"):
+    with pytest.raises(UsageError, match="not the number of a face"):
         parse_face(text)
 
 
@@ -421,7 +454,7 @@ def test_terms_are_present_or_absent() -> None:
         ("HP:0000252",),
     )
     for terms in (["HP:1"], ["0000664"], ["HP:0000664 x"], ["!"]):
-        with pytest.raises(UsageError, match="no HPO term"):
+        with pytest.raises(UsageError, match="not an HPO term"):
             parse_hpo(terms)
     with pytest.raises(UsageError, match="both as present and as absent"):
         parse_hpo(["HP:0000664", "!HP:0000664"])

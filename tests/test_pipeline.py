@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gestalt_space import pipeline
 from gestalt_space.encoders.specification import EncoderSpec
@@ -24,7 +25,7 @@ from gestalt_space.errors import (
 )
 from gestalt_space.faces.aligned import AlignedDetector
 from gestalt_space.faces.detection import Detector
-from gestalt_space.faces.photos import PhotoLimits
+from gestalt_space.faces.photos import PhotoBytes, PhotoLimits, decode_photo
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline, encode_all, find_all_faces
 from gestalt_space.types import Crops, Detection, Photo, Slots
@@ -211,11 +212,10 @@ def test_a_photo_is_skipped_by_its_hash_before_it_is_decoded(
     found = list(find_all_faces(sources[:4], aligned))
     known = {found[1].sha256, found[3].sha256}
     decoded: list[str] = []
-    decode = pipeline.decode_photo
 
-    def counted(raw: object, **options: object) -> Photo:
-        decoded.append(raw.name)  # type: ignore[attr-defined]
-        return decode(raw, **options)  # type: ignore[arg-type]
+    def counted(raw: PhotoBytes, *, limits: PhotoLimits | None = None) -> Photo:
+        decoded.append(raw.name)
+        return decode_photo(raw, limits=limits)
 
     monkeypatch.setattr(pipeline, "decode_photo", counted)
     again = list(find_all_faces(sources[:4], aligned, skip=known.__contains__))
@@ -338,8 +338,6 @@ def test_failures_and_skips_are_not_encoded(sources: list[PhotoSource], tmp_path
 
 
 def test_a_face_without_a_sound_vector_is_its_own_failure(tmp_path: Path) -> None:
-    from PIL import Image
-
     black = tmp_path / "black.png"
     Image.new("RGB", (112, 112)).save(black)
     sources = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gestalt_space.errors import IndexDamaged
+from gestalt_space.errors import DatabaseError, IndexDamaged, OutputError
 from gestalt_space.gallery import Gallery
 from gestalt_space.index.generation import newest_first
 from gestalt_space.pipeline import PhotoSource
@@ -32,7 +33,7 @@ from gestalt_space.store.reads import StoredSpace
 from gestalt_space.types import Disorder
 from gestalt_space.weights.store import ModelStore
 from tests import made
-from tests.store.galleries import make_home, new_photo, open_gallery, row
+from tests.galleries import encoded_of, files_with, make_home, new_photo, open_gallery, row
 
 
 class Kept:
@@ -60,8 +61,7 @@ class Kept:
             writes.remove_patients(session, [f"P{n}" for n in numbers])
 
     def refresh(self, *, rebuild: bool = False) -> bool:
-        with self.database.reading() as session:
-            return refresh_generation(session, self.space, self.folder, rebuild=rebuild)
+        return refresh_generation(self.database, self.space, self.folder, rebuild=rebuild)
 
     def check(self) -> str:
         with self.database.reading() as session:
@@ -80,7 +80,7 @@ class Kept:
 
 
 def vectors_of(*numbers: int) -> set[bytes]:
-    return {new_photo(f"P{n}", n).descriptor.tobytes() for n in numbers}
+    return {encoded_of(new_photo(f"P{n}", n)).descriptor.tobytes() for n in numbers}
 
 
 @pytest.fixture
@@ -122,11 +122,13 @@ def test_a_generation_is_really_read(kept: Kept) -> None:
         stream.seek(-array.nbytes, 2)
         stream.write(array[::-1].tobytes())
     manifest = json.loads(kept.manifests()[0].read_text(encoding="utf-8"))
-    import hashlib
-
     data = kept.data("descriptors").read_bytes()
     manifest["sha256"]["descriptors"] = hashlib.sha256(data).hexdigest()
-    kept.manifests()[0].write_text(json.dumps(manifest), encoding="utf-8")
+    text = json.dumps(manifest).encode()
+    kept.manifests()[0].write_bytes(text)
+    with kept.database.writing() as session:
+        digest = hashlib.sha256(text).hexdigest()
+        writes.record_generation(session, kept.space.id, sequence=3, digest=digest)
     with kept.database.reading() as session:
         index = load_index(session, kept.space, kept.folder)
         true = load_index(session, kept.space, kept.folder, from_database=True)
@@ -157,8 +159,13 @@ DAMAGES: dict[str, Damage] = {
     "manifest of another format": lambda k: rewrite(k, format=99),
     "manifest with more": lambda k: rewrite(k, more=1),
     "manifest with a wrong count": lambda k: rewrite(k, count=2),
-    "folder that is a file": lambda k: (shutil.rmtree(k.folder), k.folder.write_text("no")),
+    "folder that is a file": lambda k: to_a_file(k.folder),
 }
+
+
+def to_a_file(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("no folder", encoding="utf-8")
 
 
 def rewrite(kept: Kept, **changed: object) -> None:
@@ -247,9 +254,7 @@ def test_a_generation_newer_than_the_database_is_not_taken(kept: Kept, tmp_path:
     older.database.close()
 
 
-def test_a_generation_of_a_history_that_was_undone_is_not_taken(
-    kept: Kept, tmp_path: Path
-) -> None:
+def test_a_generation_of_a_history_that_was_undone_is_not_taken(kept: Kept, tmp_path: Path) -> None:
     """The database came back from a backup and has gone another way for as many changes."""
     kept.add(*range(20))
     backup(kept, tmp_path / "backup")
@@ -267,10 +272,19 @@ def test_changes_after_a_generation_are_applied(kept: Kept) -> None:
     kept.add(*range(20))
     kept.refresh()
     kept.add(20)
-    kept.remove(3)
     assert not kept.refresh()
+    kept.remove(3)
     assert kept.vectors() == vectors_of(*range(3), *range(4, 21))
     assert kept.check() == "generation 20, 20 descriptors, sound"
+
+
+def test_what_was_removed_leaves_the_disk_at_once(kept: Kept) -> None:
+    kept.add(*range(20))
+    kept.refresh()
+    kept.remove(3)
+    assert kept.refresh(), "however few there are"
+    assert kept.check() == "generation 21, 19 descriptors, sound"
+    assert files_with(kept.folder, encoded_of(new_photo("P3", 3)).descriptor.tobytes()) == []
 
 
 def test_a_photo_that_came_and_went_after_a_generation_is_not_there(kept: Kept) -> None:
@@ -291,10 +305,10 @@ def test_a_generation_is_rewritten_when_it_lacks_much(kept: Kept) -> None:
     kept.add(count)
     kept.add(count + 1)
     assert not kept.refresh(), "two of sixteen: one in eight, not more"
-    kept.remove(0)
+    kept.add(count + 2)
     assert kept.refresh()
     assert len(kept.manifests()) == 1
-    assert kept.check() == f"generation {count + 3}, {count + 1} descriptors, sound"
+    assert kept.check() == f"generation {count + 3}, {count + 3} descriptors, sound"
 
 
 def test_an_empty_space_can_be_written_and_read(kept: Kept) -> None:
@@ -325,10 +339,10 @@ def test_a_snapshot_joins_rows_to_patients_and_disorders(kept: Kept) -> None:
         )
     with kept.database.reading() as session:
         snapshot = load_snapshot(session, kept.space, kept.folder)
-    owner = {new_photo(f"P{n}", n).descriptor.tobytes(): f"P{n}" for n in (0, 2, 3, 4)}
+    owner = {encoded_of(new_photo(f"P{n}", n)).descriptor.tobytes(): f"P{n}" for n in (0, 2, 3, 4)}
     owner |= {
-        new_photo("P0", 100).descriptor.tobytes(): "P0",
-        new_photo("U", 101).descriptor.tobytes(): "U",
+        encoded_of(new_photo("P0", 100)).descriptor.tobytes(): "P0",
+        encoded_of(new_photo("U", 101)).descriptor.tobytes(): "U",
     }
     found = [owner[row.tobytes()] for row in snapshot.index.descriptors]
     assert [snapshot.patients[int(key)] for key in snapshot.patient_of_row] == found
@@ -390,8 +404,6 @@ def test_a_gallery_survives_the_kill_of_an_add(home: Path, tmp_path: Path) -> No
 
 
 def photos_in(url: str) -> int:
-    from gestalt_space.errors import DatabaseError
-
     try:
         database = Database(url, create=False)
     except DatabaseError:
@@ -417,8 +429,10 @@ def test_a_generation_that_could_not_be_written_is_written_the_next_time(
     with open_gallery(home) as gallery:
         with monkeypatch.context() as patch:
             patch.setattr(step, full)
-            with pytest.raises(Exception, match="No space left"):
-                list(gallery.add([row(photos[0], "P0", "A")]))
+            (added,) = gallery.add([row(photos[0], "P0", "A")])
+            assert added.status == "added"
+            with pytest.raises(OutputError, match="No space left"):
+                gallery.rebuild()
         assert gallery.stats().counts.photos == 1
         assert matched(gallery, photos[3]) == 1
         list(gallery.add([row(photos[1], "P1", "A")]))

@@ -41,9 +41,10 @@ class ArcFaceEncoder:
         file = model.file("encoder")
         assert file is not None, "the registry opens models that have an encoder"  # noqa: S101
         self.spec = arcface_spec(file)
+        wanted = providers(device)
         try:
             self._session = runtime().InferenceSession(
-                str(model.path(file)), session_options(threads), providers=providers(device)
+                str(model.path(file)), session_options(threads), providers=wanted
             )
         except Exception as error:  # ONNX Runtime has no common base of its errors
             raise ModelDamaged(

@@ -10,7 +10,8 @@ from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
 _INSTALL_HINT = (
-    "Run `gestalt models pull NAME --accept-license`, or `gestalt models add FILE --name NAME`."
+    "Run `gestalt models list`, then `gestalt models pull NAME`, or add it from a file: "
+    "`gestalt models add FILE --name NAME`."
 )
 
 

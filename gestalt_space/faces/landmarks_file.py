@@ -48,7 +48,10 @@ def read_landmarks(path: Path) -> Mapping[str, list[Detection]]:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.reader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read: {error}.", "Give a CSV file in UTF-8.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"{path} cannot be read: {reason}.", "Give a CSV file in UTF-8."
+        ) from error
     header = rows[0] if rows else []
     boxes = LAYOUTS.get(header[0].strip() if header else "")
     if boxes is None or len(header) < 1 + boxes + 10:

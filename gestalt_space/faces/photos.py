@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from gestalt_space.errors import (
@@ -31,6 +32,11 @@ SUFFIXES = frozenset(
     | {".heic", ".heif"}
 )
 _FORMATS_HINT = "Photos may be JPEG, PNG, WebP, TIFF, BMP or HEIC."
+
+DEPTHS = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 16))
+"""Brightest values of the depths that grey photos come in."""
+MOST = 0.999
+"""Share of the pixels that tell the depth: the rest may be dead pixels, or overshoot."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -109,7 +115,7 @@ def decode_photo(raw: PhotoBytes, *, limits: PhotoLimits | None = None) -> Photo
         image_format = image.format or "unknown"
     except PhotoError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise _too_many_pixels(limits) from error
     except UnidentifiedImageError as error:
         raise PhotoFormatError(
@@ -151,12 +157,12 @@ def _check_size(size: int, limits: PhotoLimits) -> None:
 def _check_pixels(size: tuple[int, int], limits: PhotoLimits) -> None:
     width, height = size
     if width * height > limits.max_pixels:
-        raise _too_many_pixels(limits, f"{width} × {height} pixels are")
+        raise _too_many_pixels(limits, f"The image has {width} × {height} pixels,")
 
 
-def _too_many_pixels(limits: PhotoLimits, what: str = "The image is") -> PhotoTooLarge:
+def _too_many_pixels(limits: PhotoLimits, what: str = "The image has") -> PhotoTooLarge:
     return PhotoTooLarge(
-        f"{what} more than the {limits.max_pixels:,} pixels that are decoded.",
+        f"{what} more than the {limits.max_pixels:,} pixels that are decoded at most.",
         "Save the photo smaller, or raise GESTALT_MAX_PHOTO_PIXELS.",
     )
 
@@ -167,7 +173,6 @@ def _open_image(data: bytes) -> Image.Image:
         _register_heif()
         formats = (*FORMATS, "HEIF")
     with _no_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         return Image.open(io.BytesIO(data), formats=formats)
 
 
@@ -212,15 +217,13 @@ def _to_rgb(image: Image.Image) -> Pixels:
     return np.array(image.convert("RGB"), dtype=np.uint8)
 
 
-def _eight_bits(grey: np.ndarray, mode: str) -> np.ndarray:
-    """Bring 16-bit, 32-bit integer and float grey to 0..255 by the range that the mode implies."""
-    values = grey.astype(np.float64)
-    top = float(values[np.isfinite(values)].max(initial=0.0))
-    if mode.startswith("I;16") or top > 255:
-        values = values / 257.0
-    elif mode == "F" and top <= 1.0:
-        values = values * 255.0
-    return np.clip(np.nan_to_num(values, posinf=255.0), 0, 255).round().astype(np.uint8)
+def _eight_bits(grey: NDArray[np.number], mode: str) -> NDArray[np.uint8]:
+    """Bring integer and float grey to 0..255 by the least depth that holds nearly all of it."""
+    values = np.nan_to_num(grey.astype(np.float64), posinf=DEPTHS[-1], neginf=0.0)
+    top = float(np.quantile(values, MOST)) if values.size else 0.0
+    depths = {"F": (1.0, *DEPTHS), "I": DEPTHS}.get(mode, DEPTHS[2:])
+    full = next((depth for depth in depths if top <= depth * 1.05), DEPTHS[-1])
+    return np.asarray(np.clip(values / full * 255.0, 0, 255).round(), dtype=np.uint8)
 
 
 def _first_line(error: Exception) -> str:

@@ -47,7 +47,8 @@ def detector_factory(
     for kind in BEST_FIRST if name == "auto" else (name,):
         model = store.best("detector", kind)
         if model is not None:
-            return f"{kind} of {model.name}", _installed(model, kind, device)
+            title = kind if model.name == kind else f"{kind} of {model.name}"
+            return title, _installed(model, kind, device)
     what = "detector" if name == "auto" else f"{name} detector"
     raise ModelNotInstalled(
         f"No {what} is installed.",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space.devices import Device, check_provider, providers, session_options
+from gestalt_space.errors import ModelDamaged
 from gestalt_space.faces.ladder import climb
 from gestalt_space.types import Detection, Photo, Pixels
 
@@ -23,9 +24,16 @@ class ScrfdDetector:
         from insightface.model_zoo import get_model
 
         self.name = "scrfd"
-        self._model = get_model(
-            str(path), providers=providers(device), sess_options=session_options(threads)
-        )
+        wanted = providers(device)
+        try:
+            self._model = get_model(
+                str(path), providers=wanted, sess_options=session_options(threads)
+            )
+        except Exception as error:  # ONNX Runtime has no common base of its errors
+            raise ModelDamaged(
+                f"{path.name} cannot be opened as a SCRFD model.",
+                f"Run `gestalt models verify {path.parent.name}`.",
+            ) from error
         check_provider(self._model.session, device)
         self._model.prepare(0, input_size=INPUT_SIZES, det_thresh=LEAST_SCORE)
 

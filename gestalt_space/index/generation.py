@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from gestalt_space.errors import IndexDamaged
+from gestalt_space.errors import IndexDamaged, OutputError
 from gestalt_space.index.contract import VectorIndex
 from gestalt_space.types import Descriptors, Ids
 
@@ -31,13 +31,11 @@ _REBUILD = "Run `gestalt index rebuild`; nothing is lost, the database has every
 class Manifest:
     """What a generation says of itself.
 
-    `gallery`: the random name of the database that it was made from. `sequence`: the highest change
-    of the database that it contains. `modified_ns` and `bytes` of the data files, as they were when
-    they were written and hashed: files that still bear them are taken as they are, and others are
-    hashed again.
+    `sequence`: the highest change of the database that it contains. `bytes` and `modified_ns`: size
+    and time of the data files as they were when they were hashed. Files that still bear them are
+    taken as they are, and others are hashed again.
     """
 
-    gallery: str
     space: str
     sequence: int
     count: int
@@ -49,32 +47,36 @@ class Manifest:
 
 
 def save_generation(
-    folder: Path, index: VectorIndex, *, gallery: str, space: str, sequence: int
-) -> Path:
-    """Write an index as the newest generation of a space and delete the other ones.
+    folder: Path, index: VectorIndex, *, space: str, sequence: int
+) -> tuple[Path, str]:
+    """Write an index as a generation of a space; `space` is the fingerprint.
 
-    `space` is the fingerprint. Returns the manifest's path. A crash at any point leaves the older
-    generation in force, or none where that one bore the same number.
+    Returns the manifest's path and its sha256, by which the database knows it. Older generations
+    stay until `delete_others`; a crash at any point leaves them in force. Raises `OutputError`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{space[:16]}-{sequence:012d}"
-    paths = _data_paths(folder / stem)
-    _write_array(paths["ids"], index.ids)
-    _write_array(paths["descriptors"], index.descriptors)
-    manifest = Manifest(
-        gallery=gallery,
-        space=space,
-        sequence=sequence,
-        count=len(index),
-        dim=index.dim,
-        sha256={part: _sha256(path) for part, path in paths.items()},
-        bytes={part: path.stat().st_size for part, path in paths.items()},
-        modified_ns={part: path.stat().st_mtime_ns for part, path in paths.items()},
-    )
-    path = folder / f"{stem}.json"
-    _write_atomically(path, lambda stream: stream.write(json.dumps(asdict(manifest)).encode()))
-    _delete_others(folder, path)
-    return path
+    path = folder / f"{space[:16]}-{sequence:012d}.json"
+    paths = _data_paths(path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_array(paths["ids"], index.ids)
+        _write_array(paths["descriptors"], index.descriptors)
+        manifest = Manifest(
+            space=space,
+            sequence=sequence,
+            count=len(index),
+            dim=index.dim,
+            sha256={part: _sha256(path) for part, path in paths.items()},
+            bytes={part: path.stat().st_size for part, path in paths.items()},
+            modified_ns={part: path.stat().st_mtime_ns for part, path in paths.items()},
+        )
+        text = json.dumps(asdict(manifest)).encode()
+        _write_atomically(path, lambda stream: stream.write(text))
+    except OSError as error:
+        raise OutputError(
+            f"The index cannot be written to {folder}: {error.strerror or error}.",
+            "Free some space on the disk; nothing is lost, the database has everything.",
+        ) from error
+    return path, hashlib.sha256(text).hexdigest()
 
 
 def newest_first(folder: Path, space: str) -> list[Path]:
@@ -83,25 +85,28 @@ def newest_first(folder: Path, space: str) -> list[Path]:
 
 
 def load_generation(
-    manifest_path: Path, *, gallery: str, space: str, verify: bool = False
+    manifest_path: Path, *, space: str, digest: str | None = None, verify: bool = False
 ) -> tuple[Manifest, Ids, Descriptors]:
     """Read a generation: its manifest, ids `(n,)` and descriptors `(n, d)`, mapped from the disk.
 
     The bytes are hashed where a file's size or time is not the one in the manifest, and always
-    with `verify`. Raises `IndexDamaged`.
+    with `verify`; `digest` is the sha256 that the manifest should have. Raises `IndexDamaged`.
     """
     try:
-        manifest = Manifest(**json.loads(manifest_path.read_text(encoding="utf-8")))
-        if (manifest.format, manifest.gallery, manifest.space) != (FORMAT, gallery, space):
-            raise IndexDamaged(
-                f"{manifest_path.name} is of another format, gallery or space.", _REBUILD
-            )
+        text = manifest_path.read_bytes()
+        if digest not in (None, hashlib.sha256(text).hexdigest()):
+            raise IndexDamaged(f"{manifest_path.name} is not this gallery's.", _REBUILD)
+        manifest = Manifest(**json.loads(text))
+        if not isinstance(manifest.sequence, int):
+            raise TypeError("the sequence is no number")
+        if (manifest.format, manifest.space) != (FORMAT, space):
+            raise IndexDamaged(f"{manifest_path.name} is of another format or space.", _REBUILD)
         paths = _data_paths(manifest_path)
         for part, path in paths.items():
             _check_file(path, part, manifest, verify)
         ids = np.load(paths["ids"], mmap_mode="r")
         descriptors = np.load(paths["descriptors"], mmap_mode="r")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IndexDamaged(f"{manifest_path.name} cannot be read ({error}).", _REBUILD) from error
     if (
         ids.shape != (manifest.count,)
@@ -113,17 +118,23 @@ def load_generation(
     return manifest, ids, descriptors
 
 
-def _delete_others(folder: Path, manifest_path: Path) -> None:
-    """Delete all other files of the same space, manifests first: older generations, and what a
-    crash left half-written. What a live writer has begun is young and stays.
+def delete_generation(manifest_path: Path) -> None:
+    """Delete a generation, its manifest first, so that no half of one is ever in force."""
+    for path in (manifest_path, *_data_paths(manifest_path).values()):
+        path.unlink(missing_ok=True)
+
+
+def delete_others(folder: Path, space: str, keep: Path | None = None) -> None:
+    """Delete all files of a space but the generation to keep, manifests first: older generations,
+    and what a crash left half-written. What a live writer has begun is young and stays.
     """
-    keep = {manifest_path, *_data_paths(manifest_path).values()}
-    space = manifest_path.name.partition("-")[0]
-    others = {*folder.glob(f"{space}-*"), *_stale(folder.glob(f".{space}-*"))} - keep
+    kept = set() if keep is None else {keep, *_data_paths(keep).values()}
+    stem = space[:16]
+    others = {*folder.glob(f"{stem}-*"), *_stale(folder.glob(f".{stem}-*"))} - kept
     for path in sorted(others, key=lambda path: (path.suffix != ".json", path)):
         try:
             path.unlink(missing_ok=True)
-        except PermissionError:
+        except OSError:
             # Windows keeps a file that a reader has mapped; the next save deletes it.
             continue
 

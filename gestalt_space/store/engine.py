@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DatabaseError
+from gestalt_space.errors import DatabaseError, UsageError
 
 REVISION = "0001"
 """The migration that this code works with: the newest one."""
@@ -83,24 +83,34 @@ class Database:
         return wrong + [f"a row of {row[0]} refers to nothing in {row[2]}" for row in broken]
 
     def truncate_log(self) -> None:
-        """Bring SQLite's write-ahead log into the file and empty it: removed rows leave both."""
-        if self.is_sqlite:
-            with mapped_errors(self.engine), self.engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
-                    "PRAGMA wal_checkpoint(TRUNCATE)"
-                )
+        """Bring SQLite's write-ahead log into the file and empty it: removed rows leave both.
+
+        Raises `DatabaseError` where another process reads on for longer than the busy timeout.
+        """
+        if not self.is_sqlite:
+            return
+        with mapped_errors(self.engine), self.engine.connect() as connection:
+            direct = connection.execution_options(isolation_level="AUTOCOMMIT")
+            is_busy = direct.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        if is_busy:
+            raise DatabaseError(
+                "Another process reads the database: what was removed is gone from it, and still "
+                "stands in its write-ahead log.",
+                "Run `gestalt index rebuild` once the other process has ended.",
+            )
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
 
 
-def make_engine(url: str, *, busy_timeout: float = 30.0) -> Engine:
+def make_engine(url: str, *, busy_timeout: float = 30.0, create_folder: bool = True) -> Engine:
     """An engine whose SQLite connections are set and checked. Raises `DatabaseError`."""
     try:
         address = sa.make_url(url)
         if address.drivername.startswith("sqlite") and address.database:
-            Path(address.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if create_folder:
+                Path(address.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             engine = sa.create_engine(address, connect_args={"timeout": busy_timeout})
             _set_up_sqlite(engine)
         else:
@@ -119,10 +129,10 @@ def make_engine(url: str, *, busy_timeout: float = 30.0) -> Engine:
 
 def database_revision(url: str, busy_timeout: float = 30.0) -> str | None:
     """The migration that a database is at; None for one that is empty or not there yet."""
-    address = sa.make_url(url)
-    if address.drivername.startswith("sqlite") and not Path(address.database or "").exists():
+    engine = make_engine(url, busy_timeout=busy_timeout, create_folder=False)
+    file = engine.url.database
+    if engine.dialect.name == "sqlite" and file and not Path(file).exists():
         return None
-    engine = make_engine(url, busy_timeout=busy_timeout)
     with mapped_errors(engine):
         return current_revision(engine)
 
@@ -143,10 +153,11 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring a database to the newest migration, in one transaction."""
+    """Bring a database to the newest migration, in one transaction. Raises `DatabaseError`."""
     # Imported here: Alembic is needed once in a database's life.
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     scripts = str(files("gestalt_space.migrations"))
@@ -156,7 +167,13 @@ def upgrade(engine: Engine) -> None:
         engine.execution_options(gestalt_write=True).begin() as connection,
     ):
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise DatabaseError(
+                f"The database cannot be brought to migration {REVISION}: {error}.",
+                "Use the version of gestalt-space that made it.",
+            ) from error
 
 
 @contextmanager
@@ -166,6 +183,8 @@ def mapped_errors(engine: Engine) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise _failure(engine, getattr(error, "orig", None) or error) from error
+    except UnicodeEncodeError as error:
+        raise UsageError("A name holds bytes that are no text.", "Use UTF-8.") from error
 
 
 def _failure(engine: Engine, error: BaseException) -> DatabaseError:
@@ -173,7 +192,7 @@ def _failure(engine: Engine, error: BaseException) -> DatabaseError:
     hint = "Run `gestalt doctor`."
     if "locked" in reason or "busy" in reason:
         hint = "Another process writes to it: try again, or raise GESTALT_BUSY_TIMEOUT."
-    elif "full" in reason:
+    elif "full" in reason or "disk I/O" in reason:
         hint = "Free some space on the disk and run the same command again."
     elif "unable to open" in reason or "readonly" in reason:
         hint = "Check the permissions of the folder, or choose another --home."

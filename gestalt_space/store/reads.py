@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session, selectinload
 
-from gestalt_space.errors import NotInGallery
+from gestalt_space.errors import DatabaseError, NotInGallery
 from gestalt_space.store import tables as t
 from gestalt_space.types import Descriptors, Ids
 
@@ -114,10 +114,9 @@ def spaces(session: Session) -> list[StoredSpace]:
     ]
 
 
-def photo_owners(session: Session) -> dict[str, str]:
-    """Every photo's sha256, and its patient."""
-    rows = session.execute(sa.select(t.Photo.sha256, t.Patient.external_id).join(t.Photo.patient))
-    return dict(rows.tuples().all())
+def photo_hashes(session: Session) -> frozenset[str]:
+    """Every photo's sha256."""
+    return frozenset(session.scalars(sa.select(t.Photo.sha256)))
 
 
 def patient_of_photo(session: Session, sha256: str) -> tuple[int, str] | None:
@@ -130,10 +129,14 @@ def patient_of_photo(session: Session, sha256: str) -> tuple[int, str] | None:
     return None if row is None else (row[0], row[1])
 
 
-def last_change(session: Session) -> tuple[str, int]:
-    """The gallery's random name, and the number of its last change."""
-    row = session.execute(sa.select(t.Change.gallery, t.Change.sequence)).one()
-    return row[0], row[1]
+def last_sequence(session: Session) -> int:
+    """The number of the last change."""
+    return session.scalars(sa.select(t.Change.sequence)).one()
+
+
+def generation_digest(session: Session, space: StoredSpace) -> str | None:
+    """The sha256 of the manifest of a space's index on disk, if one was written."""
+    return session.scalar(sa.select(t.Generation.digest).where(t.Generation.space_id == space.id))
 
 
 def count_changes_after(session: Session, space: StoredSpace, sequence: int) -> int:
@@ -157,12 +160,17 @@ def descriptors_after(
         sa.select(t.Descriptor.id, t.Descriptor.vector)
         .where(t.Descriptor.space_id == space.id, t.Descriptor.sequence > sequence)
         .order_by(t.Descriptor.id)
-    ).tuples()
+    )
     ids: list[int] = []
     blob = bytearray()
     for key, vector in rows:
         ids.append(key)
         blob += vector
+    if len(blob) != 4 * len(ids) * space.dim:
+        raise DatabaseError(
+            f"A descriptor in the space of {space.model} is not of {space.dim} numbers.",
+            "Go back to your last backup, or remove the photos and add them again.",
+        )
     vectors = np.frombuffer(blob, dtype="<f4").reshape(len(ids), space.dim)
     return np.array(ids, dtype=np.int64), vectors.astype(np.float32)
 
@@ -185,21 +193,21 @@ def owners(session: Session, space: StoredSpace) -> Owners:
         .join(t.Photo, t.Photo.id == t.Face.photo_id)
         .where(t.Descriptor.space_id == space.id)
         .order_by(t.Descriptor.id)
-    ).tuples()
-    diagnoses = session.execute(sa.select(t.Diagnosis.patient_id, t.Diagnosis.disorder_id)).tuples()
+    )
+    diagnoses = session.execute(sa.select(t.Diagnosis.patient_id, t.Diagnosis.disorder_id))
     table = _integers(pairs)
     return Owners(table[:, 0], table[:, 1], _integers(diagnoses))
 
 
 def disorder_names(session: Session) -> dict[int, tuple[str, str]]:
     """Every disorder's key, and its identifier and name."""
-    rows = session.execute(sa.select(t.Disorder.id, t.Disorder.code, t.Disorder.name)).tuples()
+    rows = session.execute(sa.select(t.Disorder.id, t.Disorder.code, t.Disorder.name))
     return {key: (code, name) for key, code, name in rows}
 
 
 def patient_names(session: Session) -> dict[int, str]:
     """Every patient's key, and identifier."""
-    return dict(session.execute(sa.select(t.Patient.id, t.Patient.external_id)).tuples().all())
+    return dict(session.execute(sa.select(t.Patient.id, t.Patient.external_id)).all())
 
 
 def faces_without(session: Session, space_id: int | None) -> list[tuple[int, str, str]]:
@@ -214,7 +222,7 @@ def faces_without(session: Session, space_id: int | None) -> list[tuple[int, str
         .join(t.Photo.patient)
         .where(t.Face.id.not_in(have))
         .order_by(t.Face.id)
-    ).tuples()
+    )
     return [(face, photo, patient) for face, photo, patient in rows]
 
 
@@ -222,7 +230,7 @@ def crops_of(session: Session, face_ids: Sequence[int]) -> dict[int, bytes]:
     """The kept crops of faces, as PNG."""
     rows = session.execute(
         sa.select(t.Crop.face_id, t.Crop.png).where(t.Crop.face_id.in_(face_ids))
-    ).tuples()
+    )
     return dict(rows.all())
 
 
@@ -248,7 +256,7 @@ def descriptors_by_space(session: Session) -> dict[int, int]:
     """How many descriptors each space has, by the space's key."""
     rows = session.execute(
         sa.select(t.Descriptor.space_id, sa.func.count()).group_by(t.Descriptor.space_id)
-    ).tuples()
+    )
     return dict(rows.all())
 
 
@@ -273,7 +281,7 @@ def list_patients(
         query = query.where(t.Patient.id.in_(has.where(t.Disorder.code == disorder)))
     if cohort is not None:
         query = query.where(t.Patient.cohort == cohort)
-    for row, photos in session.execute(query).tuples():
+    for row, photos in session.execute(query):
         yield PatientSummary(
             patient=row.external_id,
             disorders=tuple(sorted(diagnosis.disorder.code for diagnosis in row.diagnoses)),

@@ -236,17 +236,28 @@ class Removal(Base):
     sequence: Mapped[int] = mapped_column(Key)
 
 
-class Change(Base):
-    """The number of the last change, counted under the writer's lock. One row.
+class Generation(Base):
+    """The index on disk that was made from this database, by its manifest's sha256.
 
-    `gallery`: a random name that tells this database from any other, so that an index made from
-    another one is never taken for this one's.
+    No other is taken for it: not one of another database, nor one of a state that was undone by
+    going back to a backup.
     """
+
+    __tablename__ = "generation"
+
+    space_id: Mapped[int] = mapped_column(
+        ForeignKey("space.id", ondelete="CASCADE"), primary_key=True
+    )
+    sequence: Mapped[int] = mapped_column(Key)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class Change(Base):
+    """The number of the last change, counted under the writer's lock. One row."""
 
     __tablename__ = "change"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    gallery: Mapped[str] = mapped_column(String(32))
     sequence: Mapped[int] = mapped_column(Key, default=0)
 
 

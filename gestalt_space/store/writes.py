@@ -22,11 +22,9 @@ _PATIENT_FACTS = ("sex", "ancestry", "cohort", "consent")
 
 
 @dataclass(frozen=True, slots=True)
-class NewPhoto:
-    """A photo that was read and encoded, ready to be stored. `crop`: PNG bytes, if to be kept."""
+class EncodedFace:
+    """A photo's face and descriptor `(d,)`. `crop`: PNG bytes, if it is to be kept."""
 
-    record: PhotoRecord
-    sha256: str
     width: int
     height: int
     face: Face
@@ -35,11 +33,28 @@ class NewPhoto:
 
 
 @dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """What is told of a photo, and its face; None for a photo that is in the gallery already."""
+
+    record: PhotoRecord
+    sha256: str
+    encoded: EncodedFace | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """What became of a new photo: `error` where it was refused, `already` where it was there."""
 
     error: GestaltError | None = None
     already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many patients and photos left the gallery."""
+
+    patients: int
+    photos: int
 
 
 @dataclass
@@ -76,8 +91,9 @@ def add_space(
 def add_photos(session: Session, photos: Sequence[NewPhoto], *, space_id: int) -> list[Stored]:
     """Store a batch; for each photo in order, what became of it."""
     known = _load_known(session, photos)
-    stored = [_add_photo(session, photo, known, space_id) for photo in photos]
-    _number(session, known.new)
+    with session.no_autoflush:
+        stored = [_add_photo(session, photo, known, space_id) for photo in photos]
+        _number(session, known.new)
     session.flush()
     return stored
 
@@ -91,12 +107,12 @@ def add_descriptors(
         t.Descriptor(face_id=face_id, space_id=space_id, vector=vector.tobytes())
         for face_id, vector in zip(described, vectors, strict=True)
     ]
-    session.add_all(rows)
     _number(session, rows)
+    session.add_all(rows)
 
 
-def remove_patients(session: Session, patients: Sequence[str]) -> int:
-    """Remove patients and all that hangs on them; returns how many photos went with them.
+def remove_patients(session: Session, patients: Sequence[str]) -> Removed:
+    """Remove patients and all that hangs on them.
 
     Raises `NotInGallery` for a patient that is not there, removing none.
     """
@@ -105,9 +121,7 @@ def remove_patients(session: Session, patients: Sequence[str]) -> int:
             sa.select(t.Patient.external_id, t.Patient.id).where(
                 t.Patient.external_id.in_(patients)
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     for patient in patients:
         if patient not in found:
@@ -117,11 +131,11 @@ def remove_patients(session: Session, patients: Sequence[str]) -> int:
     _remove_photo_rows(session, gone)
     session.execute(sa.delete(t.Patient).where(t.Patient.id.in_(found.values())))
     _remove_unused(session)
-    return len(gone)
+    return Removed(patients=len(found), photos=len(gone))
 
 
-def remove_photos(session: Session, names: Sequence[str]) -> int:
-    """Remove photos by name or sha256, and patients who have none left; returns how many went.
+def remove_photos(session: Session, names: Sequence[str]) -> Removed:
+    """Remove photos by name or sha256, and the patients who have none left.
 
     Raises `NotInGallery` for a name that no photo has or several photos have, removing none.
     """
@@ -138,14 +152,25 @@ def remove_photos(session: Session, names: Sequence[str]) -> int:
         gone.update(ids)
     _remove_photo_rows(session, sorted(gone))
     left = sa.select(t.Photo.patient_id)
-    session.execute(sa.delete(t.Patient).where(t.Patient.id.not_in(left)))
+    gone_patients = session.scalars(
+        sa.delete(t.Patient).where(t.Patient.id.not_in(left)).returning(t.Patient.id)
+    ).all()
     _remove_unused(session)
-    return len(gone)
+    return Removed(patients=len(gone_patients), photos=len(gone))
 
 
 def make_default(session: Session, space_id: int) -> None:
     """Let the gallery work in a space from now on."""
     session.execute(sa.update(t.Space).values(is_default=t.Space.id == space_id))
+
+
+def record_generation(session: Session, space_id: int, *, sequence: int, digest: str) -> bool:
+    """Say which index on disk is this database's; False where a newer one is known."""
+    known = session.get(t.Generation, space_id)
+    if known is not None and known.sequence > sequence:
+        return False
+    session.merge(t.Generation(space_id=space_id, sequence=sequence, digest=digest))
+    return True
 
 
 def record_event(session: Session, action: str, **detail: int | str) -> None:
@@ -159,7 +184,7 @@ def _load_known(session: Session, photos: Sequence[NewPhoto]) -> _Known:
         sa.select(t.Photo.sha256, t.Patient.external_id)
         .join(t.Photo.patient)
         .where(t.Photo.sha256.in_({photo.sha256 for photo in photos}))
-    ).tuples()
+    )
     patients = session.scalars(
         sa.select(t.Patient)
         .where(t.Patient.external_id.in_({record.patient for record in records}))
@@ -186,19 +211,28 @@ def _load_known(session: Session, photos: Sequence[NewPhoto]) -> _Known:
 
 
 def _add_photo(session: Session, photo: NewPhoto, known: _Known, space_id: int) -> Stored:
-    record = photo.record
+    record, encoded = photo.record, photo.encoded
+    owner = known.photos.get(photo.sha256)
+    if owner not in (None, record.patient):
+        return Stored(two_owners(record.patient, owner))
+    patient = known.patients.get(record.patient)
+    is_new = owner is None
+    if patient is not None and (conflict := _contradiction(record, patient, is_new)) is not None:
+        return Stored(conflict)
+    if not is_new and patient is not None:
+        _tell_of_patient(session, patient, record, known)
+        session.execute(
+            sa.update(t.Photo)
+            .where(t.Photo.sha256 == photo.sha256, t.Photo.age.is_(None))
+            .values(age=record.age)
+        )
+        return Stored(already=True)
+    if encoded is None:
+        return Stored(NotInGallery("The photo was removed meanwhile.", "Run the command again."))
     try:
-        vector = check_descriptors(photo.descriptor[None])[0]
+        vector = check_descriptors(encoded.descriptor[None])[0]
     except GestaltError as error:
         return Stored(error)
-    owner = known.photos.get(photo.sha256)
-    if owner is not None:
-        if owner == record.patient:
-            return Stored(already=True)
-        return Stored(two_owners(record.photo, record.patient, owner))
-    patient = known.patients.get(record.patient)
-    if patient is not None and (conflict := _contradiction(record, patient)) is not None:
-        return Stored(conflict)
     if patient is None:
         patient = t.Patient(external_id=record.patient)
         session.add(patient)
@@ -207,21 +241,21 @@ def _add_photo(session: Session, photo: NewPhoto, known: _Known, space_id: int) 
     _tell_of_patient(session, patient, record, known)
     descriptor = t.Descriptor(space_id=space_id, vector=vector.tobytes())
     known.new.append(descriptor)
-    patient.photos.append(_photo_row(photo, descriptor))
+    session.add(_photo_row(photo, encoded, patient, descriptor))
     return Stored()
 
 
-def two_owners(photo: str, patient: str, owner: str) -> PatientConflict:
+def two_owners(patient: str, owner: str | None) -> PatientConflict:
     """The refusal of a photo under two patients."""
     return PatientConflict(
-        f"The photo {photo} was given for patient {patient!r}, and the same photo is in the "
-        f"gallery for patient {owner!r}.",
+        f"It was given for patient {patient!r}, and the same photo is in the gallery for patient "
+        f"{owner!r}.",
         "Find out whose it is; `gestalt index remove --photo` takes the wrong one out.",
     )
 
 
-def _contradiction(record: PhotoRecord, patient: t.Patient) -> PatientConflict | None:
-    if record.new_patient:
+def _contradiction(record: PhotoRecord, patient: t.Patient, is_new: bool) -> PatientConflict | None:
+    if record.new_patient and is_new:
         return PatientConflict(
             f"The name of the file makes it a photo of patient {record.patient!r}, who is in the "
             "gallery already.",
@@ -285,8 +319,10 @@ def _union(have: list[t.Gene], more: Iterable[t.Gene]) -> None:
     have.extend(gene for gene in more if gene not in have)
 
 
-def _photo_row(photo: NewPhoto, descriptor: t.Descriptor) -> t.Photo:
-    face = photo.face
+def _photo_row(
+    photo: NewPhoto, encoded: EncodedFace, patient: t.Patient, descriptor: t.Descriptor
+) -> t.Photo:
+    face = encoded.face
     row = t.Face(
         number=face.number,
         count=face.count,
@@ -299,15 +335,16 @@ def _photo_row(photo: NewPhoto, descriptor: t.Descriptor) -> t.Photo:
         size=face.quality.size,
         yaw=face.quality.yaw,
         roll=face.quality.roll,
-        crop=None if photo.crop is None else t.Crop(png=photo.crop),
+        crop=None if encoded.crop is None else t.Crop(png=encoded.crop),
         descriptors=[descriptor],
     )
     return t.Photo(
+        patient=patient,
         sha256=photo.sha256,
         name=photo.record.photo,
         age=photo.record.age,
-        width=photo.width,
-        height=photo.height,
+        width=encoded.width,
+        height=encoded.height,
         faces=[row],
     )
 
@@ -321,10 +358,9 @@ def _number(session: Session, descriptors: Sequence[t.Descriptor]) -> None:
 
 def _advance(session: Session, by: int) -> int:
     """Count changes under the writer's lock; returns the number of the last one."""
-    with session.no_autoflush:
-        return session.scalars(
-            sa.update(t.Change).values(sequence=t.Change.sequence + by).returning(t.Change.sequence)
-        ).one()
+    return session.scalars(
+        sa.update(t.Change).values(sequence=t.Change.sequence + by).returning(t.Change.sequence)
+    ).one()
 
 
 def _remove_photo_rows(session: Session, photo_ids: Sequence[int]) -> None:
@@ -332,7 +368,7 @@ def _remove_photo_rows(session: Session, photo_ids: Sequence[int]) -> None:
         sa.select(t.Descriptor.id, t.Descriptor.space_id)
         .join(t.Face, t.Face.id == t.Descriptor.face_id)
         .where(t.Face.photo_id.in_(photo_ids))
-    ).tuples()
+    )
     rows: list[tuple[int, int]] = list(gone.all())
     last = _advance(session, len(rows))
     session.add_all(

@@ -14,6 +14,7 @@ INSIGHTFACE_TERMS = (
     "(https://insightface.ai)."
 )
 YUNET_LICENSE = "MIT (OpenCV Zoo)"
+YUNET_FAMILY_LICENSE = "as its publisher states (YuNet: MIT or Apache-2.0)"
 UNKNOWN_LICENSE = "not stated"
 UNKNOWN_TERMS = "The licence of this file is not known; that you may use it is yours to see to."
 

@@ -18,8 +18,10 @@ Progress = Callable[[int, int | None], None]
 """Called with the bytes so far, and of the whole where the server says."""
 
 
-def download(url: str, target: Path, *, name: str, sha256: str | None, progress: Progress) -> None:
-    """Fetch `url`, a file of the model `name`, to `target`.
+def download(
+    url: str, target: Path, *, by_hand: str, sha256: str | None, progress: Progress
+) -> None:
+    """Fetch `url` to `target`; `by_hand` is the command that does without a network.
 
     What is there of an earlier try (`target` with `.part`) is taken up where it ended. Raises
     `DownloadFailed` when the network fails, keeping what came; `ModelDamaged` when the whole file
@@ -31,10 +33,11 @@ def download(url: str, target: Path, *, name: str, sha256: str | None, progress:
         _fetch(url, part, progress)
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
+        reason = getattr(reason, "strerror", None) or reason
         raise DownloadFailed(
             f"{url} could not be fetched: {reason}.",
             "Run the same command again to go on where it ended. Without a network: fetch the "
-            f"file elsewhere and run `gestalt models add FILE --name {name}`.",
+            f"file elsewhere and run `{by_hand}`.",
         ) from error
     found = sha256_of(part)
     if sha256 is not None and found != sha256:

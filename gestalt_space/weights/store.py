@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,12 +22,12 @@ from gestalt_space.errors import (
     ModelUnsuitable,
     UsageError,
 )
+from gestalt_space.paths import is_folder
 from gestalt_space.weights import catalogue
 from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
 from gestalt_space.weights.download import Progress, download
 from gestalt_space.weights.inspection import SUPPORTED, inspect_model, sha256_of
 from gestalt_space.weights.manifest import (
-    FILE_NAME,
     InstalledModel,
     ModelFile,
     Role,
@@ -34,9 +35,11 @@ from gestalt_space.weights.manifest import (
     write_manifest,
 )
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LARGEST_UNPACKED = 4 * 2**30
 _DOWNLOADS = ".downloads"
+STALE_SECONDS = 24 * 3600
+"""Age after which a model that is still being added was left by a crash."""
 
 
 def _no_progress(done: int, total: int | None) -> None:
@@ -67,7 +70,7 @@ class ModelStore:
     def get(self, name: str) -> InstalledModel:
         """The installed model of that name. Raises `ModelNotInstalled` or `ModelDamaged`."""
         folder = self.folder / _checked(name)
-        if not (folder / FILE_NAME).exists():
+        if not folder.is_dir():
             raise _not_installed(name, [model.name for model in self.sound_models()])
         return read_manifest(folder)
 
@@ -103,7 +106,9 @@ class ModelStore:
         self._check_free(name)
         fetched = self.folder / _DOWNLOADS / entry.url.rsplit("/", 1)[-1]
         if not (fetched.exists() and entry.sha256 in (None, sha256_of(fetched))):
-            download(entry.url, fetched, name=name, sha256=entry.sha256, progress=progress)
+            download(
+                entry.url, fetched, by_hand=_by_hand(entry), sha256=entry.sha256, progress=progress
+            )
         model = self.add(fetched, name=name, accept_license=accept_license, source=entry.url)
         fetched.unlink()
         return model
@@ -183,7 +188,10 @@ class ModelStore:
     @contextmanager
     def _staging(self) -> Iterator[Path]:
         """A folder beside the models, removed unless it was renamed to its place."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self.folder.glob(".adding-*"):
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
         staging = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.folder))
         try:
             yield staging
@@ -194,7 +202,8 @@ class ModelStore:
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot be a model's name.", "Use letters, digits, dots, dashes."
+            f"{name[:64]!r} cannot be a model's name.",
+            "Use up to 64 letters, digits, dots and dashes.",
         )
     return name
 
@@ -203,27 +212,35 @@ def _not_installed(name: str, installed: list[str]) -> ModelNotInstalled:
     have = f"Installed: {', '.join(installed)}." if installed else "None is installed."
     return ModelNotInstalled(
         f"No model {name!r} is installed. {have}",
-        "Run `gestalt models pull NAME` or `gestalt models add FILE --name NAME`.",
+        "Run `gestalt models list`, then `gestalt models pull NAME`, or add it from a file: "
+        "`gestalt models add FILE --name NAME`.",
     )
 
 
 def _check_accepted(name: str, license_: str, terms: str, restricted: bool, accept: bool) -> None:
     if restricted and not accept:
         raise LicenseNotAccepted(
-            f"{name} comes under: {license_}. {terms}",
+            f"The licence of {name} restricts its use, or is not known: {license_}. {terms}",
             "If you may use it so, run the command again with --accept-license.",
         )
+
+
+def _by_hand(entry: CatalogueEntry) -> str:
+    """The command that installs a model from its file."""
+    accept = " --accept-license" if entry.restricted else ""
+    file = entry.url.rsplit("/", 1)[-1]
+    return f"gestalt models add {file} --name {entry.name}{accept}"
 
 
 def _usual_license(
     entry: CatalogueEntry | None, files: tuple[ModelFile, ...]
 ) -> tuple[str, str, bool]:
     """The licence, its terms and whether they restrict use: the catalogue's, or the family's."""
-    if entry is not None:
+    if entry is not None and (entry.restricted or files[0].sha256 == entry.sha256):
         return entry.license, entry.terms, entry.restricted
     kinds = {file.kind for file in files}
     if kinds == {"yunet"}:
-        return catalogue.YUNET_LICENSE, "Free to use.", False
+        return catalogue.YUNET_FAMILY_LICENSE, "", False
     if "scrfd" in kinds:
         return catalogue.INSIGHTFACE_LICENSE, catalogue.INSIGHTFACE_TERMS, True
     return catalogue.UNKNOWN_LICENSE, catalogue.UNKNOWN_TERMS, True
@@ -231,7 +248,7 @@ def _usual_license(
 
 def _copied(source: Path, staging: Path) -> list[Path]:
     """The `.onnx` files of a file, folder or archive, copied into `staging`."""
-    if not source.exists():
+    if not (is_folder(source) or _is_file(source)):
         raise ModelError(f"There is no file {source}.", "Check the path and its spelling.")
     try:
         if source.suffix == ".zip":
@@ -254,6 +271,13 @@ def _copied(source: Path, staging: Path) -> list[Path]:
     if not copied:
         raise ModelUnsuitable(f"{source} holds no .onnx file.", f"Used are {SUPPORTED}.")
     return copied
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _unzip(source: Path, staging: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -27,7 +25,6 @@ def upgrade() -> None:
     op.create_table(
         "change",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("gallery", sa.String(length=32), nullable=False),
         sa.Column("sequence", KEY, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
     )
@@ -152,6 +149,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_photo_patient_id"), "photo", ["patient_id"], unique=False)
     op.create_table(
+        "generation",
+        sa.Column("space_id", KEY, nullable=False),
+        sa.Column("sequence", KEY, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["space_id"],
+            ["space.id"],
+            name=op.f("fk_generation_space_id_space"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("space_id", name=op.f("pk_generation")),
+    )
+    op.create_table(
         "removal",
         sa.Column("descriptor_id", KEY, autoincrement=False, nullable=False),
         sa.Column("space_id", KEY, nullable=False),
@@ -216,8 +226,8 @@ def upgrade() -> None:
         ["space_id", "sequence", "id", "face_id"],
         unique=False,
     )
-    change = sa.table("change", sa.column("id"), sa.column("gallery"), sa.column("sequence"))
-    op.execute(sa.insert(change).values(id=1, gallery=uuid.uuid4().hex, sequence=0))
+    change = sa.table("change", sa.column("id"), sa.column("sequence"))
+    op.execute(sa.insert(change).values(id=1, sequence=0))
 
 
 def downgrade() -> None:
@@ -234,6 +244,7 @@ def downgrade() -> None:
     op.drop_table("patient_gene")
     op.drop_table("disorder_gene")
     op.drop_table("diagnosis")
+    op.drop_table("generation")
     op.drop_table("space")
     op.drop_table("patient")
     op.drop_table("gene")

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from gestalt_cli.entry import run
+
 from gestalt_space.weights.store import ModelStore
 from tests import made
-from tests.store.galleries import make_home
+from tests.galleries import make_home
 
 
 @dataclass(frozen=True)

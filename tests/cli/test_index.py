@@ -44,7 +44,7 @@ def test_a_photo_with_options_goes_in_with_all_that_is_told(
     assert shown.pop("added_at")
     assert shown == {
         "patient": "P17",
-        "disorders": [["OMIM:122470", "Cornelia de Lange syndrome 1"]],
+        "disorders": [{"id": "OMIM:122470", "name": "Cornelia de Lange syndrome 1"}],
         "genes": ["NIPBL"],
         "sex": "female",
         "ancestry": "East Asian",
@@ -264,7 +264,7 @@ def test_a_folder_with_a_name_of_odd_bytes_takes_the_others_in(
     folder.mkdir()
     for seed in range(3):
         made.photo_file(folder / f"p{seed}.png", seed)
-    os.rename(folder / "p1.png", os.fsencode(folder) + b"/caf\xe9.png")
+    (folder / "p1.png").rename(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png"))
     ran = gestalt("index", "add", folder, "--json", *ALIGNED)
     assert ran.code in (0, 3), ran.err
     assert ran.document["counts"]["added"] >= 2
@@ -311,7 +311,7 @@ def test_names_with_brackets_and_colons_are_listed_as_they_are(
 def test_remove_takes_patients_and_photos_out(filled: Path, gestalt: Command) -> None:
     ran = gestalt("index", "remove", "P0", "--photo", "photos/p2.png", "--json")
     assert ran.code == 0
-    assert ran.document["removed"] == {"photos": 2}
+    assert ran.document["removed"] == {"patients": 2, "photos": 2}
     assert stats(gestalt) == {
         "patients": 2,
         "undiagnosed": 1,
@@ -323,7 +323,7 @@ def test_remove_takes_patients_and_photos_out(filled: Path, gestalt: Command) ->
 
 
 def test_remove_says_how_many_went(filled: Path, gestalt: Command) -> None:
-    assert "1 photos removed" in gestalt("index", "remove", "P3").err
+    assert "1 photo and 1 patient removed" in gestalt("index", "remove", "P3").err
     assert gestalt("index", "remove", "P2", "--quiet").err == ""
 
 
@@ -419,7 +419,7 @@ def test_rebuild_writes_the_index_from_the_database(
         path.unlink()
     ran = gestalt("index", "rebuild")
     assert ran.code == 0
-    assert "1 indexes written" in ran.err
+    assert "The index of 1 space" in ran.err
     assert len(list((filled / "index").glob("*.json"))) == 1
     assert gestalt("match", photos[4], "--json", *ALIGNED).document == before
 
@@ -444,7 +444,7 @@ def test_several_faces_are_refused_unless_one_is_meant(
 ) -> None:
     photo = tmp_path / "two.png"
     Image.fromarray(np.hstack([made.crop(1), made.crop(2)])).save(photo)
-    points = "38,52,74,52,56,72,42,92,71,92".split(",")
+    points = ["38", "52", "74", "52", "56", "72", "42", "92", "71", "92"]
     moved = [str(int(v) + 112 * (n % 2 == 0)) for n, v in enumerate(points)]
     header = ",".join(["photo", *(f"{axis}{n}" for n in range(1, 6) for axis in "xy")])
     file = tmp_path / "points.csv"

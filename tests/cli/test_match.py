@@ -22,6 +22,7 @@ PROBE_KEYS = {"photo", "error", "face", "disorders", "left_out"}
 FACE_KEYS = {"detector", "score", "box", "landmarks", "step", "number", "count", "quality"}
 LINE_KEYS = {"rank", "id", "name", "similarity", "patient", "patients", "photos"}
 ALIGNED = ("--detector", "aligned")
+MAIN = (sys.executable, "-c", "from gestalt_cli import main; main()")
 
 
 def state(home: Path) -> dict[str, bytes]:
@@ -136,7 +137,7 @@ def test_one_bad_photo_does_not_stop_the_others(
     # A folder stands for its photos, so that the last ones come twice.
     assert ran.code == 3
     probes = {probe["photo"]: probe for probe in ran.document["probes"]}
-    assert [probe["photo"] for probe in ran.document["probes"]][0] == str(photos[4])
+    assert ran.document["probes"][0]["photo"] == str(photos[4])
     codes = {
         Path(name).name: probe["error"]["code"] for name, probe in probes.items() if probe["error"]
     }
@@ -159,8 +160,7 @@ def test_a_text_file_is_no_photo_before_any_heic_was_read(filled: Path, tmp_path
     text = tmp_path / "text.jpg"
     text.write_text("no photo", encoding="utf-8")
     ran = subprocess.run(
-        [sys.executable, "-c", "from gestalt_cli import main; main()", "match", "--json"]
-        + [*ALIGNED, str(text)],
+        [*MAIN, "match", "--json", *ALIGNED, str(text)],
         capture_output=True,
         timeout=60,
         check=False,
@@ -255,8 +255,7 @@ def test_a_name_of_bytes_that_are_no_utf_8_comes_through(filled: Path, tmp_path:
     Path(tmp_path / "plain.png").rename(os.fsdecode(name))
     for options in ((), ("--json",), ("--csv",)):
         ran = subprocess.run(
-            [sys.executable, "-c", "from gestalt_cli import main; main()", "match"]
-            + [*options, *ALIGNED, name],
+            [*MAIN, "match", *options, *ALIGNED, name],
             capture_output=True,
             timeout=60,
             check=False,

@@ -7,8 +7,8 @@ import os
 import sys
 
 import pytest
-
 from gestalt_cli import output
+
 from gestalt_space.errors import UsageError
 
 

@@ -79,7 +79,7 @@ def test_a_landmarks_file_beside_another_detector_is_refused(
     [
         ("auto", "scrfd of arcface-mbf"),
         ("scrfd", "scrfd of arcface-mbf"),
-        ("yunet", "yunet of yunet"),
+        ("yunet", "yunet"),
     ],
 )
 def test_auto_takes_the_best_and_says_which(name: str, title: str, real_store: ModelStore):

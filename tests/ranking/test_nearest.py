@@ -24,7 +24,9 @@ def members(*groups: list[int]) -> Membership:
     return membership(rows, numbers, len(groups))
 
 
-def rank(similarities: list[float], given_members: Membership, k: int = 10, **options: Any):
+def rank(
+    similarities: list[float], given_members: Membership, k: int = 10, **options: Any
+) -> list[RankedGroup]:
     return rank_nearest(np.array(similarities, np.float32), given_members, k, **options)
 
 
@@ -142,7 +144,9 @@ def test_the_ranking_is_that_of_a_plain_reference(gallery: dict[str, Any]) -> No
 
 
 @given(galleries(), st.data())
-def test_the_order_of_the_rows_changes_nothing(gallery: dict[str, Any], data: st.DataObject) -> None:
+def test_the_order_of_the_rows_changes_nothing(
+    gallery: dict[str, Any], data: st.DataObject
+) -> None:
     n = len(gallery["similarities"])
     moved = data.draw(st.permutations(range(n)))  # moved[new] = old
     new_of = {old: new for new, old in enumerate(moved)}
@@ -174,7 +178,7 @@ def test_similarities_that_may_err_are_settled_by_the_exact_ones() -> None:
 
     def exact(rows: np.ndarray) -> np.ndarray:
         asked.extend(rows.tolist())
-        return true[rows]
+        return np.asarray(true[rows])
 
     found = rank(rough, groups, 2, exact=exact, tolerance=0.001)
     # Groups 0 and 1 are alike, so that the first of them stands first; rough numbers say otherwise.

@@ -28,7 +28,13 @@ class Progress:
 
 
 def fetch(url: str, target: Path, progress: ProgressCall, sha256: str | None = SHA256) -> None:
-    download(url, target, name="offer", sha256=sha256, progress=progress)
+    download(
+        url,
+        target,
+        by_hand="gestalt models add offer.onnx --name offer",
+        sha256=sha256,
+        progress=progress,
+    )
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def test_a_connection_that_breaks_keeps_what_came_and_is_taken_up_again(
     with pytest.raises(DownloadFailed) as caught:
         fetch(server.url, target, progress)
     assert server.url in caught.value.message
-    assert "gestalt models add FILE" in caught.value.hint
+    assert "gestalt models add offer" in caught.value.hint
     assert not target.exists()
     assert target.with_name("file.onnx.part").read_bytes() == CONTENT[: CHUNK + 77]
     fetch(server.url, target, progress)
@@ -157,7 +163,7 @@ def test_an_answer_that_is_an_error_names_the_way_without_a_network(
     server.status = status
     with pytest.raises(DownloadFailed, match=reason) as caught:
         fetch(server.url, target, progress)
-    assert "gestalt models add FILE --name offer" in caught.value.hint
+    assert "gestalt models add offer.onnx --name offer" in caught.value.hint
     assert list(target.parent.iterdir()) == []
 
 

@@ -276,7 +276,7 @@ def test_a_name_of_the_catalogue_brings_its_licence(store: ModelStore, encoder_f
 @pytest.mark.shared
 def test_the_family_of_a_file_brings_its_usual_licence(store: ModelStore, shared: Path):
     yunet = store.add(shared / "models" / "yunet_n.onnx")
-    assert (yunet.license, yunet.restricted) == ("MIT (OpenCV Zoo)", False)
+    assert (yunet.license, yunet.restricted) == (catalogue.YUNET_FAMILY_LICENSE, False)
     with pytest.raises(LicenseNotAccepted, match="InsightFace model licence"):
         store.add(shared / "models" / "arcface-mbf")
     pack = store.add(shared / "models" / "arcface-mbf", accept_license=True)
@@ -498,7 +498,7 @@ def test_a_name_that_is_not_in_the_catalogue_is_told_with_those_that_are(
 ):
     with pytest.raises(ModelNotInstalled, match="it has offer") as caught:
         store.pull("other")
-    assert "gestalt models add FILE" in caught.value.hint
+    assert "gestalt models add offer" in caught.value.hint
 
 
 def test_a_pull_that_breaks_is_taken_up_again(
@@ -507,7 +507,7 @@ def test_a_pull_that_breaks_is_taken_up_again(
     server.cut_after = 100
     with pytest.raises(DownloadFailed) as caught:
         pull(store)
-    assert "gestalt models add FILE" in caught.value.hint
+    assert "gestalt models add offer" in caught.value.hint
     assert store.sound_models() == []
     assert pull(store).name == "offer"
     assert server.asked == [None, "bytes=100-"]
@@ -551,7 +551,7 @@ def test_a_pull_from_a_server_that_has_it_no_more_names_the_other_way(
     server.status = 404
     with pytest.raises(DownloadFailed, match="Not Found") as caught:
         pull(store)
-    assert "gestalt models add FILE --name offer" in caught.value.hint
+    assert "gestalt models add offer.zip --name offer" in caught.value.hint
     assert store.sound_models() == []
 
 

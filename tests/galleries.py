@@ -16,7 +16,7 @@ from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.gallery import Added, Gallery
 from gestalt_space.intake import Intake
-from gestalt_space.store.writes import NewPhoto
+from gestalt_space.store.writes import EncodedFace, NewPhoto
 from gestalt_space.types import Descriptors, Disorder, Face, PhotoRecord, Quality
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -77,12 +77,20 @@ def new_photo(
     return NewPhoto(
         record=PhotoRecord(f"{patient}-{seed}.png", patient, disorders, **facts),
         sha256=sha256 or hashlib.sha256(f"{patient} {seed}".encode()).hexdigest(),
-        width=112,
-        height=112,
-        face=face,
-        descriptor=descriptor,
-        crop=crop_to_png(pixels) if crop else None,
+        encoded=EncodedFace(
+            width=112,
+            height=112,
+            face=face,
+            descriptor=descriptor,
+            crop=crop_to_png(pixels) if crop else None,
+        ),
     )
+
+
+def encoded_of(photo: NewPhoto) -> EncodedFace:
+    """The encoded face of a row that `new_photo` made."""
+    assert photo.encoded is not None
+    return photo.encoded
 
 
 def files_with(folder: Path, needle: bytes) -> list[str]:

@@ -1,0 +1,181 @@
+"""What `examine` finds on a sound machine, and in what is broken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gestalt_space import doctor
+from gestalt_space.doctor import Finding, examine
+from gestalt_space.settings import Settings, load_settings
+from gestalt_space.weights.manifest import ModelFile, read_manifest, write_manifest
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.galleries import add, make_home, open_gallery, row
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny_store: ModelStore) -> Path:
+    return make_home(tmp_path / "home", tiny_store)
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    return load_settings(home)
+
+
+@pytest.fixture
+def filled(home: Path, tmp_path: Path) -> Path:
+    with open_gallery(home) as gallery:
+        photos = [made.photo_file(tmp_path / f"p{n}.png", n) for n in range(3)]
+        add(gallery, *(row(photo, f"P{n}", "A") for n, photo in enumerate(photos)))
+    return home
+
+
+def found(settings: Settings) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in examine(settings)}
+
+
+def failing(settings: Settings) -> set[str]:
+    findings = found(settings)
+    failed = {subject for subject, finding in findings.items() if finding.state == "fail"}
+    assert all(findings[subject].hint for subject in failed), "a failure says what to do"
+    return failed
+
+
+def test_all_is_sound_but_the_detector_that_is_not_installed(
+    filled: Path, settings: Settings
+) -> None:
+    assert failing(settings) == {"detector"}
+    findings = found(settings)
+    assert "3 patients, 3 photos, 1 disorders" in findings["database"].detail
+    assert "migration 0001" in findings["database"].detail
+    assert "made by the tests" in findings["model tiny"].detail
+    assert "3 descriptors, sound" in findings["index tiny"].detail
+    assert "faiss" in findings["libraries"].detail
+    assert "missing" not in findings["libraries"].detail
+    assert "cpu" in findings["onnxruntime"].detail
+    assert "exact search works" in findings["faiss"].detail
+
+
+def test_a_detector_makes_it_all_sound(filled: Path, settings: Settings) -> None:
+    # Only its manifest is looked at: nothing here finds a face.
+    (tiny,) = (filled / "models" / "tiny").glob("*.onnx")
+    folder = filled / "models" / "finder"
+    folder.mkdir()
+    (folder / "finder.onnx").write_bytes(tiny.read_bytes())
+    model = read_manifest(filled / "models" / "tiny")
+    file = model.files[0]
+    detector = ModelFile("finder.onnx", file.sha256, file.bytes, "detector", "yunet")
+    write_manifest(replace(model, name="finder", folder=folder, files=(detector,)))
+    assert failing(settings) == set()
+    assert {finding.state for finding in examine(settings)} == {"ok"}
+
+
+def test_an_empty_gallery_is_worth_a_note(settings: Settings) -> None:
+    finding = found(settings)["gallery"]
+    assert finding.state == "note"
+    assert "gestalt index add" in finding.hint
+
+
+def test_no_models_fail_with_the_next_command(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path / "nothing")
+    assert {"encoder", "detector"} <= failing(settings)
+    assert "gestalt models" in found(settings)["encoder"].hint
+
+
+def test_looking_makes_no_home(tmp_path: Path) -> None:
+    list(examine(load_settings(tmp_path / "nothing")))
+    assert not (tmp_path / "nothing").exists()
+
+
+Break = Callable[[Path], object]
+
+
+def weights(home: Path) -> Path:
+    return next((home / "models" / "tiny").glob("*.onnx"))
+
+
+def array(home: Path, part: str) -> Path:
+    return next((home / "index").glob(f"*.{part}.npy"))
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    status = path.stat()
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+BREAKS: dict[str, tuple[Break, str]] = {
+    "changed weights": (lambda home: flip(weights(home)), "model tiny"),
+    "missing weights": (lambda home: weights(home).unlink(), "model tiny"),
+    "half a manifest": (
+        lambda home: os.truncate(home / "models" / "tiny" / "model.json", 20),
+        "model tiny",
+    ),
+    "another file's database": (
+        lambda home: (home / "gallery.sqlite3").write_bytes(b"no database " * 1000),
+        "database",
+    ),
+    "flipped byte of the index": (lambda home: flip(array(home, "descriptors")), "index"),
+    "cut off index": (lambda home: os.truncate(array(home, "ids"), 100), "index"),
+}
+
+
+@pytest.mark.parametrize("name", list(BREAKS))
+def test_what_is_broken_is_found(name: str, filled: Path, settings: Settings) -> None:
+    damage, subject = BREAKS[name]
+    damage(filled)
+    assert subject in failing(settings)
+
+
+def test_an_encoder_that_is_gone_is_found(filled: Path, settings: Settings) -> None:
+    ModelStore(filled / "models").remove("tiny")
+    assert {"encoder", "detector", "space"} <= failing(settings)
+
+
+def test_a_database_that_cannot_be_opened_is_found(
+    tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setenv("GESTALT_DATABASE_URL", f"sqlite:///{tmp_path / 'folder'}")
+    assert "database" in failing(load_settings(filled))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (subprocess.CompletedProcess([], -6, "", "no kernel image\naborted"), "aborted"),
+        (subprocess.CompletedProcess([], 1, "", ""), "no message"),
+        (subprocess.TimeoutExpired([], 60), "did not end"),
+    ],
+)
+def test_a_faiss_that_ends_its_process_is_found_and_survived(
+    outcome: object, told: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object, **__: object) -> object:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(subprocess, "run", run)
+    finding = found(settings)["faiss"]
+    assert finding.state == "fail"
+    assert told in finding.detail
+    assert "faiss-cpu" in finding.hint
+
+
+def test_a_library_that_is_missing_is_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "LIBRARIES", (*doctor.LIBRARIES, "no-such-library"))
+    finding = found(settings)["libraries"]
+    assert "no-such-library missing" in finding.detail
+    assert finding.state != "ok"
