@@ -9,14 +9,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from gestalt_space import devices, snapshot
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import (
     DatabaseError,
+    DeviceUnavailable,
     GalleryEmpty,
     ModelNotInstalled,
     NotInGallery,
@@ -617,3 +620,53 @@ def test_a_snapshot_stays_as_it_was_while_the_gallery_changes(
     assert {line.id for line in kept.disorders} == {"A", "B"}
     (now,) = gallery.match([source])
     assert {line.id for line in now.disorders} == {"B", "C"}
+
+
+def test_a_diagnosis_that_is_found_later_is_taken_with_the_known_photo(
+    gallery: Gallery, photo: Callable[[int], Path]
+) -> None:
+    add(gallery, row(photo(0), "P0"))
+    (result,) = add(gallery, row(photo(0), "P0", "OMIM:122470", age=4.0))
+    assert result.status == "already"
+    detail = gallery.patient("P0")
+    assert [id_ for id_, _ in detail.disorders] == ["OMIM:122470"]
+    assert detail.photos[0].age == 4.0
+
+
+def test_a_known_photo_whose_row_contradicts_the_gallery_is_refused(
+    gallery: Gallery, photo: Callable[[int], Path]
+) -> None:
+    add(gallery, row(photo(0), "P0", sex="female"))
+    (result,) = add(gallery, row(photo(0), "P0", "OMIM:122470", sex="male"))
+    assert isinstance(result.error, PatientConflict)
+    assert gallery.patient("P0").disorders == ()
+
+
+def test_an_index_of_before_a_removal_never_comes_back(
+    gallery: Gallery, photo: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(gallery, row(photo(0), "P0", "A"), row(photo(1), "P1", "B"))
+    removed = gallery.snapshot().index.descriptors[0].tobytes()
+    real = snapshot.save_generation
+    folder = gallery.settings.home
+
+    def save(*arguments: Any, **options: Any) -> tuple[Path, str]:
+        # Another process removes the patient while this one writes what it read before.
+        monkeypatch.setattr(snapshot, "save_generation", real)
+        with Gallery(gallery.settings) as other:
+            other.remove(patients=["P0"])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(snapshot, "save_generation", save)
+    gallery.rebuild()
+    assert files_with(folder, removed) == []
+    assert gallery.check_index() == {"tiny": "generation 3, 1 descriptors, sound"}
+
+
+def test_a_device_that_is_not_there_is_told_and_no_model_is_blamed(
+    home: Path, photo: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = devices.runtime()
+    monkeypatch.setattr(runtime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with open_gallery(home, device="cuda") as gallery, pytest.raises(DeviceUnavailable):
+        add(gallery, row(photo(0), "P0"))

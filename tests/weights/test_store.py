@@ -498,7 +498,7 @@ def test_a_name_that_is_not_in_the_catalogue_is_told_with_those_that_are(
 ):
     with pytest.raises(ModelNotInstalled, match="it has offer") as caught:
         store.pull("other")
-    assert "gestalt models add offer" in caught.value.hint
+    assert "gestalt models add FILE" in caught.value.hint
 
 
 def test_a_pull_that_breaks_is_taken_up_again(
