@@ -31,11 +31,17 @@ class Database:
 
     def __init__(self, url: str, *, busy_timeout: float = 30.0, create: bool = True) -> None:
         self.engine = make_engine(url, busy_timeout=busy_timeout)
-        with mapped_errors(self.engine):
-            found = self.revision()
-        if found is None and create:
-            self.upgrade()
-        elif found != REVISION:
+        try:
+            with mapped_errors(self.engine):
+                found = self.revision()
+            if found is None and create:
+                self.upgrade()
+                found = REVISION
+        except BaseException:
+            self.close()
+            raise
+        if found != REVISION:
+            self.close()
             state = "is empty" if found is None else f"is at migration {found}"
             raise DatabaseError(
                 f"The database {state}; this version works with {REVISION}.",
@@ -63,7 +69,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session that commits at the end and holds the writer's lock from its start."""
+        """A session that commits at the end; its first statement takes the writer's lock."""
         engine = self.engine.execution_options(gestalt_write=True)
         with (
             mapped_errors(self.engine),
@@ -133,14 +139,20 @@ def database_revision(url: str, busy_timeout: float = 30.0) -> str | None:
     file = engine.url.database
     if engine.dialect.name == "sqlite" and file and not Path(file).exists():
         return None
-    with mapped_errors(engine):
-        return current_revision(engine)
+    try:
+        with mapped_errors(engine):
+            return current_revision(engine)
+    finally:
+        engine.dispose()
 
 
 def upgrade_database(url: str, busy_timeout: float = 30.0) -> str:
     """Bring a database to the newest migration; returns its address without a password."""
     engine = make_engine(url, busy_timeout=busy_timeout)
-    upgrade(engine)
+    try:
+        upgrade(engine)
+    finally:
+        engine.dispose()
     return engine.url.render_as_string(hide_password=True)
 
 
