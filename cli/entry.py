@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Sequence
+from types import FrameType
 
 import typer
 
@@ -29,6 +32,7 @@ def run(words: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     as_json = "--json" in words
+    stop = _Stop()
     try:
         code = app(list(words), prog_name="gestalt", standalone_mode=False) or 0
         if code == Interrupted.exit_code:
@@ -56,6 +60,9 @@ def run(words: Sequence[str]) -> int:
         hint = "Check the path, its permissions and the free space of the disk."
         return _end(OutputError(f"The system refused: {reason}", hint), as_json)
     except Exception as error:  # noqa: BLE001 - the last place where a fault can be reported
+        if stop.asked:
+            # The interrupt broke off an import, which then failed in a way of its own.
+            return _end(Interrupted("Interrupted."), as_json)
         traceback.print_exc()
         return _end(
             Fault(
@@ -64,6 +71,19 @@ def run(words: Sequence[str]) -> int:
             ),
             as_json,
         )
+
+
+class _Stop:
+    """Remembers that the user asked to stop, whatever becomes of the exception."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        signal.default_int_handler(number, frame)
 
 
 def _end(error: GestaltError, as_json: bool) -> int:

@@ -18,12 +18,14 @@ from gestalt_space.devices import Device
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model, open_encoder
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import (
+    DatabaseError,
     DescriptorError,
     GalleryEmpty,
     GestaltError,
     ModelNotInstalled,
     NotInGallery,
     OutputError,
+    PhotoDamaged,
     SpaceMismatch,
 )
 from gestalt_space.faces.crops import crop_from_png, crop_to_png
@@ -243,8 +245,8 @@ class Gallery:
             # Before the commit: a crash after it must leave no removed descriptor on the disk.
             for space in spaces:
                 delete_others(self.settings.index_dir, space.fingerprint)
-        self._follow(spaces)
         self.database.truncate_log()
+        self._follow(spaces)
         return gone
 
     def fill(self, *, make_default: bool = False) -> Iterator[Filled]:
@@ -260,11 +262,16 @@ class Gallery:
             missing = reads.faces_without(session, space_id)
         for start in range(0, len(missing), WRITE_BATCH):
             batch = missing[start : start + WRITE_BATCH]
+            faces = [face for face, _, _ in batch]
+            with self.database.reading() as session:
+                crops = reads.crops_of(session, faces)
+            described = _describe(encoder, crops)
             with self.database.writing() as session:
-                crops = reads.crops_of(session, [face for face, _, _ in batch])
-                described = _describe(encoder, crops)
-                if described:
-                    writes.add_descriptors(session, described, space_id=space_id)
+                # Others may have removed or filled some meanwhile.
+                still = {face for face, _, _ in reads.faces_without(session, space_id, faces)}
+                sound = {face: row for face, row in described.items() if face in still}
+                if sound:
+                    writes.add_descriptors(session, sound, space_id=space_id)
             for face, photo, patient in batch:
                 yield Filled(photo, patient, _fill_error(face in crops, face in described))
         if make_default:
@@ -400,8 +407,9 @@ class Gallery:
     def _follow(self, spaces: Sequence[reads.StoredSpace]) -> None:
         """Let the index on disk follow the database."""
         for space in spaces:
-            # What cannot be written now is written the next time; matches do without it.
-            with suppress(OutputError):
+            # What cannot be written now is written the next time; matches and `gestalt doctor`
+            # tell of a database that is damaged.
+            with suppress(OutputError, DatabaseError, DescriptorError):
                 refresh_generation(self.database, space, self.settings.index_dir)
 
     def _empty(self) -> GalleryEmpty:
@@ -460,12 +468,15 @@ def _added(row: Intake, result: PhotoResult, stored: writes.Stored | None) -> Ad
 
 
 def _describe(encoder: Encoder, crops: dict[int, bytes]) -> dict[int, Descriptors]:
-    """The descriptor `(d,)` of each crop for which the encoder gives a sound one."""
-    if not crops:
+    """The descriptor `(d,)` of each crop that is whole and that the encoder can describe."""
+    images = {}
+    for face, png in crops.items():
+        with suppress(PhotoDamaged):
+            images[face] = crop_from_png(png)
+    if not images:
         return {}
-    images = np.stack([crop_from_png(png) for png in crops.values()])
-    descriptors = to_descriptors(encoder.encode(images))
-    rows = zip(crops, descriptors, unsound(descriptors), strict=True)
+    descriptors = to_descriptors(encoder.encode(np.stack(list(images.values()))))
+    rows = zip(images, descriptors, unsound(descriptors), strict=True)
     return {face: row for face, row, is_unsound in rows if not is_unsound}
 
 
@@ -474,7 +485,12 @@ def _fill_error(has_crop: bool, sound: bool) -> GestaltError | None:
         return NotInGallery(
             "The crop was not kept.", "Remove the photo and add it again from its file."
         )
-    return None if sound else DescriptorError("The encoder gave no sound vector for this face.")
+    if not sound:
+        return DescriptorError(
+            "The crop is damaged, or the encoder gave no sound vector for it.",
+            "Remove the photo and add it again from its file.",
+        )
+    return None
 
 
 def _stack(results: Sequence[PhotoResult]) -> Descriptors:

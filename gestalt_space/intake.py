@@ -176,7 +176,7 @@ def parse_age(text: str | None) -> float | None:
             years = math.nan
     if not 0 <= years <= OLDEST:
         raise UsageError(
-            f"{text!r} is not an age.", "Write years (4 or 4.5), or 4y, 18m, 4y6m, 3w, 10d."
+            f"{text[:20]!r} is not an age.", "Write years (4 or 4.5), or 4y, 18m, 4y6m, 3w, 10d."
         )
     return years
 

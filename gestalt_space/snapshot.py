@@ -20,6 +20,7 @@ from gestalt_space.index.generation import (
     Manifest,
     delete_generation,
     delete_others,
+    foreign_files,
     load_generation,
     newest_first,
     save_generation,
@@ -68,7 +69,7 @@ def load_index(
     index = FaissIndex(space.dim)
     sequence = -1
     if not from_database and (sound := _newest_sound(session, space, folder)) is not None:
-        manifest, ids, descriptors = sound
+        _, manifest, ids, descriptors = sound
         index.add(ids, descriptors)
         sequence = manifest.sequence
     index.remove(np.intersect1d(reads.removals_after(session, space, sequence), index.ids))
@@ -102,24 +103,36 @@ def refresh_generation(
     """
     with database.reading() as session:
         sequence = reads.last_sequence(session)
-        if not rebuild and (sound := _newest_sound(session, space, folder)) is not None:
-            manifest = sound[0]
-            behind = reads.count_changes_after(session, space, manifest.sequence)
-            removed = len(reads.removals_after(session, space, manifest.sequence))
-            if not removed and behind * REWRITE_SHARE <= manifest.count:
-                return False
+        if not rebuild and (kept := _fresh_enough(session, space, folder)) is not None:
+            delete_others(folder, space.fingerprint, keep=kept)
+            return False
         index = load_index(session, space, folder, from_database=rebuild)
     path, digest = save_generation(folder, index, space=space.fingerprint, sequence=sequence)
-    with database.writing() as session:
-        # What was removed meanwhile must not come back to the disk.
-        outdated = len(reads.removals_after(session, space, sequence)) > 0
-        if outdated or not writes.record_generation(
-            session, space.id, sequence=sequence, digest=digest
-        ):
+    recorded = False
+    try:
+        with database.writing() as session:
+            # What was removed meanwhile must not come back to the disk.
+            if not len(reads.removals_after(session, space, sequence)):
+                recorded = writes.record_generation(
+                    session, space.id, sequence=sequence, digest=digest
+                )
+    finally:
+        if not recorded:
             delete_generation(path)
-            return False
+    if recorded:
         delete_others(folder, space.fingerprint, keep=path)
-    return True
+    return recorded
+
+
+def _fresh_enough(session: Session, space: reads.StoredSpace, folder: Path) -> Path | None:
+    """The generation on disk, where it lacks little and has nothing that was removed since."""
+    if (sound := _newest_sound(session, space, folder)) is None:
+        return None
+    path, manifest = sound[0], sound[1]
+    if len(reads.removals_after(session, space, manifest.sequence)):
+        return None
+    behind = reads.count_changes_after(session, space, manifest.sequence)
+    return path if behind * REWRITE_SHARE <= manifest.count else None
 
 
 def check_generation(session: Session, space: reads.StoredSpace, folder: Path) -> str:
@@ -127,14 +140,19 @@ def check_generation(session: Session, space: reads.StoredSpace, folder: Path) -
 
     Raises `IndexDamaged` where the file is not what was written, or differs from the database.
     """
+    true = load_index(session, space, folder, from_database=True)
     digest = reads.generation_digest(session, space)
     paths = newest_first(folder, space.fingerprint)
     if digest is None or not paths:
         return "no generation on disk; it is built from the database when it is needed"
     manifest, _, _ = load_generation(paths[0], space=space.fingerprint, digest=digest, verify=True)
-    kept, true = (
-        load_index(session, space, folder, from_database=alone) for alone in (False, True)
-    )
+    if foreign := foreign_files(folder, space.fingerprint, keep=paths[0]):
+        raise IndexDamaged(
+            f"{foreign[0].name} was left by a process that was stopped, and may hold what was "
+            "removed.",
+            "Run `gestalt index rebuild`.",
+        )
+    kept = load_index(session, space, folder)
     order, true_order = np.argsort(kept.ids), np.argsort(true.ids)
     if not (
         np.array_equal(kept.ids[order], true.ids[true_order])
@@ -148,11 +166,11 @@ def check_generation(session: Session, space: reads.StoredSpace, folder: Path) -
 
 def _newest_sound(
     session: Session, space: reads.StoredSpace, folder: Path
-) -> tuple[Manifest, Ids, Descriptors] | None:
+) -> tuple[Path, Manifest, Ids, Descriptors] | None:
     digest = reads.generation_digest(session, space)
     for path in newest_first(folder, space.fingerprint) if digest is not None else ():
         try:
-            return load_generation(path, space=space.fingerprint, digest=digest)
+            return path, *load_generation(path, space=space.fingerprint, digest=digest)
         except IndexDamaged:
             continue
     return None

@@ -48,7 +48,10 @@ def similarity_transform(
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     source_centred, target_centred = source - source_mean, target - target_mean
     covariance = target_centred.T @ source_centred / len(source)
-    left, singular, right = np.linalg.svd(covariance)
+    try:
+        left, singular, right = np.linalg.svd(covariance)
+    except np.linalg.LinAlgError as error:
+        raise FaceError("The landmarks lie beyond all photos.", "Check the file.") from error
     if singular.max() <= np.finfo(np.float32).eps:
         raise FaceError("The landmarks lie on one point.", "Check the landmarks file.")
     signs = np.ones(2)

@@ -19,6 +19,8 @@ DetectFunction = Callable[[Pixels], Sequence[Detection]]
 
 BORDER = 0.5
 """Border of the padded rung, in lengths of the photo's longer side."""
+LARGEST_PADDED = 1600
+"""Longer side of what is padded, in pixels: a border around more would only cost memory."""
 RESCALED = 320
 """Longer side of the rescaled rungs, in pixels."""
 LEAST_SIDE = 16
@@ -54,14 +56,12 @@ def _surest(found: Sequence[Detection]) -> float:
 
 def _upright_rungs(pixels: Pixels) -> Iterator[tuple[str, Pixels, NDArray[np.float64]]]:
     yield "as is", pixels, np.eye(2, 3)
-    yield "padded", *_padded(pixels)
-    yield "rescaled", *_rescaled(pixels)
+    yield "padded", *_padded(*_fitted(pixels, min(LARGEST_PADDED, max(pixels.shape[:2]))))
+    yield "rescaled", *_fitted(pixels, RESCALED)
 
 
 def _turned_rungs(pixels: Pixels) -> Iterator[tuple[str, Pixels, NDArray[np.float64]]]:
-    small, to_photo = _rescaled(pixels)
-    framed, to_small = _padded(small)
-    to_photo = _after(to_photo, to_small)
+    framed, to_photo = _padded(*_fitted(pixels, RESCALED))
     side_x, side_y = framed.shape[1] - 1, framed.shape[0] - 1
     for degrees, image, turn in (
         (0, framed, [[1, 0, 0], [0, 1, 0]]),
@@ -73,15 +73,20 @@ def _turned_rungs(pixels: Pixels) -> Iterator[tuple[str, Pixels, NDArray[np.floa
         yield f"turned {degrees}", np.ascontiguousarray(image), back
 
 
-def _padded(pixels: Pixels) -> tuple[Pixels, NDArray[np.float64]]:
+def _padded(pixels: Pixels, to_photo: NDArray[np.float64]) -> tuple[Pixels, NDArray[np.float64]]:
+    """An image with a border, and the way back that `to_photo` is for the image without."""
     border = round(max(pixels.shape[:2]) * BORDER)
     framed = cv2.copyMakeBorder(pixels, border, border, border, border, cv2.BORDER_CONSTANT)
-    return np.asarray(framed, dtype=np.uint8), np.array([[1, 0, -border], [0, 1, -border]], float)
+    without = np.array([[1, 0, -border], [0, 1, -border]], dtype=np.float64)
+    return np.asarray(framed, dtype=np.uint8), _after(to_photo, without)
 
 
-def _rescaled(pixels: Pixels) -> tuple[Pixels, NDArray[np.float64]]:
+def _fitted(pixels: Pixels, side: int) -> tuple[Pixels, NDArray[np.float64]]:
+    """An image whose longer side is that many pixels, and the way back."""
     height, width = pixels.shape[:2]
-    scale = RESCALED / max(height, width)
+    scale = side / max(height, width)
+    if scale == 1:
+        return pixels, np.eye(2, 3)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     resized = np.asarray(cv2.resize(pixels, size, interpolation=method), dtype=np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gestalt_space.devices import Device
+from gestalt_space.devices import Device, providers
 from gestalt_space.errors import ModelNotInstalled, UsageError
 from gestalt_space.faces.detection import Detector
 from gestalt_space.weights.manifest import InstalledModel
@@ -35,6 +35,9 @@ def detector_factory(
         raise UsageError(
             f"There is no detector {name!r}.", f"Detectors are {', '.join(DETECTORS)}."
         )
+    if device == "cuda":
+        # So that a device that is not there is told, whatever the detector runs on.
+        providers(device)
     if landmarks is not None and name in ("auto", "landmarks"):
         return f"landmarks of {landmarks.name}", _landmarks(landmarks)
     if name == "landmarks" or landmarks is not None:

@@ -74,7 +74,7 @@ def save_generation(
     except OSError as error:
         raise OutputError(
             f"The index cannot be written to {folder}: {error.strerror or error}.",
-            "Free some space on the disk; nothing is lost, the database has everything.",
+            "Check the folder and the free space of the disk; the database has everything.",
         ) from error
     return path, hashlib.sha256(text).hexdigest()
 
@@ -126,11 +126,9 @@ def delete_generation(manifest_path: Path) -> None:
 
 def delete_others(folder: Path, space: str, keep: Path | None = None) -> None:
     """Delete all files of a space but the generation to keep, manifests first: older generations,
-    and what a crash left half-written. What a live writer has begun is young and stays.
+    and what a crash left half-written. What a living process is writing stays.
     """
-    kept = set() if keep is None else {keep, *_data_paths(keep).values()}
-    stem = space[:16]
-    others = {*folder.glob(f"{stem}-*"), *_stale(folder.glob(f".{stem}-*"))} - kept
+    others = {*foreign_files(folder, space, keep), *_left_behind(folder.glob(f".{space[:16]}-*"))}
     for path in sorted(others, key=lambda path: (path.suffix != ".json", path)):
         try:
             path.unlink(missing_ok=True)
@@ -139,14 +137,34 @@ def delete_others(folder: Path, space: str, keep: Path | None = None) -> None:
             continue
 
 
-def _stale(paths: Iterable[Path]) -> Iterator[Path]:
+def foreign_files(folder: Path, space: str, keep: Path | None) -> list[Path]:
+    """The files of a space that do not belong to the generation to keep."""
+    kept = set() if keep is None else {keep, *_data_paths(keep).values()}
+    return sorted(path for path in folder.glob(f"{space[:16]}-*") if path not in kept)
+
+
+def _left_behind(paths: Iterable[Path]) -> Iterator[Path]:
+    """Half-written files whose writer has ended, or that are older than any writing takes."""
     now = time.time()
     for path in paths:
         try:
-            if now - path.stat().st_mtime > STALE_SECONDS:
+            if now - path.stat().st_mtime > STALE_SECONDS or not _is_running(path.suffix[1:]):
                 yield path
         except FileNotFoundError:
             continue
+
+
+def _is_running(process: str) -> bool:
+    """Whether a process of that number runs; yes, where the system cannot be asked."""
+    if os.name != "posix" or not process.isdecimal():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _check_file(path: Path, part: str, manifest: Manifest, verify: bool) -> None:

@@ -167,12 +167,27 @@ def descriptors_after(
         ids.append(key)
         blob += vector
     if len(blob) != 4 * len(ids) * space.dim:
-        raise DatabaseError(
-            f"A descriptor in the space of {space.model} is not of {space.dim} numbers.",
-            "Go back to your last backup, or remove the photos and add them again.",
-        )
+        raise _damaged_descriptor(session, space)
     vectors = np.frombuffer(blob, dtype="<f4").reshape(len(ids), space.dim)
     return np.array(ids, dtype=np.int64), vectors.astype(np.float32)
+
+
+def _damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
+    row = session.execute(
+        sa.select(t.Photo.name, t.Patient.external_id)
+        .join(t.Photo.patient)
+        .join(t.Photo.faces)
+        .join(t.Face.descriptors)
+        .where(
+            t.Descriptor.space_id == space.id,
+            sa.func.length(t.Descriptor.vector) != 4 * space.dim,
+        )
+    ).first()
+    where = "" if row is None else f" of the photo {row[0]} (patient {row[1]})"
+    return DatabaseError(
+        f"The descriptor{where} in the space of {space.model} is not of {space.dim} numbers.",
+        "Go back to your last backup, or remove the photo and add it again.",
+    )
 
 
 def removals_after(session: Session, space: StoredSpace, sequence: int) -> Ids:
@@ -210,17 +225,19 @@ def patient_names(session: Session) -> dict[int, str]:
     return dict(session.execute(sa.select(t.Patient.id, t.Patient.external_id)).all())
 
 
-def faces_without(session: Session, space_id: int | None) -> list[tuple[int, str, str]]:
+def faces_without(
+    session: Session, space_id: int | None, among: Sequence[int] | None = None
+) -> list[tuple[int, str, str]]:
     """Faces that have no descriptor in a space: key of the face, photo's name, patient.
 
-    All faces for None, a space that is not stored yet.
+    All faces for None, a space that is not stored yet; only those `among` some, where given.
     """
     have = sa.select(t.Descriptor.face_id).where(t.Descriptor.space_id == space_id)
     rows = session.execute(
         sa.select(t.Face.id, t.Photo.name, t.Patient.external_id)
         .join(t.Face.photo)
         .join(t.Photo.patient)
-        .where(t.Face.id.not_in(have))
+        .where(t.Face.id.not_in(have), sa.true() if among is None else t.Face.id.in_(among))
         .order_by(t.Face.id)
     )
     return [(face, photo, patient) for face, photo, patient in rows]

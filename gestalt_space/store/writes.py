@@ -6,6 +6,7 @@ refused leaves no trace.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from gestalt_space.errors import GestaltError, NotInGallery, PatientConflict
 from gestalt_space.store import tables as t
 from gestalt_space.types import Descriptors, Face, PhotoRecord
 
+_SHA256_START = re.compile("[0-9a-fA-F]{8,64}")
 _PATIENT_FACTS = ("sex", "ancestry", "cohort", "consent")
 
 
@@ -62,6 +64,7 @@ class _Known:
     """The rows of the gallery that a batch touches, by the identifiers that people gave them."""
 
     photos: dict[str, str]
+    ages: dict[str, float | None]
     patients: dict[str, t.Patient]
     disorders: dict[str, t.Disorder]
     genes: dict[str, t.Gene]
@@ -135,19 +138,21 @@ def remove_patients(session: Session, patients: Sequence[str]) -> Removed:
 
 
 def remove_photos(session: Session, names: Sequence[str]) -> Removed:
-    """Remove photos by name or sha256, and the patients who have none left.
+    """Remove photos by name or sha256 (its first 8 digits or more), and the patients who have none
+    left.
 
     Raises `NotInGallery` for a name that no photo has or several photos have, removing none.
     """
     gone: set[int] = set()
     for name in names:
-        ids = session.scalars(
-            sa.select(t.Photo.id).where(sa.or_(t.Photo.name == name, t.Photo.sha256 == name))
-        ).all()
+        named = t.Photo.name == name
+        if _SHA256_START.fullmatch(name):
+            named = sa.or_(named, t.Photo.sha256.startswith(name.lower()))
+        ids = session.scalars(sa.select(t.Photo.id).where(named)).all()
         if len(ids) != 1:
             raise NotInGallery(
                 f"{len(ids) or 'No'} photos in the gallery are named {name!r}.",
-                "Run `gestalt index show PATIENT` for names and sha256; a sha256 names one photo.",
+                "`gestalt index show PATIENT` tells the sha256, which names one photo.",
             )
         gone.update(ids)
     _remove_photo_rows(session, sorted(gone))
@@ -181,10 +186,10 @@ def record_event(session: Session, action: str, **detail: int | str) -> None:
 def _load_known(session: Session, photos: Sequence[NewPhoto]) -> _Known:
     records = [photo.record for photo in photos]
     photo_rows = session.execute(
-        sa.select(t.Photo.sha256, t.Patient.external_id)
+        sa.select(t.Photo.sha256, t.Patient.external_id, t.Photo.age)
         .join(t.Photo.patient)
         .where(t.Photo.sha256.in_({photo.sha256 for photo in photos}))
-    )
+    ).all()
     patients = session.scalars(
         sa.select(t.Patient)
         .where(t.Patient.external_id.in_({record.patient for record in records}))
@@ -203,7 +208,8 @@ def _load_known(session: Session, photos: Sequence[NewPhoto]) -> _Known:
         sa.select(t.Gene).where(t.Gene.symbol.in_({g for record in records for g in record.genes}))
     )
     return _Known(
-        photos=dict(photo_rows.all()),
+        photos={sha256: patient for sha256, patient, _ in photo_rows},
+        ages={sha256: age for sha256, _, age in photo_rows},
         patients={patient.external_id: patient for patient in patients},
         disorders={disorder.code: disorder for disorder in disorders},
         genes={gene.symbol: gene for gene in genes},
@@ -220,6 +226,15 @@ def _add_photo(session: Session, photo: NewPhoto, known: _Known, space_id: int) 
     if patient is not None and (conflict := _contradiction(record, patient, is_new)) is not None:
         return Stored(conflict)
     if not is_new and patient is not None:
+        age = known.ages.get(photo.sha256)
+        if None not in (age, record.age) and age != record.age:
+            return Stored(
+                PatientConflict(
+                    f"In the gallery the photo shows the patient at {age:.4g} years; here it is "
+                    f"{record.age:.4g}.",
+                    "Mend the row, or remove the photo and add it again.",
+                )
+            )
         _tell_of_patient(session, patient, record, known)
         session.execute(
             sa.update(t.Photo)
