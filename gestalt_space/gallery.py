@@ -31,11 +31,10 @@ from gestalt_space.errors import (
 from gestalt_space.faces.crops import crop_from_png, crop_to_png
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.faces.registry import detector_factory
-from gestalt_space.index.contract import TOLERANCE, exact_similarities
 from gestalt_space.index.generation import delete_others
 from gestalt_space.intake import Intake
+from gestalt_space.matching import match_probe
 from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline
-from gestalt_space.ranking.nearest import RankedGroup, rank_nearest
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.snapshot import (
     Snapshot,
@@ -45,7 +44,7 @@ from gestalt_space.snapshot import (
 )
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
-from gestalt_space.types import Descriptors, DisorderMatch, Face, Match
+from gestalt_space.types import Descriptors, Face, Match
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
@@ -331,7 +330,7 @@ class Gallery:
                 if result.descriptor is None:
                     yield Match(result.source.name, face=result.face, error=result.error)
                 else:
-                    yield _match(result, next(similarities), own[result.sha256], snapshot, k)
+                    yield match_probe(result, next(similarities), own[result.sha256], snapshot, k)
 
     def stats(self) -> GalleryStats:
         """How much the gallery holds."""
@@ -495,49 +494,3 @@ def _fill_error(has_crop: bool, sound: bool) -> GestaltError | None:
 
 def _stack(results: Sequence[PhotoResult]) -> Descriptors:
     return np.stack([result.descriptor for result in results if result.descriptor is not None])
-
-
-def _match(
-    result: PhotoResult,
-    similarities: Descriptors,
-    own: tuple[int, str] | None,
-    snapshot: Snapshot,
-    k: int,
-) -> Match:
-    probe = result.descriptor
-    assert probe is not None, "only encoded probes are matched"  # noqa: S101
-    eligible = None if own is None else snapshot.patient_of_row != own[0]
-    ranked = rank_nearest(
-        similarities,
-        snapshot.members,
-        k,
-        eligible=eligible,
-        row_order=snapshot.patient_order,
-        exact=lambda rows: exact_similarities(probe, snapshot.index.descriptors[rows]),
-        tolerance=TOLERANCE,
-    )
-    return Match(
-        photo=result.source.name,
-        face=result.face,
-        disorders=tuple(
-            _line(rank, group, snapshot, eligible) for rank, group in enumerate(ranked, start=1)
-        ),
-        left_out=None if own is None else own[1],
-    )
-
-
-def _line(
-    rank: int, ranked: RankedGroup, snapshot: Snapshot, eligible: np.ndarray | None
-) -> DisorderMatch:
-    rows = snapshot.members.of(ranked.group)
-    rows = rows if eligible is None else rows[eligible[rows]]
-    id_, name = snapshot.disorders[ranked.group]
-    return DisorderMatch(
-        rank=rank,
-        id=id_,
-        name=name,
-        similarity=ranked.similarity,
-        patient=snapshot.patients[int(snapshot.patient_of_row[ranked.row])],
-        patients=len(np.unique(snapshot.patient_of_row[rows])),
-        photos=len(rows),
-    )
