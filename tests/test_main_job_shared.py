@@ -353,6 +353,17 @@ def test_yunet_turns_a_photo_that_lies_on_its_side_untagged(
     assert (found[1:] @ found[0]).min() > 0.8
 
 
+@pytest.mark.parametrize("detector", ["scrfd", "yunet"])
+def test_a_photo_that_stands_on_its_head_untagged_is_turned(
+    detector: str, gestalt: Gestalt, wild: Path, tmp_path: Path
+) -> None:
+    upright, _, upside_down, _ = turned_copies(wild / "bulk_Rob_Lowe_0001.jpg", tmp_path)
+    words = ("encode", upright, upside_down, "-o", tmp_path / "d.npz", "--detector", detector)
+    assert gestalt(*words)[0] == 0
+    found = np.load(tmp_path / "d.npz")["descriptors"]
+    assert found[0] @ found[1] > 0.8
+
+
 def test_a_face_that_scrfd_finds_lying_on_its_side_is_told(
     own_home: Path, wild: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.faces.quality import roll
 from gestalt_space.types import Detection, Pixels
 
 DetectFunction = Callable[[Pixels], Sequence[Detection]]
@@ -23,16 +24,22 @@ LARGEST_PADDED = 1600
 """Longer side of what is padded, in pixels: a border around more would only cost memory."""
 RESCALED = 320
 """Longer side of the rescaled rungs, in pixels."""
+LYING_DEGREES = 45
+MARGIN = 0.1
+"""How much surer a face of the turned photo has to be, for one in doubt to be given up for it."""
 LEAST_SIDE = 16
 GREATEST_RATIO = 16
 
 
-def climb(pixels: Pixels, detect: DetectFunction, *, sure: float = 0.0) -> list[Detection]:
+def climb(
+    pixels: Pixels, detect: DetectFunction, *, sure: float = 0.0, doubt: float = 0.0
+) -> list[Detection]:
     """The faces of a photo, in its own pixels.
 
     The first upright rung whose surest face scores `sure` or more is taken; else the rung with the
-    surest face of all, the earlier one of two alike. With `sure` at 0, the first rung that finds
-    anything is taken.
+    surest face of all, the earlier one of two alike. With `sure` at 0, the first upright rung that
+    finds anything is taken, and after them the surest of the turned ones. A face that is taken with
+    a score below `doubt` is given up for a much surer one of the photo turned.
     """
     height, width = pixels.shape[:2]
     if min(height, width) < LEAST_SIDE or max(height, width) > GREATEST_RATIO * min(height, width):
@@ -41,13 +48,33 @@ def climb(pixels: Pixels, detect: DetectFunction, *, sure: float = 0.0) -> list[
     for step, image, back in _upright_rungs(pixels):
         found = [_back(detection, back, step) for detection in detect(image)]
         if found and _surest(found) >= sure:
-            return found
+            in_doubt = _surest(found) < doubt
+            return _unless_turned(pixels, detect, found) if in_doubt else found
         climbed.append(found)
     climbed += [
         [_back(detection, back, step) for detection in detect(image)]
         for step, image, back in _turned_rungs(pixels)
     ]
     return max(climbed, key=_surest)
+
+
+def _unless_turned(
+    pixels: Pixels, detect: DetectFunction, found: list[Detection]
+) -> list[Detection]:
+    """What was found, unless the photo turned shows a face that is surer by `MARGIN`.
+
+    A face whose own landmarks say that it lies on its side is kept: they may be right.
+    """
+    surest = max(found, key=lambda detection: detection.score)
+    if abs(roll(surest.landmarks)) > LYING_DEGREES:
+        return found
+    turned = [
+        [_back(detection, back, step) for detection in detect(image)]
+        for step, image, back in _turned_rungs(pixels)
+        if step != "turned 0"
+    ]
+    best = max(turned, key=_surest)
+    return best if _surest(best) >= surest.score + MARGIN else found
 
 
 def _surest(found: Sequence[Detection]) -> float:

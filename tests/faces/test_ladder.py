@@ -197,6 +197,33 @@ def test_the_first_sure_rung_is_taken_else_the_surest(
     assert found.score == max(s for s in [scores[RUNGS.index(step)]] if s is not None)
 
 
+@pytest.mark.parametrize(
+    ("scores", "step", "calls"),
+    [
+        ([0.75], "as is", 1),
+        ([0.7, 0.79, 0.79, 0.79], "as is", 4),
+        ([0.7, 0.5, 0.8, 0.6], "turned 180", 4),
+        ([0.6, 0.71, None, 0.9], "turned 270", 4),
+        ([None, 0.6, None, 0.9, None], "turned 180", 5),
+    ],
+)
+def test_a_face_in_doubt_is_given_up_for_a_much_surer_one_of_the_photo_turned(
+    scores: list[float | None], step: str, calls: int
+):
+    detect = Scores(*scores)
+    (found,) = climb(np.zeros((100, 120, 3), np.uint8), detect, doubt=0.75)
+    assert (found.step, detect.calls) == (step, calls)
+
+
+def test_a_face_in_doubt_that_says_itself_it_lies_on_its_side_is_kept():
+    def detect(pixels: Pixels) -> list[Detection]:
+        eyes_upright = np.array([[5, 5], [5, 25], [9, 15], [13, 7], [13, 23]], np.float32)
+        return [Detection(np.array([0, 0, 30, 30], np.float32), eyes_upright, 0.6)]
+
+    (found,) = climb(np.zeros((100, 120, 3), np.uint8), detect, doubt=0.75)
+    assert found.step == "as is"
+
+
 def test_all_faces_of_the_rung_are_kept():
     pixels, true = marked(300, 300)
     far = Detection(true.box + 5, true.landmarks + 5, 0.2)
