@@ -25,6 +25,7 @@ LARGEST_PADDED = 1600
 RESCALED = 320
 """Longer side of the rescaled rungs, in pixels."""
 LYING_DEGREES = 45
+"""Roll beyond which a face lies on its side."""
 MARGIN = 0.1
 """How much surer a face of the turned photo has to be, for one in doubt to be given up for it."""
 LEAST_SIDE = 16
@@ -39,7 +40,7 @@ def climb(
     The first upright rung whose surest face scores `sure` or more is taken; else the rung with the
     surest face of all, the earlier one of two alike. With `sure` at 0, the first upright rung that
     finds anything is taken, and after them the surest of the turned ones. A face that is taken with
-    a score below `doubt` is given up for a much surer one of the photo turned.
+    a score below `doubt` is given up for a much surer one of the photo turned upside down.
     """
     height, width = pixels.shape[:2]
     if min(height, width) < LEAST_SIDE or max(height, width) > GREATEST_RATIO * min(height, width):
@@ -49,7 +50,7 @@ def climb(
         found = [_back(detection, back, step) for detection in detect(image)]
         if found and _surest(found) >= sure:
             in_doubt = _surest(found) < doubt
-            return _unless_turned(pixels, detect, found) if in_doubt else found
+            return _unless_on_its_head(pixels, detect, found) if in_doubt else found
         climbed.append(found)
     climbed += [
         [_back(detection, back, step) for detection in detect(image)]
@@ -58,23 +59,19 @@ def climb(
     return max(climbed, key=_surest)
 
 
-def _unless_turned(
+def _unless_on_its_head(
     pixels: Pixels, detect: DetectFunction, found: list[Detection]
 ) -> list[Detection]:
-    """What was found, unless the photo turned shows a face that is surer by `MARGIN`.
+    """What was found, unless the photo turned by 180° shows a face that is surer by `MARGIN`.
 
     A face whose own landmarks say that it lies on its side is kept: they may be right.
     """
     surest = max(found, key=lambda detection: detection.score)
     if abs(roll(surest.landmarks)) > LYING_DEGREES:
         return found
-    turned = [
-        [_back(detection, back, step) for detection in detect(image)]
-        for step, image, back in _turned_rungs(pixels)
-        if step != "turned 0"
-    ]
-    best = max(turned, key=_surest)
-    return best if _surest(best) >= surest.score + MARGIN else found
+    step, image, back = next(rung for rung in _turned_rungs(pixels) if rung[0] == "turned 180")
+    turned = [_back(detection, back, step) for detection in detect(image)]
+    return turned if _surest(turned) >= surest.score + MARGIN else found
 
 
 def _surest(found: Sequence[Detection]) -> float:

@@ -87,7 +87,9 @@ def check_known_ids(ids: Ids, have: Ids) -> Ids:
     gone = np.asarray(ids, dtype=np.int64)
     unknown = np.setdiff1d(gone, have)
     if len(unknown):
-        raise NotInGallery(f"The index has no descriptor {unknown[0]}.")
+        raise NotInGallery(
+            f"The index has no descriptor {unknown[0]}.", "Run `gestalt index rebuild`."
+        )
     return gone
 
 

@@ -285,7 +285,9 @@ def _unzip(source: Path, staging: Path) -> None:
     with zipfile.ZipFile(source) as archive:
         members = [info for info in archive.infolist() if info.filename.endswith(".onnx")]
         if sum(info.file_size for info in members) > _LARGEST_UNPACKED:
-            raise ModelUnsuitable(f"{source.name} unpacks to more than 4 GiB.")
+            raise ModelUnsuitable(
+                f"{source.name} unpacks to more than 4 GiB.", "Unpack it, and add the folder."
+            )
         if len({Path(info.filename).name for info in members}) < len(members):
             raise ModelUnsuitable(
                 f"{source.name} holds two files of one name.", "Add them one by one."
