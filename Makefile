@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: setup
-	$(BIN)/python docs/demo.py
+	$(BIN)/gestalt demo --overwrite
 
 test: setup
 	$(BIN)/python -m pytest

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import db, doctor, faces, index, match, models, options
+from . import db, demo, doctor, faces, index, match, models, options, simulate, train
 
 app = typer.Typer(
     name="gestalt",
@@ -41,10 +41,13 @@ def gestalt(
     """
 
 
+app.command("demo", epilog=options.EXIT_CODES)(demo.demo)
 app.command("match", epilog=options.EXIT_CODES)(match.match)
 app.add_typer(index.app, name="index")
 app.add_typer(models.app, name="models")
 app.command("align", epilog=options.EXIT_CODES)(faces.align)
 app.command("encode", epilog=options.EXIT_CODES)(faces.encode)
+app.add_typer(simulate.app, name="simulate")
+app.add_typer(train.app, name="train")
 app.command("doctor")(doctor.doctor)
 app.add_typer(db.app, name="db")

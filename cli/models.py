@@ -30,8 +30,9 @@ Name = Annotated[str, typer.Argument(help="The model's name.", show_default=Fals
 
 @app.command("list")
 def list_models(home: options.Home = None, as_json: options.Json = False) -> None:
-    """List the models installed here, and those that can be fetched by name."""
+    """List the models installed here, the built-in ones, and those that can be fetched by name."""
     from gestalt_space.weights.catalogue import CATALOGUE
+    from gestalt_space.weights.store import BUILTIN
 
     store = _store(home)
     installed = store.sound_models()
@@ -50,7 +51,8 @@ def list_models(home: options.Home = None, as_json: options.Json = False) -> Non
     table = output.new_table("model", "state", "what", "licence", "MB", right=("MB",))
     for model in installed:
         megabytes = sum(file.bytes for file in model.files) / 1e6
-        table.add_row(model.name, "installed", _what(model), model.license, f"{megabytes:.1f}")
+        state = "built in" if model.name == BUILTIN else "installed"
+        table.add_row(model.name, state, _what(model), model.license, f"{megabytes:.1f}")
     for name in store.damaged():
         table.add_row(name, "damaged", "", "", "")
     for entry in offered:

@@ -29,7 +29,7 @@ Space = Annotated[
 ]
 Detector = Annotated[
     str,
-    typer.Option("--detector", help="auto, scrfd, yunet, aligned or landmarks."),
+    typer.Option("--detector", help="auto, scrfd, yunet, builtin, aligned or landmarks."),
 ]
 LandmarksFile = Annotated[
     Path | None,

@@ -28,6 +28,7 @@ DISCLAIMER = "A research tool, not a medical device: similarity of faces is not 
 
 def say(message: str, *, indent: str = "") -> None:
     """A message on standard error; on a terminal its words are wrapped, and none is broken."""
+    message = display_name(message)
     text = indent + message
     if sys.stderr.isatty():
         text = textwrap.fill(
@@ -38,7 +39,7 @@ def say(message: str, *, indent: str = "") -> None:
             break_long_words=False,
             break_on_hyphens=False,
         )
-    print(display_name(text), file=sys.stderr)  # noqa: T201 - this is where messages are printed
+    print(text, file=sys.stderr)  # noqa: T201 - this is where messages are printed
 
 
 def say_error(error: GestaltError, subject: str = "") -> None:

@@ -33,8 +33,8 @@ def test_links_lead_to_files(page: Path):
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_commands_in_the_docs_are_commands(page: Path):
-    known = set(re.findall(r"^### (gestalt [a-z ]+)$", text_of("docs/commands.md"), re.MULTILINE))
-    used = re.findall(r"^gestalt ([a-z]+)(?: ([a-z]+)\b)?", page.read_text(), re.MULTILINE)
+    known = set(re.findall(r"^### (gestalt [a-z -]+)$", text_of("docs/commands.md"), re.MULTILINE))
+    used = re.findall(r"^gestalt ([a-z]+)(?: ([a-z-]+)\b)?", page.read_text(), re.MULTILINE)
     for first, second in used:
         assert f"gestalt {first}" in known or f"gestalt {first} {second}" in known
 

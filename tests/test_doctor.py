@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,14 @@ def failing(settings: Settings) -> set[str]:
     return failed
 
 
+@pytest.fixture
+def no_builtin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no models came with the package."""
+    monkeypatch.setattr(doctor, "ModelStore", partial(ModelStore, builtin=None))
+
+
 def test_all_is_sound_but_the_detector_that_is_not_installed(
-    filled: Path, settings: Settings
+    filled: Path, settings: Settings, no_builtin: None
 ) -> None:
     assert failing(settings) == {"detector"}
     findings = found(settings)
@@ -83,7 +90,12 @@ def test_an_empty_gallery_is_worth_a_note(settings: Settings) -> None:
     assert "gestalt index add" in finding.hint
 
 
-def test_no_models_fail_with_the_next_command(tmp_path: Path) -> None:
+def test_the_built_in_detector_is_one(filled: Path, settings: Settings) -> None:
+    assert failing(settings) == set()
+    assert "detector (builtin)" in found(settings)["model builtin"].detail
+
+
+def test_no_models_fail_with_the_next_command(tmp_path: Path, no_builtin: None) -> None:
     settings = load_settings(tmp_path / "nothing")
     assert {"encoder", "detector"} <= failing(settings)
     assert "gestalt models" in found(settings)["encoder"].hint
@@ -136,7 +148,9 @@ def test_what_is_broken_is_found(name: str, filled: Path, settings: Settings) ->
     assert subject in failing(settings)
 
 
-def test_an_encoder_that_is_gone_is_found(filled: Path, settings: Settings) -> None:
+def test_an_encoder_that_is_gone_is_found(
+    filled: Path, settings: Settings, no_builtin: None
+) -> None:
     ModelStore(filled / "models").remove("tiny")
     assert {"encoder", "detector", "space"} <= failing(settings)
 

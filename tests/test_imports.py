@@ -14,7 +14,7 @@ import gestalt_space
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"}
 
-GROUND = frozenset({"errors", "types", "settings", "devices", "descriptors", "paths"})
+GROUND = frozenset({"errors", "types", "settings", "devices", "descriptors", "paths", "folders"})
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking"})
 GALLERY = frozenset({"pipeline", "snapshot", "intake", "matching", "gallery"})
 HEAVY = ("cv2", "faiss", "insightface", "numpy", "onnx", "onnxruntime", "pandas", "PIL", "pyarrow")

@@ -100,7 +100,16 @@ def test_the_wheel_holds_our_names_alone(wheel: Path) -> None:
         "gestalt_cli",
     }
     assert len([name for name in top if name.endswith(".dist-info")]) == 1
-    assert not [name for name in names if "test" in name or name.endswith((".pyc", ".onnx"))]
+    assert not [name for name in names if "test" in name or name.endswith(".pyc")]
+    builtin = "gestalt_space/weights/builtin/"
+    assert {Path(name).name for name in names if name.startswith(builtin)} == {
+        "MODEL_CARD.md",
+        "detector.onnx",
+        "encoder.onnx",
+        "model.json",
+        "persons.safetensors",
+    }
+    assert not [n for n in names if n.endswith(".onnx") and not n.startswith(builtin)]
 
 
 def test_every_module_of_the_checkout_is_in_the_wheel(wheel: Path) -> None:

@@ -1,4 +1,4 @@
-"""ArcFace-style encoders from `.onnx` files, through ONNX Runtime (Deng 2019)."""
+"""ArcFace-style encoders (Deng 2019), and the built-in one, through ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LARGEST_BATCH = 64
 
 
 def arcface_spec(file: ModelFile) -> EncoderSpec:
-    """The specification of an ArcFace-style model file: one slot."""
+    """The specification of an ArcFace-style model file, or of the built-in encoder: one slot."""
     return EncoderSpec(
-        family="arcface-onnx",
+        family=f"{file.kind}-onnx",
         weights=(file.sha256,),
         template="arcface-112",
         input_size=file.input_size,

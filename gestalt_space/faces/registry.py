@@ -11,8 +11,8 @@ from gestalt_space.faces.detection import Detector
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
-DETECTORS = ("auto", "scrfd", "yunet", "aligned", "landmarks")
-BEST_FIRST = ("scrfd", "yunet")
+DETECTORS = ("auto", "scrfd", "yunet", "builtin", "aligned", "landmarks")
+BEST_FIRST = ("scrfd", "yunet", "builtin")
 """The kinds that `auto` looks for, in this order."""
 
 DetectorFactory = Callable[[int], Detector]
@@ -82,6 +82,10 @@ def _installed(model: InstalledModel, kind: str, device: Device) -> DetectorFact
             from gestalt_space.faces.scrfd import ScrfdDetector
 
             return ScrfdDetector(path, device=device, threads=threads)
+        if kind == "builtin":
+            from gestalt_space.faces.builtin import BuiltinDetector
+
+            return BuiltinDetector(path, device=device, threads=threads)
         from gestalt_space.faces.yunet import YunetDetector
 
         return YunetDetector(path)

@@ -225,6 +225,17 @@ def patient_names(session: Session) -> dict[int, str]:
     return dict(session.execute(sa.select(t.Patient.id, t.Patient.external_id)).all())
 
 
+def photo_names(session: Session, space: StoredSpace) -> dict[int, str]:
+    """The name of the photo that each descriptor of a space is of, by the descriptor's key."""
+    rows = session.execute(
+        sa.select(t.Descriptor.id, t.Photo.name)
+        .join(t.Face, t.Face.id == t.Descriptor.face_id)
+        .join(t.Photo, t.Photo.id == t.Face.photo_id)
+        .where(t.Descriptor.space_id == space.id)
+    )
+    return dict(rows.all())
+
+
 def faces_without(
     session: Session, space_id: int | None, among: Sequence[int] | None = None
 ) -> list[tuple[int, str, str]]:

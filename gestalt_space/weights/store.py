@@ -28,6 +28,7 @@ from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
 from gestalt_space.weights.download import Progress, download
 from gestalt_space.weights.inspection import SUPPORTED, inspect_model, sha256_of
 from gestalt_space.weights.manifest import (
+    FILE_NAME,
     InstalledModel,
     ModelFile,
     Role,
@@ -38,6 +39,9 @@ from gestalt_space.weights.manifest import (
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LARGEST_UNPACKED = 4 * 2**30
 _DOWNLOADS = ".downloads"
+BUILTIN = "builtin"
+"""The name of the models that come with the package."""
+BUILTIN_FOLDER = Path(__file__).parent / BUILTIN
 STALE_SECONDS = 24 * 3600
 """Age after which a model that is still being added was left by a crash."""
 
@@ -47,15 +51,23 @@ def _no_progress(done: int, total: int | None) -> None:
 
 
 class ModelStore:
-    """The models installed under one folder. Nothing is fetched unless `pull` is called."""
+    """The models installed under one folder, and the built-in ones.
 
-    def __init__(self, folder: Path) -> None:
+    Nothing is fetched unless `pull` is called.
+    """
+
+    def __init__(self, folder: Path, *, builtin: Path | None = BUILTIN_FOLDER) -> None:
+        """`builtin`: the folder of the built-in models; None for a store without them."""
         self.folder = folder
+        self._builtin = builtin
 
     def sound_models(self) -> list[InstalledModel]:
-        """The installed models whose manifests can be read, by name."""
+        """The models whose manifests can be read: the installed ones by name, then the built-in."""
         models = []
-        for folder in self._folders():
+        folders = self._folders()
+        if self._has_builtin():
+            folders.append(self._place(BUILTIN))
+        for folder in folders:
             try:
                 models.append(read_manifest(folder))
             except ModelDamaged:
@@ -68,24 +80,25 @@ class ModelStore:
         return [folder.name for folder in self._folders() if folder.name not in sound]
 
     def get(self, name: str) -> InstalledModel:
-        """The installed model of that name. Raises `ModelNotInstalled` or `ModelDamaged`."""
-        folder = self.folder / _checked(name)
-        if not folder.is_dir():
+        """The model of that name. Raises `ModelNotInstalled` or `ModelDamaged`."""
+        folder = self._place(_checked(name))
+        if not folder.is_dir() or (name == BUILTIN and not self._has_builtin()):
             raise _not_installed(name, [model.name for model in self.sound_models()])
         return read_manifest(folder)
 
     def best(self, role: Role, kind: str | None = None) -> InstalledModel | None:
-        """The installed model with the largest file for a role; ties go to the earlier name.
+        """The model with the largest file for a role; ties go to the earlier name.
 
-        Size stands for quality: in every published family the larger network ranks better.
+        Size stands for quality: in every published family the larger network ranks better. The
+        built-in one is the last choice, whatever its size.
         """
         fitting = [
-            (-file.bytes, model.name, model)
+            (model.name == BUILTIN, -file.bytes, model.name, model)
             for model in self.sound_models()
             for file in model.files
             if file.role == role and kind in (None, file.kind)
         ]
-        return min(fitting, key=lambda item: item[:2])[2] if fitting else None
+        return min(fitting, key=lambda item: item[:3])[3] if fitting else None
 
     def pull(
         self, name: str, *, accept_license: bool = False, progress: Progress = _no_progress
@@ -95,6 +108,7 @@ class ModelStore:
         Raises `ModelNotInstalled` for a name that is not in the catalogue, `LicenseNotAccepted`,
         `ModelExists`, `DownloadFailed`, or `ModelDamaged`.
         """
+        _check_not_builtin(name)
         entry = find_entry(name)
         if entry is None:
             known = ", ".join(e.name for e in catalogue.CATALOGUE)
@@ -128,6 +142,7 @@ class ModelStore:
         Raises `ModelUnsuitable`, `ModelDamaged`, `LicenseNotAccepted` or `ModelExists`.
         """
         name = _checked(name if name is not None else path.stem)
+        _check_not_builtin(name)
         self._check_free(name)
         with self._staging() as staging:
             files = tuple(_inspected(_copied(path, staging)))
@@ -160,22 +175,37 @@ class ModelStore:
                 state = "is not what was installed" if path.exists() else "is missing"
                 raise ModelDamaged(
                     f"{file.file} of the model {name} {state}.",
-                    f"Run `gestalt models remove {name}` and add it again.",
+                    "Install gestalt-space again."
+                    if name == BUILTIN
+                    else f"Run `gestalt models remove {name}` and add it again.",
                 )
         return model
 
     def remove(self, name: str) -> None:
-        """Delete a model's folder. Raises `ModelNotInstalled`."""
+        """Delete a model's folder. Raises `ModelNotInstalled`, `UsageError` for the built-in."""
         folder = self.folder / _checked(name)
+        if name == BUILTIN:
+            raise UsageError(
+                "The built-in models are a part of gestalt-space, and are not removed.",
+                "Nothing needs to be: they are used only where nothing better is installed.",
+            )
         if not folder.is_dir():
             raise _not_installed(name, [model.name for model in self.sound_models()])
         shutil.rmtree(folder)
+
+    def _place(self, name: str) -> Path:
+        return self._builtin if name == BUILTIN and self._builtin else self.folder / name
+
+    def _has_builtin(self) -> bool:
+        return self._builtin is not None and (self._builtin / FILE_NAME).is_file()
 
     def _folders(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
         return sorted(
-            path for path in self.folder.iterdir() if path.is_dir() and path.name[0] != "."
+            path
+            for path in self.folder.iterdir()
+            if path.is_dir() and path.name[0] != "." and path.name != BUILTIN
         )
 
     def _check_free(self, name: str) -> None:
@@ -206,6 +236,14 @@ def _checked(name: str) -> str:
             "Use up to 64 letters, digits, dots and dashes.",
         )
     return name
+
+
+def _check_not_builtin(name: str) -> None:
+    if name == BUILTIN:
+        raise UsageError(
+            f"{BUILTIN} is the name of the models that come with gestalt-space.",
+            "They are there already; for a model of your own choose another --name.",
+        )
 
 
 def _not_installed(name: str, installed: list[str]) -> ModelNotInstalled:

@@ -201,13 +201,12 @@ def test_no_models_is_an_error_with_the_next_command(photos: list[Path], gestalt
     assert "gestalt models" in ran.document["error"]["hint"]
 
 
-def test_no_detector_is_an_error_with_the_next_command(
+def test_without_an_installed_detector_the_built_in_one_looks(
     filled: Path, photos: list[Path], gestalt: Command
 ) -> None:
-    ran = gestalt("match", photos[0], "--json")
-    assert ran.code == 1
-    assert ran.document["error"]["code"] == "model_not_installed"
-    assert "--detector aligned" in ran.document["error"]["hint"]
+    (probe,) = gestalt("match", photos[0], "--json").document["probes"]
+    assert probe["error"]["code"] == "no_face"
+    assert "builtin" in probe["error"]["message"]
 
 
 @pytest.mark.parametrize(

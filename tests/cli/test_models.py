@@ -9,13 +9,31 @@ import pytest
 from tests.cli.conftest import Command
 
 
+def installed(gestalt: Command) -> list[str]:
+    """The models that are listed beside the built-in ones."""
+    models = gestalt("models", "list", "--json").document["installed"]
+    assert models[-1]["name"] == "builtin"
+    return [model["name"] for model in models[:-1]]
+
+
+def test_the_built_in_models_are_listed_checked_and_kept(gestalt: Command) -> None:
+    assert installed(gestalt) == []
+    shown = gestalt("models", "list").out
+    assert "built in" in shown
+    assert "builtin detector" in shown
+    assert gestalt("models", "verify", "--json").document["models"] == {"builtin": "sound"}
+    ran = gestalt("models", "remove", "builtin")
+    assert ran.code == 2
+    assert "not removed" in ran.err
+
+
 def test_an_encoder_of_unknown_licence_needs_acceptance(gestalt: Command, tiny_onnx: Path) -> None:
     words = ("models", "add", tiny_onnx, "--name", "mine", "--json")
     refused = gestalt(*words)
     assert refused.code == 2
     assert refused.document["error"]["code"] == "license_not_accepted"
     assert "--accept-license" in refused.document["error"]["hint"]
-    assert gestalt("models", "list", "--json").document["installed"] == []
+    assert installed(gestalt) == []
     taken = gestalt(*words, "--accept-license")
     assert taken.code == 0
     assert taken.document["installed"]["name"] == "mine"
@@ -33,13 +51,12 @@ def test_a_licence_that_is_named_needs_none(gestalt: Command, tiny_onnx: Path) -
 def test_the_name_is_the_file_s_where_none_is_given(gestalt: Command, tiny_onnx: Path) -> None:
     ran = gestalt("models", "add", tiny_onnx, "--license", "CC0-1.0", "--quiet")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
-    installed = gestalt("models", "list", "--json").document["installed"]
-    assert [model["name"] for model in installed] == ["tiny"]
+    assert installed(gestalt) == ["tiny"]
 
 
 def test_list_shows_what_is_installed_and_what_is_offered(home: Path, gestalt: Command) -> None:
     document = gestalt("models", "list", "--json").document
-    assert [model["name"] for model in document["installed"]] == ["tiny"]
+    assert installed(gestalt) == ["tiny"]
     assert document["damaged"] == []
     offered = {entry["name"]: entry for entry in document["offered"]}
     assert {"buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antelopev2"} <= set(offered)
@@ -84,7 +101,7 @@ def test_remove_takes_a_model_out(home: Path, gestalt: Command) -> None:
     ran = gestalt("models", "remove", "tiny")
     assert ran.code == 0
     assert "tiny removed" in ran.err
-    assert gestalt("models", "list", "--json").document["installed"] == []
+    assert installed(gestalt) == []
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,18 @@ def test_a_long_message_stays_one_line(
     assert "x" * 60 in said
 
 
+def test_a_message_wrapped_for_a_terminal_has_only_its_own_characters(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    message = "several words that are wrapped " * 4
+    output.say(message)
+    said = capsys.readouterr().err
+    assert said.split() == message.split()
+    assert max(map(len, said.splitlines())) <= 40
+
+
 def test_an_error_is_a_document_as_well_where_that_is_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

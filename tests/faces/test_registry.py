@@ -8,6 +8,7 @@ import pytest
 from gestalt_space.errors import ModelNotInstalled, UsageError
 from gestalt_space.faces.aligned import AlignedDetector
 from gestalt_space.faces.alignment import TEMPLATE
+from gestalt_space.faces.builtin import BuiltinDetector
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.types import Photo
 from gestalt_space.weights.store import ModelStore
@@ -30,17 +31,30 @@ def empty_store(tmp_path: Path) -> ModelStore:
 def test_an_unknown_detector_is_refused_with_the_known_ones(empty_store: ModelStore):
     with pytest.raises(UsageError, match="mtcnn") as caught:
         detector_factory(empty_store, "mtcnn")
-    assert "scrfd, yunet, aligned, landmarks" in caught.value.hint
+    assert "scrfd, yunet, builtin, aligned, landmarks" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["auto", "scrfd", "yunet"])
+def test_without_any_model_the_built_in_one_is_taken(empty_store: ModelStore):
+    for name in ("auto", "builtin"):
+        title, make = detector_factory(empty_store, name, device="cpu")
+        assert title == "builtin"
+        assert isinstance(make(1), BuiltinDetector)
+
+
+@pytest.mark.parametrize("name", ["scrfd", "yunet"])
 def test_without_a_model_the_error_names_the_next_command(name: str, empty_store: ModelStore):
     with pytest.raises(ModelNotInstalled) as caught:
         detector_factory(empty_store, name)
     assert "gestalt models pull yunet" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["auto", "scrfd", "yunet"])
+@pytest.mark.parametrize("name", ["auto", "builtin"])
+def test_a_store_without_the_built_in_models_says_so(name: str, tmp_path: Path):
+    with pytest.raises(ModelNotInstalled):
+        detector_factory(ModelStore(tmp_path, builtin=None), name)
+
+
+@pytest.mark.parametrize("name", ["scrfd", "yunet"])
 def test_a_model_that_is_an_encoder_alone_is_no_detector(name: str, tiny_store: ModelStore):
     with pytest.raises(ModelNotInstalled):
         detector_factory(tiny_store, name)
@@ -65,7 +79,7 @@ def test_landmarks_without_a_file_are_refused(empty_store: ModelStore):
         detector_factory(empty_store, "landmarks")
 
 
-@pytest.mark.parametrize("name", ["scrfd", "yunet", "aligned"])
+@pytest.mark.parametrize("name", ["scrfd", "yunet", "builtin", "aligned"])
 def test_a_landmarks_file_beside_another_detector_is_refused(
     name: str, empty_store: ModelStore, landmarks: Path
 ):
@@ -80,6 +94,7 @@ def test_a_landmarks_file_beside_another_detector_is_refused(
         ("auto", "scrfd of arcface-mbf"),
         ("scrfd", "scrfd of arcface-mbf"),
         ("yunet", "yunet"),
+        ("builtin", "builtin"),
     ],
 )
 def test_auto_takes_the_best_and_says_which(name: str, title: str, real_store: ModelStore):

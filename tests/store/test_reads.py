@@ -156,3 +156,18 @@ def test_patients_are_listed_by_identifier_and_narrowed(
 def test_a_patient_that_is_not_there_is_named(database: Database) -> None:
     with database.reading() as session, pytest.raises(NotInGallery, match="'nobody'"):
         reads.patient_detail(session, "nobody")
+
+
+def test_the_photo_of_each_descriptor_is_named(
+    database: Database, space: StoredSpace, photos: list[writes.NewPhoto]
+) -> None:
+    with database.reading() as session:
+        names = reads.photo_names(session, space)
+        ids, vectors = reads.descriptors_after(session, space, -1)
+        other = reads.photo_names(session, StoredSpace(99, "", "", "", 16, False))
+    named = {encoded_of(photo).descriptor.tobytes(): photo.record.photo for photo in photos}
+    assert {names[int(key)] for key in ids} == set(named.values())
+    assert all(
+        named[row.tobytes()] == names[int(key)] for key, row in zip(ids, vectors, strict=True)
+    )
+    assert other == {}

@@ -22,10 +22,11 @@ from gestalt_space.errors import (
     UsageError,
 )
 from gestalt_space.weights import catalogue
+from gestalt_space.weights.builtin_models import refresh
 from gestalt_space.weights.catalogue import CatalogueEntry
 from gestalt_space.weights.inspection import sha256_of
 from gestalt_space.weights.manifest import InstalledModel, read_manifest, write_manifest
-from gestalt_space.weights.store import ModelStore
+from gestalt_space.weights.store import BUILTIN_FOLDER, ModelStore
 from tests import made
 from tests.weights.conftest import LocalServer
 from tests.weights.test_inspection import network
@@ -35,7 +36,24 @@ LICENSE = "made by the tests"
 
 @pytest.fixture
 def store(tmp_path: Path) -> ModelStore:
-    return ModelStore(tmp_path / "models")
+    """A store without the built-in models."""
+    return ModelStore(tmp_path / "models", builtin=None)
+
+
+@pytest.fixture
+def builtin_folder(tmp_path: Path) -> Path:
+    """Built-in models for the tests: a detector that need not work."""
+    folder = tmp_path / "builtin"
+    folder.mkdir()
+    (folder / "detector.onnx").write_bytes(b"weights")
+    refresh(folder)
+    return folder
+
+
+@pytest.fixture
+def full_store(tmp_path: Path, builtin_folder: Path) -> ModelStore:
+    """A store with built-in models."""
+    return ModelStore(tmp_path / "models", builtin=builtin_folder)
 
 
 def everything_in(folder: Path) -> list[str]:
@@ -418,7 +436,7 @@ def test_the_best_model_is_the_largest_and_ties_go_to_the_earlier_name(
 
 
 def test_best_looks_at_role_and_kind(tiny_store: ModelStore):
-    assert tiny_store.best("detector") is None
+    assert tiny_store.best("detector", "yunet") is None
     assert tiny_store.best("encoder", "scrfd") is None
     assert tiny_store.best("encoder", "arcface") == tiny_store.get("tiny")
 
@@ -559,3 +577,88 @@ def test_the_manifest_names_the_bytes_of_the_file(tiny_store: ModelStore, tiny_o
     model = tiny_store.get("tiny")
     assert model.files[0].sha256 == sha256_of(tiny_onnx)
     assert model.files[0].bytes == tiny_onnx.stat().st_size
+
+
+def test_the_built_in_models_need_no_folder_of_models(full_store: ModelStore, builtin_folder: Path):
+    model = full_store.get("builtin")
+    assert (model.name, model.folder, model.restricted) == ("builtin", builtin_folder, False)
+    assert full_store.sound_models() == [model]
+    assert full_store.verify("builtin") == model
+    assert full_store.best("detector") == full_store.best("detector", "builtin") == model
+    assert full_store.best("encoder") is None
+    assert full_store.damaged() == []
+    assert not full_store.folder.exists()
+
+
+def test_the_built_in_models_stand_last(full_store: ModelStore, encoder_file: Path):
+    full_store.add(encoder_file, name="zebra", license_name=LICENSE)
+    assert [model.name for model in full_store.sound_models()] == ["zebra", "builtin"]
+    with pytest.raises(ModelNotInstalled, match="Installed: zebra, builtin"):
+        full_store.get("horse")
+
+
+def test_a_model_that_was_installed_goes_before_a_larger_built_in_one(
+    full_store: ModelStore, builtin_folder: Path, encoder_file: Path
+):
+    made.arcface_onnx(builtin_folder / "encoder.onnx", dim=64)
+    model = refresh(builtin_folder)
+    assert [(file.role, file.kind) for file in model.files] == [
+        ("detector", "builtin"),
+        ("encoder", "builtin"),
+    ]
+    encoder = model.files[1]
+    assert (encoder.input_size, encoder.mean, encoder.std, encoder.dim) == (112, 127.5, 127.5, 64)
+    assert full_store.best("encoder") == model
+    small = full_store.add(encoder_file, license_name=LICENSE)
+    assert small.files[0].bytes < encoder.bytes
+    assert full_store.best("encoder") == small
+    assert full_store.best("encoder", "builtin") == model
+
+
+def test_the_built_in_models_are_not_removed(full_store: ModelStore):
+    with pytest.raises(UsageError, match="not removed"):
+        full_store.remove("builtin")
+    assert full_store.verify("builtin").name == "builtin"
+
+
+def test_the_name_of_the_built_in_models_is_taken(full_store: ModelStore, encoder_file: Path):
+    with pytest.raises(UsageError, match="come with gestalt-space") as caught:
+        full_store.add(encoder_file, name="builtin", license_name=LICENSE)
+    assert "--name" in caught.value.hint
+    with pytest.raises(UsageError, match="come with gestalt-space"):
+        full_store.pull("builtin")
+    assert not full_store.folder.exists()
+
+
+def test_built_in_models_that_were_changed_are_noticed(
+    full_store: ModelStore, builtin_folder: Path
+):
+    (builtin_folder / "detector.onnx").write_bytes(b"other")
+    with pytest.raises(ModelDamaged, match="is not what was installed") as caught:
+        full_store.verify("builtin")
+    assert caught.value.hint == "Install gestalt-space again."
+
+
+def test_a_store_whose_built_in_models_are_missing_works(tmp_path: Path, encoder_file: Path):
+    store = ModelStore(tmp_path / "models", builtin=tmp_path / "nothing")
+    assert store.sound_models() == []
+    with pytest.raises(ModelNotInstalled, match="None is installed"):
+        store.get("builtin")
+    added = store.add(encoder_file, license_name=LICENSE)
+    assert store.sound_models() == [added]
+
+
+def test_a_folder_of_that_name_among_the_models_is_passed_over(
+    full_store: ModelStore, builtin_folder: Path
+):
+    (full_store.folder / "builtin").mkdir(parents=True)
+    assert full_store.get("builtin").folder == builtin_folder
+    assert len(full_store.sound_models()) == 1
+    assert full_store.damaged() == []
+
+
+def test_the_models_that_come_with_the_package_are_whole():
+    model = ModelStore(BUILTIN_FOLDER.parent / "nothing").verify("builtin")
+    assert model.file("detector") is not None
+    assert "UTKFace" in model.license
+    assert (BUILTIN_FOLDER / "MODEL_CARD.md").is_file()

@@ -1,0 +1,161 @@
+"""`gestalt demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gestalt_space.errors import Interrupted
+from gestalt_space.paths import display_name
+
+from . import options, output
+
+if TYPE_CHECKING:
+    from gestalt_space.demo.run import DemoResult
+    from gestalt_space.demo.trial import Show, Trial
+
+LISTED = 10
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to make.", metavar="DIR", show_default=True)
+    ] = Path("gestalt-demo"),
+    disorders: Annotated[int, typer.Option("--disorders", min=1, help="How many.")] = 40,
+    patients: Annotated[
+        int | None,
+        typer.Option(
+            "--patients",
+            min=2,
+            help="How many in all, dealt to the disorders in a long tail. [default: 8 a disorder]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 7,
+    space: Annotated[
+        str, typer.Option("--space", help="Encoder, by the name of its model.")
+    ] = "builtin",
+    detector: options.Detector = "builtin",
+    device: options.DeviceName = "auto",
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Everything once on simulated patients, with a report to look at. Needs no network.
+
+    Simulates a cohort, fills a gallery with it, matches patients who were held back, and writes
+    `report.html`. All goes into DIR: the cohort, the report, and a gallery of its own; yours is not
+    touched. Neither the people nor the disorders exist.
+    """
+    from gestalt_space.demo.run import demo_document, run_demo
+    from gestalt_space.devices import parse_device
+    from gestalt_space.settings import load_settings
+    from gestalt_space.simulate.cohort import CohortPlan
+    from gestalt_space.weights.store import ModelStore
+
+    @contextmanager
+    def stage(title: str, total: int) -> Iterator[Show]:
+        is_one = total == 1
+        if not quiet:
+            output.say(f"{title} …" if is_one else f"{title}: {total:,} photos …")
+        with output.progress(title, total, quiet=quiet or is_one) as show:
+            yield show
+
+    try:
+        result = run_demo(
+            folder,
+            plan=CohortPlan(disorders=disorders, patients=patients, seed=seed),
+            models=ModelStore(load_settings().models_dir),
+            space=space,
+            detector=detector,
+            device=parse_device(device),
+            overwrite=overwrite,
+            stage=stage,
+        )
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted: {display_name(folder)} is as it was before.",
+            "The same command starts anew.",
+        ) from None
+    if as_json:
+        output.write_json(demo_document(result))
+        return
+    _show_ranking(result.trial)
+    _show_top(result.trial)
+    if not quiet:
+        output.write_text(
+            "Neither these people nor these disorders exist; how well this works says nothing "
+            "about real patients.",
+            style="dim",
+        )
+        output.write_text(output.DISCLAIMER, style="dim")
+        _say_next(result)
+
+
+def _show_ranking(trial: Trial) -> None:
+    probe = trial.shown
+    true = probe.record.disorders[0]
+    output.write_text(f"\nPatient {probe.record.patient}, held back", style="bold")
+    output.write_text(
+        f"  {probe.record.photo}, the first by identifier and not the best;\n"
+        f"  the disorder planted in this face is {true.name} ({true.id})"
+    )
+    table = output.new_table(
+        "rank", "disorder", "similarity", "nearest patient", "", right=("rank", "similarity")
+    )
+    for line in probe.match.disorders:
+        if line.rank > LISTED and line.id != true.id:
+            continue
+        if line.rank > LISTED + 1:
+            table.add_row("…", "", "", "", "")
+        table.add_row(
+            str(line.rank),
+            f"{line.name} ({line.id})",
+            f"{line.similarity:.3f}",
+            line.patient,
+            "← true" if line.id == true.id else "",
+            style="bold" if line.id == true.id else None,
+        )
+    output.write_table(table)
+
+
+def _show_top(trial: Trial) -> None:
+    output.write_text(
+        f"All {output.counted_text(len(trial.probes), 'photo')} of the "
+        f"{output.counted_text(len(trial.held_back), 'patient')} held back, against "
+        f"{trial.patient_count} patients",
+        style="bold",
+    )
+    table = output.new_table(
+        *("true disorder among", "photos", "share", f"by chance, of {trial.disorder_count}"),
+        right=("photos", "share", f"by chance, of {trial.disorder_count}"),
+    )
+    for top in trial.top():
+        table.add_row(
+            f"the first {top.k}",
+            f"{top.hits} of {top.probes}",
+            f"{top.share:.1%}",
+            f"{top.chance:.1%}",
+        )
+    output.write_table(table)
+    failed = sum(probe.encoded is None for probe in trial.probes)
+    if failed:
+        output.write_text(
+            f"In {output.counted_text(failed, 'photo')} no face was found: counted as not found."
+        )
+
+
+def _say_next(result: DemoResult) -> None:
+    from gestalt_space.demo.run import REPORT
+
+    output.write_text("")
+    output.say(f"Done in {result.seconds['total']:.0f} s. Next:")
+    output.say(f"open {display_name(result.folder / REPORT)} in a browser", indent="  ")
+    for step in result.next_steps:
+        # Not wrapped: it is there to be copied.
+        typer.echo(f"  {step}", err=True)
+    output.say("docs/tutorial.md, with photos of your own", indent="  ")

@@ -1,0 +1,270 @@
+"""`gestalt simulate`: people who do not exist, with phenotypes that are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options, output
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gestalt_space.simulate.cohort import Cohort
+    from gestalt_space.simulate.real_faces import RealFace
+    from gestalt_space.simulate.subjects import SubjectSource
+
+BUILTIN = "builtin"
+
+app = typer.Typer(
+    help="Simulate patients: people who do not exist, with phenotypes that are known.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+
+@app.command("cohort", epilog=options.EXIT_CODES)
+def cohort(
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to write.", show_default=False)
+    ],
+    disorders: Annotated[int, typer.Option("--disorders", min=1, help="How many.")] = 100,
+    patients: Annotated[
+        int | None,
+        typer.Option(
+            "--patients",
+            min=2,
+            help="How many in all, dealt to the disorders in a long tail. [default: 8 a disorder]",
+            show_default=False,
+        ),
+    ] = None,
+    controls: Annotated[
+        int, typer.Option("--controls", min=0, help="People without a disorder.")
+    ] = 0,
+    photos_per_patient: Annotated[
+        float, typer.Option("--photos-per-patient", min=1, max=20, help="A mean.")
+    ] = 1.3,
+    difficulty: Annotated[
+        str, typer.Option("--difficulty", help="textbook, clinical or subtle.")
+    ] = "clinical",
+    persons: Annotated[
+        str,
+        typer.Option(
+            "--persons",
+            help="builtin, a file of `fit-persons`, or a folder or zip of photos of real faces, "
+            "which then carry the phenotypes.",
+        ),
+    ] = BUILTIN,
+    sex: Annotated[
+        str | None,
+        typer.Option("--sex", help="Shares, as female=0.5,male=0.5.", show_default=False),
+    ] = None,
+    age: Annotated[
+        str | None,
+        typer.Option(
+            "--age", help="Shares of 0-2, 3-9, 10-19, 20-39, 40-59 and 60+.", show_default=False
+        ),
+    ] = None,
+    ancestry: Annotated[
+        str | None,
+        typer.Option(
+            "--ancestry", help="Shares, as white=0.7,asian=0.2,black=0.1.", show_default=False
+        ),
+    ] = None,
+    terms: Annotated[
+        str | None,
+        typer.Option(
+            "--terms",
+            help="HPO identifiers to make disorders of, separated by commas. [default: all]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 7,
+    overwrite: options.Overwrite = False,
+    detector: options.Detector = "auto",
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a cohort of simulated patients: photos, tables and what was planted.
+
+    `patients.csv` is for `gestalt index add`; `gmdb/` holds metadata and splits in the layout of
+    GestaltMatcher's database; `truth.json` says which phenotypes each patient has, how strongly,
+    and how each photo was taken. The same options give the same files.
+    """
+    from gestalt_space.simulate.cohort import USUAL_AGES, CohortPlan, draw_cohort
+    from gestalt_space.simulate.cohort_files import write_cohort
+
+    source = _source(persons, detector, home, quiet=quiet)
+    plan = CohortPlan(
+        disorders=disorders,
+        patients=patients,
+        controls=controls,
+        photos_per_patient=photos_per_patient,
+        difficulty=difficulty,
+        seed=seed,
+        sexes=_shares("--sex", sex),
+        ages=_shares("--age", age) or USUAL_AGES,
+        ancestries=_shares("--ancestry", ancestry),
+        terms=tuple(terms.split(",")) if terms else None,
+    )
+    drawn = draw_cohort(plan, source)
+    with output.progress("Taking photos", drawn.photo_count, quiet=quiet) as show:
+        write_cohort(drawn, folder, overwrite=overwrite, progress=show)
+    _tell(drawn, folder, as_json=as_json, quiet=quiet)
+
+
+@app.command("fit-persons", epilog=options.EXIT_CODES)
+def fit_persons(
+    photos: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder or zip of photos of faces; `faces.csv` in it (file, age_years, sex, "
+            "ancestry) tells who is who.",
+            metavar="PHOTOS|ZIP",
+            show_default=False,
+        ),
+    ],
+    path: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The .safetensors file to write.", show_default=False),
+    ],
+    components: Annotated[
+        int, typer.Option("--components", min=8, max=1000, help="Principal components kept.")
+    ] = 280,
+    hold_out: Annotated[
+        bool,
+        typer.Option(
+            "--hold-out",
+            help="Leave out the fifth of the photos, by a hash of their names, that the trainings "
+            "of the built-in models never see.",
+        ),
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the decomposition.")] = 0,
+    overwrite: options.Overwrite = False,
+    detector: options.Detector = "auto",
+    home: options.Home = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Fit a statistical model of faces to photos, from which persons are sampled.
+
+    Frontal faces in colour are used. The file holds means and directions, and no photo.
+    """
+    from gestalt_space.simulate.persons import Persons, check_persons_path
+    from gestalt_space.training.splits import held_out
+
+    check_persons_path(path, overwrite=overwrite)
+    faces = [
+        face
+        for face in _faces(photos, detector, home, quiet=quiet)
+        if face.is_frontal and not (hold_out and held_out(face.name))
+    ]
+    fitted = Persons.fit(
+        [face.portrait for face in faces],
+        [face.labels for face in faces],
+        components=components,
+        seed=seed,
+    )
+    fitted.save(path)
+    if not quiet:
+        output.say(f"Persons of {output.counted_text(len(faces), 'face')} written to {path}.")
+
+
+@app.command("terms")
+def terms_command(as_json: options.Json = False, as_csv: options.Csv = False) -> None:
+    """List the phenotypes that can be simulated, by HPO identifier."""
+    from gestalt_space.simulate.phenotypes import TERMS
+
+    columns = ("term", "label", "axis", "measure")
+    rows = [(term.id, term.label, term.axis, term.measure) for term in TERMS.values()]
+    if as_json:
+        output.write_json(
+            {"version": 1, "terms": [dict(zip(columns, row, strict=True)) for row in rows]}
+        )
+    elif as_csv:
+        output.write_csv(columns, rows)
+    else:
+        table = output.new_table("Term", "Label", "What is measured", right=("Term",))
+        for id_, label, _, measure in rows:
+            table.add_row(id_, label, measure)
+        output.write_table(table)
+
+
+def _source(persons: str, detector: str, home: Path | None, *, quiet: bool) -> SubjectSource:
+    from gestalt_space.simulate.persons import Persons
+    from gestalt_space.simulate.subjects import RealSubjects, SampledSubjects
+
+    if persons == BUILTIN:
+        return SampledSubjects(Persons.builtin())
+    path = Path(persons)
+    if path.suffix == ".safetensors":
+        return SampledSubjects(Persons.load(path))
+    return RealSubjects(_faces(path, detector, home, quiet=quiet))
+
+
+def _faces(photos: Path, detector: str, home: Path | None, *, quiet: bool) -> list[RealFace]:
+    """The faces of photos. Raises `UsageError` where there is none."""
+    from gestalt_space.errors import UsageError
+    from gestalt_space.faces.registry import detector_factory
+    from gestalt_space.settings import load_settings
+    from gestalt_space.simulate.real_faces import read_faces
+    from gestalt_space.weights.store import ModelStore
+
+    name, factory = detector_factory(ModelStore(load_settings(home).models_dir), detector)
+    if not quiet:
+        output.say(f"Detector {name}.")
+    with output.progress("Looking for faces", None, quiet=quiet) as show:
+        faces = list(read_faces(photos, factory(1), progress=show))
+    if not faces:
+        raise UsageError(
+            f"{name} finds no face in the photos of {photos}.",
+            "Give photos of faces, or try another --detector.",
+        )
+    return faces
+
+
+def _shares(option: str, text: str | None) -> Mapping[str, float] | None:
+    """`female=0.5,male=0.5` as shares."""
+    from gestalt_space.errors import UsageError
+
+    if text is None:
+        return None
+    shares = {}
+    for part in text.split(","):
+        name, _, share = part.partition("=")
+        try:
+            shares[name.strip()] = float(share)
+        except ValueError:
+            raise UsageError(
+                f"{option} {part!r} is no share.", "Write NAME=SHARE,NAME=SHARE."
+            ) from None
+    return shares
+
+
+def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
+    from gestalt_space.paths import display_name
+    from gestalt_space.simulate.cohort import FREQUENT
+
+    sizes: dict[str, int] = {}
+    for patient in cohort.patients:
+        if patient.disorder:
+            sizes[patient.disorder.id] = sizes.get(patient.disorder.id, 0) + 1
+    counts = {
+        "disorders": len(cohort.disorders),
+        "frequent": sum(size >= FREQUENT for size in sizes.values()),
+        "patients": sum(sizes.values()),
+        "controls": len(cohort.patients) - sum(sizes.values()),
+        "photos": cohort.photo_count,
+    }
+    if as_json:
+        output.write_json({"version": 1, "output": display_name(folder), "counts": counts})
+    if not quiet:
+        place = display_name(folder)
+        output.say(
+            f"{output.counted_text(counts['photos'], 'photo')} of {counts['patients']} patients "
+            f"with {counts['disorders']} disorders ({counts['frequent']} frequent) and "
+            f"{counts['controls']} controls written to {place}. None of these people exists."
+        )
+        output.say(f"Next: gestalt index add {place}/patients.csv")

@@ -1,0 +1,111 @@
+"""`gestalt train`: the recipes of the built-in models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options, output
+
+app = typer.Typer(
+    help="Train the built-in models again.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+
+@app.callback()
+def train() -> None:
+    """Train the built-in models again."""
+
+
+@app.command("detector")
+def detector(
+    photos: Annotated[
+        Path,
+        typer.Argument(help="A folder or zip of photos, one face each.", show_default=False),
+    ],
+    teacher: Annotated[
+        Path,
+        typer.Option("--teacher", help="The YuNet model that shows the faces.", show_default=False),
+    ],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", help="The .onnx file to write.", show_default=False)
+    ],
+    persons: Annotated[
+        Path | None,
+        typer.Option(
+            "--persons",
+            help="Persons to mix in. [default: those that come with gestalt-space]",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option("--steps", min=1, help="Batches to learn finding faces from.")
+    ] = 14_000,
+    look_steps: Annotated[
+        int, typer.Option("--look-steps", min=1, help="Batches to learn exact landmarks from.")
+    ] = 6_000,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 3,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the face detector on photos and on simulated persons, and write it as ONNX.
+
+    One photo in five, by a hash of its file name, is kept out, and one in twenty serves to measure
+    the result. The same photos, persons, steps and seed give the same model on the same machine.
+    """
+    from gestalt_space.training.detector_recipe import Recipe, collect, cook
+
+    recipe = Recipe(photos, teacher, persons, steps, look_steps, seed)
+    with output.progress("Looking at photos", None, quiet=quiet) as show:
+        faces = collect(recipe, show)
+    measured = cook(recipe, faces, out, log=_nothing if quiet else output.say)
+    if not quiet:
+        output.say(f"{out} written, its log beside it: {measured}.")
+
+
+@app.command("encoder")
+def encoder(
+    photos: Annotated[
+        Path,
+        typer.Argument(help="A folder or zip of photos, one face each.", show_default=False),
+    ],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", help="The .onnx file to write.", show_default=False)
+    ],
+    persons: Annotated[
+        Path | None,
+        typer.Option(
+            "--persons",
+            help="Persons to mix in. [default: those that come with gestalt-space]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 11,
+    detector: options.Detector = "auto",
+    home: options.Home = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the encoder on photos and simulated persons that carry deformations; write it as ONNX.
+
+    The photos kept out are those of `train detector`. 5 GB of memory are needed.
+    """
+    from gestalt_space.faces.registry import detector_factory
+    from gestalt_space.settings import load_settings
+    from gestalt_space.simulate.real_faces import read_faces
+    from gestalt_space.training.encoder_recipe import Recipe, cook
+    from gestalt_space.weights.store import ModelStore
+
+    _, factory = detector_factory(ModelStore(load_settings(home).models_dir), detector)
+    with output.progress("Looking at photos", None, quiet=quiet) as show:
+        faces = list(read_faces(photos, factory(1), progress=show))
+    recipe = Recipe(photos=photos, persons=persons, seed=seed)
+    share = cook(recipe, faces, out, log=_nothing if quiet else output.say)
+    if not quiet:
+        output.say(f"{out} written, its log beside it; {share:.1%} found on people kept out.")
+
+
+def _nothing(line: str) -> None:
+    """Shows nothing."""

@@ -1,0 +1,1 @@
+"""The demo: everything once, on simulated patients, with a report to look at."""

@@ -1,0 +1,1 @@
+"""Figures and pages to look at: general, and told nothing of galleries."""

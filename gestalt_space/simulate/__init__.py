@@ -1,0 +1,1 @@
+"""People who do not exist, with phenotypes that are known: persons, terms, capture, cohorts."""

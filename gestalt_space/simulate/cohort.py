@@ -1,0 +1,222 @@
+"""Cohorts of patients who do not exist: who they are, what they have, and their photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gestalt_space.errors import UsageError
+from gestalt_space.simulate.capture import Capture, sample_capture, take
+from gestalt_space.simulate.disorders import DIFFICULTIES, SimulatedDisorder, draw_disorders
+from gestalt_space.simulate.persons import Portrait
+from gestalt_space.simulate.phenotypes import show
+from gestalt_space.simulate.subjects import Subject, SubjectSource
+
+FREQUENT = 7
+"""Patients from which on a disorder counts as frequent, as in GMDB; rare ones have 2 to 6."""
+MOST_PATIENTS = 60
+MOST_PHOTOS = 100
+AGE_GROUPS: Mapping[str, tuple[float, float]] = {
+    "0-2": (0.3, 3.0),
+    "3-9": (3.0, 10.0),
+    "10-19": (10.0, 20.0),
+    "20-39": (20.0, 40.0),
+    "40-59": (40.0, 60.0),
+    "60+": (60.0, 85.0),
+}
+USUAL_AGES = {"0-2": 0.15, "3-9": 0.35, "10-19": 0.25, "20-39": 0.15, "40-59": 0.07, "60+": 0.03}
+"""Patients are children more often than not."""
+
+
+@dataclass(frozen=True, slots=True)
+class CohortPlan:
+    """What a cohort is to be.
+
+    `patients` in all, dealt to the disorders in a long tail, two at least; `controls`: people
+    without a disorder; `photos_per_patient`: a mean, at least 1; `sexes`, `ages`, `ancestries`:
+    shares of the groups, which are brought to a sum of 1; none means all alike; `terms`: the
+    phenotypes that disorders are made of, none means all.
+    """
+
+    disorders: int = 100
+    patients: int | None = None
+    controls: int = 0
+    photos_per_patient: float = 1.3
+    difficulty: str = "clinical"
+    seed: int = 7
+    sexes: Mapping[str, float] | None = None
+    ages: Mapping[str, float] = field(default_factory=lambda: dict(USUAL_AGES))
+    ancestries: Mapping[str, float] | None = None
+    terms: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedPatient:
+    """A patient or, without a disorder, a control. `strengths` by term, in standard deviations."""
+
+    id: str
+    subject: Subject
+    disorder: SimulatedDisorder | None
+    gene: str | None
+    strengths: Mapping[str, float]
+    ages: tuple[float, ...]
+    """Age in years at each photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedPhoto:
+    """A photo of a patient, and how it was taken."""
+
+    id: int
+    patient: SimulatedPatient
+    age_years: float
+    capture: Capture
+    portrait: Portrait
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The people of a cohort; their photos are made one by one."""
+
+    plan: CohortPlan
+    disorders: tuple[SimulatedDisorder, ...]
+    patients: tuple[SimulatedPatient, ...]
+    source: SubjectSource
+
+    @property
+    def photo_count(self) -> int:
+        """Photos of all patients."""
+        return sum(len(patient.ages) for patient in self.patients)
+
+    def photos(self) -> Iterator[SimulatedPhoto]:
+        """Every photo, numbered from 1, in the order of the patients."""
+        number = 0
+        for row, patient in enumerate(self.patients):
+            rng = np.random.default_rng([self.plan.seed, 2, row])
+            for age in patient.ages:
+                number += 1
+                portrait = self.source.portrait(patient.subject, rng, age)
+                capture = sample_capture(rng)
+                shown = take(show(portrait, patient.strengths), capture)
+                yield SimulatedPhoto(number, patient, age, capture, shown)
+
+
+def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
+    """Draw the people of a cohort. The same plan and source give the same cohort.
+
+    Raises `UsageError` for a plan that cannot be: too many disorders for the terms, too few
+    patients for the disorders, unknown words, shares that are no shares, numbers that cannot be,
+    too few real faces.
+    """
+    difficulty = DIFFICULTIES.get(plan.difficulty)
+    if difficulty is None:
+        raise UsageError(
+            f"There is no difficulty {plan.difficulty!r}.",
+            f"Difficulties are {', '.join(DIFFICULTIES)}.",
+        )
+    if plan.controls < 0 or plan.seed < 0 or not 1 <= plan.photos_per_patient <= MOST_PHOTOS:
+        raise UsageError(
+            f"{plan.controls} controls, {plan.photos_per_patient:g} photos a patient and seed "
+            f"{plan.seed} do not make a cohort.",
+            f"Controls and seed are 0 or more, photos a patient 1 to {MOST_PHOTOS} in the mean.",
+        )
+    rng = np.random.default_rng([plan.seed, 0])
+    disorders = draw_disorders(rng, plan.disorders, difficulty, plan.terms)
+    total = 8 * plan.disorders if plan.patients is None else plan.patients
+    affected = [
+        disorder
+        for disorder, count in zip(
+            disorders, patient_counts(rng, plan.disorders, total), strict=True
+        )
+        for _ in range(count)
+    ]
+    people: Sequence[SimulatedDisorder | None] = [*affected, *[None] * plan.controls]
+    strata = _Strata(plan, source)
+    rng = np.random.default_rng([plan.seed, 1])
+    names = _identifiers(rng, len(people))
+    patients = []
+    for name, disorder in zip(names, people, strict=True):
+        sex, age, ancestry = strata.draw(rng)
+        subject = source.draw(rng, sex=sex, age_years=age, ancestry=ancestry)
+        count = 1 + rng.poisson(max(0.0, plan.photos_per_patient - 1.0))
+        patients.append(
+            SimulatedPatient(
+                id=name,
+                subject=subject,
+                disorder=disorder,
+                gene=None if disorder is None else str(rng.choice(disorder.genes)),
+                strengths={} if disorder is None else disorder.sample_strengths(rng, difficulty),
+                ages=_ages(rng, subject, count),
+            )
+        )
+    return Cohort(plan, disorders, tuple(patients), source)
+
+
+def patient_counts(rng: np.random.Generator, disorders: int, patients: int) -> list[int]:
+    """A long tail: a few disorders with many patients, most with 2 to 6; the sum is `patients`.
+
+    Raises `UsageError` where there are not two to sixty a disorder.
+    """
+    if disorders < 1 or not 2 * disorders <= patients <= MOST_PATIENTS * disorders:
+        raise UsageError(
+            f"{patients} patients cannot be dealt to {disorders} disorders.",
+            f"A disorder has 2 to {MOST_PATIENTS} patients.",
+        )
+    weights = rng.pareto(1.1, disorders) + 0.15
+    counts = np.full(disorders, 2)
+    rest = patients - 2 * disorders
+    while rest:
+        open_ = counts < MOST_PATIENTS
+        share = rng.multinomial(rest, np.where(open_, weights, 0) / weights[open_].sum())
+        counts = np.minimum(counts + share, MOST_PATIENTS)
+        rest = patients - int(counts.sum())
+    return [int(count) for count in counts]
+
+
+class _Strata:
+    """Draws sex, age and ancestry by their shares."""
+
+    def __init__(self, plan: CohortPlan, source: SubjectSource) -> None:
+        self._sexes = _shares("sex", plan.sexes, source.sexes)
+        self._ages = _shares("age", plan.ages, tuple(AGE_GROUPS))
+        self._ancestries = _shares("ancestry", plan.ancestries, source.ancestries)
+
+    def draw(self, rng: np.random.Generator) -> tuple[str, float, str]:
+        sex, group, ancestry = (
+            str(rng.choice(list(shares), p=list(shares.values())))
+            for shares in (self._sexes, self._ages, self._ancestries)
+        )
+        return sex, round(float(rng.uniform(*AGE_GROUPS[group])), 2), ancestry
+
+
+def _shares(
+    what: str, shares: Mapping[str, float] | None, known: Sequence[str]
+) -> dict[str, float]:
+    shares = dict.fromkeys(known, 1.0) if shares is None else shares
+    for name, share in shares.items():
+        if name not in known:
+            raise UsageError(
+                f"There is no {what} {name!r} among the persons.", f"They are {', '.join(known)}."
+            )
+        if not 0 <= share < float("inf"):
+            raise UsageError(f"{share:g} is no share of {what} {name}.", "Give 0 or more.")
+    total = sum(shares.values())
+    if not total > 0:
+        raise UsageError(f"The shares of {what} are all 0.", "Give one that is more.")
+    return {name: share / total for name, share in shares.items()}
+
+
+def _ages(rng: np.random.Generator, subject: Subject, count: int) -> tuple[float, ...]:
+    """The age at each photo: the subject's own, and earlier or later ones."""
+    if not subject.ages_freely:
+        return (subject.age_years,) * count
+    more = subject.age_years + rng.normal(0, 4.0, count - 1)
+    return (subject.age_years, *(round(float(np.clip(age, 0.3, 90)), 2) for age in more))
+
+
+def _identifiers(rng: np.random.Generator, count: int) -> list[str]:
+    """Opaque: nothing about the person can be read from them."""
+    numbers = rng.choice(10**6, count, replace=False)
+    return [f"P{number:06d}" for number in numbers]

@@ -1,0 +1,315 @@
+"""A cohort on disk: photos, a table for `gestalt index add`, metadata as GMDB's, and the truth.
+
+All is written beside the place and renamed at the end, so that there is a whole cohort or none.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gestalt_space import __version__
+from gestalt_space.errors import OutputError
+from gestalt_space.folders import whole_folder
+from gestalt_space.simulate.capture import jpeg
+from gestalt_space.simulate.cohort import FREQUENT, Cohort, SimulatedPatient, SimulatedPhoto
+
+COHORT_FILE = "gestalt-space cohort"
+FORMAT = f"{COHORT_FILE} 1"
+PHOTOS = "photos"
+PATIENTS_TABLE = "patients.csv"
+TRUTH = "truth.json"
+GMDB = "gmdb"
+COHORT_NAME = "simulated"
+SPLITS = 10
+FOLDS = 10
+METADATA_COLUMNS = (
+    "image_id",
+    "filename",
+    "patient_id",
+    "disorder_names",
+    "gene_names",
+    "internal_syndrome_id",
+    "internal_syndrome_name",
+    "syndrome_name",
+    "present_features",
+    "absent_features",
+    "age_year",
+    "age_month",
+    "gender",
+    "ethnicity_category",
+    "ethnicity_sub_category",
+    "image_type",
+    "test_type",
+    "hgvs",
+    "distinctiveness",
+    "pmid",
+    "doi",
+    "private",
+    "consent",
+    "patient_group",
+    "person_type",
+)
+SYNDROME_COLUMNS = (
+    "syndrome_id",
+    "syndrome_name",
+    "image_ids",
+    "subject_ids",
+    "num_of_images",
+    "num_of_subjects",
+    "train",
+    "OMIM",
+)
+
+Progress = Callable[[int, int], None]
+"""Told how many photos of how many are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of a photo when its pixels are on disk."""
+
+    id: int
+    patient: SimulatedPatient
+    age_years: float
+    truth: Mapping[str, object]
+
+    @property
+    def file(self) -> str:
+        return f"{PHOTOS}/{self.id:06d}.jpg"
+
+
+def write_cohort(
+    cohort: Cohort,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress = lambda done, total: None,  # noqa: ARG005
+) -> None:
+    """Write a cohort into `folder`.
+
+    `overwrite`: take the place of an earlier cohort. Raises `OutputError` where there is something
+    else, or the disk is full; then nothing of it stays.
+    """
+    _check_place(folder, overwrite)
+    total = cohort.photo_count
+    with whole_folder(folder) as place:
+        (place / PHOTOS).mkdir()
+        kept = []
+        for photo in cohort.photos():
+            kept.append(_written(photo, place))
+            progress(len(kept), total)
+        _write_table(place / PATIENTS_TABLE, _patient_rows(kept))
+        _write_gmdb(cohort, kept, place / GMDB)
+        _write_truth(cohort, kept, place / TRUTH)
+
+
+def _check_place(folder: Path, overwrite: bool) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not _is_cohort(folder):
+        raise OutputError(f"{folder} is there already, and is no cohort.", "Choose another place.")
+    if not overwrite:
+        raise OutputError(
+            f"There is a cohort in {folder} already.", "Choose another place, or add --overwrite."
+        )
+
+
+def _is_cohort(folder: Path) -> bool:
+    try:
+        with (folder / TRUTH).open("rb") as stream:
+            return COHORT_FILE.encode() in stream.read(100)
+    except OSError:
+        return False
+
+
+def _written(photo: SimulatedPhoto, place: Path) -> _Kept:
+    kept = _Kept(
+        id=photo.id,
+        patient=photo.patient,
+        age_years=photo.age_years,
+        truth={
+            "photo": photo.id,
+            "patient": photo.patient.id,
+            "age_years": photo.age_years,
+            "landmarks": np.round(photo.portrait.landmarks, 2).tolist(),
+            "capture": asdict(photo.capture),
+        },
+    )
+    (place / kept.file).write_bytes(jpeg(photo.portrait.pixels, 95).tobytes())
+    return kept
+
+
+def _patient_rows(kept: Sequence[_Kept]) -> Iterator[dict[str, object]]:
+    for photo in kept:
+        patient = photo.patient
+        disorder = patient.disorder
+        yield {
+            "photo": photo.file,
+            "patient": patient.id,
+            "disorder": disorder.id if disorder else "",
+            "disorder_name": disorder.name if disorder else "",
+            "genes": patient.gene or "",
+            "sex": patient.subject.sex,
+            "age": f"{photo.age_years:g}",
+            "ancestry": patient.subject.ancestry,
+            "cohort": COHORT_NAME,
+            "hpo": ";".join(patient.strengths),
+            "face": 1,
+            "consent": "simulated",
+        }
+
+
+def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
+    """The tables of a GMDB release, its splits by its rules (Hsieh 2022)."""
+    folder.mkdir()
+    version = f"sim{cohort.plan.seed}"
+    affected = [photo for photo in kept if photo.patient.disorder]
+    _write_table(
+        folder / f"image_metadata_{version}.tsv", map(_metadata_row, kept), METADATA_COLUMNS
+    )
+    patients: dict[str, list[str]] = defaultdict(list)
+    for patient in cohort.patients:
+        if patient.disorder:
+            patients[patient.disorder.id].append(patient.id)
+    frequent = {id_ for id_, of in patients.items() if len(of) >= FREQUENT}
+    _write_table(
+        folder / f"gmdb_syndromes_{version}.tsv",
+        (_syndrome_row(cohort, kept, id_, id_ in frequent) for id_ in patients),
+        SYNDROME_COLUMNS,
+    )
+    rng = np.random.default_rng([cohort.plan.seed, 3])
+    order = {id_: [of[row] for row in rng.permutation(len(of))] for id_, of in patients.items()}
+    test = {name for id_ in frequent for name in order[id_][: max(1, len(order[id_]) // 10)]}
+    rest = [name for id_ in order if id_ in frequent for name in order[id_] if name not in test]
+    validation = set(rest[::FOLDS])
+    of_frequent = [photo for photo in affected if _disorder(photo) in frequent]
+    groups = {
+        "train": [p for p in of_frequent if p.patient.id not in test | validation],
+        "val": [p for p in of_frequent if p.patient.id in validation],
+        "test": [p for p in of_frequent if p.patient.id in test],
+        "frequent_gallery": [p for p in of_frequent if p.patient.id not in test],
+        "frequent_test": [p for p in of_frequent if p.patient.id in test],
+    }
+    for name, photos in groups.items():
+        _write_table(
+            folder / f"gmdb_{name}_images_{version}.csv",
+            map(_split_row, photos),
+            ("image_id", "subject", "label"),
+        )
+    rare = [photo for photo in affected if _disorder(photo) not in frequent]
+    chosen = [
+        {of[split % len(of)] for id_, of in order.items() if id_ not in frequent}
+        for split in range(SPLITS)
+    ]
+    for name, is_test in (("gallery", False), ("test", True)):
+        _write_table(
+            folder / f"gmdb_rare_{name}_images_{version}.csv",
+            (
+                {**_split_row(photo), "split": split}
+                for split in range(SPLITS)
+                for photo in rare
+                if (photo.patient.id in chosen[split]) is is_test
+            ),
+            ("image_id", "subject", "label", "split"),
+        )
+
+
+def _disorder(photo: _Kept) -> str:
+    assert photo.patient.disorder is not None  # noqa: S101 - of those who have one
+    return photo.patient.disorder.id
+
+
+def _number(disorder_id: str) -> int:
+    return int(disorder_id.removeprefix("SIM:"))
+
+
+def _split_row(photo: _Kept) -> dict[str, object]:
+    return {
+        "image_id": photo.id,
+        "subject": photo.patient.id,
+        "label": _number(_disorder(photo)) - 1,
+    }
+
+
+def _metadata_row(photo: _Kept) -> dict[str, object]:
+    patient = photo.patient
+    disorder = patient.disorder
+    return {
+        "image_id": photo.id,
+        "filename": Path(photo.file).name,
+        "patient_id": patient.id,
+        "disorder_names": json.dumps([disorder.name] if disorder else []),
+        "gene_names": json.dumps([patient.gene] if patient.gene else []),
+        "internal_syndrome_id": _number(disorder.id) if disorder else "",
+        "internal_syndrome_name": disorder.name if disorder else "",
+        "syndrome_name": disorder.name if disorder else "",
+        "present_features": json.dumps(list(patient.strengths)),
+        "absent_features": json.dumps([]),
+        "age_year": int(photo.age_years),
+        "age_month": int(photo.age_years * 12) % 12,
+        "gender": patient.subject.sex,
+        "ethnicity_category": patient.subject.ancestry,
+        "image_type": "frontal",
+        "private": False,
+        "consent": True,
+        "patient_group": COHORT_NAME,
+        "person_type": "patient" if disorder else "control",
+    }
+
+
+def _syndrome_row(
+    cohort: Cohort, kept: Sequence[_Kept], disorder_id: str, is_frequent: bool
+) -> dict[str, object]:
+    disorder = cohort.disorders[_number(disorder_id) - 1]
+    photos = [p for p in kept if p.patient.disorder and p.patient.disorder.id == disorder_id]
+    subjects = sorted({photo.patient.id for photo in photos})
+    return {
+        "syndrome_id": _number(disorder_id),
+        "syndrome_name": disorder.name,
+        "image_ids": json.dumps([photo.id for photo in photos]),
+        "subject_ids": json.dumps(subjects),
+        "num_of_images": len(photos),
+        "num_of_subjects": len(subjects),
+        "train": is_frequent,
+        "OMIM": "",
+    }
+
+
+def _write_truth(cohort: Cohort, kept: Sequence[_Kept], path: Path) -> None:
+    """Everything that was planted."""
+    record = {
+        "format": FORMAT,
+        "gestalt_space": __version__,
+        "plan": asdict(cohort.plan),
+        "disorders": [asdict(disorder) for disorder in cohort.disorders],
+        "patients": [
+            {
+                "patient": patient.id,
+                "disorder": patient.disorder.id if patient.disorder else None,
+                "gene": patient.gene,
+                "strengths": patient.strengths,
+            }
+            for patient in cohort.patients
+        ],
+        "photos": [photo.truth for photo in kept],
+    }
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_table(
+    path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str] | None = None
+) -> None:
+    rows = list(rows)
+    names = columns or list(rows[0])
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, names, restval="", delimiter=delimiter)
+        table.writeheader()
+        table.writerows(rows)

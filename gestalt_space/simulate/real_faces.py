@@ -1,0 +1,142 @@
+"""Real faces as the ground of simulation: a folder or a zip of photos, laid on the canvas."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gestalt_space.errors import NoFace, PhotoError, UsageError
+from gestalt_space.faces.detection import Detector
+from gestalt_space.faces.photos import read_photo
+from gestalt_space.paths import is_folder
+from gestalt_space.simulate.canvas import MEAN_LANDMARKS, lay_on_canvas
+from gestalt_space.simulate.persons import FaceLabels, Portrait
+from gestalt_space.types import Pixels
+
+SUFFIXES = frozenset({".bmp", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+LABELS_FILE = "faces.csv"
+BORDER = 0.3
+"""Share of a photo's longer side that is added around it: detectors miss a face without room."""
+FRONTAL_TURN = 3.5
+FRONTAL_DISTANCE = 9.0
+LEAST_COLOUR = 3.0
+
+Progress = Callable[[int, int], None]
+"""Told how many photos of how many are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealFace:
+    """A photo's largest face on the canvas, and what is known of the person."""
+
+    name: str
+    portrait: Portrait
+    labels: FaceLabels
+
+    @property
+    def is_frontal(self) -> bool:
+        """Whether the landmarks lie close to a mean face's, and the picture has colours."""
+        landmarks = self.portrait.landmarks
+        turn = float(landmarks[2, 0] - landmarks[[0, 1, 3, 4], 0].mean())
+        far = float(np.linalg.norm(landmarks - MEAN_LANDMARKS, axis=1).max())
+        thin = self.portrait.pixels[::8, ::8].astype(np.float32)
+        colour = float(np.abs(thin - thin.mean(axis=-1, keepdims=True)).mean())
+        return abs(turn) < FRONTAL_TURN and far < FRONTAL_DISTANCE and colour >= LEAST_COLOUR
+
+
+def read_faces(
+    source: Path,
+    detector: Detector,
+    *,
+    wanted: Callable[[str], bool] = lambda name: True,  # noqa: ARG005
+    progress: Progress = lambda done, total: None,  # noqa: ARG005
+) -> Iterator[RealFace]:
+    """The faces of the wanted photos of a folder or zip, in the order of their names.
+
+    A file `faces.csv` beside the photos (file, age_years, sex, ancestry) gives labels. Photos that
+    cannot be read or show no face are left out. Raises `UsageError` where there are no photos.
+    """
+    with _open(source) as (names, read):
+        labels = _labels(read(LABELS_FILE)) if LABELS_FILE in names else {}
+        photos = sorted(n for n in names if Path(n).suffix.lower() in SUFFIXES and wanted(n))
+        if not photos:
+            raise UsageError(
+                f"{source} holds no photos.", "Give a folder or a zip of photos of faces."
+            )
+        for done, name in enumerate(photos, start=1):
+            content = _content(read, name)
+            face = None if content is None else _face(content, detector)
+            if face is not None:
+                yield RealFace(name, face, labels.get(name, FaceLabels()))
+            progress(done, len(photos))
+
+
+def _content(read: Callable[[str], bytes], name: str) -> bytes | None:
+    """A file's bytes; none where it is locked, encrypted, or damaged in the zip."""
+    try:
+        return read(name)
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def _face(content: bytes, detector: Detector) -> Portrait | None:
+    try:
+        photo = read_photo(content)
+        framed = replace(photo, pixels=_framed(photo.pixels))
+        found = detector.find(framed)
+    except (PhotoError, NoFace):
+        return None
+    if not found:
+        return None
+    largest = max(found, key=lambda one: float(np.prod(one.box[2:] - one.box[:2])))
+    return Portrait(*lay_on_canvas(framed.pixels, largest.landmarks))
+
+
+def _framed(pixels: Pixels) -> Pixels:
+    edge = round(BORDER * max(pixels.shape[:2]))
+    return np.asarray(
+        cv2.copyMakeBorder(pixels, edge, edge, edge, edge, cv2.BORDER_REPLICATE), np.uint8
+    )
+
+
+@contextmanager
+def _open(source: Path) -> Iterator[tuple[frozenset[str], Callable[[str], bytes]]]:
+    """The names of a folder's or zip's files, and what reads one."""
+    if is_folder(source):
+        names = frozenset(str(p.relative_to(source)) for p in source.rglob("*") if p.is_file())
+        yield names, lambda name: (source / name).read_bytes()
+        return
+    try:
+        with zipfile.ZipFile(source) as archive:
+            yield frozenset(archive.namelist()), archive.read
+    except (OSError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"{source} is neither a folder nor a zip of photos.", "Check the path."
+        ) from error
+
+
+def _labels(content: bytes) -> dict[str, FaceLabels]:
+    try:
+        rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
+        return {
+            row["file"]: FaceLabels(
+                sex=row.get("sex") or None,
+                age_years=float(row["age_years"]) if row.get("age_years") else None,
+                ancestry=row.get("ancestry") or None,
+            )
+            for row in rows
+        }
+    except (KeyError, ValueError, csv.Error) as error:
+        raise UsageError(
+            f"{LABELS_FILE} beside the photos cannot be used: {error}.",
+            "Its columns are file, age_years (a number), sex and ancestry, in UTF-8.",
+        ) from error

@@ -1,0 +1,1 @@
+"""Recipes that train the built-in models. torch is imported inside this room alone."""

@@ -1,0 +1,145 @@
+"""Training the second look: landmarks of a face that was found, made more exact.
+
+The detector's own landmarks lay the face upright in a small crop, and a second network says where
+in it they should have been (as in cascades, Sun 2013, doi:10.1109/CVPR.2013.446).
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gestalt_space.faces.alignment import TEMPLATE, similarity_transform
+from gestalt_space.faces.builtin import LOOK_PLACES, LOOK_SIDE
+from gestalt_space.training.detector import Log, Plan, drift, rate, tells_nobody
+from gestalt_space.training.detector_backgrounds import Random, noise, shapes, stripes, words
+from gestalt_space.training.detector_data import SIDE, Faces
+from gestalt_space.training.detector_network import Look
+from gestalt_space.training.detector_pictures import covered, developed
+from gestalt_space.types import Pixels
+
+LOOK_STEPS = 6_000
+BATCH = 128
+RATE = 3e-3
+DECAY = 1e-4
+KEEP = 0.998
+BACKGROUNDS = (noise, shapes, stripes, words)
+GROUNDS = 30
+"""Pictures of each kind that stand behind the photos."""
+SHIFT = 0.07
+"""Standard deviation of the detector's mistakes, in distances between the eyes."""
+TURN = 6.0
+"""The same in degrees."""
+STRETCH = 0.08
+"""The same as a logarithm of the size."""
+WILD_SHARE = 0.1
+"""Share of mistakes that are twice as large."""
+BETWEEN = float(np.linalg.norm(LOOK_PLACES[1] - LOOK_PLACES[0]))
+"""Pixels between the eyes in the crop."""
+
+
+def train_look(
+    faces: Faces, plan: Plan, *, drawn: Faces | None = None, log: Log = tells_nobody
+) -> Look:
+    """A second look trained on these faces; `drawn` are mixed in, one in ten."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    torch.manual_seed(plan.seed)
+    rng = np.random.default_rng(plan.seed)
+    grounds = [background(rng) for _ in range(GROUNDS) for background in BACKGROUNDS]
+    network = Look()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean = copy.deepcopy(network).eval()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, plan.steps))
+    started, losses = time.monotonic(), []
+    for step in range(1, plan.steps + 1):
+        crops, wanted = _batch(
+            [_example(_any(faces, drawn, rng), grounds, rng) for _ in range(BATCH)]
+        )
+        network.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            said = network(crops)
+        loss = (said - wanted).abs().mean() / BETWEEN
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        drift(mean, network, min(KEEP, step / (step + 10)))
+        losses.append(float(loss.detach()))
+        if step % plan.log_every == 0 or step == plan.steps:
+            seconds = time.monotonic() - started
+            log(f"look {step}/{plan.steps} landmarks {np.mean(losses):.4f} after {seconds:.0f} s")
+            losses.clear()
+    return mean
+
+
+def _any(faces: Faces, drawn: Faces | None, rng: Random) -> tuple[Pixels, NDArray[np.float64]]:
+    """A photo, or its mirror image, and its landmarks."""
+    chosen = drawn if drawn is not None and rng.random() < 0.1 else faces
+    row, mirrored = int(rng.integers(len(chosen))), int(rng.random() < 0.5)
+    pixels = chosen.pixels[row]
+    if mirrored:
+        pixels = np.asarray(cv2.flip(pixels, 1), np.uint8)
+    return pixels, chosen.landmarks[row, mirrored].astype(np.float64)
+
+
+def _example(
+    face: tuple[Pixels, NDArray[np.float64]], grounds: Sequence[Pixels], rng: Random
+) -> tuple[Pixels, NDArray[np.float64]]:
+    """A crop as the detector's landmarks would give it, and the true ones in it."""
+    pixels, landmarks = face
+    if rng.random() < 0.12:
+        pixels = covered(pixels.copy(), landmarks, rng)
+    if rng.random() < 0.3:
+        pixels = _coarse(pixels, rng)
+    upright = similarity_transform(landmarks, TEMPLATE.astype(np.float64))
+    # From the ArcFace template to the crop's own places, off by the detector's mistakes.
+    scale = BETWEEN / float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
+    by = 2.0 if rng.random() < WILD_SHARE else 1.0
+    angle = np.radians(rng.normal(0, TURN * by))
+    size = scale * float(np.exp(rng.normal(0, STRETCH * by)))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * size
+    middle = LOOK_PLACES.mean(axis=0) + rng.normal(0, SHIFT * by, 2) * BETWEEN
+    shift = middle - turn @ TEMPLATE.mean(axis=0)
+    matrix = np.column_stack([turn @ upright[:, :2], turn @ upright[:, 2] + shift])
+    crop = developed(_laid(pixels, matrix, grounds, rng), rng)
+    return crop, landmarks @ matrix[:, :2].T + matrix[:, 2]
+
+
+def _laid(
+    pixels: Pixels, matrix: NDArray[np.float64], grounds: Sequence[Pixels], rng: Random
+) -> Pixels:
+    """The crop; where the photo ends, black, its last pixels repeated, or anything else."""
+    kind = int(rng.integers(3))
+    crop = np.zeros((LOOK_SIDE, LOOK_SIDE, 3), np.uint8)
+    border = (cv2.BORDER_TRANSPARENT, cv2.BORDER_REPLICATE, cv2.BORDER_TRANSPARENT)[kind]
+    if kind == 0:
+        ground = grounds[int(rng.integers(len(grounds)))]
+        top, left = rng.integers(0, len(ground) - LOOK_SIDE, 2)
+        crop = np.ascontiguousarray(ground[top : top + LOOK_SIDE, left : left + LOOK_SIDE])
+    laid = cv2.warpAffine(pixels, matrix, (LOOK_SIDE, LOOK_SIDE), dst=crop, borderMode=border)
+    return np.asarray(laid, np.uint8)
+
+
+def _coarse(pixels: Pixels, rng: Random) -> Pixels:
+    """A photo of a face that was small."""
+    side = int(SIDE * rng.uniform(0.15, 0.6))
+    small = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (SIDE, SIDE)), np.uint8)
+
+
+def _batch(examples: Sequence[tuple[Pixels, NDArray[np.float64]]]) -> tuple[Tensor, Tensor]:
+    crops = torch.from_numpy(np.stack([crop for crop, _ in examples])).permute(0, 3, 1, 2).float()
+    wanted = np.stack([points for _, points in examples]).reshape(len(examples), 10)
+    return (
+        crops.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(wanted.astype(np.float32)),
+    )

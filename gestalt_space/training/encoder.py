@@ -1,0 +1,220 @@
+"""The built-in encoder: a small convolutional network, trained from scratch on simulated patients.
+
+It learns two things at once: to tell the deformation that a face carries, point by point (a
+regression), and to lay two people who carry one deformation close together and others apart (the
+contrastive loss of van den Oord 2018, arXiv 1807.03748). Identity is what it has to see past: the
+two faces of a pair are two people's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gestalt_space.training.encoder_data import Pairs, mirrored_order
+
+DIM = 128
+COMPONENTS = 96
+"""Principal components of the targets that are told."""
+TEMPERATURE = 0.1
+REPORT_EVERY = 100
+
+
+class Standardised(nn.Module):
+    """Each channel of each image to mean 0 and deviation 1: light and contrast of a photo go."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`(n, c, h, w)` to the same."""
+        centred = features - features.mean(dim=(2, 3), keepdim=True)
+        variance = centred.square().mean(dim=(2, 3), keepdim=True)
+        return centred * torch.rsqrt(variance + 1e-5)
+
+
+class Residual(nn.Module):
+    """Two 3 × 3 convolutions around which the input goes on."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_convolution(width, width), nn.ReLU(), _convolution(width, width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`(n, width, h, w)` to the same."""
+        return torch.relu(features + self.body(features))
+
+
+class Network(nn.Module):
+    """`(n, 3, 112, 112)` float32, pixels as (x − 127.5) / 127.5, to features `(n, DIM)`."""
+
+    def __init__(self, told: int = COMPONENTS) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            nn.Conv2d(3, 64, 8, 4, 2, bias=False),
+            Standardised(),
+            nn.ReLU(),
+            _convolution(64, 96, stride=2),
+            nn.ReLU(),
+            Residual(96),
+            Residual(96),
+            _convolution(96, 192, stride=2),
+            nn.ReLU(),
+            Residual(192),
+            nn.Conv2d(192, 48, 1),
+            nn.BatchNorm2d(48),
+            nn.Flatten(),
+            nn.Linear(48 * 7 * 7, 256),
+            nn.BatchNorm1d(256),
+        )
+        self.told = nn.Linear(256, told)
+        self.space = nn.Linear(256, DIM)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Descriptors before they are brought to unit length."""
+        features: Tensor = self.space(self.trunk(images))
+        return features
+
+
+def _convolution(into: int, out: int, *, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(into, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out))
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How targets are told: their mean, their principal components `(k, t)`, the deviations."""
+
+    mean: NDArray[np.float32]
+    components: NDArray[np.float32]
+    deviations: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, targets: NDArray[np.float32], seed: int) -> Telling:
+        """Fit to `(n, t)` targets."""
+        from sklearn.decomposition import PCA
+
+        pca = PCA(COMPONENTS, svd_solver="randomized", random_state=seed).fit(targets)
+        return cls(
+            pca.mean_.astype(np.float32),
+            pca.components_.astype(np.float32),
+            np.sqrt(pca.explained_variance_).astype(np.float32),
+        )
+
+    def tell(self, targets: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`(n, t)` to `(n, k)`, halfway between plain and whitened components."""
+        scores = (targets - self.mean) @ self.components.T
+        return np.asarray(scores / np.sqrt(self.deviations * self.deviations[0]), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the training: `pairs` in a batch, `steps`, and the weight of the contrastive loss.
+
+    `rates`: learning rates at its start and end, between them half a cosine.
+    """
+
+    pairs: int
+    steps: int
+    contrast: float
+    rates: tuple[float, float]
+
+
+STAGES = (
+    Stage(pairs=16, steps=7_000, contrast=0.0, rates=(1e-3, 7e-4)),
+    Stage(pairs=64, steps=2_500, contrast=0.3, rates=(1e-3, 0.0)),
+    Stage(pairs=96, steps=1_600, contrast=0.5, rates=(7e-4, 0.0)),
+)
+"""Small batches first: from scratch it is the number of steps that makes geometry seen at all."""
+WARM_UP = 200
+DECAY = 0.02
+
+Report = Callable[[int, float, float], None]
+"""Told the step and the means of the two losses since the last report."""
+
+
+def train(
+    pairs: Pairs,
+    telling: Telling,
+    report: Report,
+    *,
+    stages: Sequence[Stage] = STAGES,
+    seed: int = 11,
+) -> Network:
+    """Train a network on pairs. The same on a machine for a seed and a number of threads."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    network = Network()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=DECAY)
+    order, signs = mirrored_order()
+    step = 0
+    sums = np.zeros(2)
+    for stage in stages:
+        for batch, rate in zip(_batches(rng, len(pairs.crops), stage), _rates(stage), strict=True):
+            step += 1
+            for group in optimiser.param_groups:
+                group["lr"] = rate * min(1.0, step / WARM_UP)
+            crops = pairs.crops[batch].transpose(1, 0, 2, 3, 4).reshape(-1, 112, 112, 3)
+            targets = pairs.targets[batch].transpose(1, 0, 2).reshape(len(crops), -1)
+            if rng.random() < 0.5:
+                crops, targets = crops[:, :, ::-1], targets[:, order] * signs
+            images = _varied(torch.from_numpy(np.ascontiguousarray(crops)))
+            with torch.autocast("cpu", torch.bfloat16):
+                features = network.trunk(images)
+            features = features.float()
+            told = torch.from_numpy(telling.tell(targets))
+            regression = 4 * functional.mse_loss(network.told(features), told)
+            contrast = contrastive_loss(network.space(features))
+            loss = regression + stage.contrast * contrast if stage.contrast else regression
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            sums += regression.item(), contrast.item()
+            if step % REPORT_EVERY == 0:
+                report(step, *(sums / REPORT_EVERY).tolist())
+                sums[:] = 0
+    network.eval()
+    return network
+
+
+def _batches(rng: np.random.Generator, count: int, stage: Stage) -> Iterator[NDArray[np.int64]]:
+    """Rows of each step: all pairs once in each round, in a new order."""
+    rows: list[int] = []
+    for _ in range(stage.steps):
+        while len(rows) < stage.pairs:
+            rows += rng.permutation(count).tolist()
+        yield np.sort(np.array(rows[: stage.pairs]))
+        rows = rows[stage.pairs :]
+
+
+def _rates(stage: Stage) -> Iterator[float]:
+    high, low = stage.rates
+    for step in range(stage.steps):
+        yield low + (high - low) * 0.5 * (1 + math.cos(math.pi * step / stage.steps))
+
+
+def contrastive_loss(features: Tensor) -> Tensor:
+    """How hard partners are to find: features `(2n, d)`, the second half partners of the first."""
+    unit = functional.normalize(features, dim=1)
+    count = len(unit) // 2
+    similarity = unit @ unit.T / TEMPERATURE
+    similarity.fill_diagonal_(-torch.inf)
+    partners = torch.arange(2 * count).roll(count)
+    return functional.cross_entropy(similarity, partners)
+
+
+def _varied(crops: Tensor) -> Tensor:
+    """Brightness and contrast drawn again for each sight of a face, and one patch taken out."""
+    images = crops.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
+    count = len(images)
+    gain = (1 + 0.15 * torch.randn(count, 1, 1, 1)) / 127.5
+    shift = 0.06 * torch.randn(count, 3, 1, 1) + 0.1 * torch.randn(count, 1, 1, 1)
+    images.mul_(gain).add_(shift - 127.5 * gain)
+    if torch.rand(()) < 0.3:
+        y, x = (int(torch.randint(0, 88, ())) for _ in range(2))
+        images[:, :, y : y + 24, x : x + 24] = 0
+    return images.to(memory_format=torch.channels_last)

@@ -1,0 +1,136 @@
+"""The recipe of the built-in encoder: photos in, a model file and its log out."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gestalt_space.errors import UsageError
+from gestalt_space.simulate.persons import Persons, Portrait
+from gestalt_space.simulate.real_faces import RealFace
+from gestalt_space.training.encoder import STAGES, Stage, Telling, train
+from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs
+from gestalt_space.training.encoder_export import export, fit_space, trunk_features
+from gestalt_space.training.splits import held_out
+from gestalt_space.weights.inspection import sha256_of
+
+PERSONS = 5_000
+"""Simulated persons among the people."""
+PAIRS = 50_000
+CHUNK = 250
+"""Pairs that are drawn from one seed: their number decides nothing but the grain of the work."""
+MOST_OFF = 14.0
+"""Canvas pixels by which a landmark of a face may lie away from the mean: beyond it, profiles."""
+GROUPS, PEOPLE = 600, 12
+"""Deformations, and people who carry each, from which the space is fitted."""
+TEST_GROUPS, TEST_PEOPLE, TEST_PERSONS = 150, 6, 500
+"""The same to measure the result with."""
+LEAST_PEOPLE = 20
+TELLING_ROWS = 20_000
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to train on: `photos` is named in the log; `persons` is a file of them, or built in."""
+
+    photos: Path
+    persons: Path | None = None
+    pairs: int = PAIRS
+    stages: Sequence[Stage] = STAGES
+    seed: int = 11
+
+
+def cook(recipe: Recipe, faces: Iterable[RealFace], out: Path, log: Log) -> float:
+    """Train on faces, write the model, and a log beside it.
+
+    Faces whose names are held out are left out. Returns the share of simulated persons, others than
+    those of the training, whose nearest other person carries the same deformation, of
+    `TEST_GROUPS`. Raises `UsageError` for too few faces.
+    """
+    known = [f.portrait for f in faces if not held_out(f.name) and _near(f.portrait)]
+    if len(known) < LEAST_PEOPLE:
+        raise UsageError(
+            f"{len(known)} faces to train on are too few.", f"Give at least {LEAST_PEOPLE}."
+        )
+    with out.with_suffix(".log").open("w", encoding="utf-8") as stream:
+
+        def note(line: str) -> None:
+            stream.write(line + "\n")
+            stream.flush()
+            log(line)
+
+        note(
+            f"photos {recipe.photos.name}, seed {recipe.seed}, torch {torch.__version__}, "
+            f"numpy {np.__version__}, OpenCV {cv2.__version__}, {platform.machine()}, "
+            f"threads {torch.get_num_threads()}"
+        )
+        people = known + _simulated(recipe, PERSONS, part=1)
+        note(f"{len(known)} real faces, {PERSONS} simulated persons")
+        pairs = _drawn(people, recipe)
+        targets = pairs.targets.reshape(2 * len(pairs.targets), -1)
+        telling = Telling.fit(targets[:: max(1, len(targets) // TELLING_ROWS)], recipe.seed)
+        note(f"{len(pairs.crops)} pairs drawn")
+        network = train(
+            pairs,
+            telling,
+            lambda step, told, contrast: note(
+                f"step {step} told {told:.4f} contrast {contrast:.3f}"
+            ),
+            stages=recipe.stages,
+            seed=recipe.seed,
+        )
+        crops, groups = make_groups(people, GROUPS, PEOPLE, [recipe.seed, 3])
+        matrix, offset = fit_space(trunk_features(network, crops), groups)
+        export(network, matrix, offset, out)
+        note(f"{out.name}: {out.stat().st_size} bytes, sha256 {sha256_of(out)}")
+        others = _simulated(recipe, TEST_PERSONS, part=5)
+        crops, groups = make_groups(others, TEST_GROUPS, TEST_PEOPLE, [recipe.seed, 4])
+        share = _nearest_share(trunk_features(network, crops) @ matrix + offset, groups)
+        note(f"nearest of the same deformation, of {TEST_GROUPS}: {share:.1%}")
+    return share
+
+
+def _near(portrait: Portrait) -> bool:
+    from gestalt_space.simulate.canvas import MEAN_LANDMARKS
+
+    off = np.linalg.norm(portrait.landmarks - MEAN_LANDMARKS, axis=1).max()
+    return bool(off < MOST_OFF)
+
+
+def _simulated(recipe: Recipe, count: int, *, part: int) -> list[Portrait]:
+    persons = Persons.builtin() if recipe.persons is None else Persons.load(recipe.persons)
+    rng = np.random.default_rng([recipe.seed, part])
+    return [persons.portrait(persons.sample(rng), rng) for _ in range(count)]
+
+
+def _drawn(people: Sequence[Portrait], recipe: Recipe) -> Pairs:
+    """The pairs of all chunks, drawn on all cores; the cores decide nothing of what is drawn."""
+    chunks = -(-recipe.pairs // CHUNK)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(
+            pool.map(
+                lambda chunk: make_pairs(people, CHUNK, [recipe.seed, 2, chunk]), range(chunks)
+            )
+        )
+    return Pairs(
+        np.concatenate([part.crops for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+    )
+
+
+def _nearest_share(features: NDArray[np.float32], groups: NDArray[np.int64]) -> float:
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    similarity = unit @ unit.T
+    np.fill_diagonal(similarity, -2)
+    return float((groups[similarity.argmax(axis=1)] == groups).mean())

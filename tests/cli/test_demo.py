@@ -1,0 +1,125 @@
+"""`gestalt demo`: a list and numbers to read, one JSON document, and a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.report.pages import Page
+
+SMALL = (
+    "--disorders",
+    5,
+    "--patients",
+    20,
+    "--seed",
+    3,
+    "--space",
+    "tiny",
+    "--detector",
+    "aligned",
+)
+KEYS = {"version", "output", "report", "cohort", "home", "seed", "space", "detector", "gallery"}
+KEYS |= {"held_back", "top", "probe", "seconds"}
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp_path(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_json_is_one_document_and_progress_goes_elsewhere(gestalt: Command) -> None:
+    ran = gestalt("demo", "--json", *SMALL)
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert set(document) == KEYS
+    assert document["output"] == "gestalt-demo"
+    assert [top["k"] for top in document["top"]] == [1, 5, 10, 30]
+    assert document["space"]["name"] == "tiny"
+    assert document["seconds"]["total"] > 0
+    assert "Filling the gallery" in ran.err
+    page = Page(Path(document["report"]).read_text(encoding="utf-8"))
+    for top in document["top"]:
+        assert f"top {top['k']} {top['hits']} of {top['probes']} {top['share']:.1%}" in page.text
+    for line in document["probe"]["disorders"]:
+        assert f"{line['similarity']:.3f} {line['patient']}"[:5] in page.text
+
+
+def test_the_list_marks_the_true_one_and_fits_in_80_columns(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = gestalt("demo", "there", *SMALL)
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("← true" in line for line in lines) == 1
+    assert sum("Simulated disorder" in line and "(SIM:" in line for line in lines) == 6
+    for told in ("the first 1 ", "the first 30", "by chance, of 5", "not a medical device"):
+        assert told in ran.out
+    assert "Neither these people nor these disorders exist" in ran.out
+    for told in (
+        "open there/report.html",
+        "gestalt match there/cohort/photos/",
+        "docs/tutorial.md",
+    ):
+        assert told in ran.err
+
+
+def test_the_command_it_names_works(gestalt: Command) -> None:
+    document = gestalt("demo", "--json", *SMALL).document
+    photo = Path(document["cohort"], document["probe"]["photo"])
+    again = gestalt(
+        *("match", photo, "--home", document["home"], "--top", 99),
+        *("--detector", "aligned", "--json"),
+    )
+    (probe,) = again.document["probes"]
+    assert probe["disorders"] == document["probe"]["disorders"]
+
+
+def test_quiet_leaves_the_tables_alone(gestalt: Command) -> None:
+    ran = gestalt("demo", "--quiet", *SMALL)
+    assert ran.code == 0
+    assert "the first 5" in ran.out
+    assert "medical device" not in ran.out
+    assert ran.err == ""
+
+
+def test_a_second_time_needs_overwrite(gestalt: Command) -> None:
+    assert gestalt("demo", *SMALL).code == 0
+    ran = gestalt("demo", "--json", *SMALL)
+    assert ran.code == 1
+    assert ran.document["error"]["code"] == "output"
+    assert "--overwrite" in ran.document["error"]["hint"]
+    assert gestalt("demo", "--overwrite", *SMALL).code == 0
+
+
+def test_a_folder_of_the_users_is_left_alone(gestalt: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    assert gestalt("demo", "mine", "--overwrite", *SMALL).code == 1
+    assert gestalt("demo", ".", *SMALL).code == 2
+    assert (tmp_path / "mine" / "file").read_text() == "mine"
+    assert not (tmp_path / "gestalt-demo").exists()
+
+
+def test_wrong_numbers_are_wrong_usage(gestalt: Command) -> None:
+    ran = gestalt("demo", *SMALL[4:], "--disorders", 3, "--patients", 6)
+    assert ran.code == 2
+    assert "none can be held back" in ran.err
+
+
+def test_an_interruption_says_that_nothing_stays(
+    gestalt: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gestalt_space.demo.run.trial_page", stop)
+    before = sorted(tmp_path.iterdir())
+    ran = gestalt("demo", *SMALL)
+    assert ran.code == 130
+    assert "gestalt-demo is as it was before" in ran.err
+    assert sorted(tmp_path.iterdir()) == before
