@@ -71,3 +71,58 @@ def test_a_place_that_cannot_be_is_told(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"), whole_folder(tmp_path / "file/x"):
         pass
+
+
+def test_a_folder_that_somebody_filled_meanwhile_stays(tmp_path: Path):
+    """Two runs into one folder: the first to be done has it."""
+    with pytest.raises(OutputError, match="filled meanwhile"):
+        with whole_folder(tmp_path / "place") as aside:
+            (aside / "file").write_text("second")
+            with whole_folder(tmp_path / "place") as other:
+                (other / "file").write_text("first")
+    assert names(tmp_path) == ["place"]
+    assert (tmp_path / "place" / "file").read_text() == "first"
+
+
+def test_a_file_put_into_an_empty_folder_meanwhile_stays(tmp_path: Path):
+    (tmp_path / "place").mkdir()
+    with pytest.raises(OutputError, match="filled meanwhile"):
+        with whole_folder(tmp_path / "place") as aside:
+            (aside / "file").write_text("new")
+            (tmp_path / "place" / "mine").write_text("mine")
+    assert names(tmp_path) == ["place"]
+    assert names(tmp_path / "place") == ["mine"]
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path):
+    (tmp_path / "place").mkdir()
+    with whole_folder(tmp_path / "place") as aside:
+        (aside / "file").write_text("new")
+    assert names(tmp_path) == ["place"]
+    assert names(tmp_path / "place") == ["file"]
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "ü" * 127])
+def test_a_name_as_long_as_names_can_be(tmp_path: Path, name: str):
+    with whole_folder(tmp_path / name) as aside:
+        (aside / "file").write_text("new")
+    assert names(tmp_path) == [name]
+
+
+def test_links_in_a_circle_are_refused(tmp_path: Path):
+    (tmp_path / "place").symlink_to("place")
+    with pytest.raises(OutputError, match="cannot be written"), whole_folder(tmp_path / "place"):
+        pass
+    assert names(tmp_path) == ["place"]
+
+
+def test_a_mounted_disk_itself_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It cannot be renamed."""
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda self: self.name == "disk")
+    with pytest.raises(OutputError, match="mounted") as caught, whole_folder(tmp_path / "disk"):
+        pytest.fail("the work began")
+    assert "in it" in caught.value.hint
+    assert names(tmp_path) == ["disk"]

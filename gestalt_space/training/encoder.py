@@ -207,13 +207,19 @@ def contrastive_loss(features: Tensor) -> Tensor:
     return functional.cross_entropy(similarity, partners)
 
 
+def normalised(crops: Tensor) -> Tensor:
+    """Aligned faces `(n, 112, 112, 3)` uint8 to the network's input."""
+    images = crops.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
+    return (images - 127.5) / 127.5
+
+
 def _varied(crops: Tensor) -> Tensor:
     """Brightness and contrast drawn again for each sight of a face, and one patch taken out."""
-    images = crops.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
+    images = normalised(crops)
     count = len(images)
-    gain = (1 + 0.15 * torch.randn(count, 1, 1, 1)) / 127.5
+    gain = 1 + 0.15 * torch.randn(count, 1, 1, 1)
     shift = 0.06 * torch.randn(count, 3, 1, 1) + 0.1 * torch.randn(count, 1, 1, 1)
-    images.mul_(gain).add_(shift - 127.5 * gain)
+    images.mul_(gain).add_(shift)
     if torch.rand(()) < 0.3:
         y, x = (int(torch.randint(0, 88, ())) for _ in range(2))
         images[:, :, y : y + 24, x : x + 24] = 0

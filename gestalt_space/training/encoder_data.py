@@ -14,8 +14,10 @@ from gestalt_space.simulate.persons import Portrait
 from gestalt_space.simulate.phenotypes import change
 from gestalt_space.training.deformations import TARGET_LENGTH, TARGET_POINTS, deform, draw
 
-LANDMARK_ERROR = 0.9
-"""Standard deviation in canvas pixels by which landmarks are off: 2 % of the eyes' distance."""
+LANDMARK_ERROR = 1.5
+"""Standard deviation in canvas pixels by which a landmark is off: 3 % of the eyes' distance."""
+EYES_ERROR = 1.3
+"""By how much both eyes are off up or down together: detectors have habits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def photographed(portrait: Portrait, rng: np.random.Generator) -> NDArray[np.uin
     """The aligned face of one photo of a portrait, as a detector that errs a little finds it."""
     photo = take(portrait, sample_capture(rng))
     off = rng.normal(0, LANDMARK_ERROR, photo.landmarks.shape).astype(np.float32)
-    return align(np.ascontiguousarray(photo.pixels), photo.landmarks + off)
+    off[:2, 1] += rng.normal(0, EYES_ERROR)
+    return align(photo.pixels, photo.landmarks + off)
 
 
 def mirrored_order() -> tuple[NDArray[np.int64], NDArray[np.float32]]:

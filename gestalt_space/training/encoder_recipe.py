@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from gestalt_space.errors import UsageError
+from gestalt_space.simulate.canvas import MEAN_LANDMARKS
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
-from gestalt_space.training.encoder import STAGES, Stage, Telling, train
+from gestalt_space.training.encoder import STAGES, Network, Stage, Telling, normalised, train
 from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs
-from gestalt_space.training.encoder_export import export, fit_space, trunk_features
+from gestalt_space.training.encoder_export import export
 from gestalt_space.training.splits import held_out
 from gestalt_space.weights.inspection import sha256_of
 
@@ -30,11 +31,10 @@ CHUNK = 250
 """Pairs that are drawn from one seed: their number decides nothing but the grain of the work."""
 MOST_OFF = 14.0
 """Canvas pixels by which a landmark of a face may lie away from the mean: beyond it, profiles."""
-GROUPS, PEOPLE = 600, 12
-"""Deformations, and people who carry each, from which the space is fitted."""
 TEST_GROUPS, TEST_PEOPLE, TEST_PERSONS = 150, 6, 500
-"""The same to measure the result with."""
+"""Deformations to measure the result with, people who carry each, and persons to draw them from."""
 LEAST_PEOPLE = 20
+BATCH = 64
 TELLING_ROWS = 20_000
 
 Log = Callable[[str], None]
@@ -90,20 +90,16 @@ def cook(recipe: Recipe, faces: Iterable[RealFace], out: Path, log: Log) -> floa
             stages=recipe.stages,
             seed=recipe.seed,
         )
-        crops, groups = make_groups(people, GROUPS, PEOPLE, [recipe.seed, 3])
-        matrix, offset = fit_space(trunk_features(network, crops), groups)
-        export(network, matrix, offset, out)
+        export(network, out)
         note(f"{out.name}: {out.stat().st_size} bytes, sha256 {sha256_of(out)}")
         others = _simulated(recipe, TEST_PERSONS, part=5)
         crops, groups = make_groups(others, TEST_GROUPS, TEST_PEOPLE, [recipe.seed, 4])
-        share = _nearest_share(trunk_features(network, crops) @ matrix + offset, groups)
+        share = _nearest_share(_descriptors(network, crops), groups)
         note(f"nearest of the same deformation, of {TEST_GROUPS}: {share:.1%}")
     return share
 
 
 def _near(portrait: Portrait) -> bool:
-    from gestalt_space.simulate.canvas import MEAN_LANDMARKS
-
     off = np.linalg.norm(portrait.landmarks - MEAN_LANDMARKS, axis=1).max()
     return bool(off < MOST_OFF)
 
@@ -127,6 +123,15 @@ def _drawn(people: Sequence[Portrait], recipe: Recipe) -> Pairs:
         np.concatenate([part.crops for part in parts]),
         np.concatenate([part.targets for part in parts]),
     )
+
+
+def _descriptors(network: Network, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        parts = [
+            network(normalised(torch.from_numpy(crops[start : start + BATCH])))
+            for start in range(0, len(crops), BATCH)
+        ]
+    return np.asarray(torch.cat(parts).numpy())
 
 
 def _nearest_share(features: NDArray[np.float32], groups: NDArray[np.int64]) -> float:

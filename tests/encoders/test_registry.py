@@ -29,9 +29,9 @@ def test_an_unknown_name_is_refused_with_the_installed_ones(tiny_store: ModelSto
         find_encoder_model(tiny_store, "other")
 
 
-def test_an_empty_store_names_the_next_command(tmp_path: Path):
+def test_where_a_name_is_not_installed_the_next_command_is_named(tmp_path: Path):
     with pytest.raises(ModelNotInstalled) as caught:
-        find_encoder_model(ModelStore(tmp_path / "models"))
+        find_encoder_model(ModelStore(tmp_path / "models"), "other")
     assert "gestalt models pull" in caught.value.hint
 
 

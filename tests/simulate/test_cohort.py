@@ -262,3 +262,27 @@ def test_identifiers_tell_nothing():
     assert all(len(patient.id) == 7 for patient in cohort.patients)
     assert numbers != sorted(numbers)
     assert abs(np.corrcoef(numbers, np.arange(len(numbers)))[0, 1]) < 0.6
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"patients": 6, "disorders": 3, "controls": MOST_PEOPLE},
+        {"disorders": MOST_PEOPLE // 8 + 1},
+    ],
+)
+def test_more_people_than_there_are_identifiers_are_refused(changes: dict[str, object]):
+    with pytest.raises(UsageError, match="people") as caught:
+        draw_cohort(CohortPlan(**changes), GreySubjects())
+    assert f"{MOST_PEOPLE:,}" in caught.value.hint
+
+
+def test_a_seed_that_no_file_name_holds_is_refused():
+    with pytest.raises(UsageError, match="seed"):
+        draw_cohort(CohortPlan(disorders=2, seed=10**20), GreySubjects())
+
+
+def test_shares_of_any_size_are_shares():
+    plan = CohortPlan(disorders=2, sexes={"female": 1e308, "male": 1e308})
+    sexes = [patient.subject.sex for patient in draw_cohort(plan, GreySubjects()).patients]
+    assert set(sexes) == {"female", "male"}

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from gestalt_space import __version__
-from gestalt_space.errors import OutputError
+from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.intake import read_table
 from gestalt_space.simulate.canvas import SIZE
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, CohortPlan, draw_cohort
@@ -423,3 +423,38 @@ def test_a_cohort_is_not_replaced_unless_asked_for(grey: Cohort, tmp_path: Path)
     write_cohort(other, tmp_path / "fresh")
     assert all_bytes(folder) == all_bytes(tmp_path / "fresh")
     assert {path.name for path in tmp_path.iterdir()} == {"cohort", "fresh"}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "photos/mine.png", "gmdb/mine.csv", "deep/er/x"])
+def test_what_is_not_of_the_cohort_is_not_overwritten(name: str, grey: Cohort, tmp_path: Path):
+    folder = tmp_path / "cohort"
+    write_cohort(grey, folder)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("mine")
+    before = all_bytes(folder)
+    with pytest.raises(OutputError, match="not of the cohort") as caught:
+        write_cohort(grey, folder, overwrite=True)
+    assert name.split("/")[0] in caught.value.message
+    assert "Take it out" in caught.value.hint
+    assert all_bytes(folder) == before
+
+
+def test_a_cohort_of_more_than_a_million_photos_would_be_its_own(grey: Cohort, tmp_path: Path):
+    folder = tmp_path / "cohort"
+    write_cohort(grey, folder)
+    (folder / "photos" / "1234567.jpg").write_bytes(b"")
+    write_cohort(grey, folder, overwrite=True)
+    assert not (folder / "photos" / "1234567.jpg").exists()
+
+
+@pytest.mark.parametrize("place", [".", "..", "empty"])
+def test_the_folder_that_one_is_in_is_refused(
+    place: str, grey: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    here = tmp_path / "empty" / "here"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    target = tmp_path / "empty" if place == "empty" else Path(place)
+    with pytest.raises(UsageError, match="that you are in"):
+        write_cohort(grey, target, overwrite=True)
+    assert here.is_dir()

@@ -64,6 +64,8 @@ def saved(persons: Persons, path: Path, **changes: object) -> Path:
             header[name] = value
         elif value is None:
             del tensors[name]
+        else:
+            tensors[name] = np.ascontiguousarray(value(tensors[name]))
     save_file(tensors, path, {name: value for name, value in header.items() if value is not None})
     return path
 
@@ -322,9 +324,35 @@ def test_a_file_that_lacks_a_part_is_refused(part: str, drawn: Persons, tmp_path
         Persons.load(path)
 
 
-def test_ancestries_that_are_no_list_are_refused(drawn: Persons, tmp_path: Path):
-    path = saved(drawn, tmp_path / "persons.safetensors", ancestries="{")
+@pytest.mark.parametrize("text", ["{", "5", "[1, 2]", "[]", '"ab"', '["a", "b", "c"]', "null"])
+def test_ancestries_that_are_not_those_of_the_model_are_refused(
+    text: str, drawn: Persons, tmp_path: Path
+):
+    path = saved(drawn, tmp_path / "persons.safetensors", ancestries=text)
     with pytest.raises(ModelUnsuitable, match="lacks a part"):
+        Persons.load(path)
+
+
+@pytest.mark.parametrize(
+    "part", ["mean", "components", "scales", "places", "spread", "effect_age", "effect_sex"]
+)
+@pytest.mark.parametrize(
+    "change",
+    [lambda part: part[:-1], lambda part: part[..., None], lambda part: part[..., :-1]],
+    ids=["short", "deep", "narrow"],
+)
+def test_parts_that_do_not_fit_together_are_refused(
+    change: Callable[[np.ndarray], np.ndarray], part: str, drawn: Persons, tmp_path: Path
+):
+    path = saved(drawn, tmp_path / "persons.safetensors", **{part: change})
+    with pytest.raises(ModelUnsuitable, match="does not fit"):
+        Persons.load(path)
+
+
+@pytest.mark.parametrize("part", ["mean", "scales", "places", "spread", "effect_ancestry"])
+def test_numbers_that_are_none_are_refused(part: str, drawn: Persons, tmp_path: Path):
+    path = saved(drawn, tmp_path / "persons.safetensors", **{part: lambda part: part * np.nan})
+    with pytest.raises(ModelUnsuitable, match="does not fit"):
         Persons.load(path)
 
 

@@ -191,3 +191,80 @@ def test_a_turned_or_odd_face_is_not_frontal(point: int, by: tuple[float, float]
 def test_a_photo_without_colours_is_not_frontal():
     grey = np.repeat(cartoon(3)[0].pixels.mean(axis=2, keepdims=True), 3, axis=2)
     assert not real_face(Portrait(grey.astype(np.uint8), MEAN_LANDMARKS)).is_frontal
+
+
+@pytest.mark.parametrize("age", ["nan", "inf", "-5", "400"])
+def test_an_age_that_nobody_has_is_refused(age: str, source: Source):
+    table = f"file,age_years\na.png,{age}\n".encode()
+    place = source({"a.png": face_photo(1), "faces.csv": table})
+    with pytest.raises(UsageError, match=r"faces\.csv.*line 2.*age"):
+        list(read_faces(place, MeanFace()))
+
+
+@pytest.mark.parametrize("row", ["a.png,weiblich,", 'a.png,,"a\nb"', "a.png,,\x1b[31m"])
+def test_words_that_the_table_of_a_cohort_cannot_have_are_refused(row: str, source: Source):
+    table = f"file,sex,ancestry\n{row}\n".encode()
+    place = source({"a.png": face_photo(1), "faces.csv": table})
+    with pytest.raises(UsageError, match=r"faces\.csv"):
+        list(read_faces(place, MeanFace()))
+
+
+def test_sexes_are_written_in_several_ways(source: Source):
+    table = b"file,sex\na.png,F\nb.png, Male\nc.png,unknown\n"
+    files = {f"{name}.png": face_photo(1) for name in "abc"} | {"faces.csv": table}
+    sexes = [face.labels.sex for face in read_faces(source(files), MeanFace())]
+    assert sexes == ["female", "male", None]
+
+
+def test_a_table_without_its_column_says_so(source: Source):
+    place = source({"a.png": face_photo(1), "faces.csv": b"photo,sex\na.png,male\n"})
+    with pytest.raises(UsageError, match="no column file"):
+        list(read_faces(place, MeanFace()))
+
+
+def test_a_table_may_stand_in_a_folder_of_its_photos(source: Source):
+    """As in a zip of a folder."""
+    files = {
+        "top/a.png": face_photo(1),
+        "top/sub/b.png": face_photo(1),
+        "top/faces.csv": b"file,sex\na.png,male\nsub/b.png,female\n",
+    }
+    sexes = [face.labels.sex for face in read_faces(source(files), MeanFace())]
+    assert sexes == ["male", "female"]
+
+
+@pytest.mark.parametrize("damage", ["locked", "changed"])
+def test_a_table_that_cannot_be_read_from_the_zip_is_refused(damage: str, tmp_path: Path):
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("faces.csv", "file,sex\na.png,male\n")
+        archive.writestr("a.png", face_photo(1))
+    data = bytearray(path.read_bytes())
+    if damage == "locked":
+        data[6] |= 1
+        data[data.find(b"PK\x01\x02") + 8] |= 1
+    else:
+        data[data.find(b"male")] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(UsageError, match=r"faces\.csv.*cannot be read"):
+        list(read_faces(path, MeanFace()))
+
+
+def test_a_file_too_large_for_a_photo_is_not_unpacked(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gestalt_space.simulate.real_faces.MOST_BYTES", 1_000_000)
+    large = face_photo(1) + bytes(1_000_000)
+    place = source({"a.png": large, "b.png": face_photo(1)})
+    assert names_of(list(read_faces(place, MeanFace()))) == ["b.png"]
+
+
+def test_an_error_of_the_reader_is_not_taken_for_one_of_the_zip(source: Source):
+    class Broken:
+        name = "broken"
+
+        def find(self, photo: Photo) -> Sequence[Detection]:
+            raise OSError("the model is gone")
+
+    with pytest.raises(OSError, match="the model is gone"):
+        list(read_faces(source({"a.png": face_photo(1)}), Broken()))

@@ -1,0 +1,183 @@
+"""The encoder's training: deformations, pairs, a few steps, and the file that comes out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from gestalt_space.errors import UsageError
+from gestalt_space.simulate.persons import FaceLabels, Persons, Portrait
+from gestalt_space.simulate.real_faces import RealFace
+from gestalt_space.training import encoder, encoder_recipe
+from gestalt_space.training.deformations import (
+    TARGET_LENGTH,
+    TARGET_POINTS,
+    Deformation,
+    deform,
+    draw,
+)
+from gestalt_space.training.encoder import (
+    COMPONENTS,
+    DIM,
+    Network,
+    Stage,
+    Telling,
+    contrastive_loss,
+    train,
+)
+from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs, mirrored_order
+from gestalt_space.training.encoder_export import export
+from gestalt_space.training.splits import held_out
+
+POINTS = len(TARGET_POINTS)
+
+
+@pytest.fixture(scope="module")
+def portraits() -> list[Portrait]:
+    persons, rng = Persons.builtin(), np.random.default_rng(5)
+    return [persons.portrait(persons.sample(rng), rng) for _ in range(12)]
+
+
+def test_no_deformation_is_so_steep_that_a_face_folds(portraits: list[Portrait]) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        fields = draw(rng).shown_by(rng, 1.6).fields_on(portraits[0])
+        assert np.abs(np.diff(fields[:2], axis=1)).max() <= 0.6201
+        assert np.abs(np.diff(fields[:2], axis=2)).max() <= 0.6201
+
+
+def test_all_kinds_of_deformations_are_drawn() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw(rng) for _ in range(100)]
+    assert any(one.field is not None and not len(one.bumps) for one in drawn)
+    assert any(one.field is None and len(one.bumps) for one in drawn)
+    assert any(one.field is not None and len(one.bumps) for one in drawn)
+
+
+def test_a_face_without_a_deformation_has_nothing_to_tell(portraits: list[Portrait]) -> None:
+    nothing = np.zeros((6, 160, 160), np.float32)
+    changed, target = deform(portraits[0], nothing)
+    assert np.array_equal(changed.pixels, portraits[0].pixels)
+    assert target.shape == (TARGET_LENGTH,)
+    assert np.abs(target).max() < 1e-4
+
+
+def test_what_moves_a_face_as_a_whole_is_not_told(portraits: list[Portrait]) -> None:
+    shifted = np.zeros((6, 160, 160), np.float32)
+    shifted[0] = 3.0
+    _, target = deform(portraits[0], shifted)
+    assert np.abs(target[: 2 * POINTS]).max() < 0.05
+
+
+def test_a_target_says_where_a_point_went(portraits: list[Portrait]) -> None:
+    place = TARGET_POINTS[POINTS // 2]
+    bump = np.array([[*place, 6, 6, 0, 2.0, 0, 0, 0, 0]], np.float32)
+    one = Deformation(bump, np.zeros(1, np.int64), None)
+    face = replace(portraits[0])
+    _, target = deform(face, one.fields_on(face))
+    down = target[POINTS : 2 * POINTS]
+    assert down.argmax() == POINTS // 2
+    # Two canvas pixels are 1.67 of the aligned face; the landmarks take a little of it with them.
+    assert 1.2 < down.max() < 1.8
+
+
+def test_mirroring_twice_is_the_target_itself() -> None:
+    order, signs = mirrored_order()
+    target = np.random.default_rng(0).normal(size=TARGET_LENGTH).astype(np.float32)
+    once = target[order] * signs
+    assert not np.allclose(once, target)
+    assert np.allclose(once[order] * signs, target)
+
+
+def test_pairs_are_of_two_people_and_the_same_for_a_seed(portraits: list[Portrait]) -> None:
+    pairs = make_pairs(portraits, 3, [1, 2])
+    again = make_pairs(portraits, 3, [1, 2])
+    assert pairs.crops.shape == (3, 2, 112, 112, 3)
+    assert np.array_equal(pairs.crops, again.crops)
+    assert np.array_equal(pairs.targets, again.targets)
+    assert not np.array_equal(pairs.crops, make_pairs(portraits, 3, [1, 3]).crops)
+    assert not np.array_equal(pairs.crops[:, 0], pairs.crops[:, 1])
+
+
+def test_groups_say_which_deformation_each_carries(portraits: list[Portrait]) -> None:
+    crops, groups = make_groups(portraits, 3, 4, [1])
+    assert crops.shape == (12, 112, 112, 3)
+    assert groups.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+
+
+def test_the_contrastive_loss_is_low_where_partners_are_alike() -> None:
+    half = torch.eye(6)
+    alike = contrastive_loss(torch.cat([half, half]))
+    apart = contrastive_loss(torch.cat([half, half.roll(1, 0)]))
+    assert float(alike) < 0.01
+    assert float(apart) > 5
+
+
+def test_a_few_steps_lower_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "REPORT_EVERY", 30)
+    monkeypatch.setattr(encoder, "WARM_UP", 5)
+    rng = np.random.default_rng(0)
+    # What is told is how high a disc stands in the picture: easy to learn, and the same mirrored.
+    high = rng.uniform(-1, 1, (60, 2)).astype(np.float32)
+    rows, columns = np.mgrid[:112, :112]
+    away = np.hypot(rows - 56 - 40 * high[..., None, None], columns - 56)
+    crops = np.where(away < 12, 220, 60)[..., None].repeat(3, axis=-1).astype(np.uint8)
+    targets = rng.normal(0, 0.01, (60, 2, TARGET_LENGTH)).astype(np.float32)
+    targets[..., POINTS : 2 * POINTS] += high[..., None]
+    telling = Telling.fit(targets.reshape(120, -1), 0)
+    losses: list[tuple[float, float]] = []
+    stages = (Stage(4, 30, 0.0, (1e-3, 1e-3)), Stage(4, 30, 0.2, (1e-3, 0.0)))
+    train(
+        Pairs(crops, targets),
+        telling,
+        lambda step, told, contrast: losses.append((told, contrast)),
+        stages=stages,
+    )
+    assert losses[1][0] < 0.6 * losses[0][0]
+
+
+def test_the_file_gives_what_the_network_gives(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = Network()
+    network(torch.rand(8, 3, 112, 112))  # so that the normalisations are not those of birth
+    network.eval()
+    export(network, tmp_path / "encoder.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "encoder.onnx")
+    images = torch.rand(3, 3, 112, 112) * 2 - 1
+    with torch.inference_mode():
+        expected = network(images).numpy()
+    found = session.run(None, {"faces": images.numpy()})[0]
+    assert found.shape == (3, DIM)
+    assert np.allclose(found, expected, atol=1e-4)
+    assert (tmp_path / "encoder.onnx").stat().st_size <= 8_000_000
+
+
+def test_the_recipe_writes_a_model_and_its_log_and_leaves_held_out_photos_out(
+    tmp_path: Path, portraits: list[Portrait], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"PERSONS": 4, "CHUNK": 30, "TEST_GROUPS": 4, "TEST_PEOPLE": 2, "TEST_PERSONS": 4}
+    for name, size in sizes.items():
+        monkeypatch.setattr(encoder_recipe, name, size)
+    faces = [RealFace(f"{n}.jpg", portraits[n % 12], FaceLabels()) for n in range(40)]
+    seen = sum(not held_out(face.name) for face in faces)
+    assert 20 <= seen < 40
+    stages = (Stage(4, 2, 0.2, (1e-3, 0.0)),)
+    recipe = encoder_recipe.Recipe(tmp_path, pairs=COMPONENTS, stages=stages)
+    lines: list[str] = []
+    share = encoder_recipe.cook(recipe, faces, tmp_path / "e.onnx", lines.append)
+    assert 0 <= share <= 1
+    assert (tmp_path / "e.log").read_text(encoding="utf-8").splitlines() == lines
+    assert any(f"{seen} real faces" in line for line in lines)
+    assert onnxruntime.InferenceSession(tmp_path / "e.onnx").get_outputs()[0].shape[-1] == DIM
+
+
+def test_too_few_faces_are_refused(tmp_path: Path, portraits: list[Portrait]) -> None:
+    faces = [RealFace("a.jpg", portraits[0], FaceLabels())]
+    with pytest.raises(UsageError, match="too few"):
+        encoder_recipe.cook(encoder_recipe.Recipe(tmp_path), faces, tmp_path / "e.onnx", print)
+    assert not (tmp_path / "e.log").exists()
