@@ -1,8 +1,9 @@
 """What a space can tell: disorders of two families, on people it never saw, and identity.
 
 `python -m benchmarks.spaces ../shared` compares the built-in encoder with the off-the-shelf ArcFace
-MobileFaceNet on the same crops (faces found by YuNet). Every photo of a patient asks; the patient's
-own photos are no evidence; a disorder's rank is that of its nearest photo.
+MobileFaceNet on the same crops, of faces found by the built-in detector (`--detector yunet`: by
+YuNet). Every photo of a patient asks; the patient's own photos are no evidence; a disorder's rank
+is that of its nearest photo.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from benchmarks.table import keep
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.faces.alignment import align
+from gestalt_space.faces.detection import Detector
+from gestalt_space.faces.registry import detector_factory
 from gestalt_space.faces.yunet import YunetDetector
 from gestalt_space.simulate.capture import sample_capture, take
 from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
@@ -50,9 +53,10 @@ class Album:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("shared", type=Path)
+    parser.add_argument("--detector", choices=("builtin", "yunet"), default="builtin")
     parser.add_argument("--second-family", action="store_true", help="once for each release")
     arguments = parser.parse_args()
-    detector = YunetDetector(arguments.shared / "models" / "yunet_n.onnx")
+    yunet = YunetDetector(arguments.shared / "models" / "yunet_n.onnx")
     with tempfile.TemporaryDirectory() as folder:
         store = ModelStore(Path(folder))
         store.add(arguments.shared / "models/arcface-mbf", name="mbf", accept_license=True)
@@ -60,8 +64,11 @@ def main() -> None:
             "MobileFaceNet": open_encoder(store.get("mbf")),
             "built-in": open_encoder(store.get("builtin")),
         }
+        detector: Detector = yunet
+        if arguments.detector == "builtin":
+            detector = detector_factory(store, "builtin")[1](1)
         sampled = SampledSubjects(Persons.builtin())
-        real = list(read_faces(arguments.shared / "data/utkface.zip", detector, wanted=held_out))
+        real = list(read_faces(arguments.shared / "data/utkface.zip", yunet, wanted=held_out))
         rows = []
         for difficulty in ("textbook", "clinical", "subtle"):
             album = _album(_cohort(sampled, difficulty), detector)
@@ -77,9 +84,9 @@ def main() -> None:
                 rows += _ranked(f"second family, {name}", album, encoders)
         rows += _identity(encoders, detector)
     keep(
-        "spaces",
-        f"python -m benchmarks.spaces ../shared{' --second-family' * arguments.second_family}"
-        f" (seed {SEED})",
+        f"spaces-{arguments.detector}",
+        f"python -m benchmarks.spaces ../shared --detector {arguments.detector}"
+        f"{' --second-family' * arguments.second_family} (seed {SEED})",
         ("what", "encoder", "photos", "top-1", "top-5", "top-10", "top-30"),
         rows,
     )
@@ -126,7 +133,7 @@ def _near(faces: Sequence[RealFace]) -> list[RealFace]:
     return [face for face in faces if face.is_frontal]
 
 
-def _album(shots: Iterator[Shot], detector: YunetDetector) -> Album:
+def _album(shots: Iterator[Shot], detector: Detector) -> Album:
     """The photos in which a face is found."""
     crops, people, labels = [], [], []
     for portrait, person, label in shots:
@@ -158,9 +165,7 @@ def _ranks(encoder: Encoder, album: Album) -> NDArray[np.int64]:
     return (best > own[:, None]).sum(axis=1) + 1
 
 
-def _identity(
-    encoders: dict[str, Encoder], detector: YunetDetector
-) -> Iterator[tuple[object, ...]]:
+def _identity(encoders: dict[str, Encoder], detector: Detector) -> Iterator[tuple[object, ...]]:
     """Two photos of each of 500 sampled persons, ten years apart: who is who?"""
     persons, rng = Persons.builtin(), np.random.default_rng([SEED, 10])
 

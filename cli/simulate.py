@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.errors import Interrupted
+from gestalt_space.paths import display_name
+
 from . import options, output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from gestalt_space.simulate.cohort import Cohort
     from gestalt_space.simulate.real_faces import RealFace
@@ -95,9 +100,9 @@ def cohort(
     and how each photo was taken. The same options give the same files.
     """
     from gestalt_space.simulate.cohort import USUAL_AGES, CohortPlan, draw_cohort
-    from gestalt_space.simulate.cohort_files import write_cohort
+    from gestalt_space.simulate.cohort_files import check_cohort_place, write_cohort
 
-    source = _source(persons, detector, home, quiet=quiet)
+    check_cohort_place(folder, overwrite=overwrite)
     plan = CohortPlan(
         disorders=disorders,
         patients=patients,
@@ -108,11 +113,12 @@ def cohort(
         sexes=_shares("--sex", sex),
         ages=_shares("--age", age) or USUAL_AGES,
         ancestries=_shares("--ancestry", ancestry),
-        terms=tuple(terms.split(",")) if terms else None,
+        terms=None if terms is None else tuple(term.strip() for term in terms.split(",")),
     )
-    drawn = draw_cohort(plan, source)
-    with output.progress("Taking photos", drawn.photo_count, quiet=quiet) as show:
-        write_cohort(drawn, folder, overwrite=overwrite, progress=show)
+    with _whole(folder):
+        drawn = draw_cohort(plan, _source(persons, detector, home, quiet=quiet))
+        with output.progress("Taking photos", drawn.photo_count, quiet=quiet) as show:
+            write_cohort(drawn, folder, overwrite=overwrite, progress=show)
     _tell(drawn, folder, as_json=as_json, quiet=quiet)
 
 
@@ -156,18 +162,19 @@ def fit_persons(
     from gestalt_space.training.splits import held_out
 
     check_persons_path(path, overwrite=overwrite)
-    faces = [
-        face
-        for face in _faces(photos, detector, home, quiet=quiet)
-        if face.is_frontal and not (hold_out and held_out(face.name))
-    ]
-    fitted = Persons.fit(
-        [face.portrait for face in faces],
-        [face.labels for face in faces],
-        components=components,
-        seed=seed,
-    )
-    fitted.save(path)
+    with _whole(path):
+        faces = [
+            face
+            for face in _faces(photos, detector, home, quiet=quiet)
+            if face.is_frontal and not (hold_out and held_out(face.name))
+        ]
+        fitted = Persons.fit(
+            [face.portrait for face in faces],
+            [face.labels for face in faces],
+            components=components,
+            seed=seed,
+        )
+        fitted.save(path)
     if not quiet:
         output.say(f"Persons of {output.counted_text(len(faces), 'face')} written to {path}.")
 
@@ -190,6 +197,18 @@ def terms_command(as_json: options.Json = False, as_csv: options.Csv = False) ->
         for id_, label, _, measure in rows:
             table.add_row(id_, label, measure)
         output.write_table(table)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """An interruption leaves what is at `path`, and says so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted: {display_name(path)} is as it was before.",
+            "The same command starts anew.",
+        ) from None
 
 
 def _source(persons: str, detector: str, home: Path | None, *, quiet: bool) -> SubjectSource:
@@ -234,8 +253,11 @@ def _shares(option: str, text: str | None) -> Mapping[str, float] | None:
     shares = {}
     for part in text.split(","):
         name, _, share = part.partition("=")
+        name = name.strip()
+        if name in shares:
+            raise UsageError(f"{option} has {name!r} twice.", "Write NAME=SHARE,NAME=SHARE.")
         try:
-            shares[name.strip()] = float(share)
+            shares[name] = float(share)
         except ValueError:
             raise UsageError(
                 f"{option} {part!r} is no share.", "Write NAME=SHARE,NAME=SHARE."
@@ -244,8 +266,8 @@ def _shares(option: str, text: str | None) -> Mapping[str, float] | None:
 
 
 def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
-    from gestalt_space.paths import display_name
     from gestalt_space.simulate.cohort import FREQUENT
+    from gestalt_space.simulate.subjects import RealSubjects
 
     sizes: dict[str, int] = {}
     for patient in cohort.patients:
@@ -262,9 +284,17 @@ def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
         output.write_json({"version": 1, "output": display_name(folder), "counts": counts})
     if not quiet:
         place = display_name(folder)
+        are_real = isinstance(cohort.source, RealSubjects)
         output.say(
-            f"{output.counted_text(counts['photos'], 'photo')} of {counts['patients']} patients "
-            f"with {counts['disorders']} disorders ({counts['frequent']} frequent) and "
-            f"{counts['controls']} controls written to {place}. None of these people exists."
+            f"{output.counted_text(counts['photos'], 'photo')} of "
+            f"{output.counted_text(counts['patients'], 'patient')} with "
+            f"{output.counted_text(counts['disorders'], 'disorder')} "
+            f"({counts['frequent']:,} frequent) and "
+            f"{output.counted_text(counts['controls'], 'control')} written to {place}. "
+            + (
+                "The faces are real people's, the disorders are not."
+                if are_real
+                else "None of these people exists."
+            )
         )
-        output.say(f"Next: gestalt index add {place}/patients.csv")
+        output.say(f"Next: {shlex.join(['gestalt', 'index', 'add', f'{place}/patients.csv'])}")

@@ -9,6 +9,21 @@ import typer
 
 from . import options, output
 
+Photos = Annotated[
+    Path, typer.Argument(help="A folder or zip of photos, one face each.", show_default=False)
+]
+ModelFile = Annotated[
+    Path, typer.Option("--output", "-o", help="The .onnx file to write.", show_default=False)
+]
+PersonsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--persons",
+        help="Persons to mix in. [default: those that come with gestalt-space]",
+        show_default=False,
+    ),
+]
+
 app = typer.Typer(
     help="Train the built-in models again.",
     no_args_is_help=True,
@@ -23,25 +38,13 @@ def train() -> None:
 
 @app.command("detector")
 def detector(
-    photos: Annotated[
-        Path,
-        typer.Argument(help="A folder or zip of photos, one face each.", show_default=False),
-    ],
+    photos: Photos,
     teacher: Annotated[
         Path,
         typer.Option("--teacher", help="The YuNet model that shows the faces.", show_default=False),
     ],
-    out: Annotated[
-        Path, typer.Option("--output", "-o", help="The .onnx file to write.", show_default=False)
-    ],
-    persons: Annotated[
-        Path | None,
-        typer.Option(
-            "--persons",
-            help="Persons to mix in. [default: those that come with gestalt-space]",
-            show_default=False,
-        ),
-    ] = None,
+    out: ModelFile,
+    persons: PersonsFile = None,
     steps: Annotated[
         int, typer.Option("--steps", min=1, help="Batches to learn finding faces from.")
     ] = 14_000,
@@ -56,6 +59,9 @@ def detector(
     One photo in five, by a hash of its file name, is kept out, and one in twenty serves to measure
     the result. The same photos, persons, steps and seed give the same model on the same machine.
     """
+    from gestalt_space.training.preconditions import check_training
+
+    check_training(out)
     from gestalt_space.training.detector_recipe import Recipe, collect, cook
 
     recipe = Recipe(photos, teacher, persons, steps, look_steps, seed)
@@ -68,21 +74,9 @@ def detector(
 
 @app.command("encoder")
 def encoder(
-    photos: Annotated[
-        Path,
-        typer.Argument(help="A folder or zip of photos, one face each.", show_default=False),
-    ],
-    out: Annotated[
-        Path, typer.Option("--output", "-o", help="The .onnx file to write.", show_default=False)
-    ],
-    persons: Annotated[
-        Path | None,
-        typer.Option(
-            "--persons",
-            help="Persons to mix in. [default: those that come with gestalt-space]",
-            show_default=False,
-        ),
-    ] = None,
+    photos: Photos,
+    out: ModelFile,
+    persons: PersonsFile = None,
     seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 11,
     detector: options.Detector = "auto",
     home: options.Home = None,
@@ -95,8 +89,11 @@ def encoder(
     from gestalt_space.faces.registry import detector_factory
     from gestalt_space.settings import load_settings
     from gestalt_space.simulate.real_faces import read_faces
-    from gestalt_space.training.encoder_recipe import Recipe, cook
+    from gestalt_space.training.preconditions import check_training
     from gestalt_space.weights.store import ModelStore
+
+    check_training(out)
+    from gestalt_space.training.encoder_recipe import Recipe, cook
 
     _, factory = detector_factory(ModelStore(load_settings(home).models_dir), detector)
     with output.progress("Looking at photos", None, quiet=quiet) as show:

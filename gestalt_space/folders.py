@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -9,30 +11,65 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gestalt_space.errors import OutputError
+from gestalt_space.paths import display_name
+
+_LONGEST_STEM = 200
+"""Bytes of the folder's name that the name aside keeps: names have 255 at most."""
 
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A new folder beside `folder`, which takes its place if all goes well, and is gone if not.
 
-    What was there stays until then, and comes back where the change fails. Raises `OutputError`.
+    What was there stays until then, and comes back where the change fails. Where nothing was there,
+    and something is in the end, that stays. Raises `OutputError`.
     """
-    folder = folder.resolve()
-    aside = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    try:
+        folder = folder.resolve()
+    except RuntimeError as error:  # links in a circle
+        raise _unwritable(folder, str(error)) from error
+    if folder.is_mount():
+        raise OutputError(
+            f"{display_name(folder)} is a mounted disk itself, which cannot be replaced.",
+            "Name a new folder in it.",
+        )
+    stem = os.fsdecode(os.fsencode(folder.name)[:_LONGEST_STEM])
+    aside = folder.with_name(f".{stem}-{secrets.token_hex(4)}")
     old = aside.with_name(f"{aside.name}-old")
     try:
+        replaces = folder.is_dir() and any(folder.iterdir())
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside.mkdir()
         yield aside
-        _take_place(aside, folder, old)
+        if replaces:
+            _take_place(aside, folder, old)
+        else:
+            _take_free_place(aside, folder)
     except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written: {error.strerror or error}.",
-            "Check the path, its permissions and the free space of the disk.",
-        ) from error
+        raise _unwritable(folder, error.strerror or str(error)) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _take_free_place(aside: Path, folder: Path) -> None:
+    """The system renames a folder to one that is empty, and to nothing else that is there."""
+    try:
+        aside.rename(folder)
+    except OSError as error:
+        if os.path.lexists(folder) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise OutputError(
+                f"{display_name(folder)} was filled meanwhile, perhaps by another run.",
+                "What is there stays. Choose another place.",
+            ) from error
+        raise
+
+
+def _unwritable(folder: Path, reason: str) -> OutputError:
+    return OutputError(
+        f"{display_name(folder)} cannot be written: {display_name(reason)}.",
+        "Check the path, its permissions and the free space of the disk.",
+    )
 
 
 def _take_place(aside: Path, folder: Path, old: Path) -> None:

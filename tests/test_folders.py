@@ -75,21 +75,23 @@ def test_a_place_that_cannot_be_is_told(tmp_path: Path):
 
 def test_a_folder_that_somebody_filled_meanwhile_stays(tmp_path: Path):
     """Two runs into one folder: the first to be done has it."""
+    second = whole_folder(tmp_path / "place")
+    (second.__enter__() / "file").write_text("second")
+    with whole_folder(tmp_path / "place") as aside:
+        (aside / "file").write_text("first")
     with pytest.raises(OutputError, match="filled meanwhile"):
-        with whole_folder(tmp_path / "place") as aside:
-            (aside / "file").write_text("second")
-            with whole_folder(tmp_path / "place") as other:
-                (other / "file").write_text("first")
+        second.__exit__(None, None, None)
     assert names(tmp_path) == ["place"]
     assert (tmp_path / "place" / "file").read_text() == "first"
 
 
 def test_a_file_put_into_an_empty_folder_meanwhile_stays(tmp_path: Path):
     (tmp_path / "place").mkdir()
+    filling = whole_folder(tmp_path / "place")
+    (filling.__enter__() / "file").write_text("new")
+    (tmp_path / "place" / "mine").write_text("mine")
     with pytest.raises(OutputError, match="filled meanwhile"):
-        with whole_folder(tmp_path / "place") as aside:
-            (aside / "file").write_text("new")
-            (tmp_path / "place" / "mine").write_text("mine")
+        filling.__exit__(None, None, None)
     assert names(tmp_path) == ["place"]
     assert names(tmp_path / "place") == ["mine"]
 

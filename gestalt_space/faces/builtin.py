@@ -24,7 +24,7 @@ NUMBERS = 15
 """Numbers of a cell: logit, middle x y, log width and height, five landmarks x y."""
 LOOK_SIDE = 80
 """Pixels of the crop that the second look at a face takes."""
-LOOK_MARGIN = 0.17
+LOOK_MARGIN = 0.05
 """What the crop has on each side more than the ArcFace template, in sides of it."""
 LOOK_PLACES = ((TEMPLATE / SIZE + LOOK_MARGIN) / (1 + 2 * LOOK_MARGIN) * LOOK_SIDE).astype(
     np.float32

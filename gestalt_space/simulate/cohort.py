@@ -18,6 +18,10 @@ FREQUENT = 7
 """Patients from which on a disorder counts as frequent, as in GMDB; rare ones have 2 to 6."""
 MOST_PATIENTS = 60
 MOST_PHOTOS = 100
+MOST_PEOPLE = 1_000_000
+"""As many as there are identifiers."""
+MOST_SEED = 2**63 - 1
+"""It stands in names of files."""
 AGE_GROUPS: Mapping[str, tuple[float, float]] = {
     "0-2": (0.3, 3.0),
     "3-9": (3.0, 10.0),
@@ -116,15 +120,25 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
             f"There is no difficulty {plan.difficulty!r}.",
             f"Difficulties are {', '.join(DIFFICULTIES)}.",
         )
-    if plan.controls < 0 or plan.seed < 0 or not 1 <= plan.photos_per_patient <= MOST_PHOTOS:
+    if (
+        plan.controls < 0
+        or not 0 <= plan.seed <= MOST_SEED
+        or not 1 <= plan.photos_per_patient <= MOST_PHOTOS
+    ):
         raise UsageError(
             f"{plan.controls} controls, {plan.photos_per_patient:g} photos a patient and seed "
             f"{plan.seed} do not make a cohort.",
-            f"Controls and seed are 0 or more, photos a patient 1 to {MOST_PHOTOS} in the mean.",
+            f"Controls and seed are 0 or more, the seed {MOST_SEED} at most; photos a patient 1 to "
+            f"{MOST_PHOTOS} in the mean.",
+        )
+    total = 8 * plan.disorders if plan.patients is None else plan.patients
+    if total + plan.controls > MOST_PEOPLE:
+        raise UsageError(
+            f"{total + plan.controls:,} people are too many for a cohort.",
+            f"It has {MOST_PEOPLE:,} at most: ask for fewer disorders, patients or controls.",
         )
     rng = np.random.default_rng([plan.seed, 0])
     disorders = draw_disorders(rng, plan.disorders, difficulty, plan.terms)
-    total = 8 * plan.disorders if plan.patients is None else plan.patients
     affected = [
         disorder
         for disorder, count in zip(
@@ -202,10 +216,13 @@ def _shares(
             )
         if not 0 <= share < float("inf"):
             raise UsageError(f"{share:g} is no share of {what} {name}.", "Give 0 or more.")
-    total = sum(shares.values())
-    if not total > 0:
+    largest = max(shares.values(), default=0.0)
+    if not largest > 0:
         raise UsageError(f"The shares of {what} are all 0.", "Give one that is more.")
-    return {name: share / total for name, share in shares.items()}
+    # By the largest first: the sum of numbers near the end of their range is beyond it.
+    parts = {name: share / largest for name, share in shares.items()}
+    total = sum(parts.values())
+    return {name: part / total for name, part in parts.items()}
 
 
 def _ages(rng: np.random.Generator, subject: Subject, count: int) -> tuple[float, ...]:
@@ -218,5 +235,5 @@ def _ages(rng: np.random.Generator, subject: Subject, count: int) -> tuple[float
 
 def _identifiers(rng: np.random.Generator, count: int) -> list[str]:
     """Opaque: nothing about the person can be read from them."""
-    numbers = rng.choice(10**6, count, replace=False)
+    numbers = rng.choice(MOST_PEOPLE, count, replace=False)
     return [f"P{number:06d}" for number in numbers]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space import __version__
-from gestalt_space.errors import OutputError
+from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.folders import whole_folder
+from gestalt_space.paths import display_name
 from gestalt_space.simulate.capture import jpeg
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, SimulatedPatient, SimulatedPhoto
 
@@ -66,6 +69,11 @@ SYNDROME_COLUMNS = (
     "train",
     "OMIM",
 )
+_OURS = re.compile(
+    r"photos(/\d{6,}\.jpg)?|gmdb(/(gmdb_[a-z_]+|image_metadata)_sim\d+\.[ct]sv)?|"
+    r"patients\.csv|truth\.json"
+)
+"""What a cohort has in its folder."""
 
 Progress = Callable[[int, int], None]
 """Told how many photos of how many are written."""
@@ -94,10 +102,10 @@ def write_cohort(
 ) -> None:
     """Write a cohort into `folder`.
 
-    `overwrite`: take the place of an earlier cohort. Raises `OutputError` where there is something
-    else, or the disk is full; then nothing of it stays.
+    `overwrite`: take the place of an earlier cohort. Raises as `check_cohort_place` does, and
+    `OutputError` where the disk is full; then nothing of it stays.
     """
-    _check_place(folder, overwrite)
+    check_cohort_place(folder, overwrite=overwrite)
     total = cohort.photo_count
     with whole_folder(folder) as place:
         (place / PHOTOS).mkdir()
@@ -110,14 +118,25 @@ def write_cohort(
         _write_truth(cohort, kept, place / TRUTH)
 
 
-def _check_place(folder: Path, overwrite: bool) -> None:
+def check_cohort_place(folder: Path, *, overwrite: bool) -> None:
+    """Raises `OutputError` or `UsageError` where no cohort can be written to `folder`."""
+    shown = display_name(folder)
+    if os.path.lexists(folder) and Path.cwd().is_relative_to(os.path.realpath(folder)):
+        raise UsageError(f"{shown} is the folder that you are in.", "Name a new one in it.")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not _is_cohort(folder):
-        raise OutputError(f"{folder} is there already, and is no cohort.", "Choose another place.")
+        raise OutputError(f"{shown} is there already, and is no cohort.", "Choose another place.")
     if not overwrite:
         raise OutputError(
-            f"There is a cohort in {folder} already.", "Choose another place, or add --overwrite."
+            f"There is a cohort in {shown} already.", "Choose another place, or add --overwrite."
+        )
+    within = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    foreign = min((name for name in within if not _OURS.fullmatch(name)), default=None)
+    if foreign is not None:
+        raise OutputError(
+            f"{shown} has something in it that is not of the cohort: {display_name(foreign)}.",
+            "Take it out, or choose another place.",
         )
 
 

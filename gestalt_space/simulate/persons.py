@@ -155,20 +155,22 @@ class Persons:
                 "Make one with `gestalt simulate fit-persons PHOTOS -o FILE`.",
             ) from error
         try:
-            return cls(
+            loaded = cls(
                 mean=tensors["mean"],
                 components=tensors["components"],
                 scales=tensors["scales"],
                 places=tensors["places"],
                 spread=tensors["spread"].astype(np.float32),
                 effects={name: tensors[f"effect_{name}"] for name in ("sex", "age", "ancestry")},
-                ancestries=tuple(json.loads(header["ancestries"])),
+                ancestries=_words(json.loads(header["ancestries"])),
             )
-        except (KeyError, ValueError) as error:
+            loaded._check()
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelUnsuitable(
-                f"{path} lacks a part of a file of persons.",
+                f"{path} lacks a part of a file of persons, or has one that does not fit.",
                 "Make one with `gestalt simulate fit-persons PHOTOS -o FILE`.",
             ) from error
+        return loaded
 
     def save(self, path: Path) -> None:
         """Write the model as safetensors. Raises `OutputError`."""
@@ -233,6 +235,24 @@ class Persons:
         picture = paint(_picture(values), person.hair, age, rng)
         return Portrait(reshape(picture, MEAN_LANDMARKS, landmarks), landmarks)
 
+    def _check(self) -> None:
+        """Raises `ValueError` where the parts do not fit together."""
+        kept, values = len(self.components), int(_LUMA.sum()) + 2 * int(_CHROMA.sum())
+        groups = {"sex": len(SEXES), "age": len(AGE_GROUPS), "ancestry": len(self.ancestries)}
+        fits = self.components.dtype == np.int8 and all(
+            part.shape == shape and part.dtype == np.float32 and np.isfinite(part).all()
+            for part, shape in (
+                (self.mean, (values + 10,)),
+                (self.scales, (kept,)),
+                (self.places, (kept, 10)),
+                (self.spread, (kept, kept)),
+                *((self.effects[name], (count, kept)) for name, count in groups.items()),
+            )
+        )
+        words = all(isinstance(word, str) and word for word in self.ancestries)
+        if not (fits and words and self.components.shape == (kept, values) and self.ancestries):
+            raise ValueError("the parts do not fit together")
+
     @cached_property
     def _basis(self) -> NDArray[np.float32]:
         return self.components.astype(np.float32)
@@ -246,6 +266,12 @@ class Persons:
             + self.effects["ancestry"][self.ancestries.index(ancestry)]
         )
         return np.asarray(shift, dtype=np.float32)
+
+
+def _words(listed: object) -> tuple[str, ...]:
+    if not isinstance(listed, list):
+        raise ValueError("no list of words")
+    return tuple(listed)
 
 
 def check_persons_path(path: Path, *, overwrite: bool) -> None:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import cv2
 import numpy as np
 
 from gestalt_space.errors import NoFace, PhotoError, UsageError
 from gestalt_space.faces.detection import Detector
-from gestalt_space.faces.photos import read_photo
-from gestalt_space.paths import is_folder
+from gestalt_space.faces.photos import PhotoLimits, read_photo
+from gestalt_space.intake import parse_age, parse_sex
+from gestalt_space.paths import display_name, is_folder
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, lay_on_canvas
 from gestalt_space.simulate.persons import FaceLabels, Portrait
 from gestalt_space.types import Pixels
 
 SUFFIXES = frozenset({".bmp", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 LABELS_FILE = "faces.csv"
+MOST_BYTES = PhotoLimits().max_bytes
+"""Of a file that is read, so that none unpacks to more than the memory holds."""
 BORDER = 0.3
 """Share of a photo's longer side that is added around it: detectors miss a face without room."""
 FRONTAL_TURN = 3.5
@@ -63,10 +67,15 @@ def read_faces(
     """The faces of the wanted photos of a folder or zip, in the order of their names.
 
     A file `faces.csv` beside the photos (file, age_years, sex, ancestry) gives labels. Photos that
-    cannot be read or show no face are left out. Raises `UsageError` where there are no photos.
+    cannot be read or show no face are left out. Raises `UsageError` where there are no photos, or
+    the labels cannot be used.
     """
     with _open(source) as (names, read):
-        labels = _labels(read(LABELS_FILE)) if LABELS_FILE in names else {}
+        labels: dict[str, FaceLabels] = {}
+        for table in sorted(name for name in names if PurePath(name).name == LABELS_FILE):
+            folder = table.removesuffix(LABELS_FILE)
+            found = _labels(table, _content(read, table))
+            labels |= {folder + name: label for name, label in found.items()}
         photos = sorted(n for n in names if Path(n).suffix.lower() in SUFFIXES and wanted(n))
         if not photos:
             raise UsageError(
@@ -113,30 +122,63 @@ def _open(source: Path) -> Iterator[tuple[frozenset[str], Callable[[str], bytes]
     """The names of a folder's or zip's files, and what reads one."""
     if is_folder(source):
         names = frozenset(str(p.relative_to(source)) for p in source.rglob("*") if p.is_file())
-        yield names, lambda name: (source / name).read_bytes()
+        yield (
+            names,
+            lambda name: _within((source / name).stat().st_size, (source / name).read_bytes),
+        )
         return
     try:
-        with zipfile.ZipFile(source) as archive:
-            yield frozenset(archive.namelist()), archive.read
-    except (OSError, zipfile.BadZipFile) as error:
+        archive = zipfile.ZipFile(source)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise UsageError(
-            f"{source} is neither a folder nor a zip of photos.", "Check the path."
+            f"{display_name(source)} is neither a folder nor a zip of photos.", "Check the path."
         ) from error
+    with archive:
+        yield (
+            frozenset(archive.namelist()),
+            lambda name: _within(archive.getinfo(name).file_size, lambda: archive.read(name)),
+        )
 
 
-def _labels(content: bytes) -> dict[str, FaceLabels]:
+def _within(size: int, read: Callable[[], bytes]) -> bytes:
+    if size > MOST_BYTES:
+        raise OSError(errno.EFBIG, "too large for a photo")
+    return read()
+
+
+def _labels(name: str, content: bytes | None) -> dict[str, FaceLabels]:
+    if content is None:
+        raise _unusable(name, "it cannot be read")
     try:
         rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
-        return {
-            row["file"]: FaceLabels(
-                sex=row.get("sex") or None,
-                age_years=float(row["age_years"]) if row.get("age_years") else None,
-                ancestry=row.get("ancestry") or None,
-            )
-            for row in rows
-        }
-    except (KeyError, ValueError, csv.Error) as error:
-        raise UsageError(
-            f"{LABELS_FILE} beside the photos cannot be used: {error}.",
-            "Its columns are file, age_years (a number), sex and ancestry, in UTF-8.",
-        ) from error
+        labels = {}
+        for row in rows:
+            try:
+                labels[row["file"] or ""] = _label(row)
+            except UsageError as error:
+                place = f"line {rows.line_num}: {error.message.rstrip('.')}"
+                raise _unusable(name, place) from error
+    except KeyError as error:
+        raise _unusable(name, "it has no column file") from error
+    except (ValueError, csv.Error) as error:
+        raise _unusable(name, str(error)) from error
+    return labels
+
+
+def _label(row: Mapping[str, str | None]) -> FaceLabels:
+    """What a row says, in words that the table of a cohort can have. Raises `UsageError`."""
+    ancestry = (row.get("ancestry") or "").strip()
+    if ancestry != display_name(ancestry):
+        raise UsageError(f"the ancestry {display_name(ancestry)!r} has characters that are no text")
+    return FaceLabels(
+        sex=parse_sex(row.get("sex")),
+        age_years=parse_age(row.get("age_years")),
+        ancestry=ancestry or None,
+    )
+
+
+def _unusable(name: str, reason: str) -> UsageError:
+    return UsageError(
+        f"{display_name(name)} beside the photos cannot be used: {display_name(reason)}.",
+        "Its columns are file, age_years (a number), sex and ancestry, in UTF-8.",
+    )

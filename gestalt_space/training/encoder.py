@@ -126,7 +126,7 @@ class Stage:
 STAGES = (
     Stage(pairs=16, steps=7_000, contrast=0.0, rates=(1e-3, 7e-4)),
     Stage(pairs=64, steps=2_500, contrast=0.3, rates=(1e-3, 0.0)),
-    Stage(pairs=96, steps=1_600, contrast=0.5, rates=(7e-4, 0.0)),
+    Stage(pairs=96, steps=2_500, contrast=0.5, rates=(7e-4, 0.0)),
 )
 """Small batches first: from scratch it is the number of steps that makes geometry seen at all."""
 WARM_UP = 200

@@ -12,6 +12,7 @@ from gestalt_space.simulate.cohort import (
     AGE_GROUPS,
     FREQUENT,
     MOST_PATIENTS,
+    MOST_PEOPLE,
     USUAL_AGES,
     Cohort,
     CohortPlan,

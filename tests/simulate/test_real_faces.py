@@ -103,7 +103,7 @@ def test_labels_stand_in_a_file_beside_the_photos(source: Source):
 
 
 def test_labels_may_lack_columns(source: Source):
-    files = {"a.png": face_photo(1), "faces.csv": b"sex,file\nmale,a.png\n"}
+    files = {"a.png": face_photo(1), "faces.csv": b"sex,file\nmale,a.png\nmale\n"}
     (face,) = read_faces(source(files), MeanFace())
     assert face.labels == FaceLabels(sex="male")
 

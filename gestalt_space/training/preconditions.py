@@ -1,0 +1,23 @@
+"""What a training of hours needs before it begins."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from gestalt_space.errors import OutputError, UsageError
+
+
+def check_training(out: Path) -> None:
+    """Raises `UsageError` or `OutputError` where a model could not be trained and written."""
+    missing = [name for name in ("torch", "onnxscript") if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"Training needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} "
+            "not installed.",
+            "Run `pip install 'gestalt-space[training]'`.",
+        )
+    if out.suffix != ".onnx":
+        raise UsageError(f"{out} does not end in .onnx.", "Name the model's file so.")
+    if not out.parent.is_dir():
+        raise OutputError(f"There is no folder {out.parent}.", "Make it first.")

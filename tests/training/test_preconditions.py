@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.training import preconditions
+from gestalt_space.training.preconditions import check_training
+
+
+def test_a_model_that_can_be_written_passes(tmp_path: Path) -> None:
+    check_training(tmp_path / "model.onnx")
+
+
+def test_missing_libraries_are_named_with_what_installs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preconditions, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="torch and onnxscript, which are") as caught:
+        check_training(tmp_path / "model.onnx")
+    assert "gestalt-space[training]" in caught.value.hint
+
+
+def test_a_place_where_no_model_can_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="onnx"):
+        check_training(tmp_path / "model.pt")
+    with pytest.raises(OutputError, match="no folder"):
+        check_training(tmp_path / "none" / "model.onnx")
