@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name
 
 from . import options, output
+from .unchanged import unchanged
 
 if TYPE_CHECKING:
     from gestalt_space.demo.run import DemoResult
@@ -65,7 +65,7 @@ def demo(
         with output.progress(title, total, quiet=quiet or is_one) as show:
             yield show
 
-    try:
+    with unchanged(folder):
         result = run_demo(
             folder,
             plan=CohortPlan(disorders=disorders, patients=patients, seed=seed),
@@ -76,11 +76,6 @@ def demo(
             overwrite=overwrite,
             stage=stage,
         )
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"Interrupted: {display_name(folder)} is as it was before.",
-            "The same command starts anew.",
-        ) from None
     if as_json:
         output.write_json(demo_document(result))
         return

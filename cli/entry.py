@@ -10,6 +10,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -28,6 +29,9 @@ def run(words: Sequence[str]) -> int:
     """
     # Libraries' notices to programmers are not for the users of a command.
     warnings.simplefilter("ignore")
+    # A stream that the caller has closed swallows what is said.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - open to the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name
 
 from . import options, output
+from .unchanged import unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from gestalt_space.simulate.cohort import Cohort
     from gestalt_space.simulate.real_faces import RealFace
@@ -115,7 +114,7 @@ def cohort(
         ancestries=_shares("--ancestry", ancestry),
         terms=None if terms is None else tuple(term.strip() for term in terms.split(",")),
     )
-    with _whole(folder):
+    with unchanged(folder):
         drawn = draw_cohort(plan, _source(persons, detector, home, quiet=quiet))
         with output.progress("Taking photos", drawn.photo_count, quiet=quiet) as show:
             write_cohort(drawn, folder, overwrite=overwrite, progress=show)
@@ -162,7 +161,7 @@ def fit_persons(
     from gestalt_space.training.splits import held_out
 
     check_persons_path(path, overwrite=overwrite)
-    with _whole(path):
+    with unchanged(path):
         faces = [
             face
             for face in _faces(photos, detector, home, quiet=quiet)
@@ -197,18 +196,6 @@ def terms_command(as_json: options.Json = False, as_csv: options.Csv = False) ->
         for id_, label, _, measure in rows:
             table.add_row(id_, label, measure)
         output.write_table(table)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """An interruption leaves what is at `path`, and says so."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"Interrupted: {display_name(path)} is as it was before.",
-            "The same command starts anew.",
-        ) from None
 
 
 def _source(persons: str, detector: str, home: Path | None, *, quiet: bool) -> SubjectSource:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options, output
+from .unchanged import unchanged
 
 Photos = Annotated[
     Path, typer.Argument(help="A folder or zip of photos, one face each.", show_default=False)
@@ -51,7 +52,7 @@ def detector(
     look_steps: Annotated[
         int, typer.Option("--look-steps", min=1, help="Batches to learn exact landmarks from.")
     ] = 6_000,
-    seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 3,
     quiet: options.Quiet = False,
 ) -> None:
     """Train the face detector on photos and on simulated persons, and write it as ONNX.
@@ -65,9 +66,10 @@ def detector(
     from gestalt_space.training.detector_recipe import Recipe, collect, cook
 
     recipe = Recipe(photos, teacher, persons, steps, look_steps, seed)
-    with output.progress("Looking at photos", None, quiet=quiet) as show:
-        faces = collect(recipe, show)
-    measured = cook(recipe, faces, out, log=_nothing if quiet else output.say)
+    with unchanged(out):
+        with output.progress("Looking at photos", None, quiet=quiet) as show:
+            faces = collect(recipe, show)
+        measured = cook(recipe, faces, out, log=_nothing if quiet else output.say)
     if not quiet:
         output.say(f"{out} written, its log beside it: {measured}.")
 
@@ -77,7 +79,7 @@ def encoder(
     photos: Photos,
     out: ModelFile,
     persons: PersonsFile = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 11,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 11,
     detector: options.Detector = "auto",
     home: options.Home = None,
     quiet: options.Quiet = False,
@@ -96,10 +98,11 @@ def encoder(
     from gestalt_space.training.encoder_recipe import Recipe, cook
 
     _, factory = detector_factory(ModelStore(load_settings(home).models_dir), detector)
-    with output.progress("Looking at photos", None, quiet=quiet) as show:
-        faces = list(read_faces(photos, factory(1), progress=show))
-    recipe = Recipe(photos=photos, persons=persons, seed=seed)
-    share = cook(recipe, faces, out, log=_nothing if quiet else output.say)
+    with unchanged(out):
+        with output.progress("Looking at photos", None, quiet=quiet) as show:
+            faces = list(read_faces(photos, factory(1), progress=show))
+        recipe = Recipe(photos=photos, persons=persons, seed=seed)
+        share = cook(recipe, faces, out, log=_nothing if quiet else output.say)
     if not quiet:
         output.say(f"{out} written, its log beside it; {share:.1%} found on people kept out.")
 

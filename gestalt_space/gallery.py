@@ -46,7 +46,7 @@ from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.types import Descriptors, Face, Match
 from gestalt_space.weights.manifest import InstalledModel
-from gestalt_space.weights.store import ModelStore
+from gestalt_space.weights.store import BUILTIN, ModelStore
 
 Status = Literal["added", "already", "failed"]
 
@@ -192,10 +192,16 @@ class Gallery:
         for model in self.models.sound_models():
             if model.file("encoder") and encoder_spec(model).fingerprint == space.fingerprint:
                 return model
+        hint = "Install it again, or take another one: `gestalt index fill --space NAME --default`."
+        if space.model == BUILTIN:
+            hint = (
+                "The built-in encoder has changed with gestalt-space. Take the new one: "
+                "`gestalt index fill --space builtin --default`."
+            )
         raise ModelNotInstalled(
             f"The gallery's descriptors are of the encoder {space.model} "
             f"(space {space.fingerprint[:12]}), which is not installed.",
-            "Install it again, or take another one: `gestalt index fill --space NAME --default`.",
+            hint,
         )
 
     # Adding and removing

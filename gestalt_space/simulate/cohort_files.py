@@ -22,6 +22,7 @@ from gestalt_space.folders import whole_folder
 from gestalt_space.paths import display_name
 from gestalt_space.simulate.capture import jpeg
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, SimulatedPatient, SimulatedPhoto
+from gestalt_space.simulate.persons import Person
 
 COHORT_FILE = "gestalt-space cohort"
 FORMAT = f"{COHORT_FILE} 1"
@@ -181,7 +182,7 @@ def _patient_rows(kept: Sequence[_Kept]) -> Iterator[dict[str, object]]:
             "cohort": COHORT_NAME,
             "hpo": ";".join(patient.strengths),
             "face": 1,
-            "consent": "simulated",
+            "consent": "simulated" if isinstance(patient.subject.source, Person) else "",
         }
 
 
@@ -277,7 +278,7 @@ def _metadata_row(photo: _Kept) -> dict[str, object]:
         "ethnicity_category": patient.subject.ancestry,
         "image_type": "frontal",
         "private": False,
-        "consent": True,
+        "consent": True if isinstance(patient.subject.source, Person) else "",
         "patient_group": COHORT_NAME,
         "person_type": "patient" if disorder else "control",
     }

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.errors import ModelUnsuitable, OutputError, UsageError
+from gestalt_space.errors import ModelDamaged, ModelUnsuitable, OutputError, UsageError
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, SIZE, reshape
 from gestalt_space.simulate.surroundings import Hair, face_oval, paint, sample_hair
 from gestalt_space.types import Landmarks, Pixels
@@ -93,9 +93,15 @@ class Persons:
 
     @classmethod
     def builtin(cls) -> Self:
-        """The model that comes with gestalt-space."""
+        """The model that comes with gestalt-space. Raises `ModelDamaged`."""
         with resources.as_file(resources.files("gestalt_space.weights") / "builtin") as folder:
-            return cls.load(folder / "persons.safetensors")
+            try:
+                return cls.load(folder / "persons.safetensors")
+            except ModelUnsuitable as error:
+                raise ModelDamaged(
+                    "The persons that come with gestalt-space are damaged or missing.",
+                    "Install gestalt-space again.",
+                ) from error
 
     @classmethod
     def fit(

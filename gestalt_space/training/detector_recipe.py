@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from gestalt_space.faces.builtin import BuiltinDetector
 from gestalt_space.faces.detection import Detector
@@ -25,6 +22,7 @@ from gestalt_space.training.detector_data import (
 )
 from gestalt_space.training.detector_landmarks import LOOK_STEPS, train_look
 from gestalt_space.training.detector_network import export
+from gestalt_space.training.logs import Log, kept_log, libraries
 from gestalt_space.training.splits import held_out, validating
 from gestalt_space.types import Box, Photo
 from gestalt_space.weights.inspection import sha256_of
@@ -33,8 +31,6 @@ PERSONS = 1500
 """Simulated persons that are mixed in."""
 LEAST_OVERLAP = 0.3
 """Intersection over union from which two detectors mean the same face."""
-
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +74,12 @@ def cook(recipe: Recipe, faces: Faces, out: Path, log: Log) -> Measured:
 
     The same recipe gives the same model on the same machine with the same libraries.
     """
-    with out.with_suffix(".log").open("w", encoding="utf-8") as stream:
-
-        def note(line: str) -> None:
-            stream.write(line + "\n")
-            stream.flush()
-            log(line)
-
+    with kept_log(out, log) as note:
         note(
             f"photos {recipe.photos.name}, teacher {recipe.teacher.name} "
             f"sha256 {sha256_of(recipe.teacher)}, steps {recipe.steps} and "
             f"{recipe.look_steps}, seed {recipe.seed}, "
-            f"torch {torch.__version__}, numpy {np.__version__}, OpenCV {cv2.__version__}, "
-            f"{platform.machine()}"
+            f"{libraries()}"
         )
         known = faces.among(lambda name: not validating(name))
         kept = faces.among(validating)

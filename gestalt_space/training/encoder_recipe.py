@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,6 +19,7 @@ from gestalt_space.simulate.real_faces import RealFace
 from gestalt_space.training.encoder import STAGES, Network, Stage, Telling, normalised, train
 from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs
 from gestalt_space.training.encoder_export import export
+from gestalt_space.training.logs import Log, kept_log, libraries
 from gestalt_space.training.splits import held_out
 from gestalt_space.weights.inspection import sha256_of
 
@@ -36,8 +35,6 @@ TEST_GROUPS, TEST_PEOPLE, TEST_PERSONS = 150, 6, 500
 LEAST_PEOPLE = 20
 BATCH = 64
 TELLING_ROWS = 20_000
-
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +60,9 @@ def cook(recipe: Recipe, faces: Iterable[RealFace], out: Path, log: Log) -> floa
         raise UsageError(
             f"{len(known)} faces to train on are too few.", f"Give at least {LEAST_PEOPLE}."
         )
-    with out.with_suffix(".log").open("w", encoding="utf-8") as stream:
-
-        def note(line: str) -> None:
-            stream.write(line + "\n")
-            stream.flush()
-            log(line)
-
+    with kept_log(out, log) as note:
         note(
-            f"photos {recipe.photos.name}, seed {recipe.seed}, torch {torch.__version__}, "
-            f"numpy {np.__version__}, OpenCV {cv2.__version__}, {platform.machine()}, "
+            f"photos {recipe.photos.name}, seed {recipe.seed}, {libraries()}, "
             f"threads {torch.get_num_threads()}"
         )
         people = known + _simulated(recipe, PERSONS, part=1)

@@ -19,5 +19,8 @@ def check_training(out: Path) -> None:
         )
     if out.suffix != ".onnx":
         raise UsageError(f"{out} does not end in .onnx.", "Name the model's file so.")
+    for path in (out, out.with_suffix(".log")):
+        if path.exists():
+            raise OutputError(f"{path} is there already.", "Choose another name.")
     if not out.parent.is_dir():
         raise OutputError(f"There is no folder {out.parent}.", "Make it first.")

@@ -165,3 +165,12 @@ def test_a_home_of_an_unknown_user_is_told(gestalt: Command) -> None:
     ran = gestalt("index", "stats", "--home", "~no-such-user-here/home", "--json")
     assert ran.code == 2
     assert ran.document["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_stream_that_the_caller_has_closed_is_no_fault(stream: int) -> None:
+    program = "import gestalt_cli; raise SystemExit(gestalt_cli.main())"
+    command = f"{sys.executable} -c '{program}' simulate terms {stream}>&-"
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0
+    assert "Traceback" not in ran.stdout + ran.stderr

@@ -194,7 +194,8 @@ def test_encode_refuses_a_place_before_any_work(
 def test_encode_leaves_no_half_file_where_it_fails(
     photos: list[Path], gestalt: Command, tmp_path: Path
 ) -> None:
-    ran = gestalt("encode", photos[0], "-o", tmp_path / "d.npz", "--json", *ALIGNED)
+    words = ["-o", tmp_path / "d.npz", "--space", "other", "--json", *ALIGNED]
+    ran = gestalt("encode", photos[0], *words)
     assert ran.code == 1
     assert ran.document["error"]["code"] == "model_not_installed"
     assert not list(tmp_path.glob("*.npz"))

@@ -433,7 +433,8 @@ def test_a_new_gallery_says_which_encoder_it_takes(
 
 
 def test_no_model_leaves_no_photo_behind(photos: list[Path], gestalt: Command) -> None:
-    ran = gestalt("index", "add", photos[0], "--patient", "P", "--json", *ALIGNED)
+    words = ["--patient", "P", "--space", "other", "--json", *ALIGNED]
+    ran = gestalt("index", "add", photos[0], *words)
     assert ran.code == 1
     assert ran.document["error"]["code"] == "model_not_installed"
     assert stats(gestalt)["photos"] == 0

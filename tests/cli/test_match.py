@@ -194,11 +194,12 @@ def test_an_empty_gallery_is_an_error_with_the_next_command(
     assert ran.document["probes"][0]["photo"] == str(photos[0])
 
 
-def test_no_models_is_an_error_with_the_next_command(photos: list[Path], gestalt: Command) -> None:
+def test_without_installed_models_the_built_in_ones_are_used(
+    photos: list[Path], gestalt: Command
+) -> None:
     ran = gestalt("match", photos[0], "--json", *ALIGNED)
     assert ran.code == 1
-    assert ran.document["error"]["code"] == "model_not_installed"
-    assert "gestalt models" in ran.document["error"]["hint"]
+    assert ran.document["error"]["code"] == "gallery_empty"
 
 
 def test_without_an_installed_detector_the_built_in_one_looks(

@@ -220,3 +220,19 @@ def test_terms_for_programs(gestalt: Command) -> None:
     rows = list(csv.DictReader(io.StringIO(gestalt("simulate", "terms", "--csv").out)))
     assert document == {"version": 1, "terms": rows}
     assert [row["term"] for row in rows] == list(TERMS)
+
+
+@pytest.mark.parametrize("what", [("detector", "x", "--teacher", "y"), ("encoder", "x")])
+def test_a_seed_below_0_trains_nothing(what: tuple[str, ...], gestalt: Command) -> None:
+    refused(gestalt("train", *what, "-o", "x.onnx", "--seed", -1), 2, "--seed")
+
+
+@pytest.mark.usefixtures("cartoons")
+def test_an_interrupted_training_says_that_nothing_changed(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gestalt_space.training.encoder_recipe.cook", stop)
+    refused(gestalt("train", "encoder", "x", "-o", "x.onnx"), 130, "x.onnx is as it was before")

@@ -11,7 +11,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from gestalt_space.errors import ModelUnsuitable, OutputError, UsageError
+from gestalt_space.errors import ModelDamaged, ModelUnsuitable, OutputError, UsageError
 from gestalt_space.faces.detection import Detector
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.simulate.canvas import EYE_DISTANCE, SIZE
@@ -74,6 +74,15 @@ def test_the_built_in_model_is_a_small_file():
     with resources.as_file(resources.files("gestalt_space.weights") / "builtin") as folder:
         size = (folder / "persons.safetensors").stat().st_size
     assert size <= LARGEST_FILE
+
+
+def test_a_built_in_model_that_is_gone_is_not_to_be_fitted_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
+    with pytest.raises(ModelDamaged) as caught:
+        Persons.builtin()
+    assert "Install gestalt-space again" in caught.value.hint
 
 
 def test_the_built_in_model_knows_ancestries(builtin: Persons):
