@@ -2,19 +2,29 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: setup demo test lint docs clean
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+# What is needed to use gestalt-space.
+$(USABLE): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "Installing gestalt-space into $(VENV); this takes a minute or two."
+	$(INSTALL) -e .
+	touch $(USABLE)
+
+# And what is needed to work on it: tests, lints, training.
+$(READY): $(USABLE)
+	@echo "Installing what tests and training need; this takes a minute or two."
+	$(INSTALL) -e '.[dev]'
 	touch $(READY)
 
-demo: setup
+demo: $(USABLE)
 	$(BIN)/gestalt demo --overwrite
 
 test: setup

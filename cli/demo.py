@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -150,6 +152,8 @@ def _say_next(result: DemoResult) -> None:
     output.write_text("")
     output.say(f"Done in {result.seconds['total']:.0f} s. Next:")
     output.say(f"open {display_name(result.folder / REPORT)} in a browser", indent="  ")
+    if shutil.which("gestalt") is None:
+        typer.echo(f"  . {Path(sys.prefix) / 'bin' / 'activate'}", err=True)
     for step in result.next_steps:
         # Not wrapped: it is there to be copied.
         typer.echo(f"  {step}", err=True)

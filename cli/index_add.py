@@ -230,12 +230,16 @@ def _check_report(report: Path | None, targets: list[Path]) -> None:
 
 
 def _say_how(gallery: Gallery) -> None:
+    from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
+
     space, detector = gallery.space, gallery.pipeline.detector
     if space.chosen:
         output.say(
             f"A new gallery: it takes the best encoder installed, {space.model.name}, and keeps it."
         )
     output.say(f"Encoder {space.model.name}, detector {detector}.")
+    if space.model.name == BUILTIN:
+        output.say(BUILTIN_CAUTION)
 
 
 def _counts(results: list[Added]) -> dict[Status, int]:

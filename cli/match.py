@@ -52,6 +52,7 @@ def match(
     from gestalt_space.intake import photos_of
     from gestalt_space.pipeline import PhotoSource
     from gestalt_space.replies import failed_match_document, match_document
+    from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
     if as_json and as_csv:
         raise UsageError("--json and --csv were both given.", "Give one of them.")
@@ -92,6 +93,8 @@ def match(
                 f"in the space of {active.model.name}.",
                 style="dim",
             )
+            if active.model.name == BUILTIN:
+                output.write_text(BUILTIN_CAUTION, style="dim")
             output.write_text(output.DISCLAIMER, style="dim")
     return 3 if any(one.error is not None for one in matches) else 0
 

@@ -284,4 +284,5 @@ def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
                 else "None of these people exists."
             )
         )
-        output.say(f"Next: {shlex.join(['gestalt', 'index', 'add', f'{place}/patients.csv'])}")
+        words = ["gestalt", "index", "add", f"{place}/patients.csv", "--home", f"{place}-home"]
+        output.say(f"Next: {shlex.join(words)}")

@@ -19,7 +19,7 @@ from gestalt_space.gallery import Gallery
 from gestalt_space.settings import Settings
 from gestalt_space.store.engine import REVISION, database_revision
 from gestalt_space.weights.manifest import InstalledModel
-from gestalt_space.weights.store import ModelStore
+from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION, ModelStore
 
 State = Literal["ok", "note", "fail"]
 LIBRARIES = ("insightface", "onnxruntime", "opencv-python", "numpy", "pillow", "sqlalchemy")
@@ -176,6 +176,8 @@ def _gallery(settings: Settings) -> Iterator[Finding]:
 def _space(gallery: Gallery) -> Iterator[Finding]:
     space = gallery.space
     yield Finding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
+    if space.model.name == BUILTIN:
+        yield Finding("encoder", "note", BUILTIN_CAUTION, "Run `gestalt models list`.")
 
 
 def _index(gallery: Gallery) -> Iterator[Finding]:

@@ -41,6 +41,10 @@ _LARGEST_UNPACKED = 4 * 2**30
 _DOWNLOADS = ".downloads"
 BUILTIN = "builtin"
 """The name of the models that come with the package."""
+BUILTIN_CAUTION = (
+    "The built-in encoder was trained on simulated phenotypes: it is there to try things out, and "
+    "not for patients."
+)
 BUILTIN_FOLDER = Path(__file__).parent / BUILTIN
 STALE_SECONDS = 24 * 3600
 """Age after which a model that is still being added was left by a crash."""
