@@ -27,17 +27,9 @@ def demo(
     folder: Annotated[
         Path, typer.Argument(help="Folder to make.", metavar="DIR", show_default=True)
     ] = Path("gestalt-demo"),
-    disorders: Annotated[int, typer.Option("--disorders", min=1, help="How many.")] = 40,
-    patients: Annotated[
-        int | None,
-        typer.Option(
-            "--patients",
-            min=2,
-            help="How many in all, dealt to the disorders in a long tail. [default: 8 a disorder]",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 7,
+    disorders: options.Disorders = 40,
+    patients: options.Patients = None,
+    seed: options.Seed = 7,
     space: Annotated[
         str, typer.Option("--space", help="Encoder, by the name of its model.")
     ] = "builtin",
@@ -153,7 +145,7 @@ def _say_next(result: DemoResult) -> None:
     output.say(f"Done in {result.seconds['total']:.0f} s. Next:")
     output.say(f"open {display_name(result.folder / REPORT)} in a browser", indent="  ")
     if shutil.which("gestalt") is None:
-        typer.echo(f"  . {Path(sys.prefix) / 'bin' / 'activate'}", err=True)
+        typer.echo(f"  . {Path(sys.executable).with_name('activate')}", err=True)
     for step in result.next_steps:
         # Not wrapped: it is there to be copied.
         typer.echo(f"  {step}", err=True)

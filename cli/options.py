@@ -60,3 +60,14 @@ Photos = Annotated[
     list[Path],
     typer.Argument(help="Photos, or folders of photos.", metavar="PHOTO…", show_default=False),
 ]
+Disorders = Annotated[int, typer.Option("--disorders", min=1, help="How many.")]
+Patients = Annotated[
+    int | None,
+    typer.Option(
+        "--patients",
+        min=2,
+        help="How many in all, dealt to the disorders in a long tail. [default: 8 a disorder]",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")]

@@ -14,7 +14,7 @@ from . import options, output
 from .unchanged import unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gestalt_space.simulate.cohort import Cohort
     from gestalt_space.simulate.real_faces import RealFace
@@ -34,16 +34,8 @@ def cohort(
     folder: Annotated[
         Path, typer.Option("--output", "-o", help="Folder to write.", show_default=False)
     ],
-    disorders: Annotated[int, typer.Option("--disorders", min=1, help="How many.")] = 100,
-    patients: Annotated[
-        int | None,
-        typer.Option(
-            "--patients",
-            min=2,
-            help="How many in all, dealt to the disorders in a long tail. [default: 8 a disorder]",
-            show_default=False,
-        ),
-    ] = None,
+    disorders: options.Disorders = 100,
+    patients: options.Patients = None,
     controls: Annotated[
         int, typer.Option("--controls", min=0, help="People without a disorder.")
     ] = 0,
@@ -85,7 +77,7 @@ def cohort(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 7,
+    seed: options.Seed = 7,
     overwrite: options.Overwrite = False,
     detector: options.Detector = "auto",
     home: options.Home = None,
@@ -160,12 +152,15 @@ def fit_persons(
     from gestalt_space.simulate.persons import Persons, check_persons_path
     from gestalt_space.training.splits import held_out
 
+    def wanted(name: str) -> bool:
+        return not (hold_out and held_out(name))
+
     check_persons_path(path, overwrite=overwrite)
     with unchanged(path):
         faces = [
             face
-            for face in _faces(photos, detector, home, quiet=quiet)
-            if face.is_frontal and not (hold_out and held_out(face.name))
+            for face in _faces(photos, detector, home, wanted=wanted, quiet=quiet)
+            if face.is_frontal
         ]
         fitted = Persons.fit(
             [face.portrait for face in faces],
@@ -192,7 +187,7 @@ def terms_command(as_json: options.Json = False, as_csv: options.Csv = False) ->
     elif as_csv:
         output.write_csv(columns, rows)
     else:
-        table = output.new_table("Term", "Label", "What is measured", right=("Term",))
+        table = output.new_table("term", "label", "what is measured")
         for id_, label, _, measure in rows:
             table.add_row(id_, label, measure)
         output.write_table(table)
@@ -210,7 +205,14 @@ def _source(persons: str, detector: str, home: Path | None, *, quiet: bool) -> S
     return RealSubjects(_faces(path, detector, home, quiet=quiet))
 
 
-def _faces(photos: Path, detector: str, home: Path | None, *, quiet: bool) -> list[RealFace]:
+def _faces(
+    photos: Path,
+    detector: str,
+    home: Path | None,
+    *,
+    wanted: Callable[[str], bool] = lambda name: True,  # noqa: ARG005
+    quiet: bool,
+) -> list[RealFace]:
     """The faces of photos. Raises `UsageError` where there is none."""
     from gestalt_space.errors import UsageError
     from gestalt_space.faces.registry import detector_factory
@@ -222,7 +224,7 @@ def _faces(photos: Path, detector: str, home: Path | None, *, quiet: bool) -> li
     if not quiet:
         output.say(f"Detector {name}.")
     with output.progress("Looking for faces", None, quiet=quiet) as show:
-        faces = list(read_faces(photos, factory(1), progress=show))
+        faces = list(read_faces(photos, factory(1), wanted=wanted, progress=show))
     if not faces:
         raise UsageError(
             f"{name} finds no face in the photos of {photos}.",

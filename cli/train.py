@@ -52,7 +52,7 @@ def detector(
     look_steps: Annotated[
         int, typer.Option("--look-steps", min=1, help="Batches to learn exact landmarks from.")
     ] = 6_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 3,
+    seed: options.Seed = 3,
     quiet: options.Quiet = False,
 ) -> None:
     """Train the face detector on photos and on simulated persons, and write it as ONNX.
@@ -79,7 +79,7 @@ def encoder(
     photos: Photos,
     out: ModelFile,
     persons: PersonsFile = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 11,
+    seed: options.Seed = 11,
     detector: options.Detector = "auto",
     home: options.Home = None,
     quiet: options.Quiet = False,
@@ -100,11 +100,17 @@ def encoder(
     _, factory = detector_factory(ModelStore(load_settings(home).models_dir), detector)
     with unchanged(out):
         with output.progress("Looking at photos", None, quiet=quiet) as show:
-            faces = list(read_faces(photos, factory(1), progress=show))
+            faces = list(read_faces(photos, factory(1), wanted=_may_be_seen, progress=show))
         recipe = Recipe(photos=photos, persons=persons, seed=seed)
         share = cook(recipe, faces, out, log=_nothing if quiet else output.say)
     if not quiet:
         output.say(f"{out} written, its log beside it; {share:.1%} found on people kept out.")
+
+
+def _may_be_seen(name: str) -> bool:
+    from gestalt_space.training.splits import held_out
+
+    return not held_out(name)
 
 
 def _nothing(line: str) -> None:

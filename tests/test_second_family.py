@@ -9,10 +9,10 @@ import pytest
 from benchmarks.second_family import (
     Disorder,
     draw_disorders,
-    leave_one_out,
     moving_least_squares,
     show,
 )
+from benchmarks.second_family_calibration import leave_one_out
 from gestalt_space.types import Landmarks, Pixels
 
 LANDMARKS = np.array(

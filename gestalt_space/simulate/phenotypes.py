@@ -11,7 +11,7 @@ length, one standard deviation is a step that can just be seen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cache
 
 import cv2
@@ -88,10 +88,18 @@ def apply_bumps(portrait: Portrait, bumps: Iterable[Bump]) -> Portrait:
     bumps = tuple(bumps)
     if not bumps:
         return portrait
-    table = np.array([[bump.x, bump.y, bump.wide, bump.tall] for bump in bumps], np.float32)
-    amounts = np.array([[getattr(bump, name) for name in CHANNELS] for bump in bumps], np.float32)
+    return change(portrait, unfolded(fields_of(bump_table(bumps), portrait), STEEPEST))
+
+
+def bump_table(bumps: Iterable[Bump]) -> NDArray[np.float32]:
+    """Bumps as rows `(n, 10)` float32: place, widths, and an amount for each of `CHANNELS`."""
+    return np.array([astuple(bump) for bump in bumps], dtype=np.float32)
+
+
+def fields_of(table: NDArray[np.float32], portrait: Portrait) -> NDArray[np.float32]:
+    """The fields `(6, SIZE, SIZE)` of a table of bumps, at the places that they have on a face."""
     centres = carry(table[:, :2], MEAN_LANDMARKS, portrait.landmarks)
-    return change(portrait, unfolded(gaussians(centres, table[:, 2:], amounts), STEEPEST))
+    return gaussians(centres, table[:, 2:4], table[:, 4:])
 
 
 def unfolded(fields: NDArray[np.float32], steepest: float) -> NDArray[np.float32]:

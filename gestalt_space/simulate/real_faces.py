@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -17,17 +13,15 @@ import numpy as np
 
 from gestalt_space.errors import NoFace, PhotoError, UsageError
 from gestalt_space.faces.detection import Detector
-from gestalt_space.faces.photos import PhotoLimits, read_photo
+from gestalt_space.faces.photos import read_photo
 from gestalt_space.intake import parse_age, parse_sex
-from gestalt_space.paths import display_name, is_folder
+from gestalt_space.paths import display_name
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, lay_on_canvas
 from gestalt_space.simulate.persons import FaceLabels, Portrait
+from gestalt_space.simulate.photo_files import open_photo_files
 from gestalt_space.types import Pixels
 
-SUFFIXES = frozenset({".bmp", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 LABELS_FILE = "faces.csv"
-MOST_BYTES = PhotoLimits().max_bytes
-"""Of a file that is read, so that none unpacks to more than the memory holds."""
 BORDER = 0.3
 """Share of a photo's longer side that is added around it: detectors miss a face without room."""
 FRONTAL_TURN = 3.5
@@ -70,31 +64,23 @@ def read_faces(
     cannot be read or show no face are left out. Raises `UsageError` where there are no photos, or
     the labels cannot be used.
     """
-    with _open(source) as (names, read):
+    with open_photo_files(source) as files:
         labels: dict[str, FaceLabels] = {}
-        for table in sorted(name for name in names if PurePath(name).name == LABELS_FILE):
+        for table in sorted(name for name in files.names if PurePath(name).name == LABELS_FILE):
             folder = table.removesuffix(LABELS_FILE)
-            found = _labels(table, _content(read, table))
+            found = _labels(table, files.read(table))
             labels |= {folder + name: label for name, label in found.items()}
-        photos = sorted(n for n in names if Path(n).suffix.lower() in SUFFIXES and wanted(n))
+        photos = files.photos(wanted)
         if not photos:
             raise UsageError(
                 f"{source} holds no photos.", "Give a folder or a zip of photos of faces."
             )
         for done, name in enumerate(photos, start=1):
-            content = _content(read, name)
+            content = files.read(name)
             face = None if content is None else _face(content, detector)
             if face is not None:
                 yield RealFace(name, face, labels.get(name, FaceLabels()))
             progress(done, len(photos))
-
-
-def _content(read: Callable[[str], bytes], name: str) -> bytes | None:
-    """A file's bytes; none where it is locked, encrypted, or damaged in the zip."""
-    try:
-        return read(name)
-    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        return None
 
 
 def _face(content: bytes, detector: Detector) -> Portrait | None:
@@ -115,35 +101,6 @@ def _framed(pixels: Pixels) -> Pixels:
     return np.asarray(
         cv2.copyMakeBorder(pixels, edge, edge, edge, edge, cv2.BORDER_REPLICATE), np.uint8
     )
-
-
-@contextmanager
-def _open(source: Path) -> Iterator[tuple[frozenset[str], Callable[[str], bytes]]]:
-    """The names of a folder's or zip's files, and what reads one."""
-    if is_folder(source):
-        names = frozenset(str(p.relative_to(source)) for p in source.rglob("*") if p.is_file())
-        yield (
-            names,
-            lambda name: _within((source / name).stat().st_size, (source / name).read_bytes),
-        )
-        return
-    try:
-        archive = zipfile.ZipFile(source)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise UsageError(
-            f"{display_name(source)} is neither a folder nor a zip of photos.", "Check the path."
-        ) from error
-    with archive:
-        yield (
-            frozenset(archive.namelist()),
-            lambda name: _within(archive.getinfo(name).file_size, lambda: archive.read(name)),
-        )
-
-
-def _within(size: int, read: Callable[[], bytes]) -> bytes:
-    if size > MOST_BYTES:
-        raise OSError(errno.EFBIG, "too large for a photo")
-    return read()
 
 
 def _labels(name: str, content: bytes | None) -> dict[str, FaceLabels]:

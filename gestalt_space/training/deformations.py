@@ -15,21 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.faces.alignment import TEMPLATE, similarity_transform
-from gestalt_space.simulate.canvas import MEAN_LANDMARKS, SIZE, carry, gaussians, values_at
+from gestalt_space.simulate.canvas import MEAN_LANDMARKS, SIZE, carry, values_at
 from gestalt_space.simulate.persons import Portrait
-from gestalt_space.simulate.phenotypes import CHANNELS, TERMS, change, moved, unfolded
-
-MOVE = len(CHANNELS)
-_TERM_TABLES = tuple(
-    np.array(
-        [
-            [b.x, b.y, b.wide, b.tall, b.dx, b.dy, b.light, b.hair, b.smooth, b.freckles]
-            for b in term.bumps
-        ],
-        dtype=np.float32,
-    )
-    for term in TERMS.values()
+from gestalt_space.simulate.phenotypes import (
+    CHANNELS,
+    TERMS,
+    bump_table,
+    change,
+    fields_of,
+    moved,
+    unfolded,
 )
+
+LAYERS = len(CHANNELS)
+"""Fields of a deformation, in the order of `CHANNELS`."""
+_TERM_TABLES = tuple(bump_table(term.bumps) for term in TERMS.values())
 _STEEPEST = 0.62
 """Most that neighbouring pixels are moved against each other in training."""
 
@@ -55,10 +55,9 @@ class Deformation:
 
     def fields_on(self, portrait: Portrait) -> NDArray[np.float32]:
         """The fields `(6, SIZE, SIZE)` over this face, made so shallow that nothing folds."""
-        fields = np.zeros((MOVE, SIZE, SIZE), dtype=np.float32)
+        fields = np.zeros((LAYERS, SIZE, SIZE), dtype=np.float32)
         if len(self.bumps):
-            centres = carry(self.bumps[:, :2], MEAN_LANDMARKS, portrait.landmarks)
-            fields += gaussians(centres, self.bumps[:, 2:4], self.bumps[:, 4:])
+            fields += fields_of(self.bumps, portrait)
         if self.field is not None:
             fields += self.field
         return unfolded(fields, _STEEPEST)
@@ -127,7 +126,7 @@ def _noise(rng: np.random.Generator) -> NDArray[np.float32]:
         mirrored = coarse[:, ::-1] * np.array([-1, 1, 1], np.float32)
         coarse = (coarse + mirrored) / np.float32(np.sqrt(2))
     smooth = cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
-    field = np.zeros((MOVE, SIZE, SIZE), dtype=np.float32)
+    field = np.zeros((LAYERS, SIZE, SIZE), dtype=np.float32)
     field[:2] = smooth[..., :2].transpose(2, 0, 1) * rng.gamma(4.0, 0.07) * SIZE / cells / 2
     if rng.random() < 0.4:
         field[2] = smooth[..., 2] * rng.uniform(0.02, 0.14)
@@ -139,7 +138,7 @@ def _polynomial(rng: np.random.Generator) -> NDArray[np.float32]:
     y, x = (np.mgrid[:SIZE, :SIZE].astype(np.float32) - 80) / 60
     even = np.stack([np.ones_like(x), y, x * x, y * y, x * x * y, y**3])
     odd = np.stack([x, x * y, x**3, x * y * y])
-    field = np.zeros((MOVE, SIZE, SIZE), dtype=np.float32)
+    field = np.zeros((LAYERS, SIZE, SIZE), dtype=np.float32)
     field[0] = np.tensordot(rng.normal(0, 1.6, len(odd)), odd, 1)
     field[1] = np.tensordot(rng.normal(0, 1.6, len(even)), even, 1)
     return field

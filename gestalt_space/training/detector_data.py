@@ -5,8 +5,7 @@ How training pictures are put together from them stands in `detector_pictures`.
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from gestalt_space.errors import PhotoError, UsageError
 from gestalt_space.faces.alignment import TEMPLATE, similarity_transform
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.yunet import YunetDetector
+from gestalt_space.simulate.photo_files import open_photo_files
 from gestalt_space.types import Detection, Landmarks, Photo, Pixels
 
 SIDE = 200
@@ -28,7 +28,6 @@ LEAST_TEACHER_SCORE = 0.8
 MOST_DISAGREEMENT = 0.2
 """Mean distance, in distances between the eyes, up to which the landmarks of a photo and of its
 mirror image agree: YuNet's own are a median of 0.07 apart. Faces beyond it are left out."""
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 MIRRORED = [1, 0, 2, 4, 3]
 """The order of the landmarks in the mirror image."""
 
@@ -90,18 +89,16 @@ def taught_faces(
     """
     if not teacher.is_file():
         raise UsageError(f"There is no file {teacher}.", "Name the .onnx file of YuNet.")
-    names = [name for name in _names(source) if wanted(name)]
-    detector = YunetDetector(teacher)
     kept: list[tuple[str, Pixels, tuple[Detection, Detection]]] = []
-    for number, (name, data) in enumerate(_contents(source, names), start=1):
-        told(number, len(names))
-        try:
-            pixels = _squared(read_photo(data).pixels)
-        except PhotoError:
-            continue
-        seen = teach(pixels, detector)
-        if seen is not None:
-            kept.append((name, pixels, seen))
+    with open_photo_files(source) as files:
+        detector = YunetDetector(teacher)
+        names = files.photos(wanted)
+        for number, name in enumerate(names, start=1):
+            told(number, len(names))
+            pixels = _decoded(files.read(name))
+            seen = None if pixels is None else teach(pixels, detector)
+            if pixels is not None and seen is not None:
+                kept.append((name, pixels, seen))
     if not kept:
         raise UsageError(
             f"No face was found in the photos of {source}.", "Name a folder or zip of face photos."
@@ -112,6 +109,13 @@ def taught_faces(
         np.stack([[face.landmarks for face in seen] for _, _, seen in kept]),
         np.stack([[face.box for face in seen] for _, _, seen in kept]),
     )
+
+
+def _decoded(content: bytes | None) -> Pixels | None:
+    try:
+        return None if content is None else _squared(read_photo(content).pixels)
+    except PhotoError:
+        return None
 
 
 def teach(pixels: Pixels, detector: YunetDetector) -> tuple[Detection, Detection] | None:
@@ -198,22 +202,3 @@ def _squared(pixels: Pixels) -> Pixels:
     return np.asarray(
         cv2.copyMakeBorder(pixels, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE), np.uint8
     )
-
-
-def _names(source: Path) -> list[str]:
-    if zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            found = archive.namelist()
-    elif source.is_dir():
-        found = [str(path.relative_to(source)) for path in source.rglob("*")]
-    else:
-        raise UsageError(f"{source} is no folder and no zip.", "Name a folder or zip of photos.")
-    return sorted(name for name in found if Path(name).suffix.lower() in SUFFIXES)
-
-
-def _contents(source: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    if source.is_dir():
-        yield from ((name, (source / name).read_bytes()) for name in names)
-        return
-    with zipfile.ZipFile(source) as archive:
-        yield from ((name, archive.read(name)) for name in names)

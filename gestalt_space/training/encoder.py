@@ -52,7 +52,7 @@ class Residual(nn.Module):
 class Network(nn.Module):
     """`(n, 3, 112, 112)` float32, pixels as (x − 127.5) / 127.5, to features `(n, DIM)`."""
 
-    def __init__(self, told: int = COMPONENTS) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
             nn.Conv2d(3, 64, 8, 4, 2, bias=False),
@@ -71,7 +71,7 @@ class Network(nn.Module):
             nn.Linear(48 * 7 * 7, 256),
             nn.BatchNorm1d(256),
         )
-        self.told = nn.Linear(256, told)
+        self.told = nn.Linear(256, COMPONENTS)
         self.space = nn.Linear(256, DIM)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,10 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gestalt_space.devices import cores
 from gestalt_space.errors import UsageError
+from gestalt_space.faces.alignment import SIZE
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
+from gestalt_space.training.deformations import TARGET_LENGTH
 from gestalt_space.training.encoder import STAGES, Network, Stage, Telling, normalised, train
 from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs
 from gestalt_space.training.encoder_export import export
@@ -103,16 +105,20 @@ def _simulated(recipe: Recipe, count: int, *, part: int) -> list[Portrait]:
 def _drawn(people: Sequence[Portrait], recipe: Recipe) -> Pairs:
     """The pairs of all chunks, drawn on all cores; the cores decide nothing of what is drawn."""
     chunks = -(-recipe.pairs // CHUNK)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(
-            pool.map(
-                lambda chunk: make_pairs(people, CHUNK, [recipe.seed, 2, chunk]), range(chunks)
-            )
-        )
-    return Pairs(
-        np.concatenate([part.crops for part in parts]),
-        np.concatenate([part.targets for part in parts]),
+    pairs = Pairs(
+        np.empty((chunks * CHUNK, 2, SIZE, SIZE, 3), dtype=np.uint8),
+        np.empty((chunks * CHUNK, 2, TARGET_LENGTH), dtype=np.float32),
     )
+
+    def fill(chunk: int) -> None:
+        part = make_pairs(people, CHUNK, [recipe.seed, 2, chunk])
+        rows = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+        pairs.crops[rows], pairs.targets[rows] = part.crops, part.targets
+
+    with ThreadPoolExecutor(cores()) as pool:
+        for _ in pool.map(fill, range(chunks)):
+            pass  # so that an error in one is raised
+    return pairs
 
 
 def _descriptors(network: Network, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

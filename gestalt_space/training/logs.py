@@ -16,15 +16,24 @@ Log = Callable[[str], None]
 
 @contextmanager
 def kept_log(model: Path, log: Log) -> Iterator[Log]:
-    """Gives a log whose lines go to `log` and to a file beside the model."""
-    with model.with_suffix(".log").open("w", encoding="utf-8") as stream:
+    """Gives a log whose lines go to `log` and to a file beside the model.
 
-        def note(line: str) -> None:
-            stream.write(line + "\n")
-            stream.flush()
-            log(line)
+    Where the training does not come to its end, neither the file nor the model stays.
+    """
+    path = model.with_suffix(".log")
+    try:
+        with path.open("w", encoding="utf-8") as stream:
 
-        yield note
+            def note(line: str) -> None:
+                stream.write(line + "\n")
+                stream.flush()
+                log(line)
+
+            yield note
+    except BaseException:
+        path.unlink(missing_ok=True)
+        model.unlink(missing_ok=True)
+        raise
 
 
 def libraries() -> str:

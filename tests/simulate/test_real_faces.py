@@ -253,7 +253,7 @@ def test_a_table_that_cannot_be_read_from_the_zip_is_refused(damage: str, tmp_pa
 def test_a_file_too_large_for_a_photo_is_not_unpacked(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gestalt_space.simulate.real_faces.MOST_BYTES", 1_000_000)
+    monkeypatch.setattr("gestalt_space.simulate.photo_files.MOST_BYTES", 1_000_000)
     large = face_photo(1) + bytes(1_000_000)
     place = source({"a.png": large, "b.png": face_photo(1)})
     assert names_of(list(read_faces(place, MeanFace()))) == ["b.png"]
