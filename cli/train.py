@@ -51,8 +51,9 @@ def detector(
     ] = 14_000,
     look_steps: Annotated[
         int, typer.Option("--look-steps", min=1, help="Batches to learn exact landmarks from.")
-    ] = 6_000,
+    ] = 9_000,
     seed: options.Seed = 3,
+    device: options.DeviceName = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Train the face detector on photos and on simulated persons, and write it as ONNX.
@@ -60,12 +61,13 @@ def detector(
     One photo in five, by a hash of its file name, is kept out, and one in twenty serves to measure
     the result. The same photos, persons, steps and seed give the same model on the same machine.
     """
+    from gestalt_space.devices import parse_device
     from gestalt_space.training.preconditions import check_training
 
     check_training(out)
     from gestalt_space.training.detector_recipe import Recipe, collect, cook
 
-    recipe = Recipe(photos, teacher, persons, steps, look_steps, seed)
+    recipe = Recipe(photos, teacher, persons, steps, look_steps, seed, device=parse_device(device))
     with unchanged(out):
         with output.progress("Looking at photos", None, quiet=quiet) as show:
             faces = collect(recipe, show)
@@ -82,12 +84,14 @@ def encoder(
     seed: options.Seed = 11,
     detector: options.Detector = "auto",
     home: options.Home = None,
+    device: options.DeviceName = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Train the encoder on photos and simulated persons that carry deformations; write it as ONNX.
 
     The photos kept out are those of `train detector`. 5 GB of memory are needed.
     """
+    from gestalt_space.devices import parse_device
     from gestalt_space.faces.registry import detector_factory
     from gestalt_space.settings import load_settings
     from gestalt_space.simulate.real_faces import read_faces
@@ -101,7 +105,7 @@ def encoder(
     with unchanged(out):
         with output.progress("Looking at photos", None, quiet=quiet) as show:
             faces = list(read_faces(photos, factory(1), wanted=_may_be_seen, progress=show))
-        recipe = Recipe(photos=photos, persons=persons, seed=seed)
+        recipe = Recipe(photos=photos, persons=persons, seed=seed, device=parse_device(device))
         share = cook(recipe, faces, out, log=_nothing if quiet else output.say)
     if not quiet:
         output.say(f"{out} written, its log beside it; {share:.1%} found on people kept out.")

@@ -34,9 +34,10 @@ class YunetDetector:
 
     def find(self, photo: Photo) -> Sequence[Detection]:
         """All faces with a score of 0.6 or more."""
-        return climb(photo.pixels, self._detect, sure=SURE_SCORE)
+        return climb(photo.pixels, self.look, sure=SURE_SCORE)
 
-    def _detect(self, pixels: Pixels) -> list[Detection]:
+    def look(self, pixels: Pixels) -> list[Detection]:
+        """The faces of a picture as it stands, without the ladder."""
         height, width = pixels.shape[:2]
         scale = min(1.0, LARGEST_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gestalt_space.devices import Device
 from gestalt_space.faces.builtin import STRIDES, UNITS, grid
+from gestalt_space.training.computing import Computing, drawn_ahead
 from gestalt_space.training.detector_data import Faces
 from gestalt_space.training.detector_network import Network
 from gestalt_space.training.detector_pictures import Painter, Picture
@@ -54,6 +56,7 @@ class Plan:
     steps: int = STEPS
     seed: int = SEED
     log_every: int = 100
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,37 +73,46 @@ class Batch:
     middles: Tensor
     units: Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """The same batch there."""
+        return Batch(*(getattr(self, part.name).to(device) for part in fields(self)))
+
 
 def train(
     faces: Faces, plan: Plan, *, drawn: Faces | None = None, log: Log = tells_nobody
 ) -> Network:
     """A network trained on pictures of these faces; `drawn` are mixed in, one in ten.
 
-    The same arguments give the same network on the same machine. One thread is used.
+    The same arguments give the same network on the same machine, with as many threads. Raises
+    `DeviceUnavailable`.
     """
-    torch.set_num_threads(1)
     cv2.setNumThreads(1)
     torch.manual_seed(plan.seed)
-    rng = np.random.default_rng(plan.seed)
-    painter = Painter(faces, rng, drawn)
-    network = Network()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    computing = Computing.on(plan.device)
+    computing.repeatable()
+    painter = Painter(faces, np.random.default_rng(plan.seed), drawn)
+    network = computing.placed(Network())
     mean = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, plan.steps))
-    started, losses = time.monotonic(), []
-    for step in range(1, plan.steps + 1):
+
+    def drawn_batch(step: int) -> Batch:
+        rng = np.random.default_rng([plan.seed, 1, step])
         side, count = CANVASES[int(rng.integers(len(CANVASES)))]
-        batch = batched([painter.picture(side) for _ in range(count)])
-        network.train()
-        parts = loss(_forward(network, batch.pictures), batch)
+        return batched([painter.picture(side, rng) for _ in range(count)])
+
+    started, losses = time.monotonic(), []
+    network.train()
+    for step, drawn_one in enumerate(drawn_ahead(drawn_batch, range(1, plan.steps + 1)), start=1):
+        batch = drawn_one.to(computing.device)
+        parts = loss(_forward(network, batch.pictures, computing), batch)
         optimizer.zero_grad(set_to_none=True)
         parts.sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         schedule.step()
         drift(mean, network, min(KEEP, step / (step + 10)))
-        losses.append(parts.detach().numpy())
+        losses.append(parts.detach().cpu().numpy())
         if step % plan.log_every == 0 or step == plan.steps:
             found, box, points = np.mean(losses, axis=0)
             log(
@@ -108,7 +120,7 @@ def train(
                 f"after {time.monotonic() - started:.0f} s"
             )
             losses.clear()
-    return mean
+    return mean.cpu()
 
 
 def batched(pictures: Sequence[Picture]) -> Batch:
@@ -202,9 +214,9 @@ def loss(cells: Tensor, batch: Batch) -> Tensor:
     return torch.stack([face, BOX_WEIGHT * box, LANDMARK_WEIGHT * apart.sum() / count])
 
 
-def _forward(network: Network, pictures: Tensor) -> Tensor:
+def _forward(network: Network, pictures: Tensor, computing: Computing) -> Tensor:
     pictures = pictures.float().contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
+    with computing.mixed():
         cells: Tensor = network(pictures)
     return cells
 

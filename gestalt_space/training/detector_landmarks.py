@@ -18,29 +18,34 @@ from torch import Tensor
 
 from gestalt_space.faces.alignment import TEMPLATE, similarity_transform
 from gestalt_space.faces.builtin import LOOK_PLACES, LOOK_SIDE
+from gestalt_space.training.computing import Computing, drawn_ahead
 from gestalt_space.training.detector import Log, Plan, drift, rate, tells_nobody
 from gestalt_space.training.detector_backgrounds import Random, noise, shapes, stripes, words
 from gestalt_space.training.detector_data import SIDE, Faces
 from gestalt_space.training.detector_network import Look
 from gestalt_space.training.detector_pictures import covered, developed
+from gestalt_space.training.detector_poses import Turn, drawn_turn
 from gestalt_space.types import Pixels
 
-LOOK_STEPS = 6_000
-BATCH = 128
-RATE = 3e-3
+LOOK_STEPS = 9_000
+BATCH = 64
+RATE = 2e-3
 DECAY = 1e-4
 KEEP = 0.998
 BACKGROUNDS = (noise, shapes, stripes, words)
 GROUNDS = 30
 """Pictures of each kind that stand behind the photos."""
+COVERED_SHARE = 0.2
 SHIFT = 0.07
 """Standard deviation of the detector's mistakes, in distances between the eyes."""
 TURN = 6.0
 """The same in degrees."""
 STRETCH = 0.08
 """The same as a logarithm of the size."""
-WILD_SHARE = 0.1
-"""Share of mistakes that are twice as large."""
+ASPECT = 0.05
+"""The same of width and height apart: heads differ."""
+MISTAKES, SHARES = (0.5, 1.0, 2.0), (0.35, 0.45, 0.2)
+"""How large mistakes are beside those, and how often: after one look they are smaller."""
 BETWEEN = float(np.linalg.norm(LOOK_PLACES[1] - LOOK_PLACES[0]))
 """Pixels between the eyes in the crop."""
 
@@ -49,23 +54,26 @@ def train_look(
     faces: Faces, plan: Plan, *, drawn: Faces | None = None, log: Log = tells_nobody
 ) -> Look:
     """A second look trained on these faces; `drawn` are mixed in, one in ten."""
-    torch.set_num_threads(1)
     cv2.setNumThreads(1)
     torch.manual_seed(plan.seed)
-    rng = np.random.default_rng(plan.seed)
-    grounds = [background(rng) for _ in range(GROUNDS) for background in BACKGROUNDS]
-    network = Look()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    computing = Computing.on(plan.device)
+    computing.repeatable()
+    ground_rng = np.random.default_rng(plan.seed)
+    grounds = [background(ground_rng) for _ in range(GROUNDS) for background in BACKGROUNDS]
+    network = computing.placed(Look())
     mean = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, plan.steps))
+
+    def drawn_batch(step: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng([plan.seed, 2, step])
+        return _batch([_example(_any(faces, drawn, rng), grounds, rng) for _ in range(BATCH)])
+
     started, losses = time.monotonic(), []
-    for step in range(1, plan.steps + 1):
-        crops, wanted = _batch(
-            [_example(_any(faces, drawn, rng), grounds, rng) for _ in range(BATCH)]
-        )
-        network.train()
-        with torch.autocast("cpu", torch.bfloat16):
+    network.train()
+    for step, batch in enumerate(drawn_ahead(drawn_batch, range(1, plan.steps + 1)), start=1):
+        crops, wanted = (part.to(computing.device) for part in batch)
+        with computing.mixed():
             said = network(crops)
         loss = (said - wanted).abs().mean() / BETWEEN
         optimizer.zero_grad(set_to_none=True)
@@ -78,7 +86,7 @@ def train_look(
             seconds = time.monotonic() - started
             log(f"look {step}/{plan.steps} landmarks {np.mean(losses):.4f} after {seconds:.0f} s")
             losses.clear()
-    return mean
+    return mean.cpu()
 
 
 def _any(faces: Faces, drawn: Faces | None, rng: Random) -> tuple[Pixels, NDArray[np.float64]]:
@@ -96,26 +104,40 @@ def _example(
 ) -> tuple[Pixels, NDArray[np.float64]]:
     """A crop as the detector's landmarks would give it, and the true ones in it."""
     pixels, landmarks = face
-    if rng.random() < 0.12:
+    if rng.random() < COVERED_SHARE:
         pixels = covered(pixels.copy(), landmarks, rng)
     if rng.random() < 0.3:
         pixels = _coarse(pixels, rng)
-    upright = similarity_transform(landmarks, TEMPLATE.astype(np.float64))
-    # From the ArcFace template to the crop's own places, off by the detector's mistakes.
-    scale = BETWEEN / float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
-    by = 2.0 if rng.random() < WILD_SHARE else 1.0
+    to_template = similarity_transform(landmarks, TEMPLATE.astype(np.float64))
+    points = _apply(to_template, landmarks)
+    turn = drawn_turn(rng)
+    if turn is not None:
+        points = turn.moved(points)
+    to_crop = _mistaken(points, rng)
+    crop = developed(_laid(pixels, to_template, turn, to_crop, grounds, rng), rng)
+    return crop, _apply(to_crop, points)
+
+
+def _mistaken(points: NDArray[np.float64], rng: Random) -> NDArray[np.float64]:
+    """From the ArcFace template to the crop, `(2, 3)`, off by a detector's mistakes."""
+    by = float(rng.choice(MISTAKES, p=SHARES))
+    upright = similarity_transform(points, LOOK_PLACES)
     angle = np.radians(rng.normal(0, TURN * by))
-    size = scale * float(np.exp(rng.normal(0, STRETCH * by)))
+    size = float(np.exp(rng.normal(0, STRETCH * by)))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * size
-    middle = LOOK_PLACES.mean(axis=0) + rng.normal(0, SHIFT * by, 2) * BETWEEN
-    shift = middle - turn @ TEMPLATE.mean(axis=0)
-    matrix = np.column_stack([turn @ upright[:, :2], turn @ upright[:, 2] + shift])
-    crop = developed(_laid(pixels, matrix, grounds, rng), rng)
-    return crop, landmarks @ matrix[:, :2].T + matrix[:, 2]
+    turn = turn @ np.diag(np.exp(rng.normal(0, ASPECT, 2)))
+    middle = LOOK_PLACES.mean(axis=0)
+    shift = middle - turn @ middle + rng.normal(0, SHIFT * by, 2) * BETWEEN
+    return np.column_stack([turn @ upright[:, :2], turn @ upright[:, 2] + shift])
 
 
 def _laid(
-    pixels: Pixels, matrix: NDArray[np.float64], grounds: Sequence[Pixels], rng: Random
+    pixels: Pixels,
+    to_template: NDArray[np.float64],
+    turn: Turn | None,
+    to_crop: NDArray[np.float64],
+    grounds: Sequence[Pixels],
+    rng: Random,
 ) -> Pixels:
     """The crop; where the photo ends, black, its last pixels repeated, or anything else."""
     kind = int(rng.integers(3))
@@ -125,8 +147,30 @@ def _laid(
         ground = grounds[int(rng.integers(len(grounds)))]
         top, left = rng.integers(0, len(ground) - LOOK_SIDE, 2)
         crop = np.ascontiguousarray(ground[top : top + LOOK_SIDE, left : left + LOOK_SIDE])
-    laid = cv2.warpAffine(pixels, matrix, (LOOK_SIDE, LOOK_SIDE), dst=crop, borderMode=border)
+    there = _taken_back(to_crop, _CROP_POINTS)
+    if turn is not None:
+        there = turn.taken_back(there)
+    at = _taken_back(to_template, there).astype(np.float32).reshape(LOOK_SIDE, LOOK_SIDE, 2)
+    laid = cv2.remap(pixels, at, None, cv2.INTER_LINEAR, dst=crop, borderMode=border)
     return np.asarray(laid, np.uint8)
+
+
+_CROP_POINTS = (
+    np.stack(np.meshgrid(np.arange(LOOK_SIDE), np.arange(LOOK_SIDE)), axis=-1)
+    .reshape(-1, 2)
+    .astype(np.float64)
+)
+
+
+def _apply(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    moved: NDArray[np.float64] = points @ matrix[:, :2].T + matrix[:, 2]
+    return moved
+
+
+def _taken_back(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The points that a `(2, 3)` transform carries to `points`."""
+    before: NDArray[np.float64] = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    return before
 
 
 def _coarse(pixels: Pixels, rng: Random) -> Pixels:

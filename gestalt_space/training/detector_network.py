@@ -102,7 +102,7 @@ class Network(nn.Module):
             neck(features)
             for neck, features in zip(self.necks, (fine, middle, coarse), strict=True)
         ]
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(pictures.device.type, enabled=False):
             cells = [
                 head(features.float()).flatten(2)
                 for head, features in zip(self.heads, necks, strict=True)
@@ -118,23 +118,24 @@ class Look(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            Convolution(3, 16, stride=2),
-            Convolution(16, 32, stride=2),
-            Convolution(32, 32),
-            Convolution(32, 48, stride=2),
+            Convolution(3, 24, stride=2),
+            Convolution(24, 48, stride=2),
             Convolution(48, 48),
             Convolution(48, 64, stride=2),
-            Convolution(64, 32, 1),
+            Convolution(64, 64),
+            Convolution(64, 96, stride=2),
+            Convolution(96, 96),
+            Convolution(96, 48, 1),
         )
         side = LOOK_SIDE // 16
-        self.places = nn.Linear(32 * side * side, 10)
+        self.places = nn.Linear(48 * side * side, 10)
         nn.init.normal_(self.places.weight, std=0.01)
         self.places.bias.data.copy_(torch.from_numpy(LOOK_PLACES.ravel()))
 
     def forward(self, crops: Tensor) -> Tensor:
         """See the class. What it says of the places runs in float32."""
         features = self.features(crops / 255)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(crops.device.type, enabled=False):
             places: Tensor = self.places(features.float().flatten(1))
         return places
 

@@ -55,38 +55,37 @@ class Picture:
 
 
 class Painter:
-    """Makes training pictures from faces; the same ones for the same seed."""
+    """Makes training pictures from faces; the same ones for the same seed. Threads may share it."""
 
     def __init__(self, faces: Faces, rng: Random, drawn: Faces | None = None) -> None:
-        """`drawn`: further faces, of which one in ten pasted ones is taken."""
+        """`drawn`: further faces, of which one in ten pasted ones is taken; `rng`: of the
+        backgrounds.
+        """
         self.faces = faces
         self.drawn = drawn
-        self.rng = rng
-        self.backgrounds = [self._background() for _ in range(BACKGROUNDS)]
+        self.backgrounds = [self._background(rng) for _ in range(BACKGROUNDS)]
 
-    def picture(self, side: int) -> Picture:
+    def picture(self, side: int, rng: Random) -> Picture:
         """One picture of that side, with any number of faces from none to five."""
-        rng = self.rng
-        picture = Picture(self._cut_background(side))
+        picture = Picture(self._cut_background(side, rng))
         kind = rng.random()
         if kind < 0.5:
-            self._paste(picture, _log_uniform(rng, 0.16 * side, 1.05 * side), first=True)
+            self._paste(picture, rng, _log_uniform(rng, 0.16 * side, 1.05 * side), first=True)
         elif kind < 0.86:
-            self._paste(picture, _log_uniform(rng, SMALLEST_FACE, 0.6 * side), first=True)
+            self._paste(picture, rng, _log_uniform(rng, SMALLEST_FACE, 0.6 * side), first=True)
             for _ in range(int(rng.integers(0, 5))):
-                self._paste(picture, _log_uniform(rng, SMALLEST_FACE, 0.4 * side))
+                self._paste(picture, rng, _log_uniform(rng, SMALLEST_FACE, 0.4 * side))
         else:
             for _ in range(int(rng.integers(0, 4))):
-                self._paste_no_face(picture)
+                self._paste_no_face(picture, rng)
         if rng.random() < 0.2:
-            self._paste_no_face(picture)
+            self._paste_no_face(picture, rng)
         if rng.random() < 0.25:
             _scribble(picture, rng)
         picture.pixels = developed(picture.pixels, rng)
         return picture
 
-    def _face(self) -> tuple[Pixels, NDArray[np.float64], NDArray[np.float64]]:
-        rng = self.rng
+    def _face(self, rng: Random) -> tuple[Pixels, NDArray[np.float64], NDArray[np.float64]]:
         faces = self.faces
         if self.drawn is not None and rng.random() < 0.1:
             faces = self.drawn
@@ -101,14 +100,13 @@ class Painter:
             pixels = covered(pixels.copy(), points, rng)
         return pixels, points, box
 
-    def _paste(self, picture: Picture, size: float, *, first: bool = False) -> None:
+    def _paste(self, picture: Picture, rng: Random, size: float, *, first: bool = False) -> None:
         """Paste a face of that size, unless no place is free for it."""
-        rng = self.rng
-        pixels, points, box = self._face()
+        pixels, points, box = self._face(rng)
         degrees = _roll(rng)
         own = float(np.sqrt(np.prod(box[2:] - box[:2])))
         middle = (box[:2] + box[2:]) / 2
-        place = self._place(picture, size, first)
+        place = _place(picture, rng, size, first)
         if place is None:
             return
         scale = size / own
@@ -130,27 +128,14 @@ class Painter:
         picture.landmarks.append(moved)
         picture.counted.append(bool(lies <= UPRIGHT_DEGREES and inside.sum() >= 4))
 
-    def _place(self, picture: Picture, size: float, first: bool) -> NDArray[np.float64] | None:
-        side, rng = len(picture.pixels), self.rng
-        margin = min(0.45 * size, 0.42 * side)
-        for _ in range(MOST_TRIES):
-            place = rng.uniform(margin, side - margin, 2)
-            if first or all(
-                max(abs(place[0] - x), abs(place[1] - y)) > 0.85 * (size + other)
-                for x, y, other in picture.taken
-            ):
-                return np.asarray(place)
-        return None
-
-    def _paste_no_face(self, picture: Picture) -> None:
+    def _paste_no_face(self, picture: Picture, rng: Random) -> None:
         """A scrambled face, or an oval of the colour of skin with marks on it."""
-        rng = self.rng
         side = len(picture.pixels)
         size = _log_uniform(rng, 20, 0.8 * side)
-        place = self._place(picture, size, first=False)
+        place = _place(picture, rng, size, first=False)
         if place is None:
             return
-        pixels, points, box = self._face()
+        pixels, points, box = self._face(rng)
         change = _scrambled if rng.random() < 0.55 else _oval
         pixels = change(pixels, points, rng)
         scale = size / float(np.sqrt(np.prod(box[2:] - box[:2])))
@@ -159,8 +144,7 @@ class Painter:
         _lay(picture, pixels, matrix, box, rng)
         picture.taken.append((place[0], place[1], size))
 
-    def _cut_background(self, side: int) -> Pixels:
-        rng = self.rng
+    def _cut_background(self, side: int, rng: Random) -> Pixels:
         if rng.random() < PLAIN_SHARE:
             plain = np.zeros((side, side, 3), np.uint8)
             plain[:] = colour(rng) if rng.random() < 0.4 else 0
@@ -174,8 +158,7 @@ class Painter:
             cv2.warpAffine(whole, matrix, (side, side), borderMode=cv2.BORDER_REFLECT), np.uint8
         )
 
-    def _background(self) -> Pixels:
-        rng = self.rng
+    def _background(self, rng: Random) -> Pixels:
         makers = (
             noise,
             noise,
@@ -208,6 +191,19 @@ class Painter:
         strip = photo[:, :width] if rng.random() < 0.5 else photo[:, -width:]
         drawn = cv2.resize(strip, (BACKGROUND_SIDE, BACKGROUND_SIDE))
         return np.asarray(cv2.blur(drawn, (int(rng.integers(1, 30)), 1)), np.uint8)
+
+
+def _place(picture: Picture, rng: Random, size: float, first: bool) -> NDArray[np.float64] | None:
+    side = len(picture.pixels)
+    margin = min(0.45 * size, 0.42 * side)
+    for _ in range(MOST_TRIES):
+        place = rng.uniform(margin, side - margin, 2)
+        if first or all(
+            max(abs(place[0] - x), abs(place[1] - y)) > 0.85 * (size + other)
+            for x, y, other in picture.taken
+        ):
+            return np.asarray(place)
+    return None
 
 
 def developed(pixels: Pixels, rng: Random) -> Pixels:

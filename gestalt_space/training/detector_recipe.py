@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from gestalt_space.devices import Device
 from gestalt_space.faces.builtin import BuiltinDetector
 from gestalt_space.faces.detection import Detector
 from gestalt_space.simulate.persons import Persons
+from gestalt_space.training.computing import Computing
 from gestalt_space.training.detector import SEED, STEPS, Plan, train
 from gestalt_space.training.detector_data import (
     BORDER,
@@ -43,6 +45,7 @@ class Recipe:
     steps: int = STEPS
     look_steps: int = LOOK_STEPS
     seed: int = SEED
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,16 @@ def cook(recipe: Recipe, faces: Faces, out: Path, log: Log) -> Measured:
             f"photos {recipe.photos.name}, teacher {recipe.teacher.name} "
             f"sha256 {sha256_of(recipe.teacher)}, steps {recipe.steps} and "
             f"{recipe.look_steps}, seed {recipe.seed}, "
-            f"{libraries()}"
+            f"{libraries()}, {Computing.on(recipe.device)}"
         )
         known = faces.among(lambda name: not validating(name))
         kept = faces.among(validating)
         drawn = simulated(recipe, known)
         note(f"{len(known)} faces, {len(drawn)} simulated persons, {len(kept)} to measure with")
-        network = train(known, Plan(recipe.steps, recipe.seed), drawn=drawn, log=note)
-        look = train_look(known, Plan(recipe.look_steps, recipe.seed), drawn=drawn, log=note)
+        plan = Plan(recipe.steps, recipe.seed, device=recipe.device)
+        network = train(known, plan, drawn=drawn, log=note)
+        look_plan = replace(plan, steps=recipe.look_steps)
+        look = train_look(known, look_plan, drawn=drawn, log=note)
         export(network, look, out)
         note(f"{out.name}: {out.stat().st_size} bytes, sha256 {sha256_of(out)}")
         measured = measure(BuiltinDetector(out, device="cpu", threads=1), kept)

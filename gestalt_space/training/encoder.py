@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gestalt_space.devices import Device
+from gestalt_space.training.computing import Computing
 from gestalt_space.training.encoder_data import Pairs, mirrored_order
 
 DIM = 128
@@ -143,12 +145,17 @@ def train(
     *,
     stages: Sequence[Stage] = STAGES,
     seed: int = 11,
+    device: Device = "auto",
 ) -> Network:
-    """Train a network on pairs. The same on a machine for a seed and a number of threads."""
+    """Train a network on pairs. The same on a machine for a seed and a number of threads.
+
+    Raises `DeviceUnavailable`.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = Network()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    computing = Computing.on(device)
+    computing.repeatable()
+    network = computing.placed(Network())
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=DECAY)
     order, signs = mirrored_order()
     step = 0
@@ -162,11 +169,11 @@ def train(
             targets = pairs.targets[batch].transpose(1, 0, 2).reshape(len(crops), -1)
             if rng.random() < 0.5:
                 crops, targets = crops[:, :, ::-1], targets[:, order] * signs
-            images = _varied(torch.from_numpy(np.ascontiguousarray(crops)))
-            with torch.autocast("cpu", torch.bfloat16):
+            images = _varied(torch.from_numpy(np.ascontiguousarray(crops))).to(computing.device)
+            with computing.mixed():
                 features = network.trunk(images)
             features = features.float()
-            told = torch.from_numpy(telling.tell(targets))
+            told = torch.from_numpy(telling.tell(targets)).to(computing.device)
             regression = 4 * functional.mse_loss(network.told(features), told)
             contrast = contrastive_loss(network.space(features))
             loss = regression + stage.contrast * contrast if stage.contrast else regression
@@ -177,8 +184,7 @@ def train(
             if step % REPORT_EVERY == 0:
                 report(step, *(sums / REPORT_EVERY).tolist())
                 sums[:] = 0
-    network.eval()
-    return network
+    return network.cpu().eval()
 
 
 def _batches(rng: np.random.Generator, count: int, stage: Stage) -> Iterator[NDArray[np.int64]]:
@@ -203,7 +209,7 @@ def contrastive_loss(features: Tensor) -> Tensor:
     count = len(unit) // 2
     similarity = unit @ unit.T / TEMPERATURE
     similarity.fill_diagonal_(-torch.inf)
-    partners = torch.arange(2 * count).roll(count)
+    partners = torch.arange(2 * count, device=unit.device).roll(count)
     return functional.cross_entropy(similarity, partners)
 
 

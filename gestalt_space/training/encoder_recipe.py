@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gestalt_space.devices import cores
+from gestalt_space.devices import Device, cores
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import SIZE
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
+from gestalt_space.training.computing import Computing
 from gestalt_space.training.deformations import TARGET_LENGTH
 from gestalt_space.training.encoder import STAGES, Network, Stage, Telling, normalised, train
 from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs
@@ -48,6 +49,7 @@ class Recipe:
     pairs: int = PAIRS
     stages: Sequence[Stage] = STAGES
     seed: int = 11
+    device: Device = "auto"
 
 
 def cook(recipe: Recipe, faces: Iterable[RealFace], out: Path, log: Log) -> float:
@@ -65,7 +67,7 @@ def cook(recipe: Recipe, faces: Iterable[RealFace], out: Path, log: Log) -> floa
     with kept_log(out, log) as note:
         note(
             f"photos {recipe.photos.name}, seed {recipe.seed}, {libraries()}, "
-            f"threads {torch.get_num_threads()}"
+            f"{Computing.on(recipe.device)}"
         )
         people = known + _simulated(recipe, PERSONS, part=1)
         note(f"{len(known)} real faces, {PERSONS} simulated persons")
@@ -81,6 +83,7 @@ def cook(recipe: Recipe, faces: Iterable[RealFace], out: Path, log: Log) -> floa
             ),
             stages=recipe.stages,
             seed=recipe.seed,
+            device=recipe.device,
         )
         export(network, out)
         note(f"{out.name}: {out.stat().st_size} bytes, sha256 {sha256_of(out)}")

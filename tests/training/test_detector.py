@@ -10,10 +10,19 @@ import torch
 from gestalt_space.devices import runtime
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.builtin import LOOK_SIDE, BuiltinDetector, decode, grid
+from gestalt_space.faces.photos import read_photo
+from gestalt_space.faces.yunet import YunetDetector
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training import detector
 from gestalt_space.training.detector import Plan, batched, loss, train
-from gestalt_space.training.detector_data import Faces, drawn_faces, mirror, taught_faces
+from gestalt_space.training.detector_data import (
+    Faces,
+    drawn_faces,
+    mirror,
+    taught_faces,
+    teach,
+    teacher_face,
+)
 from gestalt_space.training.detector_landmarks import train_look
 from gestalt_space.training.detector_network import Network, export
 from gestalt_space.training.detector_pictures import Painter, Picture
@@ -68,7 +77,8 @@ def test_faces_can_be_chosen_and_joined(faces: Faces):
 
 
 def test_pictures_say_where_their_faces_are(painter: Painter):
-    pictures = [painter.picture(160) for _ in range(60)]
+    rng = np.random.default_rng(2)
+    pictures = [painter.picture(160, rng) for _ in range(60)]
     counts = [len(picture.boxes) for picture in pictures]
     assert {0, 1} <= set(counts)
     assert max(counts) > 1
@@ -83,8 +93,10 @@ def test_pictures_say_where_their_faces_are(painter: Painter):
 
 def test_the_same_seed_paints_the_same_pictures(faces: Faces, few: None):
     one, other = (Painter(faces, np.random.default_rng(8)) for _ in range(2))
-    for _ in range(10):
-        first, second = one.picture(96), other.picture(96)
+    for seed in range(10):
+        first, second = (
+            painter.picture(96, np.random.default_rng(seed)) for painter in (one, other)
+        )
         assert np.array_equal(first.pixels, second.pixels)
         assert np.array_equal(first.boxes, second.boxes)
 
@@ -206,6 +218,22 @@ def test_photos_and_a_teacher_that_are_not_there_are_told(tmp_path: Path):
     (tmp_path / "yunet.onnx").write_bytes(b"")
     with pytest.raises(UsageError, match="neither a folder nor a zip"):
         taught_faces(tmp_path / "nothing", tmp_path / "yunet.onnx", held_out)
+
+
+@pytest.mark.shared
+def test_the_teacher_is_asked_in_several_sizes(shared: Path):
+    teacher = YunetDetector(shared / "models" / "yunet_n.onnx")
+    with zipfile.ZipFile(shared / "data" / "utkface.zip") as archive:
+        photos = [read_photo(archive.read(name)).pixels for name in archive.namelist()[5000:5020]]
+    taught = [(pixels, seen[0]) for pixels in photos if (seen := teach(pixels, teacher))]
+    assert len(taught) > 10
+    apart = []
+    for pixels, mean in taught:
+        once = teacher_face(pixels, teacher)
+        assert once is not None
+        between = np.linalg.norm(mean.landmarks[1] - mean.landmarks[0])
+        apart.append(np.linalg.norm(mean.landmarks - once.landmarks, axis=1) / between)
+    assert 0 < np.median(apart) < 0.06
 
 
 @pytest.mark.shared

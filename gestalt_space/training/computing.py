@@ -1,0 +1,85 @@
+"""Where a training computes, and in which numbers; batches that are drawn while it does."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import torch
+
+from gestalt_space.devices import Device, cores, parse_device
+from gestalt_space.errors import DeviceUnavailable
+
+T = TypeVar("T")
+M = TypeVar("M", bound=torch.nn.Module)
+
+AHEAD = 3
+"""Batches that each core may draw before they are used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computing:
+    """A device, and whether convolutions run in bfloat16 there, the rest in float32."""
+
+    device: torch.device
+    half: bool
+
+    @classmethod
+    def on(cls, device: Device = "auto") -> Computing:
+        """The device of that name; `auto` takes a GPU where one works.
+
+        bfloat16 is used where the hardware multiplies in it: elsewhere it is many times slower
+        than float32. Raises `DeviceUnavailable` or `UsageError`.
+        """
+        wanted = parse_device(device)
+        if wanted == "cuda" and not torch.cuda.is_available():
+            raise DeviceUnavailable(
+                "CUDA was asked for, but this torch has no GPU that works.",
+                "Install torch for your GPU's driver, or leave --device out.",
+            )
+        if wanted != "cpu" and torch.cuda.is_available():
+            return cls(torch.device("cuda"), half=torch.cuda.is_bf16_supported())
+        can = torch.cpu.get_capabilities()
+        return cls(torch.device("cpu"), half=bool(can.get("avx512_bf16") or can.get("amx_bf16")))
+
+    def placed(self, network: M) -> M:
+        """The network there, its convolutions laid out as they run fastest."""
+        network.to(self.device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
+
+    def mixed(self) -> torch.autocast:
+        """A context in which convolutions run in the numbers of this device."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
+
+    def repeatable(self) -> None:
+        """Ask the libraries for the same sums each time."""
+        if self.device.type == "cuda":
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.backends.cudnn.benchmark = False
+            torch.backends.cudnn.deterministic = True
+
+    def __str__(self) -> str:
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+        numbers = "bfloat16" if self.half else "float32"
+        return f"{name} in {numbers}, {torch.get_num_threads()} threads"
+
+
+def drawn_ahead(draw: Callable[[int], T], steps: range) -> Iterator[T]:
+    """What `draw` gives for each step, in order, drawn on all cores a few steps ahead."""
+    pool = ThreadPoolExecutor(cores(), thread_name_prefix="drawing")
+    numbers = iter(steps)
+    waiting: deque[Future[T]] = deque()
+    try:
+        waiting.extend(pool.submit(draw, step) for step in islice(numbers, AHEAD * cores()))
+        while waiting:
+            drawn = waiting.popleft().result()
+            waiting.extend(pool.submit(draw, step) for step in islice(numbers, 1))
+            yield drawn
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
