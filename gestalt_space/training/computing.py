@@ -49,9 +49,7 @@ class Computing:
 
     def placed(self, network: M) -> M:
         """The network there, its convolutions laid out as they run fastest."""
-        network.to(self.device)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return network
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     def mixed(self) -> torch.autocast:
         """A context in which convolutions run in the numbers of this device."""
