@@ -19,7 +19,8 @@ import numpy as np
 from benchmarks.table import keep, median_of, seconds
 from gestalt_space import Gallery, PhotoRecord
 from gestalt_space.devices import cores, runtime
-from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder, prepare
+from gestalt_space.encoders.preparation import prepare
+from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import GestaltError
 from gestalt_space.faces.detection import find_faces
 from gestalt_space.faces.photos import read_photo
@@ -57,7 +58,7 @@ def main() -> None:
 def _encoding(store: ModelStore) -> list[tuple[str, ...]]:
     """The encoder beside ONNX Runtime with its own defaults, in turns."""
     model = store.get("arcface-mbf")
-    encoder = ArcFaceEncoder(model)
+    encoder = open_encoder(model, precision="float32")
     file = model.file("encoder")
     assert file is not None
     session = runtime().InferenceSession(str(model.path(file)), providers=["CPUExecutionProvider"])
@@ -102,7 +103,7 @@ def _intake(
     make = detector_factory(store, detector)[1]
     crops: list[np.ndarray] = []
     detection = seconds(lambda: crops.extend(_detect_alone(decoded, make(cores()))))[0]
-    encoder = ArcFaceEncoder(store.get("arcface-mbf"))
+    encoder = open_encoder(store.get("arcface-mbf"), precision="float32")
     stacked = np.stack(crops)
     encoding = seconds(
         lambda: [encoder.encode(stacked[i : i + BATCH]) for i in range(0, len(stacked), BATCH)]

@@ -78,6 +78,7 @@ def encode(
     space: options.Space = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
+    precision: options.PrecisionName = "auto",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -88,6 +89,7 @@ def encode(
     and metadata. Descriptors are personal data: a face can be rebuilt from them.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.encoders.registry import encoder_spec
     from gestalt_space.gallery import Gallery
     from gestalt_space.outputs import check_descriptor_path, collect, write_descriptors
@@ -100,6 +102,7 @@ def encode(
         detector=detector,
         landmarks=landmarks,
         device=parse_device(device),
+        precision=parse_precision(precision),
     ) as gallery:
         pipeline = gallery.pipeline
         if not quiet:

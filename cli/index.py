@@ -179,6 +179,7 @@ def fill(
     ] = False,
     home: options.Home = None,
     device: options.DeviceName = "auto",
+    precision: options.PrecisionName = "auto",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -187,9 +188,15 @@ def fill(
     Can be run again after an interruption; faces that have a descriptor there are passed over.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
 
-    with Gallery.open(home, space=space, device=parse_device(device)) as gallery:
+    with Gallery.open(
+        home,
+        space=space,
+        device=parse_device(device),
+        precision=parse_precision(precision),
+    ) as gallery:
         filled = gallery.fill(make_default=default)
         total = gallery.faces_to_fill()
         results = list(output.counted(filled, "Encoding", total, quiet=quiet))

@@ -118,6 +118,7 @@ def add(
     space: options.Space = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
+    precision: options.PrecisionName = "auto",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -134,6 +135,7 @@ def add(
     over, so the same command can be run again after an interruption. Photos are not copied.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
     from gestalt_space.intake import make_record
 
@@ -162,6 +164,7 @@ def add(
             detector=detector,
             landmarks=landmarks,
             device=parse_device(device),
+            precision=parse_precision(precision),
         ) as gallery,
     ):
         if not quiet:

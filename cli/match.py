@@ -37,6 +37,7 @@ def match(
     space: options.Space = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
+    precision: options.PrecisionName = "auto",
     as_json: options.Json = False,
     as_csv: options.Csv = False,
     quiet: options.Quiet = False,
@@ -48,6 +49,7 @@ def match(
     is taken, and the output says so. A patient whose own photo is asked about is left out.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
     from gestalt_space.intake import photos_of
     from gestalt_space.pipeline import PhotoSource
@@ -65,7 +67,12 @@ def match(
             for name, path in zip(names, paths, strict=True)
         ]
         with Gallery.open(
-            home, space=space, detector=detector, landmarks=landmarks, device=parse_device(device)
+            home,
+            space=space,
+            detector=detector,
+            landmarks=landmarks,
+            device=parse_device(device),
+            precision=parse_precision(precision),
         ) as gallery:
             snapshot = gallery.snapshot()
             found = gallery.match(sources, k=top, snapshot=snapshot)

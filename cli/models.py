@@ -17,14 +17,26 @@ if TYPE_CHECKING:
     from gestalt_space.weights.store import ModelStore
 
 app = typer.Typer(
-    help="Detectors and encoders: list, fetch, add, verify, remove.",
+    help="Detectors and encoders: list, fetch, add, import, export, verify, remove.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 
+Checkpoint = Annotated[
+    Path, typer.Argument(help="The checkpoint, .pth or .pt.", show_default=False)
+]
 AcceptLicense = Annotated[
     bool, typer.Option("--accept-license", help="Your use is one that its licence allows.")
 ]
+LicenseName = Annotated[
+    str | None,
+    typer.Option(
+        "--license",
+        help="Its licence, where that is another than the usual one of its family.",
+        show_default=False,
+    ),
+]
+OwnName = Annotated[str, typer.Option("--name", help="Its name here.")]
 Name = Annotated[str, typer.Argument(help="The model's name.", show_default=False)]
 
 
@@ -90,14 +102,7 @@ def add(
         typer.Option("--name", help="Its name here. [default: the file's]", show_default=False),
     ] = None,
     accept_license: AcceptLicense = False,
-    license_name: Annotated[
-        str | None,
-        typer.Option(
-            "--license",
-            help="Its licence, where that is another than the usual one of its family.",
-            show_default=False,
-        ),
-    ] = None,
+    license_name: LicenseName = None,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -111,6 +116,168 @@ def add(
         path, name=name, accept_license=accept_license, license_name=license_name
     )
     _tell(model, as_json=as_json, quiet=quiet)
+
+
+@app.command("import-gestaltmatcher-arc")
+def import_gestaltmatcher_arc(
+    r50: Annotated[
+        Path,
+        typer.Option("--r50", help="The fine-tuned ResNet-50, `s1_….pth`.", show_default=False),
+    ],
+    r100: Annotated[
+        Path,
+        typer.Option("--r100", help="The fine-tuned ResNet-100, `s2_….pth`.", show_default=False),
+    ],
+    untouched: Annotated[
+        Path,
+        typer.Option(
+            "--untouched", help="InsightFace's `glint360k_r100.onnx`.", show_default=False
+        ),
+    ],
+    name: OwnName = "gestaltmatcher-arc",
+    accept_license: AcceptLicense = False,
+    license_name: LicenseName = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Install GestaltMatcher-Arc: three networks, mirrored and grey, 12 slots a face.
+
+    Checkpoints are read without running the code in them.
+    """
+    from gestalt_space.encoders.importing import import_arc
+
+    model = import_arc(
+        _native_store(home),
+        r50=r50,
+        r100=r100,
+        untouched=untouched,
+        name=name,
+        accept_license=accept_license,
+        license_name=license_name,
+    )
+    _tell(model, as_json=as_json, quiet=quiet)
+
+
+@app.command("import-gestaltmatcher")
+def import_gestaltmatcher(
+    path: Checkpoint,
+    name: OwnName = "gestaltmatcher",
+    accept_license: AcceptLicense = False,
+    license_name: LicenseName = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Install a network of GestaltMatcher (2022): DeepGestalt's, or that of face recognition."""
+    from gestalt_space.encoders.importing import import_facenet
+
+    model = import_facenet(
+        _native_store(home),
+        path,
+        name=name,
+        accept_license=accept_license,
+        license_name=license_name,
+    )
+    _tell(model, as_json=as_json, quiet=quiet)
+
+
+@app.command("import-insightface")
+def import_insightface(
+    path: Checkpoint,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Its name here. [default: the file's]", show_default=False),
+    ] = None,
+    accept_license: AcceptLicense = False,
+    license_name: LicenseName = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Install an IResNet from a checkpoint of InsightFace's training; `models add` takes ONNX."""
+    from gestalt_space.encoders.importing import import_insightface
+
+    model = import_insightface(
+        _native_store(home),
+        path,
+        name=name,
+        accept_license=accept_license,
+        license_name=license_name,
+    )
+    _tell(model, as_json=as_json, quiet=quiet)
+
+
+@app.command("import-timm")
+def import_timm(
+    architecture: Annotated[
+        str,
+        typer.Argument(
+            help="timm's name of it, or `hf_hub:…` for a model of its hub.", show_default=False
+        ),
+    ],
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            help="A file of weights. [default: those of the hub, which is asked for them]",
+            show_default=False,
+        ),
+    ] = None,
+    head: Annotated[
+        bool,
+        typer.Option(
+            "--head",
+            help="The last layer is a part of the encoder, as in face-recognition models.",
+        ),
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Its name here. [default: timm's]", show_default=False),
+    ] = None,
+    accept_license: AcceptLicense = False,
+    license_name: LicenseName = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Install any backbone of timm, with its own preparation of faces and its own licence."""
+    from gestalt_space.encoders.importing import import_timm
+
+    model = import_timm(
+        _native_store(home),
+        architecture,
+        weights=weights,
+        head=head,
+        name=name,
+        accept_license=accept_license,
+        license_name=license_name,
+    )
+    _tell(model, as_json=as_json, quiet=quiet)
+
+
+@app.command("export")
+def export(
+    name: Name,
+    path: Annotated[
+        Path, typer.Option("--output", "-o", help="The .onnx file to write.", show_default=False)
+    ],
+    overwrite: options.Overwrite = False,
+    home: options.Home = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a model's encoder as one ONNX file, for other programs.
+
+    Its input `faces` (n, channels, size, size) float32 are aligned faces, levels 0..255; its output
+    `slots` (n, slots, dim) have unit length. The terms of the model's licence go with the file.
+    """
+    from gestalt_space.encoders.export import export_encoder
+
+    model = _native_store(home).get(name)
+    spec = export_encoder(model, path, overwrite=overwrite)
+    if not quiet:
+        size = f"{len(spec.slots)} × {spec.dim}"
+        output.say(f"{path} written: {size} numbers a face. Licence: {model.license}.")
 
 
 @app.command("verify")
@@ -163,6 +330,14 @@ def _store(home: Path | None) -> ModelStore:
     return ModelStore(load_settings(home).models_dir)
 
 
+def _native_store(home: Path | None) -> ModelStore:
+    """The store, where torch is there to build networks with."""
+    from gestalt_space.encoders.precision import check_torch
+
+    check_torch()
+    return _store(home)
+
+
 def _tell(model: InstalledModel, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         output.write_json({"version": 1, "installed": _record(model)})
@@ -172,10 +347,15 @@ def _tell(model: InstalledModel, *, as_json: bool, quiet: bool) -> None:
 
 
 def _what(model: InstalledModel) -> str:
-    return " and ".join(
-        f"{file.kind} encoder, {file.dim}-d" if file.role == "encoder" else f"{file.kind} detector"
-        for file in model.files
-    )
+    told = [f"{file.kind} detector" for file in model.files if file.role == "detector"]
+    encoders = model.encoders
+    if encoders:
+        names = [file.architecture.partition(" ")[0] or file.kind for file in encoders]
+        kinds = ", ".join(dict.fromkeys(names))
+        slots = len(encoders) * max(1, len(model.views))
+        size = f"{slots} × {encoders[0].dim}-d" if slots > 1 else f"{encoders[0].dim}-d"
+        told.append(f"{kinds} encoder, {size}")
+    return " and ".join(told)
 
 
 def _record(model: InstalledModel) -> dict[str, Any]:

@@ -41,6 +41,14 @@ LandmarksFile = Annotated[
     ),
 ]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="auto, float32, bf16 or fp16: the numbers that the encoder multiplies in. auto takes "
+        "the fastest that leaves descriptors as they are.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]

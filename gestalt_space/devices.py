@@ -5,7 +5,10 @@ ONNX Runtime is imported on first use.
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import os
+from pathlib import Path
 from typing import Any, Literal
 
 from gestalt_space.errors import DeviceUnavailable, UsageError
@@ -20,6 +23,31 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@functools.cache
+def gpu_driver() -> bool:
+    """Whether NVIDIA's driver is on this machine: what no GPU works without, and quickly seen."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+@functools.cache
+def processor_has_bf16() -> bool:
+    """Whether the processor multiplies in bfloat16 by itself, as Linux tells; elsewhere False."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return any(flag in text.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def cuda_provider() -> bool:
+    """Whether ONNX Runtime was built for CUDA."""
+    return _PROVIDERS["cuda"] in runtime().get_available_providers()
 
 
 def runtime() -> Any:

@@ -15,7 +15,13 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.descriptors import to_descriptors, unsound
 from gestalt_space.devices import Device
-from gestalt_space.encoders.registry import encoder_spec, find_encoder_model, open_encoder
+from gestalt_space.encoders.precision import Precision
+from gestalt_space.encoders.registry import (
+    detector_device,
+    encoder_spec,
+    find_encoder_model,
+    open_encoder,
+)
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import (
     DatabaseError,
@@ -106,6 +112,7 @@ class Gallery:
         detector: str = "auto",
         landmarks: Path | None = None,
         device: Device = "auto",
+        precision: Precision = "auto",
         create: bool = True,
     ) -> None:
         self.settings = settings
@@ -114,6 +121,7 @@ class Gallery:
         self._detector = detector
         self._landmarks = landmarks
         self._device: Device = device
+        self._precision: Precision = precision
         self.database = Database(
             settings.database, busy_timeout=settings.busy_timeout, create=create
         )
@@ -127,6 +135,7 @@ class Gallery:
         detector: str = "auto",
         landmarks: Path | None = None,
         device: Device = "auto",
+        precision: Precision = "auto",
     ) -> Gallery:
         """Open the gallery of a home, the settings' own where left out; made if there is none.
 
@@ -139,6 +148,7 @@ class Gallery:
             detector=detector,
             landmarks=landmarks,
             device=device,
+            precision=precision,
         )
 
     def close(self) -> None:
@@ -177,7 +187,10 @@ class Gallery:
     def pipeline(self) -> Pipeline:
         """The way from photos to descriptors of this gallery's space."""
         detector, factory = detector_factory(
-            self.models, self._detector, landmarks=self._landmarks, device=self._device
+            self.models,
+            self._detector,
+            landmarks=self._landmarks,
+            device=detector_device(self._device),
         )
         return Pipeline(
             model=self.space.model,
@@ -186,6 +199,7 @@ class Gallery:
             limits=photo_limits(self.settings),
             batch_size=self.settings.batch_size,
             device=self._device,
+            precision=self._precision,
         )
 
     def _model_of(self, space: reads.StoredSpace) -> InstalledModel:
@@ -260,7 +274,7 @@ class Gallery:
         Resumable: what has one already is passed over. With `make_default`, the gallery works in
         this space from then on.
         """
-        encoder = open_encoder(self.space.model, device=self._device)
+        encoder = open_encoder(self.space.model, device=self._device, precision=self._precision)
         with self.database.writing() as session:
             space_id = self._stored_space(session)
         with self.database.reading() as session:

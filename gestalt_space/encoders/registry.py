@@ -1,18 +1,37 @@
-"""Which encoder a model's name stands for."""
+"""Which encoder a model's name stands for, and how it is run."""
 
 from __future__ import annotations
 
-from gestalt_space.devices import Device
-from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder, arcface_spec
+import platform
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gestalt_space.devices import Device, cuda_provider, gpu_driver, processor_has_bf16
+from gestalt_space.encoders.choosing import MEMORY_NAME, ChoosingEncoder
+from gestalt_space.encoders.networks import ONNX_KINDS, load_classifier, load_network
+from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
+from gestalt_space.encoders.precision import (
+    Precision,
+    check_precision,
+    fast_precisions,
+    has_torch,
+    parse_precision,
+    torch_device,
+)
+from gestalt_space.encoders.preparation import View, parse_views
 from gestalt_space.encoders.specification import Encoder, EncoderSpec
-from gestalt_space.errors import ModelNotInstalled, ModelUnsuitable
+from gestalt_space.errors import ModelDamaged, ModelNotInstalled, ModelUnsuitable
 from gestalt_space.weights.manifest import InstalledModel
-from gestalt_space.weights.store import ModelStore
+from gestalt_space.weights.store import BUILTIN, ModelStore
+
+if TYPE_CHECKING:
+    import torch
 
 _INSTALL_HINT = (
     "Run `gestalt models list`, then `gestalt models pull NAME`, or add it from a file: "
     "`gestalt models add FILE --name NAME`."
 )
+TEMPLATE = "arcface-112"
 
 
 def find_encoder_model(store: ModelStore, name: str | None = None) -> InstalledModel:
@@ -32,15 +51,148 @@ def find_encoder_model(store: ModelStore, name: str | None = None) -> InstalledM
 
 
 def encoder_spec(model: InstalledModel) -> EncoderSpec:
-    """The specification of a model's encoder, without opening it."""
-    file = model.file("encoder")
-    if file is None:
+    """The specification of a model's encoder, without opening it.
+
+    Raises `ModelUnsuitable` for a model without one, `ModelDamaged` for a manifest whose files do
+    not go together.
+    """
+    files = model.encoders
+    if not files:
         raise ModelUnsuitable(f"The model {model.name} has no encoder.", _INSTALL_HINT)
-    return arcface_spec(file)
+    first = files[0]
+    same = ("dim", "input_size", "channels", "mean", "std", "resize")
+    if any(getattr(file, name) != getattr(first, name) for file in files for name in same):
+        raise ModelDamaged(
+            f"The encoders of the model {model.name} do not take and give the same.",
+            f"Run `gestalt models remove {model.name}` and add it again.",
+        )
+    kinds = dict.fromkeys("onnx" if file.kind in ONNX_KINDS else file.kind for file in files)
+    alone = len(files) == 1 and not model.views and first.kind in ONNX_KINDS
+    return EncoderSpec(
+        family=f"{first.kind}-onnx" if alone else "+".join(kinds),
+        weights=tuple(file.sha256 for file in files),
+        template=TEMPLATE,
+        input_size=first.input_size,
+        channels=first.channels,
+        mean=first.mean,
+        std=first.std,
+        slots=_slot_names(model),
+        dim=first.dim,
+        resize=first.resize,
+    )
+
+
+def _slot_names(model: InstalledModel) -> tuple[str, ...]:
+    """`model0` and so on, with the view where there are views: `model0-flip0-grey1`."""
+    return tuple(
+        f"model{number}-{view}" if view else f"model{number}"
+        for number in range(len(model.encoders))
+        for view in model.views or ("",)
+    )
 
 
 def open_encoder(
-    model: InstalledModel, *, device: Device = "auto", threads: int | None = None
+    model: InstalledModel,
+    *,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: int | None = None,
 ) -> Encoder:
-    """Open a model's encoder. Raises `ModelDamaged` or `DeviceUnavailable`."""
-    return ArcFaceEncoder(model, device=device, threads=threads)
+    """Open a model's encoder.
+
+    A single ONNX file in float32 is run by ONNX Runtime, everything else by torch. `auto` takes the
+    precision that is fastest here and leaves descriptors within cosine 0.999 of float32. Raises
+    `ModelDamaged`, `ModelUnsuitable`, `DeviceUnavailable`, or `UsageError`.
+    """
+    precision = parse_precision(precision)
+    spec = encoder_spec(model)
+    in_runtime = partial(ArcFaceEncoder, model, spec, device=device, threads=threads)
+    if _is_onnx(model):
+        if precision == "float32" and not _needs_torch(device):
+            return in_runtime()
+        if precision == "auto" and (model.name == BUILTIN or not _is_torch_of_use(device)):
+            return in_runtime()
+    place = torch_device(device)
+    check_precision(precision, place)
+    views = parse_views(model.views)
+    if precision != "auto":
+        return _in_torch(model, spec, views, place, precision)
+    from gestalt_space.encoders.onnx_graph import GraphUnknown
+
+    try:
+        return _chosen(model, spec, views, place)
+    except GraphUnknown:
+        return in_runtime()
+
+
+def detector_device(device: Device) -> Device:
+    """Where detectors run, which ONNX Runtime or OpenCV opens, if encoders run on `device`.
+
+    Without a CUDA provider of ONNX Runtime they stay on the processor while encoders run in torch
+    on the GPU. Raises `DeviceUnavailable` where CUDA was asked for and neither works.
+    """
+    if device != "cuda" or cuda_provider() or not has_torch():
+        return device
+    torch_device(device)
+    return "cpu"
+
+
+def why_not_native(model: InstalledModel) -> str | None:
+    """Why an ONNX model runs through ONNX Runtime alone; None where it is understood.
+
+    Needs torch.
+    """
+    from gestalt_space.encoders.onnx_graph import GraphUnknown
+
+    for file in model.encoders:
+        try:
+            if file.kind in ONNX_KINDS:
+                load_network(model, file)
+        except GraphUnknown as error:
+            return error.message
+    return None
+
+
+def _is_onnx(model: InstalledModel) -> bool:
+    return len(model.encoders) == 1 and not model.views and model.encoders[0].kind in ONNX_KINDS
+
+
+def _needs_torch(device: Device) -> bool:
+    """Whether a GPU was asked for that ONNX Runtime cannot use."""
+    return device == "cuda" and not cuda_provider() and has_torch()
+
+
+def _is_torch_of_use(device: Device) -> bool:
+    """Whether torch may be faster than ONNX Runtime here. It is not imported to find out."""
+    gpu = device != "cpu" and gpu_driver()
+    return has_torch() and (gpu or device == "cuda" or processor_has_bf16())
+
+
+def _in_torch(
+    model: InstalledModel,
+    spec: EncoderSpec,
+    views: tuple[View, ...],
+    place: torch.device,
+    precision: Precision,
+) -> Encoder:
+    from gestalt_space.encoders.torch_encoder import TorchEncoder
+
+    networks = [load_network(model, file) for file in model.encoders]
+    classifiers = [load_classifier(model, file) for file in model.encoders]
+    return TorchEncoder(
+        spec, networks, views, device=place, precision=precision, classifiers=classifiers
+    )
+
+
+def _chosen(
+    model: InstalledModel, spec: EncoderSpec, views: tuple[View, ...], place: torch.device
+) -> Encoder:
+    import torch
+
+    able = fast_precisions(place)
+    opened = partial(_in_torch, model, spec, views, place)
+    if len(able) == 1:
+        return opened(able[0])
+    where = platform.processor() if place.type == "cpu" else torch.cuda.get_device_name(place)
+    key = f"{spec.fingerprint[:16]} {place.type} {where} torch {torch.__version__}"
+    return ChoosingEncoder(opened, able, model.folder.parent / MEMORY_NAME, key)

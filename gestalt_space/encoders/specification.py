@@ -12,6 +12,8 @@ from gestalt_space.errors import SpaceMismatch
 from gestalt_space.types import Crops, Slots
 
 FORMAT = 1
+Levels = float | tuple[float, ...]
+"""A number for all channels, or one for each."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,10 @@ class EncoderSpec:
     """The specification of a space.
 
     `weights`: sha256 of each weights file. `template`: where landmarks lie in an aligned face.
-    `input_size`: side of the square the network takes, in pixels. `channels`: their order.
-    Pixels 0..255 go in as `(pixel - mean) / std`. `slots`: a name for each slot; `dim`: its length.
+    `input_size`: side of the square the network takes, in pixels. `channels`: their order, or
+    `grey`. Pixels 0..255 go in as `(pixel - mean) / std`. `slots`: a name for each slot; `dim`: its
+    length. `resize`: how an aligned face comes to that size; empty: by the template, else Pillow's
+    filter and the side in pixels of which the middle is taken, as `bicubic 248`.
     """
 
     family: str
@@ -28,10 +32,11 @@ class EncoderSpec:
     template: str
     input_size: int
     channels: str
-    mean: float
-    std: float
+    mean: Levels
+    std: Levels
     slots: tuple[str, ...]
     dim: int
+    resize: str = ""
 
     @property
     def descriptor_dim(self) -> int:
@@ -45,7 +50,10 @@ class EncoderSpec:
 
     def to_json(self) -> str:
         """The specification as canonical JSON, the text that the fingerprint is taken of."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, separators=(",", ":"))
+        record = {"format": FORMAT, **asdict(self)}
+        if not self.resize:
+            del record["resize"]  # spaces that were stored before there was such a thing
+        return json.dumps(record, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> EncoderSpec:
@@ -56,8 +64,9 @@ class EncoderSpec:
                 "The space was written by another version of gestalt-space.",
                 "Use the version that wrote it.",
             )
-        for name in ("weights", "slots"):
-            record[name] = tuple(record[name])
+        for name in ("weights", "slots", "mean", "std"):
+            if isinstance(record[name], list):
+                record[name] = tuple(record[name])
         return cls(**record)
 
 
@@ -72,6 +81,11 @@ class Encoder(Protocol):
     @property
     def device(self) -> str:
         """Where it runs: `cpu` or `cuda`."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """The numbers that it multiplies in: a name of `precision.PRECISIONS`."""
         ...
 
     def encode(self, crops: Crops) -> Slots:

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import torch
 
-from gestalt_space.devices import Device, cores, parse_device
-from gestalt_space.errors import DeviceUnavailable
+from gestalt_space.devices import Device, cores
+from gestalt_space.encoders.precision import fast_precisions, torch_device
 
 T = TypeVar("T")
 M = TypeVar("M", bound=torch.nn.Module)
@@ -36,16 +36,8 @@ class Computing:
         bfloat16 is used where the hardware multiplies in it: elsewhere it is many times slower
         than float32. Raises `DeviceUnavailable` or `UsageError`.
         """
-        wanted = parse_device(device)
-        if wanted == "cuda" and not torch.cuda.is_available():
-            raise DeviceUnavailable(
-                "CUDA was asked for, but this torch has no GPU that works.",
-                "Install torch for your GPU's driver, or leave --device out.",
-            )
-        if wanted != "cpu" and torch.cuda.is_available():
-            return cls(torch.device("cuda"), half=torch.cuda.is_bf16_supported())
-        can = torch.cpu.get_capabilities()
-        return cls(torch.device("cpu"), half=bool(can.get("avx512_bf16") or can.get("amx_bf16")))
+        place = torch_device(device)
+        return cls(place, half="bf16" in fast_precisions(place))
 
     def placed(self, network: M) -> M:
         """The network there, its convolutions laid out as they run fastest."""

@@ -10,6 +10,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from gestalt_space.encoders.export import without_traces
 from gestalt_space.training.encoder import DIM, Network
 
 
@@ -50,16 +51,6 @@ def export(network: Network, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
-    _without_traces(path)
-
-
-def _without_traces(path: Path) -> None:
-    """Take out what the exporter says of this machine: the places of the code that it followed."""
-    model = onnx.load(str(path))
-    for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-    for value in (*model.graph.value_info, *model.graph.initializer):
-        value.ClearField("metadata_props")
-        value.ClearField("doc_string")
-    onnx.save(model, str(path))
+    written = onnx.load(str(path))
+    without_traces(written)
+    onnx.save(written, str(path))

@@ -8,8 +8,9 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,6 +53,18 @@ STALE_SECONDS = 24 * 3600
 
 def _no_progress(done: int, total: int | None) -> None:
     """Shows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """A licence by name, its terms in a sentence, and whether they restrict use."""
+
+    name: str
+    terms: str
+    restricted: bool
+
+
+UNKNOWN = License(catalogue.UNKNOWN_LICENSE, catalogue.UNKNOWN_TERMS, True)
 
 
 class ModelStore:
@@ -120,7 +133,7 @@ class ModelStore:
                 f"The catalogue has no model {name!r}; it has {known}.",
                 "For any other model: `gestalt models add FILE --name NAME`.",
             )
-        _check_accepted(entry.name, entry.license, entry.terms, entry.restricted, accept_license)
+        _check_accepted(name, License(entry.license, entry.terms, entry.restricted), accept_license)
         self._check_free(name)
         fetched = self.folder / _DOWNLOADS / entry.url.rsplit("/", 1)[-1]
         if not (fetched.exists() and entry.sha256 in (None, sha256_of(fetched))):
@@ -145,26 +158,56 @@ class ModelStore:
         `license_name`: the licence, where you know it to be another than the family's usual one.
         Raises `ModelUnsuitable`, `ModelDamaged`, `LicenseNotAccepted` or `ModelExists`.
         """
-        name = _checked(name if name is not None else path.stem)
+        name = name if name is not None else path.stem
+        entry = find_entry(name)
+
+        def licensed(files: tuple[ModelFile, ...]) -> License:
+            return License(license_name, "", False) if license_name else _usual(entry, files)
+
+        return self.install(
+            name,
+            lambda folder: tuple(_inspected(_copied(path, folder))),
+            licensed,
+            source=source or path.name,
+            accept_license=accept_license,
+        )
+
+    def install(
+        self,
+        name: str,
+        fill: Callable[[Path], tuple[ModelFile, ...]],
+        licensed: Callable[[tuple[ModelFile, ...]], License],
+        *,
+        source: str,
+        accept_license: bool = False,
+        views: tuple[str, ...] = (),
+    ) -> InstalledModel:
+        """Install the files that `fill` writes into a folder; nothing stays where it raises.
+
+        `licensed`: the licence of those files. `views` as in `InstalledModel`. Raises
+        `LicenseNotAccepted`, `ModelExists`, `UsageError` for a name that cannot be one, and what
+        `fill` raises.
+        """
+        name = _checked(name)
         _check_not_builtin(name)
         self._check_free(name)
         with self._staging() as staging:
-            files = tuple(_inspected(_copied(path, staging)))
-            usual = _usual_license(find_entry(name), files)
-            license_, terms, restricted = (license_name, "", False) if license_name else usual
-            _check_accepted(name, license_, terms, restricted, accept_license)
+            files = fill(staging)
+            license_ = licensed(files)
+            _check_accepted(name, license_, accept_license)
             now = datetime.now(UTC).isoformat(timespec="seconds")
             write_manifest(
                 InstalledModel(
                     name=name,
                     folder=staging,
                     files=files,
-                    source=source or path.name,
-                    license=license_,
-                    terms=terms,
-                    restricted=restricted,
-                    accepted_at=now if restricted else None,
+                    source=source,
+                    license=license_.name,
+                    terms=license_.terms,
+                    restricted=license_.restricted,
+                    accepted_at=now if license_.restricted else None,
                     added_at=now,
+                    views=views,
                 )
             )
             staging.rename(self.folder / name)
@@ -259,10 +302,11 @@ def _not_installed(name: str, installed: list[str]) -> ModelNotInstalled:
     )
 
 
-def _check_accepted(name: str, license_: str, terms: str, restricted: bool, accept: bool) -> None:
-    if restricted and not accept:
+def _check_accepted(name: str, license_: License, accept: bool) -> None:
+    if license_.restricted and not accept:
         raise LicenseNotAccepted(
-            f"The licence of {name} restricts its use, or is not known: {license_}. {terms}",
+            f"The licence of {name} restricts its use, or is not known: {license_.name}. "
+            f"{license_.terms}".rstrip(),
             "If you may use it so, run the command again with --accept-license.",
         )
 
@@ -274,18 +318,16 @@ def _by_hand(entry: CatalogueEntry) -> str:
     return f"gestalt models add {file} --name {entry.name}{accept}"
 
 
-def _usual_license(
-    entry: CatalogueEntry | None, files: tuple[ModelFile, ...]
-) -> tuple[str, str, bool]:
-    """The licence, its terms and whether they restrict use: the catalogue's, or the family's."""
+def _usual(entry: CatalogueEntry | None, files: tuple[ModelFile, ...]) -> License:
+    """The catalogue's licence, or the family's."""
     if entry is not None and (entry.restricted or files[0].sha256 == entry.sha256):
-        return entry.license, entry.terms, entry.restricted
+        return License(entry.license, entry.terms, entry.restricted)
     kinds = {file.kind for file in files}
     if kinds == {"yunet"}:
-        return catalogue.YUNET_FAMILY_LICENSE, "", False
+        return License(catalogue.YUNET_FAMILY_LICENSE, "", False)
     if "scrfd" in kinds:
-        return catalogue.INSIGHTFACE_LICENSE, catalogue.INSIGHTFACE_TERMS, True
-    return catalogue.UNKNOWN_LICENSE, catalogue.UNKNOWN_TERMS, True
+        return License(catalogue.INSIGHTFACE_LICENSE, catalogue.INSIGHTFACE_TERMS, True)
+    return UNKNOWN
 
 
 def _copied(source: Path, staging: Path) -> list[Path]:

@@ -14,13 +14,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from gestalt_space.descriptors import to_descriptors, unsound
-from gestalt_space.encoders.onnx_arcface import (
-    LARGEST_BATCH,
-    ArcFaceEncoder,
-    arcface_spec,
-    prepare,
-)
-from gestalt_space.encoders.registry import open_encoder
+from gestalt_space.encoders.onnx_arcface import LARGEST_BATCH
+from gestalt_space.encoders.preparation import prepare
+from gestalt_space.encoders.registry import encoder_spec, open_encoder
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import ModelDamaged
 from gestalt_space.faces.alignment import TEMPLATE
@@ -28,7 +24,7 @@ from gestalt_space.faces.detection import find_faces
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.types import Crops, Descriptors, Photo
-from gestalt_space.weights.inspection import inspect_model, sha256_of
+from gestalt_space.weights.inspection import sha256_of
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -126,10 +122,10 @@ def test_the_faces_are_left_as_they_were(tiny: Encoder):
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 9])
 def test_a_network_of_a_fixed_batch_size_takes_any_number(batch: int, count: int, install: Install):
-    free = ArcFaceEncoder(install(seed=3), device="cpu", threads=1)
+    free = open_encoder(install(seed=3), device="cpu", threads=1)
     model = install(seed=3)
     made.arcface_onnx(model.path(model.files[0]), seed=3, batch=batch)
-    fixed = ArcFaceEncoder(model, device="cpu", threads=1)
+    fixed = open_encoder(model, device="cpu", threads=1)
     faces = crops(count) if count else np.zeros((0, 112, 112, 3), np.uint8)
     assert fixed.encode(faces).shape == (count, 1, 16)
     assert np.allclose(fixed.encode(faces), free.encode(faces), atol=1e-5)
@@ -152,7 +148,7 @@ def test_preparation_is_found_as_insightface_finds_it(
 
     model = install(seed=4, embedded=embedded)
     oracle = get_model(str(model.path(model.files[0])), providers=["CPUExecutionProvider"])
-    encoder = ArcFaceEncoder(model, device="cpu", threads=1)
+    encoder = open_encoder(model, device="cpu", threads=1)
     assert (encoder.spec.mean, encoder.spec.std) == (oracle.input_mean, oracle.input_std)
     assert (encoder.spec.mean, encoder.spec.std) == (mean, std)
     expected = direct(model, crops(3), mean, std)
@@ -162,7 +158,7 @@ def test_preparation_is_found_as_insightface_finds_it(
 @pytest.mark.parametrize("size", [128, 224, 256])
 def test_a_network_of_another_size_sees_the_face_in_its_own_template(size: int, install: Install):
     model = install(seed=5, size=size)
-    encoder = ArcFaceEncoder(model, device="cpu", threads=1)
+    encoder = open_encoder(model, device="cpu", threads=1)
     assert encoder.spec.input_size == size
     marked = np.zeros((1, 112, 112, 3), np.uint8)
     eye = TEMPLATE[0].round().astype(int)
@@ -188,7 +184,7 @@ def test_another_size_agrees_with_a_crop_that_insightface_cuts_from_the_photo(
         warnings.simplefilter("ignore", FutureWarning)
         crop = norm_crop(photo, landmarks, 112)
         whole = norm_crop(photo, landmarks, size)
-    spec = replace(arcface_spec(install(seed=5, size=size).files[0]), mean=0.0, std=1.0)
+    spec = replace(encoder_spec(install(seed=5, size=size)), mean=0.0, std=1.0)
     image = prepare(crop[None], spec)[0].transpose(1, 2, 0)
     seen = image.any(axis=2)
     seen = cv2.erode(seen.astype(np.uint8), np.ones((9, 9))).astype(bool)
@@ -211,7 +207,7 @@ def zeroed(path: Path) -> Path:
 def test_a_network_that_gives_zero_comes_back_as_nan(tmp_path: Path):
     path = tmp_path / "zero.onnx"
     made.arcface_onnx(path)
-    encoder = ArcFaceEncoder(installed(zeroed(path)), device="cpu", threads=1)
+    encoder = open_encoder(installed(zeroed(path)), device="cpu", threads=1)
     slots = encoder.encode(crops(3))
     assert np.isnan(slots).all()
     assert unsound(to_descriptors(slots)).all()
@@ -225,7 +221,7 @@ def test_one_face_that_comes_to_nothing_spares_the_others(install: Install):
         if tensor.name == "mean":
             tensor.CopyFrom(numpy_helper.from_array(np.array(100, np.float32), "mean"))
     onnx.save(graph, str(path))
-    encoder = ArcFaceEncoder(installed(path), device="cpu", threads=1)
+    encoder = open_encoder(installed(path), device="cpu", threads=1)
     faces = crops(3)
     faces[1] = 100
     bad = unsound(to_descriptors(encoder.encode(faces)))
@@ -234,7 +230,7 @@ def test_one_face_that_comes_to_nothing_spares_the_others(install: Install):
 
 def test_the_specification_names_the_bytes_of_the_file(tiny: Encoder, tiny_onnx: Path):
     assert tiny.spec.weights == (sha256_of(tiny_onnx),)
-    assert tiny.spec == arcface_spec(inspect_model(tiny_onnx))
+    assert tiny.spec == encoder_spec(installed(tiny_onnx))
     assert (tiny.spec.slots, tiny.spec.dim) == (("model0",), 16)
     assert tiny.device == "cpu"
 
@@ -244,7 +240,7 @@ def test_a_model_whose_file_was_cut_off_is_damaged(install: Install):
     path = model.path(model.files[0])
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ModelDamaged) as caught:
-        ArcFaceEncoder(model, device="cpu")
+        open_encoder(model, device="cpu")
     assert "gestalt models verify made" in caught.value.hint
 
 
@@ -252,7 +248,7 @@ def test_a_model_whose_file_is_gone_is_damaged(install: Install):
     model = install(seed=8)
     model.path(model.files[0]).unlink()
     with pytest.raises(ModelDamaged):
-        ArcFaceEncoder(model, device="cpu")
+        open_encoder(model, device="cpu")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -26,6 +26,7 @@ GOLDEN = "7ad183134310c94eb8fffa5657a83f781ce0e14c751a2edf3c81c4997e17f44a"
 
 names = st.text(min_size=1, max_size=12)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
+levels = numbers | st.tuples(numbers, numbers, numbers)
 specs = st.builds(
     EncoderSpec,
     family=names,
@@ -33,8 +34,9 @@ specs = st.builds(
     template=names,
     input_size=st.integers(1, 1024),
     channels=st.sampled_from(["RGB", "BGR", "grey"]),
-    mean=numbers,
-    std=numbers,
+    mean=levels,
+    std=levels,
+    resize=st.sampled_from(["", "bicubic 248"]),
     slots=st.lists(names, min_size=1, max_size=12).map(tuple),
     dim=st.integers(1, 4096),
 )
@@ -55,6 +57,8 @@ def test_the_fingerprint_of_a_specification_never_changes():
         {"channels": "BGR"},
         {"mean": 0.0},
         {"std": 128.0},
+        {"mean": (127.5, 127.5, 127.5)},
+        {"resize": "bicubic 112"},
         {"slots": ("model1",)},
         {"slots": ("model0", "model0 flipped")},
         {"dim": 256},
@@ -66,7 +70,8 @@ def test_every_field_changes_the_fingerprint(other: dict[str, object]):
 
 
 def test_every_field_stands_in_the_text_that_is_hashed():
-    assert set(json.loads(SPEC.to_json())) == {"format", *EncoderSpec.__dataclass_fields__}
+    resized = replace(SPEC, resize="bicubic 248")
+    assert set(json.loads(resized.to_json())) == {"format", *EncoderSpec.__dataclass_fields__}
 
 
 def test_the_order_of_the_weights_matters():

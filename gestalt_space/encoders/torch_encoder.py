@@ -1,0 +1,146 @@
+"""Encoders that run in torch: one network or several, on a processor or a GPU.
+
+An ensemble shares what it can: faces are resized once, made grey once and mirrored once, and all
+views of a batch go through a network together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gestalt_space.encoders.precision import Precision, dtype_of
+from gestalt_space.encoders.preparation import View, prepare_views
+from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.types import Crops, Slots
+
+LARGEST_BATCH = {"cpu": 16, "cuda": 256}
+"""Images that go through a network at once: more gain nothing, and take memory."""
+
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (Rec. 601)."""
+
+
+class TorchEncoder:
+    """Networks `(n, c, size, size)` → `(n, dim)`, each of which sees all views of a face.
+
+    Slots stand in the order of the networks, then of the views.
+    """
+
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        networks: Sequence[nn.Module],
+        views: Sequence[View],
+        *,
+        device: torch.device,
+        precision: Precision = "float32",
+        classifiers: Sequence[nn.Linear | None] = (),
+    ) -> None:
+        """`classifiers`: the class layer that each network was trained with, or none."""
+        self.spec = spec
+        self.precision: Precision = precision
+        self._place = device
+        self._dtype = dtype_of(precision)
+        self._views = tuple(views)
+        self._networks = [
+            network.eval()
+            .requires_grad_(False)
+            .to(device, self._dtype)
+            .to(memory_format=torch.channels_last)
+            for network in networks
+        ]
+        self._classifiers = [None if one is None else one.to(device) for one in classifiers]
+
+    @property
+    def device(self) -> str:
+        """See `Encoder.device`."""
+        return self._place.type
+
+    def encode(self, crops: Crops) -> Slots:
+        """See `Encoder.encode`."""
+        step = max(1, LARGEST_BATCH[self._place.type] // len(self._views))
+        parts = [self._encode(crops[start : start + step]) for start in range(0, len(crops), step)]
+        empty = np.zeros((0, len(self.spec.slots), self.spec.dim), np.float32)
+        return np.concatenate(parts) if parts else empty
+
+    def class_scores(self, crops: Crops) -> list[NDArray[np.float32] | None]:
+        """Of each network its class layer's output `(n, views, classes)`, not normalised.
+
+        None for a network without a class layer. All faces go through at once.
+        """
+        features = self._features(crops)
+        return [
+            None
+            if layer is None
+            else layer(rows)
+            .unflatten(0, (len(self._views), len(crops)))
+            .transpose(0, 1)
+            .detach()
+            .cpu()
+            .numpy()
+            for layer, rows in zip(self._classifiers, features, strict=True)
+        ]
+
+    def _features(self, crops: Crops) -> list[Tensor]:
+        """Of each network `(views × faces, dim)` float32."""
+        views = prepare_views(crops, self.spec, self._views)
+        images = torch.from_numpy(views.reshape(-1, *views.shape[2:]))
+        images = images.to(self._place, self._dtype).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            return [network(images).float() for network in self._networks]
+
+    def _encode(self, crops: Crops) -> Slots:
+        slots = [unit(features) for features in self._features(crops)]
+        # (networks, views × faces, dim) to (faces, slots, dim)
+        stacked = torch.stack(slots).cpu().numpy()
+        by_view = stacked.reshape(len(slots), len(self._views), len(crops), self.spec.dim)
+        by_face = by_view.transpose(2, 0, 1, 3).reshape(len(crops), -1, self.spec.dim)
+        return np.ascontiguousarray(by_face)
+
+
+class WholeEncoder(nn.Module):
+    """Faces `(n, c, size, size)` float32, levels 0..255, to slots `(n, slots, dim)` of unit length.
+
+    What `TorchEncoder` does for faces of the network's size, as one module: for export.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    luma: Tensor
+
+    def __init__(
+        self, spec: EncoderSpec, networks: Sequence[nn.Module], views: Sequence[View]
+    ) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        self.views = tuple(views)
+        self.register_buffer("mean", torch.tensor(spec.mean).reshape(1, -1, 1, 1))
+        self.register_buffer("scale", 1 / torch.tensor(spec.std).reshape(1, -1, 1, 1))
+        self.register_buffer("luma", torch.tensor(LUMA).reshape(1, 3, 1, 1))
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """See the class."""
+        shown = [self._shown(faces, view) for view in self.views]
+        slots = [unit(network(images)) for network in self.networks for images in shown]
+        return torch.stack(slots, dim=1)
+
+    def _shown(self, faces: Tensor, view: View) -> Tensor:
+        if view.grey:
+            luma = torch.floor((faces * self.luma).sum(dim=1, keepdim=True) + 0.5)
+            faces = luma.expand(-1, 3, -1, -1)
+        if view.flip:
+            faces = faces.flip(3)
+        return (faces - self.mean) * self.scale
+
+
+def unit(features: Tensor) -> Tensor:
+    """Rows brought to unit length; NaN where that is not possible."""
+    length = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    sound = torch.isfinite(length) & (length >= torch.finfo(torch.float32).tiny)
+    return torch.where(sound, features / length, torch.nan)
