@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gestalt_space.encoders import precision
+from gestalt_space.encoders.precision import (
+    PRECISIONS,
+    check_precision,
+    check_torch,
+    dtype_of,
+    fast_precisions,
+    parse_precision,
+    torch_device,
+)
+from gestalt_space.errors import DeviceUnavailable, ModelUnsuitable, UsageError
+
+CPU = torch.device("cpu")
+
+
+def test_precisions_are_known_by_name():
+    assert [parse_precision(name) for name in PRECISIONS] == list(PRECISIONS)
+    with pytest.raises(UsageError, match="float8"):
+        parse_precision("float8")
+    assert dtype_of("bf16") is torch.bfloat16
+    assert dtype_of("float32") is torch.float32
+
+
+@pytest.mark.parametrize(
+    ("can", "able"),
+    [
+        ({}, ("float32",)),
+        ({"avx512_bf16": True}, ("float32", "bf16")),
+        ({"amx_bf16": True}, ("float32", "bf16")),
+    ],
+)
+def test_a_processor_is_asked_what_it_multiplies_in(
+    can: dict[str, bool], able: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
+    assert fast_precisions(CPU) == able
+    if "bf16" in able:
+        check_precision("bf16", CPU)
+    else:
+        with pytest.raises(DeviceUnavailable, match="bf16"):
+            check_precision("bf16", CPU)
+    with pytest.raises(DeviceUnavailable, match="fp16"):
+        check_precision("fp16", CPU)
+
+
+@pytest.mark.parametrize(
+    ("driver", "available", "built", "reason"),
+    [
+        (False, False, "13.0", "no NVIDIA driver"),
+        (True, False, "13.0", "no GPU that its driver can use"),
+        (True, True, None, "built without"),
+    ],
+)
+def test_cuda_that_does_not_work_is_told_with_the_reason(
+    driver: bool,
+    available: bool,
+    built: str | None,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(precision, "gpu_driver", lambda: driver)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    monkeypatch.setattr(torch.version, "cuda", built)
+    with pytest.raises(DeviceUnavailable, match=reason):
+        torch_device("cuda")
+    assert torch_device("auto") == CPU
+    assert torch_device("cpu") == CPU
+
+
+def test_a_gpu_without_kernels_is_told(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no kernel image is available for execution on the device")
+
+    monkeypatch.setattr(precision, "gpu_driver", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch, "ones", fail)
+    with pytest.raises(DeviceUnavailable, match="no kernel image"):
+        torch_device("cuda")
+
+
+def test_without_torch_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(precision, "has_torch", lambda: False)
+    with pytest.raises(ModelUnsuitable) as raised:
+        check_torch()
+    assert "pip install" in raised.value.hint
+    with pytest.raises(DeviceUnavailable):
+        torch_device("auto")
