@@ -18,6 +18,7 @@ import numpy as np
 
 from gestalt_space.descriptors import to_descriptors, unsound
 from gestalt_space.devices import Device, cores
+from gestalt_space.encoders.precision import Precision
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, FaceError, GestaltError
@@ -73,21 +74,27 @@ class Pipeline:
     limits: PhotoLimits
     batch_size: int
     device: Device = "auto"
+    precision: Precision = "auto"
 
     @cached_property
     def encoder(self) -> Encoder:
         """The encoder, opened on first use. Raises `ModelDamaged` or `DeviceUnavailable`."""
-        return open_encoder(self.model, device=self.device)
+        return open_encoder(self.model, device=self.device, precision=self.precision)
 
     def run(
         self, sources: Iterable[PhotoSource], *, skip: Skip | None = None
     ) -> Iterator[list[PhotoResult]]:
-        """Descriptors of photos, in order, a batch at a time."""
+        """Descriptors of photos, in order, a batch at a time.
+
+        While a batch is encoded, the next one and two photos a core may be found ahead of it: the
+        encoder does not wait for faces, nor a core for photos. What is ahead are aligned faces, so
+        that memory does not depend on the size of the photos or on how many there are.
+        """
         faces = find_all_faces(
             sources,
             self.detector_factory,
             limits=self.limits,
-            ahead=2 * self.batch_size,
+            ahead=2 * (self.batch_size + cores()),
             skip=skip,
         )
         return encode_all(faces, self.encoder, batch_size=self.batch_size)
@@ -104,7 +111,8 @@ def find_all_faces(
     """The face meant of each photo, in the order of the photos.
 
     As many threads as cores, or photos where they are fewer, each with a detector of its own; at
-    most `ahead` photos are begun before the first of them is taken.
+    most `ahead` photos are begun before the first of them is taken. Threads and no processes: what
+    takes long is native code that runs beside other threads.
     """
     workers = min(cores(), len(sources)) if isinstance(sources, Sized) else cores()
     if not workers:
@@ -117,7 +125,7 @@ def find_all_faces(
                 own.detector = detector_factory(max(1, cores() // workers))
             return _find_face(source, own.detector, limits or PhotoLimits(), skip)
         except GestaltError as error:
-            return PhotoResult(source, error=error)
+            return _failed(PhotoResult(source), error)
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="faces")
     waiting: deque[Future[PhotoResult]] = deque()
@@ -155,13 +163,19 @@ def _find_face(
         faces = find_faces(photo, detector)
         return replace(result, face=choose_face(faces, number=source.face, largest=source.largest))
     except GestaltError as error:
-        return replace(result, error=error)
+        return _failed(result, error)
     except Exception as error:  # noqa: BLE001 - a detector may raise anything on an odd photo
         failure = FaceError(
             f"The detector {detector.name} failed on this photo ({type(error).__name__}: {error}).",
             "Save the photo anew as PNG, or try another --detector.",
         )
         return replace(result, error=failure)
+
+
+def _failed(result: PhotoResult, error: GestaltError) -> PhotoResult:
+    """The result with its error, cut off from the frames it came through: they hold the photo."""
+    error.__cause__ = error.__context__ = None
+    return replace(result, error=error.with_traceback(None))
 
 
 def _encode(batch: list[PhotoResult], encoder: Encoder) -> list[PhotoResult]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +30,7 @@ from gestalt_space.faces.detection import Detector
 from gestalt_space.faces.photos import PhotoBytes, PhotoLimits, decode_photo
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline, encode_all, find_all_faces
-from gestalt_space.types import Crops, Detection, Photo, Slots
+from gestalt_space.types import Crops, Detection, Photo, Pixels, Slots
 from gestalt_space.weights.store import ModelStore
 from tests import made
 
@@ -101,6 +103,32 @@ def test_no_more_photos_are_begun_than_may_be_ahead(sources: list[PhotoSource]) 
     for taken, _ in enumerate(find_all_faces(counted(), aligned, ahead=5), start=1):
         assert begun <= taken + 5
     assert begun == 40
+
+
+def test_no_photo_stays_in_memory_once_it_is_done(
+    tmp_path: Path, sources: list[PhotoSource]
+) -> None:
+    """Whether it has one face, none, several, or one that cannot be told; and while others wait."""
+    seen: list[weakref.ref[Pixels]] = []
+
+    class Odd(AlignedDetector):
+        def find(self, photo: Photo) -> Sequence[Detection]:
+            seen.append(weakref.ref(photo.pixels))
+            if photo.name == "wide":
+                return super().find(photo)
+            if int(photo.name) % 4 == 3:
+                raise ValueError("odd")
+            return list(super().find(photo)) * (int(photo.name) % 4)
+
+    Image.new("RGB", (112, 56)).save(tmp_path / "wide.png")
+    mixed = [*sources, PhotoSource("wide", tmp_path / "wide.png")]
+    kept = []
+    for result in find_all_faces(mixed, lambda threads: Odd(), ahead=20):
+        kept.append(result)
+        assert sum(pixels() is not None for pixels in seen) <= 4
+    assert {type(result.error) for result in kept} == {type(None), NoFace, SeveralFaces, FaceError}
+    assert len(seen) == 41
+    assert [pixels() for pixels in seen] == [None] * 41
 
 
 def test_photos_are_read_while_the_ones_before_are_taken(sources: list[PhotoSource]) -> None:
@@ -352,19 +380,67 @@ def test_a_face_without_a_sound_vector_is_its_own_failure(tmp_path: Path) -> Non
     assert batch[1].face is not None
 
 
-def test_the_whole_way_gives_what_the_encoder_gives(
-    tiny_store: ModelStore, sources: list[PhotoSource]
-) -> None:
+@pytest.fixture
+def whole(tiny_store: ModelStore) -> Pipeline:
+    """The whole way with a small model, for aligned photos, in batches of 3."""
     name, factory = detector_factory(tiny_store, "aligned")
-    whole = Pipeline(
+    return Pipeline(
         model=tiny_store.get("tiny"),
         detector=name,
         detector_factory=factory,
         limits=PhotoLimits(),
-        batch_size=16,
+        batch_size=3,
         device="cpu",
     )
+
+
+def test_the_whole_way_gives_what_the_encoder_gives(
+    whole: Pipeline, sources: list[PhotoSource]
+) -> None:
     crops = np.stack([made.crop(seed) for seed in range(40)])
     wanted = whole.encoder.encode(crops)[:, 0]
     found = [result.descriptor for batch in whole.run(sources) for result in batch]
     np.testing.assert_allclose(np.stack(found), wanted, atol=1e-5)  # type: ignore[arg-type]
+
+
+def test_every_core_has_a_photo_however_small_the_batch(
+    whole: Pipeline, sources: list[PhotoSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "cores", lambda: 20)
+    together = threading.Barrier(20)
+
+    class Meets(AlignedDetector):
+        def find(self, photo: Photo) -> Sequence[Detection]:
+            together.wait(10)
+            return super().find(photo)
+
+    meeting = replace(whole, detector_factory=lambda threads: Meets())
+    results = [result for batch in meeting.run(sources) for result in batch]
+    assert [result.error for result in results] == [None] * 40
+
+
+def test_the_whole_way_begins_no_more_photos_than_two_batches_and_two_a_core(
+    whole: Pipeline, sources: list[PhotoSource]
+) -> None:
+    begun = taken = 0
+
+    def counted() -> Iterator[PhotoSource]:
+        nonlocal begun
+        for source in sources:
+            begun += 1
+            yield source
+
+    for batch in whole.run(counted()):
+        taken += len(batch)
+        assert begun <= taken + 2 * (3 + 4)
+    assert begun == taken == 40
+
+
+def test_the_whole_way_ends_its_threads_when_nobody_asks_further(
+    whole: Pipeline, sources: list[PhotoSource]
+) -> None:
+    batches = whole.run(sources)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    del batches
+    assert face_threads() == []
