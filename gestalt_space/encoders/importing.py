@@ -5,6 +5,7 @@ kept as safetensors.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,14 +69,8 @@ def import_arc(
                     f"{path.name} holds {arc.architecture}, and {wanted} was expected.",
                     "Check that the files of --r50 and --r100 are not exchanged.",
                 )
-            classifier = {}
-            if arc.classifier_weight is not None and arc.classifier_bias is not None:
-                classifier = {"weight": arc.classifier_weight, "bias": arc.classifier_bias}
-            files.append(
-                _written(
-                    folder / f"{wanted}.safetensors", "iresnet", wanted, arc.weights, classifier
-                )
-            )
+            target = folder / f"{wanted}.safetensors"
+            files.append(_written(target, "iresnet", wanted, arc.weights, arc.classifier))
         return (*files, _untouched(untouched, folder))
 
     return store.install(
@@ -102,15 +97,13 @@ def import_facenet(
     """
 
     def write(folder: Path) -> tuple[ModelFile, ...]:
-        weights, classifier = gestaltmatcher.read_facenet(_checkpoint(path))
-        architecture = gestaltmatcher.facenet_architecture(weights)
-        layer = {} if classifier is None else dict(zip(("weight", "bias"), classifier, strict=True))
+        facenet = gestaltmatcher.read_facenet(_checkpoint(path))
         file = _written(
             folder / "facenet.safetensors",
             "facenet",
-            architecture,
-            weights,
-            layer,
+            facenet.architecture,
+            facenet.weights,
+            facenet.classifier,
             dim=gestaltmatcher.FACENET_DIM,
             input_size=100,
             mean=0.0,
@@ -143,9 +136,9 @@ def import_insightface(
     """
 
     def write(folder: Path) -> tuple[ModelFile, ...]:
-        architecture, weights = gestaltmatcher.read_insightface(_checkpoint(path))
-        target = folder / f"{architecture}.safetensors"
-        return (_written(target, "iresnet", architecture, weights, {}),)
+        found = gestaltmatcher.read_insightface(_checkpoint(path))
+        target = folder / f"{found.architecture}.safetensors"
+        return (_written(target, "iresnet", found.architecture, found.weights, {}),)
 
     return store.install(
         name or path.stem,
@@ -271,8 +264,6 @@ def _written(
 
 
 def _measured(file: ModelFile, path: Path) -> ModelFile:
-    from dataclasses import replace
-
     return replace(file, sha256=sha256_of(path), bytes=path.stat().st_size)
 
 
