@@ -5,6 +5,8 @@ its own failure.
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -147,6 +149,7 @@ def encode_all(
     results = iter(results)
     while batch := list(islice(results, batch_size)):
         yield _encode(batch, encoder)
+        _give_back_freed_memory()
 
 
 def _find_face(
@@ -185,6 +188,17 @@ def _encode(batch: list[PhotoResult], encoder: Encoder) -> list[PhotoResult]:
     descriptors = to_descriptors(encoder.encode(np.stack(crops)))
     rows = iter(zip(descriptors, unsound(descriptors), strict=True))
     return [result if result.face is None else _with(result, *next(rows)) for result in batch]
+
+
+def _give_back_freed_memory() -> None:
+    """Hand to the system what glibc has kept of freed memory; elsewhere nothing.
+
+    Pictures of many sizes, freed by several threads, leave its heaps full of holes, and without
+    this memory creeps up with the number of photos.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def _with(result: PhotoResult, descriptor: Descriptors, is_unsound: bool) -> PhotoResult:
