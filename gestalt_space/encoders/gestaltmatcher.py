@@ -27,6 +27,7 @@ FACENET_BENDS: Mapping[str, type[nn.Module]] = {
     "facenet-prelu": nn.PReLU,
 }
 ARC_DIM = 512
+ARC_HINT = "Expected is a checkpoint whose `base` was made from an IResNet by onnx2torch."
 NORM = ("weight", "bias", "running_mean", "running_var")
 COUNTER = "num_batches_tracked"
 
@@ -130,7 +131,7 @@ def read_arc(state: State) -> ArcWeights:
         raise ModelUnsuitable(
             f"This is no checkpoint of GestaltMatcher-Arc: {len(graph.bends)} PReLU were found, "
             f"and expected were {known}.",
-            "Expected is a checkpoint whose `base` was made from an IResNet by onnx2torch.",
+            ARC_HINT,
         )
     shapes = _iresnet_shapes(architecture)
     sources = graph.sources(shapes, count, architecture)
@@ -176,7 +177,7 @@ def read_insightface(state: State) -> tuple[str, dict[str, Array]]:
 
 
 class _Graph:
-    """The layers of a graph from onnx2torch, as their prefixes, each kind in the order of its nodes.
+    """The layers of a graph from onnx2torch, by their prefixes, in the order of their numbers.
 
     `state` is what was given with slopes `(n,)` and the matrix `(512, inputs)`.
     """
@@ -222,18 +223,18 @@ class _Graph:
         around = [one for one in self.convolutions if self._kernel(one) == (1, 1)]
         inner = [one for one in self.convolutions if self._kernel(one) != (1, 1)]
         blocks_around = [n for n in range(blocks) if f"blocks.{n}.around.weight" in shapes]
-        for what, layers, expected in (
+        for what, found, expected in (
             ("convolutions", inner, 1 + 2 * blocks),
             ("convolutions around blocks", around, len(blocks_around)),
             ("norms in `base`", self.norms, blocks + 1),
             ("Gemm in `features`", self.matrices, 1),
             ("norms in `features`", self.last_norms, 1),
         ):
-            if len(layers) != expected:
+            if len(found) != expected:
                 raise ModelUnsuitable(
-                    f"This is no checkpoint of GestaltMatcher-Arc: {len(layers)} {what} were "
+                    f"This is no checkpoint of GestaltMatcher-Arc: {len(found)} {what} were "
                     f"found, and expected for {architecture} were {expected}.",
-                    "Expected is a checkpoint whose `base` was made from an IResNet by onnx2torch.",
+                    ARC_HINT,
                 )
         layers = {"stem": inner[0], "norm": self.norms[-1]}
         layers |= {"linear": self.matrices[0], "last_norm": self.last_norms[0]}
@@ -249,7 +250,11 @@ class _Graph:
 
     def _kernel(self, layer: str) -> tuple[int, ...]:
         weight = self.state.get(f"{layer}.weight")
-        return () if weight is None else weight.shape[2:]
+        if weight is None:
+            raise ModelUnsuitable(
+                f"This is no checkpoint of GestaltMatcher-Arc: missing: {layer}.weight.", ARC_HINT
+            )
+        return weight.shape[2:]
 
 
 def _at(layers: Mapping[str, str], name: str) -> str:
@@ -297,7 +302,7 @@ def _without_classifier(
     bias = given.get(f"{layer}.bias")
     classes = len(bias) if bias is not None and bias.ndim else 0
     _check(
-        {f"{layer}.weight": (classes, dim), f"{layer}.bias": (classes,)}, given, "its class layer"
+        {f"{layer}.weight": (classes, dim), f"{layer}.bias": (classes,)}, given, "the class layer"
     )
     found = _float32(given)
     return own, (found[f"{layer}.weight"], found[f"{layer}.bias"])
