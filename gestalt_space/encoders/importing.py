@@ -69,8 +69,14 @@ def import_arc(
                     f"{path.name} holds {arc.architecture}, and {wanted} was expected.",
                     "Check that the files of --r50 and --r100 are not exchanged.",
                 )
-            target = folder / f"{wanted}.safetensors"
-            files.append(_written(target, "iresnet", wanted, arc.weights, arc.classifier))
+            classifier = {}
+            if arc.classifier_weight is not None and arc.classifier_bias is not None:
+                classifier = {"weight": arc.classifier_weight, "bias": arc.classifier_bias}
+            files.append(
+                _written(
+                    folder / f"{wanted}.safetensors", "iresnet", wanted, arc.weights, classifier
+                )
+            )
         return (*files, _untouched(untouched, folder))
 
     return store.install(
@@ -97,13 +103,15 @@ def import_facenet(
     """
 
     def write(folder: Path) -> tuple[ModelFile, ...]:
-        facenet = gestaltmatcher.read_facenet(_checkpoint(path))
+        weights, classifier = gestaltmatcher.read_facenet(_checkpoint(path))
+        architecture = gestaltmatcher.facenet_architecture(weights)
+        layer = {} if classifier is None else dict(zip(("weight", "bias"), classifier, strict=True))
         file = _written(
             folder / "facenet.safetensors",
             "facenet",
-            facenet.architecture,
-            facenet.weights,
-            facenet.classifier,
+            architecture,
+            weights,
+            layer,
             dim=gestaltmatcher.FACENET_DIM,
             input_size=100,
             mean=0.0,
@@ -136,9 +144,9 @@ def import_insightface(
     """
 
     def write(folder: Path) -> tuple[ModelFile, ...]:
-        found = gestaltmatcher.read_insightface(_checkpoint(path))
-        target = folder / f"{found.architecture}.safetensors"
-        return (_written(target, "iresnet", found.architecture, found.weights, {}),)
+        architecture, weights = gestaltmatcher.read_insightface(_checkpoint(path))
+        target = folder / f"{architecture}.safetensors"
+        return (_written(target, "iresnet", architecture, weights, {}),)
 
     return store.install(
         name or path.stem,

@@ -74,17 +74,15 @@ class TorchEncoder:
 
         None for a network without a class layer. All faces go through at once.
         """
-        features = self._features(crops)
+        shape = len(self._views), len(crops), -1
+        with torch.inference_mode():
+            scores = [
+                None if layer is None else layer(features)
+                for layer, features in zip(self._classifiers, self._features(crops), strict=True)
+            ]
         return [
-            None
-            if layer is None
-            else layer(rows)
-            .unflatten(0, (len(self._views), len(crops)))
-            .transpose(0, 1)
-            .detach()
-            .cpu()
-            .numpy()
-            for layer, rows in zip(self._classifiers, features, strict=True)
+            None if one is None else one.reshape(shape).transpose(0, 1).cpu().numpy()
+            for one in scores
         ]
 
     def _features(self, crops: Crops) -> list[Tensor]:

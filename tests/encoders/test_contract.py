@@ -1,0 +1,202 @@
+"""What every encoder has to keep, whatever its family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from gestalt_space.descriptors import to_descriptors, unsound
+from gestalt_space.encoders import importing
+from gestalt_space.encoders.export import export_encoder, exported_input
+from gestalt_space.encoders.importing import (
+    import_arc,
+    import_facenet,
+    import_insightface,
+    import_timm,
+)
+from gestalt_space.encoders.iresnet import IResNet, randomised
+from gestalt_space.encoders.networks import load_network
+from gestalt_space.encoders.onnx_graph import GraphUnknown
+from gestalt_space.encoders.preparation import ALL_VIEWS, View
+from gestalt_space.encoders.registry import encoder_spec, open_encoder
+from gestalt_space.encoders.specification import Encoder, EncoderSpec
+from gestalt_space.encoders.torch_encoder import TorchEncoder
+from gestalt_space.types import Crops
+from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.encoders.checkpoints import PublishedFaceNet, fine_tuned, insightface_training
+from tests.encoders.graphs import as_insightface
+
+CROPS: Crops = np.stack([made.crop(seed) for seed in range(3)])
+FAMILIES = ("builtin", "arcface", "arcface in torch", "iresnet", "arc", "facenet", "timm")
+SHAPES = {
+    "builtin": (1, 128),
+    "arcface": (1, 16),
+    "arcface in torch": (1, 16),
+    "iresnet": (1, 512),
+    "arc": (12, 512),
+    "facenet": (1, 320),
+    "timm": (1, 64),
+}
+Make = Callable[[str], tuple[InstalledModel, Encoder]]
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
+    """A model of a family with random weights, and its encoder in float32 on the processor."""
+    folder = tmp_path_factory.mktemp("families")
+    store = ModelStore(folder / "models")
+    known: dict[str, tuple[InstalledModel, Encoder]] = {}
+    patch = pytest.MonkeyPatch()
+    patch.setattr(importing, "ARC_NETWORKS", ("iresnet18", "iresnet18"))
+
+    def opened(family: str) -> tuple[InstalledModel, Encoder]:
+        if family not in known:
+            model = installed(store, family, folder)
+            known[family] = model, encoder_of(model, family)
+        return known[family]
+
+    yield opened
+    patch.undo()
+
+
+def installed(store: ModelStore, family: str, folder: Path) -> InstalledModel:
+    path = folder / "weights"
+    if family == "builtin":
+        return store.get("builtin")
+    if family in ("arcface", "arcface in torch"):
+        made.arcface_onnx(path.with_suffix(".onnx"))
+        name = family.replace(" ", "-")
+        return store.add(path.with_suffix(".onnx"), name=name, accept_license=True)
+    if family == "iresnet":
+        torch.save(insightface_training("iresnet18", seed=1).state_dict(), path)
+        return import_insightface(store, path, accept_license=True)
+    if family == "arc":
+        fine_tuned(folder / "s1.pth", "iresnet18", seed=2)
+        fine_tuned(folder / "s2.pth", "iresnet18", seed=3)
+        network = randomised(IResNet("iresnet18"), seed=4)
+        assert isinstance(network, IResNet)
+        as_insightface(folder / "untouched.onnx", network)
+        return import_arc(
+            store,
+            r50=folder / "s1.pth",
+            r100=folder / "s2.pth",
+            untouched=folder / "untouched.onnx",
+            accept_license=True,
+        )
+    if family == "facenet":
+        torch.save(randomised(PublishedFaceNet(9), seed=5).state_dict(), path)
+        return import_facenet(store, path, accept_license=True)
+    torch.manual_seed(6)
+    save_file(timm.create_model("test_vit").state_dict(), path.with_suffix(".safetensors"))
+    return import_timm(
+        store, "test_vit", weights=path.with_suffix(".safetensors"), license_name="MIT"
+    )
+
+
+def encoder_of(model: InstalledModel, family: str) -> Encoder:
+    if family != "arcface in torch":
+        return open_encoder(model, device="cpu", precision="float32")
+    networks = [load_network(model, file) for file in model.encoders]
+    return TorchEncoder(encoder_spec(model), networks, (View(),), device=torch.device("cpu"))
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def least_cosine(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.einsum("nsd,nsd->ns", one, other).min())
+
+
+def test_slots_are_unit_vectors_of_the_shape_that_is_specified(family: str, make: Make):
+    model, encoder = make(family)
+    slots = encoder.encode(CROPS)
+    assert slots.dtype == np.float32
+    assert slots.shape == (len(CROPS), *SHAPES[family])
+    assert (len(encoder.spec.slots), encoder.spec.dim) == SHAPES[family]
+    assert np.allclose(np.linalg.norm(slots, axis=2), 1, atol=1e-5)
+    assert not unsound(to_descriptors(slots)).any()
+    assert encoder.spec == encoder_spec(model)
+    assert (encoder.device, encoder.precision) == ("cpu", "float32")
+
+
+def test_a_space_survives_its_text(family: str, make: Make):
+    spec = make(family)[1].spec
+    again = EncoderSpec.from_json(spec.to_json())
+    assert again == spec
+    assert again.fingerprint == spec.fingerprint
+    assert replace(spec, weights=("f" * 64,)).fingerprint != spec.fingerprint
+
+
+def test_a_face_has_the_same_slots_in_any_batch(family: str, make: Make):
+    encoder = make(family)[1]
+    together = encoder.encode(CROPS)
+    alone = np.concatenate([encoder.encode(crop[None]) for crop in CROPS[::-1]])[::-1]
+    assert least_cosine(together, alone) > 0.99999
+
+
+def test_no_faces_have_no_slots(family: str, make: Make):
+    encoder = make(family)[1]
+    assert encoder.encode(CROPS[:0]).shape == (0, *SHAPES[family])
+
+
+def test_channels_are_red_green_and_blue(family: str, make: Make):
+    """A face whose channels are exchanged is another face, also in grey: luma weighs them."""
+    encoder = make(family)[1]
+    swapped = np.ascontiguousarray(CROPS[..., ::-1])
+    assert np.abs(encoder.encode(CROPS) - encoder.encode(swapped)).max() > 1e-4
+
+
+def test_the_exported_file_agrees(family: str, make: Make, tmp_path: Path):
+    model, encoder = make(family)
+    if family == "builtin":
+        with pytest.raises(GraphUnknown):
+            export_encoder(model, tmp_path / "encoder.onnx")
+        return
+    spec = export_encoder(model, tmp_path / "encoder.onnx")
+    session = onnxruntime.InferenceSession(
+        str(tmp_path / "encoder.onnx"), providers=["CPUExecutionProvider"]
+    )
+    slots = session.run(None, {"faces": exported_input(CROPS, spec)})[0]
+    assert least_cosine(slots, encoder.encode(CROPS)) > 0.9999
+    facts = session.get_modelmeta().custom_metadata_map
+    assert facts["fingerprint"] == encoder.spec.fingerprint
+    assert EncoderSpec.from_json(facts["space"]) == encoder.spec
+    single = session.run(None, {"faces": exported_input(CROPS[:1], spec)})[0]
+    assert least_cosine(single, slots[:1]) > 0.9999
+
+
+def test_the_slots_of_an_ensemble_are_its_networks_views(make: Make):
+    """A mirrored face shown as it is, is the face shown mirrored; and so for grey."""
+    from gestalt_space.encoders.preparation import grey
+
+    encoder = make("arc")[1]
+    slots = encoder.encode(CROPS).reshape(len(CROPS), 3, len(ALL_VIEWS), -1)
+    for number, view in enumerate(ALL_VIEWS):
+        shown = grey(CROPS) if view.grey else CROPS
+        shown = np.ascontiguousarray(shown[:, :, ::-1]) if view.flip else shown
+        plain = encoder.encode(shown).reshape(len(CROPS), 3, len(ALL_VIEWS), -1)[:, :, 0]
+        assert least_cosine(slots[:, :, number], plain) > 0.99999
+    assert encoder.spec.slots[:2] == ("model0-flip0-grey0", "model0-flip0-grey1")
+    assert len(set(encoder.spec.slots)) == 12
+
+
+def test_class_scores_are_kept_with_the_networks_that_had_them(make: Make):
+    encoder = make("arc")[1]
+    assert isinstance(encoder, TorchEncoder)
+    first, second, untouched = encoder.class_scores(CROPS)
+    assert first is not None
+    assert second is not None
+    assert first.shape == second.shape == (len(CROPS), 4, 7)
+    assert untouched is None
