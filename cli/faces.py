@@ -64,7 +64,8 @@ def align(
         output.say(f"Detector {name}.")
     found = find_all_faces(sources, factory, limits=photo_limits(settings))
     written = write_crops(found, folder, overwrite=overwrite)
-    results = list(output.counted(written, "Aligning", len(sources), quiet=quiet))
+    shown = output.counted(written, "Aligning", len(sources), quiet=quiet)
+    results = list(output.without_pixels(shown))
     return _finish(results, folder, "aligned", as_json=as_json, quiet=quiet)
 
 
@@ -108,7 +109,8 @@ def encode(
         if not quiet:
             output.say(f"Encoder {pipeline.model.name}, detector {pipeline.detector}.")
         found = itertools.chain.from_iterable(pipeline.run(sources))
-        results = list(output.counted(found, "Encoding", len(sources), quiet=quiet))
+        shown = output.counted(found, "Encoding", len(sources), quiet=quiet)
+        results = list(output.without_pixels(shown))
         write_descriptors(collect(results, encoder_spec(pipeline.model)), path)
     return _finish(results, path, "encoded", as_json=as_json, quiet=quiet)
 

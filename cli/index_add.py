@@ -170,7 +170,7 @@ def add(
         if not quiet:
             _say_how(gallery)
         results: list[Added] = []
-        added = gallery.add(rows, largest=largest, keep_crops=not no_crops)
+        added = output.without_pixels(gallery.add(rows, largest=largest, keep_crops=not no_crops))
         try:
             for result in output.counted(added, "Adding", len(rows), quiet=quiet):
                 tell(result)

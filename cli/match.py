@@ -75,7 +75,7 @@ def match(
             precision=parse_precision(precision),
         ) as gallery:
             snapshot = gallery.snapshot()
-            found = gallery.match(sources, k=top, snapshot=snapshot)
+            found = output.without_pixels(gallery.match(sources, k=top, snapshot=snapshot))
             total, bar = len(sources), quiet or len(sources) == 1
             matches = list(output.counted(found, "Matching", total, quiet=bar))
             active, took = gallery.space, gallery.pipeline.detector

@@ -116,6 +116,8 @@ def add(
         path, name=name, accept_license=accept_license, license_name=license_name
     )
     _tell(model, as_json=as_json, quiet=quiet)
+    if model.encoders and not quiet:
+        _say_where_it_runs(model)
 
 
 @app.command("import-gestaltmatcher-arc")
@@ -344,6 +346,15 @@ def _tell(model: InstalledModel, *, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         output.say(f"{model.name} installed: {_what(model)}.")
         output.say(f"Licence: {model.license}. {model.terms}".rstrip())
+
+
+def _say_where_it_runs(model: InstalledModel) -> None:
+    from gestalt_space.encoders.precision import has_torch
+    from gestalt_space.encoders.registry import why_not_native
+
+    reason = why_not_native(model) if has_torch() else None
+    if reason is not None:
+        output.say(f"It runs through ONNX Runtime alone, without bf16: {reason}")
 
 
 def _what(model: InstalledModel) -> str:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gestalt_space.errors import GestaltError
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from gestalt_space.types import Face
+    from gestalt_space.gallery import Added
+    from gestalt_space.pipeline import PhotoResult
+    from gestalt_space.types import Face, Match
 
 T = TypeVar("T")
+R = TypeVar("R", "Added", "Match", "PhotoResult")
 
 SIDEWAYS_DEGREES = 45
 DISCLAIMER = "A research tool, not a medical device: similarity of faces is not a diagnosis."
@@ -138,6 +142,16 @@ def counted(items: Iterable[T], title: str, total: int, *, quiet: bool) -> Itera
         for done, item in enumerate(items, start=1):
             show(done, total)
             yield item
+
+
+def without_pixels(results: Iterable[R]) -> Iterator[R]:
+    """Results without the crops of their faces: those of thousands of photos are kept."""
+    for result in results:
+        face = result.face
+        if face is None:
+            yield result
+        else:
+            yield replace(result, face=replace(face, crop=face.crop[:0].copy()))
 
 
 def _show_nothing(done: int, whole: int | None) -> None:

@@ -13,7 +13,8 @@ from typing import Literal
 
 import gestalt_space
 from gestalt_space.devices import cores, runtime, session_options
-from gestalt_space.encoders.registry import open_encoder
+from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_device
+from gestalt_space.encoders.registry import open_encoder, why_not_native
 from gestalt_space.errors import GestaltError
 from gestalt_space.gallery import Gallery
 from gestalt_space.settings import Settings
@@ -56,6 +57,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _libraries()
     yield Finding("processor", "ok", f"{platform.machine()}, {cores()} cores in use")
     yield from _guarded("onnxruntime", _onnxruntime)
+    yield from _guarded("torch", _torch)
     yield from _guarded("faiss", _faiss)
     yield from _guarded("models", lambda: _models(ModelStore(settings.models_dir)))
     yield from _guarded("database", lambda: _gallery(settings))
@@ -91,6 +93,20 @@ def _onnxruntime() -> Iterator[Finding]:
     threads = session_options().intra_op_num_threads
     device = "cuda and cpu" if "CUDAExecutionProvider" in offered else "cpu"
     yield Finding("onnxruntime", "ok", f"devices {device}; {threads} threads")
+
+
+def _torch() -> Iterator[Finding]:
+    if not has_torch():
+        yield Finding(
+            "torch",
+            "note",
+            "not installed: no GestaltMatcher, no timm, no bf16",
+            "Run `pip install 'gestalt-space[encoders]'`.",
+        )
+        return
+    place = torch_device()
+    able = ", ".join(fast_precisions(place))
+    yield Finding("torch", "ok", f"{_version('torch')}; encoders run on {place.type} in {able}")
 
 
 def _faiss() -> Iterator[Finding]:
@@ -140,9 +156,14 @@ def _models(store: ModelStore) -> Iterator[Finding]:
 def _model(store: ModelStore, model: InstalledModel) -> Iterator[Finding]:
     store.verify(model.name)
     roles = " and ".join(f"{file.role} ({file.kind})" for file in model.files)
-    if model.file("encoder"):
-        roles += f", runs on {open_encoder(model).device}"
+    if model.encoders:
+        encoder = open_encoder(model)
+        roles += f", runs on {encoder.device} in {encoder.precision}"
     yield Finding(f"model {model.name}", "ok", f"{roles}; {model.license}")
+    if model.encoders and model.name != BUILTIN and has_torch():
+        reason = why_not_native(model)
+        if reason is not None:
+            yield Finding(f"model {model.name}", "note", f"no GPU and no bf16: {reason}")
 
 
 def _gallery(settings: Settings) -> Iterator[Finding]:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+from gestalt_space.encoders.iresnet import randomised
+from gestalt_space.faces.crops import crop_to_png
+from tests import made
 from tests.cli.conftest import Command
+from tests.encoders.checkpoints import PublishedFaceNet
 
 
 def installed(gestalt: Command) -> list[str]:
@@ -155,3 +160,48 @@ def test_a_pull_without_a_network_says_how_to_add_the_file_by_hand(
     assert ran.code == 1
     assert ran.document["error"]["code"] == "download_failed"
     assert "gestalt models add" in ran.document["error"]["hint"]
+
+
+def test_a_checkpoint_is_imported_listed_used_and_exported(
+    home: Path, gestalt: Command, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "s2_gmdb.pt"
+    torch.save(randomised(PublishedFaceNet(5), seed=2).state_dict(), checkpoint)
+    arguments = ("models", "import-gestaltmatcher", str(checkpoint))
+    refused = gestalt(*arguments)
+    assert refused.code == 2
+    assert "--accept-license" in refused.err
+    assert gestalt(*arguments, "--accept-license").code == 0
+    assert "facenet-relu encoder, 320-d" in " ".join(gestalt("models", "list").out.split())
+    crop = tmp_path / "crop.png"
+    crop.write_bytes(crop_to_png(made.crop(1)))
+    encoded = gestalt(
+        *("encode", crop, "-o", tmp_path / "d.npz"),
+        *("--space", "gestaltmatcher", "--detector", "aligned", "--precision", "float32"),
+    )
+    assert encoded.code == 0
+    exported = tmp_path / "encoder.onnx"
+    said = gestalt("models", "export", "gestaltmatcher", "-o", str(exported)).err
+    assert "1 × 320 numbers a face" in said
+    assert exported.stat().st_size > 1_000_000
+    again = gestalt("models", "export", "gestaltmatcher", "-o", str(exported))
+    assert again.code == 1
+    assert "--overwrite" in again.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["import-gestaltmatcher", "none.pt"], 1, "There is no file none.pt"),
+        (["import-insightface", "none.pth"], 1, "There is no file none.pth"),
+        (["import-timm", "no_such_net", "--weights", "w.safetensors"], 1, "no_such_net"),
+        (["export", "builtin", "-o", "model.txt"], 2, "does not end in .onnx"),
+        (["export", "none", "-o", "model.onnx"], 1, "No model 'none' is installed"),
+    ],
+)
+def test_what_cannot_be_imported_or_exported_is_told(
+    gestalt: Command, arguments: list[str], code: int, told: str
+) -> None:
+    ran = gestalt("models", *arguments)
+    assert ran.code == code
+    assert told in ran.err

@@ -4,10 +4,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from gestalt_space.encoders import registry
+from gestalt_space.encoders.choosing import LEAST_FACES, MEMORY_NAME, ChoosingEncoder
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
-from gestalt_space.encoders.registry import encoder_spec, find_encoder_model, open_encoder
-from gestalt_space.errors import ModelNotInstalled, ModelUnsuitable
+from gestalt_space.encoders.onnx_graph import GraphUnknown
+from gestalt_space.encoders.registry import (
+    detector_device,
+    encoder_spec,
+    find_encoder_model,
+    open_encoder,
+    why_not_native,
+)
+from gestalt_space.errors import (
+    DeviceUnavailable,
+    ModelNotInstalled,
+    ModelUnsuitable,
+    UsageError,
+)
 from gestalt_space.weights.store import ModelStore
 from tests import made
 
@@ -60,3 +75,54 @@ def test_two_models_are_two_spaces(tiny_store: ModelStore, tmp_path: Path):
     tiny = encoder_spec(tiny_store.get("tiny"))
     assert encoder_spec(other).fingerprint != tiny.fingerprint
     assert np.isfinite(tiny.mean)
+
+
+def test_a_precision_without_hardware_is_told(
+    tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    with pytest.raises(DeviceUnavailable, match="bf16"):
+        open_encoder(tiny_store.get("tiny"), device="cpu", precision="bf16")
+    with pytest.raises(UsageError, match="float7"):
+        open_encoder(tiny_store.get("tiny"), precision="float7")  # type: ignore[arg-type]
+
+
+def test_where_the_processor_has_bf16_precisions_are_tried(
+    tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(registry, "processor_has_bf16", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    encoder = open_encoder(tiny_store.get("tiny"), device="cpu")
+    assert isinstance(encoder, ChoosingEncoder)
+    crops = np.stack([made.crop(seed) for seed in range(LEAST_FACES)])
+    slots = encoder.encode(crops)
+    exact = open_encoder(tiny_store.get("tiny"), device="cpu", precision="float32").encode(crops)
+    assert np.einsum("nsd,nsd->ns", slots, exact).min() > 0.999
+    memory = tiny_store.folder / MEMORY_NAME
+    assert encoder.precision in memory.read_text()
+    memory.unlink()
+
+
+def test_a_graph_that_is_not_understood_stays_with_onnx_runtime(
+    tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object) -> None:
+        raise GraphUnknown("tiny.onnx", "the operator Frobnicate")
+
+    monkeypatch.setattr(registry, "load_network", refuse)
+    monkeypatch.setattr(registry, "processor_has_bf16", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    model = tiny_store.get("tiny")
+    assert isinstance(open_encoder(model, device="cpu"), ArcFaceEncoder)
+    assert "Frobnicate" in (why_not_native(model) or "")
+    with pytest.raises(GraphUnknown, match="Frobnicate"):
+        open_encoder(model, device="cpu", precision="bf16")
+
+
+def test_detectors_stay_on_the_processor_while_torch_has_the_gpu(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry, "cuda_provider", lambda: False)
+    monkeypatch.setattr(registry, "torch_device", lambda device: torch.device("cuda"))
+    assert detector_device("cuda") == "cpu"
+    assert detector_device("auto") == "auto"
+    monkeypatch.setattr(registry, "cuda_provider", lambda: True)
+    assert detector_device("cuda") == "cuda"
