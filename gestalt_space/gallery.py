@@ -200,6 +200,7 @@ class Gallery:
             batch_size=self.settings.batch_size,
             device=self._device,
             precision=self._precision,
+            compiled=self.settings.compile_encoders,
         )
 
     def _model_of(self, space: reads.StoredSpace) -> InstalledModel:
@@ -274,7 +275,12 @@ class Gallery:
         Resumable: what has one already is passed over. With `make_default`, the gallery works in
         this space from then on.
         """
-        encoder = open_encoder(self.space.model, device=self._device, precision=self._precision)
+        encoder = open_encoder(
+            self.space.model,
+            device=self._device,
+            precision=self._precision,
+            compiled=self.settings.compile_encoders,
+        )
         with self.database.writing() as session:
             space_id = self._stored_space(session)
         with self.database.reading() as session:

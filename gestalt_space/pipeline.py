@@ -77,11 +77,14 @@ class Pipeline:
     batch_size: int
     device: Device = "auto"
     precision: Precision = "auto"
+    compiled: bool = False
 
     @cached_property
     def encoder(self) -> Encoder:
         """The encoder, opened on first use. Raises `ModelDamaged` or `DeviceUnavailable`."""
-        return open_encoder(self.model, device=self.device, precision=self.precision)
+        return open_encoder(
+            self.model, device=self.device, precision=self.precision, compiled=self.compiled
+        )
 
     def run(
         self, sources: Iterable[PhotoSource], *, skip: Skip | None = None

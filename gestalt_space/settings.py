@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         description="Largest photo that is decoded, in pixels; at most 178 million.",
     )
     batch_size: int = Field(default=16, gt=0, description="Faces encoded at once.")
+    compile_encoders: bool = Field(
+        default=False,
+        description="Compile encoders that run in torch: faster for thousands of photos, after a "
+        "minute. Needs a C++ compiler.",
+    )
     busy_timeout: float = Field(
         default=30.0, ge=0, description="Seconds to wait for another writer of the database."
     )

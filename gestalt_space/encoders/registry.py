@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -97,12 +98,14 @@ def open_encoder(
     device: Device = "auto",
     precision: Precision = "auto",
     threads: int | None = None,
+    compiled: bool = False,
 ) -> Encoder:
     """Open a model's encoder.
 
     A single ONNX file in float32 is run by ONNX Runtime, everything else by torch. `auto` takes the
-    precision that is fastest here and leaves descriptors within cosine 0.999 of float32. Raises
-    `ModelDamaged`, `ModelUnsuitable`, `DeviceUnavailable`, or `UsageError`.
+    precision that is fastest here and leaves descriptors within cosine 0.999 of float32.
+    `compiled`: what torch runs is compiled. Raises `ModelDamaged`, `ModelUnsuitable`,
+    `DeviceUnavailable`, or `UsageError`.
     """
     precision = parse_precision(precision)
     spec = encoder_spec(model)
@@ -115,12 +118,13 @@ def open_encoder(
     place = torch_device(device)
     check_precision(precision, place)
     views = parse_views(model.views)
+    opened = partial(_in_torch, model, spec, views, place, compiled)
     if precision != "auto":
-        return _in_torch(model, spec, views, place, precision)
+        return opened(precision)
     from gestalt_space.encoders.onnx_graph import GraphUnknown
 
     try:
-        return _chosen(model, spec, views, place)
+        return _chosen(model, spec, place, opened)
     except GraphUnknown:
         return in_runtime()
 
@@ -173,6 +177,7 @@ def _in_torch(
     spec: EncoderSpec,
     views: tuple[View, ...],
     place: torch.device,
+    compiled: bool,
     precision: Precision,
 ) -> Encoder:
     from gestalt_space.encoders.torch_encoder import TorchEncoder
@@ -180,17 +185,25 @@ def _in_torch(
     networks = [load_network(model, file) for file in model.encoders]
     classifiers = [load_classifier(model, file) for file in model.encoders]
     return TorchEncoder(
-        spec, networks, views, device=place, precision=precision, classifiers=classifiers
+        spec,
+        networks,
+        views,
+        device=place,
+        precision=precision,
+        classifiers=classifiers,
+        compiled=compiled,
     )
 
 
 def _chosen(
-    model: InstalledModel, spec: EncoderSpec, views: tuple[View, ...], place: torch.device
+    model: InstalledModel,
+    spec: EncoderSpec,
+    place: torch.device,
+    opened: Callable[[Precision], Encoder],
 ) -> Encoder:
     import torch
 
     able = fast_precisions(place)
-    opened = partial(_in_torch, model, spec, views, place)
     if len(able) == 1:
         return opened(able[0])
     where = platform.processor() if place.type == "cpu" else torch.cuda.get_device_name(place)

@@ -41,20 +41,29 @@ class TorchEncoder:
         device: torch.device,
         precision: Precision = "float32",
         classifiers: Sequence[nn.Linear | None] = (),
+        compiled: bool = False,
     ) -> None:
-        """`classifiers`: the class layer that each network was trained with, or none."""
+        """`classifiers`: the class layer that each network was trained with, or none.
+
+        `compiled`: networks are compiled when the first faces come, which takes a minute, needs a
+        C++ compiler on a processor, and is the faster for thousands of faces. All batches are then
+        brought to one size.
+        """
         self.spec = spec
         self.precision: Precision = precision
         self._place = device
         self._dtype = dtype_of(precision)
         self._views = tuple(views)
-        self._networks = [
+        self._step = max(1, LARGEST_BATCH[device.type] // len(self._views))
+        self._compiled = compiled
+        networks = [
             network.eval()
             .requires_grad_(False)
             .to(device, self._dtype)
             .to(memory_format=torch.channels_last)
             for network in networks
         ]
+        self._networks = [_compiled(network) for network in networks] if compiled else networks
         self._classifiers = [None if one is None else one.to(device) for one in classifiers]
 
     @property
@@ -64,8 +73,8 @@ class TorchEncoder:
 
     def encode(self, crops: Crops) -> Slots:
         """See `Encoder.encode`."""
-        step = max(1, LARGEST_BATCH[self._place.type] // len(self._views))
-        parts = [self._encode(crops[start : start + step]) for start in range(0, len(crops), step)]
+        starts = range(0, len(crops), self._step)
+        parts = [self._encode(crops[start : start + self._step]) for start in starts]
         empty = np.zeros((0, len(self.spec.slots), self.spec.dim), np.float32)
         return np.concatenate(parts) if parts else empty
 
@@ -75,7 +84,7 @@ class TorchEncoder:
         None for a network without a class layer. All faces go through at once.
         """
         shape = len(self._views), len(crops), -1
-        with torch.inference_mode():
+        with torch.no_grad():
             scores = [
                 None if layer is None else layer(features)
                 for layer, features in zip(self._classifiers, self._features(crops), strict=True)
@@ -87,11 +96,20 @@ class TorchEncoder:
 
     def _features(self, crops: Crops) -> list[Tensor]:
         """Of each network `(views × faces, dim)` float32."""
+        count = len(crops)
+        if self._compiled and count < self._step:
+            crops = np.concatenate(
+                [crops, np.zeros((self._step - count, *crops.shape[1:]), np.uint8)]
+            )
         views = prepare_views(crops, self.spec, self._views)
         images = torch.from_numpy(views.reshape(-1, *views.shape[2:]))
         images = images.to(self._place, self._dtype).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            return [network(images).float() for network in self._networks]
+        with torch.no_grad():
+            features = [network(images).float() for network in self._networks]
+        if count == len(crops):
+            return features
+        by_view = (rows.reshape(len(self._views), len(crops), -1) for rows in features)
+        return [rows[:, :count].flatten(0, 1) for rows in by_view]
 
     def _encode(self, crops: Crops) -> Slots:
         slots = [unit(features) for features in self._features(crops)]
@@ -100,6 +118,13 @@ class TorchEncoder:
         by_view = stacked.reshape(len(slots), len(self._views), len(crops), self.spec.dim)
         by_face = by_view.transpose(2, 0, 1, 3).reshape(len(crops), -1, self.spec.dim)
         return np.ascontiguousarray(by_face)
+
+
+def _compiled(network: nn.Module) -> nn.Module:
+    """The network as one program, with its weights in it."""
+    program = torch.compile(network, options={"freezing": True})
+    assert isinstance(program, nn.Module)  # noqa: S101 - as torch makes of a module
+    return program
 
 
 class WholeEncoder(nn.Module):

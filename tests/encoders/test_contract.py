@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -200,3 +201,25 @@ def test_class_scores_are_kept_with_the_networks_that_had_them(make: Make):
     assert second is not None
     assert first.shape == second.shape == (len(CROPS), 4, 7)
     assert untouched is None
+
+
+def test_a_compiled_encoder_gives_the_same_for_any_number_of_faces(make: Make):
+    """Of a small network: compiling one of the true size takes a minute."""
+    if shutil.which("g++") is None and shutil.which("cl") is None:
+        pytest.skip("no C++ compiler, which torch.compile needs on a processor")
+    model, encoder = make("arcface in torch")
+    networks = [load_network(model, file) for file in model.encoders]
+    views = (View(), View(flip=True))
+    plain, compiled = (
+        TorchEncoder(
+            replace(encoder.spec, slots=("a", "b")),
+            networks,
+            views,
+            device=torch.device("cpu"),
+            compiled=is_compiled,
+        )
+        for is_compiled in (False, True)
+    )
+    many = np.stack([made.crop(seed) for seed in range(11)])
+    for crops in (many[:1], many):
+        assert least_cosine(compiled.encode(crops), plain.encode(crops)) > 0.99999
