@@ -36,6 +36,10 @@ LicenseName = Annotated[
         show_default=False,
     ),
 ]
+FileName = Annotated[
+    str | None,
+    typer.Option("--name", help="Its name here. [default: the file's]", show_default=False),
+]
 OwnName = Annotated[str, typer.Option("--name", help="Its name here.")]
 Name = Annotated[str, typer.Argument(help="The model's name.", show_default=False)]
 
@@ -97,10 +101,7 @@ def add(
             help="An .onnx file, a folder of them, or a .zip of them.", show_default=False
         ),
     ],
-    name: Annotated[
-        str | None,
-        typer.Option("--name", help="Its name here. [default: the file's]", show_default=False),
-    ] = None,
+    name: FileName = None,
     accept_license: AcceptLicense = False,
     license_name: LicenseName = None,
     home: options.Home = None,
@@ -187,10 +188,7 @@ def import_gestaltmatcher(
 @app.command("import-insightface")
 def import_insightface(
     path: Checkpoint,
-    name: Annotated[
-        str | None,
-        typer.Option("--name", help="Its name here. [default: the file's]", show_default=False),
-    ] = None,
+    name: FileName = None,
     accept_license: AcceptLicense = False,
     license_name: LicenseName = None,
     home: options.Home = None,
