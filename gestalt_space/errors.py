@@ -17,6 +17,7 @@ GestaltError
 │   ├── ModelExists
 │   ├── ModelDamaged
 │   ├── ModelUnsuitable
+│   ├── GraphUnknown
 │   ├── LicenseNotAccepted
 │   └── DownloadFailed
 ├── DeviceUnavailable     a device that was asked for and is not there
@@ -162,6 +163,13 @@ class ModelUnsuitable(ModelError):
     """A file that is no model this package can use."""
 
     code = "model_unsuitable"
+    http_status = 422
+
+
+class GraphUnknown(ModelError):
+    """An ONNX file that may be sound, but whose graph is not understood to the last attribute."""
+
+    code = "graph_unknown"
     http_status = 422
 
 

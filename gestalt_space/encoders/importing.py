@@ -173,8 +173,7 @@ def import_timm(
     """
     backbone = open_backbone(architecture, weights=weights, head=head)
     if weights is not None:
-        if not weights.is_file():
-            raise ModelError(f"There is no file {weights}.", "Check the path and its spelling.")
+        _check_file(weights)
         tensors = file_weights(weights, backbone.network)
         fill(backbone.network, tensors, backbone.architecture)
 
@@ -204,15 +203,30 @@ def import_timm(
 
 
 def _checkpoint(path: Path) -> Arrays:
+    _check_file(path)
+    return read_checkpoint(path)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder.", "Name the file in it.")
     if not path.is_file():
         raise ModelError(f"There is no file {path}.", "Check the path and its spelling.")
-    return read_checkpoint(path)
+
+
+def _check_finite(arrays: Arrays, what: str) -> None:
+    """Raises `ModelUnsuitable` for weights that are not numbers: no face would get a descriptor."""
+    wrong = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if wrong:
+        raise ModelUnsuitable(
+            f"Weights of {what} are not finite: {', '.join(wrong[:3])}.",
+            "Get the file again from where it was published.",
+        )
 
 
 def _untouched(path: Path, folder: Path) -> ModelFile:
     """An ONNX encoder, copied as it is. It has to take and give what the fine-tuned ones do."""
-    if not path.is_file():
-        raise ModelError(f"There is no file {path}.", "Check the path and its spelling.")
+    _check_file(path)
     target = folder / path.name
     target.write_bytes(path.read_bytes())
     file = inspect_model(target)
@@ -260,6 +274,7 @@ def _written(
         resize=resize,
         classes=len(classifier["bias"]) if classifier else 0,
     )
+    _check_finite({**weights, **classifier}, architecture)
     fill(empty_network(file), _tensors(weights), architecture)
     save_file(
         {

@@ -22,25 +22,11 @@ from torch import Tensor, nn
 
 from gestalt_space.encoders.onnx_nodes import Made, Node, NotUnderstood, Shape
 from gestalt_space.encoders.onnx_operators import ON_CONSTANTS, ON_FEATURES, fold
-from gestalt_space.errors import ModelDamaged, ModelError
+from gestalt_space.errors import GraphUnknown, ModelDamaged
 
 OPSETS = range(7, min(28, onnx.defs.onnx_opset_version() + 1))
 """Versions of ONNX's operators in which those that are read mean what is read."""
 _TAKEN = frozenset(dir(nn.ModuleDict()))
-
-
-class GraphUnknown(ModelError):
-    """An ONNX file that may be sound, but whose graph is not understood to the last attribute."""
-
-    code = "graph_unknown"
-    http_status = 422
-
-    def __init__(self, file: str, reason: str) -> None:
-        super().__init__(
-            f"The graph of {file} cannot be read into torch: {reason}.",
-            "It can be run by ONNX Runtime.",
-        )
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -106,7 +92,10 @@ def read_graph(path: Path) -> GraphNetwork:
     try:
         return _Reader(model, constants).network()
     except NotUnderstood as error:
-        raise GraphUnknown(path.name, str(error)) from error
+        raise GraphUnknown(
+            f"The graph of {path.name} cannot be read into torch: {error}.",
+            "It can be run by ONNX Runtime.",
+        ) from error
 
 
 def _damaged(path: Path) -> ModelDamaged:

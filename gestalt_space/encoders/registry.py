@@ -21,7 +21,12 @@ from gestalt_space.encoders.precision import (
 )
 from gestalt_space.encoders.preparation import View, parse_views
 from gestalt_space.encoders.specification import Encoder, EncoderSpec
-from gestalt_space.errors import ModelDamaged, ModelNotInstalled, ModelUnsuitable
+from gestalt_space.errors import (
+    GraphUnknown,
+    ModelDamaged,
+    ModelNotInstalled,
+    ModelUnsuitable,
+)
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
 
@@ -121,8 +126,6 @@ def open_encoder(
     opened = partial(_in_torch, model, spec, views, place, compiled)
     if precision != "auto":
         return opened(precision)
-    from gestalt_space.encoders.onnx_graph import GraphUnknown
-
     try:
         return _chosen(model, spec, place, opened)
     except GraphUnknown:
@@ -146,8 +149,6 @@ def why_not_native(model: InstalledModel) -> str | None:
 
     Needs torch.
     """
-    from gestalt_space.encoders.onnx_graph import GraphUnknown
-
     for file in model.encoders:
         try:
             if file.kind in ONNX_KINDS:

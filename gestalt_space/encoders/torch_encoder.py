@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from gestalt_space.encoders.precision import Precision, dtype_of
 from gestalt_space.encoders.preparation import View, prepare_views
 from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.errors import ModelDamaged
 from gestalt_space.types import Crops, Slots
 
 LARGEST_BATCH = {"cpu": 16, "cuda": 256}
@@ -115,6 +116,12 @@ class TorchEncoder:
         slots = [unit(features) for features in self._features(crops)]
         # (networks, views × faces, dim) to (faces, slots, dim)
         stacked = torch.stack(slots).cpu().numpy()
+        if stacked.shape[2] != self.spec.dim:
+            raise ModelDamaged(
+                f"The network gives {stacked.shape[2]} numbers a face; its manifest says "
+                f"{self.spec.dim}.",
+                "Run `gestalt models verify`, or add the model again.",
+            )
         by_view = stacked.reshape(len(slots), len(self._views), len(crops), self.spec.dim)
         by_face = by_view.transpose(2, 0, 1, 3).reshape(len(crops), -1, self.spec.dim)
         return np.ascontiguousarray(by_face)

@@ -98,6 +98,8 @@ def read_manifest(folder: Path) -> InstalledModel:
 
 
 def _file(record: dict[str, Any]) -> ModelFile:
+    if Path(record["file"]).name != record["file"]:
+        raise ValueError(f"{record['file']!r} is no name of a file in it")
     for name in ("mean", "std"):
         if isinstance(record.get(name), list):
             record[name] = tuple(record[name])

@@ -210,7 +210,11 @@ class ModelStore:
                     views=views,
                 )
             )
-            staging.rename(self.folder / name)
+            try:
+                staging.rename(self.folder / name)
+            except OSError:
+                self._check_free(name)  # another process was faster
+                raise
         return read_manifest(self.folder / name)
 
     def verify(self, name: str) -> InstalledModel:
@@ -353,7 +357,10 @@ def _copied(source: Path, staging: Path) -> list[Path]:
         ) from error
     copied = sorted(staging.glob("*.onnx"))
     if not copied:
-        raise ModelUnsuitable(f"{source} holds no .onnx file.", f"Used are {SUPPORTED}.")
+        raise ModelUnsuitable(
+            f"{source} holds no .onnx file.",
+            f"Used are {SUPPORTED}; checkpoints go in by `gestalt models import-…`.",
+        )
     return copied
 
 

@@ -25,11 +25,11 @@ from gestalt_space.encoders.importing import (
 )
 from gestalt_space.encoders.iresnet import IResNet, randomised
 from gestalt_space.encoders.networks import load_network
-from gestalt_space.encoders.onnx_graph import GraphUnknown
 from gestalt_space.encoders.preparation import ALL_VIEWS, View
 from gestalt_space.encoders.registry import encoder_spec, open_encoder
 from gestalt_space.encoders.specification import Encoder, EncoderSpec
 from gestalt_space.encoders.torch_encoder import TorchEncoder
+from gestalt_space.errors import GraphUnknown
 from gestalt_space.types import Crops
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore

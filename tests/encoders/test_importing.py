@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from gestalt_space.encoders import importing
 from gestalt_space.encoders.importing import import_arc, import_facenet, import_insightface
 from gestalt_space.encoders.iresnet import IResNet, randomised
 from gestalt_space.encoders.networks import load_network
-from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.encoders.registry import encoder_spec, open_encoder
 from gestalt_space.errors import (
     LicenseNotAccepted,
     ModelDamaged,
@@ -140,3 +141,53 @@ def test_the_names_of_an_ensembles_networks_have_to_go_together(store: ModelStor
     other = replace(model.encoders[0], dim=512)
     with pytest.raises(ModelDamaged, match="do not take and give the same"):
         encoder_spec(replace(model, files=(*model.files, other)))
+
+
+def test_weights_that_are_not_finite_are_refused(store: ModelStore, tmp_path: Path):
+    state = randomised(PublishedFaceNet(4), seed=1).state_dict()
+    state["base.3.conv.bias"][2] = torch.nan
+    torch.save(state, tmp_path / "nan.pt")
+    with pytest.raises(ModelUnsuitable, match=r"not finite: base\.3\.conv\.bias"):
+        import_facenet(store, tmp_path / "nan.pt", accept_license=True)
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(store: ModelStore, tmp_path: Path):
+    with pytest.raises(ModelError, match="is a folder"):
+        import_facenet(store, tmp_path, accept_license=True)
+
+
+def test_a_dimension_that_was_altered_is_told(store: ModelStore, facenet: Path):
+    model = import_facenet(store, facenet, accept_license=True)
+    altered = replace(model, files=(replace(model.encoders[0], dim=77, classes=0),))
+    encoder = open_encoder(altered, device="cpu", precision="float32")
+    with pytest.raises(ModelDamaged, match="320 numbers a face; its manifest says 77"):
+        encoder.encode(made.crop(1)[None])
+
+
+@pytest.mark.parametrize("name", ["../facenet.pt", "a/b"])
+def test_a_manifest_names_no_file_outside_its_folder(name: str, store: ModelStore, facenet: Path):
+    model = import_facenet(store, facenet, accept_license=True)
+    manifest = model.folder / "model.json"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace('"facenet.safetensors"', json.dumps(name)), encoding="utf-8")
+    with pytest.raises(ModelDamaged, match="no name of a file in it"):
+        store.get(model.name)
+
+
+def test_the_slower_of_two_imports_under_one_name_is_told(
+    store: ModelStore, facenet: Path, monkeypatch: pytest.MonkeyPatch
+):
+    checked = ModelStore._check_free
+    seen: list[str] = []
+
+    def free_at_first(self: ModelStore, name: str) -> None:
+        seen.append(name)
+        if len(seen) == 1:
+            (self.folder / name).mkdir(parents=True)
+            (self.folder / name / "model.json").write_text("{}")
+        else:
+            checked(self, name)
+
+    monkeypatch.setattr(ModelStore, "_check_free", free_at_first)
+    with pytest.raises(ModelExists):
+        import_facenet(store, facenet, accept_license=True)

@@ -9,7 +9,6 @@ import torch
 from gestalt_space.encoders import registry
 from gestalt_space.encoders.choosing import LEAST_FACES, MEMORY_NAME, ChoosingEncoder
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
-from gestalt_space.encoders.onnx_graph import GraphUnknown
 from gestalt_space.encoders.registry import (
     detector_device,
     encoder_spec,
@@ -19,6 +18,7 @@ from gestalt_space.encoders.registry import (
 )
 from gestalt_space.errors import (
     DeviceUnavailable,
+    GraphUnknown,
     ModelNotInstalled,
     ModelUnsuitable,
     UsageError,
@@ -107,7 +107,7 @@ def test_a_graph_that_is_not_understood_stays_with_onnx_runtime(
     tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(*_: object) -> None:
-        raise GraphUnknown("tiny.onnx", "the operator Frobnicate")
+        raise GraphUnknown("The graph has the operator Frobnicate.")
 
     monkeypatch.setattr(registry, "load_network", refuse)
     monkeypatch.setattr(registry, "processor_has_bf16", lambda: True)
