@@ -64,7 +64,7 @@ def detector(
     from gestalt_space.devices import parse_device
     from gestalt_space.training.preconditions import check_training
 
-    check_training(out)
+    check_training(out, parse_device(device))
     from gestalt_space.training.detector_recipe import Recipe, collect, cook
 
     recipe = Recipe(photos, teacher, persons, steps, look_steps, seed, device=parse_device(device))
@@ -98,7 +98,7 @@ def encoder(
     from gestalt_space.training.preconditions import check_training
     from gestalt_space.weights.store import ModelStore
 
-    check_training(out)
+    check_training(out, parse_device(device))
     from gestalt_space.training.encoder_recipe import Recipe, cook
 
     _, factory = detector_factory(ModelStore(load_settings(home).models_dir), detector)

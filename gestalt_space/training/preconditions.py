@@ -5,11 +5,15 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from gestalt_space.devices import Device
+from gestalt_space.encoders.precision import torch_device
 from gestalt_space.errors import OutputError, UsageError
 
 
-def check_training(out: Path) -> None:
-    """Raises `UsageError` or `OutputError` where a model could not be trained and written."""
+def check_training(out: Path, device: Device = "auto") -> None:
+    """Raises `UsageError`, `OutputError` or `DeviceUnavailable` where a model could not be trained
+    on that device and written.
+    """
     missing = [name for name in ("torch", "onnxscript") if find_spec(name) is None]
     if missing:
         raise UsageError(
@@ -24,3 +28,4 @@ def check_training(out: Path) -> None:
             raise OutputError(f"{path} is there already.", "Choose another name.")
     if not out.parent.is_dir():
         raise OutputError(f"There is no folder {out.parent}.", "Make it first.")
+    torch_device(device)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.errors import DeviceUnavailable, OutputError, UsageError
 from gestalt_space.training import preconditions
 from gestalt_space.training.preconditions import check_training
 
@@ -30,3 +30,12 @@ def test_a_place_where_no_model_can_be_is_refused(tmp_path: Path) -> None:
         check_training(tmp_path / "there.onnx")
     with pytest.raises(OutputError, match="no folder"):
         check_training(tmp_path / "none" / "model.onnx")
+
+
+def test_a_device_that_is_not_there_is_told_before_hours_of_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gestalt_space.encoders.precision.gpu_driver", lambda: False)
+    check_training(tmp_path / "model.onnx", "cpu")
+    with pytest.raises(DeviceUnavailable):
+        check_training(tmp_path / "model.onnx", "cuda")
