@@ -94,9 +94,9 @@ def match(
             _show(found_match, took)
         if not quiet:
             output.write_text(
-                f"{output.counted_text(snapshot.patient_count, 'patient')}, "
+                f"{output.counted_text(len(snapshot.patients), 'patient')}, "
                 f"{output.counted_text(len(snapshot.index), 'photo')}, "
-                f"{output.counted_text(len(snapshot.disorders), 'disorder')} "
+                f"{output.counted_text(len(snapshot.lines.titles), 'disorder')} "
                 f"in the space of {active.model.name}.",
                 style="dim",
             )

@@ -325,7 +325,7 @@ class Gallery:
             raise self._empty()
         with self.database.reading() as session:
             snapshot = load_snapshot(session, space, self.settings.index_dir)
-        if not snapshot.disorders:
+        if not snapshot.lines.titles:
             raise self._empty()
         return snapshot
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gestalt_space.index.contract import TOLERANCE, exact_similarities
 from gestalt_space.pipeline import PhotoResult
-from gestalt_space.ranking.nearest import RankedGroup, rank_nearest
+from gestalt_space.ranking.ranks import RankedGroup, rank_groups
 from gestalt_space.snapshot import Snapshot
 from gestalt_space.types import Descriptors, DisorderMatch, Match
 
@@ -14,23 +14,25 @@ from gestalt_space.types import Descriptors, DisorderMatch, Match
 def match_probe(
     result: PhotoResult,
     similarities: Descriptors,
-    own: tuple[int, str] | None,
+    own: str | None,
     snapshot: Snapshot,
     k: int,
 ) -> Match:
     """The match of one encoded probe, from its similarities `(n,)` to the snapshot's rows.
 
-    `own`: key and identifier of the patient whom the probe's photo is stored for, who is left out.
+    `own`: the patient whom the probe's photo is stored for, who is left out.
     """
     probe = result.descriptor
     assert probe is not None, "only encoded probes are matched"  # noqa: S101
-    eligible = None if own is None else snapshot.patient_of_row != own[0]
-    ranked = rank_nearest(
+    place = None if own is None else snapshot.patient(own)
+    left_out = -1
+    if place is not None:
+        left_out = int(snapshot.lines.grouping.place_of(np.array([place]))[0])
+    ranked = rank_groups(
         similarities,
-        snapshot.members,
+        snapshot.lines.grouping,
         k,
-        eligible=eligible,
-        row_order=snapshot.patient_order,
+        own=left_out,
         exact=lambda rows: exact_similarities(probe, snapshot.index.descriptors[rows]),
         tolerance=TOLERANCE,
     )
@@ -38,24 +40,23 @@ def match_probe(
         photo=result.source.name,
         face=result.face,
         disorders=tuple(
-            _line(rank, group, snapshot, eligible) for rank, group in enumerate(ranked, start=1)
+            _line(rank, group, snapshot, left_out) for rank, group in enumerate(ranked, start=1)
         ),
-        left_out=None if own is None else own[1],
+        left_out=own,
     )
 
 
-def _line(
-    rank: int, ranked: RankedGroup, snapshot: Snapshot, eligible: np.ndarray | None
-) -> DisorderMatch:
-    rows = snapshot.members.of(ranked.group)
-    rows = rows if eligible is None else rows[eligible[rows]]
-    id_, name = snapshot.disorders[ranked.group]
+def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, left_out: int) -> DisorderMatch:
+    grouping = snapshot.lines.grouping
+    members = grouping.members_of(ranked.group)
+    members = members[members != left_out]
+    id_, name = snapshot.lines.title(ranked.group)
     return DisorderMatch(
         rank=rank,
         id=id_,
         name=name,
         similarity=ranked.similarity,
         patient=snapshot.patients[int(snapshot.patient_of_row[ranked.row])],
-        patients=len(np.unique(snapshot.patient_of_row[rows])),
-        photos=len(rows),
+        patients=len(members),
+        photos=int(grouping.photo_counts[members].sum()),
     )

@@ -22,9 +22,9 @@ def match_document(
         "version": MATCH_VERSION,
         "space": {"name": space.model.name, "fingerprint": space.fingerprint},
         "gallery": {
-            "patients": snapshot.patient_count,
+            "patients": len(snapshot.patients),
             "photos": len(snapshot.index),
-            "disorders": len(snapshot.disorders),
+            "disorders": len(snapshot.lines.titles),
         },
         "probes": [_probe(match) for match in matches],
     }

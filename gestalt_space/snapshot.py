@@ -6,6 +6,8 @@ there is none, from the database alone. So damage and crashes cost time and noth
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,9 +28,18 @@ from gestalt_space.index.generation import (
     newest_first,
     save_generation,
 )
-from gestalt_space.ranking.nearest import Membership, membership
+from gestalt_space.ranking.aggregation import Centroids, measure_centroids
+from gestalt_space.ranking.grouping import Grouping, grouping
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
+from gestalt_space.store.people import (
+    By,
+    PatientFacts,
+    PhotoFacts,
+    memberships,
+    patient_facts,
+    photo_facts,
+)
 from gestalt_space.types import Descriptors, Ids
 
 REWRITE_SHARE = 8
@@ -36,29 +47,48 @@ REWRITE_SHARE = 8
 
 
 @dataclass(frozen=True)
+class Lines:
+    """What is ranked: the disorders, genes or patients of a gallery.
+
+    `titles`: identifier and name of each, in the order of the identifiers; the numbers of
+    `grouping.groups` are places in it, those of `grouping.patients` places in the snapshot's
+    `patients`.
+    """
+
+    by: By
+    titles: tuple[tuple[str, str], ...]
+    grouping: Grouping
+
+    def title(self, place: int) -> tuple[str, str]:
+        """Identifier and name of the group at a place in `grouping.groups`."""
+        return self.titles[int(self.grouping.groups[place])]
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The state that a match reads. Arrays of rows `(n,)` go with the columns of `index`.
 
-    `patient_of_row`: keys of patients. `disorders`: identifier and name of each group of
-    `members`, in the order of the identifiers.
+    `patients`: identifiers, in their order, of those who have a descriptor; `patient_of_row`:
+    places in it. `people` and `photos` are None where they were not asked for.
     """
 
     index: VectorIndex
-    patient_of_row: Ids
-    members: Membership
-    disorders: tuple[tuple[str, str], ...]
-    patients: dict[int, str]
+    patients: tuple[str, ...]
+    patient_of_row: NDArray[np.int64]
+    lines: Lines
+    people: PatientFacts | None = None
+    photos: PhotoFacts | None = None
 
     @cached_property
-    def patient_order(self) -> NDArray[np.int64]:
-        """`(n,)`: the place of each row's patient among the patients by identifier."""
-        names = np.array([self.patients[int(key)] for key in self.patient_of_row])
-        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+    def centroids(self) -> Centroids:
+        """The lengths of the centroids of what is ranked."""
+        return measure_centroids(self.index.descriptors, self.lines.grouping)
 
-    @cached_property
-    def patient_count(self) -> int:
-        """How many patients have a descriptor in this space."""
-        return len(np.unique(self.patient_of_row))
+    def patient(self, identifier: str) -> int | None:
+        """The place of a patient in `patients`; None without a descriptor in this space."""
+        place = bisect_left(self.patients, identifier)
+        found = place < len(self.patients) and self.patients[place] == identifier
+        return place if found else None
 
 
 def load_index(
@@ -84,19 +114,30 @@ def load_index(
     return index
 
 
-def load_snapshot(session: Session, space: reads.StoredSpace, folder: Path) -> Snapshot:
-    """A space's index and owners, both as the database has them now."""
+def load_snapshot(
+    session: Session,
+    space: reads.StoredSpace,
+    folder: Path,
+    *,
+    by: By = "disorder",
+    details: bool = False,
+) -> Snapshot:
+    """A space's index, its owners and what they are ranked by, as the database has them now.
+
+    With `details`, what is known of patients and photos too.
+    """
     index = load_index(session, space, folder)
     owners = reads.owners(session, space)
-    patient_of_row = _join(index.ids, owners.descriptor_ids, owners.patient_ids)
-    names = reads.disorder_names(session)
-    members, keys = _disorder_members(patient_of_row, owners.diagnoses, names)
+    key_of_row = _join(index.ids, owners.descriptor_ids, owners.patient_ids)
+    keys, patients, patient_of_row = _by_identifier(key_of_row, reads.patient_names(session))
+    pairs, titles = memberships(session, by)
     return Snapshot(
         index=index,
+        patients=patients,
         patient_of_row=patient_of_row,
-        members=members,
-        disorders=tuple(names[key] for key in keys),
-        patients=reads.patient_names(session),
+        lines=_lines(by, pairs, titles, keys, patient_of_row),
+        people=patient_facts(session, keys) if details else None,
+        photos=photo_facts(session, space, index.ids) if details else None,
     )
 
 
@@ -195,25 +236,36 @@ def _join(ids: Ids, keys: Ids, values: Ids) -> Ids:
     return np.asarray(values[places] if len(ids) else [], dtype=np.int64)
 
 
-def _disorder_members(
-    patient_of_row: Ids, diagnoses: NDArray[np.int64], names: dict[int, tuple[str, str]]
-) -> tuple[Membership, list[int]]:
-    """The rows of each disorder, and the disorders' keys by identifier."""
-    order = np.argsort(patient_of_row, kind="stable")
-    ordered = patient_of_row[order]
-    first = np.searchsorted(ordered, diagnoses[:, 0], side="left")
-    stop = np.searchsorted(ordered, diagnoses[:, 0], side="right")
-    runs = stop - first
-    rows = order[_ranges(first, runs)]
-    disorder_of_row = np.repeat(diagnoses[:, 1], runs)
-    keys = sorted((int(key) for key in np.unique(disorder_of_row)), key=lambda key: names[key][0])
-    group_of = {key: group for group, key in enumerate(keys)}
-    groups = np.array([group_of[int(key)] for key in disorder_of_row], dtype=np.int64)
-    return membership(rows.astype(np.int64), groups, len(keys)), keys
+def _by_identifier(
+    key_of_row: Ids, names: dict[int, str]
+) -> tuple[list[int], tuple[str, ...], NDArray[np.int64]]:
+    """Patients by identifier, their keys and identifiers; and the place of each row's patient."""
+    present, place_of_row = np.unique(key_of_row, return_inverse=True)
+    keys = sorted((int(key) for key in present), key=names.__getitem__)
+    places = {key: place for place, key in enumerate(keys)}
+    moved = np.array([places[int(key)] for key in present], dtype=np.int64)
+    return keys, tuple(names[key] for key in keys), moved[place_of_row]
 
 
-def _ranges(first: NDArray[np.int64], runs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers first[i] … first[i] + runs[i] - 1 of every i, one after the other."""
-    ends = np.cumsum(runs)
-    offsets = np.repeat(first - (ends - runs), runs)
-    return np.asarray(np.arange(ends[-1] if len(ends) else 0) + offsets, dtype=np.int64)
+def _lines(
+    by: By,
+    pairs: Ids,
+    titles: dict[int, tuple[str, str]],
+    keys: Sequence[int],
+    patient_of_row: NDArray[np.int64],
+) -> Lines:
+    """What is ranked, of pairs of the keys of patients and groups; those without a row go."""
+    patients = {key: place for place, key in enumerate(keys)}
+    pairs = pairs[np.isin(pairs[:, 0], keys)]
+    ranked = sorted((int(key) for key in np.unique(pairs[:, 1])), key=lambda key: titles[key][0])
+    groups = {key: place for place, key in enumerate(ranked)}
+    numbered = [(patients[int(patient)], groups[int(group)]) for patient, group in pairs]
+    return Lines(
+        by,
+        tuple(titles[key] for key in ranked),
+        grouping(
+            np.arange(len(patient_of_row)),
+            patient_of_row,
+            np.array(numbered, dtype=np.int64).reshape(-1, 2),
+        ),
+    )

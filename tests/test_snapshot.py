@@ -346,15 +346,14 @@ def test_a_snapshot_joins_rows_to_patients_and_disorders(kept: Kept) -> None:
     }
     found = [owner[row.tobytes()] for row in snapshot.index.descriptors]
     assert [snapshot.patients[int(key)] for key in snapshot.patient_of_row] == found
-    assert snapshot.patient_count == 5
-    assert [id_ for id_, _ in snapshot.disorders] == ["D0", "D1", "D2"]
+    assert snapshot.patients == ("P0", "P2", "P3", "P4", "U")
+    assert [id_ for id_, _ in snapshot.lines.titles] == ["D0", "D1", "D2"]
     groups = [
-        sorted(found[row] for row in snapshot.members.of(group))
-        for group in range(len(snapshot.disorders))
+        sorted(found[row] for row in snapshot.lines.grouping.rows_of_group(group))
+        for group in range(len(snapshot.lines.titles))
     ]
     assert groups == [["P0", "P0", "P3"], ["P4"], ["P2"]]
-    order = np.argsort(snapshot.patient_order, kind="stable")
-    assert [found[place] for place in order] == sorted(found)
+    assert [snapshot.patient(name) for name in ("P2", "U", "P1", "Z")] == [1, 4, None, None]
 
 
 # Killed at any point

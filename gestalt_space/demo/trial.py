@@ -228,7 +228,7 @@ def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[Prob
                     encoded = EncodedPhoto(record, result.face.crop, result.descriptor)
                     similarities = snapshot.index.similarities(result.descriptor[None])[0]
                     match = match_probe(
-                        result, similarities, None, snapshot, len(snapshot.disorders)
+                        result, similarities, None, snapshot, len(snapshot.lines.titles)
                     )
                 probes.append(Probe(record, encoded, match))
                 show(len(probes), len(rows))

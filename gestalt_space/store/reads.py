@@ -9,7 +9,6 @@ from itertools import chain
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session, selectinload
 
 from gestalt_space.errors import DatabaseError, NotInGallery
@@ -33,13 +32,11 @@ class StoredSpace:
 class Owners:
     """Whose the descriptors of a space are.
 
-    `descriptor_ids` and `patient_ids`, both `(n,)`, go together; `diagnoses` `(m, 2)` are pairs of
-    patient and disorder.
+    `descriptor_ids` and `patient_ids`, both `(n,)`, go together.
     """
 
     descriptor_ids: Ids
     patient_ids: Ids
-    diagnoses: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +116,11 @@ def photo_hashes(session: Session) -> frozenset[str]:
     return frozenset(session.scalars(sa.select(t.Photo.sha256)))
 
 
-def patient_of_photo(session: Session, sha256: str) -> tuple[int, str] | None:
-    """Key and identifier of the patient that a photo is stored for."""
-    row = session.execute(
-        sa.select(t.Patient.id, t.Patient.external_id)
-        .join(t.Patient.photos)
-        .where(t.Photo.sha256 == sha256)
-    ).one_or_none()
-    return None if row is None else (row[0], row[1])
+def patient_of_photo(session: Session, sha256: str) -> str | None:
+    """The patient that a photo is stored for."""
+    return session.scalar(
+        sa.select(t.Patient.external_id).join(t.Patient.photos).where(t.Photo.sha256 == sha256)
+    )
 
 
 def last_sequence(session: Session) -> int:
@@ -201,7 +195,7 @@ def removals_after(session: Session, space: StoredSpace, sequence: int) -> Ids:
 
 
 def owners(session: Session, space: StoredSpace) -> Owners:
-    """Whose the descriptors of a space are, and which disorders the patients have."""
+    """Whose the descriptors of a space are."""
     pairs = session.execute(
         sa.select(t.Descriptor.id, t.Photo.patient_id)
         .join(t.Face, t.Face.id == t.Descriptor.face_id)
@@ -209,15 +203,8 @@ def owners(session: Session, space: StoredSpace) -> Owners:
         .where(t.Descriptor.space_id == space.id)
         .order_by(t.Descriptor.id)
     )
-    diagnoses = session.execute(sa.select(t.Diagnosis.patient_id, t.Diagnosis.disorder_id))
-    table = _integers(pairs)
-    return Owners(table[:, 0], table[:, 1], _integers(diagnoses))
-
-
-def disorder_names(session: Session) -> dict[int, tuple[str, str]]:
-    """Every disorder's key, and its identifier and name."""
-    rows = session.execute(sa.select(t.Disorder.id, t.Disorder.code, t.Disorder.name))
-    return {key: (code, name) for key, code, name in rows}
+    table = integers(pairs)
+    return Owners(table[:, 0], table[:, 1])
 
 
 def patient_names(session: Session) -> dict[int, str]:
@@ -367,6 +354,6 @@ def _photo_detail(photo: t.Photo, models: dict[int, str]) -> PhotoDetail:
     )
 
 
-def _integers(rows: Iterable[Sequence[int]]) -> NDArray[np.int64]:
+def integers(rows: Iterable[Sequence[int]]) -> Ids:
     """Pairs as `(n, 2)`. Flat first: NumPy looks into every row for array interfaces otherwise."""
     return np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 2)

@@ -16,6 +16,7 @@ from gestalt_space.errors import DescriptorError, NotInGallery, PatientConflict
 from gestalt_space.store import reads, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
+from gestalt_space.store.people import memberships
 from gestalt_space.store.writes import NewPhoto, Stored
 from gestalt_space.types import Descriptors, Disorder
 from tests import made
@@ -120,7 +121,7 @@ def test_a_name_of_a_disorder_may_come_later(database: Database, store: Store) -
     store(new_photo("P0", 0, disorders=(A,)))
     store(new_photo("P1", 1, disorders=(Disorder("A", "first"),)))
     with database.reading() as session:
-        assert [name for _, name in reads.disorder_names(session).values()] == ["first"]
+        assert [name for _, name in memberships(session, "disorder")[1].values()] == ["first"]
 
 
 def test_facts_that_were_missing_are_filled_in(database: Database, store: Store) -> None:
@@ -294,7 +295,7 @@ def test_what_others_still_have_stays(database: Database, store: Store) -> None:
     with database.writing() as session:
         assert writes.remove_patients(session, ["P0"]).photos == 1
     with database.reading() as session:
-        assert [code for code, _ in reads.disorder_names(session).values()] == ["A"]
+        assert [code for code, _ in memberships(session, "disorder")[1].values()] == ["A"]
         assert reads.patient_detail(session, "P1").genes == ("G",)
 
 
@@ -447,7 +448,7 @@ def test_the_tables_hold_what_a_plain_model_holds(
         }
         assert found == patients
         held = reads.photo_hashes(session)
-        assert {one: reads.patient_of_photo(session, one)[1] for one in held} == owner
+        assert {one: reads.patient_of_photo(session, one) for one in held} == owner
         counts = reads.counts(session)
     told = {code for facts in patients.values() for code in facts["disorders"]}
     assert (counts.photos, counts.disorders) == (len(owner), len(told))

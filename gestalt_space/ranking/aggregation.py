@@ -1,0 +1,203 @@
+"""From similarities of probes to photos, to one score for each group: five ways of weighing the
+photos of a group's patients.
+
+| name | score of a group |
+|---|---|
+| nearest | the nearest photo (published: Hsieh 2022) |
+| patient-mean | the patient whose photos are the nearest on average |
+| centroid | cosine to the centroid, the mean of the patients' mean descriptors, each patient once |
+| blend | the mean of nearest and centroid |
+| vote | the group's share in the similarity of the ten nearest patients |
+
+A probe's own patient is never evidence: left out of every maximum, mean and centroid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.devices import cores
+from gestalt_space.ranking.grouping import Grouping, Numbers, Values
+
+Aggregation = Literal["nearest", "patient-mean", "centroid", "blend", "vote"]
+AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
+
+VOTERS = 10
+"""Patients who vote. Groups without a voter stand behind, by their nearest photo."""
+WITHOUT_VOTER = -2.0
+"""Added to the similarity of the nearest photo where no patient of a group votes: such scores lie
+below 0, those of groups with a voter above."""
+SHORTEST = 1e-6
+"""Shortest centroid that has a direction."""
+
+NEAREST_PHOTO: frozenset[Aggregation] = frozenset({"nearest", "blend", "vote"})
+"""Aggregations in which the nearest photos of patients count."""
+
+_BLOCK = 32
+"""Probes that a thread works on at once."""
+
+
+@dataclass(frozen=True)
+class Centroids:
+    """How long the centroids of a grouping's groups are.
+
+    `lengths` `(g,)`: of the mean of the patients' mean descriptors, 0..1. `without` `(m,)`: of the
+    centroid of a member's group without that member; 0 where nobody is left.
+    """
+
+    lengths: NDArray[np.float64]
+    without: NDArray[np.float64]
+
+
+def measure_centroids(descriptors: NDArray[np.float32], grouping: Grouping) -> Centroids:
+    """The lengths of the centroids of descriptors `(n, d)`, the rows of `grouping`."""
+    if not len(grouping.groups):
+        return Centroids(np.zeros(0), np.zeros(0))
+    means = np.add.reduceat(descriptors[grouping.rows], grouping.row_starts, axis=0)
+    means /= grouping.photo_counts[:, None].astype(np.float32)
+    own_squares = np.einsum("pd,pd->p", means, means, dtype=np.float64)[grouping.members]
+    squares = np.empty(len(grouping.groups))
+    products = np.empty(len(grouping.members))
+    for group, start in enumerate(grouping.member_starts):
+        members = means[grouping.members_of(group)].astype(np.float64)
+        total = members.sum(axis=0)
+        squares[group] = total @ total
+        products[start : start + len(members)] = members @ total
+    counts = grouping.patient_counts
+    others = np.maximum(counts - 1, 1)[grouping.group_of_member]
+    left = squares[grouping.group_of_member] - 2 * products + own_squares
+    return Centroids(
+        lengths=np.sqrt(squares) / counts, without=np.sqrt(np.maximum(left, 0)) / others
+    )
+
+
+def score_groups(
+    similarities: Values,
+    grouping: Grouping,
+    aggregations: Sequence[Aggregation],
+    *,
+    own: Numbers | None = None,
+    centroids: Centroids | None = None,
+) -> dict[Aggregation, Values]:
+    """The score `(q, g)` of every group for every probe, by each of some aggregations.
+
+    `similarities` `(q, n)` float32 or float64, whose kind the scores have; `own` `(q,)`: the place
+    in `grouping.patients` of the probe's own patient, -1 for none. A group with nobody else scores
+    `-inf`. `centroid` and `blend` need `centroids`.
+    """
+    shape = (len(similarities), len(grouping.groups))
+    scores = {how: np.empty(shape, dtype=similarities.dtype) for how in aggregations}
+    if not all(shape):
+        return scores
+
+    def work(start: int) -> None:
+        part = slice(start, start + _BLOCK)
+        left_out = None if own is None else own[part]
+        found = _score_block(similarities[part], grouping, aggregations, left_out, centroids)
+        for how, block in found.items():
+            scores[how][part] = block.T
+
+    starts = range(0, shape[0], _BLOCK)
+    if len(starts) == 1:
+        work(0)
+        return scores
+    with ThreadPoolExecutor(min(cores(), len(starts)), thread_name_prefix="scores") as pool:
+        list(pool.map(work, starts))
+    return scores
+
+
+def _score_block(
+    similarities: Values,
+    grouping: Grouping,
+    aggregations: Sequence[Aggregation],
+    own: Numbers | None,
+    centroids: Centroids | None,
+) -> dict[Aggregation, Values]:
+    """Scores `(g, b)` of a block of probes: a row for each group, so that a step of the reductions
+    works on all the probes of the block at once."""
+    wanted = set(aggregations)
+    mean, nearest = wanted & {"patient-mean", "centroid", "blend"}, wanted & NEAREST_PHOTO
+    photos = np.ascontiguousarray(similarities.T)
+    kept = np.ones(0, bool) if own is None else own >= 0
+    own_places = None if own is None else (own[kept], np.flatnonzero(kept))
+    found: dict[Aggregation, Values] = {}
+    if mean:
+        means = grouping.photo_runs.reduce(photos, np.add)
+        means /= grouping.photo_counts[:, None].astype(means.dtype)
+        if wanted & {"centroid", "blend"}:
+            if centroids is None:
+                raise ValueError("centroid and blend need the centroids' lengths")
+            _set(means, own_places, 0)
+            found["centroid"] = _centroid(means, grouping, centroids, own)
+        if "patient-mean" in wanted:
+            _set(means, own_places, -np.inf)
+            found["patient-mean"] = grouping.member_runs.reduce(means, np.maximum)
+    if nearest:
+        best = grouping.photo_runs.reduce(photos, np.maximum)
+        _set(best, own_places, -np.inf)
+        found["nearest"] = grouping.member_runs.reduce(best, np.maximum)
+        if "blend" in wanted:
+            found["blend"] = (found["nearest"] + found["centroid"]) / 2
+        if "vote" in wanted:
+            found["vote"] = _vote(best, found["nearest"], grouping)
+    return {how: found[how] for how in aggregations}
+
+
+def _set(patients: Values, places: tuple[Numbers, Numbers] | None, value: float) -> None:
+    if places is not None:
+        patients[places] = value
+
+
+def _centroid(
+    means: Values, grouping: Grouping, centroids: Centroids, own: Numbers | None
+) -> Values:
+    """Cosine to the centroids `(g, b)`, from patients' means `(p, b)`, the own one's being 0."""
+    sums = grouping.member_runs.reduce(means, np.add)
+    lengths = np.maximum(centroids.lengths, SHORTEST) * grouping.patient_counts
+    scores: Values = sums / lengths[:, None].astype(sums.dtype)
+    if own is None:
+        return scores
+    probes, members = grouping.memberships_of(own)
+    groups = grouping.group_of_member[members]
+    others = grouping.patient_counts[groups] - 1
+    lengths = np.maximum(centroids.without[members], SHORTEST) * np.maximum(others, 1)
+    scores[groups, probes] = np.where(others > 0, sums[groups, probes] / lengths, -np.inf)
+    return scores
+
+
+def _vote(best: Values, nearest: Values, grouping: Grouping) -> Values:
+    """Groups' shares `(g, b)` in the similarity of the nearest patients, of whom `best` `(p, b)`
+    has the nearest photos; patients at one similarity with the last of them vote too."""
+    patients, probes = np.nonzero(best >= _least_voters(nearest, grouping))
+    values = best[patients, probes]
+    order = np.lexsort((-values, probes))
+    patients, probes, values = patients[order], probes[order], values[order]
+    place = np.arange(len(probes)) - np.searchsorted(probes, probes)
+    last = np.full(best.shape[1], -np.inf)
+    last[probes[place == VOTERS - 1]] = values[place == VOTERS - 1]
+    votes = np.where(values >= last[probes], np.maximum(values, 0), 0)
+
+    total = np.maximum(np.bincount(probes, votes, minlength=best.shape[1]), SHORTEST)
+    voters, members = grouping.memberships_of(patients)
+    shares = np.zeros(nearest.shape)
+    np.add.at(shares, (grouping.group_of_member[members], probes[voters]), votes[voters])
+    scores = np.where(shares > 0, shares / total, nearest + WITHOUT_VOTER)
+    return scores.astype(best.dtype)
+
+
+def _least_voters(nearest: Values, grouping: Grouping) -> Values | float:
+    """A similarity `(b,)` that `VOTERS` patients or more reach, and not many more do.
+
+    As many groups as that have different patients nearest, unless patients are in several.
+    """
+    groups = VOTERS * grouping.most_memberships
+    if groups > len(nearest):
+        return -np.inf
+    least: Values = np.partition(nearest, len(nearest) - groups, axis=0)[-groups]
+    return least

@@ -1,0 +1,82 @@
+"""Who the patients of a space's descriptors are, and to what they belong: the rows that rankings,
+filters and strata are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from gestalt_space.store import tables as t
+from gestalt_space.store.reads import StoredSpace, integers
+from gestalt_space.types import Ids
+
+By = Literal["disorder", "gene", "patient"]
+Texts: TypeAlias = NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """What is known of patients, each `(p,)`; an empty text where it is not."""
+
+    sex: Texts
+    ancestry: Texts
+    cohort: Texts
+    consent: Texts
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """What is known of photos, each `(n,)`. `ages` in years, NaN where it is not known."""
+
+    names: Texts
+    ages: NDArray[np.float64]
+
+
+def memberships(session: Session, by: By) -> tuple[Ids, dict[int, tuple[str, str]]]:
+    """Pairs `(m, 2)` of the keys of patients and of what they belong to; and each such key's
+    identifier and name.
+
+    A patient's genes are those given for the patient. By patient, everybody is their own.
+    """
+    if by == "patient":
+        names = session.execute(sa.select(t.Patient.id, t.Patient.external_id)).all()
+        keys = np.array([key for key, _ in names], dtype=np.int64)
+        return np.stack([keys, keys], axis=1), {key: (id_, "") for key, id_ in names}
+    if by == "gene":
+        pairs = session.execute(sa.select(t.patient_gene.c.patient_id, t.patient_gene.c.gene_id))
+        genes = session.execute(sa.select(t.Gene.id, t.Gene.symbol))
+        return integers(pairs), {key: (symbol, "") for key, symbol in genes}
+    pairs = session.execute(sa.select(t.Diagnosis.patient_id, t.Diagnosis.disorder_id))
+    disorders = session.execute(sa.select(t.Disorder.id, t.Disorder.code, t.Disorder.name))
+    return integers(pairs), {key: (code, name) for key, code, name in disorders}
+
+
+def patient_facts(session: Session, keys: Sequence[int]) -> PatientFacts:
+    """What is known of patients, in the order of their keys."""
+    columns = (t.Patient.sex, t.Patient.ancestry, t.Patient.cohort, t.Patient.consent)
+    known = {row[0]: row[1:] for row in session.execute(sa.select(t.Patient.id, *columns))}
+    rows = [[text or "" for text in known[key]] for key in keys]
+    table = np.array(rows, dtype=np.str_).reshape(len(rows), len(columns))
+    return PatientFacts(*(table[:, column] for column in range(len(columns))))
+
+
+def photo_facts(session: Session, space: StoredSpace, descriptor_ids: Ids) -> PhotoFacts:
+    """What is known of the photos of a space's descriptors, in the order of the descriptors."""
+    found = session.execute(
+        sa.select(t.Descriptor.id, t.Photo.name, t.Photo.age)
+        .join(t.Face, t.Face.id == t.Descriptor.face_id)
+        .join(t.Photo, t.Photo.id == t.Face.photo_id)
+        .where(t.Descriptor.space_id == space.id)
+    )
+    known = {key: (name, age) for key, name, age in found}
+    rows = [known[int(key)] for key in descriptor_ids]
+    return PhotoFacts(
+        names=np.array([name for name, _ in rows], dtype=np.str_),
+        ages=np.array([np.nan if age is None else age for _, age in rows], dtype=np.float64),
+    )
