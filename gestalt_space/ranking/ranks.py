@@ -25,8 +25,9 @@ _ROWS_AT_ONCE = 4096
 class RankedGroup:
     """One line of a ranking.
 
-    `group`: its place in the grouping's `groups`. `score`: what it is ranked by. `row`: its nearest
-    photo, and `similarity` that photo's.
+    `group`: its place in the grouping's `groups`. `score`: what it is ranked by; of cosines, it may
+    lie above 1 by an error of rounding. `row`: its nearest photo, and `similarity` that photo's,
+    -1..1.
     """
 
     group: int
@@ -143,4 +144,4 @@ def _line(
     rows = grouping.rows_of_patients(members[members != own])
     row = rows[np.argmax(similarities[rows])]
     similarity = min(1.0, max(-1.0, float(similarities[row])))
-    return RankedGroup(group, min(1.0, score), int(row), similarity)
+    return RankedGroup(group, score, int(row), similarity)
