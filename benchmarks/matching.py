@@ -63,11 +63,11 @@ def _measure(home: Path, photo: Path, count: int) -> list[tuple[str, ...]]:
             start = time.perf_counter()
             found = [result for batch in gallery.pipeline.run(probe) for result in batch]
             middle = time.perf_counter()
-            matches = list(gallery.match(probe, k=10, snapshot=snapshot))
+            matches = list(gallery.match(probe, snapshot=snapshot))
             alone.append(middle - start)
             whole.append(time.perf_counter() - middle)
     assert found[0].descriptor is not None
-    assert len(matches[0].disorders) == 10
+    assert len(matches[0].lines) == 10
     besides = [a - b for a, b in zip(whole, alone, strict=True)]
     return [
         ("detection and encoding of the probe (a made-up small model)", _ms(alone), ""),

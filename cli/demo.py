@@ -96,7 +96,7 @@ def _show_ranking(trial: Trial) -> None:
     table = output.new_table(
         "rank", "disorder", "similarity", "nearest patient", "", right=("rank", "similarity")
     )
-    for line in probe.match.disorders:
+    for line in probe.match.lines:
         if line.rank > LISTED and line.id != true.id:
             continue
         if line.rank > LISTED + 1:

@@ -17,8 +17,9 @@ from gestalt_space.paths import display_name, is_folder
 from . import options, output
 
 if TYPE_CHECKING:
-    from gestalt_space.gallery import Added, Gallery, Status
+    from gestalt_space.gallery import Gallery
     from gestalt_space.intake import Intake
+    from gestalt_space.storing import Added, Status
     from gestalt_space.types import PhotoRecord
 
 REPORT_COLUMNS = (

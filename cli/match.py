@@ -2,35 +2,94 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.paths import display_name
 
-from . import options, output
+from . import match_output, options, output
 
 if TYPE_CHECKING:
-    from gestalt_space.types import Face, Match
+    from collections.abc import Sequence
 
-PLAIN_STEPS = ("as is", "aligned", "landmarks file")
-CSV_COLUMNS = (
-    "photo",
-    "rank",
-    "id",
-    "name",
-    "similarity",
-    "patient",
-    "patients",
-    "photos",
-    "error",
-)
+    from gestalt_space.gallery import Gallery
+    from gestalt_space.matches import Match
+    from gestalt_space.matching import Asked, Question
+    from gestalt_space.pipeline import PhotoSource
+
+FORMATS = ("table", "json", "csv", "gestaltmatcher")
 
 
 def match(
-    photos: options.Photos,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many disorders to list.")] = 10,
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Photos, or folders of photos.", metavar="[PHOTO…]", show_default=False
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    patient: Annotated[
+        str | None,
+        typer.Option(
+            "--patient",
+            help="Ask about a patient of the gallery, all photos as one.",
+            show_default=False,
+        ),
+    ] = None,
+    as_one: Annotated[
+        bool,
+        typer.Option("--as-one", help="The photos are of one patient, at one age or several."),
+    ] = False,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many lines to list.")] = 10,
+    by: Annotated[
+        str, typer.Option("--by", help="What to rank: disorder, gene or patient.")
+    ] = "disorder",
+    aggregation: Annotated[
+        str,
+        typer.Option(
+            "--aggregation",
+            help="How a line's patients are weighed: nearest, patient-mean, centroid, blend or "
+            "vote.",
+        ),
+    ] = "nearest",
+    among: Annotated[
+        list[str],
+        typer.Option(
+            "--among",
+            help="Only photos that fit are evidence: sex=female, ancestry=European;African, "
+            "age=0-5y, cohort=…, disorder=OMIM:…, consent=…; repeat to narrow.",
+            metavar="KEY=VALUE",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    sex: Annotated[
+        str | None,
+        typer.Option(
+            "--sex",
+            help="Of the probe's patient: the answer says how many in the gallery share it.",
+            show_default=False,
+        ),
+    ] = None,
+    age: Annotated[
+        str | None,
+        typer.Option("--age", help="Likewise: 4, 18m, 4y6m, 3w.", show_default=False),
+    ] = None,
+    ancestry: Annotated[
+        str | None,
+        typer.Option("--ancestry", help="Likewise, in the gallery's words.", show_default=False),
+    ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            "--explain",
+            help="Show every photo behind a line: the identifier of its disorder, or of a patient "
+            "who has it.",
+            metavar="ID",
+            show_default=False,
+        ),
+    ] = None,
     face: options.FaceNumber = None,
     detector: options.Detector = "auto",
     landmarks: options.LandmarksFile = None,
@@ -38,6 +97,14 @@ def match(
     home: options.Home = None,
     device: options.DeviceName = "auto",
     precision: options.PrecisionName = "auto",
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="table, json, csv, or gestaltmatcher: the reply of the published service for one "
+            "probe.",
+        ),
+    ] = "table",
     as_json: options.Json = False,
     as_csv: options.Csv = False,
     quiet: options.Quiet = False,
@@ -53,19 +120,26 @@ def match(
     from gestalt_space.gallery import Gallery
     from gestalt_space.intake import photos_of
     from gestalt_space.pipeline import PhotoSource
-    from gestalt_space.replies import failed_match_document, match_document
-    from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
+    from gestalt_space.replies import failed_match_document
 
-    if as_json and as_csv:
-        raise UsageError("--json and --csv were both given.", "Give one of them.")
-    names = [display_name(path) for path in photos]
+    form = _format(format_, as_json, as_csv)
+    names = [patient] if patient is not None else [display_name(path) for path in photos]
     try:
-        paths = photos_of(photos)
-        names = [display_name(path) for path in paths]
-        sources = [
-            PhotoSource(name, path, face, largest=True)
-            for name, path in zip(names, paths, strict=True)
-        ]
+        question = _question(top, by, aggregation, among, sex, age, ancestry)
+        _check_probes(photos, patient, as_one)
+        sources = []
+        if patient is None:
+            paths = photos_of(photos)
+            names = [display_name(path) for path in paths]
+            sources = [
+                PhotoSource(name, path, face, largest=True)
+                for name, path in zip(names, paths, strict=True)
+            ]
+        if form == "gestaltmatcher" and len(sources) > 1 and not as_one:
+            raise UsageError(
+                "The published reply is about one probe.",
+                "Give one photo, or several of one patient with --as-one.",
+            )
         with Gallery.open(
             home,
             space=space,
@@ -74,94 +148,168 @@ def match(
             device=parse_device(device),
             precision=parse_precision(precision),
         ) as gallery:
-            snapshot = gallery.snapshot()
-            found = output.without_pixels(gallery.match(sources, k=top, snapshot=snapshot))
-            total, bar = len(sources), quiet or len(sources) == 1
-            matches = list(output.counted(found, "Matching", total, quiet=bar))
-            active, took = gallery.space, gallery.pipeline.detector
+            if explain is not None:
+                return _explain(gallery, question, sources, patient, as_one, explain, form)
+            if form == "gestaltmatcher":
+                return _service_reply(gallery, question, sources, patient, as_one)
+            return _match(gallery, question, sources, patient, as_one, form, quiet)
     except GestaltError as error:
-        if not as_json:
+        if form != "json":
             raise
         output.fail(error, as_json=False)
-        output.write_json(failed_match_document(error, names))
+        output.write_json(failed_match_document(error, names, by))
         return error.exit_code
-    if as_json:
-        output.write_json(match_document(active, snapshot, matches))
-    elif as_csv:
-        _write_csv(matches)
+
+
+def _format(name: str, as_json: bool, as_csv: bool) -> str:
+    if as_json and as_csv:
+        raise UsageError("--json and --csv were both given.", "Give one of them.")
+    if name not in FORMATS:
+        raise UsageError(f"There is no format {name!r}.", f"There are {', '.join(FORMATS)}.")
+    short = "json" if as_json else "csv" if as_csv else name
+    if name not in ("table", short):
+        raise UsageError(f"--format {name} and --{short} were both given.", "Give one of them.")
+    return short
+
+
+def _question(
+    top: int,
+    by: str,
+    aggregation: str,
+    among: Sequence[str],
+    sex: str | None,
+    age: str | None,
+    ancestry: str | None,
+) -> Question:
+    from gestalt_space.among import parse_among
+    from gestalt_space.intake import parse_age, parse_sex
+    from gestalt_space.matching import Question, parse_aggregation, parse_by
+
+    return Question(
+        k=top,
+        by=parse_by(by),
+        aggregation=parse_aggregation(aggregation),
+        among=parse_among(among),
+        sex=parse_sex(sex),
+        age=parse_age(age),
+        ancestry=ancestry,
+    )
+
+
+def _check_probes(photos: Sequence[Path], patient: str | None, as_one: bool) -> None:
+    if patient is None and not photos:
+        raise UsageError(
+            "There is nothing to match.", "Name photos, or a patient with --patient ID."
+        )
+    if patient is not None and (photos or as_one):
+        raise UsageError(
+            "--patient asks about the stored photos of a patient.",
+            "Give no photos and no --as-one with it.",
+        )
+
+
+def _match(
+    gallery: Gallery,
+    question: Question,
+    sources: Sequence[PhotoSource],
+    patient: str | None,
+    as_one: bool,
+    form: str,
+    quiet: bool,
+) -> int:
+    from gestalt_space.replies import match_document
+
+    snapshot = gallery.snapshot(question, details=patient is not None)
+    if patient is not None:
+        matches = [gallery.match_patient(patient, question, snapshot=snapshot)]
     else:
-        for found_match in matches:
-            _show(found_match, took)
+        found = gallery.match(sources, question, as_one=as_one, snapshot=snapshot)
+        total, bar = len(sources), quiet or as_one or len(sources) == 1
+        matches = list(output.counted(found, "Matching", total, quiet=bar))
+    if form == "json":
+        output.write_json(match_document(gallery.space, snapshot, question, matches))
+    elif form == "csv":
+        match_output.write_csv(matches)
+    else:
+        detector = "" if patient is not None else gallery.pipeline.detector
+        match_output.write_tables(matches, question, detector)
         if not quiet:
-            output.write_text(
-                f"{output.counted_text(len(snapshot.patients), 'patient')}, "
-                f"{output.counted_text(len(snapshot.index), 'photo')}, "
-                f"{output.counted_text(len(snapshot.lines.titles), 'disorder')} "
-                f"in the space of {active.model.name}.",
-                style="dim",
-            )
-            if active.model.name == BUILTIN:
-                output.write_text(BUILTIN_CAUTION, style="dim")
-            output.write_text(output.DISCLAIMER, style="dim")
-    return 3 if any(one.error is not None for one in matches) else 0
+            match_output.write_summary(snapshot, gallery.space)
+    return _exit_code(matches)
 
 
-def _show(match: Match, detector: str) -> None:
-    if match.error is not None:
-        output.say_error(match.error, match.photo)
-        return
-    output.write_text(match.photo, style="bold")
-    if match.face is not None:
-        output.write_text(_face_line(match.face, detector))
-    if match.left_out is not None:
-        output.write_text(
-            f"  this photo is in the gallery for patient {match.left_out}, who is left out"
-        )
-    table = output.new_table(
-        *("rank", "disorder", "similarity", "patient", "patients", "photos"),
-        right=("rank", "similarity", "patients", "photos"),
+def _exit_code(matches: Sequence[Match]) -> int:
+    failed = any(
+        match.error is not None or any(photo.error is not None for photo in match.photos)
+        for match in matches
     )
-    for line in match.disorders:
-        title = line.id if line.name in ("", line.id) else f"{line.name} ({line.id})"
-        table.add_row(
-            str(line.rank),
-            title,
-            f"{line.similarity:.4f}",
-            line.patient,
-            str(line.patients),
-            str(line.photos),
+    return 3 if failed else 0
+
+
+def _asked(
+    gallery: Gallery, snapshot: Any, sources: Sequence[PhotoSource], patient: str | None, one: bool
+) -> list[Asked]:
+    if patient is not None:
+        return [gallery.stored_probe(patient, snapshot)]
+    return [asked for batch in gallery.probes(sources, as_one=one) for asked in batch]
+
+
+def _explain(
+    gallery: Gallery,
+    question: Question,
+    sources: Sequence[PhotoSource],
+    patient: str | None,
+    as_one: bool,
+    wanted: str,
+    form: str,
+) -> int:
+    from gestalt_space.encoders.registry import encoder_spec
+    from gestalt_space.evidence import evidence_of
+    from gestalt_space.replies import evidence_document
+
+    if form not in ("table", "json"):
+        raise UsageError(f"--explain has no {form} form.", "Leave the format out, or take --json.")
+    snapshot = gallery.snapshot(question, details=True)
+    asked = _asked(gallery, snapshot, sources, patient, as_one)
+    if len(asked) != 1:
+        raise UsageError(
+            "--explain is about one probe.",
+            "Give one photo, or several of one patient with --as-one.",
         )
-    output.write_table(table)
+    slots = encoder_spec(gallery.space.model).slots
+    evidence = evidence_of(asked[0], snapshot, wanted, len(slots))
+    if form == "json":
+        output.write_json(evidence_document(gallery.space, asked[0], wanted, evidence))
+    else:
+        match_output.write_evidence(asked[0], evidence, slots)
+    return 0
 
 
-def _face_line(face: Face, detector: str) -> str:
-    which = "one face" if face.count == 1 else f"face {face.number} of {face.count}"
-    how = "" if face.step in PLAIN_STEPS else f", photo {face.step}"
-    line = (
-        f"  {which}, {face.quality.size:.0f} px, found by {detector} (score {face.score:.2f}{how})"
-    )
-    if output.lies_on_its_side(face):
-        line += "\n  the face lies on its side: turn the photo upright for a better match"
-    return line
+def _service_reply(
+    gallery: Gallery,
+    question: Question,
+    sources: Sequence[PhotoSource],
+    patient: str | None,
+    as_one: bool,
+) -> int:
+    from dataclasses import replace
 
+    from gestalt_space.errors import GalleryEmpty
+    from gestalt_space.interop.gestaltmatcher import service_reply
+    from gestalt_space.matching import match_probes
 
-def _write_csv(matches: list[Match]) -> None:
-    rows: list[tuple[object, ...]] = []
-    for match in matches:
-        if match.error is not None:
-            rows.append((match.photo, *[""] * 7, match.error.message))
-        rows += [
-            (
-                match.photo,
-                line.rank,
-                line.id,
-                line.name,
-                f"{line.similarity:.4f}",
-                line.patient,
-                line.patients,
-                line.photos,
-                "",
-            )
-            for line in match.disorders
-        ]
-    output.write_csv(CSV_COLUMNS, rows)
+    by_disorder = replace(question, by="disorder")
+    snapshot = gallery.snapshot(by_disorder, details=True)
+    asked = _asked(gallery, snapshot, sources, patient, as_one)
+    (disorders,) = match_probes(asked, snapshot, by_disorder)
+    if disorders.error is not None:
+        raise disorders.error
+    by_gene = replace(question, by="gene")
+    try:
+        genes = gallery.snapshot(by_gene, details=True)
+        (found,) = match_probes(asked, genes, by_gene)
+        gene_lines = found.lines
+    except GalleryEmpty:  # a gallery may well have no genes
+        gene_lines = ()
+    output.write_json(service_reply(gallery.space, snapshot, disorders.lines, gene_lines))
+    return 0

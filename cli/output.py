@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from gestalt_space.gallery import Added
     from gestalt_space.pipeline import PhotoResult
-    from gestalt_space.types import Face, Match
+    from gestalt_space.storing import Added
+    from gestalt_space.types import Face
 
 T = TypeVar("T")
-R = TypeVar("R", "Added", "Match", "PhotoResult")
+R = TypeVar("R", "Added", "PhotoResult")
 
 SIDEWAYS_DEGREES = 45
 DISCLAIMER = "A research tool, not a medical device: similarity of faces is not a diagnosis."
@@ -148,10 +148,7 @@ def without_pixels(results: Iterable[R]) -> Iterator[R]:
     """Results without the crops of their faces: those of thousands of photos are kept."""
     for result in results:
         face = result.face
-        if face is None:
-            yield result
-        else:
-            yield replace(result, face=replace(face, crop=face.crop[:0].copy()))
+        yield result if face is None else replace(result, face=face.without_crop())
 
 
 def _show_nothing(done: int, whole: int | None) -> None:

@@ -8,12 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 from sqlalchemy.orm import Session
 
-from gestalt_space.descriptors import to_descriptors, unsound
+from gestalt_space.among import keep_among
 from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import Precision
 from gestalt_space.encoders.registry import (
@@ -22,24 +20,21 @@ from gestalt_space.encoders.registry import (
     find_encoder_model,
     open_encoder,
 )
-from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
     GalleryEmpty,
-    GestaltError,
     ModelNotInstalled,
     NotInGallery,
     OutputError,
-    PhotoDamaged,
     SpaceMismatch,
 )
-from gestalt_space.faces.crops import crop_from_png, crop_to_png
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.index.generation import delete_others
 from gestalt_space.intake import Intake
-from gestalt_space.matching import match_probe
+from gestalt_space.matches import Match, ProbePhoto
+from gestalt_space.matching import TEN_DISORDERS, Asked, Question, as_one_probe, fuse, match_probes
 from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.snapshot import (
@@ -50,34 +45,22 @@ from gestalt_space.snapshot import (
 )
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
-from gestalt_space.types import Descriptors, Face, Match
+from gestalt_space.store.people import By
+from gestalt_space.storing import (
+    Added,
+    Filled,
+    added_row,
+    describe_crops,
+    failed_row,
+    fill_error,
+    new_photo,
+    source_of,
+)
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
 
-Status = Literal["added", "already", "failed"]
-
 WRITE_BATCH = 32
 """Photos that go into the database in one transaction."""
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What became of a photo that was to be added."""
-
-    photo: str
-    patient: str
-    status: Status
-    face: Face | None = None
-    error: GestaltError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """What became of a stored face that was to get a descriptor in another space."""
-
-    photo: str
-    patient: str
-    error: GestaltError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,14 +218,14 @@ class Gallery:
         with self.database.reading() as session:
             known = reads.photo_hashes(session)
         good = [row for row in rows if row.record is not None]
-        sources = [_source(row, largest) for row in good]
+        sources = [source_of(row, largest) for row in good]
         batches = pipeline.run(sources, skip=known.__contains__)
         found = itertools.chain.from_iterable(batches)
         added = 0
         try:
             results = self._store_all(zip(good, found, strict=True), keep_crops)
             for row in rows:
-                result = _failed(row) if row.record is None else next(results)
+                result = failed_row(row) if row.record is None else next(results)
                 added += result.status == "added"
                 yield result
         finally:
@@ -290,7 +273,7 @@ class Gallery:
             faces = [face for face, _, _ in batch]
             with self.database.reading() as session:
                 crops = reads.crops_of(session, faces)
-            described = _describe(encoder, crops)
+            described = describe_crops(encoder, crops)
             with self.database.writing() as session:
                 # Others may have removed or filled some meanwhile.
                 still = {face for face, _, _ in reads.faces_without(session, space_id, faces)}
@@ -298,7 +281,7 @@ class Gallery:
                 if sound:
                     writes.add_descriptors(session, sound, space_id=space_id)
             for face, photo, patient in batch:
-                yield Filled(photo, patient, _fill_error(face in crops, face in described))
+                yield Filled(photo, patient, fill_error(face in crops, face in described))
         if make_default:
             with self.database.writing() as session:
                 writes.make_default(session, space_id)
@@ -318,45 +301,88 @@ class Gallery:
 
     # Asking
 
-    def snapshot(self) -> Snapshot:
-        """The state that matches read. Raises `GalleryEmpty` where nothing can be ranked."""
+    def snapshot(self, question: Question = TEN_DISORDERS, *, details: bool = False) -> Snapshot:
+        """The state that matches read, with what the question lets be evidence.
+
+        With `details`, what is known of patients and photos too. Raises `GalleryEmpty` where
+        nothing can be ranked.
+        """
         space = self.space.stored
         if space is None:
-            raise self._empty()
+            raise self._empty(question.by)
+        details = details or question.needs_details
+        folder = self.settings.index_dir
         with self.database.reading() as session:
-            snapshot = load_snapshot(session, space, self.settings.index_dir)
-        if not snapshot.lines.titles:
-            raise self._empty()
-        return snapshot
+            snapshot = load_snapshot(session, space, folder, by=question.by, details=details)
+            if not snapshot.lines.titles:
+                raise self._empty(question.by)
+            if not question.among:
+                return snapshot
+            by_disorder = snapshot
+            if question.by != "disorder" and question.among.disorders:
+                by_disorder = load_snapshot(session, space, folder)
+        return keep_among(snapshot, question.among, by_disorder)
+
+    def probes(
+        self, sources: Sequence[PhotoSource], *, as_one: bool = False
+    ) -> Iterator[list[Asked]]:
+        """Photos as probes, in order, a batch at a time; nothing is stored.
+
+        Of several faces the largest is taken, unless the source names one. With `as_one`, all are
+        of one patient, and one probe. Raises `UsageError` where they are stored for several.
+        """
+        batches = map(self._asked, self.pipeline.run(sources))
+        if not as_one:
+            yield from batches
+        else:
+            yield [as_one_probe([asked for batch in batches for asked in batch])]
+
+    def stored_probe(self, patient: str, snapshot: Snapshot) -> Asked:
+        """A patient of the gallery as a probe: all the photos, which are no evidence then.
+
+        Raises `NotInGallery`.
+        """
+        with self.database.reading() as session:
+            detail = reads.patient_detail(session, patient)
+        place = snapshot.patient(patient)
+        if place is None:
+            raise NotInGallery(
+                f"Patient {patient} has no descriptor in the space of {self.space.model.name}.",
+                f"Run `gestalt index fill --space {self.space.model.name}`.",
+            )
+        rows = snapshot.index.descriptors[snapshot.patient_of_row == place]
+        photos = tuple(ProbePhoto(photo.name) for photo in detail.photos)
+        return Asked(patient, photos, fuse(list(rows)), patient)
+
+    def match_patient(
+        self, patient: str, question: Question = TEN_DISORDERS, *, snapshot: Snapshot | None = None
+    ) -> Match:
+        """Rank disorders, genes or patients for a patient of the gallery, all photos as one.
+
+        What the gallery knows of the patient stands for what the question does not tell. Raises
+        `GalleryEmpty` or `NotInGallery`.
+        """
+        snapshot = snapshot or self.snapshot(question, details=True)
+        asked = self.stored_probe(patient, snapshot)
+        (match,) = match_probes([asked], snapshot, question.about(self.patient(patient)))
+        return match
 
     def match(
         self,
         sources: Sequence[PhotoSource],
+        question: Question = TEN_DISORDERS,
         *,
-        k: int = 10,
+        as_one: bool = False,
         snapshot: Snapshot | None = None,
     ) -> Iterator[Match]:
-        """Rank disorders for each photo, in order; nothing is stored.
+        """Rank disorders, genes or patients for each photo, in order, or for all `as_one`.
 
-        Of several faces the largest is taken, unless the source names one. The patient whom a
-        probe's photo is stored for is never evidence. Raises `GalleryEmpty`.
+        Nothing is stored. The patient whom a probe's photo is stored for is never evidence. Raises
+        `GalleryEmpty`.
         """
-        snapshot = snapshot or self.snapshot()
-        for batch in self.pipeline.run(sources):
-            with self.database.reading() as session:
-                own = {
-                    result.sha256: reads.patient_of_photo(session, result.sha256)
-                    for result in batch
-                    if result.sha256
-                }
-            encoded = [result for result in batch if result.descriptor is not None]
-            if encoded:
-                similarities = iter(snapshot.index.similarities(_stack(encoded)))
-            for result in batch:
-                if result.descriptor is None:
-                    yield Match(result.source.name, face=result.face, error=result.error)
-                else:
-                    yield match_probe(result, next(similarities), own[result.sha256], snapshot, k)
+        snapshot = snapshot or self.snapshot(question)
+        for batch in self.probes(sources, as_one=as_one):
+            yield from match_probes(batch, snapshot, question)
 
     def stats(self) -> GalleryStats:
         """How much the gallery holds."""
@@ -398,10 +424,10 @@ class Gallery:
     ) -> Iterator[Added]:
         results = iter(results)
         while batch := list(itertools.islice(results, WRITE_BATCH)):
-            new = [_new_photo(row, result, keep_crops) for row, result in batch]
+            new = [new_photo(row, result, keep_crops) for row, result in batch]
             stored = iter(self._store([photo for photo in new if photo is not None]))
             for (row, result), photo in zip(batch, new, strict=True):
-                yield _added(row, result, None if photo is None else next(stored))
+                yield added_row(row, result, None if photo is None else next(stored))
 
     def _store(self, photos: Sequence[writes.NewPhoto]) -> list[writes.Stored]:
         if not photos:
@@ -437,14 +463,32 @@ class Gallery:
             with suppress(OutputError, DatabaseError, DescriptorError):
                 refresh_generation(self.database, space, self.settings.index_dir)
 
-    def _empty(self) -> GalleryEmpty:
+    def _asked(self, batch: Sequence[PhotoResult]) -> list[Asked]:
+        with self.database.reading() as session:
+            return [
+                Asked(
+                    result.source.name,
+                    (_probe_photo(result),),
+                    result.descriptor,
+                    reads.patient_of_photo(session, result.sha256) if result.sha256 else None,
+                )
+                for result in batch
+            ]
+
+    def _empty(self, by: By = "disorder") -> GalleryEmpty:
+        name = self.space.model.name
         with self.database.reading() as session:
             counts = reads.counts(session)
-        if counts.patients > counts.undiagnosed:
-            name = self.space.model.name
+        diagnosed = counts.patients - counts.undiagnosed
+        if {"disorder": diagnosed, "gene": counts.genes, "patient": counts.patients}[by]:
             return GalleryEmpty(
                 f"The gallery has no descriptor in the space of {name}.",
                 f"Run `gestalt index fill --space {name}`.",
+            )
+        if by == "gene":
+            return GalleryEmpty(
+                "The gallery has no patient with a gene to match against.",
+                "Give genes with `gestalt index add --gene` or in the column genes.",
             )
         return GalleryEmpty(
             "The gallery has no diagnosed patient to match against.",
@@ -452,71 +496,11 @@ class Gallery:
         )
 
 
+def _probe_photo(result: PhotoResult) -> ProbePhoto:
+    face = None if result.face is None else result.face.without_crop()
+    return ProbePhoto(result.source.name, face, result.error)
+
+
 def photo_limits(settings: Settings) -> PhotoLimits:
     """The caps on photos that the settings give."""
     return PhotoLimits(settings.max_photo_bytes, settings.max_photo_pixels)
-
-
-def _source(row: Intake, largest: bool) -> PhotoSource:
-    assert row.record is not None, "rows without a record are not read"  # noqa: S101
-    return PhotoSource(row.photo, row.path, row.record.face, largest)
-
-
-def _failed(row: Intake) -> Added:
-    return Added(row.photo, "", "failed", error=row.error)
-
-
-def _new_photo(row: Intake, result: PhotoResult, keep_crops: bool) -> writes.NewPhoto | None:
-    """What is to be stored of a photo; None where it failed."""
-    if row.record is None:
-        return None
-    if result.skipped:
-        return writes.NewPhoto(row.record, result.sha256, None)
-    if result.descriptor is None or result.face is None:
-        return None
-    encoded = writes.EncodedFace(
-        width=result.width,
-        height=result.height,
-        face=result.face,
-        descriptor=result.descriptor,
-        crop=crop_to_png(result.face.crop) if keep_crops else None,
-    )
-    return writes.NewPhoto(row.record, result.sha256, encoded)
-
-
-def _added(row: Intake, result: PhotoResult, stored: writes.Stored | None) -> Added:
-    patient = row.record.patient if row.record else ""
-    error = result.error if stored is None else stored.error
-    if stored is None or error is not None:
-        return Added(row.photo, patient, "failed", error=error)
-    return Added(row.photo, patient, "already" if stored.already else "added", result.face)
-
-
-def _describe(encoder: Encoder, crops: dict[int, bytes]) -> dict[int, Descriptors]:
-    """The descriptor `(d,)` of each crop that is whole and that the encoder can describe."""
-    images = {}
-    for face, png in crops.items():
-        with suppress(PhotoDamaged):
-            images[face] = crop_from_png(png)
-    if not images:
-        return {}
-    descriptors = to_descriptors(encoder.encode(np.stack(list(images.values()))))
-    rows = zip(images, descriptors, unsound(descriptors), strict=True)
-    return {face: row for face, row, is_unsound in rows if not is_unsound}
-
-
-def _fill_error(has_crop: bool, sound: bool) -> GestaltError | None:
-    if not has_crop:
-        return NotInGallery(
-            "The crop was not kept.", "Remove the photo and add it again from its file."
-        )
-    if not sound:
-        return DescriptorError(
-            "The crop is damaged, or the encoder gave no sound vector for it.",
-            "Remove the photo and add it again from its file.",
-        )
-    return None
-
-
-def _stack(results: Sequence[PhotoResult]) -> Descriptors:
-    return np.stack([result.descriptor for result in results if result.descriptor is not None])

@@ -2,56 +2,191 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.among import EVERYBODY, Among
+from gestalt_space.demographics import age_groups
+from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.index.contract import TOLERANCE, exact_similarities
-from gestalt_space.pipeline import PhotoResult
+from gestalt_space.matches import Eligible, Match, MatchLine, ProbePhoto, Shared
+from gestalt_space.ranking.aggregation import AGGREGATIONS, Aggregation
+from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.ranking.ranks import RankedGroup, rank_groups
 from gestalt_space.snapshot import Snapshot
-from gestalt_space.types import Descriptors, DisorderMatch, Match
+from gestalt_space.store.people import By
+from gestalt_space.store.reads import PatientDetail
+from gestalt_space.types import Descriptors
 
 
-def match_probe(
-    result: PhotoResult,
-    similarities: Descriptors,
-    own: str | None,
-    snapshot: Snapshot,
-    k: int,
-) -> Match:
-    """The match of one encoded probe, from its similarities `(n,)` to the snapshot's rows.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a gallery about every probe.
 
-    `own`: the patient whom the probe's photo is stored for, who is left out.
+    `k`: how many lines. `sex`, `age` in years, `ancestry`: of the probe's patient, where they are
+    told; the gallery's composition is set beside them.
     """
-    probe = result.descriptor
-    assert probe is not None, "only encoded probes are matched"  # noqa: S101
-    place = None if own is None else snapshot.patient(own)
-    left_out = -1
-    if place is not None:
-        left_out = int(snapshot.lines.grouping.place_of(np.array([place]))[0])
+
+    k: int = 10
+    by: By = "disorder"
+    aggregation: Aggregation = "nearest"
+    among: Among = EVERYBODY
+    sex: str | None = None
+    age: float | None = None
+    ancestry: str | None = None
+
+    def about(self, patient: PatientDetail) -> Question:
+        """The question, with what the gallery knows of a patient where it does not tell it; an age
+        where all the photos are of one age group."""
+        ages = np.array([photo.age for photo in patient.photos if photo.age is not None])
+        age = float(ages.mean()) if len(np.unique(age_groups(ages))) == 1 else None
+        return replace(
+            self,
+            sex=self.sex or patient.sex,
+            age=age if self.age is None else self.age,
+            ancestry=self.ancestry or patient.ancestry,
+        )
+
+    @property
+    def needs_details(self) -> bool:
+        """Whether what is known of patients and photos is needed for the answer."""
+        told = (self.sex, self.age, self.ancestry)
+        return bool(self.among) or any(fact is not None for fact in told)
+
+
+TEN_DISORDERS = Question()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A probe: its name, its photos, its descriptor `(d,)`, None where no photo gave one, and the
+    patient whom it is stored for, who is left out."""
+
+    name: str
+    photos: tuple[ProbePhoto, ...]
+    descriptor: Descriptors | None
+    own: str | None
+
+    @property
+    def error(self) -> GestaltError | None:
+        """Why there is no descriptor: that of the first photo."""
+        if self.descriptor is not None:
+            return None
+        return next(photo.error for photo in self.photos)
+
+
+def parse_by(text: str) -> By:
+    """What to rank by its name. Raises `UsageError`."""
+    for by in get_args(By):
+        if text == by:
+            return cast(By, by)
+    raise UsageError(f"Nothing is ranked by {text!r}.", f"There are {', '.join(get_args(By))}.")
+
+
+def parse_aggregation(text: str) -> Aggregation:
+    """An aggregation by its name. Raises `UsageError`."""
+    for aggregation in AGGREGATIONS:
+        if text == aggregation:
+            return aggregation
+    raise UsageError(f"There is no aggregation {text!r}.", f"There are {', '.join(AGGREGATIONS)}.")
+
+
+def fuse(descriptors: Sequence[Descriptors]) -> Descriptors:
+    """One descriptor `(d,)` for several photos of one patient: their mean, of unit length.
+
+    Its similarity to a photo is the mean of theirs, but for one factor. Raises `UsageError` where
+    the mean has no direction.
+    """
+    mean = np.mean(descriptors, axis=0, dtype=np.float64)
+    length = float(np.linalg.norm(mean))
+    if length < TOLERANCE:
+        raise UsageError("The photos contradict each other.", "Are they of one patient?")
+    return np.asarray(mean / length, dtype=np.float32)
+
+
+def as_one_probe(asked: Sequence[Asked]) -> Asked:
+    """One probe of several of one patient; photos that failed are told, and left aside.
+
+    Raises `UsageError` where they are stored for several patients.
+    """
+    owners = sorted({one.own for one in asked if one.own is not None})
+    if len(owners) > 1:
+        raise UsageError(
+            f"The photos are stored for {len(owners)} patients, {owners[0]} and {owners[1]} among "
+            "them.",
+            "Give photos of one patient, or ask without --as-one.",
+        )
+    descriptors = [one.descriptor for one in asked if one.descriptor is not None]
+    return Asked(
+        ", ".join(one.name for one in asked),
+        tuple(photo for one in asked for photo in one.photos),
+        fuse(descriptors) if descriptors else None,
+        owners[0] if owners else None,
+    )
+
+
+def match_probes(asked: Sequence[Asked], snapshot: Snapshot, question: Question) -> Iterator[Match]:
+    """The match of each probe, in order; those without a descriptor with their error."""
+    rows = [one.descriptor for one in asked if one.descriptor is not None]
+    similarities = iter(snapshot.index.similarities(np.stack(rows)) if rows else ())
+    for one in asked:
+        if one.descriptor is None:
+            face = one.photos[0].face if len(one.photos) == 1 else None
+            yield Match(one.name, face=face, error=one.error, photos=one.photos)
+        else:
+            yield _match(one, one.descriptor, next(similarities), snapshot, question)
+
+
+def _match(
+    asked: Asked,
+    descriptor: Descriptors,
+    similarities: NDArray[np.float32],
+    snapshot: Snapshot,
+    question: Question,
+) -> Match:
+    """The match of a probe's descriptor `(d,)`, from its similarities `(n,)`."""
+    grouping = snapshot.lines.grouping
+    own = own_place(snapshot, asked.own)
     ranked = rank_groups(
         similarities,
-        snapshot.lines.grouping,
-        k,
-        own=left_out,
-        exact=lambda rows: exact_similarities(probe, snapshot.index.descriptors[rows]),
+        grouping,
+        question.k,
+        question.aggregation,
+        own=own,
+        centroids=snapshot.centroids if question.aggregation in ("centroid", "blend") else None,
+        exact=lambda rows: exact_similarities(descriptor, snapshot.index.descriptors[rows]),
         tolerance=TOLERANCE,
     )
     return Match(
-        photo=result.source.name,
-        face=result.face,
-        disorders=tuple(
-            _line(rank, group, snapshot, left_out) for rank, group in enumerate(ranked, start=1)
+        photo=asked.name,
+        face=asked.photos[0].face if len(asked.photos) == 1 else None,
+        lines=tuple(
+            _line(rank, group, snapshot, own) for rank, group in enumerate(ranked, start=1)
         ),
-        left_out=own,
+        left_out=asked.own,
+        photos=asked.photos,
+        asked=question.k,
+        eligible=_eligible(snapshot, own),
+        composition=_composition(snapshot, question, [one.row for one in ranked], own),
     )
 
 
-def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, left_out: int) -> DisorderMatch:
+def own_place(snapshot: Snapshot, patient: str | None) -> int:
+    """The place of a probe's own patient among those who are ranked; -1 for nobody."""
+    place = None if patient is None else snapshot.patient(patient)
+    return -1 if place is None else int(snapshot.lines.grouping.place_of(np.array([place]))[0])
+
+
+def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, own: int) -> MatchLine:
     grouping = snapshot.lines.grouping
     members = grouping.members_of(ranked.group)
-    members = members[members != left_out]
+    members = members[members != own]
     id_, name = snapshot.lines.title(ranked.group)
-    return DisorderMatch(
+    return MatchLine(
         rank=rank,
         id=id_,
         name=name,
@@ -59,4 +194,59 @@ def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, left_out: int) -> 
         patient=snapshot.patients[int(snapshot.patient_of_row[ranked.row])],
         patients=len(members),
         photos=int(grouping.photo_counts[members].sum()),
+        score=ranked.score,
+        photo=None if snapshot.photos is None else str(snapshot.photos.names[ranked.row]),
+    )
+
+
+def _eligible(snapshot: Snapshot, own: int) -> Eligible:
+    grouping = snapshot.lines.grouping
+    alone = grouping.member_starts[grouping.patient_counts == 1]
+    own_alone = int((grouping.members[alone] == own).sum())
+    own_photos = int(grouping.photo_counts[own]) if own >= 0 else 0
+    return Eligible(
+        lines=len(grouping.groups) - own_alone,
+        patients=len(grouping.patients) - (own >= 0),
+        photos=len(grouping.rows) - own_photos,
+    )
+
+
+def _composition(
+    snapshot: Snapshot, question: Question, neighbours: Sequence[int], own: int
+) -> tuple[Shared, ...]:
+    """How the neighbours, by the rows of their photos, and all who are eligible are made up."""
+    people, photos = snapshot.people, snapshot.photos
+    if people is None or photos is None:
+        return ()
+    grouping = snapshot.lines.grouping
+    rows = grouping.rows[grouping.patient_of_row != own]
+    told = []
+    if question.ancestry is not None:
+        told.append(("ancestry", question.ancestry, people.ancestry[snapshot.patient_of_row]))
+    if question.sex is not None:
+        told.append(("sex", question.sex, people.sex[snapshot.patient_of_row]))
+    if question.age is not None:
+        group = str(age_groups(np.array([question.age]))[0])
+        told.append(("age group", group, age_groups(photos.ages)))
+    return tuple(
+        Shared(
+            attribute,
+            value,
+            *_share(snapshot.patient_of_row, np.array(neighbours, np.int64), of_row, value),
+            *_share(snapshot.patient_of_row, rows, of_row, value),
+        )
+        for attribute, value, of_row in told
+    )
+
+
+def _share(
+    patient_of_row: Numbers, rows: Numbers, of_row: NDArray[np.str_], value: str
+) -> tuple[int, int]:
+    """Of the patients of some rows, how many have a value, in any case, and of how many one is
+    known."""
+    values = np.char.lower(of_row[rows])
+    owners = patient_of_row[rows]
+    return (
+        len(np.unique(owners[values == value.lower()])),
+        len(np.unique(owners[values != ""])),
     )

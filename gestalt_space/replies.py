@@ -6,38 +6,72 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GestaltError
+from gestalt_space.evidence import Evidence
 from gestalt_space.gallery import ActiveSpace
+from gestalt_space.matches import Match
+from gestalt_space.matching import Asked, Question
 from gestalt_space.snapshot import Snapshot
-from gestalt_space.types import Face, Match
+from gestalt_space.types import Face
 
 MATCH_VERSION = 1
 
 
 def match_document(
-    space: ActiveSpace, snapshot: Snapshot, matches: Iterable[Match]
+    space: ActiveSpace, snapshot: Snapshot, question: Question, matches: Iterable[Match]
 ) -> dict[str, Any]:
-    """The answer to a match, version 1."""
+    """The answer to a match, version 1. The lines stand under what they are: `disorders`, `genes`
+    or `patients`."""
     return {
         "version": MATCH_VERSION,
         "space": {"name": space.model.name, "fingerprint": space.fingerprint},
         "gallery": {
             "patients": len(snapshot.patients),
             "photos": len(snapshot.index),
-            "disorders": len(snapshot.lines.titles),
+            f"{snapshot.lines.by}s": len(snapshot.lines.titles),
         },
-        "probes": [_probe(match) for match in matches],
+        "question": {
+            "top": question.k,
+            "by": question.by,
+            "aggregation": question.aggregation,
+            "among": str(question.among) or None,
+            "sex": question.sex,
+            "age": question.age,
+            "ancestry": question.ancestry,
+        },
+        "probes": [_probe(match, question.by) for match in matches],
     }
 
 
-def failed_match_document(error: GestaltError, photos: Iterable[str]) -> dict[str, Any]:
+def evidence_document(
+    space: ActiveSpace, asked: Asked, wanted: str, evidence: Iterable[Evidence]
+) -> dict[str, Any]:
+    """The evidence of lines, version 1."""
+    return {
+        "version": 1,
+        "space": {
+            "name": space.model.name,
+            "fingerprint": space.fingerprint,
+            "slots": list(encoder_spec(space.model).slots),
+        },
+        "probe": asked.name,
+        "left_out": asked.own,
+        "explained": wanted,
+        "lines": [_rounded(asdict(one)) for one in evidence],
+    }
+
+
+def failed_match_document(
+    error: GestaltError, photos: Iterable[str], by: str = "disorder"
+) -> dict[str, Any]:
     """The answer where no probe could be matched: the error, at the top and for every probe."""
     return {
         "version": MATCH_VERSION,
         "error": error.as_dict(),
         "space": None,
         "gallery": None,
-        "probes": [_probe(Match(photo, error=error)) for photo in photos],
+        "probes": [_probe(Match(photo, error=error), by) for photo in photos],
     }
 
 
@@ -60,13 +94,38 @@ def face_record(face: Face) -> dict[str, Any]:
     }
 
 
-def _probe(match: Match) -> dict[str, Any]:
-    return {
+def _probe(match: Match, by: str) -> dict[str, Any]:
+    record: dict[str, Any] = {
         "photo": match.photo,
-        "error": None if match.error is None else match.error.as_dict(),
+        "error": _error(match.error),
         "face": None if match.face is None else face_record(match.face),
         "left_out": match.left_out,
-        "disorders": [
-            {**asdict(line), "similarity": round(line.similarity, 4)} for line in match.disorders
-        ],
+        "asked": match.asked,
+        "eligible": None if match.eligible is None else asdict(match.eligible),
+        "verdict": match.verdict,
+        "composition": [asdict(shared) for shared in match.composition],
+        f"{by}s": [_rounded(asdict(line)) for line in match.lines],
     }
+    if len(match.photos) > 1:
+        record["photos"] = [
+            {
+                "photo": photo.name,
+                "error": _error(photo.error),
+                "face": None if photo.face is None else face_record(photo.face),
+            }
+            for photo in match.photos
+        ]
+    return record
+
+
+def _error(error: GestaltError | None) -> dict[str, str] | None:
+    return None if error is None else error.as_dict()
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to four decimals, in whatever they stand."""
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-
-from gestalt_space.errors import GestaltError
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """`(h, w, 3)` RGB, 0..255."""
@@ -87,6 +85,10 @@ class Face:
     quality: Quality
     crop: Pixels
 
+    def without_crop(self) -> Face:
+        """The face without its pixels, an empty crop in their place: thousands can be kept."""
+        return replace(self, crop=self.crop[:0].copy())
+
 
 @dataclass(frozen=True, slots=True)
 class Disorder:
@@ -119,34 +121,3 @@ class PhotoRecord:
     new_patient: bool = False
     """The patient's identifier was made from a file or folder name: it must not be one that the
     gallery has already."""
-
-
-@dataclass(frozen=True, slots=True)
-class DisorderMatch:
-    """One line of a match: a disorder, and the evidence for it.
-
-    `similarity`: of the nearest photo, mean cosine over slots, -1..1. `patient`: whose photo that
-    is. `patients`, `photos`: how many of this disorder could have been that evidence.
-    """
-
-    rank: int
-    id: str
-    name: str
-    similarity: float
-    patient: str
-    patients: int
-    photos: int
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The answer for one probe: its face and the disorders, best first; or the error.
-
-    `left_out`: the patient whom the probe's photo is stored for, who is never evidence for it.
-    """
-
-    photo: str
-    face: Face | None = None
-    disorders: tuple[DisorderMatch, ...] = ()
-    left_out: str | None = None
-    error: GestaltError | None = None

@@ -14,9 +14,10 @@ import numpy as np
 
 from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.faces.crops import crop_to_png
-from gestalt_space.gallery import Added, Gallery
+from gestalt_space.gallery import Gallery
 from gestalt_space.intake import Intake
 from gestalt_space.store.writes import EncodedFace, NewPhoto
+from gestalt_space.storing import Added
 from gestalt_space.types import Descriptors, Disorder, Face, PhotoRecord, Quality
 from gestalt_space.weights.store import ModelStore
 from tests import made

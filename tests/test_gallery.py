@@ -28,9 +28,10 @@ from gestalt_space.errors import (
 )
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery import WRITE_BATCH, Gallery
+from gestalt_space.matches import Match
+from gestalt_space.matching import Question
 from gestalt_space.pipeline import PhotoSource
 from gestalt_space.store import reads
-from gestalt_space.types import Match
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, files_with, make_home, open_gallery, row, statuses
@@ -65,7 +66,8 @@ def other_store(tmp_path: Path) -> ModelStore:
 
 
 def match(gallery: Gallery, *photos: Path, k: int = 10) -> list[Match]:
-    return list(gallery.match([PhotoSource(p.name, p, largest=True) for p in photos], k=k))
+    sources = [PhotoSource(p.name, p, largest=True) for p in photos]
+    return list(gallery.match(sources, Question(k=k)))
 
 
 def test_a_match_ranks_disorders_by_their_nearest_photo(
@@ -88,14 +90,14 @@ def test_a_match_ranks_disorders_by_their_nearest_photo(
         "OMIM:200100": (max(cosines[1:3]), 1, 2),
         "ORPHA:1": (cosines[3], 1, 1),
     }
-    assert {d.id: (d.patients, d.photos) for d in found.disorders} == {
+    assert {d.id: (d.patients, d.photos) for d in found.lines} == {
         id_: counts[1:] for id_, counts in wanted.items()
     }
-    for line in found.disorders:
+    for line in found.lines:
         assert line.similarity == pytest.approx(wanted[line.id][0], abs=1e-5)
     order = sorted(wanted, key=lambda id_: (-round(float(wanted[id_][0]), 6), id_))
-    assert [line.id for line in found.disorders] == order
-    assert [line.rank for line in found.disorders] == [1, 2, 3]
+    assert [line.id for line in found.lines] == order
+    assert [line.rank for line in found.lines] == [1, 2, 3]
 
 
 def test_the_same_face_in_another_file_is_as_similar_as_can_be(
@@ -105,8 +107,8 @@ def test_the_same_face_in_another_file_is_as_similar_as_can_be(
     Image.fromarray(made.crop(0)).save(tmp_path / "copy.bmp")
     (found,) = match(gallery, tmp_path / "copy.bmp")
     assert found.left_out is None
-    assert found.disorders[0].id == "A"
-    assert 0.9999 < found.disorders[0].similarity <= 1.0
+    assert found.lines[0].id == "A"
+    assert 0.9999 < found.lines[0].similarity <= 1.0
 
 
 def test_two_disorders_of_one_patient_stand_at_the_same_similarity_by_identifier(
@@ -114,8 +116,8 @@ def test_two_disorders_of_one_patient_stand_at_the_same_similarity_by_identifier
 ) -> None:
     add(gallery, row(photo(0), "P0", "b", "a", "c"))
     (found,) = match(gallery, photo(1))
-    assert [line.id for line in found.disorders] == ["a", "b", "c"]
-    assert len({line.similarity for line in found.disorders}) == 1
+    assert [line.id for line in found.lines] == ["a", "b", "c"]
+    assert len({line.similarity for line in found.lines}) == 1
 
 
 def test_the_probe_s_own_patient_is_never_evidence_and_is_named(
@@ -124,7 +126,7 @@ def test_the_probe_s_own_patient_is_never_evidence_and_is_named(
     add(gallery, row(photo(0), "P0", "A"), row(photo(1), "P0", "A"), row(photo(2), "P1", "B"))
     (found,) = match(gallery, photo(0))
     assert found.left_out == "P0"
-    assert [(line.id, line.patient) for line in found.disorders] == [("B", "P1")]
+    assert [(line.id, line.patient) for line in found.lines] == [("B", "P1")]
 
 
 def test_a_probe_whose_patient_is_the_only_one_gets_no_line(
@@ -134,13 +136,13 @@ def test_a_probe_whose_patient_is_the_only_one_gets_no_line(
     (found,) = match(gallery, photo(0))
     assert found.error is None
     assert found.left_out == "P0"
-    assert found.disorders == ()
+    assert found.lines == ()
 
 
 def test_k_may_be_larger_than_the_gallery(gallery: Gallery, photo: Callable[[int], Path]) -> None:
     add(gallery, *(row(photo(n), f"P{n}", f"D{n}") for n in range(3)))
-    assert len(match(gallery, photo(9), k=1000)[0].disorders) == 3
-    assert len(match(gallery, photo(9), k=2)[0].disorders) == 2
+    assert len(match(gallery, photo(9), k=1000)[0].lines) == 3
+    assert len(match(gallery, photo(9), k=2)[0].lines) == 2
 
 
 def test_an_empty_gallery_cannot_be_matched(gallery: Gallery, photo: Callable[[int], Path]) -> None:
@@ -167,7 +169,7 @@ def test_a_gallery_from_which_all_was_removed_is_empty_again(
         match(gallery, photo(2))
     assert gallery.check_index()
     assert statuses(add(gallery, row(photo(0), "P0", "A"))) == ["added"]
-    assert match(gallery, photo(2))[0].disorders[0].id == "A"
+    assert match(gallery, photo(2))[0].lines[0].id == "A"
 
 
 def test_adding_is_idempotent_by_content(
@@ -262,7 +264,7 @@ def test_remove_takes_a_patient_out_of_matches(
 ) -> None:
     add(gallery, row(photo(0), "P0", "A"), row(photo(1), "P1", "B"))
     assert gallery.remove(patients=["P0"]).photos == 1
-    assert [line.id for line in match(gallery, photo(9))[0].disorders] == ["B"]
+    assert [line.id for line in match(gallery, photo(9))[0].lines] == ["B"]
     assert gallery.stats().counts.disorders == 1
 
 
@@ -294,7 +296,7 @@ def test_a_new_gallery_takes_the_best_encoder_and_keeps_it(
         assert best.name == "other"
         assert gallery.space.model.name == "tiny"
         assert not gallery.space.chosen
-        assert match(gallery, photo(1))[0].disorders
+        assert match(gallery, photo(1))[0].lines
 
 
 def test_of_several_encoders_a_new_gallery_takes_the_largest(
@@ -336,7 +338,7 @@ def test_the_encoder_under_another_name_is_still_the_same_space(
     store.add(tiny_onnx, name="renamed", license_name="made by the tests")
     with open_gallery(home) as gallery:
         assert gallery.space.model.name == "renamed"
-        assert match(gallery, photo(1))[0].disorders[0].id == "A"
+        assert match(gallery, photo(1))[0].lines[0].id == "A"
 
 
 def test_other_weights_under_the_same_name_are_never_mixed(
@@ -384,9 +386,9 @@ def test_fill_gives_the_same_descriptors_as_adding_would(
     with open_gallery(afresh) as gallery:
         add(gallery, *rows)
         by_add = match(gallery, photo(9))
-    assert [d.id for d in by_fill[0].disorders] == [d.id for d in by_add[0].disorders]
-    assert [d.similarity for d in by_fill[0].disorders] == pytest.approx(
-        [d.similarity for d in by_add[0].disorders], abs=1e-5
+    assert [d.id for d in by_fill[0].lines] == [d.id for d in by_add[0].lines]
+    assert [d.similarity for d in by_fill[0].lines] == pytest.approx(
+        [d.similarity for d in by_add[0].lines], abs=1e-5
     )
 
 
@@ -423,10 +425,10 @@ def test_the_gallery_s_own_space_changes_only_when_asked(
         list(gallery.fill(make_default=True))
     with open_gallery(home) as gallery:
         assert gallery.space.model.name == "other"
-        assert match(gallery, photo(1))[0].disorders
+        assert match(gallery, photo(1))[0].lines
     ModelStore(home / "models").remove("tiny")
     with open_gallery(home) as gallery:
-        assert match(gallery, photo(1))[0].disorders
+        assert match(gallery, photo(1))[0].lines
 
 
 def test_without_crops_a_photo_cannot_be_filled_and_says_so(
@@ -574,8 +576,8 @@ def test_two_processes_add_at_once_while_a_third_matches(
         while any(process.poll() is None for process in adding):
             (found,) = match(gallery, probe)
             assert found.error is None
-            assert [line.rank for line in found.disorders] == [1, 2, 3, 4, 5]
-            seen.append(sum(line.photos for line in found.disorders))
+            assert [line.rank for line in found.lines] == [1, 2, 3, 4, 5]
+            seen.append(sum(line.photos for line in found.lines))
     for process in adding:
         _, told = process.communicate(timeout=60)
         assert process.returncode == 0, told
@@ -585,7 +587,7 @@ def test_two_processes_add_at_once_while_a_third_matches(
         assert gallery.database.problems() == []
         assert "sound" in gallery.check_index()["tiny"]
         (found,) = match(gallery, probe)
-        assert sum(line.photos for line in found.disorders) == 60
+        assert sum(line.photos for line in found.lines) == 60
 
 
 def test_a_match_in_threads_gives_what_a_match_alone_gives(
@@ -593,12 +595,12 @@ def test_a_match_in_threads_gives_what_a_match_alone_gives(
 ) -> None:
     add(gallery, *(row(photo(n), f"P{n}", f"D{n}") for n in range(10)))
     probes = [photo(100 + n) for n in range(4)]
-    alone = [match(gallery, probe)[0].disorders for probe in probes]
+    alone = [match(gallery, probe)[0].lines for probe in probes]
     found: dict[int, object] = {}
 
     def ask(number: int) -> None:
         with open_gallery(gallery.settings.home) as own:
-            found[number] = match(own, probes[number])[0].disorders
+            found[number] = match(own, probes[number])[0].lines
 
     threads = [threading.Thread(target=ask, args=(n,)) for n in range(4)]
     for thread in threads:
@@ -617,9 +619,9 @@ def test_a_snapshot_stays_as_it_was_while_the_gallery_changes(
     gallery.remove(patients=["P0"])
     source = PhotoSource("probe", photo(9))
     (kept,) = gallery.match([source], snapshot=snapshot)
-    assert {line.id for line in kept.disorders} == {"A", "B"}
+    assert {line.id for line in kept.lines} == {"A", "B"}
     (now,) = gallery.match([source])
-    assert {line.id for line in now.disorders} == {"B", "C"}
+    assert {line.id for line in now.lines} == {"B", "C"}
 
 
 def test_a_diagnosis_that_is_found_later_is_taken_with_the_known_photo(

@@ -16,7 +16,21 @@ PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"
 
 GROUND = frozenset({"errors", "types", "settings", "devices", "descriptors", "paths", "folders"})
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking"})
-GALLERY = frozenset({"pipeline", "snapshot", "intake", "matching", "gallery"})
+GALLERY = frozenset(
+    {
+        "pipeline",
+        "snapshot",
+        "calibrating",
+        "demographics",
+        "intake",
+        "among",
+        "matches",
+        "matching",
+        "evidence",
+        "storing",
+        "gallery",
+    }
+)
 HEAVY = ("cv2", "faiss", "insightface", "numpy", "onnx", "onnxruntime", "pandas", "PIL", "pyarrow")
 """Modules that are not loaded before they are needed."""
 HEAVY += ("pydantic", "rich", "sqlalchemy", "torch", "typer")

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import NoFace
+from gestalt_space.matches import Eligible, Match, MatchLine, ProbePhoto, Shared
+from gestalt_space.matching import Question
 from gestalt_space.replies import (
     MATCH_VERSION,
     error_document,
@@ -16,7 +18,7 @@ from gestalt_space.replies import (
     failed_match_document,
     match_document,
 )
-from gestalt_space.types import DisorderMatch, Face, Match, Quality
+from gestalt_space.types import Face, Quality
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row
@@ -62,24 +64,52 @@ def test_a_match_is_told_with_its_space_and_gallery(
             Match(
                 "x.png",
                 face,
-                (DisorderMatch(1, "A", "name", 0.731249, "P0", 1, 2),),
+                (MatchLine(1, "A", "name", 0.731249, "P0", 1, 2, 0.731249),),
                 left_out="P9",
+                photos=(ProbePhoto("x.png", face),),
+                asked=10,
+                eligible=Eligible(1, 1, 2),
+                composition=(Shared("sex", "female", 0, 1, 0, 1),),
             ),
             Match("y.png", error=NoFace("No face.", "Try another.")),
         ]
-        document = match_document(gallery.space, gallery.snapshot(), matches)
+        document = match_document(
+            gallery.space, gallery.snapshot(), Question(sex="female"), matches
+        )
         fingerprint = gallery.space.fingerprint
     assert json.loads(json.dumps(document)) == document
     assert document == {
         "version": 1,
         "space": {"name": "tiny", "fingerprint": fingerprint},
         "gallery": {"patients": 1, "photos": 1, "disorders": 2},
+        "question": {
+            "top": 10,
+            "by": "disorder",
+            "aggregation": "nearest",
+            "among": None,
+            "sex": "female",
+            "age": None,
+            "ancestry": None,
+        },
         "probes": [
             {
                 "photo": "x.png",
                 "error": None,
                 "face": face_record(face),
                 "left_out": "P9",
+                "asked": 10,
+                "eligible": {"lines": 1, "patients": 1, "photos": 2},
+                "verdict": None,
+                "composition": [
+                    {
+                        "attribute": "sex",
+                        "value": "female",
+                        "neighbours": 0,
+                        "neighbours_known": 1,
+                        "eligible": 0,
+                        "eligible_known": 1,
+                    }
+                ],
                 "disorders": [
                     {
                         "rank": 1,
@@ -89,6 +119,10 @@ def test_a_match_is_told_with_its_space_and_gallery(
                         "patient": "P0",
                         "patients": 1,
                         "photos": 2,
+                        "score": 0.7312,
+                        "photo": None,
+                        "percentile": None,
+                        "likelihood_ratio": None,
                     }
                 ],
             },
@@ -97,6 +131,10 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 "error": {"code": "no_face", "message": "No face.", "hint": "Try another."},
                 "face": None,
                 "left_out": None,
+                "asked": 0,
+                "eligible": None,
+                "verdict": None,
+                "composition": [],
                 "disorders": [],
             },
         ],
@@ -112,7 +150,8 @@ def test_a_match_that_failed_as_a_whole_has_the_same_form() -> None:
     assert [probe["photo"] for probe in document["probes"]] == ["x.png", "y.png"]
     assert [probe["error"] for probe in document["probes"]] == [error.as_dict()] * 2
     assert {key for probe in document["probes"] for key in probe} == {
-        *("photo", "error", "face", "left_out", "disorders")
+        *("photo", "error", "face", "left_out", "disorders"),
+        *("asked", "eligible", "verdict", "composition"),
     }
 
 

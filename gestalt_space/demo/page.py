@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gestalt_space import __version__
 from gestalt_space.demo.trial import EncodedPhoto, Probe, Trial
 from gestalt_space.faces.photos import read_photo
+from gestalt_space.matches import MatchLine
 from gestalt_space.report.figures import Run, colour_scale, heat_map, map_key, point_map
 from gestalt_space.report.html import (
     Markup,
@@ -28,7 +29,7 @@ from gestalt_space.report.html import (
 from gestalt_space.report.projection import PERPLEXITY, lay_out
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.phenotypes import TERMS, show
-from gestalt_space.types import Descriptors, DisorderMatch
+from gestalt_space.types import Descriptors
 
 GENERATOR = "gestalt-space demo"
 """Stands at the beginning of every report, by which an earlier demo is known."""
@@ -155,8 +156,8 @@ def _asked(trial: Trial, cohort: Path) -> Markup:
 def _ranking(trial: Trial) -> Markup:
     probe = trial.shown
     true = probe.record.disorders[0].id
-    lines = list(probe.match.disorders[:SHOWN_DISORDERS])
-    after = [line for line in probe.match.disorders[SHOWN_DISORDERS:] if line.id == true]
+    lines = list(probe.match.lines[:SHOWN_DISORDERS])
+    after = [line for line in probe.match.lines[SHOWN_DISORDERS:] if line.id == true]
     planted = set(trial.patient(probe.record.patient).strengths)
     rows = [_ranking_row(trial, probe, line, planted, line.id == true) for line in lines + after]
     marked = [number for number, line in enumerate(lines + after) if line.id == true]
@@ -169,7 +170,7 @@ def _ranking(trial: Trial) -> Markup:
         table(
             ("Rank", "Disorder", "Similarity", "Nearest patient"),
             rows,
-            caption=f"{len(lines)} nearest of {len(probe.match.disorders)} disorders"
+            caption=f"{len(lines)} nearest of {len(probe.match.lines)} disorders"
             + (f", and the true one at rank {probe.rank}" if after else ""),
             numbers=("Rank",),
             marked=marked,
@@ -178,7 +179,7 @@ def _ranking(trial: Trial) -> Markup:
 
 
 def _ranking_row(
-    trial: Trial, probe: Probe, line: DisorderMatch, planted: set[str], is_true: bool
+    trial: Trial, probe: Probe, line: MatchLine, planted: set[str], is_true: bool
 ) -> tuple[str, ...]:
     terms = {feature.term for feature in trial.disorder(line.id).features}
     near = _nearest_photo(trial, probe, line.patient)

@@ -158,7 +158,7 @@ def _probe_record(probe: Probe) -> dict[str, Any]:
         "rank": probe.rank,
         "disorders": [
             {**asdict(line), "similarity": round(line.similarity, 4)}
-            for line in probe.match.disorders
+            for line in probe.match.lines
         ],
     }
 

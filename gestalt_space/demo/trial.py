@@ -16,13 +16,14 @@ import numpy as np
 from gestalt_space.errors import FaceError, UsageError
 from gestalt_space.gallery import ActiveSpace, Gallery
 from gestalt_space.intake import Intake, read_table
-from gestalt_space.matching import match_probe
+from gestalt_space.matches import Match, ProbePhoto
+from gestalt_space.matching import Asked, Question, match_probes
 from gestalt_space.pipeline import PhotoSource
 from gestalt_space.simulate.cohort import Cohort, SimulatedPatient
 from gestalt_space.simulate.cohort_files import PATIENTS_TABLE
 from gestalt_space.simulate.disorders import SimulatedDisorder
 from gestalt_space.store import reads
-from gestalt_space.types import Descriptors, Match, PhotoRecord, Pixels
+from gestalt_space.types import Descriptors, PhotoRecord, Pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ class Probe:
     def rank(self) -> int | None:
         """Where the true disorder stands; None where the photo could not be matched."""
         true = self.record.disorders[0].id
-        return next((line.rank for line in self.match.disorders if line.id == true), None)
+        return next((line.rank for line in self.match.lines if line.id == true), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,7 @@ def _stored_descriptors(gallery: Gallery) -> dict[str, Descriptors]:
 def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[Probe, ...]:
     """As `Gallery.match` does, with the descriptors kept: they are needed for the figures."""
     snapshot = gallery.snapshot()
+    everything = Question(k=len(snapshot.lines.titles))
     rows = sorted(rows, key=lambda row: (_record(row).patient, row.photo))
     sources = [PhotoSource(row.photo, row.path, largest=True) for row in rows]
     probes: list[Probe] = []
@@ -226,10 +228,9 @@ def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[Prob
                 match = Match(record.photo, face=result.face, error=result.error)
                 if result.face is not None and result.descriptor is not None:
                     encoded = EncodedPhoto(record, result.face.crop, result.descriptor)
-                    similarities = snapshot.index.similarities(result.descriptor[None])[0]
-                    match = match_probe(
-                        result, similarities, None, snapshot, len(snapshot.lines.titles)
-                    )
+                    photos = (ProbePhoto(record.photo, result.face),)
+                    asked = Asked(record.photo, photos, result.descriptor, None)
+                    (match,) = match_probes([asked], snapshot, everything)
                 probes.append(Probe(record, encoded, match))
                 show(len(probes), len(rows))
     return tuple(probes)

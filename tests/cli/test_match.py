@@ -17,10 +17,12 @@ from PIL import Image
 from tests import made
 from tests.cli.conftest import Command
 
-TOP_KEYS = {"version", "space", "gallery", "probes"}
+TOP_KEYS = {"version", "space", "gallery", "question", "probes"}
 PROBE_KEYS = {"photo", "error", "face", "disorders", "left_out"}
+PROBE_KEYS |= {"asked", "eligible", "verdict", "composition"}
 FACE_KEYS = {"detector", "score", "box", "landmarks", "step", "number", "count", "quality"}
 LINE_KEYS = {"rank", "id", "name", "similarity", "patient", "patients", "photos"}
+LINE_KEYS |= {"score", "photo", "percentile", "likelihood_ratio"}
 ALIGNED = ("--detector", "aligned")
 MAIN = (sys.executable, "-c", "from gestalt_cli import main; main()")
 

@@ -59,7 +59,7 @@ def test_it_says_that_nobody_exists_and_what_it_is_not(report: Page):
 
 
 def test_the_ranking_is_that_of_the_probe(trial: Trial, report: Page):
-    for line in trial.shown.match.disorders:
+    for line in trial.shown.match.lines:
         assert f"{line.rank} {line.name}" in report.text
         assert f"{line.similarity:.3f} {line.patient}" in report.text
     assert report.text.count("← the true one") == 1
@@ -116,10 +116,10 @@ def test_odd_names_are_text(done: DemoResult, trial: Trial):
 def test_a_true_disorder_far_down_has_a_line_of_its_own(done: DemoResult, trial: Trial):
     shown = trial.shown
     true = shown.record.disorders[0].id
-    lines = [line for line in shown.match.disorders if line.id != true]
-    last = next(line for line in shown.match.disorders if line.id == true)
+    lines = [line for line in shown.match.lines if line.id != true]
+    last = next(line for line in shown.match.lines if line.id == true)
     lines = [replace(lines[row % len(lines)], rank=row + 1) for row in range(12)]
-    match = replace(shown.match, disorders=(*lines, replace(last, rank=13)))
+    match = replace(shown.match, lines=(*lines, replace(last, rank=13)))
     probes = tuple(
         replace(probe, match=match) if probe is shown else probe for probe in trial.probes
     )

@@ -14,6 +14,7 @@ from gestalt_space.demo.run import COHORT, HOME, REPORT, DemoResult, demo_docume
 from gestalt_space.demo.trial import Show
 from gestalt_space.errors import ModelNotInstalled, OutputError, UsageError
 from gestalt_space.gallery import Gallery
+from gestalt_space.matching import Question
 from gestalt_space.pipeline import PhotoSource
 from gestalt_space.weights.store import ModelStore
 from tests.demo.conftest import OPTIONS, PLAN
@@ -68,9 +69,9 @@ def test_its_gallery_is_asked_like_any_other(done: DemoResult):
     photo = done.folder / COHORT / shown.record.photo
     with Gallery.open(done.folder / HOME, detector="aligned") as gallery:
         assert gallery.stats().counts.patients == done.trial.patient_count
-        (match,) = gallery.match([PhotoSource("again", photo, largest=True)], k=99)
+        (match,) = gallery.match([PhotoSource("again", photo, largest=True)], Question(k=99))
     assert match.left_out is None
-    assert match.disorders == shown.match.disorders
+    assert match.lines == shown.match.lines
 
 
 def test_the_next_command_names_photo_home_and_detector(done: DemoResult):

@@ -54,7 +54,7 @@ def test_no_photo_of_a_patient_who_is_held_back_is_in_the_gallery(trial: Trial):
     assert held & in_gallery == set()
     assert held | in_gallery == {patient.id for patient in trial.cohort.patients}
     assert len(trial.gallery) + len(trial.probes) == trial.cohort.photo_count
-    evidence = {line.patient for probe in trial.probes for line in probe.match.disorders}
+    evidence = {line.patient for probe in trial.probes for line in probe.match.lines}
     assert evidence <= in_gallery
 
 
@@ -67,8 +67,8 @@ def test_ranks_are_those_of_a_plain_calculation(trial: Trial):
             similarity = float(photo.descriptor.astype(float) @ probe.encoded.descriptor)
             nearest[id_] = max(nearest[id_], similarity)
         order = sorted(nearest, key=lambda id_: -nearest[id_])
-        assert [line.id for line in probe.match.disorders] == order
-        assert [line.similarity for line in probe.match.disorders] == pytest.approx(
+        assert [line.id for line in probe.match.lines] == order
+        assert [line.similarity for line in probe.match.lines] == pytest.approx(
             [nearest[id_] for id_ in order], abs=1e-6
         )
         assert probe.rank == order.index(probe.record.disorders[0].id) + 1
@@ -96,7 +96,7 @@ def test_top_k_counts_and_chance(trial: Trial):
 
 def test_a_photo_without_a_face_counts_as_not_found(trial: Trial):
     first = trial.probes[0]
-    lost = replace(first, encoded=None, match=replace(first.match, disorders=()))
+    lost = replace(first, encoded=None, match=replace(first.match, lines=()))
     changed = replace(trial, probes=(lost, *trial.probes[1:]))
     assert lost.rank is None
     assert changed.top()[-1].hits == trial.top()[-1].hits - 1

@@ -1,0 +1,214 @@
+"""What `gestalt match` shows to people: tables for 80 columns, and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import output
+
+if TYPE_CHECKING:
+    from gestalt_space.evidence import Evidence
+    from gestalt_space.gallery import ActiveSpace
+    from gestalt_space.matches import Match, MatchLine
+    from gestalt_space.matching import Asked, Question
+    from gestalt_space.snapshot import Snapshot
+    from gestalt_space.types import Face
+
+PLAIN_STEPS = ("as is", "aligned", "landmarks file")
+CSV_COLUMNS = (
+    "photo",
+    "rank",
+    "id",
+    "name",
+    "similarity",
+    "patient",
+    "patients",
+    "photos",
+    "score",
+    "percentile",
+    "likelihood_ratio",
+    "likelihood_ratio_lower",
+    "verdict",
+    "error",
+)
+
+
+def write_tables(matches: Sequence[Match], question: Question, detector: str) -> None:
+    """A table for each match; errors on standard error."""
+    for match in matches:
+        _write_match(match, question, detector)
+
+
+def write_summary(snapshot: Snapshot, space: ActiveSpace) -> None:
+    """What was ranked, and what kind of tool this is."""
+    from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
+
+    output.write_text(
+        f"{output.counted_text(len(snapshot.patients), 'patient')}, "
+        f"{output.counted_text(len(snapshot.index), 'photo')}, "
+        f"{output.counted_text(len(snapshot.lines.titles), snapshot.lines.by)} "
+        f"in the space of {space.model.name}.",
+        style="dim",
+    )
+    if space.model.name == BUILTIN:
+        output.write_text(BUILTIN_CAUTION, style="dim")
+    output.write_text(output.DISCLAIMER, style="dim")
+
+
+def write_evidence(asked: Asked, evidence: Sequence[Evidence], slots: Sequence[str]) -> None:
+    """Every photo of some lines; where there are several slots, a table of those for each line."""
+    output.write_text(asked.name, style="bold")
+    if asked.own is not None:
+        output.write_text(f"  patient {asked.own} is left out")
+    for line in evidence:
+        output.write_text(title_of(line.id, line.name))
+        table = output.new_table(
+            "no", "patient", "photo", "age", "similarity", right=("no", "similarity")
+        )
+        for number, photo in enumerate(line.photos, start=1):
+            age = "" if photo.age is None else f"{photo.age:.3g} y"
+            cells = (photo.patient, photo.photo, age, f"{photo.similarity:.4f}")
+            table.add_row(str(number), *cells)
+        output.write_table(table)
+        if any(photo.slots for photo in line.photos):
+            _write_slots(line, slots)
+
+
+def write_csv(matches: Sequence[Match]) -> None:
+    """One row a line, in the order of the photos; one with its error for a photo that failed."""
+    rows: list[tuple[object, ...]] = []
+    for match in matches:
+        if match.error is not None:
+            blank = [""] * (len(CSV_COLUMNS) - 2)
+            rows.append((match.photo, *blank, match.error.message))
+        rows += [
+            (
+                match.photo,
+                line.rank,
+                line.id,
+                line.name,
+                f"{line.similarity:.4f}",
+                line.patient,
+                line.patients,
+                line.photos,
+                f"{line.score:.4f}",
+                "" if line.percentile is None else f"{line.percentile:.2f}",
+                *_ratio_cells(line),
+                match.verdict or "",
+                "",
+            )
+            for line in match.lines
+        ]
+    output.write_csv(CSV_COLUMNS, rows)
+
+
+def title_of(id_: str, name: str) -> str:
+    """A line's name and identifier."""
+    return id_ if name in ("", id_) else f"{name} ({id_})"
+
+
+def _write_match(match: Match, question: Question, detector: str) -> None:
+    if match.error is not None:
+        output.say_error(match.error, match.photo)
+        return
+    output.write_text(match.photo, style="bold")
+    if match.face is not None:
+        output.write_text(_face_line(match.face, detector))
+    if len(match.photos) > 1:
+        _write_photos(match, detector)
+    if match.left_out == match.photo:
+        output.write_text("  the patient's own photos are left out")
+    elif match.left_out is not None:
+        output.write_text(
+            f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} in the gallery "
+            f"for patient {match.left_out}, who is left out"
+        )
+    if match.verdict is not None:
+        output.write_text(f"  {match.verdict}", style="bold")
+    _write_lines(match, question)
+    _write_around(match, question)
+
+
+def _write_photos(match: Match, detector: str) -> None:
+    used = [photo for photo in match.photos if photo.error is None]
+    output.write_text(f"  {len(used)} of {len(match.photos)} photos as one")
+    for photo in match.photos:
+        if photo.error is not None:
+            output.say_error(photo.error, photo.name)
+        elif photo.face is not None:
+            output.write_text(f"{_face_line(photo.face, detector)}: {photo.name}")
+
+
+def _write_lines(match: Match, question: Question) -> None:
+    scored = question.aggregation != "nearest"
+    placed = any(line.percentile is not None for line in match.lines)
+    weighed = any(line.likelihood_ratio is not None for line in match.lines)
+    columns = ["rank", question.by, "similarity"]
+    columns += [question.aggregation] * scored + ["pctl"] * placed + ["LR"] * weighed
+    if question.by != "patient":
+        columns += ["patient", "patients"]
+    columns.append("photos")
+    table = output.new_table(
+        *columns, right=("rank", "similarity", question.aggregation, "pctl", "LR", *columns[-2:])
+    )
+    for line in match.lines:
+        cells = [str(line.rank), title_of(line.id, line.name), f"{line.similarity:.4f}"]
+        cells += [f"{line.score:.4f}"] * scored
+        cells += ["" if line.percentile is None else f"{line.percentile:.1f}"] * placed
+        cells += [_ratio_text(line)] * weighed
+        if question.by != "patient":
+            cells += [line.patient, str(line.patients)]
+        table.add_row(*cells, str(line.photos))
+    output.write_table(table)
+
+
+def _write_around(match: Match, question: Question) -> None:
+    """How many were asked for and could be ranked, and how the gallery is made up."""
+    if match.eligible is not None and (question.among or match.eligible.lines < match.asked):
+        among = f" among {question.among}" if question.among else ""
+        output.write_text(
+            f"  {match.asked} asked, "
+            f"{output.counted_text(match.eligible.lines, question.by)} eligible{among}: "
+            f"{output.counted_text(match.eligible.patients, 'patient')}, "
+            f"{output.counted_text(match.eligible.photos, 'photo')}"
+        )
+    for shared in match.composition:
+        output.write_text(
+            f"  {shared.attribute} {shared.value}, where known: {shared.neighbours} of "
+            f"{output.counted_text(shared.neighbours_known, 'neighbour')}, {shared.eligible:,} of "
+            f"{shared.eligible_known:,} eligible"
+        )
+
+
+def _write_slots(line: Evidence, slots: Sequence[str]) -> None:
+    """Photos in columns, by their numbers; as many tables as 80 columns ask for."""
+    width = 8
+    for start in range(0, len(line.photos), width):
+        photos = line.photos[start : start + width]
+        numbers = [str(start + place) for place in range(1, len(photos) + 1)]
+        table = output.new_table("slot", *numbers, right=numbers)
+        for place, slot in enumerate(slots):
+            table.add_row(slot, *(f"{photo.slots[place]:.3f}" for photo in photos))
+        output.write_table(table)
+
+
+def _ratio_text(line: MatchLine) -> str:
+    ratio = line.likelihood_ratio
+    return "" if ratio is None else f"{ratio.value:.3g} (≥ {ratio.lower:.2g})"
+
+
+def _ratio_cells(line: MatchLine) -> tuple[str, str]:
+    ratio = line.likelihood_ratio
+    return ("", "") if ratio is None else (f"{ratio.value:.4g}", f"{ratio.lower:.4g}")
+
+
+def _face_line(face: Face, detector: str) -> str:
+    which = "one face" if face.count == 1 else f"face {face.number} of {face.count}"
+    how = "" if face.step in PLAIN_STEPS else f", photo {face.step}"
+    line = (
+        f"  {which}, {face.quality.size:.0f} px, found by {detector} (score {face.score:.2f}{how})"
+    )
+    if output.lies_on_its_side(face):
+        line += "\n  the face lies on its side: turn the photo upright for a better match"
+    return line

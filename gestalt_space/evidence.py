@@ -1,0 +1,85 @@
+"""The evidence of lines: every photo of a disorder, with its similarity, by slot where there are
+several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gestalt_space.errors import NotInGallery
+from gestalt_space.index.contract import exact_similarities
+from gestalt_space.matching import Asked, own_place
+from gestalt_space.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePhoto:
+    """A stored photo beside a probe. `similarity` -1..1, the mean of `slots`, which are empty where
+    the encoder has one alone. `age` in years."""
+
+    patient: str
+    photo: str
+    age: float | None
+    similarity: float
+    slots: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All photos of a line, the nearest first."""
+
+    id: str
+    name: str
+    photos: tuple[EvidencePhoto, ...]
+
+
+def evidence_of(asked: Asked, snapshot: Snapshot, wanted: str, slots: int) -> tuple[Evidence, ...]:
+    """The evidence for a probe of the line `wanted`, or of the lines of the patient `wanted`.
+
+    The snapshot needs its `photos`; `slots`: how many a descriptor has. Raises `NotInGallery`, or
+    the probe's own error.
+    """
+    if asked.error is not None:
+        raise asked.error
+    lines = snapshot.lines
+    places = [p for p in range(len(lines.grouping.groups)) if lines.title(p)[0] == wanted]
+    if not places:
+        place = own_place(snapshot, wanted)
+        members = np.flatnonzero(lines.grouping.members == place)
+        places = [int(group) for group in lines.grouping.group_of_member[members]]
+    if not places:
+        raise NotInGallery(
+            f"No {lines.by} and no patient {wanted!r} is among what can be ranked.",
+            "Name the identifier of a line, or the patient that a line rests on.",
+        )
+    return tuple(_evidence(asked, snapshot, place, slots) for place in places)
+
+
+def _evidence(asked: Asked, snapshot: Snapshot, place: int, slots: int) -> Evidence:
+    assert snapshot.photos is not None, "evidence needs details"  # noqa: S101
+    assert asked.descriptor is not None, "a probe without an error has a descriptor"  # noqa: S101
+    grouping = snapshot.lines.grouping
+    members = grouping.members_of(place)
+    rows = grouping.rows_of_patients(members[members != own_place(snapshot, asked.own)])
+    descriptors = snapshot.index.descriptors[rows]
+    similarities = np.clip(exact_similarities(asked.descriptor, descriptors), -1, 1)
+    products = (descriptors.astype(np.float64) * asked.descriptor).reshape(len(rows), slots, -1)
+    by_slot = np.clip(products.sum(axis=2) * slots, -1, 1)
+    order = np.lexsort((rows, snapshot.patient_of_row[rows], -similarities))
+    ages = snapshot.photos.ages[rows]
+    id_, name = snapshot.lines.title(place)
+    return Evidence(
+        id_,
+        name,
+        tuple(
+            EvidencePhoto(
+                patient=snapshot.patients[int(snapshot.patient_of_row[rows[i]])],
+                photo=str(snapshot.photos.names[rows[i]]),
+                age=None if np.isnan(ages[i]) else float(ages[i]),
+                similarity=float(similarities[i]),
+                slots=tuple(float(v) for v in by_slot[i]) if slots > 1 else (),
+            )
+            for i in order
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Formats of others: what comes in, and what goes out to their programs."""

@@ -1,0 +1,56 @@
+"""The reply of the published GestaltMatcher service, so that its clients and the variant pipelines
+behind it can be answered from here.
+
+In it `gestalt_score` is the distance, 1 - similarity, to three decimals: lower is closer. It is the
+one place, beside files in the published formats, where a distance leaves this program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gestalt_space.gallery import ActiveSpace
+from gestalt_space.matches import MatchLine
+from gestalt_space.snapshot import Snapshot
+
+OMIM = "OMIM:"
+
+
+def service_reply(
+    space: ActiveSpace,
+    snapshot: Snapshot,
+    disorders: Sequence[MatchLine],
+    genes: Sequence[MatchLine],
+) -> dict[str, Any]:
+    """The reply of `/predict` for one probe's lines by disorder and by gene.
+
+    `image_id` is the name of the photo that a line rests on. Numbers of OMIM stand without their
+    prefix, and are empty for disorders of other catalogues; Entrez numbers are not kept here, and
+    are empty.
+    """
+    return {
+        "model_version": f"gestalt-space {space.model.name} {space.fingerprint[:12]}",
+        "gallery_version": f"{len(snapshot.patients)} patients, {len(snapshot.index)} photos",
+        "suggested_genes_list": [
+            {"gene_name": line.id, "gene_entrez_id": "", **_evidence(line)} for line in genes
+        ],
+        "suggested_syndromes_list": [
+            {
+                "syndrome_name": line.name or line.id,
+                "omim_id": line.id.removeprefix(OMIM) if line.id.startswith(OMIM) else "",
+                **_evidence(line),
+            }
+            for line in disorders
+        ],
+    }
+
+
+def _evidence(line: MatchLine) -> dict[str, Any]:
+    distance = round(1 - line.similarity, 3)
+    return {
+        "distance": distance,
+        "gestalt_score": distance,
+        "image_id": line.photo or "",
+        "subject_id": line.patient,
+    }

@@ -1,0 +1,105 @@
+"""Between what was found in photos and what the gallery stores and tells of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gestalt_space.descriptors import to_descriptors, unsound
+from gestalt_space.encoders.specification import Encoder
+from gestalt_space.errors import DescriptorError, GestaltError, NotInGallery, PhotoDamaged
+from gestalt_space.faces.crops import crop_from_png, crop_to_png
+from gestalt_space.intake import Intake
+from gestalt_space.pipeline import PhotoResult, PhotoSource
+from gestalt_space.store import writes
+from gestalt_space.types import Descriptors, Face
+
+Status = Literal["added", "already", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a photo that was to be added."""
+
+    photo: str
+    patient: str
+    status: Status
+    face: Face | None = None
+    error: GestaltError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What became of a stored face that was to get a descriptor in another space."""
+
+    photo: str
+    patient: str
+    error: GestaltError | None = None
+
+
+def source_of(row: Intake, largest: bool) -> PhotoSource:
+    """What the pipeline is to read for a row that has a record."""
+    assert row.record is not None, "rows without a record are not read"  # noqa: S101
+    return PhotoSource(row.photo, row.path, row.record.face, largest)
+
+
+def failed_row(row: Intake) -> Added:
+    """That a row could not be used."""
+    return Added(row.photo, "", "failed", error=row.error)
+
+
+def new_photo(row: Intake, result: PhotoResult, keep_crops: bool) -> writes.NewPhoto | None:
+    """What is to be stored of a photo; None where it failed."""
+    if row.record is None:
+        return None
+    if result.skipped:
+        return writes.NewPhoto(row.record, result.sha256, None)
+    if result.descriptor is None or result.face is None:
+        return None
+    encoded = writes.EncodedFace(
+        width=result.width,
+        height=result.height,
+        face=result.face,
+        descriptor=result.descriptor,
+        crop=crop_to_png(result.face.crop) if keep_crops else None,
+    )
+    return writes.NewPhoto(row.record, result.sha256, encoded)
+
+
+def added_row(row: Intake, result: PhotoResult, stored: writes.Stored | None) -> Added:
+    """What became of a row: `stored` is None where its photo failed."""
+    patient = row.record.patient if row.record else ""
+    error = result.error if stored is None else stored.error
+    if stored is None or error is not None:
+        return Added(row.photo, patient, "failed", error=error)
+    return Added(row.photo, patient, "already" if stored.already else "added", result.face)
+
+
+def describe_crops(encoder: Encoder, crops: dict[int, bytes]) -> dict[int, Descriptors]:
+    """The descriptor `(d,)` of each crop that is whole and that the encoder can describe."""
+    images = {}
+    for face, png in crops.items():
+        with suppress(PhotoDamaged):
+            images[face] = crop_from_png(png)
+    if not images:
+        return {}
+    descriptors = to_descriptors(encoder.encode(np.stack(list(images.values()))))
+    rows = zip(images, descriptors, unsound(descriptors), strict=True)
+    return {face: row for face, row, is_unsound in rows if not is_unsound}
+
+
+def fill_error(has_crop: bool, sound: bool) -> GestaltError | None:
+    """Why a stored face got no descriptor, None where it did."""
+    if not has_crop:
+        return NotInGallery(
+            "The crop was not kept.", "Remove the photo and add it again from its file."
+        )
+    if not sound:
+        return DescriptorError(
+            "The crop is damaged, or the encoder gave no sound vector for it.",
+            "Remove the photo and add it again from its file.",
+        )
+    return None

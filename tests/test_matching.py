@@ -1,0 +1,191 @@
+"""One probe's match: several photos as one, who is eligible, and how the gallery is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gestalt_space.among import parse_among
+from gestalt_space.descriptors import to_descriptors
+from gestalt_space.encoders.registry import open_encoder
+from gestalt_space.errors import GalleryEmpty, NotInGallery, UsageError
+from gestalt_space.gallery import Gallery
+from gestalt_space.matches import Eligible, Shared
+from gestalt_space.matching import (
+    AGGREGATIONS,
+    Question,
+    fuse,
+    parse_aggregation,
+    parse_by,
+)
+from gestalt_space.pipeline import PhotoSource
+from gestalt_space.types import Descriptors
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.galleries import add, make_home, open_gallery, row, statuses
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    return [made.photo_file(tmp_path / f"{n}.png", n) for n in range(8)]
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, photos: list[Path], tiny_store: ModelStore) -> Iterator[Gallery]:
+    """P0 with two photos and P1 of A, P2 of B with the gene G, P3 undiagnosed."""
+    with open_gallery(make_home(tmp_path / "home", tiny_store)) as opened:
+        rows = [
+            row(photos[0], "P0", "A", sex="female", age=0.5, ancestry="European"),
+            row(photos[1], "P0", "A", age=0.75),
+            row(photos[2], "P1", "A", sex="male", age=5.0, ancestry="East Asian"),
+            row(photos[3], "P2", "B", sex="female", ancestry="European", genes=("G",)),
+            row(photos[4], "P3", sex="female"),
+        ]
+        assert statuses(add(opened, *rows)) == ["added"] * 5
+        yield opened
+
+
+def sources(*photos: Path) -> list[PhotoSource]:
+    return [PhotoSource(photo.name, photo, largest=True) for photo in photos]
+
+
+def descriptors(gallery: Gallery, *seeds: int) -> Descriptors:
+    encoder = open_encoder(gallery.space.model, device="cpu")
+    return to_descriptors(encoder.encode(np.stack([made.crop(seed) for seed in seeds])))
+
+
+def test_several_photos_are_fused_to_their_mean() -> None:
+    found = fuse([np.array([1, 0], np.float32), np.array([0, 1], np.float32)])
+    assert found == pytest.approx([0.5**0.5] * 2)
+    with pytest.raises(UsageError, match="contradict"):
+        fuse([np.array([1, 0], np.float32), np.array([-1, 0], np.float32)])
+
+
+def test_photos_as_one_have_the_similarity_of_their_mean(
+    gallery: Gallery, photos: list[Path]
+) -> None:
+    (found,) = gallery.match(sources(photos[5], photos[6]), as_one=True)
+    mean = descriptors(gallery, 5, 6).mean(axis=0)
+    mean /= np.linalg.norm(mean)
+    best = (descriptors(gallery, 0, 1, 2) @ mean).max()
+    by_id = {line.id: line for line in found.lines}
+    assert by_id["A"].similarity == pytest.approx(best, abs=1e-5)
+    assert [photo.name for photo in found.photos] == ["5.png", "6.png"]
+    assert found.face is None
+    assert all(photo.face is not None for photo in found.photos)
+
+
+def test_a_photo_that_fails_is_told_and_left_aside(
+    gallery: Gallery, photos: list[Path], tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.png"
+    empty.write_bytes(b"")
+    (found,) = gallery.match(sources(photos[5], empty), as_one=True)
+    (alone,) = gallery.match(sources(photos[5]))
+    assert found.error is None
+    assert found.photos[1].error is not None
+    assert [line.similarity for line in found.lines] == pytest.approx(
+        [line.similarity for line in alone.lines], abs=1e-6
+    )
+    (nothing,) = gallery.match(sources(empty, empty), as_one=True)
+    assert nothing.error is not None
+
+
+def test_photos_as_one_leave_their_patient_out_and_must_be_of_one(
+    gallery: Gallery, photos: list[Path]
+) -> None:
+    (found,) = gallery.match(sources(photos[0], photos[5]), as_one=True)
+    assert found.left_out == "P0"
+    assert {line.id: line.patient for line in found.lines} == {"A": "P1", "B": "P2"}
+    with pytest.raises(UsageError, match="2 patients"):
+        list(gallery.match(sources(photos[0], photos[2]), as_one=True))
+
+
+def test_a_patient_of_the_gallery_is_asked_about_with_all_photos(gallery: Gallery) -> None:
+    found = gallery.match_patient("P0")
+    mean = descriptors(gallery, 0, 1).mean(axis=0)
+    mean /= np.linalg.norm(mean)
+    expected = {"A": 2, "B": 3}
+    for line in found.lines:
+        true = float(descriptors(gallery, expected[line.id])[0] @ mean)
+        assert line.similarity == pytest.approx(true, abs=1e-5)
+    assert (found.photo, found.left_out, len(found.photos)) == ("P0", "P0", 2)
+    assert {shared.attribute: shared.value for shared in found.composition} == {
+        "ancestry": "European",
+        "sex": "female",
+        "age group": "under 1 year",
+    }
+    with pytest.raises(NotInGallery):
+        gallery.match_patient("P9")
+
+
+def test_undiagnosed_patients_match_each_other(gallery: Gallery) -> None:
+    found = gallery.match_patient("P3", Question(by="patient"))
+    assert {line.id for line in found.lines} == {"P0", "P1", "P2"}
+    found = gallery.match_patient("P2", Question(by="patient"))
+    assert "P3" in {line.id for line in found.lines}
+
+
+def test_genes_are_those_of_patients(gallery: Gallery, photos: list[Path]) -> None:
+    (found,) = gallery.match(sources(photos[5]), Question(by="gene"))
+    assert [(line.id, line.patient) for line in found.lines] == [("G", "P2")]
+    gallery.remove(patients=["P2"])
+    with pytest.raises(GalleryEmpty, match="gene"):
+        gallery.snapshot(Question(by="gene"))
+
+
+def test_who_is_eligible_is_counted_without_the_probes_patient(
+    gallery: Gallery, photos: list[Path]
+) -> None:
+    (found,) = gallery.match(sources(photos[5]), Question(k=7))
+    assert (found.asked, found.eligible) == (7, Eligible(lines=2, patients=3, photos=4))
+    (own,) = gallery.match(sources(photos[3]))
+    assert own.eligible == Eligible(lines=1, patients=2, photos=3)
+    among = Question(among=parse_among(["sex=female"]))
+    (few,) = gallery.match(sources(photos[5]), among)
+    assert few.eligible == Eligible(lines=2, patients=2, photos=3)
+
+
+def test_the_composition_counts_patients_who_share_what_is_told(
+    gallery: Gallery, photos: list[Path]
+) -> None:
+    told = Question(k=1, sex="female", age=0.9, ancestry="european")
+    (found,) = gallery.match(sources(photos[5]), told)
+    neighbour = found.lines[0].patient
+    assert found.composition == (
+        Shared("ancestry", "european", int(neighbour in ("P0", "P2")), 1, 2, 3),
+        Shared("sex", "female", int(neighbour in ("P0", "P2")), 1, 2, 3),
+        Shared(
+            "age group",
+            "under 1 year",
+            int(neighbour == "P0"),
+            int(neighbour in ("P0", "P1")),
+            1,
+            2,
+        ),
+    )
+    (silent,) = gallery.match(sources(photos[5]))
+    assert silent.composition == ()
+
+
+@pytest.mark.parametrize("how", AGGREGATIONS)
+def test_every_aggregation_ranks_every_disorder(
+    how: str, gallery: Gallery, photos: list[Path]
+) -> None:
+    question = Question(aggregation=parse_aggregation(how))
+    (found,) = gallery.match(sources(photos[5]), question)
+    assert {line.id for line in found.lines} == {"A", "B"}
+    assert [line.score for line in found.lines] == sorted(
+        (line.score for line in found.lines), reverse=True
+    )
+
+
+def test_names_that_are_not_known_are_refused() -> None:
+    assert parse_by("gene") == "gene"
+    with pytest.raises(UsageError, match="phenotype"):
+        parse_by("phenotype")
+    with pytest.raises(UsageError, match="mean"):
+        parse_aggregation("mean")
