@@ -124,8 +124,12 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
             f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} in the gallery "
             f"for patient {match.left_out}, who is left out"
         )
-    if match.verdict is not None:
+    if match.verdict is not None and match.best_percentile is not None:
         output.write_text(f"  {match.verdict}", style="bold")
+        output.write_text(
+            f"  the nearest line is closer than the nearest wrong disorder of "
+            f"{match.best_percentile:.0f} % of patients"
+        )
     _write_lines(match, question)
     _write_around(match, question)
 
@@ -195,7 +199,7 @@ def _write_slots(line: Evidence, slots: Sequence[str]) -> None:
 
 def _ratio_text(line: MatchLine) -> str:
     ratio = line.likelihood_ratio
-    return "" if ratio is None else f"{ratio.value:.3g} (≥ {ratio.lower:.2g})"
+    return "" if ratio is None else f"{ratio.value:.2g} (≥ {ratio.lower:.2g})"
 
 
 def _ratio_cells(line: MatchLine) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from gestalt_space.among import keep_among
+from gestalt_space.calibrating import refresh_calibration
 from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import Precision
 from gestalt_space.encoders.registry import (
@@ -221,16 +222,20 @@ class Gallery:
         sources = [source_of(row, largest) for row in good]
         batches = pipeline.run(sources, skip=known.__contains__)
         found = itertools.chain.from_iterable(batches)
-        added = 0
+        added = known_already = 0
         try:
             results = self._store_all(zip(good, found, strict=True), keep_crops)
             for row in rows:
                 result = failed_row(row) if row.record is None else next(results)
                 added += result.status == "added"
+                known_already += result.status == "already"
                 yield result
         finally:
             if added:
                 self._settle("add", photos=added)
+            elif known_already:
+                # What a row tells of a photo that was there may be a new diagnosis.
+                self._follow(self._spaces())
 
     def remove(self, *, patients: Sequence[str] = (), photos: Sequence[str] = ()) -> writes.Removed:
         """Remove patients, or photos by name or sha256, and patients who have no photo left.
@@ -288,14 +293,15 @@ class Gallery:
         self._settle("fill", photos=len(missing))
 
     def rebuild(self) -> int:
-        """Write every space's index anew from the database; returns how many there are.
+        """Write every space's index anew from the database, and calibrate it; returns how many
+        there are.
 
         Raises `OutputError` where it cannot be written.
         """
-        with self.database.reading() as session:
-            spaces = reads.spaces(session)
+        spaces = self._spaces()
         for space in spaces:
             refresh_generation(self.database, space, self.settings.index_dir, rebuild=True)
+            refresh_calibration(self.database, space, self.settings.index_dir, force=True)
         self.database.truncate_log()
         return len(spaces)
 
@@ -451,9 +457,11 @@ class Gallery:
             writes.record_event(session, action, **detail)
         # The space may be a stored one now.
         self.__dict__.pop("space", None)
+        self._follow(self._spaces())
+
+    def _spaces(self) -> list[reads.StoredSpace]:
         with self.database.reading() as session:
-            spaces = reads.spaces(session)
-        self._follow(spaces)
+            return reads.spaces(session)
 
     def _follow(self, spaces: Sequence[reads.StoredSpace]) -> None:
         """Let the index on disk follow the database."""
@@ -462,6 +470,7 @@ class Gallery:
             # tell of a database that is damaged.
             with suppress(OutputError, DatabaseError, DescriptorError):
                 refresh_generation(self.database, space, self.settings.index_dir)
+                refresh_calibration(self.database, space, self.settings.index_dir)
 
     def _asked(self, batch: Sequence[PhotoResult]) -> list[Asked]:
         with self.database.reading() as session:

@@ -5,16 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gestalt_space.errors import GestaltError
+from gestalt_space.ranking.calibration import Verdict
+from gestalt_space.ranking.likelihood import LikelihoodRatio
 from gestalt_space.types import Face
-
-
-@dataclass(frozen=True, slots=True)
-class LikelihoodRatio:
-    """Until it is calibrated."""
-
-    value: float
-    lower: float
-    strength: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +75,9 @@ class Match:
 
     `photo`: the probe's name, a photo's or a patient's. `photos`: all that were asked about as one.
     `left_out`: the patient whom the probe is stored for, who is never evidence for it. `asked`: how
-    many lines were. `verdict`: close match, weak match or no close match; None where the gallery
-    cannot tell.
+    many lines were. `verdict`: close match, weak match or no close match, by
+    `best_percentile`, the share in percent of patients whose nearest wrong disorder is less
+    similar; None where the gallery cannot tell.
     """
 
     photo: str
@@ -95,4 +89,5 @@ class Match:
     asked: int = 0
     eligible: Eligible | None = None
     composition: tuple[Shared, ...] = ()
-    verdict: str | None = None
+    verdict: Verdict | None = None
+    best_percentile: float | None = None

@@ -15,6 +15,7 @@ from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.index.contract import TOLERANCE, exact_similarities
 from gestalt_space.matches import Eligible, Match, MatchLine, ProbePhoto, Shared
 from gestalt_space.ranking.aggregation import AGGREGATIONS, Aggregation
+from gestalt_space.ranking.calibration import verdict_of
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.ranking.ranks import RankedGroup, rank_groups
 from gestalt_space.snapshot import Snapshot
@@ -161,6 +162,7 @@ def _match(
         exact=lambda rows: exact_similarities(descriptor, snapshot.index.descriptors[rows]),
         tolerance=TOLERANCE,
     )
+    best = _best_percentile(snapshot, ranked)
     return Match(
         photo=asked.name,
         face=asked.photos[0].face if len(asked.photos) == 1 else None,
@@ -172,6 +174,8 @@ def _match(
         asked=question.k,
         eligible=_eligible(snapshot, own),
         composition=_composition(snapshot, question, [one.row for one in ranked], own),
+        best_percentile=best,
+        verdict=None if best is None else verdict_of(best),
     )
 
 
@@ -186,6 +190,7 @@ def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, own: int) -> Match
     members = grouping.members_of(ranked.group)
     members = members[members != own]
     id_, name = snapshot.lines.title(ranked.group)
+    calibration = snapshot.calibration if snapshot.lines.by == "disorder" else None
     return MatchLine(
         rank=rank,
         id=id_,
@@ -195,8 +200,18 @@ def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, own: int) -> Match
         patients=len(members),
         photos=int(grouping.photo_counts[members].sum()),
         score=ranked.score,
+        percentile=None if calibration is None else calibration.percentile(ranked.similarity),
+        likelihood_ratio=(
+            None if calibration is None else calibration.likelihood_ratio(ranked.similarity)
+        ),
         photo=None if snapshot.photos is None else str(snapshot.photos.names[ranked.row]),
     )
+
+
+def _best_percentile(snapshot: Snapshot, ranked: Sequence[RankedGroup]) -> float | None:
+    if snapshot.calibration is None or not ranked:
+        return None
+    return snapshot.calibration.best_percentile(max(one.similarity for one in ranked))
 
 
 def _eligible(snapshot: Snapshot, own: int) -> Eligible:

@@ -103,6 +103,7 @@ def _probe(match: Match, by: str) -> dict[str, Any]:
         "asked": match.asked,
         "eligible": None if match.eligible is None else asdict(match.eligible),
         "verdict": match.verdict,
+        "best_percentile": _rounded(match.best_percentile),
         "composition": [asdict(shared) for shared in match.composition],
         f"{by}s": [_rounded(asdict(line)) for line in match.lines],
     }

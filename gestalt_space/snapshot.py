@@ -29,8 +29,10 @@ from gestalt_space.index.generation import (
     save_generation,
 )
 from gestalt_space.ranking.aggregation import Centroids, measure_centroids
+from gestalt_space.ranking.calibration import Calibration
 from gestalt_space.ranking.grouping import Grouping, grouping
 from gestalt_space.store import reads, writes
+from gestalt_space.store.calibrations import stored_calibration
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import (
     By,
@@ -69,7 +71,8 @@ class Snapshot:
     """The state that a match reads. Arrays of rows `(n,)` go with the columns of `index`.
 
     `patients`: identifiers, in their order, of those who have a descriptor; `patient_of_row`:
-    places in it. `people` and `photos` are None where they were not asked for.
+    places in it. `people` and `photos` are None where they were not asked for, `calibration` where
+    none was fitted.
     """
 
     index: VectorIndex
@@ -78,6 +81,7 @@ class Snapshot:
     lines: Lines
     people: PatientFacts | None = None
     photos: PhotoFacts | None = None
+    calibration: Calibration | None = None
 
     @cached_property
     def centroids(self) -> Centroids:
@@ -136,6 +140,7 @@ def load_snapshot(
         patients=patients,
         patient_of_row=patient_of_row,
         lines=_lines(by, pairs, titles, keys, patient_of_row),
+        calibration=_calibration(session, space),
         people=patient_facts(session, keys) if details else None,
         photos=photo_facts(session, space, index.ids) if details else None,
     )
@@ -234,6 +239,11 @@ def _join(ids: Ids, keys: Ids, values: Ids) -> Ids:
             "Run `gestalt index rebuild`.",
         )
     return np.asarray(values[places] if len(ids) else [], dtype=np.int64)
+
+
+def _calibration(session: Session, space: reads.StoredSpace) -> Calibration | None:
+    stored = stored_calibration(session, space)
+    return None if stored is None else Calibration.from_json(stored.document)
 
 
 def _by_identifier(

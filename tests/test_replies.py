@@ -100,6 +100,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 "asked": 10,
                 "eligible": {"lines": 1, "patients": 1, "photos": 2},
                 "verdict": None,
+                "best_percentile": None,
                 "composition": [
                     {
                         "attribute": "sex",
@@ -134,6 +135,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 "asked": 0,
                 "eligible": None,
                 "verdict": None,
+                "best_percentile": None,
                 "composition": [],
                 "disorders": [],
             },
@@ -151,7 +153,7 @@ def test_a_match_that_failed_as_a_whole_has_the_same_form() -> None:
     assert [probe["error"] for probe in document["probes"]] == [error.as_dict()] * 2
     assert {key for probe in document["probes"] for key in probe} == {
         *("photo", "error", "face", "left_out", "disorders"),
-        *("asked", "eligible", "verdict", "composition"),
+        *("asked", "eligible", "verdict", "best_percentile", "composition"),
     }
 
 

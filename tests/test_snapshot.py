@@ -391,7 +391,7 @@ def test_a_gallery_survives_the_kill_of_an_add(home: Path, tmp_path: Path) -> No
         assert gallery.database.problems() == []
         assert gallery.check_index()
         (found,) = gallery.match([PhotoSource("probe", made.photo_file(tmp_path / "p.png", 999))])
-        assert found.disorders[0].photos == held
+        assert found.lines[0].photos == held
     again = subprocess.run([*command, *words], capture_output=True, timeout=60, check=False)
     assert again.returncode == 0, again.stderr
     counts = json.loads(again.stdout)["counts"]
@@ -441,4 +441,4 @@ def test_a_generation_that_could_not_be_written_is_written_the_next_time(
 
 def matched(gallery: Gallery, photo: Path) -> int:
     (found,) = gallery.match([PhotoSource("probe", photo)])
-    return found.disorders[0].photos
+    return found.lines[0].photos

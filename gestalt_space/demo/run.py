@@ -157,8 +157,7 @@ def _probe_record(probe: Probe) -> dict[str, Any]:
         "disorder": probe.record.disorders[0].id,
         "rank": probe.rank,
         "disorders": [
-            {**asdict(line), "similarity": round(line.similarity, 4)}
-            for line in probe.match.lines
+            {**asdict(line), "similarity": round(line.similarity, 4)} for line in probe.match.lines
         ],
     }
 

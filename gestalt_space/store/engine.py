@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, UsageError
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that this code works with: the newest one."""
 
 _PRAGMAS: dict[str, object] = {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1}

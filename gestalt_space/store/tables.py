@@ -252,6 +252,23 @@ class Generation(Base):
     digest: Mapped[str] = mapped_column(String(64))
 
 
+class Calibration(Base):
+    """What similarities in a space mean: curves over all patients, in JSON, that name none.
+
+    `sequence`: of the last change that they know. `descriptors`, `diagnoses`: how many there were.
+    """
+
+    __tablename__ = "calibration"
+
+    space_id: Mapped[int] = mapped_column(
+        ForeignKey("space.id", ondelete="CASCADE"), primary_key=True
+    )
+    sequence: Mapped[int] = mapped_column(Key)
+    descriptors: Mapped[int] = mapped_column(Integer)
+    diagnoses: Mapped[int] = mapped_column(Integer)
+    document: Mapped[str] = mapped_column(String)
+
+
 class Change(Base):
     """The number of the last change, counted under the writer's lock. One row."""
 
