@@ -298,6 +298,10 @@ def _service_reply(
     from gestalt_space.interop.gestaltmatcher import service_reply
     from gestalt_space.matching import match_probes
 
+    if question.aggregation != "nearest":
+        raise UsageError(
+            "The published reply ranks by the nearest photo.", "Leave --aggregation out."
+        )
     by_disorder = replace(question, by="disorder")
     snapshot = gallery.snapshot(by_disorder, details=True)
     asked = _asked(gallery, snapshot, sources, patient, as_one)

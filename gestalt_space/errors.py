@@ -26,6 +26,7 @@ GestaltError
 │   ├── GalleryEmpty
 │   ├── NotInGallery
 │   └── PatientConflict
+├── TableDamaged          a file of others that is not as its format says
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
 ├── OutputError           a result that cannot be written
@@ -225,6 +226,13 @@ class PatientConflict(GalleryError):
     """What is to be added contradicts what the gallery says of a patient, photo or disorder."""
 
     code = "patient_conflict"
+
+
+class TableDamaged(GestaltError):
+    """A file of others, encodings or metadata, that is not as its format says."""
+
+    code = "table_damaged"
+    http_status = 422
 
 
 class DatabaseError(GestaltError):

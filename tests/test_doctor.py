@@ -61,7 +61,7 @@ def test_all_is_sound_but_the_detector_that_is_not_installed(
     assert failing(settings) == {"detector"}
     findings = found(settings)
     assert "3 patients, 3 photos, 1 disorders" in findings["database"].detail
-    assert "migration 0001" in findings["database"].detail
+    assert "migration 0002" in findings["database"].detail
     assert "made by the tests" in findings["model tiny"].detail
     assert "3 descriptors, sound" in findings["index tiny"].detail
     assert "faiss" in findings["libraries"].detail

@@ -169,5 +169,5 @@ def test_the_database_is_made_from_the_wheel(
     gestalt = new_python.with_name("gestalt.exe" if os.name == "nt" else "gestalt")
     call(gestalt, "db", "upgrade", **outside)
     assert (tmp_path / "new home" / "gallery.sqlite3").is_file()
-    assert "wanted 0001" in call(gestalt, "db", "status", **outside)
+    assert "wanted 0002" in call(gestalt, "db", "status", **outside)
     assert '"patients": 0' in call(gestalt, "index", "stats", "--json", **outside)

@@ -25,20 +25,20 @@ def service_reply(
 ) -> dict[str, Any]:
     """The reply of `/predict` for one probe's lines by disorder and by gene.
 
-    `image_id` is the name of the photo that a line rests on. Numbers of OMIM stand without their
-    prefix, and are empty for disorders of other catalogues; Entrez numbers are not kept here, and
-    are empty.
+    `image_id` is the name of the photo that a line rests on. `omim_id` is a number, or an empty
+    text for disorders of other catalogues; Entrez numbers are not kept here, and are null. Both
+    lists stand by distance, ascending.
     """
     return {
         "model_version": f"gestalt-space {space.model.name} {space.fingerprint[:12]}",
         "gallery_version": f"{len(snapshot.patients)} patients, {len(snapshot.index)} photos",
         "suggested_genes_list": [
-            {"gene_name": line.id, "gene_entrez_id": "", **_evidence(line)} for line in genes
+            {"gene_name": line.id, "gene_entrez_id": None, **_evidence(line)} for line in genes
         ],
         "suggested_syndromes_list": [
             {
                 "syndrome_name": line.name or line.id,
-                "omim_id": line.id.removeprefix(OMIM) if line.id.startswith(OMIM) else "",
+                "omim_id": int(line.id.removeprefix(OMIM)) if line.id.startswith(OMIM) else "",
                 **_evidence(line),
             }
             for line in disorders

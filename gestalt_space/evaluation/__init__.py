@@ -1,0 +1,1 @@
+"""How good rankings are: metrics, published protocols, and one's own gallery."""
