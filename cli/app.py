@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import db, demo, doctor, faces, index, match, models, options, simulate, train
+from . import db, demo, doctor, evaluate, faces, index, match, models, options, simulate, train
 
 app = typer.Typer(
     name="gestalt",
@@ -47,6 +47,7 @@ app.add_typer(index.app, name="index")
 app.add_typer(models.app, name="models")
 app.command("align", epilog=options.EXIT_CODES)(faces.align)
 app.command("encode", epilog=options.EXIT_CODES)(faces.encode)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(train.app, name="train")
 app.command("doctor")(doctor.doctor)

@@ -68,7 +68,7 @@ def write_crops(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
-    _check_free(table, overwrite)
+    check_free(table, overwrite)
     ours, used = _listed_crops(table), set[str]()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -78,11 +78,11 @@ def write_crops(
             name = ""
             if result.face is not None:
                 name = _free_name(folder, Path(result.source.name).stem, used, ours)
-                _write_atomically(folder / name, crop_to_png(result.face.crop))
+                write_atomically(folder / name, crop_to_png(result.face.crop))
             writer.writerow(_crop_row(result, name))
             yield result
     finally:
-        _write_atomically(table, text.getvalue().encode("utf-8", "replace"))
+        write_atomically(table, text.getvalue().encode("utf-8", "replace"))
 
 
 def collect(results: Iterable[PhotoResult], spec: EncoderSpec) -> EncodedBatch:
@@ -110,7 +110,7 @@ def check_descriptor_path(path: Path, *, overwrite: bool = False) -> None:
         )
     if not path.parent.is_dir():
         raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
-    _check_free(path, overwrite)
+    check_free(path, overwrite)
 
 
 def write_descriptors(batch: EncodedBatch, path: Path) -> None:
@@ -120,7 +120,7 @@ def write_descriptors(batch: EncodedBatch, path: Path) -> None:
     `(m,)`, and the space's specification as JSON in `space`. Parquet: columns `photo` and
     `descriptor`, and `space` and `failed` as JSON in the file's metadata. Raises `OutputError`.
     """
-    _write_atomically(path, _npz(batch) if path.suffix == ".npz" else _parquet(batch))
+    write_atomically(path, _npz(batch) if path.suffix == ".npz" else _parquet(batch))
 
 
 def _npz(batch: EncodedBatch) -> bytes:
@@ -196,12 +196,14 @@ def _free_name(folder: Path, stem: str, used: set[str], ours: frozenset[str]) ->
     return name
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raise `OutputError` for a file that is there and may not be overwritten."""
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists.", "Choose another place, or --overwrite it.")
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that appears when it is whole. Raises `OutputError`."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         aside.write_bytes(data)

@@ -8,19 +8,25 @@ pickled table: `img_name;model;flip;gray;class_conf;representations`; the older 
 from __future__ import annotations
 
 import io
+import json
+import re
 import zipfile
-from collections.abc import Iterable, Sequence
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import TableDamaged, UsageError
 from gestalt_space.interop.encodings_csv import read_rows
-from gestalt_space.interop.encodings_table import Rows, Slot
+from gestalt_space.interop.encodings_table import Rows, Slot, unreadable
 from gestalt_space.interop.frames import read_frame
+from gestalt_space.paths import display_name
 from gestalt_space.types import Descriptors
 
 Vectors: TypeAlias = NDArray[np.float32]
@@ -29,6 +35,7 @@ Vectors: TypeAlias = NDArray[np.float32]
 ARRAYS = "gestalt-space encodings 1"
 HEADER = ("img_name", "model", "flip", "gray", "class_conf", "representations")
 _PLACE = ("model", "flip", "gray")
+_SLOT_NAME = re.compile(r"model(\d+)(?:-flip([01])-grey([01]))?")
 
 
 @dataclass(frozen=True)
@@ -46,35 +53,60 @@ class Encodings:
     incomplete: tuple[str, ...] = ()
     unsound: tuple[str, ...] = ()
 
-    def descriptors(self) -> Descriptors:
-        """`(n, s × d)` of unit length, whose inner products are the mean cosine of like slots."""
-        n, slots, dim = self.vectors.shape
-        lengths = np.sqrt(np.einsum("nsd,nsd->ns", self.vectors, self.vectors, dtype=np.float64))
-        scaled = self.vectors / (lengths * np.sqrt(slots)).astype(np.float32)[:, :, None]
-        return np.ascontiguousarray(scaled.reshape(n, slots * dim))
+    def descriptors(self, images: slice | NDArray[np.int64] = slice(None)) -> Descriptors:
+        """`(m, s × d)` of unit length for some of the images, whose inner products are the mean
+        cosine of like slots."""
+        vectors = self.vectors[images]
+        lengths = np.sqrt(np.einsum("nsd,nsd->ns", vectors, vectors))
+        scaled = vectors / (lengths * np.float32(np.sqrt(vectors.shape[1])))[:, :, None]
+        return np.ascontiguousarray(scaled.reshape(len(scaled), -1))
 
 
-def read_encodings(path: Path) -> Encodings:
-    """Encodings from `.csv`, `.pkl` or `.npz`.
+def read_encodings(path: Path, *, whole_names: bool = False) -> Encodings:
+    """Encodings from `.csv`, `.pkl` or `.npz`, a file of `gestalt encode` among them.
 
-    Raises `UsageError` for another ending, `TableDamaged` with the row and column for what is not
+    Images are told by `image_id` of their names, or by the names themselves (`whole_names`). Raises
+    `UsageError` for another ending, `TableDamaged` with the row and column for what is not
     as the format says: an image twice in one slot, vectors of mixed length.
     """
     ending = path.suffix.lower()
     if ending == ".npz":
-        return _read_arrays(path)
+        return _read_arrays(path, whole_names)
     if ending == ".csv":
-        return _arranged(path, read_rows(path))
+        return _arranged(path, read_rows(path), whole_names)
     if ending in (".pkl", ".pickle", ".p"):
-        return _arranged(path, _rows_of_frame(path, read_frame(path)))
+        return _arranged(path, _rows_of_frame(path, read_frame(path)), whole_names)
     raise UsageError(
         f"{path.name} ends in none of .csv, .pkl and .npz.", "Name it after what is in it."
     )
 
 
 def image_id(name: str) -> str:
-    """The image that a row is of: its name up to the first `_`, or without the file's ending."""
-    return name.partition("_")[0] if "_" in name else Path(name).stem
+    """The image that a row is of: its name up to the first `_`, or without the file's ending.
+
+    Numbers have one spelling: `000017_aligned.jpg` is the image 17.
+    """
+    name = name.replace("\\", "/").rpartition("/")[2]
+    stem = name.partition("_")[0] if "_" in name else PurePosixPath(name).stem
+    return number_id(stem)
+
+
+def number_id(text: str) -> str:
+    """An identifier without the zeros before a number, and the `.0` that pandas hangs on it."""
+    text = text.strip()
+    bare = text.removesuffix(".0")
+    return str(int(bare)) if bare.isascii() and bare.isdigit() else text
+
+
+def published_slots(names: Sequence[str]) -> list[Slot]:
+    """The slots of an encoder as published files name them: `model0-flip0-grey1` is m0, 0, 1.
+
+    Raises `ValueError` for other names than encoders of this package give.
+    """
+    found = [_SLOT_NAME.fullmatch(name) for name in names]
+    if not all(found):
+        raise ValueError(f"the slots {', '.join(names)[:80]} are not known")
+    return [(f"m{one[1]}", one[2] or "0", one[3] or "0") for one in found if one]
 
 
 def encodings_npz(encodings: Encodings) -> bytes:
@@ -90,32 +122,34 @@ def encodings_npz(encodings: Encodings) -> bytes:
     return stream.getvalue()
 
 
-def encodings_csv(names: Sequence[str], slots: Sequence[Slot], vectors: Vectors) -> Iterable[str]:
+def encodings_csv(names: Sequence[str], slots: Sequence[Slot], vectors: Vectors) -> Iterator[str]:
     """The lines of the published text format for images `(n,)` and vectors `(n, s, d)`.
 
     Numbers are the shortest that are read back to the same bits. There are no class scores.
     """
     yield ";".join(HEADER)
     for name, image in zip(names, vectors, strict=True):
+        cell = f'"{name.replace(chr(34), chr(34) * 2)}"' if set(name) & set(';"') else name
         for slot, vector in zip(slots, image, strict=True):
-            yield ";".join((name, *slot, "[]", f"[{', '.join(map(str, vector))}]"))
+            yield ";".join((cell, *slot, "[]", f"[{', '.join(map(str, vector))}]"))
 
 
-def _read_arrays(path: Path) -> Encodings:
+def _read_arrays(path: Path, whole_names: bool) -> Encodings:
     try:
         with np.load(path, allow_pickle=False) as file:
-            if str(file["format"]) != ARRAYS:
-                raise ValueError(f"its format is {str(file['format'])[:40]!r}")
-            images = tuple(file["images"].tolist())
-            slots = tuple((str(m), str(f), str(g)) for m, f, g in file["slots"].tolist())
-            vectors = file["vectors"]
+            if "descriptors" in file and "space" in file:
+                images, slots, vectors = _of_encode(file)
+            elif str(file["format"]) == ARRAYS:
+                images = file["images"].tolist()
+                slots = [(str(m), str(f), str(g)) for m, f, g in file["slots"].tolist()]
+                vectors = file["vectors"]
+            else:
+                raise ValueError(f"its format is {display_name(str(file['format'])[:40])!r}")
     except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise TableDamaged(
-            f"{path} cannot be read: {error.strerror}.", "Check the path."
-        ) from error
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise TableDamaged(
-            f"{path.name} is not a file of encodings in our arrays ({error}).",
+            f"{path.name} is no file of encodings in our arrays ({error}).",
             "Make it: `gestalt evaluate arrays --encodings all_encodings.csv -o encodings.npz`.",
         ) from error
     shape = (len(images), len(slots))
@@ -125,9 +159,23 @@ def _read_arrays(path: Path) -> Encodings:
             f"{shape[0]} images in {shape[1]} slots.",
             "Make it anew from the published file.",
         )
-    if len(set(images)) != len(images):
-        raise TableDamaged(f"{path.name} has an image twice.", "Make it anew.")
-    return _sound(Encodings(images, slots, vectors))
+    ids = images if whole_names else [image_id(name) for name in images]
+    if len(set(ids)) != len(ids):
+        twice = next(image for image, count in Counter(ids).items() if count > 1)
+        raise TableDamaged(f"{path.name} has the image {twice} twice.", "Keep one of them.")
+    return _sound(Encodings(tuple(ids), tuple(slots), vectors))
+
+
+def _of_encode(file: Mapping[str, NDArray[Any]]) -> tuple[list[str], list[Slot], Vectors]:
+    """What `gestalt encode` wrote: names, slots and vectors."""
+    spec = EncoderSpec.from_json(str(file["space"]))
+    slots = published_slots(spec.slots)
+    descriptors = file["descriptors"]
+    return (
+        [str(name) for name in file["photos"]],
+        slots,
+        descriptors.reshape(len(descriptors), len(slots), -1),
+    )
 
 
 def _rows_of_frame(path: Path, columns: dict[str, list[object]]) -> Rows:
@@ -141,7 +189,7 @@ def _rows_of_frame(path: Path, columns: dict[str, list[object]]) -> Rows:
     slots = [
         (str(model), _flag(flip), _flag(gray)) for model, flip, gray in zip(*places, strict=True)
     ]
-    vectors = [np.asarray(v, dtype=np.float32).ravel() for v in columns["representations"]]
+    vectors = [_vector(path, row, v) for row, v in enumerate(columns["representations"], start=1)]
     dim = len(vectors[0]) if vectors else 0
     for row, vector in enumerate(vectors, start=1):
         if len(vector) != dim:
@@ -154,17 +202,34 @@ def _rows_of_frame(path: Path, columns: dict[str, list[object]]) -> Rows:
     return Rows(names, slots, values, first_line=1)
 
 
+def _vector(path: Path, row: int, cell: object) -> NDArray[np.float32]:
+    """The numbers of a cell: a list, an array, or a list as JSON text."""
+    try:
+        listed = json.loads(cell) if isinstance(cell, str) else cell
+        with np.errstate(over="ignore"):  # what is infinite is told as unsound
+            vector = np.asarray(listed, dtype=np.float32)
+        if vector.ndim != 1:
+            raise ValueError(f"its shape is {vector.shape}")
+    except (ValueError, TypeError) as error:
+        raise TableDamaged(
+            f"{path.name}, row {row}, column representations: it is no list of numbers "
+            f"({display_name(str(error)[:80])}).",
+            "Encode the image again.",
+        ) from error
+    return vector
+
+
 def _flag(value: object) -> str:
     """A flip or grey flag in the one spelling that text files have: 0 or 1."""
     text = str(value)
     return {"True": "1", "False": "0", "1.0": "1", "0.0": "0"}.get(text, text)
 
 
-def _arranged(path: Path, rows: Rows) -> Encodings:
+def _arranged(path: Path, rows: Rows, whole_names: bool) -> Encodings:
     """Rows put together by image and slot."""
     if not rows.names:
         raise TableDamaged(f"{path.name} has no rows.", f"Expected are {', '.join(HEADER)}.")
-    ids = [image_id(name) for name in rows.names]
+    ids = list(rows.names) if whole_names else [image_id(name) for name in rows.names]
     images = list(dict.fromkeys(ids))
     slots = sorted(set(rows.slots))
     place_of_image = {image: place for place, image in enumerate(images)}

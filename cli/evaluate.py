@@ -1,0 +1,16 @@
+"""`gestalt evaluate`: how good rankings are."""
+
+from __future__ import annotations
+
+import typer
+
+from . import options
+from .evaluate_gmdb import arrays, gmdb
+
+app = typer.Typer(
+    help="How good rankings are, by published protocols and on one's own gallery.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+app.command("gmdb", epilog=options.EXIT_CODES)(gmdb)
+app.command("arrays", epilog=options.EXIT_CODES)(arrays)

@@ -1,0 +1,150 @@
+"""`gestalt evaluate gmdb` and `arrays`: the published protocol on published files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options, output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gestalt_space.evaluation.gmdb import GmdbResult
+
+
+SHOWN = 5
+
+EncodingsFile = Annotated[
+    Path,
+    typer.Option(
+        "--encodings",
+        help="Encodings as published (.csv, .pkl), or as `gestalt evaluate arrays` and `gestalt "
+        "encode` write them (.npz, .csv).",
+        show_default=False,
+    ),
+]
+
+
+def gmdb(
+    encodings: EncodingsFile,
+    metadata: Annotated[
+        Path,
+        typer.Option(
+            "--metadata",
+            help="Folder of gmdb_frequent_gallery_images_….csv and the other three.",
+            show_default=False,
+        ),
+    ],
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version",
+            help="Of the metadata, like v1.0.3. [default: the only one there]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Evaluate encodings by the protocol of GestaltMatcher.
+
+    Top-k accuracy in percent, the mean over syndromes, of frequent and rare syndromes, each against
+    their own gallery and against both.
+    """
+    from gestalt_space.evaluation.gmdb import evaluate_gmdb
+    from gestalt_space.interop.encodings import read_encodings
+    from gestalt_space.interop.gmdb import read_splits
+
+    splits = read_splits(metadata, version)
+    result = evaluate_gmdb(read_encodings(encodings), splits)
+    if as_json:
+        output.write_json(_document(result))
+    else:
+        _write_table(result)
+    if not quiet:
+        _tell_left_out(result)
+
+
+def arrays(
+    encodings: EncodingsFile,
+    destination: Annotated[
+        Path, typer.Option("-o", "--output", help="The .npz file.", show_default=False)
+    ],
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write published encodings as arrays, which open many times faster."""
+    from gestalt_space.errors import UsageError
+    from gestalt_space.interop.encodings import encodings_npz, read_encodings
+    from gestalt_space.outputs import check_free, write_atomically
+
+    if destination.suffix != ".npz":
+        raise UsageError(f"{destination.name} does not end in .npz.", "Name it so.")
+    check_free(destination, overwrite)
+    found = read_encodings(encodings)
+    write_atomically(destination, encodings_npz(found))
+    if not quiet:
+        output.say(
+            f"{output.counted_text(len(found.images), 'image')} in "
+            f"{output.counted_text(len(found.slots), 'slot')} written to {destination}."
+        )
+        _tell("left out, a slot is missing", found.incomplete)
+        _tell("left out, a vector is zero or not finite", found.unsound)
+
+
+def _document(result: GmdbResult) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "data": {"gmdb": result.version, "slots": result.slots, "dim": result.dim},
+        "unit": "percent; mean over syndromes of the share of test images, then over splits",
+        "evaluations": [
+            {**asdict(one), "top": {str(k): top for k, top in one.top.items()}}
+            for one in result.evaluations
+        ],
+        "left_out": {
+            "missing": list(result.missing),
+            "incomplete": list(result.incomplete),
+            "unsound": list(result.unsound),
+        },
+        "single_patient_syndromes": list(result.single),
+    }
+
+
+def _write_table(result: GmdbResult) -> None:
+    table = output.new_table(
+        *("test", "gallery", "images", "in gallery", "top-1", "top-5", "top-10", "top-30"),
+        right=("images", "in gallery", "top-1", "top-5", "top-10", "top-30"),
+    )
+    for one in result.evaluations:
+        tops = (f"{top:.2f}" for top in one.top.values())
+        table.add_row(one.test, one.gallery, f"{one.test_size:g}", f"{one.gallery_size:g}", *tops)
+    output.write_text(
+        f"GMDB {result.version}, {output.counted_text(result.slots, 'slot')}. Top-k in percent, "
+        "the mean over syndromes, then over splits.",
+        style="dim",
+    )
+    output.write_table(table)
+
+
+def _tell_left_out(result: GmdbResult) -> None:
+    """What the figures do not rest on, on standard error."""
+    _tell("left out, not encoded", result.missing)
+    _tell("left out, a slot is missing", result.incomplete)
+    _tell("left out, a vector is zero or not finite", result.unsound)
+    for one in result.evaluations:
+        _tell(
+            f"{one.test} on {one.gallery}: not in the gallery, counted as not found",
+            one.absent,
+            "syndrome",
+        )
+    _tell("of one patient, tested only against others", result.single, "syndrome")
+
+
+def _tell(what: str, names: Sequence[str], noun: str = "image") -> None:
+    if names:
+        listed = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+        output.say(f"{output.counted_text(len(names), noun)} {what}: {listed}.")

@@ -1,0 +1,224 @@
+"""The metadata files of GestaltMatcher Database (GMDB): splits, images, syndromes, lookup table.
+
+Personal columns are dropped when a file is read, and go nowhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gestalt_space.errors import TableDamaged, UsageError
+from gestalt_space.interop.encodings_table import unreadable
+
+PERSONAL = frozenset({"author", "email", "patient_name", "username"})
+FREQUENT_TEST = "gmdb_frequent_test_images"
+_VERSIONED = re.compile(r"gmdb_frequent_test_images_(?P<version>.+)\.csv")
+_METADATA = re.compile(r"image_metadata_(?P<version>.+)\.tsv")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRow:
+    """An image in a test set or gallery: its patient and syndrome. `split` is 0 where the file has
+    none."""
+
+    image: str
+    subject: str
+    label: str
+    split: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The published test sets and galleries of one version.
+
+    Of the rare syndromes there are several splits, in each of which one patient a syndrome is
+    tested.
+    """
+
+    version: str
+    frequent_gallery: tuple[SplitRow, ...]
+    frequent_test: tuple[SplitRow, ...]
+    rare_gallery: tuple[SplitRow, ...]
+    rare_test: tuple[SplitRow, ...]
+
+    @property
+    def rare_splits(self) -> tuple[int, ...]:
+        """The numbers of the splits of the rare syndromes."""
+        return tuple(sorted({row.split for row in self.rare_test}))
+
+
+def read_splits(folder: Path, version: str | None = None) -> Splits:
+    """The four split files of a version, the only one in the folder where none is named.
+
+    Raises `UsageError` where there is none or several, `TableDamaged` with file, row and column for
+    what is not as the format says.
+    """
+    version = version or _only_version(folder, _VERSIONED)
+
+    def rows(kind: str, with_split: bool) -> tuple[SplitRow, ...]:
+        return _split_rows(folder / f"gmdb_{kind}_images_{version}.csv", with_split)
+
+    splits = Splits(
+        version=version,
+        frequent_gallery=rows("frequent_gallery", False),
+        frequent_test=rows("frequent_test", False),
+        rare_gallery=rows("rare_gallery", True),
+        rare_test=rows("rare_test", True),
+    )
+    gallery = {row.split for row in splits.rare_gallery}
+    if lonely := sorted(set(splits.rare_splits) ^ gallery):
+        raise TableDamaged(
+            f"Split {lonely[0]} of the rare syndromes has a test set or a gallery alone.",
+            f"Check the gmdb_rare_…_images_{version}.csv.",
+        )
+    return splits
+
+
+def read_lookup(path: Path) -> tuple[int | str, ...]:
+    """The disorders of a classifier's outputs, in the order of the outputs, from a lookup table."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise TableDamaged(f"{path.name} is not in UTF-8.", "Is it a lookup table?") from error
+    try:
+        labels = json.loads(lines[1])
+        if not isinstance(labels, list) or len(set(map(str, labels))) != len(labels):
+            raise ValueError("line 2 is no list of different disorders")
+    except (IndexError, ValueError, TypeError) as error:
+        raise TableDamaged(
+            f"{path.name} is no lookup table ({error}).",
+            "Expected are a line of words, and a line with a list of disorders in [ ].",
+        ) from error
+    return tuple(labels)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """What the metadata say of an image, the personal columns aside, by column name."""
+
+    line: int
+    cells: Mapping[str, str]
+
+    def text(self, column: str) -> str:
+        """A cell, empty where it, or the column, is missing."""
+        value = self.cells.get(column, "").strip()
+        return "" if value.lower() in ("nan", "none", "null") else value
+
+
+def read_images(folder: Path, version: str | None = None) -> tuple[str, list[ImageRow]]:
+    """The version and the rows of `image_metadata_<version>.tsv`.
+
+    Raises as `read_splits` does.
+    """
+    version = version or _only_version(folder, _METADATA)
+    path = folder / f"image_metadata_{version}.tsv"
+    rows = [ImageRow(line, cells) for line, cells in _cells(path, "\t", ("image_id", "patient_id"))]
+    seen: dict[str, int] = {}
+    for row in rows:
+        image = row.text("image_id")
+        if image in seen:
+            raise _wrong(path, row.line, "image_id", f"{image} is in row {seen[image]} already")
+        seen[image] = row.line
+    return version, rows
+
+
+def read_syndromes(folder: Path, version: str) -> dict[str, dict[str, str]]:
+    """The rows of `gmdb_syndromes_<version>.tsv` by `syndrome_id`; none where there is no file."""
+    path = folder / f"gmdb_syndromes_{version}.tsv"
+    if not path.exists():
+        return {}
+    return {cells["syndrome_id"]: cells for _, cells in _cells(path, "\t", ("syndrome_id",))}
+
+
+def _only_version(folder: Path, pattern: re.Pattern[str]) -> str:
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", "Name the folder of the metadata files.")
+    found = sorted(
+        match["version"] for path in folder.iterdir() if (match := pattern.fullmatch(path.name))
+    )
+    if not found:
+        raise UsageError(
+            f"{folder} has no metadata of GMDB: no file is named like {pattern.pattern}.",
+            "Name the folder in which they are.",
+        )
+    if len(found) > 1:
+        raise UsageError(
+            f"{folder} has the versions {', '.join(found)}.", "Name one with --version."
+        )
+    return found[0]
+
+
+def _split_rows(path: Path, with_split: bool) -> tuple[SplitRow, ...]:
+    columns = ("image_id", "subject", "label") + (("split",) if with_split else ())
+    rows = []
+    seen: dict[tuple[str, int], int] = {}
+    for line, cells in _cells(path, ",", columns):
+        split = 0
+        if with_split:
+            try:
+                split = int(float(cells["split"]))
+            except ValueError as error:
+                raise _wrong(path, line, "split", f"{cells['split']!r} is no number") from error
+        row = SplitRow(_whole(cells["image_id"]), cells["subject"], cells["label"], split)
+        for column, value in (("image_id", row.image), ("label", row.label)):
+            if not value:
+                raise _wrong(path, line, column, "it is empty")
+        if (row.image, split) in seen:
+            first = seen[row.image, split]
+            raise _wrong(path, line, "image_id", f"{row.image} is in row {first} already")
+        seen[row.image, split] = line
+        rows.append(row)
+    return tuple(rows)
+
+
+def _whole(number: str) -> str:
+    """An identifier that a spreadsheet wrote as 12.0 as it was."""
+    return number.removesuffix(".0")
+
+
+def _cells(
+    path: Path, delimiter: str, needed: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a table and their lines, without the personal columns."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, delimiter=delimiter)
+            names = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = names
+            if missing := [name for name in needed if name not in names]:
+                raise TableDamaged(
+                    f"{path.name} has no column {missing[0]}.",
+                    f"Expected are at least {', '.join(needed)}.",
+                )
+            for row in reader:
+                if None in row or None in row.values():
+                    cells = len(names) if None in row else sum(v is not None for v in row.values())
+                    raise _wrong(
+                        path,
+                        reader.line_num,
+                        names[min(cells, len(names)) - 1],
+                        f"the row has {'more' if None in row else 'fewer'} cells than the header",
+                    )
+                yield (
+                    reader.line_num,
+                    {name: cell.strip() for name, cell in row.items() if name not in PERSONAL},
+                )
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise TableDamaged(f"{path.name} is not in UTF-8.", "Save it in UTF-8.") from error
+    except csv.Error as error:
+        raise TableDamaged(f"{path.name} cannot be read: {error}.", "Save it anew.") from error
+
+
+def _wrong(path: Path, line: int, column: str, reason: str) -> TableDamaged:
+    return TableDamaged(
+        f"{path.name}, row {line}, column {column}: {reason}.", "Mend the row, and try again."
+    )
