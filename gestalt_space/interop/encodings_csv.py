@@ -23,8 +23,10 @@ from gestalt_space.interop.encodings_table import Rows, Slot
 
 NEEDED = ("img_name", "representations")
 SLOT_COLUMNS = ("model", "flip", "gray")
-PART = 1 << 19
-"""Bytes that are read at once."""
+PART = 1 << 22
+"""Bytes that are read at once: with smaller parts, the threads wait for each other."""
+AHEAD = 1 << 16
+"""Bytes behind a part that are read with it, where its last row mostly ends."""
 LONGEST_ROW = 1 << 24
 
 _RETURN, _COMMA, _SPACE, _QUOTE = (ord(one) for one in '\r, "')
@@ -91,8 +93,9 @@ def _layout(path: Path, file: int) -> _Layout:
         lacking = next(name for name in SLOT_COLUMNS if name not in names)
         raise TableDamaged(f"{path.name} has no column {lacking}.", "Slots are told by all three.")
     vector = names.index("representations")
-    cells = rest.partition(b"\n")[0].split(b";")
-    first = cells[vector] if len(cells) > vector else b""
+    line = b"\n" + rest.lstrip(b"\r\n").partition(b"\n")[0]
+    row = _row(line, 0, len(line)) if len(line) > 1 else []
+    first = line[row[vector] : row[vector + 1]] if len(row) > vector + 1 else b""
     return _Layout(
         path=path,
         body=len(header) + 1,
@@ -115,9 +118,10 @@ def _read_part(
     """Names and slots of the rows that begin within a part, their numbers into `values` from row
     `first` on."""
     file, start, stop = part
-    data = os.pread(file, stop - start + 1, start - 1)
-    limit = len(data) - 1
-    data += _rest_of_row(file, stop, layout)
+    data = os.pread(file, stop - start + 1 + AHEAD, start - 1)
+    limit = stop - start
+    if data.find(b"\n", limit + 1) < 0:
+        data += _rest_of_row(file, start - 1 + len(data), layout)
     borders, lines = _borders(layout, data, limit, first + 2)
     if not borders:
         return [], []
@@ -156,10 +160,7 @@ def _borders(
         end = len(data) if end < 0 else end
         stop = end - (data[end - 1] == _RETURN)
         if stop > before + 1:
-            row = [before]
-            while (place := find(b";", row[-1] + 1, stop)) >= 0:
-                row.append(place)
-            row.append(stop)
+            row = _row(data, before, stop)
             if len(row) != layout.columns + 1:
                 raise layout.error(
                     line,
@@ -170,6 +171,25 @@ def _borders(
             lines.append(line)
         before, line = end, line + 1
     return borders, lines
+
+
+def _row(data: bytes, before: int, stop: int) -> list[int]:
+    """What lies before and behind each cell of the row behind `before`."""
+    row = [before]
+    if data[before + 1] == _QUOTE:
+        row.append(_behind_quotes(data, before + 1, stop))
+    while (place := data.find(b";", row[-1] + 1, stop)) >= 0:
+        row.append(place)
+    row.append(stop)
+    return row
+
+
+def _behind_quotes(data: bytes, start: int, stop: int) -> int:
+    """Where the cell ends that begins with a quote; a doubled one is part of it."""
+    end = data.find(b'"', start + 1, stop)
+    while 0 <= end < stop - 1 and data[end + 1] == _QUOTE:
+        end = data.find(b'"', end + 2, stop)
+    return stop if end < 0 else end + 1
 
 
 def _read_numbers(
@@ -246,8 +266,12 @@ def _find_wrong_number(
     read is told."""
     for place, (line, begin, end) in enumerate(zip(lines, begins, ends, strict=True)):
         try:
-            out[place] = json.loads(data[begin:end])
-        except (ValueError, TypeError) as error:
+            listed = json.loads(data[begin:end])
+            if not all(type(one) in (int, float) for one in listed):
+                raise ValueError("something else than numbers is in it")
+            with np.errstate(over="ignore"):
+                out[place] = listed
+        except (ValueError, TypeError, OverflowError) as error:
             reason = "".join(one if one.isprintable() else "?" for one in str(error)[:80])
             raise layout.error(
                 line, "representations", f"it is no list of numbers ({reason})"
@@ -262,9 +286,11 @@ def _read_heads(
     first, last = min(layout.slot, default=0), max(layout.slot, default=-1) + 1
     for line, row in zip(lines, borders, strict=True):
         try:
-            name = data[row[layout.name] + 1 : row[layout.name + 1]].decode().strip(' "')
+            name = data[row[layout.name] + 1 : row[layout.name + 1]].decode().strip()
         except UnicodeDecodeError as error:
             raise layout.error(line, "img_name", "it is not in UTF-8") from error
+        if name.startswith('"'):
+            name = name[1:].removesuffix('"').replace('""', '"')
         if not name:
             raise layout.error(line, "img_name", "it is empty")
         told = data[row[first] : row[last]]

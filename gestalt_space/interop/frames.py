@@ -6,20 +6,26 @@ else it calls is refused. Read are the layouts of pandas 1.1 to 3.1.
 
 from __future__ import annotations
 
+import io
 import pickle
-from collections.abc import Callable, Sequence
+import pickletools
+import re
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from gestalt_space.errors import TableDamaged
+from gestalt_space.weights.pickles import Operation, check_program
 
 SAVE_AS_CSV = (
     "Nothing of it was run. Where you trust it, open it with pandas and save it as text: "
     'pandas.read_pickle(path).to_csv("encodings.csv", sep=";", index=False).'
 )
+_FLOATS = re.compile(rb"(?:[G\x95].{8})+(?=[et])", re.DOTALL)
+"""The floats of a list or tuple to its end, and the frames that the pickle is cut into."""
 _NUMBERS = frozenset("?bBhHiIlLqQefd")
 _OBJECT = "O"
 _STRING_OFFSETS = {"string": np.int32, "large_string": np.int64}
@@ -32,9 +38,9 @@ def read_frame(path: Path) -> dict[str, list[Any]]:
     numbers, texts and lists, or calls what is not called here.
     """
     try:
-        with path.open("rb") as stream:
-            content = _Frames(stream).load()
-        return _columns(content)
+        program = path.read_bytes()
+        check_program(_operations(program), len(program))
+        return _columns(_Frames(program).load())
     except _Refused as refused:
         raise TableDamaged(f"{path.name} {refused}.", SAVE_AS_CSV) from refused
     except OSError as error:
@@ -51,6 +57,16 @@ def read_frame(path: Path) -> dict[str, list[Any]]:
 
 class _Refused(Exception):
     """Why a pickle is not read, said after its file name."""
+
+
+def _operations(program: bytes) -> Iterator[Operation]:
+    """As `pickletools.genops` gives them, but of a list's floats only the last: millions of them
+    would take it long."""
+    stream = io.BytesIO(program)
+    for operation in pickletools.genops(stream):
+        yield operation
+        if operation[0].name == "MARK" and (floats := _FLOATS.match(program, stream.tell())):
+            stream.seek(floats.end() - 9)
 
 
 class _Inert:
@@ -149,6 +165,20 @@ def _arrow_array(parts: object) -> list[str | None]:
     return [text[a:b].decode() for a, b in pairwise(offsets.tolist())]
 
 
+def _encode(text: object, encoding: object) -> bytes:
+    """_codecs.encode, by which old protocols hold bytes."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise _Refused("calls _codecs.encode for something else than bytes")
+    return text.encode("latin1")
+
+
+def _bytes(data: object = b"") -> bytes:
+    """bytearray, of bytes that are there."""
+    if not isinstance(data, bytes):
+        raise _Refused("calls builtins.bytearray for something else than bytes")
+    return data
+
+
 def _same(value: object, *_: object) -> object:
     return value
 
@@ -158,6 +188,10 @@ def _named(name: str) -> type[_Inert]:
 
 
 _CALLED: dict[str, Callable[..., object]] = {
+    "__builtin__.bytearray": _bytes,
+    "__builtin__.slice": slice,
+    "_codecs.encode": _encode,
+    "builtins.bytearray": _bytes,
     "builtins.slice": slice,
     "numpy.dtype": _Dtype,
     "pandas._libs.internals._unpickle_block": _block,
@@ -187,8 +221,8 @@ _NAMED = frozenset(
 class _Frames(pickle.Unpickler):
     """Unpickles tables; nothing is imported."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__(stream)
+    def __init__(self, program: bytes) -> None:
+        super().__init__(io.BytesIO(program))
         self._classes = {name: _named(name) for name in _NAMED}
 
     def find_class(self, module: str, name: str) -> object:
@@ -215,6 +249,8 @@ def _columns(content: object) -> dict[str, list[Any]]:
         columns |= {names[int(place)]: row for place, row in zip(places, rows, strict=True)}
     if sorted(columns) != sorted(names):
         raise ValueError("columns are missing")
+    if len({len(column) for column in columns.values()}) > 1:
+        raise ValueError("columns differ in length")
     return {name: columns[name] for name in names}
 
 

@@ -11,7 +11,7 @@ import math
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ SAVE_ANEW = (
 )
 
 Array = NDArray[Any]
+Operation = tuple[pickletools.OpcodeInfo, Any, int | None]
 
 
 def read_checkpoint(path: Path) -> dict[str, Array]:
@@ -297,7 +298,7 @@ class _Checkpoint(pickle.Unpickler):
         self._folder = self._only_folder()
         self._check_byte_order()
         program = self._bytes("data.pkl", MAX_PROGRAM_BYTES)
-        _check_program(program)
+        check_program(pickletools.genops(program), len(program))
         super().__init__(io.BytesIO(program))
 
     def content(self) -> object:
@@ -373,19 +374,20 @@ class _Checkpoint(pickle.Unpickler):
         return self._archive.read(entry)
 
 
-def _check_program(program: bytes) -> None:
+def check_program(operations: Iterable[Operation], length: int) -> None:
     """Refuse what would bring the unpickler itself down, before it runs.
 
     Those are places of its memo so far away that their list fills the memory, and containers in
-    containers without end.
+    containers without end. `operations`: of a program of `length` bytes, as `pickletools.genops`
+    gives them. Raises an exception of any kind for a program that is not whole or is refused.
     """
     depths: list[int] = []
     mark = 0
     memo: dict[int, int] = {}
-    for opcode, argument, _ in pickletools.genops(program):
+    for opcode, argument, _ in operations:
         place: int = len(memo) if argument is None else argument
         if "PUT" in opcode.name or opcode.name == "MEMOIZE":
-            if place > len(program):
+            if place > length:
                 raise ValueError("its memo has places that nothing fills")
             memo[place] = depths[-1]
             continue
