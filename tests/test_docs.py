@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gestalt_cli.index_add import REPORT_COLUMNS
-from gestalt_cli.match import CSV_COLUMNS
+from gestalt_cli.match_output import CSV_COLUMNS
 from gestalt_cli.reference import reference
 
 from gestalt_space.faces.registry import DETECTORS

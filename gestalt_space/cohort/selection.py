@@ -1,0 +1,250 @@
+"""Which photos a cohort is made of: patients of a gallery, or photos that are not stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.errors import GestaltError, NotInGallery, UsageError
+from gestalt_space.gallery import Gallery
+from gestalt_space.intake import parse_disorder
+from gestalt_space.pipeline import PhotoSource
+from gestalt_space.snapshot import Snapshot, load_snapshot
+from gestalt_space.store.people import By, PatientFacts
+from gestalt_space.types import Descriptors
+
+Texts = NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What patients are chosen by: all parts must hold, and any value of a part."""
+
+    cohorts: tuple[str, ...] = ()
+    disorders: tuple[str, ...] = ()
+    genes: tuple[str, ...] = ()
+    patients: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = (
+            ("cohort", self.cohorts),
+            ("disorder", self.disorders),
+            ("gene", self.genes),
+            ("patients", (f"{len(self.patients)} named",) if self.patients else ()),
+        )
+        told = ", ".join(f"{name} {' or '.join(values)}" for name, values in parts if values)
+        return told or "all patients"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The photos of a cohort, patient after patient by identifier, and what is known of them.
+
+    Rows are photos: `descriptors` `(n, d)`, `photos` `(n,)` names, `ages` `(n,)` in years, NaN where
+    not known, `patient_of_row` `(n,)` places in `patients` `(p,)`. Of patients `(p,)`: `people`, and
+    `disorders` and `genes`, each a tuple of identifiers. `source`: in words, what was selected;
+    `failed`: photos that gave no descriptor, with the reason.
+    """
+
+    descriptors: Descriptors
+    photos: Texts
+    ages: NDArray[np.float64]
+    patient_of_row: NDArray[np.int64]
+    patients: tuple[str, ...]
+    people: PatientFacts
+    disorders: tuple[tuple[str, ...], ...]
+    genes: tuple[tuple[str, ...], ...]
+    space: str
+    fingerprint: str
+    slots: int
+    source: str
+    failed: tuple[tuple[str, GestaltError], ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    @cached_property
+    def row_starts(self) -> NDArray[np.int64]:
+        """`(p,)`: where each patient's rows begin."""
+        return np.searchsorted(self.patient_of_row, np.arange(len(self.patients)))
+
+    def patient_descriptors(self) -> Descriptors:
+        """`(p, d)`: the mean of each patient's descriptors, of unit length."""
+        sums = np.add.reduceat(self.descriptors, self.row_starts, axis=0)
+        return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), dtype=np.float32)
+
+    def only(self, patients: Iterable[str]) -> Selection:
+        """The photos of some of the patients."""
+        wanted = set(patients)
+        kept = np.array([patient in wanted for patient in self.patients], dtype=bool)
+        rows = kept[self.patient_of_row]
+        places = np.cumsum(kept) - 1
+        facts = self.people
+        return Selection(
+            descriptors=self.descriptors[rows],
+            photos=self.photos[rows],
+            ages=self.ages[rows],
+            patient_of_row=places[self.patient_of_row[rows]],
+            patients=tuple(p for p, keep in zip(self.patients, kept, strict=True) if keep),
+            people=PatientFacts(
+                facts.sex[kept], facts.ancestry[kept], facts.cohort[kept], facts.consent[kept]
+            ),
+            disorders=tuple(d for d, keep in zip(self.disorders, kept, strict=True) if keep),
+            genes=tuple(g for g, keep in zip(self.genes, kept, strict=True) if keep),
+            space=self.space,
+            fingerprint=self.fingerprint,
+            slots=self.slots,
+            source=self.source,
+        )
+
+
+def select(gallery: Gallery, criteria: Criteria) -> Selection:
+    """The photos of a gallery's patients who fit.
+
+    Raises `NotInGallery` for a patient, disorder, gene or cohort that nobody has, or where nobody
+    has all; `UsageError` for an identifier that cannot be.
+    """
+    by_disorder = _snapshot(gallery, "disorder")
+    snapshot = _snapshot(gallery, "gene")
+    assert by_disorder.people is not None, "details were asked for"  # noqa: S101
+    people = by_disorder.people
+    disorders = _memberships(by_disorder)
+    genes = _memberships(snapshot)
+    kept = np.ones(len(by_disorder.patients), dtype=bool)
+    kept &= _fits("cohort", criteria.cohorts, [(one,) if one else () for one in people.cohort])
+    wanted = tuple(map(parse_disorder, criteria.disorders))
+    kept &= _fits("disorder", wanted, disorders)
+    kept &= _fits("gene", criteria.genes, genes)
+    kept &= _fits("patient", criteria.patients, [(one,) for one in by_disorder.patients], all_=True)
+    if not kept.any():
+        raise NotInGallery(f"No patient fits {criteria}.", "Ask for less: `gestalt index list`.")
+    return _whole(gallery, by_disorder, disorders, genes, str(criteria)).only(
+        patient for patient, keep in zip(by_disorder.patients, kept, strict=True) if keep
+    )
+
+
+def select_photos(gallery: Gallery, sources: Sequence[PhotoSource]) -> Selection:
+    """Photos that are not stored, each as a patient of its own, in their order by name.
+
+    Photos without a face are told in `failed`. Raises `UsageError` where none has one, or two are
+    named alike.
+    """
+    names = [source.name for source in sources]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"{twice[0]} is given twice.", "Give every photo once.")
+    found, failed = [], []
+    for batch in gallery.probes(sources):
+        for asked in batch:
+            if asked.descriptor is not None:
+                found.append((asked.name, asked.descriptor))
+            elif asked.error is not None:
+                failed.append((asked.name, asked.error))
+    if not found:
+        raise failed[0][1] if failed else UsageError("There are no photos.", "Name some.")
+    found.sort(key=lambda pair: pair[0])
+    count = len(found)
+    empty = np.full(count, "", dtype=np.str_)
+    dim = len(found[0][1])
+    return Selection(
+        descriptors=np.stack([descriptor for _, descriptor in found]).reshape(count, dim),
+        photos=np.array([name for name, _ in found], dtype=np.str_),
+        ages=np.full(count, np.nan),
+        patient_of_row=np.arange(count),
+        patients=tuple(name for name, _ in found),
+        people=PatientFacts(empty, empty, empty, empty),
+        disorders=((),) * count,
+        genes=((),) * count,
+        space=gallery.space.model.name,
+        fingerprint=gallery.space.fingerprint,
+        slots=_slots(gallery),
+        source=f"{count} photos",
+        failed=tuple(failed),
+    )
+
+
+def read_patients(path: Path) -> tuple[str, ...]:
+    """Patients from a text file, one a line; empty lines and lines that begin with # are passed
+    over. Raises `UsageError`."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}.", "One patient a line is expected, in UTF-8."
+        ) from error
+    patients = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not patients:
+        raise UsageError(f"{path.name} names nobody.", "One patient a line is expected.")
+    return tuple(dict.fromkeys(patients))
+
+
+def _snapshot(gallery: Gallery, by: By) -> Snapshot:
+    space = gallery.space.stored
+    if space is None:
+        raise NotInGallery(
+            f"The gallery has no descriptor in the space of {gallery.space.model.name}.",
+            "Add patients: `gestalt index add patients.csv`.",
+        )
+    with gallery.database.reading() as session:
+        return load_snapshot(session, space, gallery.settings.index_dir, by=by, details=True)
+
+
+def _memberships(snapshot: Snapshot) -> list[tuple[str, ...]]:
+    """The identifiers of what each patient belongs to."""
+    found: list[list[str]] = [[] for _ in snapshot.patients]
+    grouping = snapshot.lines.grouping
+    for member, group in zip(grouping.members, grouping.group_of_member, strict=True):
+        found[int(grouping.patients[member])].append(snapshot.lines.title(int(group))[0])
+    return [tuple(ids) for ids in found]
+
+
+def _fits(
+    what: str, wanted: Sequence[str], told: Sequence[Sequence[str]], *, all_: bool = False
+) -> NDArray[np.bool_]:
+    """Who has one of what is wanted. Raises `NotInGallery` for what nobody has."""
+    if not wanted:
+        return np.ones(len(told), dtype=bool)
+    known = {one for ids in told for one in ids}
+    if missing := [one for one in wanted if one not in known]:
+        raise NotInGallery(
+            f"No patient with a descriptor has the {what} {missing[0]}."
+            if not all_
+            else f"There is no {what} {missing[0]} with a descriptor in the gallery.",
+            "Run `gestalt index list`.",
+        )
+    return np.array([any(one in wanted for one in ids) for ids in told], dtype=bool)
+
+
+def _whole(
+    gallery: Gallery,
+    snapshot: Snapshot,
+    disorders: Sequence[tuple[str, ...]],
+    genes: Sequence[tuple[str, ...]],
+    source: str,
+) -> Selection:
+    assert snapshot.people is not None, "details were asked for"  # noqa: S101
+    assert snapshot.photos is not None, "details were asked for"  # noqa: S101
+    order = np.lexsort((snapshot.photos.names, snapshot.patient_of_row))
+    return Selection(
+        descriptors=snapshot.index.descriptors[order],
+        photos=snapshot.photos.names[order],
+        ages=snapshot.photos.ages[order],
+        patient_of_row=snapshot.patient_of_row[order],
+        patients=snapshot.patients,
+        people=snapshot.people,
+        disorders=tuple(disorders),
+        genes=tuple(genes),
+        space=gallery.space.model.name,
+        fingerprint=gallery.space.fingerprint,
+        slots=_slots(gallery),
+        source=source,
+    )
+
+
+def _slots(gallery: Gallery) -> int:
+    return len(encoder_spec(gallery.space.model).slots)
