@@ -46,10 +46,10 @@ class Criteria:
 class Selection:
     """The photos of a cohort, patient after patient by identifier, and what is known of them.
 
-    Rows are photos: `descriptors` `(n, d)`, `photos` `(n,)` names, `ages` `(n,)` in years, NaN where
-    not known, `patient_of_row` `(n,)` places in `patients` `(p,)`. Of patients `(p,)`: `people`, and
-    `disorders` and `genes`, each a tuple of identifiers. `source`: in words, what was selected;
-    `failed`: photos that gave no descriptor, with the reason.
+    Rows are photos: `descriptors` `(n, d)`, `photos` `(n,)` names, `ages` `(n,)` in years, NaN
+    where not known, `patient_of_row` `(n,)` places in `patients` `(p,)`. Of patients `(p,)`:
+    `people`, and `disorders` and `genes`, each a tuple of identifiers. `source`: in words, what was
+    selected; `failed`: photos that gave no descriptor, with the reason.
     """
 
     descriptors: Descriptors
