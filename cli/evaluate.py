@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from . import options
+from .evaluate_gallery import gallery
 from .evaluate_gmdb import arrays, gmdb
 
 app = typer.Typer(
@@ -14,3 +15,4 @@ app = typer.Typer(
 )
 app.command("gmdb", epilog=options.EXIT_CODES)(gmdb)
 app.command("arrays", epilog=options.EXIT_CODES)(arrays)
+app.command("gallery", epilog=options.EXIT_CODES)(gallery)

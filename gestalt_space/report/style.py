@@ -95,6 +95,11 @@ ul.key {
 }
 ul.key li { display: flex; align-items: center; gap: .4rem; margin: 0; }
 ul.key svg.plot { margin: 0; width: 14px; height: 14px; flex: none; }
+.chart { max-width: 44rem; margin: 1rem 0 .5rem; }
+.charts { display: flex; flex-wrap: wrap; gap: 1.5rem 2rem; }
+.charts > figure { flex: 1 1 20rem; min-width: 0; max-width: 27rem; }
+ul.key svg.sample { width: 34px; height: 14px; flex: none; }
+details { margin: 1rem 0; }
 .scale { display: flex; align-items: center; gap: .6rem; font-size: .875rem; color: var(--faint); }
 .scale span { white-space: nowrap; }
 .scale img { flex: 0 1 14rem; min-width: 4rem; height: .7rem; border-radius: 3px; }

@@ -1,0 +1,291 @@
+"""`gestalt evaluate gallery`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gestalt_space.errors import UsageError
+
+from . import options, output
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gestalt_space.evaluation.accuracy import Accuracy
+    from gestalt_space.evaluation.bootstrap import Estimate
+    from gestalt_space.evaluation.curves import Roc
+    from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
+    from gestalt_space.ranking.aggregation import Aggregation
+
+NAMED = 5
+"""Disorders that cannot be tested, by name at the most; the document has them all."""
+
+
+def gallery(
+    space: Annotated[
+        list[str],
+        typer.Option(
+            "--space",
+            help="Encoder, by the name of its model; repeat to compare. [default: the gallery's "
+            "own]",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    by: Annotated[str, typer.Option("--by", help="What to rank: disorder or gene.")] = "disorder",
+    split: Annotated[
+        Path | None,
+        typer.Option(
+            "--split",
+            help="CSV with the columns patient and part (gallery or test): who is asked about, and "
+            "who is evidence. [default: every patient is left out in turn]",
+            show_default=False,
+        ),
+    ] = None,
+    controls: Annotated[
+        str | None,
+        typer.Option(
+            "--controls",
+            help="Cohort whose undiagnosed patients stand for people without a disorder.",
+            show_default=False,
+        ),
+    ] = None,
+    aggregation: Annotated[
+        list[str],
+        typer.Option(
+            "--aggregation",
+            help="nearest, patient-mean, centroid, blend or vote; repeat. Strata are told of the "
+            "first. [default: all]",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", help="How often patients are drawn for intervals.")
+    ] = 1000,
+    seed: options.Seed = 0,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write a page with figures there, an .html file.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    with_patients: Annotated[
+        bool,
+        typer.Option(
+            "--with-patients", help="With --json: every patient's ranks, by the identifier."
+        ),
+    ] = False,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure how well the gallery's own patients are ranked, each left out in turn.
+
+    Every photo of every diagnosed patient is asked about, and all photos of a patient as one; the
+    patient's own photos are never evidence. Figures come with 95 % intervals by the bootstrap over
+    patients. Nothing is stored.
+    """
+    from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
+    from gestalt_space.evaluation.gallery_data import load_spaces, load_split
+    from gestalt_space.evaluation.gallery_document import evaluation_document
+    from gestalt_space.evaluation.gallery_page import check_page_path, write_page
+    from gestalt_space.evaluation.gallery_results import Plan
+    from gestalt_space.evaluation.own_gallery import evaluate_gallery
+    from gestalt_space.matching import parse_aggregation, parse_by
+    from gestalt_space.ranking.aggregation import AGGREGATIONS
+
+    kind = parse_by(by)
+    if kind == "patient":
+        raise UsageError("Every patient is the only one of the kind.", "Rank by disorder or gene.")
+    if with_patients and not as_json:
+        raise UsageError("--with-patients goes with --json.", "Add --json, or leave it out.")
+    if bootstrap < FEWEST_REPLICATES:
+        raise UsageError(
+            f"{bootstrap} draws are too few for an interval.",
+            f"Give --bootstrap {FEWEST_REPLICATES} or more; 1000 are usual.",
+        )
+    chosen = tuple(dict.fromkeys(parse_aggregation(name) for name in aggregation))
+    if page is not None:
+        check_page_path(page, overwrite=overwrite)
+    plan = Plan(
+        aggregations=chosen or AGGREGATIONS,
+        split=None if split is None else load_split(home, split),
+        controls=controls,
+        bootstrap=Bootstrap(bootstrap, seed),
+    )
+    spaces = load_spaces(home, space, kind)
+    if not quiet:
+        photos = sum(len(data.descriptors) for data in spaces)
+        output.say(f"Asking about {output.counted_text(photos, 'photo')} …")
+    evaluation = evaluate_gallery(spaces, plan)
+    if page is not None:
+        write_page(evaluation, page)
+        if not quiet:
+            output.say(f"The page is in {page}.")
+    if as_json:
+        output.write_json(evaluation_document(evaluation, with_patients=with_patients))
+        return
+    for result in evaluation.spaces:
+        _show_space(result, evaluation)
+    _show_comparisons(evaluation)
+    if not quiet:
+        _show_reading(evaluation)
+
+
+def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
+    counts, by = result.counts, result.data.by
+    output.write_text(f"Space {result.data.space} ({result.data.fingerprint[:12]})", style="bold")
+    how = "left out in turn" if evaluation.plan.split is None else "asked about, of the split"
+    output.write_text(
+        f"  {output.counted_text(counts.asked_patients, 'patient')} with "
+        f"{output.counted_text(counts.asked_photos, 'photo')} {how}; "
+        f"{output.counted_text(counts.asked_disorders, by)} tested"
+    )
+    output.write_text(
+        f"  against {output.counted_text(counts.evidence_patients, 'patient')}, "
+        f"{output.counted_text(counts.evidence_photos, 'photo')}, "
+        f"{output.counted_text(counts.evidence_disorders, by)}"
+    )
+    if counts.aside:
+        aside = output.counted_text(counts.aside, "diagnosed patient")
+        output.write_text(f"  {aside} in neither part of the split")
+    _show_untested(result)
+    for title, figures in (
+        ("Each patient's photos as one", "patients"),
+        ("Every photo by itself", "images"),
+    ):
+        accuracies: dict[Aggregation, Accuracy] = {
+            how: getattr(found, figures) for how, found in result.aggregations.items()
+        }
+        _show_tops(f"{title}: true {by} among the first k", accuracies, "top")
+        _show_tops(f"{title}: mean over {by}s", accuracies, "top_of_disorders")
+    _show_ranks(result)
+    _show_strata(result)
+
+
+def _show_untested(result: SpaceResult) -> None:
+    if not result.untested:
+        return
+    by = result.data.by
+    names = ", ".join(one.id for one in result.untested[:NAMED])
+    more = len(result.untested) - NAMED
+    output.write_text(
+        f"  {output.counted_text(len(result.untested), by)} without another patient to be found "
+        f"by cannot be\n  tested: {names}" + (f" and {more:,} more" if more > 0 else "")
+    )
+
+
+def _show_tops(title: str, accuracies: Mapping[Aggregation, Accuracy], which: str) -> None:
+    output.write_text(f"\n{title}", style="bold")
+    first = next(iter(accuracies.values()))
+    columns = [f"top-{k}, %" for k in first.top]
+    table = output.new_table("aggregation", *columns, right=columns)
+    for how, found in accuracies.items():
+        table.add_row(how, *(_percent(one) for one in getattr(found, which).values()))
+    output.write_table(table)
+
+
+def _show_ranks(result: SpaceResult) -> None:
+    output.write_text("\nEach patient's photos as one: ranks and curves", style="bold")
+    columns = ["mean rank", "median", "AUROC same", "AUROC patient"]
+    table = output.new_table("aggregation", *columns, right=columns)
+    for how, found in result.aggregations.items():
+        patients = found.patients
+        table.add_row(
+            how,
+            _ranks(patients.mean_rank, 1),
+            _ranks(patients.median_rank, 0),
+            _area(found.same_different),
+            _area(found.patient_control),
+        )
+    output.write_table(table)
+    controls = result.counts.controls
+    output.write_text(
+        f"  AUROC patient: against {output.counted_text(controls, 'control')}"
+        if controls
+        else "  AUROC patient is not computed: no --controls were named"
+    )
+
+
+def _show_strata(result: SpaceResult) -> None:
+    first = next(iter(result.aggregations))
+    output.write_text(f"\nSide by side, by {first}: patients, photos as one", style="bold")
+    columns = ["patients", "top-1, %", "top-10, %", "photos: top-1"]
+    table = output.new_table("of", "", *columns, right=columns)
+    last = ""
+    for part in result.strata:
+        patients, images = part.patients, part.images
+        counted = max(one.patients for one in (patients, images) if one is not None)
+        table.add_row(
+            part.attribute if part.attribute != last else "",
+            part.value,
+            f"{counted:,}" + ("*" if part.too_small else ""),
+            "" if patients is None else _percent(patients.top[1]),
+            "" if patients is None else _percent(patients.top[10]),
+            "" if images is None else _percent(images.top[1]),
+        )
+        last = part.attribute
+    output.write_table(table)
+    if any(part.too_small for part in result.strata):
+        output.write_text("  * fewer than 10 patients: too few to read anything from")
+
+
+def _show_comparisons(evaluation: GalleryEvaluation) -> None:
+    if not evaluation.comparisons:
+        return
+    several = len(evaluation.spaces) > 1
+    output.write_text("\nCompared, each patient's photos as one", style="bold")
+    columns = ["k", "difference, points", "p", "p (Holm)"]
+    table = output.new_table("", "against", *columns, right=columns)
+    for one in evaluation.comparisons:
+        between = one.space != one.other_space
+        named = f"{one.space}: {one.aggregation}" if several else one.aggregation
+        other = f"{one.other_space}: same" if between else one.other_aggregation
+        table.add_row(
+            named,
+            other,
+            str(one.k),
+            _points(one.found.difference),
+            _p(one.found.p),
+            _p(one.p_held),
+        )
+    output.write_table(table)
+
+
+def _show_reading(evaluation: GalleryEvaluation) -> None:
+    bootstrap = evaluation.plan.bootstrap
+    output.write_text(
+        f"In brackets: 95 % intervals, {bootstrap.replicates:,} draws of patients, seed "
+        f"{bootstrap.seed}. What the figures\nmean: docs/evaluation.md.",
+        style="dim",
+    )
+    output.write_text(output.DISCLAIMER, style="dim")
+
+
+def _percent(one: Estimate) -> str:
+    return f"{100 * one.value:.1f} ({100 * one.low:.0f}–{100 * one.high:.0f})"
+
+
+def _points(one: Estimate) -> str:
+    return f"{100 * one.value:+.1f} ({100 * one.low:+.1f} to {100 * one.high:+.1f})"
+
+
+def _ranks(one: Estimate, decimals: int) -> str:
+    return f"{one.value:.{decimals}f} ({one.low:.{decimals}f}–{one.high:.{decimals}f})"
+
+
+def _area(roc: Roc | None) -> str:
+    if roc is None:
+        return "–"
+    one = roc.auroc
+    return f"{one.value:.2f} ({one.low:.2f}–{one.high:.2f})"
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

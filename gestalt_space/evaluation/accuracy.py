@@ -1,0 +1,138 @@
+"""How far up the true disorders come out: top-k and ranks, over cases and over disorders, each with
+an interval by the bootstrap over patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.evaluation.bootstrap import Bootstrap, Estimate, estimate
+from gestalt_space.evaluation.topk import TOPS, hits_of
+from gestalt_space.ranking.grouping import Numbers
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How good the ranks of some cases are.
+
+    `top`: by k, the share, 0..1, of cases whose true disorder is among the first k, every case
+    weighing the same; `top_of_disorders`: the unweighted mean over disorders of each one's share
+    (Hsieh 2022).
+    """
+
+    cases: int
+    patients: int
+    disorders: int
+    top: Mapping[int, Estimate]
+    top_of_disorders: Mapping[int, Estimate]
+    mean_rank: Estimate
+    median_rank: Estimate
+
+
+def measure(
+    ranks: Sequence[Numbers], patients: Numbers, groups: Numbers, bootstrap: Bootstrap
+) -> list[Accuracy]:
+    """The accuracy of several rankings of the same cases, one at least, drawn alike.
+
+    `ranks`: each `(c,)`, from 1; `patients` and `groups` `(c,)`: the cases' patients and true
+    groups.
+    """
+    order = np.argsort(groups, kind="stable")
+    owners, place = np.unique(patients[order], return_inverse=True)
+    ordered = [one[order] for one in ranks]
+    table = _Table.of(ordered, groups[order])
+    values = table.figures(np.ones((1, len(order)), dtype=np.float32))[0]
+    replicates = np.concatenate(
+        [table.figures(weights[:, place]) for weights in bootstrap.weights(len(owners))]
+    )
+    return [
+        _accuracy(values[number], replicates[:, number], len(order), len(owners), table.disorders)
+        for number in range(len(ranks))
+    ]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What is added up over cases `(c,)`, which stand in runs of one group each.
+
+    `columns` `(c, m)`: for each ranking its hits and its rank, and a 1 at the end.
+    """
+
+    columns: NDArray[np.float32]
+    starts: Numbers
+    ranks: Sequence[Numbers]
+    by_rank: Sequence[Numbers]
+
+    @classmethod
+    def of(cls, ranks: Sequence[Numbers], groups: Numbers) -> _Table:
+        parts = [np.column_stack([hits_of(one), one]) for one in ranks]
+        columns = np.column_stack([*parts, np.ones(len(groups))]).astype(np.float32)
+        starts = np.flatnonzero(np.diff(groups, prepend=groups[:1] - 1))
+        return cls(columns, starts, ranks, [np.argsort(one, kind="stable") for one in ranks])
+
+    @property
+    def disorders(self) -> int:
+        """How many groups there are."""
+        return len(self.starts)
+
+    def figures(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+        """For cases weighed `(b, c)`: `(b, rankings, 2 + 2 · TOPS)`, top-k over cases, then over
+        disorders, then the mean and the median rank."""
+        draws, many = len(weights), len(self.ranks)
+        sums = np.zeros((draws, self.columns.shape[1]))
+        shares = np.zeros((draws, self.columns.shape[1] - 1))
+        seen = np.zeros((draws, 1))
+        stops = np.append(self.starts[1:], len(self.columns))
+        for start, stop in zip(self.starts, stops, strict=True):
+            found = (weights[:, start:stop] @ self.columns[start:stop]).astype(np.float64)
+            sums += found
+            shares += found[:, :-1] / np.maximum(found[:, -1:], 1)
+            seen += found[:, -1:] > 0
+        over_cases = (sums[:, :-1] / sums[:, -1:]).reshape(draws, many, len(TOPS) + 1)
+        over_groups = (shares / seen).reshape(draws, many, len(TOPS) + 1)[:, :, :-1]
+        medians = np.stack(
+            [
+                _medians(weights, ranks, order)
+                for ranks, order in zip(self.ranks, self.by_rank, strict=True)
+            ],
+            axis=1,
+        )
+        tops, means = over_cases[:, :, :-1], over_cases[:, :, -1:]
+        return np.concatenate([tops, over_groups, means, medians[:, :, None]], axis=2)
+
+
+def _medians(weights: NDArray[np.float32], ranks: Numbers, order: Numbers) -> NDArray[np.float64]:
+    """The median of ranks `(c,)` weighed `(b, c)`: `(b,)`; in the middle of two where the half of
+    the weight lies between them."""
+    cumulated = np.cumsum(weights[:, order], axis=1, dtype=np.float64)
+    half = cumulated[:, -1:] / 2
+    lower, upper = (cumulated < half).sum(axis=1), (cumulated <= half).sum(axis=1)
+    middle = ranks[order]
+    return np.asarray(
+        (middle[lower] + middle[np.minimum(upper, len(order) - 1)]) / 2, dtype=np.float64
+    )
+
+
+def _accuracy(
+    values: NDArray[np.float64],
+    replicates: NDArray[np.float64],
+    cases: int,
+    patients: int,
+    disorders: int,
+) -> Accuracy:
+    found = [
+        estimate(float(value), column) for value, column in zip(values, replicates.T, strict=True)
+    ]
+    many = len(TOPS)
+    return Accuracy(
+        cases=cases,
+        patients=patients,
+        disorders=disorders,
+        top=dict(zip(TOPS, found[:many], strict=True)),
+        top_of_disorders=dict(zip(TOPS, found[many : 2 * many], strict=True)),
+        mean_rank=found[-2],
+        median_rank=found[-1],
+    )

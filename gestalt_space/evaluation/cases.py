@@ -1,0 +1,196 @@
+"""Who is asked about, whose photos are evidence, and where the true disorder came out.
+
+A case is a probe together with one of its patient's disorders (or genes): a patient with two
+disorders gives two cases, and neither disorder counts against the other. The probe's own patient is
+never evidence. Similarities are computed block by block, so that memory does not grow with the
+square of the gallery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.ranking.aggregation import Aggregation, measure_centroids, score_groups
+from gestalt_space.ranking.grouping import Grouping, Numbers
+from gestalt_space.ranking.ranks import ranks_of
+from gestalt_space.types import Descriptors
+
+BINS = 500
+"""Of scores, over the range of their aggregation."""
+COSINES = (-1.0, 1.0)
+SCORES: Mapping[Aggregation, tuple[float, float]] = {
+    "nearest": COSINES,
+    "patient-mean": COSINES,
+    "centroid": COSINES,
+    "blend": COSINES,
+    "vote": (-3.0, 1.0),
+}
+"""The range of each aggregation's scores."""
+
+_SHORTEST = 1e-6
+_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What is asked about: descriptors `(q, d)` of unit length, and the patients' numbers `(q,)`.
+
+    `rows` `(q,)`: the row of each photo; -1 for a patient's photos as one.
+    """
+
+    descriptors: Descriptors
+    patients: Numbers
+    rows: Numbers
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Each `(c,)`, in the order of the probes: the probe's place, the patient's and the true
+    group's number, and how many patients the group has among the evidence, the probe's own among
+    them."""
+
+    probes: Numbers
+    patients: Numbers
+    groups: Numbers
+    sizes: Numbers
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came of cases and probes, by aggregation.
+
+    `ranks` `(c,)`: from 1. `true_scores` `(c,)`: of the true groups; `best` `(q,)`: of the group
+    that came first, whichever it is. `others` `(q, BINS)`: how many scores of groups that are none
+    of the patient's lie in each bin of the aggregation's range; empty where not asked for.
+    """
+
+    cases: Cases
+    ranks: Mapping[Aggregation, Numbers]
+    true_scores: Mapping[Aggregation, NDArray[np.float32]]
+    best: Mapping[Aggregation, NDArray[np.float32]]
+    others: Mapping[Aggregation, NDArray[np.unsignedinteger]]
+
+
+def photo_probes(descriptors: Descriptors, patient_of_row: Numbers, patients: Numbers) -> Probes:
+    """Every photo of some patients by itself, in the order of the rows."""
+    rows = np.flatnonzero(np.isin(patient_of_row, patients))
+    return Probes(descriptors[rows], patient_of_row[rows], rows)
+
+
+def patient_probes(descriptors: Descriptors, patient_of_row: Numbers, patients: Numbers) -> Probes:
+    """Some patients, each one's photos as one: their mean descriptor, of unit length, as `gestalt
+    match --as-one` has it. In the order of the patients' numbers."""
+    rows = np.flatnonzero(np.isin(patient_of_row, patients))
+    rows = rows[np.argsort(patient_of_row[rows], kind="stable")]
+    owners, starts = np.unique(patient_of_row[rows], return_index=True)
+    if not len(owners):
+        return Probes(descriptors[:0], owners, owners)
+    sums = np.add.reduceat(descriptors[rows], starts, axis=0, dtype=np.float64)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    fused = (sums / np.maximum(lengths, _SHORTEST)).astype(np.float32)
+    return Probes(fused, owners, np.full(len(owners), -1, dtype=np.int64))
+
+
+def find_cases(patients: Numbers, evidence: Grouping, truth: Grouping) -> tuple[Cases, Cases]:
+    """The cases of probes of patients `(q,)`: those that can be tested, and those that cannot,
+    since nobody but the probe's own patient is evidence for the true group.
+
+    `truth`: to which groups all patients belong; `evidence`: a part of it.
+    """
+    probes, members = truth.memberships_of(truth.place_of(patients))
+    groups = truth.groups[truth.group_of_member[members]]
+    places = places_in(evidence.groups, groups)
+    sizes = (
+        np.where(places >= 0, evidence.patient_counts[places], 0)
+        if len(evidence.groups)
+        else np.zeros(len(groups), dtype=np.int64)
+    )
+    own = evidence.place_of(patients)[probes] >= 0
+    found = Cases(probes, patients[probes], groups, sizes)
+    testable = sizes - own > 0
+    return _chosen(found, testable), _chosen(found, ~testable)
+
+
+def ask(
+    probes: Probes,
+    cases: Cases,
+    descriptors: Descriptors,
+    evidence: Grouping,
+    aggregations: Sequence[Aggregation],
+    *,
+    histograms: bool = False,
+) -> Answers:
+    """Rank the groups of the evidence, rows of `descriptors` `(n, d)`, for every probe.
+
+    `cases`: the testable ones of these probes, as `find_cases` gives them.
+    """
+    count, groups = len(probes.patients), len(evidence.groups)
+    with_centroids = {"centroid", "blend"} & set(aggregations)
+    centroids = measure_centroids(descriptors, evidence) if with_centroids else None
+    own = evidence.place_of(probes.patients)
+    places = places_in(evidence.groups, cases.groups)
+    kind = np.uint16 if groups <= np.iinfo(np.uint16).max else np.uint32
+    bins = BINS if histograms else 0
+    answers = Answers(
+        cases,
+        ranks={how: np.zeros(len(places), dtype=np.int64) for how in aggregations},
+        true_scores={how: np.zeros(len(places), dtype=np.float32) for how in aggregations},
+        best={how: np.zeros(count, dtype=np.float32) for how in aggregations},
+        others={how: np.zeros((count, bins), dtype=kind) for how in aggregations},
+    )
+    for start in range(0, count, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        scores = score_groups(
+            probes.descriptors[part] @ descriptors.T,
+            evidence,
+            aggregations,
+            own=own[part],
+            centroids=centroids,
+        )
+        asked = slice(*np.searchsorted(cases.probes, [start, start + _BLOCK]))
+        of, true = cases.probes[asked] - start, places[asked]
+        for how, block in scores.items():
+            answers.best[how][part] = block.max(axis=1)
+            values = block[of, true]
+            # None of a patient's own disorders counts against another.
+            block[of, true] = -np.inf
+            if histograms:
+                answers.others[how][part] = _counted(block, how)
+            ranked = block[of]
+            ranked[np.arange(len(of)), true] = values
+            answers.ranks[how][asked] = ranks_of(ranked, true)
+            answers.true_scores[how][asked] = values
+    return answers
+
+
+def bins_of(scores: NDArray[np.floating], how: Aggregation) -> Numbers:
+    """The bin of each score in its aggregation's range."""
+    low, high = SCORES[how]
+    scaled = (np.clip(scores, low, high) - low) * (BINS / (high - low))
+    return np.asarray(np.minimum(scaled, BINS - 1), dtype=np.int64)
+
+
+def places_in(numbers: Numbers, wanted: Numbers) -> Numbers:
+    """The place of each number in ascending `numbers`, -1 where it is not there."""
+    if not len(numbers):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    places = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
+    return np.where(numbers[places] == wanted, places, -1)
+
+
+def _counted(scores: NDArray[np.floating], how: Aggregation) -> NDArray[np.int64]:
+    """Histograms of the finite ones of scores `(b, g)`."""
+    finite = np.isfinite(scores)
+    cells = bins_of(np.where(finite, scores, 0), how)
+    cells += np.arange(len(scores))[:, None] * BINS
+    return np.bincount(cells[finite], minlength=len(scores) * BINS).reshape(len(scores), BINS)
+
+
+def _chosen(cases: Cases, which: NDArray[np.bool_]) -> Cases:
+    return Cases(
+        cases.probes[which], cases.patients[which], cases.groups[which], cases.sizes[which]
+    )

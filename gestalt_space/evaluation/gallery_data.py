@@ -1,0 +1,78 @@
+"""What an evaluation of one's own gallery reads, taken out of the gallery: plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gestalt_space.errors import UsageError
+from gestalt_space.evaluation.split import Split, read_split
+from gestalt_space.evaluation.strata import Facts, Texts
+from gestalt_space.gallery import Gallery
+from gestalt_space.matching import Question
+from gestalt_space.ranking.grouping import Grouping, Numbers
+from gestalt_space.store.people import By
+from gestalt_space.types import Descriptors
+
+
+@dataclass(frozen=True)
+class SpaceData:
+    """The patients of a gallery who have descriptors in one space.
+
+    `descriptors` `(n, d)`; `patients`: identifiers `(p,)`, whose places are their numbers in
+    `grouping`, `facts` and `cohorts` `(p,)`; `titles`: identifier and name of each disorder (or
+    gene), whose places are the numbers of groups.
+    """
+
+    space: str
+    fingerprint: str
+    by: By
+    descriptors: Descriptors
+    patients: tuple[str, ...]
+    grouping: Grouping
+    titles: tuple[tuple[str, str], ...]
+    facts: Facts
+    cohorts: Texts
+
+    @property
+    def patient_of_row(self) -> Numbers:
+        """`(n,)`: the number of each row's patient."""
+        return self.facts.patient_of_row
+
+
+def load_spaces(home: Path | None, spaces: Sequence[str], by: By) -> list[SpaceData]:
+    """What the gallery of a home has in some spaces, named by their encoders' models; in its own
+    where none is named.
+
+    Raises `UsageError` for a space named twice, `GalleryEmpty` for one with nothing to rank.
+    """
+    if len(set(spaces)) < len(spaces):
+        raise UsageError("A space is named twice.", "Name each --space once.")
+    return [_load(home, name, by) for name in spaces or (None,)]
+
+
+def load_split(home: Path | None, path: Path) -> Split:
+    """A split of the patients of the gallery of a home. Raises as `read_split` does."""
+    with Gallery.open(home) as gallery:
+        return read_split(path, {patient.patient for patient in gallery.patients()})
+
+
+def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
+    with Gallery.open(home, space=name) as gallery:
+        snapshot = gallery.snapshot(Question(by=by), details=True)
+        space = gallery.space
+    people, photos = snapshot.people, snapshot.photos
+    assert people is not None, "details were asked for"  # noqa: S101
+    assert photos is not None, "details were asked for"  # noqa: S101
+    return SpaceData(
+        space=space.model.name,
+        fingerprint=space.fingerprint,
+        by=by,
+        descriptors=snapshot.index.descriptors,
+        patients=snapshot.patients,
+        grouping=snapshot.lines.grouping,
+        titles=snapshot.lines.titles,
+        facts=Facts(people.sex, people.ancestry, photos.ages, snapshot.patient_of_row),
+        cohorts=people.cohort,
+    )

@@ -1,0 +1,140 @@
+"""An evaluation of one's own gallery as programs read it: one JSON document, version 1.
+
+No patient is named in it unless that is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from gestalt_space import __version__
+from gestalt_space.evaluation.accuracy import Accuracy
+from gestalt_space.evaluation.bootstrap import LEVEL, Estimate
+from gestalt_space.evaluation.cases import BINS
+from gestalt_space.evaluation.curves import Roc
+from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
+from gestalt_space.evaluation.paired import FLIPS, Comparison
+
+VERSION = 1
+
+
+def evaluation_document(
+    evaluation: GalleryEvaluation, *, with_patients: bool = False
+) -> dict[str, Any]:
+    """The document. Shares are 0..1; what could not be computed is null.
+
+    `with_patients`: with every case's patient, disorder and ranks.
+    """
+    plan = evaluation.plan
+    return {
+        "version": VERSION,
+        "gestalt_space": __version__,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "by": evaluation.spaces[0].data.by,
+        "protocol": "leave-one-patient-out" if plan.split is None else "split",
+        "split": None if plan.split is None else plan.split.name,
+        "controls": plan.controls,
+        "interval": {
+            "level": LEVEL,
+            "method": "percentile bootstrap over patients",
+            "replicates": plan.bootstrap.replicates,
+            "seed": plan.bootstrap.seed,
+        },
+        "test": {"method": "sign flips over patients, held by Holm", "flips": FLIPS},
+        "score_bins": BINS,
+        "spaces": [_space(result, with_patients) for result in evaluation.spaces],
+        "comparisons": [_comparison(one) for one in evaluation.comparisons],
+    }
+
+
+def _space(result: SpaceResult, with_patients: bool) -> dict[str, Any]:
+    record = {
+        "name": result.data.space,
+        "fingerprint": result.data.fingerprint,
+        "counts": asdict(result.counts),
+        "not_tested": [asdict(one) for one in result.untested],
+        "aggregations": {
+            how: {
+                "images": _accuracy(found.images),
+                "patients": _accuracy(found.patients),
+                "same_different": _roc(found.same_different),
+                "patient_control": _roc(found.patient_control),
+            }
+            for how, found in result.aggregations.items()
+        },
+        "strata_of": next(iter(result.aggregations)),
+        "strata": [
+            {
+                "attribute": part.attribute,
+                "value": part.value,
+                "too_small": part.too_small,
+                "images": _accuracy(part.images),
+                "patients": _accuracy(part.patients),
+            }
+            for part in result.strata
+        ],
+    }
+    if with_patients:
+        record["cases"] = _cases(result)
+    return record
+
+
+def _cases(result: SpaceResult) -> list[dict[str, Any]]:
+    cases, data = result.answers.cases, result.data
+    return [
+        {
+            "patient": data.patients[int(patient)],
+            data.by: data.titles[int(group)][0],
+            "ranks": {how: int(ranks[place]) for how, ranks in result.answers.ranks.items()},
+        }
+        for place, (patient, group) in enumerate(zip(cases.patients, cases.groups, strict=True))
+    ]
+
+
+def _accuracy(found: Accuracy | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "cases": found.cases,
+        "patients": found.patients,
+        "disorders": found.disorders,
+        "top": {str(k): _estimate(one) for k, one in found.top.items()},
+        "top_mean_over_disorders": {
+            str(k): _estimate(one) for k, one in found.top_of_disorders.items()
+        },
+        "mean_rank": _estimate(found.mean_rank),
+        "median_rank": _estimate(found.median_rank),
+    }
+
+
+def _roc(found: Roc | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "auroc": _estimate(found.auroc),
+        "positives": found.positives,
+        "negatives": found.negatives,
+    }
+
+
+def _comparison(one: Comparison) -> dict[str, Any]:
+    return {
+        "space": one.space,
+        "aggregation": one.aggregation,
+        "against": {"space": one.other_space, "aggregation": one.other_aggregation},
+        "k": one.k,
+        "patients": one.found.patients,
+        "cases": one.found.cases,
+        "difference": _estimate(one.found.difference),
+        "p": round(one.found.p, 6),
+        "p_holm": round(one.p_held, 6),
+    }
+
+
+def _estimate(one: Estimate) -> dict[str, float] | None:
+    if math.isnan(one.value):
+        return None
+    return {name: round(value, 6) for name, value in asdict(one).items()}

@@ -1,0 +1,189 @@
+"""How good the rankings of one's own gallery are: every patient left out in turn, or a split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.errors import GalleryError, UsageError
+from gestalt_space.evaluation.accuracy import measure
+from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES
+from gestalt_space.evaluation.cases import (
+    Answers,
+    Cases,
+    Probes,
+    ask,
+    find_cases,
+    patient_probes,
+    photo_probes,
+)
+from gestalt_space.evaluation.comparisons import between_aggregations, between_spaces
+from gestalt_space.evaluation.curves import patient_control, same_different
+from gestalt_space.evaluation.gallery_data import SpaceData
+from gestalt_space.evaluation.gallery_results import (
+    AggregationResult,
+    Counts,
+    GalleryEvaluation,
+    Plan,
+    SpaceResult,
+    Untested,
+)
+from gestalt_space.evaluation.paired import held
+from gestalt_space.evaluation.split import Split
+from gestalt_space.evaluation.strata import Ranked, stratify
+from gestalt_space.ranking.aggregation import Aggregation
+from gestalt_space.ranking.grouping import Grouping, Numbers
+
+
+def evaluate_gallery(spaces: Sequence[SpaceData], plan: Plan) -> GalleryEvaluation:
+    """Evaluate a gallery in some spaces, one at least, by the same plan.
+
+    Raises `UsageError` for too few replicates or a cohort without a control, `GalleryError` where
+    no disorder can be tested.
+    """
+    if plan.bootstrap.replicates < FEWEST_REPLICATES:
+        raise UsageError(
+            f"{plan.bootstrap.replicates} draws are too few for an interval.",
+            f"Give {FEWEST_REPLICATES} or more; 1000 are usual.",
+        )
+    results = tuple(_evaluate(data, plan) for data in spaces)
+    comparisons = [one for result in results for one in between_aggregations(result, plan)]
+    for other in results[1:]:
+        comparisons += between_spaces(other, results[0], plan)
+    return GalleryEvaluation(plan, results, held(comparisons))
+
+
+def _evaluate(data: SpaceData, plan: Plan) -> SpaceResult:
+    asked, evidence = _parts(data, plan.split)
+    of_photos = photo_probes(data.descriptors, data.patient_of_row, asked)
+    of_patients = patient_probes(data.descriptors, data.patient_of_row, asked)
+    photo_cases, _ = find_cases(of_photos.patients, evidence, data.grouping)
+    cases, untestable = find_cases(of_patients.patients, evidence, data.grouping)
+    if not len(cases.groups):
+        raise _nothing_to_test(data, plan)
+    images = ask(of_photos, photo_cases, data.descriptors, evidence, plan.aggregations)
+    answers = ask(
+        of_patients, cases, data.descriptors, evidence, plan.aggregations, histograms=True
+    )
+    controls = _controls(data, plan.controls)
+    of_controls = patient_probes(data.descriptors, data.patient_of_row, controls)
+    nobody, _ = find_cases(of_controls.patients, evidence, data.grouping)
+    unaffected = ask(of_controls, nobody, data.descriptors, evidence, plan.aggregations)
+    first = plan.aggregations[0]
+    return SpaceResult(
+        data=data,
+        counts=_counts(data, plan, evidence, (of_photos, photo_cases), cases, len(controls)),
+        untested=_untested(data, untestable, cases),
+        aggregations=_results(plan, images, answers, unaffected),
+        strata=stratify(
+            Ranked(photo_cases, images.ranks[first], of_photos.rows[photo_cases.probes]),
+            Ranked(cases, answers.ranks[first], of_patients.rows[cases.probes]),
+            data.facts,
+            plan.bootstrap,
+        ),
+        answers=answers,
+    )
+
+
+def _parts(data: SpaceData, split: Split | None) -> tuple[Numbers, Grouping]:
+    """The numbers of the diagnosed patients who are asked about, and the evidence."""
+    if split is None:
+        return data.grouping.patients, data.grouping
+    in_gallery, in_test = (
+        np.array([patient in part for patient in data.patients], dtype=bool)
+        for part in (split.gallery, split.test)
+    )
+    asked = data.grouping.patients[in_test[data.grouping.patients]]
+    return asked, data.grouping.restricted(in_gallery[data.patient_of_row])
+
+
+def _results(
+    plan: Plan, images: Answers, answers: Answers, unaffected: Answers
+) -> dict[Aggregation, AggregationResult]:
+    by_image, by_patient = (
+        measure(
+            [found.ranks[how] for how in plan.aggregations],
+            found.cases.patients,
+            found.cases.groups,
+            plan.bootstrap,
+        )
+        for found in (images, answers)
+    )
+    return {
+        how: AggregationResult(
+            of_images,
+            of_patients,
+            same_different(answers, how, plan.bootstrap),
+            patient_control(_ranked(answers.best[how]), unaffected.best[how], plan.bootstrap),
+        )
+        for how, of_images, of_patients in zip(plan.aggregations, by_image, by_patient, strict=True)
+    }
+
+
+def _ranked(best: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of those for whom anything could be ranked."""
+    return best[np.isfinite(best)]
+
+
+def _controls(data: SpaceData, cohort: str | None) -> Numbers:
+    if cohort is None:
+        return np.zeros(0, dtype=np.int64)
+    inside = np.flatnonzero(np.char.lower(data.cohorts) == cohort.lower())
+    undiagnosed = np.setdiff1d(inside, data.grouping.patients)
+    if not len(undiagnosed):
+        why = f"all its {len(inside)} patients are diagnosed" if len(inside) else "nobody is of it"
+        raise UsageError(
+            f"The cohort {cohort!r} has no control: {why}.",
+            "Controls are patients without a disorder; see `gestalt index list --cohort`.",
+        )
+    return undiagnosed
+
+
+def _counts(
+    data: SpaceData,
+    plan: Plan,
+    evidence: Grouping,
+    photos: tuple[Probes, Cases],
+    cases: Cases,
+    controls: int,
+) -> Counts:
+    split = plan.split
+    diagnosed = [data.patients[number] for number in data.grouping.patients]
+    named = frozenset() if split is None else split.gallery | split.test
+    return Counts(
+        evidence_patients=len(evidence.patients),
+        evidence_photos=len(evidence.rows),
+        evidence_disorders=len(evidence.groups),
+        asked_patients=len(np.unique(cases.patients)),
+        asked_photos=len(np.unique(photos[1].probes)),
+        asked_disorders=len(np.unique(cases.groups)),
+        undiagnosed=len(data.patients) - len(diagnosed),
+        controls=controls,
+        aside=0 if split is None else sum(patient not in named for patient in diagnosed),
+    )
+
+
+def _untested(data: SpaceData, untestable: Cases, cases: Cases) -> tuple[Untested, ...]:
+    """Disorders none of whose patients could be asked about it."""
+    groups = np.setdiff1d(untestable.groups, cases.groups)
+    counts = data.grouping.patient_counts[np.searchsorted(data.grouping.groups, groups)]
+    return tuple(
+        Untested(*data.titles[int(group)], int(count))
+        for group, count in zip(groups, counts, strict=True)
+    )
+
+
+def _nothing_to_test(data: SpaceData, plan: Plan) -> GalleryError:
+    if plan.split is not None:
+        return GalleryError(
+            f"No patient of the part test in {plan.split.name} has a {data.by} that a patient of "
+            "the part gallery has.",
+            "Put patients of one disorder into both parts.",
+        )
+    return GalleryError(
+        f"No {data.by} of the gallery has two patients, so that none can be left out and found "
+        "again.",
+        "Add patients who share a diagnosis: `gestalt index add patients.csv`.",
+    )

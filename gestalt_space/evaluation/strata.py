@@ -1,0 +1,127 @@
+"""Accuracy side by side for parts of the patients (Lesmann 2024): by ancestry, sex, age group and
+how many patients their disorder has. Nothing about a person is inferred; what is not known is a
+part of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.demographics import AGE_GROUPS, age_groups
+from gestalt_space.evaluation.accuracy import Accuracy, measure
+from gestalt_space.evaluation.bootstrap import Bootstrap
+from gestalt_space.evaluation.cases import Cases
+from gestalt_space.ranking.grouping import Numbers
+
+Texts = NDArray[np.str_]
+
+FEWEST_PATIENTS = 10
+"""A part with fewer is too small to be read."""
+UNKNOWN = "unknown"
+SEVERAL_AGES = "several age groups"
+SIZES = ("1 patient", "2 patients", "3 to 6 patients", "7 patients or more")
+"""Of disorders, as in GMDB: rare ones have 2 to 6, frequent ones more."""
+_SIZE_STARTS = (2, 3, 7)
+_ORDER = (*AGE_GROUPS, SEVERAL_AGES, *SIZES)
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """One part: of `attribute`, those with `value`. `images`, every photo by itself, and
+    `patients`, all photos as one, are None where the part has no such case."""
+
+    attribute: str
+    value: str
+    images: Accuracy | None
+    patients: Accuracy | None
+
+    @property
+    def too_small(self) -> bool:
+        """Whether there are too few patients to read anything from the figures."""
+        counts = [part.patients for part in (self.images, self.patients) if part is not None]
+        return max(counts) < FEWEST_PATIENTS
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known: of patients `(p,)`, by their numbers, `sex` and `ancestry`, an empty text
+    where it is not; of photos `(n,)` their `ages` in years, NaN where it is not, and the patients'
+    numbers."""
+
+    sex: Texts
+    ancestry: Texts
+    ages: NDArray[np.float64]
+    patient_of_row: Numbers
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Cases and their ranks `(c,)`; `rows` `(c,)`: each one's photo, -1 where all are as one."""
+
+    cases: Cases
+    ranks: Numbers
+    rows: Numbers
+
+
+def stratify(
+    images: Ranked, patients: Ranked, facts: Facts, bootstrap: Bootstrap
+) -> tuple[Stratum, ...]:
+    """Every part's accuracy, attribute by attribute."""
+    ages = _ages_of_patients(facts)
+    sexes, ancestries = _as_usual(facts.sex), _as_usual(facts.ancestry)
+    ages_of_rows = age_groups(facts.ages)
+    attributes = (
+        ("ancestry", ancestries[images.cases.patients], ancestries[patients.cases.patients]),
+        ("sex", sexes[images.cases.patients], sexes[patients.cases.patients]),
+        ("age", ages_of_rows[images.rows], ages[patients.cases.patients]),
+        ("disorder", size_groups(images.cases.sizes), size_groups(patients.cases.sizes)),
+    )
+    return tuple(
+        Stratum(
+            attribute,
+            value or UNKNOWN,
+            _measured(images, of_images == value, bootstrap),
+            _measured(patients, of_patients == value, bootstrap),
+        )
+        for attribute, of_images, of_patients in attributes
+        for value in _in_order({*of_images.tolist(), *of_patients.tolist()})
+    )
+
+
+def size_groups(sizes: Numbers) -> Texts:
+    """The group of each number of patients of a disorder."""
+    return np.array(SIZES)[np.searchsorted(_SIZE_STARTS, sizes, side="right")]
+
+
+def _measured(ranked: Ranked, which: NDArray[np.bool_], bootstrap: Bootstrap) -> Accuracy | None:
+    if not which.any():
+        return None
+    cases = ranked.cases
+    return measure([ranked.ranks[which]], cases.patients[which], cases.groups[which], bootstrap)[0]
+
+
+def _ages_of_patients(facts: Facts) -> Texts:
+    """Each patient's age group, where all photos whose age is known are of one."""
+    found = np.full(len(facts.sex), "", dtype=f"<U{len(SEVERAL_AGES)}")
+    for group in AGE_GROUPS:
+        with_one = np.unique(facts.patient_of_row[age_groups(facts.ages) == group])
+        found[with_one] = np.where(found[with_one] == "", group, SEVERAL_AGES)
+    return found
+
+
+def _as_usual(texts: Texts) -> Texts:
+    """Texts that differ in case alone, all in the spelling that most have."""
+    counts = Counter(texts.tolist())
+    usual: dict[str, str] = {}
+    for text in sorted(counts, key=lambda text: (-counts[text], text)):
+        usual.setdefault(text.casefold(), text)
+    return np.array([usual[text.casefold()] for text in texts.tolist()], dtype=np.str_)
+
+
+def _in_order(values: set[str]) -> Sequence[str]:
+    places = {value: place for place, value in enumerate(_ORDER)}
+    return sorted(values, key=lambda value: (value == "", places.get(value, -1), value))
