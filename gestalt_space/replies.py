@@ -58,7 +58,7 @@ def evidence_document(
         "probe": asked.name,
         "left_out": asked.own,
         "explained": wanted,
-        "lines": [_rounded(asdict(one)) for one in evidence],
+        "lines": [rounded(asdict(one)) for one in evidence],
     }
 
 
@@ -103,9 +103,9 @@ def _probe(match: Match, by: str) -> dict[str, Any]:
         "asked": match.asked,
         "eligible": None if match.eligible is None else asdict(match.eligible),
         "verdict": match.verdict,
-        "best_percentile": _rounded(match.best_percentile),
+        "best_percentile": rounded(match.best_percentile),
         "composition": [asdict(shared) for shared in match.composition],
-        f"{by}s": [_rounded(asdict(line)) for line in match.lines],
+        f"{by}s": [rounded(asdict(line)) for line in match.lines],
     }
     if len(match.photos) > 1:
         record["photos"] = [
@@ -123,10 +123,10 @@ def _error(error: GestaltError | None) -> dict[str, str] | None:
     return None if error is None else error.as_dict()
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Numbers to four decimals, in whatever they stand."""
     if isinstance(value, dict):
-        return {name: _rounded(item) for name, item in value.items()}
+        return {name: rounded(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value

@@ -20,6 +20,7 @@ from gestalt_space.faces.registry import BEST_FIRST, detector_factory
 from gestalt_space.folders import whole_folder
 from gestalt_space.gallery import Gallery
 from gestalt_space.paths import display_name, is_folder
+from gestalt_space.replies import rounded
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.simulate.cohort_files import write_cohort
@@ -156,9 +157,7 @@ def _probe_record(probe: Probe) -> dict[str, Any]:
         "patient": probe.record.patient,
         "disorder": probe.record.disorders[0].id,
         "rank": probe.rank,
-        "disorders": [
-            {**asdict(line), "similarity": round(line.similarity, 4)} for line in probe.match.lines
-        ],
+        "disorders": [rounded(asdict(line)) for line in probe.match.lines],
     }
 
 
