@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from . import db, demo, doctor, evaluate, faces, index, match, models, options, simulate, train
+from . import (
+    cohort,
+    db,
+    demo,
+    doctor,
+    evaluate,
+    faces,
+    index,
+    match,
+    models,
+    options,
+    simulate,
+    train,
+)
 
 app = typer.Typer(
     name="gestalt",
@@ -47,6 +60,7 @@ app.add_typer(index.app, name="index")
 app.add_typer(models.app, name="models")
 app.command("align", epilog=options.EXIT_CODES)(faces.align)
 app.command("encode", epilog=options.EXIT_CODES)(faces.encode)
+app.add_typer(cohort.app, name="cohort")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(train.app, name="train")

@@ -1,0 +1,55 @@
+"""Options by which the patients of a cohort are chosen, declared once for all of its commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gestalt_space.cohort.selection import Selection
+    from gestalt_space.gallery import Gallery
+
+Cohorts = Annotated[
+    list[str],
+    typer.Option("--cohort", help="Patients of this cohort; repeat for more.", show_default=False),
+]
+Disorders = Annotated[
+    list[str],
+    typer.Option(
+        "--disorder",
+        help="Patients with this disorder, by its identifier; repeat for more.",
+        metavar="ID",
+        show_default=False,
+    ),
+]
+Genes = Annotated[
+    list[str],
+    typer.Option(
+        "--gene", help="Patients with variants in this gene; repeat for more.", show_default=False
+    ),
+]
+PatientsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--patients", help="Text file that names patients, one a line.", show_default=False
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+
+
+def chosen(
+    gallery: Gallery,
+    cohorts: Sequence[str] = (),
+    disorders: Sequence[str] = (),
+    genes: Sequence[str] = (),
+    patients: Path | None = None,
+) -> Selection:
+    """The photos of the patients who fit all options given; of all patients where none is."""
+    from gestalt_space.cohort.selection import Criteria, read_patients, select
+
+    named = () if patients is None else read_patients(patients)
+    return select(gallery, Criteria(tuple(cohorts), tuple(disorders), tuple(genes), named))
