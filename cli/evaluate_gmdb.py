@@ -120,7 +120,7 @@ def _write_table(result: GmdbResult) -> None:
         right=("images", "in gallery", "top-1", "top-5", "top-10", "top-30"),
     )
     for one in result.evaluations:
-        tops = (f"{top:.2f}" for top in one.top.values())
+        tops = ("–" if top is None else f"{top:.2f}" for top in one.top.values())
         table.add_row(one.test, one.gallery, f"{one.test_size:g}", f"{one.gallery_size:g}", *tops)
     output.write_text(
         f"GMDB {result.version}, {output.counted_text(result.slots, 'slot')}. Top-k in percent, "

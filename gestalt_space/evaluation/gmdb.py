@@ -14,31 +14,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.errors import TableDamaged
 from gestalt_space.evaluation.topk import TOPS, hits_of, mean_over_groups
 from gestalt_space.interop.encodings import Encodings
 from gestalt_space.interop.gmdb import SplitRow, Splits
-from gestalt_space.ranking.aggregation import score_groups
-from gestalt_space.ranking.grouping import Numbers, grouping
-from gestalt_space.ranking.ranks import ranks_of
+from gestalt_space.ranking.grouping import Numbers
 
 NEAR = 1e-5
-"""Scores that lie closer than this to the true syndrome's are computed again in double precision,
-so that no rank depends on the order of the rows."""
+"""Similarities that lie closer than this to the true syndrome's are computed again in double
+precision, so that no rank depends on the order of the rows."""
+EQUAL = 1e-12
+"""Similarities in double precision that are nearer to each other than this are the same."""
 
-_BLOCK = 256
+_SLOTS = 2
+"""Slots that are compared at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandardEvaluation:
     """One of the four. Sizes are images, means over the splits. `top`: for each k the accuracy in
-    percent. `absent`: syndromes that are tested without an image in the gallery, whose test images
-    count as not found."""
+    percent, None where nothing was tested. `absent`: syndromes that are tested without an image in
+    the gallery, whose test images count as not found."""
 
     test: str
     gallery: str
     gallery_size: float
     test_size: float
-    top: dict[int, float]
+    top: dict[int, float | None]
     splits: int
     syndromes: float
     absent: tuple[str, ...]
@@ -61,37 +63,48 @@ class GmdbResult:
 
 
 def evaluate_gmdb(encodings: Encodings, splits: Splits) -> GmdbResult:
-    """The four evaluations, F→F, R→R, F→F+R and R→F+R, joined by image identifier."""
+    """The four evaluations, F→F, R→R, F→F+R and R→F+R, joined by image identifier.
+
+    As in the reference, a syndrome without an image in the gallery is never found. Where syndromes
+    are equally near, the one with the smaller identifier stands first; the reference leaves that to
+    the order of a sort that is not stable. Splits of which no test image is encoded are no part of
+    the mean. Raises `TableDamaged` where no image of the splits is encoded.
+    """
     rows = (
         *splits.frequent_gallery,
         *splits.frequent_test,
         *splits.rare_gallery,
         *splits.rare_test,
     )
-    place = {image: number for number, image in enumerate(encodings.images)}
     named = dict.fromkeys(row.image for row in rows)
-    left_out = {*encodings.incomplete, *encodings.unsound}
-    missing = tuple(image for image in named if image not in place and image not in left_out)
-    table = _Table(encodings, splits, place)
-    rare = splits.rare_splits
-    frequent_only = [(splits.frequent_test, splits.frequent_gallery)]
-    of_split = {
-        split: (
-            tuple(row for row in splits.rare_test if row.split == split),
-            tuple(row for row in splits.rare_gallery if row.split == split),
+    seen = {*encodings.images, *encodings.incomplete, *encodings.unsound}
+    missing = tuple(image for image in named if image not in seen)
+    if not named.keys() & set(encodings.images):
+        raise TableDamaged(
+            f"The encodings are of none of the {len(named):,} images of GMDB {splits.version}.",
+            "Images are told by their names up to the first `_`. Are the files of one version?",
         )
-        for split in rare
-    }
-    both = {split: (*splits.frequent_gallery, *of_split[split][1]) for split in rare}
-    evaluations = (
-        table.evaluate("frequent", "frequent", frequent_only),
-        table.evaluate("rare", "rare", [of_split[split] for split in rare]),
-        table.evaluate(
-            "frequent", "frequent+rare", [(splits.frequent_test, both[split]) for split in rare]
-        ),
-        table.evaluate(
-            "rare", "frequent+rare", [(of_split[split][0], both[split]) for split in rare]
-        ),
+    joined = _Joined(encodings, rows)
+    f_test, f_gallery = joined.rows(splits.frequent_test), joined.rows(splits.frequent_gallery)
+    rare = [
+        tuple(
+            joined.rows([row for row in of if row.split == split])
+            for of in (splits.rare_test, splits.rare_gallery)
+        )
+        for split in splits.rare_splits
+    ]
+    both = [f_gallery.with_others(gallery) for _, gallery in rare]
+    table = _Similarities(encodings, [f_test, *(r[0] for r in rare)], [f_gallery, *both])
+    frequent_of_both = [(f_test, gallery) for gallery in both]
+    rare_of_both = [(test, gallery) for (test, _), gallery in zip(rare, both, strict=True)]
+    evaluations = tuple(
+        _evaluation(test, gallery, [_split(table, *pair) for pair in pairs], joined.labels)
+        for test, gallery, pairs in (
+            ("frequent", "frequent", [(f_test, f_gallery)]),
+            ("rare", "rare", rare),
+            ("frequent", "frequent+rare", frequent_of_both),
+            ("rare", "frequent+rare", rare_of_both),
+        )
     )
     return GmdbResult(
         version=splits.version,
@@ -106,107 +119,176 @@ def evaluate_gmdb(encodings: Encodings, splits: Splits) -> GmdbResult:
 
 
 @dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of a split file that are encoded, both `(n,)`: places of their images, and syndromes as
+    numbers in the order of the syndromes' identifiers."""
+
+    images: Numbers
+    syndromes: Numbers
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def with_others(self, others: _Rows) -> _Rows:
+        return _Rows(
+            np.concatenate([self.images, others.images]),
+            np.concatenate([self.syndromes, others.syndromes]),
+        )
+
+
+class _Joined:
+    """Images and syndromes by their identifiers."""
+
+    def __init__(self, encodings: Encodings, rows: Sequence[SplitRow]) -> None:
+        self.labels = sorted({row.label for row in rows}, key=_by_number)
+        self._number = {label: number for number, label in enumerate(self.labels)}
+        self._place = {image: place for place, image in enumerate(encodings.images)}
+
+    def rows(self, rows: Sequence[SplitRow]) -> _Rows:
+        """Those of the rows that are encoded."""
+        kept = [row for row in rows if row.image in self._place]
+        return _Rows(
+            np.array([self._place[row.image] for row in kept], dtype=np.int64),
+            np.array([self._number[row.label] for row in kept], dtype=np.int64),
+        )
+
+
+class _Similarities:
+    """Of all images that are tested to all that are in a gallery, computed once."""
+
+    def __init__(
+        self, encodings: Encodings, tests: Sequence[_Rows], galleries: Sequence[_Rows]
+    ) -> None:
+        count = len(encodings.images)
+        tested, shown = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+        for rows in tests:
+            tested[rows.images] = True
+        for rows in galleries:
+            shown[rows.images] = True
+        self._vectors = encodings.vectors
+        self._exact: dict[tuple[int, int], float] = {}
+        # The images that are both come first on both sides: of their products half are enough.
+        both = np.flatnonzero(tested & shown)
+        probes = np.concatenate([both, np.flatnonzero(tested & ~shown)])
+        images = np.concatenate([both, np.flatnonzero(shown & ~tested)])
+        self._row, self._column = np.full(count, -1), np.full(count, -1)
+        self._row[probes] = np.arange(len(probes))
+        self._column[images] = np.arange(len(images))
+        self._table = self._mean_cosines(probes, images, len(both))
+
+    def _mean_cosines(self, probes: Numbers, images: Numbers, both: int) -> NDArray[np.float32]:
+        """`(q, n)`, a few slots at a time: descriptors of all images at once would take as much
+        memory again as the vectors."""
+        table = np.zeros((len(probes), len(images)), dtype=np.float32)
+        slots = self._vectors.shape[1]
+        for start in range(0, slots, _SLOTS):
+            part = slice(start, start + _SLOTS)
+            left, right = self._unit(probes, part), self._unit(images[both:], part)
+            common = left[:both]
+            table[:both, :both] += common @ common.T
+            table[both:, :both] += left[both:] @ common.T
+            table[:, both:] += left @ right.T
+        table /= slots
+        return table
+
+    def _unit(self, images: Numbers, slots: slice) -> NDArray[np.float32]:
+        """The vectors of some slots, each of unit length, end to end: `(n, s × d)`."""
+        vectors = self._vectors[images, slots]
+        vectors /= np.sqrt(np.einsum("nsd,nsd->ns", vectors, vectors))[:, :, None]
+        return vectors.reshape(len(images), int(np.prod(vectors.shape[1:])))
+
+    def of(self, probes: Numbers, images: Numbers) -> NDArray[np.float32]:
+        """`(q, n)`, in single precision."""
+        return np.asarray(self._table[self._row[probes][:, None], self._column[images]])
+
+    def exact(self, probe: int, images: Numbers) -> NDArray[np.float64]:
+        """`(n,)` of one probe in double precision, of the vectors as they were read."""
+        missing = [int(image) for image in images if (probe, int(image)) not in self._exact]
+        if missing:
+            probed = self._vectors[probe].astype(np.float64)
+            wide = self._vectors[missing].astype(np.float64)
+            lengths = np.sqrt((probed**2).sum(axis=-1) * (wide**2).sum(axis=-1))
+            cosines = ((wide * probed).sum(axis=-1) / lengths).mean(axis=-1)
+            keys = ((probe, image) for image in missing)
+            self._exact.update(zip(keys, cosines.tolist(), strict=True))
+        return np.array([self._exact[probe, int(image)] for image in images])
+
+
+@dataclass(frozen=True, slots=True)
 class _Split:
-    """Top-k `(k,)`, 0..1, of one split, and how many images and syndromes it rests on."""
+    """Top-k `(k,)`, 0..1, of one split, how many images and syndromes it rests on, and which of the
+    syndromes the gallery lacks."""
 
     top: NDArray[np.float64]
     test: int
     gallery: int
     syndromes: int
-    absent: frozenset[str]
+    absent: frozenset[int]
 
 
-class _Table:
-    """The similarities of all test images to all images, computed once."""
-
-    def __init__(self, encodings: Encodings, splits: Splits, place: dict[str, int]) -> None:
-        test = [*splits.frequent_test, *splits.rare_test]
-        self.encodings = encodings
-        self.place = place
-        self.tested = np.unique([place[row.image] for row in test if row.image in place]).astype(
-            np.int64
-        )
-        probes = encodings.descriptors(self.tested)
-        self.similarities = np.empty((len(probes), len(encodings.images)), dtype=np.float32)
-        for start in range(0, len(encodings.images), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            np.matmul(probes, encodings.descriptors(block).T, out=self.similarities[:, block])
-
-    def evaluate(
-        self,
-        test: str,
-        gallery: str,
-        pairs: Sequence[tuple[Sequence[SplitRow], Sequence[SplitRow]]],
-    ) -> StandardEvaluation:
-        """One evaluation, the mean over pairs of test rows and gallery rows."""
-        found = [self._split(*pair) for pair in pairs]
-        tops = np.array([split.top for split in found]).reshape(-1, len(TOPS))
-        mean = tops.mean(axis=0) if len(tops) else np.full(len(TOPS), np.nan)
-        return StandardEvaluation(
-            test=test,
-            gallery=gallery,
-            gallery_size=_mean([split.gallery for split in found]),
-            test_size=_mean([split.test for split in found]),
-            top={k: round(100 * float(share), 2) for k, share in zip(TOPS, mean, strict=True)},
-            splits=len(pairs),
-            syndromes=_mean([split.syndromes for split in found]),
-            absent=tuple(sorted(set().union(*(split.absent for split in found)), key=_by_number)),
-        )
-
-    def _split(self, test: Sequence[SplitRow], gallery: Sequence[SplitRow]) -> _Split:
-        """The test images that are encoded, against the gallery images that are."""
-        test = [row for row in test if row.image in self.place]
-        gallery = [row for row in gallery if row.image in self.place]
-        labels = sorted({row.label for row in (*test, *gallery)}, key=_by_number)
-        number = {label: place for place, label in enumerate(labels)}
-        truth = np.array([number[row.label] for row in test], dtype=np.int64)
-        owners = np.array([number[row.label] for row in gallery], dtype=np.int64)
-        pairs = np.stack([np.arange(len(owners)), owners], axis=1)
-        groups = grouping(np.arange(len(owners)), np.arange(len(owners)), pairs)
-        places = np.searchsorted(groups.groups, truth)
-        places[places == len(groups.groups)] = 0
-        known = groups.groups[places] == truth if len(groups.groups) else np.zeros(len(truth), bool)
-        rows = np.searchsorted(self.tested, _places(test, self.place))
-        columns = _places(gallery, self.place)
-        similarities = self.similarities[np.ix_(rows, columns)]
-        scores = score_groups(similarities, groups, ["nearest"])["nearest"]
-        true_places = np.where(known, places, -1)
-        near = _near(scores, true_places)
-        ranks = ranks_of(scores, true_places)
-        if near.any():
-            exact = self._exact(rows[near], columns)
-            again = score_groups(exact, groups, ["nearest"])["nearest"]
-            ranks[near] = ranks_of(again, true_places[near])
-        return _Split(
-            top=mean_over_groups(hits_of(ranks), truth),
-            test=len(test),
-            gallery=len(gallery),
-            syndromes=len(np.unique(truth)),
-            absent=frozenset(labels[label] for label in np.unique(truth[~known])),
-        )
-
-    def _exact(self, rows: Numbers, columns: Numbers) -> NDArray[np.float64]:
-        """Similarities in double precision, summed alike for every pair."""
-        probes = self.encodings.descriptors(self.tested[rows]).astype(np.float64)
-        exact = np.empty((len(rows), len(columns)))
-        for start in range(0, len(columns), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            gallery = self.encodings.descriptors(columns[block]).astype(np.float64)
-            exact[:, block] = [(gallery * probe).sum(axis=1) for probe in probes]
-        return exact
+def _split(table: _Similarities, test: _Rows, gallery: _Rows) -> _Split:
+    ranks = _ranks(table, test, gallery)
+    syndromes = set(test.syndromes.tolist())
+    return _Split(
+        top=mean_over_groups(hits_of(ranks), test.syndromes),
+        test=len(test),
+        gallery=len(gallery),
+        syndromes=len(syndromes),
+        absent=frozenset(syndromes - set(gallery.syndromes.tolist())),
+    )
 
 
-def _near(scores: NDArray[np.float32], truth: Numbers) -> NDArray[np.bool_]:
-    """Probes `(q,)` some other group of which scores about what the true one does."""
-    if not scores.shape[1]:
-        return np.zeros(len(scores), dtype=bool)
-    own = np.take_along_axis(scores, np.maximum(truth, 0)[:, None], axis=1)
-    close = (np.abs(scores - own) < NEAR).sum(axis=1)
-    return np.asarray((truth >= 0) & (close > 1))
+def _ranks(table: _Similarities, test: _Rows, gallery: _Rows) -> Numbers:
+    """Where each test image's syndrome stands `(q,)`, from 1; 0 where the gallery lacks it."""
+    if not len(test) or not len(gallery):
+        return np.zeros(len(test), dtype=np.int64)
+    order = np.argsort(gallery.syndromes, kind="stable")
+    images, owners = gallery.images[order], gallery.syndromes[order]
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    syndromes = owners[starts]
+    place = np.minimum(np.searchsorted(syndromes, test.syndromes), len(syndromes) - 1)
+    known = syndromes[place] == test.syndromes
+    similarities = table.of(test.images, images)
+    nearest = np.maximum.reduceat(similarities, starts, axis=1)
+    own = nearest[np.arange(len(test)), place][:, None]
+    ahead = (nearest > own + NEAR).sum(axis=1)
+    close = np.abs(nearest - own) <= NEAR
+    close[np.arange(len(test)), place] = False
+    stops = np.append(starts[1:], len(owners))
+    for probe in np.flatnonzero(close.any(axis=1) & known):
+
+        def exact(syndrome: int, probe: int = int(probe)) -> float:
+            run = np.arange(starts[syndrome], stops[syndrome])
+            deciding = similarities[probe, run] >= nearest[probe, syndrome] - NEAR
+            return float(table.exact(int(test.images[probe]), images[run[deciding]]).max())
+
+        true = exact(int(place[probe]))
+        for other in np.flatnonzero(close[probe]):
+            found = exact(int(other))
+            is_first = other < place[probe]
+            ahead[probe] += found > true - EQUAL if is_first else found > true + EQUAL
+    return np.where(known, ahead + 1, 0).astype(np.int64)
 
 
-def _places(rows: Sequence[SplitRow], place: dict[str, int]) -> Numbers:
-    return np.array([place[row.image] for row in rows], dtype=np.int64)
+def _evaluation(
+    test: str, gallery: str, found: Sequence[_Split], labels: Sequence[str]
+) -> StandardEvaluation:
+    """One evaluation, the mean over its splits."""
+    tops = np.array([split.top for split in found if split.test])
+    percents: list[float | None] = [None] * len(TOPS)
+    if len(tops):
+        percents = [round(100 * float(share), 2) for share in tops.mean(axis=0)]
+    absent = sorted(set().union(*(split.absent for split in found)))
+    return StandardEvaluation(
+        test=test,
+        gallery=gallery,
+        gallery_size=_mean([split.gallery for split in found]),
+        test_size=_mean([split.test for split in found]),
+        top=dict(zip(TOPS, percents, strict=True)),
+        splits=len(found),
+        syndromes=_mean([split.syndromes for split in found]),
+        absent=tuple(labels[number] for number in absent),
+    )
 
 
 def _mean(sizes: Sequence[int]) -> float:

@@ -19,13 +19,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import TableDamaged, UsageError
-from gestalt_space.interop.encodings_csv import read_rows
 from gestalt_space.interop.encodings_table import Rows, Slot, unreadable
-from gestalt_space.interop.frames import read_frame
 from gestalt_space.paths import display_name
-from gestalt_space.types import Descriptors
 
 Vectors: TypeAlias = NDArray[np.float32]
 """`(n, slots, dim)`, of any length."""
@@ -51,14 +47,6 @@ class Encodings:
     incomplete: tuple[str, ...] = ()
     unsound: tuple[str, ...] = ()
 
-    def descriptors(self, images: slice | NDArray[np.int64] = slice(None)) -> Descriptors:
-        """`(m, s × d)` of unit length for some of the images, whose inner products are the mean
-        cosine of like slots."""
-        vectors = self.vectors[images]
-        lengths = np.sqrt(np.einsum("nsd,nsd->ns", vectors, vectors))
-        scaled = vectors / (lengths * np.float32(np.sqrt(vectors.shape[1])))[:, :, None]
-        return np.ascontiguousarray(scaled.reshape(len(scaled), -1))
-
 
 def read_encodings(path: Path, *, whole_names: bool = False) -> Encodings:
     """Encodings from `.csv`, `.pkl` or `.npz`, a file of `gestalt encode` among them.
@@ -71,8 +59,12 @@ def read_encodings(path: Path, *, whole_names: bool = False) -> Encodings:
     if ending == ".npz":
         return _read_arrays(path, whole_names)
     if ending == ".csv":
+        from gestalt_space.interop.encodings_csv import read_rows
+
         return _arranged(path, read_rows(path), whole_names)
     if ending in (".pkl", ".pickle", ".p"):
+        from gestalt_space.interop.frames import read_frame
+
         return _arranged(path, _rows_of_frame(path, read_frame(path)), whole_names)
     raise UsageError(
         f"{path.name} ends in none of .csv, .pkl and .npz.", "Name it after what is in it."
@@ -167,6 +159,8 @@ def _read_arrays(path: Path, whole_names: bool) -> Encodings:
 
 def _of_encode(file: Mapping[str, NDArray[Any]]) -> tuple[list[str], list[Slot], Vectors]:
     """What `gestalt encode` wrote: names, slots and vectors."""
+    from gestalt_space.encoders.specification import EncoderSpec
+
     spec = EncoderSpec.from_json(str(file["space"]))
     slots = published_slots(spec.slots)
     descriptors = file["descriptors"]

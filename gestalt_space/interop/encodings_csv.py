@@ -23,7 +23,7 @@ from gestalt_space.interop.encodings_table import Rows, Slot
 
 NEEDED = ("img_name", "representations")
 SLOT_COLUMNS = ("model", "flip", "gray")
-PART = 1 << 22
+PART = 1 << 21
 """Bytes that are read at once: with smaller parts, the threads wait for each other."""
 AHEAD = 1 << 16
 """Bytes behind a part that are read with it, where its last row mostly ends."""
@@ -219,13 +219,14 @@ def _read_numbers(
     inner = commas[low[:, None] + np.arange(layout.dim - 1)]
     # An Arrow array of texts without copying one: every other element is what lies between two
     # numbers, and null.
-    offsets = np.empty((len(begins), layout.dim, 2), dtype=np.int32)
+    count = 2 * out.size
+    ends_too = np.empty(count + 1, dtype=np.int32)
+    ends_too[-1] = len(data)
+    offsets = ends_too[:-1].reshape(len(begins), layout.dim, 2)
     offsets[:, 1:, 0] = inner + 1 + (codes[inner + 1] == _SPACE)
     offsets[:, :-1, 1] = inner
     offsets[:, 0, 0] = begins + 1
     offsets[:, -1, 1] = ends - 1
-    count = 2 * out.size
-    ends_too = np.append(offsets.reshape(-1), np.int32(len(data)))
     every_other = np.full((count + 7) // 8, 0b01010101, dtype=np.uint8)
     texts = pa.Array.from_buffers(
         pa.string(),

@@ -337,15 +337,3 @@ def test_unsound_vectors_of_arrays_are_named(arrays: Path):
     arrays.write_bytes(encodings_npz(Encodings(("1", "2", "3"), SLOTS, vectors)))
     found = read_encodings(arrays)
     assert (found.images, found.unsound) == (("1", "3"), ("2",))
-
-
-# Descriptors
-
-
-def test_the_product_of_descriptors_is_the_mean_cosine_of_like_slots():
-    vectors = made(5) * np.float32(3)
-    descriptors = Encodings(tuple("12345"), SLOTS, vectors).descriptors()
-    wide = vectors.astype(np.float64)
-    unit = wide / np.linalg.norm(wide, axis=2, keepdims=True)
-    expected = np.einsum("isd,jsd->ij", unit, unit) / len(SLOTS)
-    assert np.allclose(descriptors @ descriptors.T, expected, atol=1e-6)
