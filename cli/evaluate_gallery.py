@@ -199,8 +199,8 @@ def _show_ranks(result: SpaceResult) -> None:
         patients = found.patients
         table.add_row(
             how,
-            _ranks(patients.mean_rank, 1),
-            _ranks(patients.median_rank, 0),
+            _ranks(patients.mean_rank),
+            _ranks(patients.median_rank),
             _area(found.same_different),
             _area(found.patient_control),
         )
@@ -217,23 +217,18 @@ def _show_strata(result: SpaceResult) -> None:
     first = next(iter(result.aggregations))
     output.write_text(f"\nSide by side, by {first}: patients, photos as one", style="bold")
     columns = ["patients", "top-1, %", "top-10, %", "photos: top-1"]
-    table = output.new_table("of", "", *columns, right=columns)
-    last = ""
+    table = output.new_table("", *columns, right=columns)
     for part in result.strata:
         patients, images = part.patients, part.images
-        counted = max(one.patients for one in (patients, images) if one is not None)
         table.add_row(
-            part.attribute if part.attribute != last else "",
-            part.value,
-            f"{counted:,}" + ("*" if part.too_small else ""),
-            "" if patients is None else _percent(patients.top[1]),
-            "" if patients is None else _percent(patients.top[10]),
-            "" if images is None else _percent(images.top[1]),
+            f"{part.attribute}: {part.value}",
+            "" if patients is None else f"{patients.patients:,}",
+            _part(patients, 1),
+            _part(patients, 10),
+            _part(images, 1),
         )
-        last = part.attribute
     output.write_table(table)
-    if any(part.too_small for part in result.strata):
-        output.write_text("  * fewer than 10 patients: too few to read anything from")
+    output.write_text("  * fewer than 10 patients: too few to read anything from")
 
 
 def _show_comparisons(evaluation: GalleryEvaluation) -> None:
@@ -272,12 +267,22 @@ def _percent(one: Estimate) -> str:
     return f"{100 * one.value:.1f} ({100 * one.low:.0f}–{100 * one.high:.0f})"
 
 
+def _part(found: Accuracy | None, k: int) -> str:
+    from gestalt_space.evaluation.strata import too_small
+
+    if found is None:
+        return ""
+    one, mark = found.top[k], "*" if too_small(found) else " "
+    return f"{100 * one.value:.0f} ({100 * one.low:.0f}–{100 * one.high:.0f}){mark}"
+
+
 def _points(one: Estimate) -> str:
     return f"{100 * one.value:+.1f} ({100 * one.low:+.1f} to {100 * one.high:+.1f})"
 
 
-def _ranks(one: Estimate, decimals: int) -> str:
-    return f"{one.value:.{decimals}f} ({one.low:.{decimals}f}–{one.high:.{decimals}f})"
+def _ranks(one: Estimate) -> str:
+    low, value, high = (f"{rank:.1f}".removesuffix(".0") for rank in (one.low, one.value, one.high))
+    return f"{value} ({low}–{high})"
 
 
 def _area(roc: Roc | None) -> str:

@@ -10,11 +10,13 @@ import typer
 
 from . import options, output
 from .index_add import add
+from .index_gmdb import import_gmdb
 
 app = typer.Typer(
     help="Patients and photos of the gallery.", no_args_is_help=True, rich_markup_mode="markdown"
 )
 app.command("add", epilog=options.EXIT_CODES)(add)
+app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
 
 SHOWN_FAILURES = 20
 

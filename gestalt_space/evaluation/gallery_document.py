@@ -5,7 +5,6 @@ No patient is named in it unless that is asked for.
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +16,7 @@ from gestalt_space.evaluation.cases import BINS
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS, Comparison
+from gestalt_space.evaluation.strata import too_small
 
 VERSION = 1
 
@@ -70,9 +70,8 @@ def _space(result: SpaceResult, with_patients: bool) -> dict[str, Any]:
             {
                 "attribute": part.attribute,
                 "value": part.value,
-                "too_small": part.too_small,
-                "images": _accuracy(part.images),
-                "patients": _accuracy(part.patients),
+                "images": _part(part.images),
+                "patients": _part(part.patients),
             }
             for part in result.strata
         ],
@@ -110,6 +109,11 @@ def _accuracy(found: Accuracy | None) -> dict[str, Any] | None:
     }
 
 
+def _part(found: Accuracy | None) -> dict[str, Any] | None:
+    record = _accuracy(found)
+    return None if found is None or record is None else {"too_small": too_small(found), **record}
+
+
 def _roc(found: Roc | None) -> dict[str, Any] | None:
     if found is None:
         return None
@@ -134,7 +138,5 @@ def _comparison(one: Comparison) -> dict[str, Any]:
     }
 
 
-def _estimate(one: Estimate) -> dict[str, float] | None:
-    if math.isnan(one.value):
-        return None
+def _estimate(one: Estimate) -> dict[str, float]:
     return {name: round(value, 6) for name, value in asdict(one).items()}

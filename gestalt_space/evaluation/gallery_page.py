@@ -13,7 +13,7 @@ from gestalt_space.evaluation.bootstrap import Estimate
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS
-from gestalt_space.evaluation.strata import FEWEST_PATIENTS, Stratum
+from gestalt_space.evaluation.strata import FEWEST_PATIENTS, Stratum, too_small
 from gestalt_space.paths import display_name
 from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.report.charts import Bar, Line, bar_chart, curve_chart, dot_chart, line_key
@@ -267,7 +267,7 @@ def _strata(result: SpaceResult) -> Iterable[Markup]:
         groups = []
         for attribute, title in _ATTRIBUTES.items():
             parts = [part for part in result.strata if part.attribute == attribute]
-            bars = [_stratum_bar(part, part.patients.top[k]) for part in parts if part.patients]
+            bars = [_stratum_bar(part.value, part.patients, k) for part in parts if part.patients]
             groups.append((title, bars))
         yield figure(
             dot_chart(groups, alt=f"Top-{k} of parts of the patients"),
@@ -288,7 +288,7 @@ def _strata_table(strata: Sequence[Stratum], by: str) -> Markup:
         rows.append(
             (
                 join(f"{_ATTRIBUTES[part.attribute]}: {part.value}"),
-                "" if counted is None else f"{counted.patients:,}{'*' * part.too_small}",
+                "" if counted is None else f"{counted.patients:,}",
                 "" if counted is None else f"{counted.disorders:,}",
                 "" if images is None else f"{images.cases:,}",
                 *_cells(patients),
@@ -304,7 +304,10 @@ def _strata_table(strata: Sequence[Stratum], by: str) -> Markup:
 
 
 def _cells(found: Accuracy | None) -> tuple[str, str]:
-    return ("", "") if found is None else (_text(found.top[1]), _text(found.top[10]))
+    if found is None:
+        return "", ""
+    mark = "*" * too_small(found)
+    return _text(found.top[1]) + mark, _text(found.top[10]) + mark
 
 
 def _comparisons(evaluation: GalleryEvaluation) -> Iterable[Markup]:
@@ -376,9 +379,9 @@ def _bar(name: str, one: Estimate) -> Bar:
     return Bar(name, one.value, one.low, one.high)
 
 
-def _stratum_bar(part: Stratum, one: Estimate) -> Bar:
-    patients = 0 if part.patients is None else part.patients.patients
-    return Bar(part.value, one.value, one.low, one.high, f"n = {patients:,}", faint=part.too_small)
+def _stratum_bar(value: str, found: Accuracy, k: int) -> Bar:
+    one, note = found.top[k], f"n = {found.patients:,}"
+    return Bar(value, one.value, one.low, one.high, note, faint=too_small(found))
 
 
 def _text(one: Estimate) -> str:

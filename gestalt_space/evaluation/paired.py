@@ -47,10 +47,7 @@ def compare(
     change = np.bincount(place, hits.astype(np.float64) - other.astype(np.float64))
     counts = np.bincount(place).astype(np.float64)
     replicates = np.concatenate(
-        [
-            (weights @ change) / np.maximum(weights @ counts, 1)
-            for weights in bootstrap.weights(len(owners))
-        ]
+        [(weights @ change) / (weights @ counts) for weights in bootstrap.weights(len(owners))]
     )
     return Difference(
         estimate(float(change.sum() / counts.sum()), replicates),

@@ -22,8 +22,8 @@ Texts = NDArray[np.str_]
 FEWEST_PATIENTS = 10
 """A part with fewer is too small to be read."""
 UNKNOWN = "unknown"
-SEVERAL_AGES = "several age groups"
-SIZES = ("1 patient", "2 patients", "3 to 6 patients", "7 patients or more")
+SEVERAL_AGES = "several groups"
+SIZES = ("1 patient", "2 patients", "3–6 patients", "7+ patients")
 """Of disorders, as in GMDB: rare ones have 2 to 6, frequent ones more."""
 _SIZE_STARTS = (2, 3, 7)
 _ORDER = (*AGE_GROUPS, SEVERAL_AGES, *SIZES)
@@ -38,12 +38,6 @@ class Stratum:
     value: str
     images: Accuracy | None
     patients: Accuracy | None
-
-    @property
-    def too_small(self) -> bool:
-        """Whether there are too few patients to read anything from the figures."""
-        counts = [part.patients for part in (self.images, self.patients) if part is not None]
-        return max(counts) < FEWEST_PATIENTS
 
 
 @dataclass(frozen=True)
@@ -92,6 +86,11 @@ def stratify(
     )
 
 
+def too_small(found: Accuracy) -> bool:
+    """Whether there are too few patients to read anything from a part's figures."""
+    return found.patients < FEWEST_PATIENTS
+
+
 def size_groups(sizes: Numbers) -> Texts:
     """The group of each number of patients of a disorder."""
     return np.array(SIZES)[np.searchsorted(_SIZE_STARTS, sizes, side="right")]
@@ -106,7 +105,8 @@ def _measured(ranked: Ranked, which: NDArray[np.bool_], bootstrap: Bootstrap) ->
 
 def _ages_of_patients(facts: Facts) -> Texts:
     """Each patient's age group, where all photos whose age is known are of one."""
-    found = np.full(len(facts.sex), "", dtype=f"<U{len(SEVERAL_AGES)}")
+    longest = max(map(len, (*AGE_GROUPS, SEVERAL_AGES)))
+    found = np.full(len(facts.sex), "", dtype=f"<U{longest}")
     for group in AGE_GROUPS:
         with_one = np.unique(facts.patient_of_row[age_groups(facts.ages) == group])
         found[with_one] = np.where(found[with_one] == "", group, SEVERAL_AGES)

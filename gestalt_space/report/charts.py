@@ -21,7 +21,7 @@ dark paper."""
 DASHES = (None, "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2")
 _SIDE, _LEFT, _BOTTOM = 360, 46, 40
 _CURVE_POINTS = 200
-_WIDTH, _NAMES, _END = 640, 190, 96
+_WIDTH, _NAMES, _END = 640, 160, 112
 _ROW = 24
 
 
@@ -112,12 +112,11 @@ def _curve(number: int, line: Line) -> Markup:
 
 
 def _thinned(line: Line) -> NDArray[np.float64]:
-    """The points of a curve, no more of them than can be told apart."""
+    """The points of a curve, no more of them than can be told apart, with both ends."""
     points = np.column_stack([line.x, line.y])
     places = np.rint(points * _CURVE_POINTS)
-    new = np.any(places[1:] != places[:-1], axis=1)
-    # The last point before a step as well, so that corners stay corners.
-    kept = np.concatenate([[True], new]) | np.concatenate([new, [True]])
+    kept = np.concatenate([[True], np.any(places[1:] != places[:-1], axis=1)])
+    kept[-1] = True
     return np.asarray(points[kept])
 
 
@@ -146,7 +145,7 @@ def _row(bar: Bar, number: int, middle: float, span: float, *, dots: bool) -> Ma
         _NAMES + min(1.0, max(0.0, share)) * span for share in (0, bar.value, bar.low, bar.high)
     )
     colour = COLOURS[0 if dots else number % len(COLOURS)]
-    text = f"{100 * bar.value:.0f} %" + (f" {bar.note}" if bar.note else "")
+    text = f"{100 * bar.value:.0f} %" + (f", {bar.note}" if bar.note else "")
     mark = (
         element("circle", cx=_at(at), cy=_at(middle), r=5, fill=colour)
         if dots

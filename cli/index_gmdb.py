@@ -1,0 +1,92 @@
+"""`gestalt index import-gmdb`: a release of GMDB into the gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options, output
+from .index_add import put_in
+
+
+def import_gmdb(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Folder of image_metadata_….tsv.", metavar="DIR", show_default=False),
+    ],
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            help="Folder of the images. [default: DIR, or images or photos in it or beside it]",
+            show_default=False,
+        ),
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version",
+            help="Of the metadata, like v1.0.3. [default: the only one there]",
+            show_default=False,
+        ),
+    ] = None,
+    include_private: Annotated[
+        bool,
+        typer.Option("--include-private", help="Also images marked private, if you may use them."),
+    ] = False,
+    largest: Annotated[
+        bool, typer.Option("--largest", help="Of several faces take the largest.")
+    ] = False,
+    no_crops: Annotated[
+        bool,
+        typer.Option("--no-crops", help="Do not keep aligned faces: a new space needs the photos."),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="CSV with a line for each photo.", show_default=False),
+    ] = None,
+    detector: options.Detector = "auto",
+    landmarks: options.LandmarksFile = None,
+    space: options.Space = None,
+    home: options.Home = None,
+    device: options.DeviceName = "auto",
+    precision: options.PrecisionName = "auto",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Add the images of a release of GestaltMatcher Database.
+
+    Images without consent, and private ones, are left out and counted; authors, e-mail addresses
+    and names are not read. Controls and relatives go in without a disorder, in a cohort of their
+    own. Can be run again: what went in is passed over.
+    """
+    from gestalt_space.devices import parse_device
+    from gestalt_space.encoders.precision import parse_precision
+    from gestalt_space.gallery import Gallery
+    from gestalt_space.interop.gmdb_intake import gmdb_intake
+
+    found = gmdb_intake(folder, version=version, images=images, include_private=include_private)
+    left_out = {reason: len(ids) for reason, ids in found.left_out.items()}
+    if not quiet:
+        for reason, count in left_out.items():
+            output.say(f"{output.counted_text(count, 'image')} left out: {reason}.")
+    with Gallery.open(
+        home,
+        space=space,
+        detector=detector,
+        landmarks=landmarks,
+        device=parse_device(device),
+        precision=parse_precision(precision),
+    ) as gallery:
+        return put_in(
+            gallery,
+            found.rows,
+            largest=largest,
+            keep_crops=not no_crops,
+            report=report,
+            as_json=as_json,
+            quiet=quiet,
+            beside={"gmdb": found.version, "left_out": left_out},
+        )
