@@ -1,0 +1,71 @@
+"""Patients of selections as the statistics of cohorts need them: one vector each, and the strata by
+which groups are matched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.demographics import age_groups
+from gestalt_space.errors import SpaceMismatch, UsageError
+
+Fact = Literal["sex", "age", "ancestry"]
+FACTS: tuple[Fact, ...] = get_args(Fact)
+"""What groups can be matched on."""
+
+
+def parse_facts(names: Sequence[str]) -> tuple[Fact, ...]:
+    """What to match on, from words that may each name several: `age,sex`. Raises `UsageError`."""
+    wanted = [part.strip() for name in names for part in name.split(",") if part.strip()]
+    for name in wanted:
+        if name not in FACTS:
+            raise UsageError(f"There is no matching on {name!r}.", f"There is {', '.join(FACTS)}.")
+    return tuple(fact for fact in FACTS if fact in wanted)
+
+
+def check_space(one: Selection, other: Selection) -> None:
+    """Raises `SpaceMismatch` for selections whose descriptors are of two spaces."""
+    if one.fingerprint != other.fingerprint:
+        raise SpaceMismatch(
+            f"One group is described by {one.space}, the other by {other.space}.",
+            "Select both in one space: --space NAME.",
+        )
+
+
+def patient_means(selection: Selection) -> NDArray[np.float32]:
+    """`(p, d)`: the mean of each patient's descriptors, shorter than 1 where photos differ.
+
+    The inner product of two patients is then the mean similarity over all pairs of their photos,
+    whose expectation does not depend on how many photos a patient has.
+    """
+    sums = np.add.reduceat(selection.descriptors, selection.row_starts, axis=0, dtype=np.float64)
+    counts = np.bincount(selection.patient_of_row, minlength=len(selection.patients))
+    return np.asarray(sums / counts[:, None], dtype=np.float32)
+
+
+def patient_ages(selection: Selection) -> NDArray[np.float64]:
+    """`(p,)`: the median known age of each patient's photos in years, NaN where none is known."""
+    found = np.full(len(selection.patients), np.nan)
+    known = ~np.isnan(selection.ages)
+    for patient in np.unique(selection.patient_of_row[known]):
+        found[patient] = np.median(selection.ages[known & (selection.patient_of_row == patient)])
+    return found
+
+
+def strata_of(selection: Selection, facts: Sequence[Fact]) -> NDArray[np.str_]:
+    """`(p,)`: in words, what each patient is matched by, such as `female, 1 to 4 years`; an empty
+    text for one of whom a part is not known. Without facts all are of one stratum, `all`."""
+    if not facts:
+        return np.full(len(selection.patients), "all")
+    columns = {
+        "sex": selection.people.sex,
+        "age": age_groups(patient_ages(selection)),
+        "ancestry": selection.people.ancestry,
+    }
+    rows = zip(*(columns[fact].tolist() for fact in facts), strict=True)
+    told = [", ".join(row) if all(row) else "" for row in rows]
+    return np.array(told, dtype=np.str_).reshape(len(selection.patients))

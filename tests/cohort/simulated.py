@@ -1,0 +1,64 @@
+"""Selections of patients who do not exist: descriptors around the centres of disorders, to which
+what is the person's own and what is the photo's own is added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.store.people import PatientFacts
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def simulated(
+    rng: np.random.Generator,
+    disorders: Sequence[str],
+    *,
+    shift: float = 0.0,
+    strength: float = 1.0,
+    centres: int = 7,
+    dim: int = 32,
+    photos: int = 3,
+    prefix: str = "P",
+    **facts: Sequence[object],
+) -> Selection:
+    """A patient for each of `disorders`, an empty text for none, with one to `photos` photos.
+
+    `strength`: how far the centres of disorders lie from the middle of all faces; `shift`: how far
+    this group's faces lie from there, along one direction. The directions are those of the seed
+    `centres`. A person's own part has the length 1, a photo's own 0.7. `facts`: sex, ancestry,
+    cohort, and ages, one for each patient.
+    """
+    common = np.random.default_rng(centres)
+    middle, direction = unit(common.standard_normal((2, dim)))
+    places = {name: unit(common.standard_normal(dim)) for name in sorted({*disorders} - {""})}
+    names = tuple(f"{prefix}{number:04d}" for number in range(len(disorders)))
+    means = np.stack([places.get(one, np.zeros(dim)) for one in disorders]) * strength
+    means = means + middle + shift * direction + unit(rng.standard_normal(means.shape))
+    owner = np.repeat(np.arange(len(names)), rng.integers(1, photos + 1, len(names)))
+    rows = means[owner] + 0.7 * unit(rng.standard_normal((len(owner), dim)))
+    empty = [""] * len(names)
+    texts = [
+        np.array(facts.get(name, empty), dtype=np.str_)
+        for name in ("sex", "ancestry", "cohort", "consent")
+    ]
+    ages = np.array(facts.get("ages", [np.nan] * len(names)), dtype=np.float64)
+    return Selection(
+        descriptors=unit(rows).astype(np.float32),
+        photos=np.array([f"{names[o]}-{row}.png" for row, o in enumerate(owner)]),
+        ages=ages[owner],
+        patient_of_row=owner,
+        patients=names,
+        people=PatientFacts(*texts),
+        disorders=tuple((one,) if one else () for one in disorders),
+        genes=((),) * len(names),
+        space="simulated",
+        fingerprint="f" * 64,
+        slots=1,
+        source="simulated",
+    )
