@@ -1,0 +1,218 @@
+"""Matrices larger than memory: written to a `.npy` tile by tile, and gone on with after a kill.
+
+The values are those of `matrix.similarity_matrix`; only one tile is in memory beside the
+descriptors. Read the file by `numpy.load(path, mmap_mode="r")`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.cohort.matrix import TILE, upper_tiles
+from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.outputs import check_free, write_atomically
+from gestalt_space.types import Descriptors
+
+Number = Literal["float32", "float16"]
+PROGRESS_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a file is: its first `rows_done` rows, and what was mirrored below them, are on disk.
+
+    `inputs`: sha256 of descriptors and names. `block`: rows between two records.
+    """
+
+    inputs: str
+    space: str
+    value: str
+    number: str
+    count: int
+    block: int
+    rows_done: int = 0
+    version: int = PROGRESS_VERSION
+
+
+def write_matrix_in_blocks(
+    descriptors: Descriptors,
+    names: Sequence[str],
+    path: Path,
+    *,
+    space: str = "",
+    distance: bool = False,
+    number: Number = "float32",
+    block: int = TILE,
+    overwrite: bool = False,
+    on_rows: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write the matrix of all pairs `(n, n)` of descriptors `(n, d)` of unit length to a `.npy`.
+
+    While it is written, `PATH.part` holds the values and `PATH.part.json` how far they are; a call
+    with the same inputs goes on after the last block of rows that was synced. The file appears
+    under its own name when it is whole. `on_rows`: called with the rows done and all rows. Raises
+    `OutputError` where `path` is taken, what was begun is of other inputs (unless `overwrite`), or
+    the disk fills: all its room is taken at the start.
+    """
+    if path.suffix != ".npy":
+        raise UsageError(f"{path.name} does not end in .npy.", "Name the file so that it does.")
+    if len(names) != len(descriptors):
+        raise UsageError(f"{len(names)} names are given for {len(descriptors)} rows.", "One each.")
+    if not len(descriptors):
+        raise UsageError("There are no descriptors.", "Choose a photo at least.")
+    check_free(path, overwrite)
+    rows = np.ascontiguousarray(descriptors, np.float32)
+    fresh = Progress(
+        inputs=_digest(rows, names),
+        space=space,
+        value="distance" if distance else "similarity",
+        number=number,
+        count=len(rows),
+        block=block,
+    )
+    part = path.with_name(f"{path.name}.part")
+    record = path.with_name(f"{path.name}.part.json")
+    header = _header(len(rows), number)
+    size = len(header) + len(rows) ** 2 * np.dtype(number).itemsize
+    with _told(path):
+        begun = _begun(part, record, fresh, size, overwrite)
+        if begun is None:
+            part.unlink(missing_ok=True)
+            record.unlink(missing_ok=True)
+            begun = fresh
+            _take_room(part, header, size)
+            _keep(record, begun)
+        _fill(part, record, rows, begun, len(header), on_rows)
+        part.replace(path)
+        record.unlink()
+
+
+def _fill(
+    part: Path,
+    record: Path,
+    rows: Descriptors,
+    begun: Progress,
+    offset: int,
+    on_rows: Callable[[int, int], None] | None,
+) -> None:
+    file = os.open(part, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    at = begun.rows_done
+    tiles = upper_tiles(
+        rows, distance=begun.value == "distance", tile=begun.block, first=begun.rows_done
+    )
+    try:
+        for top, left, tile in tiles:
+            values = tile.astype(begun.number, copy=False)
+            _put(file, values, top, left, begun.count, offset)
+            if left > top:
+                _put(file, np.ascontiguousarray(values.T), left, top, begun.count, offset)
+            if left + tile.shape[1] == begun.count:
+                # The rows count once they are on disk, and not before.
+                os.fsync(file)
+                at = top + tile.shape[0]
+                _keep(record, begun, at)
+                if on_rows is not None:
+                    on_rows(at, begun.count)
+    finally:
+        os.close(file)
+
+
+def _put(file: int, values: NDArray[Any], top: int, left: int, count: int, offset: int) -> None:
+    """Write a tile at its place: by plain writes, whose pages are not this process's memory."""
+    size = values.itemsize
+    for row, line in enumerate(values, start=top):
+        data = memoryview(line).cast("B")
+        place = offset + (row * count + left) * size
+        while data:
+            written = os.pwrite(file, data, place)
+            data, place = data[written:], place + written
+
+
+def _begun(
+    part: Path, record: Path, fresh: Progress, size: int, overwrite: bool
+) -> Progress | None:
+    """What an earlier call left, None where there is nothing to go on with."""
+    if not part.exists():
+        return None
+    try:
+        told = Progress(**json.loads(record.read_text(encoding="utf-8")))
+        whole = part.stat().st_size == size
+        sound = 0 <= told.rows_done <= told.count and told.block > 0
+        sound &= told.rows_done % told.block == 0 or told.rows_done == told.count
+    except (OSError, ValueError, TypeError):
+        told, whole, sound = None, False, False
+    same = told is not None and asdict(told) == {
+        **asdict(fresh),
+        "block": told.block,
+        "rows_done": told.rows_done,
+    }
+    if same and whole and sound:
+        return told
+    if overwrite:
+        return None
+    raise OutputError(
+        f"{part} was begun with other photos or options."
+        if told is not None and not same
+        else f"{part} or what tells how far it is was damaged.",
+        "Choose another place, or --force to begin anew.",
+    )
+
+
+def _digest(rows: Descriptors, names: Sequence[str]) -> str:
+    digest = hashlib.sha256(f"{rows.shape}".encode())
+    digest.update(memoryview(rows).cast("B"))
+    digest.update(json.dumps(list(map(str, names))).encode("utf-8"))
+    return digest.hexdigest()
+
+
+def _header(count: int, number: Number) -> bytes:
+    stream = io.BytesIO()
+    described: dict[str, Any] = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype(number)),
+        "fortran_order": False,
+        "shape": (count, count),
+    }
+    np.lib.format.write_array_header_1_0(stream, described)
+    return stream.getvalue()
+
+
+def _take_room(part: Path, header: bytes, size: int) -> None:
+    with part.open("wb") as stream:
+        try:
+            stream.write(header)
+            stream.flush()
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(stream.fileno(), 0, size)
+            else:
+                stream.truncate(size)
+        except OSError:
+            stream.close()
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _keep(record: Path, begun: Progress, rows_done: int = 0) -> None:
+    text = json.dumps({**asdict(begun), "rows_done": rows_done}, indent=2)
+    write_atomically(record, text.encode())
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            "Check the permissions and the free space of the disk; what was done is kept.",
+        ) from error

@@ -1,0 +1,192 @@
+"""Similarities of all pairs of a set, or between two, and ranks among controls: on arrays alone.
+
+In a notebook: `similarity_matrix(descriptors)`. What does not fit in memory is in `blocks`; who is
+chosen, in `selection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.errors import DescriptorError, SpaceMismatch, UsageError
+from gestalt_space.types import Descriptors
+
+Matrix = NDArray[np.float32]
+Starts = NDArray[np.int64]
+Value = Literal["similarity", "distance", "rank"]
+VALUES: tuple[Value, ...] = ("similarity", "distance", "rank")
+TILE = 2048
+"""Rows and columns that are multiplied at once: 16 MiB, so that a tile is finished in cache."""
+OWN = -1
+"""Stands in a matrix of ranks where a photo and the probe are of one patient."""
+_LENGTH_ERROR = 1e-3
+
+
+def similarity_matrix(
+    descriptors: Descriptors, others: Descriptors | None = None, *, value: Value = "similarity"
+) -> Matrix:
+    """Similarity of all pairs `(n, n)`, or of rows with rows of `others` `(n, m)`; float32, -1..1.
+
+    Within a set the matrix is symmetric to the last bit, and its diagonal exactly 1. `value`
+    "distance" gives 1 − similarity, 0..2. Raises `DescriptorError` for rows that are not of unit
+    length, `SpaceMismatch` for two lengths, `UsageError` for an empty set or the value "rank",
+    which needs controls: `rank_matrix`.
+    """
+    if value == "rank":
+        raise UsageError("Ranks are among controls.", "Call rank_matrix.")
+    rows = _sound(descriptors)
+    distance = value == "distance"
+    if others is None:
+        found = np.empty((len(rows), len(rows)), np.float32)
+        for top, left, tile in upper_tiles(rows, distance=distance):
+            height, width = tile.shape
+            found[top : top + height, left : left + width] = tile
+            if left > top:
+                found[left : left + width, top : top + height] = tile.T
+        return found
+    columns = _sound(others)
+    if rows.shape[1] != columns.shape[1]:
+        raise SpaceMismatch(
+            f"Descriptors of {rows.shape[1]} and of {columns.shape[1]} numbers are not of one "
+            "space.",
+            "Encode both sets with the same model.",
+        )
+    found = np.empty((len(rows), len(columns)), np.float32)
+    for start in range(0, len(rows), TILE):
+        part = found[start : start + TILE]
+        np.matmul(rows[start : start + TILE], columns.T, out=part)
+        _finish(part, distance)
+    return found
+
+
+def upper_tiles(
+    descriptors: Descriptors, *, distance: bool = False, tile: int = TILE, first: int = 0
+) -> Iterator[tuple[int, int, Matrix]]:
+    """The tiles on and above the diagonal, from row `first` on: top, left, and the values.
+
+    Below the diagonal stand the same values, transposed. An array is given again after the next
+    step, with other values.
+    """
+    count = len(descriptors)
+    room = np.empty((tile, tile), np.float32)
+    for top in range(first, count, tile):
+        rows = descriptors[top : top + tile]
+        for left in range(top, count, tile):
+            columns = descriptors[left : left + tile]
+            values = room.reshape(-1)[: len(rows) * len(columns)]
+            values = values.reshape(len(rows), len(columns))
+            np.matmul(rows, columns.T, out=values)
+            if left == top:
+                # One triangle of it: a product is symmetric in exact arithmetic alone.
+                below = np.tril_indices(len(rows), -1)
+                values[below] = values.T[below]
+                np.fill_diagonal(values, 1)
+            _finish(values, distance)
+            yield top, left, values
+
+
+def patient_similarity_matrix(
+    similarities: Matrix, row_starts: Starts, column_starts: Starts | None = None
+) -> Matrix:
+    """Of photos' similarities `(n, m)` each two patients' nearest `(p, q)`: the greatest of a block.
+
+    `row_starts` `(p,)`: where each patient's rows begin, the first at 0; `column_starts` likewise,
+    the same by default.
+    """
+    columns = row_starts if column_starts is None else column_starts
+    by_row = np.maximum.reduceat(similarities, row_starts, axis=0)
+    return np.maximum.reduceat(by_row, columns, axis=1)
+
+
+def rank_matrix(
+    cohort: Descriptors,
+    controls: Descriptors,
+    owners: NDArray[np.int64],
+    control_owners: NDArray[np.int64],
+    *,
+    probes: Descriptors | None = None,
+    probe_owners: NDArray[np.int64] | None = None,
+) -> NDArray[np.int32]:
+    """The place of each photo of a cohort in each probe's pool `(n, p)`, 0 the nearest.
+
+    Rows are the cohort's photos, columns the probes: the published matrix of ranks (Hsieh 2022). A
+    pool is the cohort `(n, d)` and the controls `(m, d)`, by falling similarity, without the
+    photos of the probe's own patient, in whose cells stands -1. Owners are numbers of patients that
+    hold for all sets; probes are the cohort itself by default. Ties go by row, the cohort before
+    the controls.
+    """
+    asked = cohort if probes is None else probes
+    asked_owners = owners if probes is None or probe_owners is None else probe_owners
+    to_cohort = similarity_matrix(asked, None if probes is None else cohort)
+    found = np.empty((len(cohort), len(asked)), np.int32)
+    step = max(1, min(256, 2**25 // max(1, len(controls))))
+    for start in range(0, len(asked), step):
+        rows = slice(start, start + step)
+        to_controls = (
+            similarity_matrix(asked[rows], controls)
+            if len(controls)
+            else np.empty((len(asked[rows]), 0), np.float32)
+        )
+        found[:, rows] = ranks_among(
+            to_cohort[rows], to_controls, asked_owners[rows], owners, control_owners
+        ).T
+    return found
+
+
+def ranks_among(
+    to_cohort: Matrix,
+    to_controls: Matrix,
+    probe_owners: NDArray[np.int64],
+    owners: NDArray[np.int64],
+    control_owners: NDArray[np.int64],
+) -> NDArray[np.int32]:
+    """Places of a cohort's members in each probe's pool `(p, n)`, from similarities.
+
+    `to_cohort` `(p, n)`, `to_controls` `(p, m)`, which is sorted in place; -1 where the member is
+    of the probe's own patient. Nothing is sorted with its place: a member's place is the number of
+    those who are nearer, and among controls that is looked up in their sorted values.
+    """
+    found = np.empty(to_cohort.shape, np.int32)
+    order_of_controls = np.argsort(control_owners, kind="stable")
+    sorted_owners = control_owners[order_of_controls]
+    left = np.searchsorted(sorted_owners, probe_owners, side="left")
+    right = np.searchsorted(sorted_owners, probe_owners, side="right")
+    for row, (low, high) in enumerate(zip(left, right, strict=True)):
+        to_controls[row, order_of_controls[low:high]] = -np.inf
+    to_controls.sort(axis=1)
+    count = to_controls.shape[1]
+    for row, similarities in enumerate(to_cohort):
+        own = owners == probe_owners[row]
+        others = np.flatnonzero(~own)
+        order = others[np.argsort(-similarities[others], kind="stable")]
+        values = similarities[order]
+        nearer = count - np.searchsorted(to_controls[row], values, side="right")
+        found[row, order] = np.arange(len(order)) + nearer
+        found[row, own] = OWN
+    return found
+
+
+def _finish(values: Matrix, distance: bool) -> None:
+    np.clip(values, -1, 1, out=values)
+    if distance:
+        np.subtract(1, values, out=values)
+
+
+def _sound(descriptors: Descriptors) -> Descriptors:
+    """Descriptors as a product wants them. Raises where they are none."""
+    rows = np.ascontiguousarray(descriptors, np.float32)
+    if rows.ndim != 2 or not rows.size:
+        raise UsageError(
+            f"Descriptors {rows.shape} are no set of photos.", "Give an array (photos, numbers)."
+        )
+    lengths = np.einsum("nd,nd->n", rows, rows)
+    if not np.all(np.abs(lengths - 1) < _LENGTH_ERROR):
+        raise DescriptorError(
+            "A descriptor is not of unit length, or not finite.",
+            "Divide each by its length: d / np.linalg.norm(d, axis=1, keepdims=True).",
+        )
+    return rows
