@@ -28,7 +28,7 @@ demo: $(USABLE)
 	$(BIN)/gestalt demo --overwrite
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: setup
 	$(BIN)/ruff check .
