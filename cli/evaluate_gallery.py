@@ -120,10 +120,16 @@ def gallery(
         bootstrap=Bootstrap(bootstrap, seed),
     )
     spaces = load_spaces(home, space, kind)
-    if not quiet:
-        photos = sum(len(data.descriptors) for data in spaces)
-        output.say(f"Asking about {output.counted_text(photos, 'photo')} …")
-    evaluation = evaluate_gallery(spaces, plan)
+    total = sum(len(data.descriptors) + len(data.patients) for data in spaces)
+    with output.progress("Asking", total, quiet=quiet, unit="probes") as show:
+        done = 0
+
+        def moved(more: int) -> None:
+            nonlocal done
+            done += more
+            show(done, total)
+
+        evaluation = evaluate_gallery(spaces, plan, progress=moved)
     if page is not None:
         write_page(evaluation, page)
         if not quiet:

@@ -8,7 +8,7 @@ square of the gallery.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,14 @@ SCORES: Mapping[Aggregation, tuple[float, float]] = {
 
 _SHORTEST = 1e-6
 _BLOCK = 256
+
+
+Progress = Callable[[int], None]
+"""Told how many probes more are done."""
+
+
+def unseen(done: int) -> None:
+    """Progress that nobody sees."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +131,12 @@ def ask(
     aggregations: Sequence[Aggregation],
     *,
     histograms: bool = False,
+    progress: Progress = unseen,
 ) -> Answers:
     """Rank the groups of the evidence, rows of `descriptors` `(n, d)`, for every probe.
 
-    `cases`: the testable ones of these probes, as `find_cases` gives them.
+    `cases`: the testable ones of these probes, as `find_cases` gives them. `progress` is told of
+    every block.
     """
     count, groups = len(probes.patients), len(evidence.groups)
     with_centroids = {"centroid", "blend"} & set(aggregations)
@@ -164,6 +174,7 @@ def ask(
             ranked[np.arange(len(of)), true] = values
             answers.ranks[how][asked] = ranks_of(ranked, true)
             answers.true_scores[how][asked] = values
+        progress(len(own[part]))
     return answers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,12 @@ from gestalt_space.evaluation.cases import (
     Answers,
     Cases,
     Probes,
+    Progress,
     ask,
     find_cases,
     patient_probes,
     photo_probes,
+    unseen,
 )
 from gestalt_space.evaluation.comparisons import between_aggregations, between_spaces
 from gestalt_space.evaluation.curves import patient_control, same_different
@@ -37,7 +40,9 @@ from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.ranking.grouping import Grouping, Numbers
 
 
-def evaluate_gallery(spaces: Sequence[SpaceData], plan: Plan) -> GalleryEvaluation:
+def evaluate_gallery(
+    spaces: Sequence[SpaceData], plan: Plan, *, progress: Progress = unseen
+) -> GalleryEvaluation:
     """Evaluate a gallery in some spaces, one at least, by the same plan.
 
     Raises `UsageError` for too few replicates or a cohort without a control, `GalleryError` where
@@ -48,29 +53,34 @@ def evaluate_gallery(spaces: Sequence[SpaceData], plan: Plan) -> GalleryEvaluati
             f"{plan.bootstrap.replicates} draws are too few for an interval.",
             f"Give {FEWEST_REPLICATES} or more; 1000 are usual.",
         )
-    results = tuple(_evaluate(data, plan) for data in spaces)
+    results = tuple(_evaluate(data, plan, progress) for data in spaces)
     comparisons = [one for result in results for one in between_aggregations(result, plan)]
     for other in results[1:]:
         comparisons += between_spaces(other, results[0], plan)
     return GalleryEvaluation(plan, results, held(comparisons))
 
 
-def _evaluate(data: SpaceData, plan: Plan) -> SpaceResult:
+def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
     asked, evidence = _parts(data, plan.split)
+    controls = _controls(data, plan.controls)
     of_photos = photo_probes(data.descriptors, data.patient_of_row, asked)
     of_patients = patient_probes(data.descriptors, data.patient_of_row, asked)
     photo_cases, _ = find_cases(of_photos.patients, evidence, data.grouping)
     cases, untestable = find_cases(of_patients.patients, evidence, data.grouping)
     if not len(cases.groups):
         raise _nothing_to_test(data, plan)
-    images = ask(of_photos, photo_cases, data.descriptors, evidence, plan.aggregations)
-    answers = ask(
-        of_patients, cases, data.descriptors, evidence, plan.aggregations, histograms=True
+    asking = partial(
+        ask,
+        descriptors=data.descriptors,
+        evidence=evidence,
+        aggregations=plan.aggregations,
+        progress=progress,
     )
-    controls = _controls(data, plan.controls)
+    images = asking(of_photos, photo_cases)
+    answers = asking(of_patients, cases, histograms=True)
     of_controls = patient_probes(data.descriptors, data.patient_of_row, controls)
     nobody, _ = find_cases(of_controls.patients, evidence, data.grouping)
-    unaffected = ask(of_controls, nobody, data.descriptors, evidence, plan.aggregations)
+    unaffected = asking(of_controls, nobody)
     first = plan.aggregations[0]
     return SpaceResult(
         data=data,

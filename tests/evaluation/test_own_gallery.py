@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from gestalt_space.errors import GalleryError, UsageError
+from gestalt_space.evaluation.bootstrap import Bootstrap
+from gestalt_space.evaluation.gallery_document import evaluation_document
+from gestalt_space.evaluation.gallery_page import evaluation_page
+from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
+from gestalt_space.evaluation.own_gallery import evaluate_gallery
+from gestalt_space.evaluation.split import Split
+from gestalt_space.evaluation.topk import TOPS
+from gestalt_space.ranking.aggregation import AGGREGATIONS
+from tests.evaluation import oracle
+from tests.evaluation.made_data import random_data, space_data
+from tests.report.pages import Page
+
+FEW = Bootstrap(100, 0)
+
+
+def evaluated(**plan: object) -> GalleryEvaluation:
+    first = random_data(1)
+    noise = np.random.default_rng(0).standard_normal(first.descriptors.shape)
+    rows = first.descriptors + 0.3 * noise
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    second = dataclasses.replace(first, space="noisy", descriptors=rows.astype(np.float32))
+    return evaluate_gallery([first, second], Plan(bootstrap=FEW, **plan))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> GalleryEvaluation:
+    return evaluated(controls="Controls")
+
+
+def test_the_figures_are_those_of_plain_loops(evaluation: GalleryEvaluation) -> None:
+    result = evaluation.spaces[0]
+    for how in AGGREGATIONS:
+        for as_one, found in (
+            (False, result.aggregations[how].images),
+            (True, result.aggregations[how].patients),
+        ):
+            ranks = oracle.ranks(result.data, how, as_one=as_one)
+            by_disorder: dict[int, list[int]] = {}
+            for (_, _, disorder), rank in ranks.items():
+                by_disorder.setdefault(disorder, []).append(rank)
+            for k in TOPS:
+                every = [rank <= k for rank in ranks.values()]
+                assert found.top[k].value == pytest.approx(np.mean(every))
+                means = [np.mean(np.array(of) <= k) for of in by_disorder.values()]
+                assert found.top_of_disorders[k].value == pytest.approx(np.mean(means))
+            assert found.mean_rank.value == pytest.approx(np.mean(list(ranks.values())))
+
+
+def test_controls_are_the_undiagnosed_of_the_cohort(evaluation: GalleryEvaluation) -> None:
+    result = evaluation.spaces[0]
+    undiagnosed = len(result.data.patients) - len(result.data.grouping.patients)
+    assert result.counts.controls == result.counts.undiagnosed == undiagnosed > 0
+    roc = result.aggregations["nearest"].patient_control
+    assert roc is not None
+    assert roc.negatives == undiagnosed
+
+
+def test_comparisons_are_with_nearest_and_with_the_first_space(
+    evaluation: GalleryEvaluation,
+) -> None:
+    lines = evaluation.comparisons
+    within = [one for one in lines if one.space == one.other_space]
+    between = [one for one in lines if one.space != one.other_space]
+    assert len(within) == 2 * 4 * 2
+    assert {one.other_aggregation for one in within} == {"nearest"}
+    assert [(one.space, one.other_space) for one in between] == [("noisy", "made")] * 10
+    results = evaluation.spaces
+    for one in between:
+        ours, theirs = (
+            result.aggregations[one.aggregation].patients.top[one.k].value  # type: ignore[index]
+            for result in (results[1], results[0])
+        )
+        assert one.found.difference.value == pytest.approx(ours - theirs)
+    assert all(one.p_held >= one.found.p for one in lines)
+
+
+def test_disorders_of_one_patient_are_counted_apart_and_named() -> None:
+    data = space_data(np.eye(4), [0, 1, 2, 3], [[0], [0], [1], []])
+    result = evaluate_gallery([data], Plan(bootstrap=FEW)).spaces[0]
+    assert [(one.id, one.name, one.patients) for one in result.untested] == [
+        ("D1", "disorder 1", 1)
+    ]
+    assert result.counts.asked_patients == 2
+    assert result.aggregations["nearest"].patient_control is None
+
+
+def test_a_split_asks_about_its_test_patients_alone() -> None:
+    data = space_data(np.eye(6), range(6), [[0], [0], [0], [1], [1], []])
+    split = Split("s.csv", frozenset({"P1", "P3"}), frozenset({"P0", "P5"}))
+    evaluation = evaluate_gallery([data], Plan(split=split, bootstrap=FEW))
+    counts = evaluation.spaces[0].counts
+    assert (counts.asked_patients, counts.evidence_patients, counts.aside) == (1, 2, 2)
+    assert evaluation.spaces[0].answers.ranks["nearest"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("plan", "error", "message"),
+    [
+        (Plan(bootstrap=Bootstrap(99)), UsageError, "99 draws are too few"),
+        (Plan(controls="nobody"), UsageError, "nobody is of it"),
+        (Plan(controls="A"), UsageError, "all its 2 patients are diagnosed"),
+        (
+            Plan(split=Split("s.csv", frozenset({"P2"}), frozenset({"P0"}))),
+            GalleryError,
+            "No patient of the part test in s.csv",
+        ),
+    ],
+)
+def test_what_cannot_be_evaluated_is_said(plan: Plan, error: type[Exception], message: str) -> None:
+    data = space_data(np.eye(3), range(3), [[0], [0], [1]], cohorts=["A", "A", ""])
+    with pytest.raises(error, match=message):
+        evaluate_gallery([data], plan)
+
+
+def test_no_disorder_with_two_patients_is_an_error() -> None:
+    data = space_data(np.eye(2), range(2), [[0], [1]])
+    with pytest.raises(GalleryError, match="No disorder of the gallery has two patients"):
+        evaluate_gallery([data], Plan(bootstrap=FEW))
+
+
+def test_the_document_is_plain_and_names_no_patient(evaluation: GalleryEvaluation) -> None:
+    document = evaluation_document(evaluation)
+    text = json.dumps(document, allow_nan=False)
+    assert '"P1' not in text
+    assert document["version"] == 1
+    assert document["protocol"] == "leave-one-patient-out"
+    space = document["spaces"][0]
+    assert list(space["aggregations"]) == list(AGGREGATIONS)
+    nearest = space["aggregations"]["nearest"]
+    assert set(nearest["patients"]["top"]) == {"1", "5", "10", "30"}
+    assert set(nearest["images"]["top"]["1"]) == {"value", "low", "high"}
+    assert {part["attribute"] for part in space["strata"]} == {
+        "ancestry",
+        "sex",
+        "age",
+        "disorder",
+    }
+    assert len(document["comparisons"]) == len(evaluation.comparisons)
+
+
+def test_patients_are_named_where_that_is_asked_for(evaluation: GalleryEvaluation) -> None:
+    document = evaluation_document(evaluation, with_patients=True)
+    cases = document["spaces"][0]["cases"]
+    assert len(cases) == evaluation.spaces[0].aggregations["nearest"].patients.cases
+    assert set(cases[0]) == {"patient", "disorder", "ranks"}
+
+
+def test_the_page_is_whole_loads_nothing_and_names_no_patient(
+    evaluation: GalleryEvaluation,
+) -> None:
+    page = Page(evaluation_page(evaluation))
+    assert page.open == []
+    assert page.addresses == []
+    charts = [svg for svg in page.of("svg") if svg.get("class") == "chart"]
+    assert len(charts) == 2 * 5
+    assert all(chart["aria-label"] for chart in charts)
+    assert not any(f" P{number} " in page.text for number in range(40))
+    for words in ("not a medical device", "Methods", "seed 0", "sign-flip", "noisy"):
+        assert words in page.text
+
+
+def test_a_page_of_little_is_whole_too() -> None:
+    data = space_data(np.eye(2), range(2), [[0], [0]])
+    evaluation = evaluate_gallery([data], Plan(aggregations=("vote",), bootstrap=FEW))
+    assert evaluation.comparisons == ()
+    page = Page(evaluation_page(evaluation))
+    assert page.open == []
+    assert "no controls were named" in page.text
