@@ -106,12 +106,10 @@ def _fill(
     offset: int,
     on_rows: Callable[[int, int], None] | None,
 ) -> None:
-    file = os.open(part, os.O_RDWR | getattr(os, "O_BINARY", 0))
-    at = begun.rows_done
     tiles = upper_tiles(
         rows, distance=begun.value == "distance", tile=begun.block, first=begun.rows_done
     )
-    try:
+    with part.open("r+b", buffering=0) as file:
         for top, left, tile in tiles:
             values = tile.astype(begun.number, copy=False)
             _put(file, values, top, left, begun.count, offset)
@@ -119,24 +117,22 @@ def _fill(
                 _put(file, np.ascontiguousarray(values.T), left, top, begun.count, offset)
             if left + tile.shape[1] == begun.count:
                 # The rows count once they are on disk, and not before.
-                os.fsync(file)
-                at = top + tile.shape[0]
-                _keep(record, begun, at)
+                os.fsync(file.fileno())
+                done = top + tile.shape[0]
+                _keep(record, begun, done)
                 if on_rows is not None:
-                    on_rows(at, begun.count)
-    finally:
-        os.close(file)
+                    on_rows(done, begun.count)
 
 
-def _put(file: int, values: NDArray[Any], top: int, left: int, count: int, offset: int) -> None:
+def _put(
+    file: io.FileIO, values: NDArray[Any], top: int, left: int, count: int, offset: int
+) -> None:
     """Write a tile at its place: by plain writes, whose pages are not this process's memory."""
-    size = values.itemsize
     for row, line in enumerate(values, start=top):
-        data = memoryview(line).cast("B")
-        place = offset + (row * count + left) * size
+        file.seek(offset + (row * count + left) * values.itemsize)
+        data = line.data.cast("B")
         while data:
-            written = os.pwrite(file, data, place)
-            data, place = data[written:], place + written
+            data = data[file.write(data) :]
 
 
 def _begun(
@@ -171,7 +167,7 @@ def _begun(
 
 def _digest(rows: Descriptors, names: Sequence[str]) -> str:
     digest = hashlib.sha256(f"{rows.shape}".encode())
-    digest.update(memoryview(rows).cast("B"))
+    digest.update(rows.data.cast("B"))
     digest.update(json.dumps(list(map(str, names))).encode("utf-8"))
     return digest.hexdigest()
 

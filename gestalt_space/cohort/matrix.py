@@ -92,7 +92,7 @@ def upper_tiles(
 def patient_similarity_matrix(
     similarities: Matrix, row_starts: Starts, column_starts: Starts | None = None
 ) -> Matrix:
-    """Of photos' similarities `(n, m)` each two patients' nearest `(p, q)`: the greatest of a block.
+    """The nearest photos of each two patients `(p, q)`, from photos' similarities `(n, m)`.
 
     `row_starts` `(p,)`: where each patient's rows begin, the first at 0; `column_starts` likewise,
     the same by default.
