@@ -1,0 +1,257 @@
+"""The matrix of a cohort: whom its rows and columns stand for, and what it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space import __version__
+from gestalt_space.cohort.matrix import (
+    VALUES,
+    Matrix,
+    Value,
+    patient_similarity_matrix,
+    rank_matrix,
+    ranks_among,
+    similarity_matrix,
+)
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.errors import SpaceMismatch, UsageError
+from gestalt_space.types import Descriptors
+
+Unit = Literal["photo", "patient"]
+PatientValue = Literal["mean", "nearest"]
+Name = TypeVar("Name", bound=str)
+UNITS: tuple[Unit, ...] = ("photo", "patient")
+PATIENT_VALUES: tuple[PatientValue, ...] = ("mean", "nearest")
+DIRECTIONS: Mapping[Value, str] = {
+    "similarity": "-1 to 1, higher is closer",
+    "distance": "0 to 2, lower is closer",
+    "rank": "0 is the closest; -1: of the probe's own patient; columns are probes",
+}
+
+
+@dataclass(frozen=True)
+class CohortMatrix:
+    """Values `(n, m)` float32, or int32 for ranks, and whom rows and columns stand for.
+
+    `rows` `(n,)` and `columns` `(m,)`: names, each once. `row_facts`, `column_facts`: what is known
+    of them, by the name of the fact: texts, several joined by "; ", and ages in years, NaN where
+    not known. `about`: space, selection, counts and the rest, fit for JSON. `is_within`: rows and
+    columns are one set.
+    """
+
+    values: NDArray[Any]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    row_facts: Mapping[str, NDArray[Any]]
+    column_facts: Mapping[str, NDArray[Any]]
+    about: Mapping[str, Any]
+    is_within: bool
+
+
+def measure(
+    cohort: Selection,
+    against: Selection | None = None,
+    *,
+    unit: Unit = "photo",
+    patient_value: PatientValue = "mean",
+    value: Value = "similarity",
+    gallery: Selection | None = None,
+    is_stored: bool = True,
+) -> CohortMatrix:
+    """All pairs within a cohort, or of a cohort with another set.
+
+    Patients are compared by the mean of their descriptors, or by their nearest photos. Ranks need
+    `gallery`, all of its photos: the controls are those that the cohort has not; columns are the
+    probes. `is_stored`: whether the cohort's patients are the gallery's. Raises `UsageError` for
+    fewer than two rows, `SpaceMismatch` for sets of two spaces.
+    """
+    for other in (against, gallery):
+        if other is not None and other.fingerprint != cohort.fingerprint:
+            raise SpaceMismatch(
+                f"One set is in the space of {cohort.space}, the other of {other.space}.",
+                "Select both in one space: --space NAME.",
+            )
+    if against is None:
+        _check_pairs(cohort, unit, value)
+    if value == "rank":
+        if gallery is None:
+            raise UsageError("Ranks are among controls.", "Give the gallery's photos.")
+        controls = _without(gallery, cohort) if is_stored else gallery
+        values: NDArray[Any] = _ranks(cohort, against, controls, unit, patient_value, is_stored)
+    else:
+        controls = None
+        values = _similarities(cohort, against, unit, patient_value)
+        if value == "distance":
+            np.subtract(1, values, out=values)
+    columns = cohort if against is None else against
+    about = {
+        "version": 1,
+        "value": value,
+        "direction": DIRECTIONS[value],
+        "unit": unit,
+        "patient_value": patient_value if unit == "patient" else None,
+        "space": cohort.space,
+        "fingerprint": cohort.fingerprint,
+        "selection": cohort.source,
+        "against": None if against is None else against.source,
+        "patients": len(cohort.patients),
+        "photos": len(cohort),
+        "against_patients": None if against is None else len(against.patients),
+        "against_photos": None if against is None else len(against),
+        "control_photos": None if controls is None else len(controls),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "made_by": f"gestalt-space {__version__}",
+    }
+    return CohortMatrix(
+        values=values,
+        rows=names_of(cohort, unit),
+        columns=names_of(columns, unit),
+        row_facts=facts_of(cohort, unit),
+        column_facts=facts_of(columns, unit),
+        about=about,
+        is_within=against is None,
+    )
+
+
+def names_of(selection: Selection, unit: Unit) -> tuple[str, ...]:
+    """A name for each row: patients, or photos, behind their patient's name where two are alike."""
+    if unit == "patient":
+        return selection.patients
+    names = tuple(map(str, selection.photos))
+    if len(set(names)) == len(names):
+        return names
+    owners = [selection.patients[place] for place in selection.patient_of_row]
+    return tuple(f"{owner}/{name}" for owner, name in zip(owners, names, strict=True))
+
+
+def facts_of(selection: Selection, unit: Unit) -> dict[str, NDArray[Any]]:
+    """What is known of each row; an age, of a patient's first photo with one."""
+    people = selection.people
+    facts: dict[str, NDArray[Any]] = {
+        "patient": np.array(selection.patients, np.str_),
+        "disorders": _joined(selection.disorders),
+        "genes": _joined(selection.genes),
+        "sex": np.array(people.sex, np.str_),
+        "ancestry": np.array(people.ancestry, np.str_),
+        "cohort": np.array(people.cohort, np.str_),
+    }
+    if unit == "photo":
+        rows = {name: fact[selection.patient_of_row] for name, fact in facts.items()}
+        return {**rows, "age": selection.ages}
+    ages = np.full(len(selection.patients), np.nan)
+    for place, age in zip(selection.patient_of_row[::-1], selection.ages[::-1], strict=True):
+        if not np.isnan(age):
+            ages[place] = age
+    photos = np.bincount(selection.patient_of_row, minlength=len(ages))
+    return {**facts, "age": ages, "photos": photos}
+
+
+def parse_value(text: str) -> Value:
+    """A value's name. Raises `UsageError`."""
+    return _parse("value", text, VALUES)
+
+
+def parse_unit(text: str) -> Unit:
+    """A unit's name. Raises `UsageError`."""
+    return _parse("unit", text, UNITS)
+
+
+def parse_patient_value(text: str) -> PatientValue:
+    """A name of how patients are compared. Raises `UsageError`."""
+    return _parse("patient value", text, PATIENT_VALUES)
+
+
+def rows_of(selection: Selection, unit: Unit) -> Descriptors:
+    """A descriptor for each row: the photos', or the patients' means."""
+    return selection.descriptors if unit == "photo" else selection.patient_descriptors()
+
+
+def _parse(what: str, text: str, known: Sequence[Name]) -> Name:
+    for one in known:
+        if one == text:
+            return one
+    raise UsageError(f"There is no {what} {text!r}.", f"There are {', '.join(known)}.")
+
+
+def _check_pairs(cohort: Selection, unit: Unit, value: Value) -> None:
+    count = len(cohort) if unit == "photo" else len(cohort.patients)
+    if count < 2:
+        raise UsageError(
+            f"{cohort.source} is one {unit} alone, and pairs are compared.",
+            "Choose more, or a second set by --against-cohort, --against-disorder or "
+            "--against-patients.",
+        )
+    if value == "rank" and len(cohort.patients) < 2:
+        raise UsageError(
+            f"{cohort.source} is one patient, whose own photos are not ranked.",
+            "Choose more patients.",
+        )
+
+
+def _similarities(
+    cohort: Selection, against: Selection | None, unit: Unit, patient_value: PatientValue
+) -> Matrix:
+    if unit == "patient" and patient_value == "nearest":
+        photos = similarity_matrix(
+            cohort.descriptors, None if against is None else against.descriptors
+        )
+        return patient_similarity_matrix(
+            photos, cohort.row_starts, None if against is None else against.row_starts
+        )
+    return similarity_matrix(
+        rows_of(cohort, unit), None if against is None else rows_of(against, unit)
+    )
+
+
+def _ranks(
+    cohort: Selection,
+    against: Selection | None,
+    controls: Selection,
+    unit: Unit,
+    patient_value: PatientValue,
+    is_stored: bool,
+) -> NDArray[np.int32]:
+    numbers: dict[tuple[bool, str], int] = {}
+
+    def owners(selection: Selection, stored: bool) -> NDArray[np.int64]:
+        told = [numbers.setdefault((stored, one), len(numbers)) for one in selection.patients]
+        places = np.array(told, np.int64)
+        return places[selection.patient_of_row] if unit == "photo" else places
+
+    ours, theirs = owners(cohort, is_stored), owners(controls, True)
+    probe_owners = ours if against is None else owners(against, True)
+    if unit == "patient" and patient_value == "nearest":
+        probes = cohort if against is None else against
+        to_cohort = _similarities(probes, None if against is None else cohort, unit, "nearest")
+        to_controls = (
+            _similarities(probes, controls, unit, "nearest")
+            if len(controls)
+            else np.empty((len(probes.patients), 0), np.float32)
+        )
+        return ranks_among(to_cohort, to_controls, probe_owners, ours, theirs).T
+    empty = cohort.descriptors[:0]
+    return rank_matrix(
+        rows_of(cohort, unit),
+        rows_of(controls, unit) if len(controls) else empty,
+        ours,
+        theirs,
+        probes=None if against is None else rows_of(against, unit),
+        probe_owners=None if against is None else probe_owners,
+    )
+
+
+def _without(gallery: Selection, cohort: Selection) -> Selection:
+    """The gallery without the cohort's patients."""
+    gone = set(cohort.patients)
+    return gallery.only(patient for patient in gallery.patients if patient not in gone)
+
+
+def _joined(ids: Sequence[tuple[str, ...]]) -> NDArray[np.str_]:
+    return np.array(["; ".join(one) for one in ids], np.str_)

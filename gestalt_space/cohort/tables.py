@@ -1,0 +1,223 @@
+"""Matrices of cohorts to files: CSV, TSV, NPZ, Parquet and AnnData.
+
+A file appears when it is whole. What a matrix was made of stands in the file where its format has
+room, and in `FILE.json` beside a CSV or TSV, which are plain square tables.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.cohort.cohort_matrix import CohortMatrix
+from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.outputs import write_atomically
+
+if TYPE_CHECKING:
+    import pandas
+
+ENDINGS = (".csv", ".tsv", ".npz", ".parquet", ".h5ad")
+INDEX_COLUMN = "__index_level_0__"
+"""The column of names in Parquet, as pandas calls an index without a name."""
+INSTALL_HINT = "pip install 'gestalt-space[cohorts]'"
+
+
+def check_matrix_path(path: Path, *, overwrite: bool = False) -> None:
+    """Raise where no matrix can be written to `path`, before any work is done for it.
+
+    `UsageError` for an ending that is none of `ENDINGS`, or `.h5ad` without h5py; `OutputError` for
+    a file that is there, or a folder that is not.
+    """
+    if path.suffix not in ENDINGS:
+        raise UsageError(
+            f"{path.name} ends in none of {', '.join(ENDINGS)}.", "Name the file so that it does."
+        )
+    if path.suffix == ".h5ad":
+        _h5py()
+    if not path.parent.is_dir():
+        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
+    for file in (path, *([sidecar(path)] if path.suffix in (".csv", ".tsv") else [])):
+        if file.exists() and not overwrite:
+            raise OutputError(f"{file} exists.", "Choose another place, or --force it.")
+
+
+def write_matrix(matrix: CohortMatrix, path: Path) -> None:
+    """Write a matrix in the format of the ending of `path`. Raises `OutputError`.
+
+    CSV, TSV: names as header and first column. NPZ: arrays `values`, `rows`, `columns`, `row_FACT`
+    and `column_FACT`, and `about` as JSON. Parquet: a column of names, one for each column, and
+    `gestalt` as JSON in the metadata. AnnData: `X`, with the facts in `obs` and `var`, and `about`
+    in `uns`.
+    """
+    with _appearing(path) as aside:
+        if path.suffix == ".npz":
+            _write_npz(matrix, aside)
+        elif path.suffix == ".parquet":
+            _write_parquet(matrix, aside)
+        elif path.suffix == ".h5ad":
+            _write_h5ad(matrix, aside)
+        else:
+            _write_text(matrix, aside, "\t" if path.suffix == ".tsv" else ",")
+    if path.suffix in (".csv", ".tsv"):
+        write_atomically(sidecar(path), json_of(_document(matrix)).encode())
+
+
+def sidecar(path: Path) -> Path:
+    """The file beside a table that says what it was made of."""
+    return path.with_name(f"{path.name}.json")
+
+
+def to_frame(matrix: CohortMatrix) -> pandas.DataFrame:
+    """A matrix as a data frame of pandas, what it was made of in `attrs`.
+
+    Raises `UsageError` where pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise UsageError("pandas is not installed.", "pip install pandas") from error
+    frame = pandas.DataFrame(matrix.values, index=matrix.rows, columns=matrix.columns)
+    frame.attrs.update(matrix.about)
+    return frame
+
+
+def json_of(document: Mapping[str, Any]) -> str:
+    """A document as JSON text."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _document(matrix: CohortMatrix) -> dict[str, Any]:
+    return {
+        **matrix.about,
+        "rows": _records(matrix.rows, matrix.row_facts),
+        "columns": None if matrix.is_within else _records(matrix.columns, matrix.column_facts),
+    }
+
+
+def _records(
+    names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]
+) -> list[dict[str, str | float | None]]:
+    told = {
+        fact: [None if value != value else value for value in values.tolist()]
+        for fact, values in facts.items()
+    }
+    return [
+        {"name": name, **{fact: values[row] for fact, values in told.items()}}
+        for row, name in enumerate(names)
+    ]
+
+
+def _write_text(matrix: CohortMatrix, aside: Path, separator: str) -> None:
+    with aside.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
+        writer.writerow(["", *matrix.columns])
+        for name, row in zip(matrix.rows, matrix.values, strict=True):
+            # As text, a float32 has the fewest digits that give it back.
+            writer.writerow([name, *row.astype(np.str_).tolist()])
+
+
+def _write_npz(matrix: CohortMatrix, aside: Path) -> None:
+    facts = {
+        f"{side}_{name}": values
+        for side, told in (("row", matrix.row_facts), ("column", matrix.column_facts))
+        for name, values in told.items()
+    }
+    with aside.open("wb") as stream:
+        np.savez(
+            stream,
+            values=matrix.values,
+            rows=np.array(matrix.rows, np.str_),
+            columns=np.array(matrix.columns, np.str_),
+            about=np.array(json.dumps(matrix.about)),
+            **facts,
+        )
+
+
+def _write_parquet(matrix: CohortMatrix, aside: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = np.ascontiguousarray(matrix.values.T)
+    table = pyarrow.table(
+        [pyarrow.array(matrix.rows, pyarrow.string()), *map(pyarrow.array, columns)],
+        names=[INDEX_COLUMN, *matrix.columns],
+    )
+    for_pandas = {"index_columns": [INDEX_COLUMN], "column_indexes": [], "columns": []}
+    metadata = {"gestalt": json.dumps(_document(matrix)), "pandas": json.dumps(for_pandas)}
+    with aside.open("wb") as stream:
+        pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), stream)
+
+
+def _write_h5ad(matrix: CohortMatrix, aside: Path) -> None:
+    """AnnData's format on disk, version 0.1.0, as its documentation describes it."""
+    h5py = _h5py()
+    with h5py.File(aside, "w") as file:
+        _encoded(file, "anndata", "0.1.0")
+        _encoded(file.create_dataset("X", data=matrix.values), "array")
+        _write_facts(file.create_group("obs"), matrix.rows, matrix.row_facts)
+        _write_facts(file.create_group("var"), matrix.columns, matrix.column_facts)
+        for name in ("layers", "obsm", "obsp", "varm", "varp"):
+            _encoded(file.create_group(name), "dict", "0.1.0")
+        uns = file.create_group("uns")
+        _encoded(uns, "dict", "0.1.0")
+        for name, value in matrix.about.items():
+            if value is not None:
+                kind = "string" if isinstance(value, str) else "numeric-scalar"
+                _encoded(uns.create_dataset(name, data=value), kind)
+
+
+def _write_facts(group: Any, names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]) -> None:
+    _encoded(group, "dataframe")
+    group.attrs["_index"] = "_index"
+    _write_column(group, "_index", np.array(names, np.str_))
+    # An attribute that is an empty list has no type of its own, and a table always has columns.
+    group.attrs["column-order"] = list(facts)
+    for name, values in facts.items():
+        _write_column(group, name, values)
+
+
+def _write_column(group: Any, name: str, values: NDArray[Any]) -> None:
+    if values.dtype.kind == "U":
+        text = _h5py().string_dtype()
+        _encoded(group.create_dataset(name, data=values.astype(object), dtype=text), "string-array")
+    else:
+        _encoded(group.create_dataset(name, data=values), "array")
+
+
+def _encoded(item: Any, kind: str, version: str = "0.2.0") -> None:
+    item.attrs["encoding-type"] = kind
+    item.attrs["encoding-version"] = version
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise UsageError("An .h5ad file needs h5py, which is not installed.", INSTALL_HINT) from (
+            error
+        )
+    return h5py
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A place beside `path` that takes its name when all is written. Raises `OutputError`."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield aside
+        aside.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            "Check the permissions and the free space of the disk.",
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
