@@ -1,0 +1,362 @@
+"""Clusters of patients: by average linkage and by density, without a look at their disorders; how
+stable they are, how they go with the disorders, and which disorders look like one or like two.
+
+A patient is one point: the mean descriptor, of unit length. Distances are 1 − cosine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.cohort.columns import Column, column_of, known_columns
+from gestalt_space.cohort.lumping import Pair, hard_to_tell_apart
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.cohort.splitting import FEWEST, SAMPLES, halve
+from gestalt_space.errors import UsageError
+
+FEWEST_PATIENTS = 4
+MOST_PATIENTS = 10_000
+"""The distances of so many take 0.8 GB."""
+MOST_CLUSTERS = 100
+SMALLEST_DENSE = 3
+"""Patients of a cluster found by density, at least."""
+ALPHA = 0.05
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """How many clusters to cut into (None: chosen), how often to resample, and the seed."""
+
+    clusters: int | None = None
+    bootstrap: int = 100
+    samples: int = SAMPLES
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster of the cut: its number from 1, its patients, its commonest disorder with its
+    patients, and the mean Jaccard index 0..1 with the most alike cluster of each resample (Hennig
+    2007), NaN where nothing was resampled."""
+
+    number: int
+    patients: int
+    disorder: str
+    of_disorder: int
+    stability: float
+
+
+@dataclass(frozen=True)
+class DisorderFigures:
+    """How a disorder's patients lie. `silhouette`: mean, −1..1, against the other disorders; NaN
+    where there is no other disorder or one patient. `halves`: sizes of its two halves, `p` of one
+    cluster being as clearly in halves and `q` after Benjamini and Hochberg, `split` whether it
+    falls into two; NaN where it has fewer than `FEWEST` patients. `goes_with`: the columns, other
+    than disorder, in which the halves differ as they would by chance in 5 of 100 cases or fewer."""
+
+    disorder: str
+    patients: int
+    silhouette: float
+    half_sizes: tuple[int, int]
+    half_silhouette: float
+    p: float
+    q: float
+    split: bool
+    goes_with: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Clusters of patients `(p,)`.
+
+    `linkage` `(p − 1, 4)` as SciPy has it, by average linkage; `labels` `(p,)` clusters of the cut
+    from 1 on, by size; `dense` `(p,)` clusters by HDBSCAN from 1 on, 0 for those in none. `rule`:
+    in words, how the number was chosen. `silhouette`: mean over patients of the cut. `agreement`
+    and `dense_agreement`: adjusted Rand index with the disorders over the `compared` patients who
+    have one disorder, NaN for fewer than two. `resampled_agreement`: mean adjusted Rand index
+    between the cut and the same of resampled patients.
+    """
+
+    patients: tuple[str, ...]
+    linkage: Floats
+    labels: Labels
+    dense: Labels
+    rule: str
+    silhouette: float
+    agreement: float
+    dense_agreement: float
+    compared: int
+    resampled_agreement: float
+    clusters: tuple[Cluster, ...]
+    disorders: tuple[DisorderFigures, ...]
+    pairs: tuple[Pair, ...]
+    plan: ClusterPlan
+
+
+def cluster(selection: Selection, plan: ClusterPlan | None = None) -> Clustering:
+    """Clusters of a selection's patients. Raises `UsageError` for fewer than four patients, more
+    than 10,000, or more clusters than patients."""
+    plan = plan or ClusterPlan()
+    count = len(selection.patients)
+    if count < FEWEST_PATIENTS:
+        raise UsageError(
+            f"Clusters of {count} patients say nothing.",
+            f"Select {FEWEST_PATIENTS} or more: `gestalt index list`.",
+        )
+    if count > MOST_PATIENTS:
+        raise UsageError(
+            f"{count:,} patients are more than the {MOST_PATIENTS:,} that are clustered at once.",
+            "Select fewer: --cohort, --disorder, --gene or --patients.",
+        )
+    if plan.clusters is not None and not 1 <= plan.clusters <= count:
+        raise UsageError(
+            f"{count} patients do not make {plan.clusters} clusters.", f"Give 1 to {count}."
+        )
+    from threadpoolctl import threadpool_limits
+
+    # Thousands of small products: threads would spend the time waiting for each other.
+    with threadpool_limits(1):
+        return _clustered(selection, plan)
+
+
+def _clustered(selection: Selection, plan: ClusterPlan) -> Clustering:
+    rows = selection.patient_descriptors().astype(np.float64)
+    disorders = column_of(selection, "disorder")
+    single = np.array([len(one) == 1 for one in selection.disorders])
+    distances = cosine_distances(rows)
+    tree = average_linkage(distances)
+    if plan.clusters is None:
+        labels, rule = silhouette_cut(tree, distances)
+    else:
+        labels, rule = cut_into(tree, plan.clusters), f"cut into {plan.clusters}, as asked"
+    dense = dense_clusters(distances)
+    stability, agreement = _stability(distances, labels, plan)
+    return Clustering(
+        patients=selection.patients,
+        linkage=tree,
+        labels=labels,
+        dense=dense,
+        rule=rule,
+        silhouette=_silhouette(distances, labels),
+        agreement=_agreement(labels[single], disorders[single]),
+        dense_agreement=_agreement(dense[single], disorders[single]),
+        compared=int(single.sum()),
+        resampled_agreement=agreement,
+        clusters=_described(labels, disorders, stability),
+        disorders=_disorders(selection, rows, distances, np.where(single, disorders, ""), plan),
+        pairs=hard_to_tell_apart(rows, np.where(single, disorders, ""), seed=plan.seed),
+        plan=plan,
+    )
+
+
+def cosine_distances(rows: Floats) -> Floats:
+    """1 − cosine between unit rows `(p, d)`, `(p, p)`, 0 on the diagonal."""
+    distances = np.clip(1 - rows @ rows.T, 0, 2)
+    np.fill_diagonal(distances, 0)
+    return (distances + distances.T) / 2
+
+
+def average_linkage(distances: Floats) -> Floats:
+    """The tree of average linkage, `(p − 1, 4)` in SciPy's form."""
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    return np.asarray(linkage(squareform(distances, checks=False), "average"), np.float64)
+
+
+def cut_into(tree: Floats, clusters: int) -> Labels:
+    """The patients `(p,)` of a tree in that many clusters, numbered from 1, the largest first."""
+    return _cuts(tree, [clusters])[0]
+
+
+def _cuts(tree: Floats, counts: Sequence[int]) -> list[Labels]:
+    from scipy.cluster.hierarchy import cut_tree
+
+    cuts = cut_tree(tree, n_clusters=list(counts))
+    return [_by_size(column.astype(np.int64)) for column in cuts.T]
+
+
+def dense_clusters(distances: Floats) -> Labels:
+    """Clusters by HDBSCAN (Campello 2013) of distances `(p, p)`: `(p,)` from 1 on, 0 for none."""
+    from sklearn.cluster import HDBSCAN
+
+    if len(distances) < 2 * SMALLEST_DENSE:
+        return np.zeros(len(distances), np.int64)
+    found = HDBSCAN(min_cluster_size=SMALLEST_DENSE, metric="precomputed", copy=True)
+    labels = np.asarray(found.fit_predict(distances), dtype=np.int64)
+    numbered = np.zeros_like(labels)
+    numbered[labels >= 0] = _by_size(labels[labels >= 0])
+    return numbered
+
+
+def _by_size(labels: Labels) -> Labels:
+    """Labels numbered from 1, the largest first, ties by the first patient."""
+    kinds, first, inverse, sizes = np.unique(
+        labels, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.lexsort((first, -sizes))
+    numbers = np.empty(len(kinds), np.int64)
+    numbers[order] = np.arange(1, len(kinds) + 1)
+    return numbers[inverse]
+
+
+def silhouette_cut(tree: Floats, distances: Floats) -> tuple[Labels, str]:
+    """The cut with the highest mean silhouette, and the rule in words."""
+    most = min(len(distances) // 2, MOST_CLUSTERS)
+    cuts = _cuts(tree, range(2, most + 1))
+    best = int(np.argmax([_silhouette(distances, labels) for labels in cuts]))
+    return cuts[best], (
+        f"of the cuts into 2 to {most} clusters, the one with the highest mean silhouette; "
+        "patients alone in a cluster count 0"
+    )
+
+
+def _silhouette(distances: Floats, labels: NDArray[np.generic]) -> float:
+    values = _silhouettes(distances, labels)
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _silhouettes(distances: Floats, labels: NDArray[np.generic]) -> Floats:
+    """Of each patient (Rousseeuw 1987); nothing where there are not at least two clusters."""
+    kinds, of = np.unique(labels, return_inverse=True)
+    if len(kinds) < 2:
+        return np.zeros(0)
+    member = np.eye(len(kinds))[of]
+    sizes = member.sum(0)
+    sums = distances @ member
+    own = sums[np.arange(len(of)), of] / np.maximum(sizes[of] - 1, 1)
+    means = sums / sizes
+    means[np.arange(len(of)), of] = np.inf
+    other = means.min(1)
+    widest = np.maximum(np.maximum(own, other), 1e-12)
+    return np.asarray(np.where(sizes[of] > 1, (other - own) / widest, 0.0))
+
+
+def _agreement(labels: NDArray[np.generic], truth: NDArray[np.str_]) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(adjusted_rand_score(truth, labels)) if len(labels) > 1 else float("nan")
+
+
+def _stability(distances: Floats, labels: Labels, plan: ClusterPlan) -> tuple[Floats, float]:
+    """Mean Jaccard index of each cluster `(k,)`, and mean adjusted Rand index, over resamples."""
+    from sklearn.metrics import adjusted_rand_score
+
+    kinds = int(labels.max())
+    rng = np.random.default_rng(plan.seed)
+    sums, seen, agreements = np.zeros(kinds), np.zeros(kinds), []
+    for _ in range(plan.bootstrap):
+        # Patients drawn twice lie on one point and would be a cluster by themselves: once each.
+        drawn = np.unique(rng.integers(0, len(labels), len(labels)))
+        if len(drawn) < 2:
+            continue
+        again = cut_into(average_linkage(distances[np.ix_(drawn, drawn)]), min(kinds, len(drawn)))
+        table = np.zeros((kinds, int(again.max())))
+        np.add.at(table, (labels[drawn] - 1, again - 1), 1)
+        unions = table.sum(1, keepdims=True) + table.sum(0) - table
+        there = table.sum(1) > 0
+        sums[there] += (table / unions).max(1)[there]
+        seen += there
+        agreements.append(adjusted_rand_score(labels[drawn], again))
+    if not agreements:
+        return np.full(kinds, np.nan), float("nan")
+    return np.divide(sums, seen, out=np.full(kinds, np.nan), where=seen > 0), float(
+        np.mean(agreements)
+    )
+
+
+def _described(
+    labels: Labels, disorders: NDArray[np.str_], stability: Floats
+) -> tuple[Cluster, ...]:
+    found = []
+    for number in range(1, int(labels.max()) + 1):
+        theirs = disorders[labels == number]
+        names, counts = np.unique(theirs[theirs != ""], return_counts=True)
+        common = int(np.argmax(counts)) if len(names) else None
+        found.append(
+            Cluster(
+                number,
+                len(theirs),
+                "" if common is None else str(names[common]),
+                0 if common is None else int(counts[common]),
+                float(stability[number - 1]),
+            )
+        )
+    return tuple(found)
+
+
+def _disorders(
+    selection: Selection,
+    rows: Floats,
+    distances: Floats,
+    disorders: NDArray[np.str_],
+    plan: ClusterPlan,
+) -> tuple[DisorderFigures, ...]:
+    told = disorders != ""
+    silhouettes = np.full(len(rows), np.nan)
+    among = _silhouettes(distances[np.ix_(told, told)], disorders[told])
+    if len(among):
+        silhouettes[told] = among
+    names = np.unique(disorders[told])
+    halves = {
+        str(name): halve(
+            rows[disorders == name].astype(np.float32), samples=plan.samples, seed=plan.seed
+        )
+        for name in names
+        if np.count_nonzero(disorders == name) >= FEWEST
+    }
+    tested = dict(zip(halves, adjusted([one.p for one in halves.values()]), strict=True))
+    figures = []
+    for name in map(str, names):
+        theirs = disorders == name
+        many = int(theirs.sum())
+        half = halves.get(name)
+        smaller = 0 if half is None else int(half.second.sum())
+        split = half is not None and tested[name] <= ALPHA and smaller > 1
+        figures.append(
+            DisorderFigures(
+                name,
+                many,
+                float(silhouettes[theirs].mean()) if many > 1 else float("nan"),
+                (many - smaller, smaller),
+                float("nan") if half is None else half.silhouette,
+                float("nan") if half is None else half.p,
+                tested.get(name, float("nan")),
+                split,
+                _columns_along(selection, theirs, half.second) if split and half else (),
+            )
+        )
+    return tuple(figures)
+
+
+def adjusted(p: list[float]) -> list[float]:
+    """p-values as false discovery rates (Benjamini and Hochberg 1995), in their order."""
+    from scipy.stats import false_discovery_control
+
+    return [float(one) for one in false_discovery_control(p)] if p else []
+
+
+def _columns_along(
+    selection: Selection, theirs: NDArray[np.bool_], second: NDArray[np.bool_]
+) -> tuple[Column, ...]:
+    """The columns in which two halves differ (chi-squared test of independence)."""
+    from scipy.stats import chi2_contingency
+
+    found: list[Column] = []
+    for column in known_columns(selection):
+        values = column_of(selection, column)[theirs]
+        told = values != ""
+        kinds, of = np.unique(values[told], return_inverse=True)
+        table = np.zeros((2, len(kinds)))
+        np.add.at(table, (second[told].astype(int), of), 1)
+        apart = len(kinds) > 1 and (table.sum(1) > 0).all() and column != "disorder"
+        if apart and chi2_contingency(table).pvalue <= ALPHA:
+            found.append(column)
+    return tuple(found)

@@ -1,0 +1,48 @@
+"""What patients are grouped and coloured by: one text for each patient, from a column by name."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.cohort.patients import patient_ages
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.demographics import age_groups
+from gestalt_space.errors import UsageError
+
+Column: TypeAlias = Literal["disorder", "gene", "cohort", "sex", "ancestry", "age"]
+COLUMNS: tuple[Column, ...] = get_args(Column)
+
+
+def parse_column(name: str) -> Column:
+    """A column by its name. Raises `UsageError`."""
+    for column in COLUMNS:
+        if name == column:
+            return column
+    raise UsageError(f"There is no column {name!r}.", f"There are {', '.join(COLUMNS)}.")
+
+
+def column_of(selection: Selection, column: Column) -> NDArray[np.str_]:
+    """`(p,)`: each patient's value, an empty text where it is not known.
+
+    Of several disorders or genes the identifiers are joined by ` + `; ages are in groups.
+    """
+    if column == "age":
+        return age_groups(patient_ages(selection))
+    if column in ("disorder", "gene"):
+        told = selection.disorders if column == "disorder" else selection.genes
+        texts = [" + ".join(sorted(ids)) for ids in told]
+        return np.array(texts, dtype=np.str_).reshape(len(texts))
+    texts_of: dict[str, NDArray[np.str_]] = {
+        "cohort": selection.people.cohort,
+        "sex": selection.people.sex,
+        "ancestry": selection.people.ancestry,
+    }
+    return texts_of[column]
+
+
+def known_columns(selection: Selection) -> tuple[Column, ...]:
+    """The columns in which anything is known of anybody."""
+    return tuple(column for column in COLUMNS if (column_of(selection, column) != "").any())
