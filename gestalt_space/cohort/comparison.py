@@ -35,6 +35,8 @@ from gestalt_space.evaluation.bootstrap import Bootstrap, Estimate, estimate
 
 FEWEST = 2
 """Patients of a disorder in each group: with one, there is nothing within the group."""
+FEWEST_FOR_INTERVALS = 5
+"""Likewise, for a bootstrap interval: draws of fewer are too much alike."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class DisorderComparison:
 
     `difference`: mean similarity within the groups less that between them, above 0 where patients
     of different groups are less alike; `effect`: that, as a share of the mean distance within the
-    groups, with its bootstrap interval: 0.1 says that patients of different groups are 10 % farther
+    groups, with its bootstrap interval, whose ends are NaN below `FEWEST_FOR_INTERVALS` patients in
+    a group: 0.1 says that patients of different groups are 10 % farther
     apart than patients of one. `p`: by permutation, one-sided; `p_adjusted`: over the disorders, by
     Benjamini and Hochberg. `blocks`: None where no blocks can be drawn.
     """
@@ -227,8 +230,8 @@ def _compared(
         within_a=_spread(_upper(similarities[:size_a, :size_a])),
         within_b=_spread(_upper(similarities[size_a:, size_a:])),
         between=_spread(cross.ravel()),
-        difference=estimate(value, redrawn.difference),
-        effect=estimate(float(_effect(observed)[0]), _effect(redrawn)),
+        difference=_estimate(value, redrawn.difference, labels),
+        effect=_estimate(float(_effect(observed)[0]), _effect(redrawn), labels),
         p=p_value(value, drawn),
         p_adjusted=float("nan"),
         blocks=None if reference is None else sample_blocks(1 - cross, reference, rng),
@@ -246,6 +249,17 @@ def _bootstrapped(
     weights[0, :, :size_a] = np.concatenate(list(bootstrap.weights(size_a)))
     weights[1, :, size_a:] = np.concatenate(list(other.weights(count - size_a)))
     return weighted_means(similarities, weights[0], weights[1])
+
+
+def _estimate(
+    value: float, replicates: NDArray[np.float64], labels: NDArray[np.float32]
+) -> Estimate:
+    """A figure of the patients that `labels` `(1, p)` puts in two groups, with its interval, from
+    the draws in which both groups have two different patients."""
+    first = int(labels.sum())
+    if min(first, labels.size - first) < FEWEST_FOR_INTERVALS:
+        return Estimate(value, float("nan"), float("nan"))
+    return estimate(value, replicates[~np.isnan(replicates)])
 
 
 def _effect(means: GroupMeans) -> NDArray[np.float64]:

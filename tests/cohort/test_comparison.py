@@ -93,6 +93,16 @@ def test_unequal_shares_of_disorders_are_no_difference():
     assert compare(a, b, QUICK).p > 0.05
 
 
+def test_few_patients_have_no_interval():
+    rng = np.random.default_rng(14)
+    a = simulated(rng, ["d1"] * 4 + ["d2"] * 5, prefix="A")
+    b = simulated(rng, ["d1"] * 9 + ["d2"] * 5, prefix="B")
+    few, enough = compare(a, b, QUICK).disorders
+    assert np.isnan([few.difference.low, few.difference.high, few.effect.low]).all()
+    assert np.isfinite([few.effect.value, few.p]).all()
+    assert enough.effect.low < enough.effect.value < enough.effect.high
+
+
 def test_accuracy_is_of_the_same_patients_against_each_gallery(
     differing: tuple[Selection, Selection, Comparison],
 ):

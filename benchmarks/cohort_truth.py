@@ -1,0 +1,185 @@
+"""What the statistics of cohorts say where the truth is known, and how fast they permute.
+
+python -m benchmarks.cohort_truth
+
+Simulated descriptors: centres of disorders on the sphere, with what is a person's own (length 1)
+and what is a photo's own (0.7) added. Nulls: a cohort that is drawn at random from its gallery, and
+two groups of the same disorders from one population. p-values must then be uniform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.stats import kstest
+from threadpoolctl import threadpool_limits
+
+from benchmarks.table import keep, seconds
+from gestalt_space.cohort.cohesion import CohesionPlan, cohesion
+from gestalt_space.cohort.comparison import ComparisonPlan, compare
+from gestalt_space.cohort.permutations import Stratum, draw_groups, relabelled_means
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.evaluation.bootstrap import Bootstrap
+from tests.cohort.simulated import simulated
+
+SEED = 41
+NULLS = 1_000
+COHORTS = 200
+"""Of each strength."""
+PERMUTATIONS = 999
+DISORDERS = ["d1"] * 12 + ["d2"] * 8 + ["d3"] * 5
+LEVEL = 0.05
+REPEATS = 7
+
+
+def main() -> None:
+    rng = np.random.default_rng(SEED)
+    with threadpool_limits(1):
+        study_nulls(rng)
+        study_power(rng)
+    measure_speed(rng)
+
+
+def study_nulls(rng: np.random.Generator) -> None:
+    compared = np.array([_compare(rng, seed, 0) for seed in range(NULLS)])
+    found = {
+        "cohesion": [_cohesion(rng, seed, 0) for seed in range(NULLS)],
+        "cohesion, matched on sex": [
+            _cohesion(rng, seed, 0, matched=True) for seed in range(NULLS)
+        ],
+        "compare, three disorders together": compared[:, 0],
+        "compare, one disorder (12 and 12 patients)": compared[:, 1],
+    }
+    rows = []
+    for name, p in found.items():
+        shares = [f"{100 * np.mean(np.array(p) <= level):.1f} %" for level in (0.01, 0.05, 0.10)]
+        rows.append((name, NULLS, f"{kstest(p, 'uniform').pvalue:.3f}", *shares))
+    keep(
+        "cohort-nulls",
+        f"python -m benchmarks.cohort_truth  # seed {SEED}, {PERMUTATIONS} permutations each",
+        ("p-values without a difference", "cohorts", "KS p", "p ≤ 0.01", "p ≤ 0.05", "p ≤ 0.10"),
+        rows,
+    )
+
+
+def study_power(rng: np.random.Generator) -> None:
+    rows = []
+    for strength in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+        p = np.array(
+            [
+                (_cohesion(rng, seed, strength), *_compare(rng, seed, strength))
+                for seed in range(COHORTS)
+            ]
+        )
+        shares = [f"{100 * share:.0f} %" for share in np.mean(p <= LEVEL, axis=0)]
+        rows.append((f"{strength:.1f}", *shares))
+    keep(
+        "cohort-power",
+        f"python -m benchmarks.cohort_truth  # seed {SEED}, {COHORTS} cohorts of each strength",
+        (
+            "strength (a person's own part is 1)",
+            "cohesion, 8 of 60 patients",
+            "compare, 25 and 25 patients of 3 disorders",
+            "compare, 12 and 12 of one",
+        ),
+        rows,
+    )
+
+
+def measure_speed(rng: np.random.Generator) -> None:
+    """10,000 permutations of the labels of 200 patients, 100 in each group."""
+    patients, size, draws, looped = 200, 100, 10_000, 500
+    vectors = rng.standard_normal((patients, 512))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    similarities = vectors @ vectors.T
+    strata = [Stratum(np.arange(patients), size)]
+
+    def at_once() -> None:
+        relabelled_means(similarities, draw_groups(rng, strata, patients, draws))
+
+    loops: dict[str, Callable[[], object]] = {
+        "loop: masks of the relabelled matrix": lambda: _by_masks(rng, similarities, size, looped),
+        "loop: blocks picked out of the matrix": lambda: _by_blocks(
+            rng, similarities, size, looped
+        ),
+    }
+    rows = []
+    with threadpool_limits(1):
+        at_once()
+        ours: list[float] = []
+        theirs: dict[str, list[float]] = {name: [] for name in loops}
+        for _ in range(REPEATS):
+            ours += seconds(at_once)
+            for name, loop in loops.items():
+                theirs[name].append(seconds(loop)[0] * draws / looped)
+    rows.append(("at once", f"{1000 * np.median(ours):.0f} ms", "", ""))
+    for name, taken in theirs.items():
+        ratio = np.median(np.array(taken) / np.array(ours))
+        asked = "50 ×" if "masks" in name else ""
+        rows.append((name, f"{1000 * np.median(taken):.0f} ms", f"{ratio:.0f} ×", asked))
+    keep(
+        "cohort-permutations",
+        f"python -m benchmarks.cohort_truth  # 200 patients, 10,000 permutations, one thread; "
+        f"medians of {REPEATS}, loops timed over {looped} and scaled",
+        ("what", "time", "at once is faster by", "asked"),
+        rows,
+    )
+
+
+def _cohesion(
+    rng: np.random.Generator, seed: int, strength: float, *, matched: bool = False
+) -> float:
+    """The p of 8 patients with a disorder of some strength among 60 patients."""
+    sexes = rng.choice(["female", "male"], 60).tolist()
+    gallery = simulated(
+        rng, ["d1"] * 8 + [""] * 52, strength=strength, centres=seed, sex=sexes, prefix="P"
+    )
+    plan = CohesionPlan(permutations=PERMUTATIONS, draws=0, seed=seed)
+    cohort = gallery.only(gallery.patients[:8])
+    return cohesion(cohort, gallery, replace(plan, match=("sex",) if matched else ())).p
+
+
+def _groups(rng: np.random.Generator, seed: int, shift: float) -> tuple[Selection, Selection]:
+    a = simulated(rng, DISORDERS, centres=seed, prefix="A")
+    return a, simulated(rng, DISORDERS, centres=seed, shift=shift, prefix="B")
+
+
+def _compare(rng: np.random.Generator, seed: int, shift: float) -> tuple[float, float]:
+    """The p over all disorders, and of the first, of two groups that lie `shift` apart."""
+    plan = ComparisonPlan(permutations=PERMUTATIONS, bootstrap=Bootstrap(1), seed=seed)
+    found = compare(*_groups(rng, seed, shift), plan)
+    return found.p, found.disorders[0].p
+
+
+def _by_masks(
+    rng: np.random.Generator, similarities: np.ndarray, size: int, draws: int
+) -> list[float]:
+    labels = np.arange(len(similarities)) < size
+    different = ~np.eye(len(labels), dtype=bool)
+    found = []
+    for _ in range(draws):
+        drawn = rng.permutation(labels)
+        first = similarities[(drawn[:, None] & drawn[None, :]) & different].mean()
+        second = similarities[(~drawn[:, None] & ~drawn[None, :]) & different].mean()
+        between = similarities[drawn[:, None] & ~drawn[None, :]].mean()
+        found.append((first + second) / 2 - between)
+    return found
+
+
+def _by_blocks(
+    rng: np.random.Generator, similarities: np.ndarray, size: int, draws: int
+) -> list[float]:
+    above = np.triu_indices(size, 1)
+    found = []
+    for _ in range(draws):
+        drawn = rng.permutation(len(similarities))
+        a, b = drawn[:size], drawn[size:]
+        within = [similarities[np.ix_(group, group)][above].mean() for group in (a, b)]
+        found.append(sum(within) / 2 - similarities[np.ix_(a, b)].mean())
+    return found
+
+
+if __name__ == "__main__":
+    main()

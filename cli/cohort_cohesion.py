@@ -1,0 +1,111 @@
+"""`gestalt cohort cohesion`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import cohort_options, options, output
+
+if TYPE_CHECKING:
+    from gestalt_space.cohort.cohesion import Cohesion
+
+Match = Annotated[
+    list[str],
+    typer.Option(
+        "--match",
+        help="What groups are made alike in: sex, age, ancestry; several by commas.",
+        metavar="FACT",
+        show_default=False,
+    ),
+]
+Permutations = Annotated[
+    int, typer.Option("--permutations", help="How often chance is drawn for p-values.")
+]
+
+
+def cohesion(
+    cohort: cohort_options.Cohorts = [],  # noqa: B006 - Typer copies it
+    disorder: cohort_options.Disorders = [],  # noqa: B006
+    gene: cohort_options.Genes = [],  # noqa: B006
+    patients: cohort_options.PatientsFile = None,
+    match: Match = [],  # noqa: B006
+    permutations: Permutations = 10_000,
+    seed: options.Seed = 0,
+    space: options.Space = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Ask whether patients are more alike than chance.
+
+    The mean similarity over all pairs of different patients is set against random groups of as many
+    patients, drawn from the whole gallery; with --match, of the same sexes, age groups or
+    ancestries. Nothing is stored.
+    """
+    from gestalt_space.cohort.cohesion import CohesionPlan
+    from gestalt_space.cohort.cohesion import cohesion as measure
+    from gestalt_space.cohort.patients import parse_facts
+    from gestalt_space.cohort.statistics_document import cohesion_document
+    from gestalt_space.gallery import Gallery
+
+    plan = CohesionPlan(match=parse_facts(match), permutations=permutations, seed=seed)
+    with Gallery.open(home, space=space) as gallery:
+        chosen = cohort_options.chosen(gallery, cohort, disorder, gene, patients)
+        everybody = cohort_options.chosen(gallery)
+    found = measure(chosen, everybody, plan)
+    if as_json:
+        output.write_json(cohesion_document(chosen, found))
+        return
+    output.write_text(f"{chosen.source}, space {chosen.space}", style="bold")
+    _show(found)
+    if not quiet:
+        output.write_text(
+            f"{found.plan.permutations:,} random groups, seed {seed}. What the figures mean: "
+            "docs/cohorts.md.",
+            style="dim",
+        )
+        output.write_text(output.DISCLAIMER, style="dim")
+
+
+def _show(found: Cohesion) -> None:
+    matched = f", matched on {' and '.join(found.plan.match)}" if found.plan.match else ""
+    output.write_text(
+        f"  {output.counted_text(found.patients, 'patient')} with "
+        f"{output.counted_text(found.photos, 'photo')} beside "
+        f"{output.counted_text(found.controls, 'control')}{matched}"
+    )
+    table = output.new_table("", "figure", right=("figure",))
+    table.add_row("mean similarity of the cohort's pairs", f"{found.similarity:.3f}")
+    table.add_row("of random groups", f"{found.random_mean:.3f}")
+    table.add_row("their standard deviation", f"{found.random_sd:.3f}")
+    effect = "–" if math.isnan(found.effect) else f"{found.effect:+.1f}"
+    table.add_row("effect, in standard deviations", effect)
+    table.add_row("percentile among random groups", f"{found.percentile:.1f}")
+    table.add_row("p, one-sided", p_text(found.p))
+    output.write_table(table)
+    if not found.curve:
+        output.write_text("  too few patients of other disorders to draw single photos of")
+        return
+    output.write_text(
+        f"Single photos, beside {output.counted_text(found.curve_controls, 'patient')} without the "
+        "cohort's\ndisorders",
+        style="bold",
+    )
+    columns = ("patients drawn", "similarity", "of others", "percentile")
+    curve = output.new_table(*columns, right=columns)
+    for point in found.curve:
+        curve.add_row(
+            f"{point.size:,}",
+            f"{point.similarity:.3f}",
+            f"{point.controls:.3f}",
+            f"{point.percentile:.1f}",
+        )
+    output.write_table(curve)
+
+
+def p_text(p: float) -> str:
+    """A p-value as it stands in tables."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,249 @@
+"""`gestalt cohort compare`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gestalt_space.errors import OutputError, UsageError
+
+from . import cohort_options, options, output
+from .cohort_cohesion import Match, Permutations, p_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gestalt_space.cohort.comparison import Comparison
+    from gestalt_space.cohort.selection import Selection
+    from gestalt_space.evaluation.bootstrap import Estimate
+    from gestalt_space.gallery import Gallery
+
+NAMED = 5
+"""Disorders with too few patients, by name at the most; the document has them all."""
+
+_A, _B = "The first group: patients", "The second group: patients"
+
+
+def compare(
+    cohorts: Annotated[
+        list[str],
+        typer.Argument(help="Two cohorts, by name.", metavar="[A B]", show_default=False),
+    ] = [],  # noqa: B006 - Typer copies it
+    a_cohort: Annotated[
+        list[str], typer.Option("--a-cohort", help=f"{_A} of this cohort.", show_default=False)
+    ] = [],  # noqa: B006
+    b_cohort: Annotated[
+        list[str], typer.Option("--b-cohort", help=f"{_B} of this cohort.", show_default=False)
+    ] = [],  # noqa: B006
+    a_disorder: Annotated[
+        list[str],
+        typer.Option("--a-disorder", help=f"{_A} with it.", metavar="ID", show_default=False),
+    ] = [],  # noqa: B006
+    b_disorder: Annotated[
+        list[str],
+        typer.Option("--b-disorder", help=f"{_B} with it.", metavar="ID", show_default=False),
+    ] = [],  # noqa: B006
+    a_gene: Annotated[
+        list[str],
+        typer.Option("--a-gene", help=f"{_A} with variants in it.", show_default=False),
+    ] = [],  # noqa: B006
+    b_gene: Annotated[
+        list[str],
+        typer.Option("--b-gene", help=f"{_B} with variants in it.", show_default=False),
+    ] = [],  # noqa: B006
+    a_patients: Annotated[
+        Path | None,
+        typer.Option("--a-patients", help=f"{_A} that a file names.", show_default=False),
+    ] = None,
+    b_patients: Annotated[
+        Path | None,
+        typer.Option("--b-patients", help=f"{_B} that a file names.", show_default=False),
+    ] = None,
+    match: Match = [],  # noqa: B006
+    permutations: Permutations = 10_000,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", help="How often patients are drawn for intervals.")
+    ] = 1000,
+    seed: options.Seed = 0,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write the disorders there, a .csv file.", show_default=False
+        ),
+    ] = None,
+    force: cohort_options.Force = False,
+    space: options.Space = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Ask whether two groups of patients with the same disorders differ.
+
+    Each disorder with two patients or more in both groups is compared: similarity within the groups
+    and between them, a test that permutes the groups' labels over its patients, and how well each
+    group's patients are recognised by the photos of either. With --match, patients are drawn so
+    that both groups have as many of each sex, age group or ancestry. Nothing is stored.
+    """
+    from gestalt_space.cohort.comparison import ComparisonPlan
+    from gestalt_space.cohort.comparison import compare as measure
+    from gestalt_space.cohort.patients import parse_facts
+    from gestalt_space.cohort.statistics_document import comparison_csv, comparison_document
+    from gestalt_space.cohort.sub_blocks import fit_reference
+    from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
+    from gestalt_space.gallery import Gallery
+    from gestalt_space.outputs import write_atomically
+
+    _check_output(table, force)
+    if bootstrap < FEWEST_REPLICATES:
+        raise UsageError(
+            f"{bootstrap} draws are too few for an interval.",
+            f"Give --bootstrap {FEWEST_REPLICATES} or more; 1000 are usual.",
+        )
+    if cohorts:
+        if len(cohorts) != 2 or a_cohort or b_cohort:
+            raise UsageError(
+                "Two groups are compared.",
+                "Name two cohorts, or choose groups with --a-cohort, --b-cohort and the like.",
+            )
+        a_cohort, b_cohort = [cohorts[0]], [cohorts[1]]
+    plan = ComparisonPlan(parse_facts(match), permutations, Bootstrap(bootstrap, seed), seed)
+    with Gallery.open(home, space=space) as gallery:
+        a = _group(gallery, "a", a_cohort, a_disorder, a_gene, a_patients)
+        b = _group(gallery, "b", b_cohort, b_disorder, b_gene, b_patients)
+        reference = fit_reference(cohort_options.chosen(gallery), seed=seed)
+    found = measure(a, b, plan, reference)
+    if table is not None:
+        write_atomically(table, comparison_csv(found))
+        if not quiet:
+            output.say(f"The disorders are in {table}.")
+    if as_json:
+        output.write_json(comparison_document(a, b, found))
+        return
+    _show_groups(a, b, found)
+    _show_disorders(found)
+    _show_accuracy(found)
+    _show_blocks(found)
+    if not quiet:
+        output.write_text(
+            f"{permutations:,} permutations, {bootstrap:,} bootstrap draws, seed {seed}. In "
+            "brackets: 95 % intervals.\nWhat the figures mean: docs/cohorts.md.",
+            style="dim",
+        )
+        output.write_text(output.DISCLAIMER, style="dim")
+
+
+def _check_output(path: Path | None, force: bool) -> None:
+    if path is None:
+        return
+    if path.suffix != ".csv":
+        raise UsageError(f"{path.name} does not end in .csv.", "Name the file so that it does.")
+    if not path.parent.is_dir():
+        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists.", "Choose another place, or --force it.")
+
+
+def _group(
+    gallery: Gallery,
+    letter: str,
+    cohorts: Sequence[str],
+    disorders: Sequence[str],
+    genes: Sequence[str],
+    patients: Path | None,
+) -> Selection:
+    if not (cohorts or disorders or genes or patients):
+        raise UsageError(
+            f"Nothing says who group {letter.upper()} is.",
+            f"Name two cohorts, or give --{letter}-cohort, --{letter}-disorder, --{letter}-gene or "
+            f"--{letter}-patients.",
+        )
+    return cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
+
+
+def _show_groups(a: Selection, b: Selection, found: Comparison) -> None:
+    for letter, group, patients, unmatched in (
+        ("A", a, found.patients_a, found.unmatched[0]),
+        ("B", b, found.patients_b, found.unmatched[1]),
+    ):
+        left_out = f", {unmatched:,} left out by matching" if unmatched else ""
+        output.write_text(
+            f"{letter}: {group.source}, {output.counted_text(patients, 'patient')}{left_out}",
+            style="bold",
+        )
+    output.write_text(
+        f"  over {output.counted_text(len(found.disorders), 'disorder')}: similarity within the "
+        f"groups less between them\n  {found.difference:+.4f}, p {p_text(found.p)}"
+    )
+    if found.too_few:
+        names = ", ".join(one.disorder for one in found.too_few[:NAMED])
+        more = len(found.too_few) - NAMED
+        output.write_text(
+            f"  {output.counted_text(len(found.too_few), 'disorder')} without two patients in each "
+            f"group: {names}" + (f" and {more:,} more" if more > 0 else "")
+        )
+
+
+def _show_disorders(found: Comparison) -> None:
+    output.write_text(
+        "\nEach disorder: mean similarity, and how much farther apart A and B are", style="bold"
+    )
+    columns = ["A, B", "in A", "in B", "between", "farther, %", "p", "p (BH)"]
+    table = output.new_table("disorder", *columns, right=columns)
+    for one in found.disorders:
+        table.add_row(
+            one.disorder,
+            f"{one.patients_a}, {one.patients_b}",
+            *(f"{pairs.mean:.3f}" for pairs in (one.within_a, one.within_b, one.between)),
+            _points(one.effect),
+            p_text(one.p),
+            p_text(one.p_adjusted),
+        )
+    output.write_table(table)
+
+
+def _show_accuracy(found: Comparison) -> None:
+    count = output.counted_text(found.accuracy[0].accuracy.disorders, "disorder")
+    for title, figures in (
+        (f"patients of {count}, photos as one", "top"),
+        ("mean over disorders", "top_of_disorders"),
+    ):
+        output.write_text(f"\nTrue disorder among the first k, %: {title}", style="bold")
+        columns = [f"top-{k}" for k in found.accuracy[0].accuracy.top]
+        table = output.new_table("of", "photos of", *columns, right=columns)
+        for one in found.accuracy:
+            tops = getattr(one.accuracy, figures).values()
+            table.add_row(one.group.upper(), one.evidence, *map(_percent, tops))
+        output.write_table(table)
+
+
+def _show_blocks(found: Comparison) -> None:
+    if found.reference is None:
+        output.write_text("  too few patients in the gallery to say what blocks' distances mean")
+        return
+    output.write_text("\nRandom blocks of patients of A and of B", style="bold")
+    columns = ["side", "distance", "threshold", "at or above, %", "PPV different, %"]
+    table = output.new_table("disorder", *columns, right=columns)
+    for one in found.disorders:
+        if one.blocks is not None:
+            table.add_row(
+                one.disorder,
+                str(one.blocks.size),
+                f"{one.blocks.distance:.3f}",
+                f"{one.blocks.threshold:.3f}",
+                f"{100 * one.blocks.share:.1f}",
+                f"{100 * one.blocks.ppv:.1f}",
+            )
+    output.write_table(table)
+
+
+def _percent(one: Estimate) -> str:
+    return f"{100 * one.value:.0f} ({100 * one.low:.0f}–{100 * one.high:.0f})"
+
+
+def _points(one: Estimate) -> str:
+    if math.isnan(one.low):
+        return f"{100 * one.value:+.1f}"
+    return f"{100 * one.value:+.1f} ({100 * one.low:+.0f} to {100 * one.high:+.0f})"

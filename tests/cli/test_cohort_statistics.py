@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests import made
+from tests.cli.conftest import Command
+
+QUICK = ("--permutations", 199)
+COMPARED = (*QUICK, "--bootstrap", 100)
+
+
+@pytest.fixture
+def cohorts(home: Path, gestalt: Command, tmp_path: Path) -> Path:
+    """A home with the cohorts north and south: in each three patients of each of two disorders, and
+    in north two undiagnosed ones, of whom nothing is known."""
+    rows = ["photo,patient,disorder,genes,sex,age,cohort"]
+    number = 0
+    for cohort in ("north", "south"):
+        for disorder, gene in (("OMIM:122470", "NIPBL"), ("OMIM:147920", "KMT2D")):
+            for sex in ("female", "male", "male"):
+                photo = made.photo_file(tmp_path / f"p{number}.png", number)
+                rows.append(f"{photo.name},Secret{number},{disorder},{gene},{sex},4y,{cohort}")
+                number += 1
+    for _ in range(2):
+        photo = made.photo_file(tmp_path / f"p{number}.png", number)
+        rows.append(f"{photo.name},Secret{number},,,,,north")
+        number += 1
+    table = tmp_path / "patients.csv"
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    added = gestalt("index", "add", table, "--detector", "aligned")
+    assert added.code == 0, added.err
+    return home
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_cohesion_tells_its_figures_in_eighty_columns(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = gestalt("cohort", "cohesion", "--gene", "NIPBL", *QUICK)
+    assert ran.code == 0, ran.err
+    assert "6 patients with 6 photos beside 8 controls" in ran.out
+    assert "percentile among random groups" in ran.out
+    assert "p, one-sided" in ran.out
+    assert "not a medical device" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_cohesion_as_a_document_names_nobody(gestalt: Command):
+    words = ("cohort", "cohesion", "--gene", "NIPBL", *QUICK, "--json")
+    found = gestalt(*words)
+    assert found.code == 0, found.err
+    document = found.document
+    assert document["version"] == 1
+    assert document["cohesion"]["patients"] == 6
+    assert 1 / 200 <= document["cohesion"]["p"] <= 1
+    assert [point["size"] for point in document["cohesion"]["curve"]] == [2, 3, 4, 5, 6]
+    assert "Secret" not in found.out
+    assert gestalt(*words, "--seed", 0).document == document
+    assert gestalt(*words, "--seed", 1).document != document
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_matched_cohesion(gestalt: Command):
+    words = ("cohort", "cohesion", "--disorder", "OMIM:122470", *QUICK, "--json")
+    matched = gestalt(*words, "--match", "sex,age")
+    assert matched.code == 0, matched.err
+    assert matched.document["match"] == ["sex", "age"]
+    assert matched.document["cohesion"]["controls"] == 6
+    refused = gestalt("cohort", "cohesion", "--cohort", "north", "--match", "sex", *QUICK)
+    assert refused.code == 2
+    assert "sex of 2 of the cohort's 8 patients is not known" in refused.err
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_cohorts_that_cannot_be_judged(gestalt: Command, tmp_path: Path):
+    one = tmp_path / "one.txt"
+    one.write_text("Secret0\n", encoding="utf-8")
+    for words, code, message in (
+        (("--patients", one), 2, "The cohort has one patient."),
+        (("--gene", "NOBODY1"), 1, "No patient with a descriptor has the gene NOBODY1."),
+        ((), 2, "the gallery has 0: too few patients"),
+        (("--gene", "NIPBL", "--match", "height"), 2, "no matching on 'height'"),
+        (("--gene", "NIPBL", "--permutations", 5), 2, "too few for a p-value"),
+    ):
+        ran = gestalt("cohort", "cohesion", *words)
+        assert (ran.code, ran.out) == (code, "")
+        assert message in ran.err
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_compare_tells_its_figures_in_eighty_columns(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = gestalt("cohort", "compare", "north", "south", *COMPARED)
+    assert ran.code == 0, ran.err
+    assert "A: cohort north, 8 patients" in ran.out
+    assert "over 2 disorders" in ran.out
+    assert "Random blocks of patients of A and of B" in ran.out
+    lines = ran.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for disorder in ("OMIM:122470", "OMIM:147920"):
+        assert sum(line.strip().startswith(disorder) for line in lines) == 2
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
+    table = tmp_path / "found.csv"
+    words = ("cohort", "compare", "--a-cohort", "north", "--b-cohort", "south", *COMPARED)
+    ran = gestalt(*words, "--json", "-o", table)
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert document["version"] == 1
+    assert [group["patients"] for group in document["groups"]] == [8, 6]
+    assert [one["disorder"] for one in document["disorders"]] == ["OMIM:122470", "OMIM:147920"]
+    assert len(document["accuracy"]) == 6
+    assert [one["size"] for one in document["block_thresholds"]] == [2, 3]
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["disorder"] for row in rows] == ["OMIM:122470", "OMIM:147920"]
+    for row, one in zip(rows, document["disorders"], strict=True):
+        assert float(row["p"]) == pytest.approx(one["p"], rel=1e-5)
+        assert float(row["between_mean"]) == pytest.approx(one["between"]["mean"], rel=1e-5)
+        assert float(row["block_ppv"]) == pytest.approx(one["blocks"]["ppv"], rel=1e-5)
+    assert "Secret" not in ran.out + table.read_text(encoding="utf-8")
+
+    again = gestalt(*words, "-o", table)
+    assert again.code == 1
+    assert "exists" in again.err
+    assert gestalt(*words, "-o", table, "--force").code == 0
+    assert "does not end in .csv" in gestalt(*words, "-o", tmp_path / "x.txt").err
+    assert "There is no folder" in gestalt(*words, "-o", tmp_path / "no" / "x.csv").err
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_compare_matches_groups(gestalt: Command):
+    words = ("cohort", "compare", "north", "south", "--match", "sex", *COMPARED, "--json")
+    document = gestalt(*words).document
+    assert [group["patients"] for group in document["groups"]] == [6, 6]
+    assert [group["unmatched"] for group in document["groups"]] == [2, 0]
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_groups_that_cannot_be_compared(gestalt: Command):
+    for words, code, message in (
+        ((), 2, "Nothing says who group A is."),
+        (("north",), 2, "Two groups are compared."),
+        (("north", "south", "--a-cohort", "north"), 2, "Two groups are compared."),
+        (("--a-cohort", "north"), 2, "Nothing says who group B is."),
+        (("north", "west"), 1, "No patient with a descriptor has the cohort west."),
+        (("--a-cohort", "north", "--b-gene", "NIPBL"), 2, "is in both groups, and 2 more."),
+        (("--a-gene", "NIPBL", "--b-gene", "KMT2D"), 2, "No disorder has 2 patients in each"),
+        (("north", "south", "--match", "ancestry"), 2, "ancestry of no patient of the first"),
+        (("north", "south", "--bootstrap", 3), 2, "too few for an interval"),
+    ):
+        ran = gestalt("cohort", "compare", *words)
+        assert (ran.code, ran.out) == (code, ""), ran.err
+        assert message in ran.err
