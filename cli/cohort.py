@@ -7,11 +7,13 @@ import typer
 from . import options
 from .cohort_cohesion import cohesion
 from .cohort_compare import compare
+from .cohort_matrix import matrix
 
 app = typer.Typer(
     help="Which patients look alike, and what can be concluded from it.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
+app.command("matrix", epilog=options.EXIT_CODES)(matrix)
 app.command("cohesion", epilog=options.EXIT_CODES)(cohesion)
 app.command("compare", epilog=options.EXIT_CODES)(compare)

@@ -91,7 +91,31 @@ def measure(
         if value == "distance":
             np.subtract(1, values, out=values)
     columns = cohort if against is None else against
-    about = {
+    about = about_of(
+        cohort, against, unit=unit, patient_value=patient_value, value=value, controls=controls
+    )
+    return CohortMatrix(
+        values=values,
+        rows=names_of(cohort, unit),
+        columns=names_of(columns, unit),
+        row_facts=facts_of(cohort, unit),
+        column_facts=facts_of(columns, unit),
+        about=about,
+        is_within=against is None,
+    )
+
+
+def about_of(
+    cohort: Selection,
+    against: Selection | None = None,
+    *,
+    unit: Unit,
+    patient_value: PatientValue,
+    value: Value,
+    controls: Selection | None = None,
+) -> dict[str, Any]:
+    """What a matrix is made of, fit for JSON."""
+    return {
         "version": 1,
         "value": value,
         "direction": DIRECTIONS[value],
@@ -109,15 +133,6 @@ def measure(
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "made_by": f"gestalt-space {__version__}",
     }
-    return CohortMatrix(
-        values=values,
-        rows=names_of(cohort, unit),
-        columns=names_of(columns, unit),
-        row_facts=facts_of(cohort, unit),
-        column_facts=facts_of(columns, unit),
-        about=about,
-        is_within=against is None,
-    )
 
 
 def names_of(selection: Selection, unit: Unit) -> tuple[str, ...]:

@@ -94,17 +94,10 @@ def json_of(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _document(matrix: CohortMatrix) -> dict[str, Any]:
-    return {
-        **matrix.about,
-        "rows": _records(matrix.rows, matrix.row_facts),
-        "columns": None if matrix.is_within else _records(matrix.columns, matrix.column_facts),
-    }
-
-
-def _records(
+def records(
     names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]
 ) -> list[dict[str, str | float | None]]:
+    """Names with their facts, fit for JSON: what is not known is None."""
     told = {
         fact: [None if value != value else value for value in values.tolist()]
         for fact, values in facts.items()
@@ -113,6 +106,14 @@ def _records(
         {"name": name, **{fact: values[row] for fact, values in told.items()}}
         for row, name in enumerate(names)
     ]
+
+
+def _document(matrix: CohortMatrix) -> dict[str, Any]:
+    return {
+        **matrix.about,
+        "rows": records(matrix.rows, matrix.row_facts),
+        "columns": None if matrix.is_within else records(matrix.columns, matrix.column_facts),
+    }
 
 
 def _write_text(matrix: CohortMatrix, aside: Path, separator: str) -> None:
@@ -131,13 +132,14 @@ def _write_npz(matrix: CohortMatrix, aside: Path) -> None:
         for name, values in told.items()
     }
     with aside.open("wb") as stream:
+        arrays: dict[str, Any] = {**facts}
         np.savez(
             stream,
             values=matrix.values,
             rows=np.array(matrix.rows, np.str_),
             columns=np.array(matrix.columns, np.str_),
             about=np.array(json.dumps(matrix.about)),
-            **facts,
+            **arrays,
         )
 
 
@@ -150,7 +152,14 @@ def _write_parquet(matrix: CohortMatrix, aside: Path) -> None:
         [pyarrow.array(matrix.rows, pyarrow.string()), *map(pyarrow.array, columns)],
         names=[INDEX_COLUMN, *matrix.columns],
     )
-    for_pandas = {"index_columns": [INDEX_COLUMN], "column_indexes": [], "columns": []}
+    index = {
+        "name": None,
+        "field_name": INDEX_COLUMN,
+        "pandas_type": "unicode",
+        "numpy_type": "object",
+        "metadata": None,
+    }
+    for_pandas = {"index_columns": [INDEX_COLUMN], "column_indexes": [], "columns": [index]}
     metadata = {"gestalt": json.dumps(_document(matrix)), "pandas": json.dumps(for_pandas)}
     with aside.open("wb") as stream:
         pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), stream)

@@ -1,4 +1,4 @@
-"""Drawings, on white paper, that are written as SVG and as PNG alike: lines, marks, texts, pictures.
+"""Drawings, on white paper, that are written as SVG and as PNG alike.
 
 Sizes are in the drawing's own units, of which the PNG has `SCALE` pixels each. Colours are those of
 Okabe and Ito (2008, jfly.uni-koeln.de/color), which differ with any of the usual kinds of colour
@@ -16,6 +16,7 @@ from gestalt_space.report.html import Markup, element, join, png_uri
 from gestalt_space.types import Pixels
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
 INK, FAINT, PALE, PAPER = "#1d2327", "#5d676e", "#b9c0c4", "#ffffff"
@@ -56,7 +57,7 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class Text:
     """A text that begins, has its middle, or ends (`anchor` start, middle, end) at a point of its
-    base line."""
+    base line. `turned`: read from the top downwards, and begins at the point."""
 
     text: str
     x: float
@@ -64,6 +65,7 @@ class Text:
     size: float = 12
     anchor: str = "start"
     colour: str = INK
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,9 @@ def png_file(drawing: Drawing) -> bytes:
     image = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(image)
     for part in drawing.parts:
-        if isinstance(part, Block) and part.pixels is not None:
+        if isinstance(part, Text) and part.turned:
+            _paint_turned(image, part, fine)
+        elif isinstance(part, Block) and part.pixels is not None:
             box = (round(part.width * fine), round(part.height * fine))
             picture = Image.fromarray(part.pixels).resize(box, Image.Resampling.BICUBIC)
             image.paste(picture, (round(part.x * fine), round(part.y * fine)))
@@ -159,6 +163,7 @@ def _svg_part(part: Part) -> Markup:
             font_size=part.size,
             text_anchor=part.anchor,
             style=f"fill:{part.colour}",
+            transform=f"rotate(90 {part.x:.1f} {part.y:.1f})" if part.turned else None,
         )
     if isinstance(part, Block):
         place = {"x": part.x, "y": part.y, "width": part.width, "height": part.height}
@@ -172,7 +177,7 @@ def _svg_part(part: Part) -> Markup:
 
 def _svg_mark(mark: Mark) -> Markup:
     outline, colour = _outline(mark), _colour(mark)
-    edge = {"stroke": PAPER, "stroke_width": 0.6}
+    edge: dict[str, str | float | None] = {"stroke": PAPER, "stroke_width": 0.6}
     if outline is None:
         radius = mark.size * (0.7 if mark.group is None else 1)
         shape = element(
@@ -228,13 +233,35 @@ def _paint(draw: ImageDraw, part: Part, fine: int) -> None:
         anchor = {"start": "ls", "middle": "ms", "end": "rs"}[part.anchor]
         font = ImageFont.load_default(part.size * fine)
         draw.text(
-            (part.x * fine, part.y * fine), part.text, fill=part.colour, font=font, anchor=anchor
+            (part.x * fine, part.y * fine),
+            _in_font(part.text),
+            fill=part.colour,
+            font=font,
+            anchor=anchor,
         )
     elif isinstance(part, Block):
         corner = ((part.x + part.width) * fine - 1, (part.y + part.height) * fine - 1)
         draw.rectangle(((part.x * fine, part.y * fine), corner), fill=part.fill)
     else:
         _paint_mark(draw, part, fine)
+
+
+def _in_font(text: str) -> str:
+    """Pillow's own font has no minus sign."""
+    return text.replace("−", "-")
+
+
+def _paint_turned(image: Image, part: Text, fine: int) -> None:
+    from PIL import Image, ImageDraw, ImageFont
+
+    text = _in_font(part.text)
+    font = ImageFont.load_default(part.size * fine)
+    _, top, width, bottom = font.getbbox(text, anchor="ls")
+    strip = Image.new("L", (round(width) + 2, round(bottom - top) + 2))
+    ImageDraw.Draw(strip).text((0, -top), text, fill=255, font=font, anchor="ls")
+    strip = strip.transpose(Image.Transpose.ROTATE_270)
+    corner = (round(part.x * fine - bottom), round(part.y * fine))
+    image.paste(part.colour, corner, strip)
 
 
 def _paint_mark(draw: ImageDraw, mark: Mark, fine: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 from collections.abc import Iterable, Sequence
 
@@ -16,7 +17,7 @@ from gestalt_space.types import Pixels
 JPEG_QUALITY = 90
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What a page may load: pictures that stand in it and its own style. Browsers hold it to that."""
-_WITHOUT_END = frozenset({"br", "img", "meta"})
+_WITHOUT_END = frozenset({"br", "img", "input", "meta"})
 
 
 class Markup(str):
@@ -122,19 +123,25 @@ def png_uri(pixels: Pixels) -> str:
     return _data_uri("image/png", crop_to_png(pixels))
 
 
-def page(title: str, *content: str, generator: str) -> str:
-    """A whole page, which loads nothing from anywhere. `generator`: what made it."""
+def page(title: str, *content: str, generator: str, script: str = "") -> str:
+    """A whole page, which loads nothing from anywhere. `generator`: what made it; `script`: the one
+    program that the browser may run in it, by its hash."""
+    policy, end = POLICY, []
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+        policy = f"{POLICY}; script-src 'sha256-{digest}'"
+        end = [element("script", Markup(script))]
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="generator", content=generator),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),
         element("style", Markup(STYLE)),
     )
-    body = element("body", element("main", *content))
+    body = element("body", element("main", *content), *end)
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
 
 

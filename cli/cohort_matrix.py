@@ -1,0 +1,244 @@
+"""`gestalt cohort matrix`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gestalt_space.errors import UsageError
+
+from . import cohort_options, options, output
+
+if TYPE_CHECKING:
+    from gestalt_space.cohort.cohort_matrix import CohortMatrix, Unit
+    from gestalt_space.cohort.selection import Selection
+    from gestalt_space.gallery import Gallery
+
+MOST_SHOWN = 12
+"""Rows and columns of a matrix that is shown as a table."""
+
+
+def matrix(
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Photos, or folders of photos, that are not stored.",
+            metavar="[PHOTO…]",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    cohort: cohort_options.Cohorts = [],  # noqa: B006
+    disorder: cohort_options.Disorders = [],  # noqa: B006
+    gene: cohort_options.Genes = [],  # noqa: B006
+    patients: cohort_options.PatientsFile = None,
+    against_cohort: Annotated[
+        list[str],
+        typer.Option(
+            "--against-cohort", help="Compare with a second set: this cohort.", show_default=False
+        ),
+    ] = [],  # noqa: B006
+    against_disorder: Annotated[
+        list[str],
+        typer.Option(
+            "--against-disorder",
+            help="Likewise: patients with this disorder.",
+            metavar="ID",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    against_gene: Annotated[
+        list[str],
+        typer.Option(
+            "--against-gene",
+            help="Likewise: patients with variants in this gene.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    against_patients: Annotated[
+        Path | None,
+        typer.Option(
+            "--against-patients",
+            help="Likewise: text file that names patients, one a line.",
+            show_default=False,
+        ),
+    ] = None,
+    unit: Annotated[str, typer.Option("--unit", help="Rows: photo or patient.")] = "photo",
+    patient_value: Annotated[
+        str,
+        typer.Option(
+            "--patient-value",
+            help="How patients are compared: mean (of their descriptors) or nearest (photos).",
+        ),
+    ] = "mean",
+    value: Annotated[
+        str,
+        typer.Option(
+            "--value",
+            help="similarity (-1 to 1), distance (1 − similarity), or rank: the place of a row in "
+            "the column's pool, 0 the closest, among the set and all others of the gallery.",
+        ),
+    ] = "similarity",
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write there: .csv, .tsv, .npz, .parquet, .h5ad; or .npy, block by block, for "
+            "what is larger than memory.",
+            show_default=False,
+        ),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            "--figure",
+            help="Draw a clustered heat map there: .png, .svg, or .html to point at.",
+            show_default=False,
+        ),
+    ] = None,
+    force: cohort_options.Force = False,
+    detector: options.Detector = "auto",
+    landmarks: options.LandmarksFile = None,
+    space: options.Space = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Compare all photos or patients of a set with each other, or with a second set.
+
+    A square table with names as header and first column. Patients are chosen from the gallery by
+    options that must all hold, all patients where none is given; or name photos, which are not
+    stored. Without -o a small matrix is shown.
+    """
+    from gestalt_space.cohort.cohort_matrix import (
+        measure,
+        parse_patient_value,
+        parse_unit,
+        parse_value,
+    )
+    from gestalt_space.cohort.heat import check_figure_path, write_figure
+    from gestalt_space.cohort.large import check_large_path
+    from gestalt_space.cohort.selection import Criteria, select
+    from gestalt_space.cohort.tables import check_matrix_path, write_matrix
+    from gestalt_space.gallery import Gallery
+
+    kind, how, rows = parse_value(value), parse_patient_value(patient_value), parse_unit(unit)
+    if photos and (cohort or disorder or gene or patients):
+        raise UsageError(
+            "Photos and patients of the gallery were both chosen.", "Give one or the other."
+        )
+    against = bool(against_cohort or against_disorder or against_gene or against_patients)
+    is_large = table is not None and table.suffix == ".npy"
+    if table is not None and is_large:
+        if against or kind == "rank" or (rows, how) == ("patient", "nearest") or figure:
+            raise UsageError(
+                "An .npy file holds similarities or distances within one set, without a figure.",
+                "Name another ending, or leave the other options out.",
+            )
+        check_large_path(table, overwrite=force)
+    elif table is not None:
+        check_matrix_path(table, overwrite=force)
+    if figure is not None:
+        check_figure_path(figure, overwrite=force)
+    with Gallery.open(home, space=space, detector=detector, landmarks=landmarks) as gallery:
+        if photos:
+            chosen = _of_photos(gallery, photos)
+        else:
+            chosen = cohort_options.chosen(gallery, cohort, disorder, gene, patients)
+        other = (
+            cohort_options.chosen(
+                gallery, against_cohort, against_disorder, against_gene, against_patients
+            )
+            if against
+            else None
+        )
+        everyone = None
+        if kind == "rank":
+            everyone = (
+                select(gallery, Criteria()) if gallery.space.stored is not None else chosen.only(())
+            )
+    for name, error in chosen.failed:
+        output.say_error(error, name)
+    code = 3 if chosen.failed else 0
+    if table is not None and is_large:
+        _write_large(chosen, rows, kind == "distance", table, force, quiet)
+        if as_json:
+            output.write_json({"version": 1, "output": str(table), "rows": len(chosen)})
+        return code
+    found = measure(
+        chosen,
+        other,
+        unit=rows,
+        patient_value=how,
+        value=kind,
+        gallery=everyone,
+        is_stored=not photos,
+    )
+    if figure is not None:
+        write_figure(found, figure)
+    if table is not None:
+        write_matrix(found, table)
+    if not quiet:
+        for written in filter(None, (table, figure)):
+            output.say(f"Written: {written}.")
+    _show(found, as_json, is_written=table is not None or figure is not None)
+    return code
+
+
+def _of_photos(gallery: Gallery, photos: list[Path]) -> Selection:
+    from gestalt_space.cohort.selection import select_photos
+    from gestalt_space.intake import photos_of
+    from gestalt_space.paths import display_name
+    from gestalt_space.pipeline import PhotoSource
+
+    paths = photos_of(photos)
+    short = [display_name(path.name) for path in paths]
+    names = short if len(set(short)) == len(short) else [display_name(path) for path in paths]
+    return select_photos(
+        gallery,
+        [PhotoSource(name, path, largest=True) for name, path in zip(names, paths, strict=True)],
+    )
+
+
+def _write_large(
+    chosen: Selection, unit: Unit, distance: bool, path: Path, force: bool, quiet: bool
+) -> None:
+    from gestalt_space.cohort.large import write_large_matrix
+
+    with output.progress("Comparing", None, quiet=quiet, unit="rows") as show:
+        write_large_matrix(
+            chosen, path, unit=unit, distance=distance, overwrite=force, on_rows=show
+        )
+    if not quiet:
+        output.say(f"Written: {path}, and its names in {path.name}.json.")
+
+
+def _show(found: CohortMatrix, as_json: bool, *, is_written: bool) -> None:
+    if as_json:
+        document: dict[str, Any] = {
+            **found.about,
+            "rows": list(found.rows),
+            "columns": list(found.columns),
+        }
+        if not is_written:
+            document["values"] = found.values.tolist()
+        output.write_json(document)
+        return
+    if is_written:
+        return
+    if max(found.values.shape) > MOST_SHOWN:
+        height, width = found.values.shape
+        raise UsageError(
+            f"A matrix of {height:,} × {width:,} does not fit on a terminal.",
+            "Write it to a file: -o matrix.csv; or draw it: --figure matrix.png.",
+        )
+    table = output.new_table("", *found.columns, right=found.columns)
+    shape = "d" if found.about["value"] == "rank" else ".3f"
+    for name, row in zip(found.rows, found.values, strict=True):
+        table.add_row(name, *(format(number, shape) for number in row.tolist()))
+    output.write_table(table)
+    output.write_text(
+        f"{found.about['value']} ({found.about['direction']}), space {found.about['space']}"
+    )

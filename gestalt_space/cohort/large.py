@@ -1,0 +1,57 @@
+"""A cohort's matrix that is larger than memory: a `.npy`, and whom it stands for beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gestalt_space.cohort.blocks import Number, write_matrix_in_blocks
+from gestalt_space.cohort.cohort_matrix import Unit, about_of, facts_of, names_of, rows_of
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.cohort.tables import json_of, records, sidecar
+from gestalt_space.errors import OutputError
+from gestalt_space.outputs import write_atomically
+
+
+def check_large_path(path: Path, *, overwrite: bool = False) -> None:
+    """Raise `OutputError` for a `.npy` that is there, or a folder that is not."""
+    if not path.parent.is_dir():
+        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
+    for file in (path, sidecar(path)):
+        if file.exists() and not overwrite:
+            raise OutputError(f"{file} exists.", "Choose another place, or --force it.")
+
+
+def write_large_matrix(
+    cohort: Selection,
+    path: Path,
+    *,
+    unit: Unit = "photo",
+    distance: bool = False,
+    number: Number = "float32",
+    overwrite: bool = False,
+    on_rows: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write all pairs within a cohort block by block, as `blocks.write_matrix_in_blocks` does.
+
+    The same call goes on after a kill. `FILE.json` tells names and facts of the rows.
+    """
+    names = names_of(cohort, unit)
+    about = about_of(
+        cohort,
+        unit=unit,
+        patient_value="mean",
+        value="distance" if distance else "similarity",
+    )
+    write_matrix_in_blocks(
+        rows_of(cohort, unit),
+        names,
+        path,
+        space=cohort.fingerprint,
+        distance=distance,
+        number=number,
+        overwrite=overwrite,
+        on_rows=on_rows,
+    )
+    rows = records(names, facts_of(cohort, unit))
+    write_atomically(sidecar(path), json_of({**about, "rows": rows, "columns": None}).encode())
