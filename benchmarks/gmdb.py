@@ -195,7 +195,7 @@ def _run(code: str, arguments: list[str], pandas: Path | None = None) -> tuple[f
 
 
 def _megabytes(usage: resource.struct_rusage) -> float:
-    return usage.ru_maxrss / 1024
+    return usage.ru_maxrss * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ CropFolder = Annotated[
 ]
 DescriptorFile = Annotated[
     Path,
-    typer.Option("--output", "-o", help="File that ends in .npz or .parquet.", show_default=False),
+    typer.Option(
+        "--output", "-o", help="File that ends in .npz, .parquet or .csv.", show_default=False
+    ),
 ]
 SHOWN_FAILURES = 20
 
@@ -87,7 +89,8 @@ def encode(
 
     `.npz` holds arrays `descriptors` (n, d) float32 and `photos` (n,), the photos that failed in
     `failed`, and the space's specification as JSON in `space`; `.parquet` holds the same as columns
-    and metadata. Descriptors are personal data: a face can be rebuilt from them.
+    and metadata; `.csv` holds the slots as GestaltMatcher-Arc's encodings, a row for each photo and
+    slot. Descriptors are personal data: a face can be rebuilt from them.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision

@@ -22,6 +22,25 @@ def to_descriptors(slots: Slots) -> Descriptors:
     return flat if count == 1 else flat / np.float32(np.sqrt(count))
 
 
+def to_slots(descriptors: Descriptors, count: int) -> Slots:
+    """`(n, d)` taken apart into `count` slots of unit length: `(n, count, dim)`.
+
+    `to_descriptors` makes of them what was given, to the bit, if it made that as well: of the
+    numbers that come near, the one is taken that leads back.
+    """
+    n, d = descriptors.shape
+    scale = np.float32(np.sqrt(count))
+    near = np.asarray(descriptors * scale, dtype=np.float32)
+    if count > 1:
+        for beside in (
+            np.nextafter(near, np.float32(np.inf)),
+            np.nextafter(near, -np.float32(np.inf)),
+        ):
+            leads_back = (near / scale != descriptors) & (beside / scale == descriptors)
+            near = np.where(leads_back, beside, near)
+    return near.reshape(n, count, d // count)
+
+
 def unsound(descriptors: Descriptors) -> NDArray[np.bool_]:
     """Which rows of `(n, d)` are zero, not finite, or not of unit length: `(n,)` bool."""
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""Batches to files: crops into a folder, descriptors into `.npz` or `.parquet`.
+"""Batches to files: crops into a folder, descriptors into `.npz`, `.parquet` or `.csv`.
 
 A file appears when it is whole; a file that was there before stays unless it may be overwritten.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from gestalt_space.descriptors import to_slots
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.faces.crops import crop_to_png
@@ -101,12 +102,14 @@ def collect(results: Iterable[PhotoResult], spec: EncoderSpec) -> EncodedBatch:
 def check_descriptor_path(path: Path, *, overwrite: bool = False) -> None:
     """Raise where descriptors cannot be written to `path`, before any work is done for them.
 
-    `UsageError` for an ending other than `.npz` and `.parquet`, `OutputError` for a file that is
-    there or a folder that is not.
+    `UsageError` for an ending other than those of `write_descriptors`, `OutputError` for a file
+    that is there or a folder that is not.
     """
-    if path.suffix not in (".npz", ".parquet"):
+    if path.suffix not in _WRITERS:
+        *others, last = _WRITERS
         raise UsageError(
-            f"{path.name} ends in neither .npz nor .parquet.", "Name the file so that it does."
+            f"{path.name} ends in none of {', '.join(others)} and {last}.",
+            "Name the file so that it does.",
         )
     if not path.parent.is_dir():
         raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
@@ -114,13 +117,15 @@ def check_descriptor_path(path: Path, *, overwrite: bool = False) -> None:
 
 
 def write_descriptors(batch: EncodedBatch, path: Path) -> None:
-    """Write descriptors to `.npz` or `.parquet`, by the ending of `path`.
+    """Write descriptors to `.npz`, `.parquet` or `.csv`, by the ending of `path`.
 
     NPZ: arrays `descriptors` `(n, d)` float32, `photos` `(n,)`, `failed` `(m,)`, `failed_reasons`
     `(m,)`, and the space's specification as JSON in `space`. Parquet: columns `photo` and
-    `descriptor`, and `space` and `failed` as JSON in the file's metadata. Raises `OutputError`.
+    `descriptor`, and `space` and `failed` as JSON in the file's metadata. CSV: GestaltMatcher-Arc's
+    encodings, a row for each photo and slot, separated by `;`, which `read_encodings` reads back to
+    the same bits; photos that failed are not in it. Raises `OutputError`.
     """
-    write_atomically(path, _npz(batch) if path.suffix == ".npz" else _parquet(batch))
+    write_atomically(path, _WRITERS[path.suffix](batch))
 
 
 def _npz(batch: EncodedBatch) -> bytes:
@@ -153,6 +158,21 @@ def _parquet(batch: EncodedBatch) -> bytes:
     stream = io.BytesIO()
     pyarrow.parquet.write_table(table, stream)
     return stream.getvalue()
+
+
+def _csv(batch: EncodedBatch) -> bytes:
+    from gestalt_space.interop.encodings import encodings_csv, published_slots
+
+    slots = published_slots(batch.spec.slots)
+    lines = encodings_csv(batch.photos, slots, to_slots(batch.descriptors, len(slots)))
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+
+_WRITERS: dict[str, Callable[[EncodedBatch], bytes]] = {
+    ".npz": _npz,
+    ".parquet": _parquet,
+    ".csv": _csv,
+}
 
 
 def _crop_row(result: PhotoResult, name: str) -> Sequence[object]:

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gestalt_space.descriptors import UNIT_TOLERANCE, check_descriptors, to_descriptors, unsound
+from gestalt_space.descriptors import (
+    UNIT_TOLERANCE,
+    check_descriptors,
+    to_descriptors,
+    to_slots,
+    unsound,
+)
 from gestalt_space.errors import DescriptorError
 from tests import made
 
@@ -34,6 +40,16 @@ def test_slots_lie_end_to_end():
     assert descriptors.dtype == np.float32
     assert descriptors.flags.c_contiguous
     assert np.allclose(descriptors * np.sqrt(2), slots.reshape(2, 6))
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 12), dim=st.integers(2, 40))
+def test_descriptors_are_taken_apart_and_put_together_to_the_bit(seed: int, count: int, dim: int):
+    slots = made.unit(np.random.default_rng(seed), 3 * count, dim).reshape(3, count, dim)
+    descriptors = to_descriptors(slots)
+    apart = to_slots(descriptors, count)
+    assert apart.dtype == np.float32
+    assert np.allclose(apart, slots, atol=1e-6)
+    assert to_descriptors(apart).tobytes() == descriptors.tobytes()
 
 
 def test_no_faces_are_no_descriptors():

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
 import pytest
 
+from gestalt_space.descriptors import to_descriptors
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import NoFace, OutputError, UsageError
 from gestalt_space.faces.crops import crop_from_png
+from gestalt_space.interop.encodings import published_slots, read_encodings
 from gestalt_space.outputs import (
     CROP_COLUMNS,
     EncodedBatch,
@@ -176,8 +179,8 @@ def test_places_are_checked_before_any_work(tmp_path: Path) -> None:
         check_descriptor_path(there)
     with pytest.raises(OutputError, match="no folder"):
         check_descriptor_path(tmp_path / "none" / "d.npz")
-    for name in ("d.csv", "d", "d.npy"):
-        with pytest.raises(UsageError, match="neither"):
+    for name in ("d.txt", "d", "d.npy"):
+        with pytest.raises(UsageError, match="ends in none of"):
             check_descriptor_path(tmp_path / name)
 
 
@@ -198,3 +201,25 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
     assert "free space" in caught.value.hint
     assert [one.name for one in tmp_path.iterdir()] == ["d.npz"]
     assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("networks", [0, 3])
+def test_published_encodings_are_read_back_to_the_bit(tmp_path: Path, networks: int) -> None:
+    """Of a plain encoder, and of the twelve slots of GestaltMatcher-Arc."""
+    names = tuple(
+        f"model{m}-flip{f}-grey{g}" for m in range(networks) for f in range(2) for g in range(2)
+    )
+    spec = replace(SPEC, slots=names or ("model0",))
+    photos = ("a/17_aligned.jpg", "18.png", 'x;"y".jpg', "IMG_1.jpg", "IMG_2.jpg")
+    slots = made.unit(np.random.default_rng(1), 5 * len(spec.slots), 16).reshape(5, -1, 16)
+    descriptors = to_descriptors(slots)
+    path = tmp_path / "encodings.csv"
+    check_descriptor_path(path)
+    write_descriptors(EncodedBatch(photos, descriptors, (("z.jpg", "No face."),), spec), path)
+    found = read_encodings(path, whole_names=True)
+    assert found.images == photos
+    assert found.slots == tuple(published_slots(spec.slots))
+    assert to_descriptors(found.vectors).tobytes() == descriptors.tobytes()
+    header, first, *_ = path.read_text(encoding="utf-8").splitlines()
+    assert header == "img_name;model;flip;gray;class_conf;representations"
+    assert first.startswith("a/17_aligned.jpg;m0;0;0;[];[")

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import TableDamaged, UsageError
-from gestalt_space.interop.encodings_table import Rows, Slot, unreadable
+from gestalt_space.interop.encodings_table import Rows, Slot, number_id, unreadable
 from gestalt_space.paths import display_name
 
 Vectors: TypeAlias = NDArray[np.float32]
@@ -79,13 +79,6 @@ def image_id(name: str) -> str:
     name = name.replace("\\", "/").rpartition("/")[2]
     stem = name.partition("_")[0] if "_" in name else PurePosixPath(name).stem
     return number_id(stem)
-
-
-def number_id(text: str) -> str:
-    """An identifier without the zeros before a number, and the `.0` that pandas hangs on it."""
-    text = text.strip()
-    bare = text.removesuffix(".0")
-    return str(int(bare)) if bare.isascii() and bare.isdigit() else text
 
 
 def published_slots(names: Sequence[str]) -> list[Slot]:

@@ -23,7 +23,7 @@ from gestalt_space.interop.encodings_table import Rows, Slot
 
 NEEDED = ("img_name", "representations")
 SLOT_COLUMNS = ("model", "flip", "gray")
-PART = 1 << 21
+PART = 1 << 20
 """Bytes that are read at once: with smaller parts, the threads wait for each other."""
 AHEAD = 1 << 16
 """Bytes behind a part that are read with it, where its last row mostly ends."""

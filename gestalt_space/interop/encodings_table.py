@@ -31,3 +31,10 @@ class Rows:
 def unreadable(path: Path, error: OSError) -> TableDamaged:
     """That a file cannot be opened."""
     return TableDamaged(f"{path} cannot be read: {error.strerror or error}.", "Check the path.")
+
+
+def number_id(text: str) -> str:
+    """An identifier without the zeros before a number, and the `.0` that pandas hangs on it."""
+    text = text.strip()
+    bare = text.removesuffix(".0")
+    return str(int(bare)) if bare.isascii() and bare.isdigit() else text

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gestalt_space.errors import TableDamaged, UsageError
-from gestalt_space.interop.encodings_table import unreadable
+from gestalt_space.interop.encodings_table import number_id, unreadable
+from gestalt_space.paths import display_name
 
 PERSONAL = frozenset({"author", "email", "patient_name", "username"})
 FREQUENT_TEST = "gmdb_frequent_test_images"
@@ -159,57 +160,61 @@ def _split_rows(path: Path, with_split: bool) -> tuple[SplitRow, ...]:
     columns = ("image_id", "subject", "label") + (("split",) if with_split else ())
     rows = []
     seen: dict[tuple[str, int], int] = {}
-    for line, cells in _cells(path, ",", columns):
-        split = 0
-        if with_split:
-            try:
-                split = int(float(cells["split"]))
-            except ValueError as error:
-                raise _wrong(path, line, "split", f"{cells['split']!r} is no number") from error
-        row = SplitRow(_whole(cells["image_id"]), cells["subject"], cells["label"], split)
-        for column, value in (("image_id", row.image), ("label", row.label)):
-            if not value:
-                raise _wrong(path, line, column, "it is empty")
-        if (row.image, split) in seen:
-            first = seen[row.image, split]
-            raise _wrong(path, line, "image_id", f"{row.image} is in row {first} already")
-        seen[row.image, split] = line
+    lines = _lines(path, ",", columns)
+    names = next(lines)[1]
+    image, subject, label = (names.index(column) for column in columns[:3])
+    place = names.index("split") if with_split else -1
+    for line, cells in lines:
+        split = _split_number(path, line, cells[place]) if with_split else 0
+        row = SplitRow(number_id(cells[image]), cells[subject], number_id(cells[label]), split)
+        if not row.image or not row.label:
+            raise _wrong(path, line, "label" if row.image else "image_id", "it is empty")
+        key = row.image, split
+        if key in seen:
+            raise _wrong(path, line, "image_id", f"{row.image} is in row {seen[key]} already")
+        seen[key] = line
         rows.append(row)
     return tuple(rows)
 
 
-def _whole(number: str) -> str:
-    """An identifier that a spreadsheet wrote as 12.0 as it was."""
-    return number.removesuffix(".0")
+def _split_number(path: Path, line: int, cell: str) -> int:
+    if not number_id(cell).isdecimal():
+        raise _wrong(path, line, "split", f"{display_name(cell[:20])!r} is no number")
+    return int(number_id(cell))
 
 
 def _cells(
     path: Path, delimiter: str, needed: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a table and their lines, without the personal columns."""
+    lines = _lines(path, delimiter, needed)
+    names = next(lines)[1]
+    kept = [(place, name) for place, name in enumerate(names) if name not in PERSONAL]
+    for line, cells in lines:
+        yield line, {name: cells[place] for place, name in kept}
+
+
+def _lines(path: Path, delimiter: str, needed: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The header of a table and its rows, each with its line in the file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            names = [name.strip() for name in reader.fieldnames or ()]
-            reader.fieldnames = names
+            reader = csv.reader(stream, delimiter=delimiter)
+            names = [name.strip() for name in next(reader, [])]
             if missing := [name for name in needed if name not in names]:
                 raise TableDamaged(
                     f"{path.name} has no column {missing[0]}.",
                     f"Expected are at least {', '.join(needed)}.",
                 )
+            yield reader.line_num, names
             for row in reader:
-                if None in row or None in row.values():
-                    cells = len(names) if None in row else sum(v is not None for v in row.values())
-                    raise _wrong(
-                        path,
-                        reader.line_num,
-                        names[min(cells, len(names)) - 1],
-                        f"the row has {'more' if None in row else 'fewer'} cells than the header",
-                    )
-                yield (
-                    reader.line_num,
-                    {name: cell.strip() for name, cell in row.items() if name not in PERSONAL},
-                )
+                if not row:
+                    continue
+                if len(row) != len(names):
+                    more = "more" if len(row) > len(names) else "fewer"
+                    column = names[min(len(row), len(names)) - 1]
+                    reason = f"the row has {more} cells than the header"
+                    raise _wrong(path, reader.line_num, column, reason)
+                yield reader.line_num, [cell.strip() for cell in row]
     except OSError as error:
         raise unreadable(path, error) from error
     except UnicodeDecodeError as error:

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from gestalt_space.errors import UsageError
 from gestalt_space.intake import Intake, make_record
 from gestalt_space.interop.gmdb import ImageRow, read_images, read_syndromes
+from gestalt_space.paths import display_name
 
 NO = frozenset({"0", "0.0", "false", "no", "n", "f"})
 YES = frozenset({"1", "1.0", "true", "yes", "y", "t"})
@@ -41,10 +42,11 @@ def gmdb_intake(
 ) -> GmdbIntake:
     """What a release's metadata in `folder` gives to the gallery.
 
-    Left out are images whose consent was refused, private ones unless they are included, and those
-    that are told not to be frontal. Controls and relatives go in without a disorder, in a cohort of
-    their own. Disorders are named by OMIM where the release has one number for them, else
-    `GMDB:<syndrome>`. Raises `UsageError` and `TableDamaged`.
+    Left out are images whose consent was refused, private ones unless they are included, those of
+    which neither is written in a word of `YES` or `NO`, and those that are told not to be frontal.
+    Controls and relatives go in without a disorder, in a cohort of their own. Disorders are named
+    by OMIM where the release has one number for them, else `GMDB:<syndrome>`. Raises `UsageError`
+    and `TableDamaged`.
     """
     version, rows = read_images(folder, version)
     syndromes = read_syndromes(folder, version)
@@ -63,10 +65,13 @@ def gmdb_intake(
 
 
 def _reason(row: ImageRow, *, include_private: bool) -> str:
-    """Why an image is left out; empty where it is not."""
-    if row.text("consent").lower() in NO:
+    """Why an image is left out; empty where it is not. A word that is not known means the worst."""
+    consent, private = row.text("consent").lower(), row.text("private").lower()
+    if consent in NO:
         return "no consent"
-    if row.text("private").lower() in YES and not include_private:
+    if consent and consent not in YES:
+        return f"consent {display_name(consent[:40])!r}, which is not understood"
+    if private and private not in NO and not include_private:
         return "private"
     kind = row.text("image_type").lower()
     return f"image type {kind}" if any(word in kind for word in NOT_FRONTAL) else ""
@@ -97,6 +102,8 @@ def _intake(
     if kind in PATIENT:
         cells |= _disorder(row, syndromes)
     try:
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise UsageError(f"The file {display_name(name)!r} lies elsewhere.", "Mend its name.")
         return Intake(name, images / name, make_record(cells))
     except UsageError as error:
         placed = f"image_metadata_{version}.tsv, row {row.line}: {error.message}"

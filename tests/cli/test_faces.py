@@ -179,7 +179,7 @@ def test_encode_refuses_a_place_before_any_work(
     for path, code, exit_code in (
         (tmp_path / "there.npz", "output", 1),
         (tmp_path / "no folder" / "d.npz", "output", 1),
-        (tmp_path / "d.csv", "usage", 2),
+        (tmp_path / "d.txt", "usage", 2),
     ):
         ran = gestalt("encode", photos[0], "-o", path, "--json", *ALIGNED)
         assert ran.code == exit_code

@@ -19,10 +19,10 @@ from gestalt_space.interop.encodings import (
     encodings_csv,
     encodings_npz,
     image_id,
-    number_id,
     published_slots,
     read_encodings,
 )
+from gestalt_space.interop.encodings_table import number_id
 
 HEADER = "img_name;model;flip;gray;class_conf;representations"
 SLOTS = tuple((f"m{m}", f"{f}", f"{g}") for m in range(3) for f in range(2) for g in range(2))

@@ -96,6 +96,25 @@ def test_consent_and_privacy_are_respected(tmp_path: Path) -> None:
     assert "no consent" in with_private.left_out
 
 
+def test_a_word_that_is_not_understood_means_the_worst(tmp_path: Path) -> None:
+    folder = release(tmp_path, {"consent": "withdrawn"}, {"private": "perhaps"}, {"private": "0"})
+    found = gmdb_intake(folder)
+    assert found.left_out == {
+        "consent 'withdrawn', which is not understood": ("1",),
+        "private": ("2",),
+    }
+    assert [row.photo for row in found.rows] == ["3.png"]
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname", "../secret.png", "a/../../b.png"])
+def test_a_file_that_lies_elsewhere_is_not_read(tmp_path: Path, name: str) -> None:
+    folder = release(tmp_path / "gmdb", {}, {"filename": name})
+    rows = gmdb_intake(folder).rows
+    assert rows[0].record is not None
+    assert rows[1].record is None
+    assert "lies elsewhere" in str(rows[1].error)
+
+
 def test_controls_have_no_disorder_and_a_cohort_of_their_own(tmp_path: Path) -> None:
     found = record(tmp_path, person_type="control", internal_syndrome_id="7")
     assert found.disorders == ()
