@@ -196,7 +196,7 @@ def _show_disorders(found: Comparison) -> None:
         table.add_row(
             one.disorder,
             f"{one.patients_a}, {one.patients_b}",
-            *(f"{pairs.mean:.3f}" for pairs in (one.within_a, one.within_b, one.between)),
+            *(f"{pairs.mean:.2f}" for pairs in (one.within_a, one.within_b, one.between)),
             _points(one.effect),
             p_text(one.p),
             p_text(one.p_adjusted),
@@ -245,5 +245,5 @@ def _percent(one: Estimate) -> str:
 
 def _points(one: Estimate) -> str:
     if math.isnan(one.low):
-        return f"{100 * one.value:+.1f}"
-    return f"{100 * one.value:+.1f} ({100 * one.low:+.0f} to {100 * one.high:+.0f})"
+        return f"{100 * one.value:+.0f}"
+    return f"{100 * one.value:+.0f} ({100 * one.low:+.0f} to {100 * one.high:+.0f})"
