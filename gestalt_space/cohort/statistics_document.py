@@ -36,14 +36,15 @@ def cohesion_document(cohort: Selection, found: Cohesion) -> dict[str, Any]:
     """A cohort's cohesion; figures that do not exist are null."""
     figures = asdict(found)
     plan = figures.pop("plan")
-    return _plain(
+    document: dict[str, Any] = _plain(
         {"version": VERSION, **_of(cohort), **plan, "cohesion": figures, "selection": cohort.source}
     )
+    return document
 
 
 def comparison_document(a: Selection, b: Selection, found: Comparison) -> dict[str, Any]:
     """Two groups compared; figures that do not exist are null."""
-    return _plain(
+    document: dict[str, Any] = _plain(
         {
             "version": VERSION,
             **_of(a),
@@ -65,6 +66,7 @@ def comparison_document(a: Selection, b: Selection, found: Comparison) -> dict[s
             "block_thresholds": _thresholds(found.reference),
         }
     )
+    return document
 
 
 def comparison_csv(found: Comparison) -> bytes:
