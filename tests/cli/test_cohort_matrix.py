@@ -1,0 +1,124 @@
+"""`gestalt cohort matrix`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Command
+
+ALIGNED = ("--detector", "aligned")
+
+
+def table_of(path: Path) -> tuple[list[str], list[list[str]]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        head, *rows = csv.reader(stream)
+    return head, rows
+
+
+def test_photos_on_the_command_line_make_a_square_table(home, photos, gestalt: Command, tmp_path):
+    out = tmp_path / "m.csv"
+    ran = gestalt("cohort", "matrix", *photos[:3], "-o", out, *ALIGNED)
+    assert ran.code == 0, ran.err
+    head, rows = table_of(out)
+    assert head == ["", "p0.png", "p1.png", "p2.png"]
+    assert [row[0] for row in rows] == head[1:]
+    values = np.array([row[1:] for row in rows], float)
+    assert np.array_equal(values, values.T)
+    assert (values.diagonal() == 1).all()
+    assert json.loads((tmp_path / "m.csv.json").read_text())["selection"] == "3 photos"
+    assert not list(home.rglob("*.sqlite")) or "p0" not in gestalt("index", "list", "--csv").out
+
+
+def test_a_folder_is_its_photos(home, photos, gestalt: Command):
+    ran = gestalt("cohort", "matrix", photos[0].parent, "--json", *ALIGNED)
+    assert ran.document["rows"] == [photo.name for photo in photos]
+    assert np.array(ran.document["values"]).shape == (6, 6)
+
+
+def test_patients_are_chosen_from_the_gallery_and_a_small_matrix_is_shown(filled, gestalt: Command):
+    ran = gestalt("cohort", "matrix", "--cohort", "A", "--unit", "patient")
+    assert ran.code == 0, ran.err
+    assert "P0" in ran.out
+    assert "P2" not in ran.out
+    assert "higher is closer" in ran.out
+
+
+@pytest.mark.parametrize("value", ["similarity", "distance", "rank"])
+def test_every_value_is_told(filled, gestalt: Command, value: str):
+    document = gestalt("cohort", "matrix", "--value", value, "--json").document
+    diagonal = np.array(document["values"]).diagonal()
+    assert diagonal.tolist() == [{"similarity": 1, "distance": 0, "rank": -1}[value]] * 4
+    assert document["value"] == value
+
+
+def test_ranks_count_the_controls_of_the_gallery(filled, gestalt: Command):
+    document = gestalt("cohort", "matrix", "--cohort", "A", "--value", "rank", "--json").document
+    assert document["control_photos"] == 2
+    assert 0 <= document["values"][0][1] <= 2
+
+
+def test_two_sets(filled, gestalt: Command, tmp_path: Path):
+    names = tmp_path / "names.txt"
+    names.write_text("# two\nP2\nP3\n")
+    ran = gestalt(
+        *("cohort", "matrix", "--gene", "NIPBL", "--against-patients", names, "--json"),
+        *("--unit", "patient", "--patient-value", "nearest"),
+    )
+    assert (ran.document["rows"], ran.document["columns"]) == (["P0", "P1"], ["P2", "P3"])
+
+
+def test_figures_and_tables_are_kept_unless_forced(filled, gestalt: Command, tmp_path: Path):
+    words = ("cohort", "matrix", "-o", tmp_path / "m.npz", "--figure", tmp_path / "m.html")
+    assert gestalt(*words).code == 0
+    (tmp_path / "m.npz").write_bytes(b"mine")
+    ran = gestalt(*words)
+    assert ran.code == 1
+    assert "--force" in ran.err
+    assert (tmp_path / "m.npz").read_bytes() == b"mine"
+    assert gestalt(*words, "--force").code == 0
+
+
+def test_what_is_larger_than_memory_goes_to_npy(filled, gestalt: Command, tmp_path: Path):
+    ran = gestalt("cohort", "matrix", "-o", tmp_path / "m.npy", "--json")
+    assert ran.code == 0, ran.err
+    assert np.load(tmp_path / "m.npy", mmap_mode="r").shape == (4, 4)
+    refused = gestalt("cohort", "matrix", "-o", tmp_path / "n.npy", "--value", "rank")
+    assert refused.code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--gene", "NOBODY"), "gene NOBODY"),
+        (("--cohort", "A", "--disorder", "ORPHA:199"), "No patient fits"),
+        (("--cohort", "B"), "one photo alone"),
+        (("--value", "angle"), "no value 'angle'"),
+        (("--unit", "face"), "no unit 'face'"),
+        (("--patient-value", "most"), "no patient value 'most'"),
+        (("-o", "m.xlsx"), "none of"),
+        (("--figure", "m.pdf"), "none of"),
+        (("--patients", "missing.txt"), "cannot be read"),
+    ],
+)
+def test_bad_input_is_told(filled, gestalt: Command, words, told):
+    ran = gestalt("cohort", "matrix", *words)
+    assert ran.code != 0
+    assert told in ran.err
+
+
+def test_photos_and_patients_are_not_mixed(filled, photos, gestalt: Command):
+    ran = gestalt("cohort", "matrix", photos[0], "--cohort", "A")
+    assert (ran.code, "one or the other" in ran.err) == (2, True)
+
+
+def test_a_photo_that_fails_is_told_and_the_others_compared(home, photos, gestalt: Command):
+    photos[0].write_bytes(b"no picture")
+    ran = gestalt("cohort", "matrix", photos[0].parent, "--json", *ALIGNED)
+    assert ran.code == 3
+    assert "p0.png" in ran.err
+    assert len(ran.document["rows"]) == 5

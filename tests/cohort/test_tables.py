@@ -1,0 +1,245 @@
+"""Matrices of cohorts, measured and written: what is read back is what was measured."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from gestalt_space.cohort.cohort_matrix import CohortMatrix, measure, names_of
+from gestalt_space.cohort.large import check_large_path, write_large_matrix
+from gestalt_space.cohort.matrix import OWN
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.cohort.tables import (
+    ENDINGS,
+    INDEX_COLUMN,
+    check_matrix_path,
+    sidecar,
+    to_frame,
+    write_matrix,
+)
+from gestalt_space.errors import OutputError, SpaceMismatch, UsageError
+from tests.cohort.selections import planted
+
+
+@pytest.fixture
+def cohort() -> Selection:
+    return planted(disorders=2, each=4, strength=1.0, undiagnosed=2)
+
+
+@pytest.fixture
+def found(cohort: Selection) -> CohortMatrix:
+    return measure(cohort)
+
+
+def of_several_photos(cohort: Selection) -> Selection:
+    """The same photos, two by two of one patient and all of one name."""
+    half = cohort.only(cohort.patients[::2])
+    return dataclasses.replace(
+        half,
+        descriptors=cohort.descriptors,
+        photos=np.array(["face.png", "profile.png"] * len(half), np.str_),
+        ages=np.tile([np.nan, 2.5], len(half)),
+        patient_of_row=np.repeat(np.arange(len(half)), 2),
+    )
+
+
+def test_a_matrix_says_what_it_is_made_of(cohort: Selection, found: CohortMatrix):
+    assert found.rows == found.columns == tuple(map(str, cohort.photos))
+    assert found.about["space"] == "tiny"
+    assert (found.about["patients"], found.about["photos"]) == (10, 10)
+    assert found.about["direction"] == "-1 to 1, higher is closer"
+    assert found.row_facts["disorders"].tolist()[7:] == ["OMIM:100001", "", ""]
+
+
+def test_patients_are_compared_by_mean_or_nearest(cohort: Selection):
+    several = of_several_photos(cohort)
+    mean = measure(several, unit="patient")
+    means = several.patient_descriptors()
+    np.testing.assert_allclose(mean.values, means @ means.T, atol=1e-6)
+    nearest = measure(several, unit="patient", patient_value="nearest").values
+    photos = measure(several).values
+    assert nearest[0, 1] == photos[0:2, 2:4].max()
+    assert (nearest.diagonal() == 1).all()
+    assert mean.row_facts["age"].tolist() == [2.5] * 5
+    assert mean.row_facts["photos"].tolist() == [2] * 5
+
+
+def test_photos_that_are_named_alike_stand_behind_their_patient(cohort: Selection):
+    assert names_of(of_several_photos(cohort), "photo")[:2] == (
+        "P0000/face.png",
+        "P0000/profile.png",
+    )
+
+
+@pytest.mark.parametrize("unit", ["photo", "patient"])
+@pytest.mark.parametrize("how", ["mean", "nearest"])
+def test_ranks_are_among_the_set_and_all_others_of_the_gallery(cohort, unit, how):
+    gallery = of_several_photos(cohort)
+    some = gallery.only(gallery.patients[:3])
+    found = measure(some, unit=unit, patient_value=how, value="rank", gallery=gallery)
+    assert found.about["control_photos"] == 4
+    pool = len(gallery) if unit == "photo" else len(gallery.patients)
+    own = found.values == OWN
+    photos_of_one = 2 if unit == "photo" else 1
+    assert own.sum() == 3 * photos_of_one**2
+    assert found.values.max() < pool - photos_of_one
+    for column in found.values.T:
+        told = column[column != OWN]
+        assert len(set(told.tolist())) == len(told), "a place is given once"
+
+
+def test_photos_that_are_not_stored_have_no_own_patient_in_the_gallery(cohort: Selection):
+    found = measure(cohort, value="rank", gallery=cohort, is_stored=False)
+    assert found.about["control_photos"] == 10
+    # Each photo's twin in the gallery is nearest; no member of the cohort comes first.
+    assert (found.values[~np.eye(10, dtype=bool)] >= 1).all()
+
+
+def test_two_sets_have_rows_and_columns_of_their_own(cohort: Selection):
+    one, other = cohort.only(cohort.patients[:3]), cohort.only(cohort.patients[3:])
+    found = measure(one, other, value="distance")
+    assert found.values.shape == (3, 7)
+    assert found.columns == tuple(map(str, other.photos))
+    assert (found.about["against_photos"], found.is_within) == (7, False)
+    np.testing.assert_allclose(found.values, 1 - one.descriptors @ other.descriptors.T, atol=1e-6)
+    ranks = measure(one, other, value="rank", gallery=cohort)
+    assert ranks.values.shape == (3, 7)
+
+
+def test_what_cannot_be_compared_is_told(cohort: Selection):
+    one = cohort.only(cohort.patients[:1])
+    with pytest.raises(UsageError, match="one photo alone"):
+        measure(one)
+    two = of_several_photos(cohort)
+    with pytest.raises(UsageError, match="one patient"):
+        measure(two.only(two.patients[:1]), value="rank", gallery=two)
+    with pytest.raises(UsageError, match="among controls"):
+        measure(cohort, value="rank")
+    with pytest.raises(SpaceMismatch, match="tiny, the other of other"):
+        measure(cohort, dataclasses.replace(cohort, space="other", fingerprint="0" * 64))
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_text_is_a_square_table_with_names_on_two_sides(tmp_path, found, separator):
+    path = tmp_path / ("m.csv" if separator == "," else "m.tsv")
+    write_matrix(found, path)
+    with path.open(newline="", encoding="utf-8") as stream:
+        head, *rows = csv.reader(stream, delimiter=separator)
+    assert tuple(head) == ("", *found.columns)
+    assert tuple(row[0] for row in rows) == found.rows
+    values = np.array([row[1:] for row in rows]).astype(np.float32)
+    assert np.array_equal(values, found.values), "every bit comes back"
+    about = json.loads(sidecar(path).read_text(encoding="utf-8"))
+    assert about["fingerprint"] == found.about["fingerprint"]
+    assert about["rows"][0]["disorders"] == "OMIM:100000"
+
+
+def test_a_rank_is_written_as_a_whole_number(tmp_path: Path, cohort: Selection):
+    found = measure(cohort, value="rank", gallery=cohort)
+    write_matrix(found, tmp_path / "m.csv")
+    assert (tmp_path / "m.csv").read_text().splitlines()[1].split(",")[1] == "-1"
+
+
+def test_numpy_reads_back_what_was_written(tmp_path: Path, found: CohortMatrix):
+    write_matrix(found, tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as read:
+        assert np.array_equal(read["values"], found.values)
+        assert tuple(read["rows"]) == found.rows
+        assert read["row_cohort"].tolist() == found.row_facts["cohort"].tolist()
+        assert json.loads(str(read["about"])) == found.about
+
+
+def test_parquet_reads_back_what_was_written(tmp_path: Path, found: CohortMatrix):
+    write_matrix(found, tmp_path / "m.parquet")
+    table = pyarrow.parquet.read_table(tmp_path / "m.parquet")
+    assert tuple(table.column_names) == (INDEX_COLUMN, *found.columns)
+    values = np.column_stack([table[name].to_numpy() for name in found.columns])
+    assert np.array_equal(values, found.values)
+    assert json.loads(table.schema.metadata[b"gestalt"])["space"] == "tiny"
+
+
+def test_pandas_has_the_names_as_index(tmp_path: Path, found: CohortMatrix):
+    pandas = pytest.importorskip("pandas")
+    frame = to_frame(found)
+    assert frame.attrs["space"] == "tiny"
+    write_matrix(found, tmp_path / "m.parquet")
+    write_matrix(found, tmp_path / "m.csv")
+    for read in (
+        pandas.read_parquet(tmp_path / "m.parquet"),
+        pandas.read_csv(tmp_path / "m.csv", index_col=0, dtype={"": str}),
+    ):
+        assert tuple(read.index) == found.rows
+        np.testing.assert_allclose(read.to_numpy(), frame.to_numpy(), atol=1e-7)
+
+
+def test_an_anndata_file_is_as_its_format_says(tmp_path: Path, found: CohortMatrix):
+    h5py = pytest.importorskip("h5py")
+    write_matrix(found, tmp_path / "m.h5ad")
+    with h5py.File(tmp_path / "m.h5ad") as file:
+        assert dict(file.attrs) == {"encoding-type": "anndata", "encoding-version": "0.1.0"}
+        assert np.array_equal(file["X"], found.values)
+        assert file["obs"].attrs["_index"] == "_index"
+        assert tuple(file["obs/_index"].asstr()) == found.rows
+        assert list(file["obs"].attrs["column-order"]) == list(found.row_facts)
+        assert file["obs/disorders"].asstr()[0] == "OMIM:100000"
+        assert file["uns/space"].asstr()[()] == "tiny"
+
+
+def test_anndata_opens_it(tmp_path: Path, found: CohortMatrix):
+    anndata = pytest.importorskip("anndata")
+    write_matrix(found, tmp_path / "m.h5ad")
+    read = anndata.read_h5ad(tmp_path / "m.h5ad")
+    assert tuple(read.obs_names) == found.rows
+    assert np.array_equal(read.X, found.values)
+
+
+def test_without_h5py_the_install_line_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(UsageError, match="h5py") as caught:
+        check_matrix_path(tmp_path / "m.h5ad")
+    assert caught.value.hint == "pip install 'gestalt-space[cohorts]'"
+
+
+def test_places_that_cannot_be_written_are_told_before_the_work(tmp_path: Path):
+    with pytest.raises(UsageError, match="none of"):
+        check_matrix_path(tmp_path / "m.xlsx")
+    with pytest.raises(OutputError, match="no folder"):
+        check_matrix_path(tmp_path / "none" / "m.csv")
+    (tmp_path / "m.csv.json").touch()
+    with pytest.raises(OutputError, match=r"m\.csv\.json exists"):
+        check_matrix_path(tmp_path / "m.csv")
+    check_matrix_path(tmp_path / "m.csv", overwrite=True)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nothing_half_written_stays(tmp_path, found, ending, monkeypatch):
+    if ending == ".h5ad":
+        pytest.importorskip("h5py")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_matrix(found, tmp_path / f"m{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_matrix_has_its_names_beside_it(tmp_path: Path, cohort: Selection):
+    path = tmp_path / "m.npy"
+    write_large_matrix(cohort, path, unit="patient", distance=True)
+    np.testing.assert_array_equal(
+        np.load(path), measure(cohort, unit="patient", value="distance").values
+    )
+    about = json.loads(sidecar(path).read_text())
+    assert [row["name"] for row in about["rows"]] == list(cohort.patients)
+    assert about["value"] == "distance"
+    with pytest.raises(OutputError, match="exists"):
+        check_large_path(path)
