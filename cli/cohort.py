@@ -5,8 +5,11 @@ from __future__ import annotations
 import typer
 
 from . import options
+from .cohort_cluster import cluster
 from .cohort_cohesion import cohesion
 from .cohort_compare import compare
+from .cohort_composite import composite
+from .cohort_map import map_
 from .cohort_matrix import matrix
 
 app = typer.Typer(
@@ -17,3 +20,6 @@ app = typer.Typer(
 app.command("matrix", epilog=options.EXIT_CODES)(matrix)
 app.command("cohesion", epilog=options.EXIT_CODES)(cohesion)
 app.command("compare", epilog=options.EXIT_CODES)(compare)
+app.command("cluster", epilog=options.EXIT_CODES)(cluster)
+app.command("map", epilog=options.EXIT_CODES)(map_)
+app.command("composite", epilog=options.EXIT_CODES)(composite)

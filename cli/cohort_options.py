@@ -38,6 +38,13 @@ PatientsFile = Annotated[
         "--patients", help="Text file that names patients, one a line.", show_default=False
     ),
 ]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--picture", help="Write a figure there, .png or .svg.", show_default=False),
+]
+ShowPatients = Annotated[
+    bool, typer.Option("--show-patients", help="Name patients, who are not named otherwise.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 
 

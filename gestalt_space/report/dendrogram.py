@@ -22,8 +22,8 @@ from gestalt_space.report.keyed import ROW, Key, draw_key
 
 MOST_NAMES = 60
 """Leaves beyond which names would run into each other: none is written then."""
-_WIDTH, _HEIGHT, _LEFT, _TOP, _BAR = 760.0, 260.0, 56.0, 34.0, 12.0
-_KEY = 230.0
+_WIDTH, _HEIGHT, _LEFT, _TOP, _BAR = 760.0, 260.0, 64.0, 40.0, 12.0
+_KEY = 190.0
 
 
 def dendrogram(
@@ -49,7 +49,7 @@ def dendrogram(
     across, up = np.array(laid["icoord"]), np.array(laid["dcoord"])
     x = _LEFT + across / 10 * step
     y = _TOP + (1 - up / highest) * _HEIGHT
-    parts: list[Part] = [Text(title, 0, 16, 14)]
+    parts: list[Part] = [Text(title, 8, 18, 14)]
     parts += _axis(highest)
     width = 1.2 if count <= 120 else 0.7
     parts += [
@@ -84,7 +84,7 @@ def dendrogram(
 
 
 def _axis(highest: float) -> list[Part]:
-    parts: list[Part] = [Text("distance (1 − cosine)", 0, _TOP - 6, 10, colour=FAINT)]
+    parts: list[Part] = [Text("distance (1 − cosine)", 8, _TOP, 10, colour=FAINT)]
     # Of 1, 2, 2.5 and 5 times a power of ten, the finest step with at most five ticks.
     power = 10 ** np.floor(np.log10(highest))
     steps = [power * part for part in (0.1, 0.2, 0.25, 0.5, 1)]

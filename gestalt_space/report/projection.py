@@ -10,10 +10,17 @@ from gestalt_space.types import Descriptors
 PERPLEXITY = 15.0
 
 
-def lay_out(descriptors: Descriptors, *, seed: int = 0) -> NDArray[np.float32]:
+def perplexity_for(count: int, wanted: float = PERPLEXITY) -> float:
+    """The perplexity wanted, less for so few points: a third of the others at the most."""
+    return min(wanted, (count - 1) / 3)
+
+
+def lay_out(
+    descriptors: Descriptors, *, seed: int = 0, perplexity: float = PERPLEXITY
+) -> NDArray[np.float32]:
     """Places `(n, 2)` of `(n, d)` descriptors, neighbours by cosine staying neighbours.
 
-    t-SNE (van der Maaten and Hinton 2008) with perplexity 15, less for a few points. Distances
+    t-SNE (van der Maaten and Hinton 2008), for a few points with less perplexity. Distances
     between groups, and the size of a group, mean nothing. The same descriptors and seed give the
     same places on one machine.
     """
@@ -28,7 +35,7 @@ def lay_out(descriptors: Descriptors, *, seed: int = 0) -> NDArray[np.float32]:
     model = TSNE(
         metric="cosine",
         init="random",
-        perplexity=min(PERPLEXITY, (len(descriptors) - 1) / 3),
+        perplexity=perplexity_for(len(descriptors), perplexity),
         random_state=seed,
     )
     # The steps are so small that threads spend the time waiting for each other: on cores that are

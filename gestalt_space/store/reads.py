@@ -15,6 +15,9 @@ from gestalt_space.errors import DatabaseError, NotInGallery
 from gestalt_space.store import tables as t
 from gestalt_space.types import Descriptors, Ids
 
+_AT_ONCE = 500
+"""Values of one question, at the most: databases have a limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSpace:
@@ -247,6 +250,32 @@ def crops_of(session: Session, face_ids: Sequence[int]) -> dict[int, bytes]:
         sa.select(t.Crop.face_id, t.Crop.png).where(t.Crop.face_id.in_(face_ids))
     )
     return dict(rows.all())
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFace:
+    """A patient's face whose crop is kept. `landmarks`: five points `(x, y)` of the photo."""
+
+    patient: str
+    landmarks: list[list[float]]
+    png: bytes
+
+
+def kept_faces(session: Session, patients: Sequence[str]) -> list[KeptFace]:
+    """The faces of patients whose crops are kept, in the order of patients and photos."""
+    found = []
+    for start in range(0, len(patients), _AT_ONCE):
+        some = patients[start : start + _AT_ONCE]
+        rows = session.execute(
+            sa.select(t.Patient.external_id, t.Face.landmarks, t.Crop.png)
+            .join(t.Photo, t.Photo.patient_id == t.Patient.id)
+            .join(t.Face, t.Face.photo_id == t.Photo.id)
+            .join(t.Crop, t.Crop.face_id == t.Face.id)
+            .where(t.Patient.external_id.in_(some))
+            .order_by(t.Patient.external_id, t.Photo.id)
+        )
+        found += [KeptFace(patient, points, png) for patient, points, png in rows]
+    return found
 
 
 def counts(session: Session) -> Counts:

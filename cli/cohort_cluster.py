@@ -1,0 +1,122 @@
+"""`gestalt cohort cluster`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import cohort_options, options, output
+
+if TYPE_CHECKING:
+    from gestalt_space.cohort.clusters import Clustering
+
+SHOWN = 10
+"""Pairs of disorders on a terminal, at the most; the document has them all."""
+
+
+def cluster(
+    cohorts: cohort_options.Cohorts = [],  # noqa: B006 - Typer copies it
+    disorders: cohort_options.Disorders = [],  # noqa: B006
+    genes: cohort_options.Genes = [],  # noqa: B006
+    patients: cohort_options.PatientsFile = None,
+    clusters: Annotated[
+        int | None,
+        typer.Option(
+            "--clusters",
+            help="How many. [default: the cut with the highest mean silhouette]",
+            show_default=False,
+        ),
+    ] = None,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", min=0, help="How often patients are drawn again.")
+    ] = 100,
+    seed: options.Seed = 0,
+    picture: cohort_options.Picture = None,
+    show_patients: cohort_options.ShowPatients = False,
+    force: cohort_options.Force = False,
+    space: options.Space = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find clusters of patients, and disorders that look like one or like two.
+
+    By average linkage and by HDBSCAN of the cosine distances of patients' mean descriptors. Tells
+    how stable the clusters are, how they go with the disorders, which pairs of disorders are hard
+    to tell apart, and which disorders fall into two.
+    """
+    from gestalt_space.cohort.cluster_documents import cluster_document
+    from gestalt_space.cohort.clusters import ClusterPlan, cluster
+    from gestalt_space.cohort.pictures import check_picture_path, tree_drawing, write_drawing
+    from gestalt_space.gallery import Gallery
+
+    if picture is not None:
+        check_picture_path(picture, overwrite=force)
+    with Gallery.open(home, space=space) as gallery:
+        selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
+    found = cluster(selection, ClusterPlan(clusters, bootstrap, seed=seed))
+    if picture is not None:
+        write_drawing(tree_drawing(selection, found, show_patients=show_patients), picture)
+    if as_json:
+        output.write_json(cluster_document(selection, found, show_patients=show_patients))
+        return
+    _show(found, show_patients=show_patients)
+    if not quiet:
+        output.say(f"{selection.source}: {len(found.patients)} patients, {found.rule}.")
+        output.say(
+            f"Mean silhouette {found.silhouette:.2f}. Adjusted Rand index with the disorders of "
+            f"{found.compared} patients: {found.agreement:.2f} by average linkage, "
+            f"{found.dense_agreement:.2f} by HDBSCAN ({found.dense.max()} clusters, "
+            f"{int((found.dense == 0).sum())} patients in none); with itself, of patients drawn "
+            f"again: {found.resampled_agreement:.2f}."
+        )
+        if picture is not None:
+            output.say(f"The tree is in {picture}.")
+        output.say(output.DISCLAIMER)
+
+
+def _show(found: Clustering, *, show_patients: bool) -> None:
+    table = output.new_table(
+        "cluster", "patients", "commonest disorder", "stability", right=("patients", "stability")
+    )
+    for one in found.clusters:
+        common = f"{one.disorder} ({one.of_disorder})" if one.disorder else ""
+        table.add_row(str(one.number), str(one.patients), common, f"{one.stability:.2f}")
+    output.write_table(table)
+    if show_patients:
+        table = output.new_table("patient", "cluster", "HDBSCAN", right=("cluster", "HDBSCAN"))
+        for patient, label, dense in zip(found.patients, found.labels, found.dense, strict=True):
+            table.add_row(patient, str(label), str(dense) if dense else "-")
+        output.write_table(table)
+    table = output.new_table(
+        *("disorder", "patients", "silhouette", "halves", "q", "reads as"),
+        right=("patients", "silhouette", "halves", "q"),
+    )
+    for of in found.disorders:
+        tested = of.q == of.q
+        halves = " + ".join(map(str, of.half_sizes)) if tested else ""
+        along = f", along {', '.join(of.goes_with)}" if of.goes_with else ""
+        reading = ("two" + along if of.split else "one") if tested else "too few to say"
+        table.add_row(
+            of.disorder,
+            str(of.patients),
+            f"{of.silhouette:.2f}" if of.silhouette == of.silhouette else "",
+            halves,
+            f"{of.q:.3f}" if tested else "",
+            reading,
+        )
+    output.write_table(table)
+    if not found.pairs:
+        return
+    table = output.new_table(
+        *("hardest to tell apart", "told apart", "gap", "p"), right=("told apart", "gap", "p")
+    )
+    for pair in found.pairs[:SHOWN]:
+        table.add_row(
+            f"{pair.first} and {pair.second}",
+            f"{100 * pair.told_apart:.0f} %",
+            f"{pair.gap:.3f}",
+            f"{pair.p:.3f}",
+        )
+    output.write_table(table)

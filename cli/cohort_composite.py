@@ -1,0 +1,62 @@
+"""`gestalt cohort composite`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import cohort_options, options, output
+
+
+def composite(
+    path: Annotated[
+        Path, typer.Option("--output", "-o", help="The .png to write.", show_default=False)
+    ],
+    cohorts: cohort_options.Cohorts = [],  # noqa: B006 - Typer copies it
+    disorders: cohort_options.Disorders = [],  # noqa: B006
+    genes: cohort_options.Genes = [],  # noqa: B006
+    patients: cohort_options.PatientsFile = None,
+    at_least: Annotated[
+        int, typer.Option("--at-least", help="Refuse groups of fewer patients.")
+    ] = 5,
+    force: cohort_options.Force = False,
+    space: options.Space = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the average face of a group of patients, each weighing once.
+
+    From the aligned crops that the gallery keeps. A composite of a few shows a person: groups of
+    fewer than five are refused.
+    """
+    from gestalt_space.cohort.composite import composite
+    from gestalt_space.cohort.pictures import check_picture_path
+    from gestalt_space.faces.crops import crop_to_png
+    from gestalt_space.gallery import Gallery
+    from gestalt_space.outputs import write_atomically
+
+    check_picture_path(path, (".png",), overwrite=force)
+    with Gallery.open(home, space=space) as gallery:
+        selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
+        made = composite(gallery, selection, at_least=at_least)
+    write_atomically(path, crop_to_png(made.pixels))
+    if as_json:
+        output.write_json(
+            {
+                "version": 1,
+                "selection": selection.source,
+                "patients": made.patients,
+                "photos": made.photos,
+                "without_crop": made.without,
+                "output": str(path),
+            }
+        )
+    elif not quiet:
+        patients_told = output.counted_text(made.patients, "patient")
+        photos_told = output.counted_text(made.photos, "photo")
+        output.say(f"The average face of {patients_told} ({photos_told}) is in {path}.")
+        if made.without:
+            output.say(f"Of {made.without} more no crop is kept.")

@@ -1,0 +1,119 @@
+"""`gestalt cohort map`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import cohort_options, options, output
+
+
+def map_(
+    path: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Picture (.png, .svg), or a page on which colours are chosen (.html).",
+            show_default=False,
+        ),
+    ],
+    cohorts: cohort_options.Cohorts = [],  # noqa: B006 - Typer copies it
+    disorders: cohort_options.Disorders = [],  # noqa: B006
+    genes: cohort_options.Genes = [],  # noqa: B006
+    patients: cohort_options.PatientsFile = None,
+    method: Annotated[str, typer.Option("--method", help="tsne, pca or umap.")] = "tsne",
+    colour: Annotated[
+        str, typer.Option("--colour", help="disorder, gene, cohort, sex, ancestry or age.")
+    ] = "disorder",
+    perplexity: Annotated[
+        float, typer.Option("--perplexity", help="Of t-SNE; lowered for few patients.")
+    ] = 15.0,
+    seed: options.Seed = 0,
+    save_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--save-map",
+            help="Keep the map in this .npz, on which --on places new patients. It holds "
+            "descriptors: biometric data.",
+            show_default=False,
+        ),
+    ] = None,
+    on: Annotated[
+        Path | None,
+        typer.Option(
+            "--on",
+            help="Place the patients on this map, kept by --save-map, which stays as it is.",
+            show_default=False,
+        ),
+    ] = None,
+    show_patients: cohort_options.ShowPatients = False,
+    force: cohort_options.Force = False,
+    space: options.Space = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Lay patients out on a map, those who look alike near each other.
+
+    Of t-SNE and UMAP distances between groups, and the size of a group, mean nothing.
+    """
+    from gestalt_space.cohort.columns import parse_column
+    from gestalt_space.cohort.mapping import (
+        check_space,
+        lay_map,
+        parse_method,
+        place,
+        read_map,
+        write_map,
+    )
+    from gestalt_space.cohort.pictures import check_picture_path, write_map_picture
+    from gestalt_space.cohort.selection import Criteria, select
+    from gestalt_space.errors import UsageError
+    from gestalt_space.gallery import Gallery
+
+    column, way = parse_column(colour), parse_method(method)
+    check_picture_path(path, (".png", ".svg", ".html"), overwrite=force)
+    if save_map is not None:
+        if on is not None:
+            raise UsageError("A map that patients are placed on stays.", "Leave --save-map out.")
+        check_picture_path(save_map, (".npz",), overwrite=force)
+    with Gallery.open(home, space=space) as gallery:
+        selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
+        if on is None:
+            made, base, placed, there = (
+                lay_map(selection, way, perplexity=perplexity, seed=seed),
+                selection,
+                None,
+                None,
+            )
+        else:
+            made = read_map(on)
+            check_space(made, selection)
+            placed, there = selection, place(made, selection)
+            base = select(gallery, Criteria(patients=made.patients))
+    write_map_picture(
+        path, made, base, column, placed=placed, there=there, show_patients=show_patients
+    )
+    if save_map is not None:
+        write_map(made, save_map, overwrite=force)
+    if as_json:
+        output.write_json(
+            {
+                "version": 1,
+                "space": {"model": made.space, "fingerprint": made.fingerprint},
+                "selection": selection.source,
+                "patients": len(made.patients),
+                "placed": 0 if placed is None else len(placed.patients),
+                "method": made.told,
+                "output": str(path),
+            }
+        )
+    elif not quiet:
+        told = output.counted_text(len(made.patients), "patient")
+        later = "" if placed is None else f", {len(placed.patients)} placed later"
+        output.say(f"{told}{later}; {made.told}.")
+        output.say(f"The map is in {path}.")
+        output.say(output.DISCLAIMER)

@@ -1,0 +1,52 @@
+"""Clusters as a document for programs. It names no patient unless it is asked to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from gestalt_space import __version__
+from gestalt_space.cohort.clusters import Clustering
+from gestalt_space.cohort.selection import Selection
+
+
+def cluster_document(
+    selection: Selection, found: Clustering, *, show_patients: bool = False
+) -> dict[str, Any]:
+    """All figures of a clustering; what is not a number is None."""
+    document: dict[str, Any] = {
+        "version": 1,
+        "made_by": f"gestalt-space {__version__}",
+        "space": {"model": selection.space, "fingerprint": selection.fingerprint},
+        "selection": selection.source,
+        "patients": len(found.patients),
+        "photos": len(selection),
+        "plan": asdict(found.plan),
+        "rule": found.rule,
+        "silhouette": found.silhouette,
+        "adjusted_rand": {
+            "patients": found.compared,
+            "average_linkage": found.agreement,
+            "hdbscan": found.dense_agreement,
+            "resampled": found.resampled_agreement,
+        },
+        "clusters": [asdict(one) for one in found.clusters],
+        "hdbscan_clusters": int(found.dense.max()),
+        "disorders": [asdict(one) for one in found.disorders],
+        "pairs": [{**asdict(one), "gap": one.gap, "hard": one.hard} for one in found.pairs],
+    }
+    if show_patients:
+        document["members"] = [
+            {"patient": patient, "cluster": int(label), "hdbscan": int(dense) or None}
+            for patient, label, dense in zip(found.patients, found.labels, found.dense, strict=True)
+        ]
+    return dict(_without_nan(document))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

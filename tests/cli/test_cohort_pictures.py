@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import made
+from tests.cli.conftest import Command
+from tests.report.pages import Page
+
+
+@pytest.fixture
+def cohort(home: Path, gestalt: Command, tmp_path: Path) -> Path:
+    """The home with twelve patients of two disorders and two cohorts."""
+    folder = tmp_path / "twelve"
+    folder.mkdir()
+    lines = ["photo,patient,disorder,sex,cohort"]
+    for seed in range(12):
+        made.photo_file(folder / f"f{seed}.png", seed)
+        disorder = ("OMIM:122470", "ORPHA:199")[seed % 2]
+        sex, group = ("female", "male")[seed // 2 % 2], ("Bonn", "Taipei")[seed // 6]
+        lines.append(f"twelve/f{seed}.png,Q{seed:02},{disorder},{sex},{group}")
+    table = tmp_path / "patients.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    added = gestalt("index", "add", table, "--detector", "aligned")
+    assert added.code == 0, added.err
+    return home
+
+
+def test_clusters_are_told_and_drawn(cohort: Path, gestalt: Command, tmp_path: Path):
+    picture = tmp_path / "tree.svg"
+    ran = gestalt("cohort", "cluster", "--bootstrap", 5, "--picture", picture)
+    assert ran.code == 0, ran.err
+    assert "OMIM:122470" in ran.out
+    assert "Adjusted Rand index" in ran.err
+    assert "Q00" not in ran.out + picture.read_text(encoding="utf-8")
+    again = gestalt("cohort", "cluster", "--picture", picture)
+    assert again.code == 1
+    assert "--force" in again.err
+
+
+def test_clusters_as_a_document_name_nobody_unless_asked(cohort: Path, gestalt: Command):
+    ran = gestalt("cohort", "cluster", "--bootstrap", 2, "--json")
+    assert ran.document["patients"] == 12
+    assert "Q00" not in ran.out
+    named = gestalt("cohort", "cluster", "--bootstrap", 2, "--json", "--show-patients")
+    assert len(named.document["members"]) == 12
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "html"])
+def test_a_map_is_drawn(cohort: Path, gestalt: Command, tmp_path: Path, ending: str):
+    path = tmp_path / f"map.{ending}"
+    ran = gestalt("cohort", "map", "-o", path, "--method", "pca")
+    assert ran.code == 0, ran.err
+    assert b"Q00" not in path.read_bytes()
+    assert gestalt("cohort", "map", "-o", path).code == 1
+    assert gestalt("cohort", "map", "-o", path, "--force", "--show-patients").code == 0
+
+
+def test_the_page_of_a_map_needs_nothing_beside_itself(
+    cohort: Path, gestalt: Command, tmp_path: Path
+):
+    path = tmp_path / "map.html"
+    assert gestalt("cohort", "map", "-o", path, "--show-patients").code == 0
+    page = Page(path.read_text(encoding="utf-8"))
+    assert page.open == []
+    assert page.addresses == []
+    assert [one["id"] for one in page.of("input")] == ["by-disorder", "by-cohort", "by-sex"]
+    assert "Q00" in page.text
+
+
+def test_new_patients_are_placed_on_a_map(cohort: Path, gestalt: Command, tmp_path: Path):
+    kept = tmp_path / "map.npz"
+    first = gestalt(
+        "cohort", "map", "--cohort", "Bonn", "-o", tmp_path / "a.png", "--save-map", kept
+    )
+    assert first.code == 0, first.err
+    ran = gestalt(
+        "cohort", "map", "--cohort", "Taipei", "--on", kept, "-o", tmp_path / "b.svg", "--json"
+    )
+    assert ran.code == 0, ran.err
+    assert (ran.document["patients"], ran.document["placed"]) == (6, 6)
+    assert "placed later (6)" in (tmp_path / "b.svg").read_text(encoding="utf-8")
+
+
+def test_a_composite_is_written_and_a_small_group_refused(
+    cohort: Path, gestalt: Command, tmp_path: Path
+):
+    path = tmp_path / "face.png"
+    ran = gestalt("cohort", "composite", "--disorder", "ORPHA:199", "-o", path, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.document["patients"] == 6
+    assert path.read_bytes().startswith(b"\x89PNG")
+    small = gestalt("cohort", "composite", "-o", tmp_path / "n.png", "--at-least", 20)
+    assert small.code == 2
+    assert not (tmp_path / "n.png").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cluster", "--gene", "NONE1"),
+        ("map", "-o", "m.txt"),
+        ("map", "-o", "m.png", "--colour", "shoes"),
+        ("map", "-o", "m.png", "--colour", "gene"),
+        ("map", "-o", "m.png", "--method", "magic"),
+        ("map", "-o", "m.png", "--on", "none.npz"),
+        ("composite", "-o", "none/m.png"),
+    ],
+)
+def test_bad_input_is_a_clear_error(
+    cohort: Path, gestalt: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple
+):
+    monkeypatch.chdir(tmp_path)
+    ran = gestalt("cohort", *words)
+    assert ran.code in (1, 2)
+    assert ran.err.startswith("Error: ")
+    assert not list(tmp_path.glob("m.*"))

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gestalt_space.cohort.composite import average_face, bent, composite, in_crop
+from gestalt_space.cohort.selection import Criteria, select
+from gestalt_space.errors import UsageError
+from gestalt_space.faces.alignment import TEMPLATE
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.galleries import add, make_home, open_gallery, row
+
+POINTS = TEMPLATE.astype(np.float64)
+
+
+def flat(value: int) -> np.ndarray:
+    return np.full((112, 112, 3), value, np.uint8)
+
+
+def test_each_patient_weighs_once_and_light_is_averaged():
+    face = average_face({"a": [(flat(0), POINTS)], "b": [(flat(255), POINTS)] * 9})
+    assert face.shape == (336, 336, 3)
+    assert (face == 188).all()  # half the light of white
+
+
+def test_the_same_face_stays_as_it_is():
+    crop = made.crop(1)
+    face = average_face({str(number): [(crop, POINTS)] for number in range(5)})
+    again = face.reshape(112, 3, 112, 3, 3).mean((1, 3))
+    assert np.abs(again - crop).mean() < 12
+
+
+def test_landmarks_are_laid_on_the_mean_shape():
+    crop = flat(0)
+    crop[68:72, 50:54] = 255  # a nose that is left of where it belongs
+    points = POINTS.copy()
+    points[2] = (51.5, 69.5)
+    y, x = np.argwhere(bent(crop, points, POINTS)[..., 0] > 128).mean(0)
+    np.testing.assert_allclose([(x + 0.5) / 3 - 0.5, (y + 0.5) / 3 - 0.5], POINTS[2], atol=0.7)
+
+
+def test_landmarks_of_a_photo_are_found_in_its_crop():
+    turned = TEMPLATE @ np.array([[0, 2], [-2, 0]], np.float32) + 40
+    np.testing.assert_allclose(in_crop(turned), POINTS, atol=1e-3)
+
+
+def filled(tmp_path: Path, store: ModelStore, patients: int):
+    gallery = open_gallery(make_home(tmp_path / "home", store))
+    rows = [
+        row(made.photo_file(tmp_path / f"{seed}.png", seed), f"P{seed}", "OMIM:122470")
+        for seed in range(patients)
+    ]
+    add(gallery, *rows)
+    return gallery
+
+
+def test_a_group_of_a_few_is_refused(tmp_path: Path, tiny_store: ModelStore):
+    with filled(tmp_path, tiny_store, 4) as gallery:
+        chosen = select(gallery, Criteria())
+        with pytest.raises(UsageError, match="4 patients, fewer than 5"):
+            composite(gallery, chosen)
+        with pytest.raises(UsageError, match="of one is a photo"):
+            composite(gallery, chosen, at_least=1)
+        assert composite(gallery, chosen, at_least=4).patients == 4
+
+
+def test_a_gallery_gives_a_composite(tmp_path: Path, tiny_store: ModelStore):
+    with filled(tmp_path, tiny_store, 6) as gallery:
+        face = composite(gallery, select(gallery, Criteria(disorders=("OMIM:122470",))))
+    assert (face.patients, face.photos, face.without) == (6, 6, 0)
+    assert face.pixels.shape == (336, 336, 3)

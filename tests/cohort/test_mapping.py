@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gestalt_space.cohort.columns import column_of
+from gestalt_space.cohort.mapping import lay_map, parse_method, place, read_map, write_map
+from gestalt_space.errors import OutputError, SpaceMismatch, TableDamaged, UsageError
+from gestalt_space.report.drawing import png_file, svg_file
+from gestalt_space.report.keyed import key_of
+from gestalt_space.report.map_figure import map_drawing
+from tests.cohort.selections import planted
+
+
+def halves():
+    """A selection, and its odd patients as new ones."""
+    whole = planted(disorders=3, each=10, strength=3)
+    return whole.only(whole.patients[::2]), whole.only(whole.patients[1::2])
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_new_patients_lie_among_those_with_their_disorder(method: str):
+    old, new = halves()
+    made = lay_map(old, parse_method(method))
+    placed = place(made, new)
+    distances = np.linalg.norm(placed[:, None] - made.places[None], axis=2)
+    nearest = column_of(old, "disorder")[distances.argmin(1)]
+    assert np.mean(nearest == column_of(new, "disorder")) > 0.9
+
+
+def test_pca_places_the_maps_own_patients_where_they_are():
+    old, _ = halves()
+    made = lay_map(old, "pca")
+    renamed = replace(old, patients=tuple(f"N{name}" for name in old.patients))
+    np.testing.assert_allclose(place(made, renamed), made.places, atol=1e-6)
+    assert 0 < made.explained[1] <= made.explained[0] < 1
+
+
+def test_perplexity_is_lowered_for_few_and_said():
+    few = lay_map(planted(disorders=2, each=4, strength=1))
+    assert few.perplexity == pytest.approx(7 / 3)
+    assert "lowered" in few.told
+    assert "lowered" not in lay_map(planted(disorders=4, each=12, strength=1)).told
+
+
+def test_a_map_comes_back_from_its_file(tmp_path: Path):
+    old, new = halves()
+    made = lay_map(old)
+    write_map(made, tmp_path / "map.npz")
+    again = read_map(tmp_path / "map.npz")
+    assert again.patients == made.patients
+    assert again.told == made.told
+    assert (place(again, new) == place(made, new)).all()
+    with pytest.raises(OutputError, match="exists"):
+        write_map(made, tmp_path / "map.npz")
+
+
+@pytest.mark.parametrize("data", [b"", b"nothing", b"PK\x03\x04cut off"])
+def test_a_file_that_is_no_map_is_refused(tmp_path: Path, data: bytes):
+    (tmp_path / "map.npz").write_bytes(data)
+    with pytest.raises(TableDamaged, match="is no map"):
+        read_map(tmp_path / "map.npz")
+
+
+def test_what_cannot_be_placed_is_refused(tmp_path: Path):
+    old, new = halves()
+    made = lay_map(old, "pca")
+    with pytest.raises(SpaceMismatch, match="tiny"):
+        place(made, replace(new, fingerprint="e" * 64))
+    with pytest.raises(UsageError, match="on the map already"):
+        place(made, old)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_map(tmp_path / "none.npz")
+
+
+def test_too_little_is_refused(monkeypatch: pytest.MonkeyPatch):
+    old, _ = halves()
+    with pytest.raises(UsageError, match="shows nothing"):
+        lay_map(old.only(old.patients[:2]))
+    with pytest.raises(UsageError, match="too low"):
+        lay_map(old, perplexity=0.5)
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(UsageError, match="not installed") as raised:
+        lay_map(old, "umap")
+    assert "pip install umap-learn" in raised.value.hint
+
+
+def test_a_drawing_names_nobody_unless_it_is_told_to():
+    old, _ = halves()
+    made = lay_map(old, "pca")
+    key = key_of(column_of(old, "disorder"))
+    about = {"column": "disorder", "title": "Patients", "method": made.told}
+    drawn = map_drawing(made.places, key, **about)
+    assert b"P0000" not in svg_file(drawn)
+    assert b"OMIM:100000 (5)" in svg_file(drawn)
+    assert png_file(drawn).startswith(b"\x89PNG")
+    named = map_drawing(made.places, key, titles=old.patients, **about)
+    assert b"<title>P0000</title>" in svg_file(named)
