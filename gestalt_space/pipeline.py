@@ -117,7 +117,8 @@ def find_all_faces(
 
     As many threads as cores, or photos where they are fewer, each with a detector of its own; at
     most `ahead` photos are begun before the first of them is taken. Threads and no processes: what
-    takes long is native code that runs beside other threads.
+    takes long is native code that runs beside other threads. On two cores a process a core took as
+    much processor time for 2,000 photos, and was no faster but by a few percent.
     """
     workers = min(cores(), len(sources)) if isinstance(sources, Sized) else cores()
     if not workers:
