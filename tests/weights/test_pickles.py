@@ -141,7 +141,9 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "make", [Net, lambda: nn.DataParallel(Net()), lambda: {"model": Net()}], ids=str
+    "make",
+    [Net, lambda: nn.DataParallel(Net()), lambda: {"model": Net()}],
+    ids=["module", "parallel", "dictionary"],
 )
 def test_a_whole_module_gives_its_state_dictionary(make: Callable[[], Any], path: Path):
     content = make()
