@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from gestalt_space.ranking.calibration import fit_calibration
+from gestalt_space.ranking.calibration import Calibration, fit_calibration
 from gestalt_space.snapshot import load_snapshot
 from gestalt_space.store import reads
 from gestalt_space.store.calibrations import (
@@ -25,7 +25,8 @@ as many diagnoses."""
 def refresh_calibration(
     database: Database, space: reads.StoredSpace, index_dir: Path, *, force: bool = False
 ) -> bool:
-    """Fit a space's calibration where there is none, or the gallery has changed much since.
+    """Fit a space's calibration where there is none, it is damaged or of another version of this
+    package, or the gallery has changed much since.
 
     Says whether it did; with `force`, always. A gallery of 20,000 photos takes seconds.
     """
@@ -46,7 +47,7 @@ def refresh_calibration(
 
 def _fresh(session: Session, space: reads.StoredSpace) -> bool:
     stored = stored_calibration(session, space)
-    if stored is None:
+    if stored is None or Calibration.from_json(stored.document) is None:
         return False
     changes = reads.count_changes_after(session, space, stored.sequence)
     diagnoses = abs(count_diagnoses(session) - stored.diagnoses)

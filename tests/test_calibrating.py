@@ -96,3 +96,12 @@ def test_a_damaged_calibration_is_none_and_is_fitted_anew(gallery: Gallery, tmp_
     gallery.rebuild()
     (found,) = gallery.match([PhotoSource("probe", photo)])
     assert found.verdict is not None
+
+
+def test_what_another_version_fitted_is_fitted_anew_with_the_next_photo(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    with gallery.database.writing() as session:
+        session.execute(sa.update(t.Calibration).values(document='{"version": 0}'))
+    add(gallery, row(made.photo_file(tmp_path / "next.png", 200), "P00"))
+    assert gallery.snapshot().calibration is not None

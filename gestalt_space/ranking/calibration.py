@@ -20,7 +20,7 @@ from gestalt_space.types import Descriptors
 
 Verdict = Literal["close match", "weak match", "no close match"]
 
-VERSION = 1
+VERSION = 2
 BINS = 400
 """Of similarity, from -1 to 1."""
 EDGES = np.linspace(-1, 1, BINS + 1)
@@ -45,7 +45,7 @@ class Calibration:
     patient's similarity to the nearest of all other disorders. `ratio`, `ratio_lower` `(BINS,)`:
     the likelihood ratio within each bin and its lower bound. Those that rest on too few are empty.
     `patients`, `disorders`: in the gallery; `companions`: patients with another one of their
-    disorder.
+    disorder, among those who were left out in turn.
     """
 
     background: NDArray[np.float64]

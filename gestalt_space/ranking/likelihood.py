@@ -25,8 +25,8 @@ STRENGTHS: tuple[tuple[float, Strength], ...] = (
 FEWEST_IN_TAIL = 5
 """Patients with the disorder, and patients without, whom an end of the curve rests on at the least:
 similarities beyond are taken together."""
-LARGEST = 1e6
-"""Where no patient without the disorder is as similar in a bootstrap sample."""
+FEWEST_IN_RUN = 15
+"""Patients with the disorder, and patients without, whom a lower bound rests on at the least."""
 
 _ROUNDS = 200
 _LOWER = 5.0
@@ -35,9 +35,9 @@ _LOWER = 5.0
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodRatio:
-    """`value`, and `lower`, the 5th percentile of a bootstrap over patients. `strength` is that of
-    the lower bound, in the words of ACMG/AMP PP4; it is no probability, and knows nothing of how
-    common the disorder is."""
+    """`value`, and `lower`, its 5 % lower bound by a bootstrap over patients, 0 where too few are
+    as dissimilar. `strength` is that of the lower bound, in the words of ACMG/AMP PP4; it is no
+    probability, and knows nothing of how common the disorder is."""
 
     value: float
     lower: float
@@ -72,7 +72,8 @@ def isotonic(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArr
 def fit_ratio(
     same: NDArray[np.float32], other: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The likelihood ratio in each bin of similarity, and its lower bound, both `(b,)`.
+    """The likelihood ratio in each bin of similarity, and its lower bound, both `(b,)`, neither
+    ever falling, the bound never above the ratio.
 
     `same`, `other` `(p, b)`: how much of each patient's similarities to the own and to other
     disorders lies in each bin, from low to high. None where the two ends that rest on
@@ -85,16 +86,47 @@ def fit_ratio(
     ends = [_with_ends(values, low, high) for values in (same, other)]
     ratio = np.full(same.shape[1], np.nan)
     ratio[part] = _ratios(*(values.sum(axis=0) for values in ends))
-    rounds = np.empty((_ROUNDS, high + 1 - low))
+    ratio[:low], ratio[high + 1 :] = ratio[low], ratio[high]
+    return ratio, np.minimum(_lower_bound(same, other, rng), ratio)
+
+
+def _lower_bound(
+    same: NDArray[np.float32], other: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """The lower bound `(b,)` of the ratio in each bin, from patients drawn `_ROUNDS` times.
+
+    Of a curve that never falls, the ratio over a run of bins is no larger than that of its last
+    bin, so what is bounded is the narrowest run that ends with the bin and holds `FEWEST_IN_RUN`
+    patients of each kind; a bootstrap of the isotonic fit itself, which at its end is the greatest
+    of many means, would promise too much there. No bound is above one of a higher similarity; it
+    is 0 where no run is long enough.
+    """
+    starts = np.minimum(_run_starts(same), _run_starts(other))
+    last = np.flatnonzero(starts >= 0)
     chance = np.full(len(same), 1 / len(same))
     draws = rng.multinomial(len(same), chance, size=_ROUNDS).astype(np.float32)
-    for place, (a, b) in enumerate(zip(draws @ ends[0], draws @ ends[1], strict=True)):
-        rounds[place] = _ratios(a, b)
-    lower = np.full(same.shape[1], np.nan)
-    lower[part] = np.minimum(np.percentile(rounds, _LOWER, axis=0), ratio[part])
-    for curve in (ratio, lower):
-        curve[:low], curve[high + 1 :] = curve[low], curve[high]
-    return ratio, lower
+    shares = []
+    for values in (same, other):
+        sums = np.cumsum(draws @ values, axis=1, dtype=np.float64)
+        sums = np.pad(sums / np.maximum(sums[:, -1:], 1e-12), ((0, 0), (1, 0)))
+        shares.append(sums[:, last + 1] - sums[:, starts[last]])
+    lower = np.zeros(same.shape[1])
+    if len(last):
+        lower[last] = np.percentile(shares[0] / np.maximum(shares[1], 1e-12), _LOWER, axis=0)
+    return np.minimum.accumulate(lower[::-1])[::-1]
+
+
+def _run_starts(values: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Where the narrowest run of bins begins that ends with each and holds enough patients; -1
+    where none does."""
+    patients, bins = values.shape
+    if patients < FEWEST_IN_RUN:
+        return np.full(bins, -1)
+    # The last bin up to each one that a patient is in.
+    seen = np.where(values > 0, np.arange(bins, dtype=np.int16), np.int16(-1))
+    seen = np.maximum.accumulate(seen, axis=1)
+    place = patients - FEWEST_IN_RUN
+    return np.asarray(np.partition(seen, place, axis=0)[place], dtype=np.int64)
 
 
 def _supported(same: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[int, int]:
@@ -128,7 +160,7 @@ def _ratios(same: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np
     mass = a + b
     seen = mass > 0
     share = isotonic(a[seen] / mass[seen], mass[seen])
-    ratios = np.minimum(share / np.maximum(1 - share, 1e-12), LARGEST)
+    ratios = share / (1 - share)
     # A bin that nobody is in has the ratio of the one below it.
     places = np.maximum(np.cumsum(seen) - 1, 0)
     return np.asarray(ratios[places], dtype=np.float64)

@@ -1,0 +1,107 @@
+"""The calibration of each space, and the older databases that have no table for it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from gestalt_space.errors import DatabaseError
+from gestalt_space.store import reads, writes
+from gestalt_space.store import tables as t
+from gestalt_space.store.calibrations import (
+    StoredCalibration,
+    count_diagnoses,
+    save_calibration,
+    stored_calibration,
+)
+from gestalt_space.store.engine import REVISION, Database, upgrade_database
+from gestalt_space.store.reads import StoredSpace
+from gestalt_space.types import Disorder
+from tests.galleries import new_photo
+from tests.store.conftest import Store
+
+FIRST = StoredCalibration('{"a": 1}', sequence=3, descriptors=20, diagnoses=18)
+LATER = StoredCalibration('{"a": 2}', sequence=9, descriptors=30, diagnoses=31)
+
+
+@pytest.fixture
+def space(database: Database, space_id: int) -> StoredSpace:
+    with database.reading() as session:
+        return next(one for one in reads.spaces(session) if one.id == space_id)
+
+
+def test_a_space_has_none_until_one_is_saved(database: Database, space: StoredSpace) -> None:
+    with database.reading() as session:
+        assert stored_calibration(session, space) is None
+
+
+def test_the_last_one_that_was_saved_is_kept(database: Database, space: StoredSpace) -> None:
+    for calibration in (FIRST, LATER):
+        with database.writing() as session:
+            save_calibration(session, space, calibration)
+        with database.reading() as session:
+            assert stored_calibration(session, space) == calibration
+
+
+def test_every_space_has_its_own(database: Database, space: StoredSpace) -> None:
+    with database.writing() as session:
+        writes.add_space(session, model="b", fingerprint="e" * 64, specification="{}", dim=16)
+        first, second = reads.spaces(session)
+        save_calibration(session, first, FIRST)
+        save_calibration(session, second, LATER)
+    with database.reading() as session:
+        assert stored_calibration(session, first) == FIRST
+        assert stored_calibration(session, second) == LATER
+
+
+def test_it_goes_with_its_space(database: Database, space: StoredSpace) -> None:
+    with database.writing() as session:
+        save_calibration(session, space, FIRST)
+    with database.writing() as session:
+        session.execute(sa.delete(t.Space).where(t.Space.id == space.id))
+    with database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(t.Calibration)) == 0
+
+
+def test_diagnoses_are_counted_as_pairs(database: Database, store: Store) -> None:
+    a, b = Disorder("A"), Disorder("B")
+    store(new_photo("P0", 0, disorders=(a, b)), new_photo("P0", 1), new_photo("P1", 2))
+    with database.reading() as session:
+        assert count_diagnoses(session) == 2
+
+
+def test_a_database_of_before_keeps_its_rows(database: Database, url: str, store: Store) -> None:
+    """From the first migration to the newest one, with rows in every table that has any."""
+    store(new_photo("P0", 0, disorders=(Disorder("A"),), genes=("G",), hpo=("HP:0000001",)))
+    config = Config()
+    config.set_main_option("script_location", str(files("gestalt_space.migrations")))
+    with database.engine.execution_options(gestalt_write=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    before = rows(database)
+    with pytest.raises(DatabaseError, match="0001") as caught:
+        Database(url)
+    assert "gestalt db upgrade" in caught.value.hint
+
+    upgrade_database(url)
+
+    assert database.revision() == REVISION
+    after = rows(database)
+    assert after.pop("calibration") == []
+    assert after.pop("alembic_version") != before.pop("alembic_version")
+    assert before["descriptor"]
+    assert after == before
+    assert database.problems() == []
+
+
+def rows(database: Database) -> dict[str, list[str]]:
+    """All rows of every table, as text."""
+    with database.engine.connect() as connection:
+        return {
+            name: sorted(map(str, connection.exec_driver_sql(f'SELECT * FROM "{name}"')))
+            for name in sa.inspect(connection).get_table_names()
+        }
