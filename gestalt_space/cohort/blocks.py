@@ -11,6 +11,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.cohort.matrix import TILE, upper_tiles
+from gestalt_space.cohort.matrix import TILE, transposed, upper_tiles
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.outputs import check_free, write_atomically
 from gestalt_space.types import Descriptors
@@ -109,19 +110,31 @@ def _fill(
     tiles = upper_tiles(
         rows, distance=begun.value == "distance", tile=begun.block, first=begun.rows_done
     )
-    with part.open("r+b", buffering=0) as file:
-        for top, left, tile in tiles:
-            values = tile.astype(begun.number, copy=False)
-            _put(file, values, top, left, begun.count, offset)
-            if left > top:
-                _put(file, np.ascontiguousarray(values.T), left, top, begun.count, offset)
-            if left + tile.shape[1] == begun.count:
-                # The rows count once they are on disk, and not before.
-                os.fsync(file.fileno())
-                done = top + tile.shape[0]
-                _keep(record, begun, done)
+    with part.open("r+b", buffering=0) as file, ThreadPoolExecutor(1) as syncing:
+
+        def sync(done: int) -> int:
+            # Rows count once they are on disk, and not before.
+            os.fsync(file.fileno())
+            _keep(record, begun, done)
+            return done
+
+        def told(pending: Future[int] | None) -> None:
+            if pending is not None:
+                done = pending.result()
                 if on_rows is not None:
                     on_rows(done, begun.count)
+
+        pending = None
+        for top, left, tile in tiles:
+            _put(file, tile.astype(begun.number, copy=False), top, left, begun.count, offset)
+            if left > top:
+                below = transposed(tile).astype(begun.number, copy=False)
+                _put(file, below, left, top, begun.count, offset)
+            if left + tile.shape[1] == begun.count:
+                # A block goes to disk while the next is computed, and no block is two ahead.
+                told(pending)
+                pending = syncing.submit(sync, top + tile.shape[0])
+        told(pending)
 
 
 def _put(
