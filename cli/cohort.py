@@ -11,6 +11,7 @@ from .cohort_compare import compare
 from .cohort_composite import composite
 from .cohort_map import map_
 from .cohort_matrix import matrix
+from .cohort_report import report
 
 app = typer.Typer(
     help="Which patients look alike, and what can be concluded from it.",
@@ -23,3 +24,4 @@ app.command("compare", epilog=options.EXIT_CODES)(compare)
 app.command("cluster", epilog=options.EXIT_CODES)(cluster)
 app.command("map", epilog=options.EXIT_CODES)(map_)
 app.command("composite", epilog=options.EXIT_CODES)(composite)
+app.command("report", epilog=options.EXIT_CODES)(report)

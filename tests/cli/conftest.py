@@ -76,3 +76,21 @@ def filled(home: Path, photos: list[Path], gestalt: Command, tmp_path: Path) -> 
     added = gestalt("index", "add", table, "--detector", "aligned")
     assert added.code == 0, added.err
     return home
+
+
+@pytest.fixture
+def cohort(home: Path, gestalt: Command, tmp_path: Path) -> Path:
+    """The home with twelve patients of two disorders and two cohorts."""
+    folder = tmp_path / "twelve"
+    folder.mkdir()
+    lines = ["photo,patient,disorder,sex,cohort"]
+    for seed in range(12):
+        made.photo_file(folder / f"f{seed}.png", seed)
+        disorder = ("OMIM:122470", "ORPHA:199")[seed % 2]
+        sex, group = ("female", "male")[seed // 2 % 2], ("Bonn", "Taipei")[seed // 6]
+        lines.append(f"twelve/f{seed}.png,Q{seed:02},{disorder},{sex},{group}")
+    table = tmp_path / "patients.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    added = gestalt("index", "add", table, "--detector", "aligned")
+    assert added.code == 0, added.err
+    return home

@@ -1,0 +1,228 @@
+"""What a report of a cohort is made of: all that is measured of one selection, from one seed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from gestalt_space.cohort.cluster_documents import cluster_document
+from gestalt_space.cohort.clusters import Clustering, ClusterPlan, cluster
+from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, cohesion
+from gestalt_space.cohort.cohort_matrix import CohortMatrix, measure
+from gestalt_space.cohort.columns import column_of
+from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, compare
+from gestalt_space.cohort.composite import FEWEST, Composite, composite
+from gestalt_space.cohort.mapping import CohortMap, lay_map
+from gestalt_space.cohort.selection import Criteria, Selection, select
+from gestalt_space.cohort.statistics_document import (
+    cohesion_document,
+    comparison_csv,
+    comparison_document,
+)
+from gestalt_space.errors import UsageError
+from gestalt_space.evaluation.bootstrap import Bootstrap
+from gestalt_space.gallery import Gallery
+
+MOST_COMPOSITES = 12
+MOST_PATIENTS = 3000
+"""Patients of the heat map: a cell of more would be smaller than what can be shown."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ReportPlan:
+    """How often random groups, labels and patients are drawn, the seed, and the smallest group of
+    which a composite is made. `composites`: whether any are."""
+
+    permutations: int = 10_000
+    bootstrap: int = 1000
+    seed: int = 0
+    at_least: int = FEWEST
+    composites: bool = False
+
+
+@dataclass(frozen=True)
+class CohortReport:
+    """All that was measured. `cohesion` and `comparison` are None where they cannot be, and
+    `left_out` says why; `composites`: titles and faces."""
+
+    selection: Selection
+    matrix: CohortMatrix
+    cohesion: Cohesion | None
+    comparison: tuple[Selection, Selection, Comparison] | None
+    clustering: Clustering
+    map: CohortMap
+    composites: tuple[tuple[str, Composite], ...]
+    left_out: tuple[str, ...]
+    plan: ReportPlan
+
+
+def measure_cohort(gallery: Gallery, selection: Selection, plan: ReportPlan) -> CohortReport:
+    """Measure a selection's patients in every way. Raises `UsageError` for fewer than four."""
+    if len(selection.patients) > MOST_PATIENTS:
+        raise UsageError(
+            f"A report of {len(selection.patients):,} patients cannot be read.",
+            f"Select at most {MOST_PATIENTS:,}.",
+        )
+    left_out: list[str] = []
+    clustering = cluster(selection, ClusterPlan(seed=plan.seed))
+    everybody = select(gallery, Criteria())
+    cohesive = _tried(
+        left_out,
+        "Cohesion",
+        lambda: cohesion(
+            selection, everybody, CohesionPlan(permutations=plan.permutations, seed=plan.seed)
+        ),
+    )
+    cohorts = sorted({str(one) for one in column_of(selection, "cohort") if one})
+    compared = None
+    if len(cohorts) == 2:
+        a, b = (_of_cohort(selection, name) for name in cohorts)
+        bootstrap = Bootstrap(plan.bootstrap, plan.seed)
+        how = ComparisonPlan((), plan.permutations, bootstrap, plan.seed)
+        found = _tried(left_out, "The comparison", lambda: compare(a, b, how))
+        compared = None if found is None else (a, b, found)
+    else:
+        left_out.append(
+            f"Comparison: the patients are of {len(cohorts)} cohorts, and two are compared."
+        )
+    return CohortReport(
+        selection=selection,
+        matrix=measure(selection, unit="patient"),
+        cohesion=cohesive,
+        comparison=compared,
+        clustering=clustering,
+        map=lay_map(selection, seed=plan.seed),
+        composites=_composites(gallery, selection, plan) if plan.composites else (),
+        left_out=tuple(left_out),
+        plan=plan,
+    )
+
+
+def report_tables(report: CohortReport, *, show_patients: bool) -> dict[str, bytes]:
+    """Tables of a report by the names of their files, CSV in UTF-8."""
+    found = report.clustering
+    tables = {
+        "clusters.csv": _csv(
+            ("cluster", "patients", "disorder", "of_disorder", "stability"),
+            [
+                (one.number, one.patients, one.disorder, one.of_disorder, _digits(one.stability))
+                for one in found.clusters
+            ],
+        ),
+        "disorders.csv": _csv(
+            ("disorder", "patients", "silhouette", "half", "other_half", "p", "q", "split"),
+            [
+                (
+                    of.disorder,
+                    of.patients,
+                    _digits(of.silhouette),
+                    *of.half_sizes,
+                    _digits(of.p),
+                    _digits(of.q),
+                    int(of.split),
+                )
+                for of in found.disorders
+            ],
+        ),
+        "pairs.csv": _csv(
+            ("first", "second", "within", "between", "gap", "told_apart", "p"),
+            [
+                (
+                    of.first,
+                    of.second,
+                    *tuple(map(_digits, (of.within, of.between, of.gap, of.told_apart, of.p))),
+                )
+                for of in found.pairs
+            ],
+        ),
+    }
+    if report.comparison is not None:
+        tables["comparison.csv"] = comparison_csv(report.comparison[2])
+    if show_patients:
+        places = report.map.places
+        tables["patients.csv"] = _csv(
+            ("patient", "cluster", "hdbscan", "map_x", "map_y"),
+            [
+                (
+                    patient,
+                    int(found.labels[row]),
+                    int(found.dense[row]) or "",
+                    _digits(places[row, 0]),
+                    _digits(places[row, 1]),
+                )
+                for row, patient in enumerate(found.patients)
+            ],
+        )
+    return tables
+
+
+def report_document(report: CohortReport, *, show_patients: bool) -> dict[str, Any]:
+    """All figures of a report for programs."""
+    return {
+        "version": 1,
+        "clusters": cluster_document(
+            report.selection, report.clustering, show_patients=show_patients
+        ),
+        "cohesion": None
+        if report.cohesion is None
+        else cohesion_document(report.selection, report.cohesion),
+        "comparison": None
+        if report.comparison is None
+        else comparison_document(*report.comparison),
+        "map": report.map.told,
+        "composites": [
+            {"group": title, "patients": of.patients, "photos": of.photos}
+            for title, of in report.composites
+        ],
+        "left_out": list(report.left_out),
+    }
+
+
+def _tried(left_out: list[str], what: str, work: Callable[[], T]) -> T | None:
+    """What was measured; None, with the reason told, where the patients do not allow it."""
+    try:
+        return work()
+    except UsageError as error:
+        left_out.append(f"{what}: {error.message}")
+        return None
+
+
+def _of_cohort(selection: Selection, cohort: str) -> Selection:
+    pairs = zip(selection.patients, selection.people.cohort, strict=True)
+    return selection.only(patient for patient, of in pairs if of == cohort)
+
+
+def _composites(
+    gallery: Gallery, selection: Selection, plan: ReportPlan
+) -> tuple[tuple[str, Composite], ...]:
+    """Of all patients, and of the largest disorders."""
+    names = column_of(selection, "disorder")
+    sizes = {str(name): int((names == name).sum()) for name in set(names.tolist()) - {""}}
+    largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST_COMPOSITES]
+    groups = [("all patients", selection)]
+    for name in largest:
+        pairs = zip(selection.patients, names, strict=True)
+        groups.append((name, selection.only(who for who, has in pairs if has == name)))
+    found = []
+    for title, group in groups:
+        try:
+            found.append((title, composite(gallery, group, at_least=plan.at_least)))
+        except UsageError:  # too few, or too few crops: the report says that those are not shown
+            continue
+    return tuple(found)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _digits(value: float) -> str:
+    return "" if value != value else f"{value:.6g}"

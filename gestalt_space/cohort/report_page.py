@@ -1,0 +1,287 @@
+"""The report of a cohort as one page, and its folder. It names and shows nobody unless asked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from gestalt_space import __version__
+from gestalt_space.cohort.columns import column_of, known_columns
+from gestalt_space.cohort.heat import heat_map_of
+from gestalt_space.cohort.lumping import PERMUTATIONS as PAIR_PERMUTATIONS
+from gestalt_space.cohort.pictures import tree_drawing
+from gestalt_space.cohort.report import CohortReport, report_document, report_tables
+from gestalt_space.cohort.splitting import FEWEST
+from gestalt_space.errors import OutputError
+from gestalt_space.folders import whole_folder
+from gestalt_space.paths import display_name
+from gestalt_space.report.drawing import as_svg
+from gestalt_space.report.heatmap import draw_heat_map
+from gestalt_space.report.html import (
+    Markup,
+    bullets,
+    element,
+    figure,
+    page,
+    paragraph,
+    picture,
+    section,
+    table,
+)
+from gestalt_space.report.map_figure import switched_maps
+
+PAGE, DOCUMENT = "report.html", "report.json"
+SHOWN_PAIRS = 15
+_LIBRARIES = ("numpy", "scipy", "scikit-learn")
+
+
+def check_report_folder(folder: Path, *, overwrite: bool = False) -> None:
+    """Raise `OutputError` where a report cannot take the place of what is in a folder: another is
+    replaced only with `overwrite`, and anything else never."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{display_name(folder)} is not a folder.", "Choose another place.")
+    if not any(folder.iterdir()):
+        return
+    if not (folder / PAGE).is_file() or not (folder / DOCUMENT).is_file():
+        raise OutputError(f"{display_name(folder)} holds something else.", "Name a new folder.")
+    if not overwrite:
+        raise OutputError(
+            f"{display_name(folder)} holds a report.", "Choose another place, or --force it."
+        )
+
+
+def write_report(report: CohortReport, folder: Path, *, show_patients: bool = False) -> None:
+    """Write page, document and tables into a folder that appears when it is whole.
+
+    What was there is replaced: see `check_report_folder`. Raises `OutputError`.
+    """
+    document = report_document(report, show_patients=show_patients)
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    with whole_folder(folder) as aside:
+        (aside / PAGE).write_text(report_page(report, show_patients=show_patients), "utf-8")
+        (aside / DOCUMENT).write_text(text + "\n", "utf-8")
+        for name, data in report_tables(report, show_patients=show_patients).items():
+            (aside / name).write_bytes(data)
+
+
+def report_page(report: CohortReport, *, show_patients: bool = False) -> str:
+    """The report as HTML."""
+    selection = report.selection
+    title = f"A cohort of {len(selection.patients)} patients"
+    return page(
+        title,
+        element("h1", title),
+        paragraph(
+            f"{selection.source}: {len(selection.patients)} patients, {len(selection)} photos, "
+            f"in the space of {selection.space} ({selection.fingerprint[:12]}).",
+            class_="lead",
+        ),
+        element(
+            "div",
+            "A research tool, not a medical device: similarity of faces is not a diagnosis. "
+            "Nobody here was compared with anybody outside this gallery.",
+            class_="note",
+            role="note",
+        ),
+        _matrix(report, show_patients),
+        _cohesion(report),
+        _comparison(report),
+        _clusters(report, show_patients),
+        _map(report, show_patients),
+        _faces(report),
+        _methods(report),
+        generator=f"gestalt-space cohort report {__version__}",
+    )
+
+
+def _matrix(report: CohortReport, show_patients: bool) -> Markup:
+    heat = heat_map_of(report.matrix)
+    if not show_patients:
+        heat = replace(heat, rows=[""] * len(heat.rows))
+    return section("Everybody against everybody", as_svg(draw_heat_map(heat)))
+
+
+def _cohesion(report: CohortReport) -> Markup:
+    of = report.cohesion
+    if of is None:
+        return section("Are they more alike than chance?", *_why(report, "Cohesion"))
+    return section(
+        "Are they more alike than chance?",
+        paragraph(
+            f"Two of the patients have a similarity of {of.similarity:.3f} on average. "
+            f"{of.plan.permutations:,} random groups of {of.patients}, drawn from them and "
+            f"{of.controls} other patients of the gallery, have {of.random_mean:.3f} "
+            f"(standard deviation {of.random_sd:.3f}); {of.percentile:.1f} % of those lie below. "
+            f"p = {of.p:.2g}, one-sided; effect {of.effect:.1f} standard deviations."
+        ),
+    )
+
+
+def _comparison(report: CohortReport) -> Markup:
+    if report.comparison is None:
+        return section("Do the two cohorts differ?", *_why(report, "Comparison", "The comparison"))
+    a, b, found = report.comparison
+    cohorts = [str(one.people.cohort[0]) for one in (a, b)]
+    rows = [
+        (
+            one.disorder,
+            f"{one.patients_a}, {one.patients_b}",
+            f"{one.within_a.mean:.3f}",
+            f"{one.within_b.mean:.3f}",
+            f"{one.between.mean:.3f}",
+            f"{one.p:.2g}",
+            f"{one.p_adjusted:.2g}",
+        )
+        for one in found.disorders
+    ]
+    columns = ("patients", "within A", "within B", "between", "p", "p (BH)")
+    return section(
+        "Do the two cohorts differ?",
+        paragraph(
+            f"A is {cohorts[0]} ({found.patients_a} patients), B is {cohorts[1]} "
+            f"({found.patients_b}). Over all disorders, patients of one cohort are more alike than "
+            f"those of the two by {found.difference:.4f}; p = {found.p:.2g}. Groups were not "
+            "matched on age or sex."
+        ),
+        table(
+            ("Disorder", *columns),
+            rows,
+            caption="Mean similarity of two patients with the disorder",
+            numbers=columns,
+        ),
+    )
+
+
+def _clusters(report: CohortReport, show_patients: bool) -> Markup:
+    found = report.clustering
+    rows = []
+    for of in found.disorders:
+        tested = of.q == of.q
+        along = f", along {', '.join(of.goes_with)}" if of.goes_with else ""
+        reading = ("two" + along if of.split else "one") if tested else "too few to say"
+        silhouette = f"{of.silhouette:.2f}" if of.silhouette == of.silhouette else ""
+        halves = " + ".join(map(str, of.half_sizes)) if tested else ""
+        q = f"{of.q:.2g}" if tested else ""
+        rows.append((of.disorder, str(of.patients), silhouette, halves, q, reading))
+    pairs = [
+        (
+            f"{of.first} and {of.second}",
+            f"{100 * of.told_apart:.0f} %",
+            f"{of.within:.3f}",
+            f"{of.between:.3f}",
+            f"{of.p:.2g}",
+        )
+        for of in found.pairs[:SHOWN_PAIRS]
+    ]
+    numbers = ("patients", "silhouette", "halves", "q")
+    figures = ("told apart", "within", "between", "p")
+    return section(
+        "Clusters",
+        figure(
+            as_svg(tree_drawing(report.selection, found, show_patients=show_patients)),
+            f"Average linkage; {found.labels.max()} clusters: {found.rule}.",
+        ),
+        paragraph(
+            f"Mean silhouette {found.silhouette:.2f}. Adjusted Rand index with the disorders of "
+            f"{found.compared} patients: {found.agreement:.2f} by average linkage, "
+            f"{found.dense_agreement:.2f} by HDBSCAN ({found.dense.max()} clusters). Patients "
+            f"drawn again give the same clusters with an index of {found.resampled_agreement:.2f}."
+        ),
+        table(("Disorder", *numbers, "reads as"), rows, caption="One or two?", numbers=numbers),
+        table(
+            ("Pair", *figures),
+            pairs,
+            caption=f"The {len(pairs)} of {len(found.pairs)} pairs of disorders that are hardest "
+            "to tell apart (50 % is chance)",
+            numbers=figures,
+        ),
+    )
+
+
+def _map(report: CohortReport, show_patients: bool) -> Markup:
+    known = known_columns(report.selection)
+    columns = {name: column_of(report.selection, name) for name in known or ("disorder",)}
+    return section(
+        "A map",
+        paragraph("Of t-SNE distances between groups, and the size of a group, mean nothing."),
+        switched_maps(
+            report.map.places,
+            {str(name): values for name, values in columns.items()},
+            first=next(iter(columns)),
+            method=report.map.told,
+            titles=report.selection.patients if show_patients else None,
+        ),
+    )
+
+
+def _faces(report: CohortReport) -> Markup:
+    if not report.plan.composites:
+        return section("Average faces", paragraph("Not asked for: --show-faces."))
+    faces = [
+        figure(picture(of.pixels, f"Average face of {title}"), f"{title}: {of.patients} patients")
+        for title, of in report.composites
+    ]
+    return section(
+        "Average faces",
+        paragraph(f"Of groups of {report.plan.at_least} patients or more, whose crops are kept."),
+        element("div", *faces, class_="faces terms"),
+    )
+
+
+def _methods(report: CohortReport) -> Markup:
+    plan, found, of = report.plan, report.clustering, report.selection
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
+    sentences = [
+        (
+            f"Facial descriptors of {len(of)} photos of {len(of.patients)} patients were computed with "
+            f"gestalt-space {__version__} (encoder {of.space}, space {of.fingerprint[:12]}; {versions})"
+            " and averaged over each patient's photos; similarity is the cosine of two descriptors."
+        ),
+        (
+            "Patients were clustered by average linkage and by HDBSCAN (Campello 2013) of cosine "
+            f"distances. The number of clusters was {found.labels.max()} ({found.rule}); their "
+            f"stability is the mean Jaccard index over {found.plan.bootstrap} resamples of patients "
+            "(Hennig 2007)."
+        ),
+        (
+            f"Whether a disorder of {FEWEST} patients or more falls into two was tested against "
+            f"{found.plan.samples} samples of one Gaussian cluster with the same principal variances "
+            "(after SigClust, Liu 2008), false discovery rate by Benjamini and Hochberg; whether two "
+            f"disorders can be told apart, by {PAIR_PERMUTATIONS} permutations of their labels."
+        ),
+        f"The map is {report.map.told}.",
+    ]
+    if report.cohesion is not None:
+        sentences.append(
+            f"Cohesion was tested against {plan.permutations:,} random groups of as many patients, "
+            "p = (b + 1)/(m + 1)."
+        )
+    if report.comparison is not None:
+        sentences.append(
+            f"The cohorts were compared, disorder by disorder, by {plan.permutations:,} "
+            "permutations of their labels over patients, with false discovery rates by Benjamini "
+            "and Hochberg."
+        )
+    if report.composites:
+        sentences.append(
+            "Composites average crops that are bent to their mean landmarks (thin-plate spline) and "
+            "to each other (optical flow), in linear light, each patient weighing once."
+        )
+    return section(
+        "Methods, to be quoted",
+        bullets(sentences),
+        paragraph(
+            f"Seed {plan.seed}. {datetime.now(UTC):%Y-%m-%d}. Selected: {of.source}.",
+            class_="faint",
+        ),
+        *[bullets(report.left_out)] * bool(report.left_out),
+    )
+
+
+def _why(report: CohortReport, *starts: str) -> list[Markup]:
+    return [paragraph(text) for text in report.left_out if text.startswith(starts)]
