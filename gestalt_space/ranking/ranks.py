@@ -117,7 +117,8 @@ class _Deciding:
 
     def voting_groups(self) -> Numbers:
         """Groups that may have a voter."""
-        members = self.best[self.grouping.members] >= self.last_voter
+        best = self.best[self.grouping.members]
+        members = np.isfinite(best) & (best >= self.last_voter)
         return np.unique(self.grouping.group_of_member[members])
 
     def rows(self, contenders: Numbers, aggregation: Aggregation) -> Numbers:

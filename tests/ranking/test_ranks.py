@@ -138,6 +138,19 @@ def test_noise_below_the_tolerance_changes_nothing(how: Aggregation, case: Case,
     assert ranked(noisy, 2e-4) == ranked(true.astype(np.float32), 2.0)
 
 
+def test_a_group_of_the_own_patient_alone_has_no_voter() -> None:
+    true = np.array([1.0, 0.5])
+    found = rank(
+        true.tolist(),
+        [[0], [1]],
+        aggregation="vote",
+        own=0,
+        exact=lambda rows: true[rows],
+        tolerance=1e-4,
+    )
+    assert [one.group for one in found] == [1]
+
+
 def test_similarities_that_may_err_are_settled_by_the_exact_ones() -> None:
     true = np.array([0.5, 0.5, 0.25, 0.75])
     asked: list[int] = []
