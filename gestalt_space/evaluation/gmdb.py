@@ -199,7 +199,8 @@ class _Similarities:
 
     def of(self, probes: Numbers, images: Numbers) -> NDArray[np.float32]:
         """`(q, n)`, in single precision."""
-        return np.asarray(self._table[self._row[probes][:, None], self._column[images]])
+        rows = self._table[self._row[probes]]
+        return np.asarray(np.take(rows, self._column[images], axis=1))
 
     def exact(self, probe: int, images: Numbers) -> NDArray[np.float64]:
         """`(n,)` of one probe in double precision, of the vectors as they were read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -33,6 +34,7 @@ def unreadable(path: Path, error: OSError) -> TableDamaged:
     return TableDamaged(f"{path} cannot be read: {error.strerror or error}.", "Check the path.")
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def number_id(text: str) -> str:
     """An identifier without the zeros before a number, and the `.0` that pandas hangs on it."""
     text = text.strip()
