@@ -56,7 +56,7 @@ def composite(gallery: Gallery, selection: Selection, *, at_least: int = FEWEST)
     Raises `UsageError` for fewer than `at_least` patients with a kept crop, or for an `at_least`
     below 2; `PhotoDamaged` for a crop that is.
     """
-    _check_fewest(at_least)
+    check_fewest(at_least)
     _check_size(len(selection.patients), at_least, "The group has")
     with gallery.database.reading() as session:
         kept = kept_faces(session, selection.patients)
@@ -163,7 +163,8 @@ def _pixels(light: Floats) -> Pixels:
     return np.asarray(np.rint(np.clip(values, 0, 1) * 255), dtype=np.uint8)
 
 
-def _check_fewest(at_least: int) -> None:
+def check_fewest(at_least: int) -> None:
+    """Raise `UsageError` for a smallest size of groups that is none."""
     if at_least < 2:
         raise UsageError("A composite of one is a photo.", "Give --at-least 2 or more.")
 

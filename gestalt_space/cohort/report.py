@@ -14,7 +14,7 @@ from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, cohesion
 from gestalt_space.cohort.cohort_matrix import CohortMatrix, measure
 from gestalt_space.cohort.columns import column_of
 from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, compare
-from gestalt_space.cohort.composite import FEWEST, Composite, composite
+from gestalt_space.cohort.composite import FEWEST, Composite, check_fewest, composite
 from gestalt_space.cohort.mapping import CohortMap, lay_map
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.statistics_document import (
@@ -23,7 +23,7 @@ from gestalt_space.cohort.statistics_document import (
     comparison_document,
 )
 from gestalt_space.errors import UsageError
-from gestalt_space.evaluation.bootstrap import Bootstrap
+from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
 from gestalt_space.gallery import Gallery
 
 MOST_COMPOSITES = 12
@@ -42,6 +42,16 @@ class ReportPlan:
     seed: int = 0
     at_least: int = FEWEST
     composites: bool = False
+
+    def __post_init__(self) -> None:
+        # What is wrong with the plan is an error, and no reason to leave a part out.
+        CohesionPlan(permutations=self.permutations)
+        if self.bootstrap < FEWEST_REPLICATES:
+            raise UsageError(
+                f"{self.bootstrap} draws are too few for an interval.",
+                f"Give --bootstrap {FEWEST_REPLICATES} or more; 1000 are usual.",
+            )
+        check_fewest(self.at_least)
 
 
 @dataclass(frozen=True)
@@ -86,9 +96,7 @@ def measure_cohort(gallery: Gallery, selection: Selection, plan: ReportPlan) -> 
         found = _tried(left_out, "The comparison", lambda: compare(a, b, how))
         compared = None if found is None else (a, b, found)
     else:
-        left_out.append(
-            f"Comparison: the patients are of {len(cohorts)} cohorts, and two are compared."
-        )
+        left_out.append(f"Comparison: the patients are not of two cohorts, but of {len(cohorts)}.")
     return CohortReport(
         selection=selection,
         matrix=measure(selection, unit="patient"),

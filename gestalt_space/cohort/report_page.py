@@ -84,7 +84,7 @@ def report_page(report: CohortReport, *, show_patients: bool = False) -> str:
         element(
             "div",
             "A research tool, not a medical device: similarity of faces is not a diagnosis. "
-            "Nobody here was compared with anybody outside this gallery.",
+            "Everybody here was compared with patients of this gallery alone.",
             class_="note",
             role="note",
         ),
@@ -238,21 +238,21 @@ def _methods(report: CohortReport) -> Markup:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
     sentences = [
         (
-            f"Facial descriptors of {len(of)} photos of {len(of.patients)} patients were computed with "
-            f"gestalt-space {__version__} (encoder {of.space}, space {of.fingerprint[:12]}; {versions})"
-            " and averaged over each patient's photos; similarity is the cosine of two descriptors."
+            f"Facial descriptors of {len(of)} photos of {len(of.patients)} patients were computed "
+            f"with gestalt-space {__version__} (encoder {of.space}, space {of.fingerprint[:12]}; "
+            f"{versions}) and averaged over each patient's photos; similarity is the cosine of two descriptors."
         ),
         (
             "Patients were clustered by average linkage and by HDBSCAN (Campello 2013) of cosine "
             f"distances. The number of clusters was {found.labels.max()} ({found.rule}); their "
-            f"stability is the mean Jaccard index over {found.plan.bootstrap} resamples of patients "
-            "(Hennig 2007)."
+            f"stability is the mean Jaccard index over {found.plan.bootstrap} resamples of "
+            "patients (Hennig 2007)."
         ),
         (
             f"Whether a disorder of {FEWEST} patients or more falls into two was tested against "
-            f"{found.plan.samples} samples of one Gaussian cluster with the same principal variances "
-            "(after SigClust, Liu 2008), false discovery rate by Benjamini and Hochberg; whether two "
-            f"disorders can be told apart, by {PAIR_PERMUTATIONS} permutations of their labels."
+            f"{found.plan.samples} samples of one Gaussian cluster with the same principal "
+            "variances (after SigClust, Liu 2008), false discovery rate by Benjamini and Hochberg; "
+            f"whether two disorders can be told apart, by {PAIR_PERMUTATIONS} permutations of their labels."
         ),
         f"The map is {report.map.told}.",
     ]
@@ -269,8 +269,8 @@ def _methods(report: CohortReport) -> Markup:
         )
     if report.composites:
         sentences.append(
-            "Composites average crops that are bent to their mean landmarks (thin-plate spline) and "
-            "to each other (optical flow), in linear light, each patient weighing once."
+            "Composites average crops that are bent to their mean landmarks (thin-plate spline) "
+            "and to each other (optical flow), in linear light, each patient weighing once."
         )
     return section(
         "Methods, to be quoted",
