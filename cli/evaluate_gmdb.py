@@ -47,6 +47,14 @@ def gmdb(
             show_default=False,
         ),
     ] = None,
+    lookup: Annotated[
+        Path | None,
+        typer.Option(
+            "--lookup",
+            help="The model's lookup_table_….txt: checked to have the frequent syndromes.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -57,9 +65,11 @@ def gmdb(
     """
     from gestalt_space.evaluation.gmdb import evaluate_gmdb
     from gestalt_space.interop.encodings import read_encodings
-    from gestalt_space.interop.gmdb import read_splits
+    from gestalt_space.interop.gmdb import check_lookup, read_splits
 
     splits = read_splits(metadata, version)
+    if lookup is not None:
+        check_lookup(lookup, splits)
     result = evaluate_gmdb(read_encodings(encodings), splits)
     if as_json:
         output.write_json(_document(result))

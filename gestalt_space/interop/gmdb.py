@@ -80,6 +80,19 @@ def read_splits(folder: Path, version: str | None = None) -> Splits:
     return splits
 
 
+def check_lookup(path: Path, splits: Splits) -> None:
+    """Raise `TableDamaged` where a lookup table lacks a frequent syndrome of the splits: encodings
+    of the model that it belongs to were trained on other syndromes than are tested."""
+    trained = {number_id(str(label)) for label in read_lookup(path)}
+    tested = {number_id(row.label) for row in (*splits.frequent_gallery, *splits.frequent_test)}
+    if lacking := sorted(tested - trained):
+        raise TableDamaged(
+            f"{path.name} lacks {len(lacking)} of the {len(tested)} frequent syndromes, "
+            f"{lacking[0]} among them.",
+            f"Give the lookup table of version {splits.version}.",
+        )
+
+
 def read_lookup(path: Path) -> tuple[int | str, ...]:
     """The disorders of a classifier's outputs, in the order of the outputs, from a lookup table."""
     try:

@@ -211,3 +211,23 @@ def test_descriptors_of_encode_are_evaluated(
     documents = [gestalt(*words, tmp_path / f"ours.{ending}").out for ending in ("csv", "npz")]
     assert documents[0] == documents[1]
     assert json.loads(documents[0])["evaluations"][0]["top"]["5"] == 100
+
+
+def test_a_lookup_table_is_checked(
+    encodings: Path, metadata: Path, gestalt: Command, tmp_path: Path
+) -> None:
+    splits = read_splits(metadata)
+    labels = {int(row.label) for row in (*splits.frequent_gallery, *splits.frequent_test)}
+    table = tmp_path / "lookup_table_gmdb.txt"
+    words = ("evaluate", "gmdb", "--encodings", encodings, "--metadata", metadata)
+    table.write_text(f"index_id to disorder_id\n{json.dumps([999, *labels])}\n")
+    assert gestalt(*words, "--lookup", table).code == 0
+    table.write_text("index_id to disorder_id\n[999]\n")
+    lacking = gestalt(*words, "--lookup", table)
+    assert lacking.code == 1
+    assert f"lacks {len(labels)} of the {len(labels)} frequent syndromes" in lacking.err
+    for text in ("", "one line", "words\n[1, 1]\n", "words\n{}\n", "words\nno list\n"):
+        table.write_text(text)
+        damaged = gestalt(*words, "--lookup", table)
+        assert (damaged.code, "no lookup table" in damaged.err) == (1, True)
+    assert "nowhere" in gestalt(*words, "--lookup", tmp_path / "nowhere.txt").err
