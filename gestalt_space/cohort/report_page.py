@@ -240,7 +240,8 @@ def _methods(report: CohortReport) -> Markup:
         (
             f"Facial descriptors of {len(of)} photos of {len(of.patients)} patients were computed "
             f"with gestalt-space {__version__} (encoder {of.space}, space {of.fingerprint[:12]}; "
-            f"{versions}) and averaged over each patient's photos; similarity is the cosine of two descriptors."
+            f"{versions}) and averaged over each patient's photos; similarity is the cosine of two "
+            "descriptors."
         ),
         (
             "Patients were clustered by average linkage and by HDBSCAN (Campello 2013) of cosine "
@@ -252,7 +253,8 @@ def _methods(report: CohortReport) -> Markup:
             f"Whether a disorder of {FEWEST} patients or more falls into two was tested against "
             f"{found.plan.samples} samples of one Gaussian cluster with the same principal "
             "variances (after SigClust, Liu 2008), false discovery rate by Benjamini and Hochberg; "
-            f"whether two disorders can be told apart, by {PAIR_PERMUTATIONS} permutations of their labels."
+            f"whether two disorders can be told apart, by {PAIR_PERMUTATIONS} permutations of their "
+            "labels."
         ),
         f"The map is {report.map.told}.",
     ]
