@@ -32,6 +32,14 @@ def import_gmdb(
             show_default=False,
         ),
     ] = None,
+    prefix: Annotated[
+        str,
+        typer.Option(
+            "--prefix",
+            help="Put before every patient's identifier, where yours are numbers too.",
+            show_default=False,
+        ),
+    ] = "",
     include_private: Annotated[
         bool,
         typer.Option("--include-private", help="Also images marked private, if you may use them."),
@@ -65,9 +73,11 @@ def import_gmdb(
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
-    from gestalt_space.interop.gmdb_intake import gmdb_intake
+    from gestalt_space.interop.gmdb_intake import check_patients, gmdb_intake
 
-    found = gmdb_intake(folder, version=version, images=images, include_private=include_private)
+    found = gmdb_intake(
+        folder, version=version, images=images, include_private=include_private, prefix=prefix
+    )
     left_out = {reason: len(ids) for reason, ids in found.left_out.items()}
     if not quiet:
         for reason, count in left_out.items():
@@ -80,6 +90,7 @@ def import_gmdb(
         device=parse_device(device),
         precision=parse_precision(precision),
     ) as gallery:
+        check_patients(found, {known.patient: known.cohort for known in gallery.patients()})
         return put_in(
             gallery,
             found.rows,

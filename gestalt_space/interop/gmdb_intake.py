@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from gestalt_space.errors import UsageError
+from gestalt_space.errors import PatientConflict, UsageError
 from gestalt_space.intake import Intake, make_record
 from gestalt_space.interop.gmdb import ImageRow, read_images, read_syndromes
 from gestalt_space.paths import display_name
 
+COHORT = "GMDB"
+"""Begins the name of every cohort that a release goes into."""
 NO = frozenset({"0", "0.0", "false", "no", "n", "f"})
 YES = frozenset({"1", "1.0", "true", "yes", "y", "t"})
 PATIENT = frozenset({"", "patient", "affected", "proband"})
@@ -39,14 +41,15 @@ def gmdb_intake(
     version: str | None = None,
     images: Path | None = None,
     include_private: bool = False,
+    prefix: str = "",
 ) -> GmdbIntake:
     """What a release's metadata in `folder` gives to the gallery.
 
     Left out are images whose consent was refused, private ones unless they are included, those of
     which neither is written in a word of `YES` or `NO`, and those that are told not to be frontal.
     Controls and relatives go in without a disorder, in a cohort of their own. Disorders are named
-    by OMIM where the release has one number for them, else `GMDB:<syndrome>`. Raises `UsageError`
-    and `TableDamaged`.
+    by OMIM where the release has one number for them, else `GMDB:<syndrome>`. `prefix` stands
+    before every patient's identifier. Raises `UsageError` and `TableDamaged`.
     """
     version, rows = read_images(folder, version)
     syndromes = read_syndromes(folder, version)
@@ -58,10 +61,24 @@ def gmdb_intake(
         if reason:
             left_out.setdefault(reason, []).append(row.text("image_id"))
         else:
-            taken.append(_intake(row, version, syndromes, place))
+            taken.append(_intake(row, version, syndromes, place, prefix))
     return GmdbIntake(
         version, tuple(taken), {reason: tuple(ids) for reason, ids in left_out.items()}
     )
+
+
+def check_patients(found: GmdbIntake, cohorts: Mapping[str, str | None]) -> None:
+    """Raise `PatientConflict` where a patient of the release bears the identifier of somebody else
+    in the gallery: of one who is in no cohort of GMDB. `cohorts`: of each patient there."""
+    for row in found.rows:
+        if row.record is None or row.record.patient not in cohorts:
+            continue
+        cohort = cohorts[row.record.patient]
+        if cohort is None or not cohort.startswith(COHORT):
+            raise PatientConflict(
+                f"The gallery has a patient {row.record.patient} already, who is not of GMDB.",
+                "Give the patients of GMDB names of their own: --prefix GMDB:",
+            )
 
 
 def _reason(row: ImageRow, *, include_private: bool) -> str:
@@ -78,14 +95,18 @@ def _reason(row: ImageRow, *, include_private: bool) -> str:
 
 
 def _intake(
-    row: ImageRow, version: str, syndromes: Mapping[str, Mapping[str, str]], images: Path
+    row: ImageRow,
+    version: str,
+    syndromes: Mapping[str, Mapping[str, str]],
+    images: Path,
+    prefix: str,
 ) -> Intake:
     name = row.text("filename") or f"{row.text('image_id')}.jpg"
     kind = row.text("person_type").lower()
-    cohort = f"GMDB {version}"
+    cohort = f"{COHORT} {version}"
     cells = {
         "photo": name,
-        "patient": row.text("patient_id"),
+        "patient": f"{prefix}{row.text('patient_id')}" if row.text("patient_id") else "",
         "genes": ";".join(_texts(row.text("gene_names"))),
         "sex": _sex(row.text("gender")),
         "age": _age(row),

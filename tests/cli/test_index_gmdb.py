@@ -37,3 +37,16 @@ def test_a_release_goes_in_without_what_may_not(
     again = gestalt(*words)
     assert "1 image left out: private." in again.err
     assert "already there" in again.err
+
+
+def test_a_patient_of_the_same_name_is_somebody_else(
+    filled: Path, gestalt: Command, tmp_path: Path
+) -> None:
+    folder = release(tmp_path / "gmdb", {"patient_id": "P0"})
+    words = ("index", "import-gmdb", folder, "--detector", "aligned")
+    refused = gestalt(*words)
+    assert refused.code == 1
+    assert "--prefix" in refused.err
+    # The photo itself is that of another patient: it is told, and nothing is mixed.
+    taken = gestalt(*words, "--prefix", "GMDB:", "--json")
+    assert [one["patient"] for one in taken.document["photos"]] == ["GMDB:P0"]
