@@ -253,8 +253,8 @@ def _methods(report: CohortReport) -> Markup:
             f"Whether a disorder of {FEWEST} patients or more falls into two was tested against "
             f"{found.plan.samples} samples of one Gaussian cluster with the same principal "
             "variances (after SigClust, Liu 2008), false discovery rate by Benjamini and Hochberg; "
-            f"whether two disorders can be told apart, by {PAIR_PERMUTATIONS} permutations of their "
-            "labels."
+            f"whether two disorders can be told apart, by {PAIR_PERMUTATIONS} permutations of "
+            "their labels."
         ),
         f"The map is {report.map.told}.",
     ]
