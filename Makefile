@@ -28,7 +28,7 @@ demo: $(USABLE)
 	$(BIN)/gestalt demo --overwrite
 
 test: setup
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest
 
 lint: setup
 	$(BIN)/ruff check .
