@@ -126,9 +126,10 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
         )
     if match.verdict is not None and match.best_percentile is not None:
         output.write_text(f"  {match.verdict}", style="bold")
+        share = f"{match.best_percentile:.0f} %" if match.best_percentile < 99.5 else "nearly all"
         output.write_text(
-            f"  the nearest line is closer than the nearest wrong disorder of "
-            f"{match.best_percentile:.0f} % of patients"
+            f"  the nearest line is closer than the nearest wrong disorder of {share} of the "
+            "gallery's patients"
         )
     _write_lines(match, question)
     _write_around(match, question)
@@ -150,20 +151,22 @@ def _write_lines(match: Match, question: Question) -> None:
     weighed = any(line.likelihood_ratio is not None for line in match.lines)
     columns = ["rank", question.by, "similarity"]
     columns += [question.aggregation] * scored + ["pctl"] * placed + ["LR"] * weighed
-    if question.by != "patient":
-        columns += ["patient", "patients"]
-    columns.append("photos")
+    columns += ["patient"] * (question.by != "patient")
+    if not scored:  # in 80 columns there is room for one or the other
+        columns += ["patients"] * (question.by != "patient") + ["photos"]
     table = output.new_table(
-        *columns, right=("rank", "similarity", question.aggregation, "pctl", "LR", *columns[-2:])
+        *columns,
+        right=("rank", "similarity", question.aggregation, "pctl", "LR", "patients", "photos"),
     )
     for line in match.lines:
         cells = [str(line.rank), title_of(line.id, line.name), f"{line.similarity:.4f}"]
         cells += [f"{line.score:.4f}"] * scored
         cells += ["" if line.percentile is None else f"{line.percentile:.1f}"] * placed
         cells += [_ratio_text(line)] * weighed
-        if question.by != "patient":
-            cells += [line.patient, str(line.patients)]
-        table.add_row(*cells, str(line.photos))
+        cells += [line.patient] * (question.by != "patient")
+        if not scored:
+            cells += [str(line.patients)] * (question.by != "patient") + [str(line.photos)]
+        table.add_row(*cells)
     output.write_table(table)
 
 
@@ -172,9 +175,9 @@ def _write_around(match: Match, question: Question) -> None:
     if match.eligible is not None and (question.among or match.eligible.lines < match.asked):
         among = f" among {question.among}" if question.among else ""
         output.write_text(
-            f"  {match.asked} asked, "
-            f"{output.counted_text(match.eligible.lines, question.by)} eligible{among}: "
-            f"{output.counted_text(match.eligible.patients, 'patient')}, "
+            f"  {output.counted_text(match.asked, question.by)} asked for, "
+            f"{match.eligible.lines} eligible{among}, of "
+            f"{output.counted_text(match.eligible.patients, 'patient')} with "
             f"{output.counted_text(match.eligible.photos, 'photo')}"
         )
     for shared in match.composition:

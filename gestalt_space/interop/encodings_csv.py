@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 from gestalt_space.devices import cores
 from gestalt_space.errors import TableDamaged
 from gestalt_space.interop.encodings_table import Rows, Slot
+from gestalt_space.paths import display_name
 
 NEEDED = ("img_name", "representations")
 SLOT_COLUMNS = ("model", "flip", "gray")
+FLAGS = {"": "", "0": "0", "1": "1", "False": "0", "True": "1", "0.0": "0", "1.0": "1"}
+"""How a flip or grey flag is spelt, and its one spelling."""
 PART = 1 << 20
 """Bytes that are read at once: with smaller parts, the threads wait for each other."""
 AHEAD = 1 << 16
@@ -297,15 +300,19 @@ def _read_heads(
         told = data[row[first] : row[last]]
         if told not in known:
             cells = tuple(data[row[column] + 1 : row[column + 1]] for column in layout.slot)
-            known[told] = _slot(cells)
+            known[told] = _slot(layout, cells, line)
         names.append(name)
         slots.append(known[told])
     return names, slots
 
 
-def _slot(cells: tuple[bytes, ...]) -> Slot:
+def _slot(layout: _Layout, cells: tuple[bytes, ...], line: int) -> Slot:
     if not cells:
         return ("", "", "")
-    model, flip, gray = (cell.decode("utf-8", "replace").strip().strip('"') for cell in cells)
-    flags = {"True": "1", "False": "0", "1.0": "1", "0.0": "0"}
-    return model, flags.get(flip, flip), flags.get(gray, gray)
+    texts = [cell.decode("utf-8", "replace").strip().strip('"') for cell in cells]
+    flags = []
+    for column, text in zip(SLOT_COLUMNS[1:], texts[1:], strict=True):
+        if text not in FLAGS:
+            raise layout.error(line, column, f"{display_name(text[:40])!r} is neither 0 nor 1")
+        flags.append(FLAGS[text])
+    return texts[0], flags[0], flags[1]

@@ -86,8 +86,9 @@ def dendrogram(
 def _axis(highest: float) -> list[Part]:
     parts: list[Part] = [Text("distance (1 − cosine)", 8, _TOP, 10, colour=FAINT)]
     # Of 1, 2, 2.5 and 5 times a power of ten, the finest step with at most five ticks.
+    highest = highest or 1.0  # a tree of patients who are all alike
     power = 10 ** np.floor(np.log10(highest))
-    steps = [power * part for part in (0.1, 0.2, 0.25, 0.5, 1)]
+    steps = [power * part for part in (0.1, 0.2, 0.25, 0.5, 1, 2)]
     step = next(one for one in steps if highest / one <= 5)
     for number in range(int(highest / step) + 1):
         height = _TOP + (1 - number * step / highest) * _HEIGHT

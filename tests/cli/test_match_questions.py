@@ -52,8 +52,9 @@ def test_a_filter_and_how_many_are_eligible(
     filled: Path, photos: list[Path], gestalt: Command
 ) -> None:
     words = ("match", photos[4], "--among", "sex=female", "--among", "age=0-5y", *ALIGNED)
-    assert "10 asked, 1 disorder eligible among sex=female, age=0-5y: 1 patient, 1 photo" in (
-        " ".join(gestalt(*words).out.split())
+    assert (
+        "10 disorders asked for, 1 eligible among sex=female, age=0-5y, of 1 patient with 1 photo"
+        in (" ".join(gestalt(*words).out.split()))
     )
     document = gestalt(*words, "--json").document
     assert document["question"]["among"] == "sex=female, age=0-5y"

@@ -337,3 +337,16 @@ def test_unsound_vectors_of_arrays_are_named(arrays: Path):
     arrays.write_bytes(encodings_npz(Encodings(("1", "2", "3"), SLOTS, vectors)))
     found = read_encodings(arrays)
     assert (found.images, found.unsound) == (("1", "3"), ("2",))
+
+
+@pytest.mark.parametrize("column", ["flip", "gray"])
+def test_a_flag_that_is_none_is_told_by_row_and_column(column: str, tmp_path: Path) -> None:
+    cells = {"flip": "0", "gray": "1", column: "zz"}
+    path = tmp_path / "e.csv"
+    path.write_text(
+        "img_name;model;flip;gray;class_conf;representations\n"
+        "1_a.jpg;m0;0;0;[];[1.0, 2.0]\n"
+        f"2_a.jpg;m0;{cells['flip']};{cells['gray']};[];[1.0, 2.0]\n"
+    )
+    with pytest.raises(TableDamaged, match=f"row 3, column {column}: 'zz' is neither 0 nor 1"):
+        read_encodings(path)
