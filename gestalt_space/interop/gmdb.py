@@ -159,7 +159,7 @@ def _only_version(folder: Path, pattern: re.Pattern[str]) -> str:
     )
     if not found:
         raise UsageError(
-            f"{folder} has no metadata of GMDB: no file is named like {pattern.pattern}.",
+            f"{folder} has no metadata of GMDB: no file is named like {_example(pattern)}.",
             "Name the folder in which they are.",
         )
     if len(found) > 1:
@@ -188,6 +188,10 @@ def _split_rows(path: Path, with_split: bool) -> tuple[SplitRow, ...]:
         seen[key] = line
         rows.append(row)
     return tuple(rows)
+
+
+def _example(pattern: re.Pattern[str]) -> str:
+    return pattern.pattern.replace("(?P<version>.+)", "v1.0.3").replace("\\", "")
 
 
 def _split_number(path: Path, line: int, cell: str) -> int:
