@@ -119,7 +119,7 @@ def test_the_contrastive_loss_is_low_where_partners_are_alike() -> None:
 
 
 def test_a_few_steps_lower_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "REPORT_EVERY", 30)
+    monkeypatch.setattr(encoder, "REPORT_EVERY", 14)
     monkeypatch.setattr(encoder, "WARM_UP", 5)
     rng = np.random.default_rng(0)
     # What is told is how high a disc stands in the picture: easy to learn, and the same mirrored.
@@ -131,7 +131,7 @@ def test_a_few_steps_lower_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     targets[..., POINTS : 2 * POINTS] += high[..., None]
     telling = Telling.fit(targets.reshape(120, -1), 0)
     losses: list[tuple[float, float]] = []
-    stages = (Stage(4, 30, 0.0, (1e-3, 1e-3)), Stage(4, 30, 0.2, (1e-3, 0.0)))
+    stages = (Stage(4, 14, 0.0, (1e-3, 1e-3)), Stage(4, 14, 0.2, (1e-3, 0.0)))
     train(
         Pairs(crops, targets),
         telling,
