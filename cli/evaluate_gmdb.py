@@ -121,6 +121,7 @@ def _document(result: GmdbResult) -> dict[str, Any]:
             "unsound": list(result.unsound),
         },
         "single_patient_syndromes": list(result.single),
+        "patients_tested_against_themselves": list(result.shared),
     }
 
 
@@ -152,6 +153,7 @@ def _tell_left_out(result: GmdbResult) -> None:
             "syndrome",
         )
     _tell("of one patient, tested only against others", result.single, "syndrome")
+    _tell("in a test set and in its gallery: the figures are too good", result.shared, "patient")
 
 
 def _tell(what: str, names: Sequence[str], noun: str = "image") -> None:

@@ -51,6 +51,12 @@ def write_summary(snapshot: Snapshot, space: ActiveSpace) -> None:
         f"in the space of {space.model.name}.",
         style="dim",
     )
+    if snapshot.calibration is None:
+        output.write_text(
+            "The gallery is not calibrated in this space, so that there is no verdict: run "
+            "`gestalt index rebuild`.",
+            style="dim",
+        )
     if space.model.name == BUILTIN:
         output.write_text(BUILTIN_CAUTION, style="dim")
     output.write_text(output.DISCLAIMER, style="dim")

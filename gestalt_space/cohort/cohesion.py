@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gestalt_space.cohort.patients import Fact, check_space, patient_means, strata_of
 from gestalt_space.cohort.permutations import (
     FEWEST_PERMUTATIONS,
+    MOST_PERMUTATIONS,
     PERMUTATIONS,
     Stratum,
     centred,
@@ -46,6 +47,11 @@ class CohesionPlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.permutations > MOST_PERMUTATIONS:
+            raise UsageError(
+                f"{self.permutations} random groups are more than are drawn.",
+                f"Give {MOST_PERMUTATIONS} at the most; {PERMUTATIONS} are usual.",
+            )
         if self.permutations < FEWEST_PERMUTATIONS:
             raise UsageError(
                 f"{self.permutations} random groups are too few for a p-value.",

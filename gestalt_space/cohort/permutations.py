@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gestalt_space.ranking.grouping import Numbers
 
 PERMUTATIONS = 10_000
+MOST_PERMUTATIONS = 10_000_000
 FEWEST_PERMUTATIONS = 99
 """With fewer, no p below 0.01 is possible."""
 TIE = 1e-6

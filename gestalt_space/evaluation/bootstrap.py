@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 LEVEL = 0.95
 REPLICATES = 1_000
+MOST_REPLICATES = 100_000
 FEWEST_REPLICATES = 100
 """With fewer, the ends of an interval rest on two draws."""
 

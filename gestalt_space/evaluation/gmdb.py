@@ -50,7 +50,9 @@ class StandardEvaluation:
 class GmdbResult:
     """All four, and what was missing: images that the splits name and the encodings lack, and
     images left out because a slot is missing or a vector is no vector. `single`: syndromes of one
-    patient in test and gallery together, which are tested against others alone."""
+    patient in test and gallery together, which are tested against others alone. `shared`: patients
+    with images in a test set and in a gallery that it is held against, whose figures are too good.
+    """
 
     version: str
     evaluations: tuple[StandardEvaluation, ...]
@@ -58,6 +60,7 @@ class GmdbResult:
     incomplete: tuple[str, ...]
     unsound: tuple[str, ...]
     single: tuple[str, ...]
+    shared: tuple[str, ...]
     slots: int
     dim: int
 
@@ -113,6 +116,7 @@ def evaluate_gmdb(encodings: Encodings, splits: Splits) -> GmdbResult:
         incomplete=tuple(image for image in encodings.incomplete if image in named),
         unsound=tuple(image for image in encodings.unsound if image in named),
         single=_single(rows),
+        shared=_shared(splits),
         slots=len(encodings.slots),
         dim=encodings.vectors.shape[2],
     )
@@ -295,6 +299,18 @@ def _evaluation(
 def _mean(sizes: Sequence[int]) -> float:
     mean = sum(sizes) / len(sizes) if sizes else 0.0
     return int(mean) if mean == int(mean) else round(mean, 2)
+
+
+def _shared(splits: Splits) -> tuple[str, ...]:
+    """Patients who are tested against a gallery in which they are."""
+    found: set[str] = set()
+    for split in splits.rare_splits or (0,):
+        test = {row.subject for row in splits.rare_test if row.split == split}
+        gallery = {row.subject for row in splits.rare_gallery if row.split == split}
+        test |= {row.subject for row in splits.frequent_test}
+        gallery |= {row.subject for row in splits.frequent_gallery}
+        found |= test & gallery
+    return tuple(sorted(found - {""}, key=_by_number))
 
 
 def _single(rows: Sequence[SplitRow]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.errors import GalleryError, UsageError
 from gestalt_space.evaluation.accuracy import measure
-from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES
+from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, MOST_REPLICATES
 from gestalt_space.evaluation.cases import (
     Answers,
     Cases,
@@ -48,6 +48,11 @@ def evaluate_gallery(
     Raises `UsageError` for too few replicates or a cohort without a control, `GalleryError` where
     no disorder can be tested.
     """
+    if plan.bootstrap.replicates > MOST_REPLICATES:
+        raise UsageError(
+            f"{plan.bootstrap.replicates} draws are more than are made.",
+            f"Give {MOST_REPLICATES} at the most; 1000 are usual.",
+        )
     if plan.bootstrap.replicates < FEWEST_REPLICATES:
         raise UsageError(
             f"{plan.bootstrap.replicates} draws are too few for an interval.",

@@ -102,10 +102,12 @@ def read_lookup(path: Path) -> tuple[int | str, ...]:
     except UnicodeDecodeError as error:
         raise TableDamaged(f"{path.name} is not in UTF-8.", "Is it a lookup table?") from error
     try:
+        if len(lines) < 2:
+            raise ValueError("it has no second line")
         labels = json.loads(lines[1])
         if not isinstance(labels, list) or len(set(map(str, labels))) != len(labels):
             raise ValueError("line 2 is no list of different disorders")
-    except (IndexError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise TableDamaged(
             f"{path.name} is no lookup table ({error}).",
             "Expected are a line of words, and a line with a list of disorders in [ ].",

@@ -99,16 +99,23 @@ class Calibration:
         return found if found.is_whole() else None
 
     def is_whole(self) -> bool:
-        """Whether every curve is empty or of its length, and finite."""
+        """Whether every curve is empty or of its length, finite, and never falls, and the ratio has
+        a bound that is not above it."""
         curves = (
             (self.background, BINS + 1),
             (self.best_other, BINS + 1),
             (self.ratio, BINS),
             (self.ratio_lower, BINS),
         )
-        return all(
-            curve.shape in ((0,), (length,)) and bool(np.isfinite(curve).all())
-            for curve, length in curves
+        return (
+            all(
+                curve.shape in ((0,), (length,))
+                and bool(np.isfinite(curve).all())
+                and bool((np.diff(curve) >= 0).all())
+                for curve, length in curves
+            )
+            and self.ratio.shape == self.ratio_lower.shape
+            and bool((self.ratio_lower <= self.ratio).all())
         )
 
 

@@ -109,6 +109,7 @@ def test_a_split(shared_disorders: Path, gestalt: Command, tmp_path: Path) -> No
     ("words", "code", "message"),
     [
         (["--bootstrap", "99"], 2, "too few for an interval"),
+        (["--bootstrap", "100000000000"], 2, "more than are made"),
         (["--by", "patient"], 2, "Rank by disorder or gene"),
         (["--by", "gene"], 1, "no patient with a gene"),
         (["--aggregation", "best"], 2, "no aggregation 'best'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,16 @@ def test_replies_about_one_probe_refuse_several(
         assert ran.code == 2
         assert "one probe" in ran.err
         assert gestalt("match", photos[4], photos[5], "--as-one", *words, *ALIGNED).code == 0
+
+
+def test_a_gallery_that_is_not_calibrated_says_so(
+    filled: Path, photos: list[Path], gestalt: Command
+) -> None:
+    assert "not calibrated" not in gestalt("match", photos[4], *ALIGNED).out
+    with sqlite3.connect(filled / "gallery.sqlite3") as connection:
+        connection.execute("UPDATE calibration SET document = '{}'")
+    connection.close()
+    shown = gestalt("match", photos[4], *ALIGNED)
+    assert "not calibrated" in shown.out
+    assert gestalt("index", "rebuild").code == 0
+    assert "not calibrated" not in gestalt("match", photos[4], *ALIGNED).out

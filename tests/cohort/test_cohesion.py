@@ -126,3 +126,8 @@ def test_a_stratum_with_too_few_controls_is_named():
     plan = replace(QUICK, match=("sex", "age"))
     with pytest.raises(UsageError, match=r"cohort's 2 \(female, 1 to 4 years\), the gallery has 1"):
         cohesion(part(gallery, "a"), gallery, plan)
+
+
+def test_more_groups_than_can_be_drawn_are_refused() -> None:
+    with pytest.raises(UsageError, match="more than are drawn"):
+        CohesionPlan(permutations=10**12)

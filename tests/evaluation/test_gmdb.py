@@ -346,3 +346,10 @@ def test_margins_of_rounding_decide_nothing(monkeypatch: pytest.MonkeyPatch, tie
     found = figures(evaluate_gmdb(images, splits))
     monkeypatch.setattr(gmdb, "NEAR", 3.0)
     assert figures(evaluate_gmdb(images, splits)) == found
+
+
+def test_patients_who_are_tested_against_themselves_are_named():
+    images = on_circle(a=0, b=10, c=90)
+    test, gallery = rows("a 1 P1"), rows("b 1 P1", "c 2 P2")
+    assert evaluate_gmdb(images, frequent(test, gallery)).shared == ("P1",)
+    assert evaluate_gmdb(images, frequent(rows("a 1 P3"), gallery)).shared == ()

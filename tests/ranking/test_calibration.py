@@ -227,3 +227,7 @@ def test_curves_are_whole(fitted: Calibration) -> None:
     assert fitted.is_whole()
     assert len(EDGES) == BINS + 1
     assert not replace(fitted, ratio=fitted.ratio[:-1]).is_whole()
+    assert not replace(fitted, ratio_lower=np.zeros(0)).is_whole()
+    assert not replace(fitted, ratio=fitted.ratio[::-1]).is_whole()
+    assert not replace(fitted, background=fitted.background[::-1]).is_whole()
+    assert not replace(fitted, ratio_lower=fitted.ratio + 1).is_whole()
