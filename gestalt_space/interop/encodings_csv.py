@@ -297,6 +297,8 @@ def _read_heads(
             name = name[1:].removesuffix('"').replace('""', '"')
         if not name:
             raise layout.error(line, "img_name", "it is empty")
+        if not name.isprintable():
+            raise layout.error(line, "img_name", "it has characters that are no text")
         told = data[row[first] : row[last]]
         if told not in known:
             cells = tuple(data[row[column] + 1 : row[column + 1]] for column in layout.slot)

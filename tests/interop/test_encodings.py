@@ -350,3 +350,10 @@ def test_a_flag_that_is_none_is_told_by_row_and_column(column: str, tmp_path: Pa
     )
     with pytest.raises(TableDamaged, match=f"row 3, column {column}: 'zz' is neither 0 nor 1"):
         read_encodings(path)
+
+
+def test_a_name_with_characters_that_are_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "e.csv"
+    path.write_text("img_name;representations\n1_a.jpg;[1.0]\n2\0_a.jpg;[1.0]\n")
+    with pytest.raises(TableDamaged, match="row 3, column img_name"):
+        read_encodings(path)
