@@ -44,17 +44,9 @@ def import_gmdb(
         bool,
         typer.Option("--include-private", help="Also images marked private, if you may use them."),
     ] = False,
-    largest: Annotated[
-        bool, typer.Option("--largest", help="Of several faces take the largest.")
-    ] = False,
-    no_crops: Annotated[
-        bool,
-        typer.Option("--no-crops", help="Do not keep aligned faces: a new space needs the photos."),
-    ] = False,
-    report: Annotated[
-        Path | None,
-        typer.Option("--report", help="CSV with a line for each photo.", show_default=False),
-    ] = None,
+    largest: options.Largest = False,
+    no_crops: options.NoCrops = False,
+    report: options.Report = None,
     detector: options.Detector = "auto",
     landmarks: options.LandmarksFile = None,
     space: options.Space = None,

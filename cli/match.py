@@ -302,6 +302,8 @@ def _service_reply(
         raise UsageError(
             "The published reply ranks by the nearest photo.", "Leave --aggregation out."
         )
+    if question.by != "disorder":
+        raise UsageError("The published reply has disorders and genes.", "Leave --by out.")
     by_disorder = replace(question, by="disorder")
     snapshot = gallery.snapshot(by_disorder, details=True)
     asked = _asked(gallery, snapshot, sources, patient, as_one)

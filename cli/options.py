@@ -61,6 +61,15 @@ FaceNumber = Annotated[
         show_default=False,
     ),
 ]
+Largest = Annotated[bool, typer.Option("--largest", help="Of several faces take the largest.")]
+NoCrops = Annotated[
+    bool,
+    typer.Option("--no-crops", help="Do not keep aligned faces: a new space needs the photos."),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", help="CSV with a line for each photo.", show_default=False),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Write over an earlier result in that place.")
 ]
