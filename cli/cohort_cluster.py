@@ -48,11 +48,12 @@ def cluster(
     """
     from gestalt_space.cohort.cluster_documents import cluster_document
     from gestalt_space.cohort.clusters import ClusterPlan, cluster
-    from gestalt_space.cohort.pictures import check_picture_path, tree_drawing, write_drawing
+    from gestalt_space.cohort.pictures import DRAWINGS, tree_drawing, write_drawing
+    from gestalt_space.files import check_new_file
     from gestalt_space.gallery import Gallery
 
     if picture is not None:
-        check_picture_path(picture, overwrite=force)
+        check_new_file(picture, DRAWINGS, overwrite=force, option="--force")
     with Gallery.open(home, space=space) as gallery:
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
     found = cluster(selection, ClusterPlan(clusters, bootstrap, seed=seed))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output
 from .cohort_cohesion import Match, Permutations, p_text
@@ -90,13 +90,15 @@ def compare(
     from gestalt_space.cohort.comparison import ComparisonPlan
     from gestalt_space.cohort.comparison import compare as measure
     from gestalt_space.cohort.patients import parse_facts
-    from gestalt_space.cohort.statistics_document import comparison_csv, comparison_document
+    from gestalt_space.cohort.result_tables import comparison_table
+    from gestalt_space.cohort.statistics_document import comparison_document
     from gestalt_space.cohort.sub_blocks import fit_reference
     from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
+    from gestalt_space.files import check_new_file, write_atomically
     from gestalt_space.gallery import Gallery
-    from gestalt_space.outputs import write_atomically
 
-    _check_output(table, force)
+    if table is not None:
+        check_new_file(table, (".csv",), overwrite=force, option="--force")
     if bootstrap < FEWEST_REPLICATES:
         raise UsageError(
             f"{bootstrap} draws are too few for an interval.",
@@ -116,7 +118,7 @@ def compare(
         reference = fit_reference(cohort_options.chosen(gallery), seed=seed)
     found = measure(a, b, plan, reference)
     if table is not None:
-        write_atomically(table, comparison_csv(found))
+        write_atomically(table, comparison_table(found).csv())
         if not quiet:
             output.say(f"The disorders are in {table}.")
     if as_json:
@@ -133,17 +135,6 @@ def compare(
             style="dim",
         )
         output.write_text(output.DISCLAIMER, style="dim")
-
-
-def _check_output(path: Path | None, force: bool) -> None:
-    if path is None:
-        return
-    if path.suffix != ".csv":
-        raise UsageError(f"{path.name} does not end in .csv.", "Name the file so that it does.")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
-    if path.exists() and not force:
-        raise OutputError(f"{path} exists.", "Choose another place, or --force it.")
 
 
 def _group(

@@ -33,12 +33,11 @@ def composite(
     fewer than five are refused.
     """
     from gestalt_space.cohort.composite import composite
-    from gestalt_space.cohort.pictures import check_picture_path
     from gestalt_space.faces.crops import crop_to_png
+    from gestalt_space.files import check_new_file, write_atomically
     from gestalt_space.gallery import Gallery
-    from gestalt_space.outputs import write_atomically
 
-    check_picture_path(path, (".png",), overwrite=force)
+    check_new_file(path, (".png",), overwrite=force, option="--force")
     with Gallery.open(home, space=space) as gallery:
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         made = composite(gallery, selection, at_least=at_least)

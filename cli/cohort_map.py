@@ -69,17 +69,18 @@ def map_(
         read_map,
         write_map,
     )
-    from gestalt_space.cohort.pictures import check_picture_path, write_map_picture
+    from gestalt_space.cohort.pictures import DRAWINGS, write_map_picture
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.errors import UsageError
+    from gestalt_space.files import check_new_file
     from gestalt_space.gallery import Gallery
 
     column, way = parse_column(colour), parse_method(method)
-    check_picture_path(path, (".png", ".svg", ".html"), overwrite=force)
+    check_new_file(path, (*DRAWINGS, ".html"), overwrite=force, option="--force")
     if save_map is not None:
         if on is not None:
             raise UsageError("A map that patients are placed on stays.", "Leave --save-map out.")
-        check_picture_path(save_map, (".npz",), overwrite=force)
+        check_new_file(save_map, (".npz",), overwrite=force, option="--force")
     with Gallery.open(home, space=space) as gallery:
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         if on is None:

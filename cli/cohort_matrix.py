@@ -130,7 +130,7 @@ def matrix(
             "Photos and patients of the gallery were both chosen.", "Give one or the other."
         )
     against = bool(against_cohort or against_disorder or against_gene or against_patients)
-    is_large = table is not None and table.suffix == ".npy"
+    is_large = table is not None and table.suffix.lower() == ".npy"
     if table is not None and is_large:
         if against or kind == "rank" or (rows, how) == ("patient", "nearest") or figure:
             raise UsageError(
@@ -174,7 +174,6 @@ def matrix(
         patient_value=how,
         value=kind,
         gallery=everyone,
-        is_stored=not photos,
     )
     if figure is not None:
         write_figure(found, figure)

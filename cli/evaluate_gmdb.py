@@ -89,8 +89,8 @@ def arrays(
 ) -> None:
     """Write published encodings as arrays, which open many times faster."""
     from gestalt_space.errors import UsageError
+    from gestalt_space.files import check_free, write_atomically
     from gestalt_space.interop.encodings import encodings_npz, read_encodings
-    from gestalt_space.outputs import check_free, write_atomically
 
     if destination.suffix != ".npz":
         raise UsageError(f"{destination.name} does not end in .npz.", "Name it so.")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,8 @@ import numpy as np
 
 from gestalt_space.descriptors import to_slots
 from gestalt_space.encoders.specification import EncoderSpec
-from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.faces.crops import crop_to_png
+from gestalt_space.files import check_free, check_new_file, unwritable, write_atomically
 from gestalt_space.paths import display_name
 from gestalt_space.pipeline import PhotoResult
 from gestalt_space.types import Descriptors
@@ -68,7 +67,7 @@ def write_crops(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     check_free(table, overwrite)
     ours, used = _listed_crops(table), set[str]()
     text = io.StringIO()
@@ -105,15 +104,7 @@ def check_descriptor_path(path: Path, *, overwrite: bool = False) -> None:
     `UsageError` for an ending other than those of `write_descriptors`, `OutputError` for a file
     that is there or a folder that is not.
     """
-    if path.suffix not in _WRITERS:
-        *others, last = _WRITERS
-        raise UsageError(
-            f"{path.name} ends in none of {', '.join(others)} and {last}.",
-            "Name the file so that it does.",
-        )
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
-    check_free(path, overwrite)
+    check_new_file(path, tuple(_WRITERS), overwrite=overwrite)
 
 
 def write_descriptors(batch: EncodedBatch, path: Path) -> None:
@@ -125,7 +116,7 @@ def write_descriptors(batch: EncodedBatch, path: Path) -> None:
     encodings, a row for each photo and slot, separated by `;`, which `read_encodings` reads back to
     the same bits; photos that failed are not in it. Raises `OutputError`.
     """
-    write_atomically(path, _WRITERS[path.suffix](batch))
+    write_atomically(path, _WRITERS[path.suffix.lower()](batch))
 
 
 def _npz(batch: EncodedBatch) -> bytes:
@@ -214,28 +205,3 @@ def _free_name(folder: Path, stem: str, used: set[str], ours: frozenset[str]) ->
         name = f"{stem}-{number}.png"
     used.add(name.casefold())
     return name
-
-
-def check_free(path: Path, overwrite: bool) -> None:
-    """Raise `OutputError` for a file that is there and may not be overwritten."""
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists.", "Choose another place, or --overwrite it.")
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that appears when it is whole. Raises `OutputError`."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(data)
-        aside.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"{path} cannot be written: {error.strerror or error}.",
-        "Check the permissions and the free space of the disk.",
-    )

@@ -14,7 +14,9 @@ import gestalt_space
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"}
 
-GROUND = frozenset({"errors", "types", "settings", "devices", "descriptors", "paths", "folders"})
+GROUND = frozenset(
+    {"errors", "types", "settings", "devices", "descriptors", "paths", "files", "folders"}
+)
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking"})
 GALLERY = frozenset(
     {

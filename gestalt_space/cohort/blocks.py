@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.matrix import TILE, transposed, upper_tiles
 from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.outputs import check_free, write_atomically
+from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.types import Descriptors
 
 Number = Literal["float32", "float16"]
@@ -66,13 +66,11 @@ def write_matrix_in_blocks(
     `OutputError` where `path` is taken, what was begun is of other inputs (unless `overwrite`), or
     the disk fills: all its room is taken at the start.
     """
-    if path.suffix != ".npy":
-        raise UsageError(f"{path.name} does not end in .npy.", "Name the file so that it does.")
     if len(names) != len(descriptors):
         raise UsageError(f"{len(names)} names are given for {len(descriptors)} rows.", "One each.")
     if not len(descriptors):
         raise UsageError("There are no descriptors.", "Choose a photo at least.")
-    check_free(path, overwrite)
+    check_new_file(path, (".npy",), overwrite=overwrite, option="--force")
     rows = np.ascontiguousarray(descriptors, np.float32)
     fresh = Progress(
         inputs=_digest(rows, names),

@@ -41,12 +41,13 @@ def cluster_document(
             {"patient": patient, "cluster": int(label), "hdbscan": int(dense) or None}
             for patient, label, dense in zip(found.patients, found.labels, found.dense, strict=True)
         ]
-    return dict(_without_nan(document))
+    return dict(without_nan(document))
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """What JSON can hold: text keys, lists, and null for what is not a number."""
     if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
+        return {str(key): without_nan(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(one) for one in value]
+        return [without_nan(one) for one in value]
     return None if isinstance(value, float) and math.isnan(value) else value

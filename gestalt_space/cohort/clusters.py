@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.columns import Column, column_of, known_columns
 from gestalt_space.cohort.lumping import Pair, hard_to_tell_apart
+from gestalt_space.cohort.permutations import false_discovery_rates
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.splitting import FEWEST, SAMPLES, halve
 from gestalt_space.errors import UsageError
@@ -38,6 +39,9 @@ class ClusterPlan:
     bootstrap: int = 100
     samples: int = SAMPLES
     seed: int = 0
+
+
+USUAL_PLAN = ClusterPlan()
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,9 @@ class Clustering:
     plan: ClusterPlan
 
 
-def cluster(selection: Selection, plan: ClusterPlan | None = None) -> Clustering:
+def cluster(selection: Selection, plan: ClusterPlan = USUAL_PLAN) -> Clustering:
     """Clusters of a selection's patients. Raises `UsageError` for fewer than four patients, more
     than 10,000, or more clusters than patients."""
-    plan = plan or ClusterPlan()
     count = len(selection.patients)
     if count < FEWEST_PATIENTS:
         raise UsageError(
@@ -312,7 +315,9 @@ def _disorders(
         for name in names
         if np.count_nonzero(disorders == name) >= FEWEST
     }
-    tested = dict(zip(halves, adjusted([one.p for one in halves.values()]), strict=True))
+    tested = dict(
+        zip(halves, false_discovery_rates([one.p for one in halves.values()]), strict=True)
+    )
     figures = []
     for name in map(str, names):
         theirs = disorders == name
@@ -334,13 +339,6 @@ def _disorders(
             )
         )
     return tuple(figures)
-
-
-def adjusted(p: list[float]) -> list[float]:
-    """p-values as false discovery rates (Benjamini and Hochberg 1995), in their order."""
-    from scipy.stats import false_discovery_control
-
-    return [float(one) for one in false_discovery_control(p)] if p else []
 
 
 def _columns_along(

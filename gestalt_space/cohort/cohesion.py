@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.cohort.patients import Fact, check_space, patient_means, strata_of
+from gestalt_space.cohort.patients import Fact, check_space, strata_of
 from gestalt_space.cohort.permutations import (
     FEWEST_PERMUTATIONS,
     MOST_PERMUTATIONS,
@@ -59,6 +59,9 @@ class CohesionPlan:
             )
 
 
+USUAL_PLAN = CohesionPlan()
+
+
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
     """Of `size` patients with one photo each, drawn many times: the mean similarity of the
@@ -97,7 +100,7 @@ class Cohesion:
     plan: CohesionPlan
 
 
-def cohesion(cohort: Selection, gallery: Selection, plan: CohesionPlan) -> Cohesion:
+def cohesion(cohort: Selection, gallery: Selection, plan: CohesionPlan = USUAL_PLAN) -> Cohesion:
     """How alike a cohort's patients are, beside random groups of the gallery's.
 
     The gallery's patients who are of the cohort are counted once. With `plan.match`, each random
@@ -114,7 +117,7 @@ def cohesion(cohort: Selection, gallery: Selection, plan: CohesionPlan) -> Cohes
     members = set(cohort.patients)
     controls = gallery.only(one for one in gallery.patients if one not in members)
     strata, eligible = _strata(cohort, controls, plan.match)
-    means = np.concatenate([patient_means(cohort), patient_means(controls)[eligible]])
+    means = np.concatenate([cohort.patient_means(), controls.patient_means()[eligible]])
     rng = np.random.default_rng(plan.seed)
     itself = (np.arange(len(means)) < count)[None].astype(np.float32)
     observed = float(_means_within(means, [itself], count)[0])

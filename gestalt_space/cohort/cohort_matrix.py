@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space import __version__
+from gestalt_space.cohort.data_frames import data_frame
 from gestalt_space.cohort.matrix import (
     VALUES,
     Matrix,
@@ -20,9 +21,13 @@ from gestalt_space.cohort.matrix import (
     ranks_among,
     similarity_matrix,
 )
+from gestalt_space.cohort.patients import check_space, patient_ages
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.errors import SpaceMismatch, UsageError
+from gestalt_space.errors import UsageError
 from gestalt_space.types import Descriptors
+
+if TYPE_CHECKING:
+    import pandas
 
 Unit = Literal["photo", "patient"]
 PatientValue = Literal["mean", "nearest"]
@@ -54,6 +59,13 @@ class CohortMatrix:
     about: Mapping[str, Any]
     is_within: bool
 
+    def frame(self) -> pandas.DataFrame:
+        """The values as a data frame, `about` in its `attrs`. Raises `UsageError` where pandas is
+        not installed."""
+        frame = data_frame(self.values, self.columns, self.rows)
+        frame.attrs.update(self.about)
+        return frame
+
 
 def measure(
     cohort: Selection,
@@ -63,28 +75,24 @@ def measure(
     patient_value: PatientValue = "mean",
     value: Value = "similarity",
     gallery: Selection | None = None,
-    is_stored: bool = True,
 ) -> CohortMatrix:
     """All pairs within a cohort, or of a cohort with another set.
 
     Patients are compared by the mean of their descriptors, or by their nearest photos. Ranks need
-    `gallery`, all of its photos: the controls are those that the cohort has not; columns are the
-    probes. `is_stored`: whether the cohort's patients are the gallery's. Raises `UsageError` for
-    fewer than two rows, `SpaceMismatch` for sets of two spaces.
+    `gallery`, all of its photos: the controls are those of patients who are not in the cohort;
+    columns are the probes. Raises `UsageError` for fewer than two rows, `SpaceMismatch` for sets of
+    two spaces.
     """
     for other in (against, gallery):
-        if other is not None and other.fingerprint != cohort.fingerprint:
-            raise SpaceMismatch(
-                f"One set is in the space of {cohort.space}, the other of {other.space}.",
-                "Select both in one space: --space NAME.",
-            )
+        if other is not None:
+            check_space(cohort, other)
     if against is None:
         _check_pairs(cohort, unit, value)
     if value == "rank":
         if gallery is None:
             raise UsageError("Ranks are among controls.", "Give the gallery's photos.")
-        controls = _without(gallery, cohort) if is_stored else gallery
-        values: NDArray[Any] = _ranks(cohort, against, controls, unit, patient_value, is_stored)
+        controls = gallery.only(set(gallery.patients).difference(filter(None, cohort.stored_as)))
+        values: NDArray[Any] = _ranks(cohort, against, controls, unit, patient_value)
     else:
         controls = None
         values = _similarities(cohort, against, unit, patient_value)
@@ -147,7 +155,7 @@ def names_of(selection: Selection, unit: Unit) -> tuple[str, ...]:
 
 
 def facts_of(selection: Selection, unit: Unit) -> dict[str, NDArray[Any]]:
-    """What is known of each row; an age, of a patient's first photo with one."""
+    """What is known of each row; a patient's age is the median of the photos' ones."""
     people = selection.people
     facts: dict[str, NDArray[Any]] = {
         "patient": np.array(selection.patients, np.str_),
@@ -160,12 +168,8 @@ def facts_of(selection: Selection, unit: Unit) -> dict[str, NDArray[Any]]:
     if unit == "photo":
         rows = {name: fact[selection.patient_of_row] for name, fact in facts.items()}
         return {**rows, "age": selection.ages}
-    ages = np.full(len(selection.patients), np.nan)
-    for place, age in zip(selection.patient_of_row[::-1], selection.ages[::-1], strict=True):
-        if not np.isnan(age):
-            ages[place] = age
-    photos = np.bincount(selection.patient_of_row, minlength=len(ages))
-    return {**facts, "age": ages, "photos": photos}
+    photos = np.bincount(selection.patient_of_row, minlength=len(selection.patients))
+    return {**facts, "age": patient_ages(selection), "photos": photos}
 
 
 def parse_value(text: str) -> Value:
@@ -231,17 +235,18 @@ def _ranks(
     controls: Selection,
     unit: Unit,
     patient_value: PatientValue,
-    is_stored: bool,
 ) -> NDArray[np.int32]:
-    numbers: dict[tuple[bool, str], int] = {}
+    numbers: dict[tuple[str | None, str], int] = {}
 
-    def owners(selection: Selection, stored: bool) -> NDArray[np.int64]:
-        told = [numbers.setdefault((stored, one), len(numbers)) for one in selection.patients]
-        places = np.array(told, np.int64)
+    def owners(selection: Selection) -> NDArray[np.int64]:
+        """A number for each row's patient: by the gallery's name, else by that of the photo."""
+        pairs = zip(selection.stored_as, selection.patients, strict=True)
+        keys = [(stored, "" if stored else name) for stored, name in pairs]
+        places = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
         return places[selection.patient_of_row] if unit == "photo" else places
 
-    ours, theirs = owners(cohort, is_stored), owners(controls, True)
-    probe_owners = ours if against is None else owners(against, True)
+    ours, theirs = owners(cohort), owners(controls)
+    probe_owners = ours if against is None else owners(against)
     if unit == "patient" and patient_value == "nearest":
         probes = cohort if against is None else against
         to_cohort = _similarities(probes, None if against is None else cohort, unit, "nearest")
@@ -260,12 +265,6 @@ def _ranks(
         probes=None if against is None else rows_of(against, unit),
         probe_owners=None if against is None else probe_owners,
     )
-
-
-def _without(gallery: Selection, cohort: Selection) -> Selection:
-    """The gallery without the cohort's patients."""
-    gone = set(cohort.patients)
-    return gallery.only(patient for patient in gallery.patients if patient not in gone)
 
 
 def _joined(ids: Sequence[tuple[str, ...]]) -> NDArray[np.str_]:

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.cross_accuracy import CrossAccuracy, cross_accuracy
 from gestalt_space.cohort.matched import match_groups
-from gestalt_space.cohort.patients import Fact, check_space, patient_means
+from gestalt_space.cohort.patients import Fact, check_space
 from gestalt_space.cohort.permutations import (
     FEWEST_PERMUTATIONS,
     PERMUTATIONS,
     GroupMeans,
     Stratum,
-    benjamini_hochberg,
     draw_groups,
+    false_discovery_rates,
     p_value,
     relabelled_means,
     weighted_means,
@@ -54,6 +54,9 @@ class ComparisonPlan:
                 f"{self.permutations} permutations are too few for a p-value.",
                 f"Give {FEWEST_PERMUTATIONS} or more; {PERMUTATIONS} are usual.",
             )
+
+
+USUAL_PLAN = ComparisonPlan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,10 @@ class Comparison:
 
 
 def compare(
-    a: Selection, b: Selection, plan: ComparisonPlan, reference: BlockReference | None = None
+    a: Selection,
+    b: Selection,
+    plan: ComparisonPlan = USUAL_PLAN,
+    reference: BlockReference | None = None,
 ) -> Comparison:
     """Compare two groups, disorder by disorder and overall.
 
@@ -157,7 +163,7 @@ def compare(
             + (" after matching." if plan.match else "."),
             "Choose groups that share disorders" + (", or match on less." if plan.match else "."),
         )
-    means = np.concatenate([patient_means(a), patient_means(b)])
+    means = np.concatenate([a.patient_means(), b.patient_means()])
     rng = np.random.default_rng(plan.seed)
     found = []
     total, drawn_total, weight_total = 0.0, np.zeros(plan.permutations), 0.0
@@ -270,8 +276,8 @@ def _effect(means: GroupMeans) -> NDArray[np.float64]:
 
 
 def _adjusted(found: Sequence[DisorderComparison]) -> tuple[DisorderComparison, ...]:
-    adjusted = benjamini_hochberg(np.array([one.p for one in found]))
-    return tuple(replace(one, p_adjusted=float(p)) for one, p in zip(found, adjusted, strict=True))
+    adjusted = false_discovery_rates([one.p for one in found])
+    return tuple(replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True))
 
 
 def _upper(similarities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gestalt_space import __version__
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
-from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.outputs import write_atomically
+from gestalt_space.errors import UsageError
+from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.report.drawing import png_file, svg_file
 from gestalt_space.report.heatmap import Bar, HeatMap, draw_heat_map, heat_map_page
 from gestalt_space.report.keyed import Key, key_of
@@ -25,21 +25,15 @@ _BARS = (("disorders", "disorder"), ("cohort", "cohort"))
 def check_figure_path(path: Path, *, overwrite: bool = False) -> None:
     """Raise where no figure can be written to `path`: `UsageError` for an ending that is none of
     `ENDINGS`, `OutputError` for a file that is there, or a folder that is not."""
-    if path.suffix not in ENDINGS:
-        raise UsageError(
-            f"{path.name} ends in none of {', '.join(ENDINGS)}.", "Name the figure so that it does."
-        )
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists.", "Choose another place, or --force it.")
+    check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
 
 
 def write_figure(matrix: CohortMatrix, path: Path) -> None:
     """Write the heat map as the ending of `path` says. Raises `OutputError`, and `UsageError` for a
     matrix that is too large to be looked at."""
     heat = heat_map_of(matrix)
-    if path.suffix == ".html":
+    ending = path.suffix.lower()
+    if ending == ".html":
         closing = (
             f"Made by gestalt-space {__version__}. A research tool, not a medical device: "
             "similarity of faces is not a diagnosis."
@@ -48,7 +42,7 @@ def write_figure(matrix: CohortMatrix, path: Path) -> None:
         data = heat_map_page(heat, generator=generator, closing=closing).encode("utf-8", "replace")
     else:
         drawing = draw_heat_map(heat)
-        data = svg_file(drawing) if path.suffix == ".svg" else png_file(drawing)
+        data = svg_file(drawing) if ending == ".svg" else png_file(drawing)
     write_atomically(path, data)
 
 

@@ -9,17 +9,13 @@ from gestalt_space.cohort.blocks import Number, write_matrix_in_blocks
 from gestalt_space.cohort.cohort_matrix import Unit, about_of, facts_of, names_of, rows_of
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.tables import json_of, records, sidecar
-from gestalt_space.errors import OutputError
-from gestalt_space.outputs import write_atomically
+from gestalt_space.files import check_new_file, write_atomically
 
 
 def check_large_path(path: Path, *, overwrite: bool = False) -> None:
     """Raise `OutputError` for a `.npy` that is there, or a folder that is not."""
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
     for file in (path, sidecar(path)):
-        if file.exists() and not overwrite:
-            raise OutputError(f"{file} exists.", "Choose another place, or --force it.")
+        check_new_file(file, overwrite=overwrite, option="--force")
 
 
 def write_large_matrix(

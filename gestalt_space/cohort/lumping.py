@@ -9,6 +9,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.cohort.permutations import Stratum, draw_groups, p_value, relabelled_means
+
 FEWEST = 3
 """Patients of each disorder of a pair, at least."""
 PERMUTATIONS = 199
@@ -66,31 +68,19 @@ def _pair(
     rng: np.random.Generator,
 ) -> Pair:
     similar = rows @ rows.T
-    np.fill_diagonal(similar, 0)
-    dealt = np.stack([of_first, *(rng.permutation(of_first) for _ in range(PERMUTATIONS))])
-    within, between = _means(similar, dealt.astype(np.float64))
-    gaps = within - between
-    as_large = int((gaps[1:] >= gaps[0] - 1e-12).sum())
+    labels = of_first[None].astype(np.float32)
+    observed = relabelled_means(similar, iter([labels]))
+    deals = draw_groups(
+        rng, [Stratum(np.arange(len(rows)), int(of_first.sum()))], len(rows), PERMUTATIONS
+    )
     return Pair(
         first,
         second,
-        float(within[0]),
-        float(between[0]),
+        float(observed.first[0] + observed.second[0]) / 2,
+        float(observed.between[0]),
         _told_apart(rows, of_first),
-        (as_large + 1) / (PERMUTATIONS + 1),
+        p_value(float(observed.difference[0]), relabelled_means(similar, deals).difference),
     )
-
-
-def _means(
-    similar: NDArray[np.float64], dealt: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean similarities within and between the two groups of each deal `(m, p)`."""
-    others = 1 - dealt
-    a, b = dealt.sum(1), others.sum(1)
-    to_first = dealt @ similar
-    within_first = (to_first * dealt).sum(1) / (a * (a - 1))
-    within_second = ((others @ similar) * others).sum(1) / (b * (b - 1))
-    return (within_first + within_second) / 2, (to_first * others).sum(1) / (a * b)
 
 
 def _told_apart(rows: NDArray[np.float64], of_first: NDArray[np.bool_]) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import SpaceMismatch, TableDamaged, UsageError
-from gestalt_space.outputs import check_free, write_atomically
+from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.report.projection import PERPLEXITY, lay_out, perplexity_for
 from gestalt_space.types import Descriptors
 
@@ -170,7 +170,7 @@ def check_space(on: CohortMap, selection: Selection) -> None:
 
 def write_map(made: CohortMap, path: Path, *, overwrite: bool = False) -> None:
     """Write a map to an `.npz` file, from which `read_map` reads it. Raises `OutputError`."""
-    check_free(path, overwrite)
+    check_new_file(path, (".npz",), overwrite=overwrite, option="--force")
     stream = io.BytesIO()
     np.savez(
         stream,

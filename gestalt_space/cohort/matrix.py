@@ -39,7 +39,7 @@ def similarity_matrix(
     """
     if value == "rank":
         raise UsageError("Ranks are among controls.", "Call rank_matrix.")
-    rows = _sound(descriptors)
+    rows = sound_descriptors(descriptors)
     distance = value == "distance"
     if others is None:
         found = np.empty((len(rows), len(rows)), np.float32)
@@ -49,7 +49,7 @@ def similarity_matrix(
             if left > top:
                 found[left : left + width, top : top + height] = transposed(tile)
         return found
-    columns = _sound(others)
+    columns = sound_descriptors(others)
     if rows.shape[1] != columns.shape[1]:
         raise SpaceMismatch(
             f"Descriptors of {rows.shape[1]} and of {columns.shape[1]} numbers are not of one "
@@ -181,7 +181,7 @@ def _finish(values: Matrix, distance: bool) -> None:
         np.subtract(1, values, out=values)
 
 
-def _sound(descriptors: Descriptors) -> Descriptors:
+def sound_descriptors(descriptors: Descriptors) -> Descriptors:
     """Descriptors as a product wants them. Raises where they are none."""
     rows = np.ascontiguousarray(descriptors, np.float32)
     if rows.ndim != 2 or not rows.size:

@@ -1,9 +1,10 @@
-"""Patients of selections as the statistics of cohorts need them: one vector each, and the strata by
-which groups are matched."""
+"""Patients of selections as statistics need them: ages, and the strata by which groups are
+matched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -31,28 +32,19 @@ def check_space(one: Selection, other: Selection) -> None:
     """Raises `SpaceMismatch` for selections whose descriptors are of two spaces."""
     if one.fingerprint != other.fingerprint:
         raise SpaceMismatch(
-            f"One group is described by {one.space}, the other by {other.space}.",
+            f"One set is in the space of {one.space}, the other in that of {other.space}.",
             "Select both in one space: --space NAME.",
         )
-
-
-def patient_means(selection: Selection) -> NDArray[np.float32]:
-    """`(p, d)`: the mean of each patient's descriptors, shorter than 1 where photos differ.
-
-    The inner product of two patients is then the mean similarity over all pairs of their photos,
-    whose expectation does not depend on how many photos a patient has.
-    """
-    sums = np.add.reduceat(selection.descriptors, selection.row_starts, axis=0, dtype=np.float64)
-    counts = np.bincount(selection.patient_of_row, minlength=len(selection.patients))
-    return np.asarray(sums / counts[:, None], dtype=np.float32)
 
 
 def patient_ages(selection: Selection) -> NDArray[np.float64]:
     """`(p,)`: the median known age of each patient's photos in years, NaN where none is known."""
     found = np.full(len(selection.patients), np.nan)
     known = ~np.isnan(selection.ages)
-    for patient in np.unique(selection.patient_of_row[known]):
-        found[patient] = np.median(selection.ages[known & (selection.patient_of_row == patient)])
+    ages = selection.ages[known]
+    patients, starts = np.unique(selection.patient_of_row[known], return_index=True)
+    for patient, (start, stop) in zip(patients, pairwise([*starts, len(ages)]), strict=True):
+        found[patient] = np.median(ages[start:stop])
     return found
 
 

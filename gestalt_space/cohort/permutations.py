@@ -141,14 +141,12 @@ def p_value(observed: float, drawn: NDArray[np.floating]) -> float:
     return (reached + 1) / (len(drawn) + 1)
 
 
-def benjamini_hochberg(p: NDArray[np.floating]) -> NDArray[np.float64]:
-    """p-values `(k,)` adjusted so that of those below a level no greater share is expected to be
-    false (Benjamini and Hochberg 1995)."""
-    order = np.argsort(p)[::-1]
-    scaled = p[order] * len(p) / np.arange(len(p), 0, -1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(1, np.minimum.accumulate(scaled))
-    return adjusted
+def false_discovery_rates(p: Sequence[float]) -> list[float]:
+    """p-values adjusted so that of those below a level no greater share is expected to be false
+    (Benjamini and Hochberg 1995), in their order."""
+    from scipy.stats import false_discovery_control
+
+    return [float(one) for one in false_discovery_control(p)] if len(p) else []
 
 
 def _choose(rng: np.random.Generator, size: int, take: int, draws: int) -> NDArray[np.bool_]:

@@ -3,7 +3,6 @@ is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,35 +13,17 @@ from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.columns import Column, column_of, known_columns
 from gestalt_space.cohort.mapping import CohortMap
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.outputs import write_atomically
-from gestalt_space.paths import display_name
+from gestalt_space.errors import UsageError
+from gestalt_space.files import write_atomically
 from gestalt_space.report.dendrogram import dendrogram
 from gestalt_space.report.drawing import Drawing, png_file, svg_file
 from gestalt_space.report.html import element, page, paragraph
 from gestalt_space.report.keyed import key_of
 from gestalt_space.report.map_figure import map_drawing, switched_maps
 
+DRAWINGS = (".png", ".svg")
 GENERATOR = f"gestalt-space {__version__}"
 _BARS: tuple[Column, ...] = ("disorder", "cohort", "sex")
-
-
-def check_picture_path(
-    path: Path, endings: Sequence[str] = (".png", ".svg"), *, overwrite: bool = False
-) -> None:
-    """Raise where no picture can be written to `path`, before any work is done for it.
-
-    `UsageError` for another ending, `OutputError` for a file that is there or a folder that is not.
-    """
-    if path.suffix.lower() not in endings:
-        raise UsageError(
-            f"{display_name(path)} does not end in {' or '.join(endings)}.",
-            "Name it so that it does.",
-        )
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {display_name(path.parent)}.", "Make it first.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{display_name(path)} exists.", "Choose another, or --force it.")
 
 
 def write_drawing(drawing: Drawing, path: Path) -> None:

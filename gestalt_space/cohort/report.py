@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,12 +14,17 @@ from gestalt_space.cohort.columns import column_of
 from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, compare
 from gestalt_space.cohort.composite import FEWEST, Composite, check_fewest, composite
 from gestalt_space.cohort.mapping import CohortMap, lay_map
-from gestalt_space.cohort.selection import Criteria, Selection, select
-from gestalt_space.cohort.statistics_document import (
-    cohesion_document,
-    comparison_csv,
-    comparison_document,
+from gestalt_space.cohort.result_tables import (
+    clusters_table,
+    comparison_table,
+    curve_table,
+    disorders_table,
+    members_table,
+    pairs_table,
+    places_table,
 )
+from gestalt_space.cohort.selection import Criteria, Selection, select
+from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
 from gestalt_space.errors import UsageError
 from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
 from gestalt_space.gallery import Gallery
@@ -112,60 +115,19 @@ def measure_cohort(gallery: Gallery, selection: Selection, plan: ReportPlan) -> 
 
 def report_tables(report: CohortReport, *, show_patients: bool) -> dict[str, bytes]:
     """Tables of a report by the names of their files, CSV in UTF-8."""
-    found = report.clustering
     tables = {
-        "clusters.csv": _csv(
-            ("cluster", "patients", "disorder", "of_disorder", "stability"),
-            [
-                (one.number, one.patients, one.disorder, one.of_disorder, _digits(one.stability))
-                for one in found.clusters
-            ],
-        ),
-        "disorders.csv": _csv(
-            ("disorder", "patients", "silhouette", "half", "other_half", "p", "q", "split"),
-            [
-                (
-                    of.disorder,
-                    of.patients,
-                    _digits(of.silhouette),
-                    *of.half_sizes,
-                    _digits(of.p),
-                    _digits(of.q),
-                    int(of.split),
-                )
-                for of in found.disorders
-            ],
-        ),
-        "pairs.csv": _csv(
-            ("first", "second", "within", "between", "gap", "told_apart", "p"),
-            [
-                (
-                    of.first,
-                    of.second,
-                    *tuple(map(_digits, (of.within, of.between, of.gap, of.told_apart, of.p))),
-                )
-                for of in found.pairs
-            ],
-        ),
+        "clusters": clusters_table(report.clustering),
+        "disorders": disorders_table(report.clustering),
+        "pairs": pairs_table(report.clustering),
     }
+    if report.cohesion is not None:
+        tables["cohesion"] = curve_table(report.cohesion)
     if report.comparison is not None:
-        tables["comparison.csv"] = comparison_csv(report.comparison[2])
+        tables["comparison"] = comparison_table(report.comparison[2])
     if show_patients:
-        places = report.map.places
-        tables["patients.csv"] = _csv(
-            ("patient", "cluster", "hdbscan", "map_x", "map_y"),
-            [
-                (
-                    patient,
-                    int(found.labels[row]),
-                    int(found.dense[row]) or "",
-                    _digits(places[row, 0]),
-                    _digits(places[row, 1]),
-                )
-                for row, patient in enumerate(found.patients)
-            ],
-        )
-    return tables
+        tables["patients"] = members_table(report.clustering)
+        tables["map"] = places_table(report.map)
+    return {f"{name}.csv": table.csv() for name, table in tables.items()}
 
 
 def report_document(report: CohortReport, *, show_patients: bool) -> dict[str, Any]:
@@ -222,15 +184,3 @@ def _composites(
         except UsageError:  # too few, or too few crops: the report says that those are not shown
             continue
     return tuple(found)
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _digits(value: float) -> str:
-    return "" if value != value else f"{value:.6g}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import compress
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +39,11 @@ class Criteria:
             ("cohort", self.cohorts),
             ("disorder", self.disorders),
             ("gene", self.genes),
-            ("patients", (f"{len(self.patients)} named",) if self.patients else ()),
         )
-        told = ", ".join(f"{name} {' or '.join(values)}" for name, values in parts if values)
-        return told or "all patients"
+        told = [f"{name} {' or '.join(values)}" for name, values in parts if values]
+        if self.patients:
+            told.append(f"{len(self.patients):,} named patients")
+        return ", ".join(told) or "all patients"
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ class Selection:
 
     Rows are photos: `descriptors` `(n, d)`, `photos` `(n,)` names, `ages` `(n,)` in years, NaN
     where not known, `patient_of_row` `(n,)` places in `patients` `(p,)`. Of patients `(p,)`:
-    `people`, and `disorders` and `genes`, each a tuple of identifiers. `source`: in words, what was
-    selected; `failed`: photos that gave no descriptor, with the reason.
+    `people`, and `disorders` and `genes`, each a tuple of identifiers; `stored_as`: who each is in
+    the gallery, None for photos that it does not have. `source`: in words, what was selected;
+    `failed`: photos that gave no descriptor, with the reason.
     """
 
     descriptors: Descriptors
@@ -60,6 +65,7 @@ class Selection:
     people: PatientFacts
     disorders: tuple[tuple[str, ...], ...]
     genes: tuple[tuple[str, ...], ...]
+    stored_as: tuple[str | None, ...]
     space: str
     fingerprint: str
     slots: int
@@ -74,10 +80,20 @@ class Selection:
         """`(p,)`: where each patient's rows begin."""
         return np.searchsorted(self.patient_of_row, np.arange(len(self.patients)))
 
+    def patient_means(self) -> NDArray[np.float32]:
+        """`(p, d)`: the mean of each patient's descriptors, shorter than 1 where photos differ.
+
+        The inner product of two patients is then the mean similarity over all pairs of their
+        photos, whose expectation does not depend on how many photos a patient has.
+        """
+        sums = np.add.reduceat(self.descriptors, self.row_starts, axis=0, dtype=np.float64)
+        counts = np.bincount(self.patient_of_row, minlength=len(self.patients))
+        return np.asarray(sums / counts[:, None], dtype=np.float32)
+
     def patient_descriptors(self) -> Descriptors:
-        """`(p, d)`: the mean of each patient's descriptors, of unit length."""
-        sums = np.add.reduceat(self.descriptors, self.row_starts, axis=0)
-        return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), dtype=np.float32)
+        """`(p, d)`: the mean of each patient's descriptors, brought back to unit length."""
+        means = self.patient_means()
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
 
     def only(self, patients: Iterable[str]) -> Selection:
         """The photos of some of the patients."""
@@ -86,21 +102,20 @@ class Selection:
         rows = kept[self.patient_of_row]
         places = np.cumsum(kept) - 1
         facts = self.people
-        return Selection(
+        return replace(
+            self,
             descriptors=self.descriptors[rows],
             photos=self.photos[rows],
             ages=self.ages[rows],
             patient_of_row=places[self.patient_of_row[rows]],
-            patients=tuple(p for p, keep in zip(self.patients, kept, strict=True) if keep),
+            patients=tuple(compress(self.patients, kept)),
             people=PatientFacts(
                 facts.sex[kept], facts.ancestry[kept], facts.cohort[kept], facts.consent[kept]
             ),
-            disorders=tuple(d for d, keep in zip(self.disorders, kept, strict=True) if keep),
-            genes=tuple(g for g, keep in zip(self.genes, kept, strict=True) if keep),
-            space=self.space,
-            fingerprint=self.fingerprint,
-            slots=self.slots,
-            source=self.source,
+            disorders=tuple(compress(self.disorders, kept)),
+            genes=tuple(compress(self.genes, kept)),
+            stored_as=tuple(compress(self.stored_as, kept)),
+            failed=(),
         )
 
 
@@ -135,31 +150,31 @@ def select_photos(gallery: Gallery, sources: Sequence[PhotoSource]) -> Selection
     Photos without a face are told in `failed`. Raises `UsageError` where none has one, or two are
     named alike.
     """
-    names = [source.name for source in sources]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    names = Counter(source.name for source in sources)
+    if twice := sorted(name for name, count in names.items() if count > 1):
         raise UsageError(f"{twice[0]} is given twice.", "Give every photo once.")
     found, failed = [], []
     for batch in gallery.probes(sources):
         for asked in batch:
             if asked.descriptor is not None:
-                found.append((asked.name, asked.descriptor))
+                found.append((asked.name, asked.descriptor, asked.own))
             elif asked.error is not None:
                 failed.append((asked.name, asked.error))
     if not found:
         raise failed[0][1] if failed else UsageError("There are no photos.", "Name some.")
-    found.sort(key=lambda pair: pair[0])
-    count = len(found)
+    told, descriptors, stored_as = zip(*sorted(found, key=itemgetter(0)), strict=True)
+    count = len(told)
     empty = np.full(count, "", dtype=np.str_)
-    dim = len(found[0][1])
     return Selection(
-        descriptors=np.stack([descriptor for _, descriptor in found]).reshape(count, dim),
-        photos=np.array([name for name, _ in found], dtype=np.str_),
+        descriptors=np.stack(descriptors),
+        photos=np.array(told, dtype=np.str_),
         ages=np.full(count, np.nan),
         patient_of_row=np.arange(count),
-        patients=tuple(name for name, _ in found),
+        patients=told,
         people=PatientFacts(empty, empty, empty, empty),
         disorders=((),) * count,
         genes=((),) * count,
+        stored_as=stored_as,
         space=gallery.space.model.name,
         fingerprint=gallery.space.fingerprint,
         slots=_slots(gallery),
@@ -239,6 +254,7 @@ def _whole(
         people=snapshot.people,
         disorders=tuple(disorders),
         genes=tuple(genes),
+        stored_as=snapshot.patients,
         space=gallery.space.model.name,
         fingerprint=gallery.space.fingerprint,
         slots=_slots(gallery),

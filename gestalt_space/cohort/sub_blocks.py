@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.cohort.patients import patient_means
 from gestalt_space.cohort.selection import Selection
 
 LARGEST_BLOCK = 5
@@ -81,7 +80,7 @@ def fit_reference(
     of two disorders with as many as that. Every disorder is as likely to be drawn. None where no
     disorder has four patients, or no two have two.
     """
-    means = patient_means(selection)
+    means = selection.patient_means()
     places: dict[str, list[int]] = {}
     for place, has in enumerate(selection.disorders):
         if len(has) == 1:

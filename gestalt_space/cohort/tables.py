@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
-from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.outputs import write_atomically
+from gestalt_space.errors import UsageError
+from gestalt_space.files import appearing, check_new_file, write_atomically
 
-if TYPE_CHECKING:
-    import pandas
-
-ENDINGS = (".csv", ".tsv", ".npz", ".parquet", ".h5ad")
+TEXTS = (".csv", ".tsv")
+ENDINGS = (*TEXTS, ".npz", ".parquet", ".h5ad")
 INDEX_COLUMN = "__index_level_0__"
 """The column of names in Parquet, as pandas calls an index without a name."""
 INSTALL_HINT = "pip install 'gestalt-space[cohorts]'"
@@ -36,17 +32,11 @@ def check_matrix_path(path: Path, *, overwrite: bool = False) -> None:
     `UsageError` for an ending that is none of `ENDINGS`, or `.h5ad` without h5py; `OutputError` for
     a file that is there, or a folder that is not.
     """
-    if path.suffix not in ENDINGS:
-        raise UsageError(
-            f"{path.name} ends in none of {', '.join(ENDINGS)}.", "Name the file so that it does."
-        )
-    if path.suffix == ".h5ad":
+    check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
+    if path.suffix.lower() in TEXTS:
+        check_new_file(sidecar(path), overwrite=overwrite, option="--force")
+    if path.suffix.lower() == ".h5ad":
         _h5py()
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
-    for file in (path, *([sidecar(path)] if path.suffix in (".csv", ".tsv") else [])):
-        if file.exists() and not overwrite:
-            raise OutputError(f"{file} exists.", "Choose another place, or --force it.")
 
 
 def write_matrix(matrix: CohortMatrix, path: Path) -> None:
@@ -57,36 +47,23 @@ def write_matrix(matrix: CohortMatrix, path: Path) -> None:
     `gestalt` as JSON in the metadata. AnnData: `X`, with the facts in `obs` and `var`, and `about`
     in `uns`.
     """
-    with _appearing(path) as aside:
-        if path.suffix == ".npz":
+    ending = path.suffix.lower()
+    with appearing(path) as aside:
+        if ending == ".npz":
             _write_npz(matrix, aside)
-        elif path.suffix == ".parquet":
+        elif ending == ".parquet":
             _write_parquet(matrix, aside)
-        elif path.suffix == ".h5ad":
+        elif ending == ".h5ad":
             _write_h5ad(matrix, aside)
         else:
-            _write_text(matrix, aside, "\t" if path.suffix == ".tsv" else ",")
-    if path.suffix in (".csv", ".tsv"):
+            _write_text(matrix, aside, "\t" if ending == ".tsv" else ",")
+    if ending in TEXTS:
         write_atomically(sidecar(path), json_of(_document(matrix)).encode())
 
 
 def sidecar(path: Path) -> Path:
     """The file beside a table that says what it was made of."""
     return path.with_name(f"{path.name}.json")
-
-
-def to_frame(matrix: CohortMatrix) -> pandas.DataFrame:
-    """A matrix as a data frame of pandas, what it was made of in `attrs`.
-
-    Raises `UsageError` where pandas is not installed.
-    """
-    try:
-        import pandas
-    except ImportError as error:
-        raise UsageError("pandas is not installed.", "pip install pandas") from error
-    frame = pandas.DataFrame(matrix.values, index=matrix.rows, columns=matrix.columns)
-    frame.attrs.update(matrix.about)
-    return frame
 
 
 def json_of(document: Mapping[str, Any]) -> str:
@@ -214,19 +191,3 @@ def _h5py() -> Any:
             error
         )
     return h5py
-
-
-@contextmanager
-def _appearing(path: Path) -> Iterator[Path]:
-    """A place beside `path` that takes its name when all is written. Raises `OutputError`."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield aside
-        aside.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror or error}.",
-            "Check the permissions and the free space of the disk.",
-        ) from error
-    finally:
-        aside.unlink(missing_ok=True)

@@ -20,7 +20,8 @@ from gestalt_space.encoders.precision import INSTALL_HINT
 from gestalt_space.encoders.preparation import parse_views, sized
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.encoders.specification import EncoderSpec
-from gestalt_space.errors import ModelUnsuitable, OutputError, UsageError
+from gestalt_space.errors import ModelUnsuitable, OutputError
+from gestalt_space.files import check_new_file
 from gestalt_space.types import Crops
 
 if TYPE_CHECKING:
@@ -100,9 +101,4 @@ def _check(path: Path, *, overwrite: bool) -> None:
     missing = [name for name in ("torch", "onnxscript") if find_spec(name) is None]
     if missing:
         raise ModelUnsuitable(f"{' and '.join(missing)} is not installed.", INSTALL_HINT)
-    if path.suffix != ".onnx":
-        raise UsageError(f"{path.name} does not end in .onnx.", "Name the file so that it does.")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists.", "Choose another place, or --overwrite it.")
+    check_new_file(path, (".onnx",), overwrite=overwrite)

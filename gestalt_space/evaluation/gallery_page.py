@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gestalt_space import __version__
-from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.evaluation.accuracy import Accuracy
 from gestalt_space.evaluation.bootstrap import Estimate
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS
 from gestalt_space.evaluation.strata import FEWEST_PATIENTS, Stratum, too_small
-from gestalt_space.paths import display_name
+from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.report.charts import Bar, Line, bar_chart, curve_chart, dot_chart, line_key
 from gestalt_space.report.html import (
@@ -44,23 +43,12 @@ def check_page_path(path: Path, *, overwrite: bool = False) -> None:
     `UsageError` for an ending other than `.html`, `OutputError` for a file that is there or a
     folder that is not.
     """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{display_name(path)} does not end in .html.", "Name it so that it does.")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {display_name(path.parent)}.", "Make it first.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{display_name(path)} exists.", "Choose another, or --overwrite it.")
+    check_new_file(path, (".html", ".htm"), overwrite=overwrite)
 
 
 def write_page(evaluation: GalleryEvaluation, path: Path) -> None:
     """Write the page. Raises `OutputError`."""
-    try:
-        path.write_text(evaluation_page(evaluation), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"{display_name(path)} cannot be written: {error.strerror or error}.",
-            "Check the permissions and the free space of the disk.",
-        ) from error
+    write_atomically(path, evaluation_page(evaluation).encode("utf-8"))
 
 
 def evaluation_page(evaluation: GalleryEvaluation) -> str:

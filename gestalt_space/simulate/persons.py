@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import ModelDamaged, ModelUnsuitable, OutputError, UsageError
+from gestalt_space.files import check_new_file
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, SIZE, reshape
 from gestalt_space.simulate.surroundings import Hair, face_oval, paint, sample_hair
 from gestalt_space.types import Landmarks, Pixels
@@ -282,12 +283,7 @@ def _words(listed: object) -> tuple[str, ...]:
 
 def check_persons_path(path: Path, *, overwrite: bool) -> None:
     """Raises `UsageError` or `OutputError` where persons cannot be written to `path`."""
-    if path.suffix != ".safetensors":
-        raise UsageError(f"{path} does not end in .safetensors.", "Name the file so.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} is there already.", "Choose another name, or add --overwrite.")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
+    check_new_file(path, (".safetensors",), overwrite=overwrite)
 
 
 _LUMA = face_oval(SIZE)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import torch_device
-from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.errors import UsageError
+from gestalt_space.files import check_new_file
 
 
 def check_training(out: Path, device: Device = "auto") -> None:
@@ -21,11 +22,6 @@ def check_training(out: Path, device: Device = "auto") -> None:
             "not installed.",
             "Run `pip install 'gestalt-space[training]'`.",
         )
-    if out.suffix != ".onnx":
-        raise UsageError(f"{out} does not end in .onnx.", "Name the model's file so.")
-    for path in (out, out.with_suffix(".log")):
-        if path.exists():
-            raise OutputError(f"{path} is there already.", "Choose another name.")
-    if not out.parent.is_dir():
-        raise OutputError(f"There is no folder {out.parent}.", "Make it first.")
+    check_new_file(out, (".onnx",), option="delete")
+    check_new_file(out.with_suffix(".log"), option="delete")
     torch_device(device)

@@ -44,6 +44,7 @@ def planted(
         ),
         disorders=(*told, *[()] * undiagnosed),
         genes=((),) * count,
+        stored_as=names,
         space="tiny",
         fingerprint="f" * 64,
         slots=1,

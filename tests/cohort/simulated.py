@@ -57,6 +57,7 @@ def simulated(
         people=PatientFacts(*texts),
         disorders=tuple((one,) if one else () for one in disorders),
         genes=((),) * len(names),
+        stored_as=names,
         space="simulated",
         fingerprint="f" * 64,
         slots=1,

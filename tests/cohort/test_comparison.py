@@ -8,7 +8,7 @@ from scipy.stats import kstest
 
 from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, TooFew, compare
 from gestalt_space.cohort.matched import match_groups
-from gestalt_space.cohort.patients import parse_facts, patient_ages, patient_means, strata_of
+from gestalt_space.cohort.patients import parse_facts, patient_ages, strata_of
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import fit_reference, sample_blocks
 from gestalt_space.errors import SpaceMismatch, UsageError
@@ -56,7 +56,7 @@ def test_disorders_that_cannot_be_compared_are_named(
 
 def test_the_figures_are_those_of_the_pairs(differing: tuple[Selection, Selection, Comparison]):
     a, b, found = differing
-    means = [patient_means(group)[:10] for group in (a, b)]
+    means = [group.patient_means()[:10] for group in (a, b)]
     within = [np.mean((m @ m.T)[np.triu_indices(10, 1)]) for m in means]
     between = np.mean(means[0] @ means[1].T)
     one = found.disorders[0]
@@ -142,7 +142,7 @@ def test_blocks_tell_the_same_disorder_from_another():
     assert five.ppv(five.threshold) == pytest.approx(
         five.sensitivity / (five.sensitivity + 1 - five.specificity), abs=0.01
     )
-    means = patient_means(gallery)
+    means = gallery.patient_means()
     same = sample_blocks(1 - means[:6] @ means[6:12].T, reference, rng, samples=200)
     other = sample_blocks(1 - means[:12] @ means[12:24].T, reference, rng, samples=200)
     small = sample_blocks(1 - means[:3] @ means[12:24].T, reference, rng, samples=200)
@@ -200,7 +200,7 @@ def test_groups_that_cannot_be_compared_are_told():
         compare(a, b.only(b.patients[-2:]), QUICK)
     with pytest.raises(UsageError, match="sex of no patient of the first group is known"):
         compare(a, b, replace(QUICK, match=("sex",)))
-    with pytest.raises(SpaceMismatch, match="One group is described by simulated"):
+    with pytest.raises(SpaceMismatch, match="in the space of simulated"):
         compare(a, replace(b, fingerprint="0" * 64), QUICK)
     with pytest.raises(UsageError, match="too few for a p-value"):
         ComparisonPlan(permutations=5)

@@ -8,8 +8,8 @@ import pytest
 
 from gestalt_space.cohort.permutations import (
     Stratum,
-    benjamini_hochberg,
     draw_groups,
+    false_discovery_rates,
     p_value,
     relabelled_means,
     weighted_means,
@@ -99,5 +99,5 @@ def test_p_is_never_zero_and_counts_ties():
 
 def test_adjusted_p_values_are_those_of_the_paper():
     p = np.array([0.01, 0.04, 0.03, 0.005])
-    assert benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
-    assert benjamini_hochberg(np.array([0.9, 0.8])) == pytest.approx([0.9, 0.9])
+    assert false_discovery_rates(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    assert false_discovery_rates([0.9, 0.8]) == pytest.approx([0.9, 0.9])

@@ -21,7 +21,6 @@ from gestalt_space.cohort.tables import (
     INDEX_COLUMN,
     check_matrix_path,
     sidecar,
-    to_frame,
     write_matrix,
 )
 from gestalt_space.errors import OutputError, SpaceMismatch, UsageError
@@ -96,10 +95,23 @@ def test_ranks_are_among_the_set_and_all_others_of_the_gallery(cohort, unit, how
 
 
 def test_photos_that_are_not_stored_have_no_own_patient_in_the_gallery(cohort: Selection):
-    found = measure(cohort, value="rank", gallery=cohort, is_stored=False)
+    strangers = dataclasses.replace(cohort, stored_as=(None,) * 10)
+    found = measure(strangers, value="rank", gallery=cohort)
     assert found.about["control_photos"] == 10
     # Each photo's twin in the gallery is nearest; no member of the cohort comes first.
     assert (found.values[~np.eye(10, dtype=bool)] >= 1).all()
+
+
+def test_photos_that_the_gallery_has_are_ranked_without_their_own_patient(cohort: Selection):
+    photos = dataclasses.replace(
+        cohort.only(cohort.patients[:4]),
+        patients=("a.png", "b.png", "c.png", "d.png"),
+        stored_as=cohort.patients[:4],
+    )
+    stored = measure(cohort.only(cohort.patients[:4]), value="rank", gallery=cohort)
+    found = measure(photos, value="rank", gallery=cohort)
+    assert found.about["control_photos"] == 6
+    np.testing.assert_array_equal(found.values, stored.values)
 
 
 def test_two_sets_have_rows_and_columns_of_their_own(cohort: Selection):
@@ -122,7 +134,7 @@ def test_what_cannot_be_compared_is_told(cohort: Selection):
         measure(two.only(two.patients[:1]), value="rank", gallery=two)
     with pytest.raises(UsageError, match="among controls"):
         measure(cohort, value="rank")
-    with pytest.raises(SpaceMismatch, match="tiny, the other of other"):
+    with pytest.raises(SpaceMismatch, match="tiny, the other in that of other"):
         measure(cohort, dataclasses.replace(cohort, space="other", fingerprint="0" * 64))
 
 
@@ -167,7 +179,7 @@ def test_parquet_reads_back_what_was_written(tmp_path: Path, found: CohortMatrix
 
 def test_pandas_has_the_names_as_index(tmp_path: Path, found: CohortMatrix):
     pandas = pytest.importorskip("pandas")
-    frame = to_frame(found)
+    frame = found.frame()
     assert frame.attrs["space"] == "tiny"
     write_matrix(found, tmp_path / "m.parquet")
     write_matrix(found, tmp_path / "m.csv")

@@ -387,7 +387,7 @@ def test_a_place_to_write_persons_to_is_checked(tmp_path: Path):
     check_persons_path(there, overwrite=True)
     with pytest.raises(UsageError, match="safetensors"):
         check_persons_path(tmp_path / "persons.npz", overwrite=False)
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="exists"):
         check_persons_path(there, overwrite=False)
     with pytest.raises(OutputError, match="no folder"):
         check_persons_path(tmp_path / "none" / "new.safetensors", overwrite=False)

@@ -1,0 +1,156 @@
+"""Selections of one's own arrays and data frames, without a gallery: what all of `cohort` works on,
+from a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gestalt_space.cohort.matrix import sound_descriptors
+from gestalt_space.cohort.selection import Selection, Texts
+from gestalt_space.errors import UsageError
+from gestalt_space.store.people import PatientFacts
+from gestalt_space.types import Descriptors
+
+COLUMNS = ("patient", "photo", "age", "disorder", "gene", "sex", "ancestry", "cohort")
+"""What a data frame may tell of photos."""
+
+SEVERAL = (list, tuple, set, np.ndarray)
+Values = Sequence[Any] | ArrayLike | None
+
+
+def selection_of(
+    descriptors: Descriptors,
+    patients: Values = None,
+    *,
+    photos: Values = None,
+    ages: Values = None,
+    disorders: Values = None,
+    genes: Values = None,
+    sex: Values = None,
+    ancestry: Values = None,
+    cohort: Values = None,
+    space: str = "these descriptors",
+    source: str = "all patients",
+) -> Selection:
+    """A selection of descriptors `(n, d)` of unit length, a row for each photo.
+
+    All else has a value for each row `(n,)`, and None, NaN or an empty text where it is not known:
+    `patients`, by default another for each row; `photos` names; `ages` in years; `disorders` and
+    `genes` identifiers, or lists of them; `sex`, `ancestry` and `cohort` in words. Rows may be in
+    any order; the selection has them by patient, then by name. `space` names the encoder: only sets
+    of one space are compared. Raises `DescriptorError`, and `UsageError` for values that are too
+    few or too many, or contradict each other about a patient.
+    """
+    rows = sound_descriptors(descriptors)
+
+    def column(what: str, values: Values) -> list[Any]:
+        told = [None] * len(rows) if values is None else list(values)  # type: ignore[arg-type]
+        if len(told) != len(rows):
+            raise UsageError(
+                f"{len(told):,} {what} are given for {len(rows):,} descriptors.",
+                "Give one for each.",
+            )
+        return [None if _is_unknown(value) else value for value in told]
+
+    width = len(str(len(rows)))
+    numbers = [f"{row:0{width}}" for row in range(1, len(rows) + 1)]
+    told_owners = numbers if patients is None else column("patients", patients)
+    if None in told_owners:
+        raise UsageError("A photo has no patient.", "Name the patient of each.")
+    owners = list(map(str, told_owners))
+    names = numbers if photos is None else list(map(str, column("photos", photos)))
+    years = np.array(column("ages", ages), dtype=np.float64)
+    order = sorted(range(len(rows)), key=lambda row: (owners[row], names[row]))
+    people = tuple(sorted(set(owners)))
+    place = {patient: number for number, patient in enumerate(people)}
+
+    def fact(what: str, values: Values) -> Texts:
+        return np.array(_one_each(what, column(what, values), owners, people), dtype=np.str_)
+
+    return Selection(
+        descriptors=rows[order],
+        photos=np.array([names[row] for row in order], dtype=np.str_),
+        ages=years[order],
+        patient_of_row=np.array([place[owners[row]] for row in order], dtype=np.int64),
+        patients=people,
+        people=PatientFacts(
+            sex=fact("sex", sex),
+            ancestry=fact("ancestry", ancestry),
+            cohort=fact("cohort", cohort),
+            consent=np.full(len(people), "", dtype=np.str_),
+        ),
+        disorders=_all_each(column("disorders", disorders), owners, people),
+        genes=_all_each(column("genes", genes), owners, people),
+        stored_as=people,
+        space=space,
+        fingerprint=space,
+        slots=1,
+        source=source,
+    )
+
+
+def selection_of_frame(
+    descriptors: Descriptors, frame: Any, *, space: str = "these descriptors"
+) -> Selection:
+    """The same, of a data frame (of pandas or polars, or a mapping of columns) with a row for each
+    descriptor.
+
+    The columns `COLUMNS` are read; what is not there is not known. Raises as `selection_of`, and
+    `UsageError` for a frame without patients.
+    """
+    there = set(getattr(frame, "columns", frame))
+    told = {name: list(frame[name]) for name in COLUMNS if name in there}
+    if "patient" not in told:
+        raise UsageError("The table has no column `patient`.", "Name the patient of each photo.")
+    return selection_of(
+        descriptors,
+        told["patient"],
+        photos=told.get("photo"),
+        ages=told.get("age"),
+        disorders=told.get("disorder"),
+        genes=told.get("gene"),
+        sex=told.get("sex"),
+        ancestry=told.get("ancestry"),
+        cohort=told.get("cohort"),
+        space=space,
+    )
+
+
+def _is_unknown(value: Any) -> bool:
+    """None, an empty text, or what is unlike itself: NaN, and pandas' own mark for it."""
+    if value is None or isinstance(value, str):
+        return not value
+    if isinstance(value, SEVERAL):
+        return False
+    same = value == value
+    return not (isinstance(same, bool | np.bool_) and bool(same))
+
+
+def _one_each(
+    what: str, values: Sequence[Any], owners: Sequence[str], people: Sequence[str]
+) -> list[str]:
+    """What rows say of each patient, who may not be told in two ways."""
+    found: dict[str, str] = {}
+    for owner, value in zip(owners, values, strict=True):
+        if value is not None and found.setdefault(owner, str(value)) != str(value):
+            raise UsageError(
+                f"The {what} of patient {owner} is told as {found[owner]} and as {value}.",
+                "Tell it alike in all rows of a patient.",
+            )
+    return [found.get(patient, "") for patient in people]
+
+
+def _all_each(
+    values: Sequence[Any], owners: Sequence[str], people: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
+    """All identifiers that rows tell of each patient, in order."""
+    found: dict[str, set[str]] = {patient: set() for patient in people}
+    for owner, value in zip(owners, values, strict=True):
+        if value is not None:
+            several: Iterable[Any] = value if isinstance(value, SEVERAL) else [value]
+            found[owner].update(map(str, several))
+    return tuple(tuple(sorted(found[patient])) for patient in people)

@@ -1,0 +1,140 @@
+"""Results as tables, whose columns have names: to a CSV file, or a data frame of pandas."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gestalt_space.cohort.clusters import Clustering
+from gestalt_space.cohort.cohesion import Cohesion
+from gestalt_space.cohort.comparison import Comparison
+from gestalt_space.cohort.data_frames import data_frame
+from gestalt_space.cohort.mapping import CohortMap
+
+if TYPE_CHECKING:
+    import pandas
+
+SPREADS, FIGURES = ("within_a", "within_b", "between"), ("difference", "effect")
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns; a figure that does not exist is NaN or None."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+    def csv(self) -> bytes:
+        """The table as CSV in UTF-8, figures with six digits, empty where there is none."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([_cell(value) for value in row] for row in self.rows)
+        return text.getvalue().encode("utf-8", "replace")
+
+    def frame(self) -> pandas.DataFrame:
+        """The table as a data frame. Raises `UsageError` where pandas is not installed."""
+        return data_frame(list(self.rows), self.columns)
+
+
+def comparison_table(found: Comparison) -> Table:
+    """The compared disorders: pairs of patients in the groups and between them, the difference and
+    the effect with the ends of their intervals, p-values, and blocks."""
+    spreads = [
+        f"{pairs}_{figure}"
+        for pairs in SPREADS
+        for figure in ("pairs", "mean", "sd", "low", "median", "high")
+    ]
+    figures = [f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")]
+    blocks = ("size", "distance", "threshold", "share", "ppv")
+    rows: list[tuple[Value, ...]] = []
+    for one in found.disorders:
+        row: list[Value] = [one.disorder, one.patients_a, one.patients_b]
+        for pairs in (one.within_a, one.within_b, one.between):
+            row += [pairs.pairs, pairs.mean, pairs.sd, pairs.low, pairs.median, pairs.high]
+        for figure in (one.difference, one.effect):
+            row += [figure.value, figure.low, figure.high]
+        row += [one.p, one.p_adjusted]
+        row += [None if one.blocks is None else getattr(one.blocks, name) for name in blocks]
+        rows.append(tuple(row))
+    return Table(
+        (
+            *("disorder", "patients_a", "patients_b", *spreads, *figures, "p", "p_adjusted"),
+            *(f"block_{name}" for name in blocks),
+        ),
+        tuple(rows),
+    )
+
+
+def curve_table(found: Cohesion) -> Table:
+    """Single photos of more and more patients, of the cohort and of others."""
+    return Table(
+        ("patients", "similarity", "of_others", "percentile"),
+        tuple((one.size, one.similarity, one.controls, one.percentile) for one in found.curve),
+    )
+
+
+def clusters_table(found: Clustering) -> Table:
+    """The clusters of the cut."""
+    return Table(
+        ("cluster", "patients", "disorder", "of_disorder", "stability"),
+        tuple(
+            (one.number, one.patients, one.disorder, one.of_disorder, one.stability)
+            for one in found.clusters
+        ),
+    )
+
+
+def disorders_table(found: Clustering) -> Table:
+    """How each disorder's patients lie, and whether they fall into two."""
+    return Table(
+        ("disorder", "patients", "silhouette", "half", "other_half", "p", "q", "split"),
+        tuple(
+            (of.disorder, of.patients, of.silhouette, *of.half_sizes, of.p, of.q, of.split)
+            for of in found.disorders
+        ),
+    )
+
+
+def pairs_table(found: Clustering) -> Table:
+    """Pairs of disorders, the hardest to tell apart first."""
+    return Table(
+        ("first", "second", "within", "between", "gap", "told_apart", "p"),
+        tuple(
+            (of.first, of.second, of.within, of.between, of.gap, of.told_apart, of.p)
+            for of in found.pairs
+        ),
+    )
+
+
+def members_table(found: Clustering) -> Table:
+    """Each patient's cluster by average linkage, and by HDBSCAN, empty for none."""
+    return Table(
+        ("patient", "cluster", "hdbscan"),
+        tuple(
+            (patient, int(label), int(dense) or None)
+            for patient, label, dense in zip(found.patients, found.labels, found.dense, strict=True)
+        ),
+    )
+
+
+def places_table(found: CohortMap) -> Table:
+    """Each patient's place on a map."""
+    return Table(
+        ("patient", "x", "y"),
+        tuple(
+            (patient, float(x), float(y))
+            for patient, (x, y) in zip(found.patients, found.places, strict=True)
+        ),
+    )
+
+
+def _cell(value: Value) -> str | int:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return int(value) if isinstance(value, bool) else value
