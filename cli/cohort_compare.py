@@ -159,14 +159,13 @@ def _show_groups(a: Selection, b: Selection, found: Comparison) -> None:
         ("A", a, found.patients_a, found.unmatched[0]),
         ("B", b, found.patients_b, found.unmatched[1]),
     ):
+        output.write_text(f"{letter}: {group.source}", style="bold")
         left_out = f", {unmatched:,} left out by matching" if unmatched else ""
-        output.write_text(
-            f"{letter}: {group.source}, {output.counted_text(patients, 'patient')}{left_out}",
-            style="bold",
-        )
+        output.write_text(f"  {output.counted_text(patients, 'patient')}{left_out}")
+    output.write_text(f"Over {output.counted_text(len(found.disorders), 'disorder')}", style="bold")
     output.write_text(
-        f"  over {output.counted_text(len(found.disorders), 'disorder')}: similarity within the "
-        f"groups less between them\n  {found.difference:+.4f}, p {p_text(found.p)}"
+        f"  similarity within the groups less between them {found.difference:+.4f}, "
+        f"p {p_text(found.p)}"
     )
     if found.too_few:
         names = ", ".join(one.disorder for one in found.too_few[:NAMED])

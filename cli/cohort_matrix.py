@@ -12,12 +12,14 @@ from gestalt_space.errors import UsageError
 from . import cohort_options, options, output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gestalt_space.cohort.cohort_matrix import CohortMatrix, Unit
     from gestalt_space.cohort.selection import Selection
     from gestalt_space.gallery import Gallery
 
-MOST_SHOWN = 12
-"""Rows and columns of a matrix that is shown as a table."""
+MOST_SHOWN = 9
+"""Rows and columns of a matrix that is shown as a table: so many fit on 80 columns."""
 
 
 def matrix(
@@ -233,11 +235,23 @@ def _show(found: CohortMatrix, as_json: bool, *, is_written: bool) -> None:
             f"A matrix of {height:,} × {width:,} does not fit on a terminal.",
             "Write it to a file: -o matrix.csv; or draw it: --figure matrix.png.",
         )
-    table = output.new_table("", *found.columns, right=found.columns)
+    numbers = [str(number) for number in range(1, len(found.columns) + 1)]
+    table = output.new_table("", *numbers, right=numbers)
     shape = "d" if found.about["value"] == "rank" else ".3f"
-    for name, row in zip(found.rows, found.values, strict=True):
-        table.add_row(name, *(format(number, shape) for number in row.tolist()))
+    for number, row in enumerate(found.values.tolist(), start=1):
+        table.add_row(str(number), *(format(value, shape) for value in row))
     output.write_table(table)
-    output.write_text(
-        f"{found.about['value']} ({found.about['direction']}), space {found.about['space']}"
-    )
+    if found.is_within:
+        _name(found.rows)
+    else:
+        _name(found.rows, "Rows")
+        _name(found.columns, "Columns")
+    output.write_text(f"{found.about['value']}: {found.about['direction']}")
+    output.write_text(f"space {found.about['space']}")
+
+
+def _name(names: Sequence[str], title: str = "") -> None:
+    if title:
+        output.write_text(title, style="bold")
+    for number, name in enumerate(names, start=1):
+        output.write_text(f"  {number}  {name}")

@@ -10,11 +10,14 @@ import hashlib
 import io
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +30,10 @@ from gestalt_space.types import Descriptors
 
 Number = Literal["float32", "float16"]
 PROGRESS_VERSION = 1
+SYNC_EVERY = 10.0
+"""Seconds after which what was written is brought to disk, and counts as done."""
+_PENDING = 2
+"""Tiles that are written, or wait for it, while another is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,12 @@ def write_matrix_in_blocks(
     block: int = TILE,
     overwrite: bool = False,
     on_rows: Callable[[int, int], None] | None = None,
+    sync_every: float = SYNC_EVERY,
 ) -> None:
     """Write the matrix of all pairs `(n, n)` of descriptors `(n, d)` of unit length to a `.npy`.
 
-    While it is written, `PATH.part` holds the values and `PATH.part.json` how far they are; a call
-    with the same inputs goes on after the last block of rows that was synced. The file appears
+    While it is written, `PATH.part` holds the values and `PATH.part.json` how far they are, noted
+    every `sync_every` seconds; a call with the same inputs goes on from there. The file appears
     under its own name when it is whole. `on_rows`: called with the rows done and all rows. Raises
     `OutputError` where `path` is taken, what was begun is of other inputs (unless `overwrite`), or
     the disk fills: all its room is taken at the start.
@@ -92,7 +100,7 @@ def write_matrix_in_blocks(
             begun = fresh
             _take_room(part, header, size)
             _keep(record, begun)
-        _fill(part, record, rows, begun, len(header), on_rows)
+        _fill(part, record, rows, begun, len(header), on_rows, sync_every)
         part.replace(path)
         record.unlink()
 
@@ -104,35 +112,52 @@ def _fill(
     begun: Progress,
     offset: int,
     on_rows: Callable[[int, int], None] | None,
+    sync_every: float,
 ) -> None:
+    """Compute the tiles that are left, while another thread writes those that are done."""
     tiles = upper_tiles(
-        rows, distance=begun.value == "distance", tile=begun.block, first=begun.rows_done
+        rows,
+        distance=begun.value == "distance",
+        tile=begun.block,
+        first=begun.rows_done,
+        rooms=_PENDING + 1,
     )
-    with part.open("r+b", buffering=0) as file, ThreadPoolExecutor(1) as syncing:
+    with part.open("r+b", buffering=0) as file, ThreadPoolExecutor(1) as writer:
+        pending: deque[Future[None]] = deque()
 
-        def sync(done: int) -> int:
-            # Rows count once they are on disk, and not before.
-            os.fsync(file.fileno())
-            _keep(record, begun, done)
-            return done
+        def then(work: Callable[[], None]) -> None:
+            pending.append(writer.submit(work))
+            while len(pending) > _PENDING:
+                pending.popleft().result()
 
-        def told(pending: Future[int] | None) -> None:
-            if pending is not None:
-                done = pending.result()
-                if on_rows is not None:
-                    on_rows(done, begun.count)
-
-        pending = None
-        for top, left, tile in tiles:
+        def write(tile: NDArray[np.float32], top: int, left: int) -> None:
             _put(file, tile.astype(begun.number, copy=False), top, left, begun.count, offset)
             if left > top:
                 below = transposed(tile).astype(begun.number, copy=False)
                 _put(file, below, left, top, begun.count, offset)
-            if left + tile.shape[1] == begun.count:
-                # A block goes to disk while the next is computed, and no block is two ahead.
-                told(pending)
-                pending = syncing.submit(sync, top + tile.shape[0])
-        told(pending)
+
+        def keep(done: int) -> None:
+            # Rows are done once they are on disk, and not before: the power may be cut.
+            os.fsync(file.fileno())
+            _keep(record, begun, done)
+
+        kept, is_long = monotonic(), begun.rows_done > 0
+        for top, left, tile in tiles:
+            then(partial(write, tile, top, left))
+            done = top + tile.shape[0]
+            if left + tile.shape[1] < begun.count or done == begun.count:
+                continue
+            if monotonic() - kept >= sync_every:
+                then(partial(keep, done))
+                kept, is_long = monotonic(), True
+            if on_rows is not None:
+                on_rows(done, begun.count)
+        for rest in pending:
+            rest.result()
+        if is_long:
+            keep(begun.count)
+        if on_rows is not None:
+            on_rows(begun.count, begun.count)
 
 
 def _put(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.report.drawing import png_file, svg_file
 from gestalt_space.report.heatmap import Bar, HeatMap, draw_heat_map, heat_map_page
-from gestalt_space.report.keyed import Key, key_of
+from gestalt_space.report.keyed import key_of
 
 ENDINGS = (".png", ".svg", ".html")
 MOST_ROWS = 3000
@@ -69,8 +68,8 @@ def heat_map_of(matrix: CohortMatrix) -> HeatMap:
             Bar(
                 title,
                 key,
-                _groups(key, of_rows)[rows],
-                _groups(key, of_columns)[columns],
+                key.groups(of_rows)[rows],
+                key.groups(of_columns)[columns],
             )
         )
     how = {None: "", "mean": ", by their mean", "nearest": ", by their nearest photos"}
@@ -130,11 +129,6 @@ def _between_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
     squares = np.einsum("ij,ij->i", values, values)
     found = squares[:, None] + squares[None] - 2 * values @ values.T
     return np.asarray(np.sqrt(np.maximum(found, 0) / values.shape[1]))
-
-
-def _groups(key: Key, values: NDArray[Any]) -> NDArray[np.int64]:
-    places = {name: number for number, name in enumerate(key.names)}
-    return np.array([places.get(str(value), -1) for value in values], dtype=np.int64)
 
 
 _SCALES = {

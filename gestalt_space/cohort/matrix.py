@@ -7,6 +7,7 @@ chosen, in `selection`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import cycle
 from typing import Literal
 
 import cv2
@@ -65,21 +66,25 @@ def similarity_matrix(
 
 
 def upper_tiles(
-    descriptors: Descriptors, *, distance: bool = False, tile: int = TILE, first: int = 0
+    descriptors: Descriptors,
+    *,
+    distance: bool = False,
+    tile: int = TILE,
+    first: int = 0,
+    rooms: int = 1,
 ) -> Iterator[tuple[int, int, Matrix]]:
     """The tiles on and above the diagonal, from row `first` on: top, left, and the values.
 
-    Below the diagonal stand the same values, transposed. An array is given again after the next
-    step, with other values.
+    Below the diagonal stand the same values, transposed. The array of a tile is that of the one
+    `rooms` steps later, too: so long its values stay.
     """
     count = len(descriptors)
-    room = np.empty((tile, tile), np.float32)
+    free = cycle([np.empty(tile * tile, np.float32) for _ in range(rooms)])
     for top in range(first, count, tile):
         rows = descriptors[top : top + tile]
         for left in range(top, count, tile):
             columns = descriptors[left : left + tile]
-            values = room.reshape(-1)[: len(rows) * len(columns)]
-            values = values.reshape(len(rows), len(columns))
+            values = next(free)[: len(rows) * len(columns)].reshape(len(rows), len(columns))
             np.matmul(rows, columns.T, out=values)
             if left == top:
                 # A product is symmetric in exact arithmetic alone.

@@ -224,6 +224,8 @@ def _fits(
     """Who has one of what is wanted. Raises `NotInGallery` for what nobody has."""
     if not wanted:
         return np.ones(len(told), dtype=bool)
+    if "" in wanted:
+        raise UsageError(f"The name of a {what} is empty.", "Leave the option out, or name one.")
     known = {one for ids in told for one in ids}
     if missing := [one for one in wanted if one not in known]:
         raise NotInGallery(

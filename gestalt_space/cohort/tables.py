@@ -7,6 +7,7 @@ room, and in `FILE.json` beside a CSV or TSV, which are plain square tables.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -143,9 +144,13 @@ def _write_parquet(matrix: CohortMatrix, aside: Path) -> None:
 
 
 def _write_h5ad(matrix: CohortMatrix, aside: Path) -> None:
-    """AnnData's format on disk, version 0.1.0, as its documentation describes it."""
+    """AnnData's format on disk, version 0.1.0, as its documentation describes it.
+
+    Made in memory first: where the disk fills, HDF5 (1.14, 2.0) takes the process down.
+    """
     h5py = _h5py()
-    with h5py.File(aside, "w") as file:
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
         _encoded(file, "anndata", "0.1.0")
         _encoded(file.create_dataset("X", data=matrix.values), "array")
         _write_facts(file.create_group("obs"), matrix.rows, matrix.row_facts)
@@ -158,6 +163,7 @@ def _write_h5ad(matrix: CohortMatrix, aside: Path) -> None:
             if value is not None:
                 kind = "string" if isinstance(value, str) else "numeric-scalar"
                 _encoded(uns.create_dataset(name, data=value), kind)
+    aside.write_bytes(stream.getbuffer())
 
 
 def _write_facts(group: Any, names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]) -> None:

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from gestalt_space.report.drawing import (
     FAINT,
-    HUES,
-    PALE,
     Block,
     Drawing,
     Line,
     Part,
     Text,
+    hue,
     shortened,
 )
 from gestalt_space.report.keyed import ROW, Key, draw_key
@@ -63,8 +62,10 @@ def dendrogram(
         parts.append(Text(shortened(title_of_bar, _LEFT, 11), _LEFT - 6, top + 10, 11, "end"))
         groups = key.group_of[leaves]
         for start, stop in _runs(groups):
-            fill = PALE if groups[start] < 0 else HUES[groups[start]]
-            parts.append(Block(_LEFT + start * step, top, (stop - start) * step, _BAR, fill))
+            width_of_run = (stop - start) * step
+            parts.append(
+                Block(_LEFT + start * step, top, width_of_run, _BAR, hue(int(groups[start])))
+            )
     top += _BAR + 10
     if names is not None and count <= MOST_NAMES:
         levels = 3

@@ -24,6 +24,9 @@ HUES = (
     *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a07800"),
     *("#56b4e9", "#5b3a8c", "#e69f00", "#444444", "#8fbf3f"),
 )
+OTHER, UNKNOWN = -1, -2
+"""Groups without a hue of their own: those beyond the largest, and what is not known."""
+EMPTY = "#eceff0"
 SHAPES = ("circle", "square", "triangle", "diamond", "cross")
 SCALE = 2
 """Pixels for each unit of the drawing, in a PNG."""
@@ -43,12 +46,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point in the hue and shape of group 0, 1, …; pale for None. `ring`: with a ring around it;
-    `title`: shown on hover, in SVG."""
+    """A point in the hue and shape of group 0, 1, …; small and pale for `OTHER`, hollow for
+    `UNKNOWN`. `ring`: with a ring around it; `title`: shown on hover, in SVG."""
 
     x: float
     y: float
-    group: int | None = None
+    group: int = OTHER
     ring: bool = False
     title: str = ""
     size: float = 4.5
@@ -176,10 +179,10 @@ def _svg_part(part: Part) -> Markup:
 
 
 def _svg_mark(mark: Mark) -> Markup:
-    outline, colour = _outline(mark), _colour(mark)
-    edge: dict[str, str | float | None] = {"stroke": PAPER, "stroke_width": 0.6}
+    outline, colour = _outline(mark), hue(mark.group)
+    edge: dict[str, str | float | None] = {"stroke": _edge(mark), "stroke_width": 0.6}
     if outline is None:
-        radius = mark.size * (0.7 if mark.group is None else 1)
+        radius = mark.size * (0.7 if mark.group < 0 else 1)
         shape = element(
             "circle", cx=f"{mark.x:.1f}", cy=f"{mark.y:.1f}", r=radius, fill=colour, **edge
         )
@@ -200,13 +203,20 @@ def _svg_mark(mark: Mark) -> Markup:
     return join(shape, ring)
 
 
-def _colour(mark: Mark) -> str:
-    return PALE if mark.group is None else HUES[mark.group % len(HUES)]
+def hue(group: int) -> str:
+    """The colour of a group."""
+    if group >= 0:
+        return HUES[group % len(HUES)]
+    return PALE if group == OTHER else EMPTY
+
+
+def _edge(mark: Mark) -> str:
+    return FAINT if mark.group == UNKNOWN else PAPER
 
 
 def _outline(mark: Mark) -> Sequence[tuple[float, float]] | None:
     """The corners of a mark; None for a circle."""
-    if mark.group is None:
+    if mark.group < 0:
         return None
     shape = SHAPES[mark.group % len(SHAPES)]
     unit = {
@@ -265,10 +275,10 @@ def _paint_turned(image: Image, part: Text, fine: int) -> None:
 
 
 def _paint_mark(draw: ImageDraw, mark: Mark, fine: int) -> None:
-    outline, colour = _outline(mark), _colour(mark)
+    outline, colour = _outline(mark), hue(mark.group)
     if outline is None:
-        radius = mark.size * (0.7 if mark.group is None else 1)
-        draw.ellipse(_circle(mark, radius, fine), fill=colour, outline=PAPER, width=fine // 2)
+        radius = mark.size * (0.7 if mark.group < 0 else 1)
+        draw.ellipse(_circle(mark, radius, fine), fill=colour, outline=_edge(mark), width=fine // 2)
     else:
         points = [(x * fine, y * fine) for x, y in outline]
         draw.polygon(points, fill=colour, outline=PAPER, width=fine // 2)

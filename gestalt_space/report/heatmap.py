@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from gestalt_space.report.drawing import (
     FAINT,
-    HUES,
     INK,
-    PALE,
     Block,
     Drawing,
     Line,
     Part,
     Text,
     as_svg,
+    hue,
     shortened,
     width_of,
 )
@@ -35,7 +34,7 @@ from gestalt_space.report.keyed import ROW, Key, draw_key
 
 SMALLEST, LARGEST = 420.0, 880.0
 """Of the longer side of the matrix, in units of the drawing."""
-_CELL, _BAR, _GAP = 14.0, 11.0, 3.0
+_CELL, _BAR, _GAP, _MARGIN = 14.0, 11.0, 3.0, 12.0
 _LABEL, _LABEL_ROOM, _KEY = 9.5, 150.0, 220.0
 _FINE = 4
 """Steps of a unit in which cells are measured, so that they are sharp in a PNG."""
@@ -44,7 +43,7 @@ _FINE = 4
 @dataclass(frozen=True)
 class Bar:
     """A coloured bar on two sides of a matrix: the hue of each row `(n,)` and column `(m,)` by its
-    number in the key, −1 for a pale one."""
+    group in the key."""
 
     title: str
     key: Key
@@ -85,9 +84,10 @@ def draw_heat_map(heat: HeatMap) -> Drawing:
     longest = max(width_of(shortened(name, _LABEL_ROOM, _LABEL), _LABEL) for name in heat.rows)
     titles = [width_of(bar.title, _LABEL) for bar in heat.bars]
     key_left = right + max([longest, *titles]) + 34
-    parts: list[Part] = [Text(heat.title, 0, 16, 15)]
+    parts: list[Part] = [Text(heat.title, _MARGIN, 22, 15)]
     parts += [
-        Text(note, 0, 34 + 15 * line, 11, colour=FAINT) for line, note in enumerate(heat.notes)
+        Text(note, _MARGIN, 40 + 15 * line, 11, colour=FAINT)
+        for line, note in enumerate(heat.notes)
     ]
     parts += _cells(heat, place)
     parts += _bars(heat, place)
@@ -97,11 +97,10 @@ def draw_heat_map(heat: HeatMap) -> Drawing:
         parts += _names(heat.columns, place.cell, place.left, bottom + 5, turned=True)
         foot += max(width_of(shortened(n, _LABEL_ROOM, _LABEL), _LABEL) for n in heat.columns)
     key_bottom = _key(parts, heat, key_left, place.top)
-    widest = max(
-        [key_left + _KEY, width_of(heat.title, 15), *(width_of(note, 11) for note in heat.notes)]
-    )
+    written = [width_of(heat.title, 15), *(width_of(note, 11) for note in heat.notes)]
+    widest = max(key_left + _KEY, _MARGIN + max(written))
     alt = f"{heat.title}: a heat map of {count} rows and {width} columns. {' '.join(heat.notes)}"
-    return Drawing(widest, max(foot, key_bottom) + 8, tuple(parts), alt)
+    return Drawing(widest + _MARGIN, max(foot, key_bottom) + _MARGIN, tuple(parts), alt)
 
 
 def heat_map_page(heat: HeatMap, *, generator: str, closing: str) -> str:
@@ -144,7 +143,7 @@ def _place(heat: HeatMap) -> _Place:
     side = min(LARGEST, max(SMALLEST, most * _CELL))
     cell = max(1, int(side / most * _FINE)) / _FINE
     bars = len(heat.bars) * (_BAR + _GAP) + 4
-    return _Place(bars, 34 + 15 * len(heat.notes) + 10 + bars, cell)
+    return _Place(_MARGIN + bars, 50 + 15 * len(heat.notes) + bars, cell)
 
 
 def _cells(heat: HeatMap, place: _Place) -> list[Part]:
@@ -165,9 +164,11 @@ def _bars(heat: HeatMap, place: _Place) -> list[Part]:
     right = place.left + heat.values.shape[1] * place.cell
     for number, bar in enumerate(heat.bars):
         at = number * (_BAR + _GAP)
-        top = place.top - place.left + at
+        top = place.top - (place.left - _MARGIN) + at
         parts += [
-            Block(at, place.top + start * place.cell, _BAR, length * place.cell, fill=fill)
+            Block(
+                _MARGIN + at, place.top + start * place.cell, _BAR, length * place.cell, fill=fill
+            )
             for start, length, fill in _stretches(bar.row_groups)
         ]
         parts += [
@@ -181,10 +182,7 @@ def _bars(heat: HeatMap, place: _Place) -> list[Part]:
 def _stretches(groups: NDArray[np.int64]) -> list[tuple[int, int, str]]:
     """Neighbours of one hue: where they begin, how many, and the hue."""
     edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(groups)]
-    return [
-        (start, stop - start, PALE if groups[start] < 0 else HUES[groups[start] % len(HUES)])
-        for start, stop in pairwise(edges)
-    ]
+    return [(start, stop - start, hue(int(groups[start]))) for start, stop in pairwise(edges)]
 
 
 def _names(

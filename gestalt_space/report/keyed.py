@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.report.drawing import HUES, INK, Mark, Part, Text, shortened
+from gestalt_space.report.drawing import HUES, INK, OTHER, UNKNOWN, Mark, Part, Text, shortened
 
-OTHERS, UNKNOWN = "others", "not known"
 ROW = 18.0
 
 
 @dataclass(frozen=True)
 class Key:
-    """`group_of` `(p,)`: place in `names` of each value, −1 for the rest. `names`: of groups with a
-    hue, the largest first, with `counts`; `others` and `unknown`: how many have another value, and
-    none."""
+    """`group_of` `(p,)`: place in `names` of each value, or `OTHER`, or `UNKNOWN`. `names`: of
+    groups with a hue, the largest first, with `counts`; `others` and `unknown`: how many have
+    another value, and none."""
 
     group_of: NDArray[np.int64]
     names: tuple[str, ...]
@@ -25,38 +24,34 @@ class Key:
     others: int
     unknown: int
 
-    def group(self, place: int) -> int | None:
-        """The number of a patient's hue; None without one."""
-        found = int(self.group_of[place])
-        return None if found < 0 else found
-
     @property
-    def rows(self) -> list[tuple[int | None, str]]:
+    def rows(self) -> list[tuple[int, str]]:
         """Lines of the key: group and words."""
-        named: list[tuple[int | None, str]] = [
+        rows = [
             (number, f"{name} ({count})")
             for number, (name, count) in enumerate(zip(self.names, self.counts, strict=True))
         ]
-        rest = [f"{OTHERS} ({self.others})"] * bool(self.others)
-        rest += [f"{UNKNOWN} ({self.unknown})"] * bool(self.unknown)
-        return named + [(None, text) for text in rest]
+        rows += [(OTHER, f"others ({self.others})")] * bool(self.others)
+        rows += [(UNKNOWN, f"not known ({self.unknown})")] * bool(self.unknown)
+        return rows
+
+    def groups(self, values: NDArray[np.str_]) -> NDArray[np.int64]:
+        """The groups `(n,)` of other values `(n,)`, by this key."""
+        places = {name: number for number, name in enumerate(self.names)}
+        found = [places.get(value, OTHER) if value else UNKNOWN for value in values.tolist()]
+        return np.array(found, dtype=np.int64)
 
 
 def key_of(values: NDArray[np.str_]) -> Key:
     """The key of values `(p,)`; ties of size by name. Empty values are not known."""
     names, counts = np.unique(values[values != ""], return_counts=True)
     order = np.lexsort((names, -counts))[: len(HUES)]
-    chosen = [str(names[place]) for place in order]
-    places = {name: number for number, name in enumerate(chosen)}
-    group_of = np.array([places.get(str(value), -1) for value in values], dtype=np.int64)
+    chosen = tuple(str(names[place]) for place in order)
+    sizes = tuple(int(counts[place]) for place in order)
     unknown = int((values == "").sum())
-    return Key(
-        group_of,
-        tuple(chosen),
-        tuple(int(counts[place]) for place in order),
-        int((group_of < 0).sum()) - unknown,
-        unknown,
-    )
+    others = len(values) - sum(sizes) - unknown
+    key = Key(np.zeros(0, np.int64), chosen, sizes, others, unknown)
+    return replace(key, group_of=key.groups(values))
 
 
 def draw_key(key: Key, title: str, x: float, y: float, room: float) -> list[Part]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from gestalt_space.report.drawing import (
     FAINT,
     INK,
+    OTHER,
     Block,
     Drawing,
     Mark,
@@ -23,7 +25,11 @@ from gestalt_space.report.html import Markup, element, join
 from gestalt_space.report.keyed import ROW, Key, draw_key, key_of
 
 _SIDE, _LEFT, _TOP, _KEY = 560.0, 16.0, 48.0, 200.0
-_LABEL = 10.0
+_LABEL, _LINE, _SIGN = 10.0, 14.0, 11.0
+_MOST_HIDDEN = 1
+"""Patients of other groups whom a name may hide."""
+
+Box: TypeAlias = tuple[float, float, float, float]
 
 
 def map_drawing(
@@ -36,7 +42,7 @@ def map_drawing(
     titles: Sequence[str] | None = None,
     ringed: NDArray[np.bool_] | None = None,
 ) -> Drawing:
-    """Patients `(p, 2)` in the hues of a key, the names of groups under them where there is
+    """Patients `(p, 2)` in the hues of a key, the names of groups beside them where there is
     room. `titles`: shown on hover; `ringed` `(p,)`: those placed later, with a ring."""
     low, high = places.min(0), places.max(0)
     reach = max(float((high - low).max()), 1e-9)
@@ -44,7 +50,8 @@ def map_drawing(
     at = at * [1, -1] + [_LEFT + _SIDE / 2, _TOP + _SIDE / 2]
     rings = np.zeros(len(places), bool) if ringed is None else ringed
     size = 4.8 if len(places) <= 150 else 3.6
-    order = sorted(range(len(at)), key=lambda row: (bool(rings[row]), key.group_of[row] >= 0, row))
+    # The named over the others, and those placed later over all.
+    order = np.lexsort((np.minimum(key.group_of, 0), rings))
     parts: list[Part] = [
         Text(title, _LEFT, 18, 14),
         Text(method, _LEFT, 36, 10, colour=FAINT),
@@ -53,14 +60,14 @@ def map_drawing(
     for row in order:
         hover = titles[row] if titles is not None else ""
         x, y = (float(one) for one in at[row])
-        parts.append(Mark(x, y, key.group(row), bool(rings[row]), hover, size))
+        parts.append(Mark(x, y, int(key.group_of[row]), bool(rings[row]), hover, size))
     parts += _labels(at, key)
     left = _LEFT + _SIDE + 20
     parts += draw_key(key, column, left, _TOP, _KEY)
     below = _TOP + ROW * (len(key.rows) + 2)
     if rings.any():
         parts += [
-            Mark(left + 9, below, None, True),
+            Mark(left + 9, below, OTHER, True),
             Text(f"placed later ({int(rings.sum())})", left + 24, below + 4, 11),
         ]
     bottom = max(_TOP + _SIDE, below) + 16
@@ -69,25 +76,57 @@ def map_drawing(
 
 
 def _labels(at: NDArray[np.float64], key: Key) -> list[Part]:
-    """Names under their groups, the largest first; none over another."""
-    boxes: list[tuple[float, float, float, float]] = []
+    """Marks and names beside their groups, the largest first: where they hide the fewest patients,
+    and none over another or among other groups."""
+    boxes: list[Box] = []
     parts: list[Part] = []
     for group, name in enumerate(key.names):
-        theirs = at[key.group_of == group]
-        x = float(np.median(theirs[:, 0]))
-        y = float(np.quantile(theirs[:, 1], 0.95)) + 18
         text = shortened(name, 150, _LABEL)
-        half = width_of(text, _LABEL) / 2 + 3
-        x = float(np.clip(x, _LEFT + half, _LEFT + _SIDE - half))
-        y = min(y, _TOP + _SIDE - 5)
-        box = (x - half, y - 11, x + half, y + 3)
-        if not any(_meet(box, other) for other in boxes):
+        width = width_of(text, _LABEL) + _SIGN + 4
+        theirs = key.group_of == group
+        free = [
+            box
+            for box in _beside(at[theirs], width)
+            if not any(_meet(box, other) for other in boxes)
+            and _hidden(box, at[~theirs]) <= _MOST_HIDDEN
+        ]
+        if free:
+            left, _, _, bottom = box = min(free, key=lambda one: _hidden(one, at))
             boxes.append(box)
-            parts.append(Text(text, x, y, _LABEL, "middle", INK))
+            parts += [
+                Mark(left + 4, bottom - 6.5, group, size=3.6),
+                Text(text, left + _SIGN, bottom - 3, _LABEL, colour=INK),
+            ]
     return parts
 
 
-def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+def _beside(theirs: NDArray[np.float64], width: float) -> list[Box]:
+    """Boxes below, above, right and left of a group's patients, within the map."""
+    (left, top), (x, y), (right, bottom) = np.quantile(theirs, (0.05, 0.5, 0.95), axis=0).tolist()
+    corners = [
+        (x - width / 2, bottom + 8),
+        (x - width / 2, top - 8 - _LINE),
+        (right + 9, y - _LINE / 2),
+        (left - 9 - width, y - _LINE / 2),
+        (right + 5, bottom + 5),
+        (left - 5 - width, bottom + 5),
+    ]
+    boxes = []
+    for across, down in corners:
+        start = min(max(across, _LEFT + 2), _LEFT + _SIDE - width - 2)
+        above = min(max(down, _TOP + 2), _TOP + _SIDE - _LINE - 2)
+        boxes.append((start, above, start + width, above + _LINE))
+    return boxes
+
+
+def _hidden(box: Box, at: NDArray[np.float64]) -> int:
+    """How many marks a box covers."""
+    left, top, right, bottom = box
+    inside = (at > (left - 4, top - 4)) & (at < (right + 4, bottom + 4))
+    return int(np.count_nonzero(inside.all(axis=1)))
+
+
+def _meet(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from gestalt_space.cohort.clusters import ClusterPlan
@@ -10,6 +14,17 @@ from gestalt_space.store.people import PatientFacts
 
 QUICK = ClusterPlan(bootstrap=10, samples=59)
 DIM = 64
+
+
+@contextmanager
+def full_after(size: int) -> Iterator[None]:
+    """As on a disk that is full: no file can be longer than `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def drawn(rng: np.random.Generator, count: int, centre: np.ndarray) -> np.ndarray:

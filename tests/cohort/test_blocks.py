@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +40,7 @@ def begun(tmp_path: Path) -> Path:
     """A file whose writing was killed after 16 of 50 rows."""
     path = tmp_path / "m.npy"
     with pytest.raises(Killed):
-        write_matrix_in_blocks(ROWS, NAMES, path, block=8, on_rows=kill_at(16))
+        write_matrix_in_blocks(ROWS, NAMES, path, block=8, on_rows=kill_at(16), sync_every=0)
     assert not path.exists()
     return path
 
@@ -82,10 +85,34 @@ def test_a_killed_file_is_gone_on_with_where_it_was(begun: Path):
 def test_a_file_killed_before_its_last_name_is_only_renamed(tmp_path: Path):
     path, told = tmp_path / "m.npy", []
     with pytest.raises(Killed):
-        write_matrix_in_blocks(ROWS, NAMES, path, block=8, on_rows=kill_at(50))
+        write_matrix_in_blocks(ROWS, NAMES, path, block=8, on_rows=kill_at(50), sync_every=0)
     write_matrix_in_blocks(ROWS, NAMES, path, on_rows=lambda done, _: told.append(done))
-    assert told == []
+    assert told == [50]
     np.testing.assert_allclose(np.load(path), similarity_matrix(ROWS), atol=1e-6)
+
+
+def test_a_process_that_is_killed_is_gone_on_with(tmp_path: Path):
+    rows, path = made.unit(np.random.default_rng(1), 2000, 64), tmp_path / "m.npy"
+    np.save(tmp_path / "rows.npy", rows)
+    script = (
+        "import sys, time, numpy as np; from pathlib import Path\n"
+        "from gestalt_space.cohort.blocks import write_matrix_in_blocks\n"
+        "rows = np.load(sys.argv[1])\n"
+        "write_matrix_in_blocks(rows, list(map(str, range(2000))), Path(sys.argv[2]), block=100,\n"
+        "    sync_every=0, on_rows=lambda done, _: (print(done, flush=True), time.sleep(0.05)))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "rows.npy"), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writing:
+        assert writing.stdout is not None
+        told = int(next(line for line in writing.stdout if int(line) >= 300))
+        writing.send_signal(signal.SIGKILL)
+    assert writing.returncode == -signal.SIGKILL
+    assert not path.exists()
+    done: list[int] = []
+    names = list(map(str, range(2000)))
+    write_matrix_in_blocks(rows, names, path, on_rows=lambda rows_done, _: done.append(rows_done))
+    assert told <= done[0] < 2000, "what was done before the kill is not done again"
+    np.testing.assert_allclose(np.load(path), similarity_matrix(rows), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +155,15 @@ def test_values_that_were_cut_off_are_told(begun: Path):
     os.truncate(part, part.stat().st_size - 1)
     with pytest.raises(OutputError, match="damaged"):
         write_matrix_in_blocks(ROWS, NAMES, begun)
+
+
+def test_what_is_quick_is_begun_anew(tmp_path: Path):
+    path, told = tmp_path / "m.npy", []
+    with pytest.raises(Killed):
+        write_matrix_in_blocks(ROWS, NAMES, path, block=8, on_rows=kill_at(16))
+    write_matrix_in_blocks(ROWS, NAMES, path, block=8, on_rows=lambda done, _: told.append(done))
+    assert told[0] == 8
+    np.testing.assert_allclose(np.load(path), similarity_matrix(ROWS), atol=1e-6)
 
 
 def test_a_file_that_is_there_is_kept(tmp_path: Path):

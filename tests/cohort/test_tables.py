@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from gestalt_space.cohort.tables import (
     write_matrix,
 )
 from gestalt_space.errors import OutputError, SpaceMismatch, UsageError
-from tests.cohort.selections import planted
+from tests.cohort.selections import full_after, planted
 
 
 @pytest.fixture
@@ -241,6 +242,19 @@ def test_nothing_half_written_stays(tmp_path, found, ending, monkeypatch):
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OutputError, match="No space left"):
         write_matrix(found, tmp_path / f"m{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, ".npy"])
+def test_a_disk_that_fills_leaves_nothing(tmp_path, found, cohort, ending):
+    if ending == ".h5ad":
+        pytest.importorskip("h5py")
+    path = tmp_path / f"m{ending}"
+    write = (
+        partial(write_large_matrix, cohort) if ending == ".npy" else partial(write_matrix, found)
+    )
+    with full_after(300), pytest.raises(OutputError, match="cannot be written"):
+        write(path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,7 +26,7 @@ def test_a_place_where_no_model_can_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="onnx"):
         check_training(tmp_path / "model.pt")
     (tmp_path / "there.log").touch()
-    with pytest.raises(OutputError, match=r"there\.log is there already"):
+    with pytest.raises(OutputError, match=r"there.log exists"):
         check_training(tmp_path / "there.onnx")
     with pytest.raises(OutputError, match="no folder"):
         check_training(tmp_path / "none" / "model.onnx")
