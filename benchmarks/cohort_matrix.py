@@ -135,7 +135,7 @@ def main() -> None:
             "1.5 ×, under 25 %",
         ),
         (
-            f"{size} in memory",
+            f"{size} in memory, all pairs counted",
             "the machine's matrix rate",
             "",
             f"{memory['seconds']:.1f} s",

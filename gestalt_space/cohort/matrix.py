@@ -22,7 +22,9 @@ Starts = NDArray[np.int64]
 Value = Literal["similarity", "distance", "rank"]
 VALUES: tuple[Value, ...] = ("similarity", "distance", "rank")
 TILE = 2048
-"""Rows and columns that are multiplied at once: 16 MiB, so that a tile is finished in cache."""
+"""Rows and columns that are multiplied at once, for a file."""
+MEMORY_TILE = 640
+"""Likewise in memory: finished in cache, and little is multiplied twice on the diagonal."""
 OWN = -1
 """Stands in a matrix of ranks where a photo and the probe are of one patient."""
 _LENGTH_ERROR = 1e-3
@@ -44,7 +46,7 @@ def similarity_matrix(
     distance = value == "distance"
     if others is None:
         found = np.empty((len(rows), len(rows)), np.float32)
-        for top, left, tile in upper_tiles(rows, distance=distance):
+        for top, left, tile in upper_tiles(rows, distance=distance, tile=MEMORY_TILE):
             height, width = tile.shape
             found[top : top + height, left : left + width] = tile
             if left > top:
