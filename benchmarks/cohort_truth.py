@@ -1,6 +1,8 @@
 """What the statistics of cohorts say where the truth is known, and how fast they permute.
 
-python -m benchmarks.cohort_truth
+python -m benchmarks.cohort_truth [--compare COHORTS]
+
+With --compare, so many more null cohorts are compared, with seeds of their own, and nothing else.
 
 Simulated descriptors: centres of disorders on the sphere, with what is a person's own (length 1)
 and what is a photo's own (0.7) added. Nulls: a cohort that is drawn at random from its gallery, and
@@ -9,6 +11,7 @@ two groups of the same disorders from one population. p-values must then be unif
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -31,10 +34,18 @@ COHORTS = 200
 PERMUTATIONS = 999
 DISORDERS = ["d1"] * 12 + ["d2"] * 8 + ["d3"] * 5
 LEVEL = 0.05
+LEVELS = (0.01, 0.05, 0.10)
+_LEVELS = [f"p ≤ {level:.2f}" for level in LEVELS]
 REPEATS = 7
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--compare", type=int, default=0)
+    given = parser.parse_args()
+    if given.compare:
+        study_compare(given.compare)
+        return
     rng = np.random.default_rng(SEED)
     with threadpool_limits(1):
         study_nulls(rng)
@@ -52,16 +63,39 @@ def study_nulls(rng: np.random.Generator) -> None:
         "compare, three disorders together": compared[:, 0],
         "compare, one disorder (12 and 12 patients)": compared[:, 1],
     }
-    rows = []
-    for name, p in found.items():
-        shares = [f"{100 * np.mean(np.array(p) <= level):.1f} %" for level in (0.01, 0.05, 0.10)]
-        rows.append((name, NULLS, f"{kstest(p, 'uniform').pvalue:.3f}", *shares))
     keep(
         "cohort-nulls",
         f"python -m benchmarks.cohort_truth  # seed {SEED}, {PERMUTATIONS} permutations each",
-        ("p-values without a difference", "cohorts", "KS p", "p ≤ 0.01", "p ≤ 0.05", "p ≤ 0.10"),
-        rows,
+        ("p-values without a difference", "cohorts", "KS p", *_LEVELS),
+        [(name, NULLS, *_uniform(np.array(p))) for name, p in found.items()],
     )
+
+
+def study_compare(cohorts: int) -> None:
+    """Nulls of `compare` alone, as many as it takes to see a small deviation."""
+    rng = np.random.default_rng(SEED + 1)
+    with threadpool_limits(1):
+        p = np.array([_compare(rng, NULLS + seed, 0) for seed in range(cohorts)])
+    keep(
+        "cohort-nulls-compare",
+        f"python -m benchmarks.cohort_truth --compare {cohorts}  # seed {SEED + 1}, {PERMUTATIONS} "
+        "permutations each",
+        ("p-values without a difference", "cohorts", "KS p", *_LEVELS),
+        [
+            ("compare, three disorders together", cohorts, *_uniform(p[:, 0])),
+            ("compare, one disorder (12 and 12 patients)", cohorts, *_uniform(p[:, 1])),
+        ],
+    )
+
+
+def _uniform(p: np.ndarray) -> list[str]:
+    """The p of a Kolmogorov–Smirnov test of uniform p-values, and how many lie below levels.
+
+    A p is k/(m + 1); it is drawn within its step, as the test is one for continuous values.
+    """
+    drawn = p - np.random.default_rng(SEED).random(len(p)) / (PERMUTATIONS + 1)
+    shares = [f"{100 * np.mean(p <= level):.1f} %" for level in LEVELS]
+    return [f"{kstest(drawn, 'uniform').pvalue:.3f}", *shares]
 
 
 def study_power(rng: np.random.Generator) -> None:

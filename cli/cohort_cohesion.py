@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +35,16 @@ def cohesion(
     match: Match = [],  # noqa: B006
     permutations: Permutations = 10_000,
     seed: options.Seed = 0,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write the figures of single photos there, a .csv file.",
+            show_default=False,
+        ),
+    ] = None,
+    force: cohort_options.Force = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -48,14 +59,22 @@ def cohesion(
     from gestalt_space.cohort.cohesion import CohesionPlan
     from gestalt_space.cohort.cohesion import cohesion as measure
     from gestalt_space.cohort.patients import parse_facts
+    from gestalt_space.cohort.result_tables import curve_table
     from gestalt_space.cohort.statistics_document import cohesion_document
+    from gestalt_space.files import check_new_file, write_atomically
     from gestalt_space.gallery import Gallery
 
+    if table is not None:
+        check_new_file(table, (".csv",), overwrite=force, option="--force")
     plan = CohesionPlan(match=parse_facts(match), permutations=permutations, seed=seed)
     with Gallery.open(home, space=space) as gallery:
         chosen = cohort_options.chosen(gallery, cohort, disorder, gene, patients)
         everybody = cohort_options.chosen(gallery)
     found = measure(chosen, everybody, plan)
+    if table is not None:
+        write_atomically(table, curve_table(found).csv())
+        if not quiet:
+            output.say(f"The figures of single photos are in {table}.")
     if as_json:
         output.write_json(cohesion_document(chosen, found))
         return

@@ -36,9 +36,21 @@ def cohort(
     ],
     disorders: options.Disorders = 100,
     patients: options.Patients = None,
+    even: Annotated[
+        bool,
+        typer.Option("--even", help="Deal as many patients to each disorder, without a long tail."),
+    ] = False,
     controls: Annotated[
         int, typer.Option("--controls", min=0, help="People without a disorder.")
     ] = 0,
+    cohorts: Annotated[
+        str,
+        typer.Option(
+            "--cohorts",
+            help="Names of cohorts, separated by commas, to which the patients of each disorder "
+            "are dealt in turn.",
+        ),
+    ] = "simulated",
     photos_per_patient: Annotated[
         float, typer.Option("--photos-per-patient", min=1, max=20, help="A mean.")
     ] = 1.3,
@@ -105,6 +117,8 @@ def cohort(
         ages=_shares("--age", age) or USUAL_AGES,
         ancestries=_shares("--ancestry", ancestry),
         terms=None if terms is None else tuple(term.strip() for term in terms.split(",")),
+        is_even=even,
+        cohorts=tuple(name.strip() for name in cohorts.split(",")),
     )
     with unchanged(folder):
         drawn = draw_cohort(plan, _source(persons, detector, home, quiet=quiet))

@@ -3,6 +3,7 @@ from a notebook."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -87,7 +88,7 @@ def selection_of(
         genes=_all_each(column("genes", genes), owners, people),
         stored_as=people,
         space=space,
-        fingerprint=space,
+        fingerprint=hashlib.sha256(space.encode()).hexdigest(),
         slots=1,
         source=source,
     )

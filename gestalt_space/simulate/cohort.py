@@ -38,10 +38,11 @@ USUAL_AGES = {"0-2": 0.15, "3-9": 0.35, "10-19": 0.25, "20-39": 0.15, "40-59": 0
 class CohortPlan:
     """What a cohort is to be.
 
-    `patients` in all, dealt to the disorders in a long tail, two at least; `controls`: people
-    without a disorder; `photos_per_patient`: a mean, at least 1; `sexes`, `ages`, `ancestries`:
-    shares of the groups, which are brought to a sum of 1; none means all alike; `terms`: the
-    phenotypes that disorders are made of, none means all.
+    `patients` in all, dealt to the disorders in a long tail, two at least, or evenly; `controls`:
+    people without a disorder; `photos_per_patient`: a mean, at least 1; `sexes`, `ages`,
+    `ancestries`: shares of the groups, which are brought to a sum of 1; none means all alike;
+    `terms`: the phenotypes that disorders are made of, none means all; `cohorts`: names of the
+    cohorts to which the patients of each disorder are dealt in turn.
     """
 
     disorders: int = 100
@@ -54,6 +55,8 @@ class CohortPlan:
     ages: Mapping[str, float] = field(default_factory=lambda: dict(USUAL_AGES))
     ancestries: Mapping[str, float] | None = None
     terms: tuple[str, ...] | None = None
+    is_even: bool = False
+    cohorts: tuple[str, ...] = ("simulated",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class SimulatedPatient:
     strengths: Mapping[str, float]
     ages: tuple[float, ...]
     """Age in years at each photo."""
+    cohort: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,8 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
             f"Controls and seed are 0 or more, the seed {MOST_SEED} at most; photos a patient 1 to "
             f"{MOST_PHOTOS} in the mean.",
         )
+    if not plan.cohorts or not all(plan.cohorts):
+        raise UsageError("The name of a cohort is empty.", "Give names, separated by commas.")
     total = 8 * plan.disorders if plan.patients is None else plan.patients
     if total + plan.controls > MOST_PEOPLE:
         raise UsageError(
@@ -142,7 +148,9 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
     affected = [
         disorder
         for disorder, count in zip(
-            disorders, patient_counts(rng, plan.disorders, total), strict=True
+            disorders,
+            patient_counts(rng, plan.disorders, total, is_even=plan.is_even),
+            strict=True,
         )
         for _ in range(count)
     ]
@@ -151,7 +159,7 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
     rng = np.random.default_rng([plan.seed, 1])
     names = _identifiers(rng, len(people))
     patients = []
-    for name, disorder in zip(names, people, strict=True):
+    for number, (name, disorder) in enumerate(zip(names, people, strict=True)):
         sex, age, ancestry = strata.draw(rng)
         subject = source.draw(rng, sex=sex, age_years=age, ancestry=ancestry)
         count = 1 + rng.poisson(max(0.0, plan.photos_per_patient - 1.0))
@@ -163,13 +171,17 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
                 gene=None if disorder is None else str(rng.choice(disorder.genes)),
                 strengths={} if disorder is None else disorder.sample_strengths(rng, difficulty),
                 ages=_ages(rng, subject, count),
+                cohort=plan.cohorts[number % len(plan.cohorts)],
             )
         )
     return Cohort(plan, disorders, tuple(patients), source)
 
 
-def patient_counts(rng: np.random.Generator, disorders: int, patients: int) -> list[int]:
+def patient_counts(
+    rng: np.random.Generator, disorders: int, patients: int, *, is_even: bool = False
+) -> list[int]:
     """A long tail: a few disorders with many patients, most with 2 to 6; the sum is `patients`.
+    Evenly, no disorder has two more than another.
 
     Raises `UsageError` where there are not two to sixty a disorder.
     """
@@ -178,6 +190,8 @@ def patient_counts(rng: np.random.Generator, disorders: int, patients: int) -> l
             f"{patients} patients cannot be dealt to {disorders} disorders.",
             f"A disorder has 2 to {MOST_PATIENTS} patients.",
         )
+    if is_even:
+        return [patients // disorders + (row < patients % disorders) for row in range(disorders)]
     weights = rng.pareto(1.1, disorders) + 0.15
     counts = np.full(disorders, 2)
     rest = patients - 2 * disorders

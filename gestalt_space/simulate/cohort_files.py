@@ -30,7 +30,6 @@ PHOTOS = "photos"
 PATIENTS_TABLE = "patients.csv"
 TRUTH = "truth.json"
 GMDB = "gmdb"
-COHORT_NAME = "simulated"
 SPLITS = 10
 FOLDS = 10
 METADATA_COLUMNS = (
@@ -179,7 +178,7 @@ def _patient_rows(kept: Sequence[_Kept]) -> Iterator[dict[str, object]]:
             "sex": patient.subject.sex,
             "age": f"{photo.age_years:g}",
             "ancestry": patient.subject.ancestry,
-            "cohort": COHORT_NAME,
+            "cohort": patient.cohort,
             "hpo": ";".join(patient.strengths),
             "face": 1,
             "consent": "simulated" if isinstance(patient.subject.source, Person) else "",
@@ -279,7 +278,7 @@ def _metadata_row(photo: _Kept) -> dict[str, object]:
         "image_type": "frontal",
         "private": False,
         "consent": True if isinstance(patient.subject.source, Person) else "",
-        "patient_group": COHORT_NAME,
+        "patient_group": patient.cohort,
         "person_type": "patient" if disorder else "control",
     }
 

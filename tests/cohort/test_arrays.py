@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gestalt_space.cohort.arrays import selection_of, selection_of_frame
-from gestalt_space.errors import DescriptorError, UsageError
+from gestalt_space.cohort.cohort_matrix import measure
+from gestalt_space.errors import DescriptorError, SpaceMismatch, UsageError
 from tests import made
 
 ROWS = made.unit(np.random.default_rng(0), 4, 16)
@@ -69,7 +70,9 @@ def test_a_frame_is_read_by_its_columns(kind: type):
     assert found.patients == ("3", "4")
     assert found.disorders == (("y",), ("x",))
     assert found.ages.tolist() == [2, 2, 1, 1]
-    assert found.fingerprint == "mine"
+    assert found.space == "mine"
+    with pytest.raises(SpaceMismatch, match="mine, the other in that of these descriptors"):
+        measure(found, selection_of(ROWS))
 
 
 def test_a_frame_of_pandas_is_read():

@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gestalt_space.cohort.composite import average_face, bent, composite, in_crop
+from gestalt_space.cohort.composite import (
+    _contrast,
+    _lab,
+    average_face,
+    bent,
+    composite,
+    in_crop,
+    with_contrast,
+)
 from gestalt_space.cohort.selection import Criteria, select
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import TEMPLATE
@@ -31,6 +39,18 @@ def test_the_same_face_stays_as_it_is():
     face = average_face({str(number): [(crop, POINTS)] for number in range(5)})
     again = face.reshape(112, 3, 112, 3, 3).mean((1, 3))
     assert np.abs(again - crop).mean() < 12
+
+
+def test_contrasts_that_averaging_took_are_given_back_at_most_twofold():
+    rng = np.random.default_rng(2)
+    texture = rng.integers(60, 200, (336, 336, 1)).astype(np.uint8).repeat(3, axis=2)
+    middle = np.full_like(texture, 128)
+    slight = np.rint(128 + (texture / 3 - 128 / 3)).astype(np.uint8)
+    half = np.rint(128 + (texture / 1.5 - 128 / 1.5)).astype(np.uint8)
+    wanted = _contrast(_lab(texture)[..., 0])[0]
+    assert np.std(with_contrast(half, wanted)) == pytest.approx(np.std(texture), rel=0.05)
+    assert np.std(with_contrast(slight, wanted)) == pytest.approx(2 * np.std(slight), rel=0.05)
+    assert (with_contrast(middle, wanted) == 128).all(), "nothing is made of nothing"
 
 
 def test_landmarks_are_laid_on_the_mean_shape():

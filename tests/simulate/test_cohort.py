@@ -67,6 +67,21 @@ def test_patients_that_cannot_be_dealt_are_refused(disorders: int, patients: int
         patient_counts(np.random.default_rng(1), disorders, patients)
 
 
+def test_evenly_no_disorder_has_two_more_than_another():
+    cohort = drawn_as(patients=27, is_even=True)
+    sizes = Counter(patient.disorder.id for patient in cohort.patients if patient.disorder)
+    assert sorted(sizes.values()) == [4, 4, 4, 5, 5, 5]
+
+
+def test_the_patients_of_each_disorder_are_dealt_to_cohorts():
+    cohort = drawn_as(patients=48, is_even=True, cohorts=("Bonn", "Taipei"))
+    sizes = Counter((patient.disorder, patient.cohort) for patient in cohort.patients[:48])
+    assert set(sizes.values()) == {4}
+    assert {patient.cohort for patient in drawn_as().patients} == {"simulated"}
+    with pytest.raises(UsageError, match="name of a cohort is empty"):
+        drawn_as(cohorts=("Bonn", ""))
+
+
 def test_a_cohort_has_the_people_of_its_plan():
     cohort = drawn_as()
     sizes = Counter(patient.disorder.id for patient in cohort.patients if patient.disorder)
