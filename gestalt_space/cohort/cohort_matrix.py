@@ -160,6 +160,9 @@ def facts_of(selection: Selection, unit: Unit) -> dict[str, NDArray[Any]]:
     facts: dict[str, NDArray[Any]] = {
         "patient": np.array(selection.patients, np.str_),
         "disorders": _joined(selection.disorders),
+        "disorder_names": _joined(
+            [tuple(map(selection.title, one)) for one in selection.disorders]
+        ),
         "genes": _joined(selection.genes),
         "sex": np.array(people.sex, np.str_),
         "ancestry": np.array(people.ancestry, np.str_),

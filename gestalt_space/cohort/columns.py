@@ -43,6 +43,15 @@ def column_of(selection: Selection, column: Column) -> NDArray[np.str_]:
     return texts_of[column]
 
 
+def titles_of(selection: Selection, column: Column) -> NDArray[np.str_]:
+    """The same as it is shown: disorders by their names."""
+    values = column_of(selection, column)
+    if column != "disorder":
+        return values
+    kinds, of = np.unique(values, return_inverse=True)
+    return np.array([selection.title(str(kind)) for kind in kinds], dtype=np.str_)[of]
+
+
 def known_columns(selection: Selection) -> tuple[Column, ...]:
     """The columns in which anything is known of anybody."""
     return tuple(column for column in COLUMNS if (column_of(selection, column) != "").any())

@@ -18,7 +18,7 @@ from gestalt_space.report.keyed import key_of
 ENDINGS = (".png", ".svg", ".html")
 MOST_ROWS = 3000
 """Rows or columns beyond which a cell would be smaller than what a page or a printer can show."""
-_BARS = (("disorders", "disorder"), ("cohort", "cohort"))
+_BARS = (("disorder_names", "disorder"), ("cohort", "cohort"))
 
 
 def check_figure_path(path: Path, *, overwrite: bool = False) -> None:
@@ -57,21 +57,14 @@ def heat_map_of(matrix: CohortMatrix) -> HeatMap:
     values = matrix.values[np.ix_(rows, columns)].astype(np.float64)
     if about["value"] == "rank":
         values[values < 0] = np.nan
-    bars = []
+    bars: list[Bar] = []
     for fact, title in _BARS:
         of_rows, of_columns = matrix.row_facts[fact], matrix.column_facts[fact]
         if not (of_rows != "").any() and not (of_columns != "").any():
             continue
         told = of_rows if matrix.is_within else np.concatenate([of_rows, of_columns])
-        key = key_of(told)
-        bars.append(
-            Bar(
-                title,
-                key,
-                key.groups(of_rows)[rows],
-                key.groups(of_columns)[columns],
-            )
-        )
+        key = key_of(told, first=sum(len(bar.key.names) for bar in bars))
+        bars.append(Bar(title, key, key.groups(of_rows)[rows], key.groups(of_columns)[columns]))
     how = {None: "", "mean": ", by their mean", "nearest": ", by their nearest photos"}
     counts_of = " with ".join(
         f"{len(names):,}" for names in (matrix.rows, matrix.columns)[: 1 if matrix.is_within else 2]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gestalt_space import __version__
 from gestalt_space.cohort.clusters import Clustering
-from gestalt_space.cohort.columns import Column, column_of, known_columns
+from gestalt_space.cohort.columns import Column, known_columns, titles_of
 from gestalt_space.cohort.mapping import CohortMap
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
@@ -18,7 +18,7 @@ from gestalt_space.files import write_atomically
 from gestalt_space.report.dendrogram import dendrogram
 from gestalt_space.report.drawing import Drawing, png_file, svg_file
 from gestalt_space.report.html import element, page, paragraph
-from gestalt_space.report.keyed import key_of
+from gestalt_space.report.keyed import Key, key_of
 from gestalt_space.report.map_figure import map_drawing, switched_maps
 
 DRAWINGS = (".png", ".svg")
@@ -37,7 +37,11 @@ def tree_drawing(
 ) -> Drawing:
     """The tree of a clustering, with bars of clusters, disorder, cohort and sex where known."""
     known = known_columns(selection)
-    bars = [(name, key_of(column_of(selection, name))) for name in _BARS if name in known]
+    bars: list[tuple[str, Key]] = []
+    for name in _BARS:
+        if name in known:
+            first = sum(len(key.names) for _, key in bars)
+            bars.append((name, key_of(titles_of(selection, name), first=first)))
     return dendrogram(
         found.linkage,
         found.labels,
@@ -54,7 +58,7 @@ def shown_map(
     selections = [selection] if placed is None else [selection, placed]
     names = known_columns(selection) or ("disorder",)
     columns: dict[str, NDArray[np.str_]] = {
-        name: np.concatenate([column_of(one, name) for one in selections]) for name in names
+        name: np.concatenate([titles_of(one, name) for one in selections]) for name in names
     }
     places = on.places if there is None else np.concatenate([on.places, there])
     return places, columns, np.arange(len(places)) >= len(on.places)

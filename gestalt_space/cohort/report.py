@@ -176,7 +176,9 @@ def _composites(
     groups = [("all patients", selection)]
     for name in largest:
         pairs = zip(selection.patients, names, strict=True)
-        groups.append((name, selection.only(who for who, has in pairs if has == name)))
+        groups.append(
+            (selection.title(name), selection.only(who for who, has in pairs if has == name))
+        )
     found = []
     for title, group in groups:
         try:

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from gestalt_space import __version__
-from gestalt_space.cohort.columns import column_of, known_columns
+from gestalt_space.cohort.columns import known_columns, titles_of
 from gestalt_space.cohort.heat import heat_map_of
 from gestalt_space.cohort.lumping import PERMUTATIONS as PAIR_PERMUTATIONS
 from gestalt_space.cohort.pictures import tree_drawing
@@ -129,7 +129,7 @@ def _comparison(report: CohortReport) -> Markup:
     cohorts = [str(one.people.cohort[0]) for one in (a, b)]
     rows = [
         (
-            one.disorder,
+            report.selection.title(one.disorder),
             f"{one.patients_a}, {one.patients_b}",
             f"{one.within_a.mean:.3f}",
             f"{one.within_b.mean:.3f}",
@@ -158,7 +158,7 @@ def _comparison(report: CohortReport) -> Markup:
 
 
 def _clusters(report: CohortReport, show_patients: bool) -> Markup:
-    found = report.clustering
+    found, title = report.clustering, report.selection.title
     rows = []
     for of in found.disorders:
         tested = of.q == of.q
@@ -167,10 +167,10 @@ def _clusters(report: CohortReport, show_patients: bool) -> Markup:
         silhouette = f"{of.silhouette:.2f}" if of.silhouette == of.silhouette else ""
         halves = " + ".join(map(str, of.half_sizes)) if tested else ""
         q = f"{of.q:.2g}" if tested else ""
-        rows.append((of.disorder, str(of.patients), silhouette, halves, q, reading))
+        rows.append((title(of.disorder), str(of.patients), silhouette, halves, q, reading))
     pairs = [
         (
-            f"{of.first} and {of.second}",
+            f"{title(of.first)} and {title(of.second)}",
             f"{100 * of.told_apart:.0f} %",
             f"{of.within:.3f}",
             f"{of.between:.3f}",
@@ -205,7 +205,7 @@ def _clusters(report: CohortReport, show_patients: bool) -> Markup:
 
 def _map(report: CohortReport, show_patients: bool) -> Markup:
     known = known_columns(report.selection)
-    columns = {name: column_of(report.selection, name) for name in known or ("disorder",)}
+    columns = {name: titles_of(report.selection, name) for name in known or ("disorder",)}
     return section(
         "A map",
         paragraph("Of t-SNE distances between groups, and the size of a group, mean nothing."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import compress
@@ -53,8 +53,9 @@ class Selection:
     Rows are photos: `descriptors` `(n, d)`, `photos` `(n,)` names, `ages` `(n,)` in years, NaN
     where not known, `patient_of_row` `(n,)` places in `patients` `(p,)`. Of patients `(p,)`:
     `people`, and `disorders` and `genes`, each a tuple of identifiers; `stored_as`: who each is in
-    the gallery, None for photos that it does not have. `source`: in words, what was selected;
-    `failed`: photos that gave no descriptor, with the reason.
+    the gallery, None for photos that it does not have. `names`: of disorders, by identifier.
+    `source`: in words, what was selected; `failed`: photos that gave no descriptor, with the
+    reason.
     """
 
     descriptors: Descriptors
@@ -70,10 +71,21 @@ class Selection:
     fingerprint: str
     slots: int
     source: str
+    names: Mapping[str, str] = field(default_factory=dict)
     failed: tuple[tuple[str, GestaltError], ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    def title(self, disorder: str) -> str:
+        """The name of a disorder, or of several joined by ` + `; the identifier where it has none
+        of its own."""
+        return " + ".join(self._titles.get(one, one) for one in disorder.split(" + "))
+
+    @cached_property
+    def _titles(self) -> Mapping[str, str]:
+        known = Counter(self.names.values())
+        return {id_: name for id_, name in self.names.items() if name and known[name] == 1}
 
     @cached_property
     def row_starts(self) -> NDArray[np.int64]:
@@ -261,6 +273,7 @@ def _whole(
         fingerprint=gallery.space.fingerprint,
         slots=_slots(gallery),
         source=source,
+        names=dict(snapshot.lines.titles),
     )
 
 

@@ -14,22 +14,25 @@ ROW = 18.0
 
 @dataclass(frozen=True)
 class Key:
-    """`group_of` `(p,)`: place in `names` of each value, or `OTHER`, or `UNKNOWN`. `names`: of
-    groups with a hue, the largest first, with `counts`; `others` and `unknown`: how many have
-    another value, and none."""
+    """`group_of` `(p,)`: the number of each value's hue and shape, or `OTHER`, or `UNKNOWN`.
+    `names`: of groups with a hue, from number `first` on, the largest first, with `counts`;
+    `others` and `unknown`: how many have another value, and none."""
 
     group_of: NDArray[np.int64]
     names: tuple[str, ...]
     counts: tuple[int, ...]
     others: int
     unknown: int
+    first: int = 0
 
     @property
     def rows(self) -> list[tuple[int, str]]:
         """Lines of the key: group and words."""
         rows = [
             (number, f"{name} ({count})")
-            for number, (name, count) in enumerate(zip(self.names, self.counts, strict=True))
+            for number, (name, count) in enumerate(
+                zip(self.names, self.counts, strict=True), start=self.first
+            )
         ]
         rows += [(OTHER, f"others ({self.others})")] * bool(self.others)
         rows += [(UNKNOWN, f"not known ({self.unknown})")] * bool(self.unknown)
@@ -37,20 +40,21 @@ class Key:
 
     def groups(self, values: NDArray[np.str_]) -> NDArray[np.int64]:
         """The groups `(n,)` of other values `(n,)`, by this key."""
-        places = {name: number for number, name in enumerate(self.names)}
+        places = {name: number for number, name in enumerate(self.names, start=self.first)}
         found = [places.get(value, OTHER) if value else UNKNOWN for value in values.tolist()]
         return np.array(found, dtype=np.int64)
 
 
-def key_of(values: NDArray[np.str_]) -> Key:
-    """The key of values `(p,)`; ties of size by name. Empty values are not known."""
+def key_of(values: NDArray[np.str_], *, first: int = 0) -> Key:
+    """The key of values `(p,)`; ties of size by name. Empty values are not known. `first`: number
+    of the first hue, so that two keys of one figure have not the same."""
     names, counts = np.unique(values[values != ""], return_counts=True)
     order = np.lexsort((names, -counts))[: len(HUES)]
     chosen = tuple(str(names[place]) for place in order)
     sizes = tuple(int(counts[place]) for place in order)
     unknown = int((values == "").sum())
     others = len(values) - sum(sizes) - unknown
-    key = Key(np.zeros(0, np.int64), chosen, sizes, others, unknown)
+    key = Key(np.zeros(0, np.int64), chosen, sizes, others, unknown, first)
     return replace(key, group_of=key.groups(values))
 
 

@@ -28,6 +28,8 @@ _SIDE, _LEFT, _TOP, _KEY = 560.0, 16.0, 48.0, 200.0
 _LABEL, _LINE, _SIGN = 10.0, 14.0, 11.0
 _MOST_HIDDEN = 1
 """Patients of other groups whom a name may hide."""
+_WIDEST = 0.45 * _SIDE
+"""Of a group that has a name on the map: of one that is everywhere it would say nothing."""
 
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -80,10 +82,13 @@ def _labels(at: NDArray[np.float64], key: Key) -> list[Part]:
     and none over another or among other groups."""
     boxes: list[Box] = []
     parts: list[Part] = []
-    for group, name in enumerate(key.names):
+    for group, name in enumerate(key.names, start=key.first):
         text = shortened(name, 150, _LABEL)
         width = width_of(text, _LABEL) + _SIGN + 4
         theirs = key.group_of == group
+        low, high = np.quantile(at[theirs], (0.1, 0.9), axis=0)
+        if (high - low).max() > _WIDEST:
+            continue
         free = [
             box
             for box in _beside(at[theirs], width)

@@ -47,6 +47,8 @@ dl.facts dt { color: var(--faint); font-size: .8125rem; }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 img { display: block; max-width: 100%; height: auto; border-radius: 6px; }
 figure { margin: 0; }
+section > figure { margin-bottom: 1.1rem; }
+table + table { margin-top: 1.6rem; }
 figcaption { margin-top: .4rem; line-height: 1.4; }
 .beside { display: flex; flex-wrap: wrap; gap: 1.25rem 1.5rem; align-items: flex-start; }
 .beside > .grows { flex: 1 1 18rem; min-width: 0; }
