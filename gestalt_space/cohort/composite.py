@@ -34,6 +34,8 @@ SIDE = 336
 _ROUNDS = 2
 _SMOOTH = 10.0
 """Pixels over which flow is evened out: features move, and are not remade."""
+_SQUARE = 4
+"""Pixels of the side of squares in whose middles a bending is computed."""
 _SCALES = (2.0, 4.0, 8.0, 16.0)
 """Pixels that are blurred over between one scale of contrasts and the next."""
 _MOST_CONTRAST = 2.0
@@ -86,15 +88,16 @@ def average_face(faces: Mapping[str, Sequence[tuple[Pixels, Floats]]]) -> Pixels
     the crop."""
     shape = np.mean([np.mean([points for _, points in of], 0) for of in faces.values()], axis=0)
     average: Pixels | None = None
-    for _ in range(1 + _ROUNDS):
+    contrast = np.zeros((len(_SCALES), SIDE, SIDE), np.float32)
+    for last in [False] * _ROUNDS + [True]:
         light = np.zeros((SIDE, SIDE, 3))
-        contrast = np.zeros((len(_SCALES), SIDE, SIDE), np.float32)
         for theirs in faces.values():
             laid = [bent(crop, points, shape) for crop, points in theirs]
             if average is not None:
                 laid = [flown(one, average) for one in laid]
             light += np.mean([_light(one) for one in laid], axis=0)
-            contrast += np.mean([_contrast(_lab(one)[..., 0])[0] for one in laid], axis=0)
+            if last:
+                contrast += np.mean([_contrast(_lab(one)[..., 0])[0] for one in laid], axis=0)
         average = _pixels(light / len(faces))
     assert average is not None, "there is a first round"  # noqa: S101
     return with_contrast(average, contrast / np.float32(len(faces)))
@@ -123,9 +126,13 @@ def bent(crop: Pixels, points: Floats, shape: Floats) -> Pixels:
     fixed = np.concatenate([shape, _EDGE])
     moved = np.concatenate([points, _EDGE])
     # Where each pixel of the composite comes from: pixels' middles are at whole numbers in a crop.
-    grid = (np.arange(SIDE) + 0.5) * SIZE / SIDE - 0.5
+    # So smooth a map is asked for in the middles of squares, a row of them beyond each edge.
+    squares = np.arange(-1, SIDE // _SQUARE + 1)
+    grid = (squares + 0.5) * _SQUARE * SIZE / SIDE - 0.5
     asked = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
-    source = _spline(fixed, moved, asked).reshape(SIDE, SIDE, 2).astype(np.float32)
+    coarse = _spline(fixed, moved, asked).reshape(len(grid), len(grid), 2).astype(np.float32)
+    fine = cv2.resize(coarse, None, fx=_SQUARE, fy=_SQUARE, interpolation=cv2.INTER_CUBIC)
+    source = fine[_SQUARE:-_SQUARE, _SQUARE:-_SQUARE]
     taken = cv2.remap(
         crop, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )

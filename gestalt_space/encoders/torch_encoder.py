@@ -150,15 +150,17 @@ class WholeEncoder(nn.Module):
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self.views = tuple(views)
+        self.dim = spec.dim
         self.register_buffer("mean", torch.tensor(spec.mean).reshape(1, -1, 1, 1))
         self.register_buffer("scale", 1 / torch.tensor(spec.std).reshape(1, -1, 1, 1))
         self.register_buffer("luma", torch.tensor(LUMA).reshape(1, 3, 1, 1))
 
     def forward(self, faces: Tensor) -> Tensor:
-        """See the class."""
-        shown = [self._shown(faces, view) for view in self.views]
-        slots = [unit(network(images)) for network in self.networks for images in shown]
-        return torch.stack(slots, dim=1)
+        """See the class. All views of a face go through a network in one batch."""
+        shown = torch.cat([self._shown(faces, view) for view in self.views])
+        form = (len(self.views), -1, self.dim)
+        views = [unit(network(shown)).reshape(form) for network in self.networks]
+        return torch.cat(views).transpose(0, 1)
 
     def _shown(self, faces: Tensor, view: View) -> Tensor:
         if view.grey:

@@ -99,7 +99,7 @@ def test_compare_tells_its_figures_in_eighty_columns(
     monkeypatch.setenv("COLUMNS", "80")
     ran = gestalt("cohort", "compare", "north", "south", *COMPARED)
     assert ran.code == 0, ran.err
-    assert "A: cohort north, 8 patients" in ran.out
+    assert "A: cohort north\n  8 patients" in ran.out
     assert "over 2 disorders" in ran.out
     assert "Random blocks of patients of A and of B" in ran.out
     lines = ran.out.splitlines()

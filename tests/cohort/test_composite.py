@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from gestalt_space.cohort.composite import (
+    _EDGE,
     _contrast,
     _lab,
+    _spline,
     average_face,
     bent,
     composite,
@@ -60,6 +62,21 @@ def test_landmarks_are_laid_on_the_mean_shape():
     points[2] = (51.5, 69.5)
     y, x = np.argwhere(bent(crop, points, POINTS)[..., 0] > 128).mean(0)
     np.testing.assert_allclose([(x + 0.5) / 3 - 0.5, (y + 0.5) / 3 - 0.5], POINTS[2], atol=0.7)
+
+
+def test_a_bending_is_that_of_every_pixel():
+    crop, rng = made.crop(3), np.random.default_rng(4)
+    points = POINTS + rng.normal(scale=3, size=POINTS.shape)
+    rows = np.add.outer(np.arange(112), np.zeros(112)).astype(np.uint8)
+    slope = np.stack([2 * rows, 2 * rows.T, 0 * rows], axis=2)
+    fixed, moved = (np.concatenate([places, _EDGE]) for places in (POINTS, points))
+    places = (np.arange(336) + 0.5) / 3 - 0.5
+    asked = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
+    wanted = 2 * _spline(fixed, moved, asked)[:, ::-1].reshape(336, 336, 2)
+    found = bent(slope, points, POINTS)[..., :2]
+    inside = ((wanted > 2) & (wanted < 220)).all(axis=2)
+    assert np.abs(found - wanted)[inside].max() < 1.6, "of a slope of 2 a pixel, rounded"
+    assert bent(crop, points, POINTS).shape == (336, 336, 3)
 
 
 def test_landmarks_of_a_photo_are_found_in_its_crop():
