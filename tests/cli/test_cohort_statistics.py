@@ -100,7 +100,7 @@ def test_compare_tells_its_figures_in_eighty_columns(
     ran = gestalt("cohort", "compare", "north", "south", *COMPARED)
     assert ran.code == 0, ran.err
     assert "A: cohort north\n  8 patients" in ran.out
-    assert "over 2 disorders" in ran.out
+    assert "Over 2 disorders" in ran.out
     assert "Random blocks of patients of A and of B" in ran.out
     lines = ran.out.splitlines()
     assert max(map(len, lines)) <= 80

@@ -37,7 +37,7 @@ from tests import made
 from tests.encoders.checkpoints import PublishedFaceNet, fine_tuned, insightface_training
 from tests.encoders.graphs import as_insightface
 
-CROPS: Crops = np.stack([made.crop(seed) for seed in range(3)])
+CROPS: Crops = np.stack([made.crop(seed) for seed in range(2)])
 FAMILIES = ("builtin", "arcface", "arcface in torch", "iresnet", "arc", "facenet", "timm")
 SHAPES = {
     "builtin": (1, 128),
