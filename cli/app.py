@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from . import (
-    cohort,
-    db,
-    demo,
-    doctor,
-    evaluate,
-    faces,
-    index,
-    match,
-    models,
-    options,
-    simulate,
-    train,
-)
+from . import options
 
-app = typer.Typer(
-    name="gestalt",
-    help="Rank rare genetic disorders from a photo of a face, on this machine alone.\n\n"
-    "A research tool, not a medical device.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {
+    "demo": "demo",
+    "match": "match",
+    "index": "index",
+    "models": "models",
+    "align": "faces",
+    "encode": "faces",
+    "cohort": "cohort",
+    "evaluate": "evaluate",
+    "simulate": "simulate",
+    "train": "train",
+    "doctor": "doctor",
+    "db": "db",
+}
+"""Commands and groups, in the order in which they are listed, and the modules that have them."""
+
+
+def app_for(words: Sequence[str] = ()) -> typer.Typer:
+    """The command, with that part which the words of a command line name; with all, where they name
+    none. Otherwise each start would pay for importing and describing all of them.
+    """
+    app = typer.Typer(
+        name="gestalt",
+        help="Rank rare genetic disorders from a photo of a face, on this machine alone.\n\n"
+        "A research tool, not a medical device.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(gestalt)
+    asked = [word for word in words[:1] if word in COMMANDS]
+    for name in asked or COMMANDS:
+        module = import_module(f".{COMMANDS[name]}", __package__)
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            epilog = None if name == "doctor" else options.EXIT_CODES
+            app.command(name, epilog=epilog)(getattr(module, name))
+    return app
 
 
 def _version(show: bool) -> None:
@@ -41,7 +61,6 @@ def _version(show: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def gestalt(
     version: Annotated[
         bool,
@@ -52,17 +71,3 @@ def gestalt(
 
     A research tool, not a medical device.
     """
-
-
-app.command("demo", epilog=options.EXIT_CODES)(demo.demo)
-app.command("match", epilog=options.EXIT_CODES)(match.match)
-app.add_typer(index.app, name="index")
-app.add_typer(models.app, name="models")
-app.command("align", epilog=options.EXIT_CODES)(faces.align)
-app.command("encode", epilog=options.EXIT_CODES)(faces.encode)
-app.add_typer(cohort.app, name="cohort")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(simulate.app, name="simulate")
-app.add_typer(train.app, name="train")
-app.command("doctor")(doctor.doctor)
-app.add_typer(db.app, name="db")

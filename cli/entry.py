@@ -19,7 +19,7 @@ from gestalt_space.errors import Fault, GestaltError, Interrupted, OutputError, 
 from gestalt_space.paths import display_name
 
 from . import output
-from .app import app
+from .app import app_for
 
 
 def run(words: Sequence[str]) -> int:
@@ -38,7 +38,7 @@ def run(words: Sequence[str]) -> int:
     as_json = "--json" in words
     stop = _Stop()
     try:
-        code = app(list(words), prog_name="gestalt", standalone_mode=False) or 0
+        code = app_for(words)(list(words), prog_name="gestalt", standalone_mode=False) or 0
         if code == Interrupted.exit_code:
             raise KeyboardInterrupt
         sys.stdout.flush()

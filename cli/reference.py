@@ -13,7 +13,7 @@ import typer
 from gestalt_space import errors
 from gestalt_space.settings import Settings
 
-from .app import app
+from .app import app_for
 
 HEADER = """# Commands
 
@@ -38,7 +38,7 @@ one JSON document whatever happens; where a command failed as a whole, it has th
 
 def reference() -> str:
     """The whole reference as Markdown."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app_for())
     parts = [HEADER, *_commands(root, "gestalt"), EXIT_CODES, *_errors(), *_settings()]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from time import monotonic, sleep
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -118,7 +119,7 @@ def make_engine(url: str, *, busy_timeout: float = 30.0, create_folder: bool = T
             if create_folder:
                 Path(address.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             engine = sa.create_engine(address, connect_args={"timeout": busy_timeout})
-            _set_up_sqlite(engine)
+            _set_up_sqlite(engine, busy_timeout)
         else:
             engine = sa.create_engine(address)
     except ModuleNotFoundError as error:
@@ -214,14 +215,14 @@ def _failure(engine: Engine, error: BaseException) -> DatabaseError:
     return DatabaseError(f"The database {where} failed: {reason}.", hint)
 
 
-def _set_up_sqlite(engine: Engine) -> None:
+def _set_up_sqlite(engine: Engine, busy_timeout: float) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: object) -> None:
         # SQLAlchemy's events say when a transaction begins, not the driver's guesses.
         connection.isolation_level = None
         for name, wanted in _PRAGMAS.items():
             try:
-                connection.execute(f"PRAGMA {name} = {wanted}")
+                _set_pragma(connection, name, wanted, monotonic() + busy_timeout)
                 found = connection.execute(f"PRAGMA {name}").fetchone()[0]
             except sqlite3.Error as error:
                 raise _failure(engine, error) from error
@@ -235,3 +236,16 @@ def _set_up_sqlite(engine: Engine) -> None:
     def _begin(connection: sa.Connection) -> None:
         write = connection.get_execution_options().get("gestalt_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _set_pragma(connection: sqlite3.Connection, name: str, wanted: object, until: float) -> None:
+    """Set a pragma. SQLite waits for no writer where the mode of the journal is to change: that is
+    done here, up to a time."""
+    while True:
+        try:
+            connection.execute(f"PRAGMA {name} = {wanted}")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+        sleep(0.02)

@@ -396,6 +396,21 @@ def test_an_address_that_is_none_is_refused(ask: type, url: str) -> None:
         ask(url)
 
 
+def test_a_database_that_another_is_making_is_waited_for(url: str) -> None:
+    file = Path(str(sa.make_url(url).database))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    maker = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    maker.execute("CREATE TABLE begun (x)")
+    maker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseError, match="locked"):
+        Database(url, busy_timeout=0.1)
+    done = threading.Timer(0.2, lambda: maker.execute("COMMIT"))
+    done.start()
+    Database(url).close()
+    done.join()
+    maker.close()
+
+
 def test_two_openers_of_a_new_home_make_one_database(url: str) -> None:
     failed: list[Exception] = []
     made: list[Database] = []
