@@ -21,7 +21,7 @@ from gestalt_space.report.keyed import ROW, Key, draw_key
 
 MOST_NAMES = 60
 """Leaves beyond which names would run into each other: none is written then."""
-_WIDTH, _HEIGHT, _LEFT, _TOP, _BAR = 760.0, 260.0, 64.0, 40.0, 12.0
+_WIDTH, _HEIGHT, _LEFT, _TOP, _BAR = 760.0, 260.0, 64.0, 50.0, 12.0
 _KEY = 190.0
 
 
@@ -85,7 +85,7 @@ def dendrogram(
 
 
 def _axis(highest: float) -> list[Part]:
-    parts: list[Part] = [Text("distance (1 − cosine)", 8, _TOP, 10, colour=FAINT)]
+    parts: list[Part] = [Text("distance (1 − cosine)", 8, _TOP - 12, 10, colour=FAINT)]
     # Of 1, 2, 2.5 and 5 times a power of ten, the finest step with at most five ticks.
     highest = highest or 1.0  # a tree of patients who are all alike
     power = 10 ** np.floor(np.log10(highest))

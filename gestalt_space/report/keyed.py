@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,13 +50,18 @@ def key_of(values: NDArray[np.str_], *, first: int = 0) -> Key:
     """The key of values `(p,)`; ties of size by name. Empty values are not known. `first`: number
     of the first hue, so that two keys of one figure have not the same."""
     names, counts = np.unique(values[values != ""], return_counts=True)
-    order = np.lexsort((names, -counts))[: len(HUES)]
+    order = np.lexsort(([_in_order(str(name)) for name in names], -counts))[: len(HUES)]
     chosen = tuple(str(names[place]) for place in order)
     sizes = tuple(int(counts[place]) for place in order)
     unknown = int((values == "").sum())
     others = len(values) - sum(sizes) - unknown
     key = Key(np.zeros(0, np.int64), chosen, sizes, others, unknown, first)
     return replace(key, group_of=key.groups(values))
+
+
+def _in_order(name: str) -> str:
+    """A name by which 2 stands before 10."""
+    return re.sub(r"\d+", lambda number: number[0].zfill(12), name)
 
 
 def draw_key(key: Key, title: str, x: float, y: float, room: float) -> list[Part]:

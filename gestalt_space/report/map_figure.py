@@ -107,7 +107,7 @@ def _labels(at: NDArray[np.float64], key: Key) -> list[Part]:
 
 def _beside(theirs: NDArray[np.float64], width: float) -> list[Box]:
     """Boxes below, above, right and left of a group's patients, within the map."""
-    (left, top), (x, y), (right, bottom) = np.quantile(theirs, (0.05, 0.5, 0.95), axis=0).tolist()
+    (left, top), (x, y), (right, bottom) = np.quantile(theirs, (0.15, 0.5, 0.85), axis=0).tolist()
     corners = [
         (x - width / 2, bottom + 8),
         (x - width / 2, top - 8 - _LINE),
