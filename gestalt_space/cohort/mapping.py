@@ -219,6 +219,7 @@ def read_map(path: Path) -> CohortMap:
         ) from error
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, UsageError) as error:
         raise TableDamaged(
-            f"{path} is no map: {error}.", "Lay one: `gestalt cohort map --save-map map.npz`."
+            f"{path} is no map that this version reads.",
+            "Lay one: `gestalt cohort map --save-map map.npz`.",
         ) from error
     return made
