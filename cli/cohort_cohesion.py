@@ -110,7 +110,7 @@ def _show(found: Cohesion) -> None:
         return
     output.write_text(
         f"Single photos, beside {output.counted_text(found.curve_controls, 'patient')} without the "
-        "cohort's\ndisorders",
+        "cohort's\ndisorders" + (", who are not matched" if found.plan.match else ""),
         style="bold",
     )
     columns = ("patients drawn", "similarity", "of others", "percentile")

@@ -201,11 +201,14 @@ def _show_accuracy(found: Comparison) -> None:
         ("mean over disorders", "top_of_disorders"),
     ):
         output.write_text(f"\nTrue disorder among the first k, %: {title}", style="bold")
-        columns = [f"top-{k}" for k in found.accuracy[0].accuracy.top]
+        # Among as many disorders as there are, every one is found.
+        shown = [k for k in found.accuracy[0].accuracy.top if k == 1 or k < len(found.disorders)]
+        columns = [f"top-{k}" for k in shown]
         table = output.new_table("of", "photos of", *columns, right=columns)
         for one in found.accuracy:
-            tops = getattr(one.accuracy, figures).values()
-            table.add_row(one.group.upper(), one.evidence, *map(_percent, tops))
+            tops = getattr(one.accuracy, figures)
+            cells = [_percent(tops[k]) for k in shown]
+            table.add_row(one.group.upper(), one.evidence, *cells)
         output.write_table(table)
 
 

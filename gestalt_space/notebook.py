@@ -21,6 +21,7 @@ from gestalt_space.cohort.pictures import tree_drawing, write_drawing, write_map
 from gestalt_space.cohort.result_tables import (
     Table,
     clusters_table,
+    cohesion_table,
     comparison_table,
     curve_table,
     disorders_table,
@@ -49,6 +50,7 @@ __all__ = [
     "cluster",
     "clusters_table",
     "cohesion",
+    "cohesion_table",
     "compare",
     "comparison_table",
     "curve_table",

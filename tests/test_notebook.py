@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import leaves_list
 
 from gestalt_space import notebook as gs
-from gestalt_space.errors import UsageError
+from gestalt_space.cohort.heat import clustered_order
+from gestalt_space.errors import NotInGallery, UsageError
 from tests.cohort.simulated import simulated
 
 
@@ -33,6 +35,61 @@ def test_arrays_to_conclusions_in_three_lines():
     assert gs.cluster(everybody.only(given.patients[:16])).agreement > 0.9
     places = gs.places_table(gs.lay_map(mine))
     assert [row[0] for row in places.rows] == list(mine.patients)
+
+
+@pytest.fixture
+def ten() -> gs.Selection:
+    return simulated(np.random.default_rng(4), ["d1"] * 5 + ["d2"] * 5)
+
+
+def test_patients_are_chosen_by_name_and_nothing_else(ten: gs.Selection):
+    assert ten.only(ten.patients[2:4]).patients == ten.patients[2:4]
+    with pytest.raises(NotInGallery, match="no patient nobody among simulated"):
+        ten.only(["nobody", ten.patients[0]])
+    with pytest.raises(NotInGallery, match="no patient True"):
+        ten.only(np.arange(10) > 5)
+    with pytest.raises(UsageError, match="one text was given"):
+        ten.only(ten.patients[0])
+    numbered = gs.selection_of(np.eye(4, dtype=np.float32), [7, 8, 9, 9])
+    assert numbered.only([8, 9]).patients == ("8", "9")
+
+
+def test_a_selection_shows_nobodys_descriptors(ten: gs.Selection):
+    assert repr(ten).startswith("<Selection: simulated; 10 patients, ")
+    assert "[" not in repr(ten)
+
+
+def test_words_that_mean_nothing_are_told(ten: gs.Selection):
+    with pytest.raises(UsageError, match="no method 'nope'"):
+        gs.lay_map(ten, "nope")
+    with pytest.raises(UsageError, match="no value 'cosine'"):
+        gs.measure(ten, value="cosine")
+    with pytest.raises(UsageError, match="no matching on 'height'"):
+        gs.cohesion(ten.only(ten.patients[:3]), ten, gs.CohesionPlan(match=("height",)))
+    with pytest.raises(UsageError, match="has nobody"):
+        gs.cohesion(ten.only([]), ten)
+
+
+def test_files_are_named_by_texts_too(ten: gs.Selection, tmp_path: Path):
+    matrix, found = gs.measure(ten, unit="patient"), gs.cluster(ten, gs.ClusterPlan(bootstrap=0))
+    gs.write_matrix(matrix, str(tmp_path / "m.csv"))
+    gs.write_figure(matrix, str(tmp_path / "m.svg"))
+    gs.write_drawing(gs.tree_drawing(ten, found), str(tmp_path / "tree.png"))
+    gs.write_map_picture(gs.lay_map(ten), ten, "disorder", str(tmp_path / "map.html"))
+    assert len(list(tmp_path.iterdir())) == 5, "four, and what the table was made of"
+
+
+def test_the_heat_map_is_in_the_order_of_the_tree(ten: gs.Selection):
+    found = gs.cluster(ten, gs.ClusterPlan(bootstrap=0))
+    order, _ = clustered_order(gs.measure(ten, unit="patient"))
+    assert order.tolist() == leaves_list(found.linkage).tolist()
+
+
+def test_the_figures_of_cohesion_are_a_row(ten: gs.Selection):
+    found = gs.cohesion(ten.only(ten.patients[:5]), ten)
+    (row,) = gs.cohesion_table(found).rows
+    assert row[:4] == (5, found.photos, 5, found.similarity)
+    assert row[-1] == found.p
 
 
 def test_tables_are_csv_and_data_frames(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -4,6 +4,7 @@ from a notebook."""
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 from gestalt_space.cohort.matrix import sound_descriptors
 from gestalt_space.cohort.selection import Selection, Texts
 from gestalt_space.errors import UsageError
+from gestalt_space.intake import parse_age
 from gestalt_space.store.people import PatientFacts
 from gestalt_space.types import Descriptors
 
@@ -40,7 +42,8 @@ def selection_of(
     """A selection of descriptors `(n, d)` of unit length, a row for each photo.
 
     All else has a value for each row `(n,)`, and None, NaN or an empty text where it is not known:
-    `patients`, by default another for each row; `photos` names; `ages` in years; `disorders` and
+    `patients`, by default another for each row; `photos` names; `ages` in years, or
+    texts like `4y6m`; `disorders` and
     `genes` identifiers, or lists of them; `sex`, `ancestry` and `cohort` in words. Rows may be in
     any order; the selection has them by patient, then by name. `space` names the encoder: only sets
     of one space are compared. Raises `DescriptorError`, and `UsageError` for values that are too
@@ -64,7 +67,7 @@ def selection_of(
         raise UsageError("A photo has no patient.", "Name the patient of each.")
     owners = list(map(str, told_owners))
     names = numbers if photos is None else list(map(str, column("photos", photos)))
-    years = np.array(column("ages", ages), dtype=np.float64)
+    years = np.array([_years(age) for age in column("ages", ages)], dtype=np.float64)
     order = sorted(range(len(rows)), key=lambda row: (owners[row], names[row]))
     people = tuple(sorted(set(owners)))
     place = {patient: number for number, patient in enumerate(people)}
@@ -129,6 +132,14 @@ def _is_unknown(value: Any) -> bool:
         return False
     same = value == value
     return not (isinstance(same, bool | np.bool_) and bool(same))
+
+
+def _years(age: Any) -> float:
+    """An age in years, as a number or as `parse_age` reads it."""
+    if age is None:
+        return math.nan
+    told = parse_age(age) if isinstance(age, str) else float(age)
+    return math.nan if told is None else told
 
 
 def _one_each(

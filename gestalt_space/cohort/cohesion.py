@@ -112,7 +112,8 @@ def cohesion(cohort: Selection, gallery: Selection, plan: CohesionPlan = USUAL_P
     count = len(cohort.patients)
     if count < 2:
         raise UsageError(
-            "The cohort has one patient.", "Two or more are needed to be alike: select more."
+            "The cohort has one patient." if count else "The cohort has nobody.",
+            "Two or more are needed to be alike: select more.",
         )
     members = set(cohort.patients)
     controls = gallery.only(one for one in gallery.patients if one not in members)

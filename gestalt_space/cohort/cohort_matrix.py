@@ -83,6 +83,8 @@ def measure(
     columns are the probes. Raises `UsageError` for fewer than two rows, `SpaceMismatch` for sets of
     two spaces.
     """
+    unit, patient_value = parse_unit(unit), parse_patient_value(patient_value)
+    value = parse_value(value)
     for other in (against, gallery):
         if other is not None:
             check_space(cohort, other)

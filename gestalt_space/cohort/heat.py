@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space import __version__
+from gestalt_space.cohort.clusters import average_linkage
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
 from gestalt_space.errors import UsageError
 from gestalt_space.files import check_new_file, write_atomically
@@ -27,9 +28,10 @@ def check_figure_path(path: Path, *, overwrite: bool = False) -> None:
     check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
 
 
-def write_figure(matrix: CohortMatrix, path: Path) -> None:
+def write_figure(matrix: CohortMatrix, path: Path | str) -> None:
     """Write the heat map as the ending of `path` says. Raises `OutputError`, and `UsageError` for a
     matrix that is too large to be looked at."""
+    path = Path(path)
     heat = heat_map_of(matrix)
     ending = path.suffix.lower()
     if ending == ".html":
@@ -63,6 +65,8 @@ def heat_map_of(matrix: CohortMatrix) -> HeatMap:
         if not (of_rows != "").any() and not (of_columns != "").any():
             continue
         told = of_rows if matrix.is_within else np.concatenate([of_rows, of_columns])
+        if len(np.unique(told)) < 2:
+            continue
         key = key_of(told, first=sum(len(bar.key.names) for bar in bars))
         bars.append(Bar(title, key, key.groups(of_rows)[rows], key.groups(of_columns)[columns]))
     how = {None: "", "mean": ", by their mean", "nearest": ", by their nearest photos"}
@@ -108,14 +112,11 @@ def clustered_order(matrix: CohortMatrix) -> tuple[NDArray[np.int64], NDArray[np
 
 
 def _leaves(distances: NDArray[np.float64]) -> NDArray[np.int64]:
-    from scipy.cluster.hierarchy import leaves_list, linkage
-    from scipy.spatial.distance import squareform
+    from scipy.cluster.hierarchy import leaves_list
 
     if len(distances) < 3:
         return np.arange(len(distances))
-    condensed = squareform(distances, checks=False)
-    tree = linkage(condensed, "average", optimal_ordering=len(distances) <= 600)
-    return np.asarray(leaves_list(tree), np.int64)
+    return np.asarray(leaves_list(average_linkage(distances, ordered=True)), np.int64)
 
 
 def _between_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:

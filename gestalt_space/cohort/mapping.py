@@ -84,6 +84,7 @@ def lay_map(
     distance. Raises `UsageError` for fewer than three patients, a perplexity below 1, or UMAP where
     it is not installed.
     """
+    method = parse_method(method)
     rows = selection.patient_descriptors()
     if len(rows) < FEWEST_PATIENTS:
         raise UsageError(

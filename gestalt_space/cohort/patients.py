@@ -51,6 +51,7 @@ def patient_ages(selection: Selection) -> NDArray[np.float64]:
 def strata_of(selection: Selection, facts: Sequence[Fact]) -> NDArray[np.str_]:
     """`(p,)`: in words, what each patient is matched by, such as `female, 1 to 4 years`; an empty
     text for one of whom a part is not known. Without facts all are of one stratum, `all`."""
+    facts = parse_facts(facts)
     if not facts:
         return np.full(len(selection.patients), "all")
     columns = {

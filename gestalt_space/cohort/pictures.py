@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gestalt_space import __version__
 from gestalt_space.cohort.clusters import Clustering
-from gestalt_space.cohort.columns import Column, known_columns, titles_of
+from gestalt_space.cohort.columns import Column, column_of, known_columns, titles_of
 from gestalt_space.cohort.mapping import CohortMap
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
@@ -26,8 +26,9 @@ GENERATOR = f"gestalt-space {__version__}"
 _BARS: tuple[Column, ...] = ("disorder", "cohort", "sex")
 
 
-def write_drawing(drawing: Drawing, path: Path) -> None:
+def write_drawing(drawing: Drawing, path: Path | str) -> None:
     """Write a drawing as PNG or SVG, by the ending. Raises `OutputError`."""
+    path = Path(path)
     svg = path.suffix.lower() == ".svg"
     write_atomically(path, svg_file(drawing) if svg else png_file(drawing))
 
@@ -39,7 +40,7 @@ def tree_drawing(
     known = known_columns(selection)
     bars: list[tuple[str, Key]] = []
     for name in _BARS:
-        if name in known:
+        if name in known and len(set(column_of(selection, name).tolist())) > 1:
             first = sum(len(key.names) for _, key in bars)
             bars.append((name, key_of(titles_of(selection, name), first=first)))
     return dendrogram(
@@ -48,6 +49,7 @@ def tree_drawing(
         bars,
         names=found.patients if show_patients else None,
         title=f"{len(found.patients)} patients by average linkage",
+        note=f"{selection.source}; space {selection.space} ({selection.fingerprint[:12]})",
     )
 
 
@@ -65,16 +67,17 @@ def shown_map(
 
 
 def write_map_picture(
-    path: Path,
     on: CohortMap,
     selection: Selection,
     column: Column,
+    path: Path | str,
     *,
     placed: Selection | None = None,
     there: NDArray[np.float64] | None = None,
     show_patients: bool = False,
 ) -> None:
     """Write a map as PNG or SVG, or as a page (.html) on which the column is chosen."""
+    path = Path(path)
     places, columns, ringed = shown_map(on, selection, placed, there)
     if column not in columns:
         raise UsageError(

@@ -16,6 +16,7 @@ from gestalt_space.cohort.composite import FEWEST, Composite, check_fewest, comp
 from gestalt_space.cohort.mapping import CohortMap, lay_map
 from gestalt_space.cohort.result_tables import (
     clusters_table,
+    cohesion_table,
     comparison_table,
     curve_table,
     disorders_table,
@@ -25,6 +26,7 @@ from gestalt_space.cohort.result_tables import (
 )
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
+from gestalt_space.cohort.sub_blocks import fit_reference
 from gestalt_space.errors import UsageError
 from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
 from gestalt_space.gallery import Gallery
@@ -96,7 +98,8 @@ def measure_cohort(gallery: Gallery, selection: Selection, plan: ReportPlan) -> 
         a, b = (_of_cohort(selection, name) for name in cohorts)
         bootstrap = Bootstrap(plan.bootstrap, plan.seed)
         how = ComparisonPlan((), plan.permutations, bootstrap, plan.seed)
-        found = _tried(left_out, "The comparison", lambda: compare(a, b, how))
+        blocks = fit_reference(everybody, seed=plan.seed)
+        found = _tried(left_out, "The comparison", lambda: compare(a, b, how, blocks))
         compared = None if found is None else (a, b, found)
     else:
         left_out.append(f"Comparison: the patients are not of two cohorts, but of {len(cohorts)}.")
@@ -121,7 +124,8 @@ def report_tables(report: CohortReport, *, show_patients: bool) -> dict[str, byt
         "pairs": pairs_table(report.clustering),
     }
     if report.cohesion is not None:
-        tables["cohesion"] = curve_table(report.cohesion)
+        tables["cohesion"] = cohesion_table(report.cohesion)
+        tables["single-photos"] = curve_table(report.cohesion)
     if report.comparison is not None:
         tables["comparison"] = comparison_table(report.comparison[2])
     if show_patients:

@@ -69,6 +69,22 @@ def comparison_table(found: Comparison) -> Table:
     )
 
 
+def cohesion_table(found: Cohesion) -> Table:
+    """The figures of a cohort, in one row."""
+    figures: dict[str, Value] = {
+        "patients": found.patients,
+        "photos": found.photos,
+        "controls": found.controls,
+        "similarity": found.similarity,
+        "random_mean": found.random_mean,
+        "random_sd": found.random_sd,
+        "effect": found.effect,
+        "percentile": found.percentile,
+        "p": found.p,
+    }
+    return Table(tuple(figures), (tuple(figures.values()),))
+
+
 def curve_table(found: Cohesion) -> Table:
     """Single photos of more and more patients, of the cohort and of others."""
     return Table(

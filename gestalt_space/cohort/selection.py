@@ -46,7 +46,7 @@ class Criteria:
         return ", ".join(told) or "all patients"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Selection:
     """The photos of a cohort, patient after patient by identifier, and what is known of them.
 
@@ -76,6 +76,13 @@ class Selection:
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    def __repr__(self) -> str:
+        """In a line: descriptors are biometric, and hundreds of them are nothing to read."""
+        return (
+            f"<Selection: {self.source}; {len(self.patients):,} patients, {len(self):,} photos, in "
+            f"the space of {self.space}>"
+        )
 
     def title(self, disorder: str) -> str:
         """The name of a disorder, or of several joined by ` + `; the identifier where it has none
@@ -108,8 +115,18 @@ class Selection:
         return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
 
     def only(self, patients: Iterable[str]) -> Selection:
-        """The photos of some of the patients."""
-        wanted = set(patients)
+        """The photos of some of the patients, by their names. Raises `NotInGallery` for a name
+        that nobody has, and `UsageError` for a text in place of names."""
+        if isinstance(patients, str):
+            raise UsageError("Patients are a list of names, and one text was given.", "Use a list.")
+        wanted = set(map(str, patients))
+        if unknown := sorted(wanted.difference(self.patients)):
+            raise NotInGallery(
+                f"There is no patient {unknown[0]} among {self.source}.",
+                f"Names are those of `patients`, like {self.patients[0]}."
+                if self.patients
+                else "There is nobody.",
+            )
         kept = np.array([patient in wanted for patient in self.patients], dtype=bool)
         rows = kept[self.patient_of_row]
         places = np.cumsum(kept) - 1

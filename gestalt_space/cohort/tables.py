@@ -40,7 +40,7 @@ def check_matrix_path(path: Path, *, overwrite: bool = False) -> None:
         _h5py()
 
 
-def write_matrix(matrix: CohortMatrix, path: Path) -> None:
+def write_matrix(matrix: CohortMatrix, path: Path | str) -> None:
     """Write a matrix in the format of the ending of `path`. Raises `OutputError`.
 
     CSV, TSV: names as header and first column. NPZ: arrays `values`, `rows`, `columns`, `row_FACT`
@@ -48,6 +48,7 @@ def write_matrix(matrix: CohortMatrix, path: Path) -> None:
     `gestalt` as JSON in the metadata. AnnData: `X`, with the facts in `obs` and `var`, and `about`
     in `uns`.
     """
+    path = Path(path)
     ending = path.suffix.lower()
     with appearing(path) as aside:
         if ending == ".npz":

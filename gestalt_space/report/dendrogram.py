@@ -21,7 +21,7 @@ from gestalt_space.report.keyed import ROW, Key, draw_key
 
 MOST_NAMES = 60
 """Leaves beyond which names would run into each other: none is written then."""
-_WIDTH, _HEIGHT, _LEFT, _TOP, _BAR = 760.0, 260.0, 64.0, 50.0, 12.0
+_WIDTH, _HEIGHT, _LEFT, _TOP, _BAR = 760.0, 260.0, 64.0, 66.0, 12.0
 _KEY = 190.0
 
 
@@ -32,11 +32,13 @@ def dendrogram(
     *,
     names: Sequence[str] | None = None,
     title: str,
+    note: str = "",
 ) -> Drawing:
     """The tree `(p − 1, 4)` of average linkage, heights being distances, with its leaves in order.
 
     `clusters` `(p,)` from 1 on: a bar in turning shades, numbered where there is room. `bars`: a
     title and the key of each further bar. `names`: of the leaves, written where at most 60.
+    `note`: a line under the title.
     """
     from scipy.cluster.hierarchy import dendrogram as lay
 
@@ -48,7 +50,7 @@ def dendrogram(
     across, up = np.array(laid["icoord"]), np.array(laid["dcoord"])
     x = _LEFT + across / 10 * step
     y = _TOP + (1 - up / highest) * _HEIGHT
-    parts: list[Part] = [Text(title, 8, 18, 14)]
+    parts: list[Part] = [Text(title, 8, 18, 14), Text(note, 8, 34, 10, colour=FAINT)]
     parts += _axis(highest)
     width = 1.2 if count <= 120 else 0.7
     parts += [

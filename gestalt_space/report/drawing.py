@@ -147,7 +147,9 @@ def png_file(drawing: Drawing) -> bytes:
             _paint(draw, part, fine)
     stream = io.BytesIO()
     smooth = (round(drawing.width * SCALE), round(drawing.height * SCALE))
-    image.resize(smooth, Image.Resampling.BOX).save(stream, "PNG", optimize=True)
+    image.resize(smooth, Image.Resampling.BOX).save(
+        stream, "PNG", optimize=True, dpi=(96 * SCALE, 96 * SCALE)
+    )
     return stream.getvalue()
 
 

@@ -217,8 +217,9 @@ def _key(parts: list[Part], heat: HeatMap, left: float, top: float) -> float:
         Block(left, top + 30, 160, 12, pixels=colours_of(shown, low, high)),
         Text(_number(low, digits), left, top + 55, 10),
         Text(_number(high, digits), left + 160, top + 55, 10, anchor="end"),
+        Text("99 % of the cells lie between", left, top + 68, 9.5, colour=FAINT),
     ]
-    at = top + 78
+    at = top + 92
     if np.isnan(heat.values).any():
         parts += [
             Block(left, at - 10, 12, 12, fill="#808080"),

@@ -36,7 +36,7 @@ class Key:
             )
         ]
         rows += [(OTHER, f"others ({self.others})")] * bool(self.others)
-        rows += [(UNKNOWN, f"not known ({self.unknown})")] * bool(self.unknown)
+        rows += [(UNKNOWN, f"none told ({self.unknown})")] * bool(self.unknown)
         return rows
 
     def groups(self, values: NDArray[np.str_]) -> NDArray[np.int64]:
@@ -50,7 +50,8 @@ def key_of(values: NDArray[np.str_], *, first: int = 0) -> Key:
     """The key of values `(p,)`; ties of size by name. Empty values are not known. `first`: number
     of the first hue, so that two keys of one figure have not the same."""
     names, counts = np.unique(values[values != ""], return_counts=True)
-    order = np.lexsort(([_in_order(str(name)) for name in names], -counts))[: len(HUES)]
+    keys = np.array([_in_order(str(name)) for name in names], dtype=np.str_)
+    order = np.lexsort((keys, -counts))[: len(HUES)]
     chosen = tuple(str(names[place]) for place in order)
     sizes = tuple(int(counts[place]) for place in order)
     unknown = int((values == "").sum())

@@ -18,6 +18,7 @@ from gestalt_space.report.drawing import (
     Part,
     Text,
     as_svg,
+    hue,
     shortened,
     width_of,
 )
@@ -25,9 +26,10 @@ from gestalt_space.report.html import Markup, element, join
 from gestalt_space.report.keyed import ROW, Key, draw_key, key_of
 
 _SIDE, _LEFT, _TOP, _KEY = 560.0, 16.0, 48.0, 200.0
-_LABEL, _LINE, _SIGN = 10.0, 14.0, 11.0
+_LABEL, _LINE, _SIGN = 10.0, 14.0, 9.0
 _MOST_HIDDEN = 1
 """Patients of other groups whom a name may hide."""
+_FARTHEST = 40.0
 _WIDEST = 0.45 * _SIDE
 """Of a group that has a name on the map: of one that is everywhere it would say nothing."""
 
@@ -78,8 +80,8 @@ def map_drawing(
 
 
 def _labels(at: NDArray[np.float64], key: Key) -> list[Part]:
-    """Marks and names beside their groups, the largest first: where they hide the fewest patients,
-    and none over another or among other groups."""
+    """Names in their hue beside their groups, the largest first: where they hide the fewest
+    patients, and none over another, among other groups, or far from its own."""
     boxes: list[Box] = []
     parts: list[Part] = []
     for group, name in enumerate(key.names, start=key.first):
@@ -94,12 +96,13 @@ def _labels(at: NDArray[np.float64], key: Key) -> list[Part]:
             for box in _beside(at[theirs], width)
             if not any(_meet(box, other) for other in boxes)
             and _hidden(box, at[~theirs]) <= _MOST_HIDDEN
+            and _away(box, at[theirs]) <= _FARTHEST
         ]
         if free:
             left, _, _, bottom = box = min(free, key=lambda one: _hidden(one, at))
             boxes.append(box)
             parts += [
-                Mark(left + 4, bottom - 6.5, group, size=3.6),
+                Block(left + 3, bottom - 12, 3, 11, hue(group)),
                 Text(text, left + _SIGN, bottom - 3, _LABEL, colour=INK),
             ]
     return parts
@@ -129,6 +132,13 @@ def _hidden(box: Box, at: NDArray[np.float64]) -> int:
     left, top, right, bottom = box
     inside = (at > (left - 4, top - 4)) & (at < (right + 4, bottom + 4))
     return int(np.count_nonzero(inside.all(axis=1)))
+
+
+def _away(box: Box, at: NDArray[np.float64]) -> float:
+    """From a box to the third nearest mark, so that it is not alone with one that strayed."""
+    left, top, right, bottom = box
+    nearest = np.clip(at, (left, top), (right, bottom))
+    return float(np.sort(np.linalg.norm(at - nearest, axis=1))[:3][-1])
 
 
 def _meet(one: Box, other: Box) -> bool:

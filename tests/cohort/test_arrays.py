@@ -39,7 +39,7 @@ def test_rows_are_patient_after_patient_with_what_is_known_of_them():
         ROWS,
         PATIENTS,
         photos=["2.png", "1.png", "1.png", "0.png"],
-        ages=[3, np.nan, 4.5, None],
+        ages=["3y", np.nan, 4.5, None],
         disorders=["OMIM:2", None, ["OMIM:1", "OMIM:2"], ""],
         genes=np.array(["KMT2D", "", "KMT2D", ""]),
         sex=["male", Missing(), None, "female"],
