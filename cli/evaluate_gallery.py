@@ -270,7 +270,9 @@ def _show_reading(evaluation: GalleryEvaluation) -> None:
 
 
 def _percent(one: Estimate) -> str:
-    return f"{100 * one.value:.1f} ({100 * one.low:.0f}–{100 * one.high:.0f})"
+    """A share as it stands in tables: all is 100, and needs no digit behind."""
+    value = "100" if one.value == 1 else f"{100 * one.value:.1f}"
+    return f"{value} ({100 * one.low:.0f}–{100 * one.high:.0f})"
 
 
 def _part(found: Accuracy | None, k: int) -> str:
