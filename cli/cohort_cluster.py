@@ -58,7 +58,9 @@ def cluster(
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
     found = cluster(selection, ClusterPlan(clusters, bootstrap, seed=seed))
     if picture is not None:
-        write_drawing(tree_drawing(selection, found, show_patients=show_patients), picture)
+        write_drawing(
+            tree_drawing(selection, found, show_patients=show_patients), picture, overwrite=force
+        )
     if as_json:
         output.write_json(cluster_document(selection, found, show_patients=show_patients))
         return

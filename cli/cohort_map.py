@@ -96,7 +96,14 @@ def map_(
             placed, there = selection, place(made, selection)
             base = select(gallery, Criteria(patients=made.patients))
     write_map_picture(
-        made, base, column, path, placed=placed, there=there, show_patients=show_patients
+        made,
+        base,
+        column,
+        path,
+        placed=placed,
+        there=there,
+        show_patients=show_patients,
+        overwrite=force,
     )
     if save_map is not None:
         write_map(made, save_map, overwrite=force)

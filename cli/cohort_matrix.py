@@ -178,9 +178,9 @@ def matrix(
         gallery=everyone,
     )
     if figure is not None:
-        write_figure(found, figure)
+        write_figure(found, figure, overwrite=force)
     if table is not None:
-        write_matrix(found, table)
+        write_matrix(found, table, overwrite=force)
     if not quiet:
         for written in filter(None, (table, figure)):
             output.say(f"Written: {written}.")

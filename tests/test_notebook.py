@@ -46,7 +46,7 @@ def test_patients_are_chosen_by_name_and_nothing_else(ten: gs.Selection):
     assert ten.only(ten.patients[2:4]).patients == ten.patients[2:4]
     with pytest.raises(NotInGallery, match="no patient nobody among simulated"):
         ten.only(["nobody", ten.patients[0]])
-    with pytest.raises(NotInGallery, match="no patient (True|False)"):
+    with pytest.raises(NotInGallery, match=r"no patient (True|False)"):
         ten.only(np.arange(10) > 5)
     with pytest.raises(UsageError, match="one text was given"):
         ten.only(ten.patients[0])

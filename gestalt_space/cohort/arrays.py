@@ -21,7 +21,7 @@ from gestalt_space.types import Descriptors
 COLUMNS = ("patient", "photo", "age", "disorder", "gene", "sex", "ancestry", "cohort")
 """What a data frame may tell of photos."""
 
-SEVERAL = (list, tuple, set, np.ndarray)
+SEVERAL = (list, tuple, set, frozenset, np.ndarray)
 Values = Sequence[Any] | ArrayLike | None
 
 
@@ -65,8 +65,9 @@ def selection_of(
     told_owners = numbers if patients is None else column("patients", patients)
     if None in told_owners:
         raise UsageError("A photo has no patient.", "Name the patient of each.")
-    owners = list(map(str, told_owners))
-    names = numbers if photos is None else list(map(str, column("photos", photos)))
+    owners = list(map(_name, told_owners))
+    named = zip(column("photos", photos), numbers, strict=True)
+    names = [number if name is None else _name(name) for name, number in named]
     years = np.array([_years(age) for age in column("ages", ages)], dtype=np.float64)
     order = sorted(range(len(rows)), key=lambda row: (owners[row], names[row]))
     people = tuple(sorted(set(owners)))
@@ -138,8 +139,17 @@ def _years(age: Any) -> float:
     """An age in years, as a number or as `parse_age` reads it."""
     if age is None:
         return math.nan
-    told = parse_age(age) if isinstance(age, str) else float(age)
+    told = parse_age(age if isinstance(age, str) else f"{age}")
     return math.nan if told is None else told
+
+
+def _name(value: Any) -> str:
+    """A name, which is a text or a number."""
+    if not isinstance(value, str | int | float | np.generic):
+        raise UsageError(
+            f"{value!r} is no name.", "Give a text or a number for each row, not a list."
+        )
+    return str(value)
 
 
 def _one_each(
@@ -148,7 +158,7 @@ def _one_each(
     """What rows say of each patient, who may not be told in two ways."""
     found: dict[str, str] = {}
     for owner, value in zip(owners, values, strict=True):
-        if value is not None and found.setdefault(owner, str(value)) != str(value):
+        if value is not None and found.setdefault(owner, _name(value)) != _name(value):
             raise UsageError(
                 f"The {what} of patient {owner} is told as {found[owner]} and as {value}.",
                 "Tell it alike in all rows of a patient.",
@@ -164,5 +174,5 @@ def _all_each(
     for owner, value in zip(owners, values, strict=True):
         if value is not None:
             several: Iterable[Any] = value if isinstance(value, SEVERAL) else [value]
-            found[owner].update(map(str, several))
+            found[owner].update(_name(one) for one in several if not _is_unknown(one))
     return tuple(tuple(sorted(found[patient])) for patient in people)

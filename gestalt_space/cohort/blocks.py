@@ -28,6 +28,11 @@ from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.types import Descriptors
 
+try:
+    import fcntl
+except ImportError:  # on Windows, where nobody is kept out
+    fcntl = None  # type: ignore[assignment]
+
 Number = Literal["float32", "float16"]
 PROGRESS_VERSION = 1
 SYNC_EVERY = 10.0
@@ -64,15 +69,17 @@ def write_matrix_in_blocks(
     block: int = TILE,
     overwrite: bool = False,
     on_rows: Callable[[int, int], None] | None = None,
+    on_whole: Callable[[], None] = lambda: None,
     sync_every: float = SYNC_EVERY,
 ) -> None:
     """Write the matrix of all pairs `(n, n)` of descriptors `(n, d)` of unit length to a `.npy`.
 
     While it is written, `PATH.part` holds the values and `PATH.part.json` how far they are, noted
     every `sync_every` seconds; a call with the same inputs goes on from there. The file appears
-    under its own name when it is whole. `on_rows`: called with the rows done and all rows. Raises
-    `OutputError` where `path` is taken, what was begun is of other inputs (unless `overwrite`), or
-    the disk fills: all its room is taken at the start.
+    under its own name when it is whole. `on_rows`: called with the rows done and all rows;
+    `on_whole`: just before the file appears. Raises `OutputError` where `path` is taken, another
+    process writes it, what was begun is of other inputs (unless `overwrite`), or the disk fills:
+    all its room is taken at the start.
     """
     if len(names) != len(descriptors):
         raise UsageError(f"{len(names)} names are given for {len(descriptors)} rows.", "One each.")
@@ -92,15 +99,15 @@ def write_matrix_in_blocks(
     record = path.with_name(f"{path.name}.part.json")
     header = _header(len(rows), number)
     size = len(header) + len(rows) ** 2 * np.dtype(number).itemsize
-    with _told(path):
+    with _told(path), _alone(part):
         begun = _begun(part, record, fresh, size, overwrite)
         if begun is None:
-            part.unlink(missing_ok=True)
-            record.unlink(missing_ok=True)
             begun = fresh
-            _take_room(part, header, size)
+            # The record first: values without one would be anybody's.
             _keep(record, begun)
+            _take_room(part, record, header, size)
         _fill(part, record, rows, begun, len(header), on_rows, sync_every)
+        on_whole()
         part.replace(path)
         record.unlink()
 
@@ -175,12 +182,14 @@ def _begun(
     part: Path, record: Path, fresh: Progress, size: int, overwrite: bool
 ) -> Progress | None:
     """What an earlier call left, None where there is nothing to go on with."""
-    if not part.exists():
+    if not part.stat().st_size:
         return None
     try:
         told = Progress(**json.loads(record.read_text(encoding="utf-8")))
         whole = part.stat().st_size == size
-        sound = 0 <= told.rows_done <= told.count and told.block > 0
+        numbers = (told.rows_done, told.count, told.block)
+        sound = all(type(one) is int for one in numbers) and told.block > 0
+        sound &= 0 <= told.rows_done <= told.count
         sound &= told.rows_done % told.block == 0 or told.rows_done == told.count
     except (OSError, ValueError, TypeError):
         told, whole, sound = None, False, False
@@ -191,6 +200,8 @@ def _begun(
     }
     if same and whole and sound:
         return told
+    if same and sound and told is not None and not told.rows_done:
+        return None  # killed while its room was taken
     if overwrite:
         return None
     raise OutputError(
@@ -219,7 +230,26 @@ def _header(count: int, number: Number) -> bytes:
     return stream.getvalue()
 
 
-def _take_room(part: Path, header: bytes, size: int) -> None:
+@contextmanager
+def _alone(part: Path) -> Iterator[None]:
+    """Hold a file against other processes that would write it; it is made where there is none."""
+    with part.open("ab") as held:
+        if fcntl is not None:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(
+                    f"{part} is being written by another process.",
+                    "Wait for it, or name another file.",
+                ) from None
+        try:
+            yield
+        finally:
+            if part.exists() and not part.stat().st_size:
+                part.unlink()
+
+
+def _take_room(part: Path, record: Path, header: bytes, size: int) -> None:
     with part.open("wb") as stream:
         try:
             stream.write(header)
@@ -229,8 +259,8 @@ def _take_room(part: Path, header: bytes, size: int) -> None:
             else:
                 stream.truncate(size)
         except OSError:
-            stream.close()
-            part.unlink(missing_ok=True)
+            stream.truncate(0)
+            record.unlink(missing_ok=True)
             raise
 
 

@@ -30,7 +30,7 @@ from gestalt_space.cohort.permutations import (
 )
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import BlockReference, Blocks, sample_blocks
-from gestalt_space.errors import UsageError
+from gestalt_space.errors import SpaceMismatch, UsageError
 from gestalt_space.evaluation.bootstrap import Bootstrap, Estimate, estimate
 
 FEWEST = 2
@@ -142,6 +142,11 @@ def compare(
     facts are known; `SpaceMismatch` for two spaces.
     """
     check_space(a, b)
+    if reference is not None and reference.fingerprint != a.fingerprint:
+        raise SpaceMismatch(
+            "What blocks' distances mean was fitted in another space.",
+            f"Fit it in that of {a.space}: fit_reference.",
+        )
     if shared := sorted(set(a.patients) & set(b.patients)):
         raise UsageError(
             f"{shared[0]} is in both groups"
@@ -265,7 +270,8 @@ def _estimate(
     first = int(labels.sum())
     if min(first, labels.size - first) < FEWEST_FOR_INTERVALS:
         return Estimate(value, float("nan"), float("nan"))
-    return estimate(value, replicates[~np.isnan(replicates)])
+    found = replicates[~np.isnan(replicates)]
+    return estimate(value, found) if len(found) else Estimate(value, float("nan"), float("nan"))
 
 
 def _effect(means: GroupMeans) -> NDArray[np.float64]:

@@ -28,10 +28,11 @@ def check_figure_path(path: Path, *, overwrite: bool = False) -> None:
     check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
 
 
-def write_figure(matrix: CohortMatrix, path: Path | str) -> None:
+def write_figure(matrix: CohortMatrix, path: Path | str, *, overwrite: bool = False) -> None:
     """Write the heat map as the ending of `path` says. Raises `OutputError`, and `UsageError` for a
     matrix that is too large to be looked at."""
     path = Path(path)
+    check_figure_path(path, overwrite=overwrite)
     heat = heat_map_of(matrix)
     ending = path.suffix.lower()
     if ending == ".html":

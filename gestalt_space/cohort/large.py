@@ -14,8 +14,9 @@ from gestalt_space.files import check_new_file, write_atomically
 
 def check_large_path(path: Path, *, overwrite: bool = False) -> None:
     """Raise `OutputError` for a `.npy` that is there, or a folder that is not."""
-    for file in (path, sidecar(path)):
-        check_new_file(file, overwrite=overwrite, option="--force")
+    check_new_file(path, overwrite=overwrite, option="--force")
+    if not path.with_name(f"{path.name}.part").exists():  # of one that is gone on with, it may be
+        check_new_file(sidecar(path), overwrite=overwrite, option="--force")
 
 
 def write_large_matrix(
@@ -39,6 +40,8 @@ def write_large_matrix(
         patient_value="mean",
         value="distance" if distance else "similarity",
     )
+    rows = records(names, facts_of(cohort, unit))
+    told = json_of({**about, "rows": rows, "columns": None}).encode()
     write_matrix_in_blocks(
         rows_of(cohort, unit),
         names,
@@ -48,6 +51,5 @@ def write_large_matrix(
         number=number,
         overwrite=overwrite,
         on_rows=on_rows,
+        on_whole=lambda: write_atomically(sidecar(path), told),
     )
-    rows = records(names, facts_of(cohort, unit))
-    write_atomically(sidecar(path), json_of({**about, "rows": rows, "columns": None}).encode())

@@ -6,7 +6,7 @@ import io
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +129,7 @@ def _umap(rows: Descriptors, seed: int) -> NDArray[np.float64]:
             "UMAP is not installed.", "Run `pip install umap-learn`, or take --method tsne."
         ) from error
     neighbours = min(15, len(rows) - 1)
-    model = umap.UMAP(metric="cosine", n_neighbors=neighbours, random_state=seed, n_jobs=1)
+    model = umap.UMAP(metric="cosine", n_neighbors=neighbours, random_state=seed % 2**32, n_jobs=1)
     return np.asarray(model.fit_transform(rows), dtype=np.float64)
 
 
@@ -164,7 +164,8 @@ def check_space(on: CohortMap, selection: Selection) -> None:
     """Raise `SpaceMismatch` for a map of another space."""
     if on.fingerprint != selection.fingerprint:
         raise SpaceMismatch(
-            f"The map is of the space of {on.space}, the patients of that of {selection.space}.",
+            f"The map is of the space of {on.space} ({on.fingerprint[:12]}), the patients of that "
+            f"of {selection.space} ({selection.fingerprint[:12]}).",
             f"Give --space {on.space}, or lay a new map.",
         )
 
@@ -212,15 +213,29 @@ def read_map(path: Path) -> CohortMap:
             mean=found["mean"],
             components=found["components"],
         )
-        if not len(made.places) == len(made.descriptors) == len(made.patients):
-            raise ValueError("rows that do not go together")
+        _check_map(made)
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror or error}.", "Name a map: --save-map."
         ) from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, UsageError) as error:
+    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, UsageError) as error:
         raise TableDamaged(
             f"{path} is no map that this version reads.",
             "Lay one: `gestalt cohort map --save-map map.npz`.",
         ) from error
     return made
+
+
+def _check_map(made: CohortMap) -> None:
+    """Raise `ValueError` for parts of a map that do not go together."""
+    count = len(made.patients)
+    dim = made.descriptors.shape[-1]
+    shapes: list[tuple[NDArray[Any], tuple[int, ...]]]
+    shapes = [(made.places, (count, 2)), (made.descriptors, (count, dim))]
+    if made.method == "pca":
+        shapes += [(made.mean, (dim,)), (made.components, (2, dim))]
+        if len(made.explained) != 2:
+            raise ValueError("no two axes")
+    for part, shape in shapes:
+        if part.shape != shape or part.dtype.kind != "f" or not np.isfinite(part).all():
+            raise ValueError("a part of another form")

@@ -30,9 +30,14 @@ def parse_facts(names: Sequence[str]) -> tuple[Fact, ...]:
 
 def check_space(one: Selection, other: Selection) -> None:
     """Raises `SpaceMismatch` for selections whose descriptors are of two spaces."""
-    if one.fingerprint != other.fingerprint:
+    told = [of.space for of in (one, other)]
+    if one.space == other.space:
+        told = [f"{of.space} ({of.fingerprint[:12]})" for of in (one, other)]
+    dims = [of.descriptors.shape[1] for of in (one, other)]
+    if one.fingerprint != other.fingerprint or dims[0] != dims[1]:
         raise SpaceMismatch(
-            f"One set is in the space of {one.space}, the other in that of {other.space}.",
+            f"One set is in the space of {told[0]}, with {dims[0]} numbers a photo, the other in "
+            f"that of {told[1]}, with {dims[1]}.",
             "Select both in one space: --space NAME.",
         )
 

@@ -14,7 +14,7 @@ from gestalt_space.cohort.columns import Column, column_of, known_columns, title
 from gestalt_space.cohort.mapping import CohortMap
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
-from gestalt_space.files import write_atomically
+from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.report.dendrogram import dendrogram
 from gestalt_space.report.drawing import Drawing, png_file, svg_file
 from gestalt_space.report.html import element, page, paragraph
@@ -26,9 +26,10 @@ GENERATOR = f"gestalt-space {__version__}"
 _BARS: tuple[Column, ...] = ("disorder", "cohort", "sex")
 
 
-def write_drawing(drawing: Drawing, path: Path | str) -> None:
+def write_drawing(drawing: Drawing, path: Path | str, *, overwrite: bool = False) -> None:
     """Write a drawing as PNG or SVG, by the ending. Raises `OutputError`."""
     path = Path(path)
+    check_new_file(path, DRAWINGS, overwrite=overwrite, option="--force")
     svg = path.suffix.lower() == ".svg"
     write_atomically(path, svg_file(drawing) if svg else png_file(drawing))
 
@@ -75,9 +76,15 @@ def write_map_picture(
     placed: Selection | None = None,
     there: NDArray[np.float64] | None = None,
     show_patients: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Write a map as PNG or SVG, or as a page (.html) on which the column is chosen."""
     path = Path(path)
+    check_new_file(path, (*DRAWINGS, ".html"), overwrite=overwrite, option="--force")
+    if (placed is None) != (there is None) or on.patients != selection.patients:
+        raise UsageError(
+            "The map is of other patients.", "Give its own, and places with those placed later."
+        )
     places, columns, ringed = shown_map(on, selection, placed, there)
     if column not in columns:
         raise UsageError(
@@ -109,4 +116,4 @@ def write_map_picture(
         titles=titles,
         ringed=ringed,
     )
-    write_drawing(drawn, path)
+    write_drawing(drawn, path, overwrite=overwrite)

@@ -32,6 +32,11 @@ from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
 from gestalt_space.gallery import Gallery
 
 MOST_COMPOSITES = 12
+TABLES = (
+    *("clusters", "disorders", "pairs", "cohesion", "single-photos", "comparison"),
+    *("patients", "map"),
+)
+"""Of a report, by their names."""
 MOST_PATIENTS = 3000
 """Patients of the heat map: a cell of more would be smaller than what can be shown."""
 T = TypeVar("T")

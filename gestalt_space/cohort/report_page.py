@@ -13,7 +13,7 @@ from gestalt_space.cohort.columns import known_columns, titles_of
 from gestalt_space.cohort.heat import heat_map_of
 from gestalt_space.cohort.lumping import PERMUTATIONS as PAIR_PERMUTATIONS
 from gestalt_space.cohort.pictures import tree_drawing
-from gestalt_space.cohort.report import CohortReport, report_document, report_tables
+from gestalt_space.cohort.report import TABLES, CohortReport, report_document, report_tables
 from gestalt_space.cohort.splitting import FEWEST
 from gestalt_space.errors import OutputError
 from gestalt_space.folders import whole_folder
@@ -34,6 +34,8 @@ from gestalt_space.report.html import (
 from gestalt_space.report.map_figure import switched_maps
 
 PAGE, DOCUMENT = "report.html", "report.json"
+OWN_FILES = frozenset({PAGE, DOCUMENT, *(f"{name}.csv" for name in TABLES)})
+"""All that a report's folder holds: of a folder with anything else nothing is replaced."""
 SHOWN_PAIRS = 15
 _LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
@@ -47,8 +49,10 @@ def check_report_folder(folder: Path, *, overwrite: bool = False) -> None:
         raise OutputError(f"{display_name(folder)} is not a folder.", "Choose another place.")
     if not any(folder.iterdir()):
         return
-    if not (folder / PAGE).is_file() or not (folder / DOCUMENT).is_file():
-        raise OutputError(f"{display_name(folder)} holds something else.", "Name a new folder.")
+    others = sorted({one.name for one in folder.iterdir()} - OWN_FILES)
+    if others or not (folder / PAGE).is_file():
+        what = f"{display_name(others[0])}, which is of no report" if others else "no report"
+        raise OutputError(f"{display_name(folder)} holds {what}.", "Name a new folder.")
     if not overwrite:
         raise OutputError(
             f"{display_name(folder)} holds a report.", "Choose another place, or --force it."

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.encoders.registry import encoder_spec
-from gestalt_space.errors import GestaltError, NotInGallery, UsageError
+from gestalt_space.errors import DescriptorError, GestaltError, NotInGallery, UsageError
 from gestalt_space.gallery import Gallery
+from gestalt_space.index.contract import TOLERANCE
 from gestalt_space.intake import parse_disorder
 from gestalt_space.pipeline import PhotoSource
 from gestalt_space.snapshot import Snapshot, load_snapshot
@@ -33,6 +34,11 @@ class Criteria:
     disorders: tuple[str, ...] = ()
     genes: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for values in vars(self).values():
+            if isinstance(values, str):
+                raise UsageError(f"{values!r} is one text.", "Give a tuple of names.")
 
     def __str__(self) -> str:
         parts = (
@@ -110,9 +116,16 @@ class Selection:
         return np.asarray(sums / counts[:, None], dtype=np.float32)
 
     def patient_descriptors(self) -> Descriptors:
-        """`(p, d)`: the mean of each patient's descriptors, brought back to unit length."""
+        """`(p, d)`: the mean of each patient's descriptors, brought back to unit length. Raises
+        `DescriptorError` for photos that are each other's opposites."""
         means = self.patient_means()
-        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        if len(zero := np.flatnonzero(lengths < TOLERANCE)):
+            raise DescriptorError(
+                f"The photos of {self.patients[zero[0]]} contradict each other.",
+                "Are they of one patient?",
+            )
+        return np.asarray(means / lengths, dtype=np.float32)
 
     def only(self, patients: Iterable[str]) -> Selection:
         """The photos of some of the patients, by their names. Raises `NotInGallery` for a name
@@ -190,7 +203,11 @@ def select_photos(gallery: Gallery, sources: Sequence[PhotoSource]) -> Selection
             elif asked.error is not None:
                 failed.append((asked.name, asked.error))
     if not found:
-        raise failed[0][1] if failed else UsageError("There are no photos.", "Name some.")
+        if not failed:
+            raise UsageError("There are no photos.", "Name some.")
+        name, error = failed[0]
+        others = f" {len(failed) - 1:,} more failed." if len(failed) > 1 else ""
+        raise type(error)(f"{name}: {error.message}{others}", error.hint)
     told, descriptors, stored_as = zip(*sorted(found, key=itemgetter(0)), strict=True)
     count = len(told)
     empty = np.full(count, "", dtype=np.str_)

@@ -52,9 +52,11 @@ class BlockThreshold:
 
 @dataclass(frozen=True)
 class BlockReference:
-    """Thresholds by the size of blocks; a size for which the patients do not suffice is absent."""
+    """Thresholds by the size of blocks, in the space of a fingerprint; a size for which the
+    patients do not suffice is absent."""
 
     by_size: Mapping[int, BlockThreshold]
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def fit_reference(
         sides = [one for one in groups if len(one) >= size]
         if halves and len(sides) > 1:
             found[size] = _fit(means, halves, sides, size, samples, rng)
-    return BlockReference(found) if found else None
+    return BlockReference(found, selection.fingerprint) if found else None
 
 
 def sample_blocks(

@@ -40,8 +40,8 @@ def check_matrix_path(path: Path, *, overwrite: bool = False) -> None:
         _h5py()
 
 
-def write_matrix(matrix: CohortMatrix, path: Path | str) -> None:
-    """Write a matrix in the format of the ending of `path`. Raises `OutputError`.
+def write_matrix(matrix: CohortMatrix, path: Path | str, *, overwrite: bool = False) -> None:
+    """Write a matrix in the format of the ending of `path`. Raises as `check_matrix_path` does.
 
     CSV, TSV: names as header and first column. NPZ: arrays `values`, `rows`, `columns`, `row_FACT`
     and `column_FACT`, and `about` as JSON. Parquet: a column of names, one for each column, and
@@ -49,6 +49,7 @@ def write_matrix(matrix: CohortMatrix, path: Path | str) -> None:
     in `uns`.
     """
     path = Path(path)
+    check_matrix_path(path, overwrite=overwrite)
     ending = path.suffix.lower()
     with appearing(path) as aside:
         if ending == ".npz":

@@ -36,7 +36,7 @@ def lay_out(
         metric="cosine",
         init="random",
         perplexity=perplexity_for(len(descriptors), perplexity),
-        random_state=seed,
+        random_state=seed % 2**32,
     )
     # The steps are so small that threads spend the time waiting for each other: on cores that are
     # busy with other work, minutes of it.

@@ -57,6 +57,24 @@ def test_rows_are_patient_after_patient_with_what_is_known_of_them():
     assert found.people.ancestry.tolist() == ["", ""]
 
 
+def test_what_is_not_known_is_no_disorder():
+    told = [["A", np.nan], [None, ""], frozenset({"B", "A"}), []]
+    found = selection_of(ROWS, photos=[None, "x", np.nan, "y"], disorders=told, ages=[1, 2, 3, 4])
+    assert found.disorders == (("A",), (), ("A", "B"), ())
+    assert found.photos.tolist() == ["1", "x", "3", "y"]
+
+
+@pytest.mark.parametrize("age", [-5, np.inf, 1e9, "old"])
+def test_an_age_that_nobody_has_is_told(age: object):
+    with pytest.raises(UsageError, match="is not an age"):
+        selection_of(ROWS, ages=[1, 2, 3, age])
+
+
+def test_a_list_is_no_name():
+    with pytest.raises(UsageError, match="is no name"):
+        selection_of(ROWS, [["a"], ["b"], ["c"], ["d"]])
+
+
 def test_without_patients_every_row_is_one():
     found = selection_of(np.repeat(ROWS, 3, axis=0))
     assert len(found.patients) == len(found) == 12
@@ -71,7 +89,7 @@ def test_a_frame_is_read_by_its_columns(kind: type):
     assert found.disorders == (("y",), ("x",))
     assert found.ages.tolist() == [2, 2, 1, 1]
     assert found.space == "mine"
-    with pytest.raises(SpaceMismatch, match="mine, the other in that of these descriptors"):
+    with pytest.raises(SpaceMismatch, match=r"mine, with .* in that of these descriptors"):
         measure(found, selection_of(ROWS))
 
 

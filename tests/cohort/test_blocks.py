@@ -166,6 +166,29 @@ def test_what_is_quick_is_begun_anew(tmp_path: Path):
     np.testing.assert_allclose(np.load(path), similarity_matrix(ROWS), atol=1e-6)
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_two_do_not_write_one_file(tmp_path: Path, overwrite: bool):
+    path, told = tmp_path / "m.npy", []
+
+    def meanwhile(done: int, _: int) -> None:
+        if done == 8:
+            with pytest.raises(OutputError, match="being written by another process"):
+                write_matrix_in_blocks(ROWS[::-1], NAMES, path, overwrite=overwrite)
+            told.append(done)
+
+    write_matrix_in_blocks(ROWS, NAMES, path, block=8, on_rows=meanwhile)
+    assert told == [8]
+    np.testing.assert_allclose(np.load(path), similarity_matrix(ROWS), atol=1e-6)
+
+
+def test_a_kill_while_room_is_taken_is_begun_anew(begun: Path):
+    part, record = (begun.with_name(f"m.npy.{end}") for end in ("part", "part.json"))
+    record.write_text(record.read_text().replace('"rows_done": 16', '"rows_done": 0'))
+    os.truncate(part, 1000)
+    write_matrix_in_blocks(ROWS, NAMES, begun, block=8)
+    np.testing.assert_allclose(np.load(begun), similarity_matrix(ROWS), atol=1e-6)
+
+
 def test_a_file_that_is_there_is_kept(tmp_path: Path):
     path = tmp_path / "m.npy"
     path.write_bytes(b"mine")

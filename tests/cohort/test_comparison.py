@@ -190,6 +190,26 @@ def test_facts_to_match_on():
     assert strata_of(group, ("age",)).tolist() == ["1 to 4 years", ""]
 
 
+def test_blocks_of_another_space_are_refused():
+    rng = np.random.default_rng(2)
+    a, b = (simulated(rng, ["d1"] * 6 + ["d2"] * 6, prefix=name) for name in "AB")
+    other = fit_reference(replace(simulated(rng, ["d1"] * 6 + ["d2"] * 6), fingerprint="0" * 64))
+    with pytest.raises(SpaceMismatch, match="another space"):
+        compare(a, b, reference=other)
+
+
+def test_photos_that_are_all_alike_have_no_interval():
+    rng = np.random.default_rng(2)
+    groups = [simulated(rng, ["d1"] * 6, prefix=name) for name in "AB"]
+    alike = [
+        replace(one, descriptors=np.repeat(groups[0].descriptors[:1], len(one), 0))
+        for one in groups
+    ]
+    (found,) = compare(*alike).disorders
+    assert found.difference.value == pytest.approx(0, abs=1e-6)
+    assert found.p == 1
+
+
 def test_groups_that_cannot_be_compared_are_told():
     a, b = groups(13)
     with pytest.raises(UsageError, match=r"^A0000 is in both groups, and 25 more\.$"):

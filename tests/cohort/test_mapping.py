@@ -66,6 +66,37 @@ def test_a_file_that_is_no_map_is_refused(tmp_path: Path, data: bytes):
         read_map(tmp_path / "map.npz")
 
 
+def test_an_array_is_no_map(tmp_path: Path):
+    np.save(tmp_path / "m.npy", np.eye(3))
+    with pytest.raises(TableDamaged, match="is no map"):
+        read_map(tmp_path / "m.npy")
+
+
+@pytest.mark.parametrize("method", ["tsne", "pca"])
+@pytest.mark.parametrize(
+    "name", ["places", "descriptors", "patients", "mean", "components", "explained"]
+)
+def test_a_map_whose_parts_do_not_go_together_is_refused(tmp_path: Path, method: str, name: str):
+    made = lay_map(halves()[0], method)
+    write_map(made, tmp_path / "map.npz")
+    with np.load(tmp_path / "map.npz") as held:
+        parts = {key: held[key] for key in held.files}
+    if name in ("mean", "components", "explained") and method == "tsne":
+        parts[name] = np.array("text")
+    else:
+        parts[name] = parts[name][:1]
+    np.savez(tmp_path / "map.npz", **parts)
+    if method == "tsne" and name in ("mean", "components"):
+        read_map(tmp_path / "map.npz")  # t-SNE has none, and none is used
+    else:
+        with pytest.raises(TableDamaged, match="is no map"):
+            read_map(tmp_path / "map.npz")
+
+
+def test_any_seed_lays_a_map():
+    assert np.isfinite(lay_map(halves()[0], seed=2**40).places).all()
+
+
 def test_what_cannot_be_placed_is_refused(tmp_path: Path):
     old, new = halves()
     made = lay_map(old, "pca")

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from gestalt_space.cohort import large
 from gestalt_space.cohort.cohort_matrix import CohortMatrix, measure, names_of
 from gestalt_space.cohort.large import check_large_path, write_large_matrix
 from gestalt_space.cohort.matrix import OWN
@@ -135,7 +136,7 @@ def test_what_cannot_be_compared_is_told(cohort: Selection):
         measure(two.only(two.patients[:1]), value="rank", gallery=two)
     with pytest.raises(UsageError, match="among controls"):
         measure(cohort, value="rank")
-    with pytest.raises(SpaceMismatch, match="tiny, the other in that of other"):
+    with pytest.raises(SpaceMismatch, match=r"tiny, with .* the other in that of other"):
         measure(cohort, dataclasses.replace(cohort, space="other", fingerprint="0" * 64))
 
 
@@ -256,6 +257,35 @@ def test_a_disk_that_fills_leaves_nothing(tmp_path, found, cohort, ending):
     with full_after(300), pytest.raises(OutputError, match="cannot be written"):
         write(path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_matrix_that_is_there_is_kept(tmp_path, found, ending):
+    if ending == ".h5ad":
+        pytest.importorskip("h5py")
+    path = tmp_path / f"m{ending}"
+    path.write_bytes(b"mine")
+    with pytest.raises(OutputError, match="exists"):
+        write_matrix(found, path)
+    assert path.read_bytes() == b"mine"
+    write_matrix(found, path, overwrite=True)
+    assert path.read_bytes() != b"mine"
+
+
+def test_a_large_matrix_without_its_names_is_not_there(tmp_path, cohort, monkeypatch):
+    def full(*_: object) -> None:
+        raise OutputError("No space left on device.", "")
+
+    path = tmp_path / "m.npy"
+    monkeypatch.setattr(large, "write_atomically", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_large_matrix(cohort, path)
+    assert not path.exists()
+    monkeypatch.undo()
+    sidecar(path).touch()  # as a kill between the two would leave it
+    check_large_path(path)
+    write_large_matrix(cohort, path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["m.npy", "m.npy.json"]
 
 
 def test_a_large_matrix_has_its_names_beside_it(tmp_path: Path, cohort: Selection):
