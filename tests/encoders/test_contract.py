@@ -81,7 +81,7 @@ def installed(store: ModelStore, family: str, folder: Path) -> InstalledModel:
         name = family.replace(" ", "-")
         return store.add(path.with_suffix(".onnx"), name=name, accept_license=True)
     if family == "iresnet":
-        torch.save(insightface_training("iresnet18", seed=1).state_dict(), path)
+        torch.save(insightface_training("iresnet10", seed=1).state_dict(), path)
         return import_insightface(store, path, accept_license=True)
     if family == "arc":
         fine_tuned(folder / "s1.pth", "iresnet10", seed=2)
