@@ -22,6 +22,7 @@ COLUMNS = ("patient", "photo", "age", "disorder", "gene", "sex", "ancestry", "co
 """What a data frame may tell of photos."""
 
 SEVERAL = (list, tuple, set, frozenset, np.ndarray)
+"""What may hold several identifiers of a row."""
 Values = Sequence[Any] | ArrayLike | None
 
 
@@ -42,12 +43,12 @@ def selection_of(
     """A selection of descriptors `(n, d)` of unit length, a row for each photo.
 
     All else has a value for each row `(n,)`, and None, NaN or an empty text where it is not known:
-    `patients`, by default another for each row; `photos` names; `ages` in years, or
-    texts like `4y6m`; `disorders` and
-    `genes` identifiers, or lists of them; `sex`, `ancestry` and `cohort` in words. Rows may be in
-    any order; the selection has them by patient, then by name. `space` names the encoder: only sets
-    of one space are compared. Raises `DescriptorError`, and `UsageError` for values that are too
-    few or too many, or contradict each other about a patient.
+    `patients`, by default another for each row; `photos` names; `ages` in years, or texts like
+    `4y6m`; `disorders` and `genes` identifiers, or lists of them; `sex`, `ancestry` and `cohort` in
+    words. Rows may be in any order; the selection has them by patient, then by name. `space` names
+    the encoder: only sets of one space are compared. Raises `DescriptorError`, and `UsageError` for
+    values that are too few or too many, are no names or ages, or contradict each other about a
+    patient.
     """
     rows = sound_descriptors(descriptors)
 
@@ -145,7 +146,7 @@ def _years(age: Any) -> float:
 
 def _name(value: Any) -> str:
     """A name, which is a text or a number."""
-    if not isinstance(value, str | int | float | np.generic):
+    if not isinstance(value, str | int | float | np.generic) or isinstance(value, bytes):
         raise UsageError(
             f"{value!r} is no name.", "Give a text or a number for each row, not a list."
         )

@@ -27,7 +27,8 @@ _BARS: tuple[Column, ...] = ("disorder", "cohort", "sex")
 
 
 def write_drawing(drawing: Drawing, path: Path | str, *, overwrite: bool = False) -> None:
-    """Write a drawing as PNG or SVG, by the ending. Raises `OutputError`."""
+    """Write a drawing as PNG or SVG, by the ending. Raises `UsageError` for another, and
+    `OutputError`."""
     path = Path(path)
     check_new_file(path, DRAWINGS, overwrite=overwrite, option="--force")
     svg = path.suffix.lower() == ".svg"
@@ -78,7 +79,12 @@ def write_map_picture(
     show_patients: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Write a map as PNG or SVG, or as a page (.html) on which the column is chosen."""
+    """Write a map as PNG or SVG, or as a page (.html) on which the column is chosen.
+
+    `selection`: the map's patients; `placed`: those placed later, `there` `(q, 2)` their places.
+    Raises `UsageError` for other patients, an ending, or a column of which nothing is known, and
+    `OutputError`.
+    """
     path = Path(path)
     check_new_file(path, (*DRAWINGS, ".html"), overwrite=overwrite, option="--force")
     if (placed is None) != (there is None) or on.patients != selection.patients:
