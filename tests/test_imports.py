@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"}
 
 GROUND = frozenset(
-    {"errors", "types", "settings", "devices", "descriptors", "paths", "files", "folders"}
+    {"ages", "errors", "types", "settings", "devices", "descriptors", "names"}
+    | {"paths", "files", "folders"}
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking"})
 GALLERY = frozenset(
