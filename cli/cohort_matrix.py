@@ -190,11 +190,13 @@ def matrix(
 
 def _of_photos(gallery: Gallery, photos: list[Path]) -> Selection:
     from gestalt_space.cohort.selection import select_photos
-    from gestalt_space.intake import photos_of
+    from gestalt_space.intake.folders import find_photos
     from gestalt_space.paths import display_name
     from gestalt_space.pipeline import PhotoSource
 
-    paths = photos_of(photos)
+    found = find_photos(photos)
+    output.say_passed_over(found)
+    paths = found.photos
     short = [display_name(path.name) for path in paths]
     names = short if len(set(short)) == len(short) else [display_name(path) for path in paths]
     return select_photos(

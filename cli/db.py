@@ -16,9 +16,12 @@ def upgrade(home: options.Home = None, quiet: options.Quiet = False) -> None:
     """Bring the database to this version, or make it where there is none."""
     from gestalt_space.store.engine import REVISION, upgrade_database
 
-    where = upgrade_database(*_address(home))
+    done = upgrade_database(*_address(home))
+    # Not left out with --quiet: nothing says it a second time.
+    for note in done.notes:
+        output.say(note)
     if not quiet:
-        output.say(f"{where} is at migration {REVISION}.")
+        output.say(f"{done.where} is at migration {REVISION}.")
 
 
 @app.command("status")

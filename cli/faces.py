@@ -15,6 +15,7 @@ from . import options, output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gestalt_space.intake.folders import Found
     from gestalt_space.pipeline import PhotoResult, PhotoSource
 
 CropFolder = Annotated[
@@ -55,7 +56,7 @@ def align(
     from gestalt_space.weights.store import ModelStore
 
     settings = load_settings(home)
-    sources = _sources(photos, face)
+    sources, over = _sources(photos, face)
     name, factory = detector_factory(
         ModelStore(settings.models_dir),
         detector,
@@ -63,12 +64,13 @@ def align(
         device=parse_device(device),
     )
     if not quiet:
+        output.say_passed_over(over)
         output.say(f"Detector {name}.")
     found = find_all_faces(sources, factory, limits=photo_limits(settings))
     written = write_crops(found, folder, overwrite=overwrite)
     shown = output.counted(written, "Aligning", len(sources), quiet=quiet)
     results = list(output.without_pixels(shown))
-    return _finish(results, folder, "aligned", as_json=as_json, quiet=quiet)
+    return _finish(results, folder, "aligned", over, as_json=as_json, quiet=quiet)
 
 
 def encode(
@@ -99,7 +101,7 @@ def encode(
     from gestalt_space.outputs import check_descriptor_path, collect, write_descriptors
 
     check_descriptor_path(path, overwrite=overwrite)
-    sources = _sources(photos, face)
+    sources, over = _sources(photos, face)
     with Gallery.open(
         home,
         space=space,
@@ -110,23 +112,32 @@ def encode(
     ) as gallery:
         pipeline = gallery.pipeline
         if not quiet:
+            output.say_passed_over(over)
             output.say(f"Encoder {pipeline.model.name}, detector {pipeline.detector}.")
         found = itertools.chain.from_iterable(pipeline.run(sources))
         shown = output.counted(found, "Encoding", len(sources), quiet=quiet)
         results = list(output.without_pixels(shown))
         write_descriptors(collect(results, encoder_spec(pipeline.model)), path)
-    return _finish(results, path, "encoded", as_json=as_json, quiet=quiet)
+    return _finish(results, path, "encoded", over, as_json=as_json, quiet=quiet)
 
 
-def _sources(photos: Sequence[Path], face: int | None) -> list[PhotoSource]:
-    from gestalt_space.intake import photos_of
+def _sources(photos: Sequence[Path], face: int | None) -> tuple[list[PhotoSource], Found]:
+    from gestalt_space.intake.folders import find_photos
     from gestalt_space.pipeline import PhotoSource
 
-    return [PhotoSource(display_name(path), path, face, largest=True) for path in photos_of(photos)]
+    found = find_photos(photos)
+    sources = [PhotoSource(display_name(path), path, face, largest=True) for path in found.photos]
+    return sources, found
 
 
 def _finish(
-    results: Sequence[PhotoResult], place: Path, done: str, *, as_json: bool, quiet: bool
+    results: Sequence[PhotoResult],
+    place: Path,
+    done: str,
+    found: Found,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     failed = [result for result in results if result.error is not None]
     if as_json:
@@ -140,6 +151,7 @@ def _finish(
                     for result in failed
                     if result.error is not None
                 ],
+                "passed_over": output.passed_over_record(found),
             }
         )
     if not quiet:

@@ -38,7 +38,7 @@ def list_patients(
 ) -> None:
     """List the patients of the gallery."""
     from gestalt_space.gallery import Gallery
-    from gestalt_space.intake import parse_disorder
+    from gestalt_space.intake.disorders import parse_disorder
 
     wanted = None if disorder is None else parse_disorder(disorder)
     with Gallery.open(home) as gallery:
@@ -67,6 +67,7 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """Show all that the gallery has of a patient. No descriptor is shown."""
+    from gestalt_space.ages import age_text
     from gestalt_space.gallery import Gallery
 
     with Gallery.open(home) as gallery:
@@ -96,7 +97,7 @@ def show(
     for photo in detail.photos:
         table.add_row(
             photo.name,
-            "" if photo.age is None else f"{photo.age:.3g} y",
+            "" if photo.age is None else age_text(photo.age),
             f"{photo.face} of {photo.faces}, {photo.size:.0f} px",
             f"{photo.detector} {photo.score:.2f}, {photo.step}",
             f"{photo.sharpness:.0f}",

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gestalt_space.errors import Interrupted
-from gestalt_space.paths import display_name, is_folder
+from gestalt_space.paths import display_name
 
 from . import options, output
 
 if TYPE_CHECKING:
     from gestalt_space.gallery import Gallery
     from gestalt_space.intake import Intake
+    from gestalt_space.intake.records import Told
     from gestalt_space.storing import Added, Status
-    from gestalt_space.types import PhotoRecord
 
 REPORT_COLUMNS = (
     "photo",
@@ -38,14 +38,16 @@ REPORT_COLUMNS = (
     "size",
     "yaw",
     "roll",
+    "notes",
 )
 STATUSES: dict[Status, str] = {"added": "added", "already": "already there", "failed": "failed"}
 SHOWN_FAILURES = 20
+SHOWN_NOTES = 20
 
 Targets = Annotated[
     list[Path],
     typer.Argument(
-        help="Photos with options, a folder, or a table (.csv, .tsv) with one row a photo.",
+        help="Photos with options, a folder, or a table (.csv, .tsv, .txt) with one row a photo.",
         metavar="PHOTO…|FOLDER|TABLE",
         show_default=False,
     ),
@@ -87,6 +89,16 @@ HpoAbsent = Annotated[
 Consent = Annotated[
     str, typer.Option("--consent", help="What was consented to.", show_default=False)
 ]
+PatientLevel = Annotated[
+    int | None,
+    typer.Option(
+        "--patient-level",
+        min=1,
+        help="Where folders stand in folders: those of which level are named after patients. 1 is "
+        "the outermost.",
+        show_default=False,
+    ),
+]
 
 
 def add(
@@ -102,6 +114,7 @@ def add(
     hpo: Hpo = [],  # noqa: B006
     hpo_absent: HpoAbsent = [],  # noqa: B006
     consent: Consent = "",
+    patient_level: PatientLevel = None,
     face: options.FaceNumber = None,
     largest: options.Largest = False,
     no_crops: options.NoCrops = False,
@@ -118,11 +131,13 @@ def add(
     """Add photos of patients: one with options, a folder, or a table with a row for each photo.
 
     Columns of a table: photo, patient, disorder, disorder_name, genes, sex, age, ancestry, cohort,
-    hpo, face, consent; the first two are needed, lists are separated by `;`, an absent HPO term is
-    written `!HP:0000252`, paths are relative to the table.
+    hpo, face, consent; the first two are needed, lists are separated by `;` or `|`, an absent HPO
+    term is written `!HP:0000252`, paths are relative to the table. Its separator and its encoding
+    are found out. An empty cell, `unknown`, `NA` or `?` means that something is not known.
 
     In a folder, a photo in a subfolder belongs to the patient whom the subfolder is named after, a
-    photo beside it to a patient of its own name; with --patient, all are of that patient.
+    photo beside it to a patient of its own name; with --patient, all are of that patient. Where
+    folders stand in folders, --patient-level says which of them are named after patients.
 
     A patient without a disorder is undiagnosed. A photo that is in the gallery already is passed
     over, so the same command can be run again after an interruption. Photos are not copied.
@@ -130,9 +145,9 @@ def add(
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
-    from gestalt_space.intake import make_record
+    from gestalt_space.intake.records import make_record
 
-    template = make_record(
+    told = make_record(
         {
             "patient": patient,
             "disorder": ";".join(disorder),
@@ -148,7 +163,7 @@ def add(
         }
     )
     _check_report(report, targets)
-    rows = _rows(targets, template)
+    rows, plans = _rows(targets, told, patient_level, quiet=quiet)
     with Gallery.open(
         home,
         space=space,
@@ -165,6 +180,7 @@ def add(
             report=report,
             as_json=as_json,
             quiet=quiet,
+            beside={"folders": plans} if plans else None,
         )
 
 
@@ -211,6 +227,7 @@ def put_in(
         )
     if not quiet:
         _say_failures(failed)
+        _say_notes(results)
         _say_sideways(results)
         _say_counts(results)
         if unfilled:
@@ -221,28 +238,53 @@ def put_in(
     return 3 if failed else 0
 
 
-def _rows(targets: list[Path], template: PhotoRecord) -> list[Intake]:
-    from gestalt_space.errors import UsageError
-    from gestalt_space.intake import one_photo, read_folder, read_table
-    from gestalt_space.types import PhotoRecord
+def _rows(
+    targets: list[Path], told: Told, patient_level: int | None, *, quiet: bool
+) -> tuple[list[Intake], list[dict[str, Any]]]:
+    """The rows of all targets, and what the folders among them give, as it stands in JSON."""
+    from gestalt_space.intake.folders import one_photo, plan_folder
+    from gestalt_space.intake.tables import TABLE_SUFFIXES
+    from gestalt_space.paths import is_folder
 
     rows: list[Intake] = []
+    plans: list[dict[str, Any]] = []
     for target in targets:
-        if target.suffix.lower() in (".csv", ".tsv"):
-            if template != PhotoRecord(photo="", patient=""):
-                raise UsageError(
-                    f"{target.name} is a table: what is known of each photo stands in its columns.",
-                    "Leave --patient and the options like it out.",
-                )
-            table = read_table(target)
-            if table.unread:
-                output.say(f"{target.name}: columns not used: {', '.join(table.unread)}.")
-            rows += table.rows
-        elif is_folder(target):
-            rows += read_folder(target, template)
+        if is_folder(target):
+            plan = plan_folder(target, told, patient_level=patient_level)
+            if not quiet:
+                output.say(f"{display_name(target)}: {plan}.")
+            rows += plan.rows
+            plans.append(
+                {
+                    "folder": display_name(target),
+                    "photos": len(plan.rows),
+                    "patients": plan.patients,
+                    "passed_over": output.passed_over_record(plan.found),
+                }
+            )
+        elif target.suffix.lower() in TABLE_SUFFIXES:
+            rows += _table_rows(target, told)
         else:
-            rows.append(one_photo(target, template))
-    return rows
+            rows.append(one_photo(target, told))
+    return rows, plans
+
+
+def _table_rows(target: Path, told: Told) -> tuple[Intake, ...]:
+    from gestalt_space.errors import UsageError
+    from gestalt_space.intake.tables import read_table
+    from gestalt_space.types import PhotoRecord
+
+    if told.record != PhotoRecord(photo="", patient=""):
+        raise UsageError(
+            f"{target.name} is a table: what is known of each photo stands in its columns.",
+            "Leave --patient and the options like it out.",
+        )
+    table = read_table(target)
+    if table.written:
+        output.say(f"{target.name}: {table.written}.")
+    if table.unread:
+        output.say(f"{target.name}: columns not used: {', '.join(table.unread)}.")
+    return table.rows
 
 
 def _check_report(report: Path | None, targets: list[Path]) -> None:
@@ -295,6 +337,20 @@ def _say_failures(failed: list[Added]) -> None:
         output.say(f"… and {len(failed) - SHOWN_FAILURES} more; --report FILE lists them all.")
 
 
+def _say_notes(results: list[Added]) -> None:
+    """Each note once, with the first photo that it is about."""
+    photos: dict[str, list[str]] = {}
+    for result in results:
+        for note in result.notes:
+            photos.setdefault(note, []).append(result.photo)
+    for note, names in list(photos.items())[:SHOWN_NOTES]:
+        others = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+        output.say(f"{names[0]}{others}: {note}")
+    if len(photos) > SHOWN_NOTES:
+        left = output.counted_text(len(photos) - SHOWN_NOTES, "more note")
+        output.say(f"… and {left}; --report FILE lists them all.")
+
+
 @contextmanager
 def _report_to(path: Path | None) -> Iterator[Callable[[Added], object]]:
     from gestalt_space.errors import OutputError
@@ -333,9 +389,10 @@ def _record(result: Added) -> dict[str, Any]:
             "faces": face.count,
             **{name: round(value, 2) for name, value in asdict(face.quality).items()},
         },
+        "notes": list(result.notes),
     }
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    face, error = record.pop("face"), record.pop("error")
-    return {**record, **(error or {}), **(face or {})}
+    face, error, notes = record.pop("face"), record.pop("error"), record.pop("notes")
+    return {**record, **(error or {}), **(face or {}), "notes": " ".join(notes)}

@@ -118,7 +118,7 @@ def match(
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
-    from gestalt_space.intake import photos_of
+    from gestalt_space.intake.folders import find_photos
     from gestalt_space.pipeline import PhotoSource
     from gestalt_space.replies import failed_match_document
 
@@ -129,11 +129,13 @@ def match(
         _check_probes(photos, patient, as_one)
         sources = []
         if patient is None:
-            paths = photos_of(photos)
-            names = [display_name(path) for path in paths]
+            found = find_photos(photos)
+            if not quiet:
+                output.say_passed_over(found)
+            names = [display_name(path) for path in found.photos]
             sources = [
                 PhotoSource(name, path, face, largest=True)
-                for name, path in zip(names, paths, strict=True)
+                for name, path in zip(names, found.photos, strict=True)
             ]
         if form == "gestaltmatcher" and len(sources) > 1 and not as_one:
             raise UsageError(
@@ -182,7 +184,7 @@ def _question(
     ancestry: str | None,
 ) -> Question:
     from gestalt_space.among import parse_among
-    from gestalt_space.intake import parse_age, parse_sex
+    from gestalt_space.intake.values import parse_age, parse_sex, parse_text
     from gestalt_space.matching import Question, parse_aggregation, parse_by
 
     return Question(
@@ -192,7 +194,7 @@ def _question(
         among=parse_among(among),
         sex=parse_sex(sex),
         age=parse_age(age),
-        ancestry=ancestry,
+        ancestry=parse_text(ancestry),
     )
 
 

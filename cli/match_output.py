@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gestalt_space.ages import age_text
+
 from . import output
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def write_evidence(asked: Asked, evidence: Sequence[Evidence], slots: Sequence[s
             "no", "patient", "photo", "age", "similarity", right=("no", "similarity")
         )
         for number, photo in enumerate(line.photos, start=1):
-            age = "" if photo.age is None else f"{photo.age:.3g} y"
+            age = "" if photo.age is None else age_text(photo.age)
             cells = (photo.patient, photo.photo, age, f"{photo.similarity:.4f}")
             table.add_row(str(number), *cells)
         output.write_table(table)

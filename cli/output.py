@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from gestalt_space.intake.folders import Found
     from gestalt_space.pipeline import PhotoResult
     from gestalt_space.storing import Added
     from gestalt_space.types import Face
@@ -60,6 +61,20 @@ def fail(error: GestaltError, *, as_json: bool) -> None:
         from gestalt_space.replies import error_document
 
         write_json(error_document(error.as_dict()))
+
+
+def say_passed_over(found: Found) -> None:
+    """Say what is passed over in folders, and why."""
+    if text := found.passed_over_text():
+        say(f"{text}.")
+
+
+def passed_over_record(found: Found) -> list[dict[str, str]]:
+    """What is passed over in folders, as it stands in JSON."""
+    return [
+        {"file": display_name(one.path), "reason": display_name(one.reason)}
+        for one in found.passed_over
+    ]
 
 
 def counted_text(count: int, noun: str) -> str:

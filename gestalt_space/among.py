@@ -9,15 +9,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.ages import HALF_A_DAY, age_text, same_age
 from gestalt_space.errors import GalleryEmpty, UsageError
-from gestalt_space.intake import parse_age, parse_disorder, parse_sex
+from gestalt_space.intake.disorders import parse_disorder
+from gestalt_space.intake.values import is_unknown, parse_age, parse_sex
+from gestalt_space.names import normal_name
 from gestalt_space.snapshot import Snapshot
 
 TEXTS = ("sex", "ancestry", "cohort", "consent", "disorder")
 KEYS = (*TEXTS, "age")
 HINT = (
     "Write --among sex=female, ancestry=European, age=0-5y, cohort=…, disorder=OMIM:… or "
-    "consent=…; several values are separated by ;."
+    "consent=…; several values are separated by ;, and unknown is a value."
 )
 
 
@@ -25,15 +28,22 @@ HINT = (
 class Among:
     """What is asked of evidence; each part holds, and any value of a part.
 
-    `texts`: pairs of a key of `TEXTS` and its values, in lower case but for disorders. `age`: first
-    and last age in years, both included; what is not known fits no part.
+    `texts`: pairs of a key of `TEXTS` and its values, in lower case but for disorders; an empty one
+    is asked of those of whom it is not known. `age`: first and last age in years, both included to
+    the day. `unknown_age`: photos without an age fit as well, or alone.
     """
 
     texts: tuple[tuple[str, frozenset[str]], ...] = ()
     age: tuple[float, float] | None = None
+    unknown_age: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.texts) or self.age is not None
+        return bool(self.texts) or self.asks_age
+
+    @property
+    def asks_age(self) -> bool:
+        """Whether ages are asked for."""
+        return self.age is not None or self.unknown_age
 
     @property
     def disorders(self) -> bool:
@@ -41,10 +51,15 @@ class Among:
         return any(key == "disorder" for key, _ in self.texts)
 
     def __str__(self) -> str:
-        parts = [f"{key}={';'.join(sorted(values))}" for key, values in self.texts]
+        parts = {
+            key: [value or "unknown" for value in sorted(values)] for key, values in self.texts
+        }
         if self.age is not None:
-            parts.append(f"age={self.age[0]:g}-{self.age[1]:g}y")
-        return ", ".join(parts)
+            first, last = self.age
+            parts["age"] = [f"{age_text(first)}-{'' if math.isinf(last) else age_text(last)}"]
+        if self.unknown_age:
+            parts["age"] = [*parts.get("age", []), "unknown"]
+        return ", ".join(f"{key}={';'.join(values)}" for key, values in parts.items())
 
 
 EVERYBODY = Among()
@@ -53,20 +68,26 @@ EVERYBODY = Among()
 def parse_among(parts: Sequence[str]) -> Among:
     """A filter from texts like `sex=female` and `age=0-5y`. Raises `UsageError`."""
     texts: dict[str, frozenset[str]] = {}
-    age = None
+    ages: list[str] = []
     for part in parts:
         key, equals, text = part.partition("=")
         key = key.strip().lower()
         values = [value.strip() for value in text.split(";") if value.strip()]
         if key not in KEYS or not equals or not values:
             raise UsageError(f"{part!r} is not a filter.", HINT)
-        if key in texts or (key == "age" and age is not None):
+        if key in texts or (key == "age" and ages):
             raise UsageError(f"There are two filters on {key}.", "Separate values by ; in one.")
         if key == "age":
-            age = _ages(text)
+            ages = values
         else:
-            texts[key] = frozenset(map(_spelling(key), values))
-    return Among(tuple(sorted(texts.items())), age)
+            spelling = _spelling(key)
+            texts[key] = frozenset("" if is_unknown(value) else spelling(value) for value in values)
+    ranges = [text for text in ages if not is_unknown(text)]
+    if len(ranges) > 1:
+        raise UsageError("There are two ranges of ages.", "Give one, like age=0-5y.")
+    return Among(
+        tuple(sorted(texts.items())), _ages(ranges[0]) if ranges else None, len(ages) > len(ranges)
+    )
 
 
 def keep_among(snapshot: Snapshot, among: Among, disorders: Snapshot | None = None) -> Snapshot:
@@ -96,10 +117,17 @@ def _eligible(snapshot: Snapshot, among: Among, disorders: Snapshot) -> NDArray[
             told = np.char.lower(getattr(snapshot.people, key))
             patients &= np.isin(told, list(values))
     eligible: NDArray[np.bool_] = patients[snapshot.patient_of_row]
-    if among.age is not None:
-        ages = snapshot.photos.ages
-        eligible &= (ages >= among.age[0]) & (ages <= among.age[1])
+    if among.asks_age:
+        eligible &= _of_age(snapshot.photos.ages, among)
     return eligible
+
+
+def _of_age(ages: NDArray[np.float64], among: Among) -> NDArray[np.bool_]:
+    fits: NDArray[np.bool_] = np.isnan(ages) & among.unknown_age
+    if among.age is not None:
+        first, last = among.age
+        fits |= (ages >= first - HALF_A_DAY) & (ages <= last + HALF_A_DAY)
+    return fits
 
 
 def _with_disorder(disorders: Snapshot, ids: frozenset[str]) -> NDArray[np.bool_]:
@@ -110,6 +138,10 @@ def _with_disorder(disorders: Snapshot, ids: frozenset[str]) -> NDArray[np.bool_
     fits = np.zeros(len(disorders.patients), dtype=bool)
     for place in wanted:
         fits[grouping.patients[grouping.members_of(place)]] = True
+    if "" in ids:
+        undiagnosed = np.ones(len(disorders.patients), dtype=bool)
+        undiagnosed[grouping.patients] = False
+        fits |= undiagnosed
     return fits
 
 
@@ -118,16 +150,16 @@ def _spelling(key: str) -> Callable[[str], str]:
         return parse_disorder
     if key == "sex":
         return lambda text: parse_sex(text) or ""
-    return str.lower
+    return lambda text: normal_name(text).lower()
 
 
 def _ages(text: str) -> tuple[float, float]:
     """First and last age, in years, of `0-5y`, `18m-4y`, `10y-` or `-2y`."""
-    first, dash, last = text.strip().partition("-")
+    first, dash, last = text.replace("\N{EN DASH}", "-").partition("-")
     if not dash or not (first or last):
         raise UsageError(f"{text!r} is not a range of ages.", "Write 0-5y, 18m-4y, 10y- or -2y.")
     low, high = parse_age(first), parse_age(last)
     low, high = low or 0.0, math.inf if high is None else high
-    if low > high:
+    if low > high and not same_age(low, high):
         raise UsageError(f"The ages {text!r} run backwards.", "The younger one comes first.")
     return low, high

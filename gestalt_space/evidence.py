@@ -3,14 +3,19 @@ several."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from gestalt_space.errors import NotInGallery
+from gestalt_space.errors import NotInGallery, UsageError
 from gestalt_space.index.contract import exact_similarities
+from gestalt_space.intake.disorders import parse_disorder
+from gestalt_space.intake.genes import read_gene
 from gestalt_space.matching import Asked, own_place
+from gestalt_space.names import normal_name
 from gestalt_space.snapshot import Snapshot
+from gestalt_space.store.people import By
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,9 @@ def evidence_of(asked: Asked, snapshot: Snapshot, wanted: str, slots: int) -> tu
     """
     if asked.error is not None:
         raise asked.error
-    lines = snapshot.lines
-    places = [p for p in range(len(lines.grouping.groups)) if lines.title(p)[0] == wanted]
+    lines, wanted = snapshot.lines, normal_name(wanted)
+    title = _title(wanted, lines.by)
+    places = [p for p in range(len(lines.grouping.groups)) if lines.title(p)[0] == title]
     if not places:
         place = own_place(snapshot, wanted)
         members = np.flatnonzero(lines.grouping.members == place)
@@ -54,6 +60,15 @@ def evidence_of(asked: Asked, snapshot: Snapshot, wanted: str, slots: int) -> tu
             "Name the identifier of a line, or the patient that a line rests on.",
         )
     return tuple(_evidence(asked, snapshot, place, slots) for place in places)
+
+
+def _title(wanted: str, by: By) -> str:
+    """The identifier of the line that is meant, in its one spelling, if a line is meant."""
+    if by == "patient":
+        return wanted
+    with suppress(UsageError):
+        return parse_disorder(wanted) if by == "disorder" else read_gene(wanted).value
+    return wanted
 
 
 def _evidence(asked: Asked, snapshot: Snapshot, place: int, slots: int) -> Evidence:

@@ -34,8 +34,12 @@ from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.index.generation import delete_others
 from gestalt_space.intake import Intake
+from gestalt_space.intake.likenesses import note_likenesses
+from gestalt_space.intake.records import check_row
+from gestalt_space.intake.values import is_unknown
 from gestalt_space.matches import Match, ProbePhoto
 from gestalt_space.matching import TEN_DISORDERS, Asked, Question, as_one_probe, fuse, match_probes
+from gestalt_space.names import normal_name
 from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.snapshot import (
@@ -208,7 +212,9 @@ class Gallery:
     def add(
         self, rows: Sequence[Intake], *, largest: bool = False, keep_crops: bool = True
     ) -> Iterator[Added]:
-        """Add photos; for each in order, what became of it.
+        """Add photos; for each in order, what became of it, and what is to be known of its row.
+
+        A record that cannot be fails alone.
 
         Idempotent: a photo whose bytes are in the gallery for the same patient is `already` there,
         and what the row tells beyond what is known, a diagnosis say, is taken.
@@ -216,8 +222,11 @@ class Gallery:
         photo itself is not kept; its aligned crop is, unless `keep_crops` is off.
         """
         pipeline = self.pipeline
+        rows = [check_row(row) for row in rows]
         with self.database.reading() as session:
             known = reads.photo_hashes(session)
+            patients = reads.patient_names(session).values()
+            rows = note_likenesses(rows, patients, reads.disorder_codes(session))
         good = [row for row in rows if row.record is not None]
         sources = [source_of(row, largest) for row in good]
         batches = pipeline.run(sources, skip=known.__contains__)
@@ -245,8 +254,8 @@ class Gallery:
         process keeps the write-ahead log from being emptied of them.
         """
         with self.database.writing() as session:
-            whole = writes.remove_patients(session, patients)
-            single = writes.remove_photos(session, photos)
+            whole = writes.remove_patients(session, list(map(normal_name, patients)))
+            single = writes.remove_photos(session, list(map(normal_name, photos)))
             gone = writes.Removed(whole.patients + single.patients, whole.photos + single.photos)
             writes.record_event(session, "remove", photos=gone.photos)
             spaces = reads.spaces(session)
@@ -348,6 +357,7 @@ class Gallery:
 
         Raises `NotInGallery`.
         """
+        patient = normal_name(patient)
         with self.database.reading() as session:
             detail = reads.patient_detail(session, patient)
         place = snapshot.patient(patient)
@@ -400,14 +410,16 @@ class Gallery:
     def patients(
         self, *, disorder: str | None = None, cohort: str | None = None, limit: int | None = None
     ) -> list[reads.PatientSummary]:
-        """Patients by identifier, all or those of a disorder or cohort."""
+        """Patients by identifier, all or those of a disorder or cohort; `unknown` asks for those
+        who have none."""
+        disorder, cohort = map(_name_asked, (disorder, cohort))
         with self.database.reading() as session:
             return list(reads.list_patients(session, disorder=disorder, cohort=cohort, limit=limit))
 
     def patient(self, patient: str) -> reads.PatientDetail:
         """All that the gallery says of a patient. Raises `NotInGallery`."""
         with self.database.reading() as session:
-            return reads.patient_detail(session, patient)
+            return reads.patient_detail(session, normal_name(patient))
 
     def check_index(self) -> dict[str, str]:
         """For each space, by its model's name, what its index on disk is. Raises `IndexDamaged`."""
@@ -503,6 +515,11 @@ class Gallery:
             "The gallery has no diagnosed patient to match against.",
             "Add some: `gestalt index add patients.csv`.",
         )
+
+
+def _name_asked(name: str | None) -> str | None:
+    """A name to look for, an empty one for what is not known; None for all."""
+    return name if name is None else "" if is_unknown(name) else normal_name(name)
 
 
 def _probe_photo(result: PhotoResult) -> ProbePhoto:

@@ -21,13 +21,16 @@ def likeness(text: str) -> str:
 
 
 def find_file(path: Path) -> Path:
-    """The path as written, or in normal form C or D where there is a file of that name; the path
-    itself where there is none."""
-    for form in (None, "NFC", "NFD"):
-        tried = path if form is None else Path(unicodedata.normalize(form, str(path)))
-        try:
-            if tried.exists():
-                return tried
-        except (OSError, ValueError):
+    """The path as written where something is there; else each of its names in normal form C or D,
+    as the disk has it; the path itself where there is nothing under either."""
+    try:
+        if path.exists():
             return path
-    return path
+        found = Path(path.anchor)
+        for name in path.parts[1 if path.anchor else 0 :]:
+            forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
+            there = (found / form for form in forms if (found / form).exists())
+            found = next(there, found / name)
+        return found if found.exists() else path
+    except (OSError, ValueError):
+        return path

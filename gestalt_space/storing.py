@@ -29,6 +29,7 @@ class Added:
     status: Status
     face: Face | None = None
     error: GestaltError | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def source_of(row: Intake, largest: bool) -> PhotoSource:
 
 def failed_row(row: Intake) -> Added:
     """That a row could not be used."""
-    return Added(row.photo, "", "failed", error=row.error)
+    return Added(row.photo, "", "failed", error=row.error, notes=row.notes)
 
 
 def new_photo(row: Intake, result: PhotoResult, keep_crops: bool) -> writes.NewPhoto | None:
@@ -74,8 +75,9 @@ def added_row(row: Intake, result: PhotoResult, stored: writes.Stored | None) ->
     patient = row.record.patient if row.record else ""
     error = result.error if stored is None else stored.error
     if stored is None or error is not None:
-        return Added(row.photo, patient, "failed", error=error)
-    return Added(row.photo, patient, "already" if stored.already else "added", result.face)
+        return Added(row.photo, patient, "failed", error=error, notes=row.notes)
+    status: Status = "already" if stored.already else "added"
+    return Added(row.photo, patient, status, result.face, notes=row.notes)
 
 
 def describe_crops(encoder: Encoder, crops: dict[int, bytes]) -> dict[int, Descriptors]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from gestalt_space.cohort.matrix import sound_descriptors
 from gestalt_space.cohort.selection import Selection, Texts
 from gestalt_space.errors import UsageError
-from gestalt_space.intake import parse_age
+from gestalt_space.intake.values import is_unknown, parse_age
 from gestalt_space.store.people import PatientFacts
 from gestalt_space.types import Descriptors
 
@@ -127,9 +127,9 @@ def selection_of_frame(
 
 
 def _is_unknown(value: Any) -> bool:
-    """None, an empty text, or what is unlike itself: NaN, and pandas' own mark for it."""
+    """None, a text that says so, or what is unlike itself: NaN, and pandas' own mark for it."""
     if value is None or isinstance(value, str):
-        return not value
+        return is_unknown(value)
     if isinstance(value, SEVERAL):
         return False
     same = value == value

@@ -17,7 +17,11 @@ from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import DescriptorError, GestaltError, NotInGallery, UsageError
 from gestalt_space.gallery import Gallery
 from gestalt_space.index.contract import TOLERANCE
-from gestalt_space.intake import parse_disorder
+from gestalt_space.intake.dialect import decode
+from gestalt_space.intake.disorders import parse_disorder
+from gestalt_space.intake.genes import read_gene
+from gestalt_space.intake.values import is_unknown
+from gestalt_space.names import normal_name
 from gestalt_space.pipeline import PhotoSource
 from gestalt_space.snapshot import Snapshot, load_snapshot
 from gestalt_space.store.people import By, PatientFacts
@@ -176,8 +180,9 @@ def select(gallery: Gallery, criteria: Criteria) -> Selection:
     kept = np.ones(len(by_disorder.patients), dtype=bool)
     kept &= _fits("cohort", criteria.cohorts, [(one,) if one else () for one in people.cohort])
     wanted = tuple(map(parse_disorder, criteria.disorders))
+    symbols = tuple(gene if is_unknown(gene) else read_gene(gene).value for gene in criteria.genes)
     kept &= _fits("disorder", wanted, disorders)
-    kept &= _fits("gene", criteria.genes, genes)
+    kept &= _fits("gene", symbols, genes)
     kept &= _fits("patient", criteria.patients, [(one,) for one in by_disorder.patients], all_=True)
     if not kept.any():
         raise NotInGallery(f"No patient fits {criteria}.", "Ask for less: `gestalt index list`.")
@@ -233,8 +238,8 @@ def read_patients(path: Path) -> tuple[str, ...]:
     """Patients from a text file, one a line; empty lines and lines that begin with # are passed
     over. Raises `UsageError`."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = decode(path.read_bytes(), path.name)[0].splitlines()
+    except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error}.", "One patient a line is expected, in UTF-8."
         ) from error
@@ -267,11 +272,14 @@ def _memberships(snapshot: Snapshot) -> list[tuple[str, ...]]:
 def _fits(
     what: str, wanted: Sequence[str], told: Sequence[Sequence[str]], *, all_: bool = False
 ) -> NDArray[np.bool_]:
-    """Who has one of what is wanted. Raises `NotInGallery` for what nobody has."""
+    """Who has one of what is wanted, or none where "unknown" is. Raises `NotInGallery` for what
+    nobody has."""
     if not wanted:
         return np.ones(len(told), dtype=bool)
     if "" in wanted:
         raise UsageError(f"The name of a {what} is empty.", "Leave the option out, or name one.")
+    asks_unknown = any(map(is_unknown, wanted))
+    wanted = [normal_name(one) for one in wanted if not is_unknown(one)]
     known = {one for ids in told for one in ids}
     if missing := [one for one in wanted if one not in known]:
         raise NotInGallery(
@@ -280,7 +288,8 @@ def _fits(
             else f"There is no {what} {missing[0]} with a descriptor in the gallery.",
             "Run `gestalt index list`.",
         )
-    return np.array([any(one in wanted for one in ids) for ids in told], dtype=bool)
+    fits = (any(one in wanted for one in ids) or (asks_unknown and not ids) for ids in told)
+    return np.fromiter(fits, dtype=bool, count=len(told))
 
 
 def _whole(

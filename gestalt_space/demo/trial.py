@@ -15,7 +15,8 @@ import numpy as np
 
 from gestalt_space.errors import FaceError, UsageError
 from gestalt_space.gallery import ActiveSpace, Gallery
-from gestalt_space.intake import Intake, read_table
+from gestalt_space.intake import Intake
+from gestalt_space.intake.tables import read_table
 from gestalt_space.matches import Match, ProbePhoto
 from gestalt_space.matching import Asked, Question, match_probes
 from gestalt_space.pipeline import PhotoSource

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gestalt_space.errors import TableDamaged, UsageError
+from gestalt_space.intake.values import is_unknown
 from gestalt_space.interop.encodings_table import number_id, unreadable
 from gestalt_space.paths import display_name
 
@@ -125,7 +126,7 @@ class ImageRow:
     def text(self, column: str) -> str:
         """A cell, empty where it, or the column, is missing."""
         value = self.cells.get(column, "").strip()
-        return "" if value.lower() in ("nan", "none", "null") else value
+        return "" if is_unknown(value) else value
 
 
 def read_images(folder: Path, version: str | None = None) -> tuple[str, list[ImageRow]]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from gestalt_space.errors import PatientConflict, UsageError
-from gestalt_space.intake import Intake, make_record
+from gestalt_space.intake import Intake
+from gestalt_space.intake.records import check_names, make_record
 from gestalt_space.interop.gmdb import ImageRow, read_images, read_syndromes
+from gestalt_space.names import find_file
 from gestalt_space.paths import display_name
 
 COHORT = "GMDB"
@@ -125,7 +127,9 @@ def _intake(
     try:
         if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
             raise UsageError(f"The file {display_name(name)!r} lies elsewhere.", "Mend its name.")
-        return Intake(name, images / name, make_record(cells))
+        told = make_record(cells)
+        check_names(told.record)
+        return Intake(name, find_file(images / name), told.record, notes=told.notes)
     except UsageError as error:
         placed = f"image_metadata_{version}.tsv, row {row.line}: {error.message}"
         return Intake(name, images / name, None, UsageError(placed, error.hint))
@@ -162,9 +166,7 @@ def _sex(text: str) -> str:
 def _age(row: ImageRow) -> str:
     years, months = row.text("age_year"), row.text("age_month")
     try:
-        if not years and not months:
-            return ""
-        return f"{float(years or 0) + float(months or 0) / 12:.4g}"
+        return f"{float(years or 0):g}y{float(months or 0):g}m" if years or months else ""
     except ValueError:
         return years
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from time import monotonic, sleep
@@ -17,10 +18,19 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, UsageError
 
-REVISION = "0002"
+REVISION = "0005"
 """The migration that this code works with: the newest one."""
 
 _PRAGMAS: dict[str, object] = {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """A database that was upgraded: its address without a password, and what the migrations found
+    that a person should know."""
+
+    where: str
+    notes: tuple[str, ...]
 
 
 class Database:
@@ -147,14 +157,14 @@ def database_revision(url: str, busy_timeout: float = 30.0) -> str | None:
         engine.dispose()
 
 
-def upgrade_database(url: str, busy_timeout: float = 30.0) -> str:
-    """Bring a database to the newest migration; returns its address without a password."""
+def upgrade_database(url: str, busy_timeout: float = 30.0) -> Upgraded:
+    """Bring a database to the newest migration."""
     engine = make_engine(url, busy_timeout=busy_timeout)
     try:
-        upgrade(engine)
+        notes = upgrade(engine)
     finally:
         engine.dispose()
-    return engine.url.render_as_string(hide_password=True)
+    return Upgraded(engine.url.render_as_string(hide_password=True), notes)
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -165,14 +175,17 @@ def current_revision(engine: Engine) -> str | None:
         return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring a database to the newest migration, in one transaction. Raises `DatabaseError`."""
+def upgrade(engine: Engine) -> tuple[str, ...]:
+    """Bring a database to the newest migration, in one transaction; returns what the migrations
+    found that a person should know. Raises `DatabaseError`."""
     # Imported here: Alembic is needed once in a database's life.
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
 
+    notes: list[str] = []
     config = Config()
+    config.attributes["notes"] = notes
     scripts = str(files("gestalt_space.migrations"))
     config.set_main_option("script_location", scripts.replace("%", "%%"))
     with (
@@ -187,6 +200,7 @@ def upgrade(engine: Engine) -> None:
                 f"The database cannot be brought to migration {REVISION}: {error}.",
                 "Use the version of gestalt-space that made it.",
             ) from error
+    return tuple(notes)
 
 
 @contextmanager

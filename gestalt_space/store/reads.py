@@ -215,6 +215,11 @@ def patient_names(session: Session) -> dict[int, str]:
     return dict(session.execute(sa.select(t.Patient.id, t.Patient.external_id)).all())
 
 
+def disorder_codes(session: Session) -> list[str]:
+    """The identifier of every disorder."""
+    return list(session.scalars(sa.select(t.Disorder.code)))
+
+
 def photo_names(session: Session, space: StoredSpace) -> dict[int, str]:
     """The name of the photo that each descriptor of a space is of, by the descriptor's key."""
     rows = session.execute(
@@ -311,7 +316,7 @@ def list_patients(
     cohort: str | None = None,
     limit: int | None = None,
 ) -> Iterator[PatientSummary]:
-    """Patients by identifier, all or those of a disorder or cohort."""
+    """Patients by identifier, all or those of a disorder or cohort; an empty one: of none."""
     query = (
         sa.select(t.Patient, sa.func.count(t.Photo.id))
         .outerjoin(t.Patient.photos)
@@ -322,9 +327,11 @@ def list_patients(
     )
     if disorder is not None:
         has = sa.select(t.Diagnosis.patient_id).join(t.Diagnosis.disorder)
-        query = query.where(t.Patient.id.in_(has.where(t.Disorder.code == disorder)))
+        asked = has.where(t.Disorder.code == disorder) if disorder else has
+        in_asked = t.Patient.id.in_(asked)
+        query = query.where(in_asked if disorder else ~in_asked)
     if cohort is not None:
-        query = query.where(t.Patient.cohort == cohort)
+        query = query.where(t.Patient.cohort == (cohort or None))
     for row, photos in session.execute(query):
         yield PatientSummary(
             patient=row.external_id,

@@ -23,6 +23,7 @@ from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import (
     REVISION,
     Database,
+    Upgraded,
     database_revision,
     make_engine,
     upgrade_database,
@@ -375,7 +376,7 @@ def test_a_database_that_may_not_be_made_is_refused(url: str) -> None:
 def test_asking_for_the_revision_makes_no_database(url: str, tmp_path: Path) -> None:
     assert database_revision(url) is None
     assert not (tmp_path / "home").exists()
-    assert upgrade_database(url) == url
+    assert upgrade_database(url) == Upgraded(url, ())
     assert database_revision(url) == REVISION
 
 
