@@ -156,7 +156,8 @@ def _spelling(key: str) -> Callable[[str], str]:
 def _ages(text: str) -> tuple[float, float]:
     """First and last age, in years, of `0-5y`, `18m-4y`, `10y-` or `-2y`."""
     first, dash, last = text.replace("\N{EN DASH}", "-").partition("-")
-    if not dash or not (first or last):
+    ends = [end for end in (first, last) if end.strip()]
+    if not dash or not ends or any(map(is_unknown, ends)):
         raise UsageError(f"{text!r} is not a range of ages.", "Write 0-5y, 18m-4y, 10y- or -2y.")
     low, high = parse_age(first), parse_age(last)
     low, high = low or 0.0, math.inf if high is None else high

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gestalt_space.ages import DAYS_PER_YEAR, age_text, same_age
 

@@ -41,6 +41,9 @@ def gallery(tmp_path: Path, tiny_store: ModelStore) -> Iterator[Gallery]:
         ("age=18m-4y6m", (1.5, 4.5)),
         ("age=10-", (10.0, math.inf)),
         ("age=-2y", (0.0, 2.0)),
+        ("age=0–5y", (0.0, 5.0)),
+        ("age=4y2m-50m", (50 / 12, 50 / 12)),
+        ("age=1y-12m", (1.0, 1.0)),
     ],
 )
 def test_ranges_of_ages(text: str, age: tuple[float, float]) -> None:
@@ -55,13 +58,27 @@ def test_texts_are_in_lower_case_and_disorders_in_their_one_spelling() -> None:
         ("sex", frozenset({"female"})),
     )
     assert str(found) == "ancestry=east asian;european, disorder=OMIM:122470, sex=female"
+    assert str(parse_among(["age=18m-50m;unknown", "sex=?"])) == "sex=unknown, age=18m-4y2m;unknown"
+    assert str(parse_among(["age=10-"])) == "age=10y-"
     assert not EVERYBODY
+    assert Among(unknown_age=True)
     assert Among(age=(0.0, 1.0))
 
 
 @pytest.mark.parametrize(
     "text",
-    ["sex", "sex=", "shoe=42", "age=5", "age=-", "age=5-2", "age=x-y", "sex=?!", "disorder=omim:1"],
+    [
+        "sex",
+        "sex=",
+        "shoe=42",
+        "age=5",
+        "age=--",
+        "age=5-2",
+        "age=0-1;2-3",
+        "age=x-y",
+        "sex=?!",
+        "disorder=omim:1",
+    ],
 )
 def test_what_is_no_filter_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
@@ -85,11 +102,24 @@ def test_two_filters_on_one_thing_are_refused() -> None:
         (["consent=research"], {"B": ["P2"]}),
         (["disorder=B"], {"A": ["P1"], "B": ["P1", "P2"]}),
         (["disorder=A;B", "sex=male;female", "age=6-"], {"A": ["P0"]}),
+        (["sex=unknown"], {"B": ["P2"]}),
+        (["sex=NA;male"], {"A": ["P1"], "B": ["P1", "P2"]}),
+        (["ancestry=?"], {}),
+        (["cohort=not known"], {"A": ["P0", "P0"], "B": ["P2"]}),
+        (["consent=unknown", "age=unknown"], {}),
+        (["age=unknown"], {"B": ["P2"]}),
+        (["age=0-1y;unknown"], {"A": ["P0"], "B": ["P2"]}),
+        (["age=84m-7y"], {"A": ["P0"]}),
+        (["age=5y1d-6y364d"], {}),
     ],
 )
 def test_the_rows_that_fit_are_left(
     gallery: Gallery, parts: list[str], left: dict[str, list[str]]
 ) -> None:
+    if not left:
+        with pytest.raises(GalleryEmpty):
+            gallery.snapshot(Question(among=parse_among(parts)))
+        return
     snapshot = gallery.snapshot(Question(among=parse_among(parts)))
     grouping = snapshot.lines.grouping
     found = {
@@ -109,6 +139,13 @@ def test_a_filter_on_disorders_holds_for_genes_and_patients(gallery: Gallery) ->
     assert titles == ["P1", "P2"]
     with pytest.raises(GalleryEmpty, match="gene"):
         gallery.snapshot(Question(by="gene", among=parse_among(["disorder=B"])))
+
+
+def test_the_undiagnosed_are_asked_for_by_what_is_not_known(gallery: Gallery) -> None:
+    for text, wanted in (("disorder=unknown", ["P3"]), ("disorder=A;unknown", ["P0", "P1", "P3"])):
+        snapshot = gallery.snapshot(Question(by="patient", among=parse_among([text])))
+        places = range(len(snapshot.lines.grouping.groups))
+        assert [snapshot.lines.title(place)[0] for place in places] == wanted
 
 
 def test_undiagnosed_patients_are_ranked_by_patient(gallery: Gallery) -> None:

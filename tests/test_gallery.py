@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from gestalt_space import devices, snapshot
+from gestalt_space.among import parse_among
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import (
     DatabaseError,
@@ -25,6 +27,7 @@ from gestalt_space.errors import (
     NotInGallery,
     PatientConflict,
     SpaceMismatch,
+    UsageError,
 )
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery import WRITE_BATCH, Gallery
@@ -672,3 +675,72 @@ def test_a_device_that_is_not_there_is_told_and_no_model_is_blamed(
     monkeypatch.setattr(runtime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with open_gallery(home, device="cuda") as gallery, pytest.raises(DeviceUnavailable):
         add(gallery, row(photo(0), "P0"))
+
+
+def test_a_record_that_cannot_be_fails_alone(
+    gallery: Gallery, photo: Callable[[int], Path]
+) -> None:
+    results = add(
+        gallery,
+        row(photo(0), "P0", "A"),
+        row(photo(1), "P1", "A", sex="F"),
+        row(photo(2), "P2", "A", age=-3.0),
+        row(photo(3), 17, "A"),  # type: ignore[arg-type]
+        row(photo(4), "P4", "A", genes="NIPBL"),
+        row(photo(5), "P5", "omim 122470", genes=("nipbl",), sex="female"),
+    )
+    assert statuses(results) == ["added", *["failed"] * 4, "added"]
+    for result, told in zip(results[1:5], ("'F'", "-3.0", "17", "'NIPBL'"), strict=True):
+        assert isinstance(result.error, UsageError)
+        assert told in result.error.message
+    found = gallery.patient("P5")
+    assert ([code for code, _ in found.disorders], list(found.genes)) == (
+        ["OMIM:122470"],
+        ["NIPBL"],
+    )
+
+
+def test_what_is_to_be_known_of_a_row_comes_with_its_result(
+    gallery: Gallery, photo: Callable[[int], Path]
+) -> None:
+    add(gallery, row(photo(0), "P17", "Noonan"))
+    results = add(gallery, row(photo(1), "p17", "noonan"), row(photo(2), "P18", genes=("KMT2D?",)))
+    assert [len(result.notes) for result in results] == [2, 1]
+    assert "the gallery has 'P17'" in results[0].notes[0]
+    assert "the gallery has 'Noonan'" in results[0].notes[1]
+    assert "'KMT2D?'" in results[1].notes[0]
+
+
+def test_both_spellings_of_a_name_are_one_name(
+    gallery: Gallery, photo: Callable[[int], Path]
+) -> None:
+    nfc, nfd = (unicodedata.normalize(form, "Zoé") for form in ("NFC", "NFD"))
+    added = add(
+        gallery,
+        row(photo(0), nfd, nfd, cohort=nfd, ancestry=nfd),
+        row(photo(1), nfc, nfc, cohort=nfc, ancestry=nfc),
+    )
+    assert statuses(added) == ["added", "added"]
+    for name in (nfc, nfd):
+        assert gallery.patient(name).patient == nfc
+        assert [one.photos for one in gallery.patients(cohort=name, disorder=name)] == [2]
+        among = parse_among([f"ancestry={name}", f"cohort={name}", f"disorder={name}"])
+        snapshot = gallery.snapshot(Question(by="patient", among=among))
+        assert gallery.stored_probe(name, snapshot).own == nfc
+    assert gallery.remove(patients=[nfd]).photos == 2
+
+
+def test_photos_are_removed_by_either_spelling_of_their_name(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    name = unicodedata.normalize("NFD", "é.png")
+    add(gallery, row(made.photo_file(tmp_path / name, 1), "P", "A"))
+    assert gallery.remove(photos=[name]).photos == 1
+
+
+def test_patients_without_a_fact_are_asked_for_by_unknown(
+    gallery: Gallery, photo: Callable[[int], Path]
+) -> None:
+    add(gallery, row(photo(0), "P0", "A", cohort="X"), row(photo(1), "P1"))
+    for asked in ({"disorder": "unknown"}, {"cohort": "NA"}):
+        assert [one.patient for one in gallery.patients(**asked)] == ["P1"]

@@ -43,7 +43,7 @@ _PAGE = re.compile(
     r"(?P<mim>omim\.org/(?:entry|phenotypicseries|mim|clinicalsynopsis)|identifiers\.org/o?mim)"
     r"|(?P<orpha>orpha\.net|identifiers\.org/orphanet)"
     r"|(?P<mondo>purl\.obolibrary\.org/obo|monarchinitiative\.org|identifiers\.org/mondo)"
-    r")\b.*?(?P<number>(?:ps)?[0-9]+)/?",
+    r")\b.*?(?P<number>(?:ps)?[0-9]+)/?(?:[?#].*)?",
     re.IGNORECASE,
 )
 _INSIDE = re.compile(rf"\b(?P<name>{_NAMES})[\s:#_./-]*(?P<number>(?:ps)?[0-9]+)\b", re.IGNORECASE)
@@ -68,7 +68,7 @@ def read_disorder(text: str) -> Reading:
         family = next(family for family in _CATALOGUES if found[family])
         return Reading(_identifier(family, found["number"], name))
     if found := _PREFIXED.fullmatch(simple):
-        return Reading(_identifier(_FAMILIES[found["name"].lower()], found["number"], name))
+        return Reading(_prefixed(found, name))
     if found := _OTHER_NUMBER.fullmatch(simple):
         raise _impossible(_CATALOGUES[_FAMILIES[found["name"].lower()]].prefix, name)
     if found := _BARE.fullmatch(simple):
@@ -119,6 +119,13 @@ def split_disorders(text: str | None) -> list[str]:
     return entries
 
 
+def _prefixed(found: re.Match[str], text: str) -> str:
+    prefix = found["name"].lower()
+    # As MONDO writes phenotypic series of OMIM.
+    series = "PS" if prefix == "omimps" else ""
+    return _identifier(_FAMILIES[prefix], series + found["number"], text)
+
+
 def _identifier(family: str, number: str, text: str) -> str:
     catalogue = _CATALOGUES[family]
     number = number.upper()
@@ -146,6 +153,6 @@ def _bare(found: re.Match[str], name: str) -> Reading:
 
 def _likely(found: re.Match[str]) -> str | None:
     try:
-        return _identifier(_FAMILIES[found["name"].lower()], found["number"], found[0])
+        return _prefixed(found, found[0])
     except UsageError:
         return None

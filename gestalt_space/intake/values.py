@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ _UNKNOWN = frozenset(
     {"", "unknown", "not known", "undiagnosed", "na", "n/a", "#na", "#n/a", "nan", "none", "null"}
     | {"missing", "not available", "?", "-", "\N{EN DASH}", "\N{EM DASH}"}
 )
+_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _AGE_UNITS = {"y": 1.0, "m": 1 / 12, "w": 7 / DAYS_PER_YEAR, "d": 1 / DAYS_PER_YEAR}
 _AGE_PART = re.compile(
     r"(\d+(?:[.,]\d+)?)\s*"
@@ -53,7 +53,7 @@ def is_unknown(text: str | None) -> bool:
 
 def plain(text: str) -> str:
     """A text with full-width letters, digits and signs brought to the usual ones, to be parsed."""
-    return unicodedata.normalize("NFKC", text).strip()
+    return normal_name(text.translate(_HALF_WIDTH))
 
 
 def parse_text(text: str | None) -> str | None:

@@ -124,9 +124,17 @@ class ImageRow:
     cells: Mapping[str, str]
 
     def text(self, column: str) -> str:
-        """A cell, empty where it, or the column, is missing."""
+        """A cell, empty where it says that nothing is known, or the column is missing."""
         value = self.cells.get(column, "").strip()
         return "" if is_unknown(value) else value
+
+    def permission(self, column: str) -> str:
+        """A cell that decides what may be done, in lower case; empty only where nothing is in it.
+
+        Here `unknown` is an answer: nobody knows that it is allowed.
+        """
+        value = self.cells.get(column, "").strip().lower()
+        return "" if value in ("nan", "none", "null") else value
 
 
 def read_images(folder: Path, version: str | None = None) -> tuple[str, list[ImageRow]]:

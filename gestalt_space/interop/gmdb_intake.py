@@ -85,7 +85,7 @@ def check_patients(found: GmdbIntake, cohorts: Mapping[str, str | None]) -> None
 
 def _reason(row: ImageRow, *, include_private: bool) -> str:
     """Why an image is left out; empty where it is not. A word that is not known means the worst."""
-    consent, private = row.text("consent").lower(), row.text("private").lower()
+    consent, private = row.permission("consent"), row.permission("private")
     if consent in NO:
         return "no consent"
     if consent and consent not in YES:
@@ -104,7 +104,7 @@ def _intake(
     prefix: str,
 ) -> Intake:
     name = row.text("filename") or f"{row.text('image_id')}.jpg"
-    kind = row.text("person_type").lower()
+    kind = row.permission("person_type")
     cohort = f"{COHORT} {version}"
     cells = {
         "photo": name,
@@ -120,7 +120,7 @@ def _intake(
                 *(f"!{term}" for term in _HPO.findall(row.text("absent_features"))),
             ]
         ),
-        "consent": "given" if row.text("consent").lower() in YES else "",
+        "consent": "given" if row.permission("consent") in YES else "",
     }
     if kind in PATIENT:
         cells |= _disorder(row, syndromes)

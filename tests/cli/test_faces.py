@@ -199,3 +199,16 @@ def test_encode_leaves_no_half_file_where_it_fails(
     assert ran.code == 1
     assert ran.document["error"]["code"] == "model_not_installed"
     assert not list(tmp_path.glob("*.npz"))
+
+
+@pytest.mark.parametrize("words", [("align", "-o", "crops"), ("encode", "-o", "d.npz")])
+def test_what_is_passed_over_in_a_folder_is_told(
+    words: tuple[str, ...], home: Path, photos: list[Path], gestalt: Command, tmp_path: Path
+) -> None:
+    (photos[0].parent / "x.raw").touch()
+    command, option, place = words
+    ran = gestalt(command, photos[0].parent, option, tmp_path / place, "--json", *ALIGNED)
+    assert ran.code == 0
+    assert "1 file passed over: 1 .raw (not a known photo)" in ran.err
+    (passed,) = ran.document["passed_over"]
+    assert (Path(passed["file"]).name, passed["reason"]) == ("x.raw", "not a known photo")

@@ -6,6 +6,7 @@ import csv
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_what_is_shown_to_people_has_the_same_facts(filled: Path, gestalt: Comma
     shown = gestalt("index", "show", "P0").out
     for told in (
         *("P0", "Cornelia de Lange syndrome 1 (OMIM:122470)", "NIPBL", "female", "HP:0000664"),
-        *("photos/p0.png", "4 y", "1 of 1, 112 px", "aligned 1.00"),
+        *("photos/p0.png", "4y", "1 of 1, 112 px", "aligned 1.00"),
     ):
         assert told in shown
     assert "undiagnosed" in gestalt("index", "show", "P3").out
@@ -466,3 +467,75 @@ def test_several_faces_are_refused_unless_one_is_meant(
     assert taken.document["photos"][0]["face"]["faces"] == 2
     gestalt("index", "remove", "P")
     assert gestalt(*words, "--largest").document["photos"][0]["face"]["face"] == 1
+
+
+def test_a_folder_s_plan_is_told_before_anything_is_done(
+    home: Path, gestalt: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cohort"
+    for n, name in enumerate(("A/P1/a.png", "B/P2/b.png", "B/P2/@eaDir/c.png")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        made.photo_file(folder / name, n)
+    (folder / "A" / "x.raw").touch()
+    refused = gestalt("index", "add", folder, *ALIGNED)
+    assert refused.code == 2
+    assert "--patient-level 2" in refused.err
+    assert not (home / "gallery.sqlite3").exists()
+    ran = gestalt("index", "add", folder, "--patient-level", "2", "--json", *ALIGNED)
+    assert ran.code == 0
+    plan = ran.err.splitlines()[0]
+    assert "2 photos of 2 patients, 2 files or folders passed over: " in plan
+    assert "1 .raw (not a known photo)" in plan
+    (told,) = ran.document["folders"]
+    assert (told["photos"], told["patients"]) == (2, 2)
+    assert {Path(one["file"]).name for one in told["passed_over"]} == {"x.raw", "@eaDir"}
+    assert [one["patient"] for one in ran.document["photos"]] == ["P1", "P2"]
+
+
+def test_notes_are_told_once_each_and_kept_in_report_and_json(
+    home: Path, photos: list[Path], gestalt: Command, tmp_path: Path
+) -> None:
+    table, report = tmp_path / "t.csv", tmp_path / "report.csv"
+    table.write_text(
+        "photo;patient;disorder\nphotos/p0.png;P1;122470\nphotos/p1.png;p1;122470\n",
+        encoding="utf-8",
+    )
+    ran = gestalt("index", "add", table, "--report", report, "--json", *ALIGNED)
+    assert ran.code == 0
+    assert "t.csv: separator ;." in ran.err
+    read_as = "The number '122470' is read as OMIM:122470."
+    assert ran.err.count(read_as) == 1
+    assert f"photos/p0.png and 1 more: {read_as}" in ran.err
+    assert "patient 'p1': another row has 'P1'" in ran.err
+    first, second = (one["notes"] for one in ran.document["photos"])
+    assert (first, second[0], len(second)) == ([read_as], read_as, 2)
+    lines = list(csv.DictReader(report.open(encoding="utf-8", newline="")))
+    assert [line["notes"] for line in lines] == [" ".join(first), " ".join(second)]
+
+
+def test_of_many_notes_the_first_are_told(home: Path, photos: list[Path], gestalt: Command) -> None:
+    genes = [word for n in range(25) for word in ("--gene", f"G?{n}")]
+    ran = gestalt("index", "add", photos[0], "--patient", "P", *genes, *ALIGNED)
+    assert ran.code == 0
+    assert ran.err.count("does not look like a gene symbol") == 20
+    assert "5 more notes" in ran.err
+
+
+def test_a_spreadsheet_s_file_is_refused_with_the_way_out(
+    home: Path, gestalt: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04")
+    ran = gestalt("index", "add", tmp_path / "t.xlsx", *ALIGNED)
+    assert ran.code == 2
+    assert "CSV UTF-8" in ran.err
+
+
+def test_what_was_given_in_one_form_is_found_in_the_other(
+    home: Path, photos: list[Path], gestalt: Command
+) -> None:
+    nfc, nfd = (unicodedata.normalize(form, "Zoé") for form in ("NFC", "NFD"))
+    gestalt("index", "add", photos[0], "--patient", nfd, "--cohort", nfd, "--quiet", *ALIGNED)
+    assert gestalt("index", "show", nfd, "--json").document["patient"]["patient"] == nfc
+    listed = gestalt("index", "list", "--cohort", nfd, "--json").document["patients"]
+    assert [one["patient"] for one in listed] == [nfc]
+    assert gestalt("index", "remove", nfd, "--json").document["removed"]["patients"] == 1

@@ -280,3 +280,21 @@ def test_names_with_brackets_and_colons_are_shown_as_they_are(
     assert shown.code == 0, shown.err
     assert patient in shown.out
     assert disorder in shown.out
+
+
+def test_what_is_passed_over_in_a_folder_is_told(
+    filled: Path, photos: list[Path], gestalt: Command
+) -> None:
+    (photos[0].parent / "x.raw").touch()
+    ran = gestalt("match", photos[0].parent, "--csv", "--detector", "aligned")
+    assert "1 file passed over: 1 .raw (not a known photo)" in ran.err
+    assert "passed over" not in ran.out
+
+
+def test_a_line_is_explained_by_any_spelling_of_its_identifier(
+    filled: Path, photos: list[Path], gestalt: Command
+) -> None:
+    words = ("match", photos[4], "--detector", "aligned", "--json", "--explain")
+    for spelling in ("OMIM:122470", "omim 122470", "122470"):
+        (line,) = gestalt(*words, spelling).document["lines"]
+        assert line["id"] == "OMIM:122470"

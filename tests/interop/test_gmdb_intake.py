@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gestalt_space.ages import same_age
 from gestalt_space.errors import TableDamaged, UsageError
 from gestalt_space.interop.gmdb_intake import gmdb_intake
 from gestalt_space.types import PhotoRecord
@@ -148,3 +149,36 @@ def test_images_are_found_beside_the_metadata(tmp_path: Path) -> None:
         gmdb_intake(folder)
     with pytest.raises(UsageError, match="no folder"):
         gmdb_intake(folder, images=tmp_path / "nowhere")
+
+
+def test_cells_that_say_that_nothing_is_known_give_nothing(tmp_path: Path) -> None:
+    unknown = dict.fromkeys(
+        ("gender", "ethnicity_category", "gene_names", "internal_syndrome_name", "age_year"), "N/A"
+    )
+    found = record(tmp_path, **unknown, internal_syndrome_id="?", present_features="unknown")
+    assert found == PhotoRecord(photo="1.png", patient="P1", cohort="GMDB v1.0.3")
+
+
+@pytest.mark.parametrize("column", ["consent", "private"])
+def test_what_nobody_knows_to_be_allowed_is_left_out(column: str, tmp_path: Path) -> None:
+    found = gmdb_intake(release(tmp_path, {column: "unknown"}))
+    assert (found.rows, len(found.left_out)) == ((), 1)
+
+
+def test_years_and_months_are_an_age_to_the_day(tmp_path: Path) -> None:
+    found = record(tmp_path, age_year="4.0", age_month="2.0")
+    assert found.age is not None
+    assert same_age(found.age, 50 / 12)
+
+
+def test_a_gene_that_a_spreadsheet_made_a_date_of_is_named(tmp_path: Path) -> None:
+    (row,) = gmdb_intake(release(tmp_path, {"gene_names": '["2-Sep"]'})).rows
+    assert row.error is not None
+    assert "image_metadata_v1.0.3.tsv, row 2" in row.error.message
+    assert "SEPTIN2" in row.error.hint
+
+
+def test_a_row_without_a_patient_is_refused(tmp_path: Path) -> None:
+    (row,) = gmdb_intake(release(tmp_path, {"patient_id": "nan"})).rows
+    assert row.error is not None
+    assert "patient is empty" in row.error.message
