@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gestalt_space.errors import UsageError
 
-SEPARATORS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
+SEPARATOR_NAMES = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 """What tables are separated by, and how it is named."""
 SPREADSHEETS = {b"PK\x03\x04": "a spreadsheet or an archive", b"\xd0\xcf\x11\xe0": "a spreadsheet"}
 """How the files of spreadsheet programs begin."""
@@ -122,4 +122,4 @@ def _find_separator(lines: Sequence[str], columns: Sequence[str], *, is_tabbed: 
         known = {cell.strip().lower() for cell in cells} & set(columns)
         return len(known), len(cells), is_tabbed and separator == "\t"
 
-    return max(SEPARATORS, key=fitness)
+    return max(SEPARATOR_NAMES, key=fitness)

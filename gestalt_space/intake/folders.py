@@ -244,7 +244,7 @@ def _placed(folder: Path, path: Path, told: Told, parts: tuple[str, ...], level:
         path,
         None,
         UsageError(
-            f"{name} lies in no folder of level {level}, so that its patient is not known.",
+            f"It lies in no folder of level {level}, so that its patient is not known.",
             "Move it into its patient's folder, or add it with --patient.",
         ),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gestalt_space.errors import UsageError
-from gestalt_space.intake.dialect import SAVE_AS, SEPARATORS, Lines, read_lines
+from gestalt_space.intake.dialect import SAVE_AS, SEPARATOR_NAMES, Lines, read_lines
 from gestalt_space.intake.records import COLUMNS, Intake, check_names, make_record
 from gestalt_space.names import find_file, normal_name
 from gestalt_space.paths import display_name
@@ -68,7 +68,7 @@ def _check_header(table: Lines, header: Sequence[str]) -> None:
     missing = [name for name in ("photo", "patient") if name not in header]
     if missing:
         found = ", ".join(display_name(name[:40]) for name in header[:15] if name) or "nothing"
-        separator = SEPARATORS.get(table.separator, table.separator)
+        separator = SEPARATOR_NAMES.get(table.separator, table.separator)
         raise UsageError(
             f"{table.name} has no column {' and no column '.join(missing)}. Its header is line "
             f"{table.before + 1}, read with the separator {separator}: {found}.",
@@ -86,7 +86,7 @@ def _row(table: Lines, line: int, header: Sequence[str], row: list[str], folder:
     where = find_file(folder / photo)
     try:
         if any(cell.strip() for cell in row[len(header) :]):
-            separator = SEPARATORS.get(table.separator, table.separator)
+            separator = SEPARATOR_NAMES.get(table.separator, table.separator)
             raise UsageError(
                 "The row has more cells than the header.",
                 f"Quote cells that hold the separator {separator}; lists may use | instead.",
@@ -113,7 +113,7 @@ def _written(table: Lines) -> str:
     usual = "\t" if table.name.lower().endswith((".tsv", ".tab")) else ","
     parts = []
     if table.separator != usual:
-        parts.append(f"separator {SEPARATORS.get(table.separator, table.separator)}")
+        parts.append(f"separator {SEPARATOR_NAMES.get(table.separator, table.separator)}")
     if table.encoding != "UTF-8":
         parts.append(table.encoding)
     return ", ".join(parts)
