@@ -102,8 +102,8 @@ class Disorder:
 class PhotoRecord:
     """What is told about one photo to be added, before it is read.
 
-    `age` is the age at the photo in years. `hpo` and `hpo_absent` are HPO identifiers. `face` is
-    the number of the face meant, or `None`.
+    `sex` is `female`, `male` or `other`. `age` is the age at the photo in years. `hpo` and
+    `hpo_absent` are HPO identifiers. `face` is the number of the face meant, or `None`.
     """
 
     photo: str

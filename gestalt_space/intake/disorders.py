@@ -10,6 +10,7 @@ from gestalt_space.intake.values import COMMAS, Reading, is_unknown, known_of, p
 from gestalt_space.names import normal_name
 from gestalt_space.types import Disorder
 
+ADVICE = "write it alone, with its catalogue."
 EXAMPLES = "They look like OMIM:122470, OMIM:PS122470, ORPHA:199, MONDO:0007387."
 
 
@@ -40,13 +41,18 @@ _BARE_MIM = re.compile("[1-6][0-9]{5}")
 """OMIM's numbers of phenotypes and genes begin with 1 to 6."""
 _PAGE = re.compile(
     r"https?://(?:www\.)?(?:"
-    r"(?P<mim>omim\.org/(?:entry|phenotypicseries|mim|clinicalsynopsis)|identifiers\.org/o?mim)"
-    r"|(?P<orpha>orpha\.net|identifiers\.org/orphanet)"
-    r"|(?P<mondo>purl\.obolibrary\.org/obo|monarchinitiative\.org|identifiers\.org/mondo)"
-    r")\b.*?(?P<number>(?:ps)?[0-9]+)/?(?:[?#].*)?",
+    r"(?P<mim>omim\.org/(?:entry|phenotypicseries|clinicalsynopsis|mim)/|identifiers\.org/o?mim[:/])"
+    r"|(?P<orpha>orpha\.net/(?:ordo/orphanet_|\S*[?&]expert=|\S*/disease/detail/)"
+    r"|identifiers\.org/orphanet[:/])"
+    r"|(?P<mondo>purl\.obolibrary\.org/obo/mondo_|monarchinitiative\.org/(?:disease/)?mondo:"
+    r"|identifiers\.org/mondo[:/])"
+    r")(?P<number>(?:ps)?[0-9]+)(?:[/?#&]\S*)?",
     re.IGNORECASE,
 )
-_INSIDE = re.compile(rf"\b(?P<name>{_NAMES})[\s:#_./-]*(?P<number>(?:ps)?[0-9]+)\b", re.IGNORECASE)
+"""The pages of disorders in these catalogues."""
+_INSIDE = re.compile(
+    rf"\b(?:(?P<name>{_NAMES})[\s:#_./-]*)?(?P<number>(?:ps)?[0-9]+)\b", re.IGNORECASE
+)
 
 
 def parse_disorder(text: str) -> str:
@@ -75,9 +81,7 @@ def read_disorder(text: str) -> Reading:
         return _bare(found, name)
     meant = {code for one in _INSIDE.finditer(simple) if (code := _likely(one)) is not None}
     if meant:
-        return Reading(
-            name, f"{name!r} is read as a free name. If {min(meant)} is meant, write it alone."
-        )
+        return Reading(name, f"{name!r} is read as a free name. If {min(meant)} is meant, {ADVICE}")
     return Reading(name)
 
 
@@ -142,16 +146,23 @@ def _impossible(prefix: str, text: str) -> UsageError:
 
 def _bare(found: re.Match[str], name: str) -> Reading:
     number = found["number"].upper()
-    is_sure = found["sign"] is not None or number.startswith("PS")
-    if is_sure and _CATALOGUES["mim"].number.fullmatch(number):
-        return Reading(f"OMIM:{number}")
+    if found["sign"] is not None or number.startswith("PS"):
+        return Reading(_identifier("mim", number, name))
     if _BARE_MIM.fullmatch(number):
         return Reading(f"OMIM:{number}", f"The number {name!r} is read as OMIM:{number}.")
-    meant = f"MONDO:{number}" if len(number) == 7 else f"ORPHA:{number}"
-    return Reading(name, f"{name!r} is read as a free name. If {meant} is meant, write it so.")
+    meant = "an identifier"
+    for family in ("mondo", "orpha"):
+        if _CATALOGUES[family].number.fullmatch(number):
+            meant = f"{_CATALOGUES[family].prefix}:{number}"
+    return Reading(
+        name, f"The number {name!r} is read as a free name. If {meant} is meant, {ADVICE}"
+    )
 
 
 def _likely(found: re.Match[str]) -> str | None:
+    """The identifier that a part of a free name seems to be."""
+    if found["name"] is None:
+        return f"OMIM:{found['number']}" if _BARE_MIM.fullmatch(found["number"]) else None
     try:
         return _prefixed(found, found[0])
     except UsageError:

@@ -47,7 +47,8 @@ class Found:
     def passed_over_text(self) -> str:
         """What is passed over, by kind and reason; empty where nothing is.
 
-        `4 files passed over: 3 .avif (not a known photo), 1 Thumbs.db (made by the system)`
+        `2 files and 1 folder passed over: 2 .avif (not a known photo), 1 @eaDir/ (made by the
+        system)`
         """
         if not self.passed_over:
             return ""
@@ -55,9 +56,10 @@ class Found:
         parts = [f"{count:,} {kind} ({reason})" for (kind, reason), count in kinds.most_common()]
         if len(parts) > SHOWN_KINDS:
             parts[SHOWN_KINDS:] = [f"and {len(parts) - SHOWN_KINDS:,} other kinds"]
-        files = "files or folders" if any(one.is_folder for one in self.passed_over) else "files"
-        count = len(self.passed_over)
-        return f"{count:,} {files if count > 1 else files[:4]} passed over: {', '.join(parts)}"
+        folders = sum(one.is_folder for one in self.passed_over)
+        counts = [_counted(len(self.passed_over) - folders, "file"), _counted(folders, "folder")]
+        told = " and ".join(text for text in counts if not text.startswith("0 "))
+        return f"{told} passed over: {', '.join(parts)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from gestalt_space.errors import UsageError
 from gestalt_space.intake.values import COMMAS, SEPARATORS, Reading, known_of, plain, split_list
+from gestalt_space.names import normal_name
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,14}(?:-[A-Z0-9]{1,12})*")
 """After HGNC's guidelines (Bruford 2020): capital letters and digits, a hyphen in a few."""
@@ -54,7 +55,7 @@ def read_gene(text: str) -> Reading:
     What no symbol looks like is kept, with a note. Raises `UsageError` for a date or a number that
     a spreadsheet made of a symbol, and names the gene that may be meant.
     """
-    name, simple = " ".join(text.split()), plain(text)
+    name, simple = normal_name(" ".join(text.split())), plain(text)
     if day := _day_of(simple):
         raise _made_by_spreadsheet(name, "a date", *day)
     if found := _NUMBER.fullmatch(simple):

@@ -484,7 +484,7 @@ def test_a_folder_s_plan_is_told_before_anything_is_done(
     ran = gestalt("index", "add", folder, "--patient-level", "2", "--json", *ALIGNED)
     assert ran.code == 0
     plan = ran.err.splitlines()[0]
-    assert "2 photos of 2 patients, 2 files or folders passed over: " in plan
+    assert "2 photos of 2 patients, 1 file and 1 folder passed over: " in plan
     assert "1 .raw (not a known photo)" in plan
     (told,) = ran.document["folders"]
     assert (told["photos"], told["patients"]) == (2, 2)

@@ -15,13 +15,16 @@ MIM = (
     *("#122470", "# 122470", "OMIM#122470", "MIM #122470", "OMIM:#122470", "%122470"),
     *("OMIM_122470", "OMIM-122470", "OMIM:122470.0", "OMIM\uff1a122470", "ＯＭＩＭ：１２２４７０"),
     *("https://omim.org/entry/122470", "https://www.omim.org/entry/122470/", " OMIM:122470 "),
-    "https://omim.org/entry/122470?search=cornelia",
+    *("https://omim.org/entry/122470?search=cornelia", "https://omim.org/entry/122470#text"),
 )
 OTHERS = (
     *(("ORPHA:199", "ORPHA:199"), ("ORPHA199", "ORPHA:199"), ("Orphanet:199", "ORPHA:199")),
     *(("Orphanet_199", "ORPHA:199"), ("orpha 199", "ORPHA:199"), ("ORPHAcode:199", "ORPHA:199")),
     ("http://www.orpha.net/ORDO/Orphanet_199", "ORPHA:199"),
     ("https://www.orpha.net/en/disease/detail/199", "ORPHA:199"),
+    ("https://www.orpha.net/consor/cgi-bin/OC_Exp.php?Expert=199&lng=EN", "ORPHA:199"),
+    ("http://identifiers.org/mim/122470", "OMIM:122470"),
+    ("http://purl.obolibrary.org/obo/DOID_0011725", "http://purl.obolibrary.org/obo/DOID_0011725"),
     *(("MONDO:0007387", "MONDO:0007387"), ("MONDO_0007387", "MONDO:0007387")),
     *(("mondo 0007387", "MONDO:0007387"), ("mondo：0007387", "MONDO:0007387")),
     ("http://purl.obolibrary.org/obo/MONDO_0007387", "MONDO:0007387"),
@@ -64,6 +67,11 @@ def test_six_digits_are_omim_s_and_noted(text: str) -> None:
     ("text", "meant"),
     [
         ("199", "ORPHA:199"),
+        ("12247", "ORPHA:12247"),
+        ("12345678", "an identifier"),
+        ("122470.0001", "OMIM:122470"),
+        ("122470 (Cornelia de Lange)", "OMIM:122470"),
+        ("http://example.org/MONDO_0007387", "MONDO:0007387"),
         ("0007387", "MONDO:0007387"),
         ("900000", "ORPHA:900000"),
         ("OMIM:122470 Cornelia de Lange", "OMIM:122470"),
@@ -80,7 +88,16 @@ def test_a_free_name_that_looks_like_an_identifier_is_noted(text: str, meant: st
 
 @pytest.mark.parametrize(
     "text",
-    ["OMIM:12247", "OMIM:1224700", "OMIM:x", "ORPHA:1234567", "MONDO:7387", "MIM 12247", "ORPHA:0"],
+    [
+        "OMIM:12247",
+        "OMIM:1224700",
+        "OMIM:x",
+        "ORPHA:1234567",
+        "MONDO:7387",
+        "MIM 12247",
+        "ORPHA:0",
+        "#12247",
+    ],
 )
 def test_a_number_that_the_catalogue_cannot_have_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="identifier") as caught:

@@ -64,7 +64,7 @@ def test_a_photo_in_a_subfolder_is_of_the_patient_it_is_named_after(folder: Path
 
 def test_the_plan_says_what_is_passed_over_and_why(folder: Path) -> None:
     assert str(plan_folder(folder, NOTHING)) == (
-        "6 photos of 4 patients, 3 files or folders passed over: 1 .png (hidden), "
+        "6 photos of 4 patients, 2 files and 1 folder passed over: 1 .png (hidden), "
         "1 .hidden/ (hidden), 1 .txt (not a known photo)"
     )
 
@@ -112,6 +112,8 @@ def test_what_systems_make_is_no_patient(tmp_path: Path) -> None:
         *("P1/.DS_Store", "P1/Thumbs.db", "P1/._a.jpg", "P1/desktop.ini")
     }
     assert "2 @eaDir/ (made by the system)" in str(plan)
+    only = photos_in(touch(tmp_path / "only", "a.jpg", "@eaDir/a.jpg"))
+    assert only.passed_over_text() == "1 folder passed over: 1 @eaDir/ (made by the system)"
 
 
 def test_files_that_are_no_known_photo_are_counted_by_their_ending(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gestalt_space.errors import UsageError
 from gestalt_space.intake import Intake
@@ -312,3 +314,34 @@ def test_what_is_read_in_a_way_to_know_of_is_noted(table: Table) -> None:
     (row,) = table("photo,patient,disorder\nx.png,P,122470\n").rows
     assert record(row).disorders == (Disorder("OMIM:122470"),)
     assert row.notes == ("The number '122470' is read as OMIM:122470.",)
+
+
+PIECES = st.sampled_from(
+    [
+        *"photo,patient,age;\t|",
+        "photo",
+        "patient",
+        "photo,patient\n",
+        '"',
+        "\n",
+        "\r",
+        "sep=;",
+        "é",
+        "\0",
+    ]
+)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=60),
+        st.lists(PIECES, max_size=20).map(lambda pieces: "".join(pieces).encode()),
+        st.lists(PIECES, max_size=20).map(lambda pieces: "".join(pieces).encode("utf-16")),
+    )
+)
+def test_any_bytes_are_a_table_or_refused(data: bytes) -> None:
+    try:
+        read = read_table_bytes(data, "t.csv", Path("nowhere"))
+    except UsageError:
+        return
+    assert all((row.record is None) != (row.error is None) for row in read.rows)
