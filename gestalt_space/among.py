@@ -56,7 +56,9 @@ class Among:
         }
         if self.age is not None:
             first, last = self.age
-            parts["age"] = [f"{age_text(first)}-{'' if math.isinf(last) else age_text(last)}"]
+            start = age_text(first) if first else "0"
+            end = "" if math.isinf(last) else age_text(last)
+            parts["age"] = [f"{start}-{end}"]
         if self.unknown_age:
             parts["age"] = [*parts.get("age", []), "unknown"]
         return ", ".join(f"{key}={';'.join(values)}" for key, values in parts.items())

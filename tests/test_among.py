@@ -60,6 +60,7 @@ def test_texts_are_in_lower_case_and_disorders_in_their_one_spelling() -> None:
     assert str(found) == "ancestry=east asian;european, disorder=OMIM:122470, sex=female"
     assert str(parse_among(["age=18m-50m;unknown", "sex=?"])) == "sex=unknown, age=18m-4y2m;unknown"
     assert str(parse_among(["age=10-"])) == "age=10y-"
+    assert str(parse_among(["age=-5"])) == "age=0-5y"
     assert not EVERYBODY
     assert Among(unknown_age=True)
     assert Among(age=(0.0, 1.0))
