@@ -298,12 +298,14 @@ def _say_failures(failed: list[Added]) -> None:
 @contextmanager
 def _report_to(path: Path | None) -> Iterator[Callable[[Added], object]]:
     from gestalt_space.errors import OutputError
+    from gestalt_space.files import open_private
 
     if path is None:
         yield _report_nothing
         return
     try:
-        stream = path.open("w", newline="", encoding="utf-8", errors="replace", buffering=1)
+        stream = open_private(path, "w")
+        stream.reconfigure(line_buffering=True)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}.", "Check it.") from error
     writer = csv.DictWriter(stream, REPORT_COLUMNS, lineterminator="\n")

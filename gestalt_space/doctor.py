@@ -172,8 +172,8 @@ def _gallery(settings: Settings) -> Iterator[Finding]:
             "gallery", "note", "there is none yet", "Run `gestalt index add patients.csv`."
         )
         return
-    with Gallery(settings, create=False) as gallery:
-        where = gallery.database.engine.url.render_as_string(hide_password=True)
+    with Gallery(settings) as gallery:
+        where = gallery.database.where
         problems = gallery.database.problems()
         if problems:
             yield Finding(

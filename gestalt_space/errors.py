@@ -23,6 +23,7 @@ GestaltError
 ├── DeviceUnavailable     a device that was asked for and is not there
 ├── SpaceMismatch         descriptors of two spaces
 ├── GalleryError          a gallery that cannot do what was asked
+│   ├── GalleryMissing
 │   ├── GalleryEmpty
 │   ├── NotInGallery
 │   └── PatientConflict
@@ -30,7 +31,7 @@ GestaltError
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
 ├── OutputError           a result that cannot be written
-├── Interrupted           the user stopped the work
+├── Interrupted           the user or the system stopped the work
 └── Fault                 a fault of this package itself
 """
 
@@ -209,6 +210,13 @@ class GalleryError(GestaltError):
     http_status = 409
 
 
+class GalleryMissing(GalleryError):
+    """The home has no gallery."""
+
+    code = "gallery_missing"
+    http_status = 404
+
+
 class GalleryEmpty(GalleryError):
     """Nothing in the gallery can be matched against."""
 
@@ -255,7 +263,7 @@ class OutputError(GestaltError):
 
 
 class Interrupted(GestaltError):
-    """The user stopped the work; what was done so far is kept."""
+    """The user or the system stopped the work; the message says what is kept."""
 
     code = "interrupted"
     exit_code = 130

@@ -97,7 +97,6 @@ class Gallery:
         landmarks: Path | None = None,
         device: Device = "auto",
         precision: Precision = "auto",
-        create: bool = True,
     ) -> None:
         self.settings = settings
         self.models = ModelStore(settings.models_dir)
@@ -107,7 +106,7 @@ class Gallery:
         self._device: Device = device
         self._precision: Precision = precision
         self.database = Database(
-            settings.database, busy_timeout=settings.busy_timeout, create=create
+            settings.database, busy_timeout=settings.busy_timeout, create=False
         )
 
     @classmethod
@@ -121,10 +120,12 @@ class Gallery:
         device: Device = "auto",
         precision: Precision = "auto",
     ) -> Gallery:
-        """Open the gallery of a home, the settings' own where left out; made if there is none.
+        """Open the gallery of a home, the settings' own where left out.
 
-        `space` names an installed encoder's model; left out, it is the gallery's own, and for a new
-        gallery the best installed. Models are opened when they are needed. Raises `DatabaseError`.
+        Nothing is made: where the home has no gallery, `add` makes one, and what is asked of it
+        raises `GalleryMissing`. A home that may not be written can be read. `space` names an
+        installed encoder's model; left out, it is the gallery's own, and for a new gallery the best
+        installed. Models are opened when they are needed. Raises `DatabaseError`.
         """
         return cls(
             load_settings(home),
@@ -145,13 +146,17 @@ class Gallery:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def exists(self) -> bool:
+        """Whether the home has a gallery. Raises `DatabaseError` for one of another version."""
+        return self.database.exists()
+
     # Which space and which models
 
     @cached_property
     def space(self) -> ActiveSpace:
         """The space worked in. Raises `ModelNotInstalled` or `SpaceMismatch`."""
-        with self.database.reading() as session:
-            stored = reads.spaces(session)
+        stored = self._spaces() if self.exists else []
         default = next((space for space in stored if space.is_default), None)
         if self._space_name is None and default is not None:
             return ActiveSpace(self._model_of(default), default.fingerprint, default, False)
@@ -208,7 +213,7 @@ class Gallery:
     def add(
         self, rows: Sequence[Intake], *, largest: bool = False, keep_crops: bool = True
     ) -> Iterator[Added]:
-        """Add photos; for each in order, what became of it.
+        """Add photos; for each in order, what became of it. A gallery is made where there is none.
 
         Idempotent: a photo whose bytes are in the gallery for the same patient is `already` there,
         and what the row tells beyond what is known, a diagnosis say, is taken.
@@ -216,6 +221,7 @@ class Gallery:
         photo itself is not kept; its aligned crop is, unless `keep_crops` is off.
         """
         pipeline = self.pipeline
+        self.database.make()
         with self.database.reading() as session:
             known = reads.photo_hashes(session)
         good = [row for row in rows if row.record is not None]
@@ -263,6 +269,7 @@ class Gallery:
         Resumable: what has one already is passed over. With `make_default`, the gallery works in
         this space from then on.
         """
+        self.database.require()
         encoder = open_encoder(
             self.space.model,
             device=self._device,
@@ -420,8 +427,9 @@ class Gallery:
     def faces_to_fill(self) -> int:
         """How many stored faces have no descriptor in this space."""
         with self.database.reading() as session:
-            space = self.space.stored
-            return len(reads.faces_without(session, None if space is None else space.id))
+            # Asked anew: another process may have stored the space since it was chosen here.
+            keys = {space.fingerprint: space.id for space in reads.spaces(session)}
+            return len(reads.faces_without(session, keys.get(self.space.fingerprint)))
 
     # Helpers
 

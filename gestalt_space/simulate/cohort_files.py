@@ -18,6 +18,7 @@ import numpy as np
 
 from gestalt_space import __version__
 from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.files import open_private, write_private
 from gestalt_space.folders import whole_folder
 from gestalt_space.paths import display_name
 from gestalt_space.simulate.capture import jpeg
@@ -108,7 +109,7 @@ def write_cohort(
     check_cohort_place(folder, overwrite=overwrite)
     total = cohort.photo_count
     with whole_folder(folder) as place:
-        (place / PHOTOS).mkdir()
+        (place / PHOTOS).mkdir(mode=0o700)
         kept = []
         for photo in cohort.photos():
             kept.append(_written(photo, place))
@@ -161,7 +162,7 @@ def _written(photo: SimulatedPhoto, place: Path) -> _Kept:
             "capture": asdict(photo.capture),
         },
     )
-    (place / kept.file).write_bytes(jpeg(photo.portrait.pixels, 95).tobytes())
+    write_private(place / kept.file, jpeg(photo.portrait.pixels, 95).tobytes())
     return kept
 
 
@@ -187,7 +188,7 @@ def _patient_rows(kept: Sequence[_Kept]) -> Iterator[dict[str, object]]:
 
 def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
     """The tables of a GMDB release, its splits by its rules (Hsieh 2022)."""
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     version = f"sim{cohort.plan.seed}"
     affected = [photo for photo in kept if photo.patient.disorder]
     _write_table(
@@ -319,7 +320,7 @@ def _write_truth(cohort: Cohort, kept: Sequence[_Kept], path: Path) -> None:
         ],
         "photos": [photo.truth for photo in kept],
     }
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_private(path, f"{json.dumps(record, indent=1)}\n".encode())
 
 
 def _write_table(
@@ -328,7 +329,7 @@ def _write_table(
     rows = list(rows)
     names = columns or list(rows[0])
     delimiter = "\t" if path.suffix == ".tsv" else ","
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with open_private(path, "w") as stream:
         table = csv.DictWriter(stream, names, restval="", delimiter=delimiter)
         table.writeheader()
         table.writerows(rows)
