@@ -23,8 +23,8 @@ GestaltError
 ├── DeviceUnavailable     a device that was asked for and is not there
 ├── SpaceMismatch         descriptors of two spaces
 ├── GalleryError          a gallery that cannot do what was asked
-│   ├── GalleryMissing
 │   ├── GalleryEmpty
+│   │   └── GalleryMissing
 │   ├── NotInGallery
 │   └── PatientConflict
 ├── TableDamaged          a file of others that is not as its format says
@@ -210,17 +210,17 @@ class GalleryError(GestaltError):
     http_status = 409
 
 
-class GalleryMissing(GalleryError):
-    """The home has no gallery."""
-
-    code = "gallery_missing"
-    http_status = 404
-
-
 class GalleryEmpty(GalleryError):
     """Nothing in the gallery can be matched against."""
 
     code = "gallery_empty"
+
+
+class GalleryMissing(GalleryEmpty):
+    """The home has no gallery."""
+
+    code = "gallery_missing"
+    http_status = 404
 
 
 class NotInGallery(GalleryError):

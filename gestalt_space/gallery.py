@@ -481,14 +481,17 @@ class Gallery:
                 refresh_calibration(self.database, space, self.settings.index_dir)
 
     def _asked(self, batch: Sequence[PhotoResult]) -> list[Asked]:
+        owners = self._owners_of(batch) if self.exists else [None] * len(batch)
+        return [
+            Asked(result.source.name, (_probe_photo(result),), result.descriptor, owner)
+            for result, owner in zip(batch, owners, strict=True)
+        ]
+
+    def _owners_of(self, batch: Sequence[PhotoResult]) -> list[str | None]:
+        """The patients whom the gallery stores photos for."""
         with self.database.reading() as session:
             return [
-                Asked(
-                    result.source.name,
-                    (_probe_photo(result),),
-                    result.descriptor,
-                    reads.patient_of_photo(session, result.sha256) if result.sha256 else None,
-                )
+                reads.patient_of_photo(session, result.sha256) if result.sha256 else None
                 for result in batch
             ]
 

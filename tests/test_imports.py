@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"}
 
 GROUND = frozenset(
-    {"errors", "types", "settings", "devices", "descriptors", "paths", "files", "folders"}
+    {"errors", "types", "settings", "devices", "descriptors", "paths", "files", "folders", "rights"}
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking"})
 GALLERY = frozenset(
