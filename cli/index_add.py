@@ -15,6 +15,7 @@ from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name, is_folder
 
 from . import options, output
+from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
 if TYPE_CHECKING:
     from gestalt_space.gallery import Gallery
@@ -119,7 +120,8 @@ def add(
 
     Columns of a table: photo, patient, disorder, disorder_name, genes, sex, age, ancestry, cohort,
     hpo, face, consent; the first two are needed, lists are separated by `;`, an absent HPO term is
-    written `!HP:0000252`, paths are relative to the table.
+    written `!HP:0000252`, paths are relative to the table. `-` is a table from standard input, with
+    paths relative to the folder that you are in.
 
     In a folder, a photo in a subfolder belongs to the patient whom the subfolder is named after, a
     photo beside it to a patient of its own name; with --patient, all are of that patient.
@@ -223,20 +225,25 @@ def put_in(
 
 def _rows(targets: list[Path], template: PhotoRecord) -> list[Intake]:
     from gestalt_space.errors import UsageError
-    from gestalt_space.intake import one_photo, read_folder, read_table
+    from gestalt_space.intake import one_photo, read_folder, read_table, read_table_bytes
     from gestalt_space.types import PhotoRecord
 
     rows: list[Intake] = []
     for target in targets:
-        if target.suffix.lower() in (".csv", ".tsv"):
+        is_piped = target == STANDARD_INPUT
+        if is_piped or target.suffix.lower() in (".csv", ".tsv"):
+            name = INPUT_NAME if is_piped else target.name
             if template != PhotoRecord(photo="", patient=""):
                 raise UsageError(
-                    f"{target.name} is a table: what is known of each photo stands in its columns.",
+                    f"{name} is a table: what is known of each photo stands in its columns.",
                     "Leave --patient and the options like it out.",
                 )
-            table = read_table(target)
+            if is_piped:
+                table = read_table_bytes(read_standard_input(), name, Path.cwd())
+            else:
+                table = read_table(target)
             if table.unread:
-                output.say(f"{target.name}: columns not used: {', '.join(table.unread)}.")
+                output.say(f"{name}: columns not used: {', '.join(table.unread)}.")
             rows += table.rows
         elif is_folder(target):
             rows += read_folder(target, template)

@@ -204,7 +204,7 @@ def _rights(settings: Settings) -> Iterator[Finding]:
     state: State = "fail" if found.to_all else "note"
     whom = "everybody on this machine" if found.to_all else "others"
     what = "files" if len(found.paths) > 1 else "the names of files"
-    detail = f"{whom} may read {what} of the home {display_name(found.home)}"
+    detail = f"{what} of the home {display_name(found.home)} are readable for {whom}"
     yield Finding("rights", state, detail, f"Run `{found.mending}`.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Sequence
@@ -70,8 +71,22 @@ def read_table(path: Path, delimiter: str | None = None) -> IntakeTable:
     """
     delimiter = delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+    return read_table_bytes(data, path.name, path.parent, delimiter)
+
+
+def read_table_bytes(
+    data: bytes, name: str, folder: Path, delimiter: str | None = None
+) -> IntakeTable:
+    """Read a table that is in memory as `read_table` does; `name` stands in messages, and paths in
+    it are relative to `folder`.
+    """
+    path = folder / name
+    try:
+        with io.StringIO(data.decode("utf-8-sig"), newline="") as stream:
+            reader = csv.DictReader(stream, delimiter=delimiter or ",", strict=True)
             header = [name.strip().lower() for name in reader.fieldnames or ()]
             reader.fieldnames = header
             _check_header(path, header)
@@ -85,9 +100,8 @@ def read_table(path: Path, delimiter: str | None = None) -> IntakeTable:
             f"{path.name} is not in UTF-8 (byte {error.start}).",
             "Save it as «CSV UTF-8» in your spreadsheet.",
         ) from error
-    except (OSError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path} cannot be read: {reason}.", "Check the path.") from error
+    except csv.Error as error:
+        raise UsageError(f"{path} cannot be read: {error}.", "Check the path.") from error
     if not rows:
         raise UsageError(f"{path.name} has no rows.", "One row a photo is expected.")
     return IntakeTable(rows, tuple(name for name in header if name not in COLUMNS))

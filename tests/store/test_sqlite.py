@@ -1,0 +1,174 @@
+"""The SQLite file: any path, its owner's alone, read where it may not be written, and no spill."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from gestalt_space.errors import DatabaseError
+from gestalt_space.store import reads, writes
+from gestalt_space.store.engine import Database, make_engine
+from gestalt_space.store.sqlite import is_read_only, make_file
+from tests.galleries import new_photo
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="names and rights as on POSIX")
+NAMES = [
+    *("study?1", "My%20Clinic", "My%Clinic", "a#b", "a:b", "file:x?mode=memory", ":memory:"),
+    *("two words", "Größe 写真", "-home", "~home", "it's \"quoted\"", "a&b=c;d", "line\nbreak"),
+    os.fsdecode(b"caf\xe9"),
+]
+
+
+def add_one(database: Database, number: int = 0) -> None:
+    with database.writing() as session:
+        space = writes.add_space(
+            session, model="tiny", fingerprint="f" * 64, specification="{}", dim=16
+        )
+        (stored,) = writes.add_photos(session, [new_photo("P", number)], space_id=space)
+        assert stored.error is None
+
+
+@POSIX
+@pytest.mark.parametrize("name", NAMES)
+def test_a_database_lies_where_its_path_says(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name / "gallery.sqlite3"
+    make_file(file)
+    engine = make_engine(file)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE made (x)")
+    engine.dispose()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert [path.name for path in file.parent.iterdir()] == ["gallery.sqlite3"]
+    assert file.stat().st_size > 0
+
+
+@POSIX
+def test_homes_whose_names_begin_alike_share_nothing(tmp_path: Path) -> None:
+    one, two = (Database(tmp_path / f"study?{n}" / "gallery.sqlite3") for n in (1, 2))
+    add_one(one)
+    for database, count in ((one, 1), (two, 0)):
+        with database.reading() as session:
+            assert reads.counts(session).patients == count
+        database.close()
+
+
+def test_an_address_with_questions_of_its_own_stays_an_address(tmp_path: Path) -> None:
+    file = tmp_path / "own.sqlite3"
+    database = Database(f"sqlite:///{file}?timeout=5")
+    add_one(database)
+    database.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["own.sqlite3"]
+
+
+@POSIX
+def test_the_database_and_its_log_are_the_owner_s_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        tmp_path.chmod(0o755)
+        database = Database(tmp_path / "gallery.sqlite3")
+        add_one(database)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        database.close()
+    finally:
+        os.umask(before)
+    ends = ("", "-wal", "-shm")
+    assert modes == {f"gallery.sqlite3{end}": 0o600 for end in ends}
+
+
+@pytest.fixture
+def read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file of one photo that may not be written; nor may root, whom rights do not stop."""
+    file = tmp_path / "gallery.sqlite3"
+    database = Database(file)
+    add_one(database)
+    database.close()
+    file.chmod(0o400)
+    tmp_path.chmod(0o500)
+    for module in ("sqlite", "engine"):
+        monkeypatch.setattr(f"gestalt_space.store.{module}.is_read_only", lambda _: True)
+    yield file
+    tmp_path.chmod(0o700)
+
+
+def test_a_file_that_may_not_be_written_is_read(read_only: Path) -> None:
+    database = Database(read_only, create=False)
+    with database.reading() as session:
+        assert reads.counts(session).photos == 1
+        assert [path.name for path in read_only.parent.iterdir()] == ["gallery.sqlite3"]
+    with pytest.raises(DatabaseError, match="readonly") as caught:
+        add_one(database, 1)
+    assert "permissions" in caught.value.hint
+    database.close()
+
+
+def test_what_another_writes_meanwhile_is_read_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Database(tmp_path / "gallery.sqlite3")
+    add_one(writer)
+    for module in ("sqlite", "engine"):
+        monkeypatch.setattr(f"gestalt_space.store.{module}.is_read_only", lambda _: True)
+    reader = Database(tmp_path / "gallery.sqlite3", create=False)
+    with reader.reading() as session:
+        assert reads.counts(session).photos == 1
+    reader.close()
+    writer.close()
+
+
+@pytest.mark.parametrize(("file", "folder"), [(False, True), (True, False)])
+def test_a_file_can_be_written_where_it_and_its_folder_can(
+    file: bool, folder: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "gallery.sqlite3"
+    assert not is_read_only(path)
+    path.touch()
+    assert not is_read_only(path)
+    may = {path: file, tmp_path: folder}
+    monkeypatch.setattr(os, "access", lambda place, _: may[place])
+    assert is_read_only(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+def test_nothing_is_spilled_into_the_system_s_temporary_folder(tmp_path: Path) -> None:
+    database = Database(tmp_path / "gallery.sqlite3")
+    photos = [new_photo(f"P{n:03}", n) for n in range(40, 0, -1)]
+    with database.writing() as session:
+        space = writes.add_space(
+            session, model="tiny", fingerprint="f" * 64, specification="{}", dim=16
+        )
+        writes.add_photos(session, photos, space_id=space)
+    spilled = []
+
+    @sa.event.listens_for(database.engine, "before_cursor_execute")
+    def small_cache(connection: sa.Connection, cursor: sqlite3.Cursor, *_: object) -> None:
+        cursor.execute("PRAGMA cache_size = 1")
+
+    @sa.event.listens_for(database.engine, "after_cursor_execute")
+    def look(connection: sa.Connection, cursor: object, statement: str, *_: object) -> None:
+        # SQLite deletes its temporary files as soon as they are open.
+        spilled.extend(link for link in _open_files() if "etilqs_" in link)
+
+    with database.reading() as session:
+        # More than the cache holds, and no index has that order.
+        session.execute(sa.text("SELECT png FROM crop ORDER BY png")).first()
+        (stored,) = reads.spaces(session)
+        ids, vectors = reads.descriptors_after(session, stored, -1)
+        kept = reads.kept_faces(session, [f"P{n:03}" for n in range(1, 41)])
+    database.close()
+    assert spilled == []
+    assert (np.diff(ids) > 0).all()
+    assert len(vectors) == 40
+    assert [face.patient for face in kept] == [f"P{n:03}" for n in range(1, 41)]
+
+
+def _open_files() -> Iterator[str]:
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of the listing itself
+            yield os.readlink(link)
