@@ -1,6 +1,4 @@
-"""Folders that appear when they are whole, and are their owner's alone: made beside their place,
-and renamed at the end.
-"""
+"""Folders that appear when they are whole: made beside their place, and renamed at the end."""
 
 from __future__ import annotations
 
@@ -18,8 +16,11 @@ from gestalt_space.paths import display_name, short_name
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
     """A new folder beside `folder`, which takes its place if all goes well, and is gone if not.
+
+    It is its owner's alone, and so all in it; without `private`, it has the rights that the user's
+    umask leaves.
 
     What was there stays until then, and comes back where the change fails. Where nothing was there,
     and something is in the end, that stays. Raises `OutputError`.
@@ -38,7 +39,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     try:
         replaces = folder.is_dir() and any(folder.iterdir())
         make_private_folder(folder.parent)
-        aside.mkdir(mode=0o700)
+        aside.mkdir(mode=0o700 if private else 0o777)
         yield aside
         if replaces:
             _take_place(aside, folder, old)

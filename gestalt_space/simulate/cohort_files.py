@@ -18,7 +18,6 @@ import numpy as np
 
 from gestalt_space import __version__
 from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.files import open_private, write_private
 from gestalt_space.folders import whole_folder
 from gestalt_space.paths import display_name
 from gestalt_space.simulate.capture import jpeg
@@ -108,8 +107,10 @@ def write_cohort(
     """
     check_cohort_place(folder, overwrite=overwrite)
     total = cohort.photo_count
-    with whole_folder(folder) as place:
-        (place / PHOTOS).mkdir(mode=0o700)
+    # Faces of nobody may be read by all; photos of persons are their owner's alone.
+    drawn = all(isinstance(patient.subject.source, Person) for patient in cohort.patients)
+    with whole_folder(folder, private=not drawn) as place:
+        (place / PHOTOS).mkdir()
         kept = []
         for photo in cohort.photos():
             kept.append(_written(photo, place))
@@ -162,7 +163,7 @@ def _written(photo: SimulatedPhoto, place: Path) -> _Kept:
             "capture": asdict(photo.capture),
         },
     )
-    write_private(place / kept.file, jpeg(photo.portrait.pixels, 95).tobytes())
+    (place / kept.file).write_bytes(jpeg(photo.portrait.pixels, 95).tobytes())
     return kept
 
 
@@ -188,7 +189,7 @@ def _patient_rows(kept: Sequence[_Kept]) -> Iterator[dict[str, object]]:
 
 def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
     """The tables of a GMDB release, its splits by its rules (Hsieh 2022)."""
-    folder.mkdir(mode=0o700)
+    folder.mkdir()
     version = f"sim{cohort.plan.seed}"
     affected = [photo for photo in kept if photo.patient.disorder]
     _write_table(
@@ -320,7 +321,7 @@ def _write_truth(cohort: Cohort, kept: Sequence[_Kept], path: Path) -> None:
         ],
         "photos": [photo.truth for photo in kept],
     }
-    write_private(path, f"{json.dumps(record, indent=1)}\n".encode())
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_table(
@@ -329,7 +330,7 @@ def _write_table(
     rows = list(rows)
     names = columns or list(rows[0])
     delimiter = "\t" if path.suffix == ".tsv" else ","
-    with open_private(path, "w") as stream:
+    with path.open("w", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, names, restval="", delimiter=delimiter)
         table.writeheader()
         table.writerows(rows)

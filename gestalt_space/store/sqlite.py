@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from gestalt_space.errors import DatabaseError
 from gestalt_space.files import make_private_folder
+from gestalt_space.paths import display_name
 
 _READING: dict[str, object] = {"foreign_keys": 1, "temp_store": 2}
 """What SQLite sorts stays in memory (`temp_store`): it would spill whole descriptors into the
@@ -51,10 +52,23 @@ def is_read_only(file: Path) -> bool:
 
 
 def open_file(file: Path, busy_timeout: float) -> sqlite3.Connection:
-    """A connection to the file, which is not made. Raises `sqlite3.Error`."""
+    """A connection to the file, which is not made.
+
+    Raises `sqlite3.Error`, and `DatabaseError` for changes that only a process which may write can
+    bring into the file.
+    """
     mode = "rw"
     if is_read_only(file):
-        mode = "ro" if _is_in_use(file) else "ro&immutable=1"
+        log, shared = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
+        if not shared.exists() and holds_something(log):
+            raise DatabaseError(
+                f"{display_name(log)} holds changes that are not in the database yet, and may not "
+                "be written.",
+                "Run `gestalt index stats` once where the home may be written, then copy it again.",
+            )
+        # Without a writer at work the file is all there is, and SQLite need not make the files
+        # beside it that a read-only folder refuses.
+        mode = "ro" if shared.exists() else "ro&immutable=1"
     return sqlite3.connect(
         f"{file.as_uri()}?mode={mode}", uri=True, timeout=busy_timeout, check_same_thread=False
     )
@@ -73,14 +87,6 @@ def set_pragmas(connection: sqlite3.Connection, busy_timeout: float, *, writable
                 f"SQLite does not take {name} = {wanted} here (it is {found}).",
                 "Put the home on a local disk: network folders cannot hold the database.",
             )
-
-
-def _is_in_use(file: Path) -> bool:
-    """Whether a writer is at work, or left changes beside the file. Without one, the file is all
-    there is, and SQLite need not make the files beside it that a read-only folder refuses.
-    """
-    log, shared = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
-    return shared.exists() or (log.exists() and log.stat().st_size > 0)
 
 
 def _set_pragma(connection: sqlite3.Connection, name: str, wanted: object, until: float) -> None:

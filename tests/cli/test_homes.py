@@ -143,7 +143,7 @@ def test_all_that_is_written_is_the_owner_s_alone(
         *(("encode", photos[0], "-o", out / f"d{end}", *ALIGNED) for end in (".npz", ".csv")),
         *(("cohort", "matrix", "-o", out / f"m{end}") for end in (".csv", ".npy", ".parquet")),
         ("cohort", "map", "-o", out / "map.svg", "--method", "pca"),
-        ("evaluate", "gallery", "-o", out / "page.html", "--bootstrap", "10"),
+        ("evaluate", "gallery", "-o", out / "page.html", "--bootstrap", "100"),
     ):
         ran = gestalt(*words)
         assert ran.code in (0, 3), ran.err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -17,6 +16,7 @@ from gestalt_cli.entry import run
 from gestalt_cli.plain import IN_ASCII
 
 from tests import made
+from tests.galleries import open_gallery
 
 ALIGNED = ("--detector", "aligned")
 PROGRAM = "from gestalt_cli import main; main()"
@@ -116,14 +116,16 @@ def test_a_process_in_a_locale_without_utf_8_keeps_names_and_finds_paths(
 ) -> None:
     photo = made.photo_file(tmp_path / "größe.png", 1)
 
-    def child(*words: str) -> subprocess.CompletedProcess[bytes]:
-        environment = {**os.environ, **OLD_LOCALE, "LANG": "C"}
-        command = [sys.executable, "-c", PROGRAM, *words]
-        return subprocess.run(command, env=environment, capture_output=True, check=False)
-
-    added = child("index", "add", str(photo), "--patient", "Müller", *ALIGNED)
+    words = ["index", "add", str(photo), "--patient", "Müller", "--json", *ALIGNED]
+    added = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words],
+        env={**os.environ, **OLD_LOCALE},
+        capture_output=True,
+        check=False,
+    )
     assert added.returncode == 0, added.stderr
     assert added.stderr.isascii()
-    listed = child("index", "list", "--csv")
-    (row,) = csv.DictReader(io.StringIO(listed.stdout.decode()))
-    assert row["patient"] == "Müller"
+    (one,) = json.loads(added.stdout)["photos"]
+    assert (one["patient"], one["photo"]) == ("Müller", str(photo))
+    with open_gallery(home) as gallery:
+        assert gallery.patient("Müller").photos[0].name == str(photo)

@@ -109,6 +109,14 @@ def test_a_file_that_may_not_be_written_is_read(read_only: Path) -> None:
     database.close()
 
 
+def test_changes_that_lie_in_a_log_alone_are_not_passed_over(read_only: Path) -> None:
+    read_only.parent.chmod(0o700)
+    read_only.with_name(f"{read_only.name}-wal").write_bytes(b"changes")
+    with pytest.raises(DatabaseError, match="not in the database yet") as caught:
+        Database(read_only, create=False)
+    assert "gestalt index stats" in caught.value.hint
+
+
 def test_what_another_writes_meanwhile_is_read_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
