@@ -156,8 +156,9 @@ def descriptors_after(
     `(n, d)`.
     """
     rows = session.execute(
-        sa.select(t.Descriptor.id, t.Descriptor.vector)
-        .where(t.Descriptor.space_id == space.id, t.Descriptor.sequence > sequence)
+        sa.select(t.Descriptor.id, t.Descriptor.vector).where(
+            t.Descriptor.space_id == space.id, t.Descriptor.sequence > sequence
+        )
     )
     # Put in order here: the database would sort whole descriptors.
     ids: list[int] = []
