@@ -53,8 +53,20 @@ def start_in_utf_8() -> None:
         return
     if sys.stdout is not None:
         os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
-    command = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+    command = [sys.executable, "-X", "utf8", *map(in_utf_8, sys.orig_argv[1:])]
     os.execv(sys.executable, command)  # noqa: S606 - the same program with the same words
+
+
+def in_utf_8(word: str) -> bytes:
+    """A word of the command line in UTF-8: as it came where its bytes are UTF-8 already, or name a
+    file; else what they mean in the locale's encoding.
+    """
+    given = os.fsencode(word)
+    try:
+        given.decode()
+    except UnicodeDecodeError:
+        return given if os.path.lexists(given) else word.encode("utf-8", "surrogateescape")
+    return given
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:

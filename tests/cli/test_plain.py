@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from gestalt_cli.entry import run
-from gestalt_cli.plain import IN_ASCII
+from gestalt_cli.plain import IN_ASCII, in_utf_8
 
 from tests import made
 from tests.galleries import open_gallery
@@ -105,6 +105,18 @@ def test_our_own_punctuation_has_a_plain_form() -> None:
         if not character.isascii() and not character.isalpha()
     }
     assert used - set(IN_ASCII) - set("±²∩") == set()
+
+
+def test_words_of_a_latin_1_terminal_are_read_as_they_were_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "fsencode", lambda word: word.encode("latin-1"))
+    assert in_utf_8("Müller") == "Müller".encode()
+    typed_in_utf_8 = "Müller".encode().decode("latin-1")
+    assert in_utf_8(typed_in_utf_8) == "Müller".encode()
+    monkeypatch.chdir(tmp_path)
+    Path(os.fsdecode(b"M\xfcller")).touch()
+    assert in_utf_8("Müller") == b"M\xfcller"
 
 
 OLD_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
