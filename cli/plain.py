@@ -53,7 +53,7 @@ def start_in_utf_8() -> None:
         return
     if sys.stdout is not None:
         os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
-    command = [sys.executable, "-X", "utf8", *map(in_utf_8, sys.orig_argv[1:])]
+    command = [os.fsencode(sys.executable), b"-X", b"utf8", *map(in_utf_8, sys.orig_argv[1:])]
     os.execv(sys.executable, command)  # noqa: S606 - the same program with the same words
 
 
