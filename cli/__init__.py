@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     """Run the command and end the process with its exit code."""
+    from .plain import start_in_utf_8
+
+    start_in_utf_8()
     from .entry import run
 
     sys.exit(run(sys.argv[1:]))

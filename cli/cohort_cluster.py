@@ -81,20 +81,24 @@ def cluster(
 
 def _show(found: Clustering, *, show_patients: bool) -> None:
     table = output.new_table(
-        "cluster", "patients", "commonest disorder", "stability", right=("patients", "stability")
+        *("cluster", "patients", "commonest disorder", "stability"),
+        right=("cluster", "patients", "stability"),
     )
     for one in found.clusters:
         common = f"{one.disorder} ({one.of_disorder})" if one.disorder else ""
         table.add_row(str(one.number), str(one.patients), common, f"{one.stability:.2f}")
     output.write_table(table)
     if show_patients:
-        table = output.new_table("patient", "cluster", "HDBSCAN", right=("cluster", "HDBSCAN"))
+        table = output.new_table(
+            *("patient", "cluster", "HDBSCAN"), right=("cluster", "HDBSCAN"), whole=("patient",)
+        )
         for patient, label, dense in zip(found.patients, found.labels, found.dense, strict=True):
             table.add_row(patient, str(label), str(dense) if dense else "-")
         output.write_table(table)
     table = output.new_table(
         *("disorder", "patients", "silhouette", "halves", "q", "reads as"),
         right=("patients", "silhouette", "halves", "q"),
+        least=("halves", "silhouette", "q", "patients"),
     )
     for of in found.disorders:
         tested = of.q == of.q
@@ -113,7 +117,9 @@ def _show(found: Clustering, *, show_patients: bool) -> None:
     if not found.pairs:
         return
     table = output.new_table(
-        *("hardest to tell apart", "told apart", "gap", "p"), right=("told apart", "gap", "p")
+        *("hardest to tell apart", "told apart", "gap", "p"),
+        right=("told apart", "gap", "p"),
+        least=("gap", "p"),
     )
     for pair in found.pairs[:SHOWN]:
         table.add_row(

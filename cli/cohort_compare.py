@@ -181,7 +181,9 @@ def _show_disorders(found: Comparison) -> None:
         "\nEach disorder: mean similarity, and how much farther apart A and B are", style="bold"
     )
     columns = ["A, B", "in A", "in B", "between", "farther, %", "p", "p (BH)"]
-    table = output.new_table("disorder", *columns, right=columns)
+    table = output.new_table(
+        "disorder", *columns, right=columns, least=("in A", "in B", "between", "p", "A, B")
+    )
     for one in found.disorders:
         table.add_row(
             one.disorder,
@@ -204,7 +206,7 @@ def _show_accuracy(found: Comparison) -> None:
         # Among as many disorders as there are, every one is found.
         shown = [k for k in found.accuracy[0].accuracy.top if k == 1 or k < len(found.disorders)]
         columns = [f"top-{k}" for k in shown]
-        table = output.new_table("of", "photos of", *columns, right=columns)
+        table = output.new_table("of", "photos of", *columns, right=columns, least=columns[:0:-1])
         for one in found.accuracy:
             tops = getattr(one.accuracy, figures)
             cells = [_percent(tops[k]) for k in shown]
@@ -218,7 +220,7 @@ def _show_blocks(found: Comparison) -> None:
         return
     output.write_text("\nRandom blocks of patients of A and of B", style="bold")
     columns = ["side", "distance", "threshold", "at or above, %", "PPV different, %"]
-    table = output.new_table("disorder", *columns, right=columns)
+    table = output.new_table("disorder", *columns, right=columns, least=("side", "threshold"))
     for one in found.disorders:
         if one.blocks is not None:
             table.add_row(

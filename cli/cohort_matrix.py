@@ -10,6 +10,7 @@ import typer
 from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output
+from .interruption import interruption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,7 +211,13 @@ def _write_large(
 ) -> None:
     from gestalt_space.cohort.large import write_large_matrix
 
-    with output.progress("Comparing", None, quiet=quiet, unit="rows") as show:
+    with (
+        interruption(
+            lambda: ": the rows that were done are kept in a file beside it.",
+            "The same command goes on where it ended.",
+        ),
+        output.progress("Comparing", None, quiet=quiet, unit="rows") as show,
+    ):
         write_large_matrix(
             chosen, path, unit=unit, distance=distance, overwrite=force, on_rows=show
         )

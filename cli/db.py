@@ -40,7 +40,7 @@ def status(home: options.Home = None, as_json: options.Json = False) -> int:
     return 0
 
 
-def _address(home: Path | None) -> tuple[str, float]:
+def _address(home: Path | None) -> tuple[str | Path, float]:
     from gestalt_space.settings import load_settings
 
     settings = load_settings(home)

@@ -14,7 +14,7 @@ import typer
 from gestalt_space.paths import display_name
 
 from . import options, output
-from .unchanged import unchanged
+from .interruption import unchanged
 
 if TYPE_CHECKING:
     from gestalt_space.demo.run import DemoResult
@@ -94,7 +94,10 @@ def _show_ranking(trial: Trial) -> None:
         f"  the disorder planted in this face is {true.name} ({true.id})"
     )
     table = output.new_table(
-        "rank", "disorder", "similarity", "nearest patient", "", right=("rank", "similarity")
+        *("rank", "disorder", "similarity", "nearest patient", ""),
+        right=("rank", "similarity"),
+        whole=("nearest patient",),
+        least=("nearest patient",),
     )
     for line in probe.match.lines:
         if line.rank > LISTED and line.id != true.id:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -10,8 +9,9 @@ import threading
 import traceback
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
-from types import FrameType
+from contextlib import AbstractContextManager
+from types import FrameType, TracebackType
+from typing import Any
 
 import typer
 
@@ -20,23 +20,25 @@ from gestalt_space.paths import display_name
 
 from . import output
 from .app import app_for
+from .plain import use_plain_text
 
 
 def run(words: Sequence[str]) -> int:
     """Run one command; returns its exit code.
 
-    0 done; 1 failed; 2 wrong usage; 3 some photos failed; 70 a fault of ours; 130 interrupted.
+    0 done; 1 failed; 2 wrong usage; 3 some photos failed; 70 a fault of ours; 130 interrupted from
+    the keyboard, 143 ended by the system.
     """
     # Libraries' notices to programmers are not for the users of a command.
     warnings.simplefilter("ignore")
-    # A stream that the caller has closed swallows what is said.
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - open to the end
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    use_plain_text()
+    with _Stop() as stop:
+        code = _run(words, stop)
+    return 128 + stop.asked if stop.asked and code == Interrupted.exit_code else code
+
+
+def _run(words: Sequence[str], stop: _Stop) -> int:
     as_json = "--json" in words
-    stop = _Stop()
     try:
         code = app_for(words)(list(words), prog_name="gestalt", standalone_mode=False) or 0
         if code == Interrupted.exit_code:
@@ -53,7 +55,7 @@ def run(words: Sequence[str]) -> int:
     except GestaltError as error:
         return _end(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        return _end(Interrupted("Interrupted. What was done so far is kept."), as_json)
+        return _end(Interrupted("Interrupted. Nothing was written or changed."), as_json)
     except BrokenPipeError:
         # The reader of our output has gone: there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,16 +79,32 @@ def run(words: Sequence[str]) -> int:
         )
 
 
-class _Stop:
-    """Remembers that the user asked to stop, whatever becomes of the exception."""
+class _Stop(AbstractContextManager["_Stop"]):
+    """Lets the system's wish to end the process interrupt it as the user's does, and remembers
+    which signal it was, whatever becomes of the exception; 0 for none.
+    """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Stop:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._ask)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+        self.asked = number
         signal.default_int_handler(number, frame)
 
 

@@ -191,7 +191,7 @@ def _show_tops(title: str, accuracies: Mapping[Aggregation, Accuracy], which: st
     output.write_text(f"\n{title}", style="bold")
     first = next(iter(accuracies.values()))
     columns = [f"top-{k}, %" for k in first.top]
-    table = output.new_table("aggregation", *columns, right=columns)
+    table = output.new_table("aggregation", *columns, right=columns, least=columns[:0:-1])
     for how, found in accuracies.items():
         table.add_row(how, *(_percent(one) for one in getattr(found, which).values()))
     output.write_table(table)
@@ -200,7 +200,7 @@ def _show_tops(title: str, accuracies: Mapping[Aggregation, Accuracy], which: st
 def _show_ranks(result: SpaceResult) -> None:
     output.write_text("\nEach patient's photos as one: ranks and curves", style="bold")
     columns = ["mean rank", "median", "AUROC same", "AUROC patient"]
-    table = output.new_table("aggregation", *columns, right=columns)
+    table = output.new_table("aggregation", *columns, right=columns, least=columns[:0:-1])
     for how, found in result.aggregations.items():
         patients = found.patients
         table.add_row(
@@ -223,7 +223,7 @@ def _show_strata(result: SpaceResult) -> None:
     first = next(iter(result.aggregations))
     output.write_text(f"\nSide by side, by {first}: patients, photos as one", style="bold")
     columns = ["patients", "top-1, %", "top-10, %", "photos: top-1"]
-    table = output.new_table("", *columns, right=columns)
+    table = output.new_table("", *columns, right=columns, least=columns[:1:-1])
     for part in result.strata:
         patients, images = part.patients, part.images
         table.add_row(
@@ -243,7 +243,7 @@ def _show_comparisons(evaluation: GalleryEvaluation) -> None:
     several = len(evaluation.spaces) > 1
     output.write_text("\nCompared, each patient's photos as one", style="bold")
     columns = ["k", "difference, points", "p", "p (Holm)"]
-    table = output.new_table("", "against", *columns, right=columns)
+    table = output.new_table("", "against", *columns, right=columns, least=("p",))
     for one in evaluation.comparisons:
         between = one.space != one.other_space
         named = f"{one.space}: {one.aggregation}" if several else one.aggregation

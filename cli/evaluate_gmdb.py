@@ -129,6 +129,7 @@ def _write_table(result: GmdbResult) -> None:
     table = output.new_table(
         *("test", "gallery", "images", "in gallery", "top-1", "top-5", "top-10", "top-30"),
         right=("images", "in gallery", "top-1", "top-5", "top-10", "top-30"),
+        least=("in gallery", "images", "top-30", "top-10", "top-5"),
     )
     for one in result.evaluations:
         tops = ("–" if top is None else f"{top:.2f}" for top in one.top.values())

@@ -11,12 +11,14 @@ import typer
 from gestalt_space.paths import display_name
 
 from . import options, output
+from .interruption import interruption
+from .probes import probes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gestalt_space.intake.folders import Found
-    from gestalt_space.pipeline import PhotoResult, PhotoSource
+    from gestalt_space.pipeline import PhotoResult
 
 CropFolder = Annotated[
     Path, typer.Option("--output", "-o", help="Folder for the crops.", show_default=False)
@@ -45,18 +47,20 @@ def align(
     """Cut the aligned face out of each photo, as a PNG of 112 × 112 pixels.
 
     Of several faces the largest is taken. `crops.csv` in the folder says which crop is of which
-    photo, with box, landmarks and quality, and why a photo has none.
+    photo, with box, landmarks and quality, and why a photo has none. Until all are done it is
+    called `crops.csv.part`; after an interruption the same command starts anew and writes over the
+    crops that are listed there. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.faces.registry import detector_factory
     from gestalt_space.gallery import photo_limits
-    from gestalt_space.outputs import write_crops
+    from gestalt_space.outputs import PART_TABLE, write_crops
     from gestalt_space.pipeline import find_all_faces
     from gestalt_space.settings import load_settings
     from gestalt_space.weights.store import ModelStore
 
     settings = load_settings(home)
-    sources, over = _sources(photos, face)
+    sources, over = probes_of(photos, face, settings.max_photo_bytes)
     name, factory = detector_factory(
         ModelStore(settings.models_dir),
         detector,
@@ -69,7 +73,16 @@ def align(
     found = find_all_faces(sources, factory, limits=photo_limits(settings))
     written = write_crops(found, folder, overwrite=overwrite)
     shown = output.counted(written, "Aligning", len(sources), quiet=quiet)
-    results = list(output.without_pixels(shown))
+    results: list[PhotoResult] = []
+    with interruption(
+        lambda: (
+            f" after {len(results):,} of {output.counted_text(len(sources), 'photo')}: "
+            f"{PART_TABLE} in {display_name(folder)} says whose crops are there."
+        ),
+        "The same command starts anew, and writes over those crops.",
+    ):
+        for result in output.without_pixels(shown):
+            results.append(result)  # noqa: PERF402 - the message counts what came before
     return _finish(results, folder, "aligned", over, as_json=as_json, quiet=quiet)
 
 
@@ -92,7 +105,8 @@ def encode(
     `.npz` holds arrays `descriptors` (n, d) float32 and `photos` (n,), the photos that failed in
     `failed`, and the space's specification as JSON in `space`; `.parquet` holds the same as columns
     and metadata; `.csv` holds the slots as GestaltMatcher-Arc's encodings, a row for each photo and
-    slot. Descriptors are personal data: a face can be rebuilt from them.
+    slot. Descriptors are personal data: a face can be rebuilt from them. `-` is one photo from
+    standard input.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
@@ -101,7 +115,6 @@ def encode(
     from gestalt_space.outputs import check_descriptor_path, collect, write_descriptors
 
     check_descriptor_path(path, overwrite=overwrite)
-    sources, over = _sources(photos, face)
     with Gallery.open(
         home,
         space=space,
@@ -110,6 +123,7 @@ def encode(
         device=parse_device(device),
         precision=parse_precision(precision),
     ) as gallery:
+        sources, over = probes_of(photos, face, gallery.settings.max_photo_bytes)
         pipeline = gallery.pipeline
         if not quiet:
             output.say_passed_over(over)
@@ -119,15 +133,6 @@ def encode(
         results = list(output.without_pixels(shown))
         write_descriptors(collect(results, encoder_spec(pipeline.model)), path)
     return _finish(results, path, "encoded", over, as_json=as_json, quiet=quiet)
-
-
-def _sources(photos: Sequence[Path], face: int | None) -> tuple[list[PhotoSource], Found]:
-    from gestalt_space.intake.folders import find_photos
-    from gestalt_space.pipeline import PhotoSource
-
-    found = find_photos(photos)
-    sources = [PhotoSource(display_name(path), path, face, largest=True) for path in found.photos]
-    return sources, found
 
 
 def _finish(

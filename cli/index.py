@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options, output
 from .index_add import add
 from .index_gmdb import import_gmdb
+from .interruption import interruption
+
+if TYPE_CHECKING:
+    from gestalt_space.storing import Filled
 
 app = typer.Typer(
     help="Patients and photos of the gallery.", no_args_is_help=True, rich_markup_mode="markdown"
@@ -54,7 +58,12 @@ def list_patients(
     if as_csv:
         output.write_csv(columns, rows)
         return
-    table = output.new_table(*columns, right=("photos",))
+    table = output.new_table(
+        *columns,
+        right=("photos",),
+        whole=("patient",),
+        least=("ancestry", "cohort", "sex", "photos"),
+    )
     for row in rows:
         table.add_row(*map(str, row))
     output.write_table(table)
@@ -93,7 +102,12 @@ def show(
         if value:
             facts.add_row(name, value)
     output.write_table(facts)
-    table = output.new_table("photo", "age", "face", "found by", "sharp", "yaw", "roll", "sha256")
+    table = output.new_table(
+        *("photo", "age", "face", "found by", "sharp", "yaw", "roll", "sha256"),
+        right=("sharp", "yaw", "roll"),
+        whole=("age", "sha256"),
+        least=("sharp", "yaw", "roll", "sha256", "found by", "face"),
+    )
     for photo in detail.photos:
         table.add_row(
             photo.name,
@@ -130,7 +144,13 @@ def remove(
 
     if not patients and not photo:
         raise UsageError("Nothing to remove was named.", "Name patients, or --photo NAME.")
-    with Gallery.open(home) as gallery:
+    with (
+        interruption(
+            lambda: ": all of it was removed, or nothing.",
+            "`gestalt index list` says which; `gestalt index rebuild` then clears the index.",
+        ),
+        Gallery.open(home) as gallery,
+    ):
         gone = gallery.remove(patients=patients, photos=photo)
     if as_json:
         output.write_json({"version": 1, "removed": asdict(gone)})
@@ -167,7 +187,12 @@ def stats(home: options.Home = None, as_json: options.Json = False) -> None:
     for name, count in asdict(held.counts).items():
         table.add_row(name, f"{count:,}")
     output.write_table(table)
-    spaces = output.new_table("space", "fingerprint", "descriptors", right=("descriptors",))
+    spaces = output.new_table(
+        *("space", "fingerprint", "descriptors"),
+        right=("descriptors",),
+        whole=("fingerprint",),
+        least=("fingerprint",),
+    )
     for space, count in held.spaces:
         title = f"{space.model} (the gallery's own)" if space.is_default else space.model
         spaces.add_row(title, space.fingerprint[:12], f"{count:,}")
@@ -202,7 +227,13 @@ def fill(
     ) as gallery:
         filled = gallery.fill(make_default=default)
         total = gallery.faces_to_fill()
-        results = list(output.counted(filled, "Encoding", total, quiet=quiet))
+        results: list[Filled] = []
+        with interruption(
+            lambda: f" after {len(results):,} of {output.counted_text(total, 'face')}.",
+            "The same command goes on: what was filled is kept.",
+        ):
+            for result in output.counted(filled, "Encoding", total, quiet=quiet):
+                results.append(result)  # noqa: PERF402 - the message counts what came before
         name = gallery.space.model.name
     failed = [result for result in results if result.error is not None]
     if as_json:
@@ -235,7 +266,13 @@ def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
     """Write the index anew from the database."""
     from gestalt_space.gallery import Gallery
 
-    with Gallery.open(home) as gallery:
+    with (
+        interruption(
+            lambda: ": the index of each space is whole, the one before or the new one.",
+            "The same command writes them anew.",
+        ),
+        Gallery.open(home) as gallery,
+    ):
         spaces = gallery.rebuild()
     if not quiet:
         output.say(f"The index of {output.counted_text(spaces, 'space')} is written anew.")

@@ -15,6 +15,7 @@ from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name
 
 from . import options, output
+from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
 if TYPE_CHECKING:
     from gestalt_space.gallery import Gallery
@@ -133,7 +134,8 @@ def add(
     Columns of a table: photo, patient, disorder, disorder_name, genes, sex, age, ancestry, cohort,
     hpo, face, consent; the first two are needed, lists are separated by `;` or `|`, an absent HPO
     term is written `!HP:0000252`, paths are relative to the table. Its separator and its encoding
-    are found out. An empty cell, `unknown`, `NA` or `?` means that something is not known.
+    are found out. An empty cell, `unknown`, `NA` or `?` means that something is not known. `-` is a
+    table from standard input, with paths relative to the folder that you are in.
 
     In a folder, a photo in a subfolder belongs to the patient whom the subfolder is named after, a
     photo beside it to a patient of its own name; with --patient, all are of that patient. Where
@@ -262,7 +264,7 @@ def _rows(
                     "passed_over": output.passed_over_record(plan.found),
                 }
             )
-        elif target.suffix.lower() in TABLE_SUFFIXES:
+        elif target == STANDARD_INPUT or target.suffix.lower() in TABLE_SUFFIXES:
             rows += _table_rows(target, told)
         else:
             rows.append(one_photo(target, told))
@@ -271,19 +273,24 @@ def _rows(
 
 def _table_rows(target: Path, told: Told) -> tuple[Intake, ...]:
     from gestalt_space.errors import UsageError
-    from gestalt_space.intake.tables import read_table
+    from gestalt_space.intake.tables import read_table, read_table_bytes
     from gestalt_space.types import PhotoRecord
 
+    is_piped = target == STANDARD_INPUT
+    name = INPUT_NAME if is_piped else display_name(target.name)
     if told.record != PhotoRecord(photo="", patient=""):
         raise UsageError(
-            f"{target.name} is a table: what is known of each photo stands in its columns.",
+            f"{name} is a table: what is known of each photo stands in its columns.",
             "Leave --patient and the options like it out.",
         )
-    table = read_table(target)
+    if is_piped:
+        table = read_table_bytes(read_standard_input(), name, Path.cwd())
+    else:
+        table = read_table(target)
     if table.written:
-        output.say(f"{target.name}: {table.written}.")
+        output.say(f"{name}: {table.written}.")
     if table.unread:
-        output.say(f"{target.name}: columns not used: {', '.join(table.unread)}.")
+        output.say(f"{name}: columns not used: {', '.join(table.unread)}.")
     return table.rows
 
 
@@ -354,12 +361,14 @@ def _say_notes(results: list[Added]) -> None:
 @contextmanager
 def _report_to(path: Path | None) -> Iterator[Callable[[Added], object]]:
     from gestalt_space.errors import OutputError
+    from gestalt_space.files import open_private
 
     if path is None:
         yield _report_nothing
         return
     try:
-        stream = path.open("w", newline="", encoding="utf-8", errors="replace", buffering=1)
+        stream = open_private(path, "w")
+        stream.reconfigure(line_buffering=True)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}.", "Check it.") from error
     writer = csv.DictWriter(stream, REPORT_COLUMNS, lineterminator="\n")

@@ -82,7 +82,8 @@ def import_gmdb(
         device=parse_device(device),
         precision=parse_precision(precision),
     ) as gallery:
-        check_patients(found, {known.patient: known.cohort for known in gallery.patients()})
+        known = gallery.patients() if gallery.exists else []
+        check_patients(found, {patient.patient: patient.cohort for patient in known})
         return put_in(
             gallery,
             found.rows,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gestalt_space.errors import GestaltError, UsageError
-from gestalt_space.paths import display_name
+from gestalt_space.errors import GestaltError, Interrupted, UsageError
 
 from . import match_output, options, output
+from .interruption import interruption
+from .probes import probe_names, probes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gestalt_space.gallery import Gallery
     from gestalt_space.matches import Match
@@ -113,30 +115,26 @@ def match(
 
     Each line rests on one patient, the nearest with that disorder: similarity is the cosine of the
     two faces' descriptors, from -1 to 1, higher is closer. Of several faces in a photo the largest
-    is taken, and the output says so. A patient whose own photo is asked about is left out.
+    is taken, and the output says so. A patient whose own photo is asked about is left out. `-` is
+    one photo from standard input.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
-    from gestalt_space.intake.folders import find_photos
-    from gestalt_space.pipeline import PhotoSource
     from gestalt_space.replies import failed_match_document
+    from gestalt_space.settings import load_settings
 
     form = _format(format_, as_json, as_csv)
-    names = [patient] if patient is not None else [display_name(path) for path in photos]
+    names = [patient] if patient is not None else probe_names(photos)
     try:
         question = _question(top, by, aggregation, among, sex, age, ancestry)
         _check_probes(photos, patient, as_one)
-        sources = []
+        sources: list[PhotoSource] = []
         if patient is None:
-            found = find_photos(photos)
+            sources, found = probes_of(photos, face, load_settings(home).max_photo_bytes)
             if not quiet:
                 output.say_passed_over(found)
-            names = [display_name(path) for path in found.photos]
-            sources = [
-                PhotoSource(name, path, face, largest=True)
-                for name, path in zip(names, found.photos, strict=True)
-            ]
+            names = [source.name for source in sources]
         if form == "gestaltmatcher" and len(sources) > 1 and not as_one:
             raise UsageError(
                 "The published reply is about one probe.",
@@ -156,7 +154,7 @@ def match(
                 return _service_reply(gallery, question, sources, patient, as_one)
             return _match(gallery, question, sources, patient, as_one, form, quiet)
     except GestaltError as error:
-        if form != "json":
+        if form != "json" or isinstance(error, Interrupted):
             raise
         output.fail(error, as_json=False)
         output.write_json(failed_match_document(error, names, by))
@@ -223,29 +221,41 @@ def _match(
 
     snapshot = gallery.snapshot(question, details=patient is not None)
     if patient is not None:
-        matches = [gallery.match_patient(patient, question, snapshot=snapshot)]
+        answers = iter([gallery.match_patient(patient, question, snapshot=snapshot)])
     else:
-        found = gallery.match(sources, question, as_one=as_one, snapshot=snapshot)
-        total, bar = len(sources), quiet or as_one or len(sources) == 1
-        matches = list(output.counted(found, "Matching", total, quiet=bar))
-    if form == "json":
-        output.write_json(match_document(gallery.space, snapshot, question, matches))
-    elif form == "csv":
-        match_output.write_csv(matches)
-    else:
-        detector = "" if patient is not None else gallery.pipeline.detector
-        match_output.write_tables(matches, question, detector)
-        if not quiet:
-            match_output.write_summary(snapshot, gallery.space)
-    return _exit_code(matches)
+        answers = gallery.match(sources, question, as_one=as_one, snapshot=snapshot)
+        # Answers are shown as they come, so that on a terminal they are the progress themselves.
+        unseen = form == "json" or not sys.stdout.isatty()
+        bar = unseen and len(sources) > 1 and not (quiet or as_one)
+        answers = output.counted(answers, "Matching", len(sources), quiet=not bar)
+    shown: list[bool] = []
+    noted = _noting(answers, shown)
+    with interruption(
+        lambda: (
+            f" after {len(shown):,} of {output.counted_text(len(sources), 'photo')}. "
+            f"{'Nothing was printed' if form == 'json' else 'What is printed is whole'}, and "
+            "nothing was stored."
+        )
+    ):
+        if form == "json":
+            output.write_json(match_document(gallery.space, snapshot, question, list(noted)))
+        elif form == "csv":
+            match_output.write_csv(noted)
+        else:
+            detector = "" if patient is not None else gallery.pipeline.detector
+            match_output.write_tables(noted, question, detector)
+            if not quiet:
+                match_output.write_summary(snapshot, gallery.space)
+    return 3 if any(shown) else 0
 
 
-def _exit_code(matches: Sequence[Match]) -> int:
-    failed = any(
-        match.error is not None or any(photo.error is not None for photo in match.photos)
-        for match in matches
-    )
-    return 3 if failed else 0
+def _noting(answers: Iterable[Match], shown: list[bool]) -> Iterator[Match]:
+    """Pass answers on; for each that has been shown, note whether a photo of it failed."""
+    for match in answers:
+        yield match
+        shown.append(
+            match.error is not None or any(photo.error is not None for photo in match.photos)
+        )
 
 
 def _asked(

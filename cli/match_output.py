@@ -1,8 +1,8 @@
-"""What `gestalt match` shows to people: tables for 80 columns, and CSV."""
+"""What `gestalt match` shows: tables for people, and CSV. Each answer is shown as it comes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gestalt_space.ages import age_text
@@ -36,7 +36,7 @@ CSV_COLUMNS = (
 )
 
 
-def write_tables(matches: Sequence[Match], question: Question, detector: str) -> None:
+def write_tables(matches: Iterable[Match], question: Question, detector: str) -> None:
     """A table for each match; errors on standard error."""
     for match in matches:
         _write_match(match, question, detector)
@@ -72,7 +72,10 @@ def write_evidence(asked: Asked, evidence: Sequence[Evidence], slots: Sequence[s
     for line in evidence:
         output.write_text(title_of(line.id, line.name))
         table = output.new_table(
-            "no", "patient", "photo", "age", "similarity", right=("no", "similarity")
+            *("no", "patient", "photo", "age", "similarity"),
+            right=("no", "similarity"),
+            whole=("patient", "age"),
+            least=("age",),
         )
         for number, photo in enumerate(line.photos, start=1):
             age = "" if photo.age is None else age_text(photo.age)
@@ -83,37 +86,36 @@ def write_evidence(asked: Asked, evidence: Sequence[Evidence], slots: Sequence[s
             _write_slots(line, slots)
 
 
-def write_csv(matches: Sequence[Match]) -> None:
+def write_csv(matches: Iterable[Match]) -> None:
     """One row a line, in the order of the photos; one with its error for a photo that failed."""
-    rows: list[tuple[object, ...]] = []
-    for match in matches:
-        if match.error is not None:
-            blank = [""] * (len(CSV_COLUMNS) - 2)
-            rows.append((match.photo, *blank, match.error.message))
-        rows += [
-            (
-                match.photo,
-                line.rank,
-                line.id,
-                line.name,
-                f"{line.similarity:.4f}",
-                line.patient,
-                line.patients,
-                line.photos,
-                f"{line.score:.4f}",
-                "" if line.percentile is None else f"{line.percentile:.2f}",
-                *_ratio_cells(line),
-                match.verdict or "",
-                "",
-            )
-            for line in match.lines
-        ]
-    output.write_csv(CSV_COLUMNS, rows)
+    output.write_csv(CSV_COLUMNS, (row for match in matches for row in _csv_rows(match)))
 
 
 def title_of(id_: str, name: str) -> str:
     """A line's name and identifier."""
     return id_ if name in ("", id_) else f"{name} ({id_})"
+
+
+def _csv_rows(match: Match) -> Iterator[tuple[object, ...]]:
+    if match.error is not None:
+        blank = [""] * (len(CSV_COLUMNS) - 2)
+        yield (match.photo, *blank, match.error.message)
+    for line in match.lines:
+        yield (
+            match.photo,
+            line.rank,
+            line.id,
+            line.name,
+            f"{line.similarity:.4f}",
+            line.patient,
+            line.patients,
+            line.photos,
+            f"{line.score:.4f}",
+            "" if line.percentile is None else f"{line.percentile:.2f}",
+            *_ratio_cells(line),
+            match.verdict or "",
+            "",
+        )
 
 
 def _write_match(match: Match, question: Question, detector: str) -> None:
@@ -160,11 +162,12 @@ def _write_lines(match: Match, question: Question) -> None:
     columns = ["rank", question.by, "similarity"]
     columns += [question.aggregation] * scored + ["pctl"] * placed + ["LR"] * weighed
     columns += ["patient"] * (question.by != "patient")
-    if not scored:  # in 80 columns there is room for one or the other
-        columns += ["patients"] * (question.by != "patient") + ["photos"]
+    columns += ["patients"] * (question.by != "patient") + ["photos"]
     table = output.new_table(
         *columns,
         right=("rank", "similarity", question.aggregation, "pctl", "LR", "patients", "photos"),
+        whole=("patient", "gene"),
+        least=("photos", "patients", "LR", "pctl", *["patient"] * (question.by != "patient")),
     )
     for line in match.lines:
         cells = [str(line.rank), title_of(line.id, line.name), f"{line.similarity:.4f}"]
@@ -172,8 +175,7 @@ def _write_lines(match: Match, question: Question) -> None:
         cells += ["" if line.percentile is None else f"{line.percentile:.1f}"] * placed
         cells += [_ratio_text(line)] * weighed
         cells += [line.patient] * (question.by != "patient")
-        if not scored:
-            cells += [str(line.patients)] * (question.by != "patient") + [str(line.photos)]
+        cells += [str(line.patients)] * (question.by != "patient") + [str(line.photos)]
         table.add_row(*cells)
     output.write_table(table)
 

@@ -11,6 +11,7 @@ import typer
 from gestalt_space.paths import display_name
 
 from . import options, output
+from .interruption import interruption
 
 if TYPE_CHECKING:
     from gestalt_space.weights.manifest import InstalledModel
@@ -64,7 +65,12 @@ def list_models(home: options.Home = None, as_json: options.Json = False) -> Non
             }
         )
         return
-    table = output.new_table("model", "state", "what", "licence", "MB", right=("MB",))
+    table = output.new_table(
+        *("model", "state", "what", "licence", "MB"),
+        right=("MB",),
+        whole=("model",),
+        least=("MB", "licence", "what"),
+    )
     for model in installed:
         megabytes = sum(file.bytes for file in model.files) / 1e6
         state = "built in" if model.name == BUILTIN else "installed"
@@ -88,7 +94,13 @@ def pull(
 
     An interrupted download goes on where it ended when the command is run again.
     """
-    with output.progress(f"Fetching {name}", None, quiet=quiet, unit="bytes") as show:
+    with (
+        interruption(
+            lambda: f": {name} is not installed, and what came of it is kept.",
+            "The same command goes on where it ended.",
+        ),
+        output.progress(f"Fetching {name}", None, quiet=quiet, unit="bytes") as show,
+    ):
         model = _store(home).pull(name, accept_license=accept_license, progress=show)
     _tell(model, as_json=as_json, quiet=quiet)
 

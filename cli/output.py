@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gestalt_space.errors import GestaltError
 from gestalt_space.paths import display_name
 
+from .tables import Table, wrapped
+
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from gestalt_space.intake.folders import Found
     from gestalt_space.pipeline import PhotoResult
@@ -27,23 +28,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R", "Added", "PhotoResult")
 
+_ENDLESS = 100_000
+"""Width that no table reaches."""
 SIDEWAYS_DEGREES = 45
 DISCLAIMER = "A research tool, not a medical device: similarity of faces is not a diagnosis."
 
 
 def say(message: str, *, indent: str = "") -> None:
     """A message on standard error; on a terminal its words are wrapped, and none is broken."""
-    message = display_name(message)
-    text = indent + message
-    if sys.stderr.isatty():
-        text = textwrap.fill(
-            message,
-            width=shutil.get_terminal_size().columns,
-            initial_indent=indent,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    text = wrapped(indent + display_name(message), width)
     print(text, file=sys.stderr)  # noqa: T201 - this is where messages are printed
 
 
@@ -95,36 +89,42 @@ def write_json(document: dict[str, Any]) -> None:
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A CSV table on standard output, in UTF-8."""
+    """A CSV table on standard output, in UTF-8; each row is out before the next one comes."""
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="")
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="", line_buffering=True)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
 
 
-def new_table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """A table for people; `right` names the columns of numbers."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, header_style="bold")
-    for column in columns:
-        number = column in right
-        table.add_column(
-            column, justify="right" if number else "left", no_wrap=number, overflow="fold"
-        )
-    return table
+def new_table(
+    *columns: str, right: Sequence[str] = (), whole: Sequence[str] = (), least: Sequence[str] = ()
+) -> Table:
+    """A table for people. `right`: columns of numbers; `whole`: of identifiers; `least`: those that
+    may go where a terminal is narrow, the one of least weight first.
+    """
+    return Table(columns, tuple(right), tuple(whole), tuple(least))
 
 
 def write_table(table: Table) -> None:
     """A table on standard output."""
-    _console().print(table)
+    for part in table.drawn(shown_width()):
+        _console().print(part, soft_wrap=isinstance(part, str))
 
 
 def write_text(text: str, *, style: str | None = None) -> None:
-    """A line on standard output."""
-    _console().print(text, style=style)
+    """A line on standard output, wrapped between words on a terminal."""
+    _console().print(wrapped(text, shown_width()), style=style, soft_wrap=True)
+
+
+def shown_width() -> int | None:
+    """Columns of what standard output goes to: those of `COLUMNS`, else of the terminal; None where
+    there is no terminal, and no end of a line.
+    """
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 @contextmanager
@@ -173,5 +173,6 @@ def _show_nothing(done: int, whole: int | None) -> None:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
+    width = None if stderr else shown_width() or _ENDLESS
     # Names of photos and patients are shown as they are, whatever brackets and colons they have.
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)

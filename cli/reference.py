@@ -29,7 +29,8 @@ EXIT_CODES = """
 | 2 | wrong usage: an option, a column, a licence that was not accepted |
 | 3 | done, but some photos failed; each has its reason |
 | 70 | a fault of gestalt-space itself |
-| 130 | interrupted; what was done so far is kept |
+| 130 | interrupted from the keyboard (SIGINT); the message says what is kept |
+| 143 | ended by the system (SIGTERM), with the same message |
 
 Data goes to standard output, everything else to standard error. With `--json`, standard output is
 one JSON document whatever happens; where a command failed as a whole, it has the key `error`.

@@ -11,7 +11,7 @@ import typer
 from gestalt_space.paths import display_name
 
 from . import options, output
-from .unchanged import unchanged
+from .interruption import unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -201,7 +201,9 @@ def terms_command(as_json: options.Json = False, as_csv: options.Csv = False) ->
     elif as_csv:
         output.write_csv(columns, rows)
     else:
-        table = output.new_table("term", "label", "what is measured")
+        table = output.new_table(
+            *("term", "label", "what is measured"), whole=("term",), least=("what is measured",)
+        )
         for id_, label, _, measure in rows:
             table.add_row(id_, label, measure)
         output.write_table(table)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options, output
-from .unchanged import unchanged
+from .interruption import unchanged
 
 Photos = Annotated[
     Path, typer.Argument(help="A folder or zip of photos, one face each.", show_default=False)

@@ -17,6 +17,8 @@ from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_d
 from gestalt_space.encoders.registry import open_encoder, why_not_native
 from gestalt_space.errors import GestaltError
 from gestalt_space.gallery import Gallery
+from gestalt_space.paths import display_name
+from gestalt_space.rights import exposure
 from gestalt_space.settings import Settings
 from gestalt_space.store.engine import REVISION, database_revision
 from gestalt_space.weights.manifest import InstalledModel
@@ -61,6 +63,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _guarded("faiss", _faiss)
     yield from _guarded("models", lambda: _models(ModelStore(settings.models_dir)))
     yield from _guarded("database", lambda: _gallery(settings))
+    yield from _rights(settings)
 
 
 def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -172,8 +175,8 @@ def _gallery(settings: Settings) -> Iterator[Finding]:
             "gallery", "note", "there is none yet", "Run `gestalt index add patients.csv`."
         )
         return
-    with Gallery(settings, create=False) as gallery:
-        where = gallery.database.engine.url.render_as_string(hide_password=True)
+    with Gallery(settings) as gallery:
+        where = gallery.database.where
         problems = gallery.database.problems()
         if problems:
             yield Finding(
@@ -192,6 +195,17 @@ def _gallery(settings: Settings) -> Iterator[Finding]:
             return
         yield from _guarded("space", lambda: _space(gallery))
         yield from _guarded("index", lambda: _index(gallery))
+
+
+def _rights(settings: Settings) -> Iterator[Finding]:
+    found = exposure(settings)
+    if found is None:
+        return
+    state: State = "fail" if found.to_all else "note"
+    whom = "everybody on this machine" if found.to_all else "others"
+    what = "files" if len(found.paths) > 1 else "the names of files"
+    detail = f"{what} of the home {display_name(found.home)} are readable for {whom}"
+    yield Finding("rights", state, detail, f"Run `{found.mending}`.")
 
 
 def _space(gallery: Gallery) -> Iterator[Finding]:

@@ -24,13 +24,14 @@ GestaltError
 ├── SpaceMismatch         descriptors of two spaces
 ├── GalleryError          a gallery that cannot do what was asked
 │   ├── GalleryEmpty
+│   │   └── GalleryMissing
 │   ├── NotInGallery
 │   └── PatientConflict
 ├── TableDamaged          a file of others that is not as its format says
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
 ├── OutputError           a result that cannot be written
-├── Interrupted           the user stopped the work
+├── Interrupted           the user or the system stopped the work
 └── Fault                 a fault of this package itself
 """
 
@@ -215,6 +216,13 @@ class GalleryEmpty(GalleryError):
     code = "gallery_empty"
 
 
+class GalleryMissing(GalleryEmpty):
+    """The home has no gallery."""
+
+    code = "gallery_missing"
+    http_status = 404
+
+
 class NotInGallery(GalleryError):
     """No patient or photo of that name is in the gallery."""
 
@@ -255,7 +263,7 @@ class OutputError(GestaltError):
 
 
 class Interrupted(GestaltError):
-    """The user stopped the work; what was done so far is kept."""
+    """The user or the system stopped the work; the message says what is kept."""
 
     code = "interrupted"
     exit_code = 130

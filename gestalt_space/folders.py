@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gestalt_space.errors import OutputError
-from gestalt_space.paths import display_name
-
-_LONGEST_STEM = 200
-"""Bytes of the folder's name that the name aside keeps: names have 255 at most."""
+from gestalt_space.files import make_private_folder
+from gestalt_space.paths import display_name, short_name
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
     """A new folder beside `folder`, which takes its place if all goes well, and is gone if not.
+
+    It is its owner's alone, and so all in it; without `private`, it has the rights that the user's
+    umask leaves.
 
     What was there stays until then, and comes back where the change fails. Where nothing was there,
     and something is in the end, that stays. Raises `OutputError`.
@@ -33,13 +34,12 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             f"{display_name(folder)} is a mounted disk itself, which cannot be replaced.",
             "Name a new folder in it.",
         )
-    stem = os.fsdecode(os.fsencode(folder.name)[:_LONGEST_STEM])
-    aside = folder.with_name(f".{stem}-{secrets.token_hex(4)}")
+    aside = folder.with_name(f".{short_name(folder.name)}-{secrets.token_hex(4)}")
     old = aside.with_name(f"{aside.name}-old")
     try:
         replaces = folder.is_dir() and any(folder.iterdir())
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside.mkdir()
+        make_private_folder(folder.parent)
+        aside.mkdir(mode=0o700 if private else 0o777)
         yield aside
         if replaces:
             _take_place(aside, folder, old)

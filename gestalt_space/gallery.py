@@ -101,7 +101,6 @@ class Gallery:
         landmarks: Path | None = None,
         device: Device = "auto",
         precision: Precision = "auto",
-        create: bool = True,
     ) -> None:
         self.settings = settings
         self.models = ModelStore(settings.models_dir)
@@ -111,7 +110,7 @@ class Gallery:
         self._device: Device = device
         self._precision: Precision = precision
         self.database = Database(
-            settings.database, busy_timeout=settings.busy_timeout, create=create
+            settings.database, busy_timeout=settings.busy_timeout, create=False
         )
 
     @classmethod
@@ -125,10 +124,12 @@ class Gallery:
         device: Device = "auto",
         precision: Precision = "auto",
     ) -> Gallery:
-        """Open the gallery of a home, the settings' own where left out; made if there is none.
+        """Open the gallery of a home, the settings' own where left out.
 
-        `space` names an installed encoder's model; left out, it is the gallery's own, and for a new
-        gallery the best installed. Models are opened when they are needed. Raises `DatabaseError`.
+        Nothing is made: where the home has no gallery, `add` makes one, and what is asked of it
+        raises `GalleryMissing`. A home that may not be written can be read. `space` names an
+        installed encoder's model; left out, it is the gallery's own, and for a new gallery the best
+        installed. Models are opened when they are needed. Raises `DatabaseError`.
         """
         return cls(
             load_settings(home),
@@ -149,13 +150,17 @@ class Gallery:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def exists(self) -> bool:
+        """Whether the home has a gallery. Raises `DatabaseError` for one of another version."""
+        return self.database.exists()
+
     # Which space and which models
 
     @cached_property
     def space(self) -> ActiveSpace:
         """The space worked in. Raises `ModelNotInstalled` or `SpaceMismatch`."""
-        with self.database.reading() as session:
-            stored = reads.spaces(session)
+        stored = self._spaces() if self.exists else []
         default = next((space for space in stored if space.is_default), None)
         if self._space_name is None and default is not None:
             return ActiveSpace(self._model_of(default), default.fingerprint, default, False)
@@ -214,7 +219,7 @@ class Gallery:
     ) -> Iterator[Added]:
         """Add photos; for each in order, what became of it, and what is to be known of its row.
 
-        A record that cannot be fails alone.
+        A gallery is made where there is none. A record that cannot be fails alone.
 
         Idempotent: a photo whose bytes are in the gallery for the same patient is `already` there,
         and what the row tells beyond what is known, a diagnosis say, is taken.
@@ -223,6 +228,7 @@ class Gallery:
         """
         pipeline = self.pipeline
         rows = [check_row(row) for row in rows]
+        self.database.make()
         with self.database.reading() as session:
             known = reads.photo_hashes(session)
             patients = reads.patient_names(session).values()
@@ -272,6 +278,7 @@ class Gallery:
         Resumable: what has one already is passed over. With `make_default`, the gallery works in
         this space from then on.
         """
+        self.database.require()
         encoder = open_encoder(
             self.space.model,
             device=self._device,
@@ -432,8 +439,9 @@ class Gallery:
     def faces_to_fill(self) -> int:
         """How many stored faces have no descriptor in this space."""
         with self.database.reading() as session:
-            space = self.space.stored
-            return len(reads.faces_without(session, None if space is None else space.id))
+            # Asked anew: another process may have stored the space since it was chosen here.
+            keys = {space.fingerprint: space.id for space in reads.spaces(session)}
+            return len(reads.faces_without(session, keys.get(self.space.fingerprint)))
 
     # Helpers
 
@@ -485,14 +493,17 @@ class Gallery:
                 refresh_calibration(self.database, space, self.settings.index_dir)
 
     def _asked(self, batch: Sequence[PhotoResult]) -> list[Asked]:
+        owners = self._owners_of(batch) if self.exists else [None] * len(batch)
+        return [
+            Asked(result.source.name, (_probe_photo(result),), result.descriptor, owner)
+            for result, owner in zip(batch, owners, strict=True)
+        ]
+
+    def _owners_of(self, batch: Sequence[PhotoResult]) -> list[str | None]:
+        """The patients whom the gallery stores photos for."""
         with self.database.reading() as session:
             return [
-                Asked(
-                    result.source.name,
-                    (_probe_photo(result),),
-                    result.descriptor,
-                    reads.patient_of_photo(session, result.sha256) if result.sha256 else None,
-                )
+                reads.patient_of_photo(session, result.sha256) if result.sha256 else None
                 for result in batch
             ]
 

@@ -1,6 +1,7 @@
 """Batches to files: crops into a folder, descriptors into `.npz`, `.parquet` or `.csv`.
 
-A file appears when it is whole; a file that was there before stays unless it may be overwritten.
+A file appears when it is whole, and is its owner's alone; one that was there before stays unless it
+may be overwritten.
 """
 
 from __future__ import annotations
@@ -16,12 +17,21 @@ import numpy as np
 from gestalt_space.descriptors import to_slots
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.faces.crops import crop_to_png
-from gestalt_space.files import check_free, check_new_file, unwritable, write_atomically
+from gestalt_space.files import (
+    check_free,
+    check_new_file,
+    make_private_folder,
+    open_private,
+    unwritable,
+    write_atomically,
+)
 from gestalt_space.paths import display_name
 from gestalt_space.pipeline import PhotoResult
 from gestalt_space.types import Descriptors
 
 CROP_TABLE = "crops.csv"
+PART_TABLE = f"{CROP_TABLE}.part"
+"""The table of crops until the last photo is done."""
 LONGEST_STEM = 160
 """Bytes of a photo's name that its crop's name keeps."""
 _POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
@@ -58,31 +68,36 @@ def write_crops(
 ) -> Iterator[PhotoResult]:
     """Write each face's crop as PNG into `folder`, and `crops.csv` that says which is which.
 
-    Crops bear the names of their photos, numbered where the name is taken. With `overwrite`, the
-    crops that an earlier `crops.csv` lists are written over, and nothing else ever is. Gives each
-    result back as it is written. Raises `OutputError` where `folder` has a `crops.csv` already or
-    cannot be written to.
+    Crops bear the names of their photos, numbered where the name is taken. Each row is on the disk
+    before its crop is, in `crops.csv.part` until the last: what is interrupted leaves no crop
+    without a row. What such a table lists is written over, and with `overwrite` what an earlier
+    `crops.csv` lists; nothing else ever is. Gives each result back as it is written. Raises
+    `OutputError` where `folder` has a `crops.csv` already or cannot be written to.
     """
-    table = folder / CROP_TABLE
+    table, part = folder / CROP_TABLE, folder / PART_TABLE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
+        check_free(table, overwrite)
+        ours, used = _listed_crops(table) | _listed_crops(part), set[str]()
+        rows: list[Sequence[object]] = [CROP_COLUMNS]
+        # Rows of an earlier try stay until the end: they say which crops are ours.
+        with open_private(part, "a") as stream:
+            if not stream.tell():
+                stream.write(_csv_text(rows))
+            for result in results:
+                name = ""
+                if result.face is not None:
+                    name = _free_name(folder, Path(result.source.name).stem, used, ours)
+                rows.append(_crop_row(result, name))
+                stream.write(_csv_text(rows[-1:]))
+                stream.flush()
+                if result.face is not None:
+                    write_atomically(folder / name, crop_to_png(result.face.crop))
+                yield result
+        write_atomically(table, _csv_text(rows).encode("utf-8", "replace"))
+        part.unlink()
     except OSError as error:
         raise unwritable(folder, error) from error
-    check_free(table, overwrite)
-    ours, used = _listed_crops(table), set[str]()
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CROP_COLUMNS)
-    try:
-        for result in results:
-            name = ""
-            if result.face is not None:
-                name = _free_name(folder, Path(result.source.name).stem, used, ours)
-                write_atomically(folder / name, crop_to_png(result.face.crop))
-            writer.writerow(_crop_row(result, name))
-            yield result
-    finally:
-        write_atomically(table, text.getvalue().encode("utf-8", "replace"))
 
 
 def collect(results: Iterable[PhotoResult], spec: EncoderSpec) -> EncodedBatch:
@@ -164,6 +179,12 @@ _WRITERS: dict[str, Callable[[EncodedBatch], bytes]] = {
     ".parquet": _parquet,
     ".csv": _csv,
 }
+
+
+def _csv_text(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _crop_row(result: PhotoResult, name: str) -> Sequence[object]:

@@ -85,9 +85,9 @@ class Settings(BaseSettings):
         return self.home / "index"
 
     @property
-    def database(self) -> str:
-        """SQLAlchemy address of the database."""
-        return self.database_url or f"sqlite:///{self.home / 'gallery.sqlite3'}"
+    def database(self) -> str | Path:
+        """The database: the path of a SQLite file, or a SQLAlchemy address where one is set."""
+        return self.database_url or self.home / "gallery.sqlite3"
 
     @classmethod
     def settings_customise_sources(

@@ -25,6 +25,7 @@ from tests import made
 
 def make_home(folder: Path, *stores: ModelStore) -> Path:
     """A home in which the models of the stores are installed."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for store in stores:
         shutil.copytree(store.folder, folder / "models", dirs_exist_ok=True)
     return folder

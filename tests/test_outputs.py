@@ -43,8 +43,8 @@ def result(name: str, seed: int | None) -> PhotoResult:
     )
 
 
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "crops.csv").open(newline="", encoding="utf-8") as stream:
+def rows(folder: Path, table: str = "crops.csv") -> list[dict[str, str]]:
+    with (folder / table).open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -69,7 +69,34 @@ def test_the_table_is_there_for_what_was_done_before_an_interruption(tmp_path: P
 
     with pytest.raises(KeyboardInterrupt):
         list(write_crops(interrupted(), tmp_path))
-    assert [row["crop"] for row in rows(tmp_path)] == ["x.png"]
+    assert [row["crop"] for row in rows(tmp_path, "crops.csv.part")] == ["x.png"]
+    assert not (tmp_path / "crops.csv").exists()
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_a_run_after_an_interruption_doubles_no_crop(again: int, tmp_path: Path) -> None:
+    photos = [result("a.jpg", 1), result("b.jpg", 2), result("b.png", 3)]
+    for done in [3, *[1] * (again - 1)]:
+        writing = write_crops(iter(photos), tmp_path)
+        for _ in range(done):
+            next(writing)
+        writing.close()
+    assert list(write_crops(photos, tmp_path)) == photos
+    assert [row["crop"] for row in rows(tmp_path)] == ["a.png", "b.png", "b-2.png"]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"a.png", "b.png", "b-2.png", "crops.csv"}
+
+
+def test_a_row_is_on_the_disk_before_its_crop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path, data: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gestalt_space.outputs.write_atomically", killed)
+    with pytest.raises(KeyboardInterrupt):
+        list(write_crops([result("x.jpg", 1)], tmp_path))
+    assert [row["crop"] for row in rows(tmp_path, "crops.csv.part")] == ["x.png"]
 
 
 def test_files_of_others_stay_even_when_crops_are_overwritten(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_everything_lies_in_the_home(tmp_path: Path):
     settings = load_settings(tmp_path)
     assert settings.models_dir == tmp_path / "models"
     assert settings.index_dir == tmp_path / "index"
-    assert settings.database == f"sqlite:///{tmp_path / 'gallery.sqlite3'}"
+    assert settings.database == tmp_path / "gallery.sqlite3"
 
 
 def test_models_and_database_may_lie_elsewhere(monkeypatch: pytest.MonkeyPatch):

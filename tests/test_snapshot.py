@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gestalt_space.errors import DatabaseError, IndexDamaged, OutputError
+from gestalt_space.errors import DatabaseError, GalleryMissing, IndexDamaged, OutputError
 from gestalt_space.gallery import Gallery
 from gestalt_space.index.generation import newest_first
 from gestalt_space.pipeline import PhotoSource
@@ -410,6 +410,8 @@ def photos_in(url: str) -> int:
     try:
         with database.reading() as session:
             return reads.counts(session).photos
+    except GalleryMissing:
+        return 0
     finally:
         database.close()
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.matrix import TILE, transposed, upper_tiles
 from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.files import check_new_file, write_atomically
+from gestalt_space.files import check_new_file, open_private, write_atomically
 from gestalt_space.types import Descriptors
 
 try:
@@ -233,7 +233,7 @@ def _header(count: int, number: Number) -> bytes:
 @contextmanager
 def _alone(part: Path) -> Iterator[None]:
     """Hold a file against other processes that would write it; it is made where there is none."""
-    with part.open("ab") as held:
+    with open_private(part, "ab") as held:
         if fcntl is not None:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -250,7 +250,7 @@ def _alone(part: Path) -> Iterator[None]:
 
 
 def _take_room(part: Path, record: Path, header: bytes, size: int) -> None:
-    with part.open("wb") as stream:
+    with open_private(part, "wb") as stream:
         try:
             stream.write(header)
             stream.flush()

@@ -16,6 +16,7 @@ from gestalt_space.cohort.pictures import tree_drawing
 from gestalt_space.cohort.report import TABLES, CohortReport, report_document, report_tables
 from gestalt_space.cohort.splitting import FEWEST
 from gestalt_space.errors import OutputError
+from gestalt_space.files import write_private
 from gestalt_space.folders import whole_folder
 from gestalt_space.paths import display_name
 from gestalt_space.report.drawing import as_svg
@@ -67,10 +68,11 @@ def write_report(report: CohortReport, folder: Path, *, show_patients: bool = Fa
     document = report_document(report, show_patients=show_patients)
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     with whole_folder(folder) as aside:
-        (aside / PAGE).write_text(report_page(report, show_patients=show_patients), "utf-8")
-        (aside / DOCUMENT).write_text(text + "\n", "utf-8")
+        written = report_page(report, show_patients=show_patients)
+        write_private(aside / PAGE, written.encode())
+        write_private(aside / DOCUMENT, f"{text}\n".encode())
         for name, data in report_tables(report, show_patients=show_patients).items():
-            (aside / name).write_bytes(data)
+            write_private(aside / name, data)
 
 
 def report_page(report: CohortReport, *, show_patients: bool = False) -> str:

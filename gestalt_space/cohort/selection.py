@@ -250,6 +250,7 @@ def read_patients(path: Path) -> tuple[str, ...]:
 
 
 def _snapshot(gallery: Gallery, by: By) -> Snapshot:
+    gallery.database.require()
     space = gallery.space.stored
     if space is None:
         raise NotInGallery(

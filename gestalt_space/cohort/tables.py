@@ -46,7 +46,8 @@ def write_matrix(matrix: CohortMatrix, path: Path | str, *, overwrite: bool = Fa
     CSV, TSV: names as header and first column. NPZ: arrays `values`, `rows`, `columns`, `row_FACT`
     and `column_FACT`, and `about` as JSON. Parquet: a column of names, one for each column, and
     `gestalt` as JSON in the metadata. AnnData: `X`, with the facts in `obs` and `var`, and `about`
-    in `uns`.
+    in `uns`. What is not known is missing in AnnData and null in JSON; NPZ has no missing text, and
+    holds an empty one.
     """
     path = Path(path)
     check_matrix_path(path, overwrite=overwrite)
@@ -77,9 +78,9 @@ def json_of(document: Mapping[str, Any]) -> str:
 def records(
     names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]
 ) -> list[dict[str, str | float | None]]:
-    """Names with their facts, fit for JSON: what is not known is None."""
+    """Names with their facts, fit for JSON: what is not known, NaN or an empty text, is None."""
     told = {
-        fact: [None if value != value else value for value in values.tolist()]
+        fact: [None if value != value or value == "" else value for value in values.tolist()]
         for fact, values in facts.items()
     }
     return [
@@ -171,19 +172,33 @@ def _write_h5ad(matrix: CohortMatrix, aside: Path) -> None:
 def _write_facts(group: Any, names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]) -> None:
     _encoded(group, "dataframe")
     group.attrs["_index"] = "_index"
-    _write_column(group, "_index", np.array(names, np.str_))
+    _write_texts(group, "_index", np.array(names, np.str_))
     # An attribute that is an empty list has no type of its own, and a table always has columns.
     group.attrs["column-order"] = list(facts)
     for name, values in facts.items():
-        _write_column(group, name, values)
+        _write_fact(group, name, values)
 
 
-def _write_column(group: Any, name: str, values: NDArray[Any]) -> None:
-    if values.dtype.kind == "U":
-        text = _h5py().string_dtype()
-        _encoded(group.create_dataset(name, data=values.astype(object), dtype=text), "string-array")
-    else:
+def _write_fact(group: Any, name: str, values: NDArray[Any]) -> None:
+    """A fact as a column. Texts are categories, which let one that is not known, the empty text, be
+    missing (code -1); numbers have NaN for that.
+    """
+    if values.dtype.kind != "U":
         _encoded(group.create_dataset(name, data=values), "array")
+        return
+    categories = np.unique(values[values != ""])
+    codes = np.searchsorted(categories, values).astype(np.int32)
+    codes[values == ""] = -1
+    column = group.create_group(name)
+    _encoded(column, "categorical")
+    column.attrs["ordered"] = False
+    _write_texts(column, "categories", categories)
+    _encoded(column.create_dataset("codes", data=codes), "array")
+
+
+def _write_texts(group: Any, name: str, values: NDArray[Any]) -> None:
+    text = _h5py().string_dtype()
+    _encoded(group.create_dataset(name, data=values.astype(object), dtype=text), "string-array")
 
 
 def _encoded(item: Any, kind: str, version: str = "0.2.0") -> None:

@@ -17,6 +17,7 @@ from gestalt_space.devices import Device
 from gestalt_space.encoders.registry import find_encoder_model
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.faces.registry import BEST_FIRST, detector_factory
+from gestalt_space.files import write_private
 from gestalt_space.folders import whole_folder
 from gestalt_space.gallery import Gallery
 from gestalt_space.paths import display_name, is_folder
@@ -82,7 +83,7 @@ def run_demo(
         steps = _next_steps(folder, trial, settings)
         with clock.time("report"), stage("Writing the report", 1):
             page = trial_page(trial, place / COHORT, persons, steps)
-            (place / REPORT).write_text(page, encoding="utf-8")
+            write_private(place / REPORT, page.encode())
     return DemoResult(folder, trial, steps, clock.seconds)
 
 

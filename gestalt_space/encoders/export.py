@@ -20,8 +20,8 @@ from gestalt_space.encoders.precision import INSTALL_HINT
 from gestalt_space.encoders.preparation import parse_views, sized
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.encoders.specification import EncoderSpec
-from gestalt_space.errors import ModelUnsuitable, OutputError
-from gestalt_space.files import check_new_file
+from gestalt_space.errors import ModelUnsuitable
+from gestalt_space.files import appearing, check_new_file
 from gestalt_space.types import Crops
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ def export_encoder(model: InstalledModel, path: Path, *, overwrite: bool = False
     whole = WholeEncoder(spec, networks, parse_views(model.views)).eval()
     channels = 1 if spec.channels == "grey" else 3
     example = torch.full((2, channels, spec.input_size, spec.input_size), 127.0)
-    aside = path.with_name(f".{path.name}.aside")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    try:
+    with appearing(path) as aside:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's exporter warns of its own insides
             torch.onnx.export(
@@ -71,14 +70,6 @@ def export_encoder(model: InstalledModel, path: Path, *, overwrite: bool = False
             written, {"space": spec.to_json(), "fingerprint": spec.fingerprint}
         )
         onnx.save(written, str(aside))
-        aside.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror or error}.",
-            "Check the permissions and the free space of the disk.",
-        ) from error
-    finally:
-        aside.unlink(missing_ok=True)
     return spec
 
 

@@ -9,6 +9,7 @@ from gestalt_space.devices import Device, check_provider, providers, runtime, se
 from gestalt_space.encoders.preparation import prepare
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import ModelDamaged
+from gestalt_space.paths import plain_path
 from gestalt_space.types import Crops, Slots
 from gestalt_space.weights.manifest import InstalledModel
 
@@ -31,9 +32,10 @@ class ArcFaceEncoder:
         self.spec = spec
         wanted = providers(device)
         try:
-            self._session = runtime().InferenceSession(
-                str(model.path(file)), session_options(threads), providers=wanted
-            )
+            with plain_path(model.path(file)) as name:
+                self._session = runtime().InferenceSession(
+                    name, session_options(threads), providers=wanted
+                )
         except Exception as error:  # ONNX Runtime has no common base of its errors
             raise ModelDamaged(
                 f"{file.file} of the model {model.name} cannot be opened.",

@@ -14,6 +14,7 @@ from gestalt_space.devices import Device, check_provider, providers, runtime, se
 from gestalt_space.errors import ModelDamaged
 from gestalt_space.faces.alignment import SIZE, TEMPLATE, similarity_transform
 from gestalt_space.faces.ladder import climb
+from gestalt_space.paths import plain_path
 from gestalt_space.types import Detection, Landmarks, Photo, Pixels
 
 STRIDES = (8, 16, 32)
@@ -55,9 +56,10 @@ class BuiltinDetector:
         self.name = "builtin"
         wanted = providers(device)
         try:
-            self._session = runtime().InferenceSession(
-                str(path), session_options(threads), providers=wanted
-            )
+            with plain_path(path) as name:
+                self._session = runtime().InferenceSession(
+                    name, session_options(threads), providers=wanted
+                )
         except Exception as error:  # ONNX Runtime has no common base of its errors
             raise ModelDamaged(
                 f"{path.name} of the built-in models cannot be opened.",

@@ -10,6 +10,7 @@ import numpy as np
 from gestalt_space.devices import Device, check_provider, providers, session_options
 from gestalt_space.errors import ModelDamaged
 from gestalt_space.faces.ladder import climb
+from gestalt_space.paths import plain_path
 from gestalt_space.types import Detection, Photo, Pixels
 
 LEAST_SCORE = 0.5
@@ -28,9 +29,10 @@ class ScrfdDetector:
         self.name = "scrfd"
         wanted = providers(device)
         try:
-            self._model = get_model(
-                str(path), providers=wanted, sess_options=session_options(threads)
-            )
+            with plain_path(path) as name:
+                self._model = get_model(
+                    name, providers=wanted, sess_options=session_options(threads)
+                )
         except Exception as error:  # ONNX Runtime has no common base of its errors
             raise ModelDamaged(
                 f"{path.name} cannot be opened as a SCRFD model.",

@@ -18,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from gestalt_space.errors import IndexDamaged, OutputError
+from gestalt_space.files import aside_of, make_private_folder, replacing
 from gestalt_space.index.contract import VectorIndex
 from gestalt_space.types import Descriptors, Ids
 
@@ -57,7 +58,7 @@ def save_generation(
     path = folder / f"{space[:16]}-{sequence:012d}.json"
     paths = _data_paths(path)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         _write_array(paths["ids"], index.ids)
         _write_array(paths["descriptors"], index.descriptors)
         manifest = Manifest(
@@ -70,7 +71,7 @@ def save_generation(
             modified_ns={part: path.stat().st_mtime_ns for part, path in paths.items()},
         )
         text = json.dumps(asdict(manifest)).encode()
-        _write_atomically(path, lambda stream: stream.write(text))
+        _write_durably(path, lambda stream: stream.write(text))
     except OSError as error:
         raise OutputError(
             f"The index cannot be written to {folder}: {error.strerror or error}.",
@@ -188,20 +189,14 @@ def _write_array(path: Path, array: np.ndarray) -> None:
     def write(stream: BinaryIO) -> None:
         np.lib.format.write_array(stream, array, allow_pickle=False)
 
-    _write_atomically(path, write)
+    _write_durably(path, write)
 
 
-def _write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def _write_durably(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write aside, sync, rename: a reader sees the whole file or none of it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    aside = aside_of(path)
+    with replacing(path, aside, sync=True), aside.open("wb") as stream:
+        write(stream)
 
 
 def _sha256(path: Path) -> str:

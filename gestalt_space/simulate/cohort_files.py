@@ -107,7 +107,9 @@ def write_cohort(
     """
     check_cohort_place(folder, overwrite=overwrite)
     total = cohort.photo_count
-    with whole_folder(folder) as place:
+    # Faces of nobody may be read by all; photos of persons are their owner's alone.
+    drawn = all(isinstance(patient.subject.source, Person) for patient in cohort.patients)
+    with whole_folder(folder, private=not drawn) as place:
         (place / PHOTOS).mkdir()
         kept = []
         for photo in cohort.photos():

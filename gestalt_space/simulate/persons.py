@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.errors import ModelDamaged, ModelUnsuitable, OutputError, UsageError
-from gestalt_space.files import check_new_file
+from gestalt_space.errors import ModelDamaged, ModelUnsuitable, UsageError
+from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, SIZE, reshape
 from gestalt_space.simulate.surroundings import Hair, face_oval, paint, sample_hair
 from gestalt_space.types import Landmarks, Pixels
@@ -194,16 +194,7 @@ class Persons:
         # The format keeps bytes, not strides.
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         header = {"format": FORMAT, "ancestries": json.dumps(self.ancestries)}
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_bytes(save(tensors, header))
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OutputError(
-                f"{path} cannot be written: {error.strerror or error}.",
-                "Check the path, its permissions and the free space of the disk.",
-            ) from error
+        write_atomically(path, save(tensors, header))
 
     def sample(
         self,

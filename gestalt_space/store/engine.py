@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from time import monotonic, sleep
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -16,12 +16,19 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DatabaseError, UsageError
+from gestalt_space.errors import DatabaseError, GalleryMissing, UsageError
+from gestalt_space.paths import display_name
+from gestalt_space.store.sqlite import (
+    holds_something,
+    is_read_only,
+    make_file,
+    open_file,
+    set_pragmas,
+    sqlite_file,
+)
 
 REVISION = "0005"
 """The migration that this code works with: the newest one."""
-
-_PRAGMAS: dict[str, object] = {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +41,61 @@ class Upgraded:
 
 
 class Database:
-    """One database. Opened at the newest migration; made where there is none.
+    """One database, at the newest migration. With `create` it is made where there is none;
+    without, it may be missing, and what is asked of it then raises `GalleryMissing`.
 
-    Raises `DatabaseError` where it cannot be reached, is of another version, or refuses a setting
-    that safety rests on.
+    `address`: the path of a SQLite file, or a SQLAlchemy address. Raises `DatabaseError` where the
+    database cannot be reached, is of another version, or refuses a setting that safety rests on.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float = 30.0, create: bool = True) -> None:
-        self.engine = make_engine(url, busy_timeout=busy_timeout)
+    def __init__(
+        self, address: str | Path, *, busy_timeout: float = 30.0, create: bool = True
+    ) -> None:
+        self.engine = make_engine(address, busy_timeout=busy_timeout)
+        self._is_sound = False
         try:
-            with mapped_errors(self.engine):
-                found = self.revision()
-            if found is None and create:
-                self.upgrade()
-                found = REVISION
+            if create:
+                self.make()
+            else:
+                self.exists()
         except BaseException:
             self.close()
             raise
-        if found != REVISION:
-            self.close()
-            state = "is empty" if found is None else f"is at migration {found}"
+
+    def make(self) -> None:
+        """Make the database where there is none. Raises `DatabaseError`."""
+        if not self.exists():
+            self.upgrade()
+            self._is_sound = True
+
+    def exists(self) -> bool:
+        """Whether there is a database. Raises `DatabaseError` for one of another version."""
+        if self._is_sound:
+            return True
+        found = self.revision()
+        if found not in (None, REVISION):
             raise DatabaseError(
-                f"The database {state}; this version works with {REVISION}.",
+                f"The database is at migration {found}; this version works with {REVISION}.",
                 "Run `gestalt db upgrade`, or the version of gestalt-space that made it.",
             )
+        self._is_sound = found == REVISION
+        return self._is_sound
+
+    def require(self) -> None:
+        """Raise `GalleryMissing` where there is no database."""
+        if self.exists():
+            return
+        file = sqlite_file(self.engine.url)
+        where = self.where if file is None else display_name(file.parent)
+        raise GalleryMissing(
+            f"There is no gallery in {where}.",
+            "Check --home and GESTALT_HOME. `gestalt index add` makes a gallery.",
+        )
+
+    @property
+    def where(self) -> str:
+        """The path or the address of the database, without a password."""
+        return _where(self.engine)
 
     @property
     def is_sqlite(self) -> bool:
@@ -65,22 +103,24 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     def revision(self) -> str | None:
-        """The migration that the database is at, or None for an empty one."""
+        """The migration that the database is at; None for one that is empty or not there."""
         return current_revision(self.engine)
 
     def upgrade(self) -> None:
-        """Bring the database to the newest migration."""
+        """Bring the database to the newest migration; it is made where there is none."""
         upgrade(self.engine)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that sees one state of the database from its first query on."""
+        self.require()
         with mapped_errors(self.engine), Session(self.engine) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session that commits at the end; its first statement takes the writer's lock."""
+        self.require()
         engine = self.engine.execution_options(gestalt_write=True)
         with (
             mapped_errors(self.engine),
@@ -121,17 +161,21 @@ class Database:
         self.engine.dispose()
 
 
-def make_engine(url: str, *, busy_timeout: float = 30.0, create_folder: bool = True) -> Engine:
-    """An engine whose SQLite connections are set and checked. Raises `DatabaseError`."""
+def make_engine(address: str | Path, *, busy_timeout: float = 30.0) -> Engine:
+    """An engine whose SQLite connections are set and checked; it makes no file.
+
+    `address`: the path of a SQLite file, or a SQLAlchemy address. Raises `DatabaseError`.
+    """
     try:
-        address = sa.make_url(url)
-        if address.drivername.startswith("sqlite") and address.database:
-            if create_folder:
-                Path(address.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            engine = sa.create_engine(address, connect_args={"timeout": busy_timeout})
-            _set_up_sqlite(engine, busy_timeout)
+        url = _url_of(address)
+        file = sqlite_file(url)
+        if file is None:
+            engine = sa.create_engine(url)
         else:
-            engine = sa.create_engine(address)
+            # By its path: an address would give `?`, `#` and `%20` in it a meaning.
+            engine = sa.create_engine(url, creator=lambda: open_file(file, busy_timeout))
+        if engine.dialect.name == "sqlite":
+            _set_up_sqlite(engine, file, busy_timeout)
     except ModuleNotFoundError as error:
         raise DatabaseError(
             f"The driver {error.name} of the database is not installed.",
@@ -144,40 +188,41 @@ def make_engine(url: str, *, busy_timeout: float = 30.0, create_folder: bool = T
     return engine
 
 
-def database_revision(url: str, busy_timeout: float = 30.0) -> str | None:
+def database_revision(address: str | Path, busy_timeout: float = 30.0) -> str | None:
     """The migration that a database is at; None for one that is empty or not there yet."""
-    engine = make_engine(url, busy_timeout=busy_timeout, create_folder=False)
-    file = engine.url.database
-    if engine.dialect.name == "sqlite" and file and not Path(file).exists():
-        return None
+    engine = make_engine(address, busy_timeout=busy_timeout)
     try:
-        with mapped_errors(engine):
-            return current_revision(engine)
+        return current_revision(engine)
     finally:
         engine.dispose()
 
 
-def upgrade_database(url: str, busy_timeout: float = 30.0) -> Upgraded:
-    """Bring a database to the newest migration."""
-    engine = make_engine(url, busy_timeout=busy_timeout)
+def upgrade_database(address: str | Path, busy_timeout: float = 30.0) -> Upgraded:
+    """Bring a database to the newest migration; a SQLite file is made where there is none."""
+    engine = make_engine(address, busy_timeout=busy_timeout)
     try:
         notes = upgrade(engine)
     finally:
         engine.dispose()
-    return Upgraded(engine.url.render_as_string(hide_password=True), notes)
+    return Upgraded(_where(engine), notes)
 
 
 def current_revision(engine: Engine) -> str | None:
-    """The migration that a database is at, or None for an empty one."""
-    with engine.connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
+    """The migration that a database is at, or None for one that is empty or not there."""
+    file = sqlite_file(engine.url)
+    with mapped_errors(engine):
+        if file is not None and not holds_something(file):
             return None
-        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def upgrade(engine: Engine) -> tuple[str, ...]:
-    """Bring a database to the newest migration, in one transaction; returns what the migrations
-    found that a person should know. Raises `DatabaseError`."""
+    """Bring a database to the newest migration, in one transaction; a file is made where there is
+    none. Returns what the migrations found that a person should know. Raises `DatabaseError`.
+    """
     # Imported here: Alembic is needed once in a database's life.
     from alembic import command
     from alembic.config import Config
@@ -188,6 +233,9 @@ def upgrade(engine: Engine) -> tuple[str, ...]:
     config.attributes["notes"] = notes
     scripts = str(files("gestalt_space.migrations"))
     config.set_main_option("script_location", scripts.replace("%", "%%"))
+    with mapped_errors(engine):
+        if (file := sqlite_file(engine.url)) is not None:
+            make_file(file)
     with (
         mapped_errors(engine),
         engine.execution_options(gestalt_write=True).begin() as connection,
@@ -205,11 +253,16 @@ def upgrade(engine: Engine) -> tuple[str, ...]:
 
 @contextmanager
 def mapped_errors(engine: Engine) -> Iterator[None]:
-    """Turn SQLAlchemy's errors into `DatabaseError`."""
+    """Turn SQLAlchemy's errors, and those of the file, into `DatabaseError`."""
     try:
         yield
     except SQLAlchemyError as error:
         raise _failure(engine, getattr(error, "orig", None) or error) from error
+    except OSError as error:
+        raise DatabaseError(
+            f"The database {_where(engine)} cannot be opened: {error.strerror or error}.",
+            "Check --home and its permissions.",
+        ) from error
     except UnicodeEncodeError as error:
         raise UsageError("A name holds bytes that are no text.", "Use UTF-8.") from error
 
@@ -225,41 +278,32 @@ def _failure(engine: Engine, error: BaseException) -> DatabaseError:
         hint = "Check the permissions of the folder, or choose another --home."
     elif "malformed" in reason or "not a database" in reason:
         hint = "The file is damaged: go back to your last backup."
-    where = engine.url.render_as_string(hide_password=True)
-    return DatabaseError(f"The database {where} failed: {reason}.", hint)
+    return DatabaseError(f"The database {_where(engine)} failed: {reason}.", hint)
 
 
-def _set_up_sqlite(engine: Engine, busy_timeout: float) -> None:
+def _url_of(address: str | Path) -> sa.URL:
+    if isinstance(address, Path):
+        return sa.URL.create("sqlite", database=os.path.abspath(address))  # noqa: PTH100
+    return sa.make_url(address)
+
+
+def _where(engine: Engine) -> str:
+    file = sqlite_file(engine.url)
+    return engine.url.render_as_string(hide_password=True) if file is None else display_name(file)
+
+
+def _set_up_sqlite(engine: Engine, file: Path | None, busy_timeout: float) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: object) -> None:
         # SQLAlchemy's events say when a transaction begins, not the driver's guesses.
         connection.isolation_level = None
-        for name, wanted in _PRAGMAS.items():
-            try:
-                _set_pragma(connection, name, wanted, monotonic() + busy_timeout)
-                found = connection.execute(f"PRAGMA {name}").fetchone()[0]
-            except sqlite3.Error as error:
-                raise _failure(engine, error) from error
-            if found != wanted:
-                raise DatabaseError(
-                    f"SQLite does not take {name} = {wanted} here (it is {found}).",
-                    "Put the home on a local disk: network folders cannot hold the database.",
-                )
+        writable = file is None or not is_read_only(file)
+        try:
+            set_pragmas(connection, busy_timeout, writable=writable)
+        except sqlite3.Error as error:
+            raise _failure(engine, error) from error
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         write = connection.get_execution_options().get("gestalt_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _set_pragma(connection: sqlite3.Connection, name: str, wanted: object, until: float) -> None:
-    """Set a pragma. SQLite waits for no writer where the mode of the journal is to change: that is
-    done here, up to a time."""
-    while True:
-        try:
-            connection.execute(f"PRAGMA {name} = {wanted}")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
-                raise
-        sleep(0.02)

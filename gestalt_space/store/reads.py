@@ -152,12 +152,15 @@ def count_changes_after(session: Session, space: StoredSpace, sequence: int) -> 
 def descriptors_after(
     session: Session, space: StoredSpace, sequence: int
 ) -> tuple[Ids, Descriptors]:
-    """Descriptors of a space that were added after a change: ids `(n,)` and vectors `(n, d)`."""
+    """Descriptors of a space that were added after a change: ids `(n,)`, ascending, and vectors
+    `(n, d)`.
+    """
     rows = session.execute(
-        sa.select(t.Descriptor.id, t.Descriptor.vector)
-        .where(t.Descriptor.space_id == space.id, t.Descriptor.sequence > sequence)
-        .order_by(t.Descriptor.id)
+        sa.select(t.Descriptor.id, t.Descriptor.vector).where(
+            t.Descriptor.space_id == space.id, t.Descriptor.sequence > sequence
+        )
     )
+    # Put in order here: the database would sort whole descriptors.
     ids: list[int] = []
     blob = bytearray()
     for key, vector in rows:
@@ -165,8 +168,10 @@ def descriptors_after(
         blob += vector
     if len(blob) != 4 * len(ids) * space.dim:
         raise _damaged_descriptor(session, space)
+    keys = np.array(ids, dtype=np.int64)
     vectors = np.frombuffer(blob, dtype="<f4").reshape(len(ids), space.dim)
-    return np.array(ids, dtype=np.int64), vectors.astype(np.float32)
+    order = np.argsort(keys)
+    return keys[order], vectors[order].astype(np.float32, copy=False)
 
 
 def _damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
@@ -268,18 +273,22 @@ class KeptFace:
 
 def kept_faces(session: Session, patients: Sequence[str]) -> list[KeptFace]:
     """The faces of patients whose crops are kept, in the order of patients and photos."""
-    found = []
+    found: list[KeptFace] = []
     for start in range(0, len(patients), _AT_ONCE):
         some = patients[start : start + _AT_ONCE]
         rows = session.execute(
-            sa.select(t.Patient.external_id, t.Face.landmarks, t.Crop.png)
+            sa.select(t.Patient.external_id, t.Face.landmarks, t.Crop.face_id)
             .join(t.Photo, t.Photo.patient_id == t.Patient.id)
             .join(t.Face, t.Face.photo_id == t.Photo.id)
             .join(t.Crop, t.Crop.face_id == t.Face.id)
             .where(t.Patient.external_id.in_(some))
             .order_by(t.Patient.external_id, t.Photo.id)
-        )
-        found += [KeptFace(patient, points, png) for patient, points, png in rows]
+        ).all()
+        # The crops apart: with them, the database would sort pictures.
+        for place in range(0, len(rows), _AT_ONCE):
+            part = rows[place : place + _AT_ONCE]
+            crops = crops_of(session, [face for _, _, face in part])
+            found += [KeptFace(patient, points, crops[face]) for patient, points, face in part]
     return found
 
 

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import torch
 
+from gestalt_space.files import open_private
+
 Log = Callable[[str], None]
 
 
@@ -22,7 +24,7 @@ def kept_log(model: Path, log: Log) -> Iterator[Log]:
     """
     path = model.with_suffix(".log")
     try:
-        with path.open("w", encoding="utf-8") as stream:
+        with open_private(path, "w") as stream:
 
             def note(line: str) -> None:
                 stream.write(line + "\n")

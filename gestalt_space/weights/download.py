@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gestalt_space.errors import DownloadFailed, ModelDamaged
+from gestalt_space.files import make_private_folder, open_private
 from gestalt_space.weights.inspection import sha256_of
 
 CHUNK = 1 << 18
@@ -28,7 +29,7 @@ def download(
     is not the one expected, keeping nothing.
     """
     part = target.with_name(target.name + ".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(part.parent)
     try:
         _fetch(url, part, progress)
     except (OSError, http.client.HTTPException) as error:
@@ -69,7 +70,7 @@ def _fetch(url: str, part: Path, progress: Progress) -> None:
         done = have if resumed else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
-        with part.open("ab" if resumed else "wb") as stream:
+        with open_private(part, "ab" if resumed else "wb") as stream:
             progress(done, total)
             while chunk := response.read(CHUNK):
                 stream.write(chunk)

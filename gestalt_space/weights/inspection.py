@@ -14,6 +14,7 @@ import numpy as np
 
 from gestalt_space.devices import runtime, session_options
 from gestalt_space.errors import ModelDamaged, ModelError, ModelUnsuitable
+from gestalt_space.paths import plain_path
 from gestalt_space.weights.manifest import ModelFile
 
 YUNET_OUTPUTS = frozenset({"cls_8", "obj_8", "bbox_8", "kps_8"})
@@ -57,9 +58,10 @@ def _insightface(path: Path) -> dict[str, Any]:
     from insightface.model_zoo import get_model
 
     try:
-        model = get_model(
-            str(path), providers=["CPUExecutionProvider"], sess_options=session_options()
-        )
+        with plain_path(path) as name:
+            model = get_model(
+                name, providers=["CPUExecutionProvider"], sess_options=session_options()
+            )
     except Exception as error:  # the loader asserts and raises anything
         raise ModelDamaged(
             f"{path.name} cannot be opened by insightface ({_first_line(error)}).",
@@ -112,9 +114,10 @@ def _encoder(path: Path, model: Any) -> dict[str, Any]:
 
 def _session(path: Path) -> Any:
     try:
-        return runtime().InferenceSession(
-            str(path), session_options(), providers=["CPUExecutionProvider"]
-        )
+        with plain_path(path) as name:
+            return runtime().InferenceSession(
+                name, session_options(), providers=["CPUExecutionProvider"]
+            )
     except ModelError:
         raise
     except Exception as error:  # ONNX Runtime has no common base of its errors

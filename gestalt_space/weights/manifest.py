@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gestalt_space.errors import ModelDamaged
+from gestalt_space.files import write_private
 
 FORMAT = 1
 FILE_NAME = "model.json"
@@ -78,7 +79,7 @@ def write_manifest(model: InstalledModel) -> None:
     record: dict[str, Any] = asdict(model)
     record.pop("folder")
     text = json.dumps({"format": FORMAT, **record}, indent=2, ensure_ascii=False)
-    (model.folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+    write_private(model.folder / FILE_NAME, f"{text}\n".encode())
 
 
 def read_manifest(folder: Path) -> InstalledModel:

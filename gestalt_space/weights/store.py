@@ -23,6 +23,7 @@ from gestalt_space.errors import (
     ModelUnsuitable,
     UsageError,
 )
+from gestalt_space.files import make_private_folder
 from gestalt_space.paths import is_folder
 from gestalt_space.weights import catalogue
 from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
@@ -269,7 +270,7 @@ class ModelStore:
     @contextmanager
     def _staging(self) -> Iterator[Path]:
         """A folder beside the models, removed unless it was renamed to its place."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         for left in self.folder.glob(".adding-*"):
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)

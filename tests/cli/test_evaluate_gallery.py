@@ -130,7 +130,7 @@ def test_what_cannot_be_asked_is_said(
 def test_an_empty_gallery(home: Path, gestalt: Command) -> None:
     ran = evaluate(gestalt, "--json")
     assert ran.code == 1
-    assert ran.document["error"]["code"] == "gallery_empty"
+    assert ran.document["error"]["code"] == "gallery_missing"
 
 
 def test_no_disorder_with_two_patients(home: Path, gestalt: Command, tmp_path: Path) -> None:

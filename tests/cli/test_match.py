@@ -190,9 +190,9 @@ def test_an_empty_gallery_is_an_error_with_the_next_command(
 ) -> None:
     ran = gestalt("match", photos[0], "--json", *ALIGNED)
     assert ran.code == 1
-    assert ran.document["error"]["code"] == "gallery_empty"
+    assert ran.document["error"]["code"] == "gallery_missing"
     assert "gestalt index add" in ran.document["error"]["hint"]
-    assert ran.document["probes"][0]["error"]["code"] == "gallery_empty"
+    assert ran.document["probes"][0]["error"]["code"] == "gallery_missing"
     assert ran.document["probes"][0]["photo"] == str(photos[0])
 
 
@@ -201,7 +201,7 @@ def test_without_installed_models_the_built_in_ones_are_used(
 ) -> None:
     ran = gestalt("match", photos[0], "--json", *ALIGNED)
     assert ran.code == 1
-    assert ran.document["error"]["code"] == "gallery_empty"
+    assert ran.document["error"]["code"] == "gallery_missing"
 
 
 def test_without_an_installed_detector_the_built_in_one_looks(

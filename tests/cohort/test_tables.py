@@ -202,8 +202,38 @@ def test_an_anndata_file_is_as_its_format_says(tmp_path: Path, found: CohortMatr
         assert file["obs"].attrs["_index"] == "_index"
         assert tuple(file["obs/_index"].asstr()) == found.rows
         assert list(file["obs"].attrs["column-order"]) == list(found.row_facts)
-        assert file["obs/disorders"].asstr()[0] == "OMIM:100000"
+        disorders = file["obs/disorders"]
+        assert dict(disorders.attrs) == {
+            "encoding-type": "categorical",
+            "encoding-version": "0.2.0",
+            "ordered": False,
+        }
+        assert list(disorders["categories"].asstr()) == ["OMIM:100000", "OMIM:100001"]
+        assert list(disorders["codes"]) == [0] * 4 + [1] * 4 + [-1] * 2
         assert file["uns/space"].asstr()[()] == "tiny"
+
+
+def test_what_is_not_known_is_missing_in_every_format(tmp_path: Path, cohort: Selection):
+    h5py = pytest.importorskip("h5py")
+    sex = np.array(["female", "", *["male"] * 8], np.str_)
+    nobody = np.full(10, "", np.str_)
+    people = dataclasses.replace(cohort.people, sex=sex, ancestry=nobody)
+    ages = np.array([np.nan, 2.0, *[3.0] * 8])
+    found = measure(dataclasses.replace(cohort, people=people, ages=ages))
+    for ending in (".h5ad", ".parquet", ".csv"):
+        write_matrix(found, tmp_path / f"m{ending}")
+    with h5py.File(tmp_path / "m.h5ad") as file:
+        assert list(file["obs/sex/codes"])[:3] == [0, -1, 1]
+        assert set(file["obs/ancestry/codes"]) == {-1}
+        assert file["obs/ancestry/categories"].shape == (0,)
+        assert np.isnan(file["obs/age"][0])
+        assert np.isnan(file["var/age"][0])
+    metadata = pyarrow.parquet.read_schema(tmp_path / "m.parquet").metadata
+    beside = sidecar(tmp_path / "m.csv").read_text(encoding="utf-8")
+    for document in (json.loads(metadata[b"gestalt"]), json.loads(beside)):
+        assert [row["sex"] for row in document["rows"][:3]] == ["female", None, "male"]
+        assert [row["ancestry"] for row in document["rows"]] == [None] * 10
+        assert [row["age"] for row in document["rows"][:2]] == [None, 2.0]
 
 
 def test_anndata_opens_it(tmp_path: Path, found: CohortMatrix):
@@ -212,6 +242,7 @@ def test_anndata_opens_it(tmp_path: Path, found: CohortMatrix):
     read = anndata.read_h5ad(tmp_path / "m.h5ad")
     assert tuple(read.obs_names) == found.rows
     assert np.array_equal(read.X, found.values)
+    assert read.obs["disorders"].isna().tolist() == [False] * 8 + [True] * 2
 
 
 def test_without_h5py_the_install_line_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from gestalt_space.errors import DatabaseError
+from gestalt_space.errors import DatabaseError, GalleryMissing
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import (
     REVISION,
@@ -28,6 +28,7 @@ from gestalt_space.store.engine import (
     make_engine,
     upgrade_database,
 )
+from gestalt_space.store.sqlite import make_file
 from gestalt_space.store.tables import Base
 from gestalt_space.types import Disorder
 from tests.galleries import new_photo
@@ -294,7 +295,8 @@ def table_texts(engine: sa.Engine) -> dict[str, list[str]]:
 
 
 def test_constraints_and_cascades_are_the_same_as_well(database: Database, tmp_path: Path) -> None:
-    direct = make_engine(f"sqlite:///{tmp_path / 'direct.sqlite3'}")
+    make_file(tmp_path / "direct.sqlite3")
+    direct = make_engine(tmp_path / "direct.sqlite3")
     Base.metadata.create_all(direct)
     migrated = table_texts(database.engine)
     migrated.pop("alembic_version")
@@ -367,16 +369,28 @@ def test_upgrading_a_database_of_a_later_version_is_refused(url: str, database: 
         upgrade_database(url)
 
 
-def test_a_database_that_may_not_be_made_is_refused(url: str) -> None:
-    with pytest.raises(DatabaseError, match="empty") as caught:
-        Database(url, create=False)
-    assert "gestalt db upgrade" in caught.value.hint
+@pytest.mark.parametrize("at_hand", [False, True], ids=["no file", "an empty file"])
+def test_what_reads_makes_no_database(at_hand: bool, url: str, tmp_path: Path) -> None:
+    file = tmp_path / "home" / "gallery.sqlite3"
+    if at_hand:
+        make_file(file)
+    database = Database(url, create=False)
+    assert not database.exists()
+    for unit_of_work in (database.reading, database.writing):
+        with pytest.raises(GalleryMissing) as caught, unit_of_work():
+            pass
+        assert str(tmp_path / "home") in caught.value.message
+        assert "gestalt index add" in caught.value.hint
+    assert [path.name for path in tmp_path.rglob("*")] == ["home", file.name] * at_hand
+    database.make()
+    assert database.exists()
+    database.close()
 
 
 def test_asking_for_the_revision_makes_no_database(url: str, tmp_path: Path) -> None:
     assert database_revision(url) is None
     assert not (tmp_path / "home").exists()
-    assert upgrade_database(url) == Upgraded(url, ())
+    assert upgrade_database(url) == Upgraded(str(sa.make_url(url).database), ())
     assert database_revision(url) == REVISION
 
 

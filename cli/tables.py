@@ -1,0 +1,144 @@
+"""Tables for people. Names wrap at words; numbers and identifiers are never cut or broken: where a
+terminal is too narrow, the columns of least weight go, and in the end each cell has its own line.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+GAP = 2
+"""Columns of a terminal between two of a table."""
+EDGES = 2
+"""Columns of a terminal at the left and the right of a table."""
+READABLE = 20
+"""Width below which the names of a column are not squeezed while another column can go."""
+
+
+@dataclass
+class Table:
+    """Rows of cells under the names of columns.
+
+    `right`: columns of numbers; `whole`: those of identifiers; `least`: those that may go, the one
+    of least weight first.
+    """
+
+    columns: tuple[str, ...]
+    right: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    least: tuple[str, ...] = ()
+    rows: list[tuple[tuple[str, ...], str | None]] = field(default_factory=list)
+
+    def add_row(self, *cells: str, style: str | None = None) -> None:
+        """Add a row with a cell for each column."""
+        self.rows.append((cells, style))
+
+    def drawn(self, width: int | None) -> Iterator[RenderableType]:
+        """What is printed in so many columns of a terminal, or in as many as it takes for None."""
+        kept = list(range(len(self.columns)))
+        gone = []
+        for name in self.least:
+            if width is None or self._least_width(kept, READABLE) <= width:
+                break
+            if name in self.columns:
+                kept.remove(self.columns.index(name))
+                gone.append(name)
+        if width is not None and self._least_width(kept) > width:
+            yield from self._by_field(width)
+            return
+        yield self._as_table(kept, width)
+        if gone:
+            yield from _lines(f"no room for: {', '.join(gone)}", width, *2 * ["  "])
+
+    def _least_width(self, kept: Sequence[int], readable: int = 0) -> int:
+        return _total([self._narrowest(column, readable) for column in kept])
+
+    def _as_table(self, kept: Sequence[int], width: int | None) -> RenderableType:
+        from rich import box
+        from rich.table import Table as RichTable
+
+        widths = [self._widest(column) for column in kept]
+        narrowest = [self._narrowest(column) for column in kept]
+        while width is not None and _total(widths) > width:
+            spare = [wide - least for wide, least in zip(widths, narrowest, strict=True)]
+            widest = max(
+                (place for place, room in enumerate(spare) if room), key=widths.__getitem__
+            )
+            widths[widest] -= 1
+        table = RichTable(
+            box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, header_style="bold"
+        )
+        for column, wide in zip(kept, widths, strict=True):
+            name = self.columns[column]
+            table.add_column(name, justify="right" if name in self.right else "left", width=wide)
+        for cells, style in self.rows:
+            table.add_row(*(cells[column] for column in kept), style=style)
+        return table
+
+    def _by_field(self, width: int | None) -> Iterator[str]:
+        """A line for each cell behind its column's name, and an empty one between two rows."""
+        label = max(map(len, self.columns))
+        for cells, _ in self.rows:
+            yield ""
+            for name, cell in zip(self.columns, cells, strict=True):
+                if cell:
+                    indent = " " * (label + GAP)
+                    yield from _lines(cell, width, f"{name:<{label}}  ", indent)
+
+    def _cells(self, column: int) -> list[str]:
+        return [self.columns[column], *(cells[column] for cells, _ in self.rows)]
+
+    def _widest(self, column: int) -> int:
+        return max(_width(line) for cell in self._cells(column) for line in cell.split("\n"))
+
+    def _narrowest(self, column: int, readable: int = 0) -> int:
+        widest = self._widest(column)
+        if self.columns[column] in (*self.right, *self.whole):
+            return widest
+        words = [word for cell in self._cells(column) for word in cell.split()]
+        return max(min(widest, readable), *map(_width, words), 0, 0)
+
+
+def wrapped(text: str, width: int | None) -> str:
+    """Text whose lines are wrapped between words, each as far indented as it was; no word is
+    broken. As it is for None.
+    """
+    if width is None:
+        return text
+    return "\n".join(
+        wrapped_line
+        for line in text.split("\n")
+        for wrapped_line in _lines(line.lstrip(), width, *2 * [line[: -len(line.lstrip()) or None]])
+    )
+
+
+def _lines(text: str, width: int | None, first: str = "", then: str = "") -> list[str]:
+    if width is None or not text:
+        return [first + text]
+    return [
+        line
+        for part in text.split("\n")
+        for line in textwrap.wrap(
+            part,
+            width=max(width, len(then) + 1),
+            initial_indent=first,
+            subsequent_indent=then,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * (len(widths) - 1) + EDGES
+
+
+def _width(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)

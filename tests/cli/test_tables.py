@@ -1,0 +1,108 @@
+"""Tables fit the terminal: columns go, names wrap at words, and nothing is cut or broken."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import pytest
+from gestalt_cli import output
+from gestalt_cli.tables import wrapped
+
+NAME = "Cornelia de Lange syndrome 1 (OMIM:122470)"
+PATIENT = "GM_2024-000000001742"
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, width: int | None) -> str:
+    """A table of a match at a width, None for a pipe."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if width is not None:
+        monkeypatch.setenv("COLUMNS", str(width))
+    table = output.new_table(
+        *("rank", "disorder", "similarity", "pctl", "patient", "photos"),
+        right=("rank", "similarity", "pctl", "photos"),
+        whole=("patient",),
+        least=("photos", "pctl", "patient"),
+    )
+    table.add_row("1", NAME, "0.8123", "99.5", PATIENT, "12")
+    table.add_row("2", "Kabuki syndrome (ORPHA:2322)", "0.7000", "", "P2", "1")
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    output.write_table(table)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("width", "gone"),
+    [
+        (120, ()),
+        (90, ()),
+        (70, ("photos",)),
+        (60, ("photos", "pctl", "patient")),
+        (48, ("photos", "pctl", "patient")),
+        (40, ("photos", "pctl", "patient")),
+    ],
+)
+def test_columns_of_least_weight_go_first_and_nothing_is_cut(
+    width: int, gone: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = shown(monkeypatch, width)
+    assert max(map(len, text.splitlines())) <= width
+    kept = {"photos": "12", "pctl": "99.5", "patient": PATIENT}
+    for whole in ["0.8123", "0.7000", *(kept[name] for name in kept if name not in gone)]:
+        assert whole in text.split()
+    words = text.split()
+    assert all(word in words for word in (*NAME.split(), "rank", "disorder", "similarity"))
+    assert (f"no room for: {', '.join(gone)}" in text) == bool(gone)
+
+
+def test_where_the_least_does_not_fit_each_cell_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = shown(monkeypatch, 30).splitlines()
+    assert "rank        1" in lines
+    assert "similarity  0.8123" in lines
+    assert f"patient     {PATIENT}" in lines
+    assert max(map(len, lines)) <= len(f"patient     {PATIENT}")
+    assert lines.count("") == 2
+    assert "pctl        99.5" in lines
+    assert sum(line.startswith("pctl") for line in lines) == 1
+
+
+def test_a_pipe_has_no_end_of_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = shown(monkeypatch, None).splitlines()
+    (line,) = [line for line in lines if NAME in line]
+    assert PATIENT in line
+    assert "0.8123" in line
+    assert "no room" not in "".join(lines)
+
+
+@pytest.mark.parametrize("columns", ["", "0", "-3", "wide"])
+def test_a_width_that_is_none_counts_as_none(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert output.shown_width() is None
+
+
+def test_a_terminal_has_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((66, 20)))
+    assert output.shown_width() == 66
+
+
+def test_text_wraps_between_words_and_keeps_its_indent() -> None:
+    text = "  a patient GM_2024-000000001742 is\n  left out\n\nend"
+    assert wrapped(text, 20).split("\n") == [
+        *("  a patient", "  GM_2024-000000001742", "  is", "  left out", "", "end")
+    ]
+    assert wrapped(text, None) == text
+
+
+def test_wide_characters_are_counted_as_they_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    table = output.new_table("name", "n", right=("n",))
+    table.add_row("写真写真 写真写真", "1234")
+    output.write_table(table)
+    assert "写真写真" in stream.getvalue().split()
+    assert "1234" in stream.getvalue().split()
