@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,6 +10,7 @@ import numpy as np
 
 from gestalt_space.errors import ModelUnsuitable
 from gestalt_space.faces.ladder import climb
+from gestalt_space.faces.opencv import no_notices
 from gestalt_space.types import Detection, Photo, Pixels
 
 LEAST_SCORE = 0.6
@@ -61,32 +60,16 @@ def _detection(row: np.ndarray, stretch: np.ndarray) -> Detection:
     )
 
 
-# OpenCV's level of notices is one for all threads.
-_level_lock = threading.Lock()
-
-
 def _open(path: Path) -> cv2.FaceDetectorYN:
     # From memory, since OpenCV cannot open every path.
     try:
-        with _no_notices():
+        with no_notices():
             return _create(path)
     except cv2.error as error:
         raise ModelUnsuitable(
             f"{path.name} is not a YuNet model that OpenCV opens.",
             "Run `gestalt models verify`, or add the model again.",
         ) from error
-
-
-@contextmanager
-def _no_notices() -> Iterator[None]:
-    """OpenCV warns of a choice of target that nobody made."""
-    with _level_lock:
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        try:
-            yield
-        finally:
-            cv2.utils.logging.setLogLevel(level)
 
 
 def _create(path: Path) -> cv2.FaceDetectorYN:
