@@ -70,7 +70,9 @@ class BuiltinDetector:
 
     def find(self, photo: Photo) -> Sequence[Detection]:
         """All faces with a score of 0.75 or more."""
-        return climb(photo.pixels, self._detect, sure=SURE_SCORE)
+        return climb(
+            photo.pixels, self._detect, enough=SURE_SCORE, sure=SURE_SCORE, view=LARGEST_SIDE
+        )
 
     def _detect(self, pixels: Pixels) -> list[Detection]:
         image, stretch = _prepared(pixels)

@@ -13,7 +13,7 @@ from gestalt_space.faces.ladder import climb
 from gestalt_space.types import Detection, Photo, Pixels
 
 LEAST_SCORE = 0.5
-DOUBT_SCORE = 0.75
+SURE_SCORE = 0.75
 """Below it, a face that stands on its head may have been taken for an upright one."""
 INPUT_SIZES = [(128, 128), (640, 640)]
 """Sizes that InsightFace's own `FaceAnalysis` looks at, where the model leaves the size open."""
@@ -41,7 +41,9 @@ class ScrfdDetector:
 
     def find(self, photo: Photo) -> Sequence[Detection]:
         """All faces with a score of 0.5 or more."""
-        return climb(photo.pixels, self._detect, doubt=DOUBT_SCORE)
+        return climb(
+            photo.pixels, self._detect, enough=LEAST_SCORE, sure=SURE_SCORE, view=INPUT_SIZES[-1][0]
+        )
 
     def _detect(self, pixels: Pixels) -> list[Detection]:
         boxes, landmarks = self._model.detect(np.ascontiguousarray(pixels[:, :, ::-1]))
