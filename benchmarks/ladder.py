@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,10 +22,10 @@ from numpy.typing import NDArray
 
 from benchmarks.detector import held_out_photos, photo_of
 from benchmarks.no_faces import large_picture, samples_without_a_face
-from benchmarks.table import keep, median_of
+from benchmarks.table import keep
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
 from gestalt_space.encoders.registry import encoder_spec
-from gestalt_space.errors import NoFace
+from gestalt_space.errors import FaceError
 from gestalt_space.faces.detection import Detector, find_faces
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.registry import detector_factory
@@ -62,30 +63,23 @@ def main() -> None:
     faces = faces_to_paste(shared)
     samples = samples_without_a_face()
     rows: list[tuple[str, ...]] = []
-    for height in HEIGHTS:
-        cases = list(pasted(faces, samples, LARGE, height))
-        title = f"a face of {height} px in {LARGE[0]:,} × {LARGE[1]:,}: right, wrong"
-        rows.append((title, *(hits(cases, detector) for detector in detectors)))
-    for shape in PANORAMAS:
-        cases = list(pasted(faces, samples, shape, 220))
-        title = f"a face of 220 px in {shape[0]:,} × {shape[1]:,}: right, wrong"
-        rows.append((title, *(hits(cases, detector) for detector in detectors)))
+
+    def measure(what: str, figure: Callable[[Detector], str]) -> None:
+        rows.append((what, *map(figure, detectors)))
+        print(*rows[-1], sep=" | ", file=sys.stderr)
+
+    for shape, height in (*((LARGE, height) for height in HEIGHTS), *((p, 220) for p in PANORAMAS)):
+        cases = list(pasted(faces, samples, shape, height))
+        title = f"a face of {height} px in {shape[0]:,} × {shape[1]:,}: right, wrong"
+        measure(title, partial(hits, cases))
     rng = np.random.default_rng(5)
-    empty = [photo_of(large_picture(samples, *LARGE, rng)) for _ in range(2 * SEEDS)]
-    rows.append(
-        ("24 megapixels without a face: photos with one", *(false(empty, d) for d in detectors))
-    )
-    rows.append(("the same, seconds a photo", *(seconds_each(empty[:4], d) for d in detectors)))
-    rows.append(
-        ("photos in the wild, seconds a photo", *(seconds_each(wild, d) for d in detectors))
-    )
-    rows.append(("the wild with a face", *(found_in(wild, d) for d in detectors)))
+    empty = [photo_of(large_picture(samples, *LARGE, rng)) for _ in range(SEEDS)]
+    measure("24 megapixels without a face: photos with one, seconds a photo", partial(false, empty))
+    measure("photos in the wild with a face, seconds a photo", partial(found_in, wild))
     for degrees in (90, 180, 270):
-        rows.append(
-            (
-                f"the wild turned by {degrees}°, cosine to upright: above 0.9, median, least",
-                *(agreement(wild, d, encoder, degrees) for d in detectors),
-            )
+        measure(
+            f"the wild turned by {degrees}°, cosine to upright: above 0.9, median, least",
+            partial(agreement, wild, encoder, degrees),
         )
     keep("ladder", "python -m benchmarks.ladder ../shared", HEADER, rows)
 
@@ -122,58 +116,48 @@ def pasted(
 
 
 def hits(cases: Sequence[Case], detector: Detector) -> str:
-    largest = [(_largest(photo, detector), box) for photo, box in cases]
-    right = sum(
-        face is not None and overlap(face.box, box) >= LEAST_OVERLAP for face, box in largest
-    )
-    wrong = sum(face is not None for face, _ in largest) - right
-    return f"{right} of {len(cases)}, {wrong}"
+    found = [(_largest(photo, detector), box) for photo, box in cases]
+    count = sum(face is not None for face, _ in found)
+    right = sum(face is not None and overlap(face.box, box) >= LEAST_OVERLAP for face, box in found)
+    return f"{right} of {len(cases)}, {count - right}"
 
 
 def false(photos: Sequence[Photo], detector: Detector) -> str:
-    return f"{sum(bool(detector.find(photo)) for photo in photos)} of {len(photos)}"
+    start = time.perf_counter()
+    count = sum(bool(detector.find(photo)) for photo in photos)
+    return f"{count} of {len(photos)}, {(time.perf_counter() - start) / len(photos):.1f} s"
 
 
 def found_in(photos: Sequence[Photo], detector: Detector) -> str:
-    return f"{sum(_largest(photo, detector) is not None for photo in photos)} of {len(photos)}"
+    start = time.perf_counter()
+    count = sum(_largest(photo, detector) is not None for photo in photos)
+    return f"{count} of {len(photos)}, {(time.perf_counter() - start) / len(photos):.3f} s"
 
 
-def seconds_each(photos: Sequence[Photo], detector: Detector) -> str:
-    return f"{median_of(partial(_find_all, detector, photos), 1) / len(photos):.2f}"
-
-
-def agreement(photos: Sequence[Photo], detector: Detector, encoder: Encoder, degrees: int) -> str:
+def agreement(photos: Sequence[Photo], encoder: Encoder, degrees: int, detector: Detector) -> str:
     """Cosine of the descriptors of turned photos to those of the photos as they are."""
     cosines = []
     for photo in photos:
         upright = _largest(photo, detector)
         if upright is None:
             continue
-        turned = _largest(
-            photo_of(np.ascontiguousarray(np.rot90(photo.pixels, degrees // 90))), detector
-        )
+        pixels = np.ascontiguousarray(np.rot90(photo.pixels, degrees // 90))
+        turned = _largest(photo_of(pixels), detector)
         both = [_descriptor(face, encoder) for face in (upright, turned) if face is not None]
         cosines.append(float(both[0] @ both[1]) if len(both) == 2 else -1.0)
-    if "-v" in sys.argv:
-        print(detector.name, degrees, np.round(cosines, 2), flush=True)
     above = sum(cosine > 0.9 for cosine in cosines)
     return f"{above} of {len(cosines)}, {np.median(cosines):.3f}, {min(cosines):.2f}"
 
 
 def _descriptor(face: Face, encoder: Encoder) -> NDArray[np.float32]:
-    return encoder.encode(face.crop[None])[0, 0]
+    return np.asarray(encoder.encode(face.crop[None])[0, 0], np.float32)
 
 
 def _largest(photo: Photo, detector: Detector) -> Face | None:
     try:
         return find_faces(photo, detector)[0]
-    except NoFace:
+    except FaceError:
         return None
-
-
-def _find_all(detector: Detector, photos: Sequence[Photo]) -> None:
-    for photo in photos:
-        detector.find(photo)
 
 
 if __name__ == "__main__":

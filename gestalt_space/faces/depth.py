@@ -23,8 +23,8 @@ def from_range(values: NDArray[np.generic], *, least: float) -> NDArray[np.uint8
     return np.asarray(np.clip(numbers / full * 255.0, 0, 255).round(), np.uint8)
 
 
-def from_type(values: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
+def from_type(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Unsigned integers of any shape by the brightest value of their type."""
-    step = int(np.iinfo(values.dtype).max) // 255
+    step = (2 ** (8 * values.dtype.itemsize) - 1) // 255
     wide = values.astype(np.uint64 if values.dtype.itemsize > 2 else np.uint32)
     return np.asarray((wide + step // 2) // step, np.uint8)

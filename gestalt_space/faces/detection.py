@@ -47,7 +47,9 @@ def find_faces(photo: Photo, detector: Detector) -> tuple[Face, ...]:
     ]
     kept = [(detection, crop) for detection, crop in crops if not is_blank(crop)]
     if not kept:
-        reason = next((reason for reason in reasons if reason), "The aligned face is of one colour.")
+        reason = next(
+            (reason for reason in reasons if reason), "The aligned face is of one colour."
+        )
         raise FaceError(
             f"What {detector.name} found is no face. {reason}",
             "Crop the photo to the face, try another --detector, or give --landmarks.",

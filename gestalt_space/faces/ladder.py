@@ -62,9 +62,7 @@ def climb(
     return _set_upright(rung, found, detect, sure) if found else []
 
 
-def _in_tiles(
-    pixels: Pixels, detect: DetectFunction, sure: float, view: int
-) -> list[Detection]:
+def _in_tiles(pixels: Pixels, detect: DetectFunction, sure: float, view: int) -> list[Detection]:
     """The sure faces of the first set of tiles that shows any, each once."""
     for tiles in tile_sets(pixels, view):
         seen = [

@@ -25,7 +25,8 @@ from gestalt_space.errors import (
 )
 from gestalt_space.faces.depth import from_range
 from gestalt_space.faces.foreign import AVIF, foreign_kind
-from gestalt_space.faces.tiff import decode_deep, open_deep
+from gestalt_space.faces.tiff import open_deep
+from gestalt_space.faces.tiff_samples import decode_deep
 from gestalt_space.types import Photo, Pixels
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000")

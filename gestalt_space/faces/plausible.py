@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.faces.alignment import SIZE, TEMPLATE, similarity_transform
-from gestalt_space.types import Box, Detection, Landmarks, Pixels
+from gestalt_space.types import Box, Detection, Pixels
 
 LEAST_INSIDE = 3
 """Points of the five that lie in the photo: a face may fill the frame and be cut by it."""
@@ -111,9 +111,8 @@ def _unlike_a_face(points: NDArray[np.float64], width: int, height: int) -> str:
     grid = (np.stack(np.meshgrid(*[np.arange(16)] * 2), axis=-1).reshape(-1, 2) + 0.5) * SIZE / 16
     shown = _inside((grid - shift) @ np.linalg.inv(linear).T, width, height) / len(grid)
     if shown < LEAST_SHOWN:
-        return (
-            f"{1 - shown:.0%} of the face lies outside the photo; at most {1 - LEAST_SHOWN:.0%} may."
-        )
+        most = 1 - LEAST_SHOWN
+        return f"{1 - shown:.0%} of the face lies outside the photo; at most {most:.0%} may."
     return ""
 
 

@@ -1,26 +1,19 @@
-"""TIFFs of more than 8 bits a sample, which Pillow reads in part, and in part wrongly.
+"""What a TIFF is, by its tags: one that Pillow reads, a deep one, or one to be refused by name.
 
-OpenCV decodes the samples. It never sees the file's own directory of tags, but one written here
-from the tags that were checked: so the caps hold for what is decoded, the planes of a planar file
-are decoded one by one, and what the samples mean (white is zero, alpha, CMYK) is settled here.
+Deep ones have more than 8 bits a sample. Pillow reads some of them, and some wrongly: they are
+decoded in `tiff_samples`.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
-from gestalt_space.errors import PhotoDamaged, PhotoFormatError
-from gestalt_space.faces.depth import from_range, from_type
-from gestalt_space.faces.opencv import no_notices
-from gestalt_space.types import Pixels
+from gestalt_space.errors import PhotoFormatError
 
 
 class Tag(IntEnum):
@@ -67,12 +60,8 @@ SAMPLES = {WHITE_IS_ZERO: (1,), BLACK_IS_ZERO: (1,), RGB: (3, 4), CMYK: (4,)}
 """How many samples a pixel may have."""
 ASSOCIATED, UNASSOCIATED = 1, 2
 """Values of ExtraSamples: colours that are multiplied by alpha already, or not."""
-_LEAST_DEPTHS = {"uint16": 2.0**12 - 1, "uint32": 2.0**8 - 1}
-"""The least brightest value of integer grey."""
 COMPRESSIONS = (1, 5, 8, 32773, 32946)
 """None, LZW, deflate, PackBits, deflate by its old number."""
-LARGEST_TILE = 2**26
-"""Pixels of a tile or strip."""
 BIG_ENDIAN_BIGTIFF = b"MM\0\x2b"
 HEADERS = (b"II*\0", b"MM\0*", b"II\x2b\0")
 
@@ -130,9 +119,9 @@ class DeepTiff:
 
 
 def open_deep(data: bytes) -> DeepTiff | None:
-    """The first picture of a TIFF that is for `decode_deep`: more than 8 bits a sample, above all.
+    """The first picture of a TIFF that is for `decode_deep`; `None` for any other file.
 
-    `None` for any other file, which Pillow reads. Raises `PhotoFormatError` for one that is not read, by its name.
+    Raises `PhotoFormatError` for one that nothing here reads, and says what it is.
     """
     if data[:4] == BIG_ENDIAN_BIGTIFF:
         raise _unread("a BigTIFF in big-endian order")
@@ -159,32 +148,6 @@ def open_deep(data: bytes) -> DeepTiff | None:
     return tiff
 
 
-def decode_deep(tiff: DeepTiff) -> Pixels:
-    """The picture as stored, `(h, w, 3)` uint8: not turned by its orientation.
-
-    Grey and floats are brought to 8 bits by their range, integer colours by their type, alpha is
-    laid on white, CMYK becomes RGB without a profile. Raises `PhotoDamaged`.
-    """
-    samples = _samples(tiff)
-    if tiff.colours in (WHITE_IS_ZERO, BLACK_IS_ZERO):
-        grey = from_range(samples[:, :, 0], least=_LEAST_DEPTHS.get(samples.dtype.name, 1.0))
-        grey = 255 - grey if tiff.colours == WHITE_IS_ZERO else grey
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if samples.dtype.kind == "f":
-        colours = from_range(samples[:, :, :3], least=1.0)
-        others = from_range(samples[:, :, 3:], least=1.0)
-    else:
-        colours, others = from_type(samples[:, :, :3]), from_type(samples[:, :, 3:])
-    if tiff.colours == CMYK:
-        return _share(255 - colours, 255 - others)
-    extra = tiff.one(Tag.EXTRA_SAMPLES, 0) if others.shape[2] else 0
-    if extra == UNASSOCIATED:
-        colours = _share(colours, others)
-    if extra in (ASSOCIATED, UNASSOCIATED):
-        return np.asarray(np.minimum(colours.astype(np.uint16) + 255 - others, 255), np.uint8)
-    return colours
-
-
 def _is_for_pillow(tiff: DeepTiff) -> bool:
     """8 bits and less, but for planes with associated alpha, and odd kinds of grey."""
     bits = tiff.tags.get(Tag.BITS_PER_SAMPLE, (1,))
@@ -192,12 +155,6 @@ def _is_for_pillow(tiff: DeepTiff) -> bool:
         is_usual = tiff.one(Tag.SAMPLE_FORMAT, UNSIGNED) in (UNSIGNED, FLOAT)
         return bits[0] not in DEEP or not is_usual
     return max(bits) <= 8 and not (tiff.planar and tiff.one(Tag.EXTRA_SAMPLES, 0) == ASSOCIATED)
-
-
-def _share(colours: NDArray[np.uint8], parts: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Colours times parts of 255."""
-    product = colours.astype(np.uint32) * parts
-    return np.asarray((product + 127) // 255, np.uint8)
 
 
 def _tags(data: bytes) -> Tags:
@@ -215,128 +172,6 @@ def _tags(data: bytes) -> Tags:
         if isinstance(values, tuple | bytes) and all(isinstance(one, int) for one in values):
             found[int(tag)] = tuple(values)
     return found
-
-
-def _samples(tiff: DeepTiff) -> NDArray[np.generic]:
-    """All samples `(h, w, samples)`, of the file's own type."""
-    _check_layout(tiff)
-    planes = [_decoded(tiff, directory) for directory in _directories(tiff)]
-    return np.concatenate(planes, axis=2)
-
-
-def _check_layout(tiff: DeepTiff) -> None:
-    """That all parts of the picture lie within the file, and are of a size that can be."""
-    offsets, counts = _parts(tiff)
-    width, height = tiff.size
-    if tiff.tiled:
-        part = tiff.one(Tag.TILE_WIDTH, 0), tiff.one(Tag.TILE_LENGTH, 0)
-    else:
-        part = width, min(height, tiff.one(Tag.ROWS_PER_STRIP, height))
-    if min(part) < 1 or part[0] * part[1] > max(LARGEST_TILE, width * height):
-        raise PhotoDamaged(_DAMAGED, _AGAIN)
-    wanted = -(-width // part[0]) * -(-height // part[1]) * (tiff.samples if tiff.planar else 1)
-    within = all(at + count <= len(tiff.data) for at, count in zip(offsets, counts, strict=False))
-    if not len(offsets) == len(counts) == wanted or not within:
-        raise PhotoDamaged(_DAMAGED, _AGAIN)
-
-
-def _parts(tiff: DeepTiff) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Where the strips or tiles begin, and how many bytes each has."""
-    if tiff.tiled:
-        return tiff.tags[Tag.TILE_OFFSETS], tiff.tags.get(Tag.TILE_BYTE_COUNTS, ())
-    return tiff.tags.get(Tag.STRIP_OFFSETS, ()), tiff.tags.get(Tag.STRIP_BYTE_COUNTS, ())
-
-
-def _directories(tiff: DeepTiff) -> Iterator[dict[Tag, tuple[int, ...]]]:
-    """The tags that OpenCV is shown: of the picture, or of each of its planes as a grey one."""
-    planes = tiff.samples if tiff.planar else 1
-    samples = tiff.samples // planes
-    offsets, counts = _parts(tiff)
-    each = len(offsets) // planes
-    shared = {
-        tag: tiff.tags[tag]
-        for tag in (
-            Tag.IMAGE_WIDTH,
-            Tag.IMAGE_LENGTH,
-            Tag.COMPRESSION,
-            Tag.FILL_ORDER,
-            Tag.ROWS_PER_STRIP,
-            Tag.PREDICTOR,
-            Tag.TILE_WIDTH,
-            Tag.TILE_LENGTH,
-        )
-        if tag in tiff.tags
-    }
-    where, sizes = (
-        (Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS)
-        if tiff.tiled
-        else (Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS)
-    )
-    for plane in range(planes):
-        part = slice(plane * each, (plane + 1) * each)
-        yield shared | {
-            Tag.BITS_PER_SAMPLE: (tiff.one(Tag.BITS_PER_SAMPLE, 1),) * samples,
-            Tag.SAMPLE_FORMAT: (tiff.one(Tag.SAMPLE_FORMAT, UNSIGNED),) * samples,
-            Tag.SAMPLES_PER_PIXEL: (samples,),
-            Tag.PHOTOMETRIC: (BLACK_IS_ZERO if samples == 1 else RGB,),
-            Tag.EXTRA_SAMPLES: (UNASSOCIATED,) * (samples == 4),
-            where: offsets[part],
-            sizes: counts[part],
-        }
-
-
-def _decoded(tiff: DeepTiff, directory: Mapping[Tag, tuple[int, ...]]) -> NDArray[np.generic]:
-    """The samples `(h, w, samples)` of what a directory describes."""
-    data = _with_directory(tiff.data, directory)
-    with no_notices(errors=False):
-        samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    count = directory[Tag.SAMPLES_PER_PIXEL][0]
-    if samples is None or samples.size != tiff.size[0] * tiff.size[1] * count:
-        raise PhotoDamaged(_DAMAGED, _AGAIN)
-    samples = samples.reshape(tiff.size[1], tiff.size[0], count)
-    # OpenCV gives BGR.
-    return samples if count == 1 else samples[:, :, [2, 1, 0, 3][:count]]
-
-
-def _with_directory(data: bytes, directory: Mapping[Tag, tuple[int, ...]]) -> bytes:
-    """The file with that directory, at its end, in place of its own."""
-    order = "little" if data[:2] == b"II" else "big"
-    at = len(data) + len(data) % 2
-    entries, far = [], b""
-    far_at = at + 2 + 12 * sum(bool(values) for values in directory.values()) + 4
-    for tag, values in sorted(directory.items()):
-        short = tag in _SHORT
-        packed = b"".join(value.to_bytes(2 if short else 4, order) for value in values)
-        if not values:
-            continue
-        if len(packed) > 4:
-            far, packed = far + packed, (far_at + len(far)).to_bytes(4, order)
-        entries.append(
-            tag.to_bytes(2, order)
-            + (3 if short else 4).to_bytes(2, order)
-            + len(values).to_bytes(4, order)
-            + packed.ljust(4, b"\0")
-        )
-    header = data[:2] + (42).to_bytes(2, order) + at.to_bytes(4, order)
-    listed = len(entries).to_bytes(2, order) + b"".join(entries) + bytes(4)
-    return header + data[8:] + bytes(len(data) % 2) + listed + far
-
-
-_SHORT = frozenset(
-    {
-        Tag.BITS_PER_SAMPLE,
-        Tag.COMPRESSION,
-        Tag.EXTRA_SAMPLES,
-        Tag.FILL_ORDER,
-        Tag.PHOTOMETRIC,
-        Tag.PREDICTOR,
-        Tag.SAMPLE_FORMAT,
-        Tag.SAMPLES_PER_PIXEL,
-    }
-)
-"""Tags that are written as numbers of 16 bits; the others are of 32."""
-_DAMAGED = "The image data are damaged (parts of the TIFF are missing)."
-_AGAIN = "Copy the photo again from where it came, or save it anew as PNG."
 
 
 def _unread(name: str) -> PhotoFormatError:

@@ -33,9 +33,7 @@ class YunetDetector:
 
     def find(self, photo: Photo) -> Sequence[Detection]:
         """All faces with a score of 0.6 or more."""
-        return climb(
-            photo.pixels, self.look, enough=SURE_SCORE, sure=SURE_SCORE, view=LARGEST_SIDE
-        )
+        return climb(photo.pixels, self.look, enough=SURE_SCORE, sure=SURE_SCORE, view=LARGEST_SIDE)
 
     def look(self, pixels: Pixels) -> list[Detection]:
         """The faces of a picture as it stands, without the ladder."""

@@ -82,7 +82,7 @@ def test_what_cannot_be_a_face_is_passed_over(photo: Photo):
     elsewhere = Detection(far.box, far.landmarks + 5000, 0.99)
     faces = find_faces(photo, Fixed(elsewhere, detection(100, 100, 120)))
     assert [(face.number, face.count, face.score) for face in faces] == [(1, 1, 0.9)]
-    with pytest.raises(FaceError, match="What fixed found is no face. The points lie at x"):
+    with pytest.raises(FaceError, match=r"What fixed found is no face\. The points lie at x"):
         find_faces(photo, Fixed(elsewhere))
 
 

@@ -273,7 +273,9 @@ def test_a_face_that_lies_or_is_in_doubt_gives_way_to_an_upright_one_of_the_turn
     shape = (120, 90)
     upright_picture = np.zeros((*shape, 3), np.uint8)
     upright_picture[0, 0] = 255
-    true = Detection(np.array([20, 30, 60, 80], np.float32), LEVEL_EYES + [25, 40], true_score)
+    true = Detection(
+        np.array([20, 30, 60, 80], np.float32), LEVEL_EYES + np.array([25, 40]), true_score
+    )
     lying = turned_back(true, quarter_turns, shape)
     poor = replace(lying, score=poor_score)
     if not lies:
@@ -290,7 +292,7 @@ def test_a_turned_face_at_another_place_does_not_displace_the_one_that_lies():
     shape = (120, 90)
     upright_picture = np.zeros((*shape, 3), np.uint8)
     upright_picture[0, 0] = 255
-    true = Detection(np.array([20, 30, 60, 80], np.float32), LEVEL_EYES + [25, 40], 0.9)
+    true = Detection(np.array([20, 30, 60, 80], np.float32), LEVEL_EYES + np.array([25, 40]), 0.9)
     lying = turned_back(true, 1, shape)
     poor = replace(lying, score=0.6, box=lying.box + np.array([40, 0, 40, 0], np.float32))
     pixels = np.ascontiguousarray(np.rot90(upright_picture, 1))
@@ -302,9 +304,9 @@ def test_of_a_mother_and_a_child_who_lies_the_mother_is_kept():
     shape = (120, 90)
     upright_picture = np.zeros((*shape, 3), np.uint8)
     upright_picture[0, 0] = 255
-    child = Detection(np.array([20, 30, 60, 80], np.float32), LEVEL_EYES + [25, 40], 0.9)
+    child = Detection(np.array([20, 30, 60, 80], np.float32), LEVEL_EYES + np.array([25, 40]), 0.9)
     lying = replace(turned_back(child, 1, shape), score=0.8)
-    mother = Detection(np.array([85, 2, 115, 30], np.float32), LEVEL_EYES + [85, 5], 0.95)
+    mother = Detection(np.array([85, 2, 115, 30], np.float32), LEVEL_EYES + np.array([85, 5]), 0.95)
     sideways = Sideways(lying, child, shape)
 
     def detect(pixels: Pixels) -> list[Detection]:
@@ -333,7 +335,9 @@ def seen_at(view: int, least: int = 55) -> Callable[[Pixels], list[Detection]]:
         white = (pixels[:, :, 0] == 255).astype(np.uint8)
         _, _, boxes, _ = cv2.connectedComponentsWithStats(white)
         return [
-            Detection(np.array([x, y, x + w, y + h], np.float32), LEVEL_EYES + [x, y], 0.95)
+            Detection(
+                np.array([x, y, x + w, y + h], np.float32), LEVEL_EYES + np.array([x, y]), 0.95
+            )
             for x, y, w, h, _ in boxes[1:].tolist()
             if min(w, h) * scale >= least
         ]
@@ -353,14 +357,12 @@ def test_a_small_face_of_a_large_photo_is_found_in_a_tile_wherever_it_is(
     )
     assert found.step == "tile"
     assert found.box.tolist() == [x, y, x + 120, y + 120]
-    assert np.array_equal(found.landmarks, LEVEL_EYES + [x, y])
+    assert np.array_equal(found.landmarks, LEVEL_EYES + np.array([x, y]))
 
 
 def test_faces_of_several_tiles_are_found_once_each():
     corners = [(10, 10), (1000, 700), (1640, 400), (1880, 1380)]
-    found = climb(
-        with_faces(1500, 2000, *corners), seen_at(320), enough=0.9, sure=0.9, view=320
-    )
+    found = climb(with_faces(1500, 2000, *corners), seen_at(320), enough=0.9, sure=0.9, view=320)
     assert sorted(tuple(face.box[:2]) for face in found) == sorted(corners)
 
 

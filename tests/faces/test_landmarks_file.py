@@ -145,7 +145,9 @@ def test_points_that_cannot_be_a_face_are_refused_for_that_photo(path: Path):
     lines = [OURS, row("a.jpg", *POINTS), row("b.jpg", *far), row("b.jpg", *POINTS)]
     detector = LandmarksDetector(write(path, *lines))
     assert len(detector.find(photo("a.jpg"))) == 1
-    with pytest.raises(FaceError, match=r"landmarks\.csv.*y 160–480 px; the photo has 300") as caught:
+    with pytest.raises(
+        FaceError, match=r"landmarks\.csv.*y 160–480 px; the photo has 300"
+    ) as caught:
         detector.find(photo("b.jpg"))
     assert "pixels of the upright photo" in caught.value.hint
 

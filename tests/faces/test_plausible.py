@@ -70,7 +70,7 @@ def test_points_in_shares_of_the_photo_are_named():
 
 
 def test_points_of_the_photo_before_it_was_turned_are_named():
-    assert "of the photo turned on its side" in reason(FACE + [200, 0], size=(300, 600))
+    assert "of the photo turned on its side" in reason(FACE + np.array([200, 0]), size=(300, 600))
 
 
 def test_points_before_the_photo_are_refused():

@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 
 from gestalt_space.errors import PhotoDamaged, PhotoError, PhotoFormatError, PhotoTooLarge
-from gestalt_space.faces import tiff
+from gestalt_space.faces import photos
 from gestalt_space.faces.photos import PhotoLimits, read_photo
 from gestalt_space.faces.tiff import open_deep
 from gestalt_space.types import Pixels
@@ -186,7 +186,7 @@ def test_other_files_are_left_to_pillow():
 def test_more_pixels_than_the_cap_are_refused_before_they_are_decoded(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(tiff, "decode_deep", lambda deep: pytest.fail("it was decoded"))
+    monkeypatch.setattr(photos, "decode_deep", lambda deep: pytest.fail("it was decoded"))
     data = written(brought_to(PICTURE, "uint16"), photometric="rgb")
     with pytest.raises(PhotoTooLarge):
         read_photo(data, limits=PhotoLimits(max_pixels=WIDTH * HEIGHT - 1))
