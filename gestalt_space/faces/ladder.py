@@ -8,6 +8,7 @@ that lie on their side or stand on their head.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from gestalt_space.faces.quality import roll
 from gestalt_space.faces.rungs import Rung, tile_sets, turned_rungs, upright_rungs
@@ -26,50 +27,58 @@ GREATEST_RATIO = 16
 """A photo of longer sides is a panorama: whole, it shows nothing that is large enough."""
 
 
-def climb(
-    pixels: Pixels, detect: DetectFunction, *, enough: float, sure: float, view: int
-) -> list[Detection]:
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a detector's scores are good for, 0..1.
+
+    `enough`: a face of an upright rung ends the climb. `sure`: below it, such a face may yet be
+    misread. `tiled`, `turned`: what a face of a tile, or of the photo turned, has to score.
+    """
+
+    enough: float
+    sure: float
+    tiled: float
+    turned: float
+
+
+def climb(pixels: Pixels, detect: DetectFunction, scores: Scores, *, view: int) -> list[Detection]:
     """The faces of a photo, in its own pixels.
 
-    `view` is the side of the pictures that the detector looks at, in pixels. In this order:
-
-    1. the first upright rung whose surest face scores `enough` or more;
-    2. the faces of the first set of tiles that score `sure` or more;
-    3. of the turned rungs, the one with the surest face, where that scores `sure` or more;
-    4. the upright rung with the surest face of all.
-
-    In 1 and 4, a face that lies on its side is looked at in the picture turned, and so are the
-    faces of a rung in which none scores `sure`: see `_set_upright`.
+    `view` is the side of the pictures that the detector looks at, in pixels. The first upright rung
+    whose surest face scores `enough` is taken. Else the photo is looked at in tiles, and then
+    turned: each finding has to be surer than all before it. A face that lies on its side is looked
+    at in the picture turned, see `_set_upright`.
     """
     height, width = pixels.shape[:2]
     if min(height, width) < LEAST_SIDE:
         return []
     is_panorama = max(height, width) > GREATEST_RATIO * min(height, width)
-    unsure: list[tuple[Rung, Sequence[Detection]]] = []
+    unsure: list[list[Detection]] = []
     for rung in () if is_panorama else upright_rungs(pixels):
         found = detect(rung.picture)
-        if found and _surest(found) >= enough:
-            return _set_upright(rung, found, detect, sure)
-        unsure.append((rung, found))
-    tiled = _in_tiles(pixels, detect, sure, view)
+        if _surest(found) >= scores.enough:
+            return _set_upright(rung, found, detect, scores)
+        unsure.append([rung.found(face) for face in found])
+    upright = max(unsure, key=_surest, default=[])
+    tiled = _in_tiles(pixels, detect, max(scores.tiled, _surest(upright)), view)
     if tiled or is_panorama:
         return tiled
-    turned = [[rung.found(face) for face in detect(rung.picture)] for rung in turned_rungs(pixels)]
+    turned = [
+        [rung.found(face) for face in detect(rung.picture) if not _lies(face)]
+        for rung in turned_rungs(pixels, view)
+    ]
     best = max(turned, key=_surest)
-    if best and _surest(best) >= sure:
-        return best
-    rung, found = max(unsure, key=lambda looked: _surest(looked[1]))
-    return _set_upright(rung, found, detect, sure) if found else []
+    return best if _surest(best) >= max(scores.turned, _surest(upright)) else upright
 
 
-def _in_tiles(pixels: Pixels, detect: DetectFunction, sure: float, view: int) -> list[Detection]:
-    """The sure faces of the first set of tiles that shows any, each once."""
+def _in_tiles(pixels: Pixels, detect: DetectFunction, least: float, view: int) -> list[Detection]:
+    """The faces of that score of the first set of tiles that shows any, each once."""
     for tiles in tile_sets(pixels, view):
         seen = [
             tile.found(face)
             for tile in tiles
             for face in detect(tile.picture)
-            if face.score >= sure and not tile.cuts(face)
+            if face.score >= least and not tile.cuts(face)
         ]
         if seen:
             return _each_once(seen)
@@ -77,7 +86,7 @@ def _in_tiles(pixels: Pixels, detect: DetectFunction, sure: float, view: int) ->
 
 
 def _set_upright(
-    rung: Rung, found: Sequence[Detection], detect: DetectFunction, sure: float
+    rung: Rung, found: Sequence[Detection], detect: DetectFunction, scores: Scores
 ) -> list[Detection]:
     """What was found in a rung, and in its picture turned in place of what may be misread.
 
@@ -88,7 +97,7 @@ def _set_upright(
     doubted = [rung.found(face) for face in found if _lies(face)]
     kept = [rung.found(face) for face in found if not _lies(face)]
     needed = _surest(doubted)
-    if not doubted and _surest(found) < sure:
+    if not doubted and _surest(found) < scores.sure:
         doubted, kept, needed = kept, [], _surest(found) + MARGIN
     places = [face.box for face in doubted]
     best: list[Detection] = []

@@ -85,8 +85,9 @@ def upright_rungs(pixels: Pixels) -> Iterator[Rung]:
     yield _fitted(pixels, RESCALED)
 
 
-def turned_rungs(pixels: Pixels) -> Iterator[Rung]:
-    """The photo small and with a border, as it stands and turned in three ways."""
+def turned_rungs(pixels: Pixels, view: int) -> Iterator[Rung]:
+    """The photo turned in three ways, then small and with a border, as it stands and turned."""
+    yield from _fitted(pixels, min(view, max(pixels.shape[:2]))).turned()
     framed = _padded("turned 0", _fitted(pixels, RESCALED))
     yield framed
     yield from framed.turned()

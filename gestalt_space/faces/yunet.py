@@ -9,15 +9,14 @@ import cv2
 import numpy as np
 
 from gestalt_space.errors import ModelUnsuitable
-from gestalt_space.faces.ladder import climb
+from gestalt_space.faces.ladder import Scores, climb
 from gestalt_space.faces.opencv import no_notices
 from gestalt_space.types import Detection, Photo, Pixels
 
 LEAST_SCORE = 0.6
-SURE_SCORE = 0.92
-"""A little over OpenCV's own threshold. Below it, a face that lies on its side may have been taken
-for an upright one, with landmarks that are wrong: the other rungs are looked at as well.
-"""
+SCORES = Scores(enough=0.92, sure=0.92, tiled=0.9, turned=0.8)
+"""`enough` is a little over OpenCV's own threshold. Below it, a face that lies on its side may have
+been taken for an upright one, with landmarks that are wrong: the other rungs are looked at too."""
 OVERLAP = 0.3
 MOST_CANDIDATES = 5000
 LARGEST_SIDE = 640
@@ -33,7 +32,7 @@ class YunetDetector:
 
     def find(self, photo: Photo) -> Sequence[Detection]:
         """All faces with a score of 0.6 or more."""
-        return climb(photo.pixels, self.look, enough=SURE_SCORE, sure=SURE_SCORE, view=LARGEST_SIDE)
+        return climb(photo.pixels, self.look, SCORES, view=LARGEST_SIDE)
 
     def look(self, pixels: Pixels) -> list[Detection]:
         """The faces of a picture as it stands, without the ladder."""
