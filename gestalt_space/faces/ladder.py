@@ -107,7 +107,7 @@ def _set_upright(
         if any(_meets(face, places) for face in better) and _surest(better) > _surest(best):
             best = better
     others = [face.box for face in kept]
-    return kept + [face for face in best or doubted if not _meets(face, others)]
+    return kept + ([face for face in best if not _meets(face, others)] or doubted)
 
 
 def _each_once(faces: Sequence[Detection]) -> list[Detection]:
