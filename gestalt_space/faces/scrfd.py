@@ -18,8 +18,8 @@ SCORES = Scores(enough=LEAST_SCORE, sure=0.75, tiled=0.6, turned=0.6)
 INPUT_SIZES = [(128, 128), (640, 640)]
 """Sizes that InsightFace's own `FaceAnalysis` looks at, where the model leaves the size open."""
 VIEW = 960
-"""Side of the pictures that the ladder makes for it: shown in 640, faces of 40 pixels are still found,
-at half the cost of pictures of 640."""
+"""Side of the pictures that the ladder makes for it. Shown in 640, faces of 40 pixels are still
+found, at half the cost of pictures of 640."""
 
 
 class ScrfdDetector:
