@@ -35,7 +35,7 @@ Random = np.random.Generator
 def pictures_without_a_face(photos: NDArray[np.uint8], seed: int = 11) -> list[Pixels]:
     """`COUNT` pictures; `photos (n, h, w, 3)`: those to be shuffled."""
     rng = np.random.default_rng(seed)
-    samples = _samples()
+    samples = samples_without_a_face()
     pictures = [_fitted(sample) for sample in samples]
     while samples and len(pictures) < COUNT // 2:
         pictures.append(_cut(samples[int(rng.integers(len(samples)))], rng))
@@ -49,7 +49,28 @@ def pictures_without_a_face(photos: NDArray[np.uint8], seed: int = 11) -> list[P
     return pictures
 
 
-def _samples() -> list[Pixels]:
+def large_picture(samples: Sequence[Pixels], height: int, width: int, rng: Random) -> Pixels:
+    """Parts of six of the samples side by side, blown up to fill a large picture."""
+    rows, columns = (2, 3) if width >= height else (3, 2)
+    size = -(-width // columns), -(-height // rows)
+    parts = [
+        cv2.resize(_part(samples[int(rng.integers(len(samples)))], size, rng), size)
+        for _ in range(rows * columns)
+    ]
+    whole = np.vstack([np.hstack(parts[at * columns :][:columns]) for at in range(rows)])
+    return np.ascontiguousarray(whole[:height, :width], np.uint8)
+
+
+def _part(sample: Pixels, size: tuple[int, int], rng: Random) -> Pixels:
+    height, width = sample.shape[:2]
+    scale = min(1.0, width / size[0], height / size[1]) * rng.uniform(0.6, 1.0)
+    across, down = max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+    left, top = (int(rng.integers(0, room + 1)) for room in (width - across, height - down))
+    return sample[top : top + down, left : left + across]
+
+
+def samples_without_a_face() -> list[Pixels]:
+    """The sample pictures that are installed, in their own size."""
     found = []
     for module, pattern in SAMPLES.items():
         spec = importlib.util.find_spec(module)

@@ -332,7 +332,7 @@ def _say_sideways(results: list[Added]) -> None:
             output.say(
                 f"{result.photo}: added, but the face lies on its side "
                 f"(roll {result.face.quality.roll:.0f}°) and may be misread. Remove it, turn the "
-                "photo upright and add it again, or use --detector yunet."
+                "photo upright and add it again."
             )
 
 

@@ -397,15 +397,25 @@ def test_failures_and_skips_are_not_encoded(sources: list[PhotoSource], tmp_path
     assert encoder.batches == [2]
 
 
+class BlindInTheDark(MeanEncoder):
+    """NaN for a face that is nearly black, too."""
+
+    def encode(self, crops: Crops) -> Slots:
+        return super().encode(np.where(crops.max(axis=(1, 2, 3), keepdims=True) > 9, crops, 0))
+
+
 def test_a_face_without_a_sound_vector_is_its_own_failure(tmp_path: Path) -> None:
     black = tmp_path / "black.png"
-    Image.new("RGB", (112, 112)).save(black)
+    # Not of one colour, which would be no face.
+    image = Image.new("RGB", (112, 112))
+    image.putpixel((50, 50), (9, 9, 9))
+    image.save(black)
     sources = [
         PhotoSource("a", made.photo_file(tmp_path / "a.png", 1)),
         PhotoSource("black", black),
         PhotoSource("b", made.photo_file(tmp_path / "b.png", 2)),
     ]
-    (batch,) = encode_all(find_all_faces(sources, aligned), MeanEncoder())
+    (batch,) = encode_all(find_all_faces(sources, aligned), BlindInTheDark())
     assert [result.descriptor is None for result in batch] == [False, True, False]
     assert isinstance(batch[1].error, DescriptorError)
     assert batch[1].error.hint

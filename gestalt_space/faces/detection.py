@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gestalt_space.errors import NoFace, NoSuchFace, SeveralFaces
+from gestalt_space.errors import FaceError, NoFace, NoSuchFace, SeveralFaces
 from gestalt_space.faces.alignment import align
+from gestalt_space.faces.plausible import implausible, is_blank
 from gestalt_space.faces.quality import quality
-from gestalt_space.types import Detection, Face, Photo
+from gestalt_space.types import Detection, Face, Photo, Pixels
 
 
 class Detector(Protocol):
@@ -25,16 +26,37 @@ class Detector(Protocol):
 
 
 def find_faces(photo: Photo, detector: Detector) -> tuple[Face, ...]:
-    """All faces of a photo, aligned, largest box first. Raises `NoFace`."""
+    """All faces of a photo, aligned, largest box first.
+
+    What cannot be a face (`implausible`) is passed over, whatever detector gave it. Raises `NoFace`
+    where nothing was found, `FaceError` where nothing else was found.
+    """
     found = sorted(detector.find(photo), key=_by_area)
     if not found:
         raise NoFace(
-            f"No face was found by {detector.name}, not in the photo padded, rescaled or turned.",
+            f"No face was found by {detector.name}, not in the photo padded, rescaled, in tiles or "
+            "turned.",
+            "Crop the photo to the face, try another --detector, or give --landmarks.",
+        )
+    height, width = photo.pixels.shape[:2]
+    reasons = [implausible(detection, width, height) for detection in found]
+    crops = [
+        (detection, align(photo.pixels, detection.landmarks))
+        for detection, reason in zip(found, reasons, strict=True)
+        if not reason
+    ]
+    kept = [(detection, crop) for detection, crop in crops if not is_blank(crop)]
+    if not kept:
+        reason = next(
+            (reason for reason in reasons if reason), "The aligned face is of one colour."
+        )
+        raise FaceError(
+            f"What {detector.name} found is no face. {reason}",
             "Crop the photo to the face, try another --detector, or give --landmarks.",
         )
     return tuple(
-        _face(photo, detector.name, detection, number, len(found))
-        for number, detection in enumerate(found, start=1)
+        _face(detector.name, detection, crop, number, len(kept))
+        for number, (detection, crop) in enumerate(kept, start=1)
     )
 
 
@@ -58,8 +80,7 @@ def choose_face(faces: Sequence[Face], *, number: int | None = None, largest: bo
     return faces[0]
 
 
-def _face(photo: Photo, detector: str, detection: Detection, number: int, count: int) -> Face:
-    crop = align(photo.pixels, detection.landmarks)
+def _face(detector: str, detection: Detection, crop: Pixels, number: int, count: int) -> Face:
     return Face(
         number=number,
         count=count,

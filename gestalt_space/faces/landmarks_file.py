@@ -10,14 +10,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
+from unicodedata import normalize
 
 import numpy as np
 
-from gestalt_space.errors import NoFace, UsageError
+from gestalt_space.errors import FaceError, NoFace, UsageError
+from gestalt_space.faces.plausible import implausible
 from gestalt_space.types import Detection, Landmarks, Photo
 
 LAYOUTS = {"photo": 0, "img": 4}
 """The first column's name, and how many numbers of a box stand before the landmarks."""
+SEPARATORS = ",;\t"
 FACE_WIDTH = 2.4
 """Width of a box that is not given, in distances between the eyes."""
 
@@ -32,21 +35,41 @@ class LandmarksDetector:
         self._faces = read_landmarks(path)
 
     def find(self, photo: Photo) -> Sequence[Detection]:
-        """The faces that the file has for the photo. Raises `NoFace` where it has none."""
-        found = self._faces.get(photo.name) or self._faces.get(PurePath(photo.name).name)
+        """The faces that the file has for the photo.
+
+        Raises `NoFace` where it has none, `FaceError` for points that cannot be a face's: all faces
+        of the photo are refused for one, so that their numbers stay the file's.
+        """
+        name = normalize("NFC", photo.name)
+        found = self._faces.get(name) or self._faces.get(PurePath(name).name)
         if not found:
             raise NoFace(
                 f"{self._path.name} has no landmarks for this photo.",
                 "Its first column names the photo, by its path as given or its file name.",
             )
+        height, width = photo.pixels.shape[:2]
+        for detection in found:
+            reason = implausible(detection, width, height)
+            if reason:
+                raise FaceError(
+                    f"{self._path.name} has no face for this photo. {reason}",
+                    "Give the points in pixels of the upright photo as it is, or leave it out of "
+                    "the file.",
+                )
         return found
 
 
 def read_landmarks(path: Path) -> Mapping[str, list[Detection]]:
-    """Faces by the photo's name, as the file's first column has it. Raises `UsageError`."""
+    """Faces by the photo's name, as the file's first column has it, in the normal form NFC.
+
+    Numbers are separated by `,`, or as European spreadsheets do by `;` or tabs, and then may have
+    a decimal comma. Raises `UsageError`.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.reader(stream))
+            separator = max(SEPARATORS, key=stream.readline().count)
+            stream.seek(0)
+            rows = list(csv.reader(stream, delimiter=separator))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(
@@ -62,13 +85,17 @@ def read_landmarks(path: Path) -> Mapping[str, list[Detection]]:
     faces: dict[str, list[Detection]] = {}
     for line, row in enumerate(rows[1:], start=2):
         if any(cell.strip() for cell in row):
-            faces.setdefault(row[0].strip(), []).append(_detection(path, line, row, boxes))
+            numbers = row[1 : 1 + boxes + 10]
+            if separator != ",":
+                numbers = [number.replace(",", ".") for number in numbers]
+            detection = _detection(path, line, numbers, boxes)
+            faces.setdefault(normalize("NFC", row[0].strip()), []).append(detection)
     return faces
 
 
-def _detection(path: Path, line: int, row: list[str], boxes: int) -> Detection:
+def _detection(path: Path, line: int, cells: list[str], boxes: int) -> Detection:
     try:
-        numbers = np.array([float(cell) for cell in row[1 : 1 + boxes + 10]], dtype=np.float32)
+        numbers = np.array([float(cell) for cell in cells], dtype=np.float32)
         landmarks = numbers[boxes:].reshape(5, 2)
         if not np.isfinite(numbers).all():
             raise ValueError("not finite")

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from gestalt_space.errors import (
     PhotoDamaged,
@@ -24,20 +23,24 @@ from gestalt_space.errors import (
     PhotoNotFound,
     PhotoTooLarge,
 )
+from gestalt_space.faces.depth import from_range
+from gestalt_space.faces.foreign import AVIF, foreign_kind
+from gestalt_space.faces.tiff import open_deep
+from gestalt_space.faces.tiff_samples import decode_deep
 from gestalt_space.types import Photo, Pixels
 
-FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000")
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp"}
-    | {".heic", ".heif"}
+    | {".heic", ".heif", ".avif", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"}
 )
-_FORMATS_HINT = "Photos may be JPEG, PNG, WebP, TIFF, BMP or HEIC."
+_FORMATS_HINT = "Photos may be JPEG, PNG, WebP, TIFF, BMP, HEIC, AVIF or JPEG 2000."
+_AGAIN = "Copy the photo again from where it came, or save it anew as PNG."
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""How files of the kind start that the reader of HEIC is loaded for."""
 
-DEPTHS = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 16))
-"""Brightest values of the depths that grey photos come in."""
-MOST = 0.999
-"""Share of the pixels that tell the depth: the rest may be dead pixels, or overshoot."""
-
+_LEAST_DEPTHS = {"F": 1.0, "I": 2.0**8 - 1}
+"""The least brightest value of a grey mode; that of the others is 12 bits."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -109,23 +112,23 @@ def decode_photo(raw: PhotoBytes, *, limits: PhotoLimits | None = None) -> Photo
     """Decode a photo's bytes to upright RGB. Raises `PhotoError`."""
     limits = limits or PhotoLimits()
     try:
-        image = _open_image(raw.data)
-        _check_pixels(image.size, limits)
-        pixels = _to_rgb(_upright(image))
-        image_format = image.format or "unknown"
+        with _no_warnings():
+            deep = open_deep(raw.data)
+        if deep is not None:
+            _check_pixels(deep.size, limits)
+            pixels, image_format = _turned(decode_deep(deep), deep.orientation), "TIFF"
+        else:
+            image = _open_image(raw.data)
+            _check_pixels(image.size, limits)
+            pixels, image_format = _to_rgb(_upright(image)), image.format or "unknown"
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(limits) from error
     except UnidentifiedImageError as error:
-        raise PhotoFormatError(
-            "The file is not a photo that can be read.", _FORMATS_HINT
-        ) from error
+        raise _unknown(raw.data) from error
     except Exception as error:  # decoders raise anything on hostile input
-        raise PhotoDamaged(
-            f"The image data are damaged ({_first_line(error)}).",
-            "Copy the photo again from where it came, or save it anew as PNG.",
-        ) from error
+        raise PhotoDamaged(f"The image data are damaged ({_first_line(error)}).", _AGAIN) from error
     return Photo(raw.name, pixels, raw.sha256, image_format)
 
 
@@ -167,9 +170,17 @@ def _too_many_pixels(limits: PhotoLimits, what: str = "The image has") -> PhotoT
     )
 
 
+def _unknown(data: bytes) -> PhotoError:
+    kind = foreign_kind(data)
+    if kind == AVIF and features.check("avif"):
+        return PhotoDamaged("The image data are damaged (no AVIF that can be opened).", _AGAIN)
+    what = "not a photo that can be read" if kind is None else f"{kind}, which is not read"
+    return PhotoFormatError(f"The file is {what}.", _FORMATS_HINT)
+
+
 def _open_image(data: bytes) -> Image.Image:
     formats = FORMATS
-    if data[4:8] == b"ftyp":
+    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
         _register_heif()
         formats = (*FORMATS, "HEIF")
     with _no_warnings():
@@ -199,9 +210,16 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
+def _turned(pixels: Pixels, orientation: int) -> Pixels:
+    turn = _TURNS.get(orientation)
+    return pixels if turn is None else np.array(Image.fromarray(pixels).transpose(turn))
+
+
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        # Some programs write the number as a BYTE, not as a SHORT.
+        return value[0] if isinstance(value, bytes) else int(value)
     except Exception:  # noqa: BLE001 - EXIF that cannot be parsed says nothing of the orientation
         return 1
 
@@ -209,21 +227,12 @@ def _orientation(image: Image.Image) -> int:
 def _to_rgb(image: Image.Image) -> Pixels:
     mode = image.mode
     if mode.startswith("I") or mode == "F":
-        grey = _eight_bits(np.asarray(image), mode)
+        grey = from_range(np.asarray(image), least=_LEAST_DEPTHS.get(mode, 2.0**12 - 1))
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
     return np.array(image.convert("RGB"), dtype=np.uint8)
-
-
-def _eight_bits(grey: NDArray[np.number], mode: str) -> NDArray[np.uint8]:
-    """Bring integer and float grey to 0..255 by the least depth that holds nearly all of it."""
-    values = np.nan_to_num(grey.astype(np.float64), posinf=DEPTHS[-1], neginf=0.0)
-    top = float(np.quantile(values, MOST)) if values.size else 0.0
-    depths = {"F": (1.0, *DEPTHS), "I": DEPTHS}.get(mode, DEPTHS[2:])
-    full = next((depth for depth in depths if top <= depth * 1.05), DEPTHS[-1])
-    return np.asarray(np.clip(values / full * 255.0, 0, 255).round(), dtype=np.uint8)
 
 
 def _first_line(error: Exception) -> str:

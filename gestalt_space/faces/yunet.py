@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from gestalt_space.errors import ModelUnsuitable
-from gestalt_space.faces.ladder import climb
+from gestalt_space.faces.ladder import Scores, climb
+from gestalt_space.faces.opencv import no_notices
 from gestalt_space.types import Detection, Photo, Pixels
 
 LEAST_SCORE = 0.6
-SURE_SCORE = 0.92
-"""A little over OpenCV's own threshold. Below it, a face that lies on its side may have been taken
-for an upright one, with landmarks that are wrong: the other rungs are looked at as well.
-"""
+SCORES = Scores(enough=0.92, sure=0.92, tiled=0.9, turned=0.8)
+"""`enough` is a little over OpenCV's own threshold. Below it, a face that lies on its side may have
+been taken for an upright one, with landmarks that are wrong: the other rungs are looked at too."""
 OVERLAP = 0.3
 MOST_CANDIDATES = 5000
 LARGEST_SIDE = 640
@@ -34,7 +32,7 @@ class YunetDetector:
 
     def find(self, photo: Photo) -> Sequence[Detection]:
         """All faces with a score of 0.6 or more."""
-        return climb(photo.pixels, self.look, sure=SURE_SCORE)
+        return climb(photo.pixels, self.look, SCORES, view=LARGEST_SIDE)
 
     def look(self, pixels: Pixels) -> list[Detection]:
         """The faces of a picture as it stands, without the ladder."""
@@ -61,32 +59,16 @@ def _detection(row: np.ndarray, stretch: np.ndarray) -> Detection:
     )
 
 
-# OpenCV's level of notices is one for all threads.
-_level_lock = threading.Lock()
-
-
 def _open(path: Path) -> cv2.FaceDetectorYN:
     # From memory, since OpenCV cannot open every path.
     try:
-        with _no_notices():
+        with no_notices():
             return _create(path)
     except cv2.error as error:
         raise ModelUnsuitable(
             f"{path.name} is not a YuNet model that OpenCV opens.",
             "Run `gestalt models verify`, or add the model again.",
         ) from error
-
-
-@contextmanager
-def _no_notices() -> Iterator[None]:
-    """OpenCV warns of a choice of target that nobody made."""
-    with _level_lock:
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        try:
-            yield
-        finally:
-            cv2.utils.logging.setLogLevel(level)
 
 
 def _create(path: Path) -> cv2.FaceDetectorYN:

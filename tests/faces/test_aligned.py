@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gestalt_space.errors import NoFace
+from gestalt_space.errors import FaceError, NoFace
 from gestalt_space.faces.aligned import AlignedDetector
 from gestalt_space.faces.detection import find_faces
 from gestalt_space.types import Photo, Pixels
@@ -45,3 +45,16 @@ def test_a_mirrored_crop_gives_the_mirrored_face():
 def test_a_photo_that_is_not_square_is_no_aligned_crop(shape: tuple[int, int, int]):
     with pytest.raises(NoFace, match="square"):
         find_faces(photo(np.zeros(shape, np.uint8)), AlignedDetector())
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        (np.full((112, 112, 3), 200, np.uint8), "of one colour"),
+        (made.crop(1, 20), "The face is 20 px wide"),
+        (made.crop(1, 1), "The face is 1 px wide"),
+    ],
+)
+def test_an_empty_or_tiny_crop_is_no_face(pixels: Pixels, words: str):
+    with pytest.raises(FaceError, match=words):
+        find_faces(photo(pixels), AlignedDetector())

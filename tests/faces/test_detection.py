@@ -77,6 +77,21 @@ def test_a_detector_that_gives_nonsense_raises_a_face_error(photo: Photo):
         find_faces(photo, Fixed(nonsense))
 
 
+def test_what_cannot_be_a_face_is_passed_over(photo: Photo):
+    far = detection(20, 30, 150)
+    elsewhere = Detection(far.box, far.landmarks + 5000, 0.99)
+    faces = find_faces(photo, Fixed(elsewhere, detection(100, 100, 120)))
+    assert [(face.number, face.count, face.score) for face in faces] == [(1, 1, 0.9)]
+    with pytest.raises(FaceError, match=r"What fixed found is no face\. The points lie at x"):
+        find_faces(photo, Fixed(elsewhere))
+
+
+def test_a_face_of_one_colour_is_none():
+    grey = Photo("grey.png", np.full((300, 300, 3), 90, np.uint8), "0" * 64, "PNG")
+    with pytest.raises(FaceError, match="of one colour"):
+        find_faces(grey, Fixed(detection(100, 100, 120)))
+
+
 def test_the_only_face_needs_no_choice(photo: Photo):
     faces = find_faces(photo, Fixed(detection(0, 0, 50)))
     assert choose_face(faces) is faces[0]

@@ -1,21 +1,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from gestalt_space.faces.ladder import GREATEST_RATIO, LEAST_SIDE, RESCALED, climb
+from gestalt_space.faces import ladder
+from gestalt_space.faces.ladder import GREATEST_RATIO, LEAST_SIDE
+from gestalt_space.faces.rungs import RESCALED, tile_sets
 from gestalt_space.types import Detection, Landmarks, Pixels
 
-RUNGS = ("as is", "padded", "rescaled", "turned 0", "turned 90", "turned 180", "turned 270")
+TURNS = ("turned 90", "turned 180", "turned 270")
+RUNGS = ("as is", "padded", "rescaled", *TURNS, "turned 0", *TURNS)
 COLOURS = np.array(
     [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 0, 255], [120, 120, 120]]
 )
 """Of the five landmarks, and of the rectangle that they lie in."""
+LEVEL_EYES = np.array([[5, 5], [25, 5], [15, 9], [7, 13], [23, 13]], np.float32)
+"""Landmarks of an upright face."""
 SHAPES = [(480, 640), (640, 480), (333, 517), (97, 131), (320, 320), (200, 611)]
 TOLERANCE = 1.5
+
+
+def climb(
+    pixels: Pixels,
+    detect: Callable[[Pixels], list[Detection]],
+    *,
+    enough: float = 0.0,
+    sure: float = 0.0,
+    view: int = 10_000,
+) -> list[Detection]:
+    """The ladder, without tiles where nothing is said of the detector's input."""
+    return ladder.climb(pixels, detect, ladder.Scores(enough, sure, sure, sure), view=view)
 
 
 def marked(height: int, width: int) -> tuple[Pixels, Detection]:
@@ -71,7 +89,7 @@ class Scores:
         self.calls += 1
         if score is None:
             return []
-        return [Detection(np.array([1, 2, 30, 40], np.float32), np.ones((5, 2), np.float32), score)]
+        return [Detection(np.array([1, 2, 30, 40], np.float32), LEVEL_EYES, score)]
 
 
 def upright(pixels: Pixels, found: Detection) -> bool:
@@ -88,8 +106,12 @@ def turned_points(points: Landmarks, quarter_turns: int, height: int, width: int
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("number", range(7))
-def test_every_rung_leads_back_to_the_photos_own_pixels(number: int, shape: tuple[int, int]):
+@pytest.mark.parametrize("number", range(len(RUNGS)))
+def test_every_rung_leads_back_to_the_photos_own_pixels(
+    number: int, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+):
+    # The marker lies in the turned rungs, and only the way back is looked at here.
+    monkeypatch.setattr(ladder, "_lies", lambda face: False)
     pixels, true = marked(*shape)
     (found,) = climb(pixels, on_call(number))
     assert found.step == RUNGS[number]
@@ -148,7 +170,7 @@ def test_a_photo_in_which_all_is_well_is_looked_at_once_and_as_it_is():
         seen.append(image)
         return find_marker(image)
 
-    (found,) = climb(pixels, detect, sure=0.9)
+    (found,) = climb(pixels, detect, enough=0.9, sure=0.9)
     assert found.step == "as is"
     assert np.array_equal(found.landmarks, find_marker(pixels)[0].landmarks)
     assert len(seen) == 1
@@ -172,26 +194,23 @@ def test_the_detector_sees_whole_pictures_in_memory_order():
 
 
 @pytest.mark.parametrize(
-    ("scores", "sure", "step", "calls"),
+    ("scores", "step", "calls"),
     [
-        ([0.95], 0.9, "as is", 1),
-        ([0.9], 0.9, "as is", 1),
-        ([0.7, 0.95], 0.9, "padded", 2),
-        ([0.7, None, 0.95], 0.9, "rescaled", 3),
-        ([0.7, None, 0.6, None, 0.8], 0.9, "turned 90", 7),
-        ([0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7], 0.9, "as is", 7),
-        ([None, 0.6, 0.7, 0.65], 0.9, "rescaled", 7),
-        ([None, None, None, None, None, 0.95, 0.97], 0.9, "turned 270", 7),
-        ([0.01], 0.0, "as is", 1),
-        ([0.0], 0.0, "as is", 1),
-        ([None, 0.3, 0.9], 0.0, "padded", 2),
+        ([0.95], "as is", 1),
+        ([0.9], "as is", 1),
+        ([0.7, 0.95], "padded", 2),
+        ([0.7, None, 0.95], "rescaled", 3),
+        ([0.7, None, 0.6, 0.9], "turned 90", 10),
+        ([None, None, None, None, 0.95, 0.97], "turned 270", 10),
+        ([0.7, 0.7, 0.7, 0.7, 0.89, 0.7, 0.7], "as is", 10),
+        ([None, 0.6, 0.7, 0.65], "rescaled", 10),
     ],
 )
-def test_the_first_sure_rung_is_taken_else_the_surest(
-    scores: list[float | None], sure: float, step: str, calls: int
+def test_the_first_sure_rung_is_taken_else_the_surest_upright_one(
+    scores: list[float | None], step: str, calls: int
 ):
     detect = Scores(*scores)
-    (found,) = climb(np.zeros((100, 120, 3), np.uint8), detect, sure=sure)
+    (found,) = climb(np.zeros((100, 120, 3), np.uint8), detect, enough=0.9, sure=0.9)
     assert found.step == step
     assert detect.calls == calls
     assert found.score == max(s for s in [scores[RUNGS.index(step)]] if s is not None)
@@ -200,28 +219,208 @@ def test_the_first_sure_rung_is_taken_else_the_surest(
 @pytest.mark.parametrize(
     ("scores", "step", "calls"),
     [
+        ([0.5], "as is", 4),
         ([0.75], "as is", 1),
-        ([0.7, 0.79], "as is", 2),
-        ([0.7, 0.81], "turned 180", 2),
-        ([0.7, None], "as is", 2),
-        ([None, 0.6, 0.9], "turned 180", 3),
+        ([None, 0.6], "padded", 5),
     ],
 )
-def test_a_face_in_doubt_is_given_up_for_a_much_surer_one_of_the_photo_upside_down(
+def test_less_than_sure_may_be_enough_for_an_upright_rung(
     scores: list[float | None], step: str, calls: int
 ):
     detect = Scores(*scores)
-    (found,) = climb(np.zeros((100, 120, 3), np.uint8), detect, doubt=0.75)
+    (found,) = climb(np.zeros((40, 40, 3), np.uint8), detect, enough=0.5, sure=0.75)
     assert (found.step, detect.calls) == (step, calls)
 
 
-def test_a_face_in_doubt_that_says_itself_it_lies_on_its_side_is_kept():
-    def detect(pixels: Pixels) -> list[Detection]:
-        eyes_upright = np.array([[5, 5], [5, 25], [9, 15], [13, 7], [13, 23]], np.float32)
-        return [Detection(np.array([0, 0, 30, 30], np.float32), eyes_upright, 0.6)]
+def test_a_turned_face_that_is_not_sure_is_not_taken():
+    detect = Scores(None, None, None, None, 0.85)
+    assert climb(np.zeros((100, 120, 3), np.uint8), detect, enough=0.9, sure=0.9) == []
 
-    (found,) = climb(np.zeros((100, 120, 3), np.uint8), detect, doubt=0.75)
+
+def turned_back(face: Detection, quarter_turns: int, shape: tuple[int, int]) -> Detection:
+    """A face of an upright picture of that shape as it lies in the picture turned."""
+    points = turned_points(face.landmarks, quarter_turns, *shape)
+    corners = turned_points(face.box.reshape(2, 2), quarter_turns, *shape)
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    return replace(face, box=box.astype(np.float32), landmarks=points.astype(np.float32))
+
+
+class Sideways:
+    """A photo on its side: as it is shown first, a poor face; turned upright, the true one."""
+
+    def __init__(self, poor: Detection, true: Detection, upright_shape: tuple[int, int]) -> None:
+        self.poor, self.true, self.shape = poor, true, upright_shape
+        self.calls = 0
+
+    def __call__(self, pixels: Pixels) -> list[Detection]:
+        self.calls += 1
+        if self.calls == 1:
+            return [self.poor]
+        # The mark in the corner tells the way up.
+        is_upright = pixels.shape[:2] == self.shape and pixels[0, 0, 0] == 255
+        return [self.true] if is_upright else []
+
+
+@pytest.mark.parametrize("quarter_turns", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("poor_score", "lies", "true_score", "taken"),
+    [
+        (0.8, True, 0.8, True),
+        (0.8, True, 0.79, False),
+        (0.8, False, 0.99, False),
+        (0.6, False, 0.71, True),
+        (0.6, False, 0.69, False),
+    ],
+)
+def test_a_face_that_lies_or_is_in_doubt_gives_way_to_an_upright_one_of_the_turned_picture(
+    quarter_turns: int, poor_score: float, lies: bool, true_score: float, taken: bool
+):
+    shape = (120, 90)
+    upright_picture = np.zeros((*shape, 3), np.uint8)
+    upright_picture[0, 0] = 255
+    true = Detection(
+        np.array([20, 30, 60, 80], np.float32), LEVEL_EYES + np.array([25, 40]), true_score
+    )
+    lying = turned_back(true, quarter_turns, shape)
+    poor = replace(lying, score=poor_score)
+    if not lies:
+        poor = replace(poor, landmarks=LEVEL_EYES + lying.box[:2])
+    pixels = np.ascontiguousarray(np.rot90(upright_picture, quarter_turns))
+    (found,) = climb(pixels, Sideways(poor, true, shape), enough=0.5, sure=0.75)
+    expected = lying if taken else poor
+    assert found.step == (f"turned {90 * quarter_turns}" if taken else "as is")
+    assert np.allclose(found.landmarks, expected.landmarks, atol=1e-3)
+    assert np.allclose(found.box, expected.box, atol=1e-3)
+
+
+def test_a_turned_face_at_another_place_does_not_displace_the_one_that_lies():
+    shape = (120, 90)
+    upright_picture = np.zeros((*shape, 3), np.uint8)
+    upright_picture[0, 0] = 255
+    true = Detection(np.array([20, 30, 60, 80], np.float32), LEVEL_EYES + np.array([25, 40]), 0.9)
+    lying = turned_back(true, 1, shape)
+    poor = replace(lying, score=0.6, box=lying.box + np.array([40, 0, 40, 0], np.float32))
+    pixels = np.ascontiguousarray(np.rot90(upright_picture, 1))
+    (found,) = climb(pixels, Sideways(poor, true, shape), enough=0.5, sure=0.75)
     assert found.step == "as is"
+
+
+def test_of_a_mother_and_a_child_who_lies_the_mother_is_kept():
+    shape = (120, 90)
+    upright_picture = np.zeros((*shape, 3), np.uint8)
+    upright_picture[0, 0] = 255
+    child = Detection(np.array([20, 30, 60, 80], np.float32), LEVEL_EYES + np.array([25, 40]), 0.9)
+    lying = replace(turned_back(child, 1, shape), score=0.8)
+    mother = Detection(np.array([85, 2, 115, 30], np.float32), LEVEL_EYES + np.array([85, 5]), 0.95)
+    sideways = Sideways(lying, child, shape)
+
+    def detect(pixels: Pixels) -> list[Detection]:
+        found = sideways(pixels)
+        return [mother, *found] if sideways.calls == 1 else found
+
+    pixels = np.ascontiguousarray(np.rot90(upright_picture, 1))
+    kept, laid = climb(pixels, detect, enough=0.5, sure=0.75)
+    assert np.array_equal(kept.landmarks, mother.landmarks)
+    assert (kept.step, laid.step, laid.score) == ("as is", "turned 90", 0.9)
+
+
+def with_faces(height: int, width: int, *corners: tuple[int, int], side: int = 120) -> Pixels:
+    """A grey picture with white squares, which stand for faces."""
+    pixels = np.full((height, width, 3), 90, np.uint8)
+    for x, y in corners:
+        pixels[y : y + side, x : x + side] = 255
+    return pixels
+
+
+def seen_at(view: int, least: int = 55) -> Callable[[Pixels], list[Detection]]:
+    """Sees squares of so many pixels of its input, when the picture is shown in that size."""
+
+    def detect(pixels: Pixels) -> list[Detection]:
+        scale = min(1.0, view / max(pixels.shape[:2]))
+        white = (pixels[:, :, 0] == 255).astype(np.uint8)
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(white)
+        return [
+            Detection(
+                np.array([x, y, x + w, y + h], np.float32), LEVEL_EYES + np.array([x, y]), 0.95
+            )
+            for x, y, w, h, _ in boxes[1:].tolist()
+            if min(w, h) * scale >= least
+        ]
+
+    return detect
+
+
+@pytest.mark.parametrize("shape", [(1600, 1100), (300, 4000)])
+@pytest.mark.parametrize("at", [(0.0, 0.0), (0.31, 0.47), (0.5, 0.5), (1.0, 1.0)])
+def test_a_small_face_of_a_large_photo_is_found_in_a_tile_wherever_it_is(
+    shape: tuple[int, int], at: tuple[float, float]
+):
+    height, width = shape
+    x, y = int((width - 120) * at[0]), int((height - 120) * at[1])
+    (found,) = climb(
+        with_faces(height, width, (x, y)), seen_at(320), enough=0.9, sure=0.9, view=320
+    )
+    assert found.step == "tile"
+    assert found.box.tolist() == [x, y, x + 120, y + 120]
+    assert np.array_equal(found.landmarks, LEVEL_EYES + np.array([x, y]))
+
+
+def test_faces_of_several_tiles_are_found_once_each():
+    corners = [(10, 10), (1000, 700), (1640, 400), (1880, 1380)]
+    found = climb(with_faces(1500, 2000, *corners), seen_at(320), enough=0.9, sure=0.9, view=320)
+    assert sorted(tuple(face.box[:2]) for face in found) == sorted(corners)
+
+
+def test_a_face_of_a_tile_has_to_be_sure():
+    unsure = [replace(face, score=0.8) for face in seen_at(320)(with_faces(200, 200, (9, 9)))]
+    photo = np.zeros((2000, 1500, 3), np.uint8)
+
+    def detect(pixels: Pixels) -> list[Detection]:
+        return unsure if pixels.shape[:2] == (640, 640) else []
+
+    assert climb(photo, detect, enough=0.9, sure=0.9, view=320) == []
+    assert climb(photo, detect, enough=0.9, sure=0.8, view=320)[0].step == "tile"
+
+
+def test_tiles_are_looked_at_before_anything_is_turned():
+    pixels = with_faces(1500, 2000, (1000, 700))
+    seen = seen_at(320)
+
+    def detect(image: Pixels) -> list[Detection]:
+        turned = [Detection(np.array([9, 9, 90, 90], np.float32), LEVEL_EYES, 0.99)]
+        return turned if image.shape[:2] == (640, 560) else seen(image)
+
+    (found,) = climb(pixels, detect, enough=0.9, sure=0.9, view=320)
+    assert found.step == "tile"
+
+
+@pytest.mark.parametrize("shape", [(400, 300), (640, 640), (900, 700)])
+def test_a_photo_that_is_not_large_has_no_tiles(shape: tuple[int, int]):
+    assert list(tile_sets(np.zeros((*shape, 3), np.uint8), 320)) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "sides"),
+    [
+        ((2000, 4000), [2560, 1280, 640]),
+        ((960, 960), [640]),
+        ((1000, 17_000), [1280, 640]),
+        ((100, 900), [200]),
+    ],
+)
+def test_tiles_cover_the_photo_from_large_to_small(shape: tuple[int, int], sides: list[int]):
+    sets = list(tile_sets(np.zeros((*shape, 3), np.uint8), 320))
+    assert [max(tiles[0].picture.shape[:2]) for tiles in sets] == sides
+    for tiles in sets:
+        covered = np.zeros(shape, bool)
+        for tile in tiles:
+            left, top = tile.back[:, 2].astype(int)
+            covered[top : top + tile.picture.shape[0], left : left + tile.picture.shape[1]] = True
+        assert covered.all()
+
+
+def test_the_count_of_tiles_is_bounded():
+    assert list(tile_sets(np.zeros((20, 1_000_000, 3), np.uint8), 320)) == []
 
 
 def test_all_faces_of_the_rung_are_kept():
@@ -236,25 +435,29 @@ def test_where_nothing_is_found_the_answer_is_empty():
 
 
 @pytest.mark.parametrize(
-    ("height", "width"),
-    [
-        (1, 1),
-        (LEAST_SIDE - 1, 100),
-        (100, LEAST_SIDE - 1),
-        (LEAST_SIDE, LEAST_SIDE * GREATEST_RATIO + 1),
-        (60_000, 20),
-    ],
+    ("height", "width"), [(1, 1), (LEAST_SIDE - 1, 100), (100, LEAST_SIDE - 1), (60_000, 15)]
 )
-def test_a_tiny_or_extremely_long_photo_has_no_face_and_is_not_looked_at(height: int, width: int):
+def test_a_tiny_photo_has_no_face_and_is_not_looked_at(height: int, width: int):
     detect = Scores(0.99)
     assert climb(np.zeros((height, width, 3), np.uint8), detect) == []
     assert detect.calls == 0
 
 
+def test_a_panorama_is_looked_at_in_tiles_alone():
+    seen: list[Pixels] = []
+
+    def detect(image: Pixels) -> list[Detection]:
+        seen.append(image)
+        return []
+
+    assert climb(np.zeros((100, GREATEST_RATIO * 100 + 1, 3), np.uint8), detect, view=640) == []
+    assert {image.shape[:2] for image in seen} == {(100, 200)}
+
+
 @pytest.mark.parametrize(
-    ("height", "width"), [(LEAST_SIDE, LEAST_SIDE), (LEAST_SIDE, LEAST_SIDE * GREATEST_RATIO)]
+    ("height", "width"), [(LEAST_SIDE, LEAST_SIDE), (LEAST_SIDE, LEAST_SIDE * 4)]
 )
-def test_the_smallest_and_longest_photos_climb_the_whole_ladder(height: int, width: int):
+def test_the_smallest_photos_climb_the_whole_ladder(height: int, width: int):
     detect = Scores()
     assert climb(np.zeros((height, width, 3), np.uint8), detect) == []
     assert detect.calls == len(RUNGS)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
 
-from gestalt_space.errors import NoFace, UsageError
+from gestalt_space.errors import FaceError, NoFace, UsageError
 from gestalt_space.faces.landmarks_file import LandmarksDetector, read_landmarks
 from gestalt_space.types import Photo
 from tests import made
@@ -20,7 +21,7 @@ def row(name: str, *numbers: object) -> str:
 
 
 def photo(name: str) -> Photo:
-    return Photo(name, made.crop(1), "0" * 64, "PNG")
+    return Photo(name, made.crop(1, 300), "0" * 64, "PNG")
 
 
 @pytest.fixture
@@ -121,3 +122,37 @@ def test_a_missing_file_is_refused(path: Path):
 def test_a_folder_is_refused(tmp_path: Path):
     with pytest.raises(UsageError, match="cannot be read"):
         read_landmarks(tmp_path)
+
+
+@pytest.mark.parametrize(("separator", "point"), [(";", ","), ("\t", ","), (";", "."), ("\t", ".")])
+def test_a_european_spreadsheet_is_read(separator: str, point: str, path: Path):
+    numbers = [f"{value}.5".replace(".", point) for value in POINTS]
+    lines = [OURS.replace(",", separator), separator.join(["a, b.jpg", *numbers])]
+    (found,) = LandmarksDetector(write(path, *lines)).find(photo("a, b.jpg"))
+    assert np.array_equal(found.landmarks.ravel(), np.array(POINTS) + 0.5)
+
+
+@pytest.mark.parametrize("in_file", ["NFC", "NFD"])
+@pytest.mark.parametrize("asked", ["NFC", "NFD"])
+def test_a_name_is_found_in_either_normal_form(in_file: str, asked: str, path: Path):
+    name = "größe.jpg"
+    detector = LandmarksDetector(write(path, OURS, row(normalize(in_file, name), *POINTS)))
+    assert len(detector.find(photo(normalize(asked, f"ä/{name}")))) == 1
+
+
+def test_points_that_cannot_be_a_face_are_refused_for_that_photo(path: Path):
+    far = [8 * value for value in POINTS]
+    lines = [OURS, row("a.jpg", *POINTS), row("b.jpg", *far), row("b.jpg", *POINTS)]
+    detector = LandmarksDetector(write(path, *lines))
+    assert len(detector.find(photo("a.jpg"))) == 1
+    with pytest.raises(
+        FaceError, match=r"landmarks\.csv.*y 160–480 px; the photo has 300"
+    ) as caught:
+        detector.find(photo("b.jpg"))
+    assert "pixels of the upright photo" in caught.value.hint
+
+
+def test_a_box_of_another_face_is_refused(path: Path):
+    detector = LandmarksDetector(write(path, THEIRS, row("a.jpg", 200, 200, 270, 280, *POINTS)))
+    with pytest.raises(FaceError, match="The box at x 200–270"):
+        detector.find(photo("a.jpg"))
