@@ -210,13 +210,13 @@ def upgrade_database(address: str | Path, busy_timeout: float = 30.0) -> Upgrade
 def current_revision(engine: Engine) -> str | None:
     """The migration that a database is at, or None for one that is empty or not there."""
     file = sqlite_file(engine.url)
-    with mapped_errors(engine):
+    with _opening(engine):
         if file is not None and not holds_something(file):
             return None
-        with engine.connect() as connection:
-            if not sa.inspect(connection).has_table("alembic_version"):
-                return None
-            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    with mapped_errors(engine), engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def upgrade(engine: Engine) -> tuple[str, ...]:
@@ -233,7 +233,7 @@ def upgrade(engine: Engine) -> tuple[str, ...]:
     config.attributes["notes"] = notes
     scripts = str(files("gestalt_space.migrations"))
     config.set_main_option("script_location", scripts.replace("%", "%%"))
-    with mapped_errors(engine):
+    with _opening(engine):
         if (file := sqlite_file(engine.url)) is not None:
             make_file(file)
     with (
@@ -253,18 +253,25 @@ def upgrade(engine: Engine) -> tuple[str, ...]:
 
 @contextmanager
 def mapped_errors(engine: Engine) -> Iterator[None]:
-    """Turn SQLAlchemy's errors, and those of the file, into `DatabaseError`."""
+    """Turn SQLAlchemy's errors into `DatabaseError`."""
     try:
         yield
     except SQLAlchemyError as error:
         raise _failure(engine, getattr(error, "orig", None) or error) from error
+    except UnicodeEncodeError as error:
+        raise UsageError("A name holds bytes that are no text.", "Use UTF-8.") from error
+
+
+@contextmanager
+def _opening(engine: Engine) -> Iterator[None]:
+    """Turn what the system says of the database's file alone into `DatabaseError`."""
+    try:
+        yield
     except OSError as error:
         raise DatabaseError(
             f"The database {_where(engine)} cannot be opened: {error.strerror or error}.",
             "Check --home and its permissions.",
         ) from error
-    except UnicodeEncodeError as error:
-        raise UsageError("A name holds bytes that are no text.", "Use UTF-8.") from error
 
 
 def _failure(engine: Engine, error: BaseException) -> DatabaseError:
