@@ -26,6 +26,8 @@ REPORT_COLUMNS = (
     "photo",
     "patient",
     "status",
+    "changes",
+    "notes",
     "code",
     "message",
     "hint",
@@ -39,8 +41,14 @@ REPORT_COLUMNS = (
     "yaw",
     "roll",
 )
-STATUSES: dict[Status, str] = {"added": "added", "already": "already there", "failed": "failed"}
-SHOWN_FAILURES = 20
+STATUSES: dict[Status, str] = {
+    "added": "added",
+    "already": "already there",
+    "updated": "updated",
+    "failed": "failed",
+}
+SHOWN = 20
+"""Lines of a kind that are shown at the most; the report has them all."""
 
 Targets = Annotated[
     list[Path],
@@ -68,12 +76,19 @@ DisorderName = Annotated[
 Gene = Annotated[
     list[str], typer.Option("--gene", help="Gene symbol; repeat for several.", show_default=False)
 ]
-Sex = Annotated[str, typer.Option("--sex", help="female, male or other.", show_default=False)]
-Age = Annotated[
-    str, typer.Option("--age", help="Age at the photo: 4y, 18m, 4y6m, 10d.", show_default=False)
+Sex = Annotated[
+    str | None, typer.Option("--sex", help="female, male or other.", show_default=False)
 ]
-Ancestry = Annotated[str, typer.Option("--ancestry", help="In your own words.", show_default=False)]
-Cohort = Annotated[str, typer.Option("--cohort", help="Name of a group.", show_default=False)]
+Age = Annotated[
+    str | None,
+    typer.Option("--age", help="Age at the photo: 4y, 18m, 4y6m, 10d.", show_default=False),
+]
+Ancestry = Annotated[
+    str | None, typer.Option("--ancestry", help="In your own words.", show_default=False)
+]
+Cohort = Annotated[
+    str | None, typer.Option("--cohort", help="Name of a group.", show_default=False)
+]
 Hpo = Annotated[
     list[str],
     typer.Option("--hpo", help="HPO term present; repeat for several.", show_default=False),
@@ -85,7 +100,15 @@ HpoAbsent = Annotated[
     ),
 ]
 Consent = Annotated[
-    str, typer.Option("--consent", help="What was consented to.", show_default=False)
+    str | None, typer.Option("--consent", help="What was consented to.", show_default=False)
+]
+Update = Annotated[
+    bool,
+    typer.Option(
+        "--update",
+        help="Where a photo is in the gallery already: replace what differs from the row, the face "
+        "included, and list what was replaced.",
+    ),
 ]
 
 
@@ -95,16 +118,17 @@ def add(
     disorder: Disorder = [],  # noqa: B006 - Typer copies it
     disorder_name: DisorderName = [],  # noqa: B006
     gene: Gene = [],  # noqa: B006
-    sex: Sex = "",
-    age: Age = "",
-    ancestry: Ancestry = "",
-    cohort: Cohort = "",
+    sex: Sex = None,
+    age: Age = None,
+    ancestry: Ancestry = None,
+    cohort: Cohort = None,
     hpo: Hpo = [],  # noqa: B006
     hpo_absent: HpoAbsent = [],  # noqa: B006
-    consent: Consent = "",
+    consent: Consent = None,
     face: options.FaceNumber = None,
     largest: options.Largest = False,
     no_crops: options.NoCrops = False,
+    update: Update = False,
     report: options.Report = None,
     detector: options.Detector = "auto",
     landmarks: options.LandmarksFile = None,
@@ -125,28 +149,37 @@ def add(
     photo beside it to a patient of its own name; with --patient, all are of that patient.
 
     A patient without a disorder is undiagnosed. A photo that is in the gallery already is passed
-    over, so the same command can be run again after an interruption. Photos are not copied.
+    over, so the same command can be run again after an interruption; new facts are added. If a row
+    contradicts the gallery, the row fails and the differences are listed; with --update the row
+    replaces what is stored. An empty option, --disorder "", removes a fact with --update. Photos
+    are not copied.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.emptied import mark_emptied
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
     from gestalt_space.intake import make_record
 
-    template = make_record(
+    given = {
+        "disorder": ";".join(disorder) if disorder else None,
+        "genes": ";".join(gene) if gene else None,
+        "sex": sex,
+        "age": age,
+        "ancestry": ancestry,
+        "cohort": cohort,
+        "hpo": _hpo(hpo, hpo_absent),
+        "consent": consent,
+    }
+    told = {name: cell for name, cell in given.items() if cell is not None}
+    record = make_record(
         {
+            **told,
             "patient": patient,
-            "disorder": ";".join(disorder),
             "disorder_name": ";".join(disorder_name),
-            "genes": ";".join(gene),
-            "sex": sex,
-            "age": age,
-            "ancestry": ancestry,
-            "cohort": cohort,
-            "hpo": ";".join([*hpo, *(f"!{term}" for term in hpo_absent)]),
-            "consent": consent,
             "face": "" if face is None else str(face),
         }
     )
+    (template,) = mark_emptied([record], told)
     _check_report(report, targets)
     rows = _rows(targets, template)
     with Gallery.open(
@@ -162,10 +195,17 @@ def add(
             rows,
             largest=largest,
             keep_crops=not no_crops,
+            update=update,
             report=report,
             as_json=as_json,
             quiet=quiet,
         )
+
+
+def _hpo(present: Sequence[str], absent: Sequence[str]) -> str | None:
+    """Terms as in the column `hpo`; None where none was given, an empty one neither."""
+    terms = [*present, *(f"!{term}" for term in absent if term)]
+    return ";".join(terms) if present or absent else None
 
 
 def put_in(
@@ -174,6 +214,7 @@ def put_in(
     *,
     largest: bool,
     keep_crops: bool,
+    update: bool = False,
     report: Path | None,
     as_json: bool,
     quiet: bool,
@@ -187,7 +228,9 @@ def put_in(
         if not quiet:
             _say_how(gallery)
         results: list[Added] = []
-        added = output.without_pixels(gallery.add(rows, largest=largest, keep_crops=keep_crops))
+        added = output.without_pixels(
+            gallery.add(rows, largest=largest, keep_crops=keep_crops, update=update)
+        )
         try:
             for result in output.counted(added, "Adding", len(rows), quiet=quiet):
                 tell(result)
@@ -211,6 +254,8 @@ def put_in(
         )
     if not quiet:
         _say_failures(failed)
+        _say_changes(results)
+        _say_notes(results)
         _say_sideways(results)
         _say_counts(results)
         if unfilled:
@@ -274,7 +319,29 @@ def _counts(results: list[Added]) -> dict[Status, int]:
 
 def _say_counts(results: list[Added]) -> None:
     counts = _counts(results)
-    output.say(", ".join(f"{counts[status]:,} {STATUSES[status]}" for status in STATUSES) + ".")
+    shown = [status for status in STATUSES if counts[status] or status != "updated"]
+    output.say(", ".join(f"{counts[status]:,} {STATUSES[status]}" for status in shown) + ".")
+
+
+def _say_changes(results: list[Added]) -> None:
+    changed = [result for result in results if result.changes]
+    for result in changed[:SHOWN]:
+        output.say(f"{display_name(result.photo)} ({result.patient}): {STATUSES[result.status]}.")
+        for change in result.changes:
+            output.say(change, indent="  ")
+    _say_rest(len(changed), "with changes")
+
+
+def _say_notes(results: list[Added]) -> None:
+    noted = [(result, note) for result in results for note in result.notes]
+    for result, note in noted[:SHOWN]:
+        output.say(f"{display_name(result.photo)} ({result.patient}): {note}")
+    _say_rest(len(noted), "to look at")
+
+
+def _say_rest(count: int, what: str) -> None:
+    if count > SHOWN:
+        output.say(f"… and {count - SHOWN:,} more {what}; --report FILE lists them all.")
 
 
 def _say_sideways(results: list[Added]) -> None:
@@ -288,11 +355,10 @@ def _say_sideways(results: list[Added]) -> None:
 
 
 def _say_failures(failed: list[Added]) -> None:
-    for result in failed[:SHOWN_FAILURES]:
+    for result in failed[:SHOWN]:
         if result.error is not None:
             output.say_error(result.error, display_name(result.photo))
-    if len(failed) > SHOWN_FAILURES:
-        output.say(f"… and {len(failed) - SHOWN_FAILURES} more; --report FILE lists them all.")
+    _say_rest(len(failed), "failed")
 
 
 @contextmanager
@@ -317,11 +383,16 @@ def _report_nothing(result: Added) -> None:
 
 
 def _record(result: Added) -> dict[str, Any]:
+    from gestalt_space.replies import rounded
+
     error, face = result.error, result.face
     return {
         "photo": display_name(result.photo),
         "patient": result.patient,
         "status": result.status,
+        "changes": list(result.changes),
+        "notes": list(result.notes),
+        "copies": [rounded(asdict(copy)) for copy in result.copies],
         "error": None if error is None else error.as_dict(),
         "face": None
         if face is None
@@ -338,4 +409,7 @@ def _record(result: Added) -> dict[str, Any]:
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
     face, error = record.pop("face"), record.pop("error")
+    del record["copies"]
+    for name in ("changes", "notes"):
+        record[name] = "; ".join(record[name])
     return {**record, **(error or {}), **(face or {})}

@@ -42,6 +42,15 @@ def match(
         bool,
         typer.Option("--as-one", help="The photos are of one patient, at one age or several."),
     ] = False,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of",
+            help="The photos are of this patient of the gallery, who is left out.",
+            metavar="PATIENT",
+            show_default=False,
+        ),
+    ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="How many lines to list.")] = 10,
     by: Annotated[
         str, typer.Option("--by", help="What to rank: disorder, gene or patient.")
@@ -126,7 +135,7 @@ def match(
     names = [patient] if patient is not None else [display_name(path) for path in photos]
     try:
         question = _question(top, by, aggregation, among, sex, age, ancestry)
-        _check_probes(photos, patient, as_one)
+        _check_probes(photos, patient, as_one, of)
         sources = []
         if patient is None:
             paths = photos_of(photos)
@@ -149,10 +158,10 @@ def match(
             precision=parse_precision(precision),
         ) as gallery:
             if explain is not None:
-                return _explain(gallery, question, sources, patient, as_one, explain, form)
+                return _explain(gallery, question, sources, patient, as_one, of, explain, form)
             if form == "gestaltmatcher":
-                return _service_reply(gallery, question, sources, patient, as_one)
-            return _match(gallery, question, sources, patient, as_one, form, quiet)
+                return _service_reply(gallery, question, sources, patient, as_one, of)
+            return _match(gallery, question, sources, patient, as_one, of, form, quiet)
     except GestaltError as error:
         if form != "json":
             raise
@@ -196,15 +205,17 @@ def _question(
     )
 
 
-def _check_probes(photos: Sequence[Path], patient: str | None, as_one: bool) -> None:
+def _check_probes(
+    photos: Sequence[Path], patient: str | None, as_one: bool, of: str | None
+) -> None:
     if patient is None and not photos:
         raise UsageError(
             "There is nothing to match.", "Name photos, or a patient with --patient ID."
         )
-    if patient is not None and (photos or as_one):
+    if patient is not None and (photos or as_one or of is not None):
         raise UsageError(
             "--patient asks about the stored photos of a patient.",
-            "Give no photos and no --as-one with it.",
+            "Give no photos, no --as-one and no --of with it.",
         )
 
 
@@ -214,6 +225,7 @@ def _match(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
+    of: str | None,
     form: str,
     quiet: bool,
 ) -> int:
@@ -223,7 +235,7 @@ def _match(
     if patient is not None:
         matches = [gallery.match_patient(patient, question, snapshot=snapshot)]
     else:
-        found = gallery.match(sources, question, as_one=as_one, snapshot=snapshot)
+        found = gallery.match(sources, question, as_one=as_one, of=of, snapshot=snapshot)
         total, bar = len(sources), quiet or as_one or len(sources) == 1
         matches = list(output.counted(found, "Matching", total, quiet=bar))
     if form == "json":
@@ -247,11 +259,16 @@ def _exit_code(matches: Sequence[Match]) -> int:
 
 
 def _asked(
-    gallery: Gallery, snapshot: Any, sources: Sequence[PhotoSource], patient: str | None, one: bool
+    gallery: Gallery,
+    snapshot: Any,
+    sources: Sequence[PhotoSource],
+    patient: str | None,
+    as_one: bool,
+    of: str | None,
 ) -> list[Asked]:
     if patient is not None:
         return [gallery.stored_probe(patient, snapshot)]
-    return [asked for batch in gallery.probes(sources, as_one=one) for asked in batch]
+    return [asked for batch in gallery.probes(sources, as_one=as_one, of=of) for asked in batch]
 
 
 def _explain(
@@ -260,6 +277,7 @@ def _explain(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
+    of: str | None,
     wanted: str,
     form: str,
 ) -> int:
@@ -270,7 +288,7 @@ def _explain(
     if form not in ("table", "json"):
         raise UsageError(f"--explain has no {form} form.", "Leave the format out, or take --json.")
     snapshot = gallery.snapshot(question, details=True)
-    asked = _asked(gallery, snapshot, sources, patient, as_one)
+    asked = _asked(gallery, snapshot, sources, patient, as_one, of)
     if len(asked) != 1:
         raise UsageError(
             "--explain is about one probe.",
@@ -291,6 +309,7 @@ def _service_reply(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
+    of: str | None,
 ) -> int:
     from dataclasses import replace
 
@@ -306,7 +325,7 @@ def _service_reply(
         raise UsageError("The published reply has disorders and genes.", "Leave --by out.")
     by_disorder = replace(question, by="disorder")
     snapshot = gallery.snapshot(by_disorder, details=True)
-    asked = _asked(gallery, snapshot, sources, patient, as_one)
+    asked = _asked(gallery, snapshot, sources, patient, as_one, of)
     (disorders,) = match_probes(asked, snapshot, by_disorder)
     if disorders.error is not None:
         raise disorders.error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import output
 
 if TYPE_CHECKING:
+    from gestalt_space.copies import Copy
     from gestalt_space.evidence import Evidence
     from gestalt_space.gallery import ActiveSpace
     from gestalt_space.matches import Match, MatchLine
@@ -30,6 +31,7 @@ CSV_COLUMNS = (
     "likelihood_ratio",
     "likelihood_ratio_lower",
     "verdict",
+    "copy_of",
     "error",
 )
 
@@ -102,6 +104,7 @@ def write_csv(matches: Sequence[Match]) -> None:
                 "" if line.percentile is None else f"{line.percentile:.2f}",
                 *_ratio_cells(line),
                 match.verdict or "",
+                "; ".join(dict.fromkeys(copy.patient for copy in match.copies)),
                 "",
             )
             for line in match.lines
@@ -127,9 +130,11 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
         output.write_text("  the patient's own photos are left out")
     elif match.left_out is not None:
         output.write_text(
-            f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} in the gallery "
-            f"for patient {match.left_out}, who is left out"
+            f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} of patient "
+            f"{match.left_out} of the gallery, who is left out"
         )
+    for copy in match.copies:
+        output.write_text(f"  {_copy_line(copy, match)}", style="bold")
     if match.verdict is not None and match.best_percentile is not None:
         output.write_text(f"  {match.verdict}", style="bold")
         share = f"{match.best_percentile:.0f} %" if match.best_percentile < 99.5 else "nearly all"
@@ -139,6 +144,17 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
         )
     _write_lines(match, question)
     _write_around(match, question)
+
+
+def _copy_line(copy: Copy, match: Match) -> str:
+    proof = "" if copy.proof == "crops" else ", by descriptors alone"
+    found = f"(similarity {copy.similarity:.3f}{proof})"
+    if match.face is None and len(match.photos) != 1:
+        return f"one of these may be the photo {copy.photo} of patient {copy.patient} {found}"
+    return (
+        f"this face may be {copy.patient}'s own photo {copy.photo} {found}; --of {copy.patient} "
+        "leaves the patient out"
+    )
 
 
 def _write_photos(match: Match, detector: str) -> None:

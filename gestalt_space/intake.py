@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gestalt_space.emptied import mark_emptied
 from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.faces.photos import SUFFIXES
 from gestalt_space.paths import display_name, is_folder
@@ -90,6 +91,10 @@ def read_table(path: Path, delimiter: str | None = None) -> IntakeTable:
         raise UsageError(f"{path} cannot be read: {reason}.", "Check the path.") from error
     if not rows:
         raise UsageError(f"{path.name} has no rows.", "One row a photo is expected.")
+    records = [row.record for row in rows if row.record is not None]
+    if len(records) == len(rows):  # a row that cannot be used may be the one that has the value
+        marked = zip(rows, mark_emptied(records, header), strict=True)
+        rows = tuple(replace(row, record=record) for row, record in marked)
     return IntakeTable(rows, tuple(name for name in header if name not in COLUMNS))
 
 

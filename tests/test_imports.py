@@ -15,13 +15,20 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"}
 
 GROUND = frozenset(
-    {"errors", "types", "settings", "devices", "descriptors", "paths", "files", "folders"}
+    {
+        *("errors", "types", "settings", "devices", "descriptors", "paths", "files", "folders"),
+        "sameface",
+    }
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking"})
 GALLERY = frozenset(
     {
         "pipeline",
         "snapshot",
+        "copies",
+        "emptied",
+        "telling",
+        "adding",
         "calibrating",
         "demographics",
         "intake",

@@ -27,7 +27,7 @@ from gestalt_space.snapshot import (
     load_snapshot,
     refresh_generation,
 )
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.types import Disorder
@@ -58,7 +58,7 @@ class Kept:
 
     def remove(self, *numbers: int) -> None:
         with self.database.writing() as session:
-            writes.remove_patients(session, [f"P{n}" for n in numbers])
+            removals.remove_patients(session, [f"P{n}" for n in numbers])
 
     def refresh(self, *, rebuild: bool = False) -> bool:
         return refresh_generation(self.database, self.space, self.folder, rebuild=rebuild)

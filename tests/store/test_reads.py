@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import NotInGallery
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import memberships
 from gestalt_space.store.reads import StoredSpace
@@ -98,7 +98,7 @@ def test_removals_are_those_after_a_change(
     by_bytes = {vector.tobytes(): int(id_) for id_, vector in zip(ids, vectors, strict=True)}
     for patient in ("P0", "P2"):
         with database.writing() as session:
-            writes.remove_patients(session, [patient])
+            removals.remove_patients(session, [patient])
     gone = [by_bytes[encoded_of(photos[n]).descriptor.tobytes()] for n in (1, 3)]
     with database.reading() as session:
         assert reads.removals_after(session, space, 4).tolist() == sorted(gone)

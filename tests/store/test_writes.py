@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gestalt_space.errors import DescriptorError, NotInGallery, PatientConflict
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, removals, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import memberships
@@ -220,7 +220,7 @@ def test_sequence_numbers_are_given_once_and_in_order(database: Database, store:
     store(new_photo("P0", 0), new_photo("P0", 1))
     store(new_photo("P0", 0), new_photo("P1", 2))
     with database.writing() as session:
-        writes.remove_patients(session, ["P0"])
+        removals.remove_patients(session, ["P0"])
     store(new_photo("P2", 3))
     found = rows(database)
     assert sorted(row[3] for row in found["descriptor"]) == [3, 6]
@@ -232,7 +232,7 @@ def test_sequence_numbers_are_given_once_and_in_order(database: Database, store:
 def test_keys_of_removed_descriptors_are_not_given_again(database: Database, store: Store) -> None:
     store(new_photo("P0", 0), new_photo("P1", 1))
     with database.writing() as session:
-        writes.remove_patients(session, ["P1"])
+        removals.remove_patients(session, ["P1"])
     store(new_photo("P2", 2))
     assert sorted(row[0] for row in rows(database)["descriptor"]) == [1, 3]
 
@@ -282,7 +282,7 @@ def test_removing_everything_leaves_empty_tables(database: Database, store: Stor
         new_photo("P1", 2, disorders=(A,), genes=("H",)),
     )
     with database.writing() as session:
-        assert writes.remove_patients(session, ["P0", "P1"]).photos == 3
+        assert removals.remove_patients(session, ["P0", "P1"]).photos == 3
     left = {name for name, found in rows(database).items() if found}
     assert left == {"space", "change", "removal"}
 
@@ -293,7 +293,7 @@ def test_what_others_still_have_stays(database: Database, store: Store) -> None:
         new_photo("P1", 1, disorders=(A,), genes=("G",)),
     )
     with database.writing() as session:
-        assert writes.remove_patients(session, ["P0"]).photos == 1
+        assert removals.remove_patients(session, ["P0"]).photos == 1
     with database.reading() as session:
         assert [code for code, _ in memberships(session, "disorder")[1].values()] == ["A"]
         assert reads.patient_detail(session, "P1").genes == ("G",)
@@ -305,11 +305,11 @@ def test_a_photo_is_removed_by_name_or_hash_and_its_patient_with_the_last(
     photos = [new_photo("P0", 0, disorders=(A,)), new_photo("P0", 1), new_photo("P1", 2)]
     store(*photos)
     with database.writing() as session:
-        assert writes.remove_photos(session, ["P0-0.png"]).photos == 1
+        assert removals.remove_photos(session, ["P0-0.png"]).photos == 1
     with database.reading() as session:
         assert reads.patient_detail(session, "P0").disorders == (("A", ""),)
     with database.writing() as session:
-        assert writes.remove_photos(session, [photos[1].sha256]).photos == 1
+        assert removals.remove_photos(session, [photos[1].sha256]).photos == 1
     with database.reading() as session:
         assert [one.patient for one in reads.list_patients(session)] == ["P1"]
         assert reads.counts(session).disorders == 0
@@ -322,7 +322,7 @@ def test_a_name_of_several_photos_removes_none(database: Database, store: Store)
         pytest.raises(NotInGallery, match="2 photos") as caught,
         database.writing() as session,
     ):
-        writes.remove_photos(session, ["P0-0.png"])
+        removals.remove_photos(session, ["P0-0.png"])
     assert "sha256" in caught.value.hint
     assert rows(database) == before
 
@@ -334,7 +334,7 @@ def test_an_unknown_patient_removes_none(
     store(new_photo("P0", 0))
     before = rows(database)
     with pytest.raises(NotInGallery, match="nobody"), database.writing() as session:
-        writes.remove_patients(session, patients)
+        removals.remove_patients(session, patients)
     assert rows(database) == before
 
 
@@ -343,14 +343,14 @@ def test_a_removed_photo_may_come_back_for_another_patient(
 ) -> None:
     store(new_photo("P0", 0, sha256="a" * 64))
     with database.writing() as session:
-        writes.remove_patients(session, ["P0"])
+        removals.remove_patients(session, ["P0"])
     assert store(new_photo("P1", 0, sha256="a" * 64)) == [Stored()]
 
 
 def test_the_trail_counts_and_names_nobody(database: Database, store: Store) -> None:
     store(new_photo("SECRET", 0))
     with database.writing() as session:
-        gone = writes.remove_patients(session, ["SECRET"])
+        gone = removals.remove_patients(session, ["SECRET"])
         writes.record_event(session, "remove", photos=gone.photos)
     found = rows(database)["audit_event"]
     assert [row[2:] for row in found] == [("remove", {"photos": 1})]
@@ -370,7 +370,7 @@ def test_removed_rows_are_in_no_file_of_a_large_gallery(
         store(*photos[start : start + 64])
     chosen = photos[::40]
     with database.writing() as session:
-        writes.remove_patients(session, [photo.record.patient for photo in chosen])
+        removals.remove_patients(session, [photo.record.patient for photo in chosen])
     database.truncate_log()
     left = {
         photo.record.patient
@@ -406,7 +406,7 @@ def test_the_tables_hold_what_a_plain_model_holds(
 ) -> None:
     with database.writing() as session:
         held = [one.patient for one in reads.list_patients(session)]
-        writes.remove_patients(session, held)
+        removals.remove_patients(session, held)
     patients: dict[str, dict[str, Any]] = {}
     owner: dict[str, str] = {}
     for step in steps:
@@ -415,12 +415,12 @@ def test_the_tables_hold_what_a_plain_model_holds(
             with database.writing() as session:
                 if patient in patients:
                     gone = [sha for sha, whose in owner.items() if whose == patient]
-                    assert writes.remove_patients(session, [patient]).photos == len(gone)
+                    assert removals.remove_patients(session, [patient]).photos == len(gone)
                     del patients[patient]
                     owner = {sha: whose for sha, whose in owner.items() if whose != patient}
                 else:
                     with pytest.raises(NotInGallery):
-                        writes.remove_patients(session, [patient])
+                        removals.remove_patients(session, [patient])
             continue
         _, _, number, sex, code = step
         sha = f"{number}" * 64
