@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from . import output
 
 if TYPE_CHECKING:
-    from gestalt_space.copies import Copy
     from gestalt_space.evidence import Evidence
     from gestalt_space.gallery import ActiveSpace
     from gestalt_space.matches import Match, MatchLine
@@ -133,8 +132,7 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
             f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} of patient "
             f"{match.left_out} of the gallery, who is left out"
         )
-    for copy in match.copies:
-        output.write_text(f"  {_copy_line(copy, match)}", style="bold")
+    _write_copies(match)
     if match.verdict is not None and match.best_percentile is not None:
         output.write_text(f"  {match.verdict}", style="bold")
         share = f"{match.best_percentile:.0f} %" if match.best_percentile < 99.5 else "nearly all"
@@ -146,15 +144,15 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
     _write_around(match, question)
 
 
-def _copy_line(copy: Copy, match: Match) -> str:
-    proof = "" if copy.proof == "crops" else ", by descriptors alone"
-    found = f"(similarity {copy.similarity:.3f}{proof})"
-    if match.face is None and len(match.photos) != 1:
-        return f"one of these may be the photo {copy.photo} of patient {copy.patient} {found}"
-    return (
-        f"this face may be {copy.patient}'s own photo {copy.photo} {found}; --of {copy.patient} "
-        "leaves the patient out"
-    )
+def _write_copies(match: Match) -> None:
+    """Stored photos that may be the probe itself in another file."""
+    what = "one of these faces" if len(match.photos) > 1 else "this face"
+    for copy in match.copies:
+        proof = "" if copy.proof == "crops" else ", crop not kept"
+        output.write_text(f"  {what} may be {copy.patient}'s own photo", style="bold")
+        output.write_text(f"    {copy.photo} (similarity {copy.similarity:.3f}{proof})")
+    if match.copies:
+        output.write_text(f"  to leave that patient out: --of {match.copies[0].patient}")
 
 
 def _write_photos(match: Match, detector: str) -> None:

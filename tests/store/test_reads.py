@@ -85,7 +85,7 @@ def test_an_empty_gallery_gives_empty_arrays(database: Database, space: StoredSp
         assert owners.descriptor_ids.shape == (0,)
         assert memberships(session, "disorder")[0].shape == (0, 2)
         assert reads.removals_after(session, space, -1).shape == (0,)
-        assert reads.photo_hashes(session) == frozenset()
+        assert reads.stored_faces(session, ["P0"]) == {}
         assert reads.descriptors_by_space(session) == {}
         assert list(reads.list_patients(session)) == []
 
@@ -111,10 +111,11 @@ def test_removals_are_those_after_a_change(
 def test_the_owner_of_a_photo_is_found_by_its_hash(
     database: Database, photos: list[writes.NewPhoto]
 ) -> None:
+    face = encoded_of(photos[1]).face
     with database.reading() as session:
-        assert reads.patient_of_photo(session, photos[1].sha256) == "P0"
-        assert reads.patient_of_photo(session, "0" * 64) is None
-        assert reads.patient_of_photo(session, photos[3].sha256) == "P2"
+        assert reads.patient_of_face(session, photos[1].sha256, face) == "P0"
+        assert reads.patient_of_face(session, "0" * 64, face) is None
+        assert reads.patient_of_face(session, photos[3].sha256, face) == "P2"
 
 
 def test_faces_without_a_descriptor_and_their_crops(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from gestalt_space.errors import DescriptorError, NotInGallery, PatientConflict
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store import tables as t
+from gestalt_space.store.chunks import chunks
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import memberships
 from gestalt_space.store.writes import NewPhoto, Stored
@@ -432,10 +435,12 @@ def test_the_tables_hold_what_a_plain_model_holds(
             (stored,) = writes.add_photos(session, [photo], space_id=space_id)
         known = patients.get(patient, {"sex": None, "disorders": set()})
         others = owner.get(sha, patient) != patient
-        if others or (None not in (known["sex"], sex) and known["sex"] != sex):
+        other_disorder = known["disorders"] and disorders and code not in known["disorders"]
+        other_sex = None not in (known["sex"], sex) and known["sex"] != sex
+        if others or other_disorder or other_sex:
             assert isinstance(stored.error, PatientConflict)
         else:
-            assert stored == Stored(already=sha in owner)
+            assert (stored.error, stored.already) == (None, sha in owner)
             owner[sha] = patient
             patients[patient] = {
                 "sex": known["sex"] or sex,
@@ -447,8 +452,81 @@ def test_the_tables_hold_what_a_plain_model_holds(
             for one in reads.list_patients(session)
         }
         assert found == patients
-        held = reads.photo_hashes(session)
-        assert {one: reads.patient_of_photo(session, one) for one in held} == owner
+        held = reads.stored_faces(session, patients)
+        assert dict(held) == {
+            (sha, whose): reads.StoredFace(1, "aligned") for sha, whose in owner.items()
+        }
         counts = reads.counts(session)
     told = {code for facts in patients.values() for code in facts["disorders"]}
     assert (counts.photos, counts.disorders) == (len(owner), len(told))
+
+
+# Long lists
+
+
+def test_no_question_binds_more_values_than_a_database_takes(
+    database: Database, store: Store, space_id: int
+) -> None:
+    # SQLite's own limit until 2020, and still that of some builds.
+    @sa.event.listens_for(database.engine, "begin")
+    def _limit(connection: sa.Connection) -> None:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+
+    many = 1_200
+    template = t.Patient.__table__
+    with database.writing() as session:
+        session.execute(
+            sa.insert(template),
+            [{"external_id": f"P{n}", "added_at": datetime.now(UTC)} for n in range(many)],
+        )
+    disorders = tuple(Disorder(f"D{n}") for n in range(many))
+    genes = tuple(f"G{n}" for n in range(many))
+    assert store(new_photo("P0", 0, disorders=disorders, genes=genes[:2])) == [Stored()]
+    assert store(new_photo("P1", 1, genes=genes)) == [Stored()]
+    names = [f"P{n}" for n in range(many)]
+    with database.reading() as session:
+        assert len(reads.stored_faces(session, names)) == 2
+        assert len(reads.crops_of(session, range(many))) == 2
+        assert len(reads.described_photos(session, range(many))) == 2
+        assert len(reads.kept_faces(session, names)) == 2
+        assert reads.faces_without(session, space_id, range(many)) == []
+        assert len(reads.faces_without(session, None, range(many))) == 2
+    with database.writing() as session:
+        assert removals.remove_patients(session, names) == removals.Removed(many, 2)
+    with database.reading() as session:
+        assert reads.counts(session).patients == 0
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (500, [500]), (501, [500, 1])])
+def test_values_come_in_their_order_so_many_at_a_time(count: int, sizes: list[int]) -> None:
+    found = list(chunks(range(count)))
+    assert [len(some) for some in found] == sizes
+    assert [value for some in found for value in some] == list(range(count))
+
+
+# A photo of several patients
+
+
+def test_a_photo_of_several_is_removed_for_whom_it_is_said(
+    database: Database, store: Store
+) -> None:
+    sha = "a" * 64
+    store(*(new_photo(f"P{n}", n, sha256=sha, place=n) for n in range(3)))
+    before = rows(database)
+    with (
+        pytest.raises(NotInGallery, match="shows 3 patients of the gallery: P0, P1, P2") as caught,
+        database.writing() as session,
+    ):
+        removals.remove_photos(session, [sha])
+    assert "--of P0 --of P1 --of P2" in caught.value.hint
+    with pytest.raises(NotInGallery, match="P7"), database.writing() as session:
+        removals.remove_photos(session, [sha], patients=["P0", "P7"])
+    assert rows(database) == before
+    with database.writing() as session:
+        assert removals.remove_photos(session, [sha], patients=["P1"]).photos == 1
+    with database.reading() as session:
+        assert [one.patient for one in reads.list_patients(session)] == ["P0", "P2"]
+    with database.writing() as session:
+        assert removals.remove_photos(session, [sha[:12]], patients=["P0", "P2"]).photos == 2
