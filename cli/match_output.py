@@ -130,7 +130,7 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
     elif match.left_out is not None:
         output.write_text(
             f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} of patient "
-            f"{match.left_out} of the gallery, who is left out"
+            f"{match.left_out}, who is left out"
         )
     _write_copies(match)
     if match.verdict is not None and match.best_percentile is not None:

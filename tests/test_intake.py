@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,8 @@ def test_all_columns_are_read(table: Table, tmp_path: Path) -> None:
     ],
 )
 def test_tables_of_any_spreadsheet_are_read(data: bytes, name: str, table: Table) -> None:
-    assert [record(row) for row in table(data, name).rows] == [PhotoRecord("x.png", "P")]
+    (row,) = table(data, name).rows
+    assert replace(record(row), emptied=()) == PhotoRecord("x.png", "P")
 
 
 def test_quoted_cells_may_hold_commas_and_quotes(table: Table) -> None:

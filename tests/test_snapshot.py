@@ -395,7 +395,7 @@ def test_a_gallery_survives_the_kill_of_an_add(home: Path, tmp_path: Path) -> No
     again = subprocess.run([*command, *words], capture_output=True, timeout=60, check=False)
     assert again.returncode == 0, again.stderr
     counts = json.loads(again.stdout)["counts"]
-    assert counts == {"added": 150 - held, "already": held, "failed": 0}
+    assert counts == {"added": 150 - held, "already": held, "updated": 0, "failed": 0}
     with open_gallery(home) as gallery:
         assert "sound" in gallery.check_index()["tiny"]
         assert gallery.stats().counts.photos == 150

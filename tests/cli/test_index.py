@@ -75,7 +75,7 @@ def test_adding_again_is_already_there(
     before = stats(gestalt)
     ran = gestalt("index", "add", tmp_path / "patients.csv", "--json", *ALIGNED)
     assert ran.code == 0
-    assert ran.document["counts"] == {"added": 0, "already": 4, "failed": 0}
+    assert ran.document["counts"] == {"added": 0, "already": 4, "updated": 0, "failed": 0}
     assert stats(gestalt) == before
 
 
@@ -107,7 +107,7 @@ def test_a_table_with_bad_rows_and_bad_photos_takes_the_good_ones(
     ran = gestalt("index", "add", table, "--json", "--report", report, *ALIGNED)
     assert ran.code == 3
     document = ran.document
-    assert document["counts"] == {"added": 2, "already": 0, "failed": 10}
+    assert document["counts"] == {"added": 2, "already": 0, "updated": 0, "failed": 10}
     codes = [one["error"] and one["error"]["code"] for one in document["photos"]]
     assert codes == [
         *(None, "usage", "usage", "usage", "photo_format", "photo_damaged", "photo_damaged"),
