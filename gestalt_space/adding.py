@@ -97,7 +97,7 @@ class Adding:
             stored = writes.add_photos(
                 session, photos, space_id=self.space_id(session), update=self.options.update
             )
-            if any(one.updated for one in stored):
+            if any(one.replaced for one in stored):
                 self.replaced = True
                 # Before the commit: a crash after it must leave no replaced descriptor on the disk.
                 for space in reads.spaces(session):

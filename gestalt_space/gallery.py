@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.adding import WRITE_BATCH, Adding, AddOptions, passed_over
 from gestalt_space.among import keep_among
 from gestalt_space.calibrating import refresh_calibration
-from gestalt_space.copies import Copy, find_copies, look_of, stored_looks
+from gestalt_space.copies import stored_looks
 from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import Precision
 from gestalt_space.encoders.registry import (
@@ -34,7 +32,6 @@ from gestalt_space.errors import (
     NotInGallery,
     OutputError,
     SpaceMismatch,
-    UsageError,
 )
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.faces.registry import detector_factory
@@ -51,6 +48,7 @@ from gestalt_space.matching import (
     match_probes,
 )
 from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline
+from gestalt_space.probing import copies_of_probe, probe_of
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.snapshot import (
     Snapshot,
@@ -419,7 +417,7 @@ class Gallery:
             [asked],
             snapshot,
             question.about(self.patient(patient)),
-            find_copies=partial(self._copies, snapshot),
+            find_copies=partial(copies_of_probe, self.database, snapshot),
         )
         return match
 
@@ -438,7 +436,7 @@ class Gallery:
         never evidence. Raises `GalleryEmpty`, and what `probes` raises.
         """
         snapshot = snapshot or self.snapshot(question)
-        find = partial(self._copies, snapshot)
+        find = partial(copies_of_probe, self.database, snapshot)
         for batch in self.probes(sources, as_one=as_one, of=of):
             yield from match_probes(batch, snapshot, question, find_copies=find)
 
@@ -510,23 +508,7 @@ class Gallery:
 
     def _asked(self, batch: Sequence[PhotoResult], of: str | None) -> list[Asked]:
         with self.database.reading() as session:
-            return [_probe(session, result, of) for result in batch]
-
-    def _copies(
-        self, snapshot: Snapshot, asked: Asked, similarities: NDArray[np.float32]
-    ) -> tuple[Copy, ...]:
-        """Stored photos, of others than the probe's own patient, that are copies of the probe."""
-        rows = similarities[None]
-        if len(asked.seen) > 1:
-            rows = snapshot.index.similarities(np.stack([seen.descriptor for seen in asked.seen]))
-        found: dict[tuple[str, str], Copy] = {}
-        with self.database.reading() as session:
-            for seen, row in zip(asked.seen, rows, strict=True):
-                for copy in find_copies(
-                    session, seen.look, row, snapshot.index.ids, not_of=asked.own
-                ):
-                    found.setdefault((copy.patient, copy.photo), copy)
-        return tuple(found.values())
+            return [probe_of(session, result, of) for result in batch]
 
     def _empty(self, by: By = "disorder") -> GalleryEmpty:
         name = self.space.model.name
@@ -547,26 +529,6 @@ class Gallery:
             "The gallery has no diagnosed patient to match against.",
             "Add some: `gestalt index add patients.csv`.",
         )
-
-
-def _probe(session: Session, result: PhotoResult, of: str | None) -> Asked:
-    """A photo as a probe: `of` a patient, or of the one whom its face is stored for."""
-    name, face = result.source.name, result.face
-    if face is None or result.descriptor is None:
-        return Asked(name, (ProbePhoto(name, face, result.error),), result.descriptor, of)
-    own = reads.patient_of_face(session, result.sha256, face)
-    if None not in (of, own) and of != own:
-        raise UsageError(
-            f"The photo {name} is stored for patient {own}, not for {of}.",
-            f"Give --of {own}, or leave it out.",
-        )
-    return Asked(
-        name,
-        (ProbePhoto(name, face.without_crop()),),
-        result.descriptor,
-        own or of,
-        (Seen(result.descriptor, look_of(face.crop)),),
-    )
 
 
 def photo_limits(settings: Settings) -> PhotoLimits:

@@ -10,8 +10,8 @@ from typing import Any
 
 from gestalt_space.errors import PatientConflict
 from gestalt_space.intake import Intake
+from gestalt_space.store.corrections import same_age
 from gestalt_space.store.facts import SINGLE_FACTS, Told
-from gestalt_space.store.writes import same_age
 from gestalt_space.types import PhotoRecord
 
 

@@ -13,6 +13,7 @@ from gestalt_space import pipeline
 from gestalt_space.errors import PatientConflict
 from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.gallery import Gallery
+from gestalt_space.matching import Question
 from gestalt_space.pipeline import PhotoSource
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -121,6 +122,22 @@ def test_a_corrected_face_replaces_the_wrong_one_and_leaves_nothing_of_it(
     assert files_with(home, right.tobytes())
     assert gallery.check_index()["tiny"].endswith("1 descriptors, sound")
     assert statuses(add(gallery, corrected)) == ["already"]
+
+
+def test_a_stop_right_after_a_correction_leaves_no_index_with_the_wrong_face(
+    opened: Open, home: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    gallery = opened()
+    add(gallery, row(photo, "B", face=1), row(made.photo_file(home / "p.png", 3), "C"))
+    wrong = gallery.snapshot(Question(by="patient")).index.descriptors[0].tobytes()
+    assert files_with(home / "index", wrong)
+    monkeypatch.setattr(gallery, "_settle", stop)
+    with pytest.raises(KeyboardInterrupt):
+        add(gallery, row(photo, "B", face=2), update=True)
+    assert files_with(home / "index", wrong) == []
 
 
 @pytest.mark.parametrize(("moved", "differs"), [(0.2, False), (3.0, True)])

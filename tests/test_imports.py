@@ -29,6 +29,7 @@ GALLERY = frozenset(
         "emptied",
         "telling",
         "adding",
+        "probing",
         "calibrating",
         "demographics",
         "intake",

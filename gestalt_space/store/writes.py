@@ -1,7 +1,7 @@
 """What goes into the database: batches of photos, descriptors, spaces, and the trail of both.
 
 A photo is checked against the gallery before anything of it is written, so that one that is
-refused leaves no trace. `facts` compares what rows tell of patients; `removals` takes out.
+refused leaves no trace. `corrections` compares, `removals` takes out.
 """
 
 from __future__ import annotations
@@ -16,28 +16,14 @@ from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from gestalt_space.descriptors import check_descriptors
-from gestalt_space.errors import GestaltError, NotInGallery, PatientConflict
-from gestalt_space.sameface import is_same_face, landmarks_moved
+from gestalt_space.errors import GestaltError, NotInGallery
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
-from gestalt_space.store.facts import (
-    NOTHING,
-    Catalogue,
-    Told,
-    add_facts,
-    compare_facts,
-    other_names,
-    replace_facts,
-    undo_links,
-)
+from gestalt_space.store.corrections import compare_row, contradiction, left_as_it_is
+from gestalt_space.store.facts import Catalogue, Told, add_facts, replace_facts, undo_links
 from gestalt_space.store.removals import remove_faces, remove_unused
 from gestalt_space.store.sequence import count_changes
 from gestalt_space.types import Descriptors, Face, PhotoRecord
-
-DETECTORS_APART = 0.1
-"""Landmarks that two detectors find of one face are closer than this, in eye distances."""
-POINTS_APART = 0.01
-"""Landmarks of a file are somebody's choice: further apart than this they were corrected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +65,11 @@ class Stored:
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     descriptor_id: int | None = field(default=None, compare=False)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether something that was known is there no more; a new photo may do so, too."""
+        return self.updated or (not self.already and bool(self.changes))
 
 
 @dataclass
@@ -221,15 +212,23 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
             vector = check_descriptors(encoded.descriptor[None])[0]
         except GestaltError as error:
             return Stored(error)
-    found = _compare(photo, known, batch)
+    found = compare_row(
+        record,
+        photo.told or Told.of([record]),
+        None if encoded is None else encoded.face,
+        patient=batch.patients.get(record.patient),
+        same_bytes=batch.photos[photo.sha256],
+        catalogue=batch.catalogue,
+    )
     if found.refused is not None:
         return Stored(found.refused)
     # A photo that came with this very batch has no key yet: its rows contradict each other.
     may_replace = batch.update and (known is None or known.id is not None)
     if found.contradicts and not may_replace:
-        return Stored(_contradiction(record.patient, found.contradicts))
+        return Stored(contradiction(record.patient, found.contradicts))
     patient = _tell(session, photo, batch, may_replace=may_replace, is_known=known is not None)
-    replaced = (*found.contradicts, *(f"removed {one}" for one in found.lacks)) * may_replace
+    removed = (f"removed {one}" for one in found.lacks)
+    replaced = (*found.contradicts, *found.names, *removed) if may_replace else ()
     batch.updated |= bool(replaced)
     if known is None:
         assert encoded is not None  # noqa: S101 - refused above
@@ -249,52 +248,8 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
         already=not replaced,
         updated=bool(replaced),
         changes=(*replaced, *(f"added {one}" for one in found.adds)),
-        notes=() if may_replace else _left_as_it_is(found.lacks, found.names),
+        notes=() if may_replace else left_as_it_is(found),
     )
-
-
-@dataclass
-class _Compared:
-    """A row beside what is stored; see `Differences`. `refused`: why nothing can be done with it.
-    `names`: disorders whose name differs."""
-
-    refused: PatientConflict | None = None
-    contradicts: tuple[str, ...] = ()
-    adds: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    other_face: bool = False
-
-
-def _compare(photo: NewPhoto, known: t.Photo | None, batch: _Batch) -> _Compared:
-    record, encoded = photo.record, photo.encoded
-    patient = batch.patients.get(record.patient)
-    found = _Compared()
-    if known is None and record.new_patient and patient is not None:
-        found.refused = _name_taken(record.patient)
-        return found
-    if patient is not None:
-        facts = compare_facts(record, _told(photo), patient, emptied=known is not None)
-        found.contradicts, found.adds, found.lacks = facts.contradicts, facts.adds, facts.lacks
-    if known is not None:
-        names = other_names(record, batch.catalogue)
-        found.names = tuple(f"name of {code}: {old} → {new}" for code, old, new in names)
-        found.contradicts += found.names if batch.update else ()
-        found.contradicts += _other_age(known, record)
-        if known.age is None and record.age is not None:
-            found.adds += (f"age {_years(record.age)}",)
-    if encoded is not None:
-        other = () if known is None else _other_face(known.faces[0], encoded.face)
-        found.contradicts += other
-        found.other_face = bool(other)
-        if known is None or found.other_face:
-            owner = _owner_of_face(photo, encoded.face, batch)
-            found.refused = None if owner is None else two_owners(record.patient, owner)
-    return found
-
-
-def _told(photo: NewPhoto) -> Told:
-    return photo.told or Told.of([photo.record])
 
 
 def _tell(
@@ -307,84 +262,11 @@ def _tell(
         patient = batch.patients[record.patient] = t.Patient(external_id=record.patient)
         session.add(patient)
     elif may_replace:
-        replace_facts(session, patient, record, _told(photo), batch.catalogue, emptied=is_known)
+        told = photo.told or Told.of([record])
+        replace_facts(session, patient, record, told, batch.catalogue, emptied=is_known)
         return patient
     add_facts(session, patient, record, batch.catalogue)
     return patient
-
-
-def _owner_of_face(photo: NewPhoto, face: Face, batch: _Batch) -> str | None:
-    """Another patient for whom this face of the same bytes is stored."""
-    for owner, row in batch.photos[photo.sha256].items():
-        stored = row.faces[0]
-        if owner != photo.record.patient and is_same_face(
-            stored.box, stored.landmarks, list(map(float, face.box)), face.landmarks
-        ):
-            return owner
-    return None
-
-
-def _other_face(stored: t.Face, face: Face) -> tuple[str, ...]:
-    """How a face differs from the stored one of its photo, if it is another or lies elsewhere."""
-    box = list(map(float, face.box))
-    was, now = (f"{one.number} of {one.count} ({one.detector})" for one in (stored, face))
-    if not is_same_face(stored.box, stored.landmarks, box, face.landmarks):
-        return (f"face: {was} → {now}",)
-    moved = landmarks_moved(stored.landmarks, face.landmarks)
-    if moved <= (POINTS_APART if face.detector == "landmarks" else DETECTORS_APART):
-        return ()
-    how = f"{stored.detector} → {face.detector}"
-    return (f"landmarks: moved by {moved:.0%} of the distance between the eyes ({how})",)
-
-
-def _other_age(known: t.Photo, record: PhotoRecord) -> tuple[str, ...]:
-    if known.age is None or (record.age is None and "age" not in record.emptied):
-        return ()
-    if record.age is not None and same_age(known.age, record.age):
-        return ()
-    now = NOTHING if record.age is None else _years(record.age)
-    return (f"age: {_years(known.age)} → {now}",)
-
-
-def _years(age: float) -> str:
-    return f"{age:.4g} y"
-
-
-def same_age(one: float, other: float) -> bool:
-    """Whether two ages in years are one."""
-    return one == other
-
-
-def two_owners(patient: str, owner: str) -> PatientConflict:
-    """The refusal of a face under two patients."""
-    return PatientConflict(
-        f"It was given for patient {patient!r}, and the same face of the same photo is in the "
-        f"gallery for patient {owner!r}.",
-        "If the photo shows both, say which face is whose: --face N, or the column face. If not, "
-        f"`gestalt index remove --photo NAME --of {owner}` takes the wrong one out.",
-    )
-
-
-def _name_taken(patient: str) -> PatientConflict:
-    return PatientConflict(
-        f"The name of the file makes it a photo of patient {patient!r}, who is in the gallery "
-        "already.",
-        f"If it is the same person: --patient {patient}. If not: give the patient a name of their "
-        "own.",
-    )
-
-
-def _contradiction(patient: str, differences: Sequence[str]) -> PatientConflict:
-    return PatientConflict(
-        f"The gallery says otherwise of patient {patient!r}: {', '.join(differences)}.",
-        "If the new values are right, run the command again with --update. If not, mend the row.",
-    )
-
-
-def _left_as_it_is(lacks: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """What a row does not tell, or tells in other words, and the gallery keeps."""
-    kept = [f"the gallery also has {', '.join(lacks)}; --update removes it"] if lacks else []
-    return (*kept, *(f"not changed without --update: {name}" for name in names))
 
 
 def _face_row(

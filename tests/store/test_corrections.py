@@ -190,6 +190,19 @@ def test_the_name_of_a_disorder_changes_only_when_asked(database: Database, stor
     assert detail(database).disorders == (("A", "second"),)
 
 
+def test_a_new_photo_with_update_says_what_it_replaced(database: Database, store: Store) -> None:
+    store(told(disorders=(Disorder("A", "first"),), sex="male"))
+    new = new_photo("P0", 1, disorders=(Disorder("A", "second"),), sex="female")
+    (stored,) = update(database, new)
+    assert stored.changes == ("sex: male → female", "name of A: first → second")
+    assert stored.replaced
+    assert not stored.updated
+    assert detail(database).disorders == (("A", "second"),)
+    (added,) = store(told(age=4.0))
+    assert added.changes
+    assert not added.replaced
+
+
 def test_a_corrected_gene_leaves_the_disorder_unless_others_have_both(
     database: Database, store: Store
 ) -> None:
