@@ -81,6 +81,7 @@ WAYS: dict[str, Callable[[Pixels], Pixels]] = {
     "screenshot at 0.8": lambda pixels: _screenshot(pixels, 0.8),
     "screenshot at 0.6, JPEG 60": lambda pixels: _jpeg(_screenshot(pixels, 0.6), 60),
     "brighter": _brighter,
+    "mirrored": lambda pixels: np.ascontiguousarray(pixels[:, ::-1]),
 }
 
 

@@ -31,6 +31,10 @@ _ASKED = 12
 _COMPARED = 3
 _FINE, _COARSE = 1.2, 8.0
 _MARGIN = 8
+_STRETCH = 0.12
+"""Scale, turn and shear between two detections of one picture; 0.12 is 7° or 12 %."""
+_SHIFT = 6.0
+"""Pixels between their middles."""
 _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
 
 Look: TypeAlias = NDArray[np.float32]
@@ -49,20 +53,31 @@ def look_of(crop: Pixels) -> Look:
 
 
 def picture_correlation(one: Look, other: Look) -> float:
-    """The correlation of two looks, -1..1, at the affine placement where they agree best.
+    """The correlation of two looks, -1..1, at the affine placement where they agree best, one of
+    them mirrored or not: front cameras mirror what they take.
 
     Two detections of a picture in two sizes differ by a pixel or two: Evangelidis and Psarakis,
     "Parametric image alignment using enhanced correlation coefficient maximization" (2008), from
-    the placement as it is. 0 where no placement is found.
+    the placement as it is. 0 where no placement is found near it: pictures that have nothing in
+    common can be drawn out of all proportion until they agree.
     """
+    return max(_placed_correlation(one, other), _placed_correlation(one[:, ::-1].copy(), other))
+
+
+def _placed_correlation(one: Look, other: Look) -> float:
     inner = np.zeros(one.shape, np.uint8)
     inner[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = 255
     start = np.eye(2, 3, dtype=np.float32)
     try:
-        found, _ = cv2.findTransformECC(one, other, start, cv2.MOTION_AFFINE, _STEPS, inner, 1)
+        found, warp = cv2.findTransformECC(one, other, start, cv2.MOTION_AFFINE, _STEPS, inner, 1)
     except cv2.error:
         return 0.0
-    return float(found)
+    centre = np.array([one.shape[1] / 2, one.shape[0] / 2, 1.0])
+    is_near = (
+        np.abs(warp[:, :2] - np.eye(2)).max() <= _STRETCH
+        and np.abs(warp @ centre - centre[:2]).max() <= _SHIFT
+    )
+    return float(found) if is_near else 0.0
 
 
 @dataclass(frozen=True, slots=True)

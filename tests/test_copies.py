@@ -39,12 +39,16 @@ def moved(pixels: Pixels) -> Pixels:
     )
 
 
+def mirrored(pixels: Pixels) -> Pixels:
+    return moved(np.ascontiguousarray(pixels[:, ::-1]))
+
+
 def brighter(pixels: Pixels) -> Pixels:
     return np.clip(pixels.astype(np.float32) * 1.1 + 10, 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("change", [lambda p: jpeg(p, 40), smaller, moved, brighter])
+@pytest.mark.parametrize("change", [lambda p: jpeg(p, 40), smaller, moved, mirrored, brighter])
 def test_a_picture_that_was_saved_again_is_the_same(
     change: Callable[[Pixels], Pixels], seed: int
 ) -> None:
