@@ -131,6 +131,15 @@ def remove(
         list[str],
         typer.Option("--photo", help="A photo, by its name or sha256; repeat.", show_default=False),
     ] = [],  # noqa: B006
+    of: Annotated[
+        list[str],
+        typer.Option(
+            "--of",
+            help="Whose photo, where a photo shows several patients of the gallery; repeat.",
+            metavar="PATIENT",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -144,6 +153,8 @@ def remove(
 
     if not patients and not photo:
         raise UsageError("Nothing to remove was named.", "Name patients, or --photo NAME.")
+    if of and not photo:
+        raise UsageError("--of says whose photo is meant.", "Give --photo NAME with it.")
     with (
         interruption(
             lambda: ": all of it was removed, or nothing.",
@@ -151,7 +162,7 @@ def remove(
         ),
         Gallery.open(home) as gallery,
     ):
-        gone = gallery.remove(patients=patients, photos=photo)
+        gone = gallery.remove(patients=patients, photos=photo, photos_of=of)
     if as_json:
         output.write_json({"version": 1, "removed": asdict(gone)})
     elif not quiet:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,36 +12,14 @@ import typer
 from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name
 
-from . import options, output
+from . import added_photos, options, output
 from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
 if TYPE_CHECKING:
     from gestalt_space.gallery import Gallery
     from gestalt_space.intake import Intake
     from gestalt_space.intake.records import Told
-    from gestalt_space.storing import Added, Status
-
-REPORT_COLUMNS = (
-    "photo",
-    "patient",
-    "status",
-    "code",
-    "message",
-    "hint",
-    "detector",
-    "step",
-    "score",
-    "face",
-    "faces",
-    "sharpness",
-    "size",
-    "yaw",
-    "roll",
-    "notes",
-)
-STATUSES: dict[Status, str] = {"added": "added", "already": "already there", "failed": "failed"}
-SHOWN_FAILURES = 20
-SHOWN_NOTES = 20
+    from gestalt_space.storing import Added
 
 Targets = Annotated[
     list[Path],
@@ -71,12 +47,19 @@ DisorderName = Annotated[
 Gene = Annotated[
     list[str], typer.Option("--gene", help="Gene symbol; repeat for several.", show_default=False)
 ]
-Sex = Annotated[str, typer.Option("--sex", help="female, male or other.", show_default=False)]
-Age = Annotated[
-    str, typer.Option("--age", help="Age at the photo: 4y, 18m, 4y6m, 10d.", show_default=False)
+Sex = Annotated[
+    str | None, typer.Option("--sex", help="female, male or other.", show_default=False)
 ]
-Ancestry = Annotated[str, typer.Option("--ancestry", help="In your own words.", show_default=False)]
-Cohort = Annotated[str, typer.Option("--cohort", help="Name of a group.", show_default=False)]
+Age = Annotated[
+    str | None,
+    typer.Option("--age", help="Age at the photo: 4y, 18m, 4y6m, 10d.", show_default=False),
+]
+Ancestry = Annotated[
+    str | None, typer.Option("--ancestry", help="In your own words.", show_default=False)
+]
+Cohort = Annotated[
+    str | None, typer.Option("--cohort", help="Name of a group.", show_default=False)
+]
 Hpo = Annotated[
     list[str],
     typer.Option("--hpo", help="HPO term present; repeat for several.", show_default=False),
@@ -88,7 +71,15 @@ HpoAbsent = Annotated[
     ),
 ]
 Consent = Annotated[
-    str, typer.Option("--consent", help="What was consented to.", show_default=False)
+    str | None, typer.Option("--consent", help="What was consented to.", show_default=False)
+]
+Update = Annotated[
+    bool,
+    typer.Option(
+        "--update",
+        help="Where a photo is in the gallery already: replace what differs from the row, the face "
+        "included, and list what was replaced.",
+    ),
 ]
 PatientLevel = Annotated[
     int | None,
@@ -108,17 +99,18 @@ def add(
     disorder: Disorder = [],  # noqa: B006 - Typer copies it
     disorder_name: DisorderName = [],  # noqa: B006
     gene: Gene = [],  # noqa: B006
-    sex: Sex = "",
-    age: Age = "",
-    ancestry: Ancestry = "",
-    cohort: Cohort = "",
+    sex: Sex = None,
+    age: Age = None,
+    ancestry: Ancestry = None,
+    cohort: Cohort = None,
     hpo: Hpo = [],  # noqa: B006
     hpo_absent: HpoAbsent = [],  # noqa: B006
-    consent: Consent = "",
+    consent: Consent = None,
     patient_level: PatientLevel = None,
     face: options.FaceNumber = None,
     largest: options.Largest = False,
     no_crops: options.NoCrops = False,
+    update: Update = False,
     report: options.Report = None,
     detector: options.Detector = "auto",
     landmarks: options.LandmarksFile = None,
@@ -142,28 +134,37 @@ def add(
     folders stand in folders, --patient-level says which of them are named after patients.
 
     A patient without a disorder is undiagnosed. A photo that is in the gallery already is passed
-    over, so the same command can be run again after an interruption. Photos are not copied.
+    over, so the same command can be run again after an interruption; new facts are added. If a row
+    contradicts the gallery, the row fails and the differences are listed; with --update the row
+    replaces what is stored. An empty option, --disorder "", removes a fact with --update. Photos
+    are not copied.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
+    from gestalt_space.intake.emptied import mark_emptied
     from gestalt_space.intake.records import make_record
 
+    given = {
+        "disorder": ";".join(disorder) if disorder else None,
+        "genes": ";".join(gene) if gene else None,
+        "sex": sex,
+        "age": age,
+        "ancestry": ancestry,
+        "cohort": cohort,
+        "hpo": _hpo(hpo, hpo_absent),
+        "consent": consent,
+    }
+    cells = {name: cell for name, cell in given.items() if cell is not None}
     told = make_record(
         {
+            **cells,
             "patient": patient,
-            "disorder": ";".join(disorder),
             "disorder_name": ";".join(disorder_name),
-            "genes": ";".join(gene),
-            "sex": sex,
-            "age": age,
-            "ancestry": ancestry,
-            "cohort": cohort,
-            "hpo": ";".join([*hpo, *(f"!{term}" for term in hpo_absent)]),
-            "consent": consent,
             "face": "" if face is None else str(face),
         }
     )
+    told = replace(told, record=mark_emptied([told.record], cells)[0])
     _check_report(report, targets)
     rows, plans = _rows(targets, told, patient_level, quiet=quiet)
     with Gallery.open(
@@ -179,11 +180,18 @@ def add(
             rows,
             largest=largest,
             keep_crops=not no_crops,
+            update=update,
             report=report,
             as_json=as_json,
             quiet=quiet,
             beside={"folders": plans} if plans else None,
         )
+
+
+def _hpo(present: Sequence[str], absent: Sequence[str]) -> str | None:
+    """Terms as in the column `hpo`; None where none was given, an empty one neither."""
+    terms = [*present, *(f"!{term}" for term in absent if term)]
+    return ";".join(terms) if present or absent else None
 
 
 def put_in(
@@ -192,6 +200,7 @@ def put_in(
     *,
     largest: bool,
     keep_crops: bool,
+    update: bool = False,
     report: Path | None,
     as_json: bool,
     quiet: bool,
@@ -201,17 +210,19 @@ def put_in(
 
     `beside`: what else stands in the JSON document.
     """
-    with _report_to(report) as tell:
+    with added_photos.report_to(report) as tell:
         if not quiet:
             _say_how(gallery)
         results: list[Added] = []
-        added = output.without_pixels(gallery.add(rows, largest=largest, keep_crops=keep_crops))
+        added = output.without_pixels(
+            gallery.add(rows, largest=largest, keep_crops=keep_crops, update=update)
+        )
         try:
             for result in output.counted(added, "Adding", len(rows), quiet=quiet):
                 tell(result)
                 results.append(result)
         except KeyboardInterrupt:
-            _say_counts(results)
+            added_photos.say_counts(results)
             raise Interrupted(
                 f"Interrupted after {len(results):,} of {output.counted_text(len(rows), 'photo')}.",
                 "Run the same command again to go on: what went in is passed over.",
@@ -223,15 +234,12 @@ def put_in(
             {
                 "version": 1,
                 **(beside or {}),
-                "counts": _counts(results),
-                "photos": list(map(_record, results)),
+                "counts": added_photos.counts_of(results),
+                "photos": list(map(added_photos.record, results)),
             }
         )
     if not quiet:
-        _say_failures(failed)
-        _say_notes(results)
-        _say_sideways(results)
-        _say_counts(results)
+        added_photos.say_results(results)
         if unfilled:
             output.say(
                 f"{unfilled} photos of the gallery have no descriptor in this space: "
@@ -314,94 +322,3 @@ def _say_how(gallery: Gallery) -> None:
     output.say(f"Encoder {space.model.name}, detector {detector}.")
     if space.model.name == BUILTIN:
         output.say(BUILTIN_CAUTION)
-
-
-def _counts(results: list[Added]) -> dict[Status, int]:
-    statuses = [result.status for result in results]
-    return {status: statuses.count(status) for status in STATUSES}
-
-
-def _say_counts(results: list[Added]) -> None:
-    counts = _counts(results)
-    output.say(", ".join(f"{counts[status]:,} {STATUSES[status]}" for status in STATUSES) + ".")
-
-
-def _say_sideways(results: list[Added]) -> None:
-    for result in results:
-        if result.face is not None and output.lies_on_its_side(result.face):
-            output.say(
-                f"{result.photo}: added, but the face lies on its side "
-                f"(roll {result.face.quality.roll:.0f}°) and may be misread. Remove it, turn the "
-                "photo upright and add it again."
-            )
-
-
-def _say_failures(failed: list[Added]) -> None:
-    for result in failed[:SHOWN_FAILURES]:
-        if result.error is not None:
-            output.say_error(result.error, display_name(result.photo))
-    if len(failed) > SHOWN_FAILURES:
-        output.say(f"… and {len(failed) - SHOWN_FAILURES} more; --report FILE lists them all.")
-
-
-def _say_notes(results: list[Added]) -> None:
-    """Each note once, with the first photo that it is about."""
-    photos: dict[str, list[str]] = {}
-    for result in results:
-        for note in result.notes:
-            photos.setdefault(note, []).append(result.photo)
-    for note, names in list(photos.items())[:SHOWN_NOTES]:
-        others = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-        output.say(f"{names[0]}{others}: {note}")
-    if len(photos) > SHOWN_NOTES:
-        left = output.counted_text(len(photos) - SHOWN_NOTES, "more note")
-        output.say(f"… and {left}; --report FILE lists them all.")
-
-
-@contextmanager
-def _report_to(path: Path | None) -> Iterator[Callable[[Added], object]]:
-    from gestalt_space.errors import OutputError
-    from gestalt_space.files import open_private
-
-    if path is None:
-        yield _report_nothing
-        return
-    try:
-        stream = open_private(path, "w")
-        stream.reconfigure(line_buffering=True)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.", "Check it.") from error
-    writer = csv.DictWriter(stream, REPORT_COLUMNS, lineterminator="\n")
-    with stream:
-        writer.writeheader()
-        yield lambda result: writer.writerow(_flat(_record(result)))
-
-
-def _report_nothing(result: Added) -> None:
-    """In the place of a report that was not asked for."""
-
-
-def _record(result: Added) -> dict[str, Any]:
-    error, face = result.error, result.face
-    return {
-        "photo": display_name(result.photo),
-        "patient": result.patient,
-        "status": result.status,
-        "error": None if error is None else error.as_dict(),
-        "face": None
-        if face is None
-        else {
-            "detector": face.detector,
-            "step": face.step,
-            "score": round(face.score, 4),
-            "face": face.number,
-            "faces": face.count,
-            **{name: round(value, 2) for name, value in asdict(face.quality).items()},
-        },
-        "notes": list(result.notes),
-    }
-
-
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    face, error, notes = record.pop("face"), record.pop("error"), record.pop("notes")
-    return {**record, **(error or {}), **(face or {}), "notes": " ".join(notes)}

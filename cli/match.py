@@ -44,6 +44,15 @@ def match(
         bool,
         typer.Option("--as-one", help="The photos are of one patient, at one age or several."),
     ] = False,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of",
+            help="The photos are of this patient of the gallery, who is left out.",
+            metavar="PATIENT",
+            show_default=False,
+        ),
+    ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="How many lines to list.")] = 10,
     by: Annotated[
         str, typer.Option("--by", help="What to rank: disorder, gene or patient.")
@@ -128,7 +137,7 @@ def match(
     names = [patient] if patient is not None else probe_names(photos)
     try:
         question = _question(top, by, aggregation, among, sex, age, ancestry)
-        _check_probes(photos, patient, as_one)
+        _check_probes(photos, patient, as_one, of)
         sources: list[PhotoSource] = []
         if patient is None:
             sources, found = probes_of(photos, face, load_settings(home).max_photo_bytes)
@@ -149,10 +158,10 @@ def match(
             precision=parse_precision(precision),
         ) as gallery:
             if explain is not None:
-                return _explain(gallery, question, sources, patient, as_one, explain, form)
+                return _explain(gallery, question, sources, patient, as_one, of, explain, form)
             if form == "gestaltmatcher":
-                return _service_reply(gallery, question, sources, patient, as_one)
-            return _match(gallery, question, sources, patient, as_one, form, quiet)
+                return _service_reply(gallery, question, sources, patient, as_one, of)
+            return _match(gallery, question, sources, patient, as_one, of, form, quiet)
     except GestaltError as error:
         if form != "json" or isinstance(error, Interrupted):
             raise
@@ -196,15 +205,17 @@ def _question(
     )
 
 
-def _check_probes(photos: Sequence[Path], patient: str | None, as_one: bool) -> None:
+def _check_probes(
+    photos: Sequence[Path], patient: str | None, as_one: bool, of: str | None
+) -> None:
     if patient is None and not photos:
         raise UsageError(
             "There is nothing to match.", "Name photos, or a patient with --patient ID."
         )
-    if patient is not None and (photos or as_one):
+    if patient is not None and (photos or as_one or of is not None):
         raise UsageError(
             "--patient asks about the stored photos of a patient.",
-            "Give no photos and no --as-one with it.",
+            "Give no photos, no --as-one and no --of with it.",
         )
 
 
@@ -214,6 +225,7 @@ def _match(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
+    of: str | None,
     form: str,
     quiet: bool,
 ) -> int:
@@ -223,7 +235,7 @@ def _match(
     if patient is not None:
         answers = iter([gallery.match_patient(patient, question, snapshot=snapshot)])
     else:
-        answers = gallery.match(sources, question, as_one=as_one, snapshot=snapshot)
+        answers = gallery.match(sources, question, as_one=as_one, of=of, snapshot=snapshot)
         # Answers are shown as they come, so that on a terminal they are the progress themselves.
         unseen = form == "json" or not sys.stdout.isatty()
         bar = unseen and len(sources) > 1 and not (quiet or as_one)
@@ -259,11 +271,16 @@ def _noting(answers: Iterable[Match], shown: list[bool]) -> Iterator[Match]:
 
 
 def _asked(
-    gallery: Gallery, snapshot: Any, sources: Sequence[PhotoSource], patient: str | None, one: bool
+    gallery: Gallery,
+    snapshot: Any,
+    sources: Sequence[PhotoSource],
+    patient: str | None,
+    as_one: bool,
+    of: str | None,
 ) -> list[Asked]:
     if patient is not None:
         return [gallery.stored_probe(patient, snapshot)]
-    return [asked for batch in gallery.probes(sources, as_one=one) for asked in batch]
+    return [asked for batch in gallery.probes(sources, as_one=as_one, of=of) for asked in batch]
 
 
 def _explain(
@@ -272,6 +289,7 @@ def _explain(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
+    of: str | None,
     wanted: str,
     form: str,
 ) -> int:
@@ -282,7 +300,7 @@ def _explain(
     if form not in ("table", "json"):
         raise UsageError(f"--explain has no {form} form.", "Leave the format out, or take --json.")
     snapshot = gallery.snapshot(question, details=True)
-    asked = _asked(gallery, snapshot, sources, patient, as_one)
+    asked = _asked(gallery, snapshot, sources, patient, as_one, of)
     if len(asked) != 1:
         raise UsageError(
             "--explain is about one probe.",
@@ -303,6 +321,7 @@ def _service_reply(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
+    of: str | None,
 ) -> int:
     from dataclasses import replace
 
@@ -318,7 +337,7 @@ def _service_reply(
         raise UsageError("The published reply has disorders and genes.", "Leave --by out.")
     by_disorder = replace(question, by="disorder")
     snapshot = gallery.snapshot(by_disorder, details=True)
-    asked = _asked(gallery, snapshot, sources, patient, as_one)
+    asked = _asked(gallery, snapshot, sources, patient, as_one, of)
     (disorders,) = match_probes(asked, snapshot, by_disorder)
     if disorders.error is not None:
         raise disorders.error

@@ -32,6 +32,7 @@ CSV_COLUMNS = (
     "likelihood_ratio",
     "likelihood_ratio_lower",
     "verdict",
+    "copy_of",
     "error",
 )
 
@@ -114,6 +115,7 @@ def _csv_rows(match: Match) -> Iterator[tuple[object, ...]]:
             "" if line.percentile is None else f"{line.percentile:.2f}",
             *_ratio_cells(line),
             match.verdict or "",
+            "; ".join(dict.fromkeys(copy.patient for copy in match.copies)),
             "",
         )
 
@@ -131,9 +133,10 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
         output.write_text("  the patient's own photos are left out")
     elif match.left_out is not None:
         output.write_text(
-            f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} in the gallery "
-            f"for patient {match.left_out}, who is left out"
+            f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} of patient "
+            f"{match.left_out}, who is left out"
         )
+    _write_copies(match)
     if match.verdict is not None and match.best_percentile is not None:
         output.write_text(f"  {match.verdict}", style="bold")
         share = f"{match.best_percentile:.0f} %" if match.best_percentile < 99.5 else "nearly all"
@@ -143,6 +146,17 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
         )
     _write_lines(match, question)
     _write_around(match, question)
+
+
+def _write_copies(match: Match) -> None:
+    """Stored photos that may be the probe itself in another file."""
+    what = "one of these faces" if len(match.photos) > 1 else "this face"
+    for copy in match.copies:
+        proof = "" if copy.proof == "crops" else ", crop not kept"
+        output.write_text(f"  {what} may be {copy.patient}'s own photo", style="bold")
+        output.write_text(f"    {copy.photo} (similarity {copy.similarity:.3f}{proof})")
+    if match.copies:
+        output.write_text(f"  to leave that patient out: --of {match.copies[0].patient}")
 
 
 def _write_photos(match: Match, detector: str) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from gestalt_space.adding import WRITE_BATCH, Adding, AddOptions, passed_over
 from gestalt_space.among import keep_among
 from gestalt_space.calibrating import refresh_calibration
+from gestalt_space.copies import stored_looks
 from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import Precision
 from gestalt_space.encoders.registry import (
@@ -36,11 +39,21 @@ from gestalt_space.index.generation import delete_others
 from gestalt_space.intake import Intake
 from gestalt_space.intake.likenesses import note_likenesses
 from gestalt_space.intake.records import check_row
+from gestalt_space.intake.telling import check_together, told_of_patients
 from gestalt_space.intake.values import is_unknown
 from gestalt_space.matches import Match, ProbePhoto
-from gestalt_space.matching import TEN_DISORDERS, Asked, Question, as_one_probe, fuse, match_probes
+from gestalt_space.matching import (
+    TEN_DISORDERS,
+    Asked,
+    Question,
+    Seen,
+    as_one_probe,
+    fuse,
+    match_probes,
+)
 from gestalt_space.names import normal_name
 from gestalt_space.pipeline import PhotoResult, PhotoSource, Pipeline
+from gestalt_space.probing import copies_of_probe, probe_of
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.snapshot import (
     Snapshot,
@@ -48,24 +61,20 @@ from gestalt_space.snapshot import (
     load_snapshot,
     refresh_generation,
 )
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import By
 from gestalt_space.storing import (
     Added,
     Filled,
-    added_row,
+    Status,
     describe_crops,
     failed_row,
     fill_error,
-    new_photo,
     source_of,
 )
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
-
-WRITE_BATCH = 32
-"""Photos that go into the database in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,54 +224,84 @@ class Gallery:
     # Adding and removing
 
     def add(
-        self, rows: Sequence[Intake], *, largest: bool = False, keep_crops: bool = True
+        self,
+        rows: Sequence[Intake],
+        *,
+        largest: bool = False,
+        keep_crops: bool = True,
+        update: bool = False,
     ) -> Iterator[Added]:
         """Add photos; for each in order, what became of it, and what is to be known of its row.
 
         A gallery is made where there is none. A record that cannot be fails alone.
 
         Idempotent: a photo whose bytes are in the gallery for the same patient is `already` there,
-        and what the row tells beyond what is known, a diagnosis say, is taken.
+        and what the row tells beyond what is known, a diagnosis say, is taken. A row that
+        contradicts the gallery, or gives another face of the photo, is refused; with `update`, it
+        takes the place of what is there. A photo that is a copy of another patient's, saved again,
+        is added with a note.
         Written in transactions of `WRITE_BATCH` photos, so that an interruption loses no more. The
         photo itself is not kept; its aligned crop is, unless `keep_crops` is off.
         """
-        pipeline = self.pipeline
-        rows = [check_row(row) for row in rows]
+        rows = check_together([check_row(row) for row in rows])
         self.database.make()
+        options = AddOptions(self._detector, self._landmarks is not None, keep_crops, update)
         with self.database.reading() as session:
-            known = reads.photo_hashes(session)
-            patients = reads.patient_names(session).values()
-            rows = note_likenesses(rows, patients, reads.disorder_codes(session))
-        good = [row for row in rows if row.record is not None]
+            names = reads.patient_names(session).values()
+            rows = note_likenesses(rows, names, reads.disorder_codes(session))
+            good = [row for row in rows if row.error is None]
+            patients = {row.record.patient for row in good if row.record is not None}
+            known = reads.stored_faces(session, patients)
         sources = [source_of(row, largest) for row in good]
-        batches = pipeline.run(sources, skip=known.__contains__)
+        batches = self.pipeline.run(sources, skip=passed_over(known, options))
         found = itertools.chain.from_iterable(batches)
-        added = known_already = 0
+        adding = Adding(
+            self.database,
+            self.settings.index_dir,
+            self._stored_space,
+            options,
+            told_of_patients(rows),
+        )
+        counts: Counter[Status] = Counter()
         try:
-            results = self._store_all(zip(good, found, strict=True), keep_crops)
+            results = adding.store(zip(good, found, strict=True))
             for row in rows:
-                result = failed_row(row) if row.record is None else next(results)
-                added += result.status == "added"
-                known_already += result.status == "already"
+                result = next(results) if row.error is None else failed_row(row)
+                counts[result.status] += 1
                 yield result
         finally:
-            if added:
-                self._settle("add", photos=added)
-            elif known_already:
+            if counts["updated"]:
+                self._settle("update", photos=counts["updated"], added=counts["added"])
+            elif counts["added"]:
+                self._settle("add", photos=counts["added"])
+            elif counts["already"]:
                 # What a row tells of a photo that was there may be a new diagnosis.
                 self._follow(self._spaces())
+            if adding.replaced:
+                self.database.truncate_log()
 
-    def remove(self, *, patients: Sequence[str] = (), photos: Sequence[str] = ()) -> writes.Removed:
+    def remove(
+        self,
+        *,
+        patients: Sequence[str] = (),
+        photos: Sequence[str] = (),
+        photos_of: Sequence[str] = (),
+    ) -> removals.Removed:
         """Remove patients, or photos by name or sha256, and patients who have no photo left.
 
-        Their rows, crops and descriptors leave the database and every index on disk. Raises
-        `NotInGallery`, removing nothing; `DatabaseError` where they are removed, and another
-        process keeps the write-ahead log from being emptied of them.
+        Of a photo that shows several patients, `photos_of` says whose is meant. Rows, crops and
+        descriptors leave the database and every index on disk. Raises `NotInGallery`, removing
+        nothing; `DatabaseError` where they are removed, and another process keeps the write-ahead
+        log from being emptied of them.
         """
         with self.database.writing() as session:
-            whole = writes.remove_patients(session, list(map(normal_name, patients)))
-            single = writes.remove_photos(session, list(map(normal_name, photos)))
-            gone = writes.Removed(whole.patients + single.patients, whole.photos + single.photos)
+            whole = removals.remove_patients(session, list(map(normal_name, patients)))
+            single = removals.remove_photos(
+                session,
+                list(map(normal_name, photos)),
+                patients=list(map(normal_name, photos_of)),
+            )
+            gone = removals.Removed(whole.patients + single.patients, whole.photos + single.photos)
             writes.record_event(session, "remove", photos=gone.photos)
             spaces = reads.spaces(session)
             # Before the commit: a crash after it must leave no removed descriptor on the disk.
@@ -346,14 +385,17 @@ class Gallery:
         return keep_among(snapshot, question.among, by_disorder)
 
     def probes(
-        self, sources: Sequence[PhotoSource], *, as_one: bool = False
+        self, sources: Sequence[PhotoSource], *, as_one: bool = False, of: str | None = None
     ) -> Iterator[list[Asked]]:
         """Photos as probes, in order, a batch at a time; nothing is stored.
 
         Of several faces the largest is taken, unless the source names one. With `as_one`, all are
-        of one patient, and one probe. Raises `UsageError` where they are stored for several.
+        of one patient, and one probe; `of`: they are of this patient of the gallery. Raises
+        `UsageError` where they are stored for several, or for others, `NotInGallery`.
         """
-        batches = map(self._asked, self.pipeline.run(sources))
+        if of is not None:
+            self.patient(of)
+        batches = (self._asked(batch, of) for batch in self.pipeline.run(sources))
         if not as_one:
             yield from batches
         else:
@@ -373,9 +415,13 @@ class Gallery:
                 f"Patient {patient} has no descriptor in the space of {self.space.model.name}.",
                 f"Run `gestalt index fill --space {self.space.model.name}`.",
             )
-        rows = snapshot.index.descriptors[snapshot.patient_of_row == place]
+        theirs = snapshot.patient_of_row == place
+        rows = snapshot.index.descriptors[theirs]
         photos = tuple(ProbePhoto(photo.name) for photo in detail.photos)
-        return Asked(patient, photos, fuse(list(rows)), patient)
+        with self.database.reading() as session:
+            looks = stored_looks(session, snapshot.index.ids[theirs])
+        seen = tuple(map(Seen, rows, looks))
+        return Asked(patient, photos, fuse(list(rows)), patient, seen)
 
     def match_patient(
         self, patient: str, question: Question = TEN_DISORDERS, *, snapshot: Snapshot | None = None
@@ -387,7 +433,12 @@ class Gallery:
         """
         snapshot = snapshot or self.snapshot(question, details=True)
         asked = self.stored_probe(patient, snapshot)
-        (match,) = match_probes([asked], snapshot, question.about(self.patient(patient)))
+        (match,) = match_probes(
+            [asked],
+            snapshot,
+            question.about(self.patient(patient)),
+            find_copies=partial(copies_of_probe, self.database, snapshot),
+        )
         return match
 
     def match(
@@ -396,16 +447,18 @@ class Gallery:
         question: Question = TEN_DISORDERS,
         *,
         as_one: bool = False,
+        of: str | None = None,
         snapshot: Snapshot | None = None,
     ) -> Iterator[Match]:
         """Rank disorders, genes or patients for each photo, in order, or for all `as_one`.
 
-        Nothing is stored. The patient whom a probe's photo is stored for is never evidence. Raises
-        `GalleryEmpty`.
+        Nothing is stored. The patient whom a probe's face is stored for, or whom it is `of`, is
+        never evidence. Raises `GalleryEmpty`, and what `probes` raises.
         """
         snapshot = snapshot or self.snapshot(question)
-        for batch in self.probes(sources, as_one=as_one):
-            yield from match_probes(batch, snapshot, question)
+        find = partial(copies_of_probe, self.database, snapshot)
+        for batch in self.probes(sources, as_one=as_one, of=of):
+            yield from match_probes(batch, snapshot, question, find_copies=find)
 
     def stats(self) -> GalleryStats:
         """How much the gallery holds."""
@@ -445,22 +498,6 @@ class Gallery:
 
     # Helpers
 
-    def _store_all(
-        self, results: Iterable[tuple[Intake, PhotoResult]], keep_crops: bool
-    ) -> Iterator[Added]:
-        results = iter(results)
-        while batch := list(itertools.islice(results, WRITE_BATCH)):
-            new = [new_photo(row, result, keep_crops) for row, result in batch]
-            stored = iter(self._store([photo for photo in new if photo is not None]))
-            for (row, result), photo in zip(batch, new, strict=True):
-                yield added_row(row, result, None if photo is None else next(stored))
-
-    def _store(self, photos: Sequence[writes.NewPhoto]) -> list[writes.Stored]:
-        if not photos:
-            return []
-        with self.database.writing() as session:
-            return writes.add_photos(session, photos, space_id=self._stored_space(session))
-
     def _stored_space(self, session: Session) -> int:
         spec = encoder_spec(self.space.model)
         return writes.add_space(
@@ -492,20 +529,11 @@ class Gallery:
                 refresh_generation(self.database, space, self.settings.index_dir)
                 refresh_calibration(self.database, space, self.settings.index_dir)
 
-    def _asked(self, batch: Sequence[PhotoResult]) -> list[Asked]:
-        owners = self._owners_of(batch) if self.exists else [None] * len(batch)
-        return [
-            Asked(result.source.name, (_probe_photo(result),), result.descriptor, owner)
-            for result, owner in zip(batch, owners, strict=True)
-        ]
-
-    def _owners_of(self, batch: Sequence[PhotoResult]) -> list[str | None]:
-        """The patients whom the gallery stores photos for."""
+    def _asked(self, batch: Sequence[PhotoResult], of: str | None) -> list[Asked]:
+        if not self.exists:
+            return [probe_of(None, result, of) for result in batch]
         with self.database.reading() as session:
-            return [
-                reads.patient_of_photo(session, result.sha256) if result.sha256 else None
-                for result in batch
-            ]
+            return [probe_of(session, result, of) for result in batch]
 
     def _empty(self, by: By = "disorder") -> GalleryEmpty:
         name = self.space.model.name
@@ -531,11 +559,6 @@ class Gallery:
 def _name_asked(name: str | None) -> str | None:
     """A name to look for, an empty one for what is not known; None for all."""
     return name if name is None else "" if is_unknown(name) else normal_name(name)
-
-
-def _probe_photo(result: PhotoResult) -> ProbePhoto:
-    face = None if result.face is None else result.face.without_crop()
-    return ProbePhoto(result.source.name, face, result.error)
 
 
 def photo_limits(settings: Settings) -> PhotoLimits:

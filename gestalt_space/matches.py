@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gestalt_space.copies import Copy
 from gestalt_space.errors import GestaltError
 from gestalt_space.ranking.calibration import Verdict
 from gestalt_space.ranking.likelihood import LikelihoodRatio
@@ -77,7 +78,8 @@ class Match:
     `left_out`: the patient whom the probe is stored for, who is never evidence for it. `asked`: how
     many lines were. `verdict`: close match, weak match or no close match, by
     `best_percentile`, the share in percent of patients whose nearest wrong disorder is less
-    similar; None where the gallery cannot tell.
+    similar; None where the gallery cannot tell. `copies`: stored photos that show the same picture
+    as the probe in another file: it may be of their patient, who is evidence here.
     """
 
     photo: str
@@ -91,3 +93,4 @@ class Match:
     composition: tuple[Shared, ...] = ()
     verdict: Verdict | None = None
     best_percentile: float | None = None
+    copies: tuple[Copy, ...] = ()

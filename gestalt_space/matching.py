@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast, get_args
+from typing import TypeAlias, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.among import EVERYBODY, Among
+from gestalt_space.copies import Copy, Look
 from gestalt_space.demographics import age_groups
 from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.index.contract import TOLERANCE, exact_similarities
@@ -61,16 +62,30 @@ class Question:
 
 TEN_DISORDERS = Question()
 
+FindCopies: TypeAlias = Callable[["Asked", NDArray[np.float32]], tuple[Copy, ...]]
+"""Given a probe and its similarities `(n,)`, the stored photos of other patients that are copies of
+one of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a photo of a probe gave: its descriptor `(d,)`, and the look of its aligned face, None
+    where that was not kept."""
+
+    descriptor: Descriptors
+    look: Look | None
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A probe: its name, its photos, its descriptor `(d,)`, None where no photo gave one, and the
-    patient whom it is stored for, who is left out."""
+    patient whom it is stored for, who is left out. `seen`: what it was made of."""
 
     name: str
     photos: tuple[ProbePhoto, ...]
     descriptor: Descriptors | None
     own: str | None
+    seen: tuple[Seen, ...] = ()
 
     @property
     def error(self) -> GestaltError | None:
@@ -127,19 +142,32 @@ def as_one_probe(asked: Sequence[Asked]) -> Asked:
         tuple(photo for one in asked for photo in one.photos),
         fuse(descriptors) if descriptors else None,
         owners[0] if owners else None,
+        tuple(seen for one in asked for seen in one.seen),
     )
 
 
-def match_probes(asked: Sequence[Asked], snapshot: Snapshot, question: Question) -> Iterator[Match]:
-    """The match of each probe, in order; those without a descriptor with their error."""
+def match_probes(
+    asked: Sequence[Asked],
+    snapshot: Snapshot,
+    question: Question,
+    *,
+    find_copies: FindCopies | None = None,
+) -> Iterator[Match]:
+    """The match of each probe, in order; those without a descriptor with their error.
+
+    Copies of a probe in the gallery are named where `find_copies` can tell.
+    """
     rows = [one.descriptor for one in asked if one.descriptor is not None]
-    similarities = iter(snapshot.index.similarities(np.stack(rows)) if rows else ())
+    found = snapshot.index.similarities(np.stack(rows)) if rows else np.zeros((0, 0), np.float32)
+    similarities: Iterator[NDArray[np.float32]] = iter(found)
     for one in asked:
         if one.descriptor is None:
             face = one.photos[0].face if len(one.photos) == 1 else None
             yield Match(one.name, face=face, error=one.error, photos=one.photos)
         else:
-            yield _match(one, one.descriptor, next(similarities), snapshot, question)
+            row = next(similarities)
+            match = _match(one, one.descriptor, row, snapshot, question)
+            yield replace(match, copies=find_copies(one, row)) if find_copies else match
 
 
 def _match(

@@ -36,13 +36,14 @@ class PhotoSource:
     """A photo to be worked on: its name in results, where its bytes are, and which face is meant.
 
     `face` is a face's number; without one, `largest` says whether the largest of several is taken
-    or several are refused.
+    or several are refused. `patient`: whose photo it is, where that is known.
     """
 
     name: str
     data: Path | bytes
     face: int | None = None
     largest: bool = False
+    patient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ class PhotoResult:
     skipped: bool = False
 
 
-Skip = Callable[[str], bool]
-"""Told a photo's sha256, says whether it can be passed over before it is decoded."""
+Skip = Callable[[PhotoSource, str], bool]
+"""Given a photo and its sha256, says whether it can be passed over before it is decoded."""
 
 
 @dataclass
@@ -161,7 +162,7 @@ def _find_face(
 ) -> PhotoResult:
     raw = read_bytes(source.data, name=source.name, limits=limits)
     result = PhotoResult(source, sha256=raw.sha256)
-    if skip is not None and skip(raw.sha256):
+    if skip is not None and skip(source, raw.sha256):
         return replace(result, skipped=True)
     try:
         photo = decode_photo(raw, limits=limits)

@@ -104,6 +104,7 @@ def _probe(match: Match, by: str) -> dict[str, Any]:
         "eligible": None if match.eligible is None else asdict(match.eligible),
         "verdict": match.verdict,
         "best_percentile": rounded(match.best_percentile),
+        "copies": [rounded(asdict(copy)) for copy in match.copies],
         "composition": [asdict(shared) for shared in match.composition],
         f"{by}s": [rounded(asdict(line)) for line in match.lines],
     }

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from gestalt_space.copies import Copy
 from gestalt_space.descriptors import to_descriptors, unsound
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, GestaltError, NotInGallery, PhotoDamaged
@@ -17,19 +18,25 @@ from gestalt_space.pipeline import PhotoResult, PhotoSource
 from gestalt_space.store import writes
 from gestalt_space.types import Descriptors, Face
 
-Status = Literal["added", "already", "failed"]
+Status = Literal["added", "already", "updated", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of a photo that was to be added."""
+    """What became of a photo that was to be added.
+
+    `changes`: what was added to or replaced in what the gallery knew. `notes`: what a person should
+    look at; `copies` of other patients are told among them.
+    """
 
     photo: str
     patient: str
     status: Status
     face: Face | None = None
     error: GestaltError | None = None
+    changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +51,13 @@ class Filled:
 def source_of(row: Intake, largest: bool) -> PhotoSource:
     """What the pipeline is to read for a row that has a record."""
     assert row.record is not None, "rows without a record are not read"  # noqa: S101
-    return PhotoSource(row.photo, row.path, row.record.face, largest)
+    return PhotoSource(row.photo, row.path, row.record.face, largest, row.record.patient)
 
 
 def failed_row(row: Intake) -> Added:
     """That a row could not be used."""
-    return Added(row.photo, "", "failed", error=row.error, notes=row.notes)
+    patient = row.record.patient if row.record else ""
+    return Added(row.photo, patient, "failed", error=row.error, notes=row.notes)
 
 
 def new_photo(row: Intake, result: PhotoResult, keep_crops: bool) -> writes.NewPhoto | None:
@@ -70,14 +78,32 @@ def new_photo(row: Intake, result: PhotoResult, keep_crops: bool) -> writes.NewP
     return writes.NewPhoto(row.record, result.sha256, encoded)
 
 
-def added_row(row: Intake, result: PhotoResult, stored: writes.Stored | None) -> Added:
+def added_row(
+    row: Intake, result: PhotoResult, stored: writes.Stored | None, copies: tuple[Copy, ...] = ()
+) -> Added:
     """What became of a row: `stored` is None where its photo failed."""
     patient = row.record.patient if row.record else ""
     error = result.error if stored is None else stored.error
     if stored is None or error is not None:
         return Added(row.photo, patient, "failed", error=error, notes=row.notes)
-    status: Status = "already" if stored.already else "added"
-    return Added(row.photo, patient, status, result.face, notes=row.notes)
+    status: Status = "updated" if stored.updated else "already" if stored.already else "added"
+    return Added(
+        row.photo,
+        patient,
+        status,
+        result.face,
+        changes=stored.changes,
+        notes=(*row.notes, *stored.notes, *map(_copy_note, copies)),
+        copies=copies,
+    )
+
+
+def _copy_note(copy: Copy) -> str:
+    proof = "" if copy.proof == "crops" else ", by descriptors alone: its crop was not kept"
+    return (
+        f"Looks like the photo {copy.photo} of patient {copy.patient} (similarity "
+        f"{copy.similarity:.3f}{proof}). One patient or two?"
+    )
 
 
 def describe_crops(encoder: Encoder, crops: dict[int, bytes]) -> dict[int, Descriptors]:

@@ -121,3 +121,6 @@ class PhotoRecord:
     new_patient: bool = False
     """The patient's identifier was made from a file or folder name: it must not be one that the
     gallery has already."""
+    emptied: tuple[str, ...] = ()
+    """Facts that were left empty on purpose, by their columns in a table: what the gallery has of
+    them contradicts the record. Only for a photo that is in the gallery already."""

@@ -59,17 +59,24 @@ def new_photo(
     descriptor: Descriptors | None = None,
     sha256: str | None = None,
     crop: bool = True,
+    place: int = 0,
+    detector: str = "aligned",
+    moved: float = 0.0,
     **facts: Any,
 ) -> NewPhoto:
-    """A row for the store, as if a photo had been read and encoded."""
+    """A row for the store, as if a photo had been read and encoded.
+
+    `place`: of the face among those side by side in the photo; `moved`: its landmarks, in pixels.
+    """
     pixels = made.crop(seed)
+    across = np.array([112 * place, 0], np.float32)
     face = Face(
-        number=1,
-        count=1,
-        detector="aligned",
+        number=1 + place,
+        count=1 + place,
+        detector=detector,
         step="aligned",
-        box=np.array([0, 0, 112, 112], np.float32),
-        landmarks=TEMPLATE,
+        box=np.array([0, 0, 112, 112], np.float32) + np.tile(across, 2),
+        landmarks=np.asarray(TEMPLATE + across + np.float32(moved), np.float32),
         score=1.0,
         quality=Quality(1.0, 112.0, 0.0, 0.0),
         crop=pixels,

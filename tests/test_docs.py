@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from gestalt_cli.index_add import REPORT_COLUMNS
+from gestalt_cli.added_photos import REPORT_COLUMNS
 from gestalt_cli.match_output import CSV_COLUMNS
 from gestalt_cli.reference import reference
 

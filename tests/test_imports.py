@@ -16,13 +16,16 @@ PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"
 
 GROUND = frozenset(
     {"ages", "errors", "types", "settings", "devices", "descriptors", "names"}
-    | {"paths", "files", "folders", "rights"}
+    | {"paths", "files", "folders", "rights", "sameface"}
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking"})
 GALLERY = frozenset(
     {
         "pipeline",
         "snapshot",
+        "copies",
+        "adding",
+        "probing",
         "calibrating",
         "demographics",
         "intake",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gestalt_space.copies import Copy
 from gestalt_space.errors import NoFace
 from gestalt_space.matches import Eligible, Match, MatchLine, ProbePhoto, Shared
 from gestalt_space.matching import Question
@@ -70,6 +71,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 asked=10,
                 eligible=Eligible(1, 1, 2),
                 composition=(Shared("sex", "female", 0, 1, 0, 1),),
+                copies=(Copy("P7", "y.png", 0.991249, "crops"),),
             ),
             Match("y.png", error=NoFace("No face.", "Try another.")),
         ]
@@ -101,6 +103,9 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 "eligible": {"lines": 1, "patients": 1, "photos": 2},
                 "verdict": None,
                 "best_percentile": None,
+                "copies": [
+                    {"patient": "P7", "photo": "y.png", "similarity": 0.9912, "proof": "crops"}
+                ],
                 "composition": [
                     {
                         "attribute": "sex",
@@ -136,6 +141,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 "eligible": None,
                 "verdict": None,
                 "best_percentile": None,
+                "copies": [],
                 "composition": [],
                 "disorders": [],
             },
@@ -154,6 +160,7 @@ def test_a_match_that_failed_as_a_whole_has_the_same_form() -> None:
     assert {key for probe in document["probes"] for key in probe} == {
         *("photo", "error", "face", "left_out", "disorders"),
         *("asked", "eligible", "verdict", "best_percentile", "composition"),
+        "copies",
     }
 
 

@@ -27,7 +27,7 @@ from gestalt_space.snapshot import (
     load_snapshot,
     refresh_generation,
 )
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.types import Disorder
@@ -58,7 +58,7 @@ class Kept:
 
     def remove(self, *numbers: int) -> None:
         with self.database.writing() as session:
-            writes.remove_patients(session, [f"P{n}" for n in numbers])
+            removals.remove_patients(session, [f"P{n}" for n in numbers])
 
     def refresh(self, *, rebuild: bool = False) -> bool:
         return refresh_generation(self.database, self.space, self.folder, rebuild=rebuild)
@@ -395,7 +395,7 @@ def test_a_gallery_survives_the_kill_of_an_add(home: Path, tmp_path: Path) -> No
     again = subprocess.run([*command, *words], capture_output=True, timeout=60, check=False)
     assert again.returncode == 0, again.stderr
     counts = json.loads(again.stdout)["counts"]
-    assert counts == {"added": 150 - held, "already": held, "failed": 0}
+    assert counts == {"added": 150 - held, "already": held, "updated": 0, "failed": 0}
     with open_gallery(home) as gallery:
         assert "sound" in gallery.check_index()["tiny"]
         assert gallery.stats().counts.photos == 150

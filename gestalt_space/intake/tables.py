@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gestalt_space.errors import UsageError
 from gestalt_space.intake.dialect import SAVE_AS, SEPARATOR_NAMES, Lines, read_lines
+from gestalt_space.intake.emptied import mark_emptied
 from gestalt_space.intake.records import COLUMNS, Intake, check_names, make_record
 from gestalt_space.names import find_file, normal_name
 from gestalt_space.paths import display_name
@@ -57,11 +58,20 @@ def read_table_bytes(data: bytes, name: str, folder: Path) -> IntakeTable:
     kept = [(line, row) for line, row in rows if any(cell.strip() for cell in row)]
     if not kept:
         raise UsageError(f"{name} has no rows.", "One row a photo is expected.")
+    read = [_row(table, line, header, row, folder) for line, row in kept]
     return IntakeTable(
-        tuple(_row(table, line, header, row, folder) for line, row in kept),
-        _unread(header, [row for _, row in kept]),
-        _written(table),
+        _with_emptied(read, header), _unread(header, [row for _, row in kept]), _written(table)
     )
+
+
+def _with_emptied(rows: Sequence[Intake], header: Sequence[str]) -> tuple[Intake, ...]:
+    """The rows with the facts whose cells were emptied. None, where a row cannot be used: that row
+    may be the one that has the value."""
+    records = [row.record for row in rows if row.record is not None]
+    if len(records) < len(rows):
+        return tuple(rows)
+    marked = zip(rows, mark_emptied(records, header), strict=True)
+    return tuple(replace(row, record=record) for row, record in marked)
 
 
 def _check_header(table: Lines, header: Sequence[str]) -> None:

@@ -236,10 +236,7 @@ def upgrade(engine: Engine) -> tuple[str, ...]:
     with _opening(engine):
         if (file := sqlite_file(engine.url)) is not None:
             make_file(file)
-    with (
-        mapped_errors(engine),
-        engine.execution_options(gestalt_write=True).begin() as connection,
-    ):
+    with mapped_errors(engine), migrating(engine) as connection:
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
@@ -249,6 +246,34 @@ def upgrade(engine: Engine) -> tuple[str, ...]:
                 "Use the version of gestalt-space that made it.",
             ) from error
     return tuple(notes)
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[sa.Connection]:
+    """A connection for a migration, in one transaction.
+
+    On SQLite foreign keys are off in it, since a table that is made anew would else take with it
+    what refers to it, and they are checked as a whole before the commit. Raises `DatabaseError`.
+    """
+    with engine.execution_options(gestalt_write=True).connect() as connection:
+        if engine.dialect.name != "sqlite":
+            with connection.begin():
+                yield connection
+            return
+        # Straight to the driver: within a transaction SQLite does not take this setting.
+        direct = connection.connection.cursor()
+        direct.execute("PRAGMA foreign_keys = 0")
+        try:
+            with connection.begin():
+                yield connection
+                if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                    raise DatabaseError(
+                        "Rows of the database refer to others that are not there.",
+                        "Go back to your last backup; nothing was changed.",
+                    )
+        finally:
+            direct.execute("PRAGMA foreign_keys = 1")
+            direct.close()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -12,11 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from gestalt_space.errors import DatabaseError, NotInGallery
+from gestalt_space.sameface import is_same_face
 from gestalt_space.store import tables as t
-from gestalt_space.types import Descriptors, Ids
-
-_AT_ONCE = 500
-"""Values of one question, at the most: databases have a limit."""
+from gestalt_space.store.chunks import chunks
+from gestalt_space.types import Descriptors, Face, Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +113,44 @@ def spaces(session: Session) -> list[StoredSpace]:
     ]
 
 
-def photo_hashes(session: Session) -> frozenset[str]:
-    """Every photo's sha256."""
-    return frozenset(session.scalars(sa.select(t.Photo.sha256)))
+@dataclass(frozen=True, slots=True)
+class StoredFace:
+    """Which face of a photo is stored for a patient, and what found it."""
+
+    number: int
+    detector: str
 
 
-def patient_of_photo(session: Session, sha256: str) -> str | None:
-    """The patient that a photo is stored for."""
-    return session.scalar(
-        sa.select(t.Patient.external_id).join(t.Patient.photos).where(t.Photo.sha256 == sha256)
+def stored_faces(session: Session, patients: Collection[str]) -> dict[tuple[str, str], StoredFace]:
+    """The faces that are stored of patients, by the photo's sha256 and the patient."""
+    found: dict[tuple[str, str], StoredFace] = {}
+    for some in chunks(patients):
+        rows = session.execute(
+            sa.select(t.Photo.sha256, t.Patient.external_id, t.Face.number, t.Face.detector)
+            .join(t.Photo.patient)
+            .join(t.Photo.faces)
+            .where(t.Patient.external_id.in_(some))
+        )
+        found.update(
+            ((sha256, patient), StoredFace(number, detector))
+            for sha256, patient, number, detector in rows
+        )
+    return found
+
+
+def patient_of_face(session: Session, sha256: str, face: Face) -> str | None:
+    """The patient that a face of a photo is stored for."""
+    rows = session.execute(
+        sa.select(t.Patient.external_id, t.Face.box, t.Face.landmarks)
+        .join(t.Patient.photos)
+        .join(t.Photo.faces)
+        .where(t.Photo.sha256 == sha256)
     )
+    box = [float(v) for v in face.box]
+    for patient, stored_box, landmarks in rows:
+        if is_same_face(stored_box, landmarks, box, face.landmarks):
+            return patient
+    return None
 
 
 def last_sequence(session: Session) -> int:
@@ -244,22 +271,57 @@ def faces_without(
     All faces for None, a space that is not stored yet; only those `among` some, where given.
     """
     have = sa.select(t.Descriptor.face_id).where(t.Descriptor.space_id == space_id)
-    rows = session.execute(
+    query = (
         sa.select(t.Face.id, t.Photo.name, t.Patient.external_id)
         .join(t.Face.photo)
         .join(t.Photo.patient)
-        .where(t.Face.id.not_in(have), sa.true() if among is None else t.Face.id.in_(among))
+        .where(t.Face.id.not_in(have))
         .order_by(t.Face.id)
     )
+    if among is None:
+        rows = session.execute(query).all()
+    else:
+        narrowed = (query.where(t.Face.id.in_(some)) for some in chunks(sorted(among)))
+        rows = [row for one in narrowed for row in session.execute(one)]
     return [(face, photo, patient) for face, photo, patient in rows]
 
 
 def crops_of(session: Session, face_ids: Sequence[int]) -> dict[int, bytes]:
     """The kept crops of faces, as PNG."""
-    rows = session.execute(
-        sa.select(t.Crop.face_id, t.Crop.png).where(t.Crop.face_id.in_(face_ids))
-    )
-    return dict(rows.all())
+    found: dict[int, bytes] = {}
+    for some in chunks(face_ids):
+        rows = session.execute(
+            sa.select(t.Crop.face_id, t.Crop.png).where(t.Crop.face_id.in_(some))
+        )
+        found.update(rows.all())
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedPhoto:
+    """The photo that a descriptor is of, its patient, and the aligned face as PNG, if kept."""
+
+    patient: str
+    photo: str
+    png: bytes | None
+
+
+def described_photos(session: Session, descriptor_ids: Sequence[int]) -> dict[int, DescribedPhoto]:
+    """The photos of descriptors, by the descriptor's key."""
+    found: dict[int, DescribedPhoto] = {}
+    for some in chunks(descriptor_ids):
+        rows = session.execute(
+            sa.select(t.Descriptor.id, t.Patient.external_id, t.Photo.name, t.Crop.png)
+            .join(t.Face, t.Face.id == t.Descriptor.face_id)
+            .join(t.Photo, t.Photo.id == t.Face.photo_id)
+            .join(t.Patient, t.Patient.id == t.Photo.patient_id)
+            .outerjoin(t.Crop, t.Crop.face_id == t.Face.id)
+            .where(t.Descriptor.id.in_(some))
+        )
+        found.update(
+            (key, DescribedPhoto(patient, photo, png)) for key, patient, photo, png in rows
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +336,7 @@ class KeptFace:
 def kept_faces(session: Session, patients: Sequence[str]) -> list[KeptFace]:
     """The faces of patients whose crops are kept, in the order of patients and photos."""
     found: list[KeptFace] = []
-    for start in range(0, len(patients), _AT_ONCE):
-        some = patients[start : start + _AT_ONCE]
+    for some in chunks(patients):
         rows = session.execute(
             sa.select(t.Patient.external_id, t.Face.landmarks, t.Crop.face_id)
             .join(t.Photo, t.Photo.patient_id == t.Patient.id)
@@ -285,8 +346,7 @@ def kept_faces(session: Session, patients: Sequence[str]) -> list[KeptFace]:
             .order_by(t.Patient.external_id, t.Photo.id)
         ).all()
         # The crops apart: with them, the database would sort pictures.
-        for place in range(0, len(rows), _AT_ONCE):
-            part = rows[place : place + _AT_ONCE]
+        for part in chunks(rows):
             crops = crops_of(session, [face for _, _, face in part])
             found += [KeptFace(patient, points, crops[face]) for patient, points, face in part]
     return found

@@ -136,16 +136,22 @@ class Patient(Base):
 
 
 class Photo(Base):
-    """A photo that was added: its name and hash, never its pixels. `age` in years."""
+    """A photo that was added: its name and hash, never its pixels. `age` in years.
+
+    A photo that shows several patients has a row for each.
+    """
 
     __tablename__ = "photo"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        UniqueConstraint("sha256", "patient_id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     patient_id: Mapped[int] = mapped_column(
         ForeignKey("patient.id", ondelete="CASCADE"), index=True
     )
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String)
     age: Mapped[float | None] = mapped_column(Float)
     width: Mapped[int] = mapped_column(Integer)

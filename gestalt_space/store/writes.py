@@ -1,26 +1,29 @@
-"""What changes the database: batches of photos in, patients and photos out.
+"""What goes into the database: batches of photos, descriptors, spaces, and the trail of both.
 
 A photo is checked against the gallery before anything of it is written, so that one that is
-refused leaves no trace.
+refused leaves no trace. `corrections` compares, `removals` takes out.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from gestalt_space.descriptors import check_descriptors
-from gestalt_space.errors import GestaltError, NotInGallery, PatientConflict
+from gestalt_space.errors import GestaltError, NotInGallery
 from gestalt_space.store import tables as t
+from gestalt_space.store.chunks import chunks
+from gestalt_space.store.corrections import compare_row, contradiction, left_as_it_is
+from gestalt_space.store.facts import Catalogue, Told, add_facts, replace_facts, undo_links
+from gestalt_space.store.removals import remove_faces, remove_unused
+from gestalt_space.store.sequence import count_changes
 from gestalt_space.types import Descriptors, Face, PhotoRecord
-
-_SHA256_START = re.compile("[0-9a-fA-F]{8,64}")
-_PATIENT_FACTS = ("sex", "ancestry", "cohort", "consent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,39 +39,52 @@ class EncodedFace:
 
 @dataclass(frozen=True, slots=True)
 class NewPhoto:
-    """What is told of a photo, and its face; None for a photo that is in the gallery already."""
+    """What is told of a photo, and its face; None for a photo that is in the gallery already.
+
+    `told`: what all rows of the command tell of the patient together; None: this row alone.
+    """
 
     record: PhotoRecord
     sha256: str
     encoded: EncodedFace | None
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a new photo: `error` where it was refused, `already` where it was there."""
+    """What became of a new photo: `error` where it was refused, `already` where it was there,
+    `updated` where it was there and something was replaced.
+
+    `changes`: what was added to or replaced in what was known. `notes`: what to look at.
+    `descriptor_id`: the key of a new descriptor.
+    """
 
     error: GestaltError | None = None
     already: bool = False
+    updated: bool = False
+    changes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    descriptor_id: int | None = field(default=None, compare=False)
 
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """How many patients and photos left the gallery."""
-
-    patients: int
-    photos: int
+    @property
+    def replaced(self) -> bool:
+        """Whether something that was known is there no more; a new photo may do so, too."""
+        return self.updated or (not self.already and bool(self.changes))
 
 
 @dataclass
-class _Known:
-    """The rows of the gallery that a batch touches, by the identifiers that people gave them."""
+class _Batch:
+    """The rows of the gallery that a batch touches, and how it is to be stored."""
 
-    photos: dict[str, str]
-    ages: dict[str, float | None]
+    photos: dict[str, dict[str, t.Photo]]
+    """By sha256 and the patient's identifier."""
     patients: dict[str, t.Patient]
-    disorders: dict[str, t.Disorder]
-    genes: dict[str, t.Gene]
-    new: list[t.Descriptor] = field(default_factory=list)
+    catalogue: Catalogue
+    space_id: int
+    update: bool
+    new: dict[int, t.Descriptor] = field(default_factory=dict)
+    """By the photo's place in the batch."""
+    updated: bool = False
 
 
 def add_space(
@@ -91,14 +107,26 @@ def add_space(
     return space.id
 
 
-def add_photos(session: Session, photos: Sequence[NewPhoto], *, space_id: int) -> list[Stored]:
-    """Store a batch; for each photo in order, what became of it."""
-    known = _load_known(session, photos)
+def add_photos(
+    session: Session, photos: Sequence[NewPhoto], *, space_id: int, update: bool = False
+) -> list[Stored]:
+    """Store a batch; for each photo in order, what became of it.
+
+    A row that contradicts the gallery is refused; with `update`, what it tells takes the place of
+    what is there, its face included. Descriptors that go then are in the removal log.
+    """
+    batch = _load_batch(session, photos, space_id, update)
     with session.no_autoflush:
-        stored = [_add_photo(session, photo, known, space_id) for photo in photos]
-        _number(session, known.new)
+        stored = [_add_photo(session, place, photo, batch) for place, photo in enumerate(photos)]
+        _number(session, list(batch.new.values()))
     session.flush()
-    return stored
+    if batch.updated:
+        undo_links(session, batch.catalogue.undone)
+        remove_unused(session)
+    return [
+        replace(one, descriptor_id=batch.new[place].id) if place in batch.new else one
+        for place, one in enumerate(stored)
+    ]
 
 
 def add_descriptors(
@@ -112,56 +140,6 @@ def add_descriptors(
     ]
     _number(session, rows)
     session.add_all(rows)
-
-
-def remove_patients(session: Session, patients: Sequence[str]) -> Removed:
-    """Remove patients and all that hangs on them.
-
-    Raises `NotInGallery` for a patient that is not there, removing none.
-    """
-    found = dict(
-        session.execute(
-            sa.select(t.Patient.external_id, t.Patient.id).where(
-                t.Patient.external_id.in_(patients)
-            )
-        ).all()
-    )
-    for patient in patients:
-        if patient not in found:
-            raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
-    photos = session.scalars(sa.select(t.Photo.id).where(t.Photo.patient_id.in_(found.values())))
-    gone = photos.all()
-    _remove_photo_rows(session, gone)
-    session.execute(sa.delete(t.Patient).where(t.Patient.id.in_(found.values())))
-    _remove_unused(session)
-    return Removed(patients=len(found), photos=len(gone))
-
-
-def remove_photos(session: Session, names: Sequence[str]) -> Removed:
-    """Remove photos by name or sha256 (its first 8 digits or more), and the patients who have none
-    left.
-
-    Raises `NotInGallery` for a name that no photo has or several photos have, removing none.
-    """
-    gone: set[int] = set()
-    for name in names:
-        named = t.Photo.name == name
-        if _SHA256_START.fullmatch(name):
-            named = sa.or_(named, t.Photo.sha256.startswith(name.lower()))
-        ids = session.scalars(sa.select(t.Photo.id).where(named)).all()
-        if len(ids) != 1:
-            raise NotInGallery(
-                f"{len(ids) or 'No'} photos in the gallery are named {name!r}.",
-                "`gestalt index show PATIENT` tells the sha256, which names one photo.",
-            )
-        gone.update(ids)
-    _remove_photo_rows(session, sorted(gone))
-    left = sa.select(t.Photo.patient_id)
-    gone_patients = session.scalars(
-        sa.delete(t.Patient).where(t.Patient.id.not_in(left)).returning(t.Patient.id)
-    ).all()
-    _remove_unused(session)
-    return Removed(patients=len(gone_patients), photos=len(gone))
 
 
 def make_default(session: Session, space_id: int) -> None:
@@ -183,162 +161,123 @@ def record_event(session: Session, action: str, **detail: int | str) -> None:
     session.add(t.AuditEvent(action=action, detail=detail))
 
 
-def _load_known(session: Session, photos: Sequence[NewPhoto]) -> _Known:
+def _load_batch(
+    session: Session, photos: Sequence[NewPhoto], space_id: int, update: bool
+) -> _Batch:
     records = [photo.record for photo in photos]
-    photo_rows = session.execute(
-        sa.select(t.Photo.sha256, t.Patient.external_id, t.Photo.age)
-        .join(t.Photo.patient)
-        .where(t.Photo.sha256.in_({photo.sha256 for photo in photos}))
-    ).all()
-    patients = session.scalars(
-        sa.select(t.Patient)
-        .where(t.Patient.external_id.in_({record.patient for record in records}))
-        .options(
-            selectinload(t.Patient.diagnoses),
-            selectinload(t.Patient.phenotypes),
-            selectinload(t.Patient.genes),
+    known: dict[str, dict[str, t.Photo]] = defaultdict(dict)
+    for hashes in chunks({photo.sha256 for photo in photos}):
+        rows = session.scalars(
+            sa.select(t.Photo)
+            .where(t.Photo.sha256.in_(hashes))
+            .options(selectinload(t.Photo.faces), selectinload(t.Photo.patient))
         )
-    )
-    disorders = session.scalars(
-        sa.select(t.Disorder)
-        .where(t.Disorder.code.in_({d.id for record in records for d in record.disorders}))
-        .options(selectinload(t.Disorder.genes))
-    )
-    genes = session.scalars(
-        sa.select(t.Gene).where(t.Gene.symbol.in_({g for record in records for g in record.genes}))
-    )
-    return _Known(
-        photos={sha256: patient for sha256, patient, _ in photo_rows},
-        ages={sha256: age for sha256, _, age in photo_rows},
-        patients={patient.external_id: patient for patient in patients},
-        disorders={disorder.code: disorder for disorder in disorders},
-        genes={gene.symbol: gene for gene in genes},
-    )
+        for photo in rows:
+            known[photo.sha256][photo.patient.external_id] = photo
+    patients: dict[str, t.Patient] = {}
+    for names in chunks({record.patient for record in records}):
+        people = session.scalars(
+            sa.select(t.Patient)
+            .where(t.Patient.external_id.in_(names))
+            .options(
+                selectinload(t.Patient.diagnoses),
+                selectinload(t.Patient.phenotypes),
+                selectinload(t.Patient.genes),
+            )
+        )
+        patients.update((patient.external_id, patient) for patient in people)
+    disorders: dict[str, t.Disorder] = {}
+    for codes in chunks({disorder.id for record in records for disorder in record.disorders}):
+        found = session.scalars(
+            sa.select(t.Disorder)
+            .where(t.Disorder.code.in_(codes))
+            .options(selectinload(t.Disorder.genes))
+        )
+        disorders.update((disorder.code, disorder) for disorder in found)
+    genes: dict[str, t.Gene] = {}
+    for symbols in chunks({symbol for record in records for symbol in record.genes}):
+        named = session.scalars(sa.select(t.Gene).where(t.Gene.symbol.in_(symbols)))
+        genes.update((gene.symbol, gene) for gene in named)
+    return _Batch(known, patients, Catalogue(disorders, genes), space_id, update)
 
 
-def _add_photo(session: Session, photo: NewPhoto, known: _Known, space_id: int) -> Stored:
+def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> Stored:
     record, encoded = photo.record, photo.encoded
-    owner = known.photos.get(photo.sha256)
-    if owner not in (None, record.patient):
-        return Stored(two_owners(record.patient, owner))
-    patient = known.patients.get(record.patient)
-    is_new = owner is None
-    if patient is not None and (conflict := _contradiction(record, patient, is_new)) is not None:
-        return Stored(conflict)
-    if not is_new and patient is not None:
-        age = known.ages.get(photo.sha256)
-        if None not in (age, record.age) and age != record.age:
-            return Stored(
-                PatientConflict(
-                    f"In the gallery the photo shows the patient at {age:.4g} years; here it is "
-                    f"{record.age:.4g}.",
-                    "Mend the row, or remove the photo and add it again.",
-                )
-            )
-        _tell_of_patient(session, patient, record, known)
-        session.execute(
-            sa.update(t.Photo)
-            .where(t.Photo.sha256 == photo.sha256, t.Photo.age.is_(None))
-            .values(age=record.age)
-        )
-        return Stored(already=True)
-    if encoded is None:
+    known = batch.photos[photo.sha256].get(record.patient)
+    if known is None and encoded is None:
         return Stored(NotInGallery("The photo was removed meanwhile.", "Run the command again."))
-    try:
-        vector = check_descriptors(encoded.descriptor[None])[0]
-    except GestaltError as error:
-        return Stored(error)
-    if patient is None:
-        patient = t.Patient(external_id=record.patient)
-        session.add(patient)
-        known.patients[record.patient] = patient
-    known.photos[photo.sha256] = record.patient
-    _tell_of_patient(session, patient, record, known)
-    descriptor = t.Descriptor(space_id=space_id, vector=vector.tobytes())
-    known.new.append(descriptor)
-    session.add(_photo_row(photo, encoded, patient, descriptor))
-    return Stored()
-
-
-def two_owners(patient: str, owner: str | None) -> PatientConflict:
-    """The refusal of a photo under two patients."""
-    return PatientConflict(
-        f"It was given for patient {patient!r}, and the same photo is in the gallery for patient "
-        f"{owner!r}.",
-        "Find out whose it is; `gestalt index remove --photo` takes the wrong one out.",
+    vector = None
+    if encoded is not None:
+        try:
+            vector = check_descriptors(encoded.descriptor[None])[0]
+        except GestaltError as error:
+            return Stored(error)
+    found = compare_row(
+        record,
+        photo.told or Told.of([record]),
+        None if encoded is None else encoded.face,
+        patient=batch.patients.get(record.patient),
+        same_bytes=batch.photos[photo.sha256],
+        catalogue=batch.catalogue,
+    )
+    if found.refused is not None:
+        return Stored(found.refused)
+    # A photo that came with this very batch has no key yet: its rows contradict each other.
+    may_replace = batch.update and (known is None or known.id is not None)
+    if found.contradicts and not may_replace:
+        return Stored(contradiction(record.patient, found.contradicts))
+    patient = _tell(session, photo, batch, may_replace=may_replace, is_known=known is not None)
+    removed = (f"removed {one}" for one in found.lacks)
+    replaced = (*found.contradicts, *found.names, *removed) if may_replace else ()
+    batch.updated |= bool(replaced)
+    if known is None:
+        assert encoded is not None  # noqa: S101 - refused above
+        face = _face_row(place, encoded, vector, batch)
+        batch.photos[photo.sha256][record.patient] = row = _photo_row(photo, encoded, patient, face)
+        session.add(row)
+        return Stored(changes=replaced)
+    if record.age is not None or (may_replace and "age" in record.emptied):
+        known.age = record.age
+    if found.other_face and encoded is not None:
+        remove_faces(session, known.id)
+        face = _face_row(place, encoded, vector, batch)
+        face.photo_id = known.id
+        session.add(face)
+        set_committed_value(known, "faces", [face])
+    return Stored(
+        already=not replaced,
+        updated=bool(replaced),
+        changes=(*replaced, *(f"added {one}" for one in found.adds)),
+        notes=() if may_replace else left_as_it_is(found),
     )
 
 
-def _contradiction(record: PhotoRecord, patient: t.Patient, is_new: bool) -> PatientConflict | None:
-    if record.new_patient and is_new:
-        return PatientConflict(
-            f"The name of the file makes it a photo of patient {record.patient!r}, who is in the "
-            "gallery already.",
-            f"If it is the same person: --patient {record.patient}. If not: give the patient a "
-            "name of their own.",
-        )
-    for fact in _PATIENT_FACTS:
-        old, new = getattr(patient, fact), getattr(record, fact)
-        if old is not None and new is not None and old != new:
-            return PatientConflict(
-                f"Patient {record.patient!r} is in the gallery with {fact} {old!r}; here it is "
-                f"{new!r}.",
-                "Mend the row, or remove the patient and add all their photos again.",
-            )
-    given = {term.term: term.present for term in patient.phenotypes}
-    for present, terms in ((True, record.hpo), (False, record.hpo_absent)):
-        for term in terms:
-            if given.get(term, present) != present:
-                return PatientConflict(
-                    f"Patient {record.patient!r} has {term} both as present and as absent.",
-                    "Mend the row, or remove the patient and add all their photos again.",
-                )
-    return None
+def _tell(
+    session: Session, photo: NewPhoto, batch: _Batch, *, may_replace: bool, is_known: bool
+) -> t.Patient:
+    """The patient of a row, made where they are new, with what the row tells."""
+    record = photo.record
+    patient = batch.patients.get(record.patient)
+    if patient is None:
+        patient = batch.patients[record.patient] = t.Patient(external_id=record.patient)
+        session.add(patient)
+    elif may_replace:
+        told = photo.told or Told.of([record])
+        replace_facts(session, patient, record, told, batch.catalogue, emptied=is_known)
+        return patient
+    add_facts(session, patient, record, batch.catalogue)
+    return patient
 
 
-def _tell_of_patient(
-    session: Session, patient: t.Patient, record: PhotoRecord, known: _Known
-) -> None:
-    for fact in _PATIENT_FACTS:
-        if getattr(patient, fact) is None:
-            setattr(patient, fact, getattr(record, fact))
-    genes = [_gene(session, symbol, known) for symbol in record.genes]
-    _union(patient.genes, genes)
-    have = {diagnosis.disorder.code for diagnosis in patient.diagnoses}
-    for told in record.disorders:
-        disorder = known.disorders.get(told.id)
-        if disorder is None:
-            disorder = known.disorders[told.id] = t.Disorder(code=told.id, name=told.name)
-            session.add(disorder)
-        disorder.name = disorder.name or told.name
-        _union(disorder.genes, genes)
-        if told.id not in have:
-            patient.diagnoses.append(t.Diagnosis(disorder=disorder))
-            have.add(told.id)
-    terms = {term.term for term in patient.phenotypes}
-    for present, told_terms in ((True, record.hpo), (False, record.hpo_absent)):
-        for term in told_terms:
-            if term not in terms:
-                patient.phenotypes.append(t.PhenotypeTerm(term=term, present=present))
-                terms.add(term)
-
-
-def _gene(session: Session, symbol: str, known: _Known) -> t.Gene:
-    if symbol not in known.genes:
-        known.genes[symbol] = t.Gene(symbol=symbol)
-        session.add(known.genes[symbol])
-    return known.genes[symbol]
-
-
-def _union(have: list[t.Gene], more: Iterable[t.Gene]) -> None:
-    have.extend(gene for gene in more if gene not in have)
-
-
-def _photo_row(
-    photo: NewPhoto, encoded: EncodedFace, patient: t.Patient, descriptor: t.Descriptor
-) -> t.Photo:
+def _face_row(
+    place: int, encoded: EncodedFace, vector: Descriptors | None, batch: _Batch
+) -> t.Face:
+    """The row of a face with its crop and descriptor, which gets its number with the batch."""
+    assert vector is not None, "a face that is stored has a descriptor"  # noqa: S101
     face = encoded.face
-    row = t.Face(
+    descriptor = t.Descriptor(space_id=batch.space_id, vector=vector.tobytes())
+    batch.new[place] = descriptor
+    return t.Face(
         number=face.number,
         count=face.count,
         detector=face.detector,
@@ -353,6 +292,9 @@ def _photo_row(
         crop=None if encoded.crop is None else t.Crop(png=encoded.crop),
         descriptors=[descriptor],
     )
+
+
+def _photo_row(photo: NewPhoto, encoded: EncodedFace, patient: t.Patient, face: t.Face) -> t.Photo:
     return t.Photo(
         patient=patient,
         sha256=photo.sha256,
@@ -360,47 +302,12 @@ def _photo_row(
         age=photo.record.age,
         width=encoded.width,
         height=encoded.height,
-        faces=[row],
+        faces=[face],
     )
 
 
 def _number(session: Session, descriptors: Sequence[t.Descriptor]) -> None:
     """Give new descriptors their sequence numbers."""
-    last = _advance(session, len(descriptors))
-    for number, row in enumerate(descriptors, start=last - len(descriptors) + 1):
+    numbers = count_changes(session, len(descriptors))
+    for row, number in zip(descriptors, numbers, strict=True):
         row.sequence = number
-
-
-def _advance(session: Session, by: int) -> int:
-    """Count changes under the writer's lock; returns the number of the last one."""
-    return session.scalars(
-        sa.update(t.Change).values(sequence=t.Change.sequence + by).returning(t.Change.sequence)
-    ).one()
-
-
-def _remove_photo_rows(session: Session, photo_ids: Sequence[int]) -> None:
-    gone = session.execute(
-        sa.select(t.Descriptor.id, t.Descriptor.space_id)
-        .join(t.Face, t.Face.id == t.Descriptor.face_id)
-        .where(t.Face.photo_id.in_(photo_ids))
-    )
-    rows: list[tuple[int, int]] = list(gone.all())
-    last = _advance(session, len(rows))
-    session.add_all(
-        t.Removal(descriptor_id=descriptor, space_id=space, sequence=number)
-        for number, (descriptor, space) in enumerate(rows, start=last - len(rows) + 1)
-    )
-    session.execute(sa.delete(t.Photo).where(t.Photo.id.in_(photo_ids)))
-
-
-def _remove_unused(session: Session) -> None:
-    """Disorders that no patient has, and genes that nothing has, go with the last of them."""
-    session.execute(
-        sa.delete(t.Disorder).where(t.Disorder.id.not_in(sa.select(t.Diagnosis.disorder_id)))
-    )
-    session.execute(
-        sa.delete(t.Gene).where(
-            t.Gene.id.not_in(sa.select(t.patient_gene.c.gene_id)),
-            t.Gene.id.not_in(sa.select(t.disorder_gene.c.gene_id)),
-        )
-    )

@@ -80,7 +80,7 @@ def test_adding_again_is_already_there(
     before = stats(gestalt)
     ran = gestalt("index", "add", tmp_path / "patients.csv", "--json", *ALIGNED)
     assert ran.code == 0
-    assert ran.document["counts"] == {"added": 0, "already": 4, "failed": 0}
+    assert ran.document["counts"] == {"added": 0, "already": 4, "updated": 0, "failed": 0}
     assert stats(gestalt) == before
 
 
@@ -112,7 +112,7 @@ def test_a_table_with_bad_rows_and_bad_photos_takes_the_good_ones(
     ran = gestalt("index", "add", table, "--json", "--report", report, *ALIGNED)
     assert ran.code == 3
     document = ran.document
-    assert document["counts"] == {"added": 2, "already": 0, "failed": 10}
+    assert document["counts"] == {"added": 2, "already": 0, "updated": 0, "failed": 10}
     codes = [one["error"] and one["error"]["code"] for one in document["photos"]]
     assert codes == [
         *(None, "usage", "usage", "usage", "photo_format", "photo_damaged", "photo_damaged"),
@@ -509,7 +509,7 @@ def test_notes_are_told_once_each_and_kept_in_report_and_json(
     assert "t.csv: separator ;." in ran.err
     read_as = "The number '122470' is read as OMIM:122470."
     assert ran.err.count(read_as) == 1
-    assert f"photos/p0.png and 1 more: {read_as}" in ran.err
+    assert f"photos/p0.png (P1) and 1 more: {read_as}" in ran.err
     assert "patient 'p1': another row has 'P1'" in ran.err
     first, second = (one["notes"] for one in ran.document["photos"])
     assert (first, second[0], len(second)) == ([read_as], read_as, 2)
@@ -522,7 +522,7 @@ def test_of_many_notes_the_first_are_told(home: Path, photos: list[Path], gestal
     ran = gestalt("index", "add", photos[0], "--patient", "P", *genes, *ALIGNED)
     assert ran.code == 0
     assert ran.err.count("does not look like a gene symbol") == 20
-    assert "5 more notes" in ran.err
+    assert "5 more to look at" in ran.err
 
 
 def test_a_spreadsheet_s_file_is_refused_with_the_way_out(

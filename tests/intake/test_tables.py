@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,8 @@ def test_all_columns_are_read(table: Table, tmp_path: Path) -> None:
     ],
 )
 def test_tables_of_any_spreadsheet_are_read(data: bytes, name: str, table: Table) -> None:
-    assert [record(row) for row in table(data, name).rows] == [PhotoRecord("x.png", "P")]
+    (row,) = table(data, name).rows
+    assert replace(record(row), emptied=()) == PhotoRecord("x.png", "P")
 
 
 def test_quoted_cells_may_hold_commas_and_quotes(table: Table) -> None:
@@ -307,7 +309,7 @@ def test_every_column_may_say_that_nothing_is_known(table: Table) -> None:
     for word in UNKNOWN_WORDS:
         cells = ",".join(f'"{word}"' for _ in others)
         (row,) = table(f"photo,patient,{','.join(others)}\nx.png,P,{cells}\n").rows
-        assert record(row) == PhotoRecord("x.png", "P")
+        assert replace(record(row), emptied=()) == PhotoRecord("x.png", "P")
 
 
 def test_what_is_read_in_a_way_to_know_of_is_noted(table: Table) -> None:

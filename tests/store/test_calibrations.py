@@ -18,7 +18,7 @@ from gestalt_space.store.calibrations import (
     save_calibration,
     stored_calibration,
 )
-from gestalt_space.store.engine import REVISION, Database, upgrade_database
+from gestalt_space.store.engine import REVISION, Database, migrating, upgrade_database
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.types import Disorder
 from tests.galleries import new_photo
@@ -79,7 +79,7 @@ def test_a_database_of_before_keeps_its_rows(database: Database, url: str, store
     store(new_photo("P0", 0, disorders=(Disorder("A"),), genes=("G",), hpo=("HP:0000001",)))
     config = Config()
     config.set_main_option("script_location", str(files("gestalt_space.migrations")))
-    with database.engine.execution_options(gestalt_write=True).begin() as connection:
+    with migrating(database.engine) as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0001")
     before = rows(database)

@@ -19,13 +19,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gestalt_space.errors import DatabaseError, GalleryMissing
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import (
     REVISION,
     Database,
     Upgraded,
     database_revision,
     make_engine,
+    migrating,
     upgrade_database,
 )
 from gestalt_space.store.sqlite import make_file
@@ -317,14 +318,86 @@ def test_down_and_up_again_with_rows(database: Database, store: Store, alembic: 
         new_photo("P0", 1, hpo=("HP:0000001",)),
     )
     for step in (command.downgrade, command.upgrade):
-        write = database.engine.execution_options(gestalt_write=True)
-        with write.begin() as connection:
+        with migrating(database.engine) as connection:
             alembic.attributes["connection"] = connection
             step(alembic, "base" if step is command.downgrade else "head")
     assert database.revision() == REVISION
     with database.reading() as session:
         assert reads.counts(session).photos == 0
         assert reads.last_sequence(session) == 0
+
+
+def test_a_table_that_is_made_anew_keeps_what_refers_to_it(
+    database: Database, store: Store, alembic: Config
+) -> None:
+    def everything() -> dict[str, list[object]]:
+        with database.engine.connect() as connection:
+            return {
+                name: sorted(connection.execute(sa.select(table)).all(), key=repr)
+                for name, table in Base.metadata.tables.items()
+            }
+
+    store(
+        new_photo("P0", 0, disorders=(Disorder("A"),), genes=("G",), hpo=("HP:0000001",)),
+        new_photo("P1", 1),
+        new_photo("P2", 2),
+    )
+    with database.writing() as session:
+        removals.remove_patients(session, ["P2"])
+    before = everything()
+    for step, revision in ((command.downgrade, "0002"), (command.upgrade, "head")):
+        with migrating(database.engine) as connection:
+            alembic.attributes["connection"] = connection
+            step(alembic, revision)
+        assert everything() == before
+    assert all(before[name] for name in ("photo", "face", "crop", "descriptor", "removal"))
+    assert pragma(database, "foreign_keys") == 1
+    assert database.problems() == []
+    store(new_photo("P3", 3))
+    with database.reading() as session:
+        assert max(session.scalars(sa.text("SELECT id FROM photo"))) == 4, "keys were given twice"
+
+
+def go_back(database: Database, alembic: Config) -> None:
+    """To the migration before photos of several patients."""
+    with migrating(database.engine) as connection:
+        alembic.attributes["connection"] = connection
+        command.downgrade(alembic, "0002")
+
+
+def test_a_photo_of_two_patients_cannot_go_back(
+    database: Database, store: Store, alembic: Config
+) -> None:
+    store(new_photo("P0", 0, sha256="a" * 64), new_photo("P1", 1, sha256="a" * 64, place=1))
+    with pytest.raises(sa.exc.IntegrityError):
+        go_back(database, alembic)
+    with database.reading() as session:
+        assert reads.counts(session).photos == 2
+    assert database.revision() == REVISION
+
+
+def test_a_migration_that_would_delete_faces_refuses(
+    database: Database, store: Store, alembic: Config
+) -> None:
+    store(new_photo("P0", 0))
+    write = database.engine.execution_options(gestalt_write=True)
+    with write.begin() as connection:
+        alembic.attributes["connection"] = connection
+        with pytest.raises(RuntimeError, match="gestalt db upgrade"):
+            command.downgrade(alembic, "0002")
+
+
+def test_a_migration_does_not_commit_rows_that_refer_to_nothing(
+    database: Database, store: Store
+) -> None:
+    store(new_photo("P0", 0))
+    with (
+        pytest.raises(DatabaseError, match="refer to others"),
+        migrating(database.engine) as connection,
+    ):
+        connection.exec_driver_sql("DELETE FROM patient")
+    with database.reading() as session:
+        assert reads.counts(session).patients == 1
 
 
 def test_upgrade_can_be_run_again(database: Database, store: Store) -> None:

@@ -18,7 +18,7 @@ from tests.galleries import new_photo
 from tests.store.conftest import Store
 
 NFC, NFD = (unicodedata.normalize(form, "Zoé") for form in ("NFC", "NFD"))
-BEFORE = "0002"
+BEFORE = "0004"
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gestalt_space.errors import DescriptorError, NotInGallery, PatientConflict
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, removals, writes
 from gestalt_space.store import tables as t
+from gestalt_space.store.chunks import chunks
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import memberships
 from gestalt_space.store.writes import NewPhoto, Stored
@@ -220,7 +223,7 @@ def test_sequence_numbers_are_given_once_and_in_order(database: Database, store:
     store(new_photo("P0", 0), new_photo("P0", 1))
     store(new_photo("P0", 0), new_photo("P1", 2))
     with database.writing() as session:
-        writes.remove_patients(session, ["P0"])
+        removals.remove_patients(session, ["P0"])
     store(new_photo("P2", 3))
     found = rows(database)
     assert sorted(row[3] for row in found["descriptor"]) == [3, 6]
@@ -232,7 +235,7 @@ def test_sequence_numbers_are_given_once_and_in_order(database: Database, store:
 def test_keys_of_removed_descriptors_are_not_given_again(database: Database, store: Store) -> None:
     store(new_photo("P0", 0), new_photo("P1", 1))
     with database.writing() as session:
-        writes.remove_patients(session, ["P1"])
+        removals.remove_patients(session, ["P1"])
     store(new_photo("P2", 2))
     assert sorted(row[0] for row in rows(database)["descriptor"]) == [1, 3]
 
@@ -282,7 +285,7 @@ def test_removing_everything_leaves_empty_tables(database: Database, store: Stor
         new_photo("P1", 2, disorders=(A,), genes=("H",)),
     )
     with database.writing() as session:
-        assert writes.remove_patients(session, ["P0", "P1"]).photos == 3
+        assert removals.remove_patients(session, ["P0", "P1"]).photos == 3
     left = {name for name, found in rows(database).items() if found}
     assert left == {"space", "change", "removal"}
 
@@ -293,7 +296,7 @@ def test_what_others_still_have_stays(database: Database, store: Store) -> None:
         new_photo("P1", 1, disorders=(A,), genes=("G",)),
     )
     with database.writing() as session:
-        assert writes.remove_patients(session, ["P0"]).photos == 1
+        assert removals.remove_patients(session, ["P0"]).photos == 1
     with database.reading() as session:
         assert [code for code, _ in memberships(session, "disorder")[1].values()] == ["A"]
         assert reads.patient_detail(session, "P1").genes == ("G",)
@@ -305,11 +308,11 @@ def test_a_photo_is_removed_by_name_or_hash_and_its_patient_with_the_last(
     photos = [new_photo("P0", 0, disorders=(A,)), new_photo("P0", 1), new_photo("P1", 2)]
     store(*photos)
     with database.writing() as session:
-        assert writes.remove_photos(session, ["P0-0.png"]).photos == 1
+        assert removals.remove_photos(session, ["P0-0.png"]).photos == 1
     with database.reading() as session:
         assert reads.patient_detail(session, "P0").disorders == (("A", ""),)
     with database.writing() as session:
-        assert writes.remove_photos(session, [photos[1].sha256]).photos == 1
+        assert removals.remove_photos(session, [photos[1].sha256]).photos == 1
     with database.reading() as session:
         assert [one.patient for one in reads.list_patients(session)] == ["P1"]
         assert reads.counts(session).disorders == 0
@@ -322,7 +325,7 @@ def test_a_name_of_several_photos_removes_none(database: Database, store: Store)
         pytest.raises(NotInGallery, match="2 photos") as caught,
         database.writing() as session,
     ):
-        writes.remove_photos(session, ["P0-0.png"])
+        removals.remove_photos(session, ["P0-0.png"])
     assert "sha256" in caught.value.hint
     assert rows(database) == before
 
@@ -334,7 +337,7 @@ def test_an_unknown_patient_removes_none(
     store(new_photo("P0", 0))
     before = rows(database)
     with pytest.raises(NotInGallery, match="nobody"), database.writing() as session:
-        writes.remove_patients(session, patients)
+        removals.remove_patients(session, patients)
     assert rows(database) == before
 
 
@@ -343,14 +346,14 @@ def test_a_removed_photo_may_come_back_for_another_patient(
 ) -> None:
     store(new_photo("P0", 0, sha256="a" * 64))
     with database.writing() as session:
-        writes.remove_patients(session, ["P0"])
+        removals.remove_patients(session, ["P0"])
     assert store(new_photo("P1", 0, sha256="a" * 64)) == [Stored()]
 
 
 def test_the_trail_counts_and_names_nobody(database: Database, store: Store) -> None:
     store(new_photo("SECRET", 0))
     with database.writing() as session:
-        gone = writes.remove_patients(session, ["SECRET"])
+        gone = removals.remove_patients(session, ["SECRET"])
         writes.record_event(session, "remove", photos=gone.photos)
     found = rows(database)["audit_event"]
     assert [row[2:] for row in found] == [("remove", {"photos": 1})]
@@ -370,7 +373,7 @@ def test_removed_rows_are_in_no_file_of_a_large_gallery(
         store(*photos[start : start + 64])
     chosen = photos[::40]
     with database.writing() as session:
-        writes.remove_patients(session, [photo.record.patient for photo in chosen])
+        removals.remove_patients(session, [photo.record.patient for photo in chosen])
     database.truncate_log()
     left = {
         photo.record.patient
@@ -406,7 +409,7 @@ def test_the_tables_hold_what_a_plain_model_holds(
 ) -> None:
     with database.writing() as session:
         held = [one.patient for one in reads.list_patients(session)]
-        writes.remove_patients(session, held)
+        removals.remove_patients(session, held)
     patients: dict[str, dict[str, Any]] = {}
     owner: dict[str, str] = {}
     for step in steps:
@@ -415,12 +418,12 @@ def test_the_tables_hold_what_a_plain_model_holds(
             with database.writing() as session:
                 if patient in patients:
                     gone = [sha for sha, whose in owner.items() if whose == patient]
-                    assert writes.remove_patients(session, [patient]).photos == len(gone)
+                    assert removals.remove_patients(session, [patient]).photos == len(gone)
                     del patients[patient]
                     owner = {sha: whose for sha, whose in owner.items() if whose != patient}
                 else:
                     with pytest.raises(NotInGallery):
-                        writes.remove_patients(session, [patient])
+                        removals.remove_patients(session, [patient])
             continue
         _, _, number, sex, code = step
         sha = f"{number}" * 64
@@ -432,10 +435,12 @@ def test_the_tables_hold_what_a_plain_model_holds(
             (stored,) = writes.add_photos(session, [photo], space_id=space_id)
         known = patients.get(patient, {"sex": None, "disorders": set()})
         others = owner.get(sha, patient) != patient
-        if others or (None not in (known["sex"], sex) and known["sex"] != sex):
+        other_disorder = known["disorders"] and disorders and code not in known["disorders"]
+        other_sex = None not in (known["sex"], sex) and known["sex"] != sex
+        if others or other_disorder or other_sex:
             assert isinstance(stored.error, PatientConflict)
         else:
-            assert stored == Stored(already=sha in owner)
+            assert (stored.error, stored.already) == (None, sha in owner)
             owner[sha] = patient
             patients[patient] = {
                 "sex": known["sex"] or sex,
@@ -447,8 +452,81 @@ def test_the_tables_hold_what_a_plain_model_holds(
             for one in reads.list_patients(session)
         }
         assert found == patients
-        held = reads.photo_hashes(session)
-        assert {one: reads.patient_of_photo(session, one) for one in held} == owner
+        held = reads.stored_faces(session, patients)
+        assert dict(held) == {
+            (sha, whose): reads.StoredFace(1, "aligned") for sha, whose in owner.items()
+        }
         counts = reads.counts(session)
     told = {code for facts in patients.values() for code in facts["disorders"]}
     assert (counts.photos, counts.disorders) == (len(owner), len(told))
+
+
+# Long lists
+
+
+def test_no_question_binds_more_values_than_a_database_takes(
+    database: Database, store: Store, space_id: int
+) -> None:
+    # SQLite's own limit until 2020, and still that of some builds.
+    @sa.event.listens_for(database.engine, "begin")
+    def _limit(connection: sa.Connection) -> None:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+
+    many = 1_200
+    template = t.Patient.__table__
+    with database.writing() as session:
+        session.execute(
+            sa.insert(template),
+            [{"external_id": f"P{n}", "added_at": datetime.now(UTC)} for n in range(many)],
+        )
+    disorders = tuple(Disorder(f"D{n}") for n in range(many))
+    genes = tuple(f"G{n}" for n in range(many))
+    assert store(new_photo("P0", 0, disorders=disorders, genes=genes[:2])) == [Stored()]
+    assert store(new_photo("P1", 1, genes=genes)) == [Stored()]
+    names = [f"P{n}" for n in range(many)]
+    with database.reading() as session:
+        assert len(reads.stored_faces(session, names)) == 2
+        assert len(reads.crops_of(session, range(many))) == 2
+        assert len(reads.described_photos(session, range(many))) == 2
+        assert len(reads.kept_faces(session, names)) == 2
+        assert reads.faces_without(session, space_id, range(many)) == []
+        assert len(reads.faces_without(session, None, range(many))) == 2
+    with database.writing() as session:
+        assert removals.remove_patients(session, names) == removals.Removed(many, 2)
+    with database.reading() as session:
+        assert reads.counts(session).patients == 0
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (500, [500]), (501, [500, 1])])
+def test_values_come_in_their_order_so_many_at_a_time(count: int, sizes: list[int]) -> None:
+    found = list(chunks(range(count)))
+    assert [len(some) for some in found] == sizes
+    assert [value for some in found for value in some] == list(range(count))
+
+
+# A photo of several patients
+
+
+def test_a_photo_of_several_is_removed_for_whom_it_is_said(
+    database: Database, store: Store
+) -> None:
+    sha = "a" * 64
+    store(*(new_photo(f"P{n}", n, sha256=sha, place=n) for n in range(3)))
+    before = rows(database)
+    with (
+        pytest.raises(NotInGallery, match="shows 3 patients of the gallery: P0, P1, P2") as caught,
+        database.writing() as session,
+    ):
+        removals.remove_photos(session, [sha])
+    assert "--of P0 --of P1 --of P2" in caught.value.hint
+    with pytest.raises(NotInGallery, match="P7"), database.writing() as session:
+        removals.remove_photos(session, [sha], patients=["P0", "P7"])
+    assert rows(database) == before
+    with database.writing() as session:
+        assert removals.remove_photos(session, [sha], patients=["P1"]).photos == 1
+    with database.reading() as session:
+        assert [one.patient for one in reads.list_patients(session)] == ["P0", "P2"]
+    with database.writing() as session:
+        assert removals.remove_photos(session, [sha[:12]], patients=["P0", "P2"]).photos == 2

@@ -1,0 +1,169 @@
+"""What became of the photos that were to be added: on the terminal, in the report, in JSON."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gestalt_space.paths import display_name
+
+from . import output
+
+if TYPE_CHECKING:
+    from gestalt_space.storing import Added, Status
+
+REPORT_COLUMNS = (
+    "photo",
+    "patient",
+    "status",
+    "changes",
+    "notes",
+    "code",
+    "message",
+    "hint",
+    "detector",
+    "step",
+    "score",
+    "face",
+    "faces",
+    "sharpness",
+    "size",
+    "yaw",
+    "roll",
+)
+STATUSES: dict[Status, str] = {
+    "added": "added",
+    "already": "already there",
+    "updated": "updated",
+    "failed": "failed",
+}
+SHOWN = 20
+"""Lines of a kind that are shown at the most; the report has them all."""
+
+
+def say_results(results: Sequence[Added]) -> None:
+    """What failed, what changed, what a person should look at, and the counts."""
+    _say_failures([result for result in results if result.status == "failed"])
+    _say_changes(results)
+    _say_notes(results)
+    _say_sideways(results)
+    say_counts(results)
+
+
+def counts_of(results: Sequence[Added]) -> dict[Status, int]:
+    """How many photos have each status."""
+    statuses = [result.status for result in results]
+    return {status: statuses.count(status) for status in STATUSES}
+
+
+def say_counts(results: Sequence[Added]) -> None:
+    """The counts in a line; `updated` only where there are some."""
+    counts = counts_of(results)
+    shown = [status for status in STATUSES if counts[status] or status != "updated"]
+    output.say(", ".join(f"{counts[status]:,} {STATUSES[status]}" for status in shown) + ".")
+
+
+def _say_changes(results: Sequence[Added]) -> None:
+    changed = [result for result in results if result.changes]
+    for result in changed[:SHOWN]:
+        output.say(f"{display_name(result.photo)} ({result.patient}): {STATUSES[result.status]}.")
+        for change in result.changes:
+            output.say(change, indent="  ")
+    _say_rest(len(changed), "with changes")
+
+
+def _say_notes(results: Sequence[Added]) -> None:
+    """Each note once, with the first photo that it is about."""
+    photos: dict[str, list[Added]] = {}
+    for result in results:
+        for note in result.notes:
+            photos.setdefault(note, []).append(result)
+    for note, noted in list(photos.items())[:SHOWN]:
+        others = f" and {len(noted) - 1:,} more" if len(noted) > 1 else ""
+        output.say(f"{display_name(noted[0].photo)} ({noted[0].patient}){others}: {note}")
+    _say_rest(len(photos), "to look at")
+
+
+def _say_rest(count: int, what: str) -> None:
+    if count > SHOWN:
+        output.say(f"… and {count - SHOWN:,} more {what}; --report FILE lists them all.")
+
+
+def _say_sideways(results: Sequence[Added]) -> None:
+    for result in results:
+        if result.face is not None and output.lies_on_its_side(result.face):
+            output.say(
+                f"{result.photo}: added, but the face lies on its side "
+                f"(roll {result.face.quality.roll:.0f}°) and may be misread. Remove it, turn the "
+                "photo upright and add it again."
+            )
+
+
+def _say_failures(failed: list[Added]) -> None:
+    for result in failed[:SHOWN]:
+        if result.error is not None:
+            output.say_error(result.error, display_name(result.photo))
+    _say_rest(len(failed), "failed")
+
+
+@contextmanager
+def report_to(path: Path | None) -> Iterator[Callable[[Added], object]]:
+    """What writes a line of the report for each photo; nothing without a path. Raises
+    `OutputError`."""
+    from gestalt_space.errors import OutputError
+    from gestalt_space.files import open_private
+
+    if path is None:
+        yield _report_nothing
+        return
+    try:
+        stream = open_private(path, "w")
+        stream.reconfigure(line_buffering=True)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.", "Check it.") from error
+    writer = csv.DictWriter(stream, REPORT_COLUMNS, lineterminator="\n")
+    with stream:
+        writer.writeheader()
+        yield lambda result: writer.writerow(_flat(record(result)))
+
+
+def _report_nothing(result: Added) -> None:
+    """In the place of a report that was not asked for."""
+
+
+def record(result: Added) -> dict[str, Any]:
+    """A photo as it stands in the JSON document."""
+    from gestalt_space.replies import rounded
+
+    error, face = result.error, result.face
+    return {
+        "photo": display_name(result.photo),
+        "patient": result.patient,
+        "status": result.status,
+        "changes": list(result.changes),
+        "notes": list(result.notes),
+        "copies": [rounded(asdict(copy)) for copy in result.copies],
+        "error": None if error is None else error.as_dict(),
+        "face": None
+        if face is None
+        else {
+            "detector": face.detector,
+            "step": face.step,
+            "score": round(face.score, 4),
+            "face": face.number,
+            "faces": face.count,
+            **{name: round(value, 2) for name, value in asdict(face.quality).items()},
+        },
+    }
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    face, error = record.pop("face"), record.pop("error")
+    del record["copies"]
+    record["changes"] = "; ".join(record["changes"])
+    record["notes"] = " ".join(record["notes"])  # they are sentences
+    return {**record, **(error or {}), **(face or {})}

@@ -1,0 +1,136 @@
+"""A row about a photo beside what the gallery has of it, facts, age and face, and the words for
+what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gestalt_space.ages import age_text, same_age
+from gestalt_space.errors import PatientConflict
+from gestalt_space.sameface import is_same_face, landmarks_moved
+from gestalt_space.store import tables as t
+from gestalt_space.store.facts import NOTHING, Catalogue, Told, compare_facts, other_names
+from gestalt_space.types import Face, PhotoRecord
+
+DETECTORS_APART = 0.1
+"""Landmarks that two detectors find of one face are closer than this, in eye distances."""
+POINTS_APART = 0.01
+"""Landmarks of a file are somebody's choice: further apart than this they were corrected."""
+
+
+@dataclass
+class Compared:
+    """A row beside what is stored; see `Differences`. `refused`: why nothing can be done with it.
+    `names`: disorders whose name differs."""
+
+    refused: PatientConflict | None = None
+    contradicts: tuple[str, ...] = ()
+    adds: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    other_face: bool = False
+
+
+def compare_row(
+    record: PhotoRecord,
+    told: Told,
+    face: Face | None,
+    *,
+    patient: t.Patient | None,
+    same_bytes: Mapping[str, t.Photo],
+    catalogue: Catalogue,
+) -> Compared:
+    """How a row, and the face that was found for it, differ from what is stored.
+
+    `same_bytes`: the stored photos of the same bytes, by patient.
+    """
+    known = same_bytes.get(record.patient)
+    found = Compared()
+    if known is None and record.new_patient and patient is not None:
+        found.refused = _name_taken(record.patient)
+        return found
+    if patient is not None:
+        facts = compare_facts(record, told, patient, emptied=known is not None)
+        found.contradicts, found.adds, found.lacks = facts.contradicts, facts.adds, facts.lacks
+        found.names = tuple(
+            f"name of {code}: {old} → {new}" for code, old, new in other_names(record, catalogue)
+        )
+    if known is not None:
+        found.contradicts += _other_age(known, record)
+        if known.age is None and record.age is not None:
+            found.adds += (f"age {age_text(record.age)}",)
+    if face is not None:
+        other = () if known is None else _other_face(known.faces[0], face)
+        found.contradicts += other
+        found.other_face = bool(other)
+        if known is None or found.other_face:
+            owner = _owner_of_face(record.patient, face, same_bytes)
+            found.refused = None if owner is None else _two_owners(record.patient, owner)
+    return found
+
+
+def contradiction(patient: str, differences: Sequence[str]) -> PatientConflict:
+    """The refusal of a row that differs from the gallery."""
+    return PatientConflict(
+        f"The gallery says otherwise of patient {patient!r}: {', '.join(differences)}.",
+        "If the new values are right, run the command again with --update. If not, mend the row.",
+    )
+
+
+def left_as_it_is(found: Compared) -> tuple[str, ...]:
+    """What a row does not tell, or tells in other words, and the gallery keeps."""
+    lacks = ", ".join(found.lacks)
+    kept = [f"The gallery also has {lacks}; --update removes it."] if lacks else []
+    return (*kept, *(f"Not changed without --update: {name}." for name in found.names))
+
+
+def _owner_of_face(patient: str, face: Face, same_bytes: Mapping[str, t.Photo]) -> str | None:
+    """Another patient for whom this face of the same bytes is stored."""
+    box = [float(v) for v in face.box]
+    for owner, row in same_bytes.items():
+        stored = row.faces[0]
+        if owner != patient and is_same_face(stored.box, stored.landmarks, box, face.landmarks):
+            return owner
+    return None
+
+
+def _other_face(stored: t.Face, face: Face) -> tuple[str, ...]:
+    """How a face differs from the stored one of its photo, if it is another or lies elsewhere."""
+    box = list(map(float, face.box))
+    was, now = (f"{one.number} of {one.count} ({one.detector})" for one in (stored, face))
+    if not is_same_face(stored.box, stored.landmarks, box, face.landmarks):
+        return (f"face: {was} → {now}",)
+    moved = landmarks_moved(stored.landmarks, face.landmarks)
+    if moved <= (POINTS_APART if face.detector == "landmarks" else DETECTORS_APART):
+        return ()
+    how = f"{stored.detector} → {face.detector}"
+    return (f"landmarks: moved by {moved:.0%} of the distance between the eyes ({how})",)
+
+
+def _other_age(known: t.Photo, record: PhotoRecord) -> tuple[str, ...]:
+    if known.age is None or (record.age is None and "age" not in record.emptied):
+        return ()
+    if record.age is not None and same_age(known.age, record.age):
+        return ()
+    now = NOTHING if record.age is None else age_text(record.age)
+    return (f"age: {age_text(known.age)} → {now}",)
+
+
+def _two_owners(patient: str, owner: str) -> PatientConflict:
+    """The refusal of a face under two patients."""
+    return PatientConflict(
+        f"It was given for patient {patient!r}, and the same face of the same photo is in the "
+        f"gallery for patient {owner!r}.",
+        "If the photo shows both, say which face is whose: --face N, or the column face. If not, "
+        f"`gestalt index remove --photo NAME --of {owner}` takes the wrong one out.",
+    )
+
+
+def _name_taken(patient: str) -> PatientConflict:
+    return PatientConflict(
+        f"The name of the file makes it a photo of patient {patient!r}, who is in the gallery "
+        "already.",
+        f"If it is the same person: --patient {patient}. If not: give the patient a name of their "
+        "own.",
+    )
