@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from gestalt_space.among import keep_among
 from gestalt_space.calibrating import refresh_calibration
 from gestalt_space.devices import Device
-from gestalt_space.encoders.precision import Precision
 from gestalt_space.encoders.registry import (
     detector_device,
     encoder_spec,
     find_encoder_model,
     open_encoder,
 )
+from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
@@ -47,6 +47,7 @@ from gestalt_space.snapshot import (
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import By
+from gestalt_space.store.runs import RunCounts, add_run, run_counts
 from gestalt_space.storing import (
     Added,
     Filled,
@@ -57,6 +58,7 @@ from gestalt_space.storing import (
     new_photo,
     source_of,
 )
+from gestalt_space.types import EncodingRun, Precision
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
 
@@ -79,10 +81,20 @@ class ActiveSpace:
 
 @dataclass(frozen=True, slots=True)
 class GalleryStats:
-    """How much a gallery holds, and of which spaces."""
+    """How much a gallery holds, of which spaces, and what made the descriptors of each."""
 
     counts: reads.Counts
     spaces: tuple[tuple[reads.StoredSpace, int], ...]
+    runs: tuple[RunCounts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedOtherwise:
+    """That a run is of one precision, and so many stored descriptors of others."""
+
+    precision: Precision
+    stored: tuple[Precision, ...]
+    descriptors: int
 
 
 class Gallery:
@@ -96,7 +108,7 @@ class Gallery:
         detector: str = "auto",
         landmarks: Path | None = None,
         device: Device = "auto",
-        precision: Precision = "auto",
+        precision: Precision | None = None,
         create: bool = True,
     ) -> None:
         self.settings = settings
@@ -105,7 +117,7 @@ class Gallery:
         self._detector = detector
         self._landmarks = landmarks
         self._device: Device = device
-        self._precision: Precision = precision
+        self._precision = precision
         self.database = Database(
             settings.database, busy_timeout=settings.busy_timeout, create=create
         )
@@ -119,12 +131,13 @@ class Gallery:
         detector: str = "auto",
         landmarks: Path | None = None,
         device: Device = "auto",
-        precision: Precision = "auto",
+        precision: Precision | None = None,
     ) -> Gallery:
         """Open the gallery of a home, the settings' own where left out; made if there is none.
 
         `space` names an installed encoder's model; left out, it is the gallery's own, and for a new
-        gallery the best installed. Models are opened when they are needed. Raises `DatabaseError`.
+        gallery the best installed. `precision`: the settings' own for the model where left out.
+        Models are opened when they are needed. Raises `DatabaseError`.
         """
         return cls(
             load_settings(home),
@@ -183,7 +196,22 @@ class Gallery:
             limits=photo_limits(self.settings),
             batch_size=self.settings.batch_size,
             device=self._device,
-            precision=self._precision,
+            precision=self.precision,
+            compiled=self.settings.compile_encoders,
+        )
+
+    @property
+    def precision(self) -> Precision:
+        """What the encoder of this space multiplies in: as was asked, else as the settings say."""
+        return self._precision or self.settings.precisions.get(self.space.model.name, "float32")
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder of this space, without the way from photos to it."""
+        return open_encoder(
+            self.space.model,
+            device=self._device,
+            precision=self.precision,
             compiled=self.settings.compile_encoders,
         )
 
@@ -257,22 +285,20 @@ class Gallery:
         self._follow(spaces)
         return gone
 
-    def fill(self, *, make_default: bool = False) -> Iterator[Filled]:
+    def fill(self, *, make_default: bool = False, again: bool = False) -> Iterator[Filled]:
         """Give every stored face a descriptor in this space, from its kept crop.
 
-        Resumable: what has one already is passed over. With `make_default`, the gallery works in
-        this space from then on.
+        With `again`, faces that have one get a new one, but those whose descriptor is of the
+        present encoding run: the same precision, device and runtime. Resumable: what is done is
+        passed over. With `make_default`, the gallery works in this space from then on.
         """
-        encoder = open_encoder(
-            self.space.model,
-            device=self._device,
-            precision=self._precision,
-            compiled=self.settings.compile_encoders,
-        )
+        encoder = self.encoder
         with self.database.writing() as session:
             space_id = self._stored_space(session)
+            run_id = add_run(session, encoder.run)
+        made_by = encoder.run if again else None
         with self.database.reading() as session:
-            missing = reads.faces_without(session, space_id)
+            missing = reads.faces_without(session, space_id, made_by=made_by)
         for start in range(0, len(missing), WRITE_BATCH):
             batch = missing[start : start + WRITE_BATCH]
             faces = [face for face, _, _ in batch]
@@ -281,10 +307,11 @@ class Gallery:
             described = describe_crops(encoder, crops)
             with self.database.writing() as session:
                 # Others may have removed or filled some meanwhile.
-                still = {face for face, _, _ in reads.faces_without(session, space_id, faces)}
+                left = reads.faces_without(session, space_id, faces, made_by=made_by)
+                still = {face for face, _, _ in left}
                 sound = {face: row for face, row in described.items() if face in still}
                 if sound:
-                    writes.add_descriptors(session, sound, space_id=space_id)
+                    writes.put_descriptors(session, sound, space_id=space_id, run_id=run_id)
             for face, photo, patient in batch:
                 yield Filled(photo, patient, fill_error(face in crops, face in described))
         if make_default:
@@ -395,7 +422,8 @@ class Gallery:
         with self.database.reading() as session:
             held = reads.descriptors_by_space(session)
             spaces = tuple((space, held.get(space.id, 0)) for space in reads.spaces(session))
-            return GalleryStats(reads.counts(session), spaces)
+            runs = tuple(run_counts(session, space.id) for space, _ in spaces)
+            return GalleryStats(reads.counts(session), spaces, runs)
 
     def patients(
         self, *, disorder: str | None = None, cohort: str | None = None, limit: int | None = None
@@ -417,11 +445,39 @@ class Gallery:
                 for space in reads.spaces(session)
             }
 
-    def faces_to_fill(self) -> int:
-        """How many stored faces have no descriptor in this space."""
+    def faces_to_fill(self, *, again: bool = False) -> int:
+        """How many stored faces have no descriptor in this space; `again` as in `fill`."""
+        space = self.space.stored
+        made_by = self.encoder.run if again else None
         with self.database.reading() as session:
-            space = self.space.stored
-            return len(reads.faces_without(session, None if space is None else space.id))
+            space_id = None if space is None else space.id
+            return len(reads.faces_without(session, space_id, made_by=made_by))
+
+    def runs(self) -> RunCounts:
+        """What the descriptors of this space were made with, and how many there are of each."""
+        space = self.space.stored
+        if space is None:
+            return ()
+        with self.database.reading() as session:
+            return run_counts(session, space.id)
+
+    def encoded_otherwise(self, run: EncodingRun) -> EncodedOtherwise | None:
+        """How many descriptors of this space are of another precision than `run`, None for none.
+
+        Those of before precisions were recorded are not counted.
+        """
+        others = [
+            (held, count)
+            for held, count in self.runs()
+            if held is not None and held.precision != run.precision
+        ]
+        if not others:
+            return None
+        return EncodedOtherwise(
+            run.precision,
+            tuple(dict.fromkeys(held.precision for held, _ in others)),
+            sum(count for _, count in others),
+        )
 
     # Helpers
 
@@ -439,7 +495,12 @@ class Gallery:
         if not photos:
             return []
         with self.database.writing() as session:
-            return writes.add_photos(session, photos, space_id=self._stored_space(session))
+            return writes.add_photos(
+                session,
+                photos,
+                space_id=self._stored_space(session),
+                run_id=add_run(session, self.pipeline.encoder.run),
+            )
 
     def _stored_space(self, session: Session) -> int:
         spec = encoder_spec(self.space.model)

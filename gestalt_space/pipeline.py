@@ -20,14 +20,13 @@ import numpy as np
 
 from gestalt_space.descriptors import to_descriptors, unsound
 from gestalt_space.devices import Device, cores
-from gestalt_space.encoders.precision import Precision
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, FaceError, GestaltError
 from gestalt_space.faces.detection import Detector, choose_face, find_faces
 from gestalt_space.faces.photos import PhotoLimits, decode_photo, read_bytes
 from gestalt_space.faces.registry import DetectorFactory
-from gestalt_space.types import Descriptors, Face
+from gestalt_space.types import Descriptors, Face, Precision
 from gestalt_space.weights.manifest import InstalledModel
 
 
@@ -76,7 +75,7 @@ class Pipeline:
     limits: PhotoLimits
     batch_size: int
     device: Device = "auto"
-    precision: Precision = "auto"
+    precision: Precision = "float32"
     compiled: bool = False
 
     @cached_property

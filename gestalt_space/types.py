@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,26 @@ Descriptors: TypeAlias = NDArray[np.float32]
 """`(n, d)` of unit length, `d = slots × dim`; an inner product is the mean cosine of like slots."""
 
 Ids: TypeAlias = NDArray[np.int64]
+
+Precision = Literal["float32", "bf16", "fp16"]
+"""The numbers that an encoder's networks multiply in."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingRun:
+    """What a descriptor was made with, beside its space.
+
+    `device`: `cpu` or `cuda`. `runtime`: `onnxruntime`, `torch`, or `torch compiled`; `version`:
+    the runtime's. Only another precision moves a descriptor by more than rounding does.
+    """
+
+    precision: Precision
+    device: str
+    runtime: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.precision}, {self.device}, {self.runtime} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)

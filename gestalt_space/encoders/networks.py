@@ -27,7 +27,7 @@ def load_network(model: InstalledModel, file: ModelFile) -> nn.Module:
     if file.kind in ONNX_KINDS:
         from gestalt_space.encoders.onnx_graph import read_graph
 
-        return read_graph(model.path(file))
+        return read_graph(model.checked_path(file))
     network = empty_network(file)
     tensors = read_tensors(model, file)
     fill(
@@ -81,7 +81,7 @@ def read_tensors(model: InstalledModel, file: ModelFile) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(model.path(file))
+        return load_file(model.checked_path(file))
     except (OSError, SafetensorError) as error:
         raise ModelDamaged(
             f"{file.file} of the model {model.name} cannot be opened ({error}).",

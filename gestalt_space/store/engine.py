@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, UsageError
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that this code works with: the newest one."""
 
 _PRAGMAS: dict[str, object] = {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1}

@@ -91,23 +91,39 @@ def add_space(
     return space.id
 
 
-def add_photos(session: Session, photos: Sequence[NewPhoto], *, space_id: int) -> list[Stored]:
-    """Store a batch; for each photo in order, what became of it."""
+def add_photos(
+    session: Session, photos: Sequence[NewPhoto], *, space_id: int, run_id: int | None = None
+) -> list[Stored]:
+    """Store a batch; for each photo in order, what became of it.
+
+    `run_id`: of the run that made the descriptors, None where that is not known.
+    """
     known = _load_known(session, photos)
     with session.no_autoflush:
-        stored = [_add_photo(session, photo, known, space_id) for photo in photos]
+        stored = [_add_photo(session, photo, known, space_id, run_id) for photo in photos]
         _number(session, known.new)
     session.flush()
     return stored
 
 
-def add_descriptors(
-    session: Session, described: Mapping[int, Descriptors], *, space_id: int
+def put_descriptors(
+    session: Session,
+    described: Mapping[int, Descriptors],
+    *,
+    space_id: int,
+    run_id: int | None = None,
 ) -> None:
-    """Store descriptors `(d,)` of faces that are in the gallery already, by the face's key."""
+    """Store descriptors `(d,)` of faces that are in the gallery already, by the face's key.
+
+    One that a face has in the space already is replaced: it leaves by the removal log, and the new
+    one has a key of its own, so that indexes made before follow.
+    """
     vectors = check_descriptors(np.stack(list(described.values())))
+    old = sa.and_(t.Descriptor.space_id == space_id, t.Descriptor.face_id.in_(list(described)))
+    _log_removals(session, old)
+    session.execute(sa.delete(t.Descriptor).where(old))
     rows = [
-        t.Descriptor(face_id=face_id, space_id=space_id, vector=vector.tobytes())
+        t.Descriptor(face_id=face_id, space_id=space_id, run_id=run_id, vector=vector.tobytes())
         for face_id, vector in zip(described, vectors, strict=True)
     ]
     _number(session, rows)
@@ -216,7 +232,9 @@ def _load_known(session: Session, photos: Sequence[NewPhoto]) -> _Known:
     )
 
 
-def _add_photo(session: Session, photo: NewPhoto, known: _Known, space_id: int) -> Stored:
+def _add_photo(
+    session: Session, photo: NewPhoto, known: _Known, space_id: int, run_id: int | None
+) -> Stored:
     record, encoded = photo.record, photo.encoded
     owner = known.photos.get(photo.sha256)
     if owner not in (None, record.patient):
@@ -254,7 +272,7 @@ def _add_photo(session: Session, photo: NewPhoto, known: _Known, space_id: int) 
         known.patients[record.patient] = patient
     known.photos[photo.sha256] = record.patient
     _tell_of_patient(session, patient, record, known)
-    descriptor = t.Descriptor(space_id=space_id, vector=vector.tobytes())
+    descriptor = t.Descriptor(space_id=space_id, run_id=run_id, vector=vector.tobytes())
     known.new.append(descriptor)
     session.add(_photo_row(photo, encoded, patient, descriptor))
     return Stored()
@@ -379,18 +397,20 @@ def _advance(session: Session, by: int) -> int:
 
 
 def _remove_photo_rows(session: Session, photo_ids: Sequence[int]) -> None:
-    gone = session.execute(
-        sa.select(t.Descriptor.id, t.Descriptor.space_id)
-        .join(t.Face, t.Face.id == t.Descriptor.face_id)
-        .where(t.Face.photo_id.in_(photo_ids))
-    )
-    rows: list[tuple[int, int]] = list(gone.all())
+    faces = sa.select(t.Face.id).where(t.Face.photo_id.in_(photo_ids))
+    _log_removals(session, t.Descriptor.face_id.in_(faces))
+    session.execute(sa.delete(t.Photo).where(t.Photo.id.in_(photo_ids)))
+
+
+def _log_removals(session: Session, gone: sa.ColumnElement[bool]) -> None:
+    """Write into the removal log which descriptors are about to go."""
+    found = session.execute(sa.select(t.Descriptor.id, t.Descriptor.space_id).where(gone))
+    rows: list[tuple[int, int]] = list(found.all())
     last = _advance(session, len(rows))
     session.add_all(
         t.Removal(descriptor_id=descriptor, space_id=space, sequence=number)
         for number, (descriptor, space) in enumerate(rows, start=last - len(rows) + 1)
     )
-    session.execute(sa.delete(t.Photo).where(t.Photo.id.in_(photo_ids)))
 
 
 def _remove_unused(session: Session) -> None:

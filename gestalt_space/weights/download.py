@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gestalt_space.errors import DownloadFailed, ModelDamaged
-from gestalt_space.weights.inspection import sha256_of
+from gestalt_space.weights.manifest import sha256_of
 
 CHUNK = 1 << 18
 TIMEOUT_SECONDS = 30.0

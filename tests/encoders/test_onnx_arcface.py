@@ -24,8 +24,7 @@ from gestalt_space.faces.detection import find_faces
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.types import Crops, Descriptors, Photo
-from gestalt_space.weights.inspection import sha256_of
-from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.manifest import InstalledModel, sha256_of
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.encoders.conftest import Install, installed

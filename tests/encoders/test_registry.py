@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gestalt_space.encoders.choosing import LEAST_FACES, MEMORY_NAME, ChoosingEncoder
 
 from gestalt_space.encoders import registry
-from gestalt_space.encoders.choosing import LEAST_FACES, MEMORY_NAME, ChoosingEncoder
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
 from gestalt_space.encoders.registry import (
     detector_device,

@@ -282,7 +282,8 @@ def table_texts(engine: sa.Engine) -> dict[str, list[str]]:
         inspector = sa.inspect(engine)
         parts = (
             *inspector.get_columns(name),
-            *inspector.get_foreign_keys(name),
+            # SQLite does not tell the name of one that came with a column of its own.
+            *({**key, "name": None} for key in inspector.get_foreign_keys(name)),
             *inspector.get_unique_constraints(name),
             *inspector.get_check_constraints(name),
             *inspector.get_indexes(name),
