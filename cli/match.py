@@ -96,7 +96,7 @@ def match(
     space: options.Space = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    precision: options.PrecisionName = "auto",
+    precision: options.PrecisionName = None,
     format_: Annotated[
         str,
         typer.Option(
@@ -226,8 +226,10 @@ def _match(
         found = gallery.match(sources, question, as_one=as_one, snapshot=snapshot)
         total, bar = len(sources), quiet or as_one or len(sources) == 1
         matches = list(output.counted(found, "Matching", total, quiet=bar))
+    encoded = gallery.encoded(photos=patient is None)
+    output.say_precisions(encoded)
     if form == "json":
-        output.write_json(match_document(gallery.space, snapshot, question, matches))
+        output.write_json(match_document(gallery.space, snapshot, question, matches, encoded))
     elif form == "csv":
         match_output.write_csv(matches)
     else:
@@ -251,7 +253,9 @@ def _asked(
 ) -> list[Asked]:
     if patient is not None:
         return [gallery.stored_probe(patient, snapshot)]
-    return [asked for batch in gallery.probes(sources, as_one=one) for asked in batch]
+    asked = [asked for batch in gallery.probes(sources, as_one=one) for asked in batch]
+    output.say_precisions(gallery.encoded())
+    return asked
 
 
 def _explain(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from gestalt_space.gallery import Encoded
     from gestalt_space.pipeline import PhotoResult
     from gestalt_space.storing import Added
     from gestalt_space.types import Face
@@ -51,6 +52,18 @@ def say_error(error: GestaltError, subject: str = "") -> None:
     say(f"{subject}: {error.message}" if subject else error.message)
     if error.hint:
         say(error.hint, indent="  ")
+
+
+def say_precisions(encoded: Encoded) -> None:
+    """Tell where photos are encoded in another precision than the gallery's descriptors."""
+    if encoded.probe is not None and encoded.otherwise is not None:
+        say(encoded.otherwise)
+        say(
+            "Their similarities may be off by a little. Use the gallery's --precision, or bring "
+            f"the gallery to this one: `gestalt index fill --again --precision "
+            f"{encoded.probe.precision}`.",
+            indent="  ",
+        )
 
 
 def fail(error: GestaltError, *, as_json: bool) -> None:

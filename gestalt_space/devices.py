@@ -60,8 +60,8 @@ def providers(device: Device = "auto") -> list[str | tuple[str, dict[str, str]]]
     """Execution providers for a device, best first, with their options.
 
     On a GPU numbers are those of float32 and no coarser ones (TF32), and convolutions are chosen
-    by their shape, not by the time that one took. Raises `DeviceUnavailable` for a device that was asked for by name and is not there; `auto`
-    takes CUDA where it is offered, else the processor.
+    by their shape, not by the time that one took. Raises `DeviceUnavailable` for a device that was
+    asked for by name and is not there; `auto` takes CUDA where it is offered, else the processor.
     """
     available = runtime().get_available_providers()
     device = parse_device(device)

@@ -89,12 +89,42 @@ class GalleryStats:
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedOtherwise:
-    """That a run is of one precision, and so many stored descriptors of others."""
+class Encoded:
+    """What the encoder here runs with, None where no photo was encoded, and what the gallery's
+    descriptors of the space were made with."""
 
-    precision: Precision
-    stored: tuple[Precision, ...]
-    descriptors: int
+    probe: EncodingRun | None
+    gallery: RunCounts
+
+    @property
+    def otherwise(self) -> str | None:
+        """That the two are of different precisions, in words; None where they are not.
+
+        Other devices and versions give the same numbers but for rounding, and descriptors of
+        before precisions were recorded are not judged.
+        """
+        known = [(run.precision, count) for run, count in self.gallery if run is not None]
+        if self.probe is None or all(one == self.probe.precision for one, _ in known):
+            return None
+        others = [(one, count) for one, count in known if one != self.probe.precision]
+        count = sum(count for _, count in others)
+        precisions = " and ".join(dict.fromkeys(one for one, _ in others))
+        return (
+            f"These photos are encoded in {self.probe.precision}; {count:,} descriptors of the "
+            f"gallery are in {precisions}."
+        )
+
+
+def mixed_precisions(runs: RunCounts) -> str | None:
+    """That descriptors of one space are of several precisions, in words; None where not."""
+    counts: dict[str, int] = {}
+    for run, count in runs:
+        if run is not None:
+            counts[run.precision] = counts.get(run.precision, 0) + count
+    if len(counts) < 2:
+        return None
+    told = " and ".join(f"{count:,} in {precision}" for precision, count in counts.items())
+    return f"Its descriptors are of several precisions: {told}."
 
 
 class Gallery:
@@ -461,23 +491,12 @@ class Gallery:
         with self.database.reading() as session:
             return run_counts(session, space.id)
 
-    def encoded_otherwise(self, run: EncodingRun) -> EncodedOtherwise | None:
-        """How many descriptors of this space are of another precision than `run`, None for none.
+    def encoded(self, *, photos: bool = True) -> Encoded:
+        """What photos are encoded with here, and what the gallery's descriptors were made with.
 
-        Those of before precisions were recorded are not counted.
+        Without `photos`, for a question about what is stored, no encoder is opened.
         """
-        others = [
-            (held, count)
-            for held, count in self.runs()
-            if held is not None and held.precision != run.precision
-        ]
-        if not others:
-            return None
-        return EncodedOtherwise(
-            run.precision,
-            tuple(dict.fromkeys(held.precision for held, _ in others)),
-            sum(count for _, count in others),
-        )
+        return Encoded(self.pipeline.encoder.run if photos else None, self.runs())
 
     # Helpers
 

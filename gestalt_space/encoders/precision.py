@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, overload
 
 from gestalt_space.devices import Device, gpu_driver, parse_device
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 PRECISIONS: tuple[Precision, ...] = ("float32", "bf16", "fp16")
 LEAST_COSINE = 0.999
 """Of each slot of each face to the same in float32, in a precision that may be recommended."""
+MULTIPLYING = attrgetter("cuda.matmul", "cudnn.conv", "mkldnn.matmul", "mkldnn.conv")
+"""The parts of `torch.backends` that may be told to multiply float32 more coarsely."""
 INSTALL_HINT = "Run `pip install 'gestalt-space[encoders]'`."
 
 
@@ -144,17 +147,11 @@ def strict_numbers() -> Iterator[None]:
     """
     import torch
 
-    backends = torch.backends
     with ExitStack() as stack:
-        for backend in (
-            backends.cuda.matmul,
-            backends.cudnn.conv,
-            backends.mkldnn.matmul,
-            backends.mkldnn.conv,
-        ):
+        for backend in MULTIPLYING(torch.backends):
             stack.enter_context(_setting(backend, "fp32_precision", "ieee"))
-        stack.enter_context(_setting(backends.cudnn, "benchmark", False))
-        stack.enter_context(_setting(backends.cudnn, "deterministic", True))
+        stack.enter_context(_setting(torch.backends.cudnn, "benchmark", False))
+        stack.enter_context(_setting(torch.backends.cudnn, "deterministic", True))
         yield
 
 

@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from gestalt_space.types import Precision
+
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -215,7 +217,7 @@ class EncodingRun(Base):
     __table_args__ = (UniqueConstraint("precision", "device", "runtime", "version"),)
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    precision: Mapped[str] = mapped_column(String)
+    precision: Mapped[Precision] = mapped_column(String)
     device: Mapped[str] = mapped_column(String)
     runtime: Mapped[str] = mapped_column(String)
     version: Mapped[str] = mapped_column(String)

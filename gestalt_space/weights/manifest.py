@@ -94,8 +94,7 @@ class InstalledModel:
             same = status.st_size == file.bytes and sha256_of(path) == file.sha256
         except OSError as error:
             raise ModelDamaged(
-                f"{file.file} of the model {self.name} cannot be read "
-                f"({error.strerror or error}).",
+                f"{file.file} of the model {self.name} cannot be read ({error.strerror or error}).",
                 f"Run `gestalt models verify {self.name}`.",
             ) from error
         if not same:
