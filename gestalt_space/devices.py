@@ -13,6 +13,8 @@ from typing import Any, Literal
 from gestalt_space.errors import DeviceUnavailable, UsageError
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "bf16", "fp16"]
+"""The numbers that an encoder's networks multiply in."""
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.among import keep_among
 from gestalt_space.calibrating import refresh_calibration
-from gestalt_space.devices import Device
+from gestalt_space.devices import Device, Precision
 from gestalt_space.encoders.registry import (
     detector_device,
     encoder_spec,
@@ -58,7 +58,7 @@ from gestalt_space.storing import (
     new_photo,
     source_of,
 )
-from gestalt_space.types import EncodingRun, Precision
+from gestalt_space.types import EncodingRun
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
 

@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space.descriptors import to_descriptors, unsound
-from gestalt_space.devices import Device, cores
+from gestalt_space.devices import Device, Precision, cores
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, FaceError, GestaltError
 from gestalt_space.faces.detection import Detector, choose_face, find_faces
 from gestalt_space.faces.photos import PhotoLimits, decode_photo, read_bytes
 from gestalt_space.faces.registry import DetectorFactory
-from gestalt_space.types import Descriptors, Face, Precision
+from gestalt_space.types import Descriptors, Face
 from gestalt_space.weights.manifest import InstalledModel
 
 

@@ -18,8 +18,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gestalt_space.devices import Precision
 from gestalt_space.errors import UsageError
-from gestalt_space.types import Precision
 
 APP = "gestalt-space"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gestalt_space.devices import Precision
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """`(h, w, 3)` RGB, 0..255."""
@@ -28,9 +30,6 @@ Descriptors: TypeAlias = NDArray[np.float32]
 """`(n, d)` of unit length, `d = slots × dim`; an inner product is the mean cosine of like slots."""
 
 Ids: TypeAlias = NDArray[np.int64]
-
-Precision = Literal["float32", "bf16", "fp16"]
-"""The numbers that an encoder's networks multiply in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gestalt_space.devices import Precision
 from gestalt_space.encoders import precision
-from gestalt_space.types import Pixels, Precision
+from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
 from tests import made
 

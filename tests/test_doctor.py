@@ -14,6 +14,7 @@ import pytest
 from gestalt_space import doctor
 from gestalt_space.doctor import Finding, examine
 from gestalt_space.settings import Settings, load_settings
+from gestalt_space.store.engine import REVISION
 from gestalt_space.weights.manifest import ModelFile, read_manifest, write_manifest
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -61,7 +62,7 @@ def test_all_is_sound_but_the_detector_that_is_not_installed(
     assert failing(settings) == {"detector"}
     findings = found(settings)
     assert "3 patients, 3 photos, 1 disorders" in findings["database"].detail
-    assert "migration 0002" in findings["database"].detail
+    assert f"migration {REVISION}" in findings["database"].detail
     assert "made by the tests" in findings["model tiny"].detail
     assert "3 descriptors, sound" in findings["index tiny"].detail
     assert "faiss" in findings["libraries"].detail

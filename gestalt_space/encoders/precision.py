@@ -8,9 +8,8 @@ from importlib.util import find_spec
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, overload
 
-from gestalt_space.devices import Device, gpu_driver, parse_device
+from gestalt_space.devices import Device, Precision, gpu_driver, parse_device
 from gestalt_space.errors import DeviceUnavailable, ModelUnsuitable, UsageError
-from gestalt_space.types import Precision
 
 if TYPE_CHECKING:
     import torch

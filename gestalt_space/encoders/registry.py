@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gestalt_space.devices import Device, cuda_provider
+from gestalt_space.devices import Device, Precision, cuda_provider
 from gestalt_space.encoders.networks import ONNX_KINDS, load_classifier, load_network
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
 from gestalt_space.encoders.precision import (
@@ -19,7 +19,6 @@ from gestalt_space.errors import (
     ModelNotInstalled,
     ModelUnsuitable,
 )
-from gestalt_space.types import Precision
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 

@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gestalt_space.devices import Precision
 from gestalt_space.encoders.precision import dtype_of, strict_numbers
 from gestalt_space.encoders.preparation import View, prepare_views
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import ModelDamaged
-from gestalt_space.types import Crops, EncodingRun, Precision, Slots
+from gestalt_space.types import Crops, EncodingRun, Slots
 
 IMAGES_AT_ONCE = {"cpu": 4, "cuda": 32}
 """Images that go through a network at once, always so many.

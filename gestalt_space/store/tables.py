@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from gestalt_space.types import Precision
+from gestalt_space.devices import Precision
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",

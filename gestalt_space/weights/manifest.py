@@ -100,8 +100,8 @@ class InstalledModel:
         if not same:
             raise ModelDamaged(
                 f"{file.file} of the model {self.name} is not the file that was installed.",
-                f"Run `gestalt models remove {self.name}` and add it again; to use both, add the "
-                "other file under a name of its own.",
+                f"Run `gestalt models verify {self.name}`. To mend it: `gestalt models remove "
+                f"{self.name}`, and add it again; another model goes under a name of its own.",
             )
         if self.name != BUILTIN:  # the package is left as it was installed
             _note_time(self.folder, file, status.st_mtime_ns)

@@ -146,13 +146,12 @@ def test_a_face_has_the_same_slots_in_any_batch_and_place(family: str, make: Mak
     """To the bit in torch, which takes batches of one size; ONNX Runtime gave the same bits on the
     processors where this was written, and is held to what no ranking can see."""
     encoder = make(family)[1]
-    faces = np.stack([made.crop(seed) for seed in range(7)])
-    alone = np.concatenate([encoder.encode(face[None]) for face in faces])
-    order = [4, 1, 6, 0, 3, 5, 2]
-    for count in (2, 5, 7):
-        assert_same(encoder, encoder.encode(faces[:count]), alone[:count])
-    assert_same(encoder, encoder.encode(faces[order]), alone[order])
-    assert_same(encoder, encoder.encode(faces[:1]), alone[:1])
+    faces = np.stack([made.crop(seed) for seed in range(5)])
+    first, last = (encoder.encode(faces[place : place + 1]) for place in (0, 4))
+    slots = encoder.encode(faces)
+    assert_same(encoder, slots[[0, 4]], np.concatenate([first, last]))
+    order = [4, 1, 0]
+    assert_same(encoder, encoder.encode(faces[order]), slots[order])
 
 
 def assert_same(encoder: Encoder, slots: np.ndarray, alone: np.ndarray) -> None:

@@ -7,7 +7,8 @@ import onnxruntime
 import pytest
 import torch
 
-from gestalt_space.encoders import registry
+from gestalt_space.devices import Precision
+from gestalt_space.encoders import precision, registry
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
 from gestalt_space.encoders.registry import (
     detector_device,
@@ -23,7 +24,7 @@ from gestalt_space.errors import (
     ModelUnsuitable,
     UsageError,
 )
-from gestalt_space.types import EncodingRun, Precision
+from gestalt_space.types import EncodingRun
 from gestalt_space.weights.store import ModelStore
 from tests import made
 
