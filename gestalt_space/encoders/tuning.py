@@ -72,8 +72,12 @@ def fastest(rows: Sequence[Tuned]) -> Tuned:
 
 
 def least_cosine(slots: Slots, exact: Slots) -> float:
-    """The least cosine of a slot `(n, slots, dim)` to the exact one; NaN counts as -1."""
-    cosines = np.einsum("nsd,nsd->ns", slots.astype(np.float64), exact)
+    """The least cosine of a slot `(n, slots, dim)` to the exact one; NaN counts as -1, and faces
+    for which the exact one is NaN, which get no descriptor in any precision, do not count."""
+    described = np.isfinite(exact).all(axis=(1, 2))
+    ours, true = (rows[described].astype(np.float64) for rows in (slots, exact))
+    lengths = np.linalg.norm(ours, axis=2) * np.linalg.norm(true, axis=2)
+    cosines = np.einsum("nsd,nsd->ns", ours, true) / lengths
     return float(np.nan_to_num(cosines, nan=-1.0).min(initial=1.0))
 
 
@@ -81,7 +85,7 @@ def agreement(
     descriptors: Descriptors, exact: Descriptors, compared: Compared
 ) -> tuple[float | None, float | None]:
     """How far faces find the same as in float32: `top1` and `top10` of `Tuned`."""
-    if (~compared.own).sum(axis=1).min(initial=0) < NEAREST + 1:
+    if (~compared.own).sum(axis=1).min() <= NEAREST:
         return None, None
     found, true = (_nearest(rows, compared) for rows in (descriptors, exact))
     shared = [len(np.intersect1d(one, other)) for one, other in zip(found, true, strict=True)]
