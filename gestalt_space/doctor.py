@@ -106,7 +106,7 @@ def _torch() -> Iterator[Finding]:
         return
     place = torch_device()
     able = ", ".join(fast_precisions(place))
-    yield Finding("torch", "ok", f"{_version('torch')}; encoders run on {place.type} in {able}")
+    yield Finding("torch", "ok", f"{_version('torch')}; on {place.type} in {able}")
 
 
 def _faiss() -> Iterator[Finding]:
