@@ -154,9 +154,7 @@ def test_every_setting_is_described():
     assert all(field.description for field in Settings.model_fields.values())
 
 
-def test_precisions_are_read_from_file_and_environment(
-    toml: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_precisions_are_read_from_file_and_environment(toml: Path, monkeypatch: pytest.MonkeyPatch):
     toml.write_text('[precisions]\n"a.b" = "bf16"\nc = "fp16"\n')
     assert load_settings().precisions == {"a.b": "bf16", "c": "fp16"}
     monkeypatch.setenv("GESTALT_PRECISIONS", '{"c": "float32"}')
