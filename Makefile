@@ -1,5 +1,7 @@
 # Two commands set up a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
+# What the tests take the processor for: `everything`, or `float32` and nothing faster.
+MACHINE ?= everything
 VENV := .venv
 BIN := $(VENV)/bin
 USABLE := $(VENV)/.usable
@@ -28,7 +30,7 @@ demo: $(USABLE)
 	$(BIN)/gestalt demo --overwrite
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --machine $(MACHINE)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ from benchmarks.table import keep, median_of, seconds
 from gestalt_space.devices import cores, runtime
 from gestalt_space.encoders.iresnet import IResNet, randomised
 from gestalt_space.encoders.onnx_graph import GraphNetwork, read_graph
+from gestalt_space.encoders.precision import dtype_of, processor_precisions
 
 GPU_BATCH = 256
 GPU_RATE = 790e12
@@ -71,7 +72,7 @@ def main() -> None:
     options = parser.parse_args()
     plan = QUICK if options.quick else Plan()
     torch.set_num_threads(options.threads)
-    rates = {one: _matrix_rate(one, plan) for one in _precisions()}
+    rates = {one: _matrix_rate(one, plan) for one in map(dtype_of, processor_precisions())}
     product = f"product of {plan.matrix}² matrices"
     rows: list[tuple[object, ...]] = [
         (product, f"torch {_name(one)}", "", "", "", _tera(rate), "100 %", "", "")
@@ -94,13 +95,6 @@ def main() -> None:
         HEADER,
         rows,
     )
-
-
-def _precisions() -> list[torch.dtype]:
-    """What the processor multiplies in by itself."""
-    can = torch.cpu.get_capabilities()
-    half = can.get("avx512_bf16") or can.get("amx_bf16")
-    return [torch.float32, torch.bfloat16] if half else [torch.float32]
 
 
 def _matrix_rate(precision: torch.dtype, plan: Plan) -> float:

@@ -96,21 +96,20 @@ def encode(
     space: options.Space = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    precision: options.PrecisionName = "auto",
+    precision: options.PrecisionName = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
     """Write the descriptors of photos to a file; nothing is stored in the gallery.
 
     `.npz` holds arrays `descriptors` (n, d) float32 and `photos` (n,), the photos that failed in
-    `failed`, and the space's specification as JSON in `space`; `.parquet` holds the same as columns
-    and metadata; `.csv` holds the slots as GestaltMatcher-Arc's encodings, a row for each photo and
-    slot. Descriptors are personal data: a face can be rebuilt from them. `-` is one photo from
-    standard input.
+    `failed`, and as JSON the space's specification in `space` and what the encoder ran with in
+    `run`; `.parquet` holds the same as columns and metadata; `.csv` holds the slots as
+    GestaltMatcher-Arc's encodings, a row for each photo and slot. Descriptors are personal data: a
+    face can be rebuilt from them. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.encoders.registry import encoder_spec
     from gestalt_space.gallery import Gallery
     from gestalt_space.outputs import check_descriptor_path, collect, write_descriptors
 
@@ -131,7 +130,8 @@ def encode(
         found = itertools.chain.from_iterable(pipeline.run(sources))
         shown = output.counted(found, "Encoding", len(sources), quiet=quiet)
         results = list(output.without_pixels(shown))
-        write_descriptors(collect(results, encoder_spec(pipeline.model)), path)
+        encoder = pipeline.encoder
+        write_descriptors(collect(results, encoder.spec, encoder.run), path)
     return _finish(results, path, "encoded", over, as_json=as_json, quiet=quiet)
 
 

@@ -15,6 +15,7 @@ from .interruption import interruption
 
 if TYPE_CHECKING:
     from gestalt_space.storing import Filled
+    from gestalt_space.types import EncodingRun
 
 app = typer.Typer(
     help="Patients and photos of the gallery.", no_args_is_help=True, rich_markup_mode="markdown"
@@ -120,6 +121,11 @@ def show(
             photo.sha256[:12],
         )
     output.write_table(table)
+    made = output.new_table("photo", "space", "encoded in")
+    for photo in detail.photos:
+        for space, run in zip(photo.spaces, photo.runs, strict=True):
+            made.add_row(photo.name, space, _run_text(run))
+    output.write_table(made)
 
 
 @app.command("remove", epilog=options.EXIT_CODES)
@@ -172,8 +178,9 @@ def remove(
 
 @app.command("stats")
 def stats(home: options.Home = None, as_json: options.Json = False) -> None:
-    """Count what the gallery holds."""
-    from gestalt_space.gallery import Gallery
+    """Count what the gallery holds, and what its descriptors were made with."""
+    from gestalt_space.gallery import Gallery, mixed_precisions
+    from gestalt_space.replies import run_records
 
     with Gallery.open(home) as gallery:
         held = gallery.stats()
@@ -188,8 +195,9 @@ def stats(home: options.Home = None, as_json: options.Json = False) -> None:
                         "fingerprint": space.fingerprint,
                         "default": space.is_default,
                         "descriptors": count,
+                        "runs": run_records(runs),
                     }
-                    for space, count in held.spaces
+                    for (space, count), runs in zip(held.spaces, held.runs, strict=True)
                 ],
             }
         )
@@ -208,23 +216,42 @@ def stats(home: options.Home = None, as_json: options.Json = False) -> None:
         title = f"{space.model} (the gallery's own)" if space.is_default else space.model
         spaces.add_row(title, space.fingerprint[:12], f"{count:,}")
     output.write_table(spaces)
+    made = output.new_table("space", "encoded in", "descriptors", right=("descriptors",))
+    for (space, _), runs in zip(held.spaces, held.runs, strict=True):
+        for run, count in runs:
+            made.add_row(space.model, _run_text(run), f"{count:,}")
+    output.write_table(made)
+    for (space, _), runs in zip(held.spaces, held.runs, strict=True):
+        mixed = mixed_precisions(runs)
+        if mixed is not None:
+            output.say(f"{space.model}: {mixed}")
+            output.say(f"Run `gestalt index fill --again --space {space.model}`.", indent="  ")
 
 
 @app.command("fill", epilog=options.EXIT_CODES)
 def fill(
     space: options.Space = None,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Encode faces that have a descriptor too, but those encoded as it is done now: in "
+            "this precision, by this device and runtime.",
+        ),
+    ] = False,
     default: Annotated[
         bool, typer.Option("--default", help="Work in this space from now on.")
     ] = False,
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    precision: options.PrecisionName = "auto",
+    precision: options.PrecisionName = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Encode the stored faces into another space, from their kept crops.
+    """Encode the stored faces into another space, or with --again into the same, from their kept
+    crops.
 
-    Can be run again after an interruption; faces that have a descriptor there are passed over.
+    Can be run again after an interruption; what is done is passed over.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
@@ -236,8 +263,8 @@ def fill(
         device=parse_device(device),
         precision=parse_precision(precision),
     ) as gallery:
-        filled = gallery.fill(make_default=default)
-        total = gallery.faces_to_fill()
+        filled = gallery.fill(make_default=default, again=again)
+        total = gallery.faces_to_fill(again=again)
         results: list[Filled] = []
         with interruption(
             lambda: f" after {len(results):,} of {output.counted_text(total, 'face')}.",
@@ -245,13 +272,14 @@ def fill(
         ):
             for result in output.counted(filled, "Encoding", total, quiet=quiet):
                 results.append(result)  # noqa: PERF402 - the message counts what came before
-        name = gallery.space.model.name
+        name, run = gallery.space.model.name, gallery.encoder.run
     failed = [result for result in results if result.error is not None]
     if as_json:
         output.write_json(
             {
                 "version": 1,
                 "space": name,
+                "run": asdict(run),
                 "counts": {"filled": len(results) - len(failed), "failed": len(failed)},
                 "failed": [
                     {"photo": r.photo, "patient": r.patient, "error": r.error.as_dict()}
@@ -266,7 +294,7 @@ def fill(
                 output.say_error(result.error, f"{result.photo} ({result.patient})")
         filled_count = output.counted_text(len(results) - len(failed), "face")
         output.say(
-            f"{filled_count} filled in the space of {name}, {len(failed)} failed; "
+            f"{filled_count} filled in the space of {name} ({run}), {len(failed)} failed; "
             "the others were there."
         )
     return 3 if failed else 0
@@ -287,6 +315,10 @@ def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
         spaces = gallery.rebuild()
     if not quiet:
         output.say(f"The index of {output.counted_text(spaces, 'space')} is written anew.")
+
+
+def _run_text(run: EncodingRun | None) -> str:
+    return "not recorded" if run is None else str(run)
 
 
 def _plain(value: Any) -> Any:

@@ -117,7 +117,7 @@ def add(
     space: options.Space = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    precision: options.PrecisionName = "auto",
+    precision: options.PrecisionName = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -213,6 +213,7 @@ def put_in(
     with added_photos.report_to(report) as tell:
         if not quiet:
             _say_how(gallery)
+        output.say_precisions(gallery.encoded())
         results: list[Added] = []
         added = output.without_pixels(
             gallery.add(rows, largest=largest, keep_crops=keep_crops, update=update)

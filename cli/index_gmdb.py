@@ -52,7 +52,7 @@ def import_gmdb(
     space: options.Space = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    precision: options.PrecisionName = "auto",
+    precision: options.PrecisionName = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:

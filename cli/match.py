@@ -107,7 +107,7 @@ def match(
     space: options.Space = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    precision: options.PrecisionName = "auto",
+    precision: options.PrecisionName = None,
     format_: Annotated[
         str,
         typer.Option(
@@ -240,6 +240,8 @@ def _match(
         unseen = form == "json" or not sys.stdout.isatty()
         bar = unseen and len(sources) > 1 and not (quiet or as_one)
         answers = output.counted(answers, "Matching", len(sources), quiet=not bar)
+    encoded = gallery.encoded(photos=patient is None)
+    output.say_precisions(encoded)
     shown: list[bool] = []
     noted = _noting(answers, shown)
     with interruption(
@@ -250,7 +252,8 @@ def _match(
         )
     ):
         if form == "json":
-            output.write_json(match_document(gallery.space, snapshot, question, list(noted)))
+            matches = list(noted)
+            output.write_json(match_document(gallery.space, snapshot, question, matches, encoded))
         elif form == "csv":
             match_output.write_csv(noted)
         else:
@@ -280,7 +283,9 @@ def _asked(
 ) -> list[Asked]:
     if patient is not None:
         return [gallery.stored_probe(patient, snapshot)]
-    return [asked for batch in gallery.probes(sources, as_one=as_one, of=of) for asked in batch]
+    asked = [asked for batch in gallery.probes(sources, as_one=as_one, of=of) for asked in batch]
+    output.say_precisions(gallery.encoded())
+    return asked
 
 
 def _explain(

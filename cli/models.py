@@ -12,16 +12,18 @@ from gestalt_space.paths import display_name
 
 from . import options, output
 from .interruption import interruption
+from .models_tune import tune
 
 if TYPE_CHECKING:
     from gestalt_space.weights.manifest import InstalledModel
     from gestalt_space.weights.store import ModelStore
 
 app = typer.Typer(
-    help="Detectors and encoders: list, fetch, add, import, export, verify, remove.",
+    help="Detectors and encoders: list, fetch, add, import, export, verify, tune, remove.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
+app.command("tune")(tune)
 
 Checkpoint = Annotated[
     Path, typer.Argument(help="The checkpoint, .pth or .pt.", show_default=False)

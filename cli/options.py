@@ -42,11 +42,12 @@ LandmarksFile = Annotated[
 ]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 PrecisionName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--precision",
-        help="auto, float32, bf16 or fp16: the numbers that the encoder multiplies in. auto takes "
-        "the fastest that leaves descriptors as they are.",
+        help="float32, bf16 or fp16: the numbers that the encoder multiplies in. `gestalt models "
+        "tune` measures what you gain. [default: the model's in the settings, else float32]",
+        show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]

@@ -20,6 +20,7 @@ from .tables import Table, wrapped
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gestalt_space.gallery import Encoded
     from gestalt_space.intake.folders import Found
     from gestalt_space.pipeline import PhotoResult
     from gestalt_space.storing import Added
@@ -46,6 +47,18 @@ def say_error(error: GestaltError, subject: str = "") -> None:
     say(f"{subject}: {error.message}" if subject else error.message)
     if error.hint:
         say(error.hint, indent="  ")
+
+
+def say_precisions(encoded: Encoded) -> None:
+    """Tell where photos are encoded in another precision than the gallery's descriptors."""
+    if encoded.probe is not None and encoded.otherwise is not None:
+        say(encoded.otherwise)
+        say(
+            "Their similarities may be off by a little. Use the gallery's --precision, or bring "
+            f"the gallery to this one: `gestalt index fill --again --precision "
+            f"{encoded.probe.precision}`.",
+            indent="  ",
+        )
 
 
 def fail(error: GestaltError, *, as_json: bool) -> None:

@@ -23,8 +23,9 @@ from gestalt_space.snapshot import load_index
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.facts import Told
+from gestalt_space.store.runs import add_run
 from gestalt_space.storing import Added, added_row, new_photo
-from gestalt_space.types import Descriptors, Ids
+from gestalt_space.types import Descriptors, EncodingRun, Ids
 
 WRITE_BATCH = 32
 """Photos that go into the database in one transaction."""
@@ -63,13 +64,15 @@ def passed_over(known: dict[tuple[str, str], reads.StoredFace], options: AddOpti
 class Adding:
     """One command's photos on their way into the database.
 
-    `space_id` gives the key of the gallery's space, made where it is new. `told`: what all rows
-    tell of each patient. `replaced`: whether anything that was there has gone.
+    `space_id` gives the key of the gallery's space, made where it is new; `made_by` the run of the
+    encoder, opened by then. `told`: what all rows tell of each patient. `replaced`: whether
+    anything that was there has gone.
     """
 
     database: Database
     index_dir: Path
     space_id: Callable[[Session], int]
+    made_by: Callable[[], EncodingRun]
     options: AddOptions
     told: dict[str, Told]
     replaced: bool = False
@@ -94,8 +97,13 @@ class Adding:
         if not photos:
             return []
         with self.database.writing() as session:
+            is_encoded = any(photo.encoded is not None for photo in photos)
             stored = writes.add_photos(
-                session, photos, space_id=self.space_id(session), update=self.options.update
+                session,
+                photos,
+                space_id=self.space_id(session),
+                run_id=add_run(session, self.made_by()) if is_encoded else None,
+                update=self.options.update,
             )
             if any(one.replaced for one in stored):
                 self.replaced = True

@@ -8,14 +8,16 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-from pathlib import Path
 from typing import Any, Literal
 
 from gestalt_space.errors import DeviceUnavailable, UsageError
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "bf16", "fp16"]
+"""The numbers that an encoder's networks multiply in."""
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 
 
 def cores() -> int:
@@ -33,16 +35,6 @@ def gpu_driver() -> bool:
     except OSError:
         return False
     return True
-
-
-@functools.cache
-def processor_has_bf16() -> bool:
-    """Whether the processor multiplies in bfloat16 by itself, as Linux tells; elsewhere False."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return any(flag in text.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def cuda_provider() -> bool:
@@ -66,11 +58,12 @@ def parse_device(name: str) -> Device:
     raise UsageError(f"There is no device {name!r}.", f"Devices are {', '.join(DEVICES)}.")
 
 
-def providers(device: Device = "auto") -> list[str]:
-    """Execution providers for a device, best first.
+def providers(device: Device = "auto") -> list[str | tuple[str, dict[str, str]]]:
+    """Execution providers for a device, best first, with their options.
 
-    Raises `DeviceUnavailable` for a device that was asked for by name and is not there; `auto`
-    takes CUDA where it is offered, else the processor.
+    On a GPU numbers are those of float32 and no coarser ones (TF32), and convolutions are chosen
+    by their shape, not by the time that one took. Raises `DeviceUnavailable` for a device that was
+    asked for by name and is not there; `auto` takes CUDA where it is offered, else the processor.
     """
     available = runtime().get_available_providers()
     device = parse_device(device)
@@ -82,7 +75,7 @@ def providers(device: Device = "auto") -> list[str]:
             f"(it has {', '.join(available)}).",
             "Install onnxruntime-gpu in the place of onnxruntime, or leave --device out.",
         )
-    return [_PROVIDERS["cuda"], _PROVIDERS["cpu"]]
+    return [(_PROVIDERS["cuda"], _CUDA_OPTIONS), _PROVIDERS["cpu"]]
 
 
 def session_options(threads: int | None = None) -> Any:

@@ -16,7 +16,7 @@ from gestalt_space.devices import cores, runtime, session_options
 from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_device
 from gestalt_space.encoders.registry import open_encoder, why_not_native
 from gestalt_space.errors import GestaltError
-from gestalt_space.gallery import Gallery
+from gestalt_space.gallery import Gallery, mixed_precisions
 from gestalt_space.paths import display_name
 from gestalt_space.rights import exposure
 from gestalt_space.settings import Settings
@@ -61,7 +61,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _guarded("onnxruntime", _onnxruntime)
     yield from _guarded("torch", _torch)
     yield from _guarded("faiss", _faiss)
-    yield from _guarded("models", lambda: _models(ModelStore(settings.models_dir)))
+    yield from _guarded("models", lambda: _models(settings))
     yield from _guarded("database", lambda: _gallery(settings))
     yield from _rights(settings)
 
@@ -109,7 +109,7 @@ def _torch() -> Iterator[Finding]:
         return
     place = torch_device()
     able = ", ".join(fast_precisions(place))
-    yield Finding("torch", "ok", f"{_version('torch')}; encoders run on {place.type} in {able}")
+    yield Finding("torch", "ok", f"{_version('torch')}; on {place.type} in {able}")
 
 
 def _faiss() -> Iterator[Finding]:
@@ -135,10 +135,11 @@ def _faiss() -> Iterator[Finding]:
     yield Finding("faiss", "ok", f"exact search works; {gpus or 'no'} GPU")
 
 
-def _models(store: ModelStore) -> Iterator[Finding]:
+def _models(settings: Settings) -> Iterator[Finding]:
+    store = ModelStore(settings.models_dir)
     models = store.sound_models()
     for model in models:
-        yield from _guarded(f"model {model.name}", partial(_model, store, model))
+        yield from _guarded(f"model {model.name}", partial(_model, settings, store, model))
     for folder in store.damaged():
         yield Finding(
             f"model {folder}",
@@ -156,12 +157,12 @@ def _models(store: ModelStore) -> Iterator[Finding]:
             )
 
 
-def _model(store: ModelStore, model: InstalledModel) -> Iterator[Finding]:
+def _model(settings: Settings, store: ModelStore, model: InstalledModel) -> Iterator[Finding]:
     store.verify(model.name)
     roles = " and ".join(f"{file.role} ({file.kind})" for file in model.files)
     if model.encoders:
-        encoder = open_encoder(model)
-        roles += f", runs on {encoder.device} in {encoder.precision}"
+        encoder = open_encoder(model, precision=settings.precisions.get(model.name, "float32"))
+        roles += f", runs in {encoder.run}"
     yield Finding(f"model {model.name}", "ok", f"{roles}; {model.license}")
     if model.encoders and model.name != BUILTIN and has_torch():
         reason = why_not_native(model)
@@ -213,6 +214,15 @@ def _space(gallery: Gallery) -> Iterator[Finding]:
     yield Finding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
     if space.model.name == BUILTIN:
         yield Finding("encoder", "note", BUILTIN_CAUTION, "Run `gestalt models list`.")
+    runs = gallery.runs()
+    mixed = mixed_precisions(runs)
+    if mixed is not None:
+        yield Finding("descriptors", "note", mixed, "Run `gestalt index fill --again`.")
+    elif runs:
+        made = (
+            f"{count:,} in {'a run not recorded' if run is None else run}" for run, count in runs
+        )
+        yield Finding("descriptors", "ok", "; ".join(made))
 
 
 def _index(gallery: Gallery) -> Iterator[Finding]:

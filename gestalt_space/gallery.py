@@ -16,14 +16,14 @@ from gestalt_space.adding import WRITE_BATCH, Adding, AddOptions, passed_over
 from gestalt_space.among import keep_among
 from gestalt_space.calibrating import refresh_calibration
 from gestalt_space.copies import stored_looks
-from gestalt_space.devices import Device
-from gestalt_space.encoders.precision import Precision
+from gestalt_space.devices import Device, Precision
 from gestalt_space.encoders.registry import (
     detector_device,
     encoder_spec,
     find_encoder_model,
     open_encoder,
 )
+from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
@@ -64,6 +64,7 @@ from gestalt_space.snapshot import (
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import By
+from gestalt_space.store.runs import RunCounts, add_run, run_counts
 from gestalt_space.storing import (
     Added,
     Filled,
@@ -73,6 +74,7 @@ from gestalt_space.storing import (
     fill_error,
     source_of,
 )
+from gestalt_space.types import EncodingRun
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
 
@@ -92,10 +94,50 @@ class ActiveSpace:
 
 @dataclass(frozen=True, slots=True)
 class GalleryStats:
-    """How much a gallery holds, and of which spaces."""
+    """How much a gallery holds, of which spaces, and what made the descriptors of each."""
 
     counts: reads.Counts
     spaces: tuple[tuple[reads.StoredSpace, int], ...]
+    runs: tuple[RunCounts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the encoder here runs with, None where no photo was encoded, and what the gallery's
+    descriptors of the space were made with."""
+
+    probe: EncodingRun | None
+    gallery: RunCounts
+
+    @property
+    def otherwise(self) -> str | None:
+        """That the two are of different precisions, in words; None where they are not.
+
+        Other devices and versions give the same numbers but for rounding, and descriptors of
+        before precisions were recorded are not judged.
+        """
+        known = [(run.precision, count) for run, count in self.gallery if run is not None]
+        if self.probe is None or all(one == self.probe.precision for one, _ in known):
+            return None
+        others = [(one, count) for one, count in known if one != self.probe.precision]
+        count = sum(count for _, count in others)
+        precisions = " and ".join(dict.fromkeys(one for one, _ in others))
+        return (
+            f"These photos are encoded in {self.probe.precision}; {count:,} descriptors of the "
+            f"gallery are in {precisions}."
+        )
+
+
+def mixed_precisions(runs: RunCounts) -> str | None:
+    """That descriptors of one space are of several precisions, in words; None where not."""
+    counts: dict[str, int] = {}
+    for run, count in runs:
+        if run is not None:
+            counts[run.precision] = counts.get(run.precision, 0) + count
+    if len(counts) < 2:
+        return None
+    told = " and ".join(f"{count:,} in {precision}" for precision, count in counts.items())
+    return f"Its descriptors are of several precisions: {told}."
 
 
 class Gallery:
@@ -109,7 +151,7 @@ class Gallery:
         detector: str = "auto",
         landmarks: Path | None = None,
         device: Device = "auto",
-        precision: Precision = "auto",
+        precision: Precision | None = None,
     ) -> None:
         self.settings = settings
         self.models = ModelStore(settings.models_dir)
@@ -117,7 +159,7 @@ class Gallery:
         self._detector = detector
         self._landmarks = landmarks
         self._device: Device = device
-        self._precision: Precision = precision
+        self._precision = precision
         self.database = Database(
             settings.database, busy_timeout=settings.busy_timeout, create=False
         )
@@ -131,14 +173,15 @@ class Gallery:
         detector: str = "auto",
         landmarks: Path | None = None,
         device: Device = "auto",
-        precision: Precision = "auto",
+        precision: Precision | None = None,
     ) -> Gallery:
         """Open the gallery of a home, the settings' own where left out.
 
         Nothing is made: where the home has no gallery, `add` makes one, and what is asked of it
         raises `GalleryMissing`. A home that may not be written can be read. `space` names an
         installed encoder's model; left out, it is the gallery's own, and for a new gallery the best
-        installed. Models are opened when they are needed. Raises `DatabaseError`.
+        installed. `precision`: the settings' own for the model where left out. Models are opened
+        when they are needed. Raises `DatabaseError`.
         """
         return cls(
             load_settings(home),
@@ -201,7 +244,22 @@ class Gallery:
             limits=photo_limits(self.settings),
             batch_size=self.settings.batch_size,
             device=self._device,
-            precision=self._precision,
+            precision=self.precision,
+            compiled=self.settings.compile_encoders,
+        )
+
+    @property
+    def precision(self) -> Precision:
+        """What the encoder of this space multiplies in: as was asked, else as the settings say."""
+        return self._precision or self.settings.precisions.get(self.space.model.name, "float32")
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder of this space, without the way from photos to it."""
+        return open_encoder(
+            self.space.model,
+            device=self._device,
+            precision=self.precision,
             compiled=self.settings.compile_encoders,
         )
 
@@ -259,6 +317,7 @@ class Gallery:
             self.database,
             self.settings.index_dir,
             self._stored_space,
+            lambda: self.pipeline.encoder.run,
             options,
             told_of_patients(rows),
         )
@@ -311,23 +370,21 @@ class Gallery:
         self._follow(spaces)
         return gone
 
-    def fill(self, *, make_default: bool = False) -> Iterator[Filled]:
+    def fill(self, *, make_default: bool = False, again: bool = False) -> Iterator[Filled]:
         """Give every stored face a descriptor in this space, from its kept crop.
 
-        Resumable: what has one already is passed over. With `make_default`, the gallery works in
-        this space from then on.
+        With `again`, faces that have one get a new one, but those whose descriptor is of the
+        present encoding run: the same precision, device and runtime. Resumable: what is done is
+        passed over. With `make_default`, the gallery works in this space from then on.
         """
         self.database.require()
-        encoder = open_encoder(
-            self.space.model,
-            device=self._device,
-            precision=self._precision,
-            compiled=self.settings.compile_encoders,
-        )
+        encoder = self.encoder
         with self.database.writing() as session:
             space_id = self._stored_space(session)
+            run_id = add_run(session, encoder.run)
+        made_by = encoder.run if again else None
         with self.database.reading() as session:
-            missing = reads.faces_without(session, space_id)
+            missing = reads.faces_without(session, space_id, made_by=made_by)
         for start in range(0, len(missing), WRITE_BATCH):
             batch = missing[start : start + WRITE_BATCH]
             faces = [face for face, _, _ in batch]
@@ -336,10 +393,11 @@ class Gallery:
             described = describe_crops(encoder, crops)
             with self.database.writing() as session:
                 # Others may have removed or filled some meanwhile.
-                still = {face for face, _, _ in reads.faces_without(session, space_id, faces)}
+                left = reads.faces_without(session, space_id, faces, made_by=made_by)
+                still = {face for face, _, _ in left}
                 sound = {face: row for face, row in described.items() if face in still}
                 if sound:
-                    writes.add_descriptors(session, sound, space_id=space_id)
+                    writes.put_descriptors(session, sound, space_id=space_id, run_id=run_id)
             for face, photo, patient in batch:
                 yield Filled(photo, patient, fill_error(face in crops, face in described))
         if make_default:
@@ -465,7 +523,8 @@ class Gallery:
         with self.database.reading() as session:
             held = reads.descriptors_by_space(session)
             spaces = tuple((space, held.get(space.id, 0)) for space in reads.spaces(session))
-            return GalleryStats(reads.counts(session), spaces)
+            runs = tuple(run_counts(session, space.id) for space, _ in spaces)
+            return GalleryStats(reads.counts(session), spaces, runs)
 
     def patients(
         self, *, disorder: str | None = None, cohort: str | None = None, limit: int | None = None
@@ -489,12 +548,29 @@ class Gallery:
                 for space in reads.spaces(session)
             }
 
-    def faces_to_fill(self) -> int:
-        """How many stored faces have no descriptor in this space."""
+    def faces_to_fill(self, *, again: bool = False) -> int:
+        """How many stored faces have no descriptor in this space; `again` as in `fill`."""
+        made_by = self.encoder.run if again else None
         with self.database.reading() as session:
             # Asked anew: another process may have stored the space since it was chosen here.
             keys = {space.fingerprint: space.id for space in reads.spaces(session)}
-            return len(reads.faces_without(session, keys.get(self.space.fingerprint)))
+            space_id = keys.get(self.space.fingerprint)
+            return len(reads.faces_without(session, space_id, made_by=made_by))
+
+    def runs(self) -> RunCounts:
+        """What the descriptors of this space were made with, and how many there are of each."""
+        space = self.space.stored
+        if space is None:
+            return ()
+        with self.database.reading() as session:
+            return run_counts(session, space.id)
+
+    def encoded(self, *, photos: bool = True) -> Encoded:
+        """What photos are encoded with here, and what the gallery's descriptors were made with.
+
+        Without `photos`, for a question about what is stored, no encoder is opened.
+        """
+        return Encoded(self.pipeline.encoder.run if photos else None, self.runs())
 
     # Helpers
 

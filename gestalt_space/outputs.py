@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from gestalt_space.files import (
 )
 from gestalt_space.paths import display_name
 from gestalt_space.pipeline import PhotoResult
-from gestalt_space.types import Descriptors
+from gestalt_space.types import Descriptors, EncodingRun
 
 CROP_TABLE = "crops.csv"
 PART_TABLE = f"{CROP_TABLE}.part"
@@ -55,12 +56,14 @@ CROP_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """Descriptors `(n, d)` of photos `(n,)`, and the photos that failed, with the reasons."""
+    """Descriptors `(n, d)` of photos `(n,)`, and the photos that failed, with the reasons; the
+    space, and what the descriptors were made with."""
 
     photos: tuple[str, ...]
     descriptors: Descriptors
     failed: tuple[tuple[str, str], ...]
     spec: EncoderSpec
+    run: EncodingRun
 
 
 def write_crops(
@@ -100,8 +103,8 @@ def write_crops(
         raise unwritable(folder, error) from error
 
 
-def collect(results: Iterable[PhotoResult], spec: EncoderSpec) -> EncodedBatch:
-    """Gather the descriptors of results, in order."""
+def collect(results: Iterable[PhotoResult], spec: EncoderSpec, run: EncodingRun) -> EncodedBatch:
+    """Gather the descriptors of results, in order; `spec` and `run` are their encoder's."""
     photos, rows, failed = [], [], []
     for result in results:
         if result.descriptor is not None:
@@ -110,7 +113,7 @@ def collect(results: Iterable[PhotoResult], spec: EncoderSpec) -> EncodedBatch:
         elif result.error is not None:
             failed.append((result.source.name, result.error.message))
     empty = np.zeros((0, spec.descriptor_dim), dtype=np.float32)
-    return EncodedBatch(tuple(photos), np.stack(rows) if rows else empty, tuple(failed), spec)
+    return EncodedBatch(tuple(photos), np.stack(rows) if rows else empty, tuple(failed), spec, run)
 
 
 def check_descriptor_path(path: Path, *, overwrite: bool = False) -> None:
@@ -126,8 +129,9 @@ def write_descriptors(batch: EncodedBatch, path: Path) -> None:
     """Write descriptors to `.npz`, `.parquet` or `.csv`, by the ending of `path`.
 
     NPZ: arrays `descriptors` `(n, d)` float32, `photos` `(n,)`, `failed` `(m,)`, `failed_reasons`
-    `(m,)`, and the space's specification as JSON in `space`. Parquet: columns `photo` and
-    `descriptor`, and `space` and `failed` as JSON in the file's metadata. CSV: GestaltMatcher-Arc's
+    `(m,)`, and as JSON the space's specification in `space` and precision, device and runtime in
+    `run`. Parquet: columns `photo` and `descriptor`, and `space`, `run` and `failed` as JSON in the
+    file's metadata. CSV: GestaltMatcher-Arc's
     encodings, a row for each photo and slot, separated by `;`, which `read_encodings` reads back to
     the same bits; photos that failed are not in it. Raises `OutputError`.
     """
@@ -143,13 +147,12 @@ def _npz(batch: EncodedBatch) -> bytes:
         failed=np.array([photo for photo, _ in batch.failed], dtype=np.str_),
         failed_reasons=np.array([reason for _, reason in batch.failed], dtype=np.str_),
         space=np.array(batch.spec.to_json()),
+        run=np.array(json.dumps(asdict(batch.run))),
     )
     return stream.getvalue()
 
 
 def _parquet(batch: EncodedBatch) -> bytes:
-    import json
-
     import pyarrow
     import pyarrow.parquet
 
@@ -160,7 +163,13 @@ def _parquet(batch: EncodedBatch) -> bytes:
             "photo": pyarrow.array(batch.photos, pyarrow.string()),
             "descriptor": pyarrow.FixedSizeListArray.from_arrays(flat, d),
         }
-    ).replace_schema_metadata({"space": batch.spec.to_json(), "failed": json.dumps(batch.failed)})
+    ).replace_schema_metadata(
+        {
+            "space": batch.spec.to_json(),
+            "run": json.dumps(asdict(batch.run)),
+            "failed": json.dumps(batch.failed),
+        }
+    )
     stream = io.BytesIO()
     pyarrow.parquet.write_table(table, stream)
     return stream.getvalue()

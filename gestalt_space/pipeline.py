@@ -19,8 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space.descriptors import to_descriptors, unsound
-from gestalt_space.devices import Device, cores
-from gestalt_space.encoders.precision import Precision
+from gestalt_space.devices import Device, Precision, cores
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, FaceError, GestaltError
@@ -77,7 +76,7 @@ class Pipeline:
     limits: PhotoLimits
     batch_size: int
     device: Device = "auto"
-    precision: Precision = "auto"
+    precision: Precision = "float32"
     compiled: bool = False
 
     @cached_property

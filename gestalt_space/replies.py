@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GestaltError
 from gestalt_space.evidence import Evidence
-from gestalt_space.gallery import ActiveSpace
+from gestalt_space.gallery import ActiveSpace, Encoded
 from gestalt_space.matches import Match
 from gestalt_space.matching import Asked, Question
 from gestalt_space.snapshot import Snapshot
-from gestalt_space.types import Face
+from gestalt_space.store.runs import RunCounts
+from gestalt_space.types import EncodingRun, Face
 
 MATCH_VERSION = 1
 
 
 def match_document(
-    space: ActiveSpace, snapshot: Snapshot, question: Question, matches: Iterable[Match]
+    space: ActiveSpace,
+    snapshot: Snapshot,
+    question: Question,
+    matches: Iterable[Match],
+    encoded: Encoded,
 ) -> dict[str, Any]:
     """The answer to a match, version 1. The lines stand under what they are: `disorders`, `genes`
     or `patients`."""
     return {
         "version": MATCH_VERSION,
-        "space": {"name": space.model.name, "fingerprint": space.fingerprint},
+        "space": {
+            "name": space.model.name,
+            "fingerprint": space.fingerprint,
+            "run": None if encoded.probe is None else asdict(encoded.probe),
+            "gallery_runs": run_records(encoded.gallery),
+            "other_precision": encoded.otherwise is not None,
+        },
         "gallery": {
             "patients": len(snapshot.patients),
             "photos": len(snapshot.index),
@@ -73,6 +84,15 @@ def failed_match_document(
         "gallery": None,
         "probes": [_probe(Match(photo, error=error), by) for photo in photos],
     }
+
+
+def run_records(runs: RunCounts) -> list[dict[str, Any]]:
+    """Encoding runs with how many descriptors each made; its facts are null where they are not
+    recorded."""
+    nothing = dict.fromkeys(field.name for field in fields(EncodingRun))
+    return [
+        {**(nothing if run is None else asdict(run)), "descriptors": count} for run, count in runs
+    ]
 
 
 def error_document(error: dict[str, str]) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
+from gestalt_space.devices import Precision
 from gestalt_space.errors import UsageError
 
 APP = "gestalt-space"
@@ -57,6 +59,12 @@ class Settings(BaseSettings):
         description="Largest photo that is decoded, in pixels; at most 178 million.",
     )
     batch_size: int = Field(default=16, gt=0, description="Faces encoded at once.")
+    precisions: dict[str, Precision] = Field(
+        default_factory=dict,
+        description="Precision of encoders by the names of their models, float32 for all others: a "
+        'table `[precisions]` with lines as `"mobilefacenet" = "bf16"`, in the environment JSON. '
+        "`gestalt models tune NAME` measures what a machine gains and what it changes.",
+    )
     compile_encoders: bool = Field(
         default=False,
         description="Compile encoders that run in torch: faster for thousands of photos, after a "
@@ -114,6 +122,11 @@ def load_settings(home: Path | str | None = None) -> Settings:
         raise UsageError(
             f"A setting does not fit: {wrong}.",
             f"Mend the GESTALT_… variable or the line in {settings_file()}.",
+        ) from error
+    except SettingsError as error:
+        raise UsageError(
+            f"A GESTALT_… variable cannot be read: {error}.",
+            """Write a table as JSON: GESTALT_PRECISIONS='{"mobilefacenet": "bf16"}'.""",
         ) from error
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(

@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.devices import Precision
+
 Pixels: TypeAlias = NDArray[np.uint8]
 """`(h, w, 3)` RGB, 0..255."""
 
@@ -28,6 +30,23 @@ Descriptors: TypeAlias = NDArray[np.float32]
 """`(n, d)` of unit length, `d = slots × dim`; an inner product is the mean cosine of like slots."""
 
 Ids: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingRun:
+    """What a descriptor was made with, beside its space.
+
+    `device`: `cpu` or `cuda`. `runtime`: `onnxruntime`, `torch`, or `torch compiled`; `version`:
+    the runtime's. Only another precision moves a descriptor by more than rounding does.
+    """
+
+    precision: Precision
+    device: str
+    runtime: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.precision}, {self.device}, {self.runtime} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)

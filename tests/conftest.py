@@ -9,11 +9,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gestalt_space.devices import Precision
+from gestalt_space.encoders import precision
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
 from tests import made
 
 SHARED = Path(os.environ.get("GESTALT_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+MACHINES: dict[str, tuple[Precision, ...]] = {
+    "everything": ("float32", "bf16"),
+    "float32": ("float32",),
+}
+"""Which precisions the processor is taken to do by itself, whatever it really does."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--machine",
+        choices=tuple(MACHINES),
+        default="everything",
+        help="run the tests as on a machine that can do that much",
+    )
+
+
+@pytest.fixture(autouse=True)
+def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kind of machine that the tests run on: the option decides, not the hardware."""
+    kind = str(request.config.getoption("--machine"))
+    monkeypatch.setattr(precision, "processor_precisions", lambda: MACHINES[kind])
+    return kind
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,8 +26,9 @@ def offered(monkeypatch: pytest.MonkeyPatch):
 
 def test_auto_takes_cuda_where_it_is_offered(offered):
     offered(CUDA, CPU)
-    assert devices.providers("auto") == [CUDA, CPU]
-    assert devices.providers("cuda") == [CUDA, CPU]
+    strict = (CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"})
+    assert devices.providers("auto") == [strict, CPU]
+    assert devices.providers("cuda") == [strict, CPU]
     assert devices.providers("cpu") == [CPU]
 
 

@@ -26,10 +26,12 @@ from gestalt_space.outputs import (
     write_descriptors,
 )
 from gestalt_space.pipeline import PhotoResult, PhotoSource
+from gestalt_space.types import EncodingRun
 from tests import made
 from tests.galleries import encoded_of, new_photo
 
 SPEC = EncoderSpec("test", ("0" * 64,), "arcface-112", 112, "RGB", 0.0, 1.0, ("one",), 16)
+RUN = EncodingRun("bf16", "cpu", "torch", "2.9")
 
 
 def result(name: str, seed: int | None) -> PhotoResult:
@@ -138,12 +140,12 @@ def test_no_crop_is_written_outside_the_folder(tmp_path: Path) -> None:
 
 
 def test_results_are_collected_in_order_with_the_failures_apart() -> None:
-    batch = collect([result("a", 1), result("b", None), result("c", 2)], SPEC)
+    batch = collect([result("a", 1), result("b", None), result("c", 2)], SPEC, RUN)
     assert batch.photos == ("a", "c")
     assert batch.failed == (("b", "No face."),)
     wanted = [encoded_of(new_photo("P", seed)).descriptor for seed in (1, 2)]
     assert np.array_equal(batch.descriptors, np.stack(wanted))
-    nothing = collect([], SPEC)
+    nothing = collect([], SPEC, RUN)
     assert nothing.descriptors.shape == (0, 16)
     assert nothing.descriptors.dtype == np.float32
 
@@ -155,19 +157,21 @@ def batch(rng: np.random.Generator) -> EncodedBatch:
         made.unit(rng, 3, 16),
         (("bad.png", "No face."), ("worse.png", "«cut»")),
         SPEC,
+        RUN,
     )
 
 
 def test_npz_comes_back_to_the_bit(batch: EncodedBatch, tmp_path: Path) -> None:
     write_descriptors(batch, tmp_path / "d.npz")
     with np.load(tmp_path / "d.npz", allow_pickle=False) as data:
-        assert set(data) == {"descriptors", "photos", "failed", "failed_reasons", "space"}
+        assert set(data) == {"descriptors", "photos", "failed", "failed_reasons", "space", "run"}
         assert data["descriptors"].dtype == np.float32
         assert np.array_equal(data["descriptors"], batch.descriptors)
         assert tuple(data["photos"].tolist()) == batch.photos
         assert data["failed"].tolist() == ["bad.png", "worse.png"]
         assert data["failed_reasons"].tolist() == ["No face.", "«cut»"]
         assert EncoderSpec.from_json(str(data["space"])) == SPEC
+        assert EncodingRun(**json.loads(str(data["run"]))) == RUN
 
 
 def test_parquet_comes_back_to_the_bit(batch: EncodedBatch, tmp_path: Path) -> None:
@@ -180,6 +184,7 @@ def test_parquet_comes_back_to_the_bit(batch: EncodedBatch, tmp_path: Path) -> N
     assert np.array_equal(flat.reshape(3, 16), batch.descriptors)
     metadata = table.schema.metadata
     assert EncoderSpec.from_json(metadata[b"space"].decode()) == SPEC
+    assert EncodingRun(**json.loads(metadata[b"run"])) == RUN
     assert json.loads(metadata[b"failed"]) == [list(pair) for pair in batch.failed]
 
 
@@ -187,7 +192,7 @@ def test_parquet_comes_back_to_the_bit(batch: EncodedBatch, tmp_path: Path) -> N
 def test_two_failures_of_one_name_are_both_kept(ending: str, tmp_path: Path) -> None:
     twice = (("bad.png", "No face."), ("bad.png", "Empty."))
     path = tmp_path / f"d.{ending}"
-    write_descriptors(EncodedBatch((), np.zeros((0, 16), np.float32), twice, SPEC), path)
+    write_descriptors(EncodedBatch((), np.zeros((0, 16), np.float32), twice, SPEC, RUN), path)
     if ending == "npz":
         with np.load(path) as data:
             told = str(data["failed_reasons"].tolist())
@@ -242,7 +247,8 @@ def test_published_encodings_are_read_back_to_the_bit(tmp_path: Path, networks: 
     descriptors = to_descriptors(slots)
     path = tmp_path / "encodings.csv"
     check_descriptor_path(path)
-    write_descriptors(EncodedBatch(photos, descriptors, (("z.jpg", "No face."),), spec), path)
+    failed = (("z.jpg", "No face."),)
+    write_descriptors(EncodedBatch(photos, descriptors, failed, spec, RUN), path)
     found = read_encodings(path, whole_names=True)
     assert found.images == photos
     assert found.slots == tuple(published_slots(spec.slots))

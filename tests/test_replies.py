@@ -10,6 +10,7 @@ import pytest
 
 from gestalt_space.copies import Copy
 from gestalt_space.errors import NoFace
+from gestalt_space.gallery import Encoded
 from gestalt_space.matches import Eligible, Match, MatchLine, ProbePhoto, Shared
 from gestalt_space.matching import Question
 from gestalt_space.replies import (
@@ -19,10 +20,13 @@ from gestalt_space.replies import (
     failed_match_document,
     match_document,
 )
-from gestalt_space.types import Face, Quality
+from gestalt_space.types import EncodingRun, Face, Quality
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row
+
+EXACT = EncodingRun("float32", "cpu", "onnxruntime", "1")
+FAST = EncodingRun("bf16", "cpu", "torch", "2")
 
 
 @pytest.fixture
@@ -76,13 +80,38 @@ def test_a_match_is_told_with_its_space_and_gallery(
             Match("y.png", error=NoFace("No face.", "Try another.")),
         ]
         document = match_document(
-            gallery.space, gallery.snapshot(), Question(sex="female"), matches
+            gallery.space,
+            gallery.snapshot(),
+            Question(sex="female"),
+            matches,
+            Encoded(FAST, ((EXACT, 1), (None, 2))),
         )
         fingerprint = gallery.space.fingerprint
     assert json.loads(json.dumps(document)) == document
     assert document == {
         "version": 1,
-        "space": {"name": "tiny", "fingerprint": fingerprint},
+        "space": {
+            "name": "tiny",
+            "fingerprint": fingerprint,
+            "run": {"precision": "bf16", "device": "cpu", "runtime": "torch", "version": "2"},
+            "gallery_runs": [
+                {
+                    "precision": "float32",
+                    "device": "cpu",
+                    "runtime": "onnxruntime",
+                    "version": "1",
+                    "descriptors": 1,
+                },
+                {
+                    "precision": None,
+                    "device": None,
+                    "runtime": None,
+                    "version": None,
+                    "descriptors": 2,
+                },
+            ],
+            "other_precision": True,
+        },
         "gallery": {"patients": 1, "photos": 1, "disorders": 2},
         "question": {
             "top": 10,

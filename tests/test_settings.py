@@ -152,3 +152,23 @@ def test_the_settings_file_is_the_users_own_unless_another_is_named(
 
 def test_every_setting_is_described():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_precisions_are_read_from_file_and_environment(toml: Path, monkeypatch: pytest.MonkeyPatch):
+    toml.write_text('[precisions]\n"a.b" = "bf16"\nc = "fp16"\n')
+    assert load_settings().precisions == {"a.b": "bf16", "c": "fp16"}
+    monkeypatch.setenv("GESTALT_PRECISIONS", '{"c": "float32"}')
+    assert load_settings().precisions == {"a.b": "bf16", "c": "float32"}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [('{"c": "bf17"}', "'float32', 'bf16' or 'fp16'"), ("bf16", "cannot be read")],
+)
+def test_a_precision_that_is_none_is_refused(
+    value: str, told: str, toml: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GESTALT_PRECISIONS", value)
+    with pytest.raises(UsageError, match=told) as caught:
+        load_settings()
+    assert "GESTALT_" in caught.value.hint

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from gestalt_space.encoders import gestaltmatcher, iresnet
 from gestalt_space.encoders.networks import CLASSIFIER, empty_network, fill
+from gestalt_space.encoders.onnx_graph import read_graph
 from gestalt_space.encoders.preparation import ALL_VIEWS
 from gestalt_space.encoders.timm_backbones import file_weights, open_backbone
 from gestalt_space.errors import ModelError, ModelUnsuitable
 from gestalt_space.weights.catalogue import INSIGHTFACE_LICENSE, INSIGHTFACE_TERMS
-from gestalt_space.weights.inspection import inspect_model, sha256_of
-from gestalt_space.weights.manifest import InstalledModel, ModelFile
+from gestalt_space.weights.inspection import inspect_model
+from gestalt_space.weights.manifest import InstalledModel, ModelFile, sha256_of
 from gestalt_space.weights.pickles import read_checkpoint
 from gestalt_space.weights.store import UNKNOWN, License, ModelStore
 
@@ -239,6 +240,7 @@ def _untouched(path: Path, folder: Path) -> ModelFile:
             f"{iresnet.INPUT_SIZE} pixels, levels {ARC_LEVELS} and {ARC_LEVELS}, 512 numbers.",
             "The untouched model of GestaltMatcher-Arc is glint360k_r100.onnx.",
         )
+    read_graph(target)  # beside networks of torch it cannot stay with ONNX Runtime
     return file
 
 

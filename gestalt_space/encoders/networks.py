@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gestalt_space.errors import ModelDamaged, ModelUnsuitable
+from gestalt_space.paths import plain_path
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def load_network(model: InstalledModel, file: ModelFile) -> nn.Module:
     if file.kind in ONNX_KINDS:
         from gestalt_space.encoders.onnx_graph import read_graph
 
-        return read_graph(model.path(file))
+        return read_graph(model.checked_path(file))
     network = empty_network(file)
     tensors = read_tensors(model, file)
     fill(
@@ -81,7 +82,8 @@ def read_tensors(model: InstalledModel, file: ModelFile) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(model.path(file))
+        with plain_path(model.checked_path(file)) as name:
+            return load_file(name)
     except (OSError, SafetensorError) as error:
         raise ModelDamaged(
             f"{file.file} of the model {model.name} cannot be opened ({error}).",

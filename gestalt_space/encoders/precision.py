@@ -1,23 +1,39 @@
-"""The numbers that networks multiply in, and which of them a machine is fast with."""
+"""The numbers that networks multiply in: which of them a machine can do; float32 kept strict."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, overload
 
-from gestalt_space.devices import Device, gpu_driver, parse_device
+from gestalt_space.devices import Device, Precision, gpu_driver, parse_device
 from gestalt_space.errors import DeviceUnavailable, ModelUnsuitable, UsageError
 
 if TYPE_CHECKING:
     import torch
 
-Precision = Literal["auto", "float32", "bf16", "fp16"]
-PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bf16", "fp16")
+PRECISIONS: tuple[Precision, ...] = ("float32", "bf16", "fp16")
+LEAST_COSINE = 0.999
+"""Of each slot of each face to the same in float32, in a precision that may be recommended."""
+MULTIPLYING = attrgetter("cuda.matmul", "cudnn.conv", "mkldnn.matmul", "mkldnn.conv")
+"""The parts of `torch.backends` that may be told to multiply float32 more coarsely."""
 INSTALL_HINT = "Run `pip install 'gestalt-space[encoders]'`."
 
 
-def parse_precision(name: str) -> Precision:
-    """The precision of that name. Raises `UsageError`."""
+@overload
+def parse_precision(name: str) -> Precision: ...
+
+
+@overload
+def parse_precision(name: str | None) -> Precision | None: ...
+
+
+def parse_precision(name: str | None) -> Precision | None:
+    """The precision of that name, None for none. Raises `UsageError`."""
+    if name is None:
+        return None
     for precision in PRECISIONS:
         if name == precision:
             return precision
@@ -77,25 +93,36 @@ def _why_no_cuda() -> str | None:
     return None
 
 
+def processor_precisions() -> tuple[Precision, ...]:
+    """The precisions that this processor multiplies in by itself, float32 first.
+
+    The one place that asks the processor. Not fp16, whatever it says: on one with AVX-512 FP16 it
+    was no faster than float32.
+    """
+    import torch
+
+    can = torch.cpu.get_capabilities()
+    return ("float32", "bf16") if can.get("avx512_bf16") or can.get("amx_bf16") else ("float32",)
+
+
 def fast_precisions(device: torch.device) -> tuple[Precision, ...]:
     """The precisions that the hardware multiplies in by itself, float32 first."""
     import torch
 
-    if device.type == "cuda":
-        half: tuple[Precision, ...] = ("fp16",)
-        return ("float32", "bf16", *half) if torch.cuda.is_bf16_supported() else ("float32", *half)
-    can = torch.cpu.get_capabilities()
-    return ("float32", "bf16") if can.get("avx512_bf16") or can.get("amx_bf16") else ("float32",)
+    if device.type == "cpu":
+        return processor_precisions()
+    half: tuple[Precision, ...] = ("fp16",)
+    return ("float32", "bf16", *half) if torch.cuda.is_bf16_supported() else ("float32", *half)
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:
     """Raises `DeviceUnavailable` for a precision that a device has no hardware for."""
     able = fast_precisions(device)
-    if precision not in ("auto", *able):
+    if precision not in able:
         raise DeviceUnavailable(
             f"{precision} was asked for; this {_described(device)} multiplies in "
             f"{' and '.join(able)} alone, and would be many times slower in it.",
-            "Leave --precision out.",
+            "Leave --precision out, or mend the model's line under [precisions] in the settings.",
         )
 
 
@@ -104,7 +131,34 @@ def _described(device: torch.device) -> str:
 
 
 def dtype_of(precision: Precision) -> torch.dtype:
-    """The type of numbers. `auto` stands for none yet: float32."""
+    """The type of numbers."""
     import torch
 
-    return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+    return {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+@contextmanager
+def strict_numbers() -> Iterator[None]:
+    """Let torch multiply float32 in float32, and choose convolutions by shape, not by the clock.
+
+    By itself torch takes TF32 for convolutions on a GPU, and a program that uses it may have asked
+    for coarser products everywhere. What was asked for is in force again afterwards.
+    """
+    import torch
+
+    with ExitStack() as stack:
+        for backend in MULTIPLYING(torch.backends):
+            stack.enter_context(_setting(backend, "fp32_precision", "ieee"))
+        stack.enter_context(_setting(torch.backends.cudnn, "benchmark", False))
+        stack.enter_context(_setting(torch.backends.cudnn, "deterministic", True))
+        yield
+
+
+@contextmanager
+def _setting(place: Any, name: str, value: object) -> Iterator[None]:
+    before = getattr(place, name)
+    setattr(place, name, value)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
-
-from gestalt_space.devices import Device, cuda_provider, gpu_driver, processor_has_bf16
-from gestalt_space.encoders.choosing import MEMORY_NAME, ChoosingEncoder
+from gestalt_space.devices import Device, Precision, cuda_provider
 from gestalt_space.encoders.networks import ONNX_KINDS, load_classifier, load_network
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
 from gestalt_space.encoders.precision import (
-    Precision,
     check_precision,
-    fast_precisions,
     has_torch,
     parse_precision,
     torch_device,
 )
-from gestalt_space.encoders.preparation import View, parse_views
+from gestalt_space.encoders.preparation import parse_views
 from gestalt_space.encoders.specification import Encoder, EncoderSpec
 from gestalt_space.errors import (
     GraphUnknown,
@@ -28,10 +20,7 @@ from gestalt_space.errors import (
     ModelUnsuitable,
 )
 from gestalt_space.weights.manifest import InstalledModel
-from gestalt_space.weights.store import BUILTIN, ModelStore
-
-if TYPE_CHECKING:
-    import torch
+from gestalt_space.weights.store import ModelStore
 
 _INSTALL_HINT = (
     "Run `gestalt models list`, then `gestalt models pull NAME`, or add it from a file: "
@@ -101,35 +90,35 @@ def open_encoder(
     model: InstalledModel,
     *,
     device: Device = "auto",
-    precision: Precision = "auto",
+    precision: Precision = "float32",
     threads: int | None = None,
     compiled: bool = False,
 ) -> Encoder:
     """Open a model's encoder.
 
-    A single ONNX file in float32 is run by ONNX Runtime, everything else by torch. `auto` takes the
-    precision that is fastest here and leaves descriptors within cosine 0.999 of float32.
-    `compiled`: what torch runs is compiled. Raises `ModelDamaged`, `ModelUnsuitable`,
-    `DeviceUnavailable`, or `UsageError`.
+    ONNX files in float32 are run by ONNX Runtime, everything else by torch. `compiled`: what torch
+    runs is compiled. Raises `ModelDamaged`, `ModelUnsuitable`, `DeviceUnavailable`, `UsageError`
+    for a name that is no precision, or `GraphUnknown` for ONNX files that torch is to run and that
+    are not understood.
     """
     precision = parse_precision(precision)
     spec = encoder_spec(model)
-    in_runtime = partial(ArcFaceEncoder, model, spec, device=device, threads=threads)
-    if _is_onnx(model):
-        if precision == "float32" and not _needs_torch(device):
-            return in_runtime()
-        if precision == "auto" and (model.name == BUILTIN or not _is_torch_of_use(device)):
-            return in_runtime()
+    views = parse_views(model.views)
+    if precision == "float32" and _is_onnx(model) and not _needs_torch(device):
+        return ArcFaceEncoder(model, spec, views, device=device, threads=threads)
     place = torch_device(device)
     check_precision(precision, place)
-    views = parse_views(model.views)
-    opened = partial(_in_torch, model, spec, views, place, compiled)
-    if precision != "auto":
-        return opened(precision)
-    try:
-        return _chosen(model, spec, place, opened)
-    except GraphUnknown:
-        return in_runtime()
+    from gestalt_space.encoders.torch_encoder import TorchEncoder
+
+    return TorchEncoder(
+        spec,
+        [load_network(model, file) for file in model.encoders],
+        views,
+        device=place,
+        precision=precision,
+        classifiers=[load_classifier(model, file) for file in model.encoders],
+        compiled=compiled,
+    )
 
 
 def detector_device(device: Device) -> Device:
@@ -159,54 +148,9 @@ def why_not_native(model: InstalledModel) -> str | None:
 
 
 def _is_onnx(model: InstalledModel) -> bool:
-    return len(model.encoders) == 1 and not model.views and model.encoders[0].kind in ONNX_KINDS
+    return all(file.kind in ONNX_KINDS for file in model.encoders)
 
 
 def _needs_torch(device: Device) -> bool:
     """Whether a GPU was asked for that ONNX Runtime cannot use."""
     return device == "cuda" and not cuda_provider() and has_torch()
-
-
-def _is_torch_of_use(device: Device) -> bool:
-    """Whether torch may be faster than ONNX Runtime here. It is not imported to find out."""
-    gpu = device != "cpu" and gpu_driver()
-    return has_torch() and (gpu or device == "cuda" or processor_has_bf16())
-
-
-def _in_torch(
-    model: InstalledModel,
-    spec: EncoderSpec,
-    views: tuple[View, ...],
-    place: torch.device,
-    compiled: bool,
-    precision: Precision,
-) -> Encoder:
-    from gestalt_space.encoders.torch_encoder import TorchEncoder
-
-    networks = [load_network(model, file) for file in model.encoders]
-    classifiers = [load_classifier(model, file) for file in model.encoders]
-    return TorchEncoder(
-        spec,
-        networks,
-        views,
-        device=place,
-        precision=precision,
-        classifiers=classifiers,
-        compiled=compiled,
-    )
-
-
-def _chosen(
-    model: InstalledModel,
-    spec: EncoderSpec,
-    place: torch.device,
-    opened: Callable[[Precision], Encoder],
-) -> Encoder:
-    import torch
-
-    able = fast_precisions(place)
-    if len(able) == 1:
-        return opened(able[0])
-    where = platform.processor() if place.type == "cpu" else torch.cuda.get_device_name(place)
-    key = f"{spec.fingerprint[:16]} {place.type} {where} torch {torch.__version__}"
-    return ChoosingEncoder(opened, able, model.folder.parent / MEMORY_NAME, key)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from gestalt_space.errors import SpaceMismatch
-from gestalt_space.types import Crops, Slots
+from gestalt_space.types import Crops, EncodingRun, Slots
 
 FORMAT = 1
 Levels = float | tuple[float, ...]
@@ -79,18 +79,14 @@ class Encoder(Protocol):
         ...
 
     @property
-    def device(self) -> str:
-        """Where it runs: `cpu` or `cuda`."""
-        ...
-
-    @property
-    def precision(self) -> str:
-        """The numbers that it multiplies in: a name of `precision.PRECISIONS`."""
+    def run(self) -> EncodingRun:
+        """What it runs with: precision, device, runtime."""
         ...
 
     def encode(self, crops: Crops) -> Slots:
         """`(n, 112, 112, 3)` uint8 RGB to `(n, slots, dim)` float32, order kept.
 
+        What a face comes back as does not depend on the faces beside it or on those before.
         Each slot has unit length; a face to which the network gives zero or a number that is not
         finite comes back as NaN, and `descriptors.unsound` tells it.
         """

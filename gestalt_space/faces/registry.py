@@ -75,7 +75,7 @@ def _aligned(threads: int) -> Detector:  # noqa: ARG001 - it only looks
 
 def _installed(model: InstalledModel, kind: str, device: Device) -> DetectorFactory:
     file = next(file for file in model.files if file.kind == kind)
-    path = model.path(file)
+    path = model.checked_path(file)
 
     def make(threads: int) -> Detector:
         if kind == "scrfd":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
 
@@ -15,7 +15,8 @@ from gestalt_space.errors import DatabaseError, NotInGallery
 from gestalt_space.sameface import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
-from gestalt_space.types import Descriptors, Face, Ids
+from gestalt_space.store.runs import runs_of_faces
+from gestalt_space.types import Descriptors, EncodingRun, Face, Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ class PatientSummary:
 
 @dataclass(frozen=True, slots=True)
 class PhotoDetail:
-    """A stored photo and its face. `spaces`: the models whose spaces have its descriptor."""
+    """A stored photo and its face. `spaces`: the models whose spaces have its descriptor; `runs`:
+    what each of these was made with, None where that is not recorded."""
 
     name: str
     sha256: str
@@ -85,6 +87,7 @@ class PhotoDetail:
     roll: float
     crop_kept: bool
     spaces: tuple[str, ...]
+    runs: tuple[EncodingRun | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +267,21 @@ def photo_names(session: Session, space: StoredSpace) -> dict[int, str]:
 
 
 def faces_without(
-    session: Session, space_id: int | None, among: Sequence[int] | None = None
+    session: Session,
+    space_id: int | None,
+    among: Sequence[int] | None = None,
+    *,
+    made_by: EncodingRun | None = None,
 ) -> list[tuple[int, str, str]]:
     """Faces that have no descriptor in a space: key of the face, photo's name, patient.
 
-    All faces for None, a space that is not stored yet; only those `among` some, where given.
+    All faces for None, a space that is not stored yet; only those `among` some, where given. With
+    `made_by`, those that have none of that encoding run.
     """
     have = sa.select(t.Descriptor.face_id).where(t.Descriptor.space_id == space_id)
+    if made_by is not None:
+        runs = sa.select(t.EncodingRun.id).filter_by(**asdict(made_by))
+        have = have.where(t.Descriptor.run_id.in_(runs))
     query = (
         sa.select(t.Face.id, t.Photo.name, t.Patient.external_id)
         .join(t.Face.photo)
@@ -422,6 +433,7 @@ def patient_detail(session: Session, patient: str) -> PatientDetail:
     if row is None:
         raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
     models = {space.id: space.model for space in spaces(session)}
+    runs = runs_of_faces(session, [face.id for photo in row.photos for face in photo.faces])
     return PatientDetail(
         patient=row.external_id,
         disorders=tuple(sorted((d.disorder.code, d.disorder.name) for d in row.diagnoses)),
@@ -433,12 +445,20 @@ def patient_detail(session: Session, patient: str) -> PatientDetail:
         hpo=tuple(term.term for term in row.phenotypes if term.present),
         hpo_absent=tuple(term.term for term in row.phenotypes if not term.present),
         added_at=row.added_at,
-        photos=tuple(_photo_detail(photo, models) for photo in row.photos),
+        photos=tuple(_photo_detail(photo, models, runs) for photo in row.photos),
     )
 
 
-def _photo_detail(photo: t.Photo, models: dict[int, str]) -> PhotoDetail:
+def _photo_detail(
+    photo: t.Photo,
+    models: dict[int, str],
+    runs: dict[tuple[int, int], EncodingRun | None],
+) -> PhotoDetail:
     face = photo.faces[0]
+    made = sorted(
+        ((models[space], run) for (of, space), run in runs.items() if of == face.id),
+        key=lambda pair: pair[0],
+    )
     return PhotoDetail(
         name=photo.name,
         sha256=photo.sha256,
@@ -455,7 +475,8 @@ def _photo_detail(photo: t.Photo, models: dict[int, str]) -> PhotoDetail:
         yaw=face.yaw,
         roll=face.roll,
         crop_kept=face.crop is not None,
-        spaces=tuple(sorted(models[descriptor.space_id] for descriptor in face.descriptors)),
+        spaces=tuple(model for model, _ in made),
+        runs=tuple(run for _, run in made),
     )
 
 

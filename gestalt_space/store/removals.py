@@ -78,8 +78,18 @@ def remove_photos(
 
 def remove_faces(session: Session, photo_id: int) -> None:
     """Remove the faces of a photo with their crops and descriptors; the photo stays."""
-    _log_removals(session, [photo_id])
+    _log_removals_of(session, [photo_id])
     session.execute(sa.delete(t.Face).where(t.Face.photo_id == photo_id))
+
+
+def log_removals(session: Session, gone: sa.ColumnElement[bool]) -> None:
+    """Write into the removal log which descriptors are about to go."""
+    found = session.execute(sa.select(t.Descriptor.id, t.Descriptor.space_id).where(gone)).all()
+    numbers = count_changes(session, len(found))
+    session.add_all(
+        t.Removal(descriptor_id=descriptor, space_id=space, sequence=number)
+        for (descriptor, space), number in zip(found, numbers, strict=True)
+    )
 
 
 def remove_unused(session: Session) -> None:
@@ -125,21 +135,12 @@ def _the_only_one(name: str, found: Sequence[t.Photo], patient: str | None = Non
 
 
 def _remove_photo_rows(session: Session, photo_ids: Collection[int]) -> None:
-    _log_removals(session, photo_ids)
+    _log_removals_of(session, photo_ids)
     for some in chunks(photo_ids):
         session.execute(sa.delete(t.Photo).where(t.Photo.id.in_(some)))
 
 
-def _log_removals(session: Session, photo_ids: Collection[int]) -> None:
-    gone: list[tuple[int, int]] = []
+def _log_removals_of(session: Session, photo_ids: Collection[int]) -> None:
     for some in chunks(photo_ids):
-        gone += session.execute(
-            sa.select(t.Descriptor.id, t.Descriptor.space_id)
-            .join(t.Face, t.Face.id == t.Descriptor.face_id)
-            .where(t.Face.photo_id.in_(some))
-        )
-    numbers = count_changes(session, len(gone))
-    session.add_all(
-        t.Removal(descriptor_id=descriptor, space_id=space, sequence=number)
-        for (descriptor, space), number in zip(gone, numbers, strict=True)
-    )
+        faces = sa.select(t.Face.id).where(t.Face.photo_id.in_(some))
+        log_removals(session, t.Descriptor.face_id.in_(faces))

@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from gestalt_space.devices import Precision
+
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -214,13 +216,30 @@ class Space(Base):
     is_default: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
+class EncodingRun(Base):
+    """What descriptors were made with, beside their space. See `types.EncodingRun`."""
+
+    __tablename__ = "encoding_run"
+    __table_args__ = (UniqueConstraint("precision", "device", "runtime", "version"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    precision: Mapped[Precision] = mapped_column(String)
+    device: Mapped[str] = mapped_column(String)
+    runtime: Mapped[str] = mapped_column(String)
+    version: Mapped[str] = mapped_column(String)
+
+
 class Descriptor(Base):
-    """A face's descriptor in a space, float32 little-endian. Its key is its id in the index."""
+    """A face's descriptor in a space, float32 little-endian. Its key is its id in the index.
+
+    `run_id`: what it was made with; None for one that is older than the record of it.
+    """
 
     __tablename__ = "descriptor"
     __table_args__ = (
         UniqueConstraint("face_id", "space_id"),
         Index("ix_descriptor_changes", "space_id", "sequence", "id", "face_id"),
+        Index("ix_descriptor_runs", "space_id", "run_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -229,6 +248,7 @@ class Descriptor(Base):
     space_id: Mapped[int] = mapped_column(ForeignKey("space.id"))
     sequence: Mapped[int] = mapped_column(Key)
     vector: Mapped[bytes] = mapped_column(LargeBinary)
+    run_id: Mapped[int | None] = mapped_column(Key, ForeignKey("encoding_run.id"))
 
 
 class Removal(Base):

@@ -21,7 +21,7 @@ from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.corrections import compare_row, contradiction, left_as_it_is
 from gestalt_space.store.facts import Catalogue, Told, add_facts, replace_facts, undo_links
-from gestalt_space.store.removals import remove_faces, remove_unused
+from gestalt_space.store.removals import log_removals, remove_faces, remove_unused
 from gestalt_space.store.sequence import count_changes
 from gestalt_space.types import Descriptors, Face, PhotoRecord
 
@@ -81,6 +81,7 @@ class _Batch:
     patients: dict[str, t.Patient]
     catalogue: Catalogue
     space_id: int
+    run_id: int | None
     update: bool
     new: dict[int, t.Descriptor] = field(default_factory=dict)
     """By the photo's place in the batch."""
@@ -108,14 +109,20 @@ def add_space(
 
 
 def add_photos(
-    session: Session, photos: Sequence[NewPhoto], *, space_id: int, update: bool = False
+    session: Session,
+    photos: Sequence[NewPhoto],
+    *,
+    space_id: int,
+    run_id: int | None = None,
+    update: bool = False,
 ) -> list[Stored]:
     """Store a batch; for each photo in order, what became of it.
 
-    A row that contradicts the gallery is refused; with `update`, what it tells takes the place of
-    what is there, its face included. Descriptors that go then are in the removal log.
+    `run_id`: of the run that made the descriptors, None where that is not known. A row that
+    contradicts the gallery is refused; with `update`, what it tells takes the place of what is
+    there, its face included. Descriptors that go then are in the removal log.
     """
-    batch = _load_batch(session, photos, space_id, update)
+    batch = _load_batch(session, photos, space_id, run_id, update)
     with session.no_autoflush:
         stored = [_add_photo(session, place, photo, batch) for place, photo in enumerate(photos)]
         _number(session, list(batch.new.values()))
@@ -129,13 +136,25 @@ def add_photos(
     ]
 
 
-def add_descriptors(
-    session: Session, described: Mapping[int, Descriptors], *, space_id: int
+def put_descriptors(
+    session: Session,
+    described: Mapping[int, Descriptors],
+    *,
+    space_id: int,
+    run_id: int | None = None,
 ) -> None:
-    """Store descriptors `(d,)` of faces that are in the gallery already, by the face's key."""
+    """Store descriptors `(d,)` of faces that are in the gallery already, by the face's key.
+
+    One that a face has in the space already is replaced: it leaves by the removal log, and the new
+    one has a key of its own, so that indexes made before follow.
+    """
     vectors = check_descriptors(np.stack(list(described.values())))
+    for faces in chunks(described):
+        old = sa.and_(t.Descriptor.space_id == space_id, t.Descriptor.face_id.in_(faces))
+        log_removals(session, old)
+        session.execute(sa.delete(t.Descriptor).where(old))
     rows = [
-        t.Descriptor(face_id=face_id, space_id=space_id, vector=vector.tobytes())
+        t.Descriptor(face_id=face_id, space_id=space_id, run_id=run_id, vector=vector.tobytes())
         for face_id, vector in zip(described, vectors, strict=True)
     ]
     _number(session, rows)
@@ -162,7 +181,11 @@ def record_event(session: Session, action: str, **detail: int | str) -> None:
 
 
 def _load_batch(
-    session: Session, photos: Sequence[NewPhoto], space_id: int, update: bool
+    session: Session,
+    photos: Sequence[NewPhoto],
+    space_id: int,
+    run_id: int | None,
+    update: bool,
 ) -> _Batch:
     records = [photo.record for photo in photos]
     known: dict[str, dict[str, t.Photo]] = defaultdict(dict)
@@ -198,7 +221,7 @@ def _load_batch(
     for symbols in chunks({symbol for record in records for symbol in record.genes}):
         named = session.scalars(sa.select(t.Gene).where(t.Gene.symbol.in_(symbols)))
         genes.update((gene.symbol, gene) for gene in named)
-    return _Batch(known, patients, Catalogue(disorders, genes), space_id, update)
+    return _Batch(known, patients, Catalogue(disorders, genes), space_id, run_id, update)
 
 
 def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> Stored:
@@ -275,7 +298,7 @@ def _face_row(
     """The row of a face with its crop and descriptor, which gets its number with the batch."""
     assert vector is not None, "a face that is stored has a descriptor"  # noqa: S101
     face = encoded.face
-    descriptor = t.Descriptor(space_id=batch.space_id, vector=vector.tobytes())
+    descriptor = t.Descriptor(space_id=batch.space_id, run_id=batch.run_id, vector=vector.tobytes())
     batch.new[place] = descriptor
     return t.Face(
         number=face.number,

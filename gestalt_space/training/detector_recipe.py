@@ -27,7 +27,7 @@ from gestalt_space.training.detector_network import export
 from gestalt_space.training.logs import Log, kept_log, libraries
 from gestalt_space.training.splits import held_out, validating
 from gestalt_space.types import Box, Photo
-from gestalt_space.weights.inspection import sha256_of
+from gestalt_space.weights.manifest import sha256_of
 
 PERSONS = 1500
 """Simulated persons that are mixed in."""

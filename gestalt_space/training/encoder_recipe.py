@@ -24,7 +24,7 @@ from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs
 from gestalt_space.training.encoder_export import export
 from gestalt_space.training.logs import Log, kept_log, libraries
 from gestalt_space.training.splits import held_out
-from gestalt_space.weights.inspection import sha256_of
+from gestalt_space.weights.manifest import sha256_of
 
 PERSONS = 5_000
 """Simulated persons among the people."""

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gestalt_space.devices import runtime, session_options
-from gestalt_space.weights.inspection import sha256_of
-from gestalt_space.weights.manifest import InstalledModel, ModelFile, write_manifest
+from gestalt_space.weights.manifest import InstalledModel, ModelFile, sha256_of, write_manifest
 from gestalt_space.weights.store import BUILTIN, BUILTIN_FOLDER
 
 DETECTOR_FILE = "detector.onnx"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gestalt_space.errors import DownloadFailed, ModelDamaged
 from gestalt_space.files import make_private_folder, open_private
-from gestalt_space.weights.inspection import sha256_of
+from gestalt_space.weights.manifest import sha256_of
 
 CHUNK = 1 << 18
 TIMEOUT_SECONDS = 30.0

@@ -6,7 +6,6 @@ run once, so that what is installed is known to work.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,10 @@ import numpy as np
 from gestalt_space.devices import runtime, session_options
 from gestalt_space.errors import ModelDamaged, ModelError, ModelUnsuitable
 from gestalt_space.paths import plain_path
-from gestalt_space.weights.manifest import ModelFile
+from gestalt_space.weights.manifest import ModelFile, sha256_of
 
 YUNET_OUTPUTS = frozenset({"cls_8", "obj_8", "bbox_8", "kps_8"})
 SUPPORTED = "SCRFD and YuNet detectors, and ArcFace-style encoders of 112n or 128n pixels"
-
-
-def sha256_of(path: Path) -> str:
-    """Hex sha256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def inspect_model(path: Path) -> ModelFile:

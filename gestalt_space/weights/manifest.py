@@ -1,17 +1,21 @@
-"""What stands in an installed model's `model.json`."""
+"""What stands in an installed model's `model.json`, and whether its files are still those."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from gestalt_space.errors import ModelDamaged
-from gestalt_space.files import write_private
+from gestalt_space.errors import ModelDamaged, OutputError
+from gestalt_space.files import write_atomically
 
 FORMAT = 1
 FILE_NAME = "model.json"
+BUILTIN = "builtin"
+"""The name of the models that come with the package."""
 
 Role = Literal["detector", "encoder"]
 
@@ -24,6 +28,7 @@ class ModelFile:
     `input_size` in pixels, `mean` and `std` that pixels 0..255 are shifted and divided by, `dim` of
     its output; `architecture`: which network of the family the weights are of; `channels` and
     `resize` as in `EncoderSpec`; `classes`: what its class layer tells apart, 0 without one.
+    `modified_ns`: the file's time when it was last hashed, 0 where that is not known.
     """
 
     file: str
@@ -39,6 +44,7 @@ class ModelFile:
     channels: str = "RGB"
     resize: str = ""
     classes: int = 0
+    modified_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +76,58 @@ class InstalledModel:
         return tuple(file for file in self.files if file.role == "encoder")
 
     def path(self, file: ModelFile) -> Path:
-        """Where a file of this model lies."""
+        """Where a file of this model lies, whatever it is by now."""
         return self.folder / file.file
+
+    def checked_path(self, file: ModelFile) -> Path:
+        """Where a file of this model lies, to be opened: it is the one that was installed.
+
+        A file that bears another size or time than the manifest says is hashed; if it is the same
+        after all, a copy say, its time is written down where that is possible. Raises
+        `ModelDamaged`.
+        """
+        path = self.path(file)
+        try:
+            status = path.stat()
+            if (status.st_size, status.st_mtime_ns) == (file.bytes, file.modified_ns):
+                return path
+            same = status.st_size == file.bytes and sha256_of(path) == file.sha256
+        except OSError as error:
+            raise ModelDamaged(
+                f"{file.file} of the model {self.name} cannot be read ({error.strerror or error}).",
+                f"Run `gestalt models verify {self.name}`.",
+            ) from error
+        if not same:
+            raise ModelDamaged(
+                f"{file.file} of the model {self.name} is not the file that was installed.",
+                f"Run `gestalt models verify {self.name}`. To mend it: `gestalt models remove "
+                f"{self.name}`, and add it again; another model goes under a name of its own.",
+            )
+        if self.name != BUILTIN:  # the package is left as it was installed
+            _note_time(self.folder, file, status.st_mtime_ns)
+        return path
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def with_times(model: InstalledModel) -> InstalledModel:
+    """The model, with the times that its files bear now: they were hashed just before."""
+    files = tuple(
+        replace(file, modified_ns=model.path(file).stat().st_mtime_ns) for file in model.files
+    )
+    return replace(model, files=files)
 
 
 def write_manifest(model: InstalledModel) -> None:
-    """Write `model.json` into the model's folder."""
+    """Write `model.json` into the model's folder. Raises `OutputError`."""
     record: dict[str, Any] = asdict(model)
     record.pop("folder")
     text = json.dumps({"format": FORMAT, **record}, indent=2, ensure_ascii=False)
-    write_private(model.folder / FILE_NAME, f"{text}\n".encode())
+    write_atomically(model.folder / FILE_NAME, f"{text}\n".encode())
 
 
 def read_manifest(folder: Path) -> InstalledModel:
@@ -96,6 +144,20 @@ def read_manifest(folder: Path) -> InstalledModel:
             f"The model {folder.name} has no manifest that can be read ({error}).",
             f"Run `gestalt models remove {folder.name}` and add it again.",
         ) from error
+
+
+def _note_time(folder: Path, known: ModelFile, modified_ns: int) -> None:
+    """Write a file's time into the manifest, where that is possible, so that it is not hashed
+    again."""
+    with suppress(ModelDamaged, OutputError):
+        model = read_manifest(folder)
+        files = tuple(
+            replace(file, modified_ns=modified_ns)
+            if (file.file, file.sha256) == (known.file, known.sha256)
+            else file
+            for file in model.files
+        )
+        write_manifest(replace(model, files=files))
 
 
 def _file(record: dict[str, Any]) -> ModelFile:

@@ -28,21 +28,22 @@ from gestalt_space.paths import is_folder
 from gestalt_space.weights import catalogue
 from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
 from gestalt_space.weights.download import Progress, download
-from gestalt_space.weights.inspection import SUPPORTED, inspect_model, sha256_of
+from gestalt_space.weights.inspection import SUPPORTED, inspect_model
+from gestalt_space.weights.manifest import BUILTIN as BUILTIN
 from gestalt_space.weights.manifest import (
     FILE_NAME,
     InstalledModel,
     ModelFile,
     Role,
     read_manifest,
+    sha256_of,
+    with_times,
     write_manifest,
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LARGEST_UNPACKED = 4 * 2**30
 _DOWNLOADS = ".downloads"
-BUILTIN = "builtin"
-"""The name of the models that come with the package."""
 BUILTIN_CAUTION = (
     "The built-in encoder was trained on simulated phenotypes: it is there to try things out, and "
     "not for patients."
@@ -197,20 +198,19 @@ class ModelStore:
             license_ = licensed(files)
             _check_accepted(name, license_, accept_license)
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            write_manifest(
-                InstalledModel(
-                    name=name,
-                    folder=staging,
-                    files=files,
-                    source=source,
-                    license=license_.name,
-                    terms=license_.terms,
-                    restricted=license_.restricted,
-                    accepted_at=now if license_.restricted else None,
-                    added_at=now,
-                    views=views,
-                )
+            model = InstalledModel(
+                name=name,
+                folder=staging,
+                files=files,
+                source=source,
+                license=license_.name,
+                terms=license_.terms,
+                restricted=license_.restricted,
+                accepted_at=now if license_.restricted else None,
+                added_at=now,
+                views=views,
             )
+            write_manifest(with_times(model))
             try:
                 staging.rename(self.folder / name)
             except OSError:

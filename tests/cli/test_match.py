@@ -17,6 +17,7 @@ from PIL import Image
 from tests import made
 from tests.cli.conftest import Command
 
+SPACE_KEYS = {"name", "fingerprint", "run", "gallery_runs", "other_precision"}
 TOP_KEYS = {"version", "space", "gallery", "question", "probes"}
 PROBE_KEYS = {"photo", "error", "face", "disorders", "left_out"}
 PROBE_KEYS |= {"asked", "eligible", "verdict", "best_percentile", "composition", "copies"}
@@ -37,7 +38,10 @@ def test_json_has_the_keys_of_version_1(filled: Path, photos: list[Path], gestal
     document = gestalt("match", photos[4], "--json", *ALIGNED).document
     assert set(document) == TOP_KEYS
     assert document["version"] == 1
-    assert set(document["space"]) == {"name", "fingerprint"}
+    assert set(document["space"]) == SPACE_KEYS
+    assert document["space"]["run"]["precision"] == "float32"
+    assert document["space"]["gallery_runs"] == [{**document["space"]["run"], "descriptors": 4}]
+    assert document["space"]["other_precision"] is False
     assert document["space"]["name"] == "tiny"
     assert document["gallery"] == {"patients": 4, "photos": 4, "disorders": 2}
     (probe,) = document["probes"]

@@ -13,6 +13,7 @@ from gestalt_space.encoders.iresnet import IResNet, randomised
 from gestalt_space.encoders.networks import load_network
 from gestalt_space.encoders.registry import encoder_spec, open_encoder
 from gestalt_space.errors import (
+    GraphUnknown,
     LicenseNotAccepted,
     ModelDamaged,
     ModelError,
@@ -83,6 +84,22 @@ def test_an_untouched_model_of_another_shape_is_told(
             untouched=tmp_path / "other.onnx",
             accept_license=True,
         )
+
+
+def test_an_untouched_model_that_torch_cannot_run_is_refused(
+    published: dict[str, Path], store: ModelStore, monkeypatch: pytest.MonkeyPatch
+):
+    """Beside the networks of the checkpoints it would not be opened."""
+
+    def refuse(_: Path) -> None:
+        raise GraphUnknown("The graph has the operator Frobnicate.")
+
+    monkeypatch.setattr(importing, "ARC_NETWORKS", ("iresnet18", "iresnet18"))
+    monkeypatch.setattr(importing, "read_graph", refuse)
+    s1, untouched = published["s1"], published["untouched"]
+    with pytest.raises(GraphUnknown, match="Frobnicate"):
+        import_arc(store, r50=s1, r100=s1, untouched=untouched, accept_license=True)
+    assert list(store.folder.iterdir()) == []
 
 
 def test_licences_are_accepted_or_named(store: ModelStore, facenet: Path):

@@ -24,8 +24,7 @@ from gestalt_space.faces.detection import find_faces
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.types import Crops, Descriptors, Photo
-from gestalt_space.weights.inspection import sha256_of
-from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.manifest import InstalledModel, sha256_of
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.encoders.conftest import Install, installed
@@ -123,9 +122,7 @@ def test_the_faces_are_left_as_they_were(tiny: Encoder):
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 9])
 def test_a_network_of_a_fixed_batch_size_takes_any_number(batch: int, count: int, install: Install):
     free = open_encoder(install(seed=3), device="cpu", threads=1)
-    model = install(seed=3)
-    made.arcface_onnx(model.path(model.files[0]), seed=3, batch=batch)
-    fixed = open_encoder(model, device="cpu", threads=1)
+    fixed = open_encoder(install(seed=3, batch=batch), device="cpu", threads=1)
     faces = crops(count) if count else np.zeros((0, 112, 112, 3), np.uint8)
     assert fixed.encode(faces).shape == (count, 1, 16)
     assert np.allclose(fixed.encode(faces), free.encode(faces), atol=1e-5)
@@ -232,7 +229,7 @@ def test_the_specification_names_the_bytes_of_the_file(tiny: Encoder, tiny_onnx:
     assert tiny.spec.weights == (sha256_of(tiny_onnx),)
     assert tiny.spec == encoder_spec(installed(tiny_onnx))
     assert (tiny.spec.slots, tiny.spec.dim) == (("model0",), 16)
-    assert tiny.device == "cpu"
+    assert tiny.run.device == "cpu"
 
 
 def test_a_model_whose_file_was_cut_off_is_damaged(install: Install):

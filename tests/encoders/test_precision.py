@@ -5,17 +5,21 @@ import torch
 
 from gestalt_space.encoders import precision
 from gestalt_space.encoders.precision import (
+    MULTIPLYING,
     PRECISIONS,
     check_precision,
     check_torch,
     dtype_of,
     fast_precisions,
     parse_precision,
+    strict_numbers,
     torch_device,
 )
 from gestalt_space.errors import DeviceUnavailable, ModelUnsuitable, UsageError
 
 CPU = torch.device("cpu")
+ASKED = precision.processor_precisions
+"""The function itself, which every test has another in the place of."""
 
 
 def test_precisions_are_known_by_name():
@@ -24,6 +28,42 @@ def test_precisions_are_known_by_name():
         parse_precision("float8")
     assert dtype_of("bf16") is torch.bfloat16
     assert dtype_of("float32") is torch.float32
+    assert parse_precision(None) is None
+
+
+def test_no_test_asks_the_processor(machine: str):
+    able = ("float32",) if machine == "float32" else ("float32", "bf16")
+    assert fast_precisions(CPU) == able
+
+
+class Watching(torch.nn.Linear):
+    """Notes how torch is told to multiply while it works."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        self.seen = [part.fp32_precision for part in MULTIPLYING(torch.backends)]
+        self.cudnn = (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic)
+        return super().forward(features)
+
+
+def test_float32_is_float32_whatever_a_program_asked_of_torch():
+    network, features = Watching(512, 16), torch.randn(16, 512)
+    before = [part.fp32_precision for part in MULTIPLYING(torch.backends)]
+    with torch.no_grad():
+        exact = network(features)
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+        torch.backends.cuda.matmul.fp32_precision = "tf32"
+        asked = [part.fp32_precision for part in MULTIPLYING(torch.backends)]
+        try:
+            with strict_numbers():
+                strict = network(features)
+            after = [part.fp32_precision for part in MULTIPLYING(torch.backends)]
+        finally:
+            for part, value in zip(MULTIPLYING(torch.backends), before, strict=True):
+                part.fp32_precision = value
+    assert network.seen == ["ieee"] * 4
+    assert network.cudnn == (False, True)
+    assert torch.equal(strict, exact)
+    assert after == asked != before
 
 
 @pytest.mark.parametrize(
@@ -37,6 +77,7 @@ def test_precisions_are_known_by_name():
 def test_a_processor_is_asked_what_it_multiplies_in(
     can: dict[str, bool], able: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(precision, "processor_precisions", ASKED)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
     assert fast_precisions(CPU) == able
     if "bf16" in able:

@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
-from gestalt_space.encoders import registry
-from gestalt_space.encoders.choosing import LEAST_FACES, MEMORY_NAME, ChoosingEncoder
+from gestalt_space.devices import Precision
+from gestalt_space.encoders import precision, registry
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
 from gestalt_space.encoders.registry import (
     detector_device,
@@ -23,6 +24,7 @@ from gestalt_space.errors import (
     ModelUnsuitable,
     UsageError,
 )
+from gestalt_space.types import EncodingRun
 from gestalt_space.weights.store import ModelStore
 from tests import made
 
@@ -77,41 +79,49 @@ def test_two_models_are_two_spaces(tiny_store: ModelStore, tmp_path: Path):
     assert np.isfinite(tiny.mean)
 
 
-def test_a_precision_without_hardware_is_told(
+@pytest.mark.parametrize("able", [("float32",), ("float32", "bf16")])
+def test_float32_is_what_runs_whatever_the_processor_can_do(
+    able: tuple[Precision, ...], tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
+):
+    before = sorted(tiny_store.folder.iterdir())
+    monkeypatch.setattr(precision, "processor_precisions", lambda: able)
+    encoder = open_encoder(tiny_store.get("tiny"))
+    encoder.encode(np.stack([made.crop(seed) for seed in range(8)]))
+    assert encoder.run == EncodingRun("float32", "cpu", "onnxruntime", onnxruntime.__version__)
+    assert sorted(tiny_store.folder.iterdir()) == before
+
+
+def test_a_precision_without_hardware_is_refused(
     tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    with pytest.raises(DeviceUnavailable, match="bf16"):
+    monkeypatch.setattr(precision, "processor_precisions", lambda: ("float32",))
+    with pytest.raises(DeviceUnavailable, match="bf16") as caught:
         open_encoder(tiny_store.get("tiny"), device="cpu", precision="bf16")
+    assert "[precisions]" in caught.value.hint
     with pytest.raises(UsageError, match="float7"):
         open_encoder(tiny_store.get("tiny"), precision="float7")  # type: ignore[arg-type]
 
 
-def test_where_the_processor_has_bf16_precisions_are_tried(
+def test_a_precision_asked_for_by_name_runs_in_torch(
     tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(registry, "processor_has_bf16", lambda: True)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    encoder = open_encoder(tiny_store.get("tiny"), device="cpu")
-    assert isinstance(encoder, ChoosingEncoder)
-    crops = np.stack([made.crop(seed) for seed in range(LEAST_FACES)])
+    monkeypatch.setattr(precision, "processor_precisions", lambda: ("float32", "bf16"))
+    crops = np.stack([made.crop(seed) for seed in range(5)])
+    encoder = open_encoder(tiny_store.get("tiny"), device="cpu", precision="bf16")
+    assert encoder.run == EncodingRun("bf16", "cpu", "torch", torch.__version__)
+    exact = open_encoder(tiny_store.get("tiny"), device="cpu").encode(crops)
     slots = encoder.encode(crops)
-    exact = open_encoder(tiny_store.get("tiny"), device="cpu", precision="float32").encode(crops)
-    assert np.einsum("nsd,nsd->ns", slots, exact).min() > 0.999
-    memory = tiny_store.folder / MEMORY_NAME
-    assert encoder.precision in memory.read_text()
-    memory.unlink()
+    assert 0.999 < np.einsum("nsd,nsd->ns", slots, exact).min() < 1 - 1e-7
 
 
-def test_a_graph_that_is_not_understood_stays_with_onnx_runtime(
+def test_a_graph_that_is_not_understood_runs_in_float32_alone(
     tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(*_: object) -> None:
         raise GraphUnknown("The graph has the operator Frobnicate.")
 
     monkeypatch.setattr(registry, "load_network", refuse)
-    monkeypatch.setattr(registry, "processor_has_bf16", lambda: True)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr(precision, "processor_precisions", lambda: ("float32", "bf16"))
     model = tiny_store.get("tiny")
     assert isinstance(open_encoder(model, device="cpu"), ArcFaceEncoder)
     assert "Frobnicate" in (why_not_native(model) or "")

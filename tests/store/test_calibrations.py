@@ -92,8 +92,11 @@ def test_a_database_of_before_keeps_its_rows(database: Database, url: str, store
     assert database.revision() == REVISION
     after = rows(database)
     assert after.pop("calibration") == []
+    assert after.pop("encoding_run") == []
     assert after.pop("alembic_version") != before.pop("alembic_version")
+    # A column more, of what made a descriptor: not recorded.
     assert before["descriptor"]
+    after["descriptor"] = [row.removesuffix(", None)") + ")" for row in after["descriptor"]]
     assert after == before
     assert database.problems() == []
 

@@ -226,7 +226,7 @@ def test_another_face_takes_crop_and_descriptors_with_it(
         other = writes.add_space(
             session, model="y", fingerprint="e" * 64, specification="{}", dim=16
         )
-        writes.add_descriptors(session, {1: encoded_of(told()).descriptor}, space_id=other)
+        writes.put_descriptors(session, {1: encoded_of(told()).descriptor}, space_id=other)
     corrected = told(5, place=1)
     (stored,) = update(database, corrected)
     assert stored.updated

@@ -131,7 +131,7 @@ def test_faces_without_a_descriptor_and_their_crops(
         }
         crops = reads.crops_of(session, [face for face, _, _ in missing])
         assert set(crops.values()) == {encoded_of(p).crop for p in photos} - {None}
-        writes.add_descriptors(session, {missing[0][0]: made.unit(rng, 1, 8)[0]}, space_id=other)
+        writes.put_descriptors(session, {missing[0][0]: made.unit(rng, 1, 8)[0]}, space_id=other)
     with database.reading() as session:
         assert reads.faces_without(session, space.id) == []
         assert reads.faces_without(session, other) == missing[1:]

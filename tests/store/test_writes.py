@@ -267,11 +267,11 @@ def test_descriptors_of_another_space_are_checked_too(
         other = writes.add_space(
             session, model="y", fingerprint="e" * 64, specification="{}", dim=8
         )
-        writes.add_descriptors(session, {1: made.unit(rng, 1, 8)[0]}, space_id=other)
+        writes.put_descriptors(session, {1: made.unit(rng, 1, 8)[0]}, space_id=other)
     before = rows(database)
     assert len(before["descriptor"]) == 2
     with pytest.raises(DescriptorError), database.writing() as session:
-        writes.add_descriptors(session, {1: np.zeros(8, np.float32)}, space_id=other)
+        writes.put_descriptors(session, {1: np.zeros(8, np.float32)}, space_id=other)
     assert rows(database) == before
 
 

@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from gestalt_space.errors import ModelDamaged, ModelUnsuitable
-from gestalt_space.weights.inspection import inspect_model, sha256_of
+from gestalt_space.weights.inspection import inspect_model
+from gestalt_space.weights.manifest import sha256_of
 from tests import made
 
 

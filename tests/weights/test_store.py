@@ -24,8 +24,7 @@ from gestalt_space.errors import (
 from gestalt_space.weights import catalogue
 from gestalt_space.weights.builtin_models import refresh
 from gestalt_space.weights.catalogue import CatalogueEntry
-from gestalt_space.weights.inspection import sha256_of
-from gestalt_space.weights.manifest import InstalledModel, read_manifest, write_manifest
+from gestalt_space.weights.manifest import InstalledModel, read_manifest, sha256_of, write_manifest
 from gestalt_space.weights.store import BUILTIN_FOLDER, ModelStore
 from tests import made
 from tests.weights.conftest import LocalServer

@@ -1,0 +1,63 @@
+"""Encoding runs: what the descriptors of a gallery were made with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gestalt_space.store import tables as t
+from gestalt_space.store.chunks import chunks
+from gestalt_space.types import EncodingRun
+
+RunCounts = tuple[tuple[EncodingRun | None, int], ...]
+"""Encoding runs and how many descriptors each made, the most first; None: not recorded."""
+
+
+def add_run(session: Session, run: EncodingRun) -> int:
+    """The key of an encoding run, made if it is new."""
+    facts = asdict(run)
+    known = session.scalar(sa.select(t.EncodingRun.id).filter_by(**facts))
+    if known is not None:
+        return known
+    row = t.EncodingRun(**facts)
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def run_counts(session: Session, space_id: int) -> RunCounts:
+    """What the descriptors of a space were made with."""
+    known = _runs(session)
+    rows = session.execute(
+        sa.select(t.Descriptor.run_id, sa.func.count())
+        .where(t.Descriptor.space_id == space_id)
+        .group_by(t.Descriptor.run_id)
+    )
+    counted = [(None if key is None else known[key], count) for key, count in rows]
+    return tuple(sorted(counted, key=lambda pair: (-pair[1], str(pair[0]))))
+
+
+def runs_of_faces(
+    session: Session, face_ids: Sequence[int]
+) -> dict[tuple[int, int], EncodingRun | None]:
+    """What descriptors of faces were made with, by the keys of face and space."""
+    known = _runs(session)
+    found: dict[tuple[int, int], EncodingRun | None] = {}
+    for some in chunks(face_ids):
+        rows = session.execute(
+            sa.select(t.Descriptor.face_id, t.Descriptor.space_id, t.Descriptor.run_id).where(
+                t.Descriptor.face_id.in_(some)
+            )
+        )
+        found |= {(face, space): None if key is None else known[key] for face, space, key in rows}
+    return found
+
+
+def _runs(session: Session) -> dict[int, EncodingRun]:
+    return {
+        row.id: EncodingRun(row.precision, row.device, row.runtime, row.version)
+        for row in session.scalars(sa.select(t.EncodingRun))
+    }
