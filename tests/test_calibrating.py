@@ -50,7 +50,7 @@ def test_adding_calibrates_when_much_is_new(gallery: Gallery, tmp_path: Path) ->
 def test_diagnoses_that_come_calibrate_too(gallery: Gallery, tmp_path: Path) -> None:
     first = sequence(gallery)
     known = [tmp_path / f"{n}.png" for n in range(4)]
-    add(gallery, *(row(p, f"P{n:02}", "D9") for n, p in enumerate(known)))
+    add(gallery, *(row(p, f"P{n:02}", f"D{n % 3}", "D9") for n, p in enumerate(known)))
     assert sequence(gallery) >= first
     with gallery.database.reading() as session:
         stored = stored_calibration(session, reads.spaces(session)[0])

@@ -114,7 +114,7 @@ def test_the_stored_photo_itself_leaves_its_patient_out(gestalt: Gestalt, wild: 
 def test_adding_the_table_again_adds_nothing(gestalt: Gestalt, real_home: Path) -> None:
     code, document = gestalt("index", "add", real_home.parent / "patients.csv")
     assert code == 0
-    assert document["counts"] == {"added": 0, "already": 5, "failed": 0}
+    assert document["counts"] == {"added": 0, "already": 5, "updated": 0, "failed": 0}
 
 
 def test_the_doctor_finds_all_sound(gestalt: Gestalt) -> None:
@@ -140,7 +140,7 @@ def test_every_wild_photo_goes_in_or_says_why(
     report = tmp_path / "report.csv"
     code, document = gestalt("index", "add", wild, "--report", report, home=own_home)
     assert code == 3
-    assert document["counts"] == {"added": 26, "already": 0, "failed": 2}
+    assert document["counts"] == {"added": 26, "already": 0, "updated": 0, "failed": 2}
     failed = {one["photo"]: one for one in document["photos"] if one["status"] == "failed"}
     assert {name: one["error"]["code"] for name, one in failed.items()} == {
         "attribute_1561.jpg": "several_faces",

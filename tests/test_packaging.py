@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from gestalt_space.store.engine import REVISION
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"gestalt_space": "gestalt_space", "cli": "gestalt_cli"}
 FOLDERS["migrations"] = "gestalt_space/migrations"
@@ -169,5 +171,5 @@ def test_the_database_is_made_from_the_wheel(
     gestalt = new_python.with_name("gestalt.exe" if os.name == "nt" else "gestalt")
     call(gestalt, "db", "upgrade", **outside)
     assert (tmp_path / "new home" / "gallery.sqlite3").is_file()
-    assert "wanted 0002" in call(gestalt, "db", "status", **outside)
+    assert f"wanted {REVISION}" in call(gestalt, "db", "status", **outside)
     assert '"patients": 0' in call(gestalt, "index", "stats", "--json", **outside)

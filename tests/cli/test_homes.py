@@ -215,7 +215,7 @@ def test_a_table_comes_from_standard_input(
     table = b"photo,patient,disorder\np0.png,P0,OMIM:122470\np1.png,P1,OMIM:122470\n"
     monkeypatch.setattr(sys, "stdin", Piped(table))
     added = gestalt("index", "add", "-", "--json", *ALIGNED)
-    assert added.document["counts"] == {"added": 2, "already": 0, "failed": 0}
+    assert added.document["counts"] == {"added": 2, "already": 0, "updated": 0, "failed": 0}
     monkeypatch.setattr(sys, "stdin", Piped(b"photo\np0.png\n"))
     refused = gestalt("index", "add", "-", *ALIGNED)
     assert refused.code == 2
