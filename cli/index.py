@@ -14,7 +14,7 @@ from .index_gmdb import import_gmdb
 from .interruption import interruption
 
 if TYPE_CHECKING:
-    from gestalt_space.storing import Filled
+    from gestalt_space.filling import Filled
     from gestalt_space.types import EncodingRun
 
 app = typer.Typer(
@@ -179,8 +179,9 @@ def remove(
 @app.command("stats")
 def stats(home: options.Home = None, as_json: options.Json = False) -> None:
     """Count what the gallery holds, and what its descriptors were made with."""
-    from gestalt_space.gallery import Gallery, mixed_precisions
+    from gestalt_space.gallery import Gallery
     from gestalt_space.replies import run_records
+    from gestalt_space.spaces import mixed_precisions
 
     with Gallery.open(home) as gallery:
         held = gallery.stats()

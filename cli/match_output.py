@@ -11,10 +11,10 @@ from . import output
 
 if TYPE_CHECKING:
     from gestalt_space.evidence import Evidence
-    from gestalt_space.gallery import ActiveSpace
     from gestalt_space.matches import Match, MatchLine
     from gestalt_space.matching import Asked, Question
     from gestalt_space.snapshot import Snapshot
+    from gestalt_space.spaces import ActiveSpace
     from gestalt_space.types import Face
 
 PLAIN_STEPS = ("as is", "aligned", "landmarks file")

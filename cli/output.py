@@ -20,9 +20,9 @@ from .tables import Table, wrapped
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gestalt_space.gallery import Encoded
     from gestalt_space.intake.folders import Found
     from gestalt_space.pipeline import PhotoResult
+    from gestalt_space.spaces import Encoded
     from gestalt_space.storing import Added
     from gestalt_space.types import Face
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from gestalt_space.adding import WRITE_BATCH, Adding, AddOptions, passed_over
+from gestalt_space.adding import Adding, AddOptions, passed_over
 from gestalt_space.among import keep_among
 from gestalt_space.calibrating import refresh_calibration
 from gestalt_space.copies import stored_looks
@@ -20,21 +20,18 @@ from gestalt_space.devices import Device, Precision
 from gestalt_space.encoders.registry import (
     detector_device,
     encoder_spec,
-    find_encoder_model,
-    open_encoder,
 )
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
     GalleryEmpty,
-    ModelNotInstalled,
     NotInGallery,
     OutputError,
-    SpaceMismatch,
 )
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.faces.registry import detector_factory
+from gestalt_space.filling import Filled, fill_faces
 from gestalt_space.index.generation import delete_others
 from gestalt_space.intake import Intake
 from gestalt_space.intake.likenesses import note_likenesses
@@ -61,35 +58,18 @@ from gestalt_space.snapshot import (
     load_snapshot,
     refresh_generation,
 )
+from gestalt_space.spaces import ActiveSpace, Encoded, active_space
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import By
 from gestalt_space.store.runs import RunCounts, add_run, run_counts
 from gestalt_space.storing import (
     Added,
-    Filled,
     Status,
-    describe_crops,
     failed_row,
-    fill_error,
     source_of,
 )
-from gestalt_space.types import EncodingRun
-from gestalt_space.weights.manifest import InstalledModel
-from gestalt_space.weights.store import BUILTIN, ModelStore
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveSpace:
-    """The space that a gallery works in: the encoder's model, and the stored space if there is one.
-
-    `chosen`: it was picked here, since the gallery had none and none was named.
-    """
-
-    model: InstalledModel
-    fingerprint: str
-    stored: reads.StoredSpace | None
-    chosen: bool
+from gestalt_space.weights.store import ModelStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,45 +79,6 @@ class GalleryStats:
     counts: reads.Counts
     spaces: tuple[tuple[reads.StoredSpace, int], ...]
     runs: tuple[RunCounts, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """What the encoder here runs with, None where no photo was encoded, and what the gallery's
-    descriptors of the space were made with."""
-
-    probe: EncodingRun | None
-    gallery: RunCounts
-
-    @property
-    def otherwise(self) -> str | None:
-        """That the two are of different precisions, in words; None where they are not.
-
-        Other devices and versions give the same numbers but for rounding, and descriptors of
-        before precisions were recorded are not judged.
-        """
-        known = [(run.precision, count) for run, count in self.gallery if run is not None]
-        if self.probe is None or all(one == self.probe.precision for one, _ in known):
-            return None
-        others = [(one, count) for one, count in known if one != self.probe.precision]
-        count = sum(count for _, count in others)
-        precisions = " and ".join(dict.fromkeys(one for one, _ in others))
-        return (
-            f"These photos are encoded in {self.probe.precision}; {count:,} descriptors of the "
-            f"gallery are in {precisions}."
-        )
-
-
-def mixed_precisions(runs: RunCounts) -> str | None:
-    """That descriptors of one space are of several precisions, in words; None where not."""
-    counts: dict[str, int] = {}
-    for run, count in runs:
-        if run is not None:
-            counts[run.precision] = counts.get(run.precision, 0) + count
-    if len(counts) < 2:
-        return None
-    told = " and ".join(f"{count:,} in {precision}" for precision, count in counts.items())
-    return f"Its descriptors are of several precisions: {told}."
 
 
 class Gallery:
@@ -213,20 +154,7 @@ class Gallery:
     def space(self) -> ActiveSpace:
         """The space worked in. Raises `ModelNotInstalled` or `SpaceMismatch`."""
         stored = self._spaces() if self.exists else []
-        default = next((space for space in stored if space.is_default), None)
-        if self._space_name is None and default is not None:
-            return ActiveSpace(self._model_of(default), default.fingerprint, default, False)
-        model = find_encoder_model(self.models, self._space_name)
-        fingerprint = encoder_spec(model).fingerprint
-        for space in stored:
-            if space.model == model.name and space.fingerprint != fingerprint:
-                raise SpaceMismatch(
-                    f"The encoder {model.name} installed now makes the space {fingerprint[:12]}; "
-                    f"the gallery's descriptors of that name are of {space.fingerprint[:12]}.",
-                    "Install it under another name, or install the encoder that was used.",
-                )
-        known = next((space for space in stored if space.fingerprint == fingerprint), None)
-        return ActiveSpace(model, fingerprint, known, self._space_name is None)
+        return active_space(self.models, stored, self._space_name)
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -253,31 +181,13 @@ class Gallery:
         """What the encoder of this space multiplies in: as was asked, else as the settings say."""
         return self._precision or self.settings.precisions.get(self.space.model.name, "float32")
 
-    @cached_property
+    @property
     def encoder(self) -> Encoder:
-        """The encoder of this space, without the way from photos to it."""
-        return open_encoder(
-            self.space.model,
-            device=self._device,
-            precision=self.precision,
-            compiled=self.settings.compile_encoders,
-        )
+        """The encoder of this space, opened on first use.
 
-    def _model_of(self, space: reads.StoredSpace) -> InstalledModel:
-        for model in self.models.sound_models():
-            if model.file("encoder") and encoder_spec(model).fingerprint == space.fingerprint:
-                return model
-        hint = "Install it again, or take another one: `gestalt index fill --space NAME --default`."
-        if space.model == BUILTIN:
-            hint = (
-                "The built-in encoder has changed with gestalt-space. Take the new one: "
-                "`gestalt index fill --space builtin --default`."
-            )
-        raise ModelNotInstalled(
-            f"The gallery's descriptors are of the encoder {space.model} "
-            f"(space {space.fingerprint[:12]}), which is not installed.",
-            hint,
-        )
+        Raises `ModelDamaged` or `DeviceUnavailable`.
+        """
+        return self.pipeline.encoder
 
     # Adding and removing
 
@@ -317,7 +227,7 @@ class Gallery:
             self.database,
             self.settings.index_dir,
             self._stored_space,
-            lambda: self.pipeline.encoder.run,
+            lambda: self.encoder.run,
             options,
             told_of_patients(rows),
         )
@@ -385,21 +295,9 @@ class Gallery:
         made_by = encoder.run if again else None
         with self.database.reading() as session:
             missing = reads.faces_without(session, space_id, made_by=made_by)
-        for start in range(0, len(missing), WRITE_BATCH):
-            batch = missing[start : start + WRITE_BATCH]
-            faces = [face for face, _, _ in batch]
-            with self.database.reading() as session:
-                crops = reads.crops_of(session, faces)
-            described = describe_crops(encoder, crops)
-            with self.database.writing() as session:
-                # Others may have removed or filled some meanwhile.
-                left = reads.faces_without(session, space_id, faces, made_by=made_by)
-                still = {face for face, _, _ in left}
-                sound = {face: row for face, row in described.items() if face in still}
-                if sound:
-                    writes.put_descriptors(session, sound, space_id=space_id, run_id=run_id)
-            for face, photo, patient in batch:
-                yield Filled(photo, patient, fill_error(face in crops, face in described))
+        yield from fill_faces(
+            self.database, encoder, missing, space_id=space_id, run_id=run_id, made_by=made_by
+        )
         if make_default:
             with self.database.writing() as session:
                 writes.make_default(session, space_id)
@@ -570,7 +468,7 @@ class Gallery:
 
         Without `photos`, for a question about what is stored, no encoder is opened.
         """
-        return Encoded(self.pipeline.encoder.run if photos else None, self.runs())
+        return Encoded(self.encoder.run if photos else None, self.runs())
 
     # Helpers
 

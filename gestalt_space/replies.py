@@ -9,10 +9,10 @@ from typing import Any
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GestaltError
 from gestalt_space.evidence import Evidence
-from gestalt_space.gallery import ActiveSpace, Encoded
 from gestalt_space.matches import Match
 from gestalt_space.matching import Asked, Question
 from gestalt_space.snapshot import Snapshot
+from gestalt_space.spaces import ActiveSpace, Encoded
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import EncodingRun, Face
 

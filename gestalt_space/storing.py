@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from gestalt_space.copies import Copy
-from gestalt_space.descriptors import to_descriptors, unsound
-from gestalt_space.encoders.specification import Encoder
-from gestalt_space.errors import DescriptorError, GestaltError, NotInGallery, PhotoDamaged
-from gestalt_space.faces.crops import crop_from_png, crop_to_png
+from gestalt_space.errors import GestaltError
+from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.intake import Intake
 from gestalt_space.pipeline import PhotoResult, PhotoSource
 from gestalt_space.store import writes
-from gestalt_space.types import Descriptors, Face
+from gestalt_space.types import Face
 
 Status = Literal["added", "already", "updated", "failed"]
 
@@ -37,15 +32,6 @@ class Added:
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     copies: tuple[Copy, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """What became of a stored face that was to get a descriptor in another space."""
-
-    photo: str
-    patient: str
-    error: GestaltError | None = None
 
 
 def source_of(row: Intake, largest: bool) -> PhotoSource:
@@ -104,30 +90,3 @@ def _copy_note(copy: Copy) -> str:
         f"Looks like the photo {copy.photo} of patient {copy.patient} (similarity "
         f"{copy.similarity:.3f}{proof}). One patient or two?"
     )
-
-
-def describe_crops(encoder: Encoder, crops: dict[int, bytes]) -> dict[int, Descriptors]:
-    """The descriptor `(d,)` of each crop that is whole and that the encoder can describe."""
-    images = {}
-    for face, png in crops.items():
-        with suppress(PhotoDamaged):
-            images[face] = crop_from_png(png)
-    if not images:
-        return {}
-    descriptors = to_descriptors(encoder.encode(np.stack(list(images.values()))))
-    rows = zip(images, descriptors, unsound(descriptors), strict=True)
-    return {face: row for face, row, is_unsound in rows if not is_unsound}
-
-
-def fill_error(has_crop: bool, sound: bool) -> GestaltError | None:
-    """Why a stored face got no descriptor, None where it did."""
-    if not has_crop:
-        return NotInGallery(
-            "The crop was not kept.", "Remove the photo and add it again from its file."
-        )
-    if not sound:
-        return DescriptorError(
-            "The crop is damaged, or the encoder gave no sound vector for it.",
-            "Remove the photo and add it again from its file.",
-        )
-    return None

@@ -11,9 +11,10 @@ import pytest
 from gestalt_space.devices import Precision
 from gestalt_space.doctor import examine
 from gestalt_space.encoders import precision as precisions
-from gestalt_space.gallery import Gallery, mixed_precisions
+from gestalt_space.gallery import Gallery
 from gestalt_space.settings import load_settings
 from gestalt_space.snapshot import load_index
+from gestalt_space.spaces import mixed_precisions
 from gestalt_space.store import tables as t
 from gestalt_space.types import Descriptors
 from gestalt_space.weights.store import ModelStore

@@ -34,6 +34,8 @@ GALLERY = frozenset(
         "matching",
         "evidence",
         "storing",
+        "spaces",
+        "filling",
         "gallery",
     }
 )

@@ -10,7 +10,6 @@ import pytest
 
 from gestalt_space.copies import Copy
 from gestalt_space.errors import NoFace
-from gestalt_space.gallery import Encoded
 from gestalt_space.matches import Eligible, Match, MatchLine, ProbePhoto, Shared
 from gestalt_space.matching import Question
 from gestalt_space.replies import (
@@ -20,6 +19,7 @@ from gestalt_space.replies import (
     failed_match_document,
     match_document,
 )
+from gestalt_space.spaces import Encoded
 from gestalt_space.types import EncodingRun, Face, Quality
 from gestalt_space.weights.store import ModelStore
 from tests import made

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gestalt_space.errors import FaceError, UsageError
-from gestalt_space.gallery import ActiveSpace, Gallery
+from gestalt_space.gallery import Gallery
 from gestalt_space.intake import Intake
 from gestalt_space.intake.tables import read_table
 from gestalt_space.matches import Match, ProbePhoto
@@ -23,6 +23,7 @@ from gestalt_space.pipeline import PhotoSource
 from gestalt_space.simulate.cohort import Cohort, SimulatedPatient
 from gestalt_space.simulate.cohort_files import PATIENTS_TABLE
 from gestalt_space.simulate.disorders import SimulatedDisorder
+from gestalt_space.spaces import ActiveSpace
 from gestalt_space.store import reads
 from gestalt_space.types import Descriptors, PhotoRecord, Pixels
 

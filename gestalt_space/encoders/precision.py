@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
 from operator import attrgetter
+from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
 
 from gestalt_space.devices import Device, Precision, gpu_driver, parse_device
@@ -137,21 +138,49 @@ def dtype_of(precision: Precision) -> torch.dtype:
     return {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
-@contextmanager
-def strict_numbers() -> Iterator[None]:
+class _StrictNumbers:
+    """Torch's settings for strict float32, in force while anybody is within.
+
+    They are those of the whole process: of encoders that run at once in several threads the first
+    one sets them, and the last one puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._within = 0
+        self._settings = ExitStack()
+
+    def __enter__(self) -> None:
+        import torch
+
+        with self._lock:
+            self._within += 1
+            if self._within > 1:
+                return
+            for backend in MULTIPLYING(torch.backends):
+                self._settings.enter_context(_setting(backend, "fp32_precision", "ieee"))
+            cudnn = torch.backends.cudnn
+            self._settings.enter_context(_setting(cudnn, "benchmark", False))
+            self._settings.enter_context(_setting(cudnn, "deterministic", True))
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if not self._within:
+                self._settings.close()
+
+
+_strict = _StrictNumbers()
+
+
+def strict_numbers() -> AbstractContextManager[None]:
     """Let torch multiply float32 in float32, and choose convolutions by shape, not by the clock.
 
     By itself torch takes TF32 for convolutions on a GPU, and a program that uses it may have asked
-    for coarser products everywhere. What was asked for is in force again afterwards.
+    for coarser products everywhere. What was asked for is in force again afterwards. Threads may be
+    within at the same time.
     """
-    import torch
-
-    with ExitStack() as stack:
-        for backend in MULTIPLYING(torch.backends):
-            stack.enter_context(_setting(backend, "fp32_precision", "ieee"))
-        stack.enter_context(_setting(torch.backends.cudnn, "benchmark", False))
-        stack.enter_context(_setting(torch.backends.cudnn, "deterministic", True))
-        yield
+    return _strict
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gestalt_space.gallery import ActiveSpace
 from gestalt_space.matches import MatchLine
 from gestalt_space.snapshot import Snapshot
+from gestalt_space.spaces import ActiveSpace
 
 OMIM = "OMIM:"
 

@@ -66,6 +66,22 @@ def test_float32_is_float32_whatever_a_program_asked_of_torch():
     assert after == asked != before
 
 
+def test_one_who_leaves_takes_the_strict_numbers_from_nobody():
+    matmul = torch.backends.mkldnn.matmul
+    asked = matmul.fp32_precision
+    matmul.fp32_precision = "bf16"
+    try:
+        first, second = strict_numbers(), strict_numbers()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert matmul.fp32_precision == "ieee"
+        second.__exit__(None, None, None)
+        assert matmul.fp32_precision == "bf16"
+    finally:
+        matmul.fp32_precision = asked
+
+
 @pytest.mark.parametrize(
     ("can", "able"),
     [

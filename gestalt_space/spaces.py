@@ -1,0 +1,107 @@
+"""The space that a gallery works in, and what the descriptors of it were made with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
+from gestalt_space.errors import ModelNotInstalled, SpaceMismatch
+from gestalt_space.store.reads import StoredSpace
+from gestalt_space.store.runs import RunCounts
+from gestalt_space.types import EncodingRun
+from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.store import BUILTIN, ModelStore
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveSpace:
+    """The space that a gallery works in: the encoder's model, and the stored space if there is one.
+
+    `chosen`: it was picked here, since the gallery had none and none was named.
+    """
+
+    model: InstalledModel
+    fingerprint: str
+    stored: StoredSpace | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the encoder here runs with, None where no photo was encoded, and what the gallery's
+    descriptors of the space were made with."""
+
+    probe: EncodingRun | None
+    gallery: RunCounts
+
+    @property
+    def otherwise(self) -> str | None:
+        """That the two are of different precisions, in words; None where they are not.
+
+        Other devices and versions give the same numbers but for rounding, and descriptors of
+        before precisions were recorded are not judged.
+        """
+        known = [(run.precision, count) for run, count in self.gallery if run is not None]
+        if self.probe is None or all(one == self.probe.precision for one, _ in known):
+            return None
+        others = [(one, count) for one, count in known if one != self.probe.precision]
+        count = sum(count for _, count in others)
+        precisions = " and ".join(dict.fromkeys(one for one, _ in others))
+        return (
+            f"These photos are encoded in {self.probe.precision}; {count:,} descriptors of the "
+            f"gallery are in {precisions}."
+        )
+
+
+def mixed_precisions(runs: RunCounts) -> str | None:
+    """That descriptors of one space are of several precisions, in words; None where not."""
+    counts: dict[str, int] = {}
+    for run, count in runs:
+        if run is not None:
+            counts[run.precision] = counts.get(run.precision, 0) + count
+    if len(counts) < 2:
+        return None
+    told = " and ".join(f"{count:,} in {precision}" for precision, count in counts.items())
+    return f"Its descriptors are of several precisions: {told}."
+
+
+def active_space(
+    models: ModelStore, stored: Sequence[StoredSpace], name: str | None
+) -> ActiveSpace:
+    """The space to work in, of a gallery that has these: that of the model of this name, else the
+    gallery's own, else that of the best encoder installed.
+
+    Raises `ModelNotInstalled` or `SpaceMismatch`.
+    """
+    default = next((space for space in stored if space.is_default), None)
+    if name is None and default is not None:
+        return ActiveSpace(_model_of(models, default), default.fingerprint, default, False)
+    model = find_encoder_model(models, name)
+    fingerprint = encoder_spec(model).fingerprint
+    for space in stored:
+        if space.model == model.name and space.fingerprint != fingerprint:
+            raise SpaceMismatch(
+                f"The encoder {model.name} installed now makes the space {fingerprint[:12]}; "
+                f"the gallery's descriptors of that name are of {space.fingerprint[:12]}.",
+                "Install it under another name, or install the encoder that was used.",
+            )
+    known = next((space for space in stored if space.fingerprint == fingerprint), None)
+    return ActiveSpace(model, fingerprint, known, name is None)
+
+
+def _model_of(models: ModelStore, space: StoredSpace) -> InstalledModel:
+    for model in models.sound_models():
+        if model.file("encoder") and encoder_spec(model).fingerprint == space.fingerprint:
+            return model
+    hint = "Install it again, or take another one: `gestalt index fill --space NAME --default`."
+    if space.model == BUILTIN:
+        hint = (
+            "The built-in encoder has changed with gestalt-space. Take the new one: "
+            "`gestalt index fill --space builtin --default`."
+        )
+    raise ModelNotInstalled(
+        f"The gallery's descriptors are of the encoder {space.model} "
+        f"(space {space.fingerprint[:12]}), which is not installed.",
+        hint,
+    )
