@@ -19,8 +19,8 @@ from gestalt_space.weights.store import ModelStore
 from tests.encoders.checkpoints import insightface_training
 
 KEPT = Path(__file__).parent / "builtin-slots.npy"
-"""`(6, 1, 128)` float32 of `blocks()` by the built-in encoder, made by ONNX Runtime 1.32 on an Intel
-Xeon with AVX-512 and AMX."""
+"""`(6, 1, 128)` float32 of `blocks()` by the built-in encoder, made by ONNX Runtime 1.32 on a Xeon
+with AVX-512 and AMX."""
 OLDEST = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
 ENCODE = """
 import sys
