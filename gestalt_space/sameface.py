@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+Corners: TypeAlias = Sequence[float] | NDArray[np.float32]
+"""A box: x0, y0, x1, y1."""
 
 SAME_BOX = 0.5
 """Boxes of one face overlap by more than this: intersection over union."""
 
 
-def is_same_face(
-    box: Sequence[float], landmarks: ArrayLike, other_box: Sequence[float], other: ArrayLike
-) -> bool:
+def is_same_face(box: Corners, landmarks: ArrayLike, other_box: Corners, other: ArrayLike) -> bool:
     """Whether two findings, of one detector or two, are of one face of a photo.
 
     By their boxes; and since detectors draw boxes differently, by the middle of their landmarks
@@ -26,7 +28,7 @@ def is_same_face(
     return apart < max(_eye_distance(points), _eye_distance(others))
 
 
-def overlap(box: Sequence[float], other: Sequence[float]) -> float:
+def overlap(box: Corners, other: Corners) -> float:
     """Intersection over union, 0..1, of two boxes x0, y0, x1, y1."""
     width = min(box[2], other[2]) - max(box[0], other[0])
     height = min(box[3], other[3]) - max(box[1], other[1])
@@ -50,5 +52,5 @@ def _eye_distance(points: np.ndarray) -> float:
     return float(np.linalg.norm(points[1] - points[0]))
 
 
-def _area(box: Sequence[float]) -> float:
+def _area(box: Corners) -> float:
     return max(0.0, float(box[2] - box[0])) * max(0.0, float(box[3] - box[1]))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gestalt_space.faces.quality import roll
 from gestalt_space.faces.rungs import Rung, tile_sets, turned_rungs, upright_rungs
+from gestalt_space.sameface import overlap
 from gestalt_space.types import Box, Detection, Pixels
 
 DetectFunction = Callable[[Pixels], Sequence[Detection]]
@@ -128,13 +129,4 @@ def _lies(face: Detection) -> bool:
 
 
 def _meets(face: Detection, boxes: Sequence[Box]) -> bool:
-    return any(_overlap(face.box, box) >= OVERLAP for box in boxes)
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
-    across, down = (
-        max(0.0, float(min(one[at + 2], other[at + 2]) - max(one[at], other[at]))) for at in (0, 1)
-    )
-    areas = sum(float((box[2] - box[0]) * (box[3] - box[1])) for box in (one, other))
-    return across * down / max(areas - across * down, 1e-9)
+    return any(overlap(face.box, box) >= OVERLAP for box in boxes)

@@ -11,6 +11,7 @@ import numpy as np
 from gestalt_space.devices import Device
 from gestalt_space.faces.builtin import BuiltinDetector
 from gestalt_space.faces.detection import Detector
+from gestalt_space.sameface import overlap
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training.computing import Computing
 from gestalt_space.training.detector import SEED, STEPS, Plan, train
@@ -26,7 +27,7 @@ from gestalt_space.training.detector_landmarks import LOOK_STEPS, train_look
 from gestalt_space.training.detector_network import export
 from gestalt_space.training.logs import Log, kept_log, libraries
 from gestalt_space.training.splits import held_out, validating
-from gestalt_space.types import Box, Photo
+from gestalt_space.types import Photo
 from gestalt_space.weights.manifest import sha256_of
 
 PERSONS = 1500
@@ -125,11 +126,3 @@ def measure(detector: Detector, faces: Faces, *, border: int = BORDER) -> Measur
         errors.append(np.linalg.norm(best.landmarks - border - landmarks, axis=1) / between)
     count = max(1, len(faces))
     return Measured(len(faces), found / count, float(np.median(errors)) if errors else 1.0)
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes."""
-    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    shared = float(np.prod(np.clip(sides, 0, None)))
-    areas = sum(float(np.prod(box[2:] - box[:2])) for box in (one, other))
-    return shared / max(areas - shared, 1e-9)
