@@ -24,9 +24,10 @@ from gestalt_space.faces.builtin import BuiltinDetector
 from gestalt_space.faces.detection import Detector
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.yunet import YunetDetector
+from gestalt_space.sameface import overlap
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training.detector_data import Faces, teacher_face
-from gestalt_space.training.detector_recipe import LEAST_OVERLAP, Measured, measure, overlap
+from gestalt_space.training.detector_recipe import LEAST_OVERLAP, Measured, measure
 from gestalt_space.training.splits import held_out
 from gestalt_space.types import Detection, Photo, Pixels
 from gestalt_space.weights.store import BUILTIN_FOLDER

@@ -12,6 +12,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.faces.builtin import LOOK_SIDE, BuiltinDetector, decode, grid
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.yunet import YunetDetector
+from gestalt_space.sameface import overlap
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training import detector
 from gestalt_space.training.detector import Plan, batched, loss, train
@@ -26,7 +27,7 @@ from gestalt_space.training.detector_data import (
 from gestalt_space.training.detector_landmarks import train_look
 from gestalt_space.training.detector_network import Network, export
 from gestalt_space.training.detector_pictures import Painter, Picture
-from gestalt_space.training.detector_recipe import Recipe, collect, cook, measure, overlap
+from gestalt_space.training.detector_recipe import Recipe, collect, cook, measure
 from gestalt_space.training.splits import held_out
 from gestalt_space.types import Photo
 from tests import made
