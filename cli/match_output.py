@@ -155,7 +155,8 @@ def _write_copies(match: Match) -> None:
         proof = "" if copy.proof == "crops" else ", crop not kept"
         output.write_text(f"  {what} may be {copy.patient}'s own photo", style="bold")
         output.write_text(f"    {copy.photo} (similarity {copy.similarity:.3f}{proof})")
-    if match.copies:
+    # A photo that is stored already is of the patient whom it is stored for.
+    if match.copies and match.left_out is None:
         output.write_text(f"  to leave that patient out: --of {match.copies[0].patient}")
 
 

@@ -102,6 +102,8 @@ def _settings() -> Iterator[str]:
 
 
 def _default(field: Any) -> str:
+    if field.default_factory is dict:
+        return "none"
     if field.default_factory is not None:
         return "the user's data folder"
     return "" if field.default is None else f"{field.default:,}"

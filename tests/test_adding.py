@@ -186,7 +186,7 @@ def test_rows_of_one_command_tell_of_a_patient_together(home: Path, tmp_path: Pa
         assert [id_ for id_, _ in gallery.patient("A").disorders] == ["X", "Y"]
         bad = [row(photos[0], "A", sex="female"), row(photos[1], "A", sex="male")]
         first, second = add(gallery, *bad, update=True)
-        assert first.status == "updated"
+        assert [first.status, second.status] == ["failed", "failed"]
         assert isinstance(second.error, PatientConflict)
         assert second.patient == "A"
-        assert gallery.patient("A").sex == "female"
+        assert gallery.patient("A").sex == "male"

@@ -73,7 +73,7 @@ def compare_row(
 def contradiction(patient: str, differences: Sequence[str]) -> PatientConflict:
     """The refusal of a row that differs from the gallery."""
     return PatientConflict(
-        f"The gallery says otherwise of patient {patient!r}: {', '.join(differences)}.",
+        f"The gallery has other facts of patient {patient!r}: {', '.join(differences)}.",
         "If the new values are right, run the command again with --update. If not, mend the row.",
     )
 
