@@ -17,6 +17,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from gestalt_space import devices, snapshot
+from gestalt_space.adding import WRITE_BATCH
 from gestalt_space.among import parse_among
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import (
@@ -30,7 +31,7 @@ from gestalt_space.errors import (
     UsageError,
 )
 from gestalt_space.faces.crops import crop_from_png
-from gestalt_space.gallery import WRITE_BATCH, Gallery
+from gestalt_space.gallery import Gallery
 from gestalt_space.matches import Match
 from gestalt_space.matching import Question
 from gestalt_space.pipeline import PhotoSource
