@@ -136,7 +136,7 @@ def test_encoding_again_replaces_descriptors_and_readers_follow(
 def test_encoding_again_goes_on_where_it_was_interrupted(
     home: Path, tmp_path: Path, able: None, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gestalt_space.gallery.WRITE_BATCH", 1)
+    monkeypatch.setattr("gestalt_space.filling.WRITE_BATCH", 1)
     fill_home(home, tmp_path)
     with open_gallery(home, precision="bf16") as gallery:
         begun = gallery.fill(again=True)
