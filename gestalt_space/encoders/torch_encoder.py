@@ -102,7 +102,9 @@ class TorchEncoder:
         views = prepare_views(crops, self.spec, self._views)
         images = torch.from_numpy(views.reshape(-1, *views.shape[2:]))
         images = images.to(self._place, self._dtype).contiguous(memory_format=torch.channels_last)
-        with torch.no_grad(), strict_numbers():
+        # A program that uses this may have asked torch to lower the precision by itself.
+        as_chosen = torch.autocast(self._place.type, enabled=False)
+        with torch.no_grad(), strict_numbers(), as_chosen:
             features = [network(images).float() for network in self._networks]
         if count == len(crops):
             return features

@@ -315,7 +315,7 @@ def _failure(engine: Engine, error: BaseException) -> DatabaseError:
 
 def _url_of(address: str | Path) -> sa.URL:
     if isinstance(address, Path):
-        return sa.URL.create("sqlite", database=os.path.abspath(address))  # noqa: PTH100
+        return sa.URL.create("sqlite", database=os.fspath(address.absolute()))
     return sa.make_url(address)
 
 

@@ -251,3 +251,12 @@ def test_a_compiled_encoder_gives_the_same_for_any_number_of_faces(make: Make):
     many = np.stack([made.crop(seed) for seed in range(11)])
     for crops in (many[:1], many):
         assert least_cosine(compiled.encode(crops), plain.encode(crops)) > 0.99999
+
+
+@pytest.mark.parametrize("family", ["iresnet", "facenet"])
+def test_a_program_s_autocast_changes_nothing(family: str, make: Make):
+    _, encoder = make(family)
+    alone = encoder.encode(CROPS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        within = encoder.encode(CROPS)
+    assert np.array_equal(within, alone)

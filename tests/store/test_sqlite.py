@@ -194,3 +194,11 @@ def _open_files() -> Iterator[str]:
     for link in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # that of the listing itself
             yield str(link.readlink())
+
+
+def test_a_path_through_a_link_and_back_is_the_system_s(tmp_path: Path) -> None:
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "deep")
+    Database(tmp_path / "link" / ".." / "gallery.sqlite3").close()
+    assert (tmp_path / "real" / "gallery.sqlite3").is_file()
+    assert not (tmp_path / "gallery.sqlite3").exists()
