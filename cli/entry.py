@@ -55,7 +55,7 @@ def _run(words: Sequence[str], stop: _Stop) -> int:
     except GestaltError as error:
         return _end(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        return _end(Interrupted("Interrupted. Nothing was written or changed."), as_json)
+        return _end(Interrupted("Interrupted."), as_json)
     except BrokenPipeError:
         # The reader of our output has gone: there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

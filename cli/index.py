@@ -43,11 +43,9 @@ def list_patients(
 ) -> None:
     """List the patients of the gallery."""
     from gestalt_space.gallery import Gallery
-    from gestalt_space.intake.disorders import parse_disorder
 
-    wanted = None if disorder is None else parse_disorder(disorder)
     with Gallery.open(home) as gallery:
-        patients = gallery.patients(disorder=wanted, cohort=cohort, limit=limit)
+        patients = gallery.patients(disorder=disorder, cohort=cohort, limit=limit)
     if as_json:
         output.write_json({"version": 1, "patients": [asdict(patient) for patient in patients]})
         return

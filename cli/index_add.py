@@ -222,14 +222,15 @@ def put_in(
             for result in output.counted(added, "Adding", len(rows), quiet=quiet):
                 tell(result)
                 results.append(result)
+            unfilled = gallery.faces_to_fill()
         except KeyboardInterrupt:
             added_photos.say_counts(results)
             raise Interrupted(
                 f"Interrupted after {len(results):,} of {output.counted_text(len(rows), 'photo')}.",
-                "Run the same command again to go on: what went in is passed over.",
+                "Run the same command again to go on: what was added is skipped.",
             ) from None
-        unfilled = gallery.faces_to_fill()
     failed = [result for result in results if result.status == "failed"]
+    left = gallery.left_in_log
     if as_json:
         output.write_json(
             {
@@ -237,10 +238,13 @@ def put_in(
                 **(beside or {}),
                 "counts": added_photos.counts_of(results),
                 "photos": list(map(added_photos.record, results)),
+                "left_in_log": None if left is None else left.as_dict(),
             }
         )
     if not quiet:
         added_photos.say_results(results)
+        if left is not None:
+            output.say_error(left)
         if unfilled:
             output.say(
                 f"{unfilled} photos of the gallery have no descriptor in this space: "

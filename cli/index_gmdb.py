@@ -60,7 +60,7 @@ def import_gmdb(
 
     Images without consent, and private ones, are left out and counted; authors, e-mail addresses
     and names are not read. Controls and relatives go in without a disorder, in a cohort of their
-    own. Can be run again: what went in is passed over.
+    own. Can be run again: what was added is skipped.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision

@@ -76,6 +76,7 @@ class Adding:
     options: AddOptions
     told: dict[str, Told]
     replaced: bool = False
+    _given: set[tuple[str, str]] = field(default_factory=set)
     _later: list[tuple[Ids, Descriptors]] = field(default_factory=list)
 
     def store(self, results: Iterable[tuple[Intake, PhotoResult]]) -> Iterator[Added]:
@@ -91,7 +92,12 @@ class Adding:
 
     def _new_photo(self, row: Intake, result: PhotoResult) -> writes.NewPhoto | None:
         photo = new_photo(row, result, self.options.keep_crops)
-        return photo and replace(photo, told=self.told.get(photo.record.patient))
+        if photo is None:
+            return None
+        key = photo.sha256, photo.record.patient
+        again = key in self._given
+        self._given.add(key)
+        return replace(photo, told=self.told.get(photo.record.patient), again=again)
 
     def _write(self, photos: Sequence[writes.NewPhoto]) -> list[writes.Stored]:
         if not photos:
@@ -105,8 +111,8 @@ class Adding:
                 run_id=add_run(session, self.made_by()) if is_encoded else None,
                 update=self.options.update,
             )
-            if any(one.replaced for one in stored):
-                self.replaced = True
+            self.replaced |= any(one.replaced for one in stored)
+            if any(one.other_face for one in stored):
                 # Before the commit: a crash after it must leave no replaced descriptor on the disk.
                 for space in reads.spaces(session):
                     delete_others(self.index_dir, space.fingerprint)

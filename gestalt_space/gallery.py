@@ -34,6 +34,7 @@ from gestalt_space.faces.registry import detector_factory
 from gestalt_space.filling import Filled, fill_faces
 from gestalt_space.index.generation import delete_others
 from gestalt_space.intake import Intake
+from gestalt_space.intake.disorders import parse_disorder
 from gestalt_space.intake.likenesses import note_likenesses
 from gestalt_space.intake.records import check_row
 from gestalt_space.intake.telling import check_together, told_of_patients
@@ -101,6 +102,7 @@ class Gallery:
         self._landmarks = landmarks
         self._device: Device = device
         self._precision = precision
+        self.left_in_log: DatabaseError | None = None
         self.database = Database(
             settings.database, busy_timeout=settings.busy_timeout, create=False
         )
@@ -207,7 +209,8 @@ class Gallery:
         and what the row tells beyond what is known, a diagnosis say, is taken. A row that
         contradicts the gallery, or gives another face of the photo, is refused; with `update`, it
         takes the place of what is there. A photo that is a copy of another patient's, saved again,
-        is added with a note.
+        is added with a note. What was replaced leaves the files; `left_in_log` says if another
+        process keeps it in the write-ahead log.
         Written in transactions of `WRITE_BATCH` photos, so that an interruption loses no more. The
         photo itself is not kept; its aligned crop is, unless `keep_crops` is off.
         """
@@ -247,7 +250,7 @@ class Gallery:
                 # What a row tells of a photo that was there may be a new diagnosis.
                 self._follow(self._spaces())
             if adding.replaced:
-                self.database.truncate_log()
+                self._empty_log()
 
     def remove(
         self,
@@ -430,6 +433,7 @@ class Gallery:
         """Patients by identifier, all or those of a disorder or cohort; `unknown` asks for those
         who have none."""
         disorder, cohort = map(_name_asked, (disorder, cohort))
+        disorder = disorder and parse_disorder(disorder)
         with self.database.reading() as session:
             return list(reads.list_patients(session, disorder=disorder, cohort=cohort, limit=limit))
 
@@ -489,6 +493,14 @@ class Gallery:
         # The space may be a stored one now.
         self.__dict__.pop("space", None)
         self._follow(self._spaces())
+
+    def _empty_log(self) -> None:
+        """After photos were replaced. They are: that a reader keeps the log is told beside them."""
+        try:
+            self.database.truncate_log()
+            self.left_in_log = None
+        except DatabaseError as error:
+            self.left_in_log = error
 
     def _spaces(self) -> list[reads.StoredSpace]:
         with self.database.reading() as session:

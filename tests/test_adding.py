@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 from gestalt_space import pipeline
-from gestalt_space.errors import PatientConflict
+from gestalt_space.errors import DatabaseError, PatientConflict
 from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.gallery import Gallery
 from gestalt_space.matching import Question
 from gestalt_space.pipeline import PhotoSource
+from gestalt_space.store.engine import Database
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, files_with, make_home, open_gallery, row, statuses
@@ -190,3 +191,49 @@ def test_rows_of_one_command_tell_of_a_patient_together(home: Path, tmp_path: Pa
         assert isinstance(second.error, PatientConflict)
         assert second.patient == "A"
         assert gallery.patient("A").sex == "male"
+
+
+def test_a_later_row_for_the_same_photo_never_wins(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gestalt_space.adding.WRITE_BATCH", 1)
+    one, copy = (made.photo_file(tmp_path / name, 1) for name in ("one.png", "copy.png"))
+    with open_gallery(home) as gallery:
+        results = add(gallery, row(one, "A", age=4.0), row(copy, "A", age=9.0), update=True)
+        assert statuses(results) == ["added", "failed"]
+        assert gallery.patient("A").photos[0].age == 4.0
+
+
+def test_correcting_a_fact_leaves_the_index_where_it_is(home: Path, tmp_path: Path) -> None:
+    photo = made.photo_file(tmp_path / "p.png", 1)
+    with open_gallery(home) as gallery:
+        add(gallery, row(photo, "A", "X", sex="female"))
+        before = {path: path.stat().st_ino for path in gallery.settings.index_dir.iterdir()}
+        assert before
+        assert statuses(add(gallery, row(photo, "A", "X", sex="male"), update=True)) == ["updated"]
+        after = {path: path.stat().st_ino for path in gallery.settings.index_dir.iterdir()}
+    assert after == before
+
+
+def test_what_a_reader_keeps_in_the_log_is_told_beside_what_was_done(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = made.photo_file(tmp_path / "p.png", 1)
+
+    def busy(self: Database) -> None:
+        raise DatabaseError("Another process reads the database.", "Run `gestalt index rebuild`.")
+
+    with open_gallery(home) as gallery:
+        add(gallery, row(photo, "A", sex="female"))
+        monkeypatch.setattr(Database, "truncate_log", busy)
+        assert statuses(add(gallery, row(photo, "A", sex="male"), update=True)) == ["updated"]
+        assert gallery.left_in_log is not None
+        monkeypatch.undo()
+        add(gallery, row(photo, "A", sex="other"), update=True)
+        assert gallery.left_in_log is None
+
+
+def test_patients_are_listed_by_a_disorder_in_any_spelling(home: Path, tmp_path: Path) -> None:
+    with open_gallery(home) as gallery:
+        add(gallery, row(made.photo_file(tmp_path / "p.png", 1), "A", "OMIM:122470"))
+        assert [one.patient for one in gallery.patients(disorder="omim 122470")] == ["A"]

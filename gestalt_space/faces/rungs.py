@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import cv2
 import numpy as np
@@ -93,8 +94,8 @@ def turned_rungs(pixels: Pixels, view: int) -> Iterator[Rung]:
     yield from framed.turned()
 
 
-def tile_sets(pixels: Pixels, view: int) -> Iterator[list[Tile]]:
-    """Sets of overlapping tiles that cover a photo, the largest tiles first.
+def tile_sets(pixels: Pixels, view: int) -> Iterator[Iterator[Tile]]:
+    """Sets of overlapping tiles that cover a photo, the largest tiles first; a tile at a time.
 
     `view` is the side of the detector's input. The last set's tiles have a side of `FINEST` times
     as much, those of each set before twice the side of the next. A photo in which such tiles would
@@ -106,25 +107,23 @@ def tile_sets(pixels: Pixels, view: int) -> Iterator[list[Tile]]:
         sides.insert(0, sides[0] * 2)
     if sides[0] > longer / LEAST_GAIN:
         sides = [shorter * LONGEST_TILE] if longer > LONG * shorter else []
-    for side in sides:
-        tiles = _tiles(pixels, side, view)
-        if len(tiles) <= MOST_TILES:
-            yield tiles
-
-
-def _tiles(pixels: Pixels, side: int, view: int) -> list[Tile]:
     height, width = pixels.shape[:2]
-    overlap = round(side * TILE_OVERLAP / view)
-    return [
-        Tile(
+    for side in sides:
+        overlap = round(side * TILE_OVERLAP / view)
+        tops, lefts = _starts(height, side, overlap), _starts(width, side, overlap)
+        if len(tops) * len(lefts) <= MOST_TILES:
+            yield _tiles(pixels, side, tops, lefts)
+
+
+def _tiles(pixels: Pixels, side: int, tops: Sequence[int], lefts: Sequence[int]) -> Iterator[Tile]:
+    height, width = pixels.shape[:2]
+    for top, left in product(tops, lefts):
+        yield Tile(
             "tile",
             np.ascontiguousarray(pixels[top : top + side, left : left + side]),
             np.array([[1, 0, left], [0, 1, top]], dtype=np.float64),
             (left > 0, top > 0, left + side < width, top + side < height),
         )
-        for top in _starts(height, side, overlap)
-        for left in _starts(width, side, overlap)
-    ]
 
 
 def _starts(length: int, side: int, overlap: int) -> list[int]:

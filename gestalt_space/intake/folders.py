@@ -83,7 +83,7 @@ class FolderPlan:
 def find_photos(paths: Sequence[Path]) -> Found:
     """Paths with each folder among them replaced by its photos. Raises `UsageError` for a folder
     that has none."""
-    found = [photos_in(path) if is_folder(path) else Found((path,)) for path in paths]
+    found = [photos_in(path) if is_folder(path) else Found((find_file(path),)) for path in paths]
     return Found(
         tuple(photo for one in found for photo in one.photos),
         tuple(passed for one in found for passed in one.passed_over),

@@ -316,7 +316,14 @@ def _failure(engine: Engine, error: BaseException) -> DatabaseError:
 def _url_of(address: str | Path) -> sa.URL:
     if isinstance(address, Path):
         return sa.URL.create("sqlite", database=os.fspath(address.absolute()))
-    return sa.make_url(address)
+    url = sa.make_url(address)
+    if url.get_backend_name() == "sqlite" and url.query:
+        raise DatabaseError(
+            f"The address {url.render_as_string(hide_password=True)} has options behind `?`, which "
+            "a SQLite file does not take here.",
+            "Give its path alone: sqlite:////folder/gallery.sqlite3.",
+        )
+    return url
 
 
 def _where(engine: Engine) -> str:

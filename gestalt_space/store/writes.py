@@ -42,12 +42,14 @@ class NewPhoto:
     """What is told of a photo, and its face; None for a photo that is in the gallery already.
 
     `told`: what all rows of the command tell of the patient together; None: this row alone.
+    `again`: a row before it in this command gave the same photo for the same patient.
     """
 
     record: PhotoRecord
     sha256: str
     encoded: EncodedFace | None
     told: Told | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Stored:
     `updated` where it was there and something was replaced.
 
     `changes`: what was added to or replaced in what was known. `notes`: what to look at.
+    `other_face`: whether the face was replaced, and so its descriptors are gone.
     `descriptor_id`: the key of a new descriptor.
     """
 
@@ -64,6 +67,7 @@ class Stored:
     updated: bool = False
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    other_face: bool = False
     descriptor_id: int | None = field(default=None, compare=False)
 
     @property
@@ -245,8 +249,9 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
     )
     if found.refused is not None:
         return Stored(found.refused)
-    # A photo that came with this very batch has no key yet: its rows contradict each other.
-    may_replace = batch.update and (known is None or known.id is not None)
+    # Of two rows for one photo none may take the place of the other: they contradict each other.
+    is_twice = photo.again or (known is not None and known.id is None)
+    may_replace = batch.update and not is_twice
     if found.contradicts and not may_replace:
         return Stored(contradiction(record.patient, found.contradicts))
     patient = _tell(session, photo, batch, may_replace=may_replace, is_known=known is not None)
@@ -272,6 +277,7 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
         updated=bool(replaced),
         changes=(*replaced, *(f"added {one}" for one in found.adds)),
         notes=() if may_replace else left_as_it_is(found),
+        other_face=found.other_face and encoded is not None,
     )
 
 

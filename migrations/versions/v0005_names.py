@@ -83,6 +83,8 @@ def _merge(table: str, column: str, notes: list[str]) -> None:
     for key, name in rows:
         kept, _ = first.setdefault(_normal(name), (key, name))
         if kept != key:
+            if table == "disorder":
+                _keep_name(key, kept)
             for link, end in LINKS[table]:
                 _move(link, end, OTHER_END[link, end], key, kept)
             connection.execute(sa.delete(entry).where(entry.c.id == key))
@@ -90,6 +92,15 @@ def _merge(table: str, column: str, notes: list[str]) -> None:
     for name, (key, stored) in first.items():
         if name != stored:
             connection.execute(sa.update(entry).where(entry.c.id == key).values({column: name}))
+
+
+def _keep_name(old: int, new: int) -> None:
+    """Give a disorder the name of another one that goes, where it has none itself."""
+    disorder = sa.table("disorder", sa.column("id"), sa.column("name"))
+    connection = op.get_bind()
+    name = connection.scalar(sa.select(disorder.c.name).where(disorder.c.id == old))
+    lacks = sa.and_(disorder.c.id == new, disorder.c.name == "")
+    connection.execute(sa.update(disorder).where(lacks).values(name=name))
 
 
 def _move(link: str, end: str, other: str, old: int, new: int) -> None:
@@ -105,9 +116,14 @@ def _move(link: str, end: str, other: str, old: int, new: int) -> None:
 
 
 def _spell(table: str, column: str) -> None:
-    place = sa.table(table, sa.column(column))
+    place = sa.table(table, sa.column("id"), sa.column(column))
     connection = op.get_bind()
-    for text in connection.scalars(sa.select(place.c[column]).distinct()).all():
-        if text is not None and text != _normal(text):
-            changed = sa.update(place).where(place.c[column] == text)
-            connection.execute(changed.values({column: _normal(text)}))
+    rows = connection.execute(sa.select(place.c.id, place.c[column])).all()
+    changed = [
+        {"key": key, "text": _normal(text)}
+        for key, text in rows
+        if text is not None and text != _normal(text)
+    ]
+    if changed:
+        by_key = sa.update(place).where(place.c.id == sa.bindparam("key"))
+        connection.execute(by_key.values({column: sa.bindparam("text")}), changed)

@@ -409,7 +409,7 @@ def test_a_photo_that_is_not_large_has_no_tiles(shape: tuple[int, int]):
     ],
 )
 def test_tiles_cover_the_photo_from_large_to_small(shape: tuple[int, int], sides: list[int]):
-    sets = list(tile_sets(np.zeros((*shape, 3), np.uint8), 320))
+    sets = [list(tiles) for tiles in tile_sets(np.zeros((*shape, 3), np.uint8), 320)]
     assert [max(tiles[0].picture.shape[:2]) for tiles in sets] == sides
     for tiles in sets:
         covered = np.zeros(shape, bool)

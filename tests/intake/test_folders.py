@@ -223,3 +223,11 @@ def test_a_single_photo_needs_its_patient() -> None:
     assert record(row) == PhotoRecord("a/x.png", "P", sex="male")
     assert row.path == Path("a/x.png")
     assert row.notes == ("a note",)
+
+
+@pytest.mark.parametrize(("typed", "there"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_photo_is_found_in_either_form_of_its_name(typed: str, there: str, tmp_path: Path):
+    stored = tmp_path / unicodedata.normalize(there, "Zoé.png")
+    stored.write_bytes(b"x")
+    asked = tmp_path / unicodedata.normalize(typed, "Zoé.png")
+    assert find_photos([asked]).photos == (stored,)

@@ -112,3 +112,13 @@ def test_back_and_again_changes_nothing(
         assert database.revision() == BEFORE
         assert upgrade_database(url).notes == ()
     assert texts(database, t.Patient.external_id) == [NFC]
+
+
+def test_a_merged_disorder_keeps_the_name_that_one_of_them_has(
+    database: Database, url: str, store: Store, go_back
+) -> None:
+    store(new_photo("P0", 0, disorders=(Disorder(NFD),)))
+    store(new_photo("P1", 1, disorders=(Disorder(NFC, "A name"),)))
+    go_back()
+    upgrade_database(url)
+    assert texts(database, t.Disorder.name) == ["A name"]

@@ -60,12 +60,12 @@ def test_homes_whose_names_begin_alike_share_nothing(tmp_path: Path) -> None:
         database.close()
 
 
-def test_an_address_with_questions_of_its_own_stays_an_address(tmp_path: Path) -> None:
-    file = tmp_path / "own.sqlite3"
-    database = Database(f"sqlite:///{file}?timeout=5")
-    add_one(database)
-    database.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["own.sqlite3"]
+@pytest.mark.parametrize("options", ["timeout=5", "mode=ro&uri=true"])
+def test_an_address_with_options_is_refused_and_makes_nothing(options: str, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match="options") as caught:
+        Database(f"sqlite:///{tmp_path / 'own.sqlite3'}?{options}")
+    assert "sqlite:////" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
 
 
 @POSIX
