@@ -94,13 +94,19 @@ def _say_rest(count: int, what: str) -> None:
 
 
 def _say_sideways(results: Sequence[Added]) -> None:
-    for result in results:
-        if result.face is not None and output.lies_on_its_side(result.face):
-            output.say(
-                f"{result.photo}: added, but the face lies on its side "
-                f"(roll {result.face.quality.roll:.0f}°) and may be misread. Remove it, turn the "
-                "photo upright and add it again."
-            )
+    lying = [
+        (result.photo, result.face.quality.roll)
+        for result in results
+        if result.status in ("added", "updated")
+        and result.face is not None
+        and output.lies_on_its_side(result.face)
+    ]
+    for photo, roll in lying[:SHOWN]:
+        output.say(
+            f"{photo}: the face lies on its side (roll {roll:.0f}°) and may be misread. Remove the "
+            "photo, turn it upright and add it again."
+        )
+    _say_rest(len(lying), "on their side")
 
 
 def _say_failures(failed: list[Added]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _guarded("faiss", _faiss)
     yield from _guarded("models", lambda: _models(settings))
     yield from _guarded("database", lambda: _gallery(settings))
-    yield from _rights(settings)
+    yield from _guarded("rights", lambda: _rights(settings))
 
 
 def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -120,6 +121,8 @@ def _faiss() -> Iterator[Finding]:
             [sys.executable, "-c", _FAISS_TEST],
             capture_output=True,
             text=True,
+            encoding="utf-8",
+            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
             timeout=SELF_TEST_SECONDS,
             check=False,
         )

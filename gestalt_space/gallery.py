@@ -287,8 +287,8 @@ class Gallery:
         """Give every stored face a descriptor in this space, from its kept crop.
 
         With `again`, faces that have one get a new one, but those whose descriptor is of the
-        present encoding run: the same precision, device and runtime. Resumable: what is done is
-        passed over. With `make_default`, the gallery works in this space from then on.
+        present encoding run: the same precision, device, runtime and its version. Resumable: what
+        is done is passed over. With `make_default`, the gallery works in this space from then on.
         """
         self.database.require()
         encoder = self.encoder
@@ -298,13 +298,20 @@ class Gallery:
         made_by = encoder.run if again else None
         with self.database.reading() as session:
             missing = reads.faces_without(session, space_id, made_by=made_by)
-        yield from fill_faces(
-            self.database, encoder, missing, space_id=space_id, run_id=run_id, made_by=made_by
-        )
+        filled = 0
+        try:
+            for one in fill_faces(
+                self.database, encoder, missing, space_id=space_id, run_id=run_id, made_by=made_by
+            ):
+                filled += 1
+                yield one
+        finally:
+            if filled:
+                self._settle("fill", photos=filled)
         if make_default:
             with self.database.writing() as session:
                 writes.make_default(session, space_id)
-        self._settle("fill", photos=len(missing))
+            self._settle("default")
 
     def rebuild(self) -> int:
         """Write every space's index anew from the database, and calibrate it; returns how many

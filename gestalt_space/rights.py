@@ -45,8 +45,12 @@ def exposure(settings: Settings) -> Exposure | None:
     if os.name != "posix" or not home.is_dir() or not _beyond_owner(home):
         return None
     wide = [path for path in _personal(home, settings) if _beyond_owner(path)]
-    to_all = _mode(home) & 0o001 and any(_mode(p) & 0o004 for p in wide if not p.is_dir())
-    return Exposure(home, (home, *wide), bool(to_all))
+    to_all = any(
+        _mode(path) & 0o004 and _mode(home) & _mode(path.parent) & 0o001
+        for path in wide
+        if not path.is_dir()
+    )
+    return Exposure(home, (home, *wide), to_all)
 
 
 def _personal(home: Path, settings: Settings) -> Iterator[Path]:
@@ -61,4 +65,8 @@ def _beyond_owner(path: Path) -> bool:
 
 
 def _mode(path: Path) -> int:
-    return path.stat().st_mode
+    """The rights of a path; none where it is gone, or may not be looked at."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0

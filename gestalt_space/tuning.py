@@ -13,7 +13,7 @@ from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import fast_precisions, torch_device
 from gestalt_space.encoders.registry import detector_device, open_encoder
 from gestalt_space.encoders.tuning import Compared, Tuned, tune
-from gestalt_space.errors import GraphUnknown, NoFace
+from gestalt_space.errors import GraphUnknown, NoFace, PhotoDamaged
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.faces.registry import detector_factory
@@ -24,11 +24,11 @@ from gestalt_space.settings import Settings
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.snapshot import Snapshot, load_snapshot
 from gestalt_space.store import reads
-from gestalt_space.types import Crops
+from gestalt_space.types import Crops, Pixels
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
-MOST_FACES = 256
+MOST_FACES = 128
 SIMULATED_FACES = 64
 SEED = 0
 EACH_OTHER = "each other"
@@ -61,8 +61,8 @@ def tuning_faces(
             raise NoFace(f"No face was found in {folder.name}.", "Name another --faces FOLDER.")
         owners, words = [""] * len(crops), f"{len(crops)} faces of {folder.name}"
     elif kept:
-        crops = np.stack([crop_from_png(face.png) for face in kept])
-        owners, words = [face.patient for face in kept], f"{len(kept)} faces of the gallery"
+        crops = np.stack([crop for _, crop in kept])
+        owners, words = [patient for patient, _ in kept], f"{len(kept)} faces of the gallery"
     else:
         crops = simulated_faces(SIMULATED_FACES)
         owners, words = [""] * len(crops), f"{len(crops)} faces of simulated persons"
@@ -77,15 +77,18 @@ def tuning_faces(
 def tune_model(
     model: InstalledModel, faces: TuningFaces, *, device: Device = "auto"
 ) -> list[Tuned]:
-    """Every precision that this machine can do with a model, float32 first.
+    """Every precision that this machine can do with a model, float32 first, all on one device.
 
-    Raises what `open_encoder` raises, but for a precision that needs a graph to be understood: it
-    is left out.
+    A faster precision that needs a graph to be understood which is not is left out. Raises what
+    `open_encoder` raises for float32.
     """
-    encoders = []
-    for precision in fast_precisions(torch_device(device)):
+    place = torch_device(device)
+    where: Device = "cuda" if place.type == "cuda" else "cpu"
+    exact, *faster = fast_precisions(place)
+    encoders = [open_encoder(model, device=where, precision=exact)]
+    for precision in faster:
         with suppress(GraphUnknown):
-            encoders.append(open_encoder(model, device=device, precision=precision))
+            encoders.append(open_encoder(model, device=where, precision=precision))
     return tune(encoders, faces.crops, faces.compared)
 
 
@@ -98,7 +101,7 @@ def simulated_faces(count: int) -> Crops:
 
 def _of_gallery(
     settings: Settings, model: InstalledModel
-) -> tuple[Snapshot | None, list[reads.KeptFace]]:
+) -> tuple[Snapshot | None, list[tuple[str, Pixels]]]:
     with Gallery(settings, space=model.name) as gallery:
         if not gallery.exists:
             return None, []
@@ -106,10 +109,18 @@ def _of_gallery(
         with gallery.database.reading() as session:
             patients = sorted(reads.patient_names(session).values())
             some = patients[:: max(1, len(patients) // MOST_FACES)]
-            kept = reads.kept_faces(session, some)[:MOST_FACES]
+            faces = reads.kept_faces(session, some)[:MOST_FACES]
+            kept = [(face.patient, crop) for face in faces if (crop := _crop(face)) is not None]
             if space is None:
                 return None, kept
             return load_snapshot(session, space, settings.index_dir, by="patient"), kept
+
+
+def _crop(face: reads.KeptFace) -> Pixels | None:
+    try:
+        return crop_from_png(face.png)
+    except PhotoDamaged:  # `gestalt index fill --again` names it
+        return None
 
 
 def _of_folder(settings: Settings, folder: Path, detector: str) -> Crops:

@@ -47,7 +47,8 @@ def test_what_others_may_read_is_found_and_mended(
     assert found is not None
     assert found.paths == (home, home / name)
     (finding,) = _rights(load_settings(home))
-    assert finding.state == state
+    # The folder of the index shuts everybody out by itself.
+    assert finding.state == ("note" if name.startswith("index") else state)
     assert found.mending in finding.hint
     subprocess.run(["sh", "-c", found.mending], check=True)
     assert exposure(load_settings(home)) is None
@@ -62,3 +63,17 @@ def test_a_folder_that_others_may_list_is_noted(home: Path) -> None:
 
 def test_without_a_home_there_is_nothing_to_read(tmp_path: Path) -> None:
     assert exposure(load_settings(tmp_path / "none")) is None
+
+
+def test_a_shut_folder_keeps_everybody_out_of_its_files(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    index = home / "index"
+    index.mkdir(parents=True)
+    (index / "a.npy").write_bytes(b"x")
+    (index / "a.npy").chmod(0o644)
+    home.chmod(0o755)
+    for mode, to_all in ((0o700, False), (0o755, True)):
+        index.chmod(mode)
+        found = exposure(load_settings(home))
+        assert found is not None
+        assert found.to_all is to_all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
@@ -20,6 +21,8 @@ LEAST_COSINE = 0.999
 """Of each slot of each face to the same in float32, in a precision that may be recommended."""
 MULTIPLYING = attrgetter("cuda.matmul", "cudnn.conv", "mkldnn.matmul", "mkldnn.conv")
 """The parts of `torch.backends` that may be told to multiply float32 more coarsely."""
+COARSENING = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE")
+"""Variables by which oneDNN, which torch multiplies with on processors, gives up float32."""
 INSTALL_HINT = "Run `pip install 'gestalt-space[encoders]'`."
 
 
@@ -117,7 +120,10 @@ def fast_precisions(device: torch.device) -> tuple[Precision, ...]:
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:
-    """Raises `DeviceUnavailable` for a precision that a device has no hardware for."""
+    """Raises `DeviceUnavailable` for a precision that a device has no hardware for, and for float32
+    where the environment asks for less."""
+    if device.type == "cpu" and precision == "float32":
+        _check_environment()
     able = fast_precisions(device)
     if precision not in able:
         raise DeviceUnavailable(
@@ -125,6 +131,16 @@ def check_precision(precision: Precision, device: torch.device) -> None:
             f"{' and '.join(able)} alone, and would be many times slower in it.",
             "Leave --precision out, or mend the model's line under [precisions] in the settings.",
         )
+
+
+def _check_environment() -> None:
+    for name in COARSENING:
+        mode = os.environ.get(name, "STRICT")
+        if mode.upper() != "STRICT":
+            raise DeviceUnavailable(
+                f"The environment has {name}={mode}: torch would multiply float32 more coarsely.",
+                f"Unset {name}, and choose a faster precision by --precision.",
+            )
 
 
 def _described(device: torch.device) -> str:

@@ -23,6 +23,9 @@ LEAST_FLATNESS = 0.1
 LEAST_WIDE = 0.2
 """Distance between the eyes and the corners of the mouth, in heights of the face, from which left
 and right can be told: in a profile they fall together."""
+NOSE_BEYOND = 0.3
+"""How far the tip of the nose may lie above the eyes or below the mouth, as a share of the distance
+between them: heads look up and down."""
 MOST_AWAY = 18.0
 """Root mean square distance of the points to the template, in pixels of the aligned face."""
 BOX_SIDES = (0.6, 8.0)
@@ -105,6 +108,10 @@ def _unlike_a_face(points: NDArray[np.float64], width: int, height: int) -> str:
     across = SIZE / float(np.sqrt(abs(np.linalg.det(linear))))
     if across < LEAST_WIDTH:
         return f"The face is {across:.0f} px wide; the smallest that is used has {LEAST_WIDTH} px."
+    down = points[3:].mean(axis=0) - points[:2].mean(axis=0)
+    nose = float((points[2] - points[:2].mean(axis=0)) @ down / (down @ down))
+    if not -NOSE_BEYOND <= nose <= 1 + NOSE_BEYOND:
+        return f"The nose does not lie between the eyes and the mouth. {_ORDER}"
     away = float(np.sqrt(((points @ linear.T + shift - TEMPLATE) ** 2).sum(axis=1).mean()))
     if away > MOST_AWAY:
         return f"The five points do not lie as those of a face do. {_ORDER}"

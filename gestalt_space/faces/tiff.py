@@ -43,7 +43,7 @@ class Tag(IntEnum):
 
 DEEP = (16, 32, 64)
 """Bits of a grey sample that are read here."""
-UNSIGNED, FLOAT = 1, 3
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 """Values of the tag SampleFormat."""
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
 """Values of the tag PhotometricInterpretation."""
@@ -132,6 +132,8 @@ def open_deep(data: bytes) -> DeepTiff | None:
         raise _unread(
             "a raw file of a camera, or a TIFF that begins with a small copy of the photo"
         )
+    if tiff.one(Tag.SAMPLE_FORMAT, UNSIGNED) == SIGNED:
+        raise _unread(tiff.name())
     if _is_for_pillow(tiff):
         return None
     bits = set(tiff.tags.get(Tag.BITS_PER_SAMPLE, (1,)))
@@ -140,7 +142,7 @@ def open_deep(data: bytes) -> DeepTiff | None:
         tiff.samples not in SAMPLES.get(tiff.colours, ())
         or bits not in ({16}, {32}, {64})
         or formats not in ({UNSIGNED}, {FLOAT})
-        or (bits, formats) == ({16}, {FLOAT})
+        or (bits, formats) in (({16}, {FLOAT}), ({64}, {UNSIGNED}))
     ):
         raise _unread(tiff.name())
     if tiff.one(Tag.COMPRESSION, 1) not in COMPRESSIONS:

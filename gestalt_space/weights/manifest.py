@@ -19,6 +19,12 @@ BUILTIN = "builtin"
 
 Role = Literal["detector", "encoder"]
 
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("sha256", "role", "kind", "architecture", "channels", "resize"), str),
+    **dict.fromkeys(("bytes", "input_size", "dim", "classes", "modified_ns"), int),
+}
+"""What the entries of a file are."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
@@ -163,6 +169,9 @@ def _note_time(folder: Path, known: ModelFile, modified_ns: int) -> None:
 def _file(record: dict[str, Any]) -> ModelFile:
     if Path(record["file"]).name != record["file"]:
         raise ValueError(f"{record['file']!r} is no name of a file in it")
+    for name, kind in _KINDS.items():
+        if not isinstance(record.get(name, kind()), kind):
+            raise TypeError(f"{name} is {record[name]!r}")
     for name in ("mean", "std"):
         if isinstance(record.get(name), list):
             record[name] = tuple(record[name])

@@ -148,3 +148,13 @@ def test_without_torch_the_command_that_installs_it_is_told(monkeypatch: pytest.
     assert "pip install" in raised.value.hint
     with pytest.raises(DeviceUnavailable):
         torch_device("auto")
+
+
+@pytest.mark.parametrize("name", ["ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE"])
+def test_an_environment_that_lowers_float32_is_refused(name: str, monkeypatch: pytest.MonkeyPatch):
+    check_precision("float32", CPU)
+    monkeypatch.setenv(name, "strict")
+    check_precision("float32", CPU)
+    monkeypatch.setenv(name, "BF16")
+    with pytest.raises(DeviceUnavailable, match=name):
+        check_precision("float32", CPU)

@@ -119,3 +119,11 @@ def test_a_crop_of_one_colour_is_blank():
     assert is_blank(crop)
     crop[50, 50, 1] = 9
     assert not is_blank(crop)
+
+
+@pytest.mark.parametrize("y", [30, 200])
+def test_a_nose_beyond_eyes_and_mouth_is_no_nose(y: int):
+    points = np.array([[60, 80], [120, 80], [90, y], [70, 140], [110, 140]], np.float32)
+    box = np.array([40, 20, 140, 180], np.float32)
+    reason = implausible(Detection(box=box, landmarks=points, score=1.0), 200, 220)
+    assert "nose" in reason

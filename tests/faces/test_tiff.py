@@ -7,6 +7,7 @@ import itertools
 import struct
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -244,3 +245,11 @@ def test_random_damage_raises_nothing_but_photo_errors(
                 refused += 1
     assert 0 < refused < 300
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "uint64"])
+def test_grey_of_kinds_that_nobody_reads_rightly_is_refused_by_name(kind: str, tmp_path: Path):
+    path = tmp_path / "grey.tif"
+    tifffile.imwrite(path, np.zeros((40, 40), kind), photometric="minisblack")
+    with pytest.raises(PhotoFormatError, match="signed grey" if kind[0] == "i" else "64-bit grey"):
+        read_photo(path)

@@ -661,3 +661,15 @@ def test_the_models_that_come_with_the_package_are_whole():
     assert model.file("detector") is not None
     assert "UTKFace" in model.license
     assert (BUILTIN_FOLDER / "MODEL_CARD.md").is_file()
+
+
+@pytest.mark.parametrize(("entry", "value"), [("bytes", None), ("dim", "x"), ("sha256", 3)])
+def test_a_manifest_with_an_entry_of_another_kind_is_damaged(
+    entry: str, value: object, store: ModelStore, encoder_file: Path
+):
+    manifest = store.add(encoder_file, name="odd", license_name=LICENSE).folder / "model.json"
+    record = json.loads(manifest.read_text(encoding="utf-8"))
+    record["files"][0][entry] = value
+    manifest.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(ModelDamaged, match=entry):
+        store.get("odd")
