@@ -44,15 +44,15 @@ def match(
         bool,
         typer.Option("--as-one", help="The photos are of one patient, at one age or several."),
     ] = False,
-    of: Annotated[
-        str | None,
+    without: Annotated[
+        list[str],
         typer.Option(
-            "--of",
-            help="The photos are of this patient of the gallery, who is left out.",
+            "--without",
+            help="Leave this patient of the gallery out, as one whose own photo it may be; repeat.",
             metavar="PATIENT",
             show_default=False,
         ),
-    ] = None,
+    ] = [],  # noqa: B006 - Typer copies it
     top: Annotated[int, typer.Option("--top", min=1, help="How many lines to list.")] = 10,
     by: Annotated[
         str, typer.Option("--by", help="What to rank: disorder, gene or patient.")
@@ -136,8 +136,8 @@ def match(
     form = _format(format_, as_json, as_csv)
     names = [patient] if patient is not None else probe_names(photos)
     try:
-        question = _question(top, by, aggregation, among, sex, age, ancestry)
-        _check_probes(photos, patient, as_one, of)
+        question = _question(top, by, aggregation, among, without, sex, age, ancestry)
+        _check_probes(photos, patient, as_one)
         sources: list[PhotoSource] = []
         if patient is None:
             sources, found = probes_of(photos, face, load_settings(home).max_photo_bytes)
@@ -158,10 +158,10 @@ def match(
             precision=parse_precision(precision),
         ) as gallery:
             if explain is not None:
-                return _explain(gallery, question, sources, patient, as_one, of, explain, form)
+                return _explain(gallery, question, sources, patient, as_one, explain, form)
             if form == "gestaltmatcher":
-                return _service_reply(gallery, question, sources, patient, as_one, of)
-            return _match(gallery, question, sources, patient, as_one, of, form, quiet)
+                return _service_reply(gallery, question, sources, patient, as_one)
+            return _match(gallery, question, sources, patient, as_one, form, quiet)
     except GestaltError as error:
         if form != "json" or isinstance(error, Interrupted):
             raise
@@ -186,6 +186,7 @@ def _question(
     by: str,
     aggregation: str,
     among: Sequence[str],
+    without: Sequence[str],
     sex: str | None,
     age: str | None,
     ancestry: str | None,
@@ -193,29 +194,29 @@ def _question(
     from gestalt_space.among import parse_among
     from gestalt_space.intake.values import parse_age, parse_sex, parse_text
     from gestalt_space.matching import Question, parse_aggregation, parse_by
+    from gestalt_space.names import normal_name
 
     return Question(
         k=top,
         by=parse_by(by),
         aggregation=parse_aggregation(aggregation),
         among=parse_among(among),
+        without=tuple(map(normal_name, without)),
         sex=parse_sex(sex),
         age=parse_age(age),
         ancestry=parse_text(ancestry),
     )
 
 
-def _check_probes(
-    photos: Sequence[Path], patient: str | None, as_one: bool, of: str | None
-) -> None:
+def _check_probes(photos: Sequence[Path], patient: str | None, as_one: bool) -> None:
     if patient is None and not photos:
         raise UsageError(
             "There is nothing to match.", "Name photos, or a patient with --patient ID."
         )
-    if patient is not None and (photos or as_one or of is not None):
+    if patient is not None and (photos or as_one):
         raise UsageError(
             "--patient asks about the stored photos of a patient.",
-            "Give no photos, no --as-one and no --of with it.",
+            "Give no photos and no --as-one with it.",
         )
 
 
@@ -225,7 +226,6 @@ def _match(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
-    of: str | None,
     form: str,
     quiet: bool,
 ) -> int:
@@ -235,7 +235,7 @@ def _match(
     if patient is not None:
         answers = iter([gallery.match_patient(patient, question, snapshot=snapshot)])
     else:
-        answers = gallery.match(sources, question, as_one=as_one, of=of, snapshot=snapshot)
+        answers = gallery.match(sources, question, as_one=as_one, snapshot=snapshot)
         # Answers are shown as they come, so that on a terminal they are the progress themselves.
         unseen = form == "json" or not sys.stdout.isatty()
         bar = unseen and len(sources) > 1 and not (quiet or as_one)
@@ -279,11 +279,10 @@ def _asked(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
-    of: str | None,
 ) -> list[Asked]:
     if patient is not None:
         return [gallery.stored_probe(patient, snapshot)]
-    asked = [asked for batch in gallery.probes(sources, as_one=as_one, of=of) for asked in batch]
+    asked = [asked for batch in gallery.probes(sources, as_one=as_one) for asked in batch]
     output.say_precisions(gallery.encoded())
     return asked
 
@@ -294,7 +293,6 @@ def _explain(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
-    of: str | None,
     wanted: str,
     form: str,
 ) -> int:
@@ -305,7 +303,7 @@ def _explain(
     if form not in ("table", "json"):
         raise UsageError(f"--explain has no {form} form.", "Leave the format out, or take --json.")
     snapshot = gallery.snapshot(question, details=True)
-    asked = _asked(gallery, snapshot, sources, patient, as_one, of)
+    asked = _asked(gallery, snapshot, sources, patient, as_one)
     if len(asked) != 1:
         raise UsageError(
             "--explain is about one probe.",
@@ -326,7 +324,6 @@ def _service_reply(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
-    of: str | None,
 ) -> int:
     from dataclasses import replace
 
@@ -342,7 +339,7 @@ def _service_reply(
         raise UsageError("The published reply has disorders and genes.", "Leave --by out.")
     by_disorder = replace(question, by="disorder")
     snapshot = gallery.snapshot(by_disorder, details=True)
-    asked = _asked(gallery, snapshot, sources, patient, as_one, of)
+    asked = _asked(gallery, snapshot, sources, patient, as_one)
     (disorders,) = match_probes(asked, snapshot, by_disorder)
     if disorders.error is not None:
         raise disorders.error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -136,6 +137,8 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
             f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} of patient "
             f"{match.left_out}, who is left out"
         )
+    if question.without:
+        output.write_text(f"  left out: {', '.join(question.without)}")
     _write_copies(match)
     if match.verdict is not None and match.best_percentile is not None:
         output.write_text(f"  {match.verdict}", style="bold")
@@ -155,9 +158,10 @@ def _write_copies(match: Match) -> None:
         proof = "" if copy.proof == "crops" else ", crop not kept"
         output.write_text(f"  {what} may be {copy.patient}'s own photo", style="bold")
         output.write_text(f"    {copy.photo} (similarity {copy.similarity:.3f}{proof})")
-    # A photo that is stored already is of the patient whom it is stored for.
-    if match.copies and match.left_out is None:
-        output.write_text(f"  to leave that patient out: --of {match.copies[0].patient}")
+    if match.copies:
+        names = dict.fromkeys(copy.patient for copy in match.copies)
+        how = " ".join(f"--without {shlex.quote(name)}" for name in names)
+        output.write_text(f"  to leave {'that patient' if len(names) == 1 else 'them'} out: {how}")
 
 
 def _write_photos(match: Match, detector: str) -> None:

@@ -88,9 +88,9 @@ def _write_rows(rows: Sequence[Tuned], found: TuningFaces) -> None:
             "" if row.sound else "not sound",
         )
     output.write_table(table)
-    output.write_text(
-        f"Measured on {found.faces}, compared with {found.compared_with}; device {rows[0].run.device}."
-    )
+    device = rows[0].run.device
+    output.write_text(f"Measured on {found.faces}, on the device {device}.")
+    output.write_text(f"Compared with {found.compared_with}.")
     if not all(row.sound for row in rows):
         output.write_text("Not sound: a face's descriptor is off by more than cosine 0.999.")
 

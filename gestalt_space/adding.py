@@ -166,7 +166,7 @@ class Adding:
                 # Of two that came together, the later one is told.
                 row[ids >= key] = -1
                 look = look_of(result.face.crop)
-                found[place] = find_copies(session, look, row, ids, not_of=record.patient)
+                found[place] = find_copies(session, look, row, ids, not_of=[record.patient])
 
     @cached_property
     def _index(self) -> VectorIndex:

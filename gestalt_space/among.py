@@ -108,6 +108,20 @@ def keep_among(snapshot: Snapshot, among: Among, disorders: Snapshot | None = No
     return replace(snapshot, lines=replace(snapshot.lines, grouping=grouping))
 
 
+def keep_without(snapshot: Snapshot, patients: Sequence[str]) -> Snapshot:
+    """The snapshot without some patients as evidence. Raises `GalleryEmpty` where none is left."""
+    if not patients:
+        return snapshot
+    places = [place for name in patients if (place := snapshot.patient(name)) is not None]
+    grouping = snapshot.lines.grouping.restricted(~np.isin(snapshot.patient_of_row, places))
+    if not len(grouping.groups):
+        raise GalleryEmpty(
+            f"No {snapshot.lines.by} of the gallery is left without {', '.join(patients)}.",
+            "Leave fewer patients out.",
+        )
+    return replace(snapshot, lines=replace(snapshot.lines, grouping=grouping))
+
+
 def _eligible(snapshot: Snapshot, among: Among, disorders: Snapshot) -> NDArray[np.bool_]:
     assert snapshot.people is not None, "a filter needs details"  # noqa: S101
     assert snapshot.photos is not None, "a filter needs details"  # noqa: S101

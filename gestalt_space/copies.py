@@ -8,6 +8,7 @@ measures both.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -100,12 +101,12 @@ def find_copies(
     similarities: NDArray[np.float32],
     ids: Ids,
     *,
-    not_of: str | None = None,
+    not_of: Collection[str] = (),
 ) -> tuple[Copy, ...]:
     """The stored photos that are copies of a face, the most similar first.
 
-    `similarities` `(n,)` of its descriptor to those with the keys `ids` `(n,)`; `not_of`: a patient
-    whose own photos are no news. The most similar are looked at alone: a copy is among them.
+    `similarities` `(n,)` of its descriptor to those with the keys `ids` `(n,)`; `not_of`: patients
+    whose photos are no news. The most similar are looked at alone: a copy is among them.
     """
     candidates = np.flatnonzero(similarities >= CANDIDATE)
     if not len(candidates):
@@ -116,7 +117,7 @@ def find_copies(
     compared = 0
     for row in nearest:
         photo = photos.get(int(ids[row]))
-        if photo is None or photo.patient == not_of:
+        if photo is None or photo.patient in not_of:
             continue
         proof = _proof(look, photo, float(similarities[row]))
         if proof is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from gestalt_space.adding import Adding, AddOptions, passed_over
-from gestalt_space.among import keep_among
+from gestalt_space.among import keep_among, keep_without
 from gestalt_space.calibrating import refresh_calibration
 from gestalt_space.copies import stored_looks
 from gestalt_space.devices import Device, Precision
@@ -332,7 +332,7 @@ class Gallery:
         """The state that matches read, with what the question lets be evidence.
 
         With `details`, what is known of patients and photos too. Raises `GalleryEmpty` where
-        nothing can be ranked.
+        nothing can be ranked, `NotInGallery` for a patient to leave out who is not there.
         """
         space = self.space.stored
         if space is None:
@@ -343,6 +343,9 @@ class Gallery:
             snapshot = load_snapshot(session, space, folder, by=question.by, details=details)
             if not snapshot.lines.titles:
                 raise self._empty(question.by)
+            for patient in question.without:
+                reads.patient_detail(session, patient)
+            snapshot = keep_without(snapshot, question.without)
             if not question.among:
                 return snapshot
             by_disorder = snapshot
@@ -351,17 +354,14 @@ class Gallery:
         return keep_among(snapshot, question.among, by_disorder)
 
     def probes(
-        self, sources: Sequence[PhotoSource], *, as_one: bool = False, of: str | None = None
+        self, sources: Sequence[PhotoSource], *, as_one: bool = False
     ) -> Iterator[list[Asked]]:
         """Photos as probes, in order, a batch at a time; nothing is stored.
 
         Of several faces the largest is taken, unless the source names one. With `as_one`, all are
-        of one patient, and one probe; `of`: they are of this patient of the gallery. Raises
-        `UsageError` where they are stored for several, or for others, `NotInGallery`.
+        of one patient, and one probe. Raises `UsageError` where they are stored for several.
         """
-        if of is not None:
-            self.patient(of)
-        batches = (self._asked(batch, of) for batch in self.pipeline.run(sources))
+        batches = map(self._asked, self.pipeline.run(sources))
         if not as_one:
             yield from batches
         else:
@@ -403,7 +403,7 @@ class Gallery:
             [asked],
             snapshot,
             question.about(self.patient(patient)),
-            find_copies=partial(copies_of_probe, self.database, snapshot),
+            find_copies=partial(copies_of_probe, self.database, snapshot, question.without),
         )
         return match
 
@@ -413,17 +413,16 @@ class Gallery:
         question: Question = TEN_DISORDERS,
         *,
         as_one: bool = False,
-        of: str | None = None,
         snapshot: Snapshot | None = None,
     ) -> Iterator[Match]:
         """Rank disorders, genes or patients for each photo, in order, or for all `as_one`.
 
-        Nothing is stored. The patient whom a probe's face is stored for, or whom it is `of`, is
-        never evidence. Raises `GalleryEmpty`, and what `probes` raises.
+        Nothing is stored. The patient whom a probe's face is stored for is never evidence. Raises
+        what `snapshot` and `probes` raise.
         """
         snapshot = snapshot or self.snapshot(question)
-        find = partial(copies_of_probe, self.database, snapshot)
-        for batch in self.probes(sources, as_one=as_one, of=of):
+        find = partial(copies_of_probe, self.database, snapshot, question.without)
+        for batch in self.probes(sources, as_one=as_one):
             yield from match_probes(batch, snapshot, question, find_copies=find)
 
     def stats(self) -> GalleryStats:
@@ -522,11 +521,11 @@ class Gallery:
                 refresh_generation(self.database, space, self.settings.index_dir)
                 refresh_calibration(self.database, space, self.settings.index_dir)
 
-    def _asked(self, batch: Sequence[PhotoResult], of: str | None) -> list[Asked]:
+    def _asked(self, batch: Sequence[PhotoResult]) -> list[Asked]:
         if not self.exists:
-            return [probe_of(None, result, of) for result in batch]
+            return [probe_of(None, result) for result in batch]
         with self.database.reading() as session:
-            return [probe_of(session, result, of) for result in batch]
+            return [probe_of(session, result) for result in batch]
 
     def _empty(self, by: By = "disorder") -> GalleryEmpty:
         name = self.space.model.name

@@ -29,14 +29,15 @@ from gestalt_space.types import Descriptors
 class Question:
     """What is asked of a gallery about every probe.
 
-    `k`: how many lines. `sex`, `age` in years, `ancestry`: of the probe's patient, where they are
-    told; the gallery's composition is set beside them.
+    `k`: how many lines. `without`: patients who are no evidence. `sex`, `age` in years, `ancestry`:
+    of the probe's patient, where they are told; the gallery's composition is set beside them.
     """
 
     k: int = 10
     by: By = "disorder"
     aggregation: Aggregation = "nearest"
     among: Among = EVERYBODY
+    without: tuple[str, ...] = ()
     sex: str | None = None
     age: float | None = None
     ancestry: str | None = None

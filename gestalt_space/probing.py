@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.copies import Copy, find_copies, look_of
-from gestalt_space.errors import UsageError
 from gestalt_space.matches import ProbePhoto
 from gestalt_space.matching import Asked, Seen
 from gestalt_space.pipeline import PhotoResult
@@ -16,34 +17,33 @@ from gestalt_space.store import reads
 from gestalt_space.store.engine import Database
 
 
-def probe_of(session: Session | None, result: PhotoResult, of: str | None) -> Asked:
-    """A photo as a probe: `of` a patient, or of the one whom its face is stored for.
+def probe_of(session: Session | None, result: PhotoResult) -> Asked:
+    """A photo as a probe, of the patient whom its face is stored for, if it is.
 
-    `session` is None where there is no gallery yet. Raises `UsageError` where it is stored for
-    another patient than it is said to be of.
+    `session` is None where there is no gallery yet.
     """
     name, face = result.source.name, result.face
     if face is None or result.descriptor is None:
-        return Asked(name, (ProbePhoto(name, face, result.error),), result.descriptor, of)
+        return Asked(name, (ProbePhoto(name, face, result.error),), result.descriptor, None)
     own = None if session is None else reads.patient_of_face(session, result.sha256, face)
-    if None not in (of, own) and of != own:
-        raise UsageError(
-            f"The photo {name} is stored for patient {own}, not for {of}.",
-            f"Give --of {own}, or leave it out.",
-        )
     return Asked(
         name,
         (ProbePhoto(name, face.without_crop()),),
         result.descriptor,
-        own or of,
+        own,
         (Seen(result.descriptor, look_of(face.crop)),),
     )
 
 
 def copies_of_probe(
-    database: Database, snapshot: Snapshot, asked: Asked, similarities: NDArray[np.float32]
+    database: Database,
+    snapshot: Snapshot,
+    without: Collection[str],
+    asked: Asked,
+    similarities: NDArray[np.float32],
 ) -> tuple[Copy, ...]:
-    """Stored photos, of others than the probe's own patient, that are copies of one of its own.
+    """Stored photos that are copies of one of the probe's own, but for those of its own patient and
+    of patients whom the question goes `without`.
 
     `similarities` `(n,)` of the probe to the rows of the snapshot.
     """
@@ -51,8 +51,9 @@ def copies_of_probe(
     if len(asked.seen) > 1:
         rows = snapshot.index.similarities(np.stack([seen.descriptor for seen in asked.seen]))
     found: dict[tuple[str, str], Copy] = {}
+    known = {*without, *([] if asked.own is None else [asked.own])}
     with database.reading() as session:
         for seen, row in zip(asked.seen, rows, strict=True):
-            for copy in find_copies(session, seen.look, row, snapshot.index.ids, not_of=asked.own):
+            for copy in find_copies(session, seen.look, row, snapshot.index.ids, not_of=known):
                 found.setdefault((copy.patient, copy.photo), copy)
     return tuple(found.values())

@@ -47,6 +47,7 @@ def match_document(
             "by": question.by,
             "aggregation": question.aggregation,
             "among": str(question.among) or None,
+            "without": list(question.without),
             "sex": question.sex,
             "age": question.age,
             "ancestry": question.ancestry,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.copies import SAME_PICTURE, look_of, picture_correlation
-from gestalt_space.errors import NotInGallery, UsageError
+from gestalt_space.errors import GalleryEmpty, NotInGallery
 from gestalt_space.gallery import Gallery
 from gestalt_space.matching import Question
 from gestalt_space.pipeline import PhotoSource
@@ -163,8 +163,8 @@ def test_a_match_names_the_photo_that_the_probe_may_be(gallery: Gallery, files: 
     assert [(copy.patient, copy.photo) for copy in match.copies] == [("A", "p1.png")]
     assert match.lines[0].patient == "A"
     assert match.left_out is None
-    (left_out,) = gallery.match([probe], of="A")
-    assert (left_out.left_out, left_out.copies) == ("A", ())
+    (left_out,) = gallery.match([probe], Question(without=("A",)))
+    assert left_out.copies == ()
     assert [line.patient for line in left_out.lines] == ["B"]
     (other,) = gallery.match([PhotoSource("p3.png", files("p3.png", made.crop(3)))])
     assert other.copies == ()
@@ -195,11 +195,21 @@ def test_a_stored_patient_s_photo_under_another_one_is_named(
     assert [(copy.patient, copy.photo) for copy in match.copies] == [("B", "again.png")]
 
 
-def test_whose_a_probe_is_has_to_be_true(gallery: Gallery, files: Files) -> None:
-    stored = files("p1.png", made.crop(1))
-    add(gallery, row(stored, "A", "D1"), row(files("p2.png", made.crop(2)), "B", "D2"))
-    probe = [PhotoSource("p1.png", stored)]
-    with pytest.raises(UsageError, match="stored for patient A, not for B"):
-        list(gallery.match(probe, of="B"))
+def test_copies_under_several_patients_can_all_be_left_out(gallery: Gallery, files: Files) -> None:
+    picture = made.crop(1)
+    add(
+        gallery,
+        row(files("p1.png", picture), "A", "D1"),
+        row(files("again.png", jpeg(picture, 80)), "B", "D2"),
+        row(files("p3.png", made.crop(3)), "C", "D3"),
+    )
+    stored = [PhotoSource("p1.png", files("p1.png", picture))]
+    (match,) = gallery.match(stored)
+    assert (match.left_out, [copy.patient for copy in match.copies]) == ("A", ["B"])
+    (match,) = gallery.match(stored, Question(without=("B",)))
+    assert (match.left_out, match.copies) == ("A", ())
+    assert [line.patient for line in match.lines] == ["C"]
     with pytest.raises(NotInGallery, match="nobody"):
-        list(gallery.match(probe, of="nobody"))
+        list(gallery.match(stored, Question(without=("nobody",))))
+    with pytest.raises(GalleryEmpty, match="without A, B, C"):
+        list(gallery.match(stored, Question(without=("A", "B", "C"))))

@@ -118,6 +118,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
             "by": "disorder",
             "aggregation": "nearest",
             "among": None,
+            "without": [],
             "sex": "female",
             "age": None,
             "ancestry": None,

@@ -161,13 +161,13 @@ def test_a_copy_of_another_patient_s_photo_is_told_where_it_is_added_and_matched
     Image.open(photos[1]).save(tmp_path / "screen.jpg", quality=70)
     shown = gestalt("match", tmp_path / "screen.jpg", *ALIGNED)
     assert "this face may be A's own photo" in shown.out
-    assert "to leave that patient out: --of " in shown.out
+    assert "to leave them out: --without " in shown.out
     table = gestalt("match", tmp_path / "screen.jpg", "--csv", *ALIGNED).out
     for row in csv.DictReader(table.splitlines()):
         assert sorted(row["copy_of"].split("; ")) == ["A", "B"]
-    of = gestalt("match", tmp_path / "screen.jpg", "--of", "A", "--json", *ALIGNED)
-    (probe,) = of.document["probes"]
-    assert probe["left_out"] == "A"
+    without = gestalt("match", tmp_path / "screen.jpg", "--without", "A", "--json", *ALIGNED)
+    assert without.document["question"]["without"] == ["A"]
+    (probe,) = without.document["probes"]
     assert [one["patient"] for one in probe["copies"]] == ["B"]
     assert [one["patient"] for one in probe["disorders"]] == ["B"]
-    assert gestalt("match", "--patient", "A", "--of", "B").code == 2
+    assert gestalt("match", tmp_path / "screen.jpg", "--without", "Z", *ALIGNED).code == 1
