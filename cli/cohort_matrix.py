@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output
 from .interruption import interruption
+from .probes import probes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,19 +193,13 @@ def matrix(
 
 def _of_photos(gallery: Gallery, photos: list[Path]) -> Selection:
     from gestalt_space.cohort.selection import select_photos
-    from gestalt_space.intake.folders import find_photos
-    from gestalt_space.paths import display_name
-    from gestalt_space.pipeline import PhotoSource
 
-    found = find_photos(photos)
+    sources, found = probes_of(photos, None, gallery.settings.max_photo_bytes)
     output.say_passed_over(found)
-    paths = found.photos
-    short = [display_name(path.name) for path in paths]
-    names = short if len(set(short)) == len(short) else [display_name(path) for path in paths]
-    return select_photos(
-        gallery,
-        [PhotoSource(name, path, largest=True) for name, path in zip(names, paths, strict=True)],
-    )
+    short = [source.name.rpartition("/")[2] for source in sources]
+    if len(set(short)) == len(short):
+        sources = [replace(source, name=name) for source, name in zip(sources, short, strict=True)]
+    return select_photos(gallery, sources)
 
 
 def _write_large(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from . import options, output
+
+if TYPE_CHECKING:
+    from gestalt_space.doctor import Finding
 
 MARKS = {"ok": "ok", "note": "note", "fail": "FAIL"}
 
@@ -14,7 +19,12 @@ def doctor(home: options.Home = None, as_json: options.Json = False) -> int:
     from gestalt_space.doctor import examine
     from gestalt_space.settings import load_settings
 
-    findings = list(examine(load_settings(home)))
+    return tell_findings(examine(load_settings(home)), as_json=as_json)
+
+
+def tell_findings(found: Iterable[Finding], *, as_json: bool) -> int:
+    """Show what was looked at; the exit code is 1 where something does not work."""
+    findings = list(found)
     sound = all(finding.state != "fail" for finding in findings)
     if as_json:
         output.write_json(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options, output
+from .doctor import tell_findings
 from .index_add import add
 from .index_gmdb import import_gmdb
 from .interruption import interruption
@@ -178,8 +179,7 @@ def remove(
 def stats(home: options.Home = None, as_json: options.Json = False) -> None:
     """Count what the gallery holds, and what its descriptors were made with."""
     from gestalt_space.gallery import Gallery
-    from gestalt_space.replies import run_records
-    from gestalt_space.spaces import mixed_precisions
+    from gestalt_space.spaces import mixed_precisions, run_records
 
     with Gallery.open(home) as gallery:
         held = gallery.stats()
@@ -297,6 +297,18 @@ def fill(
             "the others were there."
         )
     return 3 if failed else 0
+
+
+@app.command("verify")
+def verify(home: options.Home = None, as_json: options.Json = False) -> int:
+    """Check the gallery's database, its index on disk and the rights of its files.
+
+    Nothing is changed. Exit code 1 where something is wrong, for a job that watches.
+    """
+    from gestalt_space.doctor import examine_gallery
+    from gestalt_space.settings import load_settings
+
+    return tell_findings(examine_gallery(load_settings(home)), as_json=as_json)
 
 
 @app.command("rebuild")

@@ -77,8 +77,8 @@ Update = Annotated[
     bool,
     typer.Option(
         "--update",
-        help="Where a photo is in the gallery already: replace what differs from the row, the face "
-        "included, and list what was replaced.",
+        help="Replace what the gallery has where a row differs, and list what was replaced: facts "
+        "of the patient, also for a new photo, and the face of a photo that is there.",
     ),
 ]
 PatientLevel = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -276,6 +277,7 @@ def _noting(answers: Iterable[Match], shown: list[bool]) -> Iterator[Match]:
 def _asked(
     gallery: Gallery,
     snapshot: Any,
+    question: Question,
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
@@ -284,6 +286,12 @@ def _asked(
         return [gallery.stored_probe(patient, snapshot)]
     asked = [asked for batch in gallery.probes(sources, as_one=as_one) for asked in batch]
     output.say_precisions(gallery.encoded())
+    copies = (gallery.copies(one, snapshot, question) for one in asked)
+    for copy in itertools.chain.from_iterable(copies):
+        output.say(
+            f"This face may be the own photo of {copy.patient}: {copy.photo} (similarity "
+            f"{copy.similarity:.3f}). To leave that patient out: --without {copy.patient}."
+        )
     return asked
 
 
@@ -303,7 +311,7 @@ def _explain(
     if form not in ("table", "json"):
         raise UsageError(f"--explain has no {form} form.", "Leave the format out, or take --json.")
     snapshot = gallery.snapshot(question, details=True)
-    asked = _asked(gallery, snapshot, sources, patient, as_one)
+    asked = _asked(gallery, snapshot, question, sources, patient, as_one)
     if len(asked) != 1:
         raise UsageError(
             "--explain is about one probe.",
@@ -312,7 +320,9 @@ def _explain(
     slots = encoder_spec(gallery.space.model).slots
     evidence = evidence_of(asked[0], snapshot, wanted, len(slots))
     if form == "json":
-        output.write_json(evidence_document(gallery.space, asked[0], wanted, evidence))
+        encoded = gallery.encoded(photos=patient is None)
+        document = evidence_document(gallery.space, asked[0], wanted, evidence, encoded)
+        output.write_json(document)
     else:
         match_output.write_evidence(asked[0], evidence, slots)
     return 0
@@ -339,7 +349,7 @@ def _service_reply(
         raise UsageError("The published reply has disorders and genes.", "Leave --by out.")
     by_disorder = replace(question, by="disorder")
     snapshot = gallery.snapshot(by_disorder, details=True)
-    asked = _asked(gallery, snapshot, sources, patient, as_one)
+    asked = _asked(gallery, snapshot, question, sources, patient, as_one)
     (disorders,) = match_probes(asked, snapshot, by_disorder)
     if disorders.error is not None:
         raise disorders.error

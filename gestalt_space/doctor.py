@@ -64,6 +64,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _guarded("torch", _torch)
     yield from _guarded("faiss", _faiss)
     yield from _guarded("models", lambda: _models(settings))
+    yield from examine_gallery(settings)
+
+
+def examine_gallery(settings: Settings) -> Iterator[Finding]:
+    """Look at a home's gallery alone: database, space, index, and who else may read its files.
+
+    Never raises `GestaltError`.
+    """
     yield from _guarded("database", lambda: _gallery(settings))
     yield from _guarded("rights", lambda: _rights(settings))
 

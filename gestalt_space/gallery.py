@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.adding import Adding, AddOptions, passed_over
 from gestalt_space.among import keep_among, keep_without
 from gestalt_space.calibrating import refresh_calibration
-from gestalt_space.copies import stored_looks
+from gestalt_space.copies import Copy, stored_looks
 from gestalt_space.devices import Device, Precision
 from gestalt_space.encoders.registry import (
     detector_device,
@@ -424,6 +424,16 @@ class Gallery:
         find = partial(copies_of_probe, self.database, snapshot, question.without)
         for batch in self.probes(sources, as_one=as_one):
             yield from match_probes(batch, snapshot, question, find_copies=find)
+
+    def copies(
+        self, asked: Asked, snapshot: Snapshot, question: Question = TEN_DISORDERS
+    ) -> tuple[Copy, ...]:
+        """Stored photos that are copies of a probe's own, but for those of its patient and of the
+        patients whom the question leaves out."""
+        if asked.descriptor is None:
+            return ()
+        (row,) = snapshot.index.similarities(asked.descriptor[None])
+        return copies_of_probe(self.database, snapshot, question.without, asked, row)
 
     def stats(self) -> GalleryStats:
         """How much the gallery holds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from gestalt_space.encoders.registry import encoder_spec
@@ -12,9 +12,8 @@ from gestalt_space.evidence import Evidence
 from gestalt_space.matches import Match
 from gestalt_space.matching import Asked, Question
 from gestalt_space.snapshot import Snapshot
-from gestalt_space.spaces import ActiveSpace, Encoded
-from gestalt_space.store.runs import RunCounts
-from gestalt_space.types import EncodingRun, Face
+from gestalt_space.spaces import ActiveSpace, Encoded, run_records
+from gestalt_space.types import Face
 
 MATCH_VERSION = 1
 
@@ -30,13 +29,7 @@ def match_document(
     or `patients`."""
     return {
         "version": MATCH_VERSION,
-        "space": {
-            "name": space.model.name,
-            "fingerprint": space.fingerprint,
-            "run": None if encoded.probe is None else asdict(encoded.probe),
-            "gallery_runs": run_records(encoded.gallery),
-            "other_precision": encoded.otherwise is not None,
-        },
+        "space": _space(space, encoded),
         "gallery": {
             "patients": len(snapshot.patients),
             "photos": len(snapshot.index),
@@ -57,14 +50,13 @@ def match_document(
 
 
 def evidence_document(
-    space: ActiveSpace, asked: Asked, wanted: str, evidence: Iterable[Evidence]
+    space: ActiveSpace, asked: Asked, wanted: str, evidence: Iterable[Evidence], encoded: Encoded
 ) -> dict[str, Any]:
     """The evidence of lines, version 1."""
     return {
         "version": 1,
         "space": {
-            "name": space.model.name,
-            "fingerprint": space.fingerprint,
+            **_space(space, encoded),
             "slots": list(encoder_spec(space.model).slots),
         },
         "probe": asked.name,
@@ -87,13 +79,14 @@ def failed_match_document(
     }
 
 
-def run_records(runs: RunCounts) -> list[dict[str, Any]]:
-    """Encoding runs with how many descriptors each made; its facts are null where they are not
-    recorded."""
-    nothing = dict.fromkeys(field.name for field in fields(EncodingRun))
-    return [
-        {**(nothing if run is None else asdict(run)), "descriptors": count} for run, count in runs
-    ]
+def _space(space: ActiveSpace, encoded: Encoded) -> dict[str, Any]:
+    return {
+        "name": space.model.name,
+        "fingerprint": space.fingerprint,
+        "run": None if encoded.probe is None else asdict(encoded.probe),
+        "gallery_runs": run_records(encoded.gallery),
+        "other_precision": encoded.otherwise is not None,
+    }
 
 
 def error_document(error: dict[str, str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from gestalt_space import __version__
 from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.selection import Selection
+from gestalt_space.spaces import run_records
 
 
 def cluster_document(
@@ -18,7 +19,11 @@ def cluster_document(
     document: dict[str, Any] = {
         "version": 1,
         "made_by": f"gestalt-space {__version__}",
-        "space": {"model": selection.space, "fingerprint": selection.fingerprint},
+        "space": {
+            "model": selection.space,
+            "fingerprint": selection.fingerprint,
+            "runs": run_records(selection.runs),
+        },
         "selection": selection.source,
         "patients": len(found.patients),
         "photos": len(selection),

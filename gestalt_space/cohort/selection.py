@@ -25,6 +25,7 @@ from gestalt_space.names import normal_name
 from gestalt_space.pipeline import PhotoSource
 from gestalt_space.snapshot import Snapshot, load_snapshot
 from gestalt_space.store.people import By, PatientFacts
+from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import Descriptors
 
 Texts = NDArray[np.str_]
@@ -65,7 +66,7 @@ class Selection:
     `people`, and `disorders` and `genes`, each a tuple of identifiers; `stored_as`: who each is in
     the gallery, None for photos that it does not have. `names`: of disorders, by identifier.
     `source`: in words, what was selected; `failed`: photos that gave no descriptor, with the
-    reason.
+    reason; `runs`: what the descriptors of the space were made with, empty where nobody knows.
     """
 
     descriptors: Descriptors
@@ -83,6 +84,7 @@ class Selection:
     source: str
     names: Mapping[str, str] = field(default_factory=dict)
     failed: tuple[tuple[str, GestaltError], ...] = field(default=())
+    runs: RunCounts = ()
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -231,6 +233,7 @@ def select_photos(gallery: Gallery, sources: Sequence[PhotoSource]) -> Selection
         slots=_slots(gallery),
         source=f"{count} photos",
         failed=tuple(failed),
+        runs=((gallery.encoder.run, count),),
     )
 
 
@@ -318,6 +321,7 @@ def _whole(
         slots=_slots(gallery),
         source=source,
         names=dict(snapshot.lines.titles),
+        runs=gallery.runs(),
     )
 
 

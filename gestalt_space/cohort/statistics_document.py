@@ -10,6 +10,7 @@ from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import Comparison
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import BlockReference
+from gestalt_space.spaces import run_records
 
 VERSION = 1
 
@@ -52,7 +53,13 @@ def comparison_document(a: Selection, b: Selection, found: Comparison) -> dict[s
 
 
 def _of(selection: Selection) -> dict[str, Any]:
-    return {"space": {"name": selection.space, "fingerprint": selection.fingerprint}}
+    return {
+        "space": {
+            "name": selection.space,
+            "fingerprint": selection.fingerprint,
+            "runs": run_records(selection.runs),
+        }
+    }
 
 
 def _thresholds(reference: BlockReference | None) -> list[dict[str, Any]]:

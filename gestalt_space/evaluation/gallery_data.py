@@ -13,6 +13,7 @@ from gestalt_space.gallery import Gallery
 from gestalt_space.matching import Question
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.store.people import By
+from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import Descriptors
 
 
@@ -22,7 +23,7 @@ class SpaceData:
 
     `descriptors` `(n, d)`; `patients`: identifiers `(p,)`, whose places are their numbers in
     `grouping`, `facts` and `cohorts` `(p,)`; `titles`: identifier and name of each disorder (or
-    gene), whose places are the numbers of groups.
+    gene), whose places are the numbers of groups; `runs`: what the descriptors were made with.
     """
 
     space: str
@@ -34,6 +35,7 @@ class SpaceData:
     titles: tuple[tuple[str, str], ...]
     facts: Facts
     cohorts: Texts
+    runs: RunCounts = ()
 
     @property
     def patient_of_row(self) -> Numbers:
@@ -61,7 +63,7 @@ def load_split(home: Path | None, path: Path) -> Split:
 def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
     with Gallery.open(home, space=name) as gallery:
         snapshot = gallery.snapshot(Question(by=by), details=True)
-        space = gallery.space
+        space, runs = gallery.space, gallery.runs()
     people, photos = snapshot.people, snapshot.photos
     assert people is not None, "details were asked for"  # noqa: S101
     assert photos is not None, "details were asked for"  # noqa: S101
@@ -75,4 +77,5 @@ def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
         titles=snapshot.lines.titles,
         facts=Facts(people.sex, people.ancestry, photos.ages, snapshot.patient_of_row),
         cohorts=people.cohort,
+        runs=runs,
     )

@@ -17,6 +17,7 @@ from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS, Comparison
 from gestalt_space.evaluation.strata import too_small
+from gestalt_space.spaces import run_records
 
 VERSION = 1
 
@@ -54,6 +55,7 @@ def _space(result: SpaceResult, with_patients: bool) -> dict[str, Any]:
     record = {
         "name": result.data.space,
         "fingerprint": result.data.fingerprint,
+        "runs": run_records(result.data.runs),
         "counts": asdict(result.counts),
         "not_tested": [asdict(one) for one in result.untested],
         "aggregations": {

@@ -543,3 +543,16 @@ def test_what_was_given_in_one_form_is_found_in_the_other(
     listed = gestalt("index", "list", "--cohort", nfd, "--json").document["patients"]
     assert [one["patient"] for one in listed] == [nfc]
     assert gestalt("index", "remove", nfd, "--json").document["removed"]["patients"] == 1
+
+
+def test_verify_says_what_is_wrong_by_its_exit_code(filled: Path, gestalt: Command) -> None:
+    sound = gestalt("index", "verify", "--json")
+    assert sound.code == 0
+    subjects = [one["subject"] for one in sound.document["findings"]]
+    assert subjects[0] == "database"
+    assert "index tiny" in subjects
+    for path in (filled / "index").glob("*descriptors*"):
+        path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1")
+    broken = gestalt("index", "verify")
+    assert broken.code == 1
+    assert "FAIL" in broken.out

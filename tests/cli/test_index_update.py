@@ -171,3 +171,10 @@ def test_a_copy_of_another_patient_s_photo_is_told_where_it_is_added_and_matched
     assert [one["patient"] for one in probe["copies"]] == ["B"]
     assert [one["patient"] for one in probe["disorders"]] == ["B"]
     assert gestalt("match", tmp_path / "screen.jpg", "--without", "Z", *ALIGNED).code == 1
+    for words in (("--explain", "X", "--json"), ("--format", "gestaltmatcher")):
+        said = gestalt("match", tmp_path / "screen.jpg", *words, *ALIGNED)
+        assert "may be the own photo of A" in said.err
+        document = said.document
+        if "--explain" in words:
+            assert document["space"]["run"]["precision"] == "float32"
+            assert document["space"]["gallery_runs"][0]["precision"] == "float32"
