@@ -133,6 +133,7 @@ def about_of(
         "patient_value": patient_value if unit == "patient" else None,
         "space": cohort.space,
         "fingerprint": cohort.fingerprint,
+        "encoded_in": "; ".join(f"{run or 'not recorded'} ({n})" for run, n in cohort.runs),
         "selection": cohort.source,
         "against": None if against is None else against.source,
         "patients": len(cohort.patients),

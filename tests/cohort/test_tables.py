@@ -54,6 +54,7 @@ def of_several_photos(cohort: Selection) -> Selection:
 def test_a_matrix_says_what_it_is_made_of(cohort: Selection, found: CohortMatrix):
     assert found.rows == found.columns == tuple(map(str, cohort.photos))
     assert found.about["space"] == "tiny"
+    assert found.about["encoded_in"] == ""
     assert (found.about["patients"], found.about["photos"]) == (10, 10)
     assert found.about["direction"] == "-1 to 1, higher is closer"
     assert found.row_facts["disorders"].tolist()[7:] == ["OMIM:100001", "", ""]
