@@ -22,9 +22,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks.table import keep, seconds
 from gestalt_space.cohort.cohesion import CohesionPlan, cohesion
 from gestalt_space.cohort.comparison import ComparisonPlan, compare
-from gestalt_space.cohort.permutations import Stratum, draw_groups, relabelled_means
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.evaluation.bootstrap import Bootstrap
+from gestalt_space.stats.permutation import Stratum, draw_groups, relabelled_means
+from gestalt_space.stats.resampling import Bootstrap
 from tests.cohort.simulated import simulated
 
 SEED = 41

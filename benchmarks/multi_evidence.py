@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from benchmarks.table import keep
 from gestalt_space.encoders.registry import open_encoder
-from gestalt_space.evaluation.bootstrap import Bootstrap, Estimate, estimate
 from gestalt_space.evaluation.cases import (
     Answers,
     Probes,
@@ -44,6 +43,8 @@ from gestalt_space.ranking.grouping import grouping
 from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.subjects import SampledSubjects
+from gestalt_space.stats.estimates import Estimate
+from gestalt_space.stats.resampling import Bootstrap, estimate
 from gestalt_space.types import Photo
 from gestalt_space.weights.store import ModelStore
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from gestalt_space.cohort.comparison import Comparison
     from gestalt_space.cohort.selection import Selection
-    from gestalt_space.evaluation.bootstrap import Estimate
     from gestalt_space.gallery import Gallery
+    from gestalt_space.stats.estimates import Estimate
 
 NAMED = 5
 """Disorders with too few patients, by name at the most; the document has them all."""
@@ -93,9 +93,9 @@ def compare(
     from gestalt_space.cohort.result_tables import comparison_table
     from gestalt_space.cohort.statistics_document import comparison_document
     from gestalt_space.cohort.sub_blocks import fit_reference
-    from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
     from gestalt_space.files import check_new_file, write_atomically
     from gestalt_space.gallery import Gallery
+    from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
     if table is not None:
         check_new_file(table, (".csv",), overwrite=force, option="--force")

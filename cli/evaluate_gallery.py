@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gestalt_space.evaluation.accuracy import Accuracy
-    from gestalt_space.evaluation.bootstrap import Estimate
     from gestalt_space.evaluation.curves import Roc
     from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
     from gestalt_space.ranking.aggregation import Aggregation
+    from gestalt_space.stats.estimates import Estimate
 
 NAMED = 5
 """Disorders that cannot be tested, by name at the most; the document has them all."""
@@ -91,7 +91,6 @@ def gallery(
     patient's own photos are never evidence. Figures come with 95 % intervals by the bootstrap over
     patients. Nothing is stored.
     """
-    from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
     from gestalt_space.evaluation.gallery_data import load_spaces, load_split
     from gestalt_space.evaluation.gallery_document import evaluation_document
     from gestalt_space.evaluation.gallery_page import check_page_path, write_page
@@ -99,6 +98,7 @@ def gallery(
     from gestalt_space.evaluation.own_gallery import evaluate_gallery
     from gestalt_space.matching import parse_aggregation, parse_by
     from gestalt_space.ranking.aggregation import AGGREGATIONS
+    from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
     kind = parse_by(by)
     if kind == "patient":

@@ -18,7 +18,7 @@ GROUND = frozenset(
     {"ages", "errors", "types", "settings", "devices", "descriptors", "names"}
     | {"paths", "files", "folders", "rights", "sameface"}
 )
-ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking"})
+ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking", "stats"})
 GALLERY = frozenset(
     {
         "pipeline",

@@ -81,6 +81,7 @@ def selection_of(
         descriptors=rows[order],
         photos=np.array([names[row] for row in order], dtype=np.str_),
         ages=years[order],
+        sites=np.full(len(rows), "", dtype=np.str_),
         patient_of_row=np.array([place[owners[row]] for row in order], dtype=np.int64),
         patients=people,
         people=PatientFacts(
@@ -88,6 +89,7 @@ def selection_of(
             ancestry=fact("ancestry", ancestry),
             cohort=fact("cohort", cohort),
             consent=np.full(len(people), "", dtype=np.str_),
+            family=np.full(len(people), "", dtype=np.str_),
         ),
         disorders=_all_each(column("disorders", disorders), owners, people),
         genes=_all_each(column("genes", genes), owners, people),

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.columns import Column, column_of, known_columns
 from gestalt_space.cohort.lumping import Pair, hard_to_tell_apart
-from gestalt_space.cohort.permutations import false_discovery_rates
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.splitting import FEWEST, SAMPLES, halve
 from gestalt_space.errors import UsageError
+from gestalt_space.stats.adjustment import false_discovery_rates
 
 FEWEST_PATIENTS = 4
 MOST_PATIENTS = 10_000

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.cohort.patients import Fact, check_space, strata_of
-from gestalt_space.cohort.permutations import (
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.errors import UsageError
+from gestalt_space.stats.permutation import (
     FEWEST_PERMUTATIONS,
     MOST_PERMUTATIONS,
     PERMUTATIONS,
@@ -25,8 +27,6 @@ from gestalt_space.cohort.permutations import (
     p_value,
     row_products,
 )
-from gestalt_space.cohort.selection import Selection
-from gestalt_space.errors import UsageError
 
 DRAWS = 1_000
 """Draws of photos for each size of the curve."""

@@ -17,21 +17,22 @@ from numpy.typing import NDArray
 from gestalt_space.cohort.cross_accuracy import CrossAccuracy, cross_accuracy
 from gestalt_space.cohort.matched import match_groups
 from gestalt_space.cohort.patients import Fact, check_space
-from gestalt_space.cohort.permutations import (
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.cohort.sub_blocks import BlockReference, Blocks, sample_blocks
+from gestalt_space.errors import SpaceMismatch, UsageError
+from gestalt_space.stats.adjustment import false_discovery_rates
+from gestalt_space.stats.estimates import Estimate
+from gestalt_space.stats.permutation import (
     FEWEST_PERMUTATIONS,
     PERMUTATIONS,
     GroupMeans,
     Stratum,
     draw_groups,
-    false_discovery_rates,
     p_value,
     relabelled_means,
     weighted_means,
 )
-from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.sub_blocks import BlockReference, Blocks, sample_blocks
-from gestalt_space.errors import SpaceMismatch, UsageError
-from gestalt_space.evaluation.bootstrap import Bootstrap, Estimate, estimate
+from gestalt_space.stats.resampling import Bootstrap, estimate
 
 FEWEST = 2
 """Patients of a disorder in each group: with one, there is nothing within the group."""

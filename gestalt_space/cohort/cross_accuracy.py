@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.evaluation.accuracy import Accuracy, measure
-from gestalt_space.evaluation.bootstrap import Bootstrap
 from gestalt_space.evaluation.cases import Cases, ask, patient_probes
 from gestalt_space.ranking.grouping import Grouping, grouping
+from gestalt_space.stats.resampling import Bootstrap
 
 Evidence = Literal["own", "other", "both"]
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.cohort.permutations import Stratum, draw_groups, p_value, relabelled_means
+from gestalt_space.stats.permutation import Stratum, draw_groups, p_value, relabelled_means
 
 FEWEST = 3
 """Patients of each disorder of a pair, at least."""

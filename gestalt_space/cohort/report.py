@@ -28,8 +28,8 @@ from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
 from gestalt_space.cohort.sub_blocks import fit_reference
 from gestalt_space.errors import UsageError
-from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, Bootstrap
 from gestalt_space.gallery import Gallery
+from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
 MOST_COMPOSITES = 12
 TABLES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import compress
 from operator import itemgetter
@@ -62,16 +62,18 @@ class Selection:
     """The photos of a cohort, patient after patient by identifier, and what is known of them.
 
     Rows are photos: `descriptors` `(n, d)`, `photos` `(n,)` names, `ages` `(n,)` in years, NaN
-    where not known, `patient_of_row` `(n,)` places in `patients` `(p,)`. Of patients `(p,)`:
-    `people`, and `disorders` and `genes`, each a tuple of identifiers; `stored_as`: who each is in
-    the gallery, None for photos that it does not have. `names`: of disorders, by identifier.
-    `source`: in words, what was selected; `failed`: photos that gave no descriptor, with the
-    reason; `runs`: what the descriptors of the space were made with, empty where nobody knows.
+    where not known, `sites` `(n,)` where and with what each was taken, empty where not known,
+    `patient_of_row` `(n,)` places in `patients` `(p,)`. Of patients `(p,)`: `people`, and
+    `disorders` and `genes`, each a tuple of identifiers; `stored_as`: who each is in the gallery,
+    None for photos that it does not have. `names`: of disorders, by identifier. `source`: in words,
+    what was selected; `failed`: photos that gave no descriptor, with the reason; `runs`: what the
+    descriptors of the space were made with, empty where nobody knows.
     """
 
     descriptors: Descriptors
     photos: Texts
     ages: NDArray[np.float64]
+    sites: Texts
     patient_of_row: NDArray[np.int64]
     patients: tuple[str, ...]
     people: PatientFacts
@@ -110,6 +112,15 @@ class Selection:
     def row_starts(self) -> NDArray[np.int64]:
         """`(p,)`: where each patient's rows begin."""
         return np.searchsorted(self.patient_of_row, np.arange(len(self.patients)))
+
+    @cached_property
+    def families(self) -> NDArray[np.int64]:
+        """`(p,)`: the number of each patient's family, from 0; a patient whose family is not known
+        is one alone."""
+        family = self.people.family
+        alone = np.array([f"\0{place}" for place in range(len(family))], dtype=np.str_)
+        named = np.where(family == "", alone.reshape(family.shape), family)
+        return np.unique(named, return_inverse=True)[1].astype(np.int64)
 
     def patient_means(self) -> NDArray[np.float32]:
         """`(p, d)`: the mean of each patient's descriptors, shorter than 1 where photos differ.
@@ -155,11 +166,10 @@ class Selection:
             descriptors=self.descriptors[rows],
             photos=self.photos[rows],
             ages=self.ages[rows],
+            sites=self.sites[rows],
             patient_of_row=places[self.patient_of_row[rows]],
             patients=tuple(compress(self.patients, kept)),
-            people=PatientFacts(
-                facts.sex[kept], facts.ancestry[kept], facts.cohort[kept], facts.consent[kept]
-            ),
+            people=PatientFacts(*(getattr(facts, name.name)[kept] for name in fields(facts))),
             disorders=tuple(compress(self.disorders, kept)),
             genes=tuple(compress(self.genes, kept)),
             stored_as=tuple(compress(self.stored_as, kept)),
@@ -222,9 +232,10 @@ def select_photos(gallery: Gallery, sources: Sequence[PhotoSource]) -> Selection
         descriptors=np.stack(descriptors),
         photos=np.array(told, dtype=np.str_),
         ages=np.full(count, np.nan),
+        sites=empty,
         patient_of_row=np.arange(count),
         patients=told,
-        people=PatientFacts(empty, empty, empty, empty),
+        people=PatientFacts(empty, empty, empty, empty, empty),
         disorders=((),) * count,
         genes=((),) * count,
         stored_as=stored_as,
@@ -310,6 +321,7 @@ def _whole(
         descriptors=snapshot.index.descriptors[order],
         photos=snapshot.photos.names[order],
         ages=snapshot.photos.ages[order],
+        sites=snapshot.photos.sites[order],
         patient_of_row=snapshot.patient_of_row[order],
         patients=snapshot.patients,
         people=snapshot.people,

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.evaluation.bootstrap import Bootstrap, Estimate, estimate
 from gestalt_space.evaluation.topk import TOPS, hits_of
 from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.stats.estimates import Estimate
+from gestalt_space.stats.resampling import Bootstrap, estimate
 
 
 @dataclass(frozen=True)

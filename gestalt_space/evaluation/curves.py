@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.evaluation.bootstrap import Bootstrap, Estimate, estimate
 from gestalt_space.evaluation.cases import BINS, Answers, bins_of
 from gestalt_space.ranking.aggregation import Aggregation
+from gestalt_space.stats.estimates import Estimate
+from gestalt_space.stats.resampling import Bootstrap, estimate
 
 Curve = NDArray[np.float64]
 

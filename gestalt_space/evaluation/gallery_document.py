@@ -11,13 +11,13 @@ from typing import Any
 
 from gestalt_space import __version__
 from gestalt_space.evaluation.accuracy import Accuracy
-from gestalt_space.evaluation.bootstrap import LEVEL, Estimate
 from gestalt_space.evaluation.cases import BINS
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS, Comparison
 from gestalt_space.evaluation.strata import too_small
 from gestalt_space.spaces import run_records
+from gestalt_space.stats.estimates import LEVEL, Estimate
 
 VERSION = 1
 

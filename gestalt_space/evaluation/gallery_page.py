@@ -8,7 +8,6 @@ from pathlib import Path
 
 from gestalt_space import __version__
 from gestalt_space.evaluation.accuracy import Accuracy
-from gestalt_space.evaluation.bootstrap import Estimate
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS
@@ -27,6 +26,7 @@ from gestalt_space.report.html import (
     section,
     table,
 )
+from gestalt_space.stats.estimates import Estimate
 
 SHOWN_TOPS = (1, 5, 10)
 _ATTRIBUTES = {

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gestalt_space.evaluation.accuracy import Accuracy
-from gestalt_space.evaluation.bootstrap import Bootstrap
 from gestalt_space.evaluation.cases import Answers
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_data import SpaceData
@@ -14,6 +13,7 @@ from gestalt_space.evaluation.paired import Comparison
 from gestalt_space.evaluation.split import Split
 from gestalt_space.evaluation.strata import Stratum
 from gestalt_space.ranking.aggregation import AGGREGATIONS, Aggregation
+from gestalt_space.stats.resampling import Bootstrap
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from gestalt_space.errors import GalleryError, UsageError
 from gestalt_space.evaluation.accuracy import measure
-from gestalt_space.evaluation.bootstrap import FEWEST_REPLICATES, MOST_REPLICATES
 from gestalt_space.evaluation.cases import (
     Answers,
     Cases,
@@ -38,6 +37,7 @@ from gestalt_space.evaluation.split import Split
 from gestalt_space.evaluation.strata import Ranked, stratify
 from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.ranking.grouping import Grouping, Numbers
+from gestalt_space.stats.resampling import FEWEST_REPLICATES, MOST_REPLICATES
 
 
 def evaluate_gallery(

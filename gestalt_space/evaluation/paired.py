@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.evaluation.bootstrap import Bootstrap, Estimate, estimate
 from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.stats.adjustment import holm
+from gestalt_space.stats.estimates import Estimate
+from gestalt_space.stats.resampling import Bootstrap, estimate
 
 FLIPS = 9_999
 """Random assignments of signs in a test."""
@@ -55,16 +57,6 @@ def compare(
         len(owners),
         len(patients),
     )
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values held against how many there are (Holm 1979), in their order."""
-    order = np.argsort(p_values, kind="stable")
-    left = np.arange(len(p_values), 0, -1)
-    raised = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values)[order] * left))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = raised
-    return [float(p) for p in adjusted]
 
 
 def _flip_test(change: NDArray[np.float64], seed: int, flips: int) -> float:

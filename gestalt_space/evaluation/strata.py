@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from gestalt_space.demographics import AGE_GROUPS, age_groups
 from gestalt_space.evaluation.accuracy import Accuracy, measure
-from gestalt_space.evaluation.bootstrap import Bootstrap
 from gestalt_space.evaluation.cases import Cases
 from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.stats.resampling import Bootstrap
 
 Texts = NDArray[np.str_]
 

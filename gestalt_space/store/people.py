@@ -22,20 +22,24 @@ Texts: TypeAlias = NDArray[np.str_]
 
 @dataclass(frozen=True, slots=True)
 class PatientFacts:
-    """What is known of patients, each `(p,)`; an empty text where it is not."""
+    """What is known of patients, each `(p,)`; an empty text where it is not. Patients of one
+    `family` share its name."""
 
     sex: Texts
     ancestry: Texts
     cohort: Texts
     consent: Texts
+    family: Texts
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
-    """What is known of photos, each `(n,)`. `ages` in years, NaN where it is not known."""
+    """What is known of photos, each `(n,)`. `ages` in years, NaN where it is not known; `sites`:
+    where and with what each was taken, an empty text where it is not known."""
 
     names: Texts
     ages: NDArray[np.float64]
+    sites: Texts
 
 
 def memberships(session: Session, by: By) -> tuple[Ids, dict[int, tuple[str, str]]]:
@@ -63,7 +67,9 @@ def patient_facts(session: Session, keys: Sequence[int]) -> PatientFacts:
     known = {row[0]: row[1:] for row in session.execute(sa.select(t.Patient.id, *columns))}
     rows = [[text or "" for text in known[key]] for key in keys]
     table = np.array(rows, dtype=np.str_).reshape(len(rows), len(columns))
-    return PatientFacts(*(table[:, column] for column in range(len(columns))))
+    family = np.full(len(rows), "", dtype=np.str_)
+    sex, ancestry, cohort, consent = table.T
+    return PatientFacts(sex, ancestry, cohort, consent, family)
 
 
 def photo_facts(session: Session, space: StoredSpace, descriptor_ids: Ids) -> PhotoFacts:
@@ -79,4 +85,5 @@ def photo_facts(session: Session, space: StoredSpace, descriptor_ids: Ids) -> Ph
     return PhotoFacts(
         names=np.array([name for name, _ in rows], dtype=np.str_),
         ages=np.array([np.nan if age is None else age for _, age in rows], dtype=np.float64),
+        sites=np.full(len(rows), "", dtype=np.str_),
     )

@@ -32,7 +32,7 @@ def simulated(
     `strength`: how far the centres of disorders lie from the middle of all faces; `shift`: how far
     this group's faces lie from there, along one direction. The directions are those of the seed
     `centres`. A person's own part has the length 1, a photo's own 0.7. `facts`: sex, ancestry,
-    cohort, and ages, one for each patient.
+    cohort, family, site, and ages, one for each patient.
     """
     common = np.random.default_rng(centres)
     middle, direction = unit(common.standard_normal((2, dim)))
@@ -45,13 +45,14 @@ def simulated(
     empty = [""] * len(names)
     texts = [
         np.array(facts.get(name, empty), dtype=np.str_)
-        for name in ("sex", "ancestry", "cohort", "consent")
+        for name in ("sex", "ancestry", "cohort", "consent", "family")
     ]
     ages = np.array(facts.get("ages", [np.nan] * len(names)), dtype=np.float64)
     return Selection(
         descriptors=unit(rows).astype(np.float32),
         photos=np.array([f"{names[o]}-{row}.png" for row, o in enumerate(owner)]),
         ages=ages[owner],
+        sites=np.array(facts.get("site", empty), dtype=np.str_)[owner],
         patient_of_row=owner,
         patients=names,
         people=PatientFacts(*texts),

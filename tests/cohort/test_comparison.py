@@ -12,7 +12,7 @@ from gestalt_space.cohort.patients import parse_facts, patient_ages, strata_of
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import fit_reference, sample_blocks
 from gestalt_space.errors import SpaceMismatch, UsageError
-from gestalt_space.evaluation.bootstrap import Bootstrap
+from gestalt_space.stats.resampling import Bootstrap
 from tests.cohort.simulated import simulated
 
 QUICK = ComparisonPlan(permutations=499, bootstrap=Bootstrap(200))

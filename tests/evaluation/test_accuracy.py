@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gestalt_space.evaluation.accuracy import measure
-from gestalt_space.evaluation.bootstrap import Bootstrap
 from gestalt_space.evaluation.topk import TOPS
+from gestalt_space.stats.resampling import Bootstrap
 
 FEW = Bootstrap(200, 3)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from gestalt_space.evaluation.bootstrap import Bootstrap
 from gestalt_space.evaluation.cases import Answers, Cases, ask, bins_of, find_cases, patient_probes
 from gestalt_space.evaluation.curves import patient_control, same_different
 from gestalt_space.ranking.aggregation import AGGREGATIONS
+from gestalt_space.stats.resampling import Bootstrap
 from tests.evaluation.made_data import random_data, space_data
 from tests.ranking import oracle
 

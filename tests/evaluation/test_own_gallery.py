@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import GalleryError, UsageError
-from gestalt_space.evaluation.bootstrap import Bootstrap
 from gestalt_space.evaluation.gallery_document import evaluation_document
 from gestalt_space.evaluation.gallery_page import evaluation_page
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
@@ -15,6 +14,7 @@ from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.evaluation.split import Split
 from gestalt_space.evaluation.topk import TOPS
 from gestalt_space.ranking.aggregation import AGGREGATIONS
+from gestalt_space.stats.resampling import Bootstrap
 from tests.evaluation import oracle
 from tests.evaluation.made_data import random_data, space_data
 from tests.report.pages import Page

@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from gestalt_space.evaluation.bootstrap import Bootstrap
-from gestalt_space.evaluation.paired import Comparison, compare, held, holm
+from gestalt_space.evaluation.paired import Comparison, compare, held
+from gestalt_space.stats.adjustment import holm
+from gestalt_space.stats.resampling import Bootstrap
 
 FEW = Bootstrap(200, 1)
 

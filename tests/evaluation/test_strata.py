@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from gestalt_space.evaluation.bootstrap import Bootstrap
 from gestalt_space.evaluation.cases import Cases
 from gestalt_space.evaluation.strata import (
     SEVERAL_AGES,
@@ -14,6 +13,7 @@ from gestalt_space.evaluation.strata import (
     stratify,
     too_small,
 )
+from gestalt_space.stats.resampling import Bootstrap
 
 FEW = Bootstrap(100, 0)
 

@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from gestalt_space.cohort.permutations import (
+from gestalt_space.stats.adjustment import false_discovery_rates
+from gestalt_space.stats.permutation import (
     Stratum,
     draw_groups,
-    false_discovery_rates,
     p_value,
     relabelled_means,
     weighted_means,

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gestalt_space.evaluation import bootstrap
 from gestalt_space.evaluation.accuracy import measure
-from gestalt_space.evaluation.bootstrap import Bootstrap, estimate
+from gestalt_space.stats import resampling
+from gestalt_space.stats.resampling import Bootstrap, estimate
 
 
 def test_every_draw_is_of_as_many_patients_as_there_are() -> None:
@@ -25,7 +25,7 @@ def test_the_same_seed_draws_alike() -> None:
 
 
 def test_blocks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "_AT_ONCE", 70)
+    monkeypatch.setattr(resampling, "_AT_ONCE", 70)
     blocks = list(Bootstrap(25, 0).weights(10))
     assert [len(block) for block in blocks] == [7, 7, 7, 4]
 

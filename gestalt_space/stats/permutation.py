@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.ranking.grouping import Numbers
+Numbers = NDArray[np.int64]
 
 PERMUTATIONS = 10_000
 MOST_PERMUTATIONS = 10_000_000
@@ -139,14 +139,6 @@ def p_value(observed: float, drawn: NDArray[np.floating]) -> float:
     2010). One-sided: large values speak against chance."""
     reached = int(np.count_nonzero(drawn >= observed - TIE))
     return (reached + 1) / (len(drawn) + 1)
-
-
-def false_discovery_rates(p: Sequence[float]) -> list[float]:
-    """p-values adjusted so that of those below a level no greater share is expected to be false
-    (Benjamini and Hochberg 1995), in their order."""
-    from scipy.stats import false_discovery_control
-
-    return [float(one) for one in false_discovery_control(p)] if len(p) else []
 
 
 def _choose(rng: np.random.Generator, size: int, take: int, draws: int) -> NDArray[np.bool_]:

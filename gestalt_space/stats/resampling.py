@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.95
+from gestalt_space.stats.estimates import LEVEL, Estimate
+
 REPLICATES = 1_000
 MOST_REPLICATES = 100_000
 FEWEST_REPLICATES = 100
@@ -22,15 +23,6 @@ FEWEST_REPLICATES = 100
 
 _AT_ONCE = 4_000_000
 """Weights that are held at a time, 4 bytes each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure, and the two ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

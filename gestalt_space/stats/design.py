@@ -1,0 +1,83 @@
+"""The design of a study: what is counted, what belongs together, and what may stand for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb, prod
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gestalt_space.errors import UsageError
+from gestalt_space.stats.permutation import Stratum
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Units, such as families or patients, `(n,)`.
+
+    `clusters` `(n,)`: numbers from 0 of what is resampled and permuted together; `strata` `(n,)`:
+    numbers from 0 of those within whom labels may be exchanged. Everything in a cluster is of one
+    stratum. `unit`: what a cluster is, in words, plural.
+    """
+
+    clusters: Numbers
+    strata: Numbers
+    unit: str = "patients"
+
+    @classmethod
+    def of(
+        cls,
+        clusters: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        unit: str = "patients",
+    ) -> Design:
+        """From any values that are alike within a cluster, or a stratum. Raises `ValueError` for a
+        cluster in two strata."""
+        numbers = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
+        if strata is None:
+            places = np.zeros(len(numbers), dtype=np.int64)
+        else:
+            places = np.unique(np.asarray(strata), return_inverse=True)[1].astype(np.int64)
+        if len(np.unique(np.stack([numbers, places]), axis=1).T) != len(np.unique(numbers)):
+            raise ValueError("a cluster is in two strata")
+        return cls(numbers, places, unit)
+
+    @property
+    def count(self) -> int:
+        """How many clusters there are."""
+        return int(self.clusters.max(initial=-1)) + 1
+
+    @property
+    def strata_of_clusters(self) -> Numbers:
+        """`(c,)`: the stratum of each cluster."""
+        found = np.zeros(self.count, dtype=np.int64)
+        found[self.clusters] = self.strata
+        return found
+
+    def shuffles(self, first: NDArray[np.bool_]) -> list[Stratum]:
+        """What is permuted: in each stratum, how many clusters `(c,)` are of the `first` group."""
+        strata = self.strata_of_clusters
+        return [
+            Stratum(np.flatnonzero(strata == one), int(first[strata == one].sum()))
+            for one in np.unique(strata)
+        ]
+
+
+def labellings(shuffles: list[Stratum]) -> int:
+    """In how many ways the labels of two groups can be dealt within strata."""
+    return prod(comb(len(one.places), one.take) for one in shuffles)
+
+
+def require_labellings(shuffles: list[Stratum], level: float, *, unit: str = "patients") -> None:
+    """Raises `UsageError` where so few labellings exist that no p-value can reach a level."""
+    ways = labellings(shuffles)
+    if 1 / ways > level:
+        raise UsageError(
+            f"The labels of these {unit} can be dealt in {ways:,} ways, so that no p-value below "
+            f"{1 / ways:.3g} is possible, and {level:g} was asked.",
+            "Add patients, or match on less.",
+        )

@@ -1,0 +1,60 @@
+"""Figures as statistics give them: a value with its interval, and the tidy row that tables, JSON
+documents and pages are written from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+LEVEL = 0.95
+"""Of every two-sided interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure, and the two ends of its 95 % interval; NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One figure of a study.
+
+    `subject`: what it is about, such as a disorder, or `all`. `estimand`: what is estimated, in
+    words. `low`, `high`: the 95 % interval; `p`: of the test named by `method`; each NaN where
+    there is none. `n`: independent units behind it, of the kind `unit`. `seed`: of what was drawn,
+    None where nothing was.
+    """
+
+    subject: str
+    estimand: str
+    estimate: float
+    n: int
+    unit: str
+    method: str
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    seed: int | None = None
+
+
+def finding_records(findings: Iterable[Finding]) -> list[dict[str, str | int | float | None]]:
+    """Findings as plain records, in their order; None for NaN."""
+    names = [field.name for field in fields(Finding)]
+    return [{name: _plain(getattr(one, name)) for name in names} for one in findings]
+
+
+def finding_rows(
+    findings: Iterable[Finding],
+) -> tuple[tuple[str, ...], list[Sequence[str | int | float | None]]]:
+    """The names of the columns and the rows of a table of findings."""
+    names = tuple(field.name for field in fields(Finding))
+    return names, [list(record.values()) for record in finding_records(findings)]
+
+
+def _plain(value: str | int | float | None) -> str | int | float | None:
+    return None if isinstance(value, float) and math.isnan(value) else value
