@@ -89,13 +89,14 @@ def test_what_makes_patients_alike_besides_is_taken_out_by_matching():
 def joined(one: Selection, other: Selection) -> Selection:
     facts = [
         np.concatenate([getattr(one.people, name), getattr(other.people, name)])
-        for name in ("sex", "ancestry", "cohort", "consent")
+        for name in ("sex", "ancestry", "cohort", "consent", "family")
     ]
     return replace(
         one,
         descriptors=np.concatenate([one.descriptors, other.descriptors]),
         photos=np.concatenate([one.photos, other.photos]),
         ages=np.concatenate([one.ages, other.ages]),
+        sites=np.concatenate([one.sites, other.sites]),
         patient_of_row=np.concatenate(
             [one.patient_of_row, len(one.patients) + other.patient_of_row]
         ),

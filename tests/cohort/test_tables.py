@@ -47,6 +47,7 @@ def of_several_photos(cohort: Selection) -> Selection:
         descriptors=cohort.descriptors,
         photos=np.array(["face.png", "profile.png"] * len(half), np.str_),
         ages=np.tile([np.nan, 2.5], len(half)),
+        sites=np.full(2 * len(half), ""),
         patient_of_row=np.repeat(np.arange(len(half)), 2),
     )
 
