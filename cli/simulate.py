@@ -395,5 +395,18 @@ def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
                 else "None of these people exists."
             )
         )
+        if told := _circumstances(cohort):
+            output.say(told)
         words = ["gestalt", "index", "add", f"{place}/patients.csv", "--home", f"{place}-home"]
         output.say(f"Next: {shlex.join(words)}")
+
+
+def _circumstances(cohort: Cohort) -> str:
+    """How many sites, families and wrong diagnoses there are; empty where there are none."""
+    patients = cohort.patients
+    counts = {
+        "Sites": len({patient.site.name for patient in patients if patient.site}),
+        "Families": len({patient.family for patient in patients if patient.family}),
+        "Wrong diagnoses": sum(patient.disorder is not patient.diagnosis for patient in patients),
+    }
+    return " ".join(f"{what}: {count:,}." for what, count in counts.items() if count)
