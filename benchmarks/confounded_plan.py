@@ -45,15 +45,13 @@ def _with(**changes: object) -> Fault:
 
 
 def _unequal(plan: PlantedPlan) -> PlantedPlan:
-    """One patient in four is of B, and the first disorders take from the others: each keeps 5."""
-    spare = [max(0, size - 5) for size in plan.sizes]
-    middle = (len(spare) + 1) // 2
-    moved = sum(spare[middle:])
-    sizes = [
-        size + moved // middle if place < middle else size - spare[place]
-        for place, size in enumerate(plan.sizes)
-    ]
-    return replace(plan, sizes=tuple(sizes), share_b=0.25)
+    """One patient in four is of B, and the later disorders keep 5 patients; the first get theirs."""
+    middle = (len(plan.sizes) + 1) // 2
+    first, later = plan.sizes[:middle], plan.sizes[middle:]
+    moved = sum(max(0, size - 5) for size in later)
+    more = [moved // middle + (place < moved % middle) for place in range(middle)]
+    grown = [size + extra for size, extra in zip(first, more, strict=True)]
+    return replace(plan, sizes=(*grown, *(min(size, 5) for size in later)), share_b=0.25)
 
 
 FAULTS: Mapping[str, Fault] = {

@@ -8,6 +8,7 @@ Photos of sampled persons, aligned by their true landmarks, in the space of the 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,15 @@ from benchmarks.table import keep
 from gestalt_space.encoders.registry import find_encoder_model, open_encoder
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.faces.alignment import align
+from gestalt_space.simulate.capture import sample_capture, take
 from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
-from gestalt_space.simulate.persons import Persons
+from gestalt_space.simulate.persons import Person, Persons
 from gestalt_space.simulate.study import StudyPlan
 from gestalt_space.simulate.subjects import SampledSubjects
 from gestalt_space.weights.store import ModelStore
 
 SEEDS = (31, 32, 33)
+GIRLS = 200
 SITES = ("Bonn", "Taipei", "Lima", "Accra")
 STUDIES = {
     "as it is by default": StudyPlan(),
@@ -49,6 +52,7 @@ def main() -> None:
             )
             for name, study in STUDIES.items()
         ]
+        kin = list(_kin(encoder))
     keep(
         "simulated-studies",
         f"python -m benchmarks.simulated_studies  # seeds {', '.join(map(str, SEEDS))}",
@@ -61,6 +65,37 @@ def main() -> None:
         ),
         rows,
     )
+    keep(
+        "simulated-kinship",
+        f"python -m benchmarks.simulated_studies  # seed {SEEDS[0]}",
+        (f"{GIRLS} girls without a disorder, and for each", "more alike than two strangers"),
+        kin,
+    )
+
+
+def _kin(encoder: Encoder) -> Iterator[tuple[str, str]]:
+    """How often a sister's photo is nearer than that of a stranger of the same sex, age and
+    ancestry."""
+    persons, rng = Persons.builtin(), np.random.default_rng(SEEDS[0])
+    facts = {"sex": "female", "age_years": 10.0}
+    girls = [persons.sample(rng, ancestry="white", **facts) for _ in range(GIRLS)]
+    first = _described(encoder, persons, girls, rng)
+    strangers = np.sort((first @ first.T)[np.triu_indices(GIRLS, 1)])
+    for kinship in (0.3, 0.5, 0.7, 0.85, 1.0):
+        sisters = [persons.relative(rng, one, kinship=kinship, **facts) for one in girls]
+        alike = np.einsum("gd,gd->g", first, _described(encoder, persons, sisters, rng))
+        share = np.searchsorted(strangers, alike).mean() / len(strangers)
+        yield f"a sister, kinship {kinship:g}", f"{100 * share:.1f} %"
+    alike = np.einsum("gd,gd->g", first, _described(encoder, persons, girls, rng))
+    share = np.searchsorted(strangers, alike).mean() / len(strangers)
+    yield "another photo of herself", f"{100 * share:.1f} %"
+
+
+def _described(
+    encoder: Encoder, persons: Persons, people: Sequence[Person], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    photos = [take(persons.portrait(one, rng), sample_capture(rng)) for one in people]
+    return encoder.encode(np.stack([align(one.pixels, one.landmarks) for one in photos]))[:, 0]
 
 
 def _mean(encoder: Encoder, study: StudyPlan) -> NDArray[np.float64]:
