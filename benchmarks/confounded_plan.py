@@ -45,7 +45,7 @@ def _with(**changes: object) -> Fault:
 
 
 def _unequal(plan: PlantedPlan) -> PlantedPlan:
-    """One patient in four is of B, and the later disorders keep 5 patients; the first get theirs."""
+    """One patient in four is of B; later disorders keep 5 patients, the first get the others."""
     middle = (len(plan.sizes) + 1) // 2
     first, later = plan.sizes[:middle], plan.sizes[middle:]
     moved = sum(max(0, size - 5) for size in later)
