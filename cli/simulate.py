@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gestalt_space.simulate.subjects import SubjectSource
 
 BUILTIN = "builtin"
+MOST_SITES = 1_000
 
 app = typer.Typer(
     help="Simulate patients: people who do not exist, with phenotypes that are known.",
@@ -89,6 +90,66 @@ def cohort(
             show_default=False,
         ),
     ] = None,
+    sites: Annotated[
+        str | None,
+        typer.Option(
+            "--sites",
+            help="Names of hospitals, separated by commas, or how many. They differ in camera, "
+            "light, background, ages and ancestries.",
+            show_default=False,
+        ),
+    ] = None,
+    site_strength: Annotated[
+        float,
+        typer.Option("--site-strength", min=0, max=1, help="How much the sites differ."),
+    ] = 1.0,
+    sites_by_disorder: Annotated[
+        float,
+        typer.Option(
+            "--sites-by-disorder",
+            min=0,
+            max=1,
+            help="Share of the patients who are at the one site of their disorder; the others are "
+            "dealt evenly.",
+        ),
+    ] = 0.0,
+    cohorts_by_site: Annotated[
+        bool,
+        typer.Option("--cohorts-by-site", help="Make each cohort of whole sites."),
+    ] = False,
+    families: Annotated[
+        float,
+        typer.Option(
+            "--families",
+            min=0,
+            max=1,
+            help="Share of the patients who have a sibling or parent with the same disorder in the "
+            "cohort.",
+        ),
+    ] = 0.0,
+    kinship: Annotated[
+        float,
+        typer.Option("--kinship", min=0, max=1, help="Correlation of the faces of relatives."),
+    ] = 0.5,
+    wrong: Annotated[
+        float,
+        typer.Option(
+            "--wrong",
+            min=0,
+            max=1,
+            help="Share of the patients whose diagnosis in the tables is wrong. truth.json has the "
+            "true disorder.",
+        ),
+    ] = 0.0,
+    photos_dispersion: Annotated[
+        float,
+        typer.Option(
+            "--photos-dispersion",
+            min=0,
+            max=20,
+            help="How unequal the numbers of photos are: with 5, a few patients have most of them.",
+        ),
+    ] = 0.0,
     seed: options.Seed = 7,
     overwrite: options.Overwrite = False,
     detector: options.Detector = "auto",
@@ -101,9 +162,13 @@ def cohort(
     `patients.csv` is for `gestalt index add`; `gmdb/` holds metadata and splits in the layout of
     GestaltMatcher's database; `truth.json` says which phenotypes each patient has, how strongly,
     and how each photo was taken. The same options give the same files.
+
+    Real cohorts have several hospitals, families and wrong diagnoses. `--sites`, `--families` and
+    `--wrong` add them.
     """
     from gestalt_space.simulate.cohort import USUAL_AGES, CohortPlan, draw_cohort
     from gestalt_space.simulate.cohort_files import check_cohort_place, write_cohort
+    from gestalt_space.simulate.study import StudyPlan
 
     check_cohort_place(folder, overwrite=overwrite)
     plan = CohortPlan(
@@ -119,6 +184,16 @@ def cohort(
         terms=None if terms is None else tuple(term.strip() for term in terms.split(",")),
         is_even=even,
         cohorts=tuple(name.strip() for name in cohorts.split(",")),
+        study=StudyPlan(
+            sites=_site_names(sites),
+            site_strength=site_strength,
+            sites_by_disorder=sites_by_disorder,
+            cohorts_by_site=cohorts_by_site,
+            families=families,
+            kinship=kinship,
+            wrong=wrong,
+            photos_dispersion=photos_dispersion,
+        ),
     )
     with unchanged(folder):
         drawn = draw_cohort(plan, _source(persons, detector, home, quiet=quiet))
@@ -270,14 +345,32 @@ def _shares(option: str, text: str | None) -> Mapping[str, float] | None:
     return shares
 
 
+def _site_names(text: str | None) -> tuple[str, ...]:
+    """`Bonn,Taipei`, or `2` for `site-1` and `site-2`. Raises `UsageError` for a number that is
+    none of sites."""
+    from gestalt_space.errors import UsageError
+
+    if text is None:
+        return ()
+    try:
+        count = int(text)
+    except ValueError:
+        return tuple(name.strip() for name in text.split(","))
+    if not 1 <= count <= MOST_SITES:
+        raise UsageError(
+            f"{count:,} is no number of sites.", f"Give 1 to {MOST_SITES:,}, or names."
+        )
+    return tuple(f"site-{number}" for number in range(1, count + 1))
+
+
 def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
     from gestalt_space.simulate.cohort import FREQUENT
     from gestalt_space.simulate.subjects import RealSubjects
 
     sizes: dict[str, int] = {}
     for patient in cohort.patients:
-        if patient.disorder:
-            sizes[patient.disorder.id] = sizes.get(patient.disorder.id, 0) + 1
+        if patient.diagnosis:
+            sizes[patient.diagnosis.id] = sizes.get(patient.diagnosis.id, 0) + 1
     counts = {
         "disorders": len(cohort.disorders),
         "frequent": sum(size >= FREQUENT for size in sizes.values()),
@@ -302,5 +395,18 @@ def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
                 else "None of these people exists."
             )
         )
+        if told := _circumstances(cohort):
+            output.say(told)
         words = ["gestalt", "index", "add", f"{place}/patients.csv", "--home", f"{place}-home"]
         output.say(f"Next: {shlex.join(words)}")
+
+
+def _circumstances(cohort: Cohort) -> str:
+    """How many sites, families and wrong diagnoses there are; empty where there are none."""
+    patients = cohort.patients
+    counts = {
+        "Sites": len({patient.site.name for patient in patients if patient.site}),
+        "Families": len({patient.family for patient in patients if patient.family}),
+        "Wrong diagnoses": sum(patient.disorder is not patient.diagnosis for patient in patients),
+    }
+    return " ".join(f"{what}: {count:,}." for what, count in counts.items() if count)

@@ -12,6 +12,8 @@ from gestalt_space.simulate.capture import Capture, sample_capture, take
 from gestalt_space.simulate.disorders import DIFFICULTIES, SimulatedDisorder, draw_disorders
 from gestalt_space.simulate.persons import Portrait
 from gestalt_space.simulate.phenotypes import show
+from gestalt_space.simulate.sites import Site, draw_sites
+from gestalt_space.simulate.study import StudyPlan, deal, photo_count, relative_age
 from gestalt_space.simulate.subjects import Subject, SubjectSource
 
 FREQUENT = 7
@@ -42,7 +44,8 @@ class CohortPlan:
     people without a disorder; `photos_per_patient`: a mean, at least 1; `sexes`, `ages`,
     `ancestries`: shares of the groups, which are brought to a sum of 1; none means all alike;
     `terms`: the phenotypes that disorders are made of, none means all; `cohorts`: names of the
-    cohorts to which the patients of each disorder are dealt in turn.
+    cohorts to which the patients of each disorder are dealt in turn; `study`: sites, families and
+    wrong diagnoses.
     """
 
     disorders: int = 100
@@ -57,20 +60,30 @@ class CohortPlan:
     terms: tuple[str, ...] | None = None
     is_even: bool = False
     cohorts: tuple[str, ...] = ("simulated",)
+    study: StudyPlan = field(default_factory=StudyPlan)
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPatient:
-    """A patient or, without a disorder, a control. `strengths` by term, in standard deviations."""
+    """A patient or, without a disorder, a control. `strengths` by term, in standard deviations.
+
+    `diagnosis` and `gene` are what tables say; `disorder` is what the face shows, the same but for
+    wrong diagnoses. `family`: its name, empty for those without a relative in the cohort;
+    `relation` of the patient to the family's first: `sibling`, `parent`, or empty.
+    """
 
     id: str
     subject: Subject
     disorder: SimulatedDisorder | None
+    diagnosis: SimulatedDisorder | None
     gene: str | None
     strengths: Mapping[str, float]
     ages: tuple[float, ...]
     """Age in years at each photo."""
     cohort: str
+    site: Site | None = None
+    family: str = ""
+    relation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,7 @@ class Cohort:
     disorders: tuple[SimulatedDisorder, ...]
     patients: tuple[SimulatedPatient, ...]
     source: SubjectSource
+    sites: tuple[Site, ...] = ()
 
     @property
     def photo_count(self) -> int:
@@ -105,8 +119,11 @@ class Cohort:
             rng = np.random.default_rng([self.plan.seed, 2, row])
             for age in patient.ages:
                 number += 1
-                portrait = self.source.portrait(patient.subject, rng, age)
+                site = patient.site
+                wall = None if site is None else site.wall
+                portrait = self.source.portrait(patient.subject, rng, age, wall)
                 capture = sample_capture(rng)
+                capture = capture if site is None else site.capture(capture)
                 shown = take(show(portrait, patient.strengths), capture)
                 yield SimulatedPhoto(number, patient, age, capture, shown)
 
@@ -145,36 +162,53 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
         )
     rng = np.random.default_rng([plan.seed, 0])
     disorders = draw_disorders(rng, plan.disorders, difficulty, plan.terms)
-    affected = [
-        disorder
-        for disorder, count in zip(
-            disorders,
-            patient_counts(rng, plan.disorders, total, is_even=plan.is_even),
-            strict=True,
-        )
-        for _ in range(count)
-    ]
-    people: Sequence[SimulatedDisorder | None] = [*affected, *[None] * plan.controls]
+    counts = patient_counts(rng, plan.disorders, total, is_even=plan.is_even)
+    told = [number for number, count in enumerate(counts) for _ in range(count)]
+    told += [-1] * plan.controls
+    dealt = deal(plan.study, plan.seed, told, plan.disorders, len(plan.cohorts))
     strata = _Strata(plan, source)
+    sites = draw_sites(
+        np.random.default_rng([plan.seed, 5]),
+        plan.study.sites,
+        plan.study.site_strength,
+        strata.ages,
+        strata.ancestries,
+    )
     rng = np.random.default_rng([plan.seed, 1])
-    names = _identifiers(rng, len(people))
-    patients = []
-    for number, (name, disorder) in enumerate(zip(names, people, strict=True)):
-        sex, age, ancestry = strata.draw(rng)
-        subject = source.draw(rng, sex=sex, age_years=age, ancestry=ancestry)
-        count = 1 + rng.poisson(max(0.0, plan.photos_per_patient - 1.0))
+    names = _identifiers(rng, len(told))
+    has_relatives = np.bincount(dealt.first, minlength=len(told)) > 1
+    patients: list[SimulatedPatient] = []
+    for number, first in enumerate(dealt.first):
+        site = sites[dealt.site[number]] if sites else None
+        sex, age, ancestry = strata.draw(rng, site)
+        relation, head = "", None if first == number else patients[first]
+        if head is None:
+            subject = source.draw(rng, sex=sex, age_years=age, ancestry=ancestry)
+        else:
+            relation, age = relative_age(rng, head.subject.age_years)
+            subject = source.relative(
+                rng, head.subject, sex=sex, age_years=age, kinship=plan.study.kinship
+            )
+        count = photo_count(rng, plan.photos_per_patient, plan.study.photos_dispersion, MOST_PHOTOS)
+        disorder = None if told[number] < 0 else disorders[dealt.true[number]]
+        diagnosis = None if told[number] < 0 else disorders[told[number]]
+        gene = None if diagnosis is None else str(rng.choice(diagnosis.genes))
         patients.append(
             SimulatedPatient(
-                id=name,
+                id=names[number],
                 subject=subject,
                 disorder=disorder,
-                gene=None if disorder is None else str(rng.choice(disorder.genes)),
+                diagnosis=diagnosis,
+                gene=gene if head is None else head.gene,
                 strengths={} if disorder is None else disorder.sample_strengths(rng, difficulty),
                 ages=_ages(rng, subject, count),
-                cohort=plan.cohorts[number % len(plan.cohorts)],
+                cohort=plan.cohorts[dealt.cohort[number]],
+                site=site,
+                family=f"F-{names[first]}" if has_relatives[first] else "",
+                relation=relation,
             )
         )
-    return Cohort(plan, disorders, tuple(patients), source)
+    return Cohort(plan, disorders, tuple(patients), source, sites)
 
 
 def patient_counts(
@@ -204,17 +238,19 @@ def patient_counts(
 
 
 class _Strata:
-    """Draws sex, age and ancestry by their shares."""
+    """Draws sex, age and ancestry by their shares, those of a site where there is one."""
 
     def __init__(self, plan: CohortPlan, source: SubjectSource) -> None:
         self._sexes = _shares("sex", plan.sexes, source.sexes)
-        self._ages = _shares("age", plan.ages, tuple(AGE_GROUPS))
-        self._ancestries = _shares("ancestry", plan.ancestries, source.ancestries)
+        self.ages = _shares("age", plan.ages, tuple(AGE_GROUPS))
+        self.ancestries = _shares("ancestry", plan.ancestries, source.ancestries)
 
-    def draw(self, rng: np.random.Generator) -> tuple[str, float, str]:
+    def draw(self, rng: np.random.Generator, site: Site | None) -> tuple[str, float, str]:
+        ages = self.ages if site is None else site.ages
+        ancestries = self.ancestries if site is None else site.ancestries
         sex, group, ancestry = (
             str(rng.choice(list(shares), p=list(shares.values())))
-            for shares in (self._sexes, self._ages, self._ancestries)
+            for shares in (self._sexes, ages, ancestries)
         )
         return sex, round(float(rng.uniform(*AGE_GROUPS[group])), 2), ancestry
 

@@ -23,6 +23,7 @@ from gestalt_space.paths import display_name
 from gestalt_space.simulate.capture import jpeg
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, SimulatedPatient, SimulatedPhoto
 from gestalt_space.simulate.persons import Person
+from gestalt_space.simulate.study import StudyPlan
 
 COHORT_FILE = "gestalt-space cohort"
 FORMAT = f"{COHORT_FILE} 1"
@@ -115,7 +116,7 @@ def write_cohort(
         for photo in cohort.photos():
             kept.append(_written(photo, place))
             progress(len(kept), total)
-        _write_table(place / PATIENTS_TABLE, _patient_rows(kept))
+        _write_table(place / PATIENTS_TABLE, _patient_rows(kept, cohort.plan.study))
         _write_gmdb(cohort, kept, place / GMDB)
         _write_truth(cohort, kept, place / TRUTH)
 
@@ -167,15 +168,15 @@ def _written(photo: SimulatedPhoto, place: Path) -> _Kept:
     return kept
 
 
-def _patient_rows(kept: Sequence[_Kept]) -> Iterator[dict[str, object]]:
+def _patient_rows(kept: Sequence[_Kept], study: StudyPlan) -> Iterator[dict[str, object]]:
     for photo in kept:
         patient = photo.patient
-        disorder = patient.disorder
+        diagnosis = patient.diagnosis
         yield {
             "photo": photo.file,
             "patient": patient.id,
-            "disorder": disorder.id if disorder else "",
-            "disorder_name": disorder.name if disorder else "",
+            "disorder": diagnosis.id if diagnosis else "",
+            "disorder_name": diagnosis.name if diagnosis else "",
             "genes": patient.gene or "",
             "sex": patient.subject.sex,
             "age": f"{photo.age_years:g}",
@@ -184,6 +185,8 @@ def _patient_rows(kept: Sequence[_Kept]) -> Iterator[dict[str, object]]:
             "hpo": ";".join(patient.strengths),
             "face": 1,
             "consent": "simulated" if isinstance(patient.subject.source, Person) else "",
+            **({"family": patient.family} if study.families else {}),
+            **({"site": patient.site.name} if patient.site else {}),
         }
 
 
@@ -191,14 +194,14 @@ def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
     """The tables of a GMDB release, its splits by its rules (Hsieh 2022)."""
     folder.mkdir()
     version = f"sim{cohort.plan.seed}"
-    affected = [photo for photo in kept if photo.patient.disorder]
+    affected = [photo for photo in kept if photo.patient.diagnosis]
     _write_table(
         folder / f"image_metadata_{version}.tsv", map(_metadata_row, kept), METADATA_COLUMNS
     )
     patients: dict[str, list[str]] = defaultdict(list)
     for patient in cohort.patients:
-        if patient.disorder:
-            patients[patient.disorder.id].append(patient.id)
+        if patient.diagnosis:
+            patients[patient.diagnosis.id].append(patient.id)
     frequent = {id_ for id_, of in patients.items() if len(of) >= FREQUENT}
     _write_table(
         folder / f"gmdb_syndromes_{version}.tsv",
@@ -243,8 +246,8 @@ def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
 
 
 def _disorder(photo: _Kept) -> str:
-    assert photo.patient.disorder is not None  # noqa: S101 - of those who have one
-    return photo.patient.disorder.id
+    assert photo.patient.diagnosis is not None  # noqa: S101 - of those who have one
+    return photo.patient.diagnosis.id
 
 
 def _number(disorder_id: str) -> int:
@@ -261,7 +264,7 @@ def _split_row(photo: _Kept) -> dict[str, object]:
 
 def _metadata_row(photo: _Kept) -> dict[str, object]:
     patient = photo.patient
-    disorder = patient.disorder
+    disorder = patient.diagnosis
     return {
         "image_id": photo.id,
         "filename": Path(photo.file).name,
@@ -289,7 +292,7 @@ def _syndrome_row(
     cohort: Cohort, kept: Sequence[_Kept], disorder_id: str, is_frequent: bool
 ) -> dict[str, object]:
     disorder = cohort.disorders[_number(disorder_id) - 1]
-    photos = [p for p in kept if p.patient.disorder and p.patient.disorder.id == disorder_id]
+    photos = [p for p in kept if p.patient.diagnosis and p.patient.diagnosis.id == disorder_id]
     subjects = sorted({photo.patient.id for photo in photos})
     return {
         "syndrome_id": _number(disorder_id),
@@ -304,24 +307,40 @@ def _syndrome_row(
 
 
 def _write_truth(cohort: Cohort, kept: Sequence[_Kept], path: Path) -> None:
-    """Everything that was planted."""
+    """Everything that was planted; of sites, families and diagnoses where there are any."""
+    plan = asdict(cohort.plan)
+    has_study = cohort.plan.study != StudyPlan()
+    if not has_study:
+        del plan["study"]
     record = {
         "format": FORMAT,
         "gestalt_space": __version__,
-        "plan": asdict(cohort.plan),
+        "plan": plan,
         "disorders": [asdict(disorder) for disorder in cohort.disorders],
+        **({"sites": [asdict(site) for site in cohort.sites]} if cohort.sites else {}),
         "patients": [
             {
                 "patient": patient.id,
                 "disorder": patient.disorder.id if patient.disorder else None,
                 "gene": patient.gene,
                 "strengths": patient.strengths,
+                **(_circumstances(patient) if has_study else {}),
             }
             for patient in cohort.patients
         ],
         "photos": [photo.truth for photo in kept],
     }
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _circumstances(patient: SimulatedPatient) -> dict[str, object]:
+    return {
+        "diagnosis": patient.diagnosis.id if patient.diagnosis else None,
+        "cohort": patient.cohort,
+        "site": patient.site.name if patient.site else None,
+        "family": patient.family or None,
+        "relation": patient.relation or None,
+    }
 
 
 def _write_table(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gestalt_space.errors import ModelDamaged, ModelUnsuitable, UsageError
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, SIZE, reshape
-from gestalt_space.simulate.surroundings import Hair, face_oval, paint, sample_hair
+from gestalt_space.simulate.surroundings import Hair, Wall, face_oval, paint, sample_hair
 from gestalt_space.types import Landmarks, Pixels
 
 FORMAT = "gestalt-space persons 1"
@@ -221,16 +221,42 @@ class Persons:
             hair=sample_hair(rng, sex=sex, dark=ancestry not in LIGHT_HAIRED),
         )
 
+    def relative(
+        self,
+        rng: np.random.Generator,
+        person: Person,
+        *,
+        sex: str,
+        age_years: float,
+        kinship: float,
+    ) -> Person:
+        """Draw somebody of a person's family: of one ancestry and colour of hair, and traits whose
+        correlation with the person's is `kinship`, 0..1; in the population they vary as anybody's.
+        """
+        other = self.sample(rng, sex=sex, age_years=age_years, ancestry=person.ancestry)
+        traits = kinship * person.traits + np.sqrt(1 - kinship**2) * other.traits
+        return replace(
+            other,
+            traits=np.asarray(traits, dtype=np.float32),
+            hair=replace(other.hair, colour=person.hair.colour),
+        )
+
     def portrait(
-        self, person: Person, rng: np.random.Generator, *, age_years: float | None = None
+        self,
+        person: Person,
+        rng: np.random.Generator,
+        *,
+        age_years: float | None = None,
+        wall: Wall | None = None,
     ) -> Portrait:
-        """The person's face at an age; `rng` decides what changes from photo to photo."""
+        """The person's face at an age, before a wall where there is one; `rng` decides what changes
+        from photo to photo."""
         age = person.age_years if age_years is None else age_years
         scores = person.traits + self._group_mean(person.sex, age, person.ancestry)
         values = np.asarray(self.mean[:-10] + (scores * self.scales) @ self._basis, np.float32)
         shift = self.mean[-10:] / LANDMARK_WEIGHT + scores @ self.places
         landmarks = (MEAN_LANDMARKS + shift.reshape(5, 2)).astype(np.float32)
-        picture = paint(_picture(values), person.hair, age, rng)
+        picture = paint(_picture(values), person.hair, age, rng, wall)
         return Portrait(reshape(picture, MEAN_LANDMARKS, landmarks), landmarks)
 
     def _check(self) -> None:

@@ -25,7 +25,9 @@ class PlantedPlan:
 
     `sizes`: patients of each disorder. `common`: length of what all faces share; `disorder`: of
     each disorder's part; `photo`: of each photo's own part. `photos`: a patient has one photo, and
-    a Poisson number more, `photos` in the mean.
+    a Poisson number more, `photos` in the mean; `photos_b`: the mean in cohort B, None for the
+    same; `photos_dispersion`: variance of the number of further photos beyond Poisson's, in squares
+    of the mean.
 
     Cohorts `A` and `B`: `share_b`: share of the patients who are of B; `shift`: length of what B
     differs by; `shifted`: the disorders, by number, that differ, None for all; `shift_own`: whether
@@ -39,8 +41,9 @@ class PlantedPlan:
     much the photo's own part grows from site to site.
 
     `families`: share of the patients who share a family with another one of their disorder, in
-    pairs; `kinship`: share of a person's variance that family members have in common. `wrong`:
-    share of the patients whose disorder is another than is told. `undiagnosed`: patients without.
+    pairs; `kinship`: share of a person's variance that family members have in common. A family has
+    one disorder, cohort and site. `wrong`: share of the patients whose disorder is another than is
+    told. `undiagnosed`: patients without.
     """
 
     sizes: tuple[int, ...]
@@ -50,6 +53,8 @@ class PlantedPlan:
     disorder: float = 1.0
     photo: float = 0.7
     photos: float = 1.0
+    photos_b: float | None = None
+    photos_dispersion: float = 0.0
     share_b: float = 0.5
     shift: float = 0.0
     shifted: tuple[int, ...] | None = None
@@ -91,11 +96,11 @@ def plant(plan: PlantedPlan, seed: int) -> Selection:
         [np.repeat(np.arange(kinds), plan.sizes), np.full(plan.undiagnosed, -1)]
     ).astype(np.int64)
     count = len(told)
-    true = np.where(
-        (told >= 0) & (rng.random(count) < plan.wrong), rng.integers(kinds, size=count), told
-    )
+    is_wrong = (told >= 0) & (rng.random(count) < plan.wrong)
+    other = (told + rng.integers(1, max(kinds, 2), count)) % kinds
     family = _pairs(rng, told, plan.families)
     first_of_family = np.unique(family, return_index=True)[1][family]
+    true = np.where(is_wrong, other, told)[first_of_family]
     in_b = (rng.random(count) < plan.share_b)[first_of_family]
     female = rng.random(count) < np.where(in_b, plan.female_b, plan.female_a)
     ages = np.where(in_b, plan.age_b, plan.age_a) * np.exp(rng.normal(0, 0.8, count))
@@ -119,7 +124,10 @@ def plant(plan: PlantedPlan, seed: int) -> Selection:
     parts += np.sqrt(shared)[:, None] * noise(count)[first_of_family]
     parts += np.sqrt(1 - shared)[:, None] * noise(count)
 
-    owner = np.repeat(np.arange(count), 1 + rng.poisson(plan.photos - 1, count))
+    more = np.where(in_b, plan.photos if plan.photos_b is None else plan.photos_b, plan.photos) - 1
+    if plan.photos_dispersion:
+        more = more * rng.gamma(1 / plan.photos_dispersion, plan.photos_dispersion, count)
+    owner = np.repeat(np.arange(count), 1 + rng.poisson(more))
     length = np.where(in_b & (plan.photo_b is not None), plan.photo_b or 0.0, plan.photo)
     length = length * plan.site_photo**site
     rows = parts[owner] + length[owner, None] * noise(len(owner))

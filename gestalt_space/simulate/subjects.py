@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 
 from gestalt_space.errors import UsageError
 from gestalt_space.simulate.persons import SEXES, Person, Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
+from gestalt_space.simulate.surroundings import Wall
 
 UNKNOWN = "unknown"
 
@@ -48,8 +49,26 @@ class SubjectSource(Protocol):
         """Somebody who was not drawn before, as close to what is asked for as there is."""
         ...
 
-    def portrait(self, subject: Subject, rng: np.random.Generator, age_years: float) -> Portrait:
-        """The subject's face at an age."""
+    def relative(
+        self,
+        rng: np.random.Generator,
+        subject: Subject,
+        *,
+        sex: str,
+        age_years: float,
+        kinship: float,
+    ) -> Subject:
+        """Somebody of a subject's family, the correlation of whose faces is `kinship`, 0..1."""
+        ...
+
+    def portrait(
+        self,
+        subject: Subject,
+        rng: np.random.Generator,
+        age_years: float,
+        wall: Wall | None = None,
+    ) -> Portrait:
+        """The subject's face at an age, before a wall where one is given."""
         ...
 
 
@@ -68,10 +87,32 @@ class SampledSubjects:
         person = self._persons.sample(rng, sex=sex, age_years=age_years, ancestry=ancestry)
         return Subject(sex, age_years, ancestry, ages_freely=True, source=person)
 
-    def portrait(self, subject: Subject, rng: np.random.Generator, age_years: float) -> Portrait:
+    def relative(
+        self,
+        rng: np.random.Generator,
+        subject: Subject,
+        *,
+        sex: str,
+        age_years: float,
+        kinship: float,
+    ) -> Subject:
+        """See `SubjectSource.relative`."""
+        assert isinstance(subject.source, Person)  # noqa: S101 - subjects of this source only
+        person = self._persons.relative(
+            rng, subject.source, sex=sex, age_years=age_years, kinship=kinship
+        )
+        return Subject(sex, age_years, subject.ancestry, ages_freely=True, source=person)
+
+    def portrait(
+        self,
+        subject: Subject,
+        rng: np.random.Generator,
+        age_years: float,
+        wall: Wall | None = None,
+    ) -> Portrait:
         """See `SubjectSource.portrait`."""
         assert isinstance(subject.source, Person)  # noqa: S101 - subjects of this source only
-        return self._persons.portrait(subject.source, rng, age_years=age_years)
+        return self._persons.portrait(subject.source, rng, age_years=age_years, wall=wall)
 
 
 class RealSubjects:
@@ -109,7 +150,20 @@ class RealSubjects:
             source=face,
         )
 
-    def portrait(self, subject: Subject, rng: np.random.Generator, age_years: float) -> Portrait:  # noqa: ARG002 - one photo is all there is
+    def relative(self, *_: object, **__: object) -> NoReturn:
+        """Raises `UsageError`: who of the real people is related is not known."""
+        raise UsageError(
+            "Families cannot be made of real faces.",
+            "Leave --families out, or sample the persons: --persons builtin.",
+        )
+
+    def portrait(
+        self,
+        subject: Subject,
+        rng: np.random.Generator,  # noqa: ARG002 - one photo is all there is
+        age_years: float,  # noqa: ARG002
+        wall: Wall | None = None,  # noqa: ARG002
+    ) -> Portrait:
         """See `SubjectSource.portrait`."""
         assert isinstance(subject.source, RealFace)  # noqa: S101 - subjects of this source only
         return subject.source.portrait

@@ -39,6 +39,15 @@ class Hair:
     seed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """What photos of one place have behind the face: a colour, RGB 0..255, and its share, 0..1, in
+    each background; the rest is the photo's own."""
+
+    colour: tuple[float, float, float]
+    share: float
+
+
 def sample_hair(rng: np.random.Generator, *, sex: str, dark: bool) -> Hair:
     """Hair of a person: `dark` where only dark colours are common."""
     colour = _HAIR[rng.integers(_DARK_HAIR if dark else len(_HAIR))]
@@ -59,11 +68,17 @@ def face_oval(size: int, margin: float = 0.0) -> NDArray[np.bool_]:
     return np.asarray(_oval_distance(rows, columns, FACE_UP, margin) < 1.0)
 
 
-def paint(face: Pixels, hair: Hair, age_years: float, rng: np.random.Generator) -> Pixels:
+def paint(
+    face: Pixels,
+    hair: Hair,
+    age_years: float,
+    rng: np.random.Generator,
+    wall: Wall | None = None,
+) -> Pixels:
     """Lay a face, known inside its oval, over painted surroundings.
 
-    `rng` decides what changes from photo to photo: clothes and background. Hair is the person's,
-    and turns grey with age.
+    `rng` decides what changes from photo to photo: clothes and background, the latter about `wall`
+    where there is one. Hair is the person's, and turns grey with age.
     """
     strands = _strands(hair.seed)
     skin = face[100:125, [48, 52, 108, 112]].reshape(-1, 3).mean(axis=0)
@@ -72,6 +87,8 @@ def paint(face: Pixels, hair: Hair, age_years: float, rng: np.random.Generator) 
     # Hair follows the light of the photo as the skin shows it.
     colour = colour * np.clip(skin.mean() / 150.0, 0.35, 1.3)
     picture = background(rng)
+    if wall is not None:
+        picture += np.float32(wall.share) * (np.array(wall.colour, np.float32) - picture)
     picture = _over(picture, _neck(), skin * 0.82)
     picture = _over(
         picture, _shoulders(), (rng.uniform(20, 220) + rng.normal(0, 25, 3)).astype(np.float32)

@@ -236,3 +236,45 @@ def test_an_interrupted_training_says_that_nothing_changed(
 
     monkeypatch.setattr("gestalt_space.training.encoder_recipe.cook", stop)
     refused(gestalt("train", "encoder", "x", "-o", "x.onnx"), 130, "x.onnx is as it was before")
+
+
+def test_sites_families_and_wrong_diagnoses_reach_the_tables(gestalt: Command) -> None:
+    ran = gestalt(
+        *("simulate", "cohort", "-o", "cohort", "--disorders", 3, "--patients", 30, "--even"),
+        *("--sites", "Bonn, Taipei", "--cohorts", "a,b", "--cohorts-by-site"),
+        *("--families", 1, "--kinship", 0.7, "--wrong", 0.3, "--site-strength", 0.5),
+        *("--sites-by-disorder", 0.5, "--photos-dispersion", 1),
+    )
+    assert ran.code == 0, ran.err
+    assert "Sites: 2. Families: 15. Wrong diagnoses: " in ran.err
+    table = list(csv.DictReader(io.StringIO(Path("cohort/patients.csv").read_text("utf-8"))))
+    assert {(row["site"], row["cohort"]) for row in table} == {("Bonn", "a"), ("Taipei", "b")}
+    assert len({row["family"] for row in table}) == 15
+    plan = json.loads(Path("cohort/truth.json").read_text("utf-8"))["plan"]
+    assert plan["study"] == {
+        "sites": ["Bonn", "Taipei"],
+        "site_strength": 0.5,
+        "sites_by_disorder": 0.5,
+        "cohorts_by_site": True,
+        "families": 1.0,
+        "kinship": 0.7,
+        "wrong": 0.3,
+        "photos_dispersion": 1.0,
+    }
+
+
+def test_sites_can_be_a_number(gestalt: Command) -> None:
+    words = ("simulate", "cohort", "-o", "cohort", *SMALL, "--sites")
+    refused(gestalt(*words, 0), 2, "no number of sites")
+    refused(gestalt(*words, 7), 2, "7 sites are too many for 6 people")
+    assert gestalt(*words, 2).code == 0
+    table = csv.DictReader(io.StringIO(Path("cohort/patients.csv").read_text("utf-8")))
+    assert {row["site"] for row in table} == {"site-1", "site-2"}
+
+
+@pytest.mark.parametrize("option", ["--families", "--wrong", "--kinship", "--sites-by-disorder"])
+def test_a_share_beyond_1_is_refused(gestalt: Command, tmp_path: Path, option: str) -> None:
+    ran = gestalt("simulate", "cohort", "-o", "cohort", *SMALL, option, 1.2)
+    assert ran.code == 2
+    assert option in ran.err
+    assert left(tmp_path) == []

@@ -8,6 +8,7 @@ import numpy as np
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, SIZE
 from gestalt_space.simulate.persons import SEXES, FaceLabels, Portrait
 from gestalt_space.simulate.subjects import Subject
+from gestalt_space.simulate.surroundings import Wall
 from tests.simulate import blobs
 
 SKIN = {"dark": (90, 62, 48), "light": (214, 172, 150)}
@@ -47,5 +48,22 @@ class GreySubjects:
     ) -> Subject:
         return Subject(sex, age_years, ancestry, ages_freely=True, source=None)
 
-    def portrait(self, subject: Subject, rng: np.random.Generator, age_years: float) -> Portrait:
+    def relative(
+        self,
+        rng: np.random.Generator,
+        subject: Subject,
+        *,
+        sex: str,
+        age_years: float,
+        kinship: float,
+    ) -> Subject:
+        return self.draw(rng, sex=sex, age_years=age_years, ancestry=subject.ancestry)
+
+    def portrait(
+        self,
+        subject: Subject,
+        rng: np.random.Generator,
+        age_years: float,
+        wall: Wall | None = None,
+    ) -> Portrait:
         return Portrait(blobs.plain(), MEAN_LANDMARKS)

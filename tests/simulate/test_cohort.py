@@ -16,11 +16,13 @@ from gestalt_space.simulate.cohort import (
     USUAL_AGES,
     Cohort,
     CohortPlan,
+    SimulatedPatient,
     draw_cohort,
     patient_counts,
 )
 from gestalt_space.simulate.persons import FaceLabels, Persons
 from gestalt_space.simulate.real_faces import RealFace
+from gestalt_space.simulate.study import StudyPlan
 from gestalt_space.simulate.subjects import RealSubjects, SampledSubjects
 from tests.simulate.faces import GreySubjects, cartoon
 
@@ -302,3 +304,98 @@ def test_shares_of_any_size_are_shares():
     plan = CohortPlan(disorders=2, sexes={"female": 1e308, "male": 1e308})
     sexes = [patient.subject.sex for patient in draw_cohort(plan, GreySubjects()).patients]
     assert set(sexes) == {"female", "male"}
+
+
+REAL = StudyPlan(
+    sites=("Bonn", "Taipei"), families=0.6, wrong=0.2, photos_dispersion=2.0, sites_by_disorder=0.5
+)
+
+
+def test_relatives_have_one_name_gene_site_and_ancestry():
+    cohort = drawn_as(patients=120, study=REAL, cohorts=("a", "b"))
+    members: dict[str, list[SimulatedPatient]] = {}
+    for patient in cohort.patients:
+        if patient.family:
+            members.setdefault(patient.family, []).append(patient)
+    assert 30 <= len(members) <= 42
+    for first, second in members.values():
+        for what in ("diagnosis", "disorder", "gene", "site", "cohort"):
+            assert getattr(first, what) == getattr(second, what) is not None
+        assert first.subject.ancestry == second.subject.ancestry
+        assert (first.relation, second.relation in ("sibling", "parent")) == ("", True)
+        assert second.strengths != first.strengths
+    assert all(p.relation == "" for p in cohort.patients if not p.family)
+
+
+def test_patients_show_their_disorder_and_tables_their_diagnosis():
+    cohort = drawn_as(patients=120, study=REAL)
+    mistaken = [p for p in cohort.patients if p.disorder is not p.diagnosis]
+    assert 10 <= len(mistaken) <= 40
+    for patient in mistaken:
+        assert patient.disorder is not None
+        assert patient.gene in patient.diagnosis.genes
+        assert set(patient.strengths) <= {f.term for f in patient.disorder.features}
+
+
+def test_sites_have_patients_of_their_own_ages_and_ancestries():
+    cohort = drawn_as(disorders=100, patients=2000, study=replace(REAL, families=0.0))
+    for site in cohort.sites:
+        there = [p.subject for p in cohort.patients if p.site is site]
+        shares = shares_of([one.ancestry for one in there])
+        assert shares["here"] == pytest.approx(site.ancestries["here"], abs=0.05)
+        young = np.mean([one.age_years < 3 for one in there])
+        assert young == pytest.approx(site.ages["0-2"], abs=0.04)
+
+
+def test_sites_that_do_not_differ_take_the_photos_of_no_site(drawn: Persons):
+    """So that what a site adds can be told from everything else."""
+    study = StudyPlan(sites=("Bonn", "Taipei"), site_strength=0.0)
+    plain, sited = (
+        draw_cohort(replace(SMALL, study=one), SampledSubjects(drawn))
+        for one in (StudyPlan(), study)
+    )
+    for one, two in zip(plain.photos(), sited.photos(), strict=True):
+        assert one.capture == two.capture
+        assert np.array_equal(one.portrait.pixels, two.portrait.pixels)
+
+
+def test_photos_of_two_sites_differ_in_light_and_of_one_do_not(drawn: Persons):
+    study = StudyPlan(sites=("Bonn", "Taipei"))
+    cohort = draw_cohort(
+        CohortPlan(disorders=6, patients=80, seed=4, study=study), SampledSubjects(drawn)
+    )
+    shown = {"Bonn": [], "Taipei": []}
+    for photo in cohort.photos():
+        corner = photo.portrait.pixels[4:24, 4:24].mean(axis=(0, 1))
+        shown[photo.patient.site.name].append(corner)
+    groups = [np.array(values) for values in shown.values()]
+    between = np.linalg.norm(groups[0].mean(0) - groups[1].mean(0))
+    halves = np.linalg.norm(groups[0][::2].mean(0) - groups[0][1::2].mean(0))
+    assert between > 2 * halves
+
+
+def test_real_faces_have_no_relatives():
+    source = RealSubjects(
+        [RealFace(f"{n}.png", cartoon(n)[0], FaceLabels("male", 9.0, "light")) for n in range(9)]
+    )
+    plan = CohortPlan(disorders=1, patients=6, study=StudyPlan(families=1.0))
+    with pytest.raises(UsageError, match="Families cannot"):
+        draw_cohort(plan, source)
+
+
+def test_relatives_look_alike_by_their_kinship(builtin: Persons):
+    rng = np.random.default_rng(1)
+    found: dict[float, list[float]] = {0.0: [], 0.5: [], 1.0: []}
+    own = []
+    for _ in range(60):
+        person = builtin.sample(rng, sex="male", age_years=8, ancestry="asian")
+        for kinship, alike in found.items():
+            other = builtin.relative(rng, person, sex="female", age_years=5, kinship=kinship)
+            assert (other.ancestry, other.sex, other.age_years) == ("asian", "female", 5)
+            assert np.array_equal(other.hair.colour, person.hair.colour)
+            alike.append(float(np.corrcoef(other.traits, person.traits)[0, 1]))
+            own.append(np.square(other.traits).sum() / np.square(person.traits).sum())
+    for kinship, alike in found.items():
+        assert np.mean(alike) == pytest.approx(kinship, abs=0.1)
+    # They vary as anybody does.
+    assert np.median(own) == pytest.approx(1, abs=0.15)

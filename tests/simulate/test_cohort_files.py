@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from gestalt_space.simulate.canvas import SIZE
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, CohortPlan, draw_cohort
 from gestalt_space.simulate.cohort_files import SPLITS, write_cohort
 from gestalt_space.simulate.persons import Persons
+from gestalt_space.simulate.study import StudyPlan
 from gestalt_space.simulate.subjects import SampledSubjects
 from tests.simulate.faces import GreySubjects
 
@@ -458,3 +460,69 @@ def test_the_folder_that_one_is_in_is_refused(
     with pytest.raises(UsageError, match="that you are in"):
         write_cohort(grey, target, overwrite=True)
     assert here.is_dir()
+
+
+STUDY = StudyPlan(sites=("Bonn", "Taipei"), families=0.6, wrong=0.3)
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cohort, Path]:
+    """A cohort with families, sites and wrong diagnoses: not to be changed by a test."""
+    folder = tmp_path_factory.mktemp("studied") / "cohort"
+    cohort = draw_cohort(replace(PLAN, patients=60, study=STUDY), GreySubjects())
+    write_cohort(cohort, folder)
+    return cohort, folder
+
+
+def test_a_plain_cohort_is_what_it_was_before_there_were_sites(written: Path):
+    """Its table is that of the release before, to the byte, and nothing new is in the truth."""
+    digest = hashlib.sha256((written / "patients.csv").read_bytes()).hexdigest()
+    assert digest == "b541ab51580ce6314685a949459f7a5546f8ce15c03e213cdab4b9990459be86"
+    truth = json.loads((written / "truth.json").read_text(encoding="utf-8"))
+    assert list(truth) == [
+        "format", "gestalt_space", "plan", "disorders", "patients", "photos"
+    ]  # fmt: skip
+    assert "study" not in truth["plan"]
+    assert list(truth["patients"][0]) == ["patient", "disorder", "gene", "strengths"]
+
+
+def test_tables_have_families_and_sites_where_there_are_any(studied: tuple[Cohort, Path]):
+    cohort, folder = studied
+    table = rows(folder / "patients.csv")
+    for row, photo in zip(table, cohort.photos(), strict=True):
+        assert row["family"] == photo.patient.family
+        assert row["site"] == photo.patient.site.name
+    assert {row["site"] for row in table} == {"Bonn", "Taipei"}
+    assert len({row["family"] for row in table}) > 10
+
+
+def test_tables_have_the_diagnosis_and_the_truth_the_disorder(studied: tuple[Cohort, Path]):
+    cohort, folder = studied
+    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    told = {row["patient"]: row["disorder"] for row in rows(folder / "patients.csv")}
+    labels = {
+        row["patient_id"]: row["internal_syndrome_id"]
+        for row in rows(folder / "gmdb" / "image_metadata_sim11.tsv")
+    }
+    wrong = 0
+    for record, patient in zip(truth["patients"], cohort.patients, strict=True):
+        diagnosis = patient.diagnosis.id if patient.diagnosis else ""
+        assert told[patient.id] == diagnosis == (record["diagnosis"] or "")
+        assert labels[patient.id] == diagnosis.removeprefix("SIM:")
+        assert record["disorder"] == (patient.disorder.id if patient.disorder else None)
+        assert (record["family"] or "") == patient.family
+        assert (record["relation"] or "") == patient.relation
+        assert record["site"] == patient.site.name
+        wrong += record["disorder"] != record["diagnosis"]
+    assert 5 <= wrong <= 40
+    assert [site["name"] for site in truth["sites"]] == ["Bonn", "Taipei"]
+    assert truth["plan"]["study"]["families"] == 0.6
+
+
+def test_every_disorder_of_the_tables_has_the_patients_of_the_plan(studied: tuple[Cohort, Path]):
+    """Wrong diagnoses change who has what, not how many are told to have it."""
+    folder = studied[1]
+    sizes = {int(row["syndrome_id"]): row for row in rows(next(folder.glob("gmdb/*syndromes*")))}
+    assert sorted(sizes) == list(range(1, 7))
+    assert min(int(row["num_of_subjects"]) for row in sizes.values()) >= 2
+    assert sum(int(row["num_of_subjects"]) for row in sizes.values()) == 60
