@@ -17,6 +17,7 @@ Faults are laid over both. A statistic that withholds its figure finds nothing; 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -105,6 +106,11 @@ def study(
     with ProcessPoolExecutor(cores()) as pool:
         for (name, fault, is_null, _), one in zip(tasks, pool.map(_chunk, tasks), strict=True):
             found[name, fault][0 if is_null else 1] += one
+            null, real = found[name, fault]
+            if real.draws == powered:
+                statistic = next(one for one in statistics if one.name == name)
+                shown = cell(statistic, fault, null, real)
+                print(f"{name}, {fault}: {shown}", file=sys.stderr, flush=True)
     return {place: (null, real) for place, (null, real) in found.items()}
 
 

@@ -221,3 +221,19 @@ def test_a_share_of_the_diagnoses_is_wrong(share: float):
     centres = np.stack([np.median(means[told(made) == kind], axis=0) for kind in kinds])
     nearest = kinds[(means @ centres.T).argmax(axis=1)]
     assert (nearest != told(made)).mean() == pytest.approx(share, abs=0.03)
+
+
+def test_other_people_can_have_the_same_disorders():
+    """With a seed of people, the disorders lie where they did, and the patients are others."""
+
+    def centres(people: int | None, seed: int = 18) -> np.ndarray:
+        made = plant(replace(LARGE, common=0.0, photos=2.0, sites=2, site=0.5), seed, people=people)
+        means = made.patient_means()
+        rows = [means[told(made) == kind].mean(0) for kind in np.unique(told(made))]
+        return np.stack([row / np.linalg.norm(row) for row in rows])
+
+    one, two = centres(1), centres(2)
+    assert not np.array_equal(one, two)
+    assert np.array_equal(one, centres(1))
+    assert np.einsum("kd,kd->k", one, two).min() > 0.9
+    assert np.abs(np.einsum("kd,kd->k", one, centres(1, seed=19))).max() < 0.7
