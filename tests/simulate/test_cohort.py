@@ -399,3 +399,15 @@ def test_relatives_look_alike_by_their_kinship(builtin: Persons):
         assert np.mean(alike) == pytest.approx(kinship, abs=0.1)
     # They vary as anybody does.
     assert np.median(own) == pytest.approx(1, abs=0.15)
+
+
+def test_real_faces_are_photographed_as_their_site_does():
+    labels = FaceLabels("female", 33.0, "light")
+    source = RealSubjects([RealFace(f"{n}.png", cartoon(n)[0], labels) for n in range(12)])
+    study = StudyPlan(sites=("Bonn", "Taipei"))
+    cohort = draw_cohort(CohortPlan(disorders=1, patients=12, study=study), source)
+    for photo in cohort.photos():
+        site = photo.patient.site
+        assert photo.capture.balance[1] == pytest.approx(site.balance[1])
+        assert photo.capture.blur >= site.blur
+    assert {patient.site.name for patient in cohort.patients} == {"Bonn", "Taipei"}
