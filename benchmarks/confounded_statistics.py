@@ -189,7 +189,7 @@ STATISTICS: tuple[Statistic, ...] = (
         "cluster: told apart",
         told_apart,
         replace(PAIR, disorder=0.0),
-        replace(PAIR, disorder=0.5),
+        replace(PAIR, disorder=0.4),
         limits={"site follows disorder": SAME_SITE},
     ),
     Statistic(
@@ -214,7 +214,7 @@ STATISTICS: tuple[Statistic, ...] = (
         "evaluate: top-1 above chance",
         accuracy_above_chance,
         replace(GALLERY, disorder=0.0),
-        replace(GALLERY, disorder=0.35),
+        replace(GALLERY, disorder=0.3),
         BOUND,
         limits={"site follows disorder": SAME_SITE},
     ),
