@@ -31,7 +31,7 @@ MOST_MEMBERS = 200
 MOST_OTHERS = 400
 FEWEST_OTHERS = 64
 """Patients without a disorder who are asked about it, at the most and at the least."""
-OTHERS = 30_000
+OTHERS = 15_000
 """Over all disorders, about."""
 
 _RARE = 1e-4

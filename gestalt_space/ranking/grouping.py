@@ -66,7 +66,7 @@ class Grouping:
     begins; `patients` `(p,)`: their numbers, ascending. `members` `(m,)`: places in `patients`,
     group after group; `member_starts` `(g,)`; `groups` `(g,)`: their numbers, ascending. A patient
     may be in several groups. None is in no group, no group is without a patient, and no patient
-    without a row.
+    without a row. `families` `(p,)`: numbers that patients of one family share.
     """
 
     rows: Numbers
@@ -75,6 +75,7 @@ class Grouping:
     members: Numbers
     member_starts: Numbers
     groups: Numbers
+    families: Numbers
 
     @cached_property
     def photo_counts(self) -> Numbers:
@@ -154,12 +155,17 @@ class Grouping:
         pairs = np.stack(
             [self.patients[self.members], self.groups[self.group_of_member]], axis=1
         ).reshape(-1, 2)
-        return grouping(self.rows[kept], patients, pairs)
+        families = np.arange(int(self.patients.max(initial=-1)) + 1)
+        families[self.patients] = self.families
+        return grouping(self.rows[kept], patients, pairs, families=families)
 
 
-def grouping(rows: Numbers, patient_of_row: Numbers, pairs: Numbers) -> Grouping:
+def grouping(
+    rows: Numbers, patient_of_row: Numbers, pairs: Numbers, *, families: Numbers | None = None
+) -> Grouping:
     """The grouping of rows `(r,)`, whose patients are given `(r,)`, by pairs of patient and group
-    `(m, 2)`.
+    `(m, 2)`. `families`: by patients' numbers, the number of each one's family; without, everybody
+    is a family alone.
 
     Rows of patients who are in no group are left out, as are pairs of patients without a row.
     """
@@ -178,6 +184,7 @@ def grouping(rows: Numbers, patient_of_row: Numbers, pairs: Numbers) -> Grouping
         members=np.searchsorted(patients, pairs[:, 0]).astype(np.int64),
         member_starts=member_starts.astype(np.int64),
         groups=groups.astype(np.int64),
+        families=patients.astype(np.int64) if families is None else families[patients],
     )
 
 

@@ -24,6 +24,9 @@ LARGEST_BIN = 1 / 8
 CONFIDENCE = 0.95
 """Of a one-sided lower bound."""
 
+_AT_FIRST = 2_000
+"""Of more values, the first ones alone are looked through before all are."""
+
 
 @dataclass(frozen=True)
 class Weighed:
@@ -130,6 +133,10 @@ def _reached(
 ) -> float:
     """Down to which value one has to go, in an order, until so many independent groups are there;
     -inf for never."""
+    if len(order) > _AT_FIRST:
+        found = _reached(values, weights, groups, order[: len(order) // 8], need)
+        if np.isfinite(found):
+            return found
     weights, groups = weights[order], groups[order]
     if not len(weights):
         return -np.inf
@@ -173,3 +180,11 @@ def _shares(same: Weighed, other: Weighed, edges: Floats) -> tuple[Floats, Float
     whole = np.log(np.maximum(shares[0], 1e-300)) - np.log(np.maximum(shares[1], 1e-300))
     spread = ((moved - whole) ** 2).sum(axis=0)
     return shares, spread, np.array([independent(first[:, place]) for place in range(bins)])
+
+
+def weighted_quantiles(values: Floats, weights: Floats, shares: Floats) -> Floats:
+    """The values `(s,)` below which the shares, 0..1, of all weight lie."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    places = np.searchsorted(below, shares * below[-1])
+    return np.asarray(values[order[np.minimum(places, len(order) - 1)]])
