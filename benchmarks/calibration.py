@@ -36,7 +36,10 @@ LIKENESS = 0.6
 SIGNAL = 1.0
 """The same, where bounds are."""
 AT = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
-"""Shares of patients without the disorder, at whose similarities bounds are looked up."""
+"""Shares of patients without the disorder, at whose similarities bounds are looked up where there
+is no signal."""
+OWN = (0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
+"""Shares of patients with the disorder who are less similar, where there is one."""
 SUPPORTING = 2.08
 SLOTS = np.linspace(-1, 1, 2001)
 
@@ -124,10 +127,10 @@ class _Counted:
         share = part.predict(np.arange(len(mass)))
         return np.asarray(share / (1 - share))
 
-    def places(self) -> NDArray[np.int64]:
-        """The slots at which the shares `AT` of the others are reached."""
-        reached = np.cumsum(self.other[::-1]) / self.other.sum()
-        return np.asarray(len(reached) - 1 - np.searchsorted(reached, AT), dtype=np.int64)
+    def places(self, *, signal: bool) -> NDArray[np.int64]:
+        """The slots at which the shares `OWN`, or `AT`, are reached."""
+        counted, below = (self.same, np.array(OWN)) if signal else (self.other, 1 - np.array(AT))
+        return np.searchsorted(np.cumsum(counted) / counted.sum(), below)
 
 
 def _rows(
@@ -142,7 +145,7 @@ def _rows(
         fitted = [curve for curve in found.curves if len(curve.ratio)]
         if len(fitted) < len(found.curves) / 2:
             continue
-        places = found.places()
+        places = found.places(signal=plan.disorder > 0)
         truth = found.truth()[places] if plan.disorder else np.ones(len(places))
         similar = SLOTS[places] + np.diff(SLOTS)[0] / 2
         lower = np.array(

@@ -126,7 +126,7 @@ class Calibration:
         return (
             f"fewer than {FEWEST_DISORDERS} disorders of the gallery have about as many patients"
             if self.curves
-            else f"the gallery has fewer than {FEWEST_PATIENTS} patients who share a disorder"
+            else "the gallery has too few patients who share a disorder"
         )
 
     def best_percentile(self, best: float) -> float | None:

@@ -20,7 +20,7 @@ Numbers = NDArray[np.int64]
 FEWEST_IN_BIN = 5
 """Independent groups in the topmost bin, of either kind."""
 LARGEST_BIN = 1 / 8
-"""Share of all values of the first kind at which a bin is cut; those at the top are smaller."""
+"""Share of all values of either kind at which a bin is cut; those at the top are smaller."""
 CONFIDENCE = 0.95
 """Of a one-sided lower bound."""
 
@@ -103,29 +103,40 @@ def independent(sums: Floats) -> float:
 def _edges(same: Weighed, other: Weighed, fewest: int) -> Floats:
     """Where bins begin but the lowest, ascending; empty where there is one alone.
 
-    A bin holds as much as all above it, up to `LARGEST_BIN`, and at the least `fewest` independent
-    groups of both kinds.
+    A bin holds as much of one kind as all above it, up to `LARGEST_BIN`, and at the least `fewest`
+    independent groups of both kinds.
     """
     order, behind = np.argsort(-same.values, kind="stable"), np.argsort(-other.values)
-    mass = same.weights.sum()
-    above, found = 0.0, [np.inf]
+    above, found = np.zeros(2), [np.inf]
     while True:
         reached = (
             _reached(same.values, same.weights, same.groups, order, fewest),
             _reached(other.values, other.weights, other.groups, behind, fewest),
             _reached(other.values, other.weights, other.origins, behind, fewest),
         )
-        edge = min(reached)
-        grown = np.cumsum(same.weights[order])
-        heavy = np.searchsorted(grown, min(above, LARGEST_BIN * mass) - 1e-9)
-        if not np.isfinite(edge) or heavy >= len(order):
+        if not np.isfinite(min(reached)):
             # What is left is too little to be a bin: it is part of the one above.
             return np.array(found[-2:0:-1])
-        edge = min(edge, float(same.values[order[heavy]]))
+        heavy = max(
+            _heavy(kind, places, min(share, LARGEST_BIN))
+            for kind, places, share in ((same, order, above[0]), (other, behind, above[1]))
+        )
+        edge = min(*reached, heavy)
         found.append(edge)
-        kept = same.values[order] < edge
-        above += float(same.weights[order[~kept]].sum())
-        order, behind = order[kept], behind[other.values[behind] < edge]
+        above = np.array([_share_above(same, edge), _share_above(other, edge)])
+        order, behind = order[same.values[order] < edge], behind[other.values[behind] < edge]
+
+
+def _share_above(kind: Weighed, edge: float) -> float:
+    return float(kind.weights[kind.values >= edge].sum() / kind.weights.sum())
+
+
+def _heavy(kind: Weighed, order: Numbers, share: float) -> float:
+    """Down to which value one has to go, in an order, until a share of all weight is there; the
+    last where it never is."""
+    grown = np.cumsum(kind.weights[order])
+    place = np.searchsorted(grown, share * kind.weights.sum() - 1e-9)
+    return float(kind.values[order[min(int(place), len(order) - 1)]])
 
 
 def _reached(
@@ -179,7 +190,7 @@ def _shares(same: Weighed, other: Weighed, edges: Floats) -> tuple[Floats, Float
     moved = np.log(np.maximum(without[0], 1e-300)) - np.log(np.maximum(without[1], 1e-300))
     whole = np.log(np.maximum(shares[0], 1e-300)) - np.log(np.maximum(shares[1], 1e-300))
     spread = ((moved - whole) ** 2).sum(axis=0)
-    return shares, spread, np.array([independent(first[:, place]) for place in range(bins)])
+    return shares, spread, np.array([independent(np.asarray(first[:, place], np.float64)) for place in range(bins)])
 
 
 def weighted_quantiles(values: Floats, weights: Floats, shares: Floats) -> Floats:
