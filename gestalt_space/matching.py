@@ -250,9 +250,7 @@ def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, own: int) -> Match
         photos=int(photos.sum()),
         score=ranked.score,
         percentile=(
-            None
-            if calibration is None
-            else calibration.percentile(ranked.similarity, references)
+            None if calibration is None else calibration.percentile(ranked.similarity, references)
         ),
         likelihood_ratio=(
             None

@@ -204,6 +204,4 @@ def _joined(size: int, parts: list[_Part]) -> Sides:
         )
 
     origins = np.concatenate([part.origins for part in parts])
-    return Sides(
-        size, side((p.near for p in parts), None), side((p.far for p in parts), origins)
-    )
+    return Sides(size, side((p.near for p in parts), None), side((p.far for p in parts), origins))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.errors import UsageError
 from gestalt_space.ranking.calibration import TAILS, Calibration, references_of
-from gestalt_space.ranking.grouping import Grouping, Numbers, Values
+from gestalt_space.ranking.grouping import Grouping, Values
 
 Floats = NDArray[np.float64]
 

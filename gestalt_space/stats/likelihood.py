@@ -190,7 +190,11 @@ def _shares(same: Weighed, other: Weighed, edges: Floats) -> tuple[Floats, Float
     moved = np.log(np.maximum(without[0], 1e-300)) - np.log(np.maximum(without[1], 1e-300))
     whole = np.log(np.maximum(shares[0], 1e-300)) - np.log(np.maximum(shares[1], 1e-300))
     spread = ((moved - whole) ** 2).sum(axis=0)
-    return shares, spread, np.array([independent(np.asarray(first[:, place], np.float64)) for place in range(bins)])
+    return (
+        shares,
+        spread,
+        np.array([independent(np.asarray(first[:, place], np.float64)) for place in range(bins)]),
+    )
 
 
 def weighted_quantiles(values: Floats, weights: Floats, shares: Floats) -> Floats:
