@@ -203,7 +203,7 @@ def best_others(descriptors: Descriptors, grouping: Grouping, probes: Numbers) -
         places = place_of_row[start : start + _BLOCK]
         own = probes[places]
         similar = descriptors[rows[start : start + _BLOCK]] @ descriptors.T
-        scores = score_groups(similar, grouping, ["nearest"], own=own)["nearest"]
+        scores = score_groups(similar, grouping, ["nearest"], own=grouping.families[own])["nearest"]
         probe, member = grouping.memberships_of(own)
         scores[probe, grouping.group_of_member[member]] = -np.inf
         best = scores.max(axis=1)
