@@ -32,6 +32,17 @@ def test_the_probes_own_patient_is_no_reference() -> None:
     assert found["calibrated"][0] == pytest.approx([0.3, -np.inf])
 
 
+def test_the_probes_family_is_no_reference() -> None:
+    """Two of five patients are siblings of the probe: three references are left."""
+    groups = made([[0, 1, 2, 3, 4]], families=[7, 7, 1, 2, 3])
+    similarities = np.array([[0.9, 0.9, 0.1, 0.3, 0.2]], np.float32)
+    found = score_groups(similarities, groups, ["calibrated"], own=np.array([7]), chance=CHANCE)
+    middle, spread = (
+        np.interp(np.log(3), CHANCE.sizes, of) for of in (CHANCE.middle, CHANCE.spread)
+    )
+    assert found["calibrated"][0] == pytest.approx([0.2 + (0.3 - middle) * 0.4 / spread])
+
+
 def test_several_photos_of_a_patient_are_as_many_references_as_they_are_unlike() -> None:
     groups = made([[0], [1]], [0, 0, 0, 0, 1])
     similarities = np.array([[0.4, 0, 0, 0, 0.3]], np.float32)
