@@ -1,27 +1,29 @@
 """Calibration of a large gallery, and what its verdicts and lower bounds do for new patients.
 
-python -m benchmarks.calibration
+python -m benchmarks.calibration [--galleries 1000] [--planted 200] [--only bounds]
 
-Simulated descriptors: each disorder and each person is a direction on the sphere, a face the sum of
-both and of what differs between photos. The bound's galleries are drawn anew with patients of the
-same disorders; the true ratio is that of all of them together, or 1 where disorders have no face.
+Planted descriptors (`gestalt_space.simulate.planted`), drawn anew for every gallery with disorders,
+patients and photos, in designs of equal and of very unequal disorders. The true ratio where there
+is a signal is counted in all galleries of a design together, for each number of references.
 """
 
 from __future__ import annotations
 
+import argparse
 import tracemalloc
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table import keep, seconds
-from gestalt_space.ranking.calibration import (
-    EDGES,
-    Calibration,
-    fit_calibration,
-    verdict_of,
-)
+from gestalt_space.fitting import fit_calibration, fit_curve
+from gestalt_space.ranking.calibration import Calibration, SizeCurve, verdict_of
 from gestalt_space.ranking.grouping import Grouping, grouping
+from gestalt_space.references import Sides, draw_sides
+from gestalt_space.simulate.planted import PlantedPlan, plant
 from gestalt_space.types import Descriptors
 from tests.made import unit
 
@@ -29,23 +31,150 @@ SEED = 23
 DIM = 512
 SMALL_DIM = 64
 NEW = 2_000
-GALLERIES = 100
-POOLED = 300
-SUPPORTING = 2.08
 LIKENESS = 0.6
-"""How much of a face is its disorder's, beside 1 of the person's own."""
-QUANTILES = (25, 50, 75, 90, 97, 99.5)
-WHERE = f"at percentiles {', '.join(map(str, QUANTILES))} of the own disorder's similarities"
+"""How much of a face is its disorder's, beside 1 of the person's own, where verdicts are tried."""
+SIGNAL = 1.0
+"""The same, where bounds are."""
+AT = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
+"""Shares of patients without the disorder, at whose similarities bounds are looked up where there
+is no signal."""
+OWN = (0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
+"""Shares of patients with the disorder who are less similar, where there is one."""
+SUPPORTING = 2.08
+SLOTS = np.linspace(-1, 1, 2001)
+
+
+def tail_like(disorders: int, most: int) -> tuple[int, ...]:
+    """Patients of each disorder, 2 and more, Pareto distributed, as in GMDB."""
+    places = (np.arange(disorders) + 0.5) / disorders
+    return tuple(int(min(most, round(2 * place ** (-1 / 0.9)))) for place in places)
+
+
+DESIGNS = {
+    "30 × 10": (10,) * 30,
+    "1 × 150 + 75 × 2": (150,) + (2,) * 75,
+    "3 × 60 + 5 × 20 + 60 × 2": (60,) * 3 + (20,) * 5 + (2,) * 60,
+    "GMDB-like, 120 of 2–60": tail_like(120, 60),
+}
 
 
 def main() -> None:
-    rows = [*_speed(), *_verdicts(), *_bounds()]
-    keep(
-        "calibration",
-        f"python -m benchmarks.calibration  # seed {SEED}",
-        ("what", "found", "asked or by construction"),
-        rows,
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--galleries", type=int, default=1000)
+    parser.add_argument("--planted", type=int, default=200)
+    parser.add_argument("--only", choices=("speed", "bounds"))
+    given = parser.parse_args()
+    asked = f"--galleries {given.galleries} --planted {given.planted}"
+    command = f"python -m benchmarks.calibration {asked}  # seed {SEED}"
+    if given.only != "bounds":
+        rows = [*_speed(), *_verdicts()]
+        keep("calibration", command, ("what", "found", "asked or by construction"), rows)
+    if given.only != "speed":
+        header = ("design", "what is planted", "galleries", "references", "bound above the truth")
+        rows = list(_bounds(given.galleries, given.planted))
+        keep("likelihood-ratio", command, (*header, "bound at the top, median", "truth"), rows)
+
+
+def _bounds(galleries: int, planted: int) -> Iterator[tuple[object, ...]]:
+    for name, sizes in DESIGNS.items():
+        plain = PlantedPlan(sizes=sizes, disorder=0.0)
+        yield from _rows(name, "nothing", plain, galleries)
+        yield from _rows(name, "disorders", replace(plain, disorder=SIGNAL), planted)
+    for name in list(DESIGNS)[2:]:
+        plain = PlantedPlan(sizes=DESIGNS[name], disorder=0.0)
+        kin = replace(plain, families=0.6, kinship=0.8)
+        yield from _rows(name, "families, known", kin, planted)
+        yield from _rows(name, "families, not known", kin, planted, families=False)
+        yield from _rows(name, "three photos a patient", replace(plain, photos=3.0), planted)
+        yield from _rows(
+            name,
+            "sites that follow the disorder",
+            replace(plain, sites=4, site=1.0, sites_follow_disorder=1.0),
+            planted,
+        )
+        yield from _rows(
+            name,
+            "disorders, one diagnosis in ten wrong",
+            replace(plain, disorder=SIGNAL, wrong=0.1),
+            planted,
+        )
+
+
+@dataclass
+class _Counted:
+    """Of one number of references: the curves of galleries that have one, and all their
+    similarities, counted."""
+
+    curves: list[SizeCurve] = field(default_factory=list)
+    same: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SLOTS) - 1))
+    other: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SLOTS) - 1))
+
+    def add(self, sides: Sides) -> None:
+        for into, one in ((self.same, sides.same), (self.other, sides.other)):
+            counted = np.histogram(one.values, SLOTS, weights=one.weights)[0]
+            into += counted / one.weights.sum()
+        self.curves.append(fit_curve(sides))
+
+    def truth(self) -> NDArray[np.float64]:
+        """The ratio in each slot, from all galleries; it never falls."""
+        from sklearn.isotonic import IsotonicRegression
+
+        mass = self.same + self.other
+        kept = np.flatnonzero(mass > 0)
+        part = IsotonicRegression(y_max=1 - 1e-6, out_of_bounds="clip").fit(
+            kept, self.same[kept] / mass[kept], sample_weight=mass[kept]
+        )
+        share = part.predict(np.arange(len(mass)))
+        return np.asarray(share / (1 - share))
+
+    def places(self, *, signal: bool) -> NDArray[np.int64]:
+        """The slots at which the shares `OWN`, or `AT`, are reached."""
+        counted, below = (self.same, np.array(OWN)) if signal else (self.other, 1 - np.array(AT))
+        return np.searchsorted(np.cumsum(counted) / counted.sum(), below)
+
+
+def _rows(
+    name: str, what: str, plan: PlantedPlan, galleries: int, *, families: bool = True
+) -> Iterator[tuple[object, ...]]:
+    by_size: dict[int, _Counted] = defaultdict(_Counted)
+    for number in range(galleries):
+        faces, groups = planted_gallery(plan, SEED * 10_000 + number, families=families)
+        for sides in draw_sides(faces, groups, np.random.default_rng(number)):
+            by_size[sides.size].add(sides)
+    for size, found in sorted(by_size.items()):
+        fitted = [curve for curve in found.curves if len(curve.ratio)]
+        if len(fitted) < len(found.curves) / 2:
+            continue
+        places = found.places(signal=plan.disorder > 0)
+        truth = found.truth()[places] if plan.disorder else np.ones(len(places))
+        similar = SLOTS[places] + np.diff(SLOTS)[0] / 2
+        lower = np.array(
+            [one.lower[np.searchsorted(one.edges, similar, side="right")] for one in fitted]
+        )
+        over = 100 * (lower > truth).mean(axis=0)
+        top = np.array([curve.lower[-1] for curve in fitted])
+        told = ", ".join(f"{share:.1f}" for share in over) + " %"
+        if not plan.disorder:
+            told += f"; anywhere {100 * (top > 1).mean():.1f} %"
+            told += f"; supporting {100 * (top >= SUPPORTING).mean():.1f} %"
+        median = " / ".join(f"{np.median(top):.2g}" for top in lower.T)
+        yield name, what, len(fitted), size, told, median, " / ".join(f"{t:.3g}" for t in truth)
+
+
+def planted_gallery(
+    plan: PlantedPlan, seed: int, *, families: bool = True
+) -> tuple[Descriptors, Grouping]:
+    """A planted cohort as a gallery, grouped by disorder; with `families` as they are known."""
+    selection = plant(plan, seed)
+    told = np.repeat(np.arange(len(plan.sizes)), plan.sizes)
+    pairs = np.stack([np.arange(len(told)), told], axis=1)
+    found = grouping(
+        np.arange(len(selection)),
+        selection.patient_of_row,
+        pairs,
+        families=selection.families if families else None,
     )
+    return selection.descriptors, found
 
 
 def _speed() -> list[tuple[str, str, str]]:
@@ -96,56 +225,6 @@ def _shares(found: Calibration, best: NDArray[np.float32]) -> NDArray[np.float64
     verdicts = [verdict_of(one) for one in percentiles if one is not None]
     names = ("no close match", "weak match", "close match")
     return np.array([verdicts.count(name) / len(verdicts) for name in names])
-
-
-def _bounds() -> list[tuple[str, str, str]]:
-    """How often a lower bound lies above the true ratio, at quantiles of the similarities of
-    patients to their own disorder."""
-    rows = []
-    for patients, disorders, strength in ((60, 10, 0), (200, 20, 0), (60, 10, 0.5), (200, 20, 0.4)):
-        rng = np.random.default_rng([SEED, patients])
-        centres = unit(rng, disorders, SMALL_DIM)
-        fits = [
-            fit_calibration(*_gallery(rng, patients, centres, strength)) for _ in range(GALLERIES)
-        ]
-        true, places = _truth(rng, patients, centres, strength)
-        lower = np.stack([one.ratio_lower for one in fits if len(one.ratio)])
-        over = (lower[:, places] > true[places] * (1 + 1e-6)).mean(axis=0)
-        name = f"{patients} patients of {disorders} disorders"
-        name += " without a face of their own" if not strength else ""
-        shares = ", ".join(f"{100 * share:.0f}" for share in over)
-        rows.append((f"{name}: bound above the true ratio, {WHERE}", f"{shares} %", "5 %"))
-        if not strength:
-            share = 100 * (lower[:, -1] >= SUPPORTING).mean()
-            rows.append((f"{name}: any bound that is called supporting", f"{share:.0f} %", ""))
-    return rows
-
-
-def _truth(
-    rng: np.random.Generator, patients: int, centres: Descriptors, strength: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The true ratio in each bin, and the bins of the quantiles, from many galleries by plain
-    counting."""
-    bins = len(EDGES) - 1
-    same, other = np.zeros(bins), np.zeros(bins)
-    for _ in range(POOLED):
-        faces, groups = _gallery(rng, patients, centres, strength, photos=patients)
-        owner = groups.group_of_member[np.argsort(groups.members)]
-        similar = faces @ faces.T
-        np.fill_diagonal(similar, -2)
-        for group in range(len(groups.groups)):
-            nearest = similar[:, owner == group].max(axis=1)
-            for values, into in ((nearest[owner == group], same), (nearest[owner != group], other)):
-                into += np.histogram(values[values > -2], EDGES)[0]
-    same, other = same / same.sum(), other / other.sum()
-    places = np.searchsorted(np.cumsum(same), np.array(QUANTILES) / 100)
-    if not strength:
-        return np.ones(bins), places
-    width = 9  # bins, over which the counted ratio is smoothed
-    kernel = np.ones(width) / width
-    below = np.convolve(other, kernel, "same")
-    smooth = np.convolve(same, kernel, "same") / np.maximum(below, 1e-12)
-    return smooth, places
 
 
 def _gallery(

@@ -56,8 +56,8 @@ def gallery(
         list[str],
         typer.Option(
             "--aggregation",
-            help="nearest, patient-mean, centroid, blend or vote; repeat. Strata are told of the "
-            "first. [default: all]",
+            help="nearest, patient-mean, centroid, blend, vote or calibrated; repeat. Strata are "
+            "told of the first. [default: all but calibrated]",
             show_default=False,
         ),
     ] = [],  # noqa: B006

@@ -62,8 +62,8 @@ def match(
         str,
         typer.Option(
             "--aggregation",
-            help="How a line's patients are weighed: nearest, patient-mean, centroid, blend or "
-            "vote.",
+            help="How a line's patients are weighed: nearest, patient-mean, centroid, blend, vote "
+            "or calibrated.",
         ),
     ] = "nearest",
     among: Annotated[

@@ -197,6 +197,9 @@ def _write_lines(match: Match, question: Question) -> None:
         cells += [str(line.patients)] * (question.by != "patient") + [str(line.photos)]
         table.add_row(*cells)
     output.write_table(table)
+    for why in dict.fromkeys(line.no_ratio for line in match.lines if line.no_ratio):
+        ranks = ", ".join(str(line.rank) for line in match.lines if line.no_ratio == why)
+        output.write_text(f"  no LR in line {ranks}: {why}", style="dim")
 
 
 def _write_around(match: Match, question: Question) -> None:

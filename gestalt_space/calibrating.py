@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from gestalt_space.ranking.calibration import Calibration, fit_calibration
+from gestalt_space.fitting import fit_calibration
+from gestalt_space.ranking.calibration import Calibration
 from gestalt_space.snapshot import load_snapshot
 from gestalt_space.store import reads
 from gestalt_space.store.calibrations import (

@@ -19,9 +19,10 @@ class MatchLine:
     ranked by, as its aggregation has it; the same for `nearest`. `patient`: whose photo is the
     nearest; `photo`: its name, where details were asked for. `patients`, `photos`: how many of this
     line could have been that evidence.
-    `percentile`: the share, in percent, of other disorders that are less similar to a patient.
-    `likelihood_ratio`: how many times more often a similarity like this is seen with the disorder
-    than without. Both are None where the gallery cannot tell.
+    `percentile`: the share, in percent, of patients without a disorder who are less similar to it,
+    of disorders with as many references. `likelihood_ratio`: how many times more often a similarity
+    like this is seen with such a disorder than without. Both are None where the gallery cannot
+    tell; `no_ratio`: why there is no likelihood ratio, in words.
     """
 
     rank: int
@@ -35,6 +36,7 @@ class MatchLine:
     photo: str | None = None
     percentile: float | None = None
     likelihood_ratio: LikelihoodRatio | None = None
+    no_ratio: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

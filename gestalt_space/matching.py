@@ -15,8 +15,9 @@ from gestalt_space.demographics import age_groups
 from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.index.contract import TOLERANCE, exact_similarities
 from gestalt_space.matches import Eligible, Match, MatchLine, ProbePhoto, Shared
-from gestalt_space.ranking.aggregation import AGGREGATIONS, Aggregation
+from gestalt_space.ranking.aggregation import EVERY_AGGREGATION, Aggregation
 from gestalt_space.ranking.calibration import verdict_of
+from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.ranking.ranks import RankedGroup, rank_groups
 from gestalt_space.snapshot import Snapshot
@@ -106,10 +107,12 @@ def parse_by(text: str) -> By:
 
 def parse_aggregation(text: str) -> Aggregation:
     """An aggregation by its name. Raises `UsageError`."""
-    for aggregation in AGGREGATIONS:
+    for aggregation in EVERY_AGGREGATION:
         if text == aggregation:
             return aggregation
-    raise UsageError(f"There is no aggregation {text!r}.", f"There are {', '.join(AGGREGATIONS)}.")
+    raise UsageError(
+        f"There is no aggregation {text!r}.", f"There are {', '.join(EVERY_AGGREGATION)}."
+    )
 
 
 def fuse(descriptors: Sequence[Descriptors]) -> Descriptors:
@@ -156,8 +159,10 @@ def match_probes(
 ) -> Iterator[Match]:
     """The match of each probe, in order; those without a descriptor with their error.
 
-    Copies of a probe in the gallery are named where `find_copies` can tell.
+    Copies of a probe in the gallery are named where `find_copies` can tell. Raises `UsageError`
+    where the gallery cannot be ranked by the aggregation.
     """
+    chance = _chance(snapshot, question)
     rows = [one.descriptor for one in asked if one.descriptor is not None]
     found = snapshot.index.similarities(np.stack(rows)) if rows else np.zeros((0, 0), np.float32)
     similarities: Iterator[NDArray[np.float32]] = iter(found)
@@ -167,7 +172,7 @@ def match_probes(
             yield Match(one.name, face=face, error=one.error, photos=one.photos)
         else:
             row = next(similarities)
-            match = _match(one, one.descriptor, row, snapshot, question)
+            match = _match(one, one.descriptor, row, snapshot, question, chance)
             yield replace(match, copies=find_copies(one, row)) if find_copies else match
 
 
@@ -177,6 +182,7 @@ def _match(
     similarities: NDArray[np.float32],
     snapshot: Snapshot,
     question: Question,
+    chance: Chance | None,
 ) -> Match:
     """The match of a probe's descriptor `(d,)`, from its similarities `(n,)`."""
     grouping = snapshot.lines.grouping
@@ -188,6 +194,7 @@ def _match(
         question.aggregation,
         own=own,
         centroids=snapshot.centroids if question.aggregation in ("centroid", "blend") else None,
+        chance=chance,
         exact=lambda rows: exact_similarities(descriptor, snapshot.index.descriptors[rows]),
         tolerance=TOLERANCE,
     )
@@ -208,6 +215,17 @@ def _match(
     )
 
 
+def _chance(snapshot: Snapshot, question: Question) -> Chance | None:
+    if question.aggregation != "calibrated":
+        return None
+    if snapshot.lines.by != "disorder":
+        raise UsageError(
+            "A gallery is calibrated for disorders.",
+            f"Leave out --by {snapshot.lines.by}, or use --aggregation nearest.",
+        )
+    return Chance.of(snapshot.calibration)
+
+
 def own_family(snapshot: Snapshot, patient: str | None) -> int:
     """The number of the family of a probe's own patient; -1 for nobody."""
     place = None if patient is None else snapshot.patient(patient)
@@ -220,6 +238,8 @@ def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, own: int) -> Match
     members = members[grouping.families[members] != own]
     id_, name = snapshot.lines.title(ranked.group)
     calibration = snapshot.calibration if snapshot.lines.by == "disorder" else None
+    photos = grouping.photo_counts[members]
+    references = 0.0 if calibration is None else calibration.references(photos)
     return MatchLine(
         rank=rank,
         id=id_,
@@ -227,12 +247,17 @@ def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, own: int) -> Match
         similarity=ranked.similarity,
         patient=snapshot.patients[int(snapshot.patient_of_row[ranked.row])],
         patients=len(members),
-        photos=int(grouping.photo_counts[members].sum()),
+        photos=int(photos.sum()),
         score=ranked.score,
-        percentile=None if calibration is None else calibration.percentile(ranked.similarity),
-        likelihood_ratio=(
-            None if calibration is None else calibration.likelihood_ratio(ranked.similarity)
+        percentile=(
+            None if calibration is None else calibration.percentile(ranked.similarity, references)
         ),
+        likelihood_ratio=(
+            None
+            if calibration is None
+            else calibration.likelihood_ratio(ranked.similarity, references)
+        ),
+        no_ratio=None if calibration is None else calibration.why_no_ratio(references),
         photo=None if snapshot.photos is None else str(snapshot.photos.names[ranked.row]),
     )
 

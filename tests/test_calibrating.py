@@ -82,8 +82,11 @@ def test_a_match_has_a_verdict_and_percentiles(gallery: Gallery, tmp_path: Path)
     calibration = gallery.snapshot().calibration
     assert calibration is not None
     for line in found.lines:
-        assert line.percentile == calibration.percentile(line.similarity)
-        assert line.likelihood_ratio == calibration.likelihood_ratio(line.similarity)
+        assert line.percentile == calibration.percentile(line.similarity, line.photos)
+        # Three disorders are too few for a ratio, and the line says so.
+        assert line.likelihood_ratio is None
+        assert line.no_ratio is not None
+        assert "fewer than 10 disorders" in line.no_ratio
 
 
 def test_a_damaged_calibration_is_none_and_is_fitted_anew(gallery: Gallery, tmp_path: Path) -> None:

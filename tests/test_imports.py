@@ -26,6 +26,8 @@ GALLERY = frozenset(
         "copies",
         "adding",
         "probing",
+        "references",
+        "fitting",
         "calibrating",
         "demographics",
         "intake",

@@ -15,13 +15,13 @@ from gestalt_space.errors import GalleryEmpty, NotInGallery, UsageError
 from gestalt_space.gallery import Gallery
 from gestalt_space.matches import Eligible, Shared
 from gestalt_space.matching import (
-    AGGREGATIONS,
     Question,
     fuse,
     parse_aggregation,
     parse_by,
 )
 from gestalt_space.pipeline import PhotoSource
+from gestalt_space.ranking.aggregation import AGGREGATIONS
 from gestalt_space.types import Descriptors
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -181,6 +181,17 @@ def test_every_aggregation_ranks_every_disorder(
     assert [line.score for line in found.lines] == sorted(
         (line.score for line in found.lines), reverse=True
     )
+
+
+def test_few_patients_cannot_be_ranked_by_calibrated_evidence(
+    gallery: Gallery, photos: list[Path]
+) -> None:
+    question = Question(aggregation=parse_aggregation("calibrated"))
+    with pytest.raises(UsageError, match="too few patients") as error:
+        list(gallery.match(sources(photos[5]), question))
+    assert "--aggregation nearest" in str(error.value.hint)
+    with pytest.raises(UsageError, match="calibrated for disorders"):
+        list(gallery.match(sources(photos[5]), Question(by="gene", aggregation="calibrated")))
 
 
 def test_names_that_are_not_known_are_refused() -> None:

@@ -159,6 +159,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                         "photo": None,
                         "percentile": None,
                         "likelihood_ratio": None,
+                        "no_ratio": None,
                     }
                 ],
             },

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.ranking.aggregation import Aggregation, measure_centroids, score_groups
+from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.ranking.ranks import ranks_of
 from gestalt_space.types import Descriptors
@@ -28,8 +29,9 @@ SCORES: Mapping[Aggregation, tuple[float, float]] = {
     "centroid": COSINES,
     "blend": COSINES,
     "vote": (-3.0, 1.0),
+    "calibrated": (-2.0, 3.0),
 }
-"""The range of each aggregation's scores."""
+"""The range of each aggregation's scores; those of `calibrated` beyond are counted at its ends."""
 
 _SHORTEST = 1e-6
 _BLOCK = 256
@@ -129,13 +131,14 @@ def ask(
     evidence: Grouping,
     aggregations: Sequence[Aggregation],
     *,
+    chance: Chance | None = None,
     histograms: bool = False,
     progress: Progress = unseen,
 ) -> Answers:
     """Rank the groups of the evidence, rows of `descriptors` `(n, d)`, for every probe.
 
     `cases`: the testable ones of these probes, as `find_cases` gives them. `progress` is told of
-    every block.
+    every block; `chance` is needed for `calibrated`.
     """
     count, groups = len(probes.patients), len(evidence.groups)
     with_centroids = {"centroid", "blend"} & set(aggregations)
@@ -159,6 +162,7 @@ def ask(
             aggregations,
             own=own[part],
             centroids=centroids,
+            chance=chance,
         )
         asked = slice(*np.searchsorted(cases.probes, [start, start + _BLOCK]))
         of, true = cases.probes[asked] - start, places[asked]

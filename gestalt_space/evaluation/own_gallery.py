@@ -35,7 +35,9 @@ from gestalt_space.evaluation.gallery_results import (
 from gestalt_space.evaluation.paired import held
 from gestalt_space.evaluation.split import Split
 from gestalt_space.evaluation.strata import Ranked, stratify
+from gestalt_space.fitting import fit_calibration
 from gestalt_space.ranking.aggregation import Aggregation
+from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, MOST_REPLICATES
 
@@ -79,6 +81,7 @@ def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
         descriptors=data.descriptors,
         evidence=evidence,
         aggregations=plan.aggregations,
+        chance=_chance(data, evidence, plan),
         progress=progress,
     )
     images = asking(of_photos, photo_cases)
@@ -100,6 +103,13 @@ def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
         ),
         answers=answers,
     )
+
+
+def _chance(data: SpaceData, evidence: Grouping, plan: Plan) -> Chance | None:
+    """How near is near by chance among the evidence, where that is asked for."""
+    if "calibrated" not in plan.aggregations:
+        return None
+    return Chance.of(fit_calibration(data.descriptors, evidence, seed=plan.bootstrap.seed))
 
 
 def _parts(data: SpaceData, split: Split | None) -> tuple[Numbers, Grouping]:

@@ -1,4 +1,4 @@
-"""From similarities of probes to photos, to one score for each group: five ways of weighing the
+"""From similarities of probes to photos, to one score for each group: six ways of weighing the
 photos of a group's patients.
 
 | name | score of a group |
@@ -8,6 +8,7 @@ photos of a group's patients.
 | centroid | cosine to the centroid, the mean of the patients' mean descriptors, each patient once |
 | blend | the mean of nearest and centroid |
 | vote | the group's share in the similarity of the ten nearest patients |
+| calibrated | the nearest photo, held against what a group of as many patients gives by chance |
 
 A probe's own family is never evidence: the patient and all who share the family are left out of
 every maximum, mean and centroid, as though their photos were not in the gallery.
@@ -18,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,13 @@ from numpy.typing import NDArray
 from gestalt_space.devices import cores
 from gestalt_space.ranking.grouping import Grouping, Numbers, Values
 
-Aggregation = Literal["nearest", "patient-mean", "centroid", "blend", "vote"]
-AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
+if TYPE_CHECKING:
+    from gestalt_space.ranking.chance import Chance
+
+Aggregation = Literal["nearest", "patient-mean", "centroid", "blend", "vote", "calibrated"]
+EVERY_AGGREGATION: tuple[Aggregation, ...] = get_args(Aggregation)
+AGGREGATIONS: tuple[Aggregation, ...] = EVERY_AGGREGATION[:-1]
+"""Those that need no calibration, and so any gallery can be ranked by."""
 
 VOTERS = 10
 """Patients who vote. Groups without a voter stand behind, by their nearest photo."""
@@ -37,7 +43,7 @@ below 0, those of groups with a voter above."""
 SHORTEST = 1e-6
 """Shortest centroid that has a direction."""
 
-NEAREST_PHOTO: frozenset[Aggregation] = frozenset({"nearest", "blend", "vote"})
+NEAREST_PHOTO: frozenset[Aggregation] = frozenset({"nearest", "blend", "vote", "calibrated"})
 """Aggregations in which the nearest photos of patients count."""
 
 _BLOCK = 32
@@ -89,12 +95,14 @@ def score_groups(
     *,
     own: Numbers | None = None,
     centroids: Centroids | None = None,
+    chance: Chance | None = None,
 ) -> dict[Aggregation, Values]:
     """The score `(q, g)` of every group for every probe, by each of some aggregations.
 
     `similarities` `(q, n)` float32 or float64, whose kind the scores have; `own` `(q,)`: the number
     of the probe's own family, as `grouping.family_of` gives it for a patient, -1 for none. A group
-    with nobody else scores `-inf`. `centroid` and `blend` need `centroids`.
+    with nobody else scores `-inf`. `centroid` and `blend` need `centroids`, `calibrated` needs
+    `chance`.
     """
     shape = (len(similarities), len(grouping.groups))
     scores = {how: np.empty(shape, dtype=similarities.dtype) for how in aggregations}
@@ -104,7 +112,9 @@ def score_groups(
     def work(start: int) -> None:
         part = slice(start, start + _BLOCK)
         left_out = None if own is None else own[part]
-        found = _score_block(similarities[part], grouping, aggregations, left_out, centroids)
+        found = _score_block(
+            similarities[part], grouping, aggregations, left_out, centroids, chance
+        )
         for how, block in found.items():
             scores[how][part] = block.T
 
@@ -123,6 +133,7 @@ def _score_block(
     aggregations: Sequence[Aggregation],
     own: Numbers | None,
     centroids: Centroids | None,
+    chance: Chance | None,
 ) -> dict[Aggregation, Values]:
     """Scores `(g, b)` of a block of probes: a row for each group, so that a step of the reductions
     works on all the probes of the block at once."""
@@ -150,6 +161,11 @@ def _score_block(
             found["blend"] = (found["nearest"] + found["centroid"]) / 2
         if "vote" in wanted:
             found["vote"] = _vote(best, found["nearest"], grouping)
+        if "calibrated" in wanted:
+            if chance is None:
+                raise ValueError("calibrated needs the curves of chance")
+            references = chance.references(grouping, np.isneginf(best))
+            found["calibrated"] = chance.scores(found["nearest"], references)
     return {how: found[how] for how in aggregations}
 
 

@@ -1,7 +1,8 @@
-"""What a similarity means in one gallery and space, told from the gallery itself: every patient is
-left out in turn and compared with all others.
+"""What a similarity means in one gallery and space, told from the gallery itself.
 
-Nothing here names a patient: what is kept are curves over all of them.
+How near the nearest patient of a disorder is depends on how many patients it has: all curves but
+one are kept for each number of references. Nothing here names a patient: what is kept are curves
+over all of them. `gestalt_space.fitting` fits them.
 """
 
 from __future__ import annotations
@@ -15,107 +16,166 @@ from numpy.typing import NDArray
 
 from gestalt_space.ranking.aggregation import score_groups
 from gestalt_space.ranking.grouping import Grouping, Numbers
-from gestalt_space.ranking.likelihood import LikelihoodRatio, fit_ratio, strength_of
+from gestalt_space.ranking.likelihood import LikelihoodRatio, strength_of
 from gestalt_space.types import Descriptors
 
+Floats = NDArray[np.float64]
 Verdict = Literal["close match", "weak match", "no close match"]
 
-VERSION = 2
+VERSION = 3
 BINS = 400
 """Of similarity, from -1 to 1."""
 EDGES = np.linspace(-1, 1, BINS + 1)
 FEWEST_PATIENTS = 20
-"""Patients whom a background rests on at the least; and patients with another one of their
-disorder, whom the likelihood ratio rests on."""
+"""Patients whom a curve rests on at the least."""
+FEWEST_DISORDERS = 10
+"""Disorders of a size whom its likelihood ratio rests on at the least."""
+NEAR = 0.6
+"""A ratio for fewer references than a disorder has is used where they are so large a part."""
+TAILS = np.concatenate([[1.0, 0.9, 0.8, 0.7, 0.6], np.geomspace(0.5, 1e-4, 40)])
+"""Shares of patients without a disorder, descending, at whose similarities a curve is kept."""
 CLOSE, WEAK = 95.0, 80.0
 """Percentiles among the best similarities to a wrong disorder from which on a match is close, or
 weak: of patients whose disorder the gallery lacks, 5 % and 20 % reach them."""
-MOST_PATIENTS = 5_000
-"""Patients that are left out in turn; of more, so many are drawn."""
 
 _BLOCK = 256
+
+
+@dataclass(frozen=True)
+class SizeCurve:
+    """What similarities to the nearest of `size` references mean.
+
+    `similarities` `(t,)`: those that the shares `TAILS` of patients without the disorder reach,
+    ascending. `disorders`: how many the curves rest on. `edges` `(b - 1,)`, `ratio`, `lower`
+    `(b,)`: the likelihood ratio and its lower bound in bins of similarity, the second of which
+    begins at the first edge; all empty where it is withheld.
+    """
+
+    size: int
+    disorders: int
+    similarities: Floats
+    edges: Floats
+    ratio: Floats
+    lower: Floats
+
+    def tail(self, similarity: float) -> float:
+        """The share, 0..1, of patients without the disorder who are as similar to it."""
+        return float(np.interp(similarity, self.similarities, TAILS))
+
+    def is_whole(self) -> bool:
+        """Whether the curves have their lengths, are finite, and never fall."""
+        curves = (self.similarities, self.edges, self.ratio, self.lower)
+        return (
+            self.similarities.shape == TAILS.shape
+            and self.ratio.shape == self.lower.shape
+            and len(self.edges) == max(len(self.ratio) - 1, 0)
+            and all(np.isfinite(c).all() and (np.diff(c) >= 0).all() for c in curves)
+            and bool((self.lower <= self.ratio).all())
+        )
 
 
 @dataclass(frozen=True)
 class Calibration:
     """The curves of one gallery in one space.
 
-    `background` `(BINS + 1,)`: the share, 0..1, of similarities between a patient and another
-    disorder's nearest patient that lie below each of `EDGES`; `best_other`: the same of each
-    patient's similarity to the nearest of all other disorders. `ratio`, `ratio_lower` `(BINS,)`:
-    the likelihood ratio within each bin and its lower bound. Those that rest on too few are empty.
+    `curves`: for numbers of references, ascending. `best_other` `(BINS + 1,)`: the share, 0..1, of
+    patients whose similarity to the nearest of all other disorders lies below each of `EDGES`;
+    empty where it rests on too few. `photo_correlation`, 0..1: how alike photos of one patient are.
     `patients`, `disorders`: in the gallery; `companions`: patients with another one of their
-    disorder, among those who were left out in turn.
+    disorder who is not of their family.
     """
 
-    background: NDArray[np.float64]
-    best_other: NDArray[np.float64]
-    ratio: NDArray[np.float64]
-    ratio_lower: NDArray[np.float64]
+    curves: tuple[SizeCurve, ...]
+    best_other: Floats
+    photo_correlation: float
     patients: int
     companions: int
     disorders: int
     seed: int
 
-    def percentile(self, similarity: float) -> float | None:
-        """The share, 0..100, of other disorders that are less similar to a patient."""
-        return _percentile(self.background, similarity)
+    def references(self, photos: Numbers) -> float:
+        """How many references patients with so many photos each `(p,)` are worth: a patient with
+        several counts as m / (1 + (m - 1) r), r being `photo_correlation` (Kish 1965)."""
+        return float(references_of(photos, self.photo_correlation).sum())
 
-    def likelihood_ratio(self, similarity: float) -> LikelihoodRatio | None:
-        """How many times more often such a similarity is seen with the disorder than without."""
-        if not len(self.ratio):
+    def percentile(self, similarity: float, references: float) -> float | None:
+        """The share, 0..100, of patients without a disorder who are less similar to it, of
+        disorders with so many references."""
+        if not self.curves:
             return None
-        place = min(max(int(np.searchsorted(EDGES, similarity, side="right")) - 1, 0), BINS - 1)
-        lower = float(self.ratio_lower[place])
-        return LikelihoodRatio(float(self.ratio[place]), lower, strength_of(lower))
+        return 100 * (1 - self._tail(similarity, references))
+
+    def likelihood_ratio(self, similarity: float, references: float) -> LikelihoodRatio | None:
+        """How many times more often such a similarity is seen with a disorder that has so many
+        references than without it. None where `why_no_ratio` says why."""
+        curve = self._ratio_curve(references)
+        if curve is None:
+            return None
+        # As rare among the patients without, where there are as many references as the curve is of.
+        tail = self._tail(similarity, references)
+        same = float(np.interp(-tail, -TAILS, curve.similarities))
+        place = int(np.searchsorted(curve.edges, same, side="right"))
+        lower = float(curve.lower[place])
+        return LikelihoodRatio(float(curve.ratio[place]), lower, strength_of(lower))
+
+    def why_no_ratio(self, references: float) -> str | None:
+        """Why there is no likelihood ratio for a disorder of so many references, in words; None
+        where there is one."""
+        if self._ratio_curve(references) is not None:
+            return None
+        return (
+            f"fewer than {FEWEST_DISORDERS} disorders of the gallery have about as many patients"
+            if self.curves
+            else "the gallery has too few patients who share a disorder"
+        )
 
     def best_percentile(self, best: float) -> float | None:
         """The share, 0..100, of patients whose best similarity to a wrong disorder is lower: how
         the nearest line stands beside what a patient whose disorder the gallery lacks would get."""
-        return _percentile(self.best_other, best)
+        if not len(self.best_other):
+            return None
+        return float(100 * np.interp(best, EDGES, self.best_other))
+
+    def _tail(self, similarity: float, references: float) -> float:
+        """Between the two nearest numbers of references, in proportion to their logarithms."""
+        sizes = np.log([curve.size for curve in self.curves])
+        tails = [curve.tail(similarity) for curve in self.curves]
+        return float(np.interp(np.log(max(references, 1.0)), sizes, tails))
+
+    def _ratio_curve(self, references: float) -> SizeCurve | None:
+        """Of the most references that are not more than these, and near them."""
+        fitting = [c for c in self.curves if len(c.ratio) and c.size <= references + 1e-9]
+        if not fitting or fitting[-1].size < NEAR * references:
+            return None
+        return fitting[-1]
 
     def to_json(self) -> str:
         """As text, for `from_json`."""
-        plain = {
-            name: np.round(value, 6).tolist() if isinstance(value, np.ndarray) else value
-            for name, value in asdict(self).items()
-        }
-        return json.dumps({"version": VERSION, **plain})
+        return json.dumps({"version": VERSION, **asdict(self)}, default=_rounded)
 
     @classmethod
     def from_json(cls, text: str) -> Calibration | None:
         """What `to_json` wrote; None where it is damaged or of another version."""
         try:
-            document = json.loads(text)
+            document: dict[str, Any] = json.loads(text)
             if document.pop("version") != VERSION:
                 return None
-            fields: dict[str, Any] = {
-                name: np.array(value, dtype=np.float64) if isinstance(value, list) else int(value)
-                for name, value in document.items()
-            }
-            found = cls(**fields)
+            curves = tuple(SizeCurve(**_arrays(curve)) for curve in document.pop("curves"))
+            found = cls(curves=curves, **_arrays(document))
+            return found if found.is_whole() else None
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
-        return found if found.is_whole() else None
 
     def is_whole(self) -> bool:
         """Whether every curve is empty or of its length, finite, and never falls, and the ratio has
         a bound that is not above it."""
-        curves = (
-            (self.background, BINS + 1),
-            (self.best_other, BINS + 1),
-            (self.ratio, BINS),
-            (self.ratio_lower, BINS),
-        )
+        best = self.best_other
+        sizes = [curve.size for curve in self.curves]
         return (
-            all(
-                curve.shape in ((0,), (length,))
-                and bool(np.isfinite(curve).all())
-                and bool((np.diff(curve) >= 0).all())
-                for curve, length in curves
-            )
-            and self.ratio.shape == self.ratio_lower.shape
-            and bool((self.ratio_lower <= self.ratio).all())
+            all(curve.is_whole() for curve in self.curves)
+            and sizes == sorted(set(sizes))
+            and best.shape in ((0,), (BINS + 1,))
+            and bool(np.isfinite(best).all() and (np.diff(best) >= 0).all())
         )
 
 
@@ -126,98 +186,47 @@ def verdict_of(best_percentile: float) -> Verdict:
     return "weak match" if best_percentile >= WEAK else "no close match"
 
 
-def fit_calibration(descriptors: Descriptors, grouping: Grouping, *, seed: int = 0) -> Calibration:
-    """The calibration of a gallery's descriptors `(n, d)`, grouped by disorder.
-
-    Each patient is left out in turn, and counts once, however many the photos. Of more than
-    `MOST_PATIENTS`, so many are drawn by `seed`, which draws the bootstrap too.
-    """
-    rng = np.random.default_rng(seed)
-    patients = len(grouping.patients)
-    probes = np.arange(patients)
-    if patients > MOST_PATIENTS:
-        probes = np.sort(rng.choice(patients, MOST_PATIENTS, replace=False))
-    seen = _similarities(descriptors, grouping, probes)
-    enough = int((seen.best_other.sum(axis=1) > 0).sum()) >= FEWEST_PATIENTS
-    companions = int((seen.same.sum(axis=1) > 0).sum())
-    curves = None
-    if enough and companions >= FEWEST_PATIENTS:
-        curves = fit_ratio(seen.same, seen.other, rng)
-    none = np.zeros(0)
-    return Calibration(
-        background=_cumulative(seen.other) if enough else none,
-        best_other=_cumulative(seen.best_other) if enough else none,
-        ratio=none if curves is None else curves[0],
-        ratio_lower=none if curves is None else curves[1],
-        patients=patients,
-        companions=companions,
-        disorders=len(grouping.groups),
-        seed=seed,
-    )
+def references_of(photos: Numbers, correlation: float) -> Floats:
+    """How many references patients with so many photos each `(p,)` are worth, each `(p,)`."""
+    counts = np.asarray(photos, dtype=np.float64)
+    return np.asarray(counts / (1 + (counts - 1) * correlation))
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """Histograms `(p, BINS)` of patients' similarities, each kind summing to 1 for a patient, or to
-    0 where there are none."""
-
-    same: NDArray[np.float32]
-    other: NDArray[np.float32]
-    best_other: NDArray[np.float32]
-
-
-def _similarities(descriptors: Descriptors, grouping: Grouping, probes: Numbers) -> _Seen:
-    seen = _Seen(*(np.zeros((len(probes), BINS), dtype=np.float32) for _ in range(3)))
+def best_others(descriptors: Descriptors, grouping: Grouping, probes: Numbers) -> Floats:
+    """The shares `best_other` of descriptors `(n, d)`, each of the patients at places `probes`
+    left out in turn and counting once; empty where fewer than `FEWEST_PATIENTS` have another
+    disorder to be compared with."""
+    seen = np.zeros((len(probes), BINS))
     rows = grouping.rows_of_patients(probes)
     place_of_row = np.repeat(np.arange(len(probes)), grouping.photo_counts[probes])
     for start in range(0, len(rows), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        own = probes[place_of_row[part]]
-        scores = score_groups(
-            descriptors[rows[part]] @ descriptors.T,
-            grouping,
-            ["nearest"],
-            own=grouping.families[own],
-        )["nearest"]
-        _count(seen, scores, place_of_row[part], own, grouping)
-    for histogram in (seen.same, seen.other, seen.best_other):
-        histogram /= np.maximum(histogram.sum(axis=1, keepdims=True), 1e-12)
-    return seen
-
-
-def _count(
-    seen: _Seen, scores: NDArray[np.float32], places: Numbers, own: Numbers, grouping: Grouping
-) -> None:
-    """Add the similarities `(b, g)` of photos to the histograms of their patients."""
-    probe, member = grouping.memberships_of(own)
-    group = grouping.group_of_member[member]
-    true = scores[probe, group]
-    known = np.isfinite(true)
-    np.add.at(seen.same, (places[probe[known]], _bins(true[known])), 1)
-    scores[probe, group] = -np.inf
-    best = scores.max(axis=1)
-    known = np.isfinite(best)
-    np.add.at(seen.best_other, (places[known], _bins(best[known])), 1)
-    first = int(places[0])
-    cells = (places[:, None] - first) * BINS + _bins(scores)
-    span = int(places[-1]) - first + 1
-    counted = np.bincount(cells[np.isfinite(scores)], minlength=span * BINS)
-    seen.other[first : first + span] += counted.reshape(span, BINS)
-
-
-def _bins(similarities: NDArray[np.float32]) -> Numbers:
-    """The bin of each similarity; the first for what is not finite."""
-    finite = np.where(np.isfinite(similarities), similarities, -1)
-    return np.clip(((finite + 1) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
-
-
-def _cumulative(histogram: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The share below each edge, patients weighing the same."""
-    total = histogram.sum(axis=0, dtype=np.float64)
+        places = place_of_row[start : start + _BLOCK]
+        own = probes[places]
+        similar = descriptors[rows[start : start + _BLOCK]] @ descriptors.T
+        scores = score_groups(similar, grouping, ["nearest"], own=grouping.families[own])["nearest"]
+        probe, member = grouping.memberships_of(own)
+        scores[probe, grouping.group_of_member[member]] = -np.inf
+        best = scores.max(axis=1)
+        known = np.isfinite(best)
+        np.add.at(seen, (places[known], _bins(best[known])), 1)
+    counts = seen.sum(axis=1)
+    if (counts > 0).sum() < FEWEST_PATIENTS:
+        return np.zeros(0)
+    total = (seen[counts > 0] / counts[counts > 0, None]).sum(axis=0)
     return np.concatenate([[0.0], np.cumsum(total) / total.sum()])
 
 
-def _percentile(cumulative: NDArray[np.float64], similarity: float) -> float | None:
-    if not len(cumulative):
-        return None
-    return float(100 * np.interp(similarity, EDGES, cumulative))
+def _bins(similarities: NDArray[np.floating]) -> Numbers:
+    """The bin of each similarity."""
+    return np.clip(((similarities + 1) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
+
+
+def _rounded(values: NDArray[np.float64]) -> list[float]:
+    return np.round(values, 6).tolist()  # type: ignore[no-any-return]
+
+
+def _arrays(document: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: np.array(value, dtype=np.float64) if isinstance(value, list) else value
+        for name, value in document.items()
+    }

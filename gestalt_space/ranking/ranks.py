@@ -14,6 +14,7 @@ from gestalt_space.ranking.aggregation import (
     Centroids,
     score_groups,
 )
+from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers, Values
 
 Exact = Callable[[Numbers], NDArray[np.float64]]
@@ -44,6 +45,7 @@ def rank_groups(
     *,
     own: int = -1,
     centroids: Centroids | None = None,
+    chance: Chance | None = None,
     exact: Exact | None = None,
     tolerance: float = 0.0,
 ) -> list[RankedGroup]:
@@ -61,11 +63,17 @@ def rank_groups(
 
     def scores(values: Values) -> NDArray[np.float64]:
         found = score_groups(
-            values[None], grouping, [aggregation], own=left_out, centroids=centroids
+            values[None],
+            grouping,
+            [aggregation],
+            own=left_out,
+            centroids=centroids,
+            chance=chance,
         )
         return np.asarray(found[aggregation][0], dtype=np.float64)
 
-    contenders = _contenders(scores(similarities), k, 4 * tolerance)
+    steepest = 1.0 if chance is None else max(1.0, chance.steepest)
+    contenders = _contenders(scores(similarities), k, 4 * tolerance * steepest)
     true = similarities.astype(np.float64)
     if exact is not None and len(contenders):
         deciding = _Deciding(true, grouping, own, 2 * tolerance)

@@ -23,7 +23,7 @@ PROBE_KEYS = {"photo", "error", "face", "disorders", "left_out"}
 PROBE_KEYS |= {"asked", "eligible", "verdict", "best_percentile", "composition", "copies"}
 FACE_KEYS = {"detector", "score", "box", "landmarks", "step", "number", "count", "quality"}
 LINE_KEYS = {"rank", "id", "name", "similarity", "patient", "patients", "photos"}
-LINE_KEYS |= {"score", "photo", "percentile", "likelihood_ratio"}
+LINE_KEYS |= {"score", "photo", "percentile", "likelihood_ratio", "no_ratio"}
 ALIGNED = ("--detector", "aligned")
 MAIN = (sys.executable, "-c", "from gestalt_cli import main; main()")
 

@@ -14,6 +14,7 @@ from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.evaluation.split import Split
 from gestalt_space.evaluation.topk import TOPS
 from gestalt_space.ranking.aggregation import AGGREGATIONS
+from gestalt_space.simulate.planted import PlantedPlan, plant
 from gestalt_space.stats.resampling import Bootstrap
 from tests.evaluation import oracle
 from tests.evaluation.made_data import random_data, space_data
@@ -175,3 +176,27 @@ def test_a_page_of_little_is_whole_too() -> None:
     page = Page(evaluation_page(evaluation))
     assert page.open == []
     assert "no controls were named" in page.text
+
+
+def test_calibrated_evidence_lets_rare_disorders_stand_before_large_ones() -> None:
+    """A disorder of eighty patients and twenty of three, alike in how much their faces say."""
+    sizes = (80, *[3] * 20)
+    selection = plant(PlantedPlan(sizes=sizes, disorder=0.8), 4)
+    told = np.repeat(np.arange(len(sizes)), sizes)
+    data = space_data(
+        selection.descriptors, selection.patient_of_row.tolist(), [[int(one)] for one in told]
+    )
+    plan = Plan(aggregations=("nearest", "calibrated"), bootstrap=FEW)
+    answers = evaluate_gallery([data], plan).spaces[0].answers
+    rare = answers.cases.groups > 0
+    nearest, calibrated = (
+        np.mean(answers.ranks[how][rare] == 1) for how in ("nearest", "calibrated")
+    )
+    assert calibrated > nearest + 0.1
+
+
+def test_a_gallery_too_small_for_calibrated_evidence_says_so() -> None:
+    data = space_data(np.eye(4, dtype=np.float32), [0, 1, 2, 3], [[0], [0], [1], [1]])
+    with pytest.raises(UsageError, match="too few patients") as error:
+        evaluate_gallery([data], Plan(aggregations=("calibrated",), bootstrap=FEW))
+    assert "nearest" in str(error.value.hint)

@@ -7,15 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gestalt_space.ranking import calibration as module
+from gestalt_space import fitting as module
+from gestalt_space.fitting import fit_calibration
 from gestalt_space.ranking.calibration import (
-    BINS,
     CLOSE,
-    EDGES,
     FEWEST_PATIENTS,
+    TAILS,
+    VERSION,
     WEAK,
     Calibration,
-    fit_calibration,
+    SizeCurve,
+    references_of,
     verdict_of,
 )
 from gestalt_space.ranking.grouping import Grouping, grouping
@@ -46,57 +48,105 @@ def fitted() -> Calibration:
     return fit_calibration(*simulated(400, 20, strength=1.0, seed=1))
 
 
-def test_the_background_is_the_similarity_to_other_disorders_by_hand() -> None:
-    """One photo a patient: each patient's nearest of every other disorder, in plain loops."""
+def test_the_best_wrong_disorder_by_hand() -> None:
+    """One photo a patient: each patient's nearest of all other disorders, in plain loops."""
     rng = np.random.default_rng(4)
     patients, disorders = 40, 5
     faces = unit(rng, patients, DIM)
     disorder = np.arange(patients) % disorders
     pairs = np.stack([np.arange(patients), disorder], axis=1)
     found = fit_calibration(faces, grouping(np.arange(patients), np.arange(patients), pairs))
-    lines, best = [], []
-    for patient in range(patients):
-        similar = faces @ faces[patient]
-        others = [
-            max(similar[p] for p in range(patients) if disorder[p] == d)
-            for d in range(disorders)
-            if d != disorder[patient]
-        ]
-        lines += others
-        best.append(max(others))
-    for edge in (0.0, 0.1, 0.25, 0.4):
-        share = 100 * np.mean(np.array(lines) < edge)
-        assert found.percentile(edge) == pytest.approx(share, abs=1e-3)
-        share = 100 * np.mean(np.array(best) < edge)
+    similar = faces @ faces.T
+    best = np.where(disorder[:, None] != disorder, similar, -1).max(axis=1)
+    for edge in (0.1, 0.25, 0.4, 0.55):
+        share = 100 * np.mean(best < edge)
         assert found.best_percentile(edge) == pytest.approx(share, abs=1e-3)
 
 
-def test_similar_is_likelier(fitted: Calibration) -> None:
-    low, high = fitted.likelihood_ratio(0.2), fitted.likelihood_ratio(0.8)
-    assert low is not None
-    assert high is not None
-    assert low.value < 1 < high.value
-    assert high.lower <= high.value
-    assert (np.diff(fitted.ratio) >= 0).all()
-    assert fitted.likelihood_ratio(5.0) == fitted.likelihood_ratio(1.0)
+def curve(size: int, middle: float, ratios: tuple[float, ...] = ()) -> SizeCurve:
+    """Whose upper half lies a tenth about a middle, with two bins where there are ratios."""
+    return SizeCurve(
+        size,
+        12,
+        middle + np.linspace(-0.1, 0.1, len(TAILS)),
+        np.array([middle]) if ratios else np.zeros(0),
+        np.array(ratios),
+        np.array(ratios) / 2,
+    )
 
 
-def test_labels_without_meaning_weigh_nothing() -> None:
-    """Faces that say something, and disorders that are dealt out anew: whatever a similarity is,
-    the ratio is about 1 in the middle, and its lower bound no evidence anywhere."""
-    supported = []
-    for seed in range(20):
+def by_hand(*curves: SizeCurve) -> Calibration:
+    return Calibration(curves, np.zeros(0), 0.5, 100, 90, 20, 0)
+
+
+def test_a_percentile_lies_between_those_of_the_nearest_numbers_of_references() -> None:
+    found = by_hand(curve(1, 0.2), curve(4, 0.3))
+    assert found.percentile(0.2, 1) == pytest.approx(100 * (1 - found.curves[0].tail(0.2)))
+    assert found.percentile(0.3, 4) == pytest.approx(found.percentile(0.2, 1))
+    between = found.percentile(0.25, 2)
+    ends = [found.percentile(0.25, 1), found.percentile(0.25, 4)]
+    assert between == pytest.approx(np.mean(ends))
+    # As near is less with more references.
+    assert ends[0] > ends[1]
+    assert found.percentile(0.25, 400) == ends[1]
+    assert by_hand().percentile(0.2, 1) is None
+
+
+def test_a_ratio_is_of_the_largest_number_of_references_that_is_near() -> None:
+    found = by_hand(curve(1, 0.2, (0.5, 4.0)), curve(5, 0.4, (0.25, 40.0)), curve(8, 0.45))
+    for references, similarity, value in (
+        (1.0, 0.21, 4.0),
+        (1.6, 0.21, 0.5),
+        (5.0, 0.41, 40.0),
+        (5.0, 0.39, 0.25),
+        (8.0, 0.44, 0.25),
+        (8.0, 0.46, 40.0),
+    ):
+        ratio = found.likelihood_ratio(similarity, references)
+        assert ratio is not None, references
+        assert (ratio.value, ratio.lower) == (value, value / 2), (references, similarity)
+    for references in (2.0, 4.0, 9.0):
+        assert found.likelihood_ratio(0.5, references) is None
+        assert "fewer than 10 disorders" in (found.why_no_ratio(references) or "")
+    assert found.why_no_ratio(5.0) is None
+    assert "too few patients" in (by_hand().why_no_ratio(5.0) or "")
+
+
+def test_photos_of_a_patient_count_less_than_patients() -> None:
+    assert references_of(np.array([1, 4]), 0.5).tolist() == [1, 1.6]
+    assert references_of(np.array([4]), 1.0) == 1
+    assert references_of(np.array([4]), 0.0) == 4
+    assert by_hand().references(np.array([1, 1, 4])) == pytest.approx(3.6)
+
+
+def test_ratios_never_fall_and_the_ends_stand_for_what_is_beyond(fitted: Calibration) -> None:
+    ratios = [fitted.likelihood_ratio(float(v), 13) for v in np.linspace(-1, 1, 100)]
+    values = [one.value for one in ratios if one is not None]
+    assert len(values) == 100
+    assert (np.diff(values) >= 0).all()
+    assert values[0] < 1 < values[-1]
+    assert ratios[-1] is not None
+    assert ratios[-1].lower > 2.08
+    assert ratios[-1].strength != "none"
+    assert fitted.likelihood_ratio(5.0, 13) == fitted.likelihood_ratio(1.0, 13)
+
+
+def test_labels_without_meaning_weigh_nothing_however_unequal_the_disorders() -> None:
+    """Faces that say something, and disorders that are dealt out anew: one large, many of two."""
+    over = []
+    for seed in range(40):
         faces, groups = simulated(200, 10, strength=1.0, seed=seed)
         rng = np.random.default_rng(seed)
         owner = np.empty(len(faces), np.int64)
         owner[groups.rows] = groups.patients[groups.patient_of_row]
-        pairs = np.stack([np.arange(200), rng.permutation(200) % 10], axis=1)
+        told = np.concatenate([np.zeros(100, np.int64), 1 + np.arange(100) // 2])
+        pairs = np.stack([rng.permutation(200), told], axis=1)
         found = fit_calibration(faces, grouping(np.arange(len(faces)), owner, pairs))
-        middle = found.likelihood_ratio(float(EDGES[np.argmax(found.best_other >= 0.1)]))
-        assert middle is not None
-        assert 0.5 < middle.value < 2
-        supported.append(found.ratio_lower.max() >= 2.08)
-    assert np.mean(supported) <= 0.05
+        assert found.why_no_ratio(99) is not None
+        highest = found.likelihood_ratio(1.0, 1)
+        assert highest is not None
+        over.append(highest.lower > 1)
+    assert np.mean(over) <= 0.1
 
 
 def test_a_patient_is_never_evidence_for_the_same_patient() -> None:
@@ -148,8 +198,8 @@ def test_a_patient_counts_once_however_many_the_photos() -> None:
     twice = fit_calibration(
         doubled, grouping(np.arange(2 * len(rows)), np.concatenate([owner, owner]), pairs)
     )
-    assert np.allclose(once.background, twice.background, atol=1e-6)
-    assert np.allclose(once.ratio, twice.ratio, rtol=1e-4)
+    assert np.allclose(once.best_other, twice.best_other, atol=1e-6)
+    assert [c.size for c in once.curves] == [c.size for c in twice.curves]
 
 
 def test_the_order_of_rows_changes_nothing_and_the_seed_decides() -> None:
@@ -162,7 +212,7 @@ def test_the_order_of_rows_changes_nothing_and_the_seed_decides() -> None:
     )
     there = fit_calibration(faces[moved], grouping(np.arange(len(faces)), owner[moved], pairs))
     here = fit_calibration(faces, groups)
-    assert np.allclose(here.background, there.background, atol=1e-6)
+    assert np.allclose(here.best_other, there.best_other, atol=1e-6)
     assert fit_calibration(faces, groups).to_json() == here.to_json()
 
 
@@ -172,8 +222,8 @@ def test_own_disorders_are_never_others() -> None:
     patients = np.arange(len(faces))
     pairs = np.concatenate([np.stack([patients, np.full(len(faces), d)], axis=1) for d in (0, 1)])
     found = fit_calibration(faces, grouping(patients, patients, pairs))
-    assert found.percentile(0.5) is None
-    assert found.likelihood_ratio(0.5) is None
+    assert found.percentile(0.5, 1) is None
+    assert found.likelihood_ratio(0.5, 1) is None
     assert found.companions == len(faces)
 
 
@@ -185,7 +235,7 @@ def test_small_galleries_withhold(patients: int, disorders: int) -> None:
     owner = np.arange(patients)
     pairs = np.stack([owner, owner % disorders], axis=1)
     found = fit_calibration(unit(rng, patients, DIM), grouping(owner, owner, pairs))
-    assert found.likelihood_ratio(0.5) is None
+    assert found.likelihood_ratio(0.5, 1) is None
     assert (found.best_percentile(0.5) is None) == (patients < FEWEST_PATIENTS)
 
 
@@ -195,15 +245,18 @@ def test_of_many_patients_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "MOST_PATIENTS", 200)
     part = fit_calibration(faces, groups)
     assert part.patients == whole.patients == 400
-    assert np.abs(part.background - whole.background).max() < 0.05
-    assert not np.array_equal(part.background, whole.background)
+    assert np.abs(part.best_other - whole.best_other).max() < 0.1
+    assert not np.array_equal(part.best_other, whole.best_other)
 
 
 def test_a_calibration_comes_back_from_its_text(fitted: Calibration) -> None:
     back = Calibration.from_json(fitted.to_json())
     assert back is not None
-    for name in ("background", "best_other", "ratio", "ratio_lower"):
-        assert getattr(back, name) == pytest.approx(getattr(fitted, name), abs=1e-6)
+    assert back.best_other == pytest.approx(fitted.best_other, abs=1e-6)
+    assert [c.size for c in back.curves] == [c.size for c in fitted.curves]
+    for one, other in zip(back.curves, fitted.curves, strict=True):
+        for name in ("similarities", "edges", "ratio", "lower"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-6)
     assert (back.patients, back.companions, back.disorders) == (400, fitted.companions, 20)
 
 
@@ -211,7 +264,7 @@ def test_a_calibration_comes_back_from_its_text(fitted: Calibration) -> None:
     "damage",
     [
         lambda text: text[:-9],
-        lambda text: text.replace('"version": 2', '"version": 1'),
+        lambda text: text.replace(f'"version": {VERSION}', f'"version": {VERSION - 1}'),
         lambda text: text.replace('"patients"', '"people"'),
         lambda text: text.replace("[0.0, ", "[", 1),
         lambda text: text.replace("[0.0, ", "[NaN, ", 1),
@@ -225,9 +278,15 @@ def test_a_damaged_text_is_none(fitted: Calibration, damage: object) -> None:
 
 def test_curves_are_whole(fitted: Calibration) -> None:
     assert fitted.is_whole()
-    assert len(EDGES) == BINS + 1
-    assert not replace(fitted, ratio=fitted.ratio[:-1]).is_whole()
-    assert not replace(fitted, ratio_lower=np.zeros(0)).is_whole()
-    assert not replace(fitted, ratio=fitted.ratio[::-1]).is_whole()
-    assert not replace(fitted, background=fitted.background[::-1]).is_whole()
-    assert not replace(fitted, ratio_lower=fitted.ratio + 1).is_whole()
+    first = fitted.curves[0]
+    for changed in (
+        replace(first, ratio=first.ratio[:-1]),
+        replace(first, lower=np.zeros(0)),
+        replace(first, edges=first.edges[1:]),
+        replace(first, ratio=first.ratio[::-1]),
+        replace(first, similarities=first.similarities[::-1]),
+        replace(first, lower=first.ratio + 1),
+    ):
+        assert not replace(fitted, curves=(changed, *fitted.curves[1:])).is_whole()
+    assert not replace(fitted, curves=fitted.curves[::-1]).is_whole()
+    assert not replace(fitted, best_other=fitted.best_other[::-1]).is_whole()

@@ -1,0 +1,205 @@
+"""How many times more often a value is seen with something than without, and what can be relied on.
+
+Values are cut into bins from the highest down. Each bin but the last holds as many independent
+groups of the first kind as were asked for: its lower end is where that number is reached (inverse
+sampling), so that the bound of a share by Clopper and Pearson (1934) is exact there, however few.
+How many independent groups a share rests on is told by a jackknife over groups, as Korn and
+Graubard (1998) do for surveys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+FEWEST_IN_BIN = 5
+"""Independent groups in the topmost bin, of either kind."""
+LARGEST_BIN = 1 / 8
+"""Share of all values of either kind at which a bin is cut; those at the top are smaller."""
+CONFIDENCE = 0.95
+"""Of a one-sided lower bound."""
+
+_AT_FIRST = 2_000
+"""Of more values, the first ones alone are looked through before all are."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Values `(n,)` of one kind, with weights above 0, and the groups `(n,)`, numbers from 0, that
+    each is of; `origins` `(n,)`: a second group that each is of, -1 for none."""
+
+    values: Floats
+    weights: Floats
+    groups: Numbers
+    origins: Numbers
+
+
+@dataclass(frozen=True)
+class RatioCurve:
+    """A likelihood ratio that never falls. `edges` `(b - 1,)`, ascending: where the second, third …
+    bin begins. `ratio`, `lower` `(b,)`: in each bin; `lower` is the one-sided 95 % bound."""
+
+    edges: Floats
+    ratio: Floats
+    lower: Floats
+
+
+def fit_ratio(same: Weighed, other: Weighed, *, fewest: int = FEWEST_IN_BIN) -> RatioCurve | None:
+    """The ratio of the densities of `same` and `other`; None where they do not fill two bins.
+
+    The ratio is the isotonic regression of the share of `same` on the bins, both kinds weighing
+    alike. It is not supposed to be the same all over a bin: at the bin's lower end it is less than
+    its mean. So the bound of a bin is that of the bin below, all of whose values are smaller; it is
+    no larger than that of any bin above, so that no height of the bound has a better chance to be
+    wrong than the topmost one. The lowest bin has none: 0.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    edges = _edges(same, other, fewest)
+    if not len(edges):
+        return None
+    shares, spreads, counts = _shares(same, other, edges)
+    if (shares[1] <= 0).any():
+        return None
+    bounds = lower_share(shares[0], counts, spreads, groups=len(np.unique(same.groups))) / shares[1]
+    lower = np.zeros(len(bounds))
+    lower[1:] = np.minimum.accumulate(bounds[-2::-1])[::-1]
+    mass = shares.sum(axis=0)
+    part = IsotonicRegression(y_max=1 - 1e-9).fit_transform(
+        np.arange(len(mass)), shares[0] / mass, sample_weight=mass
+    )
+    ratio = np.asarray(part / (1 - part), dtype=np.float64)
+    return RatioCurve(edges, ratio, np.minimum(lower, ratio))
+
+
+def lower_share(shares: Floats, counts: Floats, spreads: Floats, *, groups: int) -> Floats:
+    """One-sided lower bounds of shares `(b,)`, 0..1, by Clopper and Pearson, with the sample size
+    that the spreads stand for (Korn and Graubard 1998).
+
+    `spreads` `(b,)`: variances of the shares' logarithms; `counts` `(b,)`: independent groups in
+    each share, at the most; `groups`: how many the spreads were told from.
+    """
+    from scipy import stats
+
+    wider = (stats.norm.ppf(CONFIDENCE) / stats.t.ppf(CONFIDENCE, max(groups - 1, 1))) ** 2
+    seen = np.minimum(counts, wider * (1 - shares) / np.maximum(spreads, 1e-12))
+    size = seen / np.maximum(shares, 1e-12)
+    bounds = stats.beta.ppf(1 - CONFIDENCE, seen, np.maximum(size - seen, 0) + 1)
+    return np.nan_to_num(np.asarray(bounds, dtype=np.float64))
+
+
+def independent(sums: Floats) -> float:
+    """How many groups of equal weight sums over groups `(g,)` stand for: (Σ s)² / Σ s² (Kish
+    1965)."""
+    squares = float((sums**2).sum())
+    return float(sums.sum()) ** 2 / squares if squares else 0.0
+
+
+def _edges(same: Weighed, other: Weighed, fewest: int) -> Floats:
+    """Where bins begin but the lowest, ascending; empty where there is one alone.
+
+    A bin holds as much of one kind as all above it, up to `LARGEST_BIN`, and at the least `fewest`
+    independent groups of both kinds.
+    """
+    order, behind = np.argsort(-same.values, kind="stable"), np.argsort(-other.values)
+    above, found = np.zeros(2), [np.inf]
+    while True:
+        reached = (
+            _reached(same.values, same.weights, same.groups, order, fewest),
+            _reached(other.values, other.weights, other.groups, behind, fewest),
+            _reached(other.values, other.weights, other.origins, behind, fewest),
+        )
+        if not np.isfinite(min(reached)):
+            # What is left is too little to be a bin: it is part of the one above.
+            return np.array(found[-2:0:-1])
+        heavy = max(
+            _heavy(kind, places, min(share, LARGEST_BIN))
+            for kind, places, share in ((same, order, above[0]), (other, behind, above[1]))
+        )
+        edge = min(*reached, heavy)
+        found.append(edge)
+        above = np.array([_share_above(same, edge), _share_above(other, edge)])
+        order, behind = order[same.values[order] < edge], behind[other.values[behind] < edge]
+
+
+def _share_above(kind: Weighed, edge: float) -> float:
+    return float(kind.weights[kind.values >= edge].sum() / kind.weights.sum())
+
+
+def _heavy(kind: Weighed, order: Numbers, share: float) -> float:
+    """Down to which value one has to go, in an order, until a share of all weight is there; the
+    last where it never is."""
+    grown = np.cumsum(kind.weights[order])
+    place = np.searchsorted(grown, share * kind.weights.sum() - 1e-9)
+    return float(kind.values[order[min(int(place), len(order) - 1)]])
+
+
+def _reached(
+    values: Floats, weights: Floats, groups: Numbers, order: Numbers, need: float
+) -> float:
+    """Down to which value one has to go, in an order, until so many independent groups are there;
+    -inf for never."""
+    if len(order) > _AT_FIRST:
+        found = _reached(values, weights, groups, order[: len(order) // 8], need)
+        if np.isfinite(found):
+            return found
+    weights, groups = weights[order], groups[order]
+    if not len(weights):
+        return -np.inf
+    by_group = np.argsort(groups, kind="stable")
+    sums = np.cumsum(weights[by_group])
+    firsts = np.flatnonzero(np.diff(groups[by_group], prepend=-1))
+    before = sums[firsts] - weights[by_group][firsts]
+    of_group = np.empty(len(weights))
+    of_group[by_group] = sums - np.repeat(before, np.diff(firsts, append=len(order)))
+    squares = np.cumsum(of_group**2 - (of_group - weights) ** 2)
+    far = np.cumsum(weights) ** 2 / np.maximum(squares, 1e-300) >= need - 1e-9
+    return float(values[order[far.argmax()]]) if far.any() else -np.inf
+
+
+def _shares(same: Weighed, other: Weighed, edges: Floats) -> tuple[Floats, Floats, Floats]:
+    """The shares `(2, b)` of both kinds in each bin, the jackknife variance `(b,)` of the logarithm
+    of their ratio, and how many independent groups `(b,)` of `same` there are.
+
+    To leave a group out takes what is of it on both sides.
+    """
+    groups = 1 + int(max(same.groups.max(), other.groups.max(), other.origins.max()))
+    bins = len(edges) + 1
+    tables = []
+    for kind, of in (
+        (same, same.groups),
+        (other, other.groups),
+        (other, other.origins),
+    ):
+        places = np.searchsorted(edges, kind.values, side="right")
+        cells = of * bins + places
+        known = of >= 0
+        counted = np.bincount(cells[known], kind.weights[known], minlength=groups * bins)
+        tables.append(counted.reshape(groups, bins))
+    first, second, origin = tables
+    shares = np.stack([table.sum(axis=0) / table.sum() for table in (first, second)])
+    without = [
+        left / np.maximum(left.sum(axis=1, keepdims=True), 1e-300)
+        for left in (first.sum(axis=0) - first, second.sum(axis=0) - second - origin)
+    ]
+    moved = np.log(np.maximum(without[0], 1e-300)) - np.log(np.maximum(without[1], 1e-300))
+    whole = np.log(np.maximum(shares[0], 1e-300)) - np.log(np.maximum(shares[1], 1e-300))
+    spread = ((moved - whole) ** 2).sum(axis=0)
+    return (
+        shares,
+        spread,
+        np.array([independent(np.asarray(first[:, place], np.float64)) for place in range(bins)]),
+    )
+
+
+def weighted_quantiles(values: Floats, weights: Floats, shares: Floats) -> Floats:
+    """The values `(s,)` below which the shares, 0..1, of all weight lie."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    places = np.searchsorted(below, shares * below[-1])
+    return np.asarray(values[order[np.minimum(places, len(order) - 1)]])
