@@ -72,18 +72,25 @@ class PlantedPlan:
     undiagnosed: int = 0
 
 
-def plant(plan: PlantedPlan, seed: int) -> Selection:
-    """Patients and photos of a plan. The same plan and seed give the same."""
+def plant(plan: PlantedPlan, seed: int, *, people: int | None = None) -> Selection:
+    """Patients and photos of a plan. The same plan and seed give the same.
+
+    `people`: a seed of the patients alone: what disorders, sites and the rest give is then decided
+    by `seed`, so that draws of other patients with the same disorders differ in `people`.
+    """
     rng = np.random.default_rng([seed, 1])
+    world = rng
+    if people is not None:
+        rng = np.random.default_rng([seed, 1, people])
     spread = np.exp(-np.arange(plan.dim) / plan.decay)
     scale = np.sqrt(spread / spread.sum())
 
-    def noise(count: int) -> Floats:
+    def noise(count: int, source: np.random.Generator = rng) -> Floats:
         """Rows `(count, d)` whose length is 1 in the mean square."""
-        return np.asarray(rng.standard_normal((count, plan.dim)) * scale)
+        return np.asarray(source.standard_normal((count, plan.dim)) * scale)
 
     def directions(count: int) -> Floats:
-        rows = noise(count)
+        rows = noise(count, world)
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
     kinds = len(plan.sizes)
