@@ -1,18 +1,32 @@
 """How far up the true disorders come out: top-k and ranks, over cases and over disorders, each with
-an interval by the bootstrap over patients."""
+an interval.
+
+There are two kinds of interval. `REFITTED` ones are of the accuracy that a gallery of as many
+patients of the same disorders has on average, where all its families are drawn anew; ranks are
+found again without each unit. `CONDITIONAL` ones draw the patients who are asked about and leave
+all ranks as they are: they hold for other patients asked of this very gallery, and are too narrow for others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.evaluation.deletions import Deletions
 from gestalt_space.evaluation.topk import TOPS, hits_of
+from gestalt_space.evaluation.units import Units
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.stats.estimates import Estimate
+from gestalt_space.stats.jackknife import Effects, mean_interval, share_interval, variance
 from gestalt_space.stats.resampling import Bootstrap, estimate
+
+Interval = Literal["refitted", "conditional"]
+REFITTED: Interval = "refitted"
+CONDITIONAL: Interval = "conditional"
 
 
 @dataclass(frozen=True)
@@ -21,7 +35,7 @@ class Accuracy:
 
     `top`: by k, the share, 0..1, of cases whose true disorder is among the first k, every case
     weighing the same; `top_of_disorders`: the unweighted mean over disorders of each one's share
-    (Hsieh 2022).
+    (Hsieh 2022). `interval`: the kind of all intervals.
     """
 
     cases: int
@@ -31,18 +45,25 @@ class Accuracy:
     top_of_disorders: Mapping[int, Estimate]
     mean_rank: Estimate
     median_rank: Estimate
+    interval: Interval = CONDITIONAL
 
 
 def measure(
-    ranks: Sequence[Numbers], patients: Numbers, groups: Numbers, bootstrap: Bootstrap
+    ranks: Sequence[Numbers],
+    patients: Numbers,
+    groups: Numbers,
+    bootstrap: Bootstrap,
+    *,
+    clusters: Numbers | None = None,
 ) -> list[Accuracy]:
     """The accuracy of several rankings of the same cases, one at least, drawn alike.
 
     `ranks`: each `(c,)`, from 1; `patients` and `groups` `(c,)`: the cases' patients and true
-    groups.
+    groups. `clusters` `(c,)`: what is drawn together, such as families; patients, where not given.
     """
     order = np.argsort(groups, kind="stable")
-    owners, place = np.unique(patients[order], return_inverse=True)
+    drawn = patients if clusters is None else clusters
+    owners, place = np.unique(drawn[order], return_inverse=True)
     ordered = [one[order] for one in ranks]
     table = _Table.of(ordered, groups[order])
     values = table.figures(np.ones((1, len(order)), dtype=np.float32))[0]
@@ -50,9 +71,65 @@ def measure(
         [table.figures(weights[:, place]) for weights in bootstrap.weights(len(owners))]
     )
     return [
-        _accuracy(values[number], replicates[:, number], len(order), len(owners), table.disorders)
+        _accuracy(
+            values[number],
+            replicates[:, number],
+            len(order),
+            len(np.unique(patients)),
+            table.disorders,
+        )
         for number in range(len(ranks))
     ]
+
+
+def measure_refitted(
+    ranks: Numbers, patients: Numbers, groups: Numbers, units: Units, deletions: Deletions
+) -> Accuracy:
+    """The accuracy of one ranking of cases `(c,)`, given as for `measure`, with intervals for other
+    families of the same disorders; of the median, those of the share below it (Woodruff 1952)."""
+    cases, many = len(ranks), len(TOPS)
+    owners = units.of_patient[patients]
+    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    even = np.full(cases, 1 / cases)
+    by_disorder = 1 / (len(counts) * counts[place])
+    weights = np.column_stack([*[even] * many, *[by_disorder] * many, even, even])
+    middle = float(np.median(ranks))
+
+    def judged(some: Numbers) -> NDArray[np.float64]:
+        hits = hits_of(some)
+        return np.column_stack([hits, hits, some, some <= middle]).astype(np.float64)
+
+    values = judged(ranks)
+    figures = np.einsum("cf,cf->f", weights, values)
+    own, weight = np.zeros((2, len(units.strata), weights.shape[1]))
+    np.add.at(own, owners, weights * values)
+    np.add.at(weight, owners, weights)
+    changed = judged(deletions.ranks)
+    # A case that cannot be tested any more takes the mean with it.
+    changed[deletions.ranks == 0] = figures
+    lost = weights[deletions.cases] * (values[deletions.cases] - changed)
+    pairs = np.stack([owners[deletions.cases], deletions.units], axis=1)
+    found, degrees = variance(Effects(own, weight, pairs, lost), units.strata)
+    tested = len(np.unique(owners))
+    spreads = list(zip(figures.tolist(), found.tolist(), degrees.tolist(), strict=True))
+    shares = [share_interval(*one, tested) for one in spreads[: 2 * many]]
+    below = share_interval(0.5, *spreads[-1][1:], tested)
+    low, high = np.quantile(ranks, [below.low, below.high])
+    return Accuracy(
+        cases=cases,
+        patients=len(np.unique(patients)),
+        disorders=len(counts),
+        top=dict(zip(TOPS, shares[:many], strict=True)),
+        top_of_disorders=dict(zip(TOPS, shares[many:], strict=True)),
+        mean_rank=_at_least_first(mean_interval(*spreads[-2])),
+        median_rank=Estimate(middle, float(min(low, middle)), float(max(high, middle))),
+        interval=REFITTED,
+    )
+
+
+def _at_least_first(one: Estimate) -> Estimate:
+    """No rank is before the first."""
+    return Estimate(one.value, float(np.maximum(1.0, one.low)), one.high)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gestalt_space.errors import UsageError
@@ -12,7 +13,7 @@ from gestalt_space.evaluation.strata import Facts, Texts
 from gestalt_space.gallery import Gallery
 from gestalt_space.matching import Question
 from gestalt_space.ranking.grouping import Grouping, Numbers
-from gestalt_space.store.people import By
+from gestalt_space.store.people import By, family_numbers
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import Descriptors
 
@@ -22,8 +23,9 @@ class SpaceData:
     """The patients of a gallery who have descriptors in one space.
 
     `descriptors` `(n, d)`; `patients`: identifiers `(p,)`, whose places are their numbers in
-    `grouping`, `facts` and `cohorts` `(p,)`; `titles`: identifier and name of each disorder (or
-    gene), whose places are the numbers of groups; `runs`: what the descriptors were made with.
+    `grouping`, `facts`, `cohorts` and `family` `(p,)`, the names of families, an empty text where
+    none is known; `titles`: identifier and name of each disorder (or gene), whose places are the
+    numbers of groups; `runs`: what the descriptors were made with.
     """
 
     space: str
@@ -35,12 +37,18 @@ class SpaceData:
     titles: tuple[tuple[str, str], ...]
     facts: Facts
     cohorts: Texts
+    family: Texts
     runs: RunCounts = ()
 
     @property
     def patient_of_row(self) -> Numbers:
         """`(n,)`: the number of each row's patient."""
         return self.facts.patient_of_row
+
+    @cached_property
+    def families(self) -> Numbers:
+        """`(p,)`: the number of each patient's family."""
+        return family_numbers(self.family)
 
 
 def load_spaces(home: Path | None, spaces: Sequence[str], by: By) -> list[SpaceData]:
@@ -77,5 +85,6 @@ def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
         titles=snapshot.lines.titles,
         facts=Facts(people.sex, people.ancestry, photos.ages, snapshot.patient_of_row),
         cohorts=people.cohort,
+        family=people.family,
         runs=runs,
     )

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import GalleryError, UsageError
-from gestalt_space.evaluation.accuracy import measure
 from gestalt_space.evaluation.cases import (
-    Answers,
     Cases,
     Probes,
     Progress,
@@ -32,10 +30,11 @@ from gestalt_space.evaluation.gallery_results import (
     SpaceResult,
     Untested,
 )
+from gestalt_space.evaluation.measuring import Measuring, ranked
 from gestalt_space.evaluation.paired import held
 from gestalt_space.evaluation.split import Split
-from gestalt_space.evaluation.strata import Ranked, stratify
-from gestalt_space.ranking.aggregation import Aggregation
+from gestalt_space.evaluation.strata import stratify
+from gestalt_space.evaluation.units import draw_units
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, MOST_REPLICATES
 
@@ -81,22 +80,32 @@ def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
         aggregations=plan.aggregations,
         progress=progress,
     )
-    images = asking(of_photos, photo_cases)
-    answers = asking(of_patients, cases, histograms=True)
+    units = draw_units(data.grouping, data.families, _roles(data, plan.split))
+    images = asking(of_photos, photo_cases, units=units)
+    answers = asking(of_patients, cases, histograms=True, units=units)
     of_controls = patient_probes(data.descriptors, data.patient_of_row, controls)
     nobody, _ = find_cases(of_controls.patients, evidence, data.grouping)
     unaffected = asking(of_controls, nobody)
     first = plan.aggregations[0]
+    measuring = Measuring(units, data.families, plan.bootstrap)
     return SpaceResult(
         data=data,
         counts=_counts(data, plan, evidence, (of_photos, photo_cases), cases, len(controls)),
         untested=_untested(data, untestable, cases),
-        aggregations=_results(plan, images, answers, unaffected),
+        aggregations={
+            how: AggregationResult(
+                measuring.accuracy(ranked(images, of_photos.rows, how)),
+                measuring.accuracy(ranked(answers, of_patients.rows, how)),
+                same_different(answers, how, plan.bootstrap),
+                patient_control(_finite(answers.best[how]), unaffected.best[how], plan.bootstrap),
+            )
+            for how in plan.aggregations
+        },
         strata=stratify(
-            Ranked(photo_cases, images.ranks[first], of_photos.rows[photo_cases.probes]),
-            Ranked(cases, answers.ranks[first], of_patients.rows[cases.probes]),
+            ranked(images, of_photos.rows, first),
+            ranked(answers, of_patients.rows, first),
             data.facts,
-            plan.bootstrap,
+            measuring,
         ),
         answers=answers,
     )
@@ -114,30 +123,15 @@ def _parts(data: SpaceData, split: Split | None) -> tuple[Numbers, Grouping]:
     return asked, data.grouping.restricted(in_gallery[data.patient_of_row])
 
 
-def _results(
-    plan: Plan, images: Answers, answers: Answers, unaffected: Answers
-) -> dict[Aggregation, AggregationResult]:
-    by_image, by_patient = (
-        measure(
-            [found.ranks[how] for how in plan.aggregations],
-            found.cases.patients,
-            found.cases.groups,
-            plan.bootstrap,
-        )
-        for found in (images, answers)
-    )
-    return {
-        how: AggregationResult(
-            of_images,
-            of_patients,
-            same_different(answers, how, plan.bootstrap),
-            patient_control(_ranked(answers.best[how]), unaffected.best[how], plan.bootstrap),
-        )
-        for how, of_images, of_patients in zip(plan.aggregations, by_image, by_patient, strict=True)
-    }
+def _roles(data: SpaceData, split: Split | None) -> Numbers | None:
+    """`(p,)`: 1 for those a split asks about, 2 for those who are its evidence."""
+    if split is None:
+        return None
+    names = data.patients
+    return np.array([(one in split.test) + 2 * (one in split.gallery) for one in names])
 
 
-def _ranked(best: NDArray[np.float32]) -> NDArray[np.float32]:
+def _finite(best: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of those for whom anything could be ranked."""
     return best[np.isfinite(best)]
 

@@ -40,9 +40,10 @@ def variance(effects: Effects, strata: Numbers) -> tuple[Floats, Floats]:
     """The variance `(f,)` of figures where units are drawn anew within their strata `(u,)`, and its
     degrees of freedom (Satterthwaite 1946).
 
-    With V₁, V₂, V₃ the parts of the variance that units make alone, by twos and by threes (Hoeffding
-    1948), deletions J give V₁ + 2 V₂ + 3 V₃, squared second differences S give V₂ + 3 V₃. J − S is
-    right without V₃. Where S is above J / 2, there is some: then (2 J − S) / 3 = ⅔ V₁ + V₂ + V₃.
+    With V₁, V₂, V₃ the parts of the variance that units make alone, by twos and by threes
+    (Hoeffding 1948), deletions J give V₁ + 2 V₂ + 3 V₃, squared second differences S give
+    V₂ + 3 V₃. J − S is right without V₃. Where S is above J / 2, there is some, and
+    (2 J − S) / 3 = ⅔ V₁ + V₂ + V₃ is nearer.
     At the least it is what cases alone vary by. A stratum needs two units; one alone adds nothing.
     """
     count, figures = effects.own.shape

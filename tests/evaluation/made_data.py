@@ -23,6 +23,7 @@ def space_data(
     ancestry: Sequence[str] = (),
     ages: Sequence[float] = (),
     cohorts: Sequence[str] = (),
+    family: Sequence[str] = (),
 ) -> SpaceData:
     """Patients P0, P1, … with disorders D0, D1, …, none for those who are undiagnosed."""
     count = len(disorders)
@@ -44,6 +45,7 @@ def space_data(
             owners,
         ),
         cohorts=np.array(cohorts or [""] * count),
+        family=np.array(family or [""] * count),
     )
 
 
