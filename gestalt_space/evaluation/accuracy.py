@@ -4,7 +4,8 @@ an interval.
 There are two kinds of interval. `REFITTED` ones are of the accuracy that a gallery of as many
 patients of the same disorders has on average, where all its families are drawn anew; ranks are
 found again without each unit. `CONDITIONAL` ones draw the patients who are asked about and leave
-all ranks as they are: they hold for other patients asked of this very gallery, and are too narrow for others.
+all ranks as they are: they hold for other patients asked of this very gallery, and are too narrow
+for other galleries.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gestalt_space.evaluation.topk import TOPS, hits_of
 from gestalt_space.evaluation.units import Units
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.stats.estimates import Estimate
-from gestalt_space.stats.jackknife import Effects, mean_interval, share_interval, variance
+from gestalt_space.stats.jackknife import Effects, positive_interval, share_interval, variance
 from gestalt_space.stats.resampling import Bootstrap, estimate
 
 Interval = Literal["refitted", "conditional"]
@@ -121,15 +122,16 @@ def measure_refitted(
         disorders=len(counts),
         top=dict(zip(TOPS, shares[:many], strict=True)),
         top_of_disorders=dict(zip(TOPS, shares[many:], strict=True)),
-        mean_rank=_at_least_first(mean_interval(*spreads[-2])),
+        mean_rank=_after_first(*spreads[-2]),
         median_rank=Estimate(middle, float(min(low, middle)), float(max(high, middle))),
         interval=REFITTED,
     )
 
 
-def _at_least_first(one: Estimate) -> Estimate:
-    """No rank is before the first."""
-    return Estimate(one.value, float(np.maximum(1.0, one.low)), one.high)
+def _after_first(mean: float, spread: float, degrees: float) -> Estimate:
+    """The interval of a mean rank, of how many groups are ahead."""
+    ahead = positive_interval(mean - 1, spread, degrees)
+    return Estimate(mean, 1 + ahead.low, 1 + ahead.high)
 
 
 @dataclass(frozen=True)
