@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.evaluation.deletions import Deletions
-from gestalt_space.evaluation.topk import TOPS, hits_of
+from gestalt_space.evaluation.topk import TOPS, even_over_groups, hits_of
 from gestalt_space.evaluation.units import Units
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.stats.estimates import Estimate
@@ -90,9 +90,7 @@ def measure_refitted(
     families of the same disorders; of the median, those of the share below it (Woodruff 1952)."""
     cases, many = len(ranks), len(TOPS)
     owners = units.of_patient[patients]
-    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    even = np.full(cases, 1 / cases)
-    by_disorder = 1 / (len(counts) * counts[place])
+    even, by_disorder = np.full(cases, 1 / cases), even_over_groups(groups)
     weights = np.column_stack([*[even] * many, *[by_disorder] * many, even, even])
     middle = float(np.median(ranks))
 
@@ -119,7 +117,7 @@ def measure_refitted(
     return Accuracy(
         cases=cases,
         patients=len(np.unique(patients)),
-        disorders=len(counts),
+        disorders=len(np.unique(groups)),
         top=dict(zip(TOPS, shares[:many], strict=True)),
         top_of_disorders=dict(zip(TOPS, shares[many:], strict=True)),
         mean_rank=_after_first(*spreads[-2]),

@@ -68,8 +68,8 @@ class Cases:
     groups: Numbers
     sizes: Numbers
 
-    def of(self, which: NDArray[np.bool_]) -> Cases:
-        """Those that are chosen `(c,)`."""
+    def of(self, which: NDArray[np.bool_] | Numbers) -> Cases:
+        """Those that are chosen `(c,)`, or at some places."""
         return Cases(
             self.probes[which], self.patients[which], self.groups[which], self.sizes[which]
         )

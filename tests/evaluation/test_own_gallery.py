@@ -70,15 +70,14 @@ def test_comparisons_are_with_nearest_and_with_the_first_space(
     lines = evaluation.comparisons
     within = [one for one in lines if one.space == one.other_space]
     between = [one for one in lines if one.space != one.other_space]
-    assert len(within) == 2 * 4 * 2
+    assert len(within) == 2 * 4 * 2 * 2
     assert {one.other_aggregation for one in within} == {"nearest"}
-    assert [(one.space, one.other_space) for one in between] == [("noisy", "made")] * 10
+    assert [(one.space, one.other_space) for one in between] == [("noisy", "made")] * 20
     results = evaluation.spaces
     for one in between:
-        ours, theirs = (
-            result.aggregations[one.aggregation].patients.top[one.k].value  # type: ignore[index]
-            for result in (results[1], results[0])
-        )
+        figures = [result.aggregations[one.aggregation].patients for result in results]  # type: ignore[index]
+        tops = [each.top if one.over == "cases" else each.top_of_disorders for each in figures]
+        theirs, ours = (top[one.k].value for top in tops)
         assert one.found.difference.value == pytest.approx(ours - theirs)
     assert all(one.p_held >= one.found.p for one in lines)
 
