@@ -12,6 +12,7 @@ from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS
 from gestalt_space.evaluation.strata import FEWEST_PATIENTS, Stratum, too_small
+from gestalt_space.evaluation.units import LARGE
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.report.charts import Bar, Line, bar_chart, curve_chart, dot_chart, line_key
@@ -301,6 +302,7 @@ def _cells(found: Accuracy | None) -> tuple[str, str]:
 def _comparisons(evaluation: GalleryEvaluation) -> Iterable[Markup]:
     if not evaluation.comparisons:
         return
+    by = evaluation.spaces[0].data.by
     columns = ("difference, points", "p", "p (Holm)")
     yield section(
         "Compared",
@@ -310,14 +312,15 @@ def _comparisons(evaluation: GalleryEvaluation) -> Iterable[Markup]:
                 (
                     f"{one.aggregation} in {one.space}",
                     f"{one.other_aggregation} in {one.other_space}",
-                    f"top-{one.k}",
+                    f"top-{one.k}" if one.over == "cases" else f"top-{one.k}, mean over {by}s",
                     _points(one.found.difference),
                     _p(one.found.p),
                     _p(one.p_held),
                 )
                 for one in evaluation.comparisons
             ],
-            caption="All photos of a patient as one, on the cases that both have",
+            caption="All photos of a patient as one, on the cases that both have; intervals are "
+            "conditional on this gallery",
             numbers=columns,
         ),
     )
@@ -348,14 +351,20 @@ def _methods(evaluation: GalleryEvaluation) -> Markup:
             f"({len(result.untested):,})."
         ),
         paragraph(
-            f"Intervals: 95 %, percentile bootstrap over patients, {plan.bootstrap.replicates:,} "
-            f"draws, seed {plan.bootstrap.seed}; means over {by}s are over those in the draw. "
+            "Intervals, 95 %, are of two kinds. Those of nearest and patient-mean are for galleries "
+            f"of as many families of the same {by}s, all drawn anew: a jackknife over families "
+            f"within {by}s, in which ranks are found again without each, corrected by second "
+            f"differences (Efron and Stein 1981); {by}s of fewer than {LARGE} families are taken "
+            "as one, among those of their size; shares as Wilson (1927) has them, mean ranks on a "
+            "logarithm, medians by Woodruff (1952). All others, and those of AUROC and of "
+            "differences, are conditional on this gallery, and too narrow for another one: "
+            f"percentile bootstrap over families, {plan.bootstrap.replicates:,} draws, seed "
+            f"{plan.bootstrap.seed}; means over {by}s are over those in the draw. "
             "AUROC of same/different: pairs of a patient and a "
             f"{by}, at one threshold for all patients. AUROC of patient/control: best scores, "
             "patients and controls drawn apart. Comparisons: sign-flip permutation test over "
-            f"patients, two-sided, {FLIPS:,} flips, p = (b + 1)/(m + 1), held by Holm's method "
-            "over all lines of the table. Where all or none of the cases of a part are hits, its "
-            "interval has no width, and says less than it seems."
+            f"families, two-sided, {FLIPS:,} flips, p = (b + 1)/(m + 1), held by Holm's method "
+            "over all lines of the table."
         ),
         paragraph(
             f"gestalt-space {__version__}, {datetime.now(UTC):%Y-%m-%d}; encoders: {spaces}."

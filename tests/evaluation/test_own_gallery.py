@@ -130,13 +130,19 @@ def test_the_document_is_plain_and_names_no_patient(evaluation: GalleryEvaluatio
     document = evaluation_document(evaluation)
     text = json.dumps(document, allow_nan=False)
     assert '"P1' not in text
-    assert document["version"] == 1
+    assert document["version"] == 2
     assert document["protocol"] == "leave-one-patient-out"
     space = document["spaces"][0]
     assert list(space["aggregations"]) == list(AGGREGATIONS)
     nearest = space["aggregations"]["nearest"]
     assert set(nearest["patients"]["top"]) == {"1", "5", "10", "30"}
     assert set(nearest["images"]["top"]["1"]) == {"value", "low", "high"}
+    assert nearest["patients"]["interval"] == "refitted"
+    assert space["aggregations"]["vote"]["patients"]["interval"] == "conditional"
+    row = document["findings"][0]
+    assert row["estimate"] == pytest.approx(nearest["patients"]["top"]["1"]["value"], abs=1e-5)
+    assert row["seed"] is None
+    assert "drawn anew" in row["estimand"]
     assert {part["attribute"] for part in space["strata"]} == {
         "ancestry",
         "sex",
