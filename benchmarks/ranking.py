@@ -31,7 +31,7 @@ def main() -> None:
     rng = np.random.default_rng(SEED)
     descriptors, groups = _gallery(rng, photos=50_000, patients=30_000, disorders=5_000)
     probes = unit(rng, PROBES, DIM)
-    own = np.where(np.arange(PROBES) % 2, -1, rng.integers(0, len(groups.patients), PROBES))
+    own = np.where(np.arange(PROBES) % 2, -1, rng.choice(groups.patients, PROBES))
     truth = rng.integers(0, len(groups.groups), PROBES)
     centroids = measure_centroids(descriptors, groups)
     similarities = probes @ descriptors.T

@@ -12,7 +12,7 @@ from gestalt_space.errors import NotInGallery, UsageError
 from gestalt_space.index.contract import exact_similarities
 from gestalt_space.intake.disorders import parse_disorder
 from gestalt_space.intake.genes import read_gene
-from gestalt_space.matching import Asked, own_place
+from gestalt_space.matching import Asked, own_family
 from gestalt_space.names import normal_name
 from gestalt_space.snapshot import Snapshot
 from gestalt_space.store.people import By
@@ -51,8 +51,9 @@ def evidence_of(asked: Asked, snapshot: Snapshot, wanted: str, slots: int) -> tu
     title = _title(wanted, lines.by)
     places = [p for p in range(len(lines.grouping.groups)) if lines.title(p)[0] == title]
     if not places:
-        place = own_place(snapshot, wanted)
-        members = np.flatnonzero(lines.grouping.members == place)
+        number = snapshot.patient(wanted)
+        named = lines.grouping.place_of(np.array([-1 if number is None else number]))
+        _, members = lines.grouping.memberships_of(named)
         places = [int(group) for group in lines.grouping.group_of_member[members]]
     if not places:
         raise NotInGallery(
@@ -76,7 +77,8 @@ def _evidence(asked: Asked, snapshot: Snapshot, place: int, slots: int) -> Evide
     assert asked.descriptor is not None, "a probe without an error has a descriptor"  # noqa: S101
     grouping = snapshot.lines.grouping
     members = grouping.members_of(place)
-    rows = grouping.rows_of_patients(members[members != own_place(snapshot, asked.own)])
+    others = grouping.families[members] != own_family(snapshot, asked.own)
+    rows = grouping.rows_of_patients(members[others])
     descriptors = snapshot.index.descriptors[rows]
     similarities = np.clip(exact_similarities(asked.descriptor, descriptors), -1, 1)
     products = (descriptors.astype(np.float64) * asked.descriptor).reshape(len(rows), slots, -1)

@@ -180,7 +180,7 @@ def _match(
 ) -> Match:
     """The match of a probe's descriptor `(d,)`, from its similarities `(n,)`."""
     grouping = snapshot.lines.grouping
-    own = own_place(snapshot, asked.own)
+    own = own_family(snapshot, asked.own)
     ranked = rank_groups(
         similarities,
         grouping,
@@ -208,16 +208,16 @@ def _match(
     )
 
 
-def own_place(snapshot: Snapshot, patient: str | None) -> int:
-    """The place of a probe's own patient among those who are ranked; -1 for nobody."""
+def own_family(snapshot: Snapshot, patient: str | None) -> int:
+    """The number of the family of a probe's own patient; -1 for nobody."""
     place = None if patient is None else snapshot.patient(patient)
-    return -1 if place is None else int(snapshot.lines.grouping.place_of(np.array([place]))[0])
+    return -1 if place is None else int(snapshot.lines.grouping.family_of(np.array([place]))[0])
 
 
 def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, own: int) -> MatchLine:
     grouping = snapshot.lines.grouping
     members = grouping.members_of(ranked.group)
-    members = members[members != own]
+    members = members[grouping.families[members] != own]
     id_, name = snapshot.lines.title(ranked.group)
     calibration = snapshot.calibration if snapshot.lines.by == "disorder" else None
     return MatchLine(
@@ -245,13 +245,13 @@ def _best_percentile(snapshot: Snapshot, ranked: Sequence[RankedGroup]) -> float
 
 def _eligible(snapshot: Snapshot, own: int) -> Eligible:
     grouping = snapshot.lines.grouping
-    alone = grouping.member_starts[grouping.patient_counts == 1]
-    own_alone = int((grouping.members[alone] == own).sum())
-    own_photos = int(grouping.photo_counts[own]) if own >= 0 else 0
+    _, kin = grouping.kin_of(np.array([own]))
+    _, family = grouping.left_out(np.array([own]))
+    nobody_else = grouping.kin.counts[kin] == grouping.patient_counts[grouping.kin.groups[kin]]
     return Eligible(
-        lines=len(grouping.groups) - own_alone,
-        patients=len(grouping.patients) - (own >= 0),
-        photos=len(grouping.rows) - own_photos,
+        lines=len(grouping.groups) - int(nobody_else.sum()),
+        patients=len(grouping.patients) - len(family),
+        photos=len(grouping.rows) - int(grouping.photo_counts[family].sum()),
     )
 
 
@@ -263,7 +263,7 @@ def _composition(
     if people is None or photos is None:
         return ()
     grouping = snapshot.lines.grouping
-    rows = grouping.rows[grouping.patient_of_row != own]
+    rows = grouping.rows[grouping.families[grouping.patient_of_row] != own]
     told = []
     if question.ancestry is not None:
         told.append(("ancestry", question.ancestry, people.ancestry[snapshot.patient_of_row]))

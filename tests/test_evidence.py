@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,7 +41,9 @@ def snapshot() -> Snapshot:
         Lines(
             "disorder", (("A", "first"), ("B", "")), grouping(np.arange(4), patient_of_row, pairs)
         ),
-        photos=PhotoFacts(np.array(["a", "b", "c", "d"]), np.array([1.0, np.nan, 3.0, 4.0])),
+        photos=PhotoFacts(
+            np.array(["a", "b", "c", "d"]), np.array([1.0, np.nan, 3.0, 4.0]), np.array([""] * 4)
+        ),
     )
 
 
@@ -93,6 +97,14 @@ def test_the_own_patient_is_left_out(snapshot: Snapshot) -> None:
     own = Asked("probe", (ProbePhoto("probe"),), probe, "P1")
     (line,) = evidence_of(own, snapshot, "B", SLOTS)
     assert [photo.patient for photo in line.photos] == ["P2"]
+
+
+def test_the_own_family_is_left_out(snapshot: Snapshot, asked: Asked) -> None:
+    grouping = replace(snapshot.lines.grouping, family_numbers=np.array([0, 1, 0]))
+    family = replace(snapshot, lines=replace(snapshot.lines, grouping=grouping))
+    (line,) = evidence_of(replace(asked, own="P0"), family, "B", SLOTS)
+    assert [photo.photo for photo in line.photos] == ["b"]
+    assert [line.id for line in evidence_of(asked, family, "P2", SLOTS)] == ["B"]
 
 
 def test_what_is_not_there_is_refused(snapshot: Snapshot, asked: Asked) -> None:

@@ -1,7 +1,7 @@
 """Who is asked about, whose photos are evidence, and where the true disorder came out.
 
 A case is a probe together with one of its patient's disorders (or genes): a patient with two
-disorders gives two cases, and neither disorder counts against the other. The probe's own patient is
+disorders gives two cases, and neither disorder counts against the other. The probe's own family is
 never evidence. Similarities are computed block by block, so that memory does not grow with the
 square of the gallery.
 """
@@ -60,8 +60,8 @@ class Probes:
 @dataclass(frozen=True)
 class Cases:
     """Each `(c,)`, in the order of the probes: the probe's place, the patient's and the true
-    group's number, and how many patients the group has among the evidence, the probe's own among
-    them."""
+    group's number, and how many patients the group has among the evidence, the probe's own family
+    among them."""
 
     probes: Numbers
     patients: Numbers
@@ -115,7 +115,7 @@ def patient_probes(descriptors: Descriptors, patient_of_row: Numbers, patients: 
 
 def find_cases(patients: Numbers, evidence: Grouping, truth: Grouping) -> tuple[Cases, Cases]:
     """The cases of probes of patients `(q,)`: those that can be tested, and those that cannot,
-    since nobody but the probe's own patient is evidence for the true group.
+    since nobody but the probe's own family is evidence for the true group.
 
     `truth`: to which groups all patients belong; `evidence`: a part of it.
     """
@@ -127,9 +127,8 @@ def find_cases(patients: Numbers, evidence: Grouping, truth: Grouping) -> tuple[
         if len(evidence.groups)
         else np.zeros(len(groups), dtype=np.int64)
     )
-    own = evidence.place_of(patients)[probes] >= 0
     found = Cases(probes, patients[probes], groups, sizes)
-    testable = sizes - own > 0
+    testable = sizes > evidence.count_kin(evidence.family_of(patients)[probes], places)
     return found.of(testable), found.of(~testable)
 
 
@@ -152,7 +151,7 @@ def ask(
     count, groups = len(probes.patients), len(evidence.groups)
     with_centroids = {"centroid", "blend"} & set(aggregations)
     centroids = measure_centroids(descriptors, evidence) if with_centroids else None
-    own = evidence.place_of(probes.patients)
+    own = evidence.family_of(probes.patients)
     places = places_in(evidence.groups, cases.groups)
     kind = np.uint16 if groups <= np.iinfo(np.uint16).max else np.uint32
     bins = BINS if histograms else 0

@@ -9,7 +9,8 @@ photos of a group's patients.
 | blend | the mean of nearest and centroid |
 | vote | the group's share in the similarity of the ten nearest patients |
 
-A probe's own patient is never evidence: left out of every maximum, mean and centroid.
+A probe's own family is never evidence: the patient and all who share the family are left out of
+every maximum, mean and centroid, as though their photos were not in the gallery.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ _BLOCK = 32
 class Centroids:
     """How long the centroids of a grouping's groups are.
 
-    `lengths` `(g,)`: of the mean of the patients' mean descriptors, 0..1. `without` `(m,)`: of the
-    centroid of a member's group without that member; 0 where nobody is left.
+    `lengths` `(g,)`: of the mean of the patients' mean descriptors, 0..1. `without` `(k,)`: of the
+    centroid of a group without the patients of one family, of the grouping's `kin`; 0 where nobody
+    is left.
     """
 
     lengths: NDArray[np.float64]
@@ -61,17 +63,20 @@ def measure_centroids(descriptors: NDArray[np.float32], grouping: Grouping) -> C
         return Centroids(np.zeros(0), np.zeros(0))
     means = np.add.reduceat(descriptors[grouping.rows], grouping.row_starts, axis=0)
     means /= grouping.photo_counts[:, None].astype(np.float32)
-    own_squares = np.einsum("pd,pd->p", means, means, dtype=np.float64)[grouping.members]
     squares = np.empty(len(grouping.groups))
-    products = np.empty(len(grouping.members))
+    left = np.empty(len(grouping.kin.counts))
     for group, start in enumerate(grouping.member_starts):
         members = means[grouping.members_of(group)].astype(np.float64)
         total = members.sum(axis=0)
         squares[group] = total @ total
-        products[start : start + len(members)] = members @ total
+        kin = grouping.kin.of_member[start : start + len(members)]
+        order = np.argsort(kin, kind="stable")
+        places, starts = np.unique(kin[order], return_index=True)
+        # A group's centroid changes with all of a family at once: by the sum of its members.
+        sums = np.add.reduceat(members[order], starts, axis=0)
+        left[places] = squares[group] - 2 * (sums @ total) + np.einsum("kd,kd->k", sums, sums)
     counts = grouping.patient_counts
-    others = np.maximum(counts - 1, 1)[grouping.group_of_member]
-    left = squares[grouping.group_of_member] - 2 * products + own_squares
+    others = np.maximum(counts[grouping.kin.groups] - grouping.kin.counts, 1)
     return Centroids(
         lengths=np.sqrt(squares) / counts, without=np.sqrt(np.maximum(left, 0)) / others
     )
@@ -87,9 +92,9 @@ def score_groups(
 ) -> dict[Aggregation, Values]:
     """The score `(q, g)` of every group for every probe, by each of some aggregations.
 
-    `similarities` `(q, n)` float32 or float64, whose kind the scores have; `own` `(q,)`: the place
-    in `grouping.patients` of the probe's own patient, -1 for none. A group with nobody else scores
-    `-inf`. `centroid` and `blend` need `centroids`.
+    `similarities` `(q, n)` float32 or float64, whose kind the scores have; `own` `(q,)`: the number
+    of the probe's own family, as `grouping.family_of` gives it for a patient, -1 for none. A group
+    with nobody else scores `-inf`. `centroid` and `blend` need `centroids`.
     """
     shape = (len(similarities), len(grouping.groups))
     scores = {how: np.empty(shape, dtype=similarities.dtype) for how in aggregations}
@@ -124,8 +129,7 @@ def _score_block(
     wanted = set(aggregations)
     mean, nearest = wanted & {"patient-mean", "centroid", "blend"}, wanted & NEAREST_PHOTO
     photos = np.ascontiguousarray(similarities.T)
-    kept = np.ones(0, bool) if own is None else own >= 0
-    own_places = None if own is None else (own[kept], np.flatnonzero(kept))
+    own_places = None if own is None else grouping.left_out(own)[::-1]
     found: dict[Aggregation, Values] = {}
     if mean:
         means = grouping.photo_runs.reduce(photos, np.add)
@@ -157,16 +161,16 @@ def _set(patients: Values, places: tuple[Numbers, Numbers] | None, value: float)
 def _centroid(
     means: Values, grouping: Grouping, centroids: Centroids, own: Numbers | None
 ) -> Values:
-    """Cosine to the centroids `(g, b)`, from patients' means `(p, b)`, the own one's being 0."""
+    """Cosine to the centroids `(g, b)`, from patients' means `(p, b)`, the own family's being 0."""
     sums = grouping.member_runs.reduce(means, np.add)
     lengths = np.maximum(centroids.lengths, SHORTEST) * grouping.patient_counts
     scores: Values = sums / lengths[:, None].astype(sums.dtype)
     if own is None:
         return scores
-    probes, members = grouping.memberships_of(own)
-    groups = grouping.group_of_member[members]
-    others = grouping.patient_counts[groups] - 1
-    lengths = np.maximum(centroids.without[members], SHORTEST) * np.maximum(others, 1)
+    probes, kin = grouping.kin_of(own)
+    groups = grouping.kin.groups[kin]
+    others = grouping.patient_counts[groups] - grouping.kin.counts[kin]
+    lengths = np.maximum(centroids.without[kin], SHORTEST) * np.maximum(others, 1)
     scores[groups, probes] = np.where(others > 0, sums[groups, probes] / lengths, -np.inf)
     return scores
 

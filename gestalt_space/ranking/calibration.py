@@ -174,7 +174,10 @@ def _similarities(descriptors: Descriptors, grouping: Grouping, probes: Numbers)
         part = slice(start, start + _BLOCK)
         own = probes[place_of_row[part]]
         scores = score_groups(
-            descriptors[rows[part]] @ descriptors.T, grouping, ["nearest"], own=own
+            descriptors[rows[part]] @ descriptors.T,
+            grouping,
+            ["nearest"],
+            own=grouping.families[own],
         )["nearest"]
         _count(seen, scores, place_of_row[part], own, grouping)
     for histogram in (seen.same, seen.other, seen.best_other):

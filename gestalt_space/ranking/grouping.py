@@ -1,4 +1,5 @@
-"""Whose photo each row is, and to which groups (disorders, genes, patients) the patients belong.
+"""Whose photo each row is, to which groups (disorders, genes, patients) the patients belong, and
+who is of one family.
 
 Patients and groups are numbers in the order of their identifiers, by which ties break. Nothing here
 knows a database.
@@ -66,7 +67,10 @@ class Grouping:
     begins; `patients` `(p,)`: their numbers, ascending. `members` `(m,)`: places in `patients`,
     group after group; `member_starts` `(g,)`; `groups` `(g,)`: their numbers, ascending. A patient
     may be in several groups. None is in no group, no group is without a patient, and no patient
-    without a row.
+    without a row. `family_numbers`: by patients' numbers, also of patients who are not here, a
+    number from 0 that the patients of one family share; None where everybody is a family alone.
+
+    Kin are the patients of one family in one group: what a probe of that family leaves out of it.
     """
 
     rows: Numbers
@@ -75,6 +79,7 @@ class Grouping:
     members: Numbers
     member_starts: Numbers
     groups: Numbers
+    family_numbers: Numbers | None = None
 
     @cached_property
     def photo_counts(self) -> Numbers:
@@ -112,8 +117,25 @@ class Grouping:
         return np.repeat(np.arange(len(self.groups)), self.patient_counts)
 
     @cached_property
+    def families(self) -> Numbers:
+        """`(p,)`: the number of each patient's family."""
+        return self.family_of(self.patients)
+
+    @cached_property
+    def kin(self) -> Kin:
+        """Who is left out of each group together, family after family."""
+        pairs = np.stack([self.families[self.members], self.group_of_member])
+        found, kin_of_member = np.unique(pairs, axis=1, return_inverse=True)
+        counts = np.bincount(kin_of_member.ravel(), minlength=found.shape[1])
+        return Kin(found[0], found[1], counts, kin_of_member.ravel())
+
+    @cached_property
     def _member_order(self) -> Numbers:
         return np.argsort(self.members, kind="stable")
+
+    @cached_property
+    def _family_order(self) -> Numbers:
+        return np.argsort(self.families, kind="stable")
 
     def members_of(self, group: int) -> Numbers:
         """The places in `patients` of the patients of the group at a place in `groups`."""
@@ -142,10 +164,43 @@ class Grouping:
         Both `(x,)`: which of the `q` it is of, and its place in `members`.
         """
         order = self._member_order
-        ordered = self.members[order]
-        first = np.searchsorted(ordered, patients, side="left")
-        stop = np.searchsorted(ordered, patients, side="right")
-        return np.repeat(np.arange(len(patients)), stop - first), order[ranges(first, stop - first)]
+        asked, places = _all_equal(self.members[order], patients)
+        return asked, order[places]
+
+    def family_of(self, patients: Numbers) -> Numbers:
+        """The families' numbers of patients' numbers `(q,)`, whether they are here or not; -1 for
+        nobody."""
+        wanted = np.asarray(patients, dtype=np.int64)
+        if self.family_numbers is None:
+            return wanted
+        known = wanted >= 0
+        return np.where(known, self.family_numbers[np.where(known, wanted, 0)], -1)
+
+    def left_out(self, families: Numbers) -> tuple[Numbers, Numbers]:
+        """The patients of families by their numbers `(q,)`, -1 for nobody.
+
+        Both `(x,)`: which of the `q` each is of, and the place in `patients`.
+        """
+        order = self._family_order
+        asked, places = _all_equal(self.families[order], families)
+        return asked, order[places]
+
+    def kin_of(self, families: Numbers) -> tuple[Numbers, Numbers]:
+        """What families by their numbers `(q,)`, -1 for nobody, leave out of groups.
+
+        Both `(x,)`: which of the `q` it is of, and its place in `kin`.
+        """
+        return _all_equal(self.kin.families, families)
+
+    def count_kin(self, families: Numbers, groups: Numbers) -> Numbers:
+        """How many patients of a family, by its number, are in the group at a place in `groups`:
+        `(x,)` of pairs `(x,)`; none where either is -1."""
+        if not len(self.groups):
+            return np.zeros(len(groups), dtype=np.int64)
+        keys = self.kin.families * len(self.groups) + self.kin.groups
+        wanted = np.where((families >= 0) & (groups >= 0), families * len(self.groups) + groups, -1)
+        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[places] == wanted, self.kin.counts[places], 0)
 
     def restricted(self, eligible: NDArray[np.bool_]) -> Grouping:
         """With the rows that are `eligible` `(n,)` alone, and who and what still has one."""
@@ -154,12 +209,29 @@ class Grouping:
         pairs = np.stack(
             [self.patients[self.members], self.groups[self.group_of_member]], axis=1
         ).reshape(-1, 2)
-        return grouping(self.rows[kept], patients, pairs)
+        return grouping(self.rows[kept], patients, pairs, families=self.family_numbers)
 
 
-def grouping(rows: Numbers, patient_of_row: Numbers, pairs: Numbers) -> Grouping:
+@dataclass(frozen=True)
+class Kin:
+    """The patients of one family in one group, each `(k,)`, in the order of `families`.
+
+    `families`, their number; `groups`, the place in the grouping's `groups`; `counts`, how many
+    they are. `of_member` `(m,)`: the place here of each of the grouping's members.
+    """
+
+    families: Numbers
+    groups: Numbers
+    counts: Numbers
+    of_member: Numbers
+
+
+def grouping(
+    rows: Numbers, patient_of_row: Numbers, pairs: Numbers, *, families: Numbers | None = None
+) -> Grouping:
     """The grouping of rows `(r,)`, whose patients are given `(r,)`, by pairs of patient and group
-    `(m, 2)`.
+    `(m, 2)`. `families`: by patients' numbers, the number of each one's family; without, everybody
+    is a family alone.
 
     Rows of patients who are in no group are left out, as are pairs of patients without a row.
     """
@@ -178,6 +250,7 @@ def grouping(rows: Numbers, patient_of_row: Numbers, pairs: Numbers) -> Grouping
         members=np.searchsorted(patients, pairs[:, 0]).astype(np.int64),
         member_starts=member_starts.astype(np.int64),
         groups=groups.astype(np.int64),
+        family_numbers=families,
     )
 
 
@@ -186,6 +259,13 @@ def ranges(first: Numbers, lengths: Numbers) -> Numbers:
     ends = np.cumsum(lengths)
     offsets = np.repeat(first - (ends - lengths), lengths)
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) + offsets, dtype=np.int64)
+
+
+def _all_equal(ordered: Numbers, wanted: Numbers) -> tuple[Numbers, Numbers]:
+    """All places in ascending numbers of each of `wanted` `(q,)`: which of the `q`, and where."""
+    first = np.searchsorted(ordered, wanted, side="left")
+    lengths = np.searchsorted(ordered, wanted, side="right") - first
+    return np.repeat(np.arange(len(wanted)), lengths), ranges(first, lengths)
 
 
 def _lengths(starts: Numbers, total: int) -> Numbers:

@@ -49,8 +49,8 @@ def rank_groups(
 ) -> list[RankedGroup]:
     """The `k` groups that score highest for one probe, best first.
 
-    `similarities` `(n,)`; `own`: the place in `grouping.patients` of the probe's own patient, who
-    is no evidence. A group without another patient is not ranked. Ties between groups break by the
+    `similarities` `(n,)`; `own`: the number of the probe's own family, whose patients are no
+    evidence. A group without another patient is not ranked. Ties between groups break by the
     group's number, ties between the photos of one by the patient's number, then the row's. Where
     `similarities` may err by `tolerance`, `exact` gives the true ones of rows `(m,)`, and is asked
     for those alone that can decide the ranking.
@@ -82,7 +82,7 @@ def ranks_of(scores: Values, truth: Numbers) -> Numbers:
     """Where the true group of each probe stands among its scores `(q, g)`: `(q,)`, from 1.
 
     `truth` `(q,)`: a place in the grouping's `groups`, -1 for none. 0 where there is none, or where
-    it has nobody but the probe's own patient. Ties break by the group's number.
+    it has nobody but the probe's own family. Ties break by the group's number.
     """
     known = truth >= 0
     places = np.where(known, truth, 0)
@@ -111,8 +111,7 @@ class _Deciding:
         self.ordered = similarities[grouping.rows]
         self.margin = margin
         self.best = np.maximum.reduceat(self.ordered, grouping.row_starts)
-        if own >= 0:
-            self.best[own] = -np.inf
+        self.best[grouping.families == own] = -np.inf
         self.last_voter = np.sort(self.best)[-min(VOTERS, len(self.best))] - margin
 
     def voting_groups(self) -> Numbers:
@@ -142,7 +141,7 @@ def _line(
     group: int, score: float, similarities: NDArray[np.float64], grouping: Grouping, own: int
 ) -> RankedGroup:
     members = grouping.members_of(group)
-    rows = grouping.rows_of_patients(members[members != own])
+    rows = grouping.rows_of_patients(members[grouping.families[members] != own])
     row = rows[np.argmax(similarities[rows])]
     similarity = min(1.0, max(-1.0, float(similarities[row])))
     return RankedGroup(group, score, int(row), similarity)

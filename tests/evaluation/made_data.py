@@ -23,7 +23,7 @@ def space_data(
     ancestry: Sequence[str] = (),
     ages: Sequence[float] = (),
     cohorts: Sequence[str] = (),
-    family: Sequence[str] = (),
+    families: Sequence[int] | None = None,
 ) -> SpaceData:
     """Patients P0, P1, … with disorders D0, D1, …, none for those who are undiagnosed."""
     count = len(disorders)
@@ -36,7 +36,12 @@ def space_data(
         by="disorder",
         descriptors=np.asarray(descriptors, np.float32),
         patients=tuple(f"P{number}" for number in range(count)),
-        grouping=grouping(np.arange(len(owners)), owners, np.array(pairs, np.int64).reshape(-1, 2)),
+        grouping=grouping(
+            np.arange(len(owners)),
+            owners,
+            np.array(pairs, np.int64).reshape(-1, 2),
+            families=None if families is None else np.array(families, np.int64),
+        ),
         titles=tuple((f"D{number}", f"disorder {number}") for number in range(most)),
         facts=Facts(
             np.array(sex or [""] * count),
@@ -45,7 +50,6 @@ def space_data(
             owners,
         ),
         cohorts=np.array(cohorts or [""] * count),
-        family=np.array(family or [""] * count),
     )
 
 

@@ -24,7 +24,7 @@ def ranks(data: SpaceData, how: str, *, as_one: bool) -> dict[tuple[int, int, in
             (data.descriptors @ descriptor).tolist(),
             data.patient_of_row.tolist(),
             groups,
-            patient,
+            relatives(data, patient),
             data.descriptors,
         )
         for true in own:
@@ -36,6 +36,12 @@ def ranks(data: SpaceData, how: str, *, as_one: bool) -> dict[tuple[int, int, in
             ]
             found[row, patient, true] = 1 + len(ahead)
     return found
+
+
+def relatives(data: SpaceData, patient: int) -> set[int]:
+    """The patient, and who shares the family."""
+    families = data.grouping.family_of(np.arange(len(data.patients)))
+    return set(np.flatnonzero(families == families[patient]).tolist())
 
 
 def _probes(data: SpaceData, as_one: bool) -> list[tuple[int, int, np.ndarray]]:

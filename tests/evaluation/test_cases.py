@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -114,6 +116,39 @@ def test_the_ranks_are_those_of_plain_loops(seed: int, as_one: bool) -> None:
     found = ranks_by_name(data, as_one)
     for how in AGGREGATIONS:
         assert found[how] == oracle.ranks(data, how, as_one=as_one), how
+
+
+@pytest.mark.parametrize("as_one", [False, True])
+def test_the_ranks_with_families_are_those_of_plain_loops(as_one: bool) -> None:
+    data = random_data(10)
+    numbers = np.random.default_rng(10).integers(0, 20, len(data.patients))
+    family = replace(data, grouping=replace(data.grouping, family_numbers=numbers))
+    found = ranks_by_name(family, as_one)
+    assert found["nearest"] != ranks_by_name(data, as_one)["nearest"]
+    for how in AGGREGATIONS:
+        assert found[how] == oracle.ranks(family, how, as_one=as_one), how
+
+
+def test_a_family_that_has_a_disorder_alone_is_not_tested() -> None:
+    data = space_data(circle(0, 5, 30), [0, 1, 2], [[0], [0], [1]], families=[4, 4, 2])
+    probes = probes_of(data, as_one=True)
+    cases, untestable = find_cases(probes.patients, data.grouping, data.grouping)
+    assert len(cases.groups) == 0
+    assert untestable.patients.tolist() == [0, 1, 2]
+
+
+def test_a_sibling_in_the_gallery_of_a_split_is_no_evidence() -> None:
+    """P0 is asked about; the sibling P1, in the gallery, has D0 with P2, who is further than D1."""
+    data = space_data(
+        circle(0, 5, 30, 20), [0, 1, 2, 3], [[0], [0], [0], [1]], families=[0, 0, 2, 3]
+    )
+    evidence = data.grouping.restricted(np.array([False, True, True, True]))
+    probes = patient_probes(data.descriptors, data.patient_of_row, np.array([0]))
+    cases, _ = find_cases(probes.patients, evidence, data.grouping)
+    answers = ask(probes, cases, data.descriptors, evidence, AGGREGATIONS)
+    assert {how: ranks.tolist() for how, ranks in answers.ranks.items()} == {
+        how: [2] for how in AGGREGATIONS
+    }
 
 
 @settings(max_examples=25)

@@ -67,7 +67,7 @@ def test_same_and_different_are_told_apart_as_scikit_learn_has_it() -> None:
                 (data.descriptors @ probes.descriptors[probe]).tolist(),
                 data.patient_of_row.tolist(),
                 members,
-                patient,
+                {patient},
                 data.descriptors,
             )
             scores += list(found.values())

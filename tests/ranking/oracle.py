@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -14,13 +14,13 @@ def scores(
     similarities: Sequence[float],
     patient_of_row: Sequence[int],
     groups: Sequence[Sequence[int]],
-    own: int,
+    left_out: Collection[int],
     descriptors: np.ndarray | None = None,
 ) -> dict[int, float]:
-    """The score of every group that has another patient than the probe's own."""
+    """The score of every group that has another patient than those of the probe's own family."""
     rows_of: dict[int, list[int]] = {}
     for row, patient in enumerate(patient_of_row):
-        if patient != own:
+        if patient not in left_out:
             rows_of.setdefault(patient, []).append(row)
     present = {
         number: [patient for patient in patients if patient in rows_of]

@@ -66,6 +66,35 @@ def test_the_probes_own_patient_is_no_evidence(how: Aggregation) -> None:
 
 
 @pytest.mark.parametrize("how", AGGREGATIONS)
+def test_a_familys_scores_are_those_of_a_gallery_without_its_rows(how: Aggregation) -> None:
+    """With families within and across disorders, patients of two disorders, several photos, and a
+    probe whose own patient is in no group."""
+    rng = np.random.default_rng(11)
+    owners = np.concatenate([np.arange(60), rng.integers(0, 60, 60)])
+    descriptors = unit(rng, len(owners), 16)
+    pairs = np.stack([rng.integers(1, 60, 80), rng.integers(0, 12, 80)], axis=1)
+    families = rng.integers(0, 25, 60)
+    groups = grouping(np.arange(len(owners)), owners, pairs, families=families)
+    assert groups.place_of(np.array([0]))[0] == -1
+    probes = rng.permutation(60)
+    similarities = (unit(rng, 60, 16) @ descriptors.T).astype(np.float64)
+    found = score_groups(
+        similarities,
+        groups,
+        [how],
+        own=groups.family_of(probes),
+        centroids=measure_centroids(descriptors, groups),
+    )[how]
+    for probe, patient in enumerate(probes):
+        others = groups.restricted(families[owners] != families[patient])
+        expected = np.full(len(groups.groups), -np.inf)
+        expected[np.searchsorted(groups.groups, others.groups)] = score_groups(
+            similarities[[probe]], others, [how], centroids=measure_centroids(descriptors, others)
+        )[how][0]
+        assert found[probe] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("how", AGGREGATIONS)
 @given(case=cases(), seed=st.integers(0, 2**32 - 1))
 def test_the_scores_are_those_of_plain_loops(how: Aggregation, case: Case, seed: int) -> None:
     groups = case.grouping
@@ -74,11 +103,11 @@ def test_the_scores_are_those_of_plain_loops(how: Aggregation, case: Case, seed:
         np.array([case.similarities]),
         groups,
         [how],
-        own=np.array([case.own_place]),
+        own=np.array([case.own_family]),
         centroids=measure_centroids(descriptors, groups),
     )[how][0]
     expected = oracle.scores(
-        how, case.similarities, case.patient_of_row, case.groups, case.own, descriptors
+        how, case.similarities, case.patient_of_row, case.groups, case.left_out, descriptors
     )
     ranked = {
         int(number): score

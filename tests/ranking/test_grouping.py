@@ -48,6 +48,34 @@ def test_places_of_patients() -> None:
 
 
 @given(cases())
+def test_families_and_kin_are_those_of_plain_loops(case: Case) -> None:
+    groups = case.grouping
+    families = np.array(case.families)
+    assert groups.families.tolist() == families[groups.patients].tolist()
+    asked = np.arange(-1, max(case.families) + 2)
+    probes, places = groups.left_out(asked)
+    assert {
+        (int(asked[q]), int(groups.patients[p])) for q, p in zip(probes, places, strict=True)
+    } == {(int(families[patient]), int(patient)) for patient in groups.patients}
+    probes, kin = groups.kin_of(asked)
+    for q, k in zip(probes, kin, strict=True):
+        inside = groups.patients[groups.members_of(int(groups.kin.groups[k]))]
+        assert groups.kin.counts[k] == (families[inside] == asked[q]).sum() > 0
+    for group in range(-1, len(groups.groups)):
+        inside = groups.patients[groups.members_of(group)] if group >= 0 else np.zeros(0, np.int64)
+        counts = [(families[inside] == family).sum() for family in asked]
+        assert groups.count_kin(asked, np.full(len(asked), group)).tolist() == counts
+
+
+def test_the_family_of_a_patient_who_is_not_here_is_known() -> None:
+    """A patient without a diagnosis is ranked for, with a diagnosed sibling in the gallery."""
+    groups = made([[0], [1]], families=[0, 1, 0]).restricted(np.array([True, False]))
+    assert groups.family_of(np.array([2, 1, 0, -1])).tolist() == [0, 1, 0, -1]
+    assert groups.left_out(np.array([0]))[1].tolist() == [0]
+    assert made([[0], [1]]).family_of(np.array([7, -1])).tolist() == [7, -1]
+
+
+@given(cases())
 def test_memberships_are_those_of_plain_loops(case: Case) -> None:
     groups = case.grouping
     asked = np.arange(-1, len(groups.patients))

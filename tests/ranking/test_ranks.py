@@ -90,11 +90,11 @@ def test_the_lines_are_those_of_plain_loops(
         groups,
         k,
         how,
-        own=case.own_place,
+        own=case.own_family,
         centroids=measure_centroids(descriptors, groups),
     )
     scores = oracle.scores(
-        how, case.similarities, case.patient_of_row, case.groups, case.own, descriptors
+        how, case.similarities, case.patient_of_row, case.groups, case.left_out, descriptors
     )
     assert [one.score for one in found] == pytest.approx(
         sorted(scores.values(), reverse=True)[:k], abs=1e-4
@@ -104,7 +104,7 @@ def test_the_lines_are_those_of_plain_loops(
     )
     for one in found:
         assert one.score == pytest.approx(scores[int(groups.groups[one.group])], abs=1e-4)
-        patients = set(case.groups[int(groups.groups[one.group])]) - {case.own}
+        patients = set(case.groups[int(groups.groups[one.group])]) - case.left_out
         rows = [row for row, p in enumerate(case.patient_of_row) if p in patients]
         best = min(rows, key=lambda r: (-case.similarities[r], case.patient_of_row[r], r))
         assert (one.row, one.similarity) == (best, case.similarities[best])
@@ -127,7 +127,7 @@ def test_noise_below_the_tolerance_changes_nothing(how: Aggregation, case: Case,
             groups,
             4,
             how,
-            own=case.own_place,
+            own=case.own_family,
             centroids=centroids,
             exact=lambda rows: true[rows],
             tolerance=tolerance,
@@ -176,9 +176,9 @@ def test_ranks_by_hand() -> None:
 def test_ranks_are_the_places_of_the_lines(case: Case) -> None:
     groups = case.grouping
     similarities = np.array(case.similarities, np.float32)
-    lines = rank_groups(similarities, groups, 99, own=case.own_place)
+    lines = rank_groups(similarities, groups, 99, own=case.own_family)
     places = {one.group: place for place, one in enumerate(lines, start=1)}
-    scores = score_groups(similarities[None], groups, ["nearest"], own=np.array([case.own_place]))[
+    scores = score_groups(similarities[None], groups, ["nearest"], own=np.array([case.own_family]))[
         "nearest"
     ]
     for group in range(len(groups.groups)):
