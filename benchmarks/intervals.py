@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,8 @@ def truth_of(selection: Selection) -> Grouping:
     number = {name: place for place, name in enumerate(names)}
     pairs = [(place, number[one]) for place, has in enumerate(selection.disorders) for one in has]
     rows = np.arange(len(selection.patient_of_row))
-    return grouping(rows, selection.patient_of_row, np.array(pairs, np.int64).reshape(-1, 2))
+    pairs_of = np.array(pairs, np.int64).reshape(-1, 2)
+    return grouping(rows, selection.patient_of_row, pairs_of, families=selection.families)
 
 
 def accuracies(selection: Selection) -> tuple[Accuracy, Accuracy]:
@@ -71,8 +73,6 @@ def figures_of(found: Accuracy) -> Figures:
         "top-1, mean over disorders": found.top_of_disorders[1],
         "top-5": found.top[5],
         "top-5, mean over disorders": found.top_of_disorders[5],
-        "mean rank": found.mean_rank,
-        "median rank": found.median_rank,
     }
 
 
@@ -103,6 +103,38 @@ def coverage(
     return sums
 
 
+def sibling_top_1(galleries: int, seed: int) -> dict[str, tuple[float, float, float]]:
+    """Mean top-1, its standard error and what chance gives, where each disorder has one pair of
+    siblings and nothing but kinship makes patients alike: without relatives as evidence, and
+    with them.
+
+    Chance: every patient who is evidence is as likely as any other to be the nearest.
+    """
+    plan = PlantedPlan((4,) * 40, disorder=0.0, families=0.5, kinship=0.9)
+    found: dict[str, list[tuple[float, float]]] = {"left out": [], "--with-family": []}
+    for number in range(galleries):
+        selection = plant(plan, seed + number)
+        truth = truth_of(selection)
+        probes = patient_probes(selection.descriptors, selection.patient_of_row, truth.patients)
+        for name, evidence in (
+            ("left out", truth),
+            ("--with-family", replace(truth, family_numbers=None)),
+        ):
+            cases, _ = find_cases(probes.patients, evidence, truth)
+            answers = ask(probes, cases, selection.descriptors, evidence, ["nearest"])
+            kin = evidence.count_kin(evidence.family_of(cases.patients), cases.groups)
+            chance = float(np.mean((cases.sizes - kin) / (len(truth.patients) - kin)))
+            found[name].append((float(np.mean(answers.ranks["nearest"] == 1)), chance))
+    return {
+        name: (
+            float(np.mean([top for top, _ in tops])),
+            float(np.std([top for top, _ in tops]) / galleries**0.5),
+            float(np.mean([chance for _, chance in tops])),
+        )
+        for name, tops in found.items()
+    }
+
+
 def _share_held(found: Sequence[Estimate], truth: float) -> float:
     ends: NDArray[np.float64] = np.array([(one.low, one.high) for one in found])
     return float(np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1])))
@@ -125,6 +157,13 @@ def main() -> None:
         f"python -m benchmarks.intervals --galleries {given.galleries} --seed {given.seed}",
         ("patients of disorders", "strength", "figure", "truth", "refitted", "conditional"),
         rows,
+    )
+    siblings = sibling_top_1(given.galleries, given.seed)
+    keep(
+        "siblings",
+        f"python -m benchmarks.intervals --galleries {given.galleries} --seed {given.seed}",
+        ("relatives", "top-1", "standard error", "chance"),
+        [(name, *(f"{100 * one:.2f} %" for one in figures)) for name, figures in siblings.items()],
     )
 
 

@@ -141,13 +141,13 @@ def patient_nearness(
     similarities: Values, evidence: Grouping, how: Aggregation, own: Numbers
 ) -> Values:
     """How near each patient of the evidence is to each probe `(p, b)`, as one of `FOLLOWED` counts
-    it, of similarities `(b, n)`; `-inf` for the probe's own `(b,)`."""
+    it, of similarities `(b, n)`; `-inf` for the probe's own family, by its number `(b,)`."""
     photos = np.ascontiguousarray(similarities.T)
     if how == "nearest":
         found = evidence.photo_runs.reduce(photos, np.maximum)
     else:
         found = evidence.photo_runs.reduce(photos, np.add)
         found /= evidence.photo_counts[:, None].astype(found.dtype)
-    kept = own >= 0
-    found[own[kept], np.flatnonzero(kept)] = -np.inf
+    probes, left_out = evidence.left_out(own)
+    found[left_out, probes] = -np.inf
     return found

@@ -3,6 +3,7 @@ how."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from gestalt_space.evaluation.accuracy import CONDITIONAL, REFITTED, Accuracy, Interval
@@ -66,8 +67,8 @@ def _of_accuracy(subject: str, found: Accuracy, seed: int) -> Iterator[Finding]:
     figures: list[tuple[str, Estimate]] = [
         *((f"top-{k}", one) for k, one in found.top.items()),
         *((f"top-{k}, mean over disorders", one) for k, one in found.top_of_disorders.items()),
-        ("mean rank", found.mean_rank),
-        ("median rank", found.median_rank),
+        ("mean rank", Estimate(found.mean_rank, math.nan, math.nan)),
+        ("median rank", Estimate(found.median_rank, math.nan, math.nan)),
     ]
     for name, one in figures:
         yield Finding(

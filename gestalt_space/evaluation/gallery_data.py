@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from gestalt_space.errors import UsageError
 from gestalt_space.evaluation.split import Split, read_split
 from gestalt_space.evaluation.strata import Facts, Texts
 from gestalt_space.gallery import Gallery
 from gestalt_space.matching import Question
 from gestalt_space.ranking.grouping import Grouping, Numbers
-from gestalt_space.store.people import By, family_numbers
+from gestalt_space.store.people import By
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import Descriptors
 
@@ -23,9 +25,8 @@ class SpaceData:
     """The patients of a gallery who have descriptors in one space.
 
     `descriptors` `(n, d)`; `patients`: identifiers `(p,)`, whose places are their numbers in
-    `grouping`, `facts`, `cohorts` and `family` `(p,)`, the names of families, an empty text where
-    none is known; `titles`: identifier and name of each disorder (or gene), whose places are the
-    numbers of groups; `runs`: what the descriptors were made with.
+    `grouping`, `facts` and `cohorts` `(p,)`; `titles`: identifier and name of each disorder (or
+    gene), whose places are the numbers of groups; `runs`: what the descriptors were made with.
     """
 
     space: str
@@ -37,7 +38,6 @@ class SpaceData:
     titles: tuple[tuple[str, str], ...]
     facts: Facts
     cohorts: Texts
-    family: Texts
     runs: RunCounts = ()
 
     @property
@@ -48,7 +48,7 @@ class SpaceData:
     @cached_property
     def families(self) -> Numbers:
         """`(p,)`: the number of each patient's family."""
-        return family_numbers(self.family)
+        return self.grouping.family_of(np.arange(len(self.patients)))
 
 
 def load_spaces(home: Path | None, spaces: Sequence[str], by: By) -> list[SpaceData]:
@@ -85,6 +85,5 @@ def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
         titles=snapshot.lines.titles,
         facts=Facts(people.sex, people.ancestry, photos.ages, snapshot.patient_of_row),
         cohorts=people.cohort,
-        family=people.family,
         runs=runs,
     )

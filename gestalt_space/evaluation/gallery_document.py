@@ -112,8 +112,8 @@ def _accuracy(found: Accuracy | None) -> dict[str, Any] | None:
         "top_mean_over_disorders": {
             str(k): _estimate(one) for k, one in found.top_of_disorders.items()
         },
-        "mean_rank": _estimate(found.mean_rank),
-        "median_rank": _estimate(found.median_rank),
+        "mean_rank": round(found.mean_rank, 6),
+        "median_rank": found.median_rank,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -65,7 +66,7 @@ def evaluate_gallery(
 
 
 def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
-    asked, evidence = _parts(data, plan.split)
+    asked, evidence = _parts(data, plan)
     controls = _controls(data, plan.controls)
     of_photos = photo_probes(data.descriptors, data.patient_of_row, asked)
     of_patients = patient_probes(data.descriptors, data.patient_of_row, asked)
@@ -111,16 +112,44 @@ def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
     )
 
 
-def _parts(data: SpaceData, split: Split | None) -> tuple[Numbers, Grouping]:
+def _parts(data: SpaceData, plan: Plan) -> tuple[Numbers, Grouping]:
     """The numbers of the diagnosed patients who are asked about, and the evidence."""
+    split, everybody = plan.split, data.grouping
+    if plan.with_family:
+        everybody = replace(everybody, family_numbers=None)
     if split is None:
-        return data.grouping.patients, data.grouping
+        return everybody.patients, everybody
+    _check_families(data, split)
     in_gallery, in_test = (
         np.array([patient in part for patient in data.patients], dtype=bool)
         for part in (split.gallery, split.test)
     )
     asked = data.grouping.patients[in_test[data.grouping.patients]]
-    return asked, data.grouping.restricted(in_gallery[data.patient_of_row])
+    return asked, everybody.restricted(in_gallery[data.patient_of_row])
+
+
+def _check_families(data: SpaceData, split: Split) -> None:
+    """Raises `UsageError` for a family on both sides of a split."""
+    of: dict[int, str] = {
+        int(family): patient
+        for patient, family in zip(data.patients, data.families, strict=True)
+        if patient in split.gallery
+    }
+    for patient, family in zip(data.patients, data.families, strict=True):
+        other = of.get(int(family))
+        if patient in split.test and other is not None:
+            raise UsageError(
+                f"{split.name}: patients {patient} (test) and {other} (gallery) are of one family.",
+                "Put a family into one part: relatives look alike without sharing a disorder.",
+            )
+
+
+def _with_relatives(data: SpaceData, asked: Numbers, evidence: Grouping) -> int:
+    """How many of some patients have others of their family among the evidence."""
+    families = data.families
+    counts = np.bincount(families[evidence.patients], minlength=int(families.max(initial=0)) + 1)
+    own = np.isin(asked, evidence.patients)
+    return int(np.count_nonzero(counts[families[asked]] > own))
 
 
 def _roles(data: SpaceData, split: Split | None) -> Numbers | None:
@@ -168,6 +197,7 @@ def _counts(
         asked_patients=len(np.unique(cases.patients)),
         asked_photos=len(np.unique(photos[1].probes)),
         asked_disorders=len(np.unique(cases.groups)),
+        with_relatives=_with_relatives(data, np.unique(cases.patients), evidence),
         undiagnosed=len(data.patients) - len(diagnosed),
         controls=controls,
         aside=0 if split is None else sum(patient not in named for patient in diagnosed),

@@ -84,14 +84,6 @@ def share_interval(value: float, variance: float, degrees: float, units: int) ->
     return Estimate(value, max(0.0, float(low)), min(1.0, float(high)))
 
 
-def positive_interval(value: float, variance: float, degrees: float) -> Estimate:
-    """The interval of a mean of what is above 0, with a long tail: Student's of its logarithm."""
-    if variance <= 0 or value <= 0:
-        return Estimate(value, np.nan, np.nan)
-    factor = float(np.exp(_quantile(degrees) * np.sqrt(variance) / value))
-    return Estimate(value, value / factor, value * factor)
-
-
 def _quantile(degrees: float) -> float:
     from scipy.special import stdtrit
 

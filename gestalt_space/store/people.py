@@ -42,14 +42,6 @@ class PhotoFacts:
     sites: Texts
 
 
-def family_numbers(names: Texts) -> NDArray[np.int64]:
-    """`(p,)`: the number, from 0, of each patient's family, by its name; a patient whose family is
-    not known (an empty text) is one alone."""
-    alone = np.array([f"\0{place}" for place in range(len(names))], dtype=np.str_)
-    named = np.where(names == "", alone.reshape(names.shape), names)
-    return np.unique(named, return_inverse=True)[1].astype(np.int64)
-
-
 def memberships(session: Session, by: By) -> tuple[Ids, dict[int, tuple[str, str]]]:
     """Pairs `(m, 2)` of the keys of patients and of what they belong to; and each such key's
     identifier and name.

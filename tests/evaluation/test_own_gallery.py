@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import GalleryError, UsageError
+from gestalt_space.evaluation.gallery_data import SpaceData
 from gestalt_space.evaluation.gallery_document import evaluation_document
 from gestalt_space.evaluation.gallery_page import evaluation_page
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
@@ -52,7 +53,7 @@ def test_the_figures_are_those_of_plain_loops(evaluation: GalleryEvaluation) -> 
                 assert found.top[k].value == pytest.approx(np.mean(every))
                 means = [np.mean(np.array(of) <= k) for of in by_disorder.values()]
                 assert found.top_of_disorders[k].value == pytest.approx(np.mean(means))
-            assert found.mean_rank.value == pytest.approx(np.mean(list(ranks.values())))
+            assert found.mean_rank == pytest.approx(np.mean(list(ranks.values())))
 
 
 def test_controls_are_the_undiagnosed_of_the_cohort(evaluation: GalleryEvaluation) -> None:
@@ -99,6 +100,43 @@ def test_a_split_asks_about_its_test_patients_alone() -> None:
     counts = evaluation.spaces[0].counts
     assert (counts.asked_patients, counts.evidence_patients, counts.aside) == (1, 2, 2)
     assert evaluation.spaces[0].answers.ranks["nearest"].tolist() == [1]
+
+
+def siblings() -> SpaceData:
+    """Twelve disorders of two sibling pairs each; nothing but families makes patients alike."""
+    rng = np.random.default_rng(8)
+    family = np.repeat(np.arange(24), 2)
+    rows = rng.standard_normal((24, 16))[family] + 0.5 * rng.standard_normal((48, 16))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    disorders = [[place // 4] for place in range(48)]
+    return space_data(rows, range(48), disorders, families=family.tolist())
+
+
+def test_relatives_are_no_evidence_unless_that_is_asked_for() -> None:
+    data = siblings()
+    plain, switched = (
+        evaluate_gallery(
+            [data], Plan(aggregations=("nearest",), bootstrap=FEW, with_family=with_family)
+        ).spaces[0]
+        for with_family in (False, True)
+    )
+    assert plain.counts.with_relatives == switched.counts.with_relatives == 48
+    assert plain.aggregations["nearest"].patients.top[1].value < 0.3
+    assert switched.aggregations["nearest"].patients.top[1].value > 0.9
+
+
+def test_disorders_of_one_family_cannot_be_tested() -> None:
+    data = space_data(np.eye(4), range(4), [[0], [0], [1], [1]], families=[0, 0, 2, 3])
+    result = evaluate_gallery([data], Plan(aggregations=("nearest",), bootstrap=FEW)).spaces[0]
+    assert [one.id for one in result.untested] == ["D0"]
+    assert result.counts.with_relatives == 0
+
+
+def test_a_family_on_both_sides_of_a_split_is_refused_and_named() -> None:
+    data = space_data(np.eye(4), range(4), [[0], [0], [0], [0]], families=[0, 1, 0, 3])
+    split = Split("s.csv", frozenset({"P0", "P1"}), frozenset({"P2", "P3"}))
+    with pytest.raises(UsageError, match=r"P2 \(test\) and P0 \(gallery\) are of one family"):
+        evaluate_gallery([data], Plan(split=split, bootstrap=FEW))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gestalt_space.stats.jackknife import Effects, positive_interval, share_interval, variance
+from gestalt_space.stats.jackknife import Effects, share_interval, variance
 
 NOBODY = np.zeros((0, 2), np.int64)
 
@@ -61,11 +61,3 @@ def test_intervals_of_independent_shares_hold_the_truth_as_often_as_they_say(sha
         one = share_interval(hits.mean(), found[0], degrees[0], 80)
         held += one.low <= share <= one.high
     assert 0.93 <= held / 600 <= 0.985
-
-
-def test_a_positive_mean_has_the_interval_of_its_logarithm_and_none_where_nothing_varies() -> None:
-    found = positive_interval(3.0, 0.25, 9)
-    factor = np.exp(2.262157 * 0.5 / 3)
-    assert (found.low, found.high) == pytest.approx((3 / factor, 3 * factor))
-    assert np.isnan(positive_interval(3.0, 0.0, 9).low)
-    assert np.isnan(positive_interval(0.0, 0.0, 9).low)
