@@ -165,8 +165,8 @@ def _document(
             for one in comparisons
         ],
         "test": {
-            "method": "sign flips over patients, held by Holm; intervals: percentile bootstrap over "
-            "patients, conditional on the galleries",
+            "method": "sign flips over patients, held by Holm; intervals: percentile bootstrap "
+            "over patients, conditional on the galleries",
             "flips": FLIPS,
             "seed": seed,
         },

@@ -38,8 +38,8 @@ _SLOTS = 2
 class StandardEvaluation:
     """One of the four. Sizes are images, means over the splits. `top`: for each k the accuracy in
     percent, None where nothing was tested; `low` and `high`: the ends of its 95 % interval over
-    `patients`, conditional on the galleries. `absent`: syndromes that are tested without an image in
-    the gallery, whose test images count as not found."""
+    `patients`, conditional on the galleries. `absent`: syndromes that are tested without an image
+    in the gallery, whose test images count as not found."""
 
     test: str
     gallery: str
@@ -350,9 +350,9 @@ def _tops(cases: AskedCases) -> dict[int, Estimate | None]:
     weights = cases.weights()
     patients = np.unique(cases.patients, return_inverse=True)[1]
     count = int(patients.max()) + 1
-    weighed = weights[:, None] * hits_of(cases.ranks)
-    own = np.stack([np.bincount(patients, column, count) for column in weighed.T], axis=1)
-    weight = np.repeat(np.bincount(patients, weights, count)[:, None], len(TOPS), axis=1)
+    own, weight = np.zeros((2, count, len(TOPS)))
+    np.add.at(own, patients, weights[:, None] * hits_of(cases.ranks))
+    np.add.at(weight, patients, weights[:, None])
     nobody = np.zeros((0, 2), np.int64)
     effects = Effects(own, weight, nobody, np.zeros((0, len(TOPS))))
     found, degrees = variance(effects, np.zeros(count, np.int64))

@@ -55,7 +55,7 @@ def test_cases_that_one_lacks_are_left_out() -> None:
 
 
 def test_the_interval_is_over_patients_and_not_over_images() -> None:
-    """Of two syndromes, one patient each has 1 or 20 photos of one fate: the interval is as wide."""
+    """Of two syndromes, one patient each has 1 or 20 photos of one fate: the width is the same."""
     few = evaluate_gmdb(
         on_circle(a=0, b=90, p1=1, q1=10), frequent(rows("p1 1 P", "q1 2 Q"), rows("a 1", "b 2"))
     )
