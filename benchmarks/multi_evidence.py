@@ -150,7 +150,9 @@ def _thinned(data: SpaceData) -> SpaceData:
 def _accuracies(gallery: str, data: SpaceData) -> Iterator[tuple[object, ...]]:
     found = evaluate_gallery([data], Plan(bootstrap=BOOTSTRAP))
     result = found.spaces[0]
-    differences = {one.aggregation: one for one in found.comparisons if one.k == 1}
+    differences = {
+        one.aggregation: one for one in found.comparisons if (one.k, one.over) == (1, "cases")
+    }
     asked = ["one photo", "all photos as one"]
     for which in asked[: 1 if len(data.patient_of_row) == len(data.patients) else 2]:
         for how, figures in result.aggregations.items():

@@ -52,6 +52,10 @@ def gallery(
             show_default=False,
         ),
     ] = None,
+    with_family: Annotated[
+        bool,
+        typer.Option("--with-family", help="Let relatives be evidence for each other, too."),
+    ] = False,
     aggregation: Annotated[
         list[str],
         typer.Option(
@@ -62,7 +66,8 @@ def gallery(
         ),
     ] = [],  # noqa: B006
     bootstrap: Annotated[
-        int, typer.Option("--bootstrap", help="How often patients are drawn for intervals.")
+        int,
+        typer.Option("--bootstrap", help="How often families are drawn for conditional intervals."),
     ] = 1000,
     seed: options.Seed = 0,
     page: Annotated[
@@ -88,8 +93,8 @@ def gallery(
     """Measure how well the gallery's own patients are ranked, each left out in turn.
 
     Every photo of every diagnosed patient is asked about, and all photos of a patient as one; the
-    patient's own photos are never evidence. Figures come with 95 % intervals by the bootstrap over
-    patients. Nothing is stored.
+    patient's own photos are never evidence, nor are those of relatives. Shares have 95 % intervals.
+    Nothing is stored.
     """
     from gestalt_space.evaluation.gallery_data import load_spaces, load_split
     from gestalt_space.evaluation.gallery_document import evaluation_document
@@ -117,6 +122,7 @@ def gallery(
         aggregations=chosen or AGGREGATIONS,
         split=None if split is None else load_split(home, split),
         controls=controls,
+        with_family=with_family,
         bootstrap=Bootstrap(bootstrap, seed),
     )
     spaces = load_spaces(home, space, kind)
@@ -161,6 +167,7 @@ def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
     if counts.aside:
         aside = output.counted_text(counts.aside, "diagnosed patient")
         output.write_text(f"  {aside} in neither part of the split")
+    _show_relatives(counts.with_relatives, evaluation.plan.with_family)
     _show_untested(result)
     for title, figures in (
         ("Each patient's photos as one", "patients"),
@@ -173,6 +180,14 @@ def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
         _show_tops(f"{title}: mean over {by}s", accuracies, "top_of_disorders")
     _show_ranks(result)
     _show_strata(result)
+
+
+def _show_relatives(count: int, with_family: bool) -> None:
+    if count:
+        who = output.counted_text(count, "patient")
+        verb = "has" if count == 1 else "have"
+        were = "were evidence" if with_family else "were not evidence"
+        output.write_text(f"  {who} {verb} relatives in the gallery, who {were}")
 
 
 def _show_untested(result: SpaceResult) -> None:
@@ -193,7 +208,8 @@ def _show_tops(title: str, accuracies: Mapping[Aggregation, Accuracy], which: st
     columns = [f"top-{k}, %" for k in first.top]
     table = output.new_table("aggregation", *columns, right=columns, least=columns[:0:-1])
     for how, found in accuracies.items():
-        table.add_row(how, *(_percent(one) for one in getattr(found, which).values()))
+        mark = "" if found.interval == "refitted" else " †"
+        table.add_row(how + mark, *(_percent(one) for one in getattr(found, which).values()))
     output.write_table(table)
 
 
@@ -205,8 +221,8 @@ def _show_ranks(result: SpaceResult) -> None:
         patients = found.patients
         table.add_row(
             how,
-            _ranks(patients.mean_rank),
-            _ranks(patients.median_rank),
+            f"{patients.mean_rank:.1f}",
+            f"{patients.median_rank:.1f}".removesuffix(".0"),
             _area(found.same_different),
             _area(found.patient_control),
         )
@@ -242,7 +258,7 @@ def _show_comparisons(evaluation: GalleryEvaluation) -> None:
         return
     several = len(evaluation.spaces) > 1
     output.write_text("\nCompared, each patient's photos as one", style="bold")
-    columns = ["k", "difference, points", "p", "p (Holm)"]
+    columns = ["top-k", "difference, points", "p", "p (Holm)"]
     table = output.new_table("", "against", *columns, right=columns, least=("p",))
     for one in evaluation.comparisons:
         between = one.space != one.other_space
@@ -251,7 +267,7 @@ def _show_comparisons(evaluation: GalleryEvaluation) -> None:
         table.add_row(
             named,
             other,
-            str(one.k),
+            str(one.k) if one.over == "cases" else f"{one.k}, mean",
             _points(one.found.difference),
             _p(one.found.p),
             _p(one.p_held),
@@ -262,8 +278,10 @@ def _show_comparisons(evaluation: GalleryEvaluation) -> None:
 def _show_reading(evaluation: GalleryEvaluation) -> None:
     bootstrap = evaluation.plan.bootstrap
     output.write_text(
-        f"In brackets: 95 % intervals, {bootstrap.replicates:,} draws of patients, seed "
-        f"{bootstrap.seed}. What the figures\nmean: docs/evaluation.md.",
+        "In brackets: 95 % intervals, for galleries of other patients with the same disorders.\n"
+        "†, AUROC and differences: conditional on this gallery, too narrow for another one "
+        f"({bootstrap.replicates:,}\ndraws, seed {bootstrap.seed}). What the figures mean: "
+        "docs/evaluation.md.",
         style="dim",
     )
     output.write_text(output.DISCLAIMER, style="dim")
@@ -286,11 +304,6 @@ def _part(found: Accuracy | None, k: int) -> str:
 
 def _points(one: Estimate) -> str:
     return f"{100 * one.value:+.1f} ({100 * one.low:+.1f} to {100 * one.high:+.1f})"
-
-
-def _ranks(one: Estimate) -> str:
-    low, value, high = (f"{rank:.1f}".removesuffix(".0") for rank in (one.low, one.value, one.high))
-    return f"{value} ({low}–{high})"
 
 
 def _area(roc: Roc | None) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gestalt_space.evaluation.gmdb import GmdbResult
+    from gestalt_space.evaluation.gmdb_comparison import GmdbComparison
 
 
 SHOWN = 5
@@ -55,26 +56,43 @@ def gmdb(
             show_default=False,
         ),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            help="Encodings of the same photos by another encoder, to compare with.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: options.Seed = 0,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Evaluate encodings by the protocol of GestaltMatcher.
 
     Top-k accuracy in percent, the mean over syndromes, of frequent and rare syndromes, each against
-    their own gallery and against both.
+    their own gallery and against both. The 95 % intervals are over the patients tested, and
+    conditional on the galleries of the files.
     """
     from gestalt_space.evaluation.gmdb import evaluate_gmdb
+    from gestalt_space.evaluation.gmdb_comparison import compare_gmdb
     from gestalt_space.interop.encodings import read_encodings
     from gestalt_space.interop.gmdb import check_lookup, read_splits
+    from gestalt_space.stats.resampling import Bootstrap
 
     splits = read_splits(metadata, version)
     if lookup is not None:
         check_lookup(lookup, splits)
     result = evaluate_gmdb(read_encodings(encodings), splits)
+    comparisons: tuple[GmdbComparison, ...] = ()
+    if against is not None:
+        other = evaluate_gmdb(read_encodings(against), splits)
+        comparisons = compare_gmdb(result, other, Bootstrap(seed=seed))
     if as_json:
-        output.write_json(_document(result))
+        output.write_json(_document(result, comparisons, seed))
     else:
         _write_table(result)
+        _write_comparisons(comparisons)
     if not quiet:
         _tell_left_out(result)
 
@@ -106,15 +124,52 @@ def arrays(
         _tell("left out, a vector is zero or not finite", found.unsound)
 
 
-def _document(result: GmdbResult) -> dict[str, Any]:
+def _document(
+    result: GmdbResult, comparisons: Sequence[GmdbComparison], seed: int
+) -> dict[str, Any]:
+    from gestalt_space.evaluation.paired import FLIPS
+    from gestalt_space.stats.estimates import LEVEL
+
     return {
-        "version": 1,
+        "version": 2,
         "data": {"gmdb": result.version, "slots": result.slots, "dim": result.dim},
         "unit": "percent; mean over syndromes of the share of test images, then over splits",
         "evaluations": [
-            {**asdict(one), "top": {str(k): top for k, top in one.top.items()}}
+            {
+                **asdict(one),
+                **{
+                    name: {str(k): value for k, value in getattr(one, name).items()}
+                    for name in ("top", "low", "high")
+                },
+            }
             for one in result.evaluations
         ],
+        "interval": {
+            "level": LEVEL,
+            "estimand": "the mean over patients drawn anew and tested against these galleries",
+            "method": "variance of patients' parts of the figure, as Wilson has it: conditional on "
+            "the galleries",
+        },
+        "comparisons": [
+            {
+                "test": one.test,
+                "gallery": one.gallery,
+                "k": one.k,
+                "over": one.over,
+                "cases": one.found.cases,
+                "patients": one.found.patients,
+                "difference": asdict(one.found.difference),
+                "p": one.found.p,
+                "p_holm": one.p_held,
+            }
+            for one in comparisons
+        ],
+        "test": {
+            "method": "sign flips over patients, held by Holm; intervals: percentile bootstrap "
+            "over patients, conditional on the galleries",
+            "flips": FLIPS,
+            "seed": seed,
+        },
         "left_out": {
             "missing": list(result.missing),
             "incomplete": list(result.incomplete),
@@ -132,13 +187,38 @@ def _write_table(result: GmdbResult) -> None:
         least=("in gallery", "images", "top-30", "top-10", "top-5"),
     )
     for one in result.evaluations:
-        tops = ("–" if top is None else f"{top:.2f}" for top in one.top.values())
+        tops = (_top(top, one.low[k], one.high[k]) for k, top in one.top.items())
         table.add_row(one.test, one.gallery, f"{one.test_size:g}", f"{one.gallery_size:g}", *tops)
     output.write_text(
         f"GMDB {result.version}, {output.counted_text(result.slots, 'slot')}. Top-k in percent, "
-        "the mean over syndromes, then over splits.",
+        "the mean over syndromes, then\nover splits; in brackets 95 % intervals over patients, "
+        "conditional on these galleries.",
         style="dim",
     )
+    output.write_table(table)
+
+
+def _top(top: float | None, low: float | None, high: float | None) -> str:
+    return "–" if top is None else f"{top:.2f} ({low:.0f}–{high:.0f})"
+
+
+def _write_comparisons(comparisons: Sequence[GmdbComparison]) -> None:
+    if not comparisons:
+        return
+    columns = ("top-k", "difference, points", "p", "p (Holm)")
+    table = output.new_table("test", "gallery", "over", *columns, right=columns, least=("p",))
+    for one in comparisons:
+        value, low, high = (
+            f"{100 * end:+.1f}"
+            for end in (
+                one.found.difference.value,
+                one.found.difference.low,
+                one.found.difference.high,
+            )
+        )
+        cells = (str(one.k), f"{value} ({low} to {high})", f"{one.found.p:.3f}")
+        table.add_row(one.test, one.gallery, one.over, *cells, f"{one.p_held:.3f}")
+    output.write_text("\nLess the encodings of --against", style="bold")
     output.write_table(table)
 
 

@@ -1,18 +1,34 @@
 """How far up the true disorders come out: top-k and ranks, over cases and over disorders, each with
-an interval by the bootstrap over patients."""
+an interval.
+
+There are two kinds of interval. `REFITTED` ones are of the accuracy that a gallery of as many
+patients of the same disorders has on average, where all its families are drawn anew; ranks are
+found again without each unit. `CONDITIONAL` ones draw the patients who are asked about and leave
+all ranks as they are: they hold for other patients asked of this very gallery, and are too narrow
+for other galleries. Mean and median ranks have none: where few patients are not found at once, no
+interval that was tried holds the truth as often as it says.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.evaluation.topk import TOPS, hits_of
+from gestalt_space.evaluation.deletions import Deletions
+from gestalt_space.evaluation.topk import TOPS, even_over_groups, hits_of
+from gestalt_space.evaluation.units import Units
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.stats.estimates import Estimate
+from gestalt_space.stats.jackknife import Effects, share_interval, variance
 from gestalt_space.stats.resampling import Bootstrap, estimate
+
+Interval = Literal["refitted", "conditional"]
+REFITTED: Interval = "refitted"
+CONDITIONAL: Interval = "conditional"
 
 
 @dataclass(frozen=True)
@@ -21,7 +37,7 @@ class Accuracy:
 
     `top`: by k, the share, 0..1, of cases whose true disorder is among the first k, every case
     weighing the same; `top_of_disorders`: the unweighted mean over disorders of each one's share
-    (Hsieh 2022).
+    (Hsieh 2022). `interval`: the kind of all intervals.
     """
 
     cases: int
@@ -29,20 +45,27 @@ class Accuracy:
     disorders: int
     top: Mapping[int, Estimate]
     top_of_disorders: Mapping[int, Estimate]
-    mean_rank: Estimate
-    median_rank: Estimate
+    mean_rank: float
+    median_rank: float
+    interval: Interval = CONDITIONAL
 
 
 def measure(
-    ranks: Sequence[Numbers], patients: Numbers, groups: Numbers, bootstrap: Bootstrap
+    ranks: Sequence[Numbers],
+    patients: Numbers,
+    groups: Numbers,
+    bootstrap: Bootstrap,
+    *,
+    clusters: Numbers | None = None,
 ) -> list[Accuracy]:
     """The accuracy of several rankings of the same cases, one at least, drawn alike.
 
     `ranks`: each `(c,)`, from 1; `patients` and `groups` `(c,)`: the cases' patients and true
-    groups.
+    groups. `clusters` `(c,)`: what is drawn together, such as families; patients, where not given.
     """
     order = np.argsort(groups, kind="stable")
-    owners, place = np.unique(patients[order], return_inverse=True)
+    drawn = patients if clusters is None else clusters
+    owners, place = np.unique(drawn[order], return_inverse=True)
     ordered = [one[order] for one in ranks]
     table = _Table.of(ordered, groups[order])
     values = table.figures(np.ones((1, len(order)), dtype=np.float32))[0]
@@ -50,29 +73,71 @@ def measure(
         [table.figures(weights[:, place]) for weights in bootstrap.weights(len(owners))]
     )
     return [
-        _accuracy(values[number], replicates[:, number], len(order), len(owners), table.disorders)
+        _accuracy(
+            values[number],
+            replicates[:, number],
+            ranks[number],
+            len(np.unique(patients)),
+            table.disorders,
+        )
         for number in range(len(ranks))
     ]
+
+
+def measure_refitted(
+    ranks: Numbers, patients: Numbers, groups: Numbers, units: Units, deletions: Deletions
+) -> Accuracy:
+    """The accuracy of one ranking of cases `(c,)`, given as for `measure`, with intervals for other
+    families of the same disorders."""
+    cases, many = len(ranks), len(TOPS)
+    owners = units.of_patient[patients]
+    even, by_disorder = np.full(cases, 1 / cases), even_over_groups(groups)
+    weights = np.column_stack([*[even] * many, *[by_disorder] * many])
+
+    def judged(some: Numbers) -> NDArray[np.float64]:
+        return np.tile(hits_of(some), 2).astype(np.float64)
+
+    values = judged(ranks)
+    figures = np.einsum("cf,cf->f", weights, values)
+    own, weight = np.zeros((2, len(units.strata), weights.shape[1]))
+    np.add.at(own, owners, weights * values)
+    np.add.at(weight, owners, weights)
+    changed = judged(deletions.ranks)
+    # A case that cannot be tested any more takes the mean with it.
+    changed[deletions.ranks == 0] = figures
+    lost = weights[deletions.cases] * (values[deletions.cases] - changed)
+    pairs = np.stack([owners[deletions.cases], deletions.units], axis=1)
+    found, degrees = variance(Effects(own, weight, pairs, lost), units.strata)
+    tested = len(np.unique(owners))
+    spreads = zip(figures.tolist(), found.tolist(), degrees.tolist(), strict=True)
+    shares = [share_interval(*one, tested) for one in spreads]
+    return Accuracy(
+        cases=cases,
+        patients=len(np.unique(patients)),
+        disorders=len(np.unique(groups)),
+        top=dict(zip(TOPS, shares[:many], strict=True)),
+        top_of_disorders=dict(zip(TOPS, shares[many:], strict=True)),
+        mean_rank=float(ranks.mean()),
+        median_rank=float(np.median(ranks)),
+        interval=REFITTED,
+    )
 
 
 @dataclass(frozen=True)
 class _Table:
     """What is added up over cases `(c,)`, which stand in runs of one group each.
 
-    `columns` `(c, m)`: for each ranking its hits and its rank, and a 1 at the end.
+    `columns` `(c, m)`: each ranking's hits, and a 1 at the end.
     """
 
     columns: NDArray[np.float32]
     starts: Numbers
-    ranks: Sequence[Numbers]
-    by_rank: Sequence[Numbers]
 
     @classmethod
     def of(cls, ranks: Sequence[Numbers], groups: Numbers) -> _Table:
-        parts = [np.column_stack([hits_of(one), one]) for one in ranks]
-        columns = np.column_stack([*parts, np.ones(len(groups))]).astype(np.float32)
+        columns = np.column_stack([*map(hits_of, ranks), np.ones(len(groups))])
         starts = np.flatnonzero(np.diff(groups, prepend=groups[:1] - 1))
-        return cls(columns, starts, ranks, [np.argsort(one, kind="stable") for one in ranks])
+        return cls(columns.astype(np.float32), starts)
 
     @property
     def disorders(self) -> int:
@@ -80,9 +145,9 @@ class _Table:
         return len(self.starts)
 
     def figures(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
-        """For cases weighed `(b, c)`: `(b, rankings, 2 + 2 · TOPS)`, top-k over cases, then over
-        disorders, then the mean and the median rank."""
-        draws, many = len(weights), len(self.ranks)
+        """For cases weighed `(b, c)`: `(b, rankings, 2 · TOPS)`, top-k over cases, then over
+        disorders."""
+        draws, many = len(weights), (self.columns.shape[1] - 1) // len(TOPS)
         sums = np.zeros((draws, self.columns.shape[1]))
         shares = np.zeros((draws, self.columns.shape[1] - 1))
         seen = np.zeros((draws, 1))
@@ -92,35 +157,15 @@ class _Table:
             sums += found
             shares += found[:, :-1] / np.maximum(found[:, -1:], 1)
             seen += found[:, -1:] > 0
-        over_cases = (sums[:, :-1] / sums[:, -1:]).reshape(draws, many, len(TOPS) + 1)
-        over_groups = (shares / seen).reshape(draws, many, len(TOPS) + 1)[:, :, :-1]
-        medians = np.stack(
-            [
-                _medians(weights, ranks, order)
-                for ranks, order in zip(self.ranks, self.by_rank, strict=True)
-            ],
-            axis=1,
-        )
-        tops, means = over_cases[:, :, :-1], over_cases[:, :, -1:]
-        return np.concatenate([tops, over_groups, means, medians[:, :, None]], axis=2)
-
-
-def _medians(weights: NDArray[np.float32], ranks: Numbers, order: Numbers) -> NDArray[np.float64]:
-    """The median of ranks `(c,)` weighed `(b, c)`: `(b,)`; in the middle of two where the half of
-    the weight lies between them."""
-    cumulated = np.cumsum(weights[:, order], axis=1, dtype=np.float64)
-    half = cumulated[:, -1:] / 2
-    lower, upper = (cumulated < half).sum(axis=1), (cumulated <= half).sum(axis=1)
-    middle = ranks[order]
-    return np.asarray(
-        (middle[lower] + middle[np.minimum(upper, len(order) - 1)]) / 2, dtype=np.float64
-    )
+        over_cases = (sums[:, :-1] / sums[:, -1:]).reshape(draws, many, len(TOPS))
+        over_groups = (shares / seen).reshape(draws, many, len(TOPS))
+        return np.concatenate([over_cases, over_groups], axis=2)
 
 
 def _accuracy(
     values: NDArray[np.float64],
     replicates: NDArray[np.float64],
-    cases: int,
+    ranks: Numbers,
     patients: int,
     disorders: int,
 ) -> Accuracy:
@@ -129,11 +174,11 @@ def _accuracy(
     ]
     many = len(TOPS)
     return Accuracy(
-        cases=cases,
+        cases=len(ranks),
         patients=patients,
         disorders=disorders,
         top=dict(zip(TOPS, found[:many], strict=True)),
-        top_of_disorders=dict(zip(TOPS, found[many : 2 * many], strict=True)),
-        mean_rank=found[-2],
-        median_rank=found[-1],
+        top_of_disorders=dict(zip(TOPS, found[many:], strict=True)),
+        mean_rank=float(ranks.mean()),
+        median_rank=float(np.median(ranks)),
     )

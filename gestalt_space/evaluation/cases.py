@@ -9,11 +9,13 @@ square of the gallery.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.evaluation.deletions import FOLLOWED, Cells, Deletions, patient_nearness
+from gestalt_space.evaluation.units import Units
 from gestalt_space.ranking.aggregation import Aggregation, measure_centroids, score_groups
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers
@@ -68,6 +70,12 @@ class Cases:
     groups: Numbers
     sizes: Numbers
 
+    def of(self, which: NDArray[np.bool_] | Numbers) -> Cases:
+        """Those that are chosen `(c,)`, or at some places."""
+        return Cases(
+            self.probes[which], self.patients[which], self.groups[which], self.sizes[which]
+        )
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -76,6 +84,7 @@ class Answers:
     `ranks` `(c,)`: from 1. `true_scores` `(c,)`: of the true groups; `best` `(q,)`: of the group
     that came first, whichever it is. `others` `(q, BINS)`: how many scores of groups that are none
     of the patient's lie in each bin of the aggregation's range; empty where not asked for.
+    `deletions`: what the ranks would be without single units; of `FOLLOWED`, where asked for.
     """
 
     cases: Cases
@@ -83,6 +92,7 @@ class Answers:
     true_scores: Mapping[Aggregation, NDArray[np.float32]]
     best: Mapping[Aggregation, NDArray[np.float32]]
     others: Mapping[Aggregation, NDArray[np.unsignedinteger]]
+    deletions: Mapping[Aggregation, Deletions] = field(default_factory=dict)
 
 
 def photo_probes(descriptors: Descriptors, patient_of_row: Numbers, patients: Numbers) -> Probes:
@@ -121,7 +131,7 @@ def find_cases(patients: Numbers, evidence: Grouping, truth: Grouping) -> tuple[
     )
     found = Cases(probes, patients[probes], groups, sizes)
     testable = sizes > evidence.count_kin(evidence.family_of(patients)[probes], places)
-    return _chosen(found, testable), _chosen(found, ~testable)
+    return found.of(testable), found.of(~testable)
 
 
 def ask(
@@ -133,12 +143,14 @@ def ask(
     *,
     chance: Chance | None = None,
     histograms: bool = False,
+    units: Units | None = None,
     progress: Progress = unseen,
 ) -> Answers:
     """Rank the groups of the evidence, rows of `descriptors` `(n, d)`, for every probe.
 
-    `cases`: the testable ones of these probes, as `find_cases` gives them. `progress` is told of
-    every block; `chance` is needed for `calibrated`.
+    `cases`: the testable ones of these probes, as `find_cases` gives them. `chance` is needed for
+    `calibrated`. `units`: what is deleted in turn to see how ranks change. `progress` is told of
+    every block.
     """
     count, groups = len(probes.patients), len(evidence.groups)
     with_centroids = {"centroid", "blend"} & set(aggregations)
@@ -147,6 +159,8 @@ def ask(
     places = places_in(evidence.groups, cases.groups)
     kind = np.uint16 if groups <= np.iinfo(np.uint16).max else np.uint32
     bins = BINS if histograms else 0
+    cells = None if units is None else Cells(evidence, units)
+    followed: dict[Aggregation, list[Deletions]] = {how: [] for how in aggregations}
     answers = Answers(
         cases,
         ranks={how: np.zeros(len(places), dtype=np.int64) for how in aggregations},
@@ -156,8 +170,9 @@ def ask(
     )
     for start in range(0, count, _BLOCK):
         part = slice(start, start + _BLOCK)
+        similarities = probes.descriptors[part] @ descriptors.T
         scores = score_groups(
-            probes.descriptors[part] @ descriptors.T,
+            similarities,
             evidence,
             aggregations,
             own=own[part],
@@ -177,8 +192,16 @@ def ask(
             ranked[np.arange(len(of)), true] = values
             answers.ranks[how][asked] = ranks_of(ranked, true)
             answers.true_scores[how][asked] = values
+            if units is not None and cells is not None and how in FOLLOWED:
+                nearness = patient_nearness(similarities, evidence, how, own[part])
+                own_units = units.of_patient[cases.patients[asked]]
+                found = cells.follow(nearness, ranked, true, own_units, of)
+                followed[how].append(replace(found, cases=found.cases + asked.start))
         progress(len(own[part]))
-    return answers
+    if units is None:
+        return answers
+    deletions = {how: Deletions.joined(parts) for how, parts in followed.items() if parts}
+    return replace(answers, deletions=deletions)
 
 
 def bins_of(scores: NDArray[np.floating], how: Aggregation) -> Numbers:
@@ -202,9 +225,3 @@ def _counted(scores: NDArray[np.floating], how: Aggregation) -> NDArray[np.int64
     cells = bins_of(np.where(finite, scores, 0), how)
     cells += np.arange(len(scores))[:, None] * BINS
     return np.bincount(cells[finite], minlength=len(scores) * BINS).reshape(len(scores), BINS)
-
-
-def _chosen(cases: Cases, which: NDArray[np.bool_]) -> Cases:
-    return Cases(
-        cases.probes[which], cases.patients[which], cases.groups[which], cases.sizes[which]
-    )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import NDArray
 
 from gestalt_space.evaluation.gallery_results import Plan, SpaceResult
-from gestalt_space.evaluation.paired import Comparison, compare
-from gestalt_space.evaluation.topk import hits_of
+from gestalt_space.evaluation.paired import Comparison, Difference, Over, compare
+from gestalt_space.evaluation.topk import even_over_groups, hits_of
+from gestalt_space.ranking.grouping import Numbers
 
 COMPARED = (1, 10)
 """The k of comparisons."""
@@ -18,24 +22,14 @@ def between_aggregations(result: SpaceResult, plan: Plan) -> list[Comparison]:
     if "nearest" not in plan.aggregations:
         return []
     ranks, cases = result.answers.ranks, result.answers.cases
-    space = result.data.space
+    space, families = result.data.space, result.data.families[cases.patients]
     return [
-        Comparison(
-            space,
-            how,
-            space,
-            "nearest",
-            k,
-            compare(
-                hits_of(ranks[how], (k,))[:, 0],
-                hits_of(ranks["nearest"], (k,))[:, 0],
-                cases.patients,
-                plan.bootstrap,
-            ),
-        )
+        Comparison(space, how, space, "nearest", k, over, found)
         for how in plan.aggregations
         if how != "nearest"
-        for k in COMPARED
+        for k, over, found in _compared(
+            ranks[how], ranks["nearest"], cases.patients, cases.groups, families, plan
+        )
     ]
 
 
@@ -45,26 +39,42 @@ def between_spaces(result: SpaceResult, other: SpaceResult, plan: Plan) -> list[
     common = sorted(ours.keys() & theirs.keys())
     if not common:
         return []
-    patients = np.unique([patient for patient, _ in common], return_inverse=True)[1]
     places = np.array([ours[key] for key in common])
     other_places = np.array([theirs[key] for key in common])
+    cases = result.answers.cases.of(places)
+    families = result.data.families[cases.patients]
     return [
-        Comparison(
-            result.data.space,
-            how,
-            other.data.space,
-            how,
-            k,
-            compare(
-                hits_of(result.answers.ranks[how][places], (k,))[:, 0],
-                hits_of(other.answers.ranks[how][other_places], (k,))[:, 0],
-                patients,
-                plan.bootstrap,
-            ),
-        )
+        Comparison(result.data.space, how, other.data.space, how, k, over, found)
         for how in plan.aggregations
-        for k in COMPARED
+        for k, over, found in _compared(
+            result.answers.ranks[how][places],
+            other.answers.ranks[how][other_places],
+            cases.patients,
+            cases.groups,
+            families,
+            plan,
+        )
     ]
+
+
+def _compared(
+    ranks: Numbers,
+    other: Numbers,
+    patients: Numbers,
+    groups: Numbers,
+    families: Numbers,
+    plan: Plan,
+) -> Iterator[tuple[int, Over, Difference]]:
+    """Two rankings of the same cases `(c,)`, over the cases and over the disorders."""
+    weights: dict[Over, NDArray[np.float64] | None]
+    weights = {"cases": None, "disorders": even_over_groups(groups)}
+    for k in COMPARED:
+        ours, theirs = hits_of(ranks, (k,))[:, 0], hits_of(other, (k,))[:, 0]
+        for over, weight in weights.items():
+            found = compare(
+                ours, theirs, patients, plan.bootstrap, families=families, weights=weight
+            )
+            yield k, over, found
 
 
 def _keys(result: SpaceResult) -> dict[tuple[str, str], int]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from gestalt_space.errors import UsageError
 from gestalt_space.evaluation.split import Split, read_split
@@ -41,6 +44,11 @@ class SpaceData:
     def patient_of_row(self) -> Numbers:
         """`(n,)`: the number of each row's patient."""
         return self.facts.patient_of_row
+
+    @cached_property
+    def families(self) -> Numbers:
+        """`(p,)`: the number of each patient's family."""
+        return self.grouping.family_of(np.arange(len(self.patients)))
 
 
 def load_spaces(home: Path | None, spaces: Sequence[str], by: By) -> list[SpaceData]:

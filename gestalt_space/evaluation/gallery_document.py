@@ -1,25 +1,27 @@
-"""An evaluation of one's own gallery as programs read it: one JSON document, version 1.
+"""An evaluation of one's own gallery as programs read it: one JSON document, version 2.
 
 No patient is named in it unless that is asked for.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from gestalt_space import __version__
-from gestalt_space.evaluation.accuracy import Accuracy
+from gestalt_space.evaluation.accuracy import CONDITIONAL, Accuracy
 from gestalt_space.evaluation.cases import BINS
 from gestalt_space.evaluation.curves import Roc
+from gestalt_space.evaluation.findings import ESTIMANDS, METHODS, findings_of
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS, Comparison
 from gestalt_space.evaluation.strata import too_small
 from gestalt_space.spaces import run_records
-from gestalt_space.stats.estimates import LEVEL, Estimate
+from gestalt_space.stats.estimates import LEVEL, Estimate, finding_records
 
-VERSION = 1
+VERSION = 2
 
 
 def evaluation_document(
@@ -40,14 +42,17 @@ def evaluation_document(
         "controls": plan.controls,
         "interval": {
             "level": LEVEL,
-            "method": "percentile bootstrap over patients",
+            "kinds": {
+                kind: {"estimand": ESTIMANDS[kind], "method": METHODS[kind]} for kind in ESTIMANDS
+            },
             "replicates": plan.bootstrap.replicates,
             "seed": plan.bootstrap.seed,
         },
-        "test": {"method": "sign flips over patients, held by Holm", "flips": FLIPS},
+        "test": {"method": "sign flips over families, held by Holm", "flips": FLIPS},
         "score_bins": BINS,
         "spaces": [_space(result, with_patients) for result in evaluation.spaces],
         "comparisons": [_comparison(one) for one in evaluation.comparisons],
+        "findings": finding_records(findings_of(evaluation)),
     }
 
 
@@ -102,12 +107,13 @@ def _accuracy(found: Accuracy | None) -> dict[str, Any] | None:
         "cases": found.cases,
         "patients": found.patients,
         "disorders": found.disorders,
+        "interval": found.interval,
         "top": {str(k): _estimate(one) for k, one in found.top.items()},
         "top_mean_over_disorders": {
             str(k): _estimate(one) for k, one in found.top_of_disorders.items()
         },
-        "mean_rank": _estimate(found.mean_rank),
-        "median_rank": _estimate(found.median_rank),
+        "mean_rank": round(found.mean_rank, 6),
+        "median_rank": found.median_rank,
     }
 
 
@@ -121,6 +127,7 @@ def _roc(found: Roc | None) -> dict[str, Any] | None:
         return None
     return {
         "auroc": _estimate(found.auroc),
+        "interval": CONDITIONAL,
         "positives": found.positives,
         "negatives": found.negatives,
     }
@@ -132,13 +139,17 @@ def _comparison(one: Comparison) -> dict[str, Any]:
         "aggregation": one.aggregation,
         "against": {"space": one.other_space, "aggregation": one.other_aggregation},
         "k": one.k,
+        "over": one.over,
         "patients": one.found.patients,
         "cases": one.found.cases,
         "difference": _estimate(one.found.difference),
+        "interval": CONDITIONAL,
         "p": round(one.found.p, 6),
         "p_holm": round(one.p_held, 6),
     }
 
 
-def _estimate(one: Estimate) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in asdict(one).items()}
+def _estimate(one: Estimate) -> dict[str, float | None]:
+    return {
+        name: None if math.isnan(value) else round(value, 6) for name, value in asdict(one).items()
+    }

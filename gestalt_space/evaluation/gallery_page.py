@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gestalt_space import __version__
-from gestalt_space.evaluation.accuracy import Accuracy
+from gestalt_space.evaluation.accuracy import CONDITIONAL, Accuracy
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS
 from gestalt_space.evaluation.strata import FEWEST_PATIENTS, Stratum, too_small
+from gestalt_space.evaluation.units import LARGE
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.report.charts import Bar, Line, bar_chart, curve_chart, dot_chart, line_key
@@ -175,22 +176,20 @@ def _accuracy_table(title: str, by: str, accuracies: Mapping[Aggregation, Accura
     rows = []
     for how, found in accuracies.items():
         ranks = join(
-            f"mean {found.mean_rank.value:.1f} ({found.mean_rank.low:.1f}–"
-            f"{found.mean_rank.high:.1f})",
-            element("br"),
-            f"median {found.median_rank.value:.0f} ({found.median_rank.low:.0f}–"
-            f"{found.median_rank.high:.0f})",
+            f"mean {found.mean_rank:.1f}", element("br"), f"median {found.median_rank:.0f}"
         )
         cells = [
             join(_text(found.top[k]), element("br"), _text(found.top_of_disorders[k]))
             for k in found.top
         ]
-        rows.append((how, *cells, ranks))
+        rows.append((how + _mark(found), *cells, ranks))
     return table(
         ("Aggregation", *columns, "rank"),
         rows,
         caption=f"{title}: {first.cases:,} cases of {first.patients:,} patients and "
-        f"{first.disorders:,} {by}s. Above: every case weighs the same; below: the mean over {by}s",
+        f"{first.disorders:,} {by}s. Above: every case weighs the same; below: the mean over "
+        f"{by}s. "
+        "†: intervals conditional on this gallery",
         numbers=(*columns, "rank"),
     )
 
@@ -301,6 +300,7 @@ def _cells(found: Accuracy | None) -> tuple[str, str]:
 def _comparisons(evaluation: GalleryEvaluation) -> Iterable[Markup]:
     if not evaluation.comparisons:
         return
+    by = evaluation.spaces[0].data.by
     columns = ("difference, points", "p", "p (Holm)")
     yield section(
         "Compared",
@@ -310,14 +310,15 @@ def _comparisons(evaluation: GalleryEvaluation) -> Iterable[Markup]:
                 (
                     f"{one.aggregation} in {one.space}",
                     f"{one.other_aggregation} in {one.other_space}",
-                    f"top-{one.k}",
+                    f"top-{one.k}" if one.over == "cases" else f"top-{one.k}, mean over {by}s",
                     _points(one.found.difference),
                     _p(one.found.p),
                     _p(one.p_held),
                 )
                 for one in evaluation.comparisons
             ],
-            caption="All photos of a patient as one, on the cases that both have",
+            caption="All photos of a patient as one, on the cases that both have; intervals are "
+            "conditional on this gallery",
             numbers=columns,
         ),
     )
@@ -336,26 +337,35 @@ def _methods(evaluation: GalleryEvaluation) -> Markup:
         else f"The patients of the part test of {plan.split.name} were asked about, with those of "
         "the part gallery as the only evidence"
     )
+    relatives = "were" if plan.with_family else "neither"
     return section(
         "Methods",
         paragraph(
             f"{protocol}: once by every photo ({counts.asked_photos:,}), and once by all photos as "
             "one, their mean descriptor brought to unit length. The patient's own photos were "
-            f"never evidence. A case is a patient (or photo) with one {by}; a patient's other "
+            f"never evidence, those of relatives {relatives}. A case is a patient (or photo) with "
+            f"one {by}; a patient's other "
             f"{by}s did not count against it. Scores are cosine similarities, aggregated as named "
             "(nearest: Hsieh et al. 2022); ties break by identifier. A "
             f"{by} without another patient cannot be tested and is counted apart "
             f"({len(result.untested):,})."
         ),
         paragraph(
-            f"Intervals: 95 %, percentile bootstrap over patients, {plan.bootstrap.replicates:,} "
-            f"draws, seed {plan.bootstrap.seed}; means over {by}s are over those in the draw. "
+            "Intervals, 95 %, are of two kinds. Those of nearest and patient-mean are for "
+            f"galleries of as many families of the same {by}s, all drawn anew: a jackknife over "
+            f"families within {by}s, in which ranks are found again without each, corrected by "
+            f"second differences (Efron and Stein 1981); {by}s of fewer than {LARGE} families are "
+            "taken as one, among those of their size; shares as Wilson (1927) has them. Mean and "
+            "median ranks have none: none that was tried held the truth as often as it said. All "
+            "others (†), and those of AUROC and of differences, are conditional on this gallery, "
+            "and too narrow for another one: "
+            f"percentile bootstrap over families, {plan.bootstrap.replicates:,} draws, seed "
+            f"{plan.bootstrap.seed}; means over {by}s are over those in the draw. "
             "AUROC of same/different: pairs of a patient and a "
             f"{by}, at one threshold for all patients. AUROC of patient/control: best scores, "
             "patients and controls drawn apart. Comparisons: sign-flip permutation test over "
-            f"patients, two-sided, {FLIPS:,} flips, p = (b + 1)/(m + 1), held by Holm's method "
-            "over all lines of the table. Where all or none of the cases of a part are hits, its "
-            "interval has no width, and says less than it seems."
+            f"families, two-sided, {FLIPS:,} flips, p = (b + 1)/(m + 1), held by Holm's method "
+            "over all lines of the table."
         ),
         paragraph(
             f"gestalt-space {__version__}, {datetime.now(UTC):%Y-%m-%d}; encoders: {spaces}."
@@ -370,6 +380,10 @@ def _bar(name: str, one: Estimate) -> Bar:
 def _stratum_bar(value: str, found: Accuracy, k: int) -> Bar:
     one, note = found.top[k], f"n = {found.patients:,}"
     return Bar(value, one.value, one.low, one.high, note, faint=too_small(found))
+
+
+def _mark(found: Accuracy) -> str:
+    return " †" if found.interval == CONDITIONAL else ""
 
 
 def _text(one: Estimate) -> str:

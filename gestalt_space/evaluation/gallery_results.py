@@ -22,12 +22,14 @@ class Plan:
 
     `aggregations`: without doublets, one at least; the first is the one that strata are told of,
     and `nearest`, where it is among them, the one that others are compared with. `controls`: the
-    cohort whose undiagnosed patients stand for people without a disorder.
+    cohort whose undiagnosed patients stand for people without a disorder. `with_family`: relatives
+    are evidence for each other, too.
     """
 
     aggregations: tuple[Aggregation, ...] = AGGREGATIONS
     split: Split | None = None
     controls: str | None = None
+    with_family: bool = False
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
 
@@ -43,8 +45,9 @@ class Untested:
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Of how much an evaluation is. `evidence_…`: what is compared with; `asked_…`: what is asked
-    about, whose cases can be tested; `undiagnosed`: patients without a disorder; `aside`: diagnosed
-    patients whom a split names in neither part."""
+    about, whose cases can be tested; `with_relatives`: those of them who have relatives among the
+    evidence; `undiagnosed`: patients without a disorder; `aside`: diagnosed patients whom a split
+    names in neither part."""
 
     evidence_patients: int
     evidence_photos: int
@@ -52,6 +55,7 @@ class Counts:
     asked_patients: int
     asked_photos: int
     asked_disorders: int
+    with_relatives: int
     undiagnosed: int
     controls: int
     aside: int

@@ -4,21 +4,25 @@ Every test image is a query of its own. The distance of two images is the mean c
 like slots; syndromes stand by their nearest gallery image. A syndrome's share of test images whose
 true syndrome is among the first k is averaged over the syndromes of the test set, unweighted, and
 then over the splits. (F: frequent, R: rare syndromes; F→F+R: frequent test images, both galleries.)
+Intervals are over the patients who are tested, each with all images and splits; the galleries are
+those of the files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import TableDamaged
-from gestalt_space.evaluation.topk import TOPS, hits_of, mean_over_groups
+from gestalt_space.evaluation.topk import TOPS, even_over_groups, hits_of
 from gestalt_space.interop.encodings import Encodings
 from gestalt_space.interop.gmdb import SplitRow, Splits
 from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.stats.estimates import Estimate
+from gestalt_space.stats.jackknife import Effects, share_interval, variance
 
 NEAR = 1e-5
 """Similarities that lie closer than this to the true syndrome's are computed again in double
@@ -33,17 +37,46 @@ _SLOTS = 2
 @dataclass(frozen=True, slots=True)
 class StandardEvaluation:
     """One of the four. Sizes are images, means over the splits. `top`: for each k the accuracy in
-    percent, None where nothing was tested. `absent`: syndromes that are tested without an image in
-    the gallery, whose test images count as not found."""
+    percent, None where nothing was tested; `low` and `high`: the ends of its 95 % interval over
+    `patients`, conditional on the galleries. `absent`: syndromes that are tested without an image
+    in the gallery, whose test images count as not found."""
 
     test: str
     gallery: str
     gallery_size: float
     test_size: float
     top: dict[int, float | None]
+    low: dict[int, float | None]
+    high: dict[int, float | None]
+    patients: int
     splits: int
     syndromes: float
     absent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AskedCases:
+    """What was asked in one evaluation, each `(c,)`: the split, the image's and the patient's
+    identifiers, the syndrome, and where it came out, from 1; 0 for never."""
+
+    splits: Numbers
+    images: NDArray[np.str_]
+    patients: NDArray[np.str_]
+    syndromes: NDArray[np.str_]
+    ranks: Numbers
+
+    def weights(self) -> NDArray[np.float64]:
+        """Of the cases in the mean over syndromes and then over splits."""
+        found = np.zeros(len(self.splits))
+        tested = np.unique(self.splits)
+        for split in tested:
+            inside = self.splits == split
+            found[inside] = even_over_groups(self.syndromes[inside]) / len(tested)
+        return found
+
+    def of(self, places: Numbers) -> AskedCases:
+        """The cases at some places."""
+        return AskedCases(*(getattr(self, field.name)[places] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +85,7 @@ class GmdbResult:
     images left out because a slot is missing or a vector is no vector. `single`: syndromes of one
     patient in test and gallery together, which are tested against others alone. `shared`: patients
     with images in a test set and in a gallery that it is held against, whose figures are too good.
+    `cases`: of each evaluation.
     """
 
     version: str
@@ -63,6 +97,7 @@ class GmdbResult:
     shared: tuple[str, ...]
     slots: int
     dim: int
+    cases: tuple[AskedCases, ...]
 
 
 def evaluate_gmdb(encodings: Encodings, splits: Splits) -> GmdbResult:
@@ -100,8 +135,8 @@ def evaluate_gmdb(encodings: Encodings, splits: Splits) -> GmdbResult:
     table = _Similarities(encodings, [f_test, *(r[0] for r in rare)], [f_gallery, *both])
     frequent_of_both = [(f_test, gallery) for gallery in both]
     rare_of_both = [(test, gallery) for (test, _), gallery in zip(rare, both, strict=True)]
-    evaluations = tuple(
-        _evaluation(test, gallery, [_split(table, *pair) for pair in pairs], joined.labels)
+    evaluated = tuple(
+        _evaluation(test, gallery, [_split(table, *pair) for pair in pairs], joined)
         for test, gallery, pairs in (
             ("frequent", "frequent", [(f_test, f_gallery)]),
             ("rare", "rare", rare),
@@ -111,7 +146,7 @@ def evaluate_gmdb(encodings: Encodings, splits: Splits) -> GmdbResult:
     )
     return GmdbResult(
         version=splits.version,
-        evaluations=evaluations,
+        evaluations=tuple(one for one, _ in evaluated),
         missing=missing,
         incomplete=tuple(image for image in encodings.incomplete if image in named),
         unsound=tuple(image for image in encodings.unsound if image in named),
@@ -119,16 +154,18 @@ def evaluate_gmdb(encodings: Encodings, splits: Splits) -> GmdbResult:
         shared=_shared(splits),
         slots=len(encodings.slots),
         dim=encodings.vectors.shape[2],
+        cases=tuple(cases for _, cases in evaluated),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows of a split file that are encoded, both `(n,)`: places of their images, and syndromes as
-    numbers in the order of the syndromes' identifiers."""
+    """Rows of a split file that are encoded, each `(n,)`: places of their images, syndromes as
+    numbers in the order of the syndromes' identifiers, and patients."""
 
     images: Numbers
     syndromes: Numbers
+    patients: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -137,6 +174,7 @@ class _Rows:
         return _Rows(
             np.concatenate([self.images, others.images]),
             np.concatenate([self.syndromes, others.syndromes]),
+            np.concatenate([self.patients, others.patients]),
         )
 
 
@@ -146,6 +184,7 @@ class _Joined:
     def __init__(self, encodings: Encodings, rows: Sequence[SplitRow]) -> None:
         self.labels = sorted({row.label for row in rows}, key=_by_number)
         self._number = {label: number for number, label in enumerate(self.labels)}
+        self.images = np.array(encodings.images, dtype=np.str_)
         self._place = {image: place for place, image in enumerate(encodings.images)}
 
     def rows(self, rows: Sequence[SplitRow]) -> _Rows:
@@ -154,6 +193,7 @@ class _Joined:
         return _Rows(
             np.array([self._place[row.image] for row in kept], dtype=np.int64),
             np.array([self._number[row.label] for row in kept], dtype=np.int64),
+            np.array([row.subject or f"image {row.image}" for row in kept], dtype=np.str_),
         )
 
 
@@ -221,26 +261,18 @@ class _Similarities:
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """Top-k `(k,)`, 0..1, of one split, how many images and syndromes it rests on, and which of the
-    syndromes the gallery lacks."""
+    """One split: what is tested, the ranks `(q,)`, the gallery's images, and which of the tested
+    syndromes it lacks."""
 
-    top: NDArray[np.float64]
-    test: int
+    test: _Rows
+    ranks: Numbers
     gallery: int
-    syndromes: int
     absent: frozenset[int]
 
 
 def _split(table: _Similarities, test: _Rows, gallery: _Rows) -> _Split:
-    ranks = _ranks(table, test, gallery)
-    syndromes = set(test.syndromes.tolist())
-    return _Split(
-        top=mean_over_groups(hits_of(ranks), test.syndromes),
-        test=len(test),
-        gallery=len(gallery),
-        syndromes=len(syndromes),
-        absent=frozenset(syndromes - set(gallery.syndromes.tolist())),
-    )
+    absent = set(test.syndromes.tolist()) - set(gallery.syndromes.tolist())
+    return _Split(test, _ranks(table, test, gallery), len(gallery), frozenset(absent))
 
 
 def _ranks(table: _Similarities, test: _Rows, gallery: _Rows) -> Numbers:
@@ -276,24 +308,64 @@ def _ranks(table: _Similarities, test: _Rows, gallery: _Rows) -> Numbers:
 
 
 def _evaluation(
-    test: str, gallery: str, found: Sequence[_Split], labels: Sequence[str]
-) -> StandardEvaluation:
-    """One evaluation, the mean over its splits."""
-    tops = np.array([split.top for split in found if split.test])
-    percents: list[float | None] = [None] * len(TOPS)
-    if len(tops):
-        percents = [round(100 * float(share), 2) for share in tops.mean(axis=0)]
+    test: str, gallery: str, found: Sequence[_Split], joined: _Joined
+) -> tuple[StandardEvaluation, AskedCases]:
+    """One evaluation, the mean over its splits, and its cases."""
+    empty = _Rows(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.str_))
+    rows = [empty, *(split.test for split in found)]
+    labels = np.array(joined.labels, dtype=np.str_)
+    cases = AskedCases(
+        splits=np.repeat(np.arange(len(found)), [len(split.test) for split in found]),
+        images=joined.images[np.concatenate([one.images for one in rows])],
+        patients=np.concatenate([one.patients for one in rows]),
+        syndromes=labels[np.concatenate([one.syndromes for one in rows])],
+        ranks=np.concatenate([empty.images, *(split.ranks for split in found)]),
+    )
+    tops = _tops(cases)
+    low, high = (
+        {k: None if one is None else getattr(one, end) for k, one in tops.items()}
+        for end in ("low", "high")
+    )
     absent = sorted(set().union(*(split.absent for split in found)))
-    return StandardEvaluation(
+    evaluation = StandardEvaluation(
         test=test,
         gallery=gallery,
         gallery_size=_mean([split.gallery for split in found]),
-        test_size=_mean([split.test for split in found]),
-        top=dict(zip(TOPS, percents, strict=True)),
+        test_size=_mean([len(split.test) for split in found]),
+        top={k: None if one is None else one.value for k, one in tops.items()},
+        low=low,
+        high=high,
+        patients=len(np.unique(cases.patients)),
         splits=len(found),
-        syndromes=_mean([split.syndromes for split in found]),
-        absent=tuple(labels[number] for number in absent),
+        syndromes=_mean([len(np.unique(split.test.syndromes)) for split in found]),
+        absent=tuple(joined.labels[number] for number in absent),
     )
+    return evaluation, cases
+
+
+def _tops(cases: AskedCases) -> dict[int, Estimate | None]:
+    """Top-k in percent, with intervals over patients; None where nothing was tested."""
+    if not len(cases.ranks):
+        return dict.fromkeys(TOPS)
+    weights = cases.weights()
+    patients = np.unique(cases.patients, return_inverse=True)[1]
+    count = int(patients.max()) + 1
+    own, weight = np.zeros((2, count, len(TOPS)))
+    np.add.at(own, patients, weights[:, None] * hits_of(cases.ranks))
+    np.add.at(weight, patients, weights[:, None])
+    nobody = np.zeros((0, 2), np.int64)
+    effects = Effects(own, weight, nobody, np.zeros((0, len(TOPS))))
+    found, degrees = variance(effects, np.zeros(count, np.int64))
+    shares = np.clip(own.sum(axis=0), 0, 1).tolist()
+    spreads = zip(TOPS, shares, found.tolist(), degrees.tolist(), strict=True)
+    return {
+        k: _percent(share_interval(share, spread, free, count))
+        for k, share, spread, free in spreads
+    }
+
+
+def _percent(one: Estimate) -> Estimate:
+    return Estimate(*(round(100 * value, 2) for value in (one.value, one.low, one.high)))
 
 
 def _mean(sizes: Sequence[int]) -> float:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import GalleryError, UsageError
-from gestalt_space.evaluation.accuracy import measure
 from gestalt_space.evaluation.cases import (
-    Answers,
     Cases,
     Probes,
     Progress,
@@ -32,11 +31,12 @@ from gestalt_space.evaluation.gallery_results import (
     SpaceResult,
     Untested,
 )
+from gestalt_space.evaluation.measuring import Measuring, ranked
 from gestalt_space.evaluation.paired import held
 from gestalt_space.evaluation.split import Split
-from gestalt_space.evaluation.strata import Ranked, stratify
+from gestalt_space.evaluation.strata import stratify
+from gestalt_space.evaluation.units import draw_units
 from gestalt_space.fitting import fit_calibration
-from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, MOST_REPLICATES
@@ -68,7 +68,7 @@ def evaluate_gallery(
 
 
 def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
-    asked, evidence = _parts(data, plan.split)
+    asked, evidence = _parts(data, plan)
     controls = _controls(data, plan.controls)
     of_photos = photo_probes(data.descriptors, data.patient_of_row, asked)
     of_patients = patient_probes(data.descriptors, data.patient_of_row, asked)
@@ -84,22 +84,32 @@ def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
         chance=_chance(data, evidence, plan),
         progress=progress,
     )
-    images = asking(of_photos, photo_cases)
-    answers = asking(of_patients, cases, histograms=True)
+    units = draw_units(data.grouping, data.families, _roles(data, plan.split))
+    images = asking(of_photos, photo_cases, units=units)
+    answers = asking(of_patients, cases, histograms=True, units=units)
     of_controls = patient_probes(data.descriptors, data.patient_of_row, controls)
     nobody, _ = find_cases(of_controls.patients, evidence, data.grouping)
     unaffected = asking(of_controls, nobody)
     first = plan.aggregations[0]
+    measuring = Measuring(units, data.families, plan.bootstrap)
     return SpaceResult(
         data=data,
         counts=_counts(data, plan, evidence, (of_photos, photo_cases), cases, len(controls)),
         untested=_untested(data, untestable, cases),
-        aggregations=_results(plan, images, answers, unaffected),
+        aggregations={
+            how: AggregationResult(
+                measuring.accuracy(ranked(images, of_photos.rows, how)),
+                measuring.accuracy(ranked(answers, of_patients.rows, how)),
+                same_different(answers, how, plan.bootstrap),
+                patient_control(_finite(answers.best[how]), unaffected.best[how], plan.bootstrap),
+            )
+            for how in plan.aggregations
+        },
         strata=stratify(
-            Ranked(photo_cases, images.ranks[first], of_photos.rows[photo_cases.probes]),
-            Ranked(cases, answers.ranks[first], of_patients.rows[cases.probes]),
+            ranked(images, of_photos.rows, first),
+            ranked(answers, of_patients.rows, first),
             data.facts,
-            plan.bootstrap,
+            measuring,
         ),
         answers=answers,
     )
@@ -112,42 +122,55 @@ def _chance(data: SpaceData, evidence: Grouping, plan: Plan) -> Chance | None:
     return Chance.of(fit_calibration(data.descriptors, evidence, seed=plan.bootstrap.seed))
 
 
-def _parts(data: SpaceData, split: Split | None) -> tuple[Numbers, Grouping]:
+def _parts(data: SpaceData, plan: Plan) -> tuple[Numbers, Grouping]:
     """The numbers of the diagnosed patients who are asked about, and the evidence."""
+    split, everybody = plan.split, data.grouping
+    if plan.with_family:
+        everybody = replace(everybody, family_numbers=None)
     if split is None:
-        return data.grouping.patients, data.grouping
+        return everybody.patients, everybody
+    _check_families(data, split)
     in_gallery, in_test = (
         np.array([patient in part for patient in data.patients], dtype=bool)
         for part in (split.gallery, split.test)
     )
     asked = data.grouping.patients[in_test[data.grouping.patients]]
-    return asked, data.grouping.restricted(in_gallery[data.patient_of_row])
+    return asked, everybody.restricted(in_gallery[data.patient_of_row])
 
 
-def _results(
-    plan: Plan, images: Answers, answers: Answers, unaffected: Answers
-) -> dict[Aggregation, AggregationResult]:
-    by_image, by_patient = (
-        measure(
-            [found.ranks[how] for how in plan.aggregations],
-            found.cases.patients,
-            found.cases.groups,
-            plan.bootstrap,
-        )
-        for found in (images, answers)
-    )
-    return {
-        how: AggregationResult(
-            of_images,
-            of_patients,
-            same_different(answers, how, plan.bootstrap),
-            patient_control(_ranked(answers.best[how]), unaffected.best[how], plan.bootstrap),
-        )
-        for how, of_images, of_patients in zip(plan.aggregations, by_image, by_patient, strict=True)
+def _check_families(data: SpaceData, split: Split) -> None:
+    """Raises `UsageError` for a family on both sides of a split."""
+    of: dict[int, str] = {
+        int(family): patient
+        for patient, family in zip(data.patients, data.families, strict=True)
+        if patient in split.gallery
     }
+    for patient, family in zip(data.patients, data.families, strict=True):
+        other = of.get(int(family))
+        if patient in split.test and other is not None:
+            raise UsageError(
+                f"{split.name}: patients {patient} (test) and {other} (gallery) are of one family.",
+                "Put a family into one part: relatives look alike without sharing a disorder.",
+            )
 
 
-def _ranked(best: NDArray[np.float32]) -> NDArray[np.float32]:
+def _with_relatives(data: SpaceData, asked: Numbers, evidence: Grouping) -> int:
+    """How many of some patients have others of their family among the evidence."""
+    families = data.families
+    counts = np.bincount(families[evidence.patients], minlength=int(families.max(initial=0)) + 1)
+    own = np.isin(asked, evidence.patients)
+    return int(np.count_nonzero(counts[families[asked]] > own))
+
+
+def _roles(data: SpaceData, split: Split | None) -> Numbers | None:
+    """`(p,)`: 1 for those a split asks about, 2 for those who are its evidence."""
+    if split is None:
+        return None
+    names = data.patients
+    return np.array([(one in split.test) + 2 * (one in split.gallery) for one in names])
+
+
+def _finite(best: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of those for whom anything could be ranked."""
     return best[np.isfinite(best)]
 
@@ -184,6 +207,7 @@ def _counts(
         asked_patients=len(np.unique(cases.patients)),
         asked_photos=len(np.unique(photos[1].probes)),
         asked_disorders=len(np.unique(cases.groups)),
+        with_relatives=_with_relatives(data, np.unique(cases.patients), evidence),
         undiagnosed=len(data.patients) - len(diagnosed),
         controls=controls,
         aside=0 if split is None else sum(patient not in named for patient in diagnosed),

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.demographics import AGE_GROUPS, age_groups
-from gestalt_space.evaluation.accuracy import Accuracy, measure
-from gestalt_space.evaluation.cases import Cases
+from gestalt_space.evaluation.accuracy import Accuracy
+from gestalt_space.evaluation.measuring import Measuring, Ranked
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.stats.resampling import Bootstrap
 
 Texts = NDArray[np.str_]
 
@@ -52,17 +51,8 @@ class Facts:
     patient_of_row: Numbers
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """Cases and their ranks `(c,)`; `rows` `(c,)`: each one's photo, -1 where all are as one."""
-
-    cases: Cases
-    ranks: Numbers
-    rows: Numbers
-
-
 def stratify(
-    images: Ranked, patients: Ranked, facts: Facts, bootstrap: Bootstrap
+    images: Ranked, patients: Ranked, facts: Facts, measuring: Measuring
 ) -> tuple[Stratum, ...]:
     """Every part's accuracy, attribute by attribute."""
     ages = _ages_of_patients(facts)
@@ -78,8 +68,8 @@ def stratify(
         Stratum(
             attribute,
             value or UNKNOWN,
-            _measured(images, of_images == value, bootstrap),
-            _measured(patients, of_patients == value, bootstrap),
+            _measured(images, of_images == value, measuring),
+            _measured(patients, of_patients == value, measuring),
         )
         for attribute, of_images, of_patients in attributes
         for value in _in_order({*of_images.tolist(), *of_patients.tolist()})
@@ -96,11 +86,8 @@ def size_groups(sizes: Numbers) -> Texts:
     return np.array(SIZES)[np.searchsorted(_SIZE_STARTS, sizes, side="right")]
 
 
-def _measured(ranked: Ranked, which: NDArray[np.bool_], bootstrap: Bootstrap) -> Accuracy | None:
-    if not which.any():
-        return None
-    cases = ranked.cases
-    return measure([ranked.ranks[which]], cases.patients[which], cases.groups[which], bootstrap)[0]
+def _measured(ranked: Ranked, which: NDArray[np.bool_], measuring: Measuring) -> Accuracy | None:
+    return measuring.accuracy(ranked.of(which)) if which.any() else None
 
 
 def _ages_of_patients(facts: Facts) -> Texts:

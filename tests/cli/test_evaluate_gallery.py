@@ -57,7 +57,7 @@ def test_the_document(shared_disorders: Path, gestalt: Command) -> None:
     assert ran.code == 0
     assert ran.err == ""
     document = ran.document
-    assert document["version"] == 1
+    assert document["version"] == 2
     assert document["interval"]["seed"] == 4
     space = document["spaces"][0]
     assert space["name"] == "tiny"

@@ -231,3 +231,15 @@ def test_a_lookup_table_is_checked(
         damaged = gestalt(*words, "--lookup", table)
         assert (damaged.code, "no lookup table" in damaged.err) == (1, True)
     assert "nowhere" in gestalt(*words, "--lookup", tmp_path / "nowhere.txt").err
+
+
+def test_two_encodings_are_compared(gestalt: Command, encodings: Path, metadata: Path) -> None:
+    words = ["evaluate", "gmdb", "--encodings", encodings, "--metadata", metadata]
+    document = gestalt(*words, "--against", encodings, "--json").document
+    assert len(document["comparisons"]) == 4 * 2 * 2
+    assert {one["p_holm"] for one in document["comparisons"]} == {1}
+    first = document["evaluations"][0]
+    assert first["low"]["1"] <= first["top"]["1"] <= first["high"]["1"]
+    shown = gestalt(*words, "--against", encodings)
+    assert "Less the encodings of --against" in shown.out
+    assert "conditional on these galleries" in shown.out

@@ -24,15 +24,15 @@ def test_by_hand() -> None:
     assert {k: one.value for k, one in found.top_of_disorders.items()} == pytest.approx(
         {1: (1 + 2 / 4) / 2, 5: 0.75, 10: (1 + 3 / 4) / 2, 30: 0.875}
     )
-    assert found.mean_rank.value == pytest.approx(49 / 5)
-    assert found.median_rank.value == 1
+    assert found.mean_rank == pytest.approx(49 / 5)
+    assert found.median_rank == 1
 
 
 @pytest.mark.parametrize(("ranks", "median"), [([1, 2, 3, 10], 2.5), ([4], 4), ([2, 2, 9], 2)])
 def test_the_median_lies_in_the_middle(ranks: list[int], median: float) -> None:
     places = np.arange(len(ranks))
     found = measure([np.array(ranks)], places, np.zeros(len(ranks), np.int64), FEW)[0]
-    assert found.median_rank.value == median
+    assert found.median_rank == median
 
 
 def test_replicates_are_figures_of_patients_drawn_with_all_their_cases() -> None:
@@ -51,16 +51,13 @@ def test_replicates_are_figures_of_patients_drawn_with_all_their_cases() -> None
         ]
         of = {g: [ranks[c] for c in cases if groups[c] == g] for g in set(groups[cases].tolist())}
         macro = [np.mean([np.mean(np.array(r) <= k) for r in of.values()]) for k in TOPS]
-        all_ranks = ranks[cases]
-        micro = [float(np.mean(all_ranks <= k)) for k in TOPS]
-        tops.append([*micro, *macro, float(all_ranks.mean()), float(np.median(all_ranks))])
+        micro = [float(np.mean(ranks[cases] <= k)) for k in TOPS]
+        tops.append([*micro, *macro])
     low, high = np.quantile(np.array(tops), [0.025, 0.975], axis=0)
     found = measure([ranks], patients, groups, drawn)[0]
     estimates = [
         *found.top.values(),
         *found.top_of_disorders.values(),
-        found.mean_rank,
-        found.median_rank,
     ]
     assert [one.low for one in estimates] == pytest.approx(low.tolist(), rel=1e-5)
     assert [one.high for one in estimates] == pytest.approx(high.tolist(), rel=1e-5)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import GalleryError, UsageError
+from gestalt_space.evaluation.gallery_data import SpaceData
 from gestalt_space.evaluation.gallery_document import evaluation_document
 from gestalt_space.evaluation.gallery_page import evaluation_page
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
@@ -53,7 +54,7 @@ def test_the_figures_are_those_of_plain_loops(evaluation: GalleryEvaluation) -> 
                 assert found.top[k].value == pytest.approx(np.mean(every))
                 means = [np.mean(np.array(of) <= k) for of in by_disorder.values()]
                 assert found.top_of_disorders[k].value == pytest.approx(np.mean(means))
-            assert found.mean_rank.value == pytest.approx(np.mean(list(ranks.values())))
+            assert found.mean_rank == pytest.approx(np.mean(list(ranks.values())))
 
 
 def test_controls_are_the_undiagnosed_of_the_cohort(evaluation: GalleryEvaluation) -> None:
@@ -71,15 +72,14 @@ def test_comparisons_are_with_nearest_and_with_the_first_space(
     lines = evaluation.comparisons
     within = [one for one in lines if one.space == one.other_space]
     between = [one for one in lines if one.space != one.other_space]
-    assert len(within) == 2 * 4 * 2
+    assert len(within) == 2 * 4 * 2 * 2
     assert {one.other_aggregation for one in within} == {"nearest"}
-    assert [(one.space, one.other_space) for one in between] == [("noisy", "made")] * 10
+    assert [(one.space, one.other_space) for one in between] == [("noisy", "made")] * 20
     results = evaluation.spaces
     for one in between:
-        ours, theirs = (
-            result.aggregations[one.aggregation].patients.top[one.k].value  # type: ignore[index]
-            for result in (results[1], results[0])
-        )
+        figures = [result.aggregations[one.aggregation].patients for result in results]  # type: ignore[index]
+        tops = [each.top if one.over == "cases" else each.top_of_disorders for each in figures]
+        theirs, ours = (top[one.k].value for top in tops)
         assert one.found.difference.value == pytest.approx(ours - theirs)
     assert all(one.p_held >= one.found.p for one in lines)
 
@@ -101,6 +101,43 @@ def test_a_split_asks_about_its_test_patients_alone() -> None:
     counts = evaluation.spaces[0].counts
     assert (counts.asked_patients, counts.evidence_patients, counts.aside) == (1, 2, 2)
     assert evaluation.spaces[0].answers.ranks["nearest"].tolist() == [1]
+
+
+def siblings() -> SpaceData:
+    """Twelve disorders of two sibling pairs each; nothing but families makes patients alike."""
+    rng = np.random.default_rng(8)
+    family = np.repeat(np.arange(24), 2)
+    rows = rng.standard_normal((24, 16))[family] + 0.5 * rng.standard_normal((48, 16))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    disorders = [[place // 4] for place in range(48)]
+    return space_data(rows, range(48), disorders, families=family.tolist())
+
+
+def test_relatives_are_no_evidence_unless_that_is_asked_for() -> None:
+    data = siblings()
+    plain, switched = (
+        evaluate_gallery(
+            [data], Plan(aggregations=("nearest",), bootstrap=FEW, with_family=with_family)
+        ).spaces[0]
+        for with_family in (False, True)
+    )
+    assert plain.counts.with_relatives == switched.counts.with_relatives == 48
+    assert plain.aggregations["nearest"].patients.top[1].value < 0.3
+    assert switched.aggregations["nearest"].patients.top[1].value > 0.9
+
+
+def test_disorders_of_one_family_cannot_be_tested() -> None:
+    data = space_data(np.eye(4), range(4), [[0], [0], [1], [1]], families=[0, 0, 2, 3])
+    result = evaluate_gallery([data], Plan(aggregations=("nearest",), bootstrap=FEW)).spaces[0]
+    assert [one.id for one in result.untested] == ["D0"]
+    assert result.counts.with_relatives == 0
+
+
+def test_a_family_on_both_sides_of_a_split_is_refused_and_named() -> None:
+    data = space_data(np.eye(4), range(4), [[0], [0], [0], [0]], families=[0, 1, 0, 3])
+    split = Split("s.csv", frozenset({"P0", "P1"}), frozenset({"P2", "P3"}))
+    with pytest.raises(UsageError, match=r"P2 \(test\) and P0 \(gallery\) are of one family"):
+        evaluate_gallery([data], Plan(split=split, bootstrap=FEW))
 
 
 @pytest.mark.parametrize(
@@ -132,13 +169,19 @@ def test_the_document_is_plain_and_names_no_patient(evaluation: GalleryEvaluatio
     document = evaluation_document(evaluation)
     text = json.dumps(document, allow_nan=False)
     assert '"P1' not in text
-    assert document["version"] == 1
+    assert document["version"] == 2
     assert document["protocol"] == "leave-one-patient-out"
     space = document["spaces"][0]
     assert list(space["aggregations"]) == list(AGGREGATIONS)
     nearest = space["aggregations"]["nearest"]
     assert set(nearest["patients"]["top"]) == {"1", "5", "10", "30"}
     assert set(nearest["images"]["top"]["1"]) == {"value", "low", "high"}
+    assert nearest["patients"]["interval"] == "refitted"
+    assert space["aggregations"]["vote"]["patients"]["interval"] == "conditional"
+    row = document["findings"][0]
+    assert row["estimate"] == pytest.approx(nearest["patients"]["top"]["1"]["value"], abs=1e-5)
+    assert row["seed"] is None
+    assert "drawn anew" in row["estimand"]
     assert {part["attribute"] for part in space["strata"]} == {
         "ancestry",
         "sex",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.evaluation.paired import Comparison, compare, held
+from gestalt_space.evaluation.topk import even_over_groups
 from gestalt_space.stats.adjustment import holm
 from gestalt_space.stats.resampling import Bootstrap
 
@@ -30,6 +31,22 @@ def test_the_p_value_is_that_of_all_flips() -> None:
     flips = np.array(list(itertools.product([1, -1], repeat=5))) @ change
     exact = float(np.mean(np.abs(flips) >= change.sum()))
     assert compare(hits, other, patients, FEW).p == pytest.approx(exact, abs=0.02)
+
+
+def test_the_mean_over_disorders_is_flipped_by_families() -> None:
+    """D0 has four patients and D1 one; P0 and P1 are kin, and so are flipped together."""
+    hits, other = np.array([1, 1, 1, 0, 0], bool), np.array([0, 0, 0, 0, 1], bool)
+    weights = even_over_groups(np.array([0, 0, 0, 0, 1]))
+    families = np.array([0, 0, 2, 3, 4])
+    found = compare(hits, other, np.arange(5), FEW, families=families, weights=weights)
+    assert found.difference.value == pytest.approx(3 / 8 - 1 / 2)
+    flips = np.array(list(itertools.product([1, -1], repeat=3))) @ np.array([2 / 8, 1 / 8, -1 / 2])
+    exact = float(np.mean(np.abs(flips) >= 1 / 8 - 1e-9))
+    assert exact == 1
+    assert found.p == 1
+    more = compare(hits, other, np.arange(5), FEW, families=families)
+    assert more.p == pytest.approx(3 / 4, abs=0.03)
+    assert more.patients == 5
 
 
 def test_two_that_are_the_same_do_not_differ() -> None:
@@ -58,5 +75,5 @@ def test_holm_by_hand() -> None:
 
 def test_comparisons_are_held_over_the_whole_list() -> None:
     found = compare(np.ones(9, bool), np.zeros(9, bool), np.arange(9), FEW)
-    lines = held([Comparison("a", "blend", "a", "nearest", k, found) for k in (1, 10)])
+    lines = held([Comparison("a", "blend", "a", "nearest", k, "cases", found) for k in (1, 10)])
     assert [one.p_held for one in lines] == pytest.approx([2 * found.p] * 2)

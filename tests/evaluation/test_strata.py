@@ -3,16 +3,17 @@ from __future__ import annotations
 import numpy as np
 
 from gestalt_space.evaluation.cases import Cases
+from gestalt_space.evaluation.measuring import Measuring, Ranked
 from gestalt_space.evaluation.strata import (
     SEVERAL_AGES,
     UNKNOWN,
     Facts,
-    Ranked,
     Stratum,
     size_groups,
     stratify,
     too_small,
 )
+from gestalt_space.evaluation.units import Units
 from gestalt_space.stats.resampling import Bootstrap
 
 FEW = Bootstrap(100, 0)
@@ -37,7 +38,8 @@ def strata() -> dict[tuple[str, str], Stratum]:
         np.array([1, 1, 2, 1]),
         np.full(4, -1),
     )
-    parts = stratify(images, patients, facts, FEW)
+    measuring = Measuring(Units(np.arange(9), np.arange(9)), np.arange(9), FEW)
+    parts = stratify(images, patients, facts, measuring)
     return {(part.attribute, part.value): part for part in parts}
 
 

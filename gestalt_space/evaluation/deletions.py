@@ -1,0 +1,153 @@
+"""How cases would have been ranked without a unit of the evidence: from this is learned what would
+come of other patients. Ranks are found again from the similarities, not from the ranks.
+
+Only aggregations whose groups are as near as their nearest patient are followed: without a unit,
+such a group is as near as its nearest other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.evaluation.units import Units
+from gestalt_space.ranking.aggregation import Aggregation
+from gestalt_space.ranking.grouping import Grouping, Numbers, Runs, Values, ranges
+
+FOLLOWED: frozenset[Aggregation] = frozenset({"nearest", "patient-mean"})
+"""Aggregations whose groups are as near as their nearest patient."""
+
+
+@dataclass(frozen=True)
+class Deletions:
+    """Each `(x,)`: a case, a unit other than its own, and the case's rank without that unit, where
+    it is another; 0 where the case can then not be tested."""
+
+    cases: Numbers
+    units: Numbers
+    ranks: Numbers
+
+    @classmethod
+    def joined(cls, parts: Sequence[Deletions]) -> Deletions:
+        """All of some parts."""
+        return cls(
+            np.concatenate([part.cases for part in parts]),
+            np.concatenate([part.units for part in parts]),
+            np.concatenate([part.ranks for part in parts]),
+        )
+
+    def of(self, which: NDArray[np.bool_]) -> Deletions:
+        """Those of the cases that are chosen `(c,)`, which are counted anew."""
+        kept = which[self.cases]
+        numbers = np.cumsum(which) - 1
+        return Deletions(numbers[self.cases[kept]], self.units[kept], self.ranks[kept])
+
+
+class Cells:
+    """The evidence by unit and group: a cell is what a unit gives to a group."""
+
+    def __init__(self, evidence: Grouping, units: Units) -> None:
+        of_member = units.of_patient[evidence.patients[evidence.members]]
+        order = np.lexsort((of_member, evidence.group_of_member))
+        owner, group = of_member[order], evidence.group_of_member[order]
+        is_new = np.diff(owner, prepend=-1) != 0
+        is_new |= np.diff(group, prepend=-1) != 0
+        starts = np.flatnonzero(is_new)
+        self.evidence = evidence
+        self.units = owner[starts]
+        self.groups = group[starts]
+        self._runs = Runs(evidence.members[order], starts)
+        self._starts = np.searchsorted(self.groups, np.arange(len(evidence.groups)))
+        self._by_unit = np.argsort(self.units, kind="stable")
+
+    def follow(
+        self,
+        patients: Values,
+        scores: Values,
+        truth: Numbers,
+        own_units: Numbers,
+        probes: Numbers,
+    ) -> Deletions:
+        """What the deletions of units do to some cases of a block of probes.
+
+        `patients` `(p, b)`: each patient's nearness, `-inf` for those who are no evidence;
+        `scores` `(c, g)`: of each case's groups, `-inf` for those that do not count; `truth`
+        `(c,)`: places of the true groups; `own_units` and `probes` `(c,)`: each case's unit, and
+        its column of `patients`. Cases are numbered as they stand here.
+        """
+        if not len(truth):
+            nothing = np.zeros(0, dtype=np.int64)
+            return Deletions(nothing, nothing, nothing)
+        cells = np.ascontiguousarray(self._runs.reduce(patients, np.maximum).T)
+        without = self._without(cells)[probes]
+        rows = np.arange(len(truth))
+        own = scores[rows, truth][:, None]
+        first = np.arange(scores.shape[1])[None] < truth[:, None]
+        ahead = (scores > own) | ((scores == own) & first)
+        ranks = ahead.sum(axis=1) + 1
+
+        stays = (without > own) | ((without == own) & first[:, self.groups])
+        helps = (self.groups[None] == truth[:, None]) & (without < own)
+        foreign = self.units[None] != own_units[:, None]
+        cases, places = np.nonzero(helps & foreign)
+        lost = self._without_help(cases, places, without, scores, truth)
+
+        cases, places = np.nonzero(ahead[:, self.groups] & ~stays & foreign)
+        codes = cases * (len(self.units) + 1) + self.units[places]
+        kept = ~np.isin(codes, lost.cases * (len(self.units) + 1) + lost.units)
+        cases, units = cases[kept], self.units[places[kept]]
+        # A unit may be in several groups that stand ahead.
+        pairs, counts = np.unique(np.stack([cases, units]), axis=1, return_counts=True)
+        gained = Deletions(pairs[0], pairs[1], ranks[pairs[0]] - counts)
+
+        return Deletions.joined([gained, lost])
+
+    def _without_help(
+        self, cases: Numbers, places: Numbers, without: Values, scores: Values, truth: Numbers
+    ) -> Deletions:
+        """The ranks of cases without the units of the cells, both `(x,)`, that make their groups
+        as near as they are. A unit may be in other groups, too."""
+        own, rows = without[cases, places][:, None], np.arange(len(cases))
+        left, true = scores[cases], truth[cases]
+        ordered = self.units[self._by_unit]
+        first = np.searchsorted(ordered, self.units[places], side="left")
+        lengths = np.searchsorted(ordered, self.units[places], side="right") - first
+        repeated, cells = np.repeat(rows, lengths), self._by_unit[ranges(first, lengths)]
+        of = self.groups[cells]
+        left[repeated, of] = np.minimum(left[repeated, of], without[cases[repeated], cells])
+        left[rows, true] = -np.inf
+        before = np.arange(scores.shape[1])[None] < true[:, None]
+        ranks = ((left > own) | ((left == own) & before)).sum(axis=1) + 1
+        return Deletions(
+            cases, self.units[places], np.where(np.isfinite(own[:, 0]), ranks, 0).astype(np.int64)
+        )
+
+    def _without(self, cells: Values) -> Values:
+        """The score `(b, x)` of each cell's group without it, from the cells' `(b, x)`."""
+        best = np.maximum.reduceat(cells, self._starts, axis=1)
+        is_best = cells == best[:, self.groups]
+        alone = np.add.reduceat(is_best, self._starts, axis=1, dtype=np.int64) == 1
+        second = np.maximum.reduceat(
+            np.where(is_best, -np.inf, cells).astype(cells.dtype), self._starts, axis=1
+        )
+        changed = is_best & alone[:, self.groups]
+        return np.where(changed, second[:, self.groups], best[:, self.groups])
+
+
+def patient_nearness(
+    similarities: Values, evidence: Grouping, how: Aggregation, own: Numbers
+) -> Values:
+    """How near each patient of the evidence is to each probe `(p, b)`, as one of `FOLLOWED` counts
+    it, of similarities `(b, n)`; `-inf` for the probe's own family, by its number `(b,)`."""
+    photos = np.ascontiguousarray(similarities.T)
+    if how == "nearest":
+        found = evidence.photo_runs.reduce(photos, np.maximum)
+    else:
+        found = evidence.photo_runs.reduce(photos, np.add)
+        found /= evidence.photo_counts[:, None].astype(found.dtype)
+    probes, left_out = evidence.left_out(own)
+    found[left_out, probes] = -np.inf
+    return found

@@ -1,0 +1,61 @@
+"""Rankings of cases measured with the best interval that they allow: refitted where it is known
+what the ranks would be without single patients, conditional on the gallery where it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.evaluation.accuracy import Accuracy, measure, measure_refitted
+from gestalt_space.evaluation.cases import Answers, Cases
+from gestalt_space.evaluation.deletions import Deletions
+from gestalt_space.evaluation.units import Units
+from gestalt_space.ranking.aggregation import Aggregation
+from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.stats.resampling import Bootstrap
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Cases and their ranks `(c,)`; `rows` `(c,)`: each one's photo, -1 where all are as one;
+    `deletions`: None where they are not known."""
+
+    cases: Cases
+    ranks: Numbers
+    rows: Numbers
+    deletions: Deletions | None = None
+
+    def of(self, which: NDArray[np.bool_]) -> Ranked:
+        """The cases that are chosen `(c,)`."""
+        return Ranked(
+            self.cases.of(which),
+            self.ranks[which],
+            self.rows[which],
+            None if self.deletions is None else self.deletions.of(which),
+        )
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What is drawn anew: `units`, where ranks are found again; otherwise `families` `(p,)`, by
+    their numbers, as often as `bootstrap` says."""
+
+    units: Units
+    families: Numbers
+    bootstrap: Bootstrap
+
+    def accuracy(self, ranked: Ranked) -> Accuracy:
+        """The accuracy of cases, one at least."""
+        patients, groups = ranked.cases.patients, ranked.cases.groups
+        if ranked.deletions is not None:
+            return measure_refitted(ranked.ranks, patients, groups, self.units, ranked.deletions)
+        clusters = self.families[patients]
+        return measure([ranked.ranks], patients, groups, self.bootstrap, clusters=clusters)[0]
+
+
+def ranked(answers: Answers, rows: Numbers, how: Aggregation) -> Ranked:
+    """The answers of probes, whose `rows` are given `(q,)`, by one aggregation."""
+    cases = answers.cases
+    return Ranked(cases, answers.ranks[how], rows[cases.probes], answers.deletions.get(how))
