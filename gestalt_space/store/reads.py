@@ -427,6 +427,15 @@ def list_patients(
         )
 
 
+def check_family(session: Session, family: str) -> None:
+    """Raise `NotInGallery` for a family that no patient is of."""
+    found = sa.select(t.Patient.id).where(t.Patient.family == family).limit(1)
+    if session.scalar(found) is None:
+        raise NotInGallery(
+            f"No patient is of the family {family!r}.", "See the families: `gestalt index list`."
+        )
+
+
 def patient_detail(session: Session, patient: str) -> PatientDetail:
     """All that the gallery says of a patient. Raises `NotInGallery`."""
     row = session.scalars(
