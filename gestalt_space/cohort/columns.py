@@ -7,12 +7,12 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.cohort.patients import patient_ages
+from gestalt_space.cohort.patients import patient_ages, patient_sites
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.demographics import age_groups
 from gestalt_space.errors import UsageError
 
-Column: TypeAlias = Literal["disorder", "gene", "cohort", "sex", "ancestry", "age"]
+Column: TypeAlias = Literal["disorder", "gene", "cohort", "sex", "ancestry", "site", "age"]
 COLUMNS: tuple[Column, ...] = get_args(Column)
 
 
@@ -27,7 +27,8 @@ def parse_column(name: str) -> Column:
 def column_of(selection: Selection, column: Column) -> NDArray[np.str_]:
     """`(p,)`: each patient's value, an empty text where it is not known.
 
-    Of several disorders or genes the identifiers are joined by ` + `; ages are in groups.
+    Of several disorders or genes the identifiers are joined by ` + `; ages are in groups; the
+    site is not known where photos are of several.
     """
     if column == "age":
         return age_groups(patient_ages(selection))
@@ -39,6 +40,7 @@ def column_of(selection: Selection, column: Column) -> NDArray[np.str_]:
         "cohort": selection.people.cohort,
         "sex": selection.people.sex,
         "ancestry": selection.people.ancestry,
+        "site": patient_sites(selection),
     }
     return texts_of[column]
 

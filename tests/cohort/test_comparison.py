@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from gestalt_space.cohort.arrays import selection_of
+from gestalt_space.cohort.columns import column_of
 from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, TooFew, compare
 from gestalt_space.cohort.matched import match_groups
-from gestalt_space.cohort.patients import parse_facts, patient_ages, strata_of
+from gestalt_space.cohort.patients import (
+    parse_facts,
+    patient_ages,
+    patient_sites,
+    strata_of,
+)
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import fit_reference, sample_blocks
 from gestalt_space.errors import SpaceMismatch, UsageError
@@ -171,7 +178,7 @@ def test_matched_groups_have_the_same_composition():
     rng = np.random.default_rng(11)
     sexes = ["female", "male", "male", "", *["female"] * 6]
     a = simulated(rng, ["d1"] * 10, sex=sexes, ages=[2.0] * 9 + [30.0], prefix="A")
-    b = simulated(rng, ["d1"] * 10, sex=sexes[::-1], ages=[3.0] * 10, prefix="B")
+    b = simulated(rng, ["d1"] * 10, sex=sexes[::-1], ages=[2.5] * 10, prefix="B")
     one, other = match_groups(a, b, ("sex", "age"), seed=0)
     for facts in (("sex",), ("sex", "age")):
         assert sorted(strata_of(one, facts)) == sorted(strata_of(other, facts))
@@ -187,7 +194,18 @@ def test_facts_to_match_on():
         parse_facts(["height"])
     group = simulated(np.random.default_rng(12), ["d1"] * 2, ages=[4.0, np.nan])
     assert patient_ages(group)[0] == 4
-    assert strata_of(group, ("age",)).tolist() == ["1 to 4 years", ""]
+    assert strata_of(group, ("age",)).tolist() == ["3 to 4 years", ""]
+
+
+def test_a_patients_site_is_that_of_all_photos():
+    rows = np.eye(6, dtype=np.float32)
+    group = selection_of(
+        rows, ["a", "a", "b", "b", "c", "c"], site=["A", "A", "A", "B", "A", None], sex=["male"] * 6
+    )
+    assert patient_sites(group).tolist() == ["A", "", ""]
+    assert parse_facts(["site,sex"]) == ("sex", "site")
+    assert strata_of(group, ("sex", "site")).tolist() == ["male, A", "", ""]
+    assert column_of(group, "site").tolist() == ["A", "", ""]
 
 
 def test_blocks_of_another_space_are_refused():
