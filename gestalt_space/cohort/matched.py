@@ -1,4 +1,4 @@
-"""Two groups made alike: as many patients of each disorder, sex, age and the like in both."""
+"""Two groups made alike: as many patients of each disorder, sex and age group in both."""
 
 from __future__ import annotations
 

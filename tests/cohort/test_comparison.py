@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from gestalt_space.cohort.arrays import selection_of
-from gestalt_space.cohort.columns import column_of
 from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, TooFew, compare
 from gestalt_space.cohort.matched import match_groups
-from gestalt_space.cohort.patients import (
-    parse_facts,
-    patient_ages,
-    patient_sites,
-    strata_of,
-)
+from gestalt_space.cohort.patients import parse_facts, patient_ages, strata_of
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import fit_reference, sample_blocks
 from gestalt_space.errors import SpaceMismatch, UsageError
@@ -195,17 +188,6 @@ def test_facts_to_match_on():
     group = simulated(np.random.default_rng(12), ["d1"] * 2, ages=[4.0, np.nan])
     assert patient_ages(group)[0] == 4
     assert strata_of(group, ("age",)).tolist() == ["3 to 4 years", ""]
-
-
-def test_a_patients_site_is_that_of_all_photos():
-    rows = np.eye(6, dtype=np.float32)
-    group = selection_of(
-        rows, ["a", "a", "b", "b", "c", "c"], site=["A", "A", "A", "B", "A", None], sex=["male"] * 6
-    )
-    assert patient_sites(group).tolist() == ["A", "", ""]
-    assert parse_facts(["site,sex"]) == ("sex", "site")
-    assert strata_of(group, ("sex", "site")).tolist() == ["male, A", "", ""]
-    assert column_of(group, "site").tolist() == ["A", "", ""]
 
 
 def test_blocks_of_another_space_are_refused():
