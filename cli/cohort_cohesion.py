@@ -17,7 +17,7 @@ Match = Annotated[
     list[str],
     typer.Option(
         "--match",
-        help="What groups are made alike in: sex, age, ancestry; several by commas.",
+        help="What groups are made alike in: sex, age, ancestry, site; several by commas.",
         metavar="FACT",
         show_default=False,
     ),

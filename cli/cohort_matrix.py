@@ -82,9 +82,18 @@ def matrix(
         typer.Option(
             "--value",
             help="similarity (-1 to 1), distance (1 − similarity), or rank: the place of a row in "
-            "the column's pool, 0 the closest, among the set and all others of the gallery.",
+            "the column's pool, 0 the closest, among the set and all others of the gallery but "
+            "relatives.",
         ),
     ] = "similarity",
+    with_family: Annotated[
+        bool,
+        typer.Option(
+            "--with-family",
+            help="Let relatives be in a probe's pool of ranks. They look alike without a disorder, "
+            "too.",
+        ),
+    ] = False,
     table: Annotated[
         Path | None,
         typer.Option(
@@ -179,7 +188,11 @@ def matrix(
         patient_value=how,
         value=kind,
         gallery=everyone,
+        with_family=with_family,
     )
+    if (relatives := found.about["relatives_left_out"]) and not quiet:
+        pairs = output.counted_text(relatives, "pair")
+        output.say(f"Relatives are not in each other's pools: {pairs} of a probe and a patient.")
     if figure is not None:
         write_figure(found, figure, overwrite=force)
     if table is not None:

@@ -50,9 +50,14 @@ def list_patients(
     if as_json:
         output.write_json({"version": 1, "patients": [asdict(patient) for patient in patients]})
         return
-    columns = ("patient", "disorders", "sex", "ancestry", "cohort", "photos")
+    columns = ("patient", "disorders", "sex", "ancestry", "cohort", "family", "photos")
     rows = [
-        (p.patient, "; ".join(p.disorders), p.sex or "", p.ancestry or "", p.cohort or "", p.photos)
+        (
+            p.patient,
+            "; ".join(p.disorders),
+            *(fact or "" for fact in (p.sex, p.ancestry, p.cohort, p.family)),
+            p.photos,
+        )
         for p in patients
     ]
     if as_csv:
@@ -62,7 +67,7 @@ def list_patients(
         *columns,
         right=("photos",),
         whole=("patient",),
-        least=("ancestry", "cohort", "sex", "photos"),
+        least=("ancestry", "cohort", "family", "sex", "photos"),
     )
     for row in rows:
         table.add_row(*map(str, row))
@@ -94,6 +99,7 @@ def show(
         ("sex", detail.sex or ""),
         ("ancestry", detail.ancestry or ""),
         ("cohort", detail.cohort or ""),
+        ("family", detail.family or ""),
         ("consent", detail.consent or ""),
         ("HPO present", "; ".join(detail.hpo)),
         ("HPO absent", "; ".join(detail.hpo_absent)),
@@ -103,15 +109,16 @@ def show(
             facts.add_row(name, value)
     output.write_table(facts)
     table = output.new_table(
-        *("photo", "age", "face", "found by", "sharp", "yaw", "roll", "sha256"),
+        *("photo", "age", "site", "face", "found by", "sharp", "yaw", "roll", "sha256"),
         right=("sharp", "yaw", "roll"),
         whole=("age", "sha256"),
-        least=("sharp", "yaw", "roll", "sha256", "found by", "face"),
+        least=("sharp", "yaw", "roll", "sha256", "site", "found by", "face"),
     )
     for photo in detail.photos:
         table.add_row(
             photo.name,
             "" if photo.age is None else age_text(photo.age),
+            photo.site or "",
             f"{photo.face} of {photo.faces}, {photo.size:.0f} px",
             f"{photo.detector} {photo.score:.2f}, {photo.step}",
             f"{photo.sharpness:.0f}",

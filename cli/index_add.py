@@ -60,6 +60,22 @@ Ancestry = Annotated[
 Cohort = Annotated[
     str | None, typer.Option("--cohort", help="Name of a group.", show_default=False)
 ]
+Family = Annotated[
+    str | None,
+    typer.Option(
+        "--family",
+        help="A name that patients of one family share; relatives are no evidence for each other.",
+        show_default=False,
+    ),
+]
+Site = Annotated[
+    str | None,
+    typer.Option(
+        "--site",
+        help="Where and with what the photo was taken: clinic, camera.",
+        show_default=False,
+    ),
+]
 Hpo = Annotated[
     list[str],
     typer.Option("--hpo", help="HPO term present; repeat for several.", show_default=False),
@@ -103,6 +119,8 @@ def add(
     age: Age = None,
     ancestry: Ancestry = None,
     cohort: Cohort = None,
+    family: Family = None,
+    site: Site = None,
     hpo: Hpo = [],  # noqa: B006
     hpo_absent: HpoAbsent = [],  # noqa: B006
     consent: Consent = None,
@@ -124,10 +142,10 @@ def add(
     """Add photos of patients: one with options, a folder, or a table with a row for each photo.
 
     Columns of a table: photo, patient, disorder, disorder_name, genes, sex, age, ancestry, cohort,
-    hpo, face, consent; the first two are needed, lists are separated by `;` or `|`, an absent HPO
-    term is written `!HP:0000252`, paths are relative to the table. Its separator and its encoding
-    are found out. An empty cell, `unknown`, `NA` or `?` means that something is not known. `-` is a
-    table from standard input, with paths relative to the folder that you are in.
+    family, site, hpo, face, consent; the first two are needed, lists are separated by `;` or `|`,
+    an absent HPO term is written `!HP:0000252`, paths are relative to the table. Its separator and
+    its encoding are found out. An empty cell, `unknown`, `NA` or `?` means that something is not
+    known. `-` is a table from standard input, with paths relative to the folder that you are in.
 
     In a folder, a photo in a subfolder belongs to the patient whom the subfolder is named after, a
     photo beside it to a patient of its own name; with --patient, all are of that patient. Where
@@ -152,6 +170,8 @@ def add(
         "age": age,
         "ancestry": ancestry,
         "cohort": cohort,
+        "family": family,
+        "site": site,
         "hpo": _hpo(hpo, hpo_absent),
         "consent": consent,
     }

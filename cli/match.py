@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,6 +55,24 @@ def match(
             show_default=False,
         ),
     ] = [],  # noqa: B006 - Typer copies it
+    family: Annotated[
+        str | None,
+        typer.Option(
+            "--family",
+            help="The family of new photos, by its name in the gallery: its patients are left out. "
+            "A stored patient's family is left out without it.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    with_family: Annotated[
+        bool,
+        typer.Option(
+            "--with-family",
+            help="Let the family of a stored patient be evidence. Relatives look alike without a "
+            "disorder, too.",
+        ),
+    ] = False,
     top: Annotated[int, typer.Option("--top", min=1, help="How many lines to list.")] = 10,
     by: Annotated[
         str, typer.Option("--by", help="What to rank: disorder, gene or patient.")
@@ -71,7 +90,7 @@ def match(
         typer.Option(
             "--among",
             help="Only photos that fit are evidence: sex=female, ancestry=European;African, "
-            "age=0-5y, cohort=…, disorder=OMIM:…, consent=…; repeat to narrow.",
+            "age=0-5y, cohort=…, family=…, site=…, disorder=OMIM:…, consent=…; repeat to narrow.",
             metavar="KEY=VALUE",
             show_default=False,
         ),
@@ -125,19 +144,24 @@ def match(
 
     Each line rests on one patient, the nearest with that disorder: similarity is the cosine of the
     two faces' descriptors, from -1 to 1, higher is closer. Of several faces in a photo the largest
-    is taken, and the output says so. A patient whose own photo is asked about is left out. `-` is
-    one photo from standard input.
+    is taken, and the output says so. A patient whose own photo is asked about is left out, and so
+    is the patient's family. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery import Gallery
+    from gestalt_space.intake.values import parse_text
     from gestalt_space.replies import failed_match_document
     from gestalt_space.settings import load_settings
 
     form = _format(format_, as_json, as_csv)
     names = [patient] if patient is not None else probe_names(photos)
     try:
-        question = _question(top, by, aggregation, among, without, sex, age, ancestry)
+        question = replace(
+            _question(top, by, aggregation, among, without, sex, age, ancestry),
+            family=parse_text(family),
+            with_family=with_family,
+        )
         _check_probes(photos, patient, as_one)
         sources: list[PhotoSource] = []
         if patient is None:
@@ -335,8 +359,6 @@ def _service_reply(
     patient: str | None,
     as_one: bool,
 ) -> int:
-    from dataclasses import replace
-
     from gestalt_space.errors import GalleryEmpty
     from gestalt_space.interop.gestaltmatcher import service_reply
     from gestalt_space.matching import match_probes

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gestalt_space.spaces import ActiveSpace
     from gestalt_space.types import Face
 
+SHOWN_RELATIVES = 10
 PLAIN_STEPS = ("as is", "aligned", "landmarks file")
 CSV_COLUMNS = (
     "photo",
@@ -137,6 +138,8 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
             f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} of patient "
             f"{match.left_out}, who is left out"
         )
+    if match.relatives:
+        output.write_text(_relatives_line(match.relatives))
     if question.without:
         output.write_text(f"  left out: {', '.join(question.without)}")
     _write_copies(match)
@@ -149,6 +152,13 @@ def _write_match(match: Match, question: Question, detector: str) -> None:
         )
     _write_lines(match, question)
     _write_around(match, question)
+
+
+def _relatives_line(relatives: tuple[str, ...]) -> str:
+    named = ", ".join(relatives[:SHOWN_RELATIVES])
+    more = len(relatives) - SHOWN_RELATIVES
+    rest = f" and {more:,} more" if more > 0 else ""
+    return f"  left out as family: {output.counted_text(len(relatives), 'patient')}, {named}{rest}"
 
 
 def _write_copies(match: Match) -> None:

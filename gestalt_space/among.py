@@ -16,11 +16,11 @@ from gestalt_space.intake.values import is_unknown, parse_age, parse_sex
 from gestalt_space.names import normal_name
 from gestalt_space.snapshot import Snapshot
 
-TEXTS = ("sex", "ancestry", "cohort", "consent", "disorder")
+TEXTS = ("sex", "ancestry", "cohort", "consent", "family", "site", "disorder")
 KEYS = (*TEXTS, "age")
 HINT = (
-    "Write --among sex=female, ancestry=European, age=0-5y, cohort=…, disorder=OMIM:… or "
-    "consent=…; several values are separated by ;, and unknown is a value."
+    "Write --among sex=female, ancestry=European, age=0-5y, cohort=…, family=…, site=…, "
+    "disorder=OMIM:… or consent=…; several values are separated by ;, and unknown is a value."
 )
 
 
@@ -122,17 +122,39 @@ def keep_without(snapshot: Snapshot, patients: Sequence[str]) -> Snapshot:
     return replace(snapshot, lines=replace(snapshot.lines, grouping=grouping))
 
 
+def keep_without_family(snapshot: Snapshot, family: str) -> Snapshot:
+    """The snapshot without the patients of a family as evidence; they are its `relatives`. Raises
+    `GalleryEmpty` where nobody else is left."""
+    grouping = snapshot.lines.grouping
+    theirs = snapshot.family == family
+    ranked = grouping.patients[theirs[grouping.patients]]
+    others = grouping.restricted(~theirs[snapshot.patient_of_row])
+    if not len(others.groups):
+        raise GalleryEmpty(
+            f"No {snapshot.lines.by} of the gallery is left without the family {family}.",
+            "Add patients of other families, or leave --family out.",
+        )
+    return replace(
+        snapshot,
+        lines=replace(snapshot.lines, grouping=others),
+        relatives=tuple(snapshot.patients[int(place)] for place in ranked),
+    )
+
+
 def _eligible(snapshot: Snapshot, among: Among, disorders: Snapshot) -> NDArray[np.bool_]:
     assert snapshot.people is not None, "a filter needs details"  # noqa: S101
     assert snapshot.photos is not None, "a filter needs details"  # noqa: S101
     patients = np.ones(len(snapshot.patients), dtype=bool)
+    photos = np.ones(len(snapshot.patient_of_row), dtype=bool)
     for key, values in among.texts:
         if key == "disorder":
             patients &= _with_disorder(disorders, values)
+        elif key == "site":
+            photos &= np.isin(np.char.lower(snapshot.photos.sites), list(values))
         else:
             told = np.char.lower(getattr(snapshot.people, key))
             patients &= np.isin(told, list(values))
-    eligible: NDArray[np.bool_] = patients[snapshot.patient_of_row]
+    eligible: NDArray[np.bool_] = photos & patients[snapshot.patient_of_row]
     if among.asks_age:
         eligible &= _of_age(snapshot.photos.ages, among)
     return eligible

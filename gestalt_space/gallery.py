@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from gestalt_space.adding import Adding, AddOptions, passed_over
-from gestalt_space.among import keep_among, keep_without
+from gestalt_space.among import keep_among, keep_without, keep_without_family
 from gestalt_space.calibrating import refresh_calibration
 from gestalt_space.copies import Copy, stored_looks
 from gestalt_space.devices import Device, Precision
@@ -332,7 +332,8 @@ class Gallery:
         """The state that matches read, with what the question lets be evidence.
 
         With `details`, what is known of patients and photos too. Raises `GalleryEmpty` where
-        nothing can be ranked, `NotInGallery` for a patient to leave out who is not there.
+        nothing can be ranked, `NotInGallery` for a patient or a family to leave out who is not
+        there.
         """
         space = self.space.stored
         if space is None:
@@ -340,18 +341,29 @@ class Gallery:
         details = details or question.needs_details
         folder = self.settings.index_dir
         with self.database.reading() as session:
-            snapshot = load_snapshot(session, space, folder, by=question.by, details=details)
+            snapshot = load_snapshot(
+                session,
+                space,
+                folder,
+                by=question.by,
+                details=details,
+                with_family=question.with_family,
+            )
             if not snapshot.lines.titles:
                 raise self._empty(question.by)
             for patient in question.without:
                 reads.patient_detail(session, patient)
+            if question.family is not None:
+                reads.check_family(session, question.family)
             snapshot = keep_without(snapshot, question.without)
-            if not question.among:
-                return snapshot
             by_disorder = snapshot
             if question.by != "disorder" and question.among.disorders:
                 by_disorder = load_snapshot(session, space, folder)
-        return keep_among(snapshot, question.among, by_disorder)
+        if question.among:
+            snapshot = keep_among(snapshot, question.among, by_disorder)
+        if question.family is not None:
+            snapshot = keep_without_family(snapshot, question.family)
+        return snapshot
 
     def probes(
         self, sources: Sequence[PhotoSource], *, as_one: bool = False
@@ -417,8 +429,8 @@ class Gallery:
     ) -> Iterator[Match]:
         """Rank disorders, genes or patients for each photo, in order, or for all `as_one`.
 
-        Nothing is stored. The patient whom a probe's face is stored for is never evidence. Raises
-        what `snapshot` and `probes` raise.
+        Nothing is stored. The patient whom a probe's face is stored for is never evidence, nor is
+        their family unless the question lets it in. Raises what `snapshot` and `probes` raise.
         """
         snapshot = snapshot or self.snapshot(question)
         find = partial(copies_of_probe, self.database, snapshot, question.without)

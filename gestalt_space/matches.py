@@ -41,7 +41,7 @@ class MatchLine:
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
-    """How much of the gallery could be evidence, the probe's own patient and all that a filter
+    """How much of the gallery could be evidence, the probe's own family and all that a filter
     leaves out aside. `lines`: disorders, genes or patients that could be ranked."""
 
     lines: int
@@ -77,17 +77,19 @@ class Match:
     """The answer for one probe: the lines, best first; or the error.
 
     `photo`: the probe's name, a photo's or a patient's. `photos`: all that were asked about as one.
-    `left_out`: the patient whom the probe is stored for, who is never evidence for it. `asked`: how
-    many lines were. `verdict`: close match, weak match or no close match, by
-    `best_percentile`, the share in percent of patients whose nearest wrong disorder is less
-    similar; None where the gallery cannot tell. `copies`: stored photos that show the same picture
-    as the probe in another file: it may be of their patient, who is evidence here.
+    `left_out`: the patient whom the probe is stored for, who is never evidence for it; `relatives`:
+    patients of the probe's family, who are none either. `asked`: how many lines were. `verdict`:
+    close match, weak match or no close match, by `best_percentile`, the share in percent of
+    patients whose nearest wrong disorder is less similar; None where the gallery cannot tell.
+    `copies`: stored photos that show the same picture as the probe in another file: it may be of
+    their patient, who is evidence here.
     """
 
     photo: str
     face: Face | None = None
     lines: tuple[MatchLine, ...] = ()
     left_out: str | None = None
+    relatives: tuple[str, ...] = ()
     error: GestaltError | None = None
     photos: tuple[ProbePhoto, ...] = ()
     asked: int = 0

@@ -30,8 +30,11 @@ from gestalt_space.types import Descriptors
 class Question:
     """What is asked of a gallery about every probe.
 
-    `k`: how many lines. `without`: patients who are no evidence. `sex`, `age` in years, `ancestry`:
-    of the probe's patient, where they are told; the gallery's composition is set beside them.
+    `k`: how many lines. `without`: patients who are no evidence. `family`: of new photos, by its
+    name in the gallery, whose patients are no evidence; a stored patient's own family is none
+    either. `with_family`: a stored patient's family may be evidence. `sex`, `age` in years,
+    `ancestry`: of the probe's patient, where they are told; the gallery's composition is set beside
+    them. Raises `UsageError` for a family to leave out where families are let in.
     """
 
     k: int = 10
@@ -39,9 +42,18 @@ class Question:
     aggregation: Aggregation = "nearest"
     among: Among = EVERYBODY
     without: tuple[str, ...] = ()
+    family: str | None = None
+    with_family: bool = False
     sex: str | None = None
     age: float | None = None
     ancestry: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.with_family and self.family is not None:
+            raise UsageError(
+                "A family is to be left out, and families are let in.",
+                "Give --family or --with-family.",
+            )
 
     def about(self, patient: PatientDetail) -> Question:
         """The question, with what the gallery knows of a patient where it does not tell it; an age
@@ -206,6 +218,7 @@ def _match(
             _line(rank, group, snapshot, own) for rank, group in enumerate(ranked, start=1)
         ),
         left_out=asked.own,
+        relatives=_relatives(snapshot, own, asked.own),
         photos=asked.photos,
         asked=question.k,
         eligible=_eligible(snapshot, own),
@@ -230,6 +243,14 @@ def own_family(snapshot: Snapshot, patient: str | None) -> int:
     """The number of the family of a probe's own patient; -1 for nobody."""
     place = None if patient is None else snapshot.patient(patient)
     return -1 if place is None else int(snapshot.lines.grouping.family_of(np.array([place]))[0])
+
+
+def _relatives(snapshot: Snapshot, own: int, patient: str | None) -> tuple[str, ...]:
+    """Who is no evidence, since they are of the own patient's family or of the one that was named;
+    without the own patient."""
+    _, places = snapshot.lines.grouping.left_out(np.array([own]))
+    theirs = {snapshot.patients[int(one)] for one in snapshot.lines.grouping.patients[places]}
+    return tuple(sorted(theirs.union(snapshot.relatives).difference([patient])))
 
 
 def _line(rank: int, ranked: RankedGroup, snapshot: Snapshot, own: int) -> MatchLine:

@@ -38,6 +38,9 @@ from gestalt_space.store.people import (
     By,
     PatientFacts,
     PhotoFacts,
+    Texts,
+    families,
+    family_numbers,
     memberships,
     patient_facts,
     photo_facts,
@@ -71,7 +74,9 @@ class Snapshot:
     """The state that a match reads. Arrays of rows `(n,)` go with the columns of `index`.
 
     `patients`: identifiers, in their order, of those who have a descriptor; `patient_of_row`:
-    places in it. `people` and `photos` are None where they were not asked for, `calibration` where
+    places in it. `family` `(p,)`: the name of each one's family, an empty text where it is not
+    known; `relatives`: patients who are no evidence, since they are of the family that the question
+    names. `people` and `photos` are None where they were not asked for, `calibration` where
     none was fitted.
     """
 
@@ -79,6 +84,8 @@ class Snapshot:
     patients: tuple[str, ...]
     patient_of_row: NDArray[np.int64]
     lines: Lines
+    family: Texts
+    relatives: tuple[str, ...] = ()
     people: PatientFacts | None = None
     photos: PhotoFacts | None = None
     calibration: Calibration | None = None
@@ -125,21 +132,26 @@ def load_snapshot(
     *,
     by: By = "disorder",
     details: bool = False,
+    with_family: bool = False,
 ) -> Snapshot:
     """A space's index, its owners and what they are ranked by, as the database has them now.
 
-    With `details`, what is known of patients and photos too.
+    With `details`, what is known of patients and photos too. `with_family`: everybody is a family
+    alone, so that relatives are evidence for each other.
     """
     index = load_index(session, space, folder)
     owners = reads.owners(session, space)
     key_of_row = _join(index.ids, owners.descriptor_ids, owners.patient_ids)
     keys, patients, patient_of_row = _by_identifier(key_of_row, reads.patient_names(session))
     pairs, titles = memberships(session, by)
+    family = families(session, keys)
+    numbers = None if with_family else family_numbers(family)
     return Snapshot(
         index=index,
         patients=patients,
         patient_of_row=patient_of_row,
-        lines=_lines(by, pairs, titles, keys, patient_of_row),
+        lines=_lines(by, pairs, titles, keys, patient_of_row, numbers),
+        family=family,
         calibration=_calibration(session, space),
         people=patient_facts(session, keys) if details else None,
         photos=photo_facts(session, space, index.ids) if details else None,
@@ -263,6 +275,7 @@ def _lines(
     titles: dict[int, tuple[str, str]],
     keys: Sequence[int],
     patient_of_row: NDArray[np.int64],
+    family: NDArray[np.int64] | None,
 ) -> Lines:
     """What is ranked, of pairs of the keys of patients and groups; those without a row go."""
     patients = {key: place for place, key in enumerate(keys)}
@@ -277,5 +290,6 @@ def _lines(
             np.arange(len(patient_of_row)),
             patient_of_row,
             np.array(numbered, dtype=np.int64).reshape(-1, 2),
+            families=family,
         ),
     )

@@ -121,7 +121,8 @@ class Disorder:
 class PhotoRecord:
     """What is told about one photo to be added, before it is read.
 
-    `sex` is `female`, `male` or `other`. `age` is the age at the photo in years. `hpo` and
+    `family`: a name that patients of one family share; `site`: where and with what the photo was
+    taken. `sex` is `female`, `male` or `other`. `age` is the age at the photo in years. `hpo` and
     `hpo_absent` are HPO identifiers. `face` is the number of the face meant, or `None`.
     """
 
@@ -136,6 +137,8 @@ class PhotoRecord:
     hpo: tuple[str, ...] = ()
     hpo_absent: tuple[str, ...] = ()
     consent: str | None = None
+    family: str | None = None
+    site: str | None = None
     face: int | None = None
     new_patient: bool = False
     """The patient's identifier was made from a file or folder name: it must not be one that the

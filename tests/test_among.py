@@ -24,8 +24,15 @@ def gallery(tmp_path: Path, tiny_store: ModelStore) -> Iterator[Gallery]:
     photos = [made.photo_file(tmp_path / f"{n}.png", n) for n in range(5)]
     with open_gallery(make_home(tmp_path / "home", tiny_store)) as opened:
         rows = [
-            row(photos[0], "P0", "A", sex="female", age=0.5, ancestry="European", genes=("G",)),
-            row(photos[1], "P0", "A", age=7.0),
+            row(
+                *(photos[0], "P0", "A"),
+                sex="female",
+                age=0.5,
+                ancestry="European",
+                genes=("G",),
+                site="Clinic A",
+            ),
+            row(photos[1], "P0", "A", age=7.0, site="B", family="F1"),
             row(photos[2], "P1", "A", "B", sex="male", age=5.0, ancestry="East Asian", cohort="X"),
             row(photos[3], "P2", "B", ancestry="european", consent="research"),
             row(photos[4], "P3", sex="female"),
@@ -101,6 +108,11 @@ def test_two_filters_on_one_thing_are_refused() -> None:
         (["age=5-7"], {"A": ["P0", "P1"], "B": ["P1"]}),
         (["cohort=x"], {"A": ["P1"], "B": ["P1"]}),
         (["consent=research"], {"B": ["P2"]}),
+        (["family=f1"], {"A": ["P0", "P0"]}),
+        (["family=unknown"], {"A": ["P1"], "B": ["P1", "P2"]}),
+        # A site is of the photo: of P0's two, one.
+        (["site=clinic a"], {"A": ["P0"]}),
+        (["site=b;unknown", "age=0-10"], {"A": ["P0", "P1"], "B": ["P1"]}),
         (["disorder=B"], {"A": ["P1"], "B": ["P1", "P2"]}),
         (["disorder=A;B", "sex=male;female", "age=6-"], {"A": ["P0"]}),
         (["sex=unknown"], {"B": ["P2"]}),

@@ -41,6 +41,7 @@ def snapshot() -> Snapshot:
         Lines(
             "disorder", (("A", "first"), ("B", "")), grouping(np.arange(4), patient_of_row, pairs)
         ),
+        np.array(["", "", ""]),
         photos=PhotoFacts(
             np.array(["a", "b", "c", "d"]), np.array([1.0, np.nan, 3.0, 4.0]), np.array([""] * 4)
         ),

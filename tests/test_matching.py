@@ -13,7 +13,7 @@ from gestalt_space.descriptors import to_descriptors
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import GalleryEmpty, NotInGallery, UsageError
 from gestalt_space.gallery import Gallery
-from gestalt_space.matches import Eligible, Shared
+from gestalt_space.matches import Eligible, Match, Shared
 from gestalt_space.matching import (
     Question,
     fuse,
@@ -21,7 +21,7 @@ from gestalt_space.matching import (
     parse_by,
 )
 from gestalt_space.pipeline import PhotoSource
-from gestalt_space.ranking.aggregation import AGGREGATIONS
+from gestalt_space.ranking.aggregation import AGGREGATIONS, Aggregation
 from gestalt_space.types import Descriptors
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -200,3 +200,85 @@ def test_names_that_are_not_known_are_refused() -> None:
         parse_by("phenotype")
     with pytest.raises(UsageError, match="mean"):
         parse_aggregation("mean")
+
+
+@pytest.fixture
+def family(tmp_path: Path, photos: list[Path], tiny_store: ModelStore) -> Iterator[Gallery]:
+    """F1: P0 of A, P1 of A and B, P2 undiagnosed. F2: P3 of A and P4 of C. P5 of A, P6 of B."""
+    with open_gallery(make_home(tmp_path / "home", tiny_store)) as opened:
+        rows = [
+            row(photos[0], "P0", "A", family="F1"),
+            row(photos[1], "P1", "A", "B", family="F1"),
+            row(photos[2], "P2", family="F1"),
+            row(photos[3], "P3", "A", family="F2"),
+            row(photos[4], "P4", "C", family="F2"),
+            row(photos[5], "P5", "A"),
+            row(photos[6], "P6", "B"),
+        ]
+        assert statuses(add(opened, *rows)) == ["added"] * 7
+        yield opened
+
+
+def evidence(match: Match) -> dict[str, tuple[int, str]]:
+    """By line: how many patients could be its evidence, and whose photo is the nearest."""
+    return {line.id: (line.patients, line.patient) for line in match.lines}
+
+
+def test_the_family_of_a_stored_patient_is_no_evidence(family: Gallery) -> None:
+    found = family.match_patient("P0")
+    assert (found.left_out, found.relatives) == ("P0", ("P1",))
+    assert {id_: count for id_, (count, _) in evidence(found).items()} == {"A": 2, "B": 1, "C": 1}
+    assert {patient for _, patient in evidence(found).values()} <= {"P3", "P4", "P5", "P6"}
+    assert found.eligible == Eligible(lines=3, patients=4, photos=4)
+    everybody = family.match_patient("P0", Question(with_family=True))
+    assert everybody.relatives == ()
+    counts = {id_: count for id_, (count, _) in evidence(everybody).items()}
+    assert counts == {"A": 3, "B": 2, "C": 1}
+
+
+def test_a_patient_without_a_diagnosis_has_a_family_too(family: Gallery) -> None:
+    found = family.match_patient("P2")
+    assert (found.left_out, found.relatives) == ("P2", ("P0", "P1"))
+    assert {patient for _, patient in evidence(found).values()}.isdisjoint({"P0", "P1"})
+
+
+def test_a_disorder_of_the_family_alone_is_not_ranked(family: Gallery) -> None:
+    found = family.match_patient("P3")
+    assert set(evidence(found)) == {"A", "B"}
+    assert found.eligible == Eligible(lines=2, patients=4, photos=4)
+
+
+@pytest.mark.parametrize("how", AGGREGATIONS)
+def test_a_family_that_is_left_out_ranks_as_though_it_were_not_there(
+    family: Gallery, how: Aggregation
+) -> None:
+    found = family.match_patient("P0", Question(aggregation=how))
+    removed = Question(aggregation=how, without=("P1", "P2"), with_family=True)
+    expected = family.match_patient("P0", removed)
+    assert [line.id for line in found.lines] == [line.id for line in expected.lines]
+    for one, other in zip(found.lines, expected.lines, strict=True):
+        assert (one.patient, one.patients) == (other.patient, other.patients)
+        assert one.score == pytest.approx(other.score, abs=1e-6)
+
+
+def test_the_family_of_new_photos_is_named(family: Gallery, photos: list[Path]) -> None:
+    (alone,) = family.match(sources(photos[7]))
+    assert alone.relatives == ()
+    (found,) = family.match(sources(photos[7]), Question(family="F1"))
+    assert (found.left_out, found.relatives) == (None, ("P0", "P1"))
+    assert found.eligible == Eligible(lines=3, patients=4, photos=4)
+    assert {patient for _, patient in evidence(found).values()}.isdisjoint({"P0", "P1"})
+    # A photo that is stored for a patient of another family leaves out both.
+    (both,) = family.match(sources(photos[3]), Question(family="F1"))
+    assert (both.left_out, both.relatives) == ("P3", ("P0", "P1", "P4"))
+    assert evidence(both) == {"A": (1, "P5"), "B": (1, "P6")}
+
+
+def test_a_family_that_cannot_be_left_out_is_refused(family: Gallery, photos: list[Path]) -> None:
+    with pytest.raises(NotInGallery, match="F9"):
+        list(family.match(sources(photos[7]), Question(family="F9")))
+    with pytest.raises(UsageError, match="let in"):
+        Question(family="F1", with_family=True)
+    nobody = Question(family="F2", among=parse_among(["disorder=C"]))
+    with pytest.raises(GalleryEmpty, match="without the family F2"):
+        family.snapshot(nobody)

@@ -71,6 +71,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 face,
                 (MatchLine(1, "A", "name", 0.731249, "P0", 1, 2, 0.731249),),
                 left_out="P9",
+                relatives=("P8",),
                 photos=(ProbePhoto("x.png", face),),
                 asked=10,
                 eligible=Eligible(1, 1, 2),
@@ -119,6 +120,8 @@ def test_a_match_is_told_with_its_space_and_gallery(
             "aggregation": "nearest",
             "among": None,
             "without": [],
+            "family": None,
+            "with_family": False,
             "sex": "female",
             "age": None,
             "ancestry": None,
@@ -129,6 +132,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 "error": None,
                 "face": face_record(face),
                 "left_out": "P9",
+                "relatives": ["P8"],
                 "asked": 10,
                 "eligible": {"lines": 1, "patients": 1, "photos": 2},
                 "verdict": None,
@@ -168,6 +172,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 "error": {"code": "no_face", "message": "No face.", "hint": "Try another."},
                 "face": None,
                 "left_out": None,
+                "relatives": [],
                 "asked": 0,
                 "eligible": None,
                 "verdict": None,
@@ -191,7 +196,7 @@ def test_a_match_that_failed_as_a_whole_has_the_same_form() -> None:
     assert {key for probe in document["probes"] for key in probe} == {
         *("photo", "error", "face", "left_out", "disorders"),
         *("asked", "eligible", "verdict", "best_percentile", "composition"),
-        "copies",
+        *("copies", "relatives"),
     }
 
 

@@ -18,7 +18,10 @@ from gestalt_space.intake.values import is_unknown, parse_age
 from gestalt_space.store.people import PatientFacts
 from gestalt_space.types import Descriptors
 
-COLUMNS = ("patient", "photo", "age", "disorder", "gene", "sex", "ancestry", "cohort")
+COLUMNS = (
+    *("patient", "photo", "age", "disorder", "gene", "sex", "ancestry", "cohort"),
+    *("family", "site"),
+)
 """What a data frame may tell of photos."""
 
 SEVERAL = (list, tuple, set, frozenset, np.ndarray)
@@ -37,6 +40,8 @@ def selection_of(
     sex: Values = None,
     ancestry: Values = None,
     cohort: Values = None,
+    family: Values = None,
+    site: Values = None,
     space: str = "these descriptors",
     source: str = "all patients",
 ) -> Selection:
@@ -45,10 +50,11 @@ def selection_of(
     All else has a value for each row `(n,)`, and None, NaN or an empty text where it is not known:
     `patients`, by default another for each row; `photos` names; `ages` in years, or texts like
     `4y6m`; `disorders` and `genes` identifiers, or lists of them; `sex`, `ancestry` and `cohort` in
-    words. Rows may be in any order; the selection has them by patient, then by name. `space` names
-    the encoder: only sets of one space are compared. Raises `DescriptorError`, and `UsageError` for
-    values that are too few or too many, are no names or ages, or contradict each other about a
-    patient.
+    words; `family` a name that patients of one family share, and `site` where and with what each
+    photo was taken. Rows may be in any order; the selection has them by patient, then by name.
+    `space` names the encoder: only sets of one space are compared. Raises `DescriptorError`, and
+    `UsageError` for values that are too few or too many, are no names or ages, or contradict each
+    other about a patient.
     """
     rows = sound_descriptors(descriptors)
 
@@ -70,6 +76,7 @@ def selection_of(
     named = zip(column("photos", photos), numbers, strict=True)
     names = [number if name is None else _name(name) for name, number in named]
     years = np.array([_years(age) for age in column("ages", ages)], dtype=np.float64)
+    sites = ["" if one is None else _name(one) for one in column("sites", site)]
     order = sorted(range(len(rows)), key=lambda row: (owners[row], names[row]))
     people = tuple(sorted(set(owners)))
     place = {patient: number for number, patient in enumerate(people)}
@@ -81,7 +88,7 @@ def selection_of(
         descriptors=rows[order],
         photos=np.array([names[row] for row in order], dtype=np.str_),
         ages=years[order],
-        sites=np.full(len(rows), "", dtype=np.str_),
+        sites=np.array([sites[row] for row in order], dtype=np.str_),
         patient_of_row=np.array([place[owners[row]] for row in order], dtype=np.int64),
         patients=people,
         people=PatientFacts(
@@ -89,7 +96,7 @@ def selection_of(
             ancestry=fact("ancestry", ancestry),
             cohort=fact("cohort", cohort),
             consent=np.full(len(people), "", dtype=np.str_),
-            family=np.full(len(people), "", dtype=np.str_),
+            family=fact("family", family),
         ),
         disorders=_all_each(column("disorders", disorders), owners, people),
         genes=_all_each(column("genes", genes), owners, people),
@@ -124,6 +131,8 @@ def selection_of_frame(
         sex=told.get("sex"),
         ancestry=told.get("ancestry"),
         cohort=told.get("cohort"),
+        family=told.get("family"),
+        site=told.get("site"),
         space=space,
     )
 

@@ -21,7 +21,7 @@ from gestalt_space.cohort.matrix import (
     ranks_among,
     similarity_matrix,
 )
-from gestalt_space.cohort.patients import check_space, patient_ages
+from gestalt_space.cohort.patients import check_space, patient_ages, patient_sites
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
 from gestalt_space.types import Descriptors
@@ -37,7 +37,7 @@ PATIENT_VALUES: tuple[PatientValue, ...] = ("mean", "nearest")
 DIRECTIONS: Mapping[Value, str] = {
     "similarity": "-1 to 1, higher is closer",
     "distance": "0 to 2, lower is closer",
-    "rank": "0 is the closest; -1: of the probe's own patient; columns are probes",
+    "rank": "0 is the closest; -1: of the probe's own patient or family; columns are probes",
 }
 
 
@@ -75,13 +75,14 @@ def measure(
     patient_value: PatientValue = "mean",
     value: Value = "similarity",
     gallery: Selection | None = None,
+    with_family: bool = False,
 ) -> CohortMatrix:
     """All pairs within a cohort, or of a cohort with another set.
 
     Patients are compared by the mean of their descriptors, or by their nearest photos. Ranks need
     `gallery`, all of its photos: the controls are those of patients who are not in the cohort;
-    columns are the probes. Raises `UsageError` for fewer than two rows, `SpaceMismatch` for sets of
-    two spaces.
+    columns are the probes, in whose pools no relative is, unless `with_family`. Raises `UsageError`
+    for fewer than two rows, `SpaceMismatch` for sets of two spaces.
     """
     unit, patient_value = parse_unit(unit), parse_patient_value(patient_value)
     value = parse_value(value)
@@ -90,19 +91,30 @@ def measure(
             check_space(cohort, other)
     if against is None:
         _check_pairs(cohort, unit, value)
+    controls: Selection | None = None
+    relatives: int | None = None
     if value == "rank":
         if gallery is None:
             raise UsageError("Ranks are among controls.", "Give the gallery's photos.")
         controls = gallery.only(set(gallery.patients).difference(filter(None, cohort.stored_as)))
-        values: NDArray[Any] = _ranks(cohort, against, controls, unit, patient_value)
+        sets = (cohort, cohort if against is None else against, controls)
+        persons = _owners(sets, gallery, with_family=True)
+        owners = persons if with_family else _owners(sets, gallery, with_family=False)
+        relatives = _count_relatives(owners, persons)
+        values: NDArray[Any] = _ranks(cohort, against, controls, owners, unit, patient_value)
     else:
-        controls = None
         values = _similarities(cohort, against, unit, patient_value)
         if value == "distance":
             np.subtract(1, values, out=values)
     columns = cohort if against is None else against
     about = about_of(
-        cohort, against, unit=unit, patient_value=patient_value, value=value, controls=controls
+        cohort,
+        against,
+        unit=unit,
+        patient_value=patient_value,
+        value=value,
+        controls=controls,
+        relatives=relatives,
     )
     return CohortMatrix(
         values=values,
@@ -123,8 +135,10 @@ def about_of(
     patient_value: PatientValue,
     value: Value,
     controls: Selection | None = None,
+    relatives: int | None = None,
 ) -> dict[str, Any]:
-    """What a matrix is made of, fit for JSON."""
+    """What a matrix is made of, fit for JSON. `relatives`: pairs of a probe's patient and another
+    patient, who is not in the pool since they are of one family."""
     return {
         "version": 1,
         "value": value,
@@ -141,6 +155,7 @@ def about_of(
         "against_patients": None if against is None else len(against.patients),
         "against_photos": None if against is None else len(against),
         "control_photos": None if controls is None else len(controls),
+        "relatives_left_out": relatives,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "made_by": f"gestalt-space {__version__}",
     }
@@ -170,12 +185,14 @@ def facts_of(selection: Selection, unit: Unit) -> dict[str, NDArray[Any]]:
         "sex": np.array(people.sex, np.str_),
         "ancestry": np.array(people.ancestry, np.str_),
         "cohort": np.array(people.cohort, np.str_),
+        "family": np.array(people.family, np.str_),
     }
     if unit == "photo":
         rows = {name: fact[selection.patient_of_row] for name, fact in facts.items()}
-        return {**rows, "age": selection.ages}
+        return {**rows, "site": np.array(selection.sites, np.str_), "age": selection.ages}
     photos = np.bincount(selection.patient_of_row, minlength=len(selection.patients))
-    return {**facts, "age": patient_ages(selection), "photos": photos}
+    sites = np.array(patient_sites(selection), np.str_)
+    return {**facts, "site": sites, "age": patient_ages(selection), "photos": photos}
 
 
 def parse_value(text: str) -> Value:
@@ -235,24 +252,58 @@ def _similarities(
     )
 
 
+Owners = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Of the cohort, the probes and the controls: a number `(p,)` for each patient's family."""
+
+
+def _owners(
+    sets: tuple[Selection, Selection, Selection], gallery: Selection, *, with_family: bool
+) -> Owners:
+    """By the family's name in the gallery or the set, else the patient's: in the gallery, or of a
+    photo that it does not have."""
+    known = dict(zip(gallery.patients, gallery.people.family.tolist(), strict=True))
+    numbers: dict[tuple[str, str], int] = {}
+
+    def of(selection: Selection) -> NDArray[np.int64]:
+        told = zip(
+            selection.stored_as, selection.patients, selection.people.family.tolist(), strict=True
+        )
+        keys = []
+        for stored, name, family in told:
+            family = "" if with_family else known.get(stored or "", "") or family
+            alone = ("photo", name) if stored is None else ("patient", stored)
+            keys.append(("family", family) if family else alone)
+        return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+
+    cohort, probes, controls = map(of, sets)
+    return cohort, probes, controls
+
+
+def _count_relatives(families: Owners, persons: Owners) -> int:
+    """Pairs of a probe's patient and another patient of the pool who are of one family."""
+    pool, asked = (
+        np.unique(
+            [np.concatenate([of[place] for place in places]) for of in (persons, families)], axis=1
+        )
+        for places in ((0, 2), (1,))
+    )
+    sizes = np.bincount(pool[1], minlength=int(asked[1].max(initial=0)) + 1)
+    return int(sizes[asked[1]].sum() - np.isin(asked[0], pool[0]).sum())
+
+
 def _ranks(
     cohort: Selection,
     against: Selection | None,
     controls: Selection,
+    owners: Owners,
     unit: Unit,
     patient_value: PatientValue,
 ) -> NDArray[np.int32]:
-    numbers: dict[tuple[str | None, str], int] = {}
-
-    def owners(selection: Selection) -> NDArray[np.int64]:
-        """A number for each row's patient: by the gallery's name, else by that of the photo."""
-        pairs = zip(selection.stored_as, selection.patients, strict=True)
-        keys = [(stored, "" if stored else name) for stored, name in pairs]
-        places = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
-        return places[selection.patient_of_row] if unit == "photo" else places
-
-    ours, theirs = owners(cohort), owners(controls)
-    probe_owners = ours if against is None else owners(against)
+    sets = (cohort, cohort if against is None else against, controls)
+    ours, probe_owners, theirs = (
+        of[selection.patient_of_row] if unit == "photo" else of
+        for of, selection in zip(owners, sets, strict=True)
+    )
     if unit == "patient" and patient_value == "nearest":
         probes = cohort if against is None else against
         to_cohort = _similarities(probes, None if against is None else cohort, unit, "nearest")

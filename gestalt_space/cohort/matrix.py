@@ -26,7 +26,7 @@ TILE = 2048
 MEMORY_TILE = 640
 """Likewise in memory: finished in cache, and little is multiplied twice on the diagonal."""
 OWN = -1
-"""Stands in a matrix of ranks where a photo and the probe are of one patient."""
+"""Stands in a matrix of ranks where a photo and the probe are of one patient or family."""
 _LENGTH_ERROR = 1e-3
 
 
@@ -127,9 +127,9 @@ def rank_matrix(
 
     Rows are the cohort's photos, columns the probes: the published matrix of ranks (Hsieh 2022). A
     pool is the cohort `(n, d)` and the controls `(m, d)`, by falling similarity, without the
-    photos of the probe's own patient, in whose cells stands -1. Owners are numbers of patients that
-    hold for all sets; probes are the cohort itself by default. Ties go by row, the cohort before
-    the controls.
+    photos of the probe's own patient, in whose cells stands -1. Owners are numbers of patients, or
+    of families, that hold for all sets; probes are the cohort itself by default. Ties go by row,
+    the cohort before the controls.
     """
     asked = cohort if probes is None else probes
     asked_owners = owners if probes is None or probe_owners is None else probe_owners
@@ -159,8 +159,9 @@ def ranks_among(
     """Places of a cohort's members in each probe's pool `(p, n)`, from similarities.
 
     `to_cohort` `(p, n)`, `to_controls` `(p, m)`, which is sorted in place; -1 where the member is
-    of the probe's own patient. Nothing is sorted with its place: a member's place is the number of
-    those who are nearer, and among controls that is looked up in their sorted values.
+    of the probe's own patient or family, as owners tell. Nothing is sorted with its place: a
+    member's place is the number of those who are nearer, and among controls that is looked up in
+    their sorted values.
     """
     found = np.empty(to_cohort.shape, np.int32)
     order_of_controls = np.argsort(control_owners, kind="stable")

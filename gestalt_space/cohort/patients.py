@@ -1,4 +1,4 @@
-"""Patients of selections as statistics need them: ages, and the strata by which groups are
+"""Patients of selections as statistics need them: ages, sites, and the strata by which groups are
 matched."""
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.demographics import age_groups
+from gestalt_space.demographics import age_steps
 from gestalt_space.errors import SpaceMismatch, UsageError
 
-Fact = Literal["sex", "age", "ancestry"]
+Fact = Literal["sex", "age", "ancestry", "site"]
 FACTS: tuple[Fact, ...] = get_args(Fact)
 """What groups can be matched on."""
 
@@ -53,16 +53,27 @@ def patient_ages(selection: Selection) -> NDArray[np.float64]:
     return found
 
 
+def patient_sites(selection: Selection) -> NDArray[np.str_]:
+    """`(p,)`: the site of each patient whose photos are all of one; else an empty text."""
+    firsts = selection.sites[selection.row_starts]
+    other = selection.sites != firsts[selection.patient_of_row]
+    several = np.bincount(selection.patient_of_row[other], minlength=len(firsts)) > 0
+    found: NDArray[np.str_] = np.where(several, "", firsts)
+    return found
+
+
 def strata_of(selection: Selection, facts: Sequence[Fact]) -> NDArray[np.str_]:
-    """`(p,)`: in words, what each patient is matched by, such as `female, 1 to 4 years`; an empty
-    text for one of whom a part is not known. Without facts all are of one stratum, `all`."""
+    """`(p,)`: in words, what each patient is matched by, such as `female, 1 to 2 years`; an empty
+    text for one of whom a part is not known, or whose photos are of several sites. Without facts
+    all are of one stratum, `all`."""
     facts = parse_facts(facts)
     if not facts:
         return np.full(len(selection.patients), "all")
     columns = {
         "sex": selection.people.sex,
-        "age": age_groups(patient_ages(selection)),
+        "age": age_steps(patient_ages(selection)),
         "ancestry": selection.people.ancestry,
+        "site": patient_sites(selection),
     }
     rows = zip(*(columns[fact].tolist() for fact in facts), strict=True)
     told = [", ".join(row) if all(row) else "" for row in rows]

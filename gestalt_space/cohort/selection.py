@@ -24,7 +24,7 @@ from gestalt_space.intake.values import is_unknown
 from gestalt_space.names import normal_name
 from gestalt_space.pipeline import PhotoSource
 from gestalt_space.snapshot import Snapshot, load_snapshot
-from gestalt_space.store.people import By, PatientFacts
+from gestalt_space.store.people import By, PatientFacts, family_numbers
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import Descriptors
 
@@ -117,10 +117,7 @@ class Selection:
     def families(self) -> NDArray[np.int64]:
         """`(p,)`: the number of each patient's family, from 0; a patient whose family is not known
         is one alone."""
-        family = self.people.family
-        alone = np.array([f"\0{place}" for place in range(len(family))], dtype=np.str_)
-        named = np.where(family == "", alone.reshape(family.shape), family)
-        return np.unique(named, return_inverse=True)[1].astype(np.int64)
+        return family_numbers(self.people.family)
 
     def patient_means(self) -> NDArray[np.float32]:
         """`(p, d)`: the mean of each patient's descriptors, shorter than 1 where photos differ.

@@ -1,5 +1,5 @@
 """Cells of a table that were left empty on purpose: those of a column that is there, where every
-row of the patient is empty in it, or, for the age, every row of the photo."""
+row of the patient is empty in it, or, for age and site, every row of the photo."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _FACTS = {
     "age": ("age",),
     "ancestry": ("ancestry",),
     "cohort": ("cohort",),
+    "family": ("family",),
+    "site": ("site",),
     "hpo": ("hpo", "hpo_absent"),
     "consent": ("consent",),
 }
@@ -39,5 +41,5 @@ def mark_emptied(records: Sequence[PhotoRecord], columns: Collection[str]) -> li
 
 
 def _owner(record: PhotoRecord, column: str) -> tuple[str, ...]:
-    """What a fact belongs to: an age to a photo, all else to a patient."""
-    return (record.patient, record.photo) if column == "age" else (record.patient,)
+    """What a fact belongs to: age and site to a photo, all else to a patient."""
+    return (record.patient, record.photo) if column in ("age", "site") else (record.patient,)

@@ -48,6 +48,7 @@ def _facts(row: Intake) -> dict[Key, Any]:
     facts |= {(record.patient, term): "absent" for term in record.hpo_absent}
     facts |= {
         (record.patient, row.path, "age"): record.age,
+        (record.patient, row.path, "site"): record.site,
         (record.patient, row.path, "face"): record.face,
     }
     return {key: value for key, value in facts.items() if value is not None}

@@ -1,5 +1,5 @@
-"""A row about a photo beside what the gallery has of it, facts, age and face, and the words for
-what differs."""
+"""A row about a photo beside what the gallery has of it, facts, age, site and face, and the words
+for what differs."""
 
 from __future__ import annotations
 
@@ -57,9 +57,11 @@ def compare_row(
             f"name of {code}: {old} → {new}" for code, old, new in other_names(record, catalogue)
         )
     if known is not None:
-        found.contradicts += _other_age(known, record)
+        found.contradicts += (*_other_age(known, record), *_other_site(known, record))
         if known.age is None and record.age is not None:
             found.adds += (f"age {age_text(record.age)}",)
+        if known.site is None and record.site is not None:
+            found.adds += (f"site {record.site}",)
     if face is not None:
         other = () if known is None else _other_face(known.faces[0], face)
         found.contradicts += other
@@ -115,6 +117,13 @@ def _other_age(known: t.Photo, record: PhotoRecord) -> tuple[str, ...]:
         return ()
     now = NOTHING if record.age is None else age_text(record.age)
     return (f"age: {age_text(known.age)} → {now}",)
+
+
+def _other_site(known: t.Photo, record: PhotoRecord) -> tuple[str, ...]:
+    if known.site is None or (record.site is None and "site" not in record.emptied):
+        return ()
+    same = record.site == known.site
+    return () if same else (f"site: {known.site} → {record.site or NOTHING}",)
 
 
 def _two_owners(patient: str, owner: str) -> PatientConflict:

@@ -27,7 +27,7 @@ from gestalt_space.store.sqlite import (
     sqlite_file,
 )
 
-REVISION = "0005"
+REVISION = "0006"
 """The migration that this code works with: the newest one."""
 
 

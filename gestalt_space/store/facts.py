@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.store import tables as t
 from gestalt_space.types import PhotoRecord
 
-SINGLE_FACTS = ("sex", "ancestry", "cohort", "consent")
+SINGLE_FACTS = ("sex", "ancestry", "cohort", "consent", "family")
 NOTHING = "(empty)"
 
 

@@ -42,6 +42,21 @@ class PhotoFacts:
     sites: Texts
 
 
+def family_numbers(names: Texts) -> NDArray[np.int64]:
+    """`(p,)`: the number, from 0, of each patient's family, by its name; a patient whose family is
+    not known (an empty text) is one alone."""
+    alone = np.array([f"\0{place}" for place in range(len(names))], dtype=np.str_)
+    named = np.where(names == "", alone.reshape(names.shape), names)
+    return np.unique(named, return_inverse=True)[1].astype(np.int64)
+
+
+def families(session: Session, keys: Sequence[int]) -> Texts:
+    """The names of patients' families `(p,)`, in the order of their keys."""
+    rows = session.execute(sa.select(t.Patient.id, t.Patient.family))
+    known = {key: family or "" for key, family in rows}
+    return np.array([known[key] for key in keys], dtype=np.str_)
+
+
 def memberships(session: Session, by: By) -> tuple[Ids, dict[int, tuple[str, str]]]:
     """Pairs `(m, 2)` of the keys of patients and of what they belong to; and each such key's
     identifier and name.
@@ -63,27 +78,31 @@ def memberships(session: Session, by: By) -> tuple[Ids, dict[int, tuple[str, str
 
 def patient_facts(session: Session, keys: Sequence[int]) -> PatientFacts:
     """What is known of patients, in the order of their keys."""
-    columns = (t.Patient.sex, t.Patient.ancestry, t.Patient.cohort, t.Patient.consent)
+    columns = (
+        t.Patient.sex,
+        t.Patient.ancestry,
+        t.Patient.cohort,
+        t.Patient.consent,
+        t.Patient.family,
+    )
     known = {row[0]: row[1:] for row in session.execute(sa.select(t.Patient.id, *columns))}
     rows = [[text or "" for text in known[key]] for key in keys]
     table = np.array(rows, dtype=np.str_).reshape(len(rows), len(columns))
-    family = np.full(len(rows), "", dtype=np.str_)
-    sex, ancestry, cohort, consent = table.T
-    return PatientFacts(sex, ancestry, cohort, consent, family)
+    return PatientFacts(*table.T)
 
 
 def photo_facts(session: Session, space: StoredSpace, descriptor_ids: Ids) -> PhotoFacts:
     """What is known of the photos of a space's descriptors, in the order of the descriptors."""
     found = session.execute(
-        sa.select(t.Descriptor.id, t.Photo.name, t.Photo.age)
+        sa.select(t.Descriptor.id, t.Photo.name, t.Photo.age, t.Photo.site)
         .join(t.Face, t.Face.id == t.Descriptor.face_id)
         .join(t.Photo, t.Photo.id == t.Face.photo_id)
         .where(t.Descriptor.space_id == space.id)
     )
-    known = {key: (name, age) for key, name, age in found}
+    known = {key: (name, age, site or "") for key, name, age, site in found}
     rows = [known[int(key)] for key in descriptor_ids]
     return PhotoFacts(
-        names=np.array([name for name, _ in rows], dtype=np.str_),
-        ages=np.array([np.nan if age is None else age for _, age in rows], dtype=np.float64),
-        sites=np.full(len(rows), "", dtype=np.str_),
+        names=np.array([name for name, _, _ in rows], dtype=np.str_),
+        ages=np.array([np.nan if age is None else age for _, age, _ in rows], dtype=np.float64),
+        sites=np.array([site for _, _, site in rows], dtype=np.str_),
     )

@@ -63,6 +63,7 @@ class PatientSummary:
     sex: str | None
     ancestry: str | None
     cohort: str | None
+    family: str | None
     photos: int
 
 
@@ -74,6 +75,7 @@ class PhotoDetail:
     name: str
     sha256: str
     age: float | None
+    site: str | None
     added_at: datetime
     detector: str
     step: str
@@ -101,6 +103,7 @@ class PatientDetail:
     ancestry: str | None
     cohort: str | None
     consent: str | None
+    family: str | None
     hpo: tuple[str, ...]
     hpo_absent: tuple[str, ...]
     added_at: datetime
@@ -419,7 +422,17 @@ def list_patients(
             sex=row.sex,
             ancestry=row.ancestry,
             cohort=row.cohort,
+            family=row.family,
             photos=photos,
+        )
+
+
+def check_family(session: Session, family: str) -> None:
+    """Raise `NotInGallery` for a family that no patient is of."""
+    found = sa.select(t.Patient.id).where(t.Patient.family == family).limit(1)
+    if session.scalar(found) is None:
+        raise NotInGallery(
+            f"No patient is of the family {family!r}.", "See the families: `gestalt index list`."
         )
 
 
@@ -442,6 +455,7 @@ def patient_detail(session: Session, patient: str) -> PatientDetail:
         ancestry=row.ancestry,
         cohort=row.cohort,
         consent=row.consent,
+        family=row.family,
         hpo=tuple(term.term for term in row.phenotypes if term.present),
         hpo_absent=tuple(term.term for term in row.phenotypes if not term.present),
         added_at=row.added_at,
@@ -463,6 +477,7 @@ def _photo_detail(
         name=photo.name,
         sha256=photo.sha256,
         age=photo.age,
+        site=photo.site,
         added_at=photo.added_at,
         detector=face.detector,
         step=face.step,

@@ -112,7 +112,7 @@ class Diagnosis(Base):
 
 
 class Patient(Base):
-    """A patient. One without a diagnosis is undiagnosed."""
+    """A patient; one without a diagnosis is undiagnosed. Patients of one family share its name."""
 
     __tablename__ = "patient"
     __table_args__ = (
@@ -126,6 +126,7 @@ class Patient(Base):
     ancestry: Mapped[str | None] = mapped_column(String)
     cohort: Mapped[str | None] = mapped_column(String)
     consent: Mapped[str | None] = mapped_column(String)
+    family: Mapped[str | None] = mapped_column(String)
     added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
     diagnoses: Mapped[list[Diagnosis]] = relationship(cascade="all, delete-orphan")
     phenotypes: Mapped[list[PhenotypeTerm]] = relationship(
@@ -138,7 +139,8 @@ class Patient(Base):
 
 
 class Photo(Base):
-    """A photo that was added: its name and hash, never its pixels. `age` in years.
+    """A photo that was added: its name and hash, never its pixels. `age` in years; `site`: where
+    and with what it was taken.
 
     A photo that shows several patients has a row for each.
     """
@@ -156,6 +158,7 @@ class Photo(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String)
     age: Mapped[float | None] = mapped_column(Float)
+    site: Mapped[str | None] = mapped_column(String)
     width: Mapped[int] = mapped_column(Integer)
     height: Mapped[int] = mapped_column(Integer)
     added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)

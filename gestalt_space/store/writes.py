@@ -266,6 +266,8 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
         return Stored(changes=replaced)
     if record.age is not None or (may_replace and "age" in record.emptied):
         known.age = record.age
+    if record.site is not None or (may_replace and "site" in record.emptied):
+        known.site = record.site
     if found.other_face and encoded is not None:
         remove_faces(session, known.id)
         face = _face_row(place, encoded, vector, batch)
@@ -329,6 +331,7 @@ def _photo_row(photo: NewPhoto, encoded: EncodedFace, patient: t.Patient, face: 
         sha256=photo.sha256,
         name=photo.record.photo,
         age=photo.record.age,
+        site=photo.record.site,
         width=encoded.width,
         height=encoded.height,
         faces=[face],

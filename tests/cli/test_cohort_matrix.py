@@ -62,6 +62,19 @@ def test_ranks_count_the_controls_of_the_gallery(filled, gestalt: Command):
     assert 0 <= document["values"][0][1] <= 2
 
 
+def test_relatives_are_left_out_of_ranks_unless_asked_for(filled, photos, gestalt: Command):
+    for number in (0, 2):
+        words = ("index", "add", photos[number], "--patient", f"P{number}", "--family", "F1")
+        assert gestalt(*words, "--site", "clinic A", *ALIGNED).code == 0
+    ran = gestalt("cohort", "matrix", "--value", "rank", "--unit", "patient", "--json")
+    values = np.array(ran.document["values"])
+    assert np.argwhere(values == -1).tolist() == [[0, 0], [0, 2], [1, 1], [2, 0], [2, 2], [3, 3]]
+    assert ran.document["relatives_left_out"] == 2
+    assert "2 pairs of a probe and a patient" in ran.err
+    words = ("cohort", "matrix", "--value", "rank", "--unit", "patient", "--with-family", "--json")
+    assert (np.array(gestalt(*words).document["values"]) == -1).sum() == 4
+
+
 def test_two_sets(filled, gestalt: Command, tmp_path: Path):
     names = tmp_path / "names.txt"
     names.write_text("# two\nP2\nP3\n")

@@ -38,7 +38,7 @@ def test_a_photo_with_options_goes_in_with_all_that_is_told(
         *("--disorder-name", "Cornelia de Lange syndrome 1", "--gene", "NIPBL"),
         *("--sex", "f", "--age", "4y6m", "--ancestry", "East Asian", "--cohort", "A"),
         *("--hpo", "HP:0000664", "--hpo-absent", "HP:0000252", "--consent", "research"),
-        *ALIGNED,
+        *("--family", "F1", "--site", "clinic A", *ALIGNED),
     )
     assert ran.code == 0
     assert ran.out == ""
@@ -55,10 +55,11 @@ def test_a_photo_with_options_goes_in_with_all_that_is_told(
         "ancestry": "East Asian",
         "cohort": "A",
         "consent": "research",
+        "family": "F1",
         "hpo": ["HP:0000664"],
         "hpo_absent": ["HP:0000252"],
     }
-    assert photo["age"] == 4.5
+    assert (photo["age"], photo["site"]) == (4.5, "clinic A")
     assert photo["crop_kept"] is True
     assert photo["spaces"] == ["tiny"]
     assert not {"descriptor", "vector"} & set(photo)
@@ -292,9 +293,9 @@ def test_list_as_csv_is_a_table_on_standard_output_only(filled: Path, gestalt: C
     ran = gestalt("index", "list", "--csv")
     assert ran.err == ""
     rows = list(csv.reader(ran.out.splitlines()))
-    assert rows[0] == ["patient", "disorders", "sex", "ancestry", "cohort", "photos"]
-    assert rows[1] == ["P0", "OMIM:122470", "female", "", "A", "1"]
-    assert rows[4] == ["P3", "", "", "", "", "1"]
+    assert rows[0] == ["patient", "disorders", "sex", "ancestry", "cohort", "family", "photos"]
+    assert rows[1] == ["P0", "OMIM:122470", "female", "", "A", "", "1"]
+    assert rows[4] == ["P3", "", "", "", "", "", "1"]
 
 
 def test_list_for_people_has_every_patient(filled: Path, gestalt: Command) -> None:

@@ -97,6 +97,8 @@ def test_a_cell_that_was_emptied_is_a_difference_only_where_no_row_fills_it(
         ("--age", "4y", "age: 4y → (empty)"),
         ("--hpo", "HP:0000664", "HPO: HP:0000664 → (empty)"),
         ("--hpo-absent", "HP:0000664", "HPO: !HP:0000664 → (empty)"),
+        ("--family", "F1", "family: F1 → (empty)"),
+        ("--site", "clinic A", "site: clinic A → (empty)"),
         ("--consent", "research", "consent: research → (empty)"),
     ],
 )

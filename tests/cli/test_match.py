@@ -19,7 +19,7 @@ from tests.cli.conftest import Command
 
 SPACE_KEYS = {"name", "fingerprint", "run", "gallery_runs", "other_precision"}
 TOP_KEYS = {"version", "space", "gallery", "question", "probes"}
-PROBE_KEYS = {"photo", "error", "face", "disorders", "left_out"}
+PROBE_KEYS = {"photo", "error", "face", "disorders", "left_out", "relatives"}
 PROBE_KEYS |= {"asked", "eligible", "verdict", "best_percentile", "composition", "copies"}
 FACE_KEYS = {"detector", "score", "box", "landmarks", "step", "number", "count", "quality"}
 LINE_KEYS = {"rank", "id", "name", "similarity", "patient", "patients", "photos"}

@@ -43,6 +43,31 @@ def test_a_patient_of_the_gallery(filled: Path, gestalt: Command) -> None:
     assert probe["left_out"] == "P0"
 
 
+def test_relatives_are_left_out_and_named(
+    filled: Path, photos: list[Path], gestalt: Command
+) -> None:
+    for number in (0, 1):
+        words = ("index", "add", photos[number], "--patient", f"P{number}", "--family", "F 1")
+        assert gestalt(*words, *ALIGNED).code == 0
+    ran = gestalt("match", "--patient", "P0", "--by", "patient")
+    assert "left out as family: 1 patient, P1" in ran.out
+    (probe,) = gestalt("match", "--patient", "P0", "--by", "patient", "--json").document["probes"]
+    assert probe["relatives"] == ["P1"]
+    assert sorted(line["id"] for line in probe["patients"]) == ["P2", "P3"]
+    words = ("match", "--patient", "P0", "--by", "patient", "--with-family", "--json")
+    document = gestalt(*words).document
+    assert document["question"]["with_family"] is True
+    (probe,) = document["probes"]
+    assert probe["relatives"] == []
+    assert sorted(line["id"] for line in probe["patients"]) == ["P1", "P2", "P3"]
+    new = ("match", photos[4], "--by", "patient", *ALIGNED)
+    document = gestalt(*new, "--family", " F 1", "--json").document
+    assert document["question"]["family"] == "F 1"
+    assert document["probes"][0]["relatives"] == ["P0", "P1"]
+    assert gestalt(*new, "--family", "F2").code == 1
+    assert gestalt(*new, "--family", "F 1", "--with-family").code == 2
+
+
 def test_by_gene(filled: Path, photos: list[Path], gestalt: Command) -> None:
     document = gestalt("match", photos[4], "--by", "gene", "--json", *ALIGNED).document
     assert document["gallery"] == {"patients": 4, "photos": 4, "genes": 1}

@@ -44,6 +44,8 @@ def test_rows_are_patient_after_patient_with_what_is_known_of_them():
         genes=np.array(["KMT2D", "", "KMT2D", ""]),
         sex=["male", Missing(), None, "female"],
         cohort=["Bonn", "Taipei", "Bonn", "Taipei"],
+        family=["F1", "?", None, ""],
+        site=["B", "A", "", "unknown"],
     )
     assert found.patients == ("a", "b") == found.stored_as
     np.testing.assert_array_equal(found.descriptors, ROWS[[3, 1, 2, 0]])
@@ -55,6 +57,8 @@ def test_rows_are_patient_after_patient_with_what_is_known_of_them():
     assert found.people.sex.tolist() == ["female", "male"]
     assert found.people.cohort.tolist() == ["Taipei", "Bonn"]
     assert found.people.ancestry.tolist() == ["", ""]
+    assert found.people.family.tolist() == ["", "F1"]
+    assert found.sites.tolist() == ["", "A", "", "B"]
 
 
 def test_what_is_not_known_is_no_disorder():

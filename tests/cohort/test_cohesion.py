@@ -125,7 +125,7 @@ def test_a_stratum_with_too_few_controls_is_named():
     sexes, ages = ["female"] * 3 + ["male"] * 9, [2.0] * 12
     gallery = simulated(np.random.default_rng(5), ["a"] * 2 + [""] * 10, sex=sexes, ages=ages)
     plan = replace(QUICK, match=("sex", "age"))
-    with pytest.raises(UsageError, match=r"cohort's 2 \(female, 1 to 4 years\), the gallery has 1"):
+    with pytest.raises(UsageError, match=r"cohort's 2 \(female, 1 to 2 years\), the gallery has 1"):
         cohesion(part(gallery, "a"), gallery, plan)
 
 

@@ -118,6 +118,74 @@ def test_photos_that_the_gallery_has_are_ranked_without_their_own_patient(cohort
     np.testing.assert_array_equal(found.values, stored.values)
 
 
+def with_families(cohort: Selection, families: dict[str, str]) -> Selection:
+    told = np.array([families.get(patient, "") for patient in cohort.patients], np.str_)
+    return dataclasses.replace(cohort, people=dataclasses.replace(cohort.people, family=told))
+
+
+@pytest.mark.parametrize("unit", ["photo", "patient"])
+@pytest.mark.parametrize("how", ["mean", "nearest"])
+def test_relatives_are_in_no_pool_of_each_other(cohort, unit, how):
+    """P0000 has a sibling in the set and one among the controls, P0002 one among the controls."""
+    names = of_several_photos(cohort).patients
+    families = {names[0]: "F1", names[1]: "F1", names[3]: "F1", names[2]: "F2", names[4]: "F2"}
+    several = dataclasses.replace(of_several_photos(cohort), photos=cohort.photos)
+    gallery = with_families(several, families)
+    some = gallery.only(names[:3])
+    found = measure(some, unit=unit, patient_value=how, value="rank", gallery=gallery)
+    # Of each probe, what is left when the relatives are not there at all.
+    for probe, out in ((0, (1, 3)), (1, (0, 3)), (2, (4,))):
+        kept = [name for place, name in enumerate(names) if place not in out]
+        less = measure(
+            gallery.only([name for name in names[:3] if name in kept]),
+            gallery.only([names[probe]]),
+            unit=unit,
+            patient_value=how,
+            value="rank",
+            gallery=gallery.only(kept),
+        )
+        rows = [found.rows.index(row) for row in less.rows]
+        columns = [found.columns.index(column) for column in less.columns]
+        np.testing.assert_array_equal(found.values[np.ix_(rows, columns)], less.values)
+        others = [row for row in range(len(found.rows)) if row not in rows]
+        assert (found.values[np.ix_(others, columns)] == OWN).all()
+    assert found.about["relatives_left_out"] == 2 + 2 + 1
+    everybody = measure(
+        some, unit=unit, patient_value=how, value="rank", gallery=gallery, with_family=True
+    )
+    plain = measure(
+        some, unit=unit, patient_value=how, value="rank", gallery=with_families(gallery, {}),
+        with_family=True,
+    )  # fmt: skip
+    np.testing.assert_array_equal(everybody.values, plain.values)
+    assert everybody.about["relatives_left_out"] == 0
+
+
+def test_photos_that_the_gallery_has_are_ranked_without_their_family(cohort: Selection):
+    """The photos are of two patients, the second of whom has a sibling in the gallery."""
+    gallery = with_families(cohort, {"P0001": "F1", "P0005": "F1"})
+    photos = dataclasses.replace(
+        cohort.only(cohort.patients[:3]),
+        patients=("a.png", "b.png", "c.png"),
+        stored_as=("P0000", "P0000", "P0001"),
+    )
+    found = measure(photos, value="rank", gallery=gallery)
+    assert found.about["relatives_left_out"] == 1
+    assert measure(photos, value="similarity").about["relatives_left_out"] is None
+    # Of c.png's pool of ten, the own photo and the sibling's are not there.
+    assert found.values[:, 2].max() < 9 - 1
+
+
+def test_families_and_sites_stand_beside_the_rows(cohort: Selection):
+    sites = np.array(["A", "B", *["A"] * 8])
+    told = with_families(dataclasses.replace(cohort, sites=sites), {"P0000": "F1"})
+    assert measure(told).row_facts["site"].tolist() == sites.tolist()
+    several = of_several_photos(told)
+    found = measure(dataclasses.replace(several, sites=sites), unit="patient").row_facts
+    assert found["site"].tolist() == ["", "A", "A", "A", "A"]
+    assert found["family"].tolist() == ["F1", "", "", "", ""]
+
+
 def test_two_sets_have_rows_and_columns_of_their_own(cohort: Selection):
     one, other = cohort.only(cohort.patients[:3]), cohort.only(cohort.patients[3:])
     found = measure(one, other, value="distance")

@@ -27,12 +27,23 @@ def emptied(tmp_path: Path, table: str) -> list[tuple[str, ...] | None]:
         # An age belongs to its photo.
         ("photo,patient,age\na.jpg,A,4\nb.jpg,A,\n", [(), ("age",)]),
         ("photo,patient,age\na.jpg,A,4\na.jpg,A,\n", [(), ()]),
+        # So does a site; a family belongs to the patient.
+        ("photo,patient,site\na.jpg,A,x\nb.jpg,A,\n", [(), ("site",)]),
+        ("photo,patient,family\na.jpg,A,F\nb.jpg,A,\nc.jpg,B,?\n", [(), (), ("family",)]),
         ("photo,patient,hpo\na.jpg,A,!HP:0000252\n", [()]),
         # Which face is meant, and the name of a disorder, are no facts of a patient.
         ("photo,patient,face,disorder_name\na.jpg,A,,\n", [()]),
         (
-            "photo,patient,disorder,genes,sex,age,ancestry,cohort,hpo,consent\na.jpg,A,,,,,,,,\n",
-            [("disorder", "genes", "sex", "age", "ancestry", "cohort", "hpo", "consent")],
+            (
+                "photo,patient,disorder,genes,sex,age,ancestry,cohort,family,site,hpo,consent\n"
+                "a.jpg,A,,,,,,,,,,\n"
+            ),
+            [
+                (
+                    *("disorder", "genes", "sex", "age", "ancestry", "cohort"),
+                    *("family", "site", "hpo", "consent"),
+                )
+            ],
         ),
         # The row that cannot be read may be the one that has the sex.
         ("photo,patient,sex\na.jpg,A,\nb.jpg,A,x\n", [(), None]),

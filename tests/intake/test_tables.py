@@ -48,7 +48,7 @@ def test_all_columns_are_read(table: Table, tmp_path: Path) -> None:
     read = table(
         ",".join(COLUMNS) + "\n"
         "a/b.jpg,P1,OMIM:122470;ORPHA:199,Cornelia de Lange 1;Other,NIPBL; SMC3 ,F,4y6m,"
-        "East Asian,one,HP:0000664;!HP:0000252,2,research\n"
+        "East Asian,one,F1,clinic A,HP:0000664;!HP:0000252,2,research\n"
     )
     (row,) = read.rows
     assert (row.photo, row.path) == ("a/b.jpg", tmp_path / "a/b.jpg")
@@ -64,6 +64,8 @@ def test_all_columns_are_read(table: Table, tmp_path: Path) -> None:
         age=4.5,
         ancestry="East Asian",
         cohort="one",
+        family="F1",
+        site="clinic A",
         hpo=("HP:0000664",),
         hpo_absent=("HP:0000252",),
         consent="research",

@@ -17,6 +17,7 @@ from tests.galleries import row
     ("first", "second", "both"),
     [
         ({"sex": "male"}, {"sex": "female"}, "sex male (a.png) and female"),
+        ({"family": "F1"}, {"family": "F2"}, "family F1 (a.png) and F2"),
         ({"consent": "one"}, {"consent": "two"}, "consent one (a.png) and two"),
         ({"hpo": ("HP:1",)}, {"hpo_absent": ("HP:1",)}, "HP:1 present (a.png) and absent"),
     ],
@@ -34,9 +35,11 @@ def test_rows_of_a_patient_that_contradict_each_other_are_named(
     assert both in errors[2].message
 
 
-@pytest.mark.parametrize(("fact", "values"), [("age", (4.0, 5.0)), ("face", (1, 2))])
+@pytest.mark.parametrize(
+    ("fact", "values"), [("age", (4.0, 5.0)), ("site", ("A", "B")), ("face", (1, 2))]
+)
 def test_what_belongs_to_a_photo_may_differ_between_photos_alone(
-    fact: str, values: tuple[float, float]
+    fact: str, values: tuple[Any, Any]
 ) -> None:
     one, other = ({fact: value} for value in values)
     same = check_together([row(Path("a.png"), "P", **one), row(Path("a.png"), "P", **other)])

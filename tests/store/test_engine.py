@@ -333,9 +333,14 @@ def test_a_table_that_is_made_anew_keeps_what_refers_to_it(
 ) -> None:
     def everything() -> dict[str, list[object]]:
         with database.engine.connect() as connection:
-            return {
-                name: sorted(connection.execute(sa.select(table)).all(), key=repr)
+            # Without the columns that the migrations in between took away.
+            columns = {
+                name: [column for column in table.columns if column.name not in ("family", "site")]
                 for name, table in Base.metadata.tables.items()
+            }
+            return {
+                name: sorted(connection.execute(sa.select(*of)).all(), key=repr)
+                for name, of in columns.items()
             }
 
     store(

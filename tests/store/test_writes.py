@@ -52,6 +52,8 @@ def test_a_photo_comes_with_all_that_is_told(database: Database, store: Store) -
         age=4.5,
         ancestry="East Asian",
         cohort="one",
+        family="F1",
+        site="clinic A",
         hpo=("HP:0000664",),
         hpo_absent=("HP:0000252",),
         consent="research",
@@ -65,6 +67,7 @@ def test_a_photo_comes_with_all_that_is_told(database: Database, store: Store) -
     assert (detail.hpo, detail.hpo_absent) == (("HP:0000664",), ("HP:0000252",))
     assert detail.consent == "research"
     (one,) = detail.photos
+    assert (detail.family, one.site) == ("F1", "clinic A")
     assert (one.name, one.age, one.sha256) == ("P0-3.png", 4.5, photo.sha256)
     assert (one.face, one.faces, one.crop_kept, one.spaces) == (1, 1, True, ("tiny",))
     found = rows(database)
@@ -142,6 +145,7 @@ def test_facts_that_were_missing_are_filled_in(database: Database, store: Store)
         ({"ancestry": "one"}, {"ancestry": "two"}),
         ({"cohort": "one"}, {"cohort": "two"}),
         ({"consent": "research"}, {"consent": "none"}),
+        ({"family": "F1"}, {"family": "F2"}),
         ({"hpo": ("HP:0000001",)}, {"hpo_absent": ("HP:0000001",)}),
         ({"hpo_absent": ("HP:0000001",)}, {"hpo": ("HP:0000001",)}),
         ({}, {"new_patient": True}),
