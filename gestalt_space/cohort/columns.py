@@ -12,7 +12,7 @@ from gestalt_space.cohort.selection import Selection
 from gestalt_space.demographics import age_groups
 from gestalt_space.errors import UsageError
 
-Column: TypeAlias = Literal["disorder", "gene", "cohort", "sex", "ancestry", "age"]
+Column: TypeAlias = Literal["disorder", "gene", "cohort", "sex", "ancestry", "age", "site"]
 COLUMNS: tuple[Column, ...] = get_args(Column)
 
 
@@ -27,8 +27,10 @@ def parse_column(name: str) -> Column:
 def column_of(selection: Selection, column: Column) -> NDArray[np.str_]:
     """`(p,)`: each patient's value, an empty text where it is not known.
 
-    Of several disorders or genes the identifiers are joined by ` + `; ages are in groups.
+    Of several disorders, genes or sites they are joined by ` + `; ages are in groups.
     """
+    if column == "site":
+        return _sites(selection)
     if column == "age":
         return age_groups(patient_ages(selection))
     if column in ("disorder", "gene"):
@@ -41,6 +43,16 @@ def column_of(selection: Selection, column: Column) -> NDArray[np.str_]:
         "ancestry": selection.people.ancestry,
     }
     return texts_of[column]
+
+
+def _sites(selection: Selection) -> NDArray[np.str_]:
+    found: list[set[str]] = [set() for _ in selection.patients]
+    for patient, site in zip(
+        selection.patient_of_row.tolist(), selection.sites.tolist(), strict=True
+    ):
+        found[patient] |= {site} - {""}
+    texts = [" + ".join(sorted(sites)) for sites in found]
+    return np.array(texts, dtype=np.str_).reshape(len(texts))
 
 
 def titles_of(selection: Selection, column: Column) -> NDArray[np.str_]:
