@@ -26,7 +26,7 @@ def map_(
     patients: cohort_options.PatientsFile = None,
     method: Annotated[str, typer.Option("--method", help="tsne, pca or umap.")] = "tsne",
     colour: Annotated[
-        str, typer.Option("--colour", help="disorder, gene, cohort, sex, ancestry or age.")
+        str, typer.Option("--colour", help="disorder, gene, cohort, sex, ancestry, age or site.")
     ] = "disorder",
     perplexity: Annotated[
         float, typer.Option("--perplexity", help="Of t-SNE; lowered for few patients.")

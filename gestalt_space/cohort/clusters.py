@@ -194,17 +194,28 @@ def _clustered(selection: Selection, plan: ClusterPlan) -> Clustering:
         compared=int(single.sum()),
         resampled_agreement=agreement,
         clusters=_described(labels, disorders, stability),
-        disorders=_disorders(selection, rows, distances, np.where(single, disorders, ""), plan),
-        pairs=compare_pairs(
-            rows,
-            np.where(single, disorders, ""),
-            selection.families,
-            _joined(selection, plan.within),
-            margin=plan.margin,
-            seed=plan.seed,
-        ),
+        disorders=_disorders(selection, rows, distances, single_disorders(selection), plan),
+        pairs=pairs_of(selection, plan),
         plan=plan,
     )
+
+
+def pairs_of(selection: Selection, plan: ClusterPlan = USUAL_PLAN) -> tuple[Pair, ...]:
+    """The pairs of disorders of a selection, of patients with one disorder."""
+    return compare_pairs(
+        selection.patient_descriptors().astype(np.float64),
+        single_disorders(selection),
+        selection.families,
+        _joined(selection, plan.within),
+        margin=plan.margin,
+        seed=plan.seed,
+    )
+
+
+def single_disorders(selection: Selection) -> NDArray[np.str_]:
+    """`(p,)`: each patient's disorder, empty for those with none or several."""
+    single = np.array([len(one) == 1 for one in selection.disorders])
+    return np.where(single, column_of(selection, "disorder"), "")
 
 
 def cosine_distances(rows: Floats) -> Floats:
@@ -362,7 +373,7 @@ def _disorders(
     if len(among):
         silhouettes[told] = among
     names = list(map(str, np.unique(disorders[told])))
-    found = {name: _split(selection, rows, disorders == name, plan) for name in names}
+    found = {name: split_of(selection, disorders == name, plan) for name in names}
     splits = {name: one for name, one in found.items() if one is not None}
     tested = dict(
         zip(splits, false_discovery_rates([one.p for one in splits.values()]), strict=True)
@@ -389,9 +400,11 @@ def _disorders(
     return tuple(figures)
 
 
-def _split(
-    selection: Selection, rows: Floats, theirs: NDArray[np.bool_], plan: ClusterPlan
+def split_of(
+    selection: Selection, theirs: NDArray[np.bool_], plan: ClusterPlan = USUAL_PLAN
 ) -> Split | None:
+    """The halves of some of the patients `(p,)`; None for too few families."""
+    rows = selection.patient_descriptors().astype(np.float64)
     ages = patient_ages(selection)
     columns: dict[Column, NDArray[np.str_] | Floats] = {
         column: (ages if column == "age" else column_of(selection, column))[theirs]

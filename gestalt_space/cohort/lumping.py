@@ -145,7 +145,7 @@ def _pair(
         return replace(blank, reason=f"{families[0]} and {families[1]} families are too few")
     found = separability(rows @ rows.T, first, design, draws=draws, seed=seed)
     if found is None:
-        return replace(blank, reason="no families of the two are of one site, sex, …")
+        return replace(blank, reason="no two families, one of each, are of one site, sex, …")
     least = least_p(first, design)
     measured = replace(blank, share=found.share, sides=found.sides)
     if least > ALPHA:
