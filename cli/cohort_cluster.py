@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Pairs of disorders on a terminal, at the most; the document has them all."""
+REASONS = 3
+"""Why pairs have no verdict, on a terminal, at the most."""
 
 
 def cluster(
@@ -31,6 +34,21 @@ def cluster(
     bootstrap: Annotated[
         int, typer.Option("--bootstrap", min=0, help="How often patients are drawn again.")
     ] = 100,
+    margin: Annotated[
+        float,
+        typer.Option(
+            "--margin",
+            help="Disorders count as alike within this margin around 0.5, which is chance.",
+        ),
+    ] = 0.1,
+    within: Annotated[
+        str,
+        typer.Option(
+            "--within",
+            help="Compare two disorders only within a site, sex, age, ancestry or cohort; '' for "
+            "none.",
+        ),
+    ] = "site,sex",
     seed: options.Seed = 0,
     picture: cohort_options.Picture = None,
     show_patients: cohort_options.ShowPatients = False,
@@ -42,21 +60,24 @@ def cluster(
 ) -> None:
     """Find clusters of patients, and disorders that look like one or like two.
 
-    By average linkage and by HDBSCAN of the cosine distances of patients' mean descriptors. Tells
-    how stable the clusters are, how they go with the disorders, which pairs of disorders are hard
-    to tell apart, and which disorders fall into two.
+    By average linkage and by HDBSCAN of the cosine distances of patients' mean descriptors. Reports
+    how stable the clusters are, how they go with the disorders, which pairs of disorders can be
+    told apart, and which disorders fall into two. A family counts once.
     """
     from gestalt_space.cohort.cluster_documents import cluster_document
     from gestalt_space.cohort.clusters import ClusterPlan, cluster
+    from gestalt_space.cohort.columns import parse_column
     from gestalt_space.cohort.pictures import DRAWINGS, tree_drawing, write_drawing
     from gestalt_space.files import check_new_file
     from gestalt_space.gallery import Gallery
 
     if picture is not None:
         check_new_file(picture, DRAWINGS, overwrite=force, option="--force")
+    columns = tuple(parse_column(name.strip()) for name in within.split(",") if name.strip())
+    plan = ClusterPlan(clusters, bootstrap, seed=seed, margin=margin, within=columns)
     with Gallery.open(home, space=space) as gallery:
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
-    found = cluster(selection, ClusterPlan(clusters, bootstrap, seed=seed))
+    found = cluster(selection, plan)
     if picture is not None:
         write_drawing(
             tree_drawing(selection, found, show_patients=show_patients), picture, overwrite=force
@@ -74,6 +95,11 @@ def cluster(
             f"{int((found.dense == 0).sum())} patients in none); with itself, of patients drawn "
             f"again: {found.resampled_agreement:.2f}."
         )
+        reasons = Counter(pair.reason for pair in found.pairs if pair.reason).most_common()
+        for reason, count in reasons[:REASONS]:
+            output.say(f"No verdict for {count} pair{'s' * (count > 1)}: {reason}.")
+        if more := sum(count for _, count in reasons[REASONS:]):
+            output.say(f"No verdict for {more} more; --json has the reasons.")
         if picture is not None:
             output.say(f"The tree is in {picture}.")
         output.say(output.DISCLAIMER)
@@ -96,36 +122,37 @@ def _show(found: Clustering, *, show_patients: bool) -> None:
             table.add_row(patient, str(label), str(dense) if dense else "-")
         output.write_table(table)
     table = output.new_table(
-        *("disorder", "patients", "silhouette", "halves", "q", "reads as"),
-        right=("patients", "silhouette", "halves", "q"),
-        least=("halves", "silhouette", "q", "patients"),
+        *("disorder", "patients", "silhouette", "halves", "apart", "q", "reads as"),
+        right=("patients", "silhouette", "halves", "apart", "q"),
+        least=("halves", "silhouette", "apart", "q", "patients"),
     )
     for of in found.disorders:
         tested = of.q == of.q
-        halves = " + ".join(map(str, of.half_sizes)) if tested else ""
-        along = f", along {', '.join(of.goes_with)}" if of.goes_with else ""
-        reading = ("two" + along if of.split else "one") if tested else "too few to say"
         table.add_row(
             of.disorder,
             str(of.patients),
             f"{of.silhouette:.2f}" if of.silhouette == of.silhouette else "",
-            halves,
+            " + ".join(map(str, of.half_sizes)) if tested else "",
+            f"{of.apart:.1f}" if tested else "",
             f"{of.q:.3f}" if tested else "",
-            reading,
+            of.reading,
         )
     output.write_table(table)
     if not found.pairs:
         return
     table = output.new_table(
-        *("hardest to tell apart", "told apart", "gap", "p"),
-        right=("told apart", "gap", "p"),
-        least=("gap", "p"),
+        *("least told apart", "families", "share", "95 %", "q", "verdict"),
+        right=("families", "share", "q"),
+        least=("families", "q"),
     )
     for pair in found.pairs[:SHOWN]:
+        share = pair.share
         table.add_row(
             f"{pair.first} and {pair.second}",
-            f"{100 * pair.told_apart:.0f} %",
-            f"{pair.gap:.3f}",
-            f"{pair.p:.3f}",
+            " + ".join(map(str, pair.families)),
+            f"{share.value:.2f}" if share.value == share.value else "",
+            f"{share.low:.2f}–{share.high:.2f}" if share.low == share.low else "",
+            f"{pair.q:.3f}" if pair.q == pair.q else "",
+            pair.verdict,
         )
     output.write_table(table)

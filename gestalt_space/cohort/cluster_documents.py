@@ -10,6 +10,7 @@ from gestalt_space import __version__
 from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.spaces import run_records
+from gestalt_space.stats.estimates import finding_records
 
 
 def cluster_document(
@@ -38,8 +39,14 @@ def cluster_document(
         },
         "clusters": [asdict(one) for one in found.clusters],
         "hdbscan_clusters": int(found.dense.max()),
-        "disorders": [asdict(one) for one in found.disorders],
-        "pairs": [{**asdict(one), "gap": one.gap, "hard": one.hard} for one in found.pairs],
+        "disorders": [{**asdict(one), "reading": one.reading} for one in found.disorders],
+        "pairs": [asdict(one) for one in found.pairs],
+        "findings": finding_records(
+            [
+                *(one.finding for one in found.pairs if one.p == one.p),
+                *(one.finding for one in found.disorders if one.p == one.p),
+            ]
+        ),
     }
     if show_patients:
         document["members"] = [

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.cohort.columns import Column, column_of, known_columns
-from gestalt_space.cohort.lumping import Pair, hard_to_tell_apart
+from gestalt_space.cohort.lumping import MARGIN, Pair, compare_pairs
+from gestalt_space.cohort.patients import patient_ages
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.splitting import FEWEST, SAMPLES, halve
+from gestalt_space.cohort.splitting import Split, split_in_two
 from gestalt_space.errors import UsageError
 from gestalt_space.stats.adjustment import false_discovery_rates
+from gestalt_space.stats.estimates import Finding
+from gestalt_space.stats.halves import SAMPLES
 
 FEWEST_PATIENTS = 4
 MOST_PATIENTS = 10_000
@@ -35,12 +38,25 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """How many clusters to cut into (None: chosen), how often to resample, and the seed."""
+    """How many clusters to cut into (None: chosen), how often to resample, and the seed.
+
+    `margin`: disorders whose separability is shown to be nearer to chance are alike. `within`: the
+    columns within whose values patients of two disorders are compared. Raises `UsageError` for a
+    margin that is none.
+    """
 
     clusters: int | None = None
     bootstrap: int = 100
     samples: int = SAMPLES
     seed: int = 0
+    margin: float = MARGIN
+    within: tuple[Column, ...] = ("site", "sex")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.margin < 0.5:
+            raise UsageError(
+                f"A margin of {self.margin:g} is none.", "Give more than 0 and less than 0.5."
+            )
 
 
 USUAL_PLAN = ClusterPlan()
@@ -62,20 +78,43 @@ class Cluster:
 @dataclass(frozen=True)
 class DisorderFigures:
     """How a disorder's patients lie. `silhouette`: mean, −1..1, against the other disorders; NaN
-    where there is no other disorder or one patient. `halves`: sizes of its two halves, `p` of one
-    cluster being as clearly in halves and `q` after Benjamini and Hochberg, `split` whether it
-    falls into two; NaN where it has fewer than `FEWEST` patients. `goes_with`: the columns, other
-    than disorder, in which the halves differ as they would by chance in 5 of 100 cases or fewer."""
+    where there is no other disorder or one patient. `half_sizes`: families in its two halves,
+    `apart`: their distance in standard deviations within, `p` of a disorder in one piece showing as
+    clear a gap and `q` after Benjamini and Hochberg, `split` whether it falls into two; NaN where
+    it has fewer than eight families. `follows`: the columns, other than disorder, with which the
+    halves go."""
 
     disorder: str
     patients: int
     silhouette: float
     half_sizes: tuple[int, int]
-    half_silhouette: float
+    apart: float
     p: float
     q: float
     split: bool
-    goes_with: tuple[Column, ...]
+    follows: tuple[Column, ...]
+
+    @property
+    def reading(self) -> str:
+        """In words: a split that follows a site, a sex or the like is no subtype of a disorder."""
+        if self.q != self.q:
+            return "too few to say"
+        if not self.split:
+            return "no split shown"
+        return f"two, by {', '.join(self.follows)}" if self.follows else "two"
+
+    @property
+    def finding(self) -> Finding:
+        """The gap as a tidy row."""
+        return Finding(
+            subject=self.disorder,
+            estimand="distance of two halves, in standard deviations within",
+            estimate=self.apart,
+            p=self.q,
+            n=sum(self.half_sizes),
+            unit="families",
+            method="samples in one piece, Benjamini-Hochberg over disorders",
+        )
 
 
 @dataclass(frozen=True)
@@ -155,10 +194,28 @@ def _clustered(selection: Selection, plan: ClusterPlan) -> Clustering:
         compared=int(single.sum()),
         resampled_agreement=agreement,
         clusters=_described(labels, disorders, stability),
-        disorders=_disorders(selection, rows, distances, np.where(single, disorders, ""), plan),
-        pairs=hard_to_tell_apart(rows, np.where(single, disorders, ""), seed=plan.seed),
+        disorders=_disorders(selection, rows, distances, single_disorders(selection), plan),
+        pairs=pairs_of(selection, plan),
         plan=plan,
     )
+
+
+def pairs_of(selection: Selection, plan: ClusterPlan = USUAL_PLAN) -> tuple[Pair, ...]:
+    """The pairs of disorders of a selection, of patients with one disorder."""
+    return compare_pairs(
+        selection.patient_descriptors().astype(np.float64),
+        single_disorders(selection),
+        selection.families,
+        _joined(selection, plan.within),
+        margin=plan.margin,
+        seed=plan.seed,
+    )
+
+
+def single_disorders(selection: Selection) -> NDArray[np.str_]:
+    """`(p,)`: each patient's disorder, empty for those with none or several."""
+    single = np.array([len(one) == 1 for one in selection.disorders])
+    return np.where(single, column_of(selection, "disorder"), "")
 
 
 def cosine_distances(rows: Floats) -> Floats:
@@ -315,54 +372,52 @@ def _disorders(
     among = _silhouettes(distances[np.ix_(told, told)], disorders[told])
     if len(among):
         silhouettes[told] = among
-    names = np.unique(disorders[told])
-    halves = {
-        str(name): halve(
-            rows[disorders == name].astype(np.float32), samples=plan.samples, seed=plan.seed
-        )
-        for name in names
-        if np.count_nonzero(disorders == name) >= FEWEST
-    }
+    names = list(map(str, np.unique(disorders[told])))
+    found = {name: split_of(selection, disorders == name, plan) for name in names}
+    splits = {name: one for name, one in found.items() if one is not None}
     tested = dict(
-        zip(halves, false_discovery_rates([one.p for one in halves.values()]), strict=True)
+        zip(splits, false_discovery_rates([one.p for one in splits.values()]), strict=True)
     )
+    nan = float("nan")
     figures = []
-    for name in map(str, names):
+    for name in names:
         theirs = disorders == name
-        many = int(theirs.sum())
-        half = halves.get(name)
-        smaller = 0 if half is None else int(half.second.sum())
-        split = half is not None and tested[name] <= ALPHA and smaller > 1
+        one = splits.get(name, Split((0, 0), nan, nan, ()))
+        q = tested.get(name, nan)
         figures.append(
             DisorderFigures(
                 name,
-                many,
-                float(silhouettes[theirs].mean()) if many > 1 else float("nan"),
-                (many - smaller, smaller),
-                float("nan") if half is None else half.silhouette,
-                float("nan") if half is None else half.p,
-                tested.get(name, float("nan")),
-                split,
-                _columns_along(selection, theirs, half.second) if split and half else (),
+                int(theirs.sum()),
+                float(silhouettes[theirs].mean()) if theirs.sum() > 1 else nan,
+                one.sizes,
+                one.apart,
+                one.p,
+                q,
+                q <= ALPHA,
+                one.follows if q <= ALPHA else (),
             )
         )
     return tuple(figures)
 
 
-def _columns_along(
-    selection: Selection, theirs: NDArray[np.bool_], second: NDArray[np.bool_]
-) -> tuple[Column, ...]:
-    """The columns in which two halves differ (chi-squared test of independence)."""
-    from scipy.stats import chi2_contingency
+def split_of(
+    selection: Selection, theirs: NDArray[np.bool_], plan: ClusterPlan = USUAL_PLAN
+) -> Split | None:
+    """The halves of some of the patients `(p,)`; None for too few families."""
+    rows = selection.patient_descriptors().astype(np.float64)
+    ages = patient_ages(selection)
+    columns: dict[Column, NDArray[np.str_] | Floats] = {
+        column: (ages if column == "age" else column_of(selection, column))[theirs]
+        for column in known_columns(selection)
+        if column != "disorder"
+    }
+    return split_in_two(
+        rows[theirs], selection.families[theirs], columns, samples=plan.samples, seed=plan.seed
+    )
 
-    found: list[Column] = []
-    for column in known_columns(selection):
-        values = column_of(selection, column)[theirs]
-        told = values != ""
-        kinds, of = np.unique(values[told], return_inverse=True)
-        table = np.zeros((2, len(kinds)))
-        np.add.at(table, (second[told].astype(int), of), 1)
-        apart = len(kinds) > 1 and (table.sum(1) > 0).all() and column != "disorder"
-        if apart and chi2_contingency(table).pvalue <= ALPHA:
-            found.append(column)
-    return tuple(found)
+
+def _joined(selection: Selection, columns: Sequence[Column]) -> NDArray[np.str_]:
+    """`(p,)`: the values of several columns as one text."""
+    texts = [column_of(selection, column).tolist() for column in columns]
+    told = [", ".join(one) for one in zip(*texts, strict=True)] or [""] * len(selection.patients)
+    return np.array(told, dtype=np.str_)

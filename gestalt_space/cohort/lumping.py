@@ -1,96 +1,187 @@
-"""Which disorders are hard to tell apart by the face: pairs whose patients are as alike between the
-two as within each."""
+"""Which disorders can be told apart by the face, which are alike, and of which nothing can be said.
+
+A family is one unit, and patients are compared within sites and sexes: see `stats.separability`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.stats.permutation import Stratum, draw_groups, p_value, relabelled_means
+from gestalt_space.stats.adjustment import false_discovery_rates
+from gestalt_space.stats.design import Design, labellings
+from gestalt_space.stats.estimates import Estimate, Finding
+from gestalt_space.stats.separability import CHANCE, DRAWS, least_p, separability
 
 FEWEST = 3
 """Patients of each disorder of a pair, at least."""
-PERMUTATIONS = 199
 ALPHA = 0.05
+MARGIN = 0.1
+"""Disorders are alike where the share is shown to be nearer to chance than this."""
+MOST_DRAWS = 9_999
+UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
+
+Floats = NDArray[np.float64]
+Verdict = Literal["told apart", "alike", "undecided", "no verdict"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two disorders. `within`: mean similarity of two patients of one of them, the mean of both;
-    `between`: of one patient of each. `told_apart`: share 0..1 of the patients who are nearer to
-    the mean of the others of their own disorder than to that of the other, both disorders weighing
-    alike; 0.5 is chance. `p`: of labels dealt at random giving as large a difference of `within`
-    and `between`, (b + 1)/(m + 1). `hard`: p is above 0.05, so that nothing shows two disorders."""
+    """Two disorders. `families`: of each; members count as one. `left_out`: families with both.
+
+    `share`: how often two patients of one disorder are more alike than one of each, 0..1, 0.5 by
+    chance, with its 95 % interval; `sides`: begun by patients of the first, and of the second. `p`
+    against chance and `p_alike` against a share that is a margin or more from it, `q` and `q_alike`
+    after Benjamini and Hochberg over all pairs. `verdict`: `told apart` where q is 0.05 or less and
+    both sides are above chance; `alike` where `q_alike` is 0.05 or less, whatever q is; `no
+    verdict` where the counts cannot give one, and `reason` says why. NaN for what does not exist.
+    """
 
     first: str
     second: str
-    within: float
-    between: float
-    told_apart: float
+    families: tuple[int, int]
+    left_out: int
+    share: Estimate
+    sides: tuple[float, float]
     p: float
+    q: float
+    p_alike: float
+    q_alike: float
+    verdict: Verdict
+    reason: str
 
     @property
-    def hard(self) -> bool:
-        """Whether labels dealt at random would do as well."""
-        return self.p > ALPHA
+    def finding(self) -> Finding:
+        """The share as a tidy row."""
+        return Finding(
+            subject=f"{self.first} and {self.second}",
+            estimand="share of comparisons in which two of one disorder are more alike",
+            estimate=self.share.value,
+            low=self.share.low,
+            high=self.share.high,
+            p=self.q,
+            n=sum(self.families),
+            unit="families",
+            method="labels dealt within strata, Benjamini-Hochberg over pairs; jackknife",
+        )
 
-    @property
-    def gap(self) -> float:
-        """How much more alike patients of one disorder are than of the two; about 0 is none."""
-        return self.within - self.between
 
-
-def hard_to_tell_apart(
-    rows: NDArray[np.float64], disorders: NDArray[np.str_], *, seed: int = 0
+def compare_pairs(
+    rows: Floats,
+    disorders: NDArray[np.str_],
+    families: NDArray[np.int64],
+    strata: NDArray[np.str_],
+    *,
+    margin: float = MARGIN,
+    seed: int = 0,
 ) -> tuple[Pair, ...]:
-    """All pairs of disorders of three patients or more, the hardest to tell apart first.
+    """All pairs of disorders of three patients or more: those that are least told apart first, and
+    those without a verdict last.
 
-    Ranked by `told_apart`, then by `gap`. `rows` `(p, d)` of unit length; `disorders` `(p,)`, empty
-    for patients who are left out.
+    Of patients: `rows` `(p, d)` of unit length; `disorders` `(p,)`, empty for those who are left
+    out; `families` `(p,)`; `strata` `(p,)`: within whom they are compared, such as a site.
     """
     names, counts = np.unique(disorders[disorders != ""], return_counts=True)
-    rng = np.random.default_rng(seed)
-    pairs = []
-    for first, second in combinations(map(str, names[counts >= FEWEST]), 2):
-        places = np.flatnonzero((disorders == first) | (disorders == second))
-        pairs.append(_pair(first, second, rows[places], disorders[places] == first, rng))
-    return tuple(sorted(pairs, key=lambda pair: (pair.told_apart, pair.gap, pair.first)))
+    couples = list(combinations(map(str, names[counts >= FEWEST]), 2))
+    # So many that one pair that differs among all is told apart.
+    draws = min(max(DRAWS, int(2 * len(couples) / ALPHA)), MOST_DRAWS)
+    found = []
+    for first, second in couples:
+        there = _without_shared((disorders == first), (disorders == second), families)
+        found.append(
+            _pair(
+                (first, second),
+                rows[there],
+                disorders[there] == first,
+                Design.of(families[there], _of_families(strata[there], families[there])),
+                len(set(families[disorders == first]) & set(families[disorders == second])),
+                (margin, draws, seed),
+            )
+        )
+    judged = _judged(found)
+    return tuple(
+        sorted(judged, key=lambda one: (one.verdict == "no verdict", one.share.value, one.first))
+    )
+
+
+def _without_shared(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], families: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The patients of two disorders whose families have one of them."""
+    both = np.intersect1d(families[first], families[second])
+    return np.flatnonzero((first | second) & ~np.isin(families, both))
+
+
+def _of_families(strata: NDArray[np.str_], families: NDArray[np.int64]) -> NDArray[np.str_]:
+    """`(p,)`: the strata of all members: a family of several strata is compared with such."""
+    told = np.empty(len(strata), dtype=object)
+    for family in np.unique(families):
+        members = families == family
+        told[members] = " + ".join(np.unique(strata[members]).tolist())
+    return told.astype(np.str_)
 
 
 def _pair(
-    first: str,
-    second: str,
-    rows: NDArray[np.float64],
-    of_first: NDArray[np.bool_],
-    rng: np.random.Generator,
+    names: tuple[str, str],
+    rows: Floats,
+    first: NDArray[np.bool_],
+    design: Design,
+    left_out: int,
+    plan: tuple[float, int, int],
 ) -> Pair:
-    similar = rows @ rows.T
-    labels = of_first[None].astype(np.float32)
-    observed = relabelled_means(similar, iter([labels]))
-    deals = draw_groups(
-        rng, [Stratum(np.arange(len(rows)), int(of_first.sum()))], len(rows), PERMUTATIONS
+    margin, draws, seed = plan
+    nan = float("nan")
+    families = tuple(len(np.unique(design.clusters[group])) for group in (first, ~first))
+    blank = Pair(
+        *names, (families[0], families[1]), left_out, UNKNOWN, (nan, nan), nan, nan, nan, nan,
+        "no verdict", "",
+    )  # fmt: skip
+    if min(families) < FEWEST:
+        return replace(blank, reason=f"{families[0]} and {families[1]} families are too few")
+    found = separability(rows @ rows.T, first, design, draws=draws, seed=seed)
+    if found is None:
+        return replace(blank, reason="no two families, one of each, are of one site, sex, …")
+    least = least_p(first, design)
+    measured = replace(blank, share=found.share, sides=found.sides)
+    if least > ALPHA:
+        ways = labellings(design.shuffles(_first_of(first, design)))
+        return replace(
+            measured,
+            reason=f"{families[0]} and {families[1]} families can be labelled in {ways:,} ways: no "
+            f"p below {least:.2g}",
+        )
+    return replace(measured, p=found.p, p_alike=found.p_alike(margin), verdict="undecided")
+
+
+def _first_of(first: NDArray[np.bool_], design: Design) -> NDArray[np.bool_]:
+    of = np.zeros(design.count, dtype=bool)
+    of[design.clusters] = first
+    return of
+
+
+def _judged(pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """With the figures that depend on how many pairs there are."""
+    tested = [one for one in pairs if one.verdict != "no verdict"]
+    # Where there is no interval, nothing shows that they are alike.
+    likeness = [1.0 if np.isnan(one.p_alike) else one.p_alike for one in tested]
+    adjusted = zip(
+        false_discovery_rates([one.p for one in tested]),
+        false_discovery_rates(likeness),
+        strict=True,
     )
-    return Pair(
-        first,
-        second,
-        float(observed.first[0] + observed.second[0]) / 2,
-        float(observed.between[0]),
-        _told_apart(rows, of_first),
-        p_value(float(observed.difference[0]), relabelled_means(similar, deals).difference),
-    )
-
-
-def _told_apart(rows: NDArray[np.float64], of_first: NDArray[np.bool_]) -> float:
-    sums = np.stack([rows[of_first].sum(0), rows[~of_first].sum(0)])
-    own = np.where(of_first, 0, 1)
-    to_own = np.einsum("pd,pd->p", rows, _unit(sums[own] - rows))
-    to_other = np.einsum("pd,pd->p", rows, _unit(sums[1 - own]))
-    nearer = (to_own > to_other) + 0.5 * (to_own == to_other)
-    return float((nearer[of_first].mean() + nearer[~of_first].mean()) / 2)
-
-
-def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
+    for one in pairs:
+        if one.verdict == "no verdict":
+            yield one
+            continue
+        q, q_alike = next(adjusted)
+        verdict: Verdict = "undecided"
+        if q_alike <= ALPHA:
+            verdict = "alike"
+        elif q <= ALPHA and min(one.sides) > CHANCE:
+            verdict = "told apart"
+        yield replace(one, q=q, q_alike=q_alike, verdict=verdict)

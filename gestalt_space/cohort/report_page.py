@@ -11,7 +11,6 @@ from pathlib import Path
 from gestalt_space import __version__
 from gestalt_space.cohort.columns import known_columns, titles_of
 from gestalt_space.cohort.heat import heat_map_of
-from gestalt_space.cohort.lumping import PERMUTATIONS as PAIR_PERMUTATIONS
 from gestalt_space.cohort.pictures import tree_drawing
 from gestalt_space.cohort.report import TABLES, CohortReport, report_document, report_tables
 from gestalt_space.cohort.splitting import FEWEST
@@ -168,24 +167,25 @@ def _clusters(report: CohortReport, show_patients: bool) -> Markup:
     rows = []
     for of in found.disorders:
         tested = of.q == of.q
-        along = f", along {', '.join(of.goes_with)}" if of.goes_with else ""
-        reading = ("two" + along if of.split else "one") if tested else "too few to say"
         silhouette = f"{of.silhouette:.2f}" if of.silhouette == of.silhouette else ""
         halves = " + ".join(map(str, of.half_sizes)) if tested else ""
-        q = f"{of.q:.2g}" if tested else ""
-        rows.append((title(of.disorder), str(of.patients), silhouette, halves, q, reading))
+        figures = (f"{of.apart:.1f}", f"{of.q:.2g}") if tested else ("", "")
+        rows.append(
+            (title(of.disorder), str(of.patients), silhouette, halves, *figures, of.reading)
+        )
     pairs = [
         (
             f"{title(of.first)} and {title(of.second)}",
-            f"{100 * of.told_apart:.0f} %",
-            f"{of.within:.3f}",
-            f"{of.between:.3f}",
-            f"{of.p:.2g}",
+            " + ".join(map(str, of.families)),
+            f"{of.share.value:.2f}" if of.share.value == of.share.value else "",
+            f"{of.share.low:.2f}–{of.share.high:.2f}" if of.share.low == of.share.low else "",
+            f"{of.q:.2g}" if of.q == of.q else "",
+            of.verdict + (f": {of.reason}" if of.reason else ""),
         )
         for of in found.pairs[:SHOWN_PAIRS]
     ]
-    numbers = ("patients", "silhouette", "halves", "q")
-    figures = ("told apart", "within", "between", "p")
+    numbers = ("patients", "silhouette", "halves", "apart", "q")
+    columns = ("families", "share", "95 %", "q")
     return section(
         "Clusters",
         figure(
@@ -199,12 +199,16 @@ def _clusters(report: CohortReport, show_patients: bool) -> Markup:
             f"drawn again give the same clusters with an index of {found.resampled_agreement:.2f}."
         ),
         table(("Disorder", *numbers, "reads as"), rows, caption="One or two?", numbers=numbers),
+        paragraph(
+            "A split that follows a site, a sex or another column is no subtype. What nobody wrote "
+            "down cannot be ruled out."
+        ),
         table(
-            ("Pair", *figures),
+            ("Pair", *columns, "verdict"),
             pairs,
-            caption=f"The {len(pairs)} of {len(found.pairs)} pairs of disorders that are hardest "
-            "to tell apart (50 % is chance)",
-            numbers=figures,
+            caption=f"The {len(pairs)} of {len(found.pairs)} pairs of disorders that are least "
+            "told apart (0.5 is chance)",
+            numbers=columns,
         ),
     )
 
@@ -256,11 +260,18 @@ def _methods(report: CohortReport) -> Markup:
             "patients (Hennig 2007)."
         ),
         (
-            f"Whether a disorder of {FEWEST} patients or more falls into two was tested against "
-            f"{found.plan.samples} samples of one Gaussian cluster with the same principal "
-            "variances (after SigClust, Liu 2008), false discovery rate by Benjamini and Hochberg; "
-            f"whether two disorders can be told apart, by {PAIR_PERMUTATIONS} permutations of "
-            "their labels."
+            f"Whether a disorder of {FEWEST} families or more falls into two was tested by the gap "
+            f"between two halves, against {found.plan.samples} samples in one piece with the same "
+            "principal variances, uniform along each; false discovery rate by Benjamini and "
+            "Hochberg over disorders."
+        ),
+        (
+            "How well two disorders are told apart is the share of comparisons in which two "
+            "patients of one are more alike than one of each, all of three families, within "
+            f"{' and '.join(found.plan.within) or 'all patients'}; interval by leaving out one "
+            "family at a time, tested by dealing the labels of families, false discovery rate by "
+            "Benjamini and Hochberg over pairs. Pairs are alike where two one-sided tests "
+            f"(Schuirmann 1987) show the share to be nearer to 0.5 than {found.plan.margin:g}."
         ),
         f"The map is {report.map.told}.",
     ]

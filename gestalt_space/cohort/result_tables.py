@@ -105,22 +105,36 @@ def clusters_table(found: Clustering) -> Table:
 
 
 def disorders_table(found: Clustering) -> Table:
-    """How each disorder's patients lie, and whether they fall into two."""
+    """How each disorder's patients lie, and whether they fall into two. Halves are families."""
     return Table(
-        ("disorder", "patients", "silhouette", "half", "other_half", "p", "q", "split"),
+        (
+            *("disorder", "patients", "silhouette", "half", "other_half", "apart", "p", "q"),
+            *("split", "follows"),
+        ),
         tuple(
-            (of.disorder, of.patients, of.silhouette, *of.half_sizes, of.p, of.q, of.split)
+            (
+                *(of.disorder, of.patients, of.silhouette, *of.half_sizes, of.apart, of.p, of.q),
+                *(of.split, " ".join(of.follows)),
+            )
             for of in found.disorders
         ),
     )
 
 
 def pairs_table(found: Clustering) -> Table:
-    """Pairs of disorders, the hardest to tell apart first."""
+    """Pairs of disorders: those that are least told apart first, those without a verdict last."""
     return Table(
-        ("first", "second", "within", "between", "gap", "told_apart", "p"),
+        (
+            *("first", "second", "families_first", "families_second", "left_out"),
+            *("share", "share_low", "share_high", "side_first", "side_second"),
+            *("p", "q", "p_alike", "q_alike", "verdict", "reason"),
+        ),
         tuple(
-            (of.first, of.second, of.within, of.between, of.gap, of.told_apart, of.p)
+            (
+                *(of.first, of.second, *of.families, of.left_out),
+                *(of.share.value, of.share.low, of.share.high, *of.sides),
+                *(of.p, of.q, of.p_alike, of.q_alike, of.verdict, of.reason),
+            )
             for of in found.pairs
         ),
     )

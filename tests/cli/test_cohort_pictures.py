@@ -28,6 +28,14 @@ def test_clusters_as_a_document_name_nobody_unless_asked(cohort: Path, gestalt: 
     assert len(named.document["members"]) == 12
 
 
+def test_pairs_have_a_margin_and_strata_of_ones_own(cohort: Path, gestalt: Command):
+    ran = gestalt("cohort", "cluster", "--margin", 0.2, "--within", "cohort", "--json")
+    assert ran.document["plan"]["margin"] == 0.2
+    assert ran.document["plan"]["within"] == ["cohort"]
+    assert gestalt("cohort", "cluster", "--margin", 0.5).code == 2
+    assert "There is no column 'hair'" in gestalt("cohort", "cluster", "--within", "hair").err
+
+
 @pytest.mark.parametrize("ending", ["png", "svg", "html"])
 def test_a_map_is_drawn(cohort: Path, gestalt: Command, tmp_path: Path, ending: str):
     path = tmp_path / f"map.{ending}"

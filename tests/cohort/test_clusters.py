@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from gestalt_space.cohort.cluster_documents import cluster_document
 from gestalt_space.cohort.clusters import ClusterPlan, cluster
-from gestalt_space.cohort.lumping import hard_to_tell_apart
-from gestalt_space.cohort.splitting import halve
+from gestalt_space.cohort.columns import column_of
+from gestalt_space.cohort.result_tables import disorders_table, pairs_table
 from gestalt_space.errors import UsageError
-from tests.cohort.selections import QUICK, drawn, planted
+from gestalt_space.simulate.planted import PlantedPlan, plant
+from tests.cohort.selections import QUICK, planted
 
 
 def test_planted_disorders_are_found():
@@ -18,44 +22,69 @@ def test_planted_disorders_are_found():
     assert [one.patients for one in found.clusters] == [8, 8, 8, 8]
     assert min(one.stability for one in found.clusters) > 0.9
     assert all(one.silhouette > 0.3 for one in found.disorders)
-    assert not any(pair.hard for pair in found.pairs)
+    assert all(pair.verdict == "told apart" for pair in found.pairs)
     assert "highest mean silhouette" in found.rule
 
 
 def test_without_disorders_in_the_faces_nothing_is_told_apart():
     found = cluster(planted(disorders=3, each=8, strength=0), QUICK)
     assert found.agreement < 0.3
-    assert all(pair.hard for pair in found.pairs)
-    assert np.mean([pair.told_apart for pair in found.pairs]) == pytest.approx(0.5, abs=0.25)
+    assert not any(pair.verdict == "told apart" for pair in found.pairs)
+    assert np.mean([pair.share.value for pair in found.pairs]) == pytest.approx(0.5, abs=0.1)
     assert not any(one.split for one in found.disorders)
 
 
-def test_a_disorder_in_two_halves_falls_into_them_and_one_that_is_not_does_not():
-    rng = np.random.default_rng(3)
-    rows = drawn(rng, 20, np.eye(64)[0])
-    assert halve(rows, samples=99).p > 0.05
-    two = np.concatenate([drawn(rng, 10, np.eye(64)[0]), drawn(rng, 10, 2.5 * np.eye(64)[1])])
-    halves = halve(two, samples=99)
-    assert halves.p <= 0.05
-    assert len({*halves.second[:10]}) == len({*halves.second[10:]}) == 1
-    assert halves.silhouette > 0.2
+def test_sites_are_not_told_apart_as_disorders():
+    """Two sites with faces of their own, and disorders that are mostly seen at one of them."""
+    plan = PlantedPlan(
+        (14, 14), disorder=0, sites=2, site=2, sites_follow_disorder=0.5, photos=1, share_b=0
+    )
+    selection = plant(plan, 4)
+    within = cluster(selection, QUICK).pairs[0]
+    across = cluster(selection, ClusterPlan(bootstrap=0, samples=19, within=())).pairs[0]
+    assert across.verdict == "told apart"
+    assert within.verdict != "told apart"
 
 
-def test_patients_on_one_point_are_one_cluster():
-    rows = np.tile(np.eye(16, dtype=np.float32)[:1], (9, 1))
-    assert halve(rows, samples=19).p == 1
+def test_a_split_by_site_is_told_and_is_no_subtype():
+    plan = PlantedPlan((16,), sites=2, site=2, share_b=0)
+    (found,) = cluster(plant(plan, 2), QUICK).disorders
+    assert found.split
+    assert found.follows == ("site",)
+    assert found.reading == "two, by site"
+    assert found.finding.n == 16
 
 
-def test_two_names_of_one_disorder_are_the_first_of_the_pairs():
-    selection = planted(disorders=3, each=10, strength=3)
-    names = np.array([told[0] for told in selection.disorders])
-    # Every second patient of the first disorder is called otherwise.
-    names[:10:2] = "OMIM:999999"
-    pairs = hard_to_tell_apart(selection.patient_descriptors().astype(np.float64), names)
-    assert (pairs[0].first, pairs[0].second) == ("OMIM:100000", "OMIM:999999")
-    assert pairs[0].hard
-    assert not pairs[1].hard
-    assert pairs[1].told_apart == 1
+def test_findings_are_tidy_rows_and_every_pair_is_in_the_document():
+    selection = planted(disorders=2, each=9, strength=2)
+    found = cluster(selection, QUICK)
+    document = cluster_document(selection, found)
+    assert [one["verdict"] for one in document["pairs"]] == ["told apart"]
+    assert [one["reading"] for one in document["disorders"]] == ["no split shown"] * 2
+    share, *gaps = document["findings"]
+    assert share["subject"] == "OMIM:100000 and OMIM:100001"
+    assert (share["n"], share["unit"], share["p"]) == (18, "families", found.pairs[0].q)
+    assert [one["estimate"] for one in gaps] == [one.apart for one in found.disorders]
+    row = dict(zip(pairs_table(found).columns, pairs_table(found).rows[0], strict=True))
+    assert row["share_low"] == found.pairs[0].share.low
+    assert (
+        dict(zip(disorders_table(found).columns, disorders_table(found).rows[0], strict=True))[
+            "follows"
+        ]
+        == ""
+    )
+
+
+def test_a_patient_of_two_sites_has_both():
+    selection = plant(PlantedPlan((4,), photos=3, share_b=0), 1)
+    sites = np.where(np.arange(len(selection)) % 2, "Bonn", "Taipei")
+    told = column_of(replace(selection, sites=sites), "site")
+    assert "Bonn + Taipei" in told
+
+
+def test_a_margin_that_is_none_is_refused():
+    with pytest.raises(UsageError, match="margin"):
+        ClusterPlan(margin=0.5)
 
 
 def test_the_order_of_patients_does_not_matter():
