@@ -1,16 +1,15 @@
-"""Two groups of vectors in several kinds: how far their means lie apart, whether one group varies
-more, and whether a shift is the same in all kinds. Kinds are what both groups have, such as
-disorders.
+"""Two groups of vectors in several kinds, such as the disorders that both groups have: how far their
+means lie apart, how much of that is common to all kinds, and whether one group varies more.
 
-Means and spreads are kept apart. A group of noisier vectors of unit length has shorter means, so
-means are compared after each group was brought to one length, and a distance is read against what
-the groups' own variances give by chance (Alekseyenko 2016; Anderson 2017), so that unequal variances
-and sizes are no difference of means.
+Means and spreads are kept apart. The means of a group of noisier unit vectors are shorter, so each
+group is brought to one length before means are compared, and a distance is read against what the
+groups' own variances give by chance (Alekseyenko 2016; Anderson, Walsh and Clarke 2017). Unequal
+noise and unequal sizes are then no difference of means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,17 +20,19 @@ Numbers = NDArray[np.int64]
 
 _SHORTEST = 1e-12
 _LEAST_PATTERN = 0.25
-"""Of the variance that chance gives: with less, how kinds lie to each other says nothing of length."""
+"""Squared length of what tells kinds apart, against what chance gives: with less, it is not seen."""
+_AT_ONCE = 4_000_000
+"""Numbers of means that are held at a time."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Groups by kinds, in each of `m` labellings.
+    """Groups by kinds, in each of `m` labellings; the first and the second group stand first.
 
-    Of the first and the second group: `counts` `(2, m, k)` of units; `means` `(2, m, k, d)`;
-    `squares` `(2, m, k)`: mean inner products of two different units, which estimate the squared
-    length of the true mean without bias; `noise` `(2, m, k)`: expected squared distance of `means`
-    from the true ones. Zero where a group has fewer than two units of a kind.
+    `counts` `(2, m, k)`: units. `means` `(2, m, k, d)`. `squares` `(2, m, k)`: mean inner products
+    of two different units, which estimate the squared length of the true mean without bias.
+    `noise` `(2, m, k)`: the expected squared distance of `means` from the true ones. The last two
+    are 0 where a group has fewer than two units of a kind.
     """
 
     counts: Floats
@@ -40,24 +41,31 @@ class Cells:
     noise: Floats
 
     @property
-    def weights(self) -> Floats:
-        """`(m, k)`: n·n′/(n + n′), 0 for a kind without two units in each group."""
+    def shares(self) -> Floats:
+        """`(m, k)`: what each kind weighs, n·n′/(n + n′), in all 1; 0 without two units in each
+        group."""
         first, second = self.counts
         there = (first >= 2) & (second >= 2)
-        return np.where(there, first * second / np.maximum(first + second, 1), 0)
+        weights = np.where(there, first * second / np.maximum(first + second, 1), 0)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
 class Shift:
-    """A difference of means in each of `m` labellings, `(m,)` overall and `(m, k)` by kind.
+    """Differences of means in each of `m` labellings, of `c` kinds each: `(m, c)`.
 
-    `half_square`: half the squared distance of the means, brought to length 1: 1 − their cosine.
-    Without bias: 0 in the mean where there is none, then as often below. `ratio`: the squared
-    distance over what chance gives, about 1 where there is none.
+    `half_square`: half the squared distance, without bias: 0 in the mean where there is none, and
+    then as often below as above. `ratio`: the squared distance over what chance gives, about 1
+    where there is none; what is tested.
     """
 
     half_square: Floats
     ratio: Floats
+
+    @classmethod
+    def of(cls, squares: Floats, chance: Floats) -> Shift:
+        """From squared distances and their expectations by chance."""
+        return cls((squares - chance) / 2, squares / np.maximum(chance, _SHORTEST))
 
 
 def compact(vectors: NDArray[np.floating]) -> Floats:
@@ -66,9 +74,9 @@ def compact(vectors: NDArray[np.floating]) -> Floats:
     return np.linalg.qr(wide.T, mode="r").T if wide.shape[1] > wide.shape[0] else wide
 
 
-def cells(vectors: Floats, kinds: Numbers, first: Floats, second: Floats) -> Cells:
-    """Means and variances of units `(u, d)` whose kinds, `(u,)`, are numbered from 0, where the
-    rows of `first` and `second` `(m, u)` are 1 for those in a group and 0 for others."""
+def cells_of(vectors: Floats, kinds: Numbers, first: Floats, second: Floats) -> Cells:
+    """Of units `(u, d)`, whose kinds `(u,)` are numbered from 0, where the rows of `first` and
+    `second` `(m, u)` are 1 for those in the group and 0 for others."""
     number = int(kinds.max(initial=-1)) + 1
     shape = (2, len(first), number)
     counts, squares, noise = np.zeros(shape), np.zeros(shape), np.zeros(shape)
@@ -81,89 +89,118 @@ def cells(vectors: Floats, kinds: Numbers, first: Floats, second: Floats) -> Cel
             count = chosen.sum(axis=1)
             total, own = chosen @ vectors[there], chosen @ lengths[there]
             whole = np.einsum("md,md->m", total, total)
-            enough = np.maximum(count, 2)
+            pairs = np.maximum(count * (count - 1), 1)
             counts[group, :, kind] = count
             means[group, :, kind] = total / np.maximum(count, 1)[:, None]
-            squares[group, :, kind] = np.where(
-                count >= 2, (whole - own) / (enough * (enough - 1)), 0
-            )
+            squares[group, :, kind] = np.where(count >= 2, (whole - own) / pairs, 0)
             noise[group, :, kind] = np.where(
-                count >= 2, (own - whole / enough) / ((enough - 1) * enough), 0
+                count >= 2, (own - whole / np.maximum(count, 1)) / pairs, 0
             )
     return Cells(counts, means, squares, noise)
 
 
 def shift(of: Cells) -> Shift:
-    """How far the directions of the groups' means lie apart, over all kinds and in each.
+    """How far the directions of the groups' means lie apart: over all kinds, then what is common
+    to them, then each kind, `(m, 2 + k)`.
 
-    Each group is brought to one length by that of its means, pooled over kinds: photos that are
-    noisier shorten them all.
+    Each group is brought to one length by that of its means, pooled over kinds, so that half the
+    squared distance over all is 1 − the cosine of the means.
     """
-    weights = of.weights
-    share = weights / weights.sum(axis=1, keepdims=True)
-    length = np.sqrt(np.maximum((share * of.squares).sum(axis=2), _SHORTEST))[:, :, None]
-    cross = np.einsum("mkd,mkd->mk", *of.means)
-    halves = (of.squares / length**2).sum(axis=0) / 2 - cross / length.prod(axis=0)
-    chance = (of.noise / length**2).sum(axis=0)
-    overall, expected = (share * halves).sum(axis=1), (share * chance).sum(axis=1)
-    return Shift(
-        np.column_stack([overall, halves]),
-        1 + 2 * np.column_stack([overall, halves]) / np.maximum(
-            np.column_stack([expected, chance]), _SHORTEST
+    share, length = of.shares, group_lengths(of)[:, :, None]
+    noise = (of.noise / length**2).sum(axis=0)
+    gap = of.means[1] / length[1, ..., None] - of.means[0] / length[0, ..., None]
+    squares = np.einsum("mkd,mkd->mk", gap, gap)
+    common = np.einsum("mk,mkd->md", share, gap)
+    return Shift.of(
+        np.column_stack(
+            [(share * squares).sum(axis=1), np.einsum("md,md->m", common, common), squares]
         ),
+        np.column_stack([(share * noise).sum(axis=1), (share**2 * noise).sum(axis=1), noise]),
     )
 
 
-def disagreement(of: Cells) -> Shift:
-    """How far the groups' kinds lie to each other in different ways: what is left of a shift when
-    what is common to all kinds, a shift and a length, is taken away from each group.
+def own_shift(of: Cells) -> Shift:
+    """What the kinds' shifts have beyond a common one: over all kinds, then each, against the mean
+    of the others, `(m, 1 + k)`.
 
-    `half_square` overall: 1 − the correlation of the kinds' deviations from their mean in the two
-    groups; by kind: half the squared distance of what the kind's shift has beyond the mean of the
-    other kinds', NaN where chance hides how the kinds lie. Needs three kinds, as lengths of two are
-    alike by construction.
+    From each group is taken what all its kinds have in common, and what is left is brought to one
+    length, so that overall half the squared distance is 1 − the correlation of how the kinds lie to
+    each other in the two groups. NaN where chance hides how they lie.
     """
-    weights = of.weights
-    total = weights.sum(axis=1, keepdims=True)
-    share = weights / total
-    apart = of.means - np.einsum("mk,gmkd->gmd", share, of.means)[:, :, None]
-    lost = share * (1 - share)
-    chance = (lost * of.noise).sum(axis=2)
-    found = np.einsum("mk,gmkd,gmkd->gm", share, apart, apart) - chance
-    length = np.sqrt(np.maximum(np.maximum(found, _LEAST_PATTERN * chance), _SHORTEST))
-    shown = (found > _LEAST_PATTERN * chance).all(axis=0)
-    scaled = apart / length[:, :, None, None]
+    share = of.shares
+    apart, length, seen = _patterns(of)
     noise = (of.noise / length[:, :, None] ** 2).sum(axis=0)
-    gap = scaled[1] - scaled[0]
+    gap = apart[1] / length[1, :, None, None] - apart[0] / length[0, :, None, None]
     squares = np.einsum("mkd,mkd->mk", gap, gap)
-    overall, expected = (share * squares).sum(axis=1), (lost * noise).sum(axis=1)
-    # A kind less the mean of the others is its deviation from the mean of all, by 1 − share.
-    rest = np.maximum(1 - share, _SHORTEST)
-    alone = squares / rest**2
-    others = ((share**2 * noise).sum(axis=1, keepdims=True) - share**2 * noise) / rest**2
-    both = np.column_stack([overall, alone])
-    expects = np.column_stack([expected, noise + others])
-    halves = (both - expects) / 2
-    halves[~shown] = np.nan
-    return Shift(halves, both / np.maximum(expects, _SHORTEST))
+    # A kind less the mean of the others is its distance from the mean of all, over 1 − share.
+    rest = np.maximum(1 - share, _SHORTEST) ** 2
+    others = (share**2 * noise).sum(axis=1, keepdims=True) - share**2 * noise
+    found = Shift.of(
+        np.column_stack([(share * squares).sum(axis=1), squares / rest]),
+        np.column_stack([(share * (1 - share) * noise).sum(axis=1), noise + others / rest]),
+    )
+    return Shift(np.where(seen.all(axis=0)[:, None], found.half_square, np.nan), found.ratio)
 
 
-def aligned(vectors: Floats, kinds: Numbers, second: NDArray[np.bool_]) -> Floats:
-    """Units `(u, d)` of whom the `second` group `(u,)` is brought to the length of the first and
-    moved onto it by what is common to all kinds: what is permuted where such a shift is no news
-    (Freedman and Lane 1983)."""
-    of = cells(vectors, kinds, *_labels(second))
-    share = of.weights / of.weights.sum(axis=1, keepdims=True)
-    middle = np.einsum("mk,gmkd->gd", share, of.means)
-    apart = of.means[:, 0] - middle[:, None]
-    chance = (share * (1 - share) * of.noise).sum(axis=2)[:, 0]
-    found = np.einsum("k,gkd,gkd->g", share[0], apart, apart) - chance
-    length = np.sqrt(np.maximum(np.maximum(found, _LEAST_PATTERN * chance), _SHORTEST))
-    group = second.astype(int)
-    return (vectors - middle[group]) / length[group][:, None]
+def group_lengths(of: Cells) -> Floats:
+    """`(2, m)`: of each group's true means, pooled over kinds."""
+    return np.sqrt(np.maximum((of.shares * of.squares).sum(axis=2), _SHORTEST))
 
 
-def _labels(second: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def at_one_length(vectors: Floats, kinds: Numbers, first: NDArray[np.bool_]) -> Floats:
+    """Units `(u, d)`, each group brought to the length 1 of its means: what is permuted."""
+    length = group_lengths(cells_of(vectors, kinds, *two_rows(first)))[:, 0]
+    return np.asarray(vectors / np.where(first, *length)[:, None])
+
+
+def without_common_shift(vectors: Floats, kinds: Numbers, first: NDArray[np.bool_]) -> Floats:
+    """Units `(u, d)` less what their group has in common over all kinds, and at one length: what is
+    permuted where such a shift is no news (Freedman and Lane 1983)."""
+    of = cells_of(vectors, kinds, *two_rows(first))
+    length = _patterns(of)[1][:, 0]
+    middle = np.einsum("mk,gmkd->gd", of.shares, of.means)
+    return np.asarray(
+        (vectors - np.where(first[:, None], *middle)) / np.where(first, *length)[:, None]
+    )
+
+
+def two_rows(first: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Rows `(1, u)` of who is in the first group and who in the second."""
-    chosen = second[None].astype(np.float64)
-    return 1 - chosen, chosen
+    chosen = first[None].astype(np.float64)
+    return chosen, 1 - chosen
+
+
+def in_blocks(
+    vectors: Floats,
+    kinds: Numbers,
+    rows: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]],
+    figure: Callable[[Cells], Floats],
+) -> Floats:
+    """A figure `(m, c)` of all labellings, whose rows `(b, u)` come block by block."""
+    most = max(1, _AT_ONCE // max(1, vectors.shape[1] * (int(kinds.max(initial=-1)) + 1)))
+    return np.concatenate(
+        [
+            figure(cells_of(vectors, kinds, one, other))
+            for first, second in rows
+            for one, other in _parts(first, second, most)
+        ]
+    )
+
+
+def _parts(
+    first: NDArray[np.floating], second: NDArray[np.floating], most: int
+) -> Iterator[tuple[Floats, Floats]]:
+    for start in range(0, len(first), most):
+        part = slice(start, start + most)
+        yield first[part].astype(np.float64), second[part].astype(np.float64)
+
+
+def _patterns(of: Cells) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """How each group's kinds lie to each other: `(2, m, k, d)` their means less the mean of all;
+    the length of that `(2, m)`, noise taken off; and where it is seen at all."""
+    share = of.shares
+    apart = of.means - np.einsum("mk,gmkd->gmd", share, of.means)[:, :, None]
+    chance = (share * (1 - share) * of.noise).sum(axis=2)
+    found = np.einsum("mk,gmkd,gmkd->gm", share, apart, apart) - chance
+    least = _LEAST_PATTERN * chance
+    return apart, np.sqrt(np.maximum(np.maximum(found, least), _SHORTEST)), found > least
