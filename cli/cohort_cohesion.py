@@ -26,6 +26,10 @@ Permutations = Annotated[
     int, typer.Option("--permutations", help="How often chance is drawn for p-values.")
 ]
 
+WithFamily = Annotated[
+    bool, typer.Option("--with-family", help="Count family members as unrelated patients.")
+]
+
 
 def cohesion(
     cohort: cohort_options.Cohorts = [],  # noqa: B006 - Typer copies it

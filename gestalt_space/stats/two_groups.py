@@ -1,5 +1,5 @@
-"""Two groups of vectors in several kinds, such as the disorders that both groups have: how far their
-means lie apart, how much of that is common to all kinds, and whether one group varies more.
+"""Two groups of vectors in several kinds, such as the disorders that both groups have: how far the
+means of the groups lie apart, and how much of that is common to all kinds.
 
 Means and spreads are kept apart. The means of a group of noisier unit vectors are shorter, so each
 group is brought to one length before means are compared, and a distance is read against what the
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+Members = NDArray[np.bool_]
 
 _SHORTEST = 1e-12
 _LEAST_PATTERN = 0.25
-"""Squared length of what tells kinds apart, against what chance gives: with less, it is not seen."""
+"""Squared length of what tells kinds apart, against what chance gives: with less, none is seen."""
 _AT_ONCE = 4_000_000
 """Numbers of means that are held at a time."""
 
@@ -71,7 +72,9 @@ class Shift:
 def compact(vectors: NDArray[np.floating]) -> Floats:
     """Vectors `(u, d)` in as few dimensions as keep their inner products: `(u, min(u, d))`."""
     wide = np.asarray(vectors, dtype=np.float64)
-    return np.linalg.qr(wide.T, mode="r").T if wide.shape[1] > wide.shape[0] else wide
+    if wide.shape[1] <= wide.shape[0]:
+        return wide
+    return np.ascontiguousarray(np.linalg.qr(wide.T).R.T)
 
 
 def cells_of(vectors: Floats, kinds: Numbers, first: Floats, second: Floats) -> Cells:
@@ -134,37 +137,37 @@ def own_shift(of: Cells) -> Shift:
     squares = np.einsum("mkd,mkd->mk", gap, gap)
     # A kind less the mean of the others is its distance from the mean of all, over 1 − share.
     rest = np.maximum(1 - share, _SHORTEST) ** 2
-    others = (share**2 * noise).sum(axis=1, keepdims=True) - share**2 * noise
+    pulled: Floats = share**2 * noise
+    others = pulled.sum(axis=1, keepdims=True) - pulled
     found = Shift.of(
         np.column_stack([(share * squares).sum(axis=1), squares / rest]),
         np.column_stack([(share * (1 - share) * noise).sum(axis=1), noise + others / rest]),
     )
-    return Shift(np.where(seen.all(axis=0)[:, None], found.half_square, np.nan), found.ratio)
+    return Shift(np.where((seen[0] & seen[1])[:, None], found.half_square, np.nan), found.ratio)
 
 
 def group_lengths(of: Cells) -> Floats:
     """`(2, m)`: of each group's true means, pooled over kinds."""
-    return np.sqrt(np.maximum((of.shares * of.squares).sum(axis=2), _SHORTEST))
+    return np.asarray(np.sqrt(np.maximum((of.shares * of.squares).sum(axis=2), _SHORTEST)))
 
 
-def at_one_length(vectors: Floats, kinds: Numbers, first: NDArray[np.bool_]) -> Floats:
+def at_one_length(vectors: Floats, kinds: Numbers, first: Members) -> Floats:
     """Units `(u, d)`, each group brought to the length 1 of its means: what is permuted."""
-    length = group_lengths(cells_of(vectors, kinds, *two_rows(first)))[:, 0]
-    return np.asarray(vectors / np.where(first, *length)[:, None])
+    one, other = group_lengths(cells_of(vectors, kinds, *two_rows(first)))[:, 0]
+    return np.asarray(vectors / np.where(first, one, other)[:, None])
 
 
-def without_common_shift(vectors: Floats, kinds: Numbers, first: NDArray[np.bool_]) -> Floats:
+def without_common_shift(vectors: Floats, kinds: Numbers, first: Members) -> Floats:
     """Units `(u, d)` less what their group has in common over all kinds, and at one length: what is
     permuted where such a shift is no news (Freedman and Lane 1983)."""
     of = cells_of(vectors, kinds, *two_rows(first))
-    length = _patterns(of)[1][:, 0]
-    middle = np.einsum("mk,gmkd->gd", of.shares, of.means)
-    return np.asarray(
-        (vectors - np.where(first[:, None], *middle)) / np.where(first, *length)[:, None]
-    )
+    one, other = _patterns(of)[1][:, 0]
+    middle, its_middle = np.einsum("mk,gmkd->gd", of.shares, of.means)
+    moved = vectors - np.where(first[:, None], middle, its_middle)
+    return np.asarray(moved / np.where(first, one, other)[:, None])
 
 
-def two_rows(first: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def two_rows(first: Members) -> tuple[Floats, Floats]:
     """Rows `(1, u)` of who is in the first group and who in the second."""
     chosen = first[None].astype(np.float64)
     return chosen, 1 - chosen
