@@ -120,10 +120,10 @@ def _cohesion(report: CohortReport) -> Markup:
     return section(
         "Are they more alike than chance?",
         paragraph(
-            f"Two of the patients have a similarity of {of.similarity:.3f} on average. "
-            f"{of.plan.permutations:,} random groups of {of.patients}, drawn from them and "
-            f"{of.controls} other patients of the gallery, have {of.random_mean:.3f} "
-            f"(standard deviation {of.random_sd:.3f}); {of.percentile:.1f} % of those lie below. "
+            f"{of.patients} patients of {of.families} families: two families have a similarity of "
+            f"{of.similarity:.3f} on average. {of.plan.permutations:,} random groups of "
+            f"{of.families}, drawn from them and {of.controls} other families of the gallery, have "
+            f"{of.random_mean:.3f} (standard deviation {of.random_sd:.3f}); {of.percentile:.1f} % of those lie below. "
             f"p = {of.p:.2g}, one-sided; effect {of.effect:.1f} standard deviations."
         ),
     )
@@ -286,7 +286,7 @@ def _methods(report: CohortReport) -> Markup:
     ]
     if report.cohesion is not None:
         sentences.append(
-            f"Cohesion was tested against {plan.permutations:,} random groups of as many patients, "
+            f"Cohesion was tested against {plan.permutations:,} random groups of as many families, "
             "p = (b + 1)/(m + 1)."
         )
     if report.comparison is not None:

@@ -75,8 +75,10 @@ def cohesion_table(found: Cohesion) -> Table:
     """The figures of a cohort, in one row."""
     figures: dict[str, Value] = {
         "patients": found.patients,
+        "families": found.families,
         "photos": found.photos,
         "controls": found.controls,
+        "relatives": found.relatives,
         "similarity": found.similarity,
         "random_mean": found.random_mean,
         "random_sd": found.random_sd,
@@ -90,7 +92,7 @@ def cohesion_table(found: Cohesion) -> Table:
 def curve_table(found: Cohesion) -> Table:
     """Single photos of more and more patients, of the cohort and of others."""
     return Table(
-        ("patients", "similarity", "of_others", "percentile"),
+        ("families", "similarity", "of_others", "percentile"),
         tuple((one.size, one.similarity, one.controls, one.percentile) for one in found.curve),
     )
 
