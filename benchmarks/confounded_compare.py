@@ -59,7 +59,7 @@ def groups_of(selection: Selection) -> tuple[Selection, Selection]:
     return a, b
 
 
-def tests_of(
+def measured(
     selection: Selection,
     seed: int,
     match: tuple[Fact, ...] = (),
@@ -76,37 +76,37 @@ def tests_of(
 
 def shift_p(selection: Selection, seed: int) -> float:
     """Of the mean faces."""
-    return tests_of(selection, seed).shift.p
+    return measured(selection, seed).shift.p
 
 
 def shift_p_by_sex(selection: Selection, seed: int) -> float:
     """Of the mean faces of groups matched on sex."""
-    return tests_of(selection, seed, ("sex",)).shift.p
+    return measured(selection, seed, ("sex",)).shift.p
 
 
 def shift_p_by_sex_dealt_freely(selection: Selection, seed: int) -> float:
     """Likewise, labels dealt without regard to sex."""
-    return tests_of(selection, seed, ("sex",), within=False).shift.p
+    return measured(selection, seed, ("sex",), within=False).shift.p
 
 
 def shift_p_by_age(selection: Selection, seed: int) -> float:
     """Of the mean faces of groups matched on age."""
-    return tests_of(selection, seed, ("age",)).shift.p
+    return measured(selection, seed, ("age",)).shift.p
 
 
 def shift_p_with_family(selection: Selection, seed: int) -> float:
     """Of the mean faces, family members counted as unrelated."""
-    return tests_of(selection, seed, with_family=True).shift.p
+    return measured(selection, seed, with_family=True).shift.p
 
 
 def own_p(selection: Selection, seed: int) -> float:
     """Of what disorders differ in beyond a common shift."""
-    return tests_of(selection, seed).own.p
+    return measured(selection, seed).own.p
 
 
 def spread_p(selection: Selection, seed: int) -> float:
     """Of one group varying more."""
-    return tests_of(selection, seed).spread.p
+    return measured(selection, seed).spread.p
 
 
 def cohesion_p(selection: Selection, seed: int) -> float:

@@ -194,9 +194,7 @@ def _show_overall(found: Comparison) -> None:
         table.add_row(told, _value(one, digits), _interval(one, digits), _p(one.p))
     output.write_table(table)
     if math.isnan(tests.own.p):
-        output.write_text(
-            "  fewer than three disorders cannot tell a common shift from one of a disorder"
-        )
+        output.write_text(f"  what is a disorder's own was {tests.own.method}")
 
 
 def _show_disorders(found: Comparison) -> None:

@@ -88,7 +88,7 @@ def test_the_heat_map_is_in_the_order_of_the_tree(ten: gs.Selection):
 def test_the_figures_of_cohesion_are_a_row(ten: gs.Selection):
     found = gs.cohesion(ten.only(ten.patients[:5]), ten)
     (row,) = gs.cohesion_table(found).rows
-    assert row[:4] == (5, found.photos, 5, found.similarity)
+    assert row[:6] == (5, 5, found.photos, 5, 0, found.similarity)
     assert row[-1] == found.p
 
 

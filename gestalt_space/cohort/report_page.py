@@ -123,7 +123,8 @@ def _cohesion(report: CohortReport) -> Markup:
             f"{of.patients} patients of {of.families} families: two families have a similarity of "
             f"{of.similarity:.3f} on average. {of.plan.permutations:,} random groups of "
             f"{of.families}, drawn from them and {of.controls} other families of the gallery, have "
-            f"{of.random_mean:.3f} (standard deviation {of.random_sd:.3f}); {of.percentile:.1f} % of those lie below. "
+            f"{of.random_mean:.3f} (standard deviation {of.random_sd:.3f}); "
+            f"{of.percentile:.1f} % of those lie below. "
             f"p = {of.p:.2g}, one-sided; effect {of.effect:.1f} standard deviations."
         ),
     )
@@ -138,7 +139,7 @@ def _comparison(report: CohortReport) -> Markup:
     beyond = (
         f"Beyond a shift common to all disorders, they differ with p = {own.p:.2g}."
         if own.p == own.p
-        else "Fewer than three disorders cannot tell a common shift from one of a disorder."
+        else f"What differs beyond a shift common to all disorders was {own.method}."
     )
     rows = [
         (

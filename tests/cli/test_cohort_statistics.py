@@ -154,7 +154,7 @@ def test_groups_that_cannot_be_compared(gestalt: Command):
         (("--a-cohort", "north"), 2, "Nothing says who group B is."),
         (("north", "west"), 1, "No patient with a descriptor has the cohort west."),
         (("--a-cohort", "north", "--b-gene", "NIPBL"), 2, "is in both groups, and 2 more."),
-        (("--a-gene", "NIPBL", "--b-gene", "KMT2D"), 2, "No disorder has 2 patients in each"),
+        (("--a-gene", "NIPBL", "--b-gene", "KMT2D"), 2, "No disorder has 2 families in each"),
         (("north", "south", "--match", "ancestry"), 2, "ancestry of no patient of the first"),
         (("north", "south", "--bootstrap", 3), 2, "too few for an interval"),
     ):
