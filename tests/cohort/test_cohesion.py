@@ -140,13 +140,13 @@ def test_a_family_counts_once():
 
 
 def test_siblings_are_no_cohesion():
-    plan = PlantedPlan(sizes=(16, 16, 16), disorder=0.0, families=1.0, kinship=0.9)
+    plan = PlantedPlan(sizes=(6, 60), disorder=0.0, families=1.0, kinship=0.9)
     p = {False: [], True: []}
     for seed in range(30):
         gallery = plant(plan, seed)
-        cohort = gallery.only(gallery.patients[:16])
+        cohort = gallery.only(gallery.patients[:6])
         for with_family, found in p.items():
             how = CohesionPlan(permutations=99, draws=0, seed=seed, with_family=with_family)
             found.append(cohesion(cohort, gallery, how).p)
     assert np.mean(np.array(p[False]) <= 0.05) <= 0.2
-    assert np.mean(np.array(p[True]) <= 0.05) > 0.5
+    assert np.mean(np.array(p[True]) <= 0.05) > 0.3
