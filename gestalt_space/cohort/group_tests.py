@@ -14,14 +14,23 @@ from gestalt_space.stats.design import least_p, require_labellings
 from gestalt_space.stats.estimates import Estimate, Finding
 from gestalt_space.stats.two_group_intervals import shift_intervals, spread_ratio
 from gestalt_space.stats.two_group_tests import own_shift_p, shift_p
-from gestalt_space.stats.two_groups import Floats, Members, cells_of, compact, own_shift, two_rows
+from gestalt_space.stats.two_groups import (
+    Floats,
+    Members,
+    Numbers,
+    cells_of,
+    compact,
+    own_shift,
+    two_rows,
+)
 
 LEVEL = 0.05
 """That a p must be able to reach."""
 FEWEST_FOR_INTERVALS = 5
 """Families of a disorder in each group: intervals of fewer were found far too wide."""
-FEWEST_FOR_SPREAD = 3
-"""Likewise, for spreads overall: one is left out, and two must be left."""
+FEWEST_OVERALL = 3
+"""Likewise, of the disorders that an overall interval is of: one family is left out, and two must
+be left."""
 FEWEST_DISORDERS = 3
 """To tell a common shift from one of a disorder: two shifts lie alike about their middle."""
 LARGEST_COMMON = 1.2
@@ -93,12 +102,11 @@ def tested_groups(
     own = own_shift(of).half_square[0] if told else np.full(1 + len(sizes), math.nan)
     own_p = own_shift_p(*tried) if told else np.full(1 + len(sizes), math.nan)
     total = Finding("all", SHIFT, intervals[0].value, len(kinds), unit, how, seed=seed)
-    few = sizes.min() < FEWEST_FOR_SPREAD
     overall = GroupTests(
-        shift=_with(total, _withheld(intervals[0]) if few else intervals[0], p[0]),
+        shift=_overall(_with(total, _withheld(intervals[0]), p[0]), units, vectors),
         common=_with(replace(total, estimand=COMMON), intervals[1], p[1]),
         own=replace(total, estimand=OWN, estimate=float(own[0]), p=float(own_p[0]), method=beyond),
-        spread=_spread("all", vectors, kinds, in_a, unit, FEWEST_FOR_SPREAD),
+        spread=_spread("all", vectors, kinds, in_a, unit, FEWEST_OVERALL),
     )
     found = []
     for kind, disorder in enumerate(units.disorders):
@@ -125,19 +133,36 @@ def tested_groups(
     return overall, _adjusted(found)
 
 
+def _overall(shift: Finding, units: ComparedUnits, vectors: Floats) -> Finding:
+    """The shift with its interval, both of the disorders that have enough units in each group."""
+    there, kinds = _large(units.kinds, units.in_a, FEWEST_OVERALL)
+    if not there.any():
+        return shift
+    interval = shift_intervals(vectors[there], kinds, units.in_a[there])[0]
+    if there.all():
+        return _with(shift, interval, shift.p)
+    told = f"{shift.method}; estimate of disorders with {FEWEST_OVERALL} or more in each group"
+    return replace(_with(shift, interval, shift.p), n=int(there.sum()), method=told)
+
+
 def _spread(
-    subject: str, vectors: Floats, kinds: np.ndarray, in_a: Members, unit: str, fewest: int
+    subject: str, vectors: Floats, kinds: Numbers, in_a: Members, unit: str, fewest: int
 ) -> Finding:
     """Of the kinds that have enough units in each group."""
-    sizes = np.stack([np.bincount(kinds[of], minlength=kinds.max() + 1) for of in (in_a, ~in_a)])
-    there = (sizes.min(axis=0) >= fewest)[kinds]
-    counted = int(there.sum())
-    if not counted:
+    there, numbers = _large(kinds, in_a, fewest)
+    if not there.any():
         return Finding(subject, SPREAD, math.nan, len(kinds), unit, FEW_UNITS)
-    numbers = np.unique(kinds[there], return_inverse=True)[1].astype(np.int64)
     ratio, p = spread_ratio(vectors[there], numbers, in_a[there])
-    found = Finding(subject, SPREAD, ratio.value, counted, unit, "jackknife of the logarithm")
-    return _with(found, ratio, p)
+    how = "jackknife of the logarithm"
+    return _with(Finding(subject, SPREAD, ratio.value, int(there.sum()), unit, how), ratio, p)
+
+
+def _large(kinds: Numbers, in_a: Members, fewest: int) -> tuple[Members, Numbers]:
+    """Which units `(u,)` are of a kind that has enough in each group, and the kinds of these,
+    numbered from 0."""
+    counts = [np.bincount(kinds[of], minlength=kinds.max() + 1) for of in (in_a, ~in_a)]
+    there = (np.minimum(*counts) >= fewest)[kinds]
+    return there, np.unique(kinds[there], return_inverse=True)[1].astype(np.int64)
 
 
 def _with(finding: Finding, interval: Estimate, p: float) -> Finding:

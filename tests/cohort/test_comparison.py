@@ -139,6 +139,11 @@ def test_few_families_have_no_interval_and_too_few_no_p():
     assert np.isnan([few.shift.low, few.shift.high, few.spread.estimate]).all()
     assert np.isfinite([few.shift.estimate, few.shift.p]).all()
     assert enough.shift.low < enough.shift.estimate < enough.shift.high
+    # Two and two cannot do without one of them.
+    tiny = ["d1"] * 6 + ["d2"] * 2
+    overall = compare(*(simulated(rng, tiny, prefix=name) for name in "AB"), QUICK).tests.shift
+    assert np.isfinite([overall.low, overall.p]).all()
+    assert (overall.n, "with 3 or more in each group" in overall.method) == (12, True)
     # Three and three have 20 labellings, and those that change places are alike.
     assert np.isnan([fewest.shift.p, fewest.shift.p_adjusted, fewest.own.p]).all()
     assert "too few ways" in fewest.shift.method
