@@ -187,7 +187,7 @@ def _compare(rng: np.random.Generator, seed: int, shift: float) -> tuple[float, 
     """The p over all disorders, and of the first, of two groups that lie `shift` apart."""
     plan = ComparisonPlan(permutations=PERMUTATIONS, bootstrap=Bootstrap(1), seed=seed)
     found = compare(*_groups(rng, seed, shift), plan)
-    return found.p, found.disorders[0].p
+    return found.tests.shift.p, found.disorders[0].tests.shift.p
 
 
 def _by_masks(

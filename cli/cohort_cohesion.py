@@ -26,6 +26,10 @@ Permutations = Annotated[
     int, typer.Option("--permutations", help="How often chance is drawn for p-values.")
 ]
 
+WithFamily = Annotated[
+    bool, typer.Option("--with-family", help="Count family members as unrelated patients.")
+]
+
 
 def cohesion(
     cohort: cohort_options.Cohorts = [],  # noqa: B006 - Typer copies it
@@ -34,6 +38,7 @@ def cohesion(
     patients: cohort_options.PatientsFile = None,
     match: Match = [],  # noqa: B006
     permutations: Permutations = 10_000,
+    with_family: WithFamily = False,
     seed: options.Seed = 0,
     table: Annotated[
         Path | None,
@@ -52,9 +57,9 @@ def cohesion(
 ) -> None:
     """Ask whether patients are more alike than chance.
 
-    The mean similarity over all pairs of different patients is set against random groups of as many
-    patients, drawn from the whole gallery; with --match, of the same sexes, age groups or
-    ancestries. Nothing is stored.
+    The mean similarity over all pairs of families is compared with random groups of as many
+    families, drawn from the whole gallery; with --match, of the same sexes, ages, ancestries or
+    sites. The patients of a family are averaged and count once. Nothing is stored.
     """
     from gestalt_space.cohort.cohesion import CohesionPlan
     from gestalt_space.cohort.cohesion import cohesion as measure
@@ -66,7 +71,9 @@ def cohesion(
 
     if table is not None:
         check_new_file(table, (".csv",), overwrite=force, option="--force")
-    plan = CohesionPlan(match=parse_facts(match), permutations=permutations, seed=seed)
+    plan = CohesionPlan(
+        match=parse_facts(match), permutations=permutations, seed=seed, with_family=with_family
+    )
     with Gallery.open(home, space=space) as gallery:
         chosen = cohort_options.chosen(gallery, cohort, disorder, gene, patients)
         everybody = cohort_options.chosen(gallery)
@@ -96,6 +103,13 @@ def _show(found: Cohesion) -> None:
         f"{output.counted_text(found.photos, 'photo')} beside "
         f"{output.counted_text(found.controls, 'control')}{matched}"
     )
+    if found.families < found.patients:
+        output.write_text(f"  of {found.families:,} families, whose patients are averaged")
+    if found.relatives:
+        output.write_text(
+            f"  {output.counted_text(found.relatives, 'relative')} of the cohort's patients are no "
+            "controls"
+        )
     table = output.new_table("", "figure", right=("figure",))
     table.add_row("mean similarity of the cohort's pairs", f"{found.similarity:.3f}")
     table.add_row("of random groups", f"{found.random_mean:.3f}")
@@ -109,11 +123,11 @@ def _show(found: Cohesion) -> None:
         output.write_text("  too few patients of other disorders to draw single photos of")
         return
     output.write_text(
-        f"Single photos, beside {output.counted_text(found.curve_controls, 'patient')} without the "
+        f"Single photos, beside {output.counted_text(found.curve_controls, 'control')} without the "
         "cohort's\ndisorders" + (", who are not matched" if found.plan.match else ""),
         style="bold",
     )
-    columns = ("patients drawn", "similarity", "of others", "percentile")
+    columns = ("drawn", "similarity", "of others", "percentile")
     curve = output.new_table(*columns, right=columns)
     for point in found.curve:
         curve.add_row(

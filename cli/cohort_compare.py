@@ -11,7 +11,7 @@ import typer
 from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output
-from .cohort_cohesion import Match, Permutations, p_text
+from .cohort_cohesion import Match, Permutations, WithFamily, p_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gestalt_space.cohort.comparison import Comparison
     from gestalt_space.cohort.selection import Selection
     from gestalt_space.gallery import Gallery
-    from gestalt_space.stats.estimates import Estimate
+    from gestalt_space.stats.estimates import Estimate, Finding
 
 NAMED = 5
 """Disorders with too few patients, by name at the most; the document has them all."""
@@ -67,11 +67,12 @@ def compare(
     bootstrap: Annotated[
         int, typer.Option("--bootstrap", help="How often patients are drawn for intervals.")
     ] = 1000,
+    with_family: WithFamily = False,
     seed: options.Seed = 0,
     table: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Write the disorders there, a .csv file.", show_default=False
+            "--output", "-o", help="Write all figures there, a .csv file.", show_default=False
         ),
     ] = None,
     force: cohort_options.Force = False,
@@ -82,10 +83,12 @@ def compare(
 ) -> None:
     """Ask whether two groups of patients with the same disorders differ.
 
-    Each disorder with two patients or more in both groups is compared: similarity within the groups
-    and between them, a test that permutes the groups' labels over its patients, and how well each
-    group's patients are recognised by the photos of either. With --match, patients are drawn so
-    that both groups have as many of each sex, age group or ancestry. Nothing is stored.
+    Each disorder with two families or more in both groups is compared. The output lists how far
+    apart the mean faces of the groups are, whether all disorders share that shift, whether one
+    group varies more, and how well each group's patients are recognised by the photos of either. A
+    family counts once; one with members in both groups is refused. With --match, families are drawn
+    so that both groups have as many of each sex, age, ancestry or site, and labels are dealt within
+    these. Nothing is stored.
     """
     from gestalt_space.cohort.comparison import ComparisonPlan
     from gestalt_space.cohort.comparison import compare as measure
@@ -111,7 +114,9 @@ def compare(
                 "Name two cohorts, or choose groups with --a-cohort, --b-cohort and the like.",
             )
         a_cohort, b_cohort = [cohorts[0]], [cohorts[1]]
-    plan = ComparisonPlan(parse_facts(match), permutations, Bootstrap(bootstrap, seed), seed)
+    plan = ComparisonPlan(
+        parse_facts(match), permutations, Bootstrap(bootstrap, seed), seed, with_family
+    )
     with Gallery.open(home, space=space) as gallery:
         a = _group(gallery, "a", a_cohort, a_disorder, a_gene, a_patients)
         b = _group(gallery, "b", b_cohort, b_disorder, b_gene, b_patients)
@@ -120,11 +125,12 @@ def compare(
     if table is not None:
         write_atomically(table, comparison_table(found).csv())
         if not quiet:
-            output.say(f"The disorders are in {table}.")
+            output.say(f"The figures are in {table}.")
     if as_json:
         output.write_json(comparison_document(a, b, found))
         return
     _show_groups(a, b, found)
+    _show_overall(found)
     _show_disorders(found)
     _show_accuracy(found)
     _show_blocks(found)
@@ -155,61 +161,82 @@ def _group(
 
 
 def _show_groups(a: Selection, b: Selection, found: Comparison) -> None:
-    for letter, group, patients, unmatched in (
-        ("A", a, found.patients_a, found.unmatched[0]),
-        ("B", b, found.patients_b, found.unmatched[1]),
-    ):
+    unit = found.tests.shift.unit
+    for letter, group, of in (("A", a, found.a), ("B", b, found.b)):
         output.write_text(f"{letter}: {group.source}", style="bold")
-        left_out = f", {unmatched:,} left out by matching" if unmatched else ""
-        output.write_text(f"  {output.counted_text(patients, 'patient')}{left_out}")
-    output.write_text(f"Over {output.counted_text(len(found.disorders), 'disorder')}", style="bold")
-    output.write_text(
-        f"  similarity within the groups less between them {found.difference:+.4f}, "
-        f"p {p_text(found.p)}"
-    )
+        left_out = f", {of.unmatched:,} left out by matching" if of.unmatched else ""
+        output.write_text(f"  {output.counted_text(of.patients, 'patient')}{left_out}")
+        families = f" of {of.units:,} {unit}" if of.units != of.compared else ""
+        output.write_text(f"  {of.compared:,} with a compared disorder{families}")
+    for warning in found.warnings:
+        output.write_text(f"! {warning}", style="bold")
     if found.too_few:
         names = ", ".join(one.disorder for one in found.too_few[:NAMED])
         more = len(found.too_few) - NAMED
         output.write_text(
-            f"  {output.counted_text(len(found.too_few), 'disorder')} without two patients in each "
+            f"{output.counted_text(len(found.too_few), 'disorder')} without two {unit} in each "
             f"group: {names}" + (f" and {more:,} more" if more > 0 else "")
         )
 
 
+def _show_overall(found: Comparison) -> None:
+    output.write_text(
+        f"\nOver {output.counted_text(len(found.disorders), 'disorder')}", style="bold"
+    )
+    table = output.new_table("", "figure", "95 % interval", "p", right=("figure", "p"))
+    tests = found.tests
+    for told, one, digits in (
+        ("mean faces apart (1 - cosine)", tests.shift, 4),
+        ("shift common to all disorders", tests.common, 4),
+        ("disorders differ beyond that", tests.own, 4),
+        ("spread of B over that of A", tests.spread, 2),
+    ):
+        table.add_row(told, _value(one, digits), _interval(one, digits), _p(one.p))
+    output.write_table(table)
+    if math.isnan(tests.own.p):
+        output.write_text(f"  what is a disorder's own was {tests.own.method}")
+
+
 def _show_disorders(found: Comparison) -> None:
     output.write_text(
-        "\nEach disorder: mean similarity, and how much farther apart A and B are", style="bold"
+        "\nEach disorder: mean similarity, and how far apart the mean faces are", style="bold"
     )
-    columns = ["A, B", "in A", "in B", "between", "farther, %", "p", "p (BH)"]
+    columns = ["A, B", "in A", "in B", "between", "apart", "p", "p (BH)", "own (BH)"]
     table = output.new_table(
         "disorder", *columns, right=columns, least=("in A", "in B", "between", "p", "A, B")
     )
     for one in found.disorders:
+        shift = one.tests.shift
         table.add_row(
             one.disorder,
-            f"{one.patients_a}, {one.patients_b}",
+            f"{one.units_a}, {one.units_b}",
             *(f"{pairs.mean:.2f}" for pairs in (one.within_a, one.within_b, one.between)),
-            _points(one.effect),
-            p_text(one.p),
-            p_text(one.p_adjusted),
+            _value(shift, 3),
+            _p(shift.p),
+            _p(shift.p_adjusted),
+            _p(one.tests.own.p_adjusted),
         )
     output.write_table(table)
+    from gestalt_space.cohort.group_tests import WITHHELD
+
+    if untested := sum(one.tests.shift.method == WITHHELD for one in found.disorders):
+        output.write_text(
+            f"  {output.counted_text(untested, 'disorder')} with too few labellings for a p-value"
+        )
 
 
 def _show_accuracy(found: Comparison) -> None:
-    count = output.counted_text(found.accuracy[0].accuracy.disorders, "disorder")
+    first = found.accuracy[0]
+    count = output.counted_text(first.disorders, "disorder")
     for title, figures in (
-        (f"patients of {count}, photos as one", "top"),
+        (f"{first.gallery:,} photos of {count} in every gallery", "top"),
         ("mean over disorders", "top_of_disorders"),
     ):
         output.write_text(f"\nTrue disorder among the first k, %: {title}", style="bold")
-        # Among as many disorders as there are, every one is found.
-        shown = [k for k in found.accuracy[0].accuracy.top if k == 1 or k < len(found.disorders)]
-        columns = [f"top-{k}" for k in shown]
+        columns = [f"top-{k}" for k in first.top]
         table = output.new_table("of", "photos of", *columns, right=columns, least=columns[:0:-1])
         for one in found.accuracy:
-            tops = getattr(one.accuracy, figures)
-            cells = [_percent(tops[k]) for k in shown]
+            cells = [_percent(value) for value in getattr(one, figures).values()]
             table.add_row(one.group.upper(), one.evidence, *cells)
         output.write_table(table)
 
@@ -235,10 +262,18 @@ def _show_blocks(found: Comparison) -> None:
 
 
 def _percent(one: Estimate) -> str:
+    if math.isnan(one.low):
+        return f"{100 * one.value:.0f}"
     return f"{100 * one.value:.0f} ({100 * one.low:.0f}–{100 * one.high:.0f})"
 
 
-def _points(one: Estimate) -> str:
-    if math.isnan(one.low):
-        return f"{100 * one.value:+.0f}"
-    return f"{100 * one.value:+.0f} ({100 * one.low:+.0f} to {100 * one.high:+.0f})"
+def _value(one: Finding, digits: int) -> str:
+    return "–" if math.isnan(one.estimate) else f"{one.estimate:.{digits}f}"
+
+
+def _interval(one: Finding, digits: int) -> str:
+    return "" if math.isnan(one.low) else f"{one.low:.{digits}f} to {one.high:.{digits}f}"
+
+
+def _p(p: float) -> str:
+    return "–" if math.isnan(p) else p_text(p)

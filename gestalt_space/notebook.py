@@ -28,6 +28,7 @@ from gestalt_space.cohort.result_tables import (
     members_table,
     pairs_table,
     places_table,
+    similarities_table,
 )
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.sub_blocks import fit_reference
@@ -66,6 +67,7 @@ __all__ = [
     "select",
     "selection_of",
     "selection_of_frame",
+    "similarities_table",
     "similarity_matrix",
     "tree_drawing",
     "write_drawing",

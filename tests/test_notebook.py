@@ -88,17 +88,21 @@ def test_the_heat_map_is_in_the_order_of_the_tree(ten: gs.Selection):
 def test_the_figures_of_cohesion_are_a_row(ten: gs.Selection):
     found = gs.cohesion(ten.only(ten.patients[:5]), ten)
     (row,) = gs.cohesion_table(found).rows
-    assert row[:4] == (5, found.photos, 5, found.similarity)
+    assert row[:6] == (5, 5, found.photos, 5, 0, found.similarity)
     assert row[-1] == found.p
 
 
 def test_tables_are_csv_and_data_frames(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     rng = np.random.default_rng(5)
     groups = [simulated(rng, ["d1"] * 6 + ["d2"] * 5, prefix=name) for name in "AB"]
-    table = gs.comparison_table(gs.compare(*groups))
+    compared = gs.compare(*groups)
+    figures = gs.comparison_table(compared)
+    assert figures.columns[:3] == ("subject", "estimand", "estimate")
+    assert [row[0] for row in figures.rows[:10]] == ["all"] * 4 + ["d1"] * 3 + ["d2"] * 3
+    table = gs.similarities_table(compared)
     head, first, *_ = table.csv().decode().splitlines()
-    assert head.startswith("disorder,patients_a,patients_b,within_a_pairs,within_a_mean")
-    assert first.startswith("d1,6,6,15,0.")
+    assert head.startswith("disorder,patients_a,patients_b,units_a,units_b,within_a_pairs")
+    assert first.startswith("d1,6,6,6,6,15,0.")
     assert len(first.split(",")) == len(table.columns)
     assert first.endswith(",,,,,"), "no blocks without a reference"
     monkeypatch.setitem(sys.modules, "pandas", None)

@@ -1,22 +1,25 @@
 """Are these patients more alike than chance?
 
-The mean similarity over all pairs of different patients is set against random groups of as many
-patients, drawn from the cohort and its controls together: if the cohort's patients are alike by
-chance alone, the cohort is one such draw like any other, and p is uniform. Drawn from the controls
-alone, it would not be.
+Families are compared with families, each one's patients averaged: siblings are alike without a
+disorder. The mean similarity over all pairs is set against random groups of as many families, drawn
+from the cohort and its controls together: if the cohort's patients are alike by chance alone, the
+cohort is one such draw like any other, and p is uniform. Drawn from the controls alone, it would
+not be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.cohort.families import unit_means, unit_strata, unit_word, units_of
 from gestalt_space.cohort.patients import Fact, check_space, strata_of
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
+from gestalt_space.stats.design import require_labellings
 from gestalt_space.stats.permutation import (
     FEWEST_PERMUTATIONS,
     MOST_PERMUTATIONS,
@@ -33,18 +36,23 @@ DRAWS = 1_000
 SIZES = 10
 """Sizes at the most for which photos are drawn."""
 
+FEWEST = 2
+
+_LEAST_LEVEL = 0.05
 _LARGEST_MATRIX = 4_096
 _AT_ONCE = 8_000_000
 
 
 @dataclass(frozen=True)
 class CohesionPlan:
-    """What random groups share with the cohort, how many are drawn, and from which seed."""
+    """What random groups share with the cohort, how many are drawn, and from which seed.
+    `with_family`: patients of a family count as if they were unrelated."""
 
     match: tuple[Fact, ...] = ()
     permutations: int = PERMUTATIONS
     draws: int = DRAWS
     seed: int = 0
+    with_family: bool = False
 
     def __post_init__(self) -> None:
         if self.permutations > MOST_PERMUTATIONS:
@@ -64,7 +72,7 @@ USUAL_PLAN = CohesionPlan()
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """Of `size` patients with one photo each, drawn many times: the mean similarity of the
+    """Of `size` families with one photo each, drawn many times: the mean similarity of the
     cohort's and of the controls' draws, and the percentile 0..100 of a draw of the cohort among
     those of the controls, on average."""
 
@@ -78,17 +86,21 @@ class CurvePoint:
 class Cohesion:
     """How alike a cohort's patients are.
 
-    `similarity`: the mean over pairs of different patients, -1..1; `random_mean` and `random_sd`:
+    `families`: the units, a patient whose family is not known being one; with family, patients.
+    `similarity`: the mean over pairs of them, -1..1; `random_mean` and `random_sd`:
     of the random groups' ones; `effect`: how many of those standard deviations it lies above their
     mean (NaN where they do not vary); `percentile` 0..100: the share of random groups below it;
-    `p`: one-sided, (b + 1)/(m + 1). `controls`: patients besides the cohort's who could be drawn.
-    `curve`: the published form, with `curve_controls` patients who have none of the cohort's
+    `p`: one-sided, (b + 1)/(m + 1). `controls`: units besides the cohort's that could be drawn;
+    `relatives`: patients who are none, as their family has members in the cohort. `curve`: the
+    published form, with `curve_controls` units of patients who have none of the cohort's
     disorders; empty where these are fewer than two.
     """
 
     patients: int
+    families: int
     photos: int
     controls: int
+    relatives: int
     similarity: float
     random_mean: float
     random_sd: float
@@ -103,22 +115,27 @@ class Cohesion:
 def cohesion(cohort: Selection, gallery: Selection, plan: CohesionPlan = USUAL_PLAN) -> Cohesion:
     """How alike a cohort's patients are, beside random groups of the gallery's.
 
-    The gallery's patients who are of the cohort are counted once. With `plan.match`, each random
-    group has as many patients of every stratum as the cohort. Raises `UsageError` for fewer than
-    two patients, for a patient of whom what is matched on is not known, and for a stratum with
-    fewer controls than patients of the cohort; `SpaceMismatch` for two spaces.
+    Raises `UsageError` for fewer than two families, for a fact to match on that is not known of one
+    of the cohort's patients, and where the gallery has too few others, with the stratum;
+    `SpaceMismatch` for two spaces.
     """
     check_space(cohort, gallery)
-    count = len(cohort.patients)
-    if count < 2:
+    if (patients := len(cohort.patients)) < FEWEST:
         raise UsageError(
-            "The cohort has one patient." if count else "The cohort has nobody.",
+            "The cohort has one patient." if patients else "The cohort has nobody.",
             "Two or more are needed to be alike: select more.",
         )
-    members = set(cohort.patients)
-    controls = gallery.only(one for one in gallery.patients if one not in members)
-    strata, eligible = _strata(cohort, controls, plan.match)
-    means = np.concatenate([cohort.patient_means(), controls.patient_means()[eligible]])
+    units = units_of(cohort, with_family=plan.with_family)
+    means = unit_means(cohort.patient_means(), units)
+    if (count := len(means)) < FEWEST:
+        raise UsageError(
+            f"The cohort's {patients:,} patients are of one family.",
+            "Families are compared: select more, or count members as unrelated: --with-family.",
+        )
+    controls, relatives = _controls(cohort, gallery, with_family=plan.with_family)
+    control_units = units_of(controls, with_family=plan.with_family)
+    strata, eligible = _strata(cohort, units, controls, control_units, plan)
+    means = np.concatenate([means, unit_means(controls.patient_means(), control_units)[eligible]])
     rng = np.random.default_rng(plan.seed)
     itself = (np.arange(len(means)) < count)[None].astype(np.float32)
     observed = float(_means_within(means, [itself], count)[0])
@@ -126,34 +143,58 @@ def cohesion(cohort: Selection, gallery: Selection, plan: CohesionPlan = USUAL_P
     drawn = _means_within(means, blocks, count)
     spread = float(drawn.std(ddof=1))
     others = _without_disorders_of(controls, cohort)
+    other_units = units_of(others, with_family=plan.with_family)
     return Cohesion(
-        patients=count,
+        patients=patients,
+        families=count,
         photos=len(cohort),
         controls=len(means) - count,
+        relatives=relatives,
         similarity=observed,
         random_mean=float(drawn.mean()),
         random_sd=spread,
         effect=(observed - float(drawn.mean())) / spread if spread > 1e-9 else float("nan"),
         percentile=100 * float(np.mean(drawn < observed)),
         p=p_value(observed, drawn),
-        curve_controls=len(others.patients),
-        curve=_curve(cohort, others, plan.draws, rng),
+        curve_controls=len(np.unique(other_units)),
+        curve=_curve((cohort, units), (others, other_units), plan.draws, rng),
         plan=plan,
     )
 
 
+def _controls(cohort: Selection, gallery: Selection, *, with_family: bool) -> tuple[Selection, int]:
+    """The gallery's patients who are not the cohort's, nor of its families; and how many of these
+    relatives there are."""
+    members = set(cohort.patients)
+    families = set() if with_family else set(cohort.people.family.tolist()) - {""}
+    others = [
+        (one, family in families)
+        for one, family in zip(gallery.patients, gallery.people.family.tolist(), strict=True)
+        if one not in members
+    ]
+    kept = [one for one, related in others if not related]
+    return gallery.only(kept), len(others) - len(kept)
+
+
 def _strata(
-    cohort: Selection, controls: Selection, match: Sequence[Fact]
+    cohort: Selection,
+    units: NDArray[np.int64],
+    controls: Selection,
+    control_units: NDArray[np.int64],
+    plan: CohesionPlan,
 ) -> tuple[list[Stratum], NDArray[np.bool_]]:
-    """What is drawn of the cohort's patients and, after them, the eligible controls; and which
-    controls `(p,)` are eligible: those of a stratum in which the cohort has somebody."""
-    of_cohort, of_controls = strata_of(cohort, match), strata_of(controls, match)
-    if unknown := int(np.count_nonzero(of_cohort == "")):
+    """What is drawn of the cohort's families and, after them, the eligible controls; and which
+    controls `(u,)` are eligible: those of a stratum in which the cohort has some."""
+    match = plan.match
+    known = strata_of(cohort, match)
+    if unknown := int(np.count_nonzero(known == "")):
         raise UsageError(
-            f"The {' or '.join(match)} of {unknown:,} of the cohort's {len(of_cohort):,} patients "
+            f"The {' or '.join(match)} of {unknown:,} of the cohort's {len(known):,} patients "
             "is not known.",
             "Match on less, or add what is missing: `gestalt index add patients.csv`.",
         )
+    of_cohort = unit_strata(known, units)
+    of_controls = unit_strata(strata_of(controls, match), control_units)
     wanted = np.unique(of_cohort)
     eligible = np.isin(of_controls, wanted)
     names = np.concatenate([of_cohort, of_controls[eligible]])
@@ -163,21 +204,22 @@ def _strata(
         if there < take:
             told = "" if name == "all" else f" ({name})"
             raise UsageError(
-                f"Besides the cohort's {take:,}{told}, the gallery has {there:,}: too few patients "
-                "to draw random groups from.",
+                f"Besides the cohort's {take:,}{told}, the gallery has {there:,}: too few "
+                f"{unit_word(with_family=plan.with_family)} to draw random groups from.",
                 "Match on less, or add controls to the gallery."
                 if match
                 else "Add patients to the gallery who are not of the cohort.",
             )
         strata.append(Stratum(np.flatnonzero(names == name), take))
+    require_labellings(strata, _LEAST_LEVEL, unit=unit_word(with_family=plan.with_family))
     return strata, eligible
 
 
 def _means_within(
     means: NDArray[np.float32], blocks: Iterable[NDArray[np.float32]], size: int
 ) -> NDArray[np.float64]:
-    """The mean similarity within each group of `size` patients that a row of `blocks` marks, of
-    patients' `means` `(p, d)`."""
+    """The mean similarity within each group of `size` units that a row of `blocks` marks, of units'
+    `means` `(u, d)`."""
     pairs = size * (size - 1)
     if len(means) <= _LARGEST_MATRIX:
         matrix, middle = centred(means @ means.T)
@@ -198,16 +240,19 @@ def _without_disorders_of(controls: Selection, cohort: Selection) -> Selection:
 
 
 def _curve(
-    cohort: Selection, controls: Selection, draws: int, rng: np.random.Generator
+    cohort: tuple[Selection, NDArray[np.int64]],
+    controls: tuple[Selection, NDArray[np.int64]],
+    draws: int,
+    rng: np.random.Generator,
 ) -> tuple[CurvePoint, ...]:
-    """From two patients to all, or to as many as there are controls."""
-    most = min(len(cohort.patients), len(controls.patients))
-    if most < 2 or not draws:
+    """From two units to all, or to as many as there are of controls, each with its units `(p,)`."""
+    most = min(int(units.max(initial=-1)) + 1 for _, units in (cohort, controls))
+    if most < FEWEST or not draws:
         return ()
     points = []
     for size in np.unique(np.linspace(2, most, SIZES).round().astype(int)):
-        of_cohort = _drawn_photos(cohort, int(size), draws, rng)
-        of_controls = np.sort(_drawn_photos(controls, int(size), draws, rng))
+        of_cohort = _drawn_photos(*cohort, int(size), draws, rng)
+        of_controls = np.sort(_drawn_photos(*controls, int(size), draws, rng))
         below = np.searchsorted(of_controls, of_cohort) / draws
         points.append(
             CurvePoint(
@@ -221,17 +266,22 @@ def _curve(
 
 
 def _drawn_photos(
-    selection: Selection, size: int, draws: int, rng: np.random.Generator
+    selection: Selection,
+    units: NDArray[np.int64],
+    size: int,
+    draws: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """The mean similarity in each draw of `size` patients with one photo each."""
-    everybody = [Stratum(np.arange(len(selection.patients)), size)]
+    """The mean similarity in each draw of `size` units `(p,)` with one photo each."""
+    counts = np.bincount(units[selection.patient_of_row])
+    ordered = np.argsort(units[selection.patient_of_row], kind="stable")
+    everybody = [Stratum(np.arange(len(counts)), size)]
     chosen = [
         np.nonzero(block)[1].reshape(-1, size)
-        for block in draw_groups(rng, everybody, len(selection.patients), draws)
+        for block in draw_groups(rng, everybody, len(counts), draws)
     ]
-    patients = np.concatenate(chosen)
-    counts = np.bincount(selection.patient_of_row)
-    rows = selection.row_starts[patients] + rng.integers(0, counts[patients])
+    drawn = np.concatenate(chosen)
+    rows = ordered[(np.cumsum(counts) - counts)[drawn] + rng.integers(0, counts[drawn])]
     found = np.empty(draws)
     most = max(1, _AT_ONCE // (size * selection.descriptors.shape[1]))
     for start in range(0, draws, most):

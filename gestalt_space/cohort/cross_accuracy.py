@@ -1,8 +1,9 @@
 """How well each group's patients are recognised by the photos of their own group, of the other one,
-and of both."""
+and of both: in galleries of one size, so that none is harder than another."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,82 +11,190 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.cohort.compared_units import ComparedUnits, Numbers
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.evaluation.accuracy import Accuracy, measure
-from gestalt_space.evaluation.cases import Cases, ask, patient_probes
-from gestalt_space.ranking.grouping import Grouping, grouping
-from gestalt_space.stats.resampling import Bootstrap
+from gestalt_space.evaluation.cases import patient_probes
+from gestalt_space.evaluation.topk import TOPS
+from gestalt_space.ranking.ranks import ranks_of
+from gestalt_space.stats.estimates import Estimate, Finding
+from gestalt_space.stats.resampling import Bootstrap, estimate
 
 Evidence = Literal["own", "other", "both"]
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
+DRAWS = 20
+"""Of galleries; figures are means over them."""
+_ROUNDING = 1e-9
+METHOD = "families drawn again; conditional on the galleries"
 
 
 @dataclass(frozen=True)
 class CrossAccuracy:
-    """Of one group's patients (`group` is `a` or `b`), each one's photos as one, against the photos
-    of `evidence`."""
+    """Of one group's patients (`group` is `a` or `b`), each one's photos as one, against galleries
+    of `evidence`.
+
+    `top`: by k, the share, 0..1, of families whose disorder is among the first k, by the nearest
+    photo; `top_of_disorders`: the mean over disorders of each one's share. `less_own`: `top` less
+    that of the own group's galleries, of the same families, drawn alike. `families`: asked
+    about;
+    `gallery`: families in each gallery, with one photo each; `disorders`: that are ranked.
+    """
 
     group: Literal["a", "b"]
     evidence: Evidence
-    accuracy: Accuracy
+    families: int
+    disorders: int
+    gallery: int
+    top: Mapping[int, Estimate]
+    top_of_disorders: Mapping[int, Estimate]
+    less_own: Mapping[int, Estimate]
+    unit: str
+    seed: int
+
+    @property
+    def findings(self) -> list[Finding]:
+        """A row for each figure."""
+        kinds = [("", self.top), (", mean over disorders", self.top_of_disorders)]
+        if self.evidence != "own":
+            kinds.append((", less that among photos of own", self.less_own))
+        return [
+            Finding(
+                "all",
+                f"top-{k} of {self.group.upper()} among photos of {self.evidence}{told}",
+                one.value,
+                self.families,
+                self.unit,
+                METHOD,
+                one.low,
+                one.high,
+                seed=self.seed,
+            )
+            for told, figures in kinds
+            for k, one in figures.items()
+        ]
 
 
 def cross_accuracy(
-    a: Selection,
-    b: Selection,
-    members: Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64]]],
-    bootstrap: Bootstrap,
+    a: Selection, b: Selection, units: ComparedUnits, bootstrap: Bootstrap, seed: int, unit: str
 ) -> tuple[CrossAccuracy, ...]:
-    """Top-k of both groups' patients against three galleries each, by the nearest photo.
+    """Top-k of both groups' patients against three galleries each.
 
-    Asked about are the patients of the compared disorders, whose places in both groups `members`
-    gives: all of them can be found in every gallery, so that the figures are of the same patients.
-    Evidence are all diagnosed patients of a gallery; the own patient is left out.
+    Every gallery has the compared disorders alone, and of each as many families as of the other
+    galleries: one fewer than the smaller group has, as the own family is left out. Each family has
+    one photo. Galleries are drawn again and again; figures are means over draws.
     """
-    count = len(a.patients)
     descriptors = np.concatenate([a.descriptors, b.descriptors])
-    owner = np.concatenate([a.patient_of_row, count + b.patient_of_row])
-    names = sorted({one for group in (a, b) for has in group.disorders for one in has})
-    number = {name: place for place, name in enumerate(names)}
-    pairs = np.array(
-        [
-            (place, number[one])
-            for place, has in enumerate((*a.disorders, *b.disorders))
-            for one in has
-        ]
+    owner = np.concatenate([a.patient_of_row, len(a.patients) + b.patient_of_row])
+    probes = patient_probes(descriptors, owner, units.patients)
+    unit_of = np.full(len(a.patients) + len(b.patients), -1)
+    unit_of[units.patients] = units.unit_of_patient
+    asked = unit_of[probes.patients]
+    rows = np.flatnonzero(unit_of[owner] >= 0)
+    rows = rows[np.argsort(unit_of[owner[rows]], kind="stable")]
+    counts = np.bincount(unit_of[owner[rows]])
+    starts = np.cumsum(counts) - counts
+    rng = np.random.default_rng(seed)
+    hits = {name: np.zeros((len(units.kinds), len(TOPS))) for name in EVIDENCE}
+    for _ in range(DRAWS):
+        photos = rows[starts + rng.integers(0, counts)]
+        similarities = probes.descriptors @ descriptors[photos].T
+        for name in EVIDENCE:
+            ranks = _ranks(similarities, asked, units, name, rng)
+            np.add.at(hits[name], asked, ranks[:, None] <= np.array(TOPS))
+    for found in hits.values():
+        found /= DRAWS * np.bincount(asked)[:, None]
+    gallery = int(sum(_sizes(units)))
+    return tuple(
+        _measured(group, name, hits, units, bootstrap, (gallery, unit, seed))
+        for group in ("a", "b")
+        for name in EVIDENCE
     )
-    rows_of = {"a": np.flatnonzero(owner < count), "b": np.flatnonzero(owner >= count)}
-    rows_of["both"] = np.arange(len(owner))
-    evidence = {name: grouping(rows, owner[rows], pairs) for name, rows in rows_of.items()}
-    found = []
-    asked: tuple[tuple[Literal["a", "b"], Literal["a", "b"], int], ...]
-    asked = (("a", "b", 0), ("b", "a", count))
-    for group, other, first in asked:
-        truth = np.array(
-            sorted(
-                (first + int(place), number[name])
-                for name, places in members.items()
-                for place in places[0 if group == "a" else 1]
-            )
-        )
-        galleries: Mapping[Evidence, str] = {"own": group, "other": other, "both": "both"}
-        for told, key in galleries.items():
-            accuracy = _accuracy(descriptors, owner, truth, evidence[key], bootstrap)
-            found.append(CrossAccuracy(group, told, accuracy))
-    return tuple(found)
 
 
-def _accuracy(
-    descriptors: NDArray[np.float32],
-    owner: NDArray[np.int64],
-    truth: NDArray[np.int64],
-    evidence: Grouping,
+def _sizes(units: ComparedUnits) -> list[int]:
+    """How many families of each disorder a gallery has."""
+    return [
+        min(len(units.of_disorder(kind, in_a=side)) for side in (True, False)) - 1
+        for kind in range(len(units.disorders))
+    ]
+
+
+def _ranks(
+    similarities: NDArray[np.float32],
+    asked: Numbers,
+    units: ComparedUnits,
+    evidence: Evidence,
+    rng: np.random.Generator,
+) -> Numbers:
+    """The rank `(q,)` of each probe's disorder, of units `asked` `(q,)`, by similarities `(q, u)`
+    to one photo of each unit, in a gallery that is drawn."""
+    scores = np.empty((len(asked), len(units.disorders)), dtype=np.float32)
+    for kind, size in enumerate(_sizes(units)):
+        pools = {side: units.of_disorder(kind, in_a=side) for side in (True, False)}
+        for of_a in (True, False):
+            probes = np.flatnonzero(units.in_a[asked] == of_a)
+            pool = {
+                "own": pools[of_a],
+                "other": pools[not of_a],
+                "both": np.concatenate([pools[True], pools[False]]),
+            }[evidence]
+            # One more than needed, who takes the place of the own family.
+            drawn = rng.permutation(pool)[: size + 1]
+            own = drawn[None] == asked[probes, None]
+            left_out = own if len(drawn) > size else np.zeros_like(own)
+            if len(drawn) > size:
+                left_out[:, -1] |= ~own.any(axis=1)
+            block = similarities[np.ix_(probes, drawn)]
+            scores[probes, kind] = np.where(left_out, -np.inf, block).max(axis=1)
+    return ranks_of(scores, units.kinds[asked])
+
+
+def _measured(
+    group: Literal["a", "b"],
+    evidence: Evidence,
+    hits: Mapping[Evidence, NDArray[np.float64]],
+    units: ComparedUnits,
     bootstrap: Bootstrap,
-) -> Accuracy:
-    """Of pairs `(c, 2)` of patient and true disorder, a patient in one at the most."""
-    patients, groups = truth.T
-    probes = patient_probes(descriptors, owner, patients)
-    sizes = evidence.patient_counts[np.searchsorted(evidence.groups, groups)]
-    cases = Cases(np.arange(len(patients)), patients, groups, sizes)
-    answers = ask(probes, cases, descriptors, evidence, ["nearest"])
-    return measure([answers.ranks["nearest"]], patients, groups, bootstrap)[0]
+    told: tuple[int, str, int],
+) -> CrossAccuracy:
+    there = units.in_a == (group == "a")
+    kinds = units.kinds[there]
+    number = len(units.disorders)
+    shown = [place for place, k in enumerate(TOPS) if k == 1 or k < number]
+    found, own = (hits[name][there][:, shown] for name in (evidence, "own"))
+    one_of = (kinds[:, None] == np.arange(number)).astype(np.float64)
+    draws = np.concatenate(list(bootstrap.weights(len(kinds)))).astype(np.float64)
+
+    def over_disorders(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`(b, k)`: of the disorders that a draw has."""
+        count = weights @ one_of
+        sums = np.stack([weights @ (one_of * column[:, None]) for column in found.T], axis=2)
+        shares = sums / np.maximum(count, 1)[:, :, None]
+        return np.asarray(shares.sum(axis=1) / (count > 0).sum(axis=1)[:, None])
+
+    def figures(values: NDArray[np.float64], drawn: NDArray[np.float64]) -> Mapping[int, Estimate]:
+        return {
+            TOPS[place]: _varying(estimate(float(values[at]), drawn[:, at]))
+            for at, place in enumerate(shown)
+        }
+
+    count = len(kinds)
+    gallery, unit, seed = told
+    return CrossAccuracy(
+        group=group,
+        evidence=evidence,
+        families=count,
+        disorders=number,
+        gallery=gallery,
+        top=figures(found.mean(axis=0), draws @ found / count),
+        top_of_disorders=figures(over_disorders(np.ones((1, count)))[0], over_disorders(draws)),
+        less_own=figures((found - own).mean(axis=0), draws @ (found - own) / count),
+        unit=unit,
+        seed=seed,
+    )
+
+
+def _varying(found: Estimate) -> Estimate:
+    """Without an interval where every draw gives the same: that is no certainty."""
+    if found.high - found.low > _ROUNDING:
+        return found
+    return Estimate(found.value, math.nan, math.nan)

@@ -1,4 +1,4 @@
-"""Two groups made alike: as many patients of each disorder, sex and age group in both."""
+"""Two groups made alike: as many families of each disorder, sex and age group in both."""
 
 from __future__ import annotations
 
@@ -7,33 +7,37 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.cohort.families import patients_of, unit_strata, units_of
 from gestalt_space.cohort.patients import Fact, strata_of
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
 
+Key = tuple[str, ...]
+
 
 def match_groups(
-    a: Selection, b: Selection, facts: Sequence[Fact], seed: int
+    a: Selection, b: Selection, facts: Sequence[Fact], seed: int, *, with_family: bool = False
 ) -> tuple[Selection, Selection]:
-    """Patients of both groups, drawn so that each set of disorders has as many of every stratum in
-    both. Without facts, the groups as they are.
+    """Families of both groups, drawn so that each set of disorders has as many of every stratum in
+    both. Without facts, the groups as they are. With family, patients are drawn.
 
-    Patients of whom a fact is not known are left out. Raises `UsageError` where nobody's is known
-    in a group, and where nobody is left.
+    A family whose members are of several strata is matched with one of the same. Families of whom a
+    fact is not known are left out, as are those whose stratum the other group lacks. Raises
+    `UsageError` where nobody's is known in a group, and where nobody is left.
     """
     if not facts:
         return a, b
-    strata = strata_of(a, facts), strata_of(b, facts)
-    for name, told in zip(("first", "second"), strata, strict=True):
-        if not (told != "").any():
+    for name, group in (("first", a), ("second", b)):
+        if not (strata_of(group, facts) != "").any():
             raise UsageError(
                 f"The {' and '.join(facts)} of no patient of the {name} group is known.",
                 "Leave --match out, or add what is missing: `gestalt index add patients.csv`.",
             )
-    keys = tuple(_keys(told, group.disorders) for told, group in zip(strata, (a, b), strict=True))
+    units = [units_of(group, with_family=with_family) for group in (a, b)]
+    keys = [_keys(group, of, facts) for group, of in zip((a, b), units, strict=True)]
     rng = np.random.default_rng(seed)
-    kept = np.zeros(len(a.patients), bool), np.zeros(len(b.patients), bool)
-    for key in sorted(set(keys[0]) & set(keys[1])):
+    kept = [np.zeros(len(of), bool) for of in keys]
+    for key in sorted((set(keys[0]) & set(keys[1])) - {()}):
         places = [np.array([i for i, one in enumerate(of) if one == key]) for of in keys]
         size = min(map(len, places))
         for which, there in zip(kept, places, strict=True):
@@ -44,17 +48,19 @@ def match_groups(
             f"{' and '.join(facts)}.",
             "Match on less.",
         )
-    return _only(a, kept[0]), _only(b, kept[1])
+    first, second = (
+        patients_of(group, which[of]) for group, which, of in zip((a, b), kept, units, strict=True)
+    )
+    return first, second
 
 
-def _keys(strata: NDArray[np.str_], disorders: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """What a patient has in common with those who may stand for them; for one who is not known,
-    something of their own."""
+def _keys(group: Selection, units: NDArray[np.int64], facts: Sequence[Fact]) -> list[Key]:
+    """What a unit has in common with those who may stand for it: stratum and disorders; empty for
+    one who is not known."""
+    strata = unit_strata(strata_of(group, facts), units).tolist()
+    disorders: list[set[str]] = [set() for _ in strata]
+    for unit, has in zip(units.tolist(), group.disorders, strict=True):
+        disorders[unit].update(has)
     return [
-        (told, *has) if told else ("", str(place))
-        for place, (told, has) in enumerate(zip(strata.tolist(), disorders, strict=True))
+        (told, *sorted(has)) if told else () for told, has in zip(strata, disorders, strict=True)
     ]
-
-
-def _only(group: Selection, kept: NDArray[np.bool_]) -> Selection:
-    return group.only(one for one, keep in zip(group.patients, kept, strict=True) if keep)

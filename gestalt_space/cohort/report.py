@@ -23,6 +23,7 @@ from gestalt_space.cohort.result_tables import (
     members_table,
     pairs_table,
     places_table,
+    similarities_table,
 )
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
@@ -34,6 +35,7 @@ from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 MOST_COMPOSITES = 12
 TABLES = (
     *("clusters", "disorders", "pairs", "cohesion", "single-photos", "comparison"),
+    "similarities",
     *("patients", "map"),
 )
 """Of a report, by their names."""
@@ -102,7 +104,7 @@ def measure_cohort(gallery: Gallery, selection: Selection, plan: ReportPlan) -> 
     if len(cohorts) == 2:
         a, b = (_of_cohort(selection, name) for name in cohorts)
         bootstrap = Bootstrap(plan.bootstrap, plan.seed)
-        how = ComparisonPlan((), plan.permutations, bootstrap, plan.seed)
+        how = ComparisonPlan(permutations=plan.permutations, bootstrap=bootstrap, seed=plan.seed)
         blocks = fit_reference(everybody, seed=plan.seed)
         found = _tried(left_out, "The comparison", lambda: compare(a, b, how, blocks))
         compared = None if found is None else (a, b, found)
@@ -133,6 +135,7 @@ def report_tables(report: CohortReport, *, show_patients: bool) -> dict[str, byt
         tables["single-photos"] = curve_table(report.cohesion)
     if report.comparison is not None:
         tables["comparison"] = comparison_table(report.comparison[2])
+        tables["similarities"] = similarities_table(report.comparison[2])
     if show_patients:
         tables["patients"] = members_table(report.clustering)
         tables["map"] = places_table(report.map)

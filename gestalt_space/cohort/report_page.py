@@ -32,6 +32,7 @@ from gestalt_space.report.html import (
     table,
 )
 from gestalt_space.report.map_figure import switched_maps
+from gestalt_space.stats.estimates import Finding
 
 PAGE, DOCUMENT = "report.html", "report.json"
 OWN_FILES = frozenset({PAGE, DOCUMENT, *(f"{name}.csv" for name in TABLES)})
@@ -118,10 +119,11 @@ def _cohesion(report: CohortReport) -> Markup:
     return section(
         "Are they more alike than chance?",
         paragraph(
-            f"Two of the patients have a similarity of {of.similarity:.3f} on average. "
-            f"{of.plan.permutations:,} random groups of {of.patients}, drawn from them and "
-            f"{of.controls} other patients of the gallery, have {of.random_mean:.3f} "
-            f"(standard deviation {of.random_sd:.3f}); {of.percentile:.1f} % of those lie below. "
+            f"{of.patients} patients of {of.families} families: two families have a similarity of "
+            f"{of.similarity:.3f} on average. {of.plan.permutations:,} random groups of "
+            f"{of.families}, drawn from them and {of.controls} other families of the gallery, have "
+            f"{of.random_mean:.3f} (standard deviation {of.random_sd:.3f}); "
+            f"{of.percentile:.1f} % of those lie below. "
             f"p = {of.p:.2g}, one-sided; effect {of.effect:.1f} standard deviations."
         ),
     )
@@ -132,34 +134,53 @@ def _comparison(report: CohortReport) -> Markup:
         return section("Do the two cohorts differ?", *_why(report, "Comparison", "The comparison"))
     a, b, found = report.comparison
     cohorts = [str(one.people.cohort[0]) for one in (a, b)]
+    shift, own = found.tests.shift, found.tests.own
+    beyond = (
+        f"Beyond a shift common to all disorders, they differ with p = {own.p:.2g}."
+        if own.p == own.p
+        else f"What differs beyond a shift common to all disorders was {own.method}."
+    )
     rows = [
         (
             report.selection.title(one.disorder),
-            f"{one.patients_a}, {one.patients_b}",
-            f"{one.within_a.mean:.3f}",
-            f"{one.within_b.mean:.3f}",
-            f"{one.between.mean:.3f}",
-            f"{one.p:.2g}",
-            f"{one.p_adjusted:.2g}",
+            f"{one.units_a}, {one.units_b}",
+            *(f"{of.mean:.3f}" for of in (one.within_a, one.within_b, one.between)),
+            _figure(one.tests.shift, 3),
+            *(_p(p) for p in (one.tests.shift.p, one.tests.shift.p_adjusted)),
+            _p(one.tests.own.p_adjusted),
         )
         for one in found.disorders
     ]
-    columns = ("patients", "within A", "within B", "between", "p", "p (BH)")
+    columns = (shift.unit, "within A", "within B", "between", "apart", "p", "p (BH)", "own (BH)")
     return section(
         "Do the two cohorts differ?",
+        *(element("div", text, class_="note", role="note") for text in found.warnings),
         paragraph(
-            f"A is {cohorts[0]} ({found.patients_a} patients), B is {cohorts[1]} "
-            f"({found.patients_b}). Over all disorders, patients of one cohort are more alike than "
-            f"those of the two by {found.difference:.4f}; p = {found.p:.2g}. Groups were not "
-            "matched on age or sex."
+            f"A is {cohorts[0]} ({found.a.patients} patients), B is {cohorts[1]} "
+            f"({found.b.patients}). Over all disorders, the mean faces of A and B are "
+            f"{_figure(shift, 4)} apart (1 − cosine, 95 % interval); p = {shift.p:.2g}. {beyond} "
+            f"Patients of B vary {_figure(found.tests.spread, 2)} times as much as those of A. "
+            "Groups were not matched on age or sex."
         ),
         table(
             ("Disorder", *columns),
             rows,
-            caption="Mean similarity of two patients with the disorder",
+            caption=f"Mean similarity of two {shift.unit} with the disorder, and how far apart "
+            "the mean faces are",
             numbers=columns,
         ),
     )
+
+
+def _figure(of: Finding, digits: int) -> str:
+    if of.estimate != of.estimate:
+        return "–"
+    told = f"{of.estimate:.{digits}f}"
+    return f"{told} ({of.low:.{digits}f} to {of.high:.{digits}f})" if of.low == of.low else told
+
+
+def _p(p: float) -> str:
+    return f"{p:.2g}" if p == p else "–"
 
 
 def _clusters(report: CohortReport, show_patients: bool) -> Markup:
@@ -277,14 +298,15 @@ def _methods(report: CohortReport) -> Markup:
     ]
     if report.cohesion is not None:
         sentences.append(
-            f"Cohesion was tested against {plan.permutations:,} random groups of as many patients, "
+            f"Cohesion was tested against {plan.permutations:,} random groups of as many families, "
             "p = (b + 1)/(m + 1)."
         )
     if report.comparison is not None:
         sentences.append(
-            f"The cohorts were compared, disorder by disorder, by {plan.permutations:,} "
-            "permutations of their labels over patients, with false discovery rates by Benjamini "
-            "and Hochberg."
+            "The mean faces of the cohorts were compared by a distance read against the variance "
+            f"within the cohorts (Alekseyenko 2016), with {plan.permutations:,} permutations of "
+            "their labels over families within disorders; intervals by the jackknife over "
+            "families, false discovery rates by Benjamini and Hochberg."
         )
     if report.composites:
         sentences.append(

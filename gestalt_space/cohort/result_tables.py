@@ -12,11 +12,13 @@ from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import Comparison
 from gestalt_space.cohort.data_frames import data_frame
 from gestalt_space.cohort.mapping import CohortMap
+from gestalt_space.stats.estimates import finding_rows
 
 if TYPE_CHECKING:
     import pandas
 
-SPREADS, FIGURES = ("within_a", "within_b", "between"), ("difference", "effect")
+PAIRS = ("within_a", "within_b", "between")
+COUNTS = ("patients_a", "patients_b", "units_a", "units_b")
 Value = str | int | float | bool | None
 
 
@@ -41,28 +43,28 @@ class Table:
 
 
 def comparison_table(found: Comparison) -> Table:
-    """The compared disorders: pairs of patients in the groups and between them, the difference and
-    the effect with the ends of their intervals, p-values, and blocks."""
-    spreads = [
-        f"{pairs}_{figure}"
-        for pairs in SPREADS
-        for figure in ("pairs", "mean", "sd", "low", "median", "high")
-    ]
-    figures = [f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")]
+    """A row for each figure: what was tested overall and in each disorder, with the ends of its
+    interval and its p-values, and accuracy."""
+    columns, rows = finding_rows(found.findings)
+    return Table(columns, tuple(map(tuple, rows)))
+
+
+def similarities_table(found: Comparison) -> Table:
+    """The compared disorders: similarities of pairs of families in the groups and between them,
+    and blocks."""
+    figures = ("pairs", "mean", "sd", "low", "median", "high")
     blocks = ("size", "distance", "threshold", "share", "ppv")
     rows: list[tuple[Value, ...]] = []
     for one in found.disorders:
-        row: list[Value] = [one.disorder, one.patients_a, one.patients_b]
-        for pairs in (one.within_a, one.within_b, one.between):
-            row += [pairs.pairs, pairs.mean, pairs.sd, pairs.low, pairs.median, pairs.high]
-        for figure in (one.difference, one.effect):
-            row += [figure.value, figure.low, figure.high]
-        row += [one.p, one.p_adjusted]
+        row: list[Value] = [one.disorder]
+        row += [getattr(one, name) for name in COUNTS]
+        row += [getattr(getattr(one, pairs), name) for pairs in PAIRS for name in figures]
         row += [None if one.blocks is None else getattr(one.blocks, name) for name in blocks]
         rows.append(tuple(row))
     return Table(
         (
-            *("disorder", "patients_a", "patients_b", *spreads, *figures, "p", "p_adjusted"),
+            *("disorder", *COUNTS),
+            *(f"{pairs}_{figure}" for pairs in PAIRS for figure in figures),
             *(f"block_{name}" for name in blocks),
         ),
         tuple(rows),
@@ -73,8 +75,10 @@ def cohesion_table(found: Cohesion) -> Table:
     """The figures of a cohort, in one row."""
     figures: dict[str, Value] = {
         "patients": found.patients,
+        "families": found.families,
         "photos": found.photos,
         "controls": found.controls,
+        "relatives": found.relatives,
         "similarity": found.similarity,
         "random_mean": found.random_mean,
         "random_sd": found.random_sd,
@@ -88,7 +92,7 @@ def cohesion_table(found: Cohesion) -> Table:
 def curve_table(found: Cohesion) -> Table:
     """Single photos of more and more patients, of the cohort and of others."""
     return Table(
-        ("patients", "similarity", "of_others", "percentile"),
+        ("families", "similarity", "of_others", "percentile"),
         tuple((one.size, one.similarity, one.controls, one.percentile) for one in found.curve),
     )
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from gestalt_space.cohort.cluster_documents import without_nan
 from gestalt_space.cohort.cohesion import Cohesion
-from gestalt_space.cohort.comparison import Comparison
+from gestalt_space.cohort.comparison import Comparison, DisorderComparison
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import BlockReference
 from gestalt_space.spaces import run_records
+from gestalt_space.stats.estimates import finding_records
 
 VERSION = 1
+COMPARISON_VERSION = 2
 
 
 def cohesion_document(cohort: Selection, found: Cohesion) -> dict[str, Any]:
@@ -26,30 +28,37 @@ def cohesion_document(cohort: Selection, found: Cohesion) -> dict[str, Any]:
 
 
 def comparison_document(a: Selection, b: Selection, found: Comparison) -> dict[str, Any]:
-    """Two groups compared; figures that do not exist are null."""
+    """Two groups compared; figures that do not exist are null. What was tested is in `findings`,
+    as `comparison_table` has it."""
+    plan = found.plan
     document: dict[str, Any] = without_nan(
         {
-            "version": VERSION,
+            "version": COMPARISON_VERSION,
             **_of(a),
-            "match": found.plan.match,
-            "permutations": found.plan.permutations,
-            "bootstrap": asdict(found.plan.bootstrap),
-            "seed": found.plan.seed,
+            "match": plan.match,
+            "with_family": plan.with_family,
+            "permutations": plan.permutations,
+            "bootstrap": asdict(plan.bootstrap),
+            "seed": plan.seed,
             "groups": [
-                {"selection": group.source, "patients": patients, "unmatched": unmatched}
-                for group, patients, unmatched in (
-                    (a, found.patients_a, found.unmatched[0]),
-                    (b, found.patients_b, found.unmatched[1]),
-                )
+                {"selection": group.source, **asdict(counts)}
+                for group, counts in ((a, found.a), (b, found.b))
             ],
-            "overall": {"difference": found.difference, "p": found.p},
-            "disorders": [asdict(one) for one in found.disorders],
+            "warnings": found.warnings,
+            "findings": finding_records(found.findings),
+            "disorders": [_described(one) for one in found.disorders],
             "too_few": [asdict(one) for one in found.too_few],
-            "accuracy": [asdict(one) for one in found.accuracy],
             "block_thresholds": _thresholds(found.reference),
         }
     )
     return document
+
+
+def _described(one: DisorderComparison) -> dict[str, Any]:
+    """A disorder without its findings, which stand by themselves."""
+    figures = asdict(one)
+    figures.pop("tests")
+    return figures
 
 
 def _of(selection: Selection) -> dict[str, Any]:

@@ -72,12 +72,22 @@ def labellings(shuffles: list[Stratum]) -> int:
     return prod(comb(len(one.places), one.take) for one in shuffles)
 
 
-def require_labellings(shuffles: list[Stratum], level: float, *, unit: str = "patients") -> None:
-    """Raises `UsageError` where so few labellings exist that no p-value can reach a level."""
+def least_p(shuffles: list[Stratum], *, mirrored: bool = False) -> float:
+    """The smallest p-value that labels dealt within strata can give. `mirrored`: groups that change
+    places give the same statistic, so that where they are of one size it is twice as large."""
     ways = labellings(shuffles)
-    if 1 / ways > level:
+    alike = mirrored and all(2 * one.take == len(one.places) for one in shuffles)
+    return min(1.0, (2 if alike else 1) / ways)
+
+
+def require_labellings(
+    shuffles: list[Stratum], level: float, *, unit: str = "patients", mirrored: bool = False
+) -> None:
+    """Raises `UsageError` where so few labellings exist that no p-value can reach a level."""
+    least = least_p(shuffles, mirrored=mirrored)
+    if least > level:
         raise UsageError(
-            f"The labels of these {unit} can be dealt in {ways:,} ways, so that no p-value below "
-            f"{1 / ways:.3g} is possible, and {level:g} was asked.",
+            f"The labels of these {unit} can be dealt in {labellings(shuffles):,} ways, so that no "
+            f"p-value below {least:.3g} is possible, and {level:g} was asked.",
             "Add patients, or match on less.",
         )

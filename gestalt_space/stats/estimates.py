@@ -25,9 +25,9 @@ class Finding:
     """One figure of a study.
 
     `subject`: what it is about, such as a disorder, or `all`. `estimand`: what is estimated, in
-    words. `low`, `high`: the 95 % interval; `p`: of the test named by `method`; each NaN where
-    there is none. `n`: independent units behind it, of the kind `unit`. `seed`: of what was drawn,
-    None where nothing was.
+    words. `low`, `high`: the 95 % interval; `p`: of the test named by `method`; `p_adjusted`: for
+    how many subjects were tested; each NaN where there is none. `n`: independent units behind it,
+    of the kind `unit`. `seed`: of what was drawn, None where nothing was.
     """
 
     subject: str
@@ -39,6 +39,7 @@ class Finding:
     low: float = math.nan
     high: float = math.nan
     p: float = math.nan
+    p_adjusted: float = math.nan
     seed: int | None = None
 
 

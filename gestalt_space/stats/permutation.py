@@ -108,25 +108,6 @@ def relabelled_means(
     return GroupMeans(*(np.concatenate(found, axis=1) + mean))
 
 
-def weighted_means(
-    similarities: NDArray[np.floating],
-    first: NDArray[np.floating],
-    second: NDArray[np.floating],
-) -> GroupMeans:
-    """The means of groups whose patients count as often as weights `(m, p)` say.
-
-    A patient who counts twice makes no pair with themselves, so that a bootstrap does not find
-    patients alike because they are the same.
-    """
-    matrix, mean = centred(similarities)
-    a, b = first.astype(np.float32), second.astype(np.float32)
-    return GroupMeans(
-        _ratio(row_products(a, matrix, a), _pairs(a)) + mean,
-        _ratio(row_products(b, matrix, b), _pairs(b)) + mean,
-        _ratio(row_products(a, matrix, b), a.sum(axis=1) * b.sum(axis=1)) + mean,
-    )
-
-
 def row_products(
     left: NDArray[np.float32], matrix: NDArray[np.float32], right: NDArray[np.float32]
 ) -> NDArray[np.float64]:
@@ -154,12 +135,6 @@ def _choose(rng: np.random.Generator, size: int, take: int, draws: int) -> NDArr
     if len(again):
         chosen[again] = _choose(rng, size, take, len(again))
     return chosen
-
-
-def _pairs(weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Ordered pairs of different patients, counted as often as both count."""
-    wide = weights.astype(np.float64)
-    return np.asarray(wide.sum(axis=1) ** 2 - (wide**2).sum(axis=1))
 
 
 def _ratio(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:

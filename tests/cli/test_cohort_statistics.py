@@ -83,7 +83,7 @@ def test_cohorts_that_cannot_be_judged(gestalt: Command, tmp_path: Path):
     for words, code, message in (
         (("--patients", one), 2, "The cohort has one patient."),
         (("--gene", "NOBODY1"), 1, "No patient with a descriptor has the gene NOBODY1."),
-        ((), 2, "the gallery has 0: too few patients"),
+        ((), 2, "the gallery has 0: too few families"),
         (("--gene", "NIPBL", "--match", "height"), 2, "no matching on 'height'"),
         (("--gene", "NIPBL", "--permutations", 5), 2, "too few for a p-value"),
     ):
@@ -101,6 +101,9 @@ def test_compare_tells_its_figures_in_eighty_columns(
     assert ran.code == 0, ran.err
     assert "A: cohort north\n  8 patients" in ran.out
     assert "Over 2 disorders" in ran.out
+    assert "mean faces apart" in ran.out
+    assert "not tested: fewer than 3 disorders" in ran.out
+    assert "2 disorders with too few labellings for a p-value" in ran.out
     assert "Random blocks of patients of A and of B" in ran.out
     lines = ran.out.splitlines()
     assert max(map(len, lines)) <= 80
@@ -115,18 +118,20 @@ def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
     ran = gestalt(*words, "--json", "-o", table)
     assert ran.code == 0, ran.err
     document = ran.document
-    assert document["version"] == 1
+    assert document["version"] == 2
     assert [group["patients"] for group in document["groups"]] == [8, 6]
+    assert [group["units"] for group in document["groups"]] == [6, 6]
     assert [one["disorder"] for one in document["disorders"]] == ["OMIM:122470", "OMIM:147920"]
-    assert len(document["accuracy"]) == 6
     assert [one["size"] for one in document["block_thresholds"]] == [2, 3]
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [row["disorder"] for row in rows] == ["OMIM:122470", "OMIM:147920"]
-    for row, one in zip(rows, document["disorders"], strict=True):
-        assert float(row["p"]) == pytest.approx(one["p"], rel=1e-5)
-        assert float(row["between_mean"]) == pytest.approx(one["between"]["mean"], rel=1e-5)
-        assert float(row["block_ppv"]) == pytest.approx(one["blocks"]["ppv"], rel=1e-5)
+    assert len(rows) == len(document["findings"])
+    for row, one in zip(rows, document["findings"], strict=True):
+        assert (row["subject"], row["estimand"]) == (one["subject"], one["estimand"])
+        assert (row["p"] == "") == (one["p"] is None)
+    first = document["findings"][0]
+    assert (first["subject"], first["n"], first["unit"]) == ("all", 12, "families")
+    assert 0 < first["p"] <= 1
     assert "Secret" not in ran.out + table.read_text(encoding="utf-8")
 
     again = gestalt(*words, "-o", table)
@@ -154,7 +159,7 @@ def test_groups_that_cannot_be_compared(gestalt: Command):
         (("--a-cohort", "north"), 2, "Nothing says who group B is."),
         (("north", "west"), 1, "No patient with a descriptor has the cohort west."),
         (("--a-cohort", "north", "--b-gene", "NIPBL"), 2, "is in both groups, and 2 more."),
-        (("--a-gene", "NIPBL", "--b-gene", "KMT2D"), 2, "No disorder has 2 patients in each"),
+        (("--a-gene", "NIPBL", "--b-gene", "KMT2D"), 2, "No disorder has 2 families in each"),
         (("north", "south", "--match", "ancestry"), 2, "ancestry of no patient of the first"),
         (("north", "south", "--bootstrap", 3), 2, "too few for an interval"),
     ):

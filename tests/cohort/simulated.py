@@ -4,6 +4,7 @@ what is the person's own and what is the photo's own is added."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -64,3 +65,32 @@ def simulated(
         slots=1,
         source="simulated",
     )
+
+
+def joined(one: Selection, other: Selection) -> Selection:
+    """The patients of two selections, those of the first before the others."""
+    facts = [
+        np.concatenate([getattr(one.people, name), getattr(other.people, name)])
+        for name in ("sex", "ancestry", "cohort", "consent", "family")
+    ]
+    return replace(
+        one,
+        descriptors=np.concatenate([one.descriptors, other.descriptors]),
+        photos=np.concatenate([one.photos, other.photos]),
+        ages=np.concatenate([one.ages, other.ages]),
+        sites=np.concatenate([one.sites, other.sites]),
+        patient_of_row=np.concatenate(
+            [one.patient_of_row, len(one.patients) + other.patient_of_row]
+        ),
+        patients=(*one.patients, *other.patients),
+        people=type(one.people)(*facts),
+        disorders=(*one.disorders, *other.disorders),
+        genes=(*one.genes, *other.genes),
+    )
+
+
+def renamed(selection: Selection, prefix: str) -> Selection:
+    """The same faces as patients of other names."""
+    names = tuple(f"{prefix}{one[1:]}" for one in selection.patients)
+    photos = np.array([f"{prefix}{one[1:]}" for one in selection.photos])
+    return replace(selection, patients=names, stored_as=names, photos=photos)

@@ -10,7 +10,8 @@ from gestalt_space.cohort import cohesion as module
 from gestalt_space.cohort.cohesion import CohesionPlan, cohesion
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import SpaceMismatch, UsageError
-from tests.cohort.simulated import simulated
+from gestalt_space.simulate.planted import PlantedPlan, plant
+from tests.cohort.simulated import joined, renamed, simulated
 
 QUICK = CohesionPlan(permutations=499, draws=100)
 
@@ -82,29 +83,8 @@ def test_what_makes_patients_alike_besides_is_taken_out_by_matching():
     men = simulated(rng, [""] * 40, shift=-1.5, sex=["male"] * 40, prefix="M")
     gallery = joined(women, men)
     cohort = gallery.only(women.patients[:8])
-    assert cohesion(cohort, gallery, QUICK).p < 0.01
+    assert cohesion(cohort, gallery, QUICK).p < 0.02
     assert cohesion(cohort, gallery, replace(QUICK, match=("sex",))).p > 0.05
-
-
-def joined(one: Selection, other: Selection) -> Selection:
-    facts = [
-        np.concatenate([getattr(one.people, name), getattr(other.people, name)])
-        for name in ("sex", "ancestry", "cohort", "consent", "family")
-    ]
-    return replace(
-        one,
-        descriptors=np.concatenate([one.descriptors, other.descriptors]),
-        photos=np.concatenate([one.photos, other.photos]),
-        ages=np.concatenate([one.ages, other.ages]),
-        sites=np.concatenate([one.sites, other.sites]),
-        patient_of_row=np.concatenate(
-            [one.patient_of_row, len(one.patients) + other.patient_of_row]
-        ),
-        patients=(*one.patients, *other.patients),
-        people=type(one.people)(*facts),
-        disorders=(*one.disorders, *other.disorders),
-        genes=(*one.genes, *other.genes),
-    )
 
 
 def test_a_cohort_that_cannot_be_judged_is_told(gallery: Selection):
@@ -132,3 +112,41 @@ def test_a_stratum_with_too_few_controls_is_named():
 def test_more_groups_than_can_be_drawn_are_refused() -> None:
     with pytest.raises(UsageError, match="more than are drawn"):
         CohesionPlan(permutations=10**12)
+
+
+def test_a_family_counts_once():
+    rng = np.random.default_rng(6)
+    gallery = simulated(rng, ["a"] * 6 + [""] * 30)
+    cohort = part(gallery, "a")
+    twins = renamed(cohort, "T")
+    names = np.array([f"F{place}" for place in range(6)])
+    alone = np.full(30, "")
+
+    def related(one: Selection, family: np.ndarray) -> Selection:
+        return replace(one, people=replace(one.people, family=family))
+
+    whole = related(joined(gallery, twins), np.concatenate([names, alone, names]))
+    once = cohesion(cohort, gallery, QUICK)
+    both = cohesion(part(whole, "a"), whole, QUICK)
+    assert (both.patients, both.families, both.controls) == (12, 6, 30)
+    assert both.similarity == pytest.approx(once.similarity, abs=1e-6)
+    assert both.p == once.p
+    inflated = cohesion(part(whole, "a"), whole, replace(QUICK, with_family=True))
+    assert inflated.similarity > both.similarity
+    # Whose siblings are asked about is no control.
+    assert cohesion(related(cohort, names), whole, QUICK).relatives == 6
+    with pytest.raises(UsageError, match="2 patients are of one family"):
+        cohesion(part(whole, "a").only(["P0000", "T0000"]), whole, QUICK)
+
+
+def test_siblings_are_no_cohesion():
+    plan = PlantedPlan(sizes=(6, 60), disorder=0.0, families=1.0, kinship=0.9)
+    p = {False: [], True: []}
+    for seed in range(30):
+        gallery = plant(plan, seed)
+        cohort = gallery.only(gallery.patients[:6])
+        for with_family, found in p.items():
+            how = CohesionPlan(permutations=99, draws=0, seed=seed, with_family=with_family)
+            found.append(cohesion(cohort, gallery, how).p)
+    assert np.mean(np.array(p[False]) <= 0.05) <= 0.2
+    assert np.mean(np.array(p[True]) <= 0.05) > 0.3

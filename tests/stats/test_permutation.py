@@ -12,7 +12,6 @@ from gestalt_space.stats.permutation import (
     draw_groups,
     p_value,
     relabelled_means,
-    weighted_means,
 )
 
 
@@ -23,7 +22,7 @@ def similarities() -> np.ndarray:
 
 
 def means_by_loop(similarities: np.ndarray, first: list[int], second: list[int]) -> list[float]:
-    """Within the first, within the second, between; patients may be in a group several times."""
+    """Within the first, within the second, between."""
     within = [
         np.mean([similarities[i, j] for i, j in itertools.permutations(group, 2) if i != j])
         for group in (first, second)
@@ -40,24 +39,6 @@ def test_means_of_relabelled_groups_are_those_of_a_loop(similarities: np.ndarray
         got = [found.first[draw], found.second[draw], found.between[draw]]
         assert got == pytest.approx(wanted, abs=1e-6)
         assert found.difference[draw] == pytest.approx(sum(wanted[:2]) / 2 - wanted[2], abs=1e-6)
-
-
-def test_means_of_weighted_groups_are_those_of_a_loop(similarities: np.ndarray):
-    rng = np.random.default_rng(3)
-    drawn = [(rng.integers(0, 5, 5).tolist(), rng.integers(5, 12, 7).tolist()) for _ in range(20)]
-    weights = [np.array([np.bincount(g, minlength=12) for g in side]) for side in zip(*drawn)]  # noqa: B905
-    found = weighted_means(similarities, *weights)
-    for draw, (first, second) in enumerate(drawn):
-        got = [found.first[draw], found.second[draw], found.between[draw]]
-        assert got == pytest.approx(means_by_loop(similarities, first, second), abs=1e-6)
-
-
-def test_a_group_of_one_has_no_mean_within(similarities: np.ndarray):
-    weights = np.zeros((1, 12))
-    weights[0, 3] = 5
-    found = weighted_means(similarities, weights, 1.0 - (np.arange(12) == 3)[None])
-    assert np.isnan(found.first[0])
-    assert np.isfinite(found.second[0])
 
 
 def test_the_diagonal_is_never_counted(similarities: np.ndarray):

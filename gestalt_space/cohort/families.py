@@ -1,0 +1,91 @@
+"""Patients as statistics count them: a family is one unit, and its members are no evidence for each
+other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.cohort.selection import Selection
+from gestalt_space.errors import UsageError
+
+Numbers = NDArray[np.int64]
+NAMED = 3
+"""Families or sites in a message, at the most."""
+
+
+def units_of(selection: Selection, *, with_family: bool = False) -> Numbers:
+    """`(p,)`: the number of each patient's family, from 0; with family, everybody is alone."""
+    return np.arange(len(selection.patients)) if with_family else selection.families
+
+
+def unit_word(*, with_family: bool) -> str:
+    """What is counted, plural. A patient whose family is not known is a family alone."""
+    return "patients" if with_family else "families"
+
+
+def unit_means(means: NDArray[np.float32], units: Numbers) -> NDArray[np.float32]:
+    """The mean `(u, d)` of the patients' means `(p, d)` of each unit, in the order of numbers."""
+    sums = np.zeros((int(units.max(initial=-1)) + 1, means.shape[1]))
+    np.add.at(sums, units, means)
+    return np.asarray(sums / np.bincount(units)[:, None], dtype=np.float32)
+
+
+def unit_strata(strata: NDArray[np.str_], units: Numbers) -> NDArray[np.str_]:
+    """`(u,)`: what each unit is matched by: the stratum of its patients, ` + ` between several; an
+    empty text where one is not known."""
+    found: list[list[str]] = [[] for _ in range(int(units.max(initial=-1)) + 1)]
+    for unit, told in zip(units.tolist(), strata.tolist(), strict=True):
+        found[unit].append(told)
+    told = [" + ".join(sorted(set(one))) if all(one) else "" for one in found]
+    return np.array(told, dtype=np.str_).reshape(len(found))
+
+
+def check_no_shared_family(a: Selection, b: Selection) -> None:
+    """Raises `UsageError` for a family with members in both groups: they would be compared with
+    each other, and their labels cannot be dealt apart."""
+    shared = sorted((set(a.people.family.tolist()) & set(b.people.family.tolist())) - {""})
+    if shared:
+        raise UsageError(
+            f"{listed(shared, 'family', 'families')} has members in both groups."
+            if len(shared) == 1
+            else f"{listed(shared, 'family', 'families')} have members in both groups.",
+            "Put each family into one group, or count members as unrelated: --with-family.",
+        )
+
+
+def site_warnings(a: Selection, b: Selection) -> tuple[str, ...]:
+    """What cannot be concluded as some sites have photos of one group alone; sites that nobody
+    knows are not asked about."""
+    in_a, in_b = (set(group.sites.tolist()) - {""} for group in (a, b))
+    if not (in_a or in_b):
+        return ()
+    if not in_a & in_b:
+        told = (
+            "No site has photos of both groups: nothing can be concluded about the groups apart "
+            "from their sites."
+        )
+        return (told,)
+    return tuple(
+        f"{listed(sorted(alone), 'site', 'sites')} {'has' if len(alone) == 1 else 'have'} photos "
+        f"of group {letter} alone: of these photos nothing can be concluded apart from the site. "
+        "Match on site to leave them out."
+        for letter, alone in (("A", in_a - in_b), ("B", in_b - in_a))
+        if alone
+    )
+
+
+def listed(names: Sequence[str], one: str, many: str) -> str:
+    """Names in a sentence, some of them: `Family F1`, `Families F1, F2 and 7 more`."""
+    shown, more = ", ".join(names[:NAMED]), len(names) - NAMED
+    return f"{(one if len(names) == 1 else many).capitalize()} {shown}" + (
+        f" and {more:,} more" if more > 0 else ""
+    )
+
+
+def patients_of(selection: Selection, kept: Iterable[bool]) -> Selection:
+    """The patients `(p,)` who are kept."""
+    pairs = zip(selection.patients, kept, strict=True)
+    return selection.only(one for one, keep in pairs if keep)

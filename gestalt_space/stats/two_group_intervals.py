@@ -1,0 +1,120 @@
+"""Intervals of how far two groups' means lie apart, and of how much more one group varies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.stats.estimates import LEVEL, Estimate
+from gestalt_space.stats.two_groups import (
+    Cells,
+    Floats,
+    Members,
+    Numbers,
+    at_one_length,
+    cells_of,
+    in_blocks,
+    shift,
+    two_rows,
+)
+
+
+def shift_intervals(vectors: Floats, kinds: Numbers, first: Members) -> list[Estimate]:
+    """Half the squared distance of the groups' means of units `(u, d)`: over all kinds, what is
+    common to them, and each kind, as `shift` has them; 2 + k estimates.
+
+    By the jackknife, which counts twice what is left of the variance where the means are alike (a
+    product of two residuals has no part that is linear in one unit); so once of that is taken off.
+    NaN ends of what is common.
+    """
+    of = cells_of(vectors, kinds, *two_rows(first))
+    values = shift(of).half_square[0]
+    left_out = _left_out(vectors, kinds, first, lambda cells: shift(cells).half_square)
+    variance, freedom = _jackknife_variance(left_out, 2 * kinds + first)
+    share, twice = of.shares[0], _product_variance(of, vectors, kinds, first)
+    twice = np.concatenate([[(share**2 * twice).sum(), math.nan], twice])
+    far = _reach(np.maximum(variance - twice, twice), freedom)
+    return [
+        Estimate(float(value), float(value - one), float(value + one))
+        for value, one in zip(values, far, strict=True)
+    ]
+
+
+def spread_ratio(vectors: Floats, kinds: Numbers, first: Members) -> tuple[Estimate, float]:
+    """How much more the second group varies than the first, and the p of the two varying alike.
+
+    `vectors` `(u, d)` are unit vectors, or means of some. The spread of a kind is the expected
+    squared distance of one unit vector from the true mean: 1 − the mean inner product of two
+    different units, however many vectors each is the mean of. The ratio is of spreads weighed over
+    kinds; its interval and its p, two-sided, by the jackknife of its logarithm.
+    """
+    from scipy.stats import t
+
+    value = float(_log_ratio(cells_of(vectors, kinds, *two_rows(first)))[0, 0])
+    left_out = _left_out(vectors, kinds, first, _log_ratio)
+    variance, freedom = _jackknife_variance(left_out, 2 * kinds + first)
+    far = float(_reach(variance, freedom)[0])
+    error = math.sqrt(float(variance[0]))
+    p = float(2 * t.sf(abs(value) / error, freedom[0])) if error > 0 else 1.0
+    return Estimate(*(math.exp(one) for one in (value, value - far, value + far))), p
+
+
+def _jackknife_variance(left_out: Floats, samples: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """The variance `(c,)` of figures that were computed without each unit in turn, `(u, c)` (Efron
+    and Stein 1981), and its degrees of freedom `(c,)` (Satterthwaite 1946). `samples` `(u,)`: the
+    sample that each unit was drawn in, a group's units of one kind; two or more in each."""
+    parts, least = [], []
+    for sample in np.unique(samples):
+        rows = left_out[samples == sample]
+        parts.append((len(rows) - 1) * rows.var(axis=0))
+        least.append(parts[-1] ** 2 / (len(rows) - 1))
+    variance, squares = np.sum(parts, axis=0), np.sum(least, axis=0)
+    freedom = np.divide(variance**2, squares, out=np.ones_like(variance), where=squares > 0)
+    return variance, freedom
+
+
+def _reach(variance: Floats, freedom: Floats) -> Floats:
+    """How far an interval goes to each side, by Student's distribution."""
+    from scipy.stats import t
+
+    return np.asarray(np.sqrt(variance) * t.ppf((1 + LEVEL) / 2, freedom), dtype=np.float64)
+
+
+def _log_ratio(of: Cells) -> Floats:
+    spreads = np.maximum((of.shares * (1 - of.squares)).sum(axis=2), np.finfo(float).tiny)
+    return np.asarray(np.log(spreads[1] / spreads[0])[:, None])
+
+
+def _left_out(
+    vectors: Floats,
+    kinds: Numbers,
+    first: Members,
+    figure: Callable[[Cells], Floats],
+) -> Floats:
+    """A figure of cells without each unit: `(u, c)`."""
+    one, other = two_rows(first)
+    kept = 1 - np.eye(len(vectors))
+    return in_blocks(vectors, kinds, [(one * kept, other * kept)], figure)
+
+
+def _product_variance(of: Cells, vectors: Floats, kinds: Numbers, first: Members) -> Floats:
+    """`(k,)`: the variance of half the squared distance where the true means are alike, from traces
+    of the groups' covariances, pooled over kinds (Bai and Saranadasa 1996; Chen and Qin 2010)."""
+    scaled = at_one_length(vectors, kinds, first)
+    means = cells_of(scaled, kinds, *two_rows(first)).means[:, 0]
+    residuals = scaled - np.where(first[:, None], means[0][kinds], means[1][kinds])
+    own, free = [], []
+    for group in (first, ~first):
+        rows = residuals[group]
+        freedom = len(rows) - len(np.unique(kinds[group]))
+        squares = float(((rows @ rows.T) ** 2).sum()) / freedom**2
+        trace = float((rows**2).sum()) / freedom
+        scale = freedom**2 / max((freedom - 1) * (freedom + 2), 1)
+        own.append(scale * (squares - trace**2 / freedom))
+        free.append(freedom)
+    cross = float(((residuals[first] @ residuals[~first].T) ** 2).sum()) / (free[0] * free[1])
+    n, m = of.counts[:, 0]
+    return np.asarray((own[0] / (n * (n - 1)) + own[1] / (m * (m - 1)) + 2 * cross / (n * m)) / 2)

@@ -1,0 +1,209 @@
+"""Two groups of vectors in several kinds, such as the disorders that both groups have: how far the
+means of the groups lie apart, and how much of that is common to all kinds.
+
+Means and spreads are kept apart. The means of a group of noisier unit vectors are shorter, so each
+group is brought to one length before means are compared, and a distance is read against what the
+groups' own variances give by chance (Alekseyenko 2016; Anderson, Walsh and Clarke 2017). Unequal
+noise and unequal sizes are then no difference of means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Members = NDArray[np.bool_]
+
+_SHORTEST = 1e-12
+_LEAST_PATTERN = 0.25
+"""Squared length of what tells kinds apart, against what chance gives: with less, none is seen."""
+_AT_ONCE = 4_000_000
+"""Numbers of means that are held at a time."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Groups by kinds, in each of `m` labellings; the first and the second group stand first.
+
+    `counts` `(2, m, k)`: units. `means` `(2, m, k, d)`. `squares` `(2, m, k)`: mean inner products
+    of two different units, which estimate the squared length of the true mean without bias.
+    `noise` `(2, m, k)`: the expected squared distance of `means` from the true ones. The last two
+    are 0 where a group has fewer than two units of a kind.
+    """
+
+    counts: Floats
+    means: Floats
+    squares: Floats
+    noise: Floats
+
+    @property
+    def shares(self) -> Floats:
+        """`(m, k)`: what each kind weighs, n·n′/(n + n′), in all 1; 0 without two units in each
+        group."""
+        first, second = self.counts
+        there = (first >= 2) & (second >= 2)
+        weights = np.where(there, first * second / np.maximum(first + second, 1), 0)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Differences of means in each of `m` labellings, of `c` kinds each: `(m, c)`.
+
+    `half_square`: half the squared distance, without bias: 0 in the mean where there is none, and
+    then as often below as above. `ratio`: the squared distance over what chance gives, about 1
+    where there is none; what is tested.
+    """
+
+    half_square: Floats
+    ratio: Floats
+
+    @classmethod
+    def of(cls, squares: Floats, chance: Floats) -> Shift:
+        """From squared distances and their expectations by chance."""
+        return cls((squares - chance) / 2, squares / np.maximum(chance, _SHORTEST))
+
+
+def compact(vectors: NDArray[np.floating]) -> Floats:
+    """Vectors `(u, d)` in as few dimensions as keep their inner products: `(u, min(u, d))`."""
+    wide = np.asarray(vectors, dtype=np.float64)
+    if wide.shape[1] <= wide.shape[0]:
+        return wide
+    return np.ascontiguousarray(np.linalg.qr(wide.T).R.T)
+
+
+def cells_of(vectors: Floats, kinds: Numbers, first: Floats, second: Floats) -> Cells:
+    """Of units `(u, d)`, whose kinds `(u,)` are numbered from 0, where the rows of `first` and
+    `second` `(m, u)` are 1 for those in the group and 0 for others."""
+    number = int(kinds.max(initial=-1)) + 1
+    shape = (2, len(first), number)
+    counts, squares, noise = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    means = np.zeros((*shape, vectors.shape[1]))
+    lengths = np.einsum("ud,ud->u", vectors, vectors)
+    for kind in range(number):
+        there = np.flatnonzero(kinds == kind)
+        for group, rows in enumerate((first, second)):
+            chosen = rows[:, there]
+            count = chosen.sum(axis=1)
+            total, own = chosen @ vectors[there], chosen @ lengths[there]
+            whole = np.einsum("md,md->m", total, total)
+            pairs = np.maximum(count * (count - 1), 1)
+            counts[group, :, kind] = count
+            means[group, :, kind] = total / np.maximum(count, 1)[:, None]
+            squares[group, :, kind] = np.where(count >= 2, (whole - own) / pairs, 0)
+            noise[group, :, kind] = np.where(
+                count >= 2, (own - whole / np.maximum(count, 1)) / pairs, 0
+            )
+    return Cells(counts, means, squares, noise)
+
+
+def shift(of: Cells) -> Shift:
+    """How far the directions of the groups' means lie apart: over all kinds, then what is common
+    to them, then each kind, `(m, 2 + k)`.
+
+    Each group is brought to one length by that of its means, pooled over kinds, so that half the
+    squared distance over all is 1 − the cosine of the means.
+    """
+    share, length = of.shares, group_lengths(of)[:, :, None]
+    noise = (of.noise / length**2).sum(axis=0)
+    gap = of.means[1] / length[1, ..., None] - of.means[0] / length[0, ..., None]
+    squares = np.einsum("mkd,mkd->mk", gap, gap)
+    common = np.einsum("mk,mkd->md", share, gap)
+    return Shift.of(
+        np.column_stack(
+            [(share * squares).sum(axis=1), np.einsum("md,md->m", common, common), squares]
+        ),
+        np.column_stack([(share * noise).sum(axis=1), (share**2 * noise).sum(axis=1), noise]),
+    )
+
+
+def own_shift(of: Cells) -> Shift:
+    """What the kinds' shifts have beyond a common one: over all kinds, then each, against the mean
+    of the others, `(m, 1 + k)`.
+
+    From each group is taken what all its kinds have in common, and what is left is brought to one
+    length, so that overall half the squared distance is 1 − the correlation of how the kinds lie to
+    each other in the two groups. NaN where chance hides how they lie.
+    """
+    share = of.shares
+    apart, length, seen = _patterns(of)
+    noise = (of.noise / length[:, :, None] ** 2).sum(axis=0)
+    gap = apart[1] / length[1, :, None, None] - apart[0] / length[0, :, None, None]
+    squares = np.einsum("mkd,mkd->mk", gap, gap)
+    # A kind less the mean of the others is its distance from the mean of all, over 1 − share.
+    rest = np.maximum(1 - share, _SHORTEST) ** 2
+    pulled: Floats = share**2 * noise
+    others = pulled.sum(axis=1, keepdims=True) - pulled
+    found = Shift.of(
+        np.column_stack([(share * squares).sum(axis=1), squares / rest]),
+        np.column_stack([(share * (1 - share) * noise).sum(axis=1), noise + others / rest]),
+    )
+    return Shift(np.where((seen[0] & seen[1])[:, None], found.half_square, np.nan), found.ratio)
+
+
+def group_lengths(of: Cells) -> Floats:
+    """`(2, m)`: of each group's true means, pooled over kinds."""
+    return np.asarray(np.sqrt(np.maximum((of.shares * of.squares).sum(axis=2), _SHORTEST)))
+
+
+def at_one_length(vectors: Floats, kinds: Numbers, first: Members) -> Floats:
+    """Units `(u, d)`, each group brought to the length 1 of its means: what is permuted."""
+    one, other = group_lengths(cells_of(vectors, kinds, *two_rows(first)))[:, 0]
+    return np.asarray(vectors / np.where(first, one, other)[:, None])
+
+
+def without_common_shift(vectors: Floats, kinds: Numbers, first: Members) -> Floats:
+    """Units `(u, d)` less what their group has in common over all kinds, and at one length: what is
+    permuted where such a shift is no news (Freedman and Lane 1983)."""
+    of = cells_of(vectors, kinds, *two_rows(first))
+    one, other = _patterns(of)[1][:, 0]
+    middle, its_middle = np.einsum("mk,gmkd->gd", of.shares, of.means)
+    moved = vectors - np.where(first[:, None], middle, its_middle)
+    return np.asarray(moved / np.where(first, one, other)[:, None])
+
+
+def two_rows(first: Members) -> tuple[Floats, Floats]:
+    """Rows `(1, u)` of who is in the first group and who in the second."""
+    chosen = first[None].astype(np.float64)
+    return chosen, 1 - chosen
+
+
+def in_blocks(
+    vectors: Floats,
+    kinds: Numbers,
+    rows: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]],
+    figure: Callable[[Cells], Floats],
+) -> Floats:
+    """A figure `(m, c)` of all labellings, whose rows `(b, u)` come block by block."""
+    most = max(1, _AT_ONCE // max(1, vectors.shape[1] * (int(kinds.max(initial=-1)) + 1)))
+    return np.concatenate(
+        [
+            figure(cells_of(vectors, kinds, one, other))
+            for first, second in rows
+            for one, other in _parts(first, second, most)
+        ]
+    )
+
+
+def _parts(
+    first: NDArray[np.floating], second: NDArray[np.floating], most: int
+) -> Iterator[tuple[Floats, Floats]]:
+    for start in range(0, len(first), most):
+        part = slice(start, start + most)
+        yield first[part].astype(np.float64), second[part].astype(np.float64)
+
+
+def _patterns(of: Cells) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """How each group's kinds lie to each other: `(2, m, k, d)` their means less the mean of all;
+    the length of that `(2, m)`, noise taken off; and where it is seen at all."""
+    share = of.shares
+    apart = of.means - np.einsum("mk,gmkd->gmd", share, of.means)[:, :, None]
+    chance = (share * (1 - share) * of.noise).sum(axis=2)
+    found = np.einsum("mk,gmkd,gmkd->gm", share, apart, apart) - chance
+    least = _LEAST_PATTERN * chance
+    return apart, np.sqrt(np.maximum(np.maximum(found, least), _SHORTEST)), found > least
