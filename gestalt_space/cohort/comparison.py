@@ -18,8 +18,8 @@ from gestalt_space.cohort.cross_accuracy import CrossAccuracy, cross_accuracy
 from gestalt_space.cohort.matched import match_groups
 from gestalt_space.cohort.patients import Fact, check_space
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.sub_blocks import BlockReference, Blocks, sample_blocks
-from gestalt_space.errors import SpaceMismatch, UsageError
+from gestalt_space.cohort.sub_blocks import PRIOR, Blocks, check_prior, judge_blocks
+from gestalt_space.errors import UsageError
 from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.permutation import (
@@ -42,14 +42,16 @@ FEWEST_FOR_INTERVALS = 5
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """How groups are compared, and from which seed everything is drawn."""
+    """How groups are compared, and from which seed everything is drawn. `prior`: of blocks."""
 
     match: tuple[Fact, ...] = ()
     permutations: int = PERMUTATIONS
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     seed: int = 0
+    prior: float = PRIOR
 
     def __post_init__(self) -> None:
+        check_prior(self.prior)
         if self.permutations < FEWEST_PERMUTATIONS:
             raise UsageError(
                 f"{self.permutations} permutations are too few for a p-value.",
@@ -82,7 +84,7 @@ class DisorderComparison:
     groups, with its bootstrap interval, whose ends are NaN below `FEWEST_FOR_INTERVALS` patients in
     a group: 0.1 says that patients of different groups are 10 % farther
     apart than patients of one. `p`: by permutation, one-sided; `p_adjusted`: over the disorders, by
-    Benjamini and Hochberg. `blocks`: None where no blocks can be drawn.
+    Benjamini and Hochberg. `blocks`: None where nothing was given to read them by.
     """
 
     disorder: str
@@ -113,8 +115,7 @@ class Comparison:
 
     `difference` and `p`: over all disorders, each weighing n·m/(n + m), the less the noisier it
     is, with labels permuted within disorders. `unmatched`: patients of each group whom matching
-    left out. `accuracy`: of each group's patients against each gallery. `reference`: what blocks
-    are read by, None where the gallery gives none.
+    left out. `accuracy`: of each group's patients against each gallery.
     """
 
     patients_a: int
@@ -125,7 +126,6 @@ class Comparison:
     difference: float
     p: float
     accuracy: tuple[CrossAccuracy, ...]
-    reference: BlockReference | None
     plan: ComparisonPlan
 
 
@@ -133,9 +133,10 @@ def compare(
     a: Selection,
     b: Selection,
     plan: ComparisonPlan = USUAL_PLAN,
-    reference: BlockReference | None = None,
+    reference: Selection | None = None,
 ) -> Comparison:
-    """Compare two groups, disorder by disorder and overall.
+    """Compare two groups, disorder by disorder and overall; blocks are read by the patients of a
+    `reference`, without those compared.
 
     A patient with several of the compared disorders counts for the first of them by identifier, so
     that none is counted twice. Raises `UsageError` for groups that share a patient, for a group
@@ -143,11 +144,8 @@ def compare(
     facts are known; `SpaceMismatch` for two spaces.
     """
     check_space(a, b)
-    if reference is not None and reference.fingerprint != a.fingerprint:
-        raise SpaceMismatch(
-            "What blocks' distances mean was fitted in another space.",
-            f"Fit it in that of {a.space}: fit_reference.",
-        )
+    if reference is not None:
+        check_space(a, reference)
     if shared := sorted(set(a.patients) & set(b.patients)):
         raise UsageError(
             f"{shared[0]} is in both groups"
@@ -175,7 +173,19 @@ def compare(
     total, drawn_total, weight_total = 0.0, np.zeros(plan.permutations), 0.0
     for disorder, (places_a, places_b) in members.items():
         rows = np.concatenate([places_a, len(a.patients) + places_b])
-        one, drawn = _compared(disorder, means[rows], len(places_a), plan, rng, reference)
+        one, drawn = _compared(disorder, means[rows], len(places_a), plan, rng)
+        if reference is not None:
+            one = replace(
+                one,
+                blocks=judge_blocks(
+                    a.only(a.patients[place] for place in places_a),
+                    b.only(b.patients[place] for place in places_b),
+                    reference,
+                    leave_out=(disorder,),
+                    prior=plan.prior,
+                    seed=plan.seed,
+                ),
+            )
         weight = one.patients_a * one.patients_b / len(rows)
         total += weight * one.difference.value
         drawn_total += weight * drawn
@@ -190,7 +200,6 @@ def compare(
         difference=total / weight_total,
         p=p_value(total / weight_total, drawn_total / weight_total),
         accuracy=cross_accuracy(a, b, members, plan.bootstrap),
-        reference=reference,
         plan=plan,
     )
 
@@ -221,7 +230,6 @@ def _compared(
     size_a: int,
     plan: ComparisonPlan,
     rng: np.random.Generator,
-    reference: BlockReference | None,
 ) -> tuple[DisorderComparison, NDArray[np.float64]]:
     """One disorder, whose first `size_a` patients `(p, d)` are of the first group; and its
     difference in every permutation `(m,)`."""
@@ -246,7 +254,7 @@ def _compared(
         effect=_estimate(float(_effect(observed)[0]), _effect(redrawn), labels),
         p=p_value(value, drawn),
         p_adjusted=float("nan"),
-        blocks=None if reference is None else sample_blocks(1 - cross, reference, rng),
+        blocks=None,
     )
     return one, drawn
 

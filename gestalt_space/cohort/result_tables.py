@@ -12,11 +12,16 @@ from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import Comparison
 from gestalt_space.cohort.data_frames import data_frame
 from gestalt_space.cohort.mapping import CohortMap
+from gestalt_space.cohort.sub_blocks import Blocks
 
 if TYPE_CHECKING:
     import pandas
 
 SPREADS, FIGURES = ("within_a", "within_b", "between"), ("difference", "effect")
+BLOCKS = (
+    *("side_a", "side_b", "distance", "prior", "different", "different_low", "different_high"),
+    *("threshold", "sensitivity", "specificity", "disorders", "withheld"),
+)
 Value = str | int | float | bool | None
 
 
@@ -49,7 +54,6 @@ def comparison_table(found: Comparison) -> Table:
         for figure in ("pairs", "mean", "sd", "low", "median", "high")
     ]
     figures = [f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")]
-    blocks = ("size", "distance", "threshold", "share", "ppv")
     rows: list[tuple[Value, ...]] = []
     for one in found.disorders:
         row: list[Value] = [one.disorder, one.patients_a, one.patients_b]
@@ -58,12 +62,12 @@ def comparison_table(found: Comparison) -> Table:
         for figure in (one.difference, one.effect):
             row += [figure.value, figure.low, figure.high]
         row += [one.p, one.p_adjusted]
-        row += [None if one.blocks is None else getattr(one.blocks, name) for name in blocks]
+        row += [None] * len(BLOCKS) if one.blocks is None else _block(one.blocks)
         rows.append(tuple(row))
     return Table(
         (
             *("disorder", "patients_a", "patients_b", *spreads, *figures, "p", "p_adjusted"),
-            *(f"block_{name}" for name in blocks),
+            *(f"block_{name}" for name in BLOCKS),
         ),
         tuple(rows),
     )
@@ -146,6 +150,14 @@ def places_table(found: CohortMap) -> Table:
             for patient, (x, y) in zip(found.patients, found.places, strict=True)
         ),
     )
+
+
+def _block(found: Blocks) -> list[Value]:
+    one = found.different
+    return [
+        *(found.side_a, found.side_b, found.distance, found.prior, one.value, one.low, one.high),
+        *(found.threshold, found.sensitivity, found.specificity, found.disorders, found.withheld),
+    ]
 
 
 def _cell(value: Value) -> str | int:

@@ -9,7 +9,6 @@ from gestalt_space.cohort.cluster_documents import without_nan
 from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import Comparison
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.sub_blocks import BlockReference
 from gestalt_space.spaces import run_records
 
 VERSION = 1
@@ -35,6 +34,7 @@ def comparison_document(a: Selection, b: Selection, found: Comparison) -> dict[s
             "permutations": found.plan.permutations,
             "bootstrap": asdict(found.plan.bootstrap),
             "seed": found.plan.seed,
+            "prior": found.plan.prior,
             "groups": [
                 {"selection": group.source, "patients": patients, "unmatched": unmatched}
                 for group, patients, unmatched in (
@@ -46,7 +46,6 @@ def comparison_document(a: Selection, b: Selection, found: Comparison) -> dict[s
             "disorders": [asdict(one) for one in found.disorders],
             "too_few": [asdict(one) for one in found.too_few],
             "accuracy": [asdict(one) for one in found.accuracy],
-            "block_thresholds": _thresholds(found.reference),
         }
     )
     return document
@@ -60,18 +59,3 @@ def _of(selection: Selection) -> dict[str, Any]:
             "runs": run_records(selection.runs),
         }
     }
-
-
-def _thresholds(reference: BlockReference | None) -> list[dict[str, Any]]:
-    if reference is None:
-        return []
-    return [
-        {
-            "size": size,
-            "threshold": one.threshold,
-            "sensitivity": one.sensitivity,
-            "specificity": one.specificity,
-            "disorders": one.disorders,
-        }
-        for size, one in reference.by_size.items()
-    ]

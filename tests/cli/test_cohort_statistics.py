@@ -101,11 +101,24 @@ def test_compare_tells_its_figures_in_eighty_columns(
     assert ran.code == 0, ran.err
     assert "A: cohort north\n  8 patients" in ran.out
     assert "Over 2 disorders" in ran.out
-    assert "Random blocks of patients of A and of B" in ran.out
+    assert "Do A and B have different disorders" in ran.out
+    assert "not given for OMIM:122470, OMIM:147920: only 0 other disorders have" in ran.out
     lines = ran.out.splitlines()
     assert max(map(len, lines)) <= 80
     for disorder in ("OMIM:122470", "OMIM:147920"):
-        assert sum(line.strip().startswith(disorder) for line in lines) == 2
+        assert sum(line.strip().startswith(disorder) for line in lines) == 1
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_compare_tells_the_probability_of_different_disorders(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    # The fixture's two disorders: each is read by the other one, between two parts of it.
+    monkeypatch.setattr("gestalt_space.cohort.sub_blocks.FEWEST_DISORDERS", 1)
+    with_pairs = gestalt("cohort", "compare", "north", "south", *COMPARED, "--prior", 0.2)
+    assert "There are no pairs" in with_pairs.err
+    assert gestalt("cohort", "compare", "north", "south", "--prior", 1).code == 2
 
 
 @pytest.mark.usefixtures("cohorts")
@@ -119,14 +132,16 @@ def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
     assert [group["patients"] for group in document["groups"]] == [8, 6]
     assert [one["disorder"] for one in document["disorders"]] == ["OMIM:122470", "OMIM:147920"]
     assert len(document["accuracy"]) == 6
-    assert [one["size"] for one in document["block_thresholds"]] == [2, 3]
+    assert document["prior"] == 0.5
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["disorder"] for row in rows] == ["OMIM:122470", "OMIM:147920"]
     for row, one in zip(rows, document["disorders"], strict=True):
         assert float(row["p"]) == pytest.approx(one["p"], rel=1e-5)
         assert float(row["between_mean"]) == pytest.approx(one["between"]["mean"], rel=1e-5)
-        assert float(row["block_ppv"]) == pytest.approx(one["blocks"]["ppv"], rel=1e-5)
+        assert row["block_different"] == "", "too few other disorders"
+        assert one["blocks"]["different"] == {"value": None, "low": None, "high": None}
+        assert row["block_withheld"] == one["blocks"]["withheld"] != ""
     assert "Secret" not in ran.out + table.read_text(encoding="utf-8")
 
     again = gestalt(*words, "-o", table)
