@@ -12,7 +12,7 @@ within the binomial 95 % interval.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -31,15 +31,17 @@ TAIL = tuple(max(4, round(60 / (1 + rank) ** 0.35)) for rank in range(60))
 """Patients of disorders, from 60 down to 14: a few large ones, and a long tail."""
 WEAK = 0.6
 """Length of a disorder's part, against 1 of a person's: the two kinds of pairs overlap."""
+ON_A_SITE = PlantedPlan(TAIL, disorder=WEAK, sites=2, site=0.8, sites_follow=1.0)
 
 
 @dataclass(frozen=True)
 class BlockDesign:
-    """A plan of galleries, and how many families each of the two groups has. `holds`: whether the
-    probability is claimed to be right."""
+    """A plan of galleries, and how many families each of the two groups has. `sites_known`: whether
+    the gallery has its photos' sites; `holds`: whether the probability is claimed to be right."""
 
     plan: PlantedPlan
     sizes: tuple[int, int] = (4, 4)
+    sites_known: bool = True
     holds: bool = True
 
 
@@ -56,11 +58,12 @@ DESIGNS = {
     "groups larger than the reference, 9 v 9 read as fewer": BlockDesign(
         PlantedPlan((30,) * 4 + (14,) * 30, disorder=WEAK), (9, 9)
     ),
-    "B on a site of its own (shift 0.4), 4 v 4": BlockDesign(
-        PlantedPlan(TAIL, disorder=WEAK, sites=2, site=0.4, sites_follow=1.0), holds=False
+    "B on a site of its own (shift 0.8), sites known, 4 v 4": BlockDesign(ON_A_SITE),
+    "B on a site of its own (shift 0.4), sites unknown, 4 v 4": BlockDesign(
+        replace(ON_A_SITE, site=0.4), sites_known=False, holds=False
     ),
-    "B on a site of its own (shift 0.8), 4 v 4": BlockDesign(
-        PlantedPlan(TAIL, disorder=WEAK, sites=2, site=0.8, sites_follow=1.0), holds=False
+    "B on a site of its own (shift 0.8), sites unknown, 4 v 4": BlockDesign(
+        ON_A_SITE, sites_known=False, holds=False
     ),
 }
 
@@ -69,6 +72,8 @@ def judged(design: BlockDesign, seed: int, *, different: bool) -> Blocks | None:
     """The block between two groups of a planted gallery; None where it has no two disorders with
     families enough."""
     gallery = plant(design.plan, seed)
+    if not design.sites_known:
+        gallery = replace(gallery, sites=np.full_like(gallery.sites, ""))
     rng = np.random.default_rng([seed, 2])
     one, other = (
         _families(gallery, cohort, least) for cohort, least in zip("AB", design.sizes, strict=True)

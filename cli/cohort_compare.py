@@ -236,6 +236,11 @@ def _show_blocks(found: Comparison) -> None:
                     _percent(blocks.different),
                 )
         output.write_table(table)
+        if any(blocks.sites == "unknown" for _, blocks in shown if not blocks.withheld):
+            output.write_text(
+                "  Sites are not known: right only if A and B were photographed alike. Another "
+                "camera\n  makes the same disorder look like another."
+            )
     for reason in sorted({blocks.withheld for _, blocks in shown} - {""}):
         about = [disorder for disorder, blocks in shown if blocks.withheld == reason]
         more = f" and {len(about) - NAMED:,} more" if len(about) > NAMED else ""

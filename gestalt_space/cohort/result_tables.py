@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SPREADS, FIGURES = ("within_a", "within_b", "between"), ("difference", "effect")
 BLOCKS = (
     *("side_a", "side_b", "distance", "prior", "different", "different_low", "different_high"),
-    *("threshold", "sensitivity", "specificity", "disorders", "withheld"),
+    *("threshold", "sensitivity", "specificity", "disorders", "sites", "withheld"),
 )
 Value = str | int | float | bool | None
 
@@ -156,7 +156,8 @@ def _block(found: Blocks) -> list[Value]:
     one = found.different
     return [
         *(found.side_a, found.side_b, found.distance, found.prior, one.value, one.low, one.high),
-        *(found.threshold, found.sensitivity, found.specificity, found.disorders, found.withheld),
+        *(found.threshold, found.sensitivity, found.specificity, found.disorders),
+        *(found.sites, found.withheld),
     ]
 
 

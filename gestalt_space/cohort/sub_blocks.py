@@ -4,7 +4,8 @@ GestaltMatcher's cohort studies, Hsieh 2022). Distance is 1 − similarity.
 
 What a distance says is read from groups of the same sizes whose disorders are known: two groups of
 one disorder, without a family in common, and groups of two disorders. The compared disorders and
-everybody compared, with their families, are no part of that.
+everybody compared, with their families, are no part of that. Where the two groups were photographed
+at different sites, so were those: what sites differ by would else be taken for a disorder.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,7 @@ _ALONE = "\0"
 """Before the name of a patient who is a family alone, so that no family has the same."""
 
 Floats = NDArray[np.float64]
+Sites = Literal["shared", "apart", "unknown"]
 NONE = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -51,6 +53,18 @@ class Families(NamedTuple):
     means: Floats
 
 
+class Sides(NamedTuple):
+    """The families of one disorder that may stand on either side of a block."""
+
+    a: Families
+    b: Families
+
+    def has(self, one: int, other: int) -> bool:
+        """Whether there are so many for each side, none of them on both."""
+        together = len(np.union1d(self.a.names, self.b.names))
+        return len(self.a.names) >= one and len(self.b.names) >= other <= together - one
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """The block between two groups.
@@ -60,8 +74,10 @@ class Blocks:
     that two groups at this distance have different disorders, if that was as probable as `prior`
     before, with an interval over what other disorders the reference could have had; `same`: 1 less.
     `threshold`: the distance that tells the reference's blocks apart best, with its sensitivity and
-    specificity; `disorders`: how many the reference has. `withheld`: why there are no figures,
-    which are then NaN; empty where there are.
+    specificity; `disorders`: how many the reference has. `sites`: whether the groups share one, or
+    are `apart`, and then the reference's sides are of the same sites as the groups; where one is
+    `unknown`, the figures are only right if both groups were photographed alike. `withheld`: why
+    there are no figures, which are then NaN; empty where there are.
     """
 
     families_a: int
@@ -76,6 +92,7 @@ class Blocks:
     sensitivity: float = math.nan
     specificity: float = math.nan
     disorders: int = 0
+    sites: Sites = "unknown"
     withheld: str = ""
 
 
@@ -110,19 +127,28 @@ def judge_blocks(
     counts = len(sides[0].names), len(sides[1].names)
     if min(counts) < SMALLEST_SIDE:
         return Blocks(*counts, prior, withheld=f"a group has fewer than {SMALLEST_SIDE} families")
-    compared = set(a.patients) | set(b.patients), {*sides[0].names, *sides[1].names}
-    groups = reference_groups(gallery, leave_out, *compared)
-    sizes = block_sizes([len(one.names) for one in groups], counts)
+    of_a, of_b = ({str(site) for site in group.sites} for group in (a, b))
+    known: Sites = "unknown" if "" in of_a | of_b else "shared" if of_a & of_b else "apart"
+    groups = reference_sides(
+        gallery,
+        leave_out,
+        {*a.patients, *b.patients},
+        {*sides[0].names, *sides[1].names},
+        (of_a, of_b) if known == "apart" else None,
+    )
+    sizes = block_sizes(groups, counts)
     if sizes is None:
-        enough = sum(len(one.names) >= 2 * SMALLEST_SIDE for one in groups)
+        enough = sum(one.has(SMALLEST_SIDE, SMALLEST_SIDE) for one in groups)
         return Blocks(
             *counts,
             prior,
-            withheld=f"only {enough} other disorders have {2 * SMALLEST_SIDE} families or more, "
-            f"and {FEWEST_DISORDERS} are needed",
+            sites=known,
+            withheld=f"only {enough} other disorders have {SMALLEST_SIDE} families for each side"
+            + (", from its sites" if known == "apart" else "")
+            + f", and {FEWEST_DISORDERS} are needed",
         )
     rng = np.random.default_rng(seed)
-    groups = [one for one in groups if len(one.names) >= sum(sizes)]
+    groups = [one for one in groups if one.has(*sizes)]
     reference = fit_reference(groups, sizes, rng)
     distance = _distance(
         *(_drawn(side.means, rng, n) for side, n in zip(sides, sizes, strict=True))
@@ -140,6 +166,7 @@ def judge_blocks(
         sensitivity=best.sensitivity,
         specificity=best.specificity,
         disorders=len(groups),
+        sites=known,
     )
 
 
@@ -165,63 +192,70 @@ def families_of(
     return Families(found, sums / np.bincount(of, minlength=len(found))[:, None])
 
 
-def reference_groups(
+def reference_sides(
     gallery: Selection,
     disorders: Collection[str],
     patients: Collection[str],
     families: Collection[str],
-) -> list[Families]:
+    sites: tuple[set[str], set[str]] | None = None,
+) -> list[Sides]:
     """The families of each disorder of a gallery, by identifier, of patients who have that alone;
-    without some disorders, patients and families."""
+    without some disorders, patients and families. With `sites`, each side has the patients whose
+    photos are all from its own."""
+    means, allowed = gallery.patient_means(), np.ones((2, len(gallery.patients)), dtype=bool)
+    for side, own in zip(allowed, sites or (), strict=False):
+        side[:] = np.logical_and.reduceat(np.isin(gallery.sites, list(own)), gallery.row_starts)
     places: dict[str, list[int]] = {}
     for place, has in enumerate(gallery.disorders):
         if len(has) == 1 and has[0] not in disorders and gallery.patients[place] not in patients:
             places.setdefault(has[0], []).append(place)
-    found, means = [], gallery.patient_means()
+    found = []
     for name in sorted(places):
-        of = families_of(gallery, means, np.array(places[name]))
-        kept = ~np.isin(of.names, list(families))
-        found.append(Families(of.names[kept], of.means[kept]))
+        of = np.array(places[name])
+        both = [families_of(gallery, means, of[side[of]]) for side in allowed]
+        kept = [~np.isin(one.names, list(families)) for one in both]
+        found.append(
+            Sides(
+                *(Families(one.names[k], one.means[k]) for one, k in zip(both, kept, strict=True))
+            )
+        )
     return found
 
 
-def block_sizes(families: Collection[int], wanted: tuple[int, int]) -> tuple[int, int] | None:
-    """The sides of blocks that a reference has, where its disorders have so many `families`: those
-    `wanted`, or less, the larger one first, until `WANTED_DISORDERS` have both; or as small as they
-    can be, where `FEWEST_DISORDERS` have. None where those are not so many."""
-    ordered = sorted((one for one in families if one >= 2 * SMALLEST_SIDE), reverse=True)
-    if len(ordered) < FEWEST_DISORDERS:
+def block_sizes(groups: list[Sides], wanted: tuple[int, int]) -> tuple[int, int] | None:
+    """The sides of blocks that a reference of some disorders has: those `wanted`, or less, the
+    larger one first, until `WANTED_DISORDERS` have both; or all that have the smallest, where those
+    are fewer. None where `FEWEST_DISORDERS` have not even these."""
+    able = [of for of in groups if of.has(SMALLEST_SIDE, SMALLEST_SIDE)]
+    if len(able) < FEWEST_DISORDERS:
         return None
-    most = ordered[min(WANTED_DISORDERS, len(ordered)) - 1]
-    one, other = wanted
-    while one + other > most:
+    enough = min(WANTED_DISORDERS, len(able))
+    counts = np.sort([[len(side.names) for side in of] for of in able], axis=0)[-enough]
+    one, other = (min(most, int(has)) for most, has in zip(wanted, counts, strict=True))
+    while sum(of.has(one, other) for of in able) < enough:
         one, other = (one - 1, other) if one > other else (one, other - 1)
     return one, other
 
 
 def fit_reference(
-    groups: list[Families], sizes: tuple[int, int], rng: np.random.Generator
+    groups: list[Sides], sizes: tuple[int, int], rng: np.random.Generator
 ) -> Reference:
     """Distances of blocks of some sizes: between two sides of each disorder, all of whose groups
     have families enough, and between two disorders, which is the high kind."""
-    count, (a, b) = len(groups), sizes
-    values, clusters = [], []
-    for number, group in enumerate(groups):
-        for _ in range(_SPLITS):
-            drawn = group.means[rng.permutation(len(group.names))[: a + b]]
-            values.append(_distance(drawn[:a], drawn[a:]))
-            clusters.append((number, number))
+    count = len(groups)
     pairs = rng.permutation(count * count)
     one, other = pairs // count, pairs % count
-    for first, second in np.stack([one, other], axis=1)[one != other][:_MOST_PAIRS].tolist():
-        here, there = groups[first], groups[second]
-        taken = rng.permutation(len(here.names))[:a]
-        # A family with both disorders is on one side alone.
+    different = np.stack([one, other], axis=1)[one != other][:_MOST_PAIRS]
+    same = np.repeat(np.arange(count), _SPLITS)
+    values, clusters = [], []
+    for first, second in [*zip(same, same, strict=True), *different.tolist()]:
+        here, there = groups[first].a, groups[second].b
+        taken = rng.permutation(len(here.names))[: sizes[0]]
+        # A family is on one side alone.
         free = there.means[~np.isin(there.names, here.names[taken])]
-        if len(free) < b:
-            continue
-        values.append(_distance(here.means[taken], _drawn(free, rng, b)))
-        clusters.append((first, second))
+        if len(free) >= sizes[1]:
+            values.append(_distance(here.means[taken], _drawn(free, rng, sizes[1])))
+            clusters.append((first, second))
     of = np.array(clusters, dtype=np.int64)
     return Reference(np.array(values), of[:, 0] != of[:, 1], of)
 

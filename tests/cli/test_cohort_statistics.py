@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from gestalt_space.cohort.sub_blocks import Blocks
+from gestalt_space.stats.estimates import Estimate
 from tests import made
 from tests.cli.conftest import Command
 
@@ -114,10 +116,13 @@ def test_compare_tells_the_probability_of_different_disorders(
     gestalt: Command, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("COLUMNS", "80")
-    # The fixture's two disorders: each is read by the other one, between two parts of it.
-    monkeypatch.setattr("gestalt_space.cohort.sub_blocks.FEWEST_DISORDERS", 1)
-    with_pairs = gestalt("cohort", "compare", "north", "south", *COMPARED, "--prior", 0.2)
-    assert "There are no pairs" in with_pairs.err
+    told = Blocks(3, 3, 0.2, 3, 3, 0.4, Estimate(0.91, 0.8, 0.97), disorders=12)
+    monkeypatch.setattr("gestalt_space.cohort.comparison.judge_blocks", lambda *_, **__: told)
+    ran = gestalt("cohort", "compare", "north", "south", *COMPARED, "--prior", 0.2)
+    assert "if that was 20 % probable before" in ran.out
+    assert ran.out.count("91 (80–97)") == 2
+    assert "right only if A and B were photographed alike" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
     assert gestalt("cohort", "compare", "north", "south", "--prior", 1).code == 2
 
 

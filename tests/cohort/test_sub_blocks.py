@@ -10,10 +10,12 @@ import pytest
 from benchmarks.confounded_blocks import BlockDesign, bands, judged, study
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import (
+    Families,
+    Sides,
     block_sizes,
     fit_reference,
     judge_blocks,
-    reference_groups,
+    reference_sides,
 )
 from gestalt_space.errors import SpaceMismatch, UsageError
 from gestalt_space.simulate.planted import PlantedPlan, plant
@@ -77,8 +79,8 @@ def test_the_reference_has_nobody_who_is_compared(gallery: Selection):
     place, relative = (gallery.patients.index(who) for who in (a.patients[0], "P00020"))
     family[[place, relative]] = "kin"
     related = replace(gallery, people=replace(gallery.people, family=family))
-    groups = reference_groups(related, {FIRST}, set(a.patients), {"kin"})
-    assert [len(one.names) for one in groups][:2] == [15, 16]
+    groups = reference_sides(related, {FIRST}, set(a.patients), {"kin"})
+    assert [len(one.a.names) for one in groups][:2] == [15, 16]
 
 
 def test_a_family_is_one(gallery: Selection):
@@ -86,11 +88,11 @@ def test_a_family_is_one(gallery: Selection):
     numbers = np.arange(len(gallery.patients)) // 16
     named = np.where(family == "", "", np.char.add(family, numbers.astype("<U4")))
     related = replace(gallery, people=replace(gallery.people, family=named))
-    groups = reference_groups(related, (), (), ())
-    assert {len(one.names) for one in groups} == {13}
-    place = groups[0].names.tolist().index("kin0")
+    groups = reference_sides(related, (), (), ())
+    assert {len(one.a.names) for one in groups} == {13}
+    place = groups[0].a.names.tolist().index("kin0")
     np.testing.assert_allclose(
-        groups[0].means[place], related.patient_means()[:4].mean(axis=0), rtol=1e-5
+        groups[0].a.means[place], related.patient_means()[:4].mean(axis=0), rtol=1e-5
     )
 
 
@@ -100,28 +102,37 @@ def test_a_family_of_two_disorders_is_on_one_side_alone():
     rng = np.random.default_rng(6)
     rows = rng.standard_normal((4, 300))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    names = np.array(["f0", "f1", "f2", "f3"])
-    groups = reference_groups(plant(PLAN, 5), (), (), ())[:3]
-    same = [one._replace(names=names, means=rows) for one in groups]
-    found = fit_reference(same, (2, 2), rng)
+    families = Families(np.array(["f0", "f1", "f2", "f3"]), rows)
+    found = fit_reference([Sides(families, families)] * 3, (2, 2), rng)
     assert abs(found.values[found.high].mean() - 1) < 0.1
 
 
+def sides(*sizes: int) -> list[Sides]:
+    """Disorders with so many families, who may all stand on either side."""
+    families = [Families(np.arange(size).astype(str), np.zeros((size, 1))) for size in sizes]
+    return [Sides(one, one) for one in families]
+
+
 def test_sides_are_as_large_as_the_reference_has():
-    assert block_sizes([30] * 12, (3, 12)) == (3, 12)
-    assert block_sizes([8] * 12, (3, 12)) == (3, 5)
-    assert block_sizes([8] * 12, (9, 9)) == (4, 4)
-    assert block_sizes([40] * 20 + [8] * 12, (9, 9)) == (9, 9), "20 are enough"
-    assert block_sizes([40] * 15 + [8] * 12, (9, 9)) == (4, 4), "and rather 20 than large ones"
-    assert block_sizes([4] * 10, (9, 2)) == (2, 2)
-    assert block_sizes([40] * 9 + [3] * 30, (2, 2)) is None
+    assert block_sizes(sides(*[30] * 12), (3, 12)) == (3, 12)
+    assert block_sizes(sides(*[8] * 12), (3, 12)) == (3, 5)
+    assert block_sizes(sides(*[8] * 12), (9, 9)) == (4, 4)
+    assert block_sizes(sides(*[40] * 20, *[8] * 12), (9, 9)) == (9, 9), "20 are enough"
+    assert block_sizes(sides(*[40] * 15, *[8] * 12), (9, 9)) == (4, 4), "and rather 20 than large"
+    assert block_sizes(sides(*[4] * 10), (9, 2)) == (2, 2)
+    assert block_sizes(sides(*[40] * 9, *[3] * 30), (2, 2)) is None
+    few, many = sides(3, 9)
+    own = [Sides(few.a, many.a._replace(names=np.array(list("abcdefghi"))))] * 12
+    assert block_sizes(own, (5, 5)) == (3, 5), "three from the first group's sites"
 
 
 def test_too_little_is_withheld_with_a_reason(gallery: Selection):
     a, b = group(gallery, FIRST, "A"), group(gallery, FIRST, "B")
     few = gallery.only(gallery.patients[: 16 * 10])
     found = judge_blocks(a, b, few, leave_out={FIRST})
-    assert found.withheld == "only 9 other disorders have 4 families or more, and 10 are needed"
+    assert found.withheld == (
+        "only 9 other disorders have 2 families for each side, and 10 are needed"
+    )
     assert np.isnan([found.distance, found.different.value, found.same.high]).all()
     one = judge_blocks(a.only(a.patients[:1]), b, gallery, leave_out={FIRST})
     assert one.withheld == "a group has fewer than 2 families"
@@ -147,13 +158,30 @@ def test_the_probability_is_what_it_says():
     assert sum(count for _, _, count, *_ in bands(told, truth)) == 60
 
 
-def test_a_site_of_its_own_makes_the_same_look_different():
-    """As documented: the shift of a site is no part of the reference."""
-    plans = [PlantedPlan((20,) * 16, sites=2, site=size, sites_follow=1.0) for size in (0.0, 1.2)]
-    plain, shifted = (
-        [judged(BlockDesign(plan), seed, different=False) for seed in range(90, 102)]
-        for plan in plans
+def test_a_site_is_not_taken_for_a_disorder():
+    """Where sites are known, the reference's sides are of the same ones. As documented, a shift of
+    which nothing is known makes the same disorder look like another."""
+    plan = PlantedPlan((24,) * 16, sites=2, site=1.2, sites_follow=1.0)
+    designs = (
+        BlockDesign(replace(plan, site=0.0)),
+        BlockDesign(plan, sites_known=False),
+        BlockDesign(plan),
     )
-    means = [np.mean([one.different.value for one in of if one]) for of in (plain, shifted)]
-    assert means[0] < 0.25
-    assert means[1] > means[0] + 0.2
+    found = [
+        [judged(design, seed, different=False) for seed in range(90, 102)] for design in designs
+    ]
+    plain, unknown, known = (np.mean([one.different.value for one in of if one]) for of in found)
+    assert [of[0].sites for of in found if of[0]] == ["apart", "unknown", "apart"]
+    assert plain < 0.25
+    assert unknown > plain + 0.2
+    assert known < 0.25
+
+
+def test_sites_need_disorders_at_both(gallery: Selection):
+    a, b = group(gallery, FIRST, "A"), group(gallery, FIRST, "B")
+    apart = replace(a, sites=np.full_like(a.sites, "S7"))
+    found = judge_blocks(apart, b, gallery, leave_out={FIRST})
+    assert found.withheld.startswith("only 0 other disorders have 2 families for each side, from")
+    # Photos of one site in the other group, too: everybody is a reference.
+    mixed = replace(apart, sites=np.where(np.arange(len(a)) == 0, "S0", "S7"))
+    assert judge_blocks(mixed, b, gallery, leave_out={FIRST}).sites == "shared"
