@@ -68,6 +68,10 @@ def compare(
         int, typer.Option("--bootstrap", help="How often patients are drawn for intervals.")
     ] = 1000,
     with_family: WithFamily = False,
+    prior: Annotated[
+        float,
+        typer.Option("--prior", help="Probability of different disorders, before faces are seen."),
+    ] = 0.5,
     seed: options.Seed = 0,
     table: Annotated[
         Path | None,
@@ -95,7 +99,6 @@ def compare(
     from gestalt_space.cohort.patients import parse_facts
     from gestalt_space.cohort.result_tables import comparison_table
     from gestalt_space.cohort.statistics_document import comparison_document
-    from gestalt_space.cohort.sub_blocks import fit_reference
     from gestalt_space.files import check_new_file, write_atomically
     from gestalt_space.gallery import Gallery
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
@@ -115,13 +118,13 @@ def compare(
             )
         a_cohort, b_cohort = [cohorts[0]], [cohorts[1]]
     plan = ComparisonPlan(
-        parse_facts(match), permutations, Bootstrap(bootstrap, seed), seed, with_family
+        parse_facts(match), permutations, Bootstrap(bootstrap, seed), seed, with_family, prior
     )
     with Gallery.open(home, space=space) as gallery:
         a = _group(gallery, "a", a_cohort, a_disorder, a_gene, a_patients)
         b = _group(gallery, "b", b_cohort, b_disorder, b_gene, b_patients)
-        reference = fit_reference(cohort_options.chosen(gallery), seed=seed)
-    found = measure(a, b, plan, reference)
+        everybody = cohort_options.chosen(gallery)
+    found = measure(a, b, plan, everybody)
     if table is not None:
         write_atomically(table, comparison_table(found).csv())
         if not quiet:
@@ -242,23 +245,33 @@ def _show_accuracy(found: Comparison) -> None:
 
 
 def _show_blocks(found: Comparison) -> None:
-    if found.reference is None:
-        output.write_text("  too few patients in the gallery to say what blocks' distances mean")
-        return
-    output.write_text("\nRandom blocks of patients of A and of B", style="bold")
-    columns = ["side", "distance", "threshold", "at or above, %", "PPV different, %"]
-    table = output.new_table("disorder", *columns, right=columns, least=("side", "threshold"))
-    for one in found.disorders:
-        if one.blocks is not None:
-            table.add_row(
-                one.disorder,
-                str(one.blocks.size),
-                f"{one.blocks.distance:.3f}",
-                f"{one.blocks.threshold:.3f}",
-                f"{100 * one.blocks.share:.1f}",
-                f"{100 * one.blocks.ppv:.1f}",
+    """How probable it is that A and B have different disorders; why that is withheld, once for all
+    disorders of which that is true."""
+    shown = [(one.disorder, one.blocks) for one in found.disorders if one.blocks is not None]
+    output.write_text("\nDo A and B have different disorders, by their distance?", style="bold")
+    if any(not blocks.withheld for _, blocks in shown):
+        output.write_text(f"  if that was {100 * found.plan.prior:g} % probable before")
+        columns = ["families", "distance", "threshold", "different, %"]
+        table = output.new_table("disorder", *columns, right=columns, least=("threshold",))
+        for disorder, blocks in shown:
+            if not blocks.withheld:
+                table.add_row(
+                    disorder,
+                    f"{blocks.side_a}, {blocks.side_b}",
+                    f"{blocks.distance:.3f}",
+                    f"{blocks.threshold:.3f}",
+                    _percent(blocks.different),
+                )
+        output.write_table(table)
+        if any(blocks.sites == "unknown" for _, blocks in shown if not blocks.withheld):
+            output.write_text(
+                "  Sites are not known: right only if A and B were photographed alike. Another "
+                "camera\n  makes the same disorder look like another."
             )
-    output.write_table(table)
+    for reason in sorted({blocks.withheld for _, blocks in shown} - {""}):
+        about = [disorder for disorder, blocks in shown if blocks.withheld == reason]
+        more = f" and {len(about) - NAMED:,} more" if len(about) > NAMED else ""
+        output.write_text(f"  not given for {', '.join(about[:NAMED])}{more}: {reason}")
 
 
 def _percent(one: Estimate) -> str:

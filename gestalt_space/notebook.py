@@ -31,11 +31,12 @@ from gestalt_space.cohort.result_tables import (
     similarities_table,
 )
 from gestalt_space.cohort.selection import Criteria, Selection, select
-from gestalt_space.cohort.sub_blocks import fit_reference
+from gestalt_space.cohort.sub_blocks import Blocks, judge_blocks
 from gestalt_space.cohort.tables import write_matrix
 from gestalt_space.gallery import Gallery
 
 __all__ = [
+    "Blocks",
     "ClusterPlan",
     "Clustering",
     "Cohesion",
@@ -56,7 +57,7 @@ __all__ = [
     "comparison_table",
     "curve_table",
     "disorders_table",
-    "fit_reference",
+    "judge_blocks",
     "lay_map",
     "measure",
     "members_table",

@@ -26,8 +26,8 @@ from gestalt_space.cohort.group_tests import DisorderTests, GroupTests, tested_g
 from gestalt_space.cohort.matched import match_groups
 from gestalt_space.cohort.patients import Fact, check_space
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.sub_blocks import BlockReference, Blocks, sample_blocks
-from gestalt_space.errors import SpaceMismatch, UsageError
+from gestalt_space.cohort.sub_blocks import PRIOR, Blocks, check_prior, judge_blocks
+from gestalt_space.errors import UsageError
 from gestalt_space.stats.estimates import Finding
 from gestalt_space.stats.permutation import FEWEST_PERMUTATIONS, PERMUTATIONS
 from gestalt_space.stats.resampling import Bootstrap
@@ -36,15 +36,17 @@ from gestalt_space.stats.resampling import Bootstrap
 @dataclass(frozen=True)
 class ComparisonPlan:
     """How groups are compared, and from which seed everything is drawn. `with_family`: patients of
-    a family count as if they were unrelated."""
+    a family count as if they were unrelated; `prior`: of blocks."""
 
     match: tuple[Fact, ...] = ()
     permutations: int = PERMUTATIONS
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     seed: int = 0
     with_family: bool = False
+    prior: float = PRIOR
 
     def __post_init__(self) -> None:
+        check_prior(self.prior)
         if self.permutations < FEWEST_PERMUTATIONS:
             raise UsageError(
                 f"{self.permutations} permutations are too few for a p-value.",
@@ -71,8 +73,8 @@ class PairFigures:
 @dataclass(frozen=True)
 class DisorderComparison:
     """One disorder in both groups: its patients, its families (or patients, where those count as
-    unrelated), how similar two of them are, what was tested, and `blocks`, None where none can be
-    drawn."""
+    unrelated), how similar two of them are, what was tested, and `blocks`, None where nothing was
+    given to read them by."""
 
     disorder: str
     patients_a: int
@@ -103,7 +105,7 @@ class Comparison:
 
     `tests`: over all disorders, each weighing n·m/(n + m), n and m being its families in A and B.
     `warnings`: what cannot be concluded, in sentences. `accuracy`: of each group's patients against
-    each gallery. `reference`: what blocks are read by, None where the gallery gives none.
+    each gallery.
     """
 
     a: GroupCounts
@@ -113,7 +115,6 @@ class Comparison:
     too_few: tuple[TooFew, ...]
     warnings: tuple[str, ...]
     accuracy: tuple[CrossAccuracy, ...]
-    reference: BlockReference | None
     plan: ComparisonPlan
 
     @property
@@ -130,9 +131,10 @@ def compare(
     a: Selection,
     b: Selection,
     plan: ComparisonPlan = USUAL_PLAN,
-    reference: BlockReference | None = None,
+    reference: Selection | None = None,
 ) -> Comparison:
-    """Compare two groups, disorder by disorder and overall.
+    """Compare two groups, disorder by disorder and overall; blocks are read by the patients of a
+    `reference`, without those compared.
 
     A patient with several of the compared disorders counts for the first of them by identifier, so
     that none is counted twice. Raises `UsageError` for groups that share a patient or a family, for
@@ -154,31 +156,25 @@ def compare(
     tests, by_disorder = tested_groups(
         units, permutations=plan.permutations, seed=plan.seed, unit=unit
     )
-    rng = np.random.default_rng(plan.seed)
     return Comparison(
         a=_counts(a, before[0], units, in_a=True),
         b=_counts(b, before[1], units, in_a=False),
         tests=tests,
         disorders=tuple(
-            _described(units, kind, one, reference, rng) for kind, one in enumerate(by_disorder)
+            _described(units, kind, one, _judged(units, kind, (a, b), reference, plan))
+            for kind, one in enumerate(by_disorder)
         ),
         too_few=too_few,
         warnings=site_warnings(a, b),
         accuracy=cross_accuracy(a, b, units, plan.bootstrap, plan.seed, unit),
-        reference=reference,
         plan=plan,
     )
 
 
-def _check(
-    a: Selection, b: Selection, plan: ComparisonPlan, reference: BlockReference | None
-) -> None:
+def _check(a: Selection, b: Selection, plan: ComparisonPlan, reference: Selection | None) -> None:
     check_space(a, b)
-    if reference is not None and reference.fingerprint != a.fingerprint:
-        raise SpaceMismatch(
-            "What blocks' distances mean was fitted in another space.",
-            f"Fit it in that of {a.space}: fit_reference.",
-        )
+    if reference is not None:
+        check_space(a, reference)
     if shared := sorted(set(a.patients) & set(b.patients)):
         raise UsageError(
             f"{shared[0]} is in both groups"
@@ -208,23 +204,49 @@ def _described(
     units: ComparedUnits,
     kind: int,
     tests: DisorderTests,
-    reference: BlockReference | None,
-    rng: np.random.Generator,
+    blocks: Blocks | None,
 ) -> DisorderComparison:
     in_a, in_b = (units.of_disorder(kind, in_a=side) for side in (True, False))
     one, other = units.means[in_a], units.means[in_b]
     cross = one @ other.T
     return DisorderComparison(
         disorder=units.disorders[kind],
-        patients_a=units.patients_of_disorder(kind, in_a=True),
-        patients_b=units.patients_of_disorder(kind, in_a=False),
+        patients_a=len(units.places_of_disorder(kind, in_a=True)),
+        patients_b=len(units.places_of_disorder(kind, in_a=False)),
         units_a=len(in_a),
         units_b=len(in_b),
         within_a=_pair_figures(_upper(one @ one.T)),
         within_b=_pair_figures(_upper(other @ other.T)),
         between=_pair_figures(cross.ravel()),
         tests=tests,
-        blocks=None if reference is None else sample_blocks(1 - cross, reference, rng),
+        blocks=blocks,
+    )
+
+
+def _judged(
+    units: ComparedUnits,
+    kind: int,
+    groups: tuple[Selection, Selection],
+    reference: Selection | None,
+    plan: ComparisonPlan,
+) -> Blocks | None:
+    """The block between a disorder's patients in both groups."""
+    if reference is None:
+        return None
+    names = (*groups[0].patients, *groups[1].patients)
+    a, b = (
+        group.only(names[place] for place in units.places_of_disorder(kind, in_a=in_a))
+        for group, in_a in zip(groups, (True, False), strict=True)
+    )
+    if plan.with_family:
+        a, b, reference = (one.without_families() for one in (a, b, reference))
+    return judge_blocks(
+        a,
+        b,
+        reference,
+        leave_out=(units.disorders[kind],),
+        prior=plan.prior,
+        seed=plan.seed,
     )
 
 

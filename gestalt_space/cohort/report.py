@@ -27,7 +27,6 @@ from gestalt_space.cohort.result_tables import (
 )
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
-from gestalt_space.cohort.sub_blocks import fit_reference
 from gestalt_space.errors import UsageError
 from gestalt_space.gallery import Gallery
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
@@ -105,8 +104,7 @@ def measure_cohort(gallery: Gallery, selection: Selection, plan: ReportPlan) -> 
         a, b = (_of_cohort(selection, name) for name in cohorts)
         bootstrap = Bootstrap(plan.bootstrap, plan.seed)
         how = ComparisonPlan(permutations=plan.permutations, bootstrap=bootstrap, seed=plan.seed)
-        blocks = fit_reference(everybody, seed=plan.seed)
-        found = _tried(left_out, "The comparison", lambda: compare(a, b, how, blocks))
+        found = _tried(left_out, "The comparison", lambda: compare(a, b, how, everybody))
         compared = None if found is None else (a, b, found)
     else:
         left_out.append(f"Comparison: the patients are not of two cohorts, but of {len(cohorts)}.")

@@ -12,6 +12,7 @@ from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import Comparison
 from gestalt_space.cohort.data_frames import data_frame
 from gestalt_space.cohort.mapping import CohortMap
+from gestalt_space.cohort.sub_blocks import Blocks
 from gestalt_space.stats.estimates import finding_rows
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 PAIRS = ("within_a", "within_b", "between")
 COUNTS = ("patients_a", "patients_b", "units_a", "units_b")
+BLOCKS = (
+    *("side_a", "side_b", "distance", "prior", "different", "different_low", "different_high"),
+    *("threshold", "sensitivity", "specificity", "disorders", "sites", "withheld"),
+)
 Value = str | int | float | bool | None
 
 
@@ -53,19 +58,18 @@ def similarities_table(found: Comparison) -> Table:
     """The compared disorders: similarities of pairs of families in the groups and between them,
     and blocks."""
     figures = ("pairs", "mean", "sd", "low", "median", "high")
-    blocks = ("size", "distance", "threshold", "share", "ppv")
     rows: list[tuple[Value, ...]] = []
     for one in found.disorders:
         row: list[Value] = [one.disorder]
         row += [getattr(one, name) for name in COUNTS]
         row += [getattr(getattr(one, pairs), name) for pairs in PAIRS for name in figures]
-        row += [None if one.blocks is None else getattr(one.blocks, name) for name in blocks]
+        row += [None] * len(BLOCKS) if one.blocks is None else _block(one.blocks)
         rows.append(tuple(row))
     return Table(
         (
             *("disorder", *COUNTS),
             *(f"{pairs}_{figure}" for pairs in PAIRS for figure in figures),
-            *(f"block_{name}" for name in blocks),
+            *(f"block_{name}" for name in BLOCKS),
         ),
         tuple(rows),
     )
@@ -164,6 +168,15 @@ def places_table(found: CohortMap) -> Table:
             for patient, (x, y) in zip(found.patients, found.places, strict=True)
         ),
     )
+
+
+def _block(found: Blocks) -> list[Value]:
+    one = found.different
+    return [
+        *(found.side_a, found.side_b, found.distance, found.prior, one.value, one.low, one.high),
+        *(found.threshold, found.sensitivity, found.specificity, found.disorders),
+        *(found.sites, found.withheld),
+    ]
 
 
 def _cell(value: Value) -> str | int:

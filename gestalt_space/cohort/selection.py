@@ -119,6 +119,11 @@ class Selection:
         is one alone."""
         return family_numbers(self.people.family)
 
+    def without_families(self) -> Selection:
+        """The same, with nobody's family known."""
+        nobody = np.full(len(self.patients), "", dtype=np.str_)
+        return replace(self, people=replace(self.people, family=nobody))
+
     def patient_means(self) -> NDArray[np.float32]:
         """`(p, d)`: the mean of each patient's descriptors, shorter than 1 where photos differ.
 

@@ -9,7 +9,6 @@ from gestalt_space.cohort.cluster_documents import without_nan
 from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import Comparison, DisorderComparison
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.sub_blocks import BlockReference
 from gestalt_space.spaces import run_records
 from gestalt_space.stats.estimates import finding_records
 
@@ -40,6 +39,7 @@ def comparison_document(a: Selection, b: Selection, found: Comparison) -> dict[s
             "permutations": plan.permutations,
             "bootstrap": asdict(plan.bootstrap),
             "seed": plan.seed,
+            "prior": plan.prior,
             "groups": [
                 {"selection": group.source, **asdict(counts)}
                 for group, counts in ((a, found.a), (b, found.b))
@@ -48,7 +48,6 @@ def comparison_document(a: Selection, b: Selection, found: Comparison) -> dict[s
             "findings": finding_records(found.findings),
             "disorders": [_described(one) for one in found.disorders],
             "too_few": [asdict(one) for one in found.too_few],
-            "block_thresholds": _thresholds(found.reference),
         }
     )
     return document
@@ -69,18 +68,3 @@ def _of(selection: Selection) -> dict[str, Any]:
             "runs": run_records(selection.runs),
         }
     }
-
-
-def _thresholds(reference: BlockReference | None) -> list[dict[str, Any]]:
-    if reference is None:
-        return []
-    return [
-        {
-            "size": size,
-            "threshold": one.threshold,
-            "sensitivity": one.sensitivity,
-            "specificity": one.specificity,
-            "disorders": one.disorders,
-        }
-        for size, one in reference.by_size.items()
-    ]

@@ -1,172 +1,269 @@
-"""Random sub-blocks of the matrix between two groups, and what their mean distance says about
-whether the groups have the same disorder (the block sampling of GestaltMatcher's cohort studies).
+"""The block between two groups, every family of one against every family of the other, and what its
+mean distance says about whether the groups have the same disorder (after the block sampling of
+GestaltMatcher's cohort studies, Hsieh 2022). Distance is 1 − similarity.
 
-What a distance says is fitted for each space, from patients whose disorders are known: blocks
-between two halves of one disorder are the same, blocks between two disorders are different.
-Distance is 1 − similarity.
+What a distance says is read from groups of the same sizes whose disorders are known: two groups of
+one disorder, without a family in common, and groups of two disorders. The compared disorders and
+everybody compared, with their families, are no part of that. Where the two groups were photographed
+at different sites, so were those: what sites differ by would else be taken for a disorder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.cohort.patients import check_space
 from gestalt_space.cohort.selection import Selection
+from gestalt_space.errors import UsageError
+from gestalt_space.stats.estimates import Estimate
+from gestalt_space.stats.posterior import Reference, best_threshold, probability_high
 
-LARGEST_BLOCK = 5
-SMALLEST_BLOCK = 2
-"""Patients a side of a block: as many as both groups have, within these."""
-SAMPLES = 1_000
+SMALLEST_SIDE = 2
+"""Families of a side of a block."""
+FEWEST_DISORDERS = 10
+"""With enough families for both sides of a block: of fewer, nobody knows how far apart two groups
+of one disorder may lie."""
+WANTED_DISORDERS = 20
+"""Blocks are made smaller until as many can be had, where there are as many."""
 PRIOR = 0.5
 """That two groups have different disorders, before their faces are seen."""
+_SPLITS = 10
+"""Into two sides, of each disorder."""
+_MOST_PAIRS = 600
+"""Of two disorders."""
+_ALONE = "\0"
+"""Before the name of a patient who is a family alone, so that no family has the same."""
+
+Floats = NDArray[np.float64]
+Sites = Literal["shared", "apart", "unknown"]
+NONE = Estimate(math.nan, math.nan, math.nan)
 
 
-@dataclass(frozen=True)
-class BlockThreshold:
-    """What block means of one size say.
+class Families(NamedTuple):
+    """Of one disorder: `names` `(f,)`, that of the patient where none is known, and the mean of
+    their members' descriptors `(f, d)`."""
 
-    `same` and `different`: sorted means `(n,)` of blocks within one disorder and between two.
-    `threshold`: the distance that tells them apart best (sensitivity + specificity is highest,
-    Youden 1950), with its sensitivity and specificity; `disorders`: how many gave blocks of the
-    same.
-    """
-
-    same: NDArray[np.float64]
-    different: NDArray[np.float64]
-    threshold: float
-    sensitivity: float
-    specificity: float
-    disorders: int
-
-    def ppv(self, distance: float) -> float:
-        """The probability that groups whose blocks are `distance` apart or more are different:
-        sens·prior / (sens·prior + (1 − spec)·(1 − prior)), with sens = P(D ≥ d | different) and
-        spec = P(D < d | same). Counts are smoothed by one, so that it is never exactly 0 or 1."""
-        sens = (_at_least(self.different, distance) + 1) / (len(self.different) + 1)
-        wrong = (_at_least(self.same, distance) + 1) / (len(self.same) + 1)
-        return float(sens * PRIOR / (sens * PRIOR + wrong * (1 - PRIOR)))
+    names: NDArray[np.str_]
+    means: Floats
 
 
-@dataclass(frozen=True)
-class BlockReference:
-    """Thresholds by the size of blocks, in the space of a fingerprint; a size for which the
-    patients do not suffice is absent."""
+class Sides(NamedTuple):
+    """The families of one disorder that may stand on either side of a block."""
 
-    by_size: Mapping[int, BlockThreshold]
-    fingerprint: str
+    a: Families
+    b: Families
+
+    def has(self, one: int, other: int) -> bool:
+        """Whether there are so many for each side, none of them on both."""
+        together = len(np.union1d(self.a.names, self.b.names))
+        return len(self.a.names) >= one and len(self.b.names) >= other <= together - one
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Random blocks of `size` × `size` patients of two groups: their mean `distance`, the share of
-    them at or above the `threshold` of the reference, and `ppv`: how probable it is that groups at
-    this mean distance or more have different disorders, if that was as likely as not before."""
+    """The block between two groups.
 
-    size: int
-    distance: float
-    threshold: float
-    share: float
-    ppv: float
+    `families_a`, `families_b`: in the groups; `side_a`, `side_b`: how many of them were drawn, as
+    many as the reference has; `distance`: the mean over all pairs. `different`: the probability
+    that two groups at this distance have different disorders, if that was as probable as `prior`
+    before, with an interval over what other disorders the reference could have had; `same`: 1 less.
+    `threshold`: the distance that tells the reference's blocks apart best, with its sensitivity and
+    specificity; `disorders`: how many the reference has. `sites`: whether the groups share one, or
+    are `apart`, and then the reference's sides are of the same sites as the groups; where one is
+    `unknown`, the figures are only right if both groups were photographed alike. `withheld`: why
+    there are no figures, which are then NaN; empty where there are.
+    """
+
+    families_a: int
+    families_b: int
+    prior: float
+    side_a: int = 0
+    side_b: int = 0
+    distance: float = math.nan
+    different: Estimate = NONE
+    same: Estimate = NONE
+    threshold: float = math.nan
+    sensitivity: float = math.nan
+    specificity: float = math.nan
+    disorders: int = 0
+    sites: Sites = "unknown"
+    withheld: str = ""
+
+
+def judge_blocks(
+    a: Selection,
+    b: Selection,
+    gallery: Selection,
+    *,
+    leave_out: Collection[str],
+    prior: float = PRIOR,
+    seed: int = 0,
+) -> Blocks:
+    """The block between two groups, read by the patients of a gallery in the same space who have
+    one disorder each, none of `leave_out`, the compared ones.
+
+    Where the gallery has no blocks so large, families of the groups are drawn, from the `seed`, as
+    are the reference's. Raises `UsageError` for a family on both sides and a `prior` that is not
+    between 0 and 1; `SpaceMismatch`.
+    """
+    check_prior(prior)
+    for other in (b, gallery):
+        check_space(a, other)
+    sides = [
+        families_of(group, group.patient_means(), np.arange(len(group.patients)))
+        for group in (a, b)
+    ]
+    if shared := sorted(set(sides[0].names) & set(sides[1].names)):
+        raise UsageError(
+            f"The family {shared[0].removeprefix(_ALONE)} is on both sides.",
+            "Choose groups that share no family.",
+        )
+    counts = len(sides[0].names), len(sides[1].names)
+    if min(counts) < SMALLEST_SIDE:
+        return Blocks(*counts, prior, withheld=f"a group has fewer than {SMALLEST_SIDE} families")
+    of_a, of_b = ({str(site) for site in group.sites} for group in (a, b))
+    known: Sites = "unknown" if "" in of_a | of_b else "shared" if of_a & of_b else "apart"
+    groups = reference_sides(
+        gallery,
+        leave_out,
+        {*a.patients, *b.patients},
+        {*sides[0].names, *sides[1].names},
+        (of_a, of_b) if known == "apart" else None,
+    )
+    sizes = block_sizes(groups, counts)
+    if sizes is None:
+        enough = sum(one.has(SMALLEST_SIDE, SMALLEST_SIDE) for one in groups)
+        return Blocks(
+            *counts,
+            prior,
+            sites=known,
+            withheld=f"only {enough} other disorders have {SMALLEST_SIDE} families for each side"
+            + (", from its sites" if known == "apart" else "")
+            + f", and {FEWEST_DISORDERS} are needed",
+        )
+    rng = np.random.default_rng(seed)
+    groups = [one for one in groups if one.has(*sizes)]
+    reference = fit_reference(groups, sizes, rng)
+    distance = _distance(
+        *(_drawn(side.means, rng, n) for side, n in zip(sides, sizes, strict=True))
+    )
+    different = probability_high(reference, distance, prior=prior)
+    best = best_threshold(reference)
+    return Blocks(
+        *counts,
+        prior,
+        *sizes,
+        distance=distance,
+        different=different,
+        same=Estimate(1 - different.value, 1 - different.high, 1 - different.low),
+        threshold=best.value,
+        sensitivity=best.sensitivity,
+        specificity=best.specificity,
+        disorders=len(groups),
+        sites=known,
+    )
+
+
+def check_prior(prior: float) -> None:
+    """Raises `UsageError` for a probability before that leaves nothing to find out."""
+    if not 0 < prior < 1:
+        raise UsageError(
+            f"The prior {prior:g} is not between 0 and 1.",
+            "Give --prior 0.5 where both are as likely.",
+        )
+
+
+def families_of(
+    selection: Selection, means: NDArray[np.floating], places: NDArray[np.int64]
+) -> Families:
+    """The families of the patients at some `places` of a selection with those `means` `(p, d)`."""
+    names = np.char.add(_ALONE, np.array(selection.patients, dtype=np.str_)[places])
+    known = selection.people.family[places]
+    names = np.where(known == "", names, known)
+    found, of = np.unique(names, return_inverse=True)
+    sums = np.zeros((len(found), means.shape[1]))
+    np.add.at(sums, of, means[places])
+    return Families(found, sums / np.bincount(of, minlength=len(found))[:, None])
+
+
+def reference_sides(
+    gallery: Selection,
+    disorders: Collection[str],
+    patients: Collection[str],
+    families: Collection[str],
+    sites: tuple[set[str], set[str]] | None = None,
+) -> list[Sides]:
+    """The families of each disorder of a gallery, by identifier, of patients who have that alone;
+    without some disorders, patients and families. With `sites`, each side has the patients whose
+    photos are all from its own."""
+    means, allowed = gallery.patient_means(), np.ones((2, len(gallery.patients)), dtype=bool)
+    for side, own in zip(allowed, sites or (), strict=False):
+        side[:] = np.logical_and.reduceat(np.isin(gallery.sites, list(own)), gallery.row_starts)
+    places: dict[str, list[int]] = {}
+    for place, has in enumerate(gallery.disorders):
+        if len(has) == 1 and has[0] not in disorders and gallery.patients[place] not in patients:
+            places.setdefault(has[0], []).append(place)
+    found = []
+    for name in sorted(places):
+        of = np.array(places[name])
+        both = [families_of(gallery, means, of[side[of]]) for side in allowed]
+        kept = [~np.isin(one.names, list(families)) for one in both]
+        found.append(
+            Sides(
+                *(Families(one.names[k], one.means[k]) for one, k in zip(both, kept, strict=True))
+            )
+        )
+    return found
+
+
+def block_sizes(groups: list[Sides], wanted: tuple[int, int]) -> tuple[int, int] | None:
+    """The sides of blocks that a reference of some disorders has: those `wanted`, or less, the
+    larger one first, until `WANTED_DISORDERS` have both; or all that have the smallest, where those
+    are fewer. None where `FEWEST_DISORDERS` have not even these."""
+    able = [of for of in groups if of.has(SMALLEST_SIDE, SMALLEST_SIDE)]
+    if len(able) < FEWEST_DISORDERS:
+        return None
+    enough = min(WANTED_DISORDERS, len(able))
+    counts = np.sort([[len(side.names) for side in of] for of in able], axis=0)[-enough]
+    one, other = (min(most, int(has)) for most, has in zip(wanted, counts, strict=True))
+    while sum(of.has(one, other) for of in able) < enough:
+        one, other = (one - 1, other) if one > other else (one, other - 1)
+    return one, other
 
 
 def fit_reference(
-    selection: Selection, *, samples: int = SAMPLES, seed: int = 0
-) -> BlockReference | None:
-    """What distances of blocks say in the space of the patients of a selection.
-
-    Patients with one disorder count. Blocks of the same are of two halves, without a patient in
-    common, of a disorder with twice as many patients as the block's side; blocks of different ones
-    of two disorders with as many as that. Every disorder is as likely to be drawn. None where no
-    disorder has four patients, or no two have two.
-    """
-    means = selection.patient_means()
-    places: dict[str, list[int]] = {}
-    for place, has in enumerate(selection.disorders):
-        if len(has) == 1:
-            places.setdefault(has[0], []).append(place)
-    groups = [np.array(places[name]) for name in sorted(places)]
-    rng = np.random.default_rng(seed)
-    found = {}
-    for size in range(SMALLEST_BLOCK, LARGEST_BLOCK + 1):
-        halves = [one for one in groups if len(one) >= 2 * size]
-        sides = [one for one in groups if len(one) >= size]
-        if halves and len(sides) > 1:
-            found[size] = _fit(means, halves, sides, size, samples, rng)
-    return BlockReference(found, selection.fingerprint) if found else None
+    groups: list[Sides], sizes: tuple[int, int], rng: np.random.Generator
+) -> Reference:
+    """Distances of blocks of some sizes: between two sides of each disorder, all of whose groups
+    have families enough, and between two disorders, which is the high kind."""
+    count = len(groups)
+    pairs = rng.permutation(count * count)
+    one, other = pairs // count, pairs % count
+    different = np.stack([one, other], axis=1)[one != other][:_MOST_PAIRS]
+    same = np.repeat(np.arange(count), _SPLITS)
+    values, clusters = [], []
+    for first, second in [*zip(same, same, strict=True), *different.tolist()]:
+        here, there = groups[first].a, groups[second].b
+        taken = rng.permutation(len(here.names))[: sizes[0]]
+        # A family is on one side alone.
+        free = there.means[~np.isin(there.names, here.names[taken])]
+        if len(free) >= sizes[1]:
+            values.append(_distance(here.means[taken], _drawn(free, rng, sizes[1])))
+            clusters.append((first, second))
+    of = np.array(clusters, dtype=np.int64)
+    return Reference(np.array(values), of[:, 0] != of[:, 1], of)
 
 
-def sample_blocks(
-    distances: NDArray[np.floating],
-    reference: BlockReference,
-    rng: np.random.Generator,
-    samples: int = SAMPLES,
-) -> Blocks | None:
-    """Random blocks of the distances `(a, b)` between two groups' patients, as large as the groups
-    and the reference allow; None where they allow none."""
-    sizes = [size for size in reference.by_size if size <= min(distances.shape)]
-    if not sizes:
-        return None
-    size = max(sizes)
-    threshold = reference.by_size[size]
-    rows = _subsets(rng, distances.shape[0], size, samples)
-    columns = _subsets(rng, distances.shape[1], size, samples)
-    means = distances[rows[:, :, None], columns[:, None, :]].mean(axis=(1, 2), dtype=np.float64)
-    distance = float(means.mean())
-    return Blocks(
-        size=size,
-        distance=distance,
-        threshold=threshold.threshold,
-        share=float(np.mean(means >= threshold.threshold)),
-        ppv=threshold.ppv(distance),
-    )
+def _drawn(rows: Floats, rng: np.random.Generator, count: int) -> Floats:
+    return rows if count == len(rows) else rows[rng.permutation(len(rows))[:count]]
 
 
-def _fit(
-    means: NDArray[np.float32],
-    halves: Sequence[NDArray[np.int64]],
-    sides: Sequence[NDArray[np.int64]],
-    size: int,
-    samples: int,
-    rng: np.random.Generator,
-) -> BlockThreshold:
-    same, different = np.empty(samples), np.empty(samples)
-    for number in range(samples):
-        drawn = rng.permutation(halves[int(rng.integers(len(halves)))])[: 2 * size]
-        same[number] = _distance(means, drawn[:size], drawn[size:])
-        one, other = rng.choice(len(sides), 2, replace=False).tolist()
-        different[number] = _distance(
-            means, rng.permutation(sides[one])[:size], rng.permutation(sides[other])[:size]
-        )
-    same.sort()
-    different.sort()
-    candidates = np.unique(np.concatenate([same, different]))
-    sensitivity = 1 - np.searchsorted(different, candidates) / samples
-    specificity = np.searchsorted(same, candidates) / samples
-    best = int(np.argmax(sensitivity + specificity))
-    return BlockThreshold(
-        same=same,
-        different=different,
-        threshold=float(candidates[best]),
-        sensitivity=float(sensitivity[best]),
-        specificity=float(specificity[best]),
-        disorders=len(halves),
-    )
-
-
-def _distance(
-    means: NDArray[np.float32], one: NDArray[np.int64], other: NDArray[np.int64]
-) -> float:
+def _distance(one: Floats, other: Floats) -> float:
     """The mean over all pairs of a block: the inner product of its sides' means, from 1."""
-    return 1 - float(means[one].mean(axis=0) @ means[other].mean(axis=0))
-
-
-def _subsets(rng: np.random.Generator, count: int, size: int, samples: int) -> NDArray[np.int64]:
-    """`(samples, size)`: numbers below `count`, none twice in a row."""
-    return np.argsort(rng.random((samples, count)), axis=1)[:, :size]
-
-
-def _at_least(ordered: NDArray[np.float64], value: float) -> int:
-    return len(ordered) - int(np.searchsorted(ordered, value))
+    return 1 - float(one.mean(axis=0) @ other.mean(axis=0))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from gestalt_space.cohort.sub_blocks import Blocks
+from gestalt_space.stats.estimates import Estimate
 from tests import made
 from tests.cli.conftest import Command
 
@@ -104,11 +106,27 @@ def test_compare_tells_its_figures_in_eighty_columns(
     assert "mean faces apart" in ran.out
     assert "not tested: fewer than 3 disorders" in ran.out
     assert "2 disorders with too few labellings for a p-value" in ran.out
-    assert "Random blocks of patients of A and of B" in ran.out
+    assert "Do A and B have different disorders" in ran.out
+    assert "not given for OMIM:122470, OMIM:147920: only 0 other disorders have" in ran.out
     lines = ran.out.splitlines()
     assert max(map(len, lines)) <= 80
     for disorder in ("OMIM:122470", "OMIM:147920"):
-        assert sum(line.strip().startswith(disorder) for line in lines) == 2
+        assert sum(line.strip().startswith(disorder) for line in lines) == 1
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_compare_tells_the_probability_of_different_disorders(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = Blocks(3, 3, 0.2, 3, 3, 0.4, Estimate(0.91, 0.8, 0.97), disorders=12)
+    monkeypatch.setattr("gestalt_space.cohort.comparison.judge_blocks", lambda *_, **__: told)
+    ran = gestalt("cohort", "compare", "north", "south", *COMPARED, "--prior", 0.2)
+    assert "if that was 20 % probable before" in ran.out
+    assert ran.out.count("91 (80–97)") == 2
+    assert "right only if A and B were photographed alike" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert gestalt("cohort", "compare", "north", "south", "--prior", 1).code == 2
 
 
 @pytest.mark.usefixtures("cohorts")
@@ -122,7 +140,6 @@ def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
     assert [group["patients"] for group in document["groups"]] == [8, 6]
     assert [group["units"] for group in document["groups"]] == [6, 6]
     assert [one["disorder"] for one in document["disorders"]] == ["OMIM:122470", "OMIM:147920"]
-    assert [one["size"] for one in document["block_thresholds"]] == [2, 3]
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == len(document["findings"])
@@ -132,6 +149,10 @@ def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
     first = document["findings"][0]
     assert (first["subject"], first["n"], first["unit"]) == ("all", 12, "families")
     assert 0 < first["p"] <= 1
+    assert document["prior"] == 0.5
+    for described in document["disorders"]:
+        assert described["blocks"]["different"] == {"value": None, "low": None, "high": None}
+        assert described["blocks"]["withheld"] != "", "too few other disorders"
     assert "Secret" not in ran.out + table.read_text(encoding="utf-8")
 
     again = gestalt(*words, "-o", table)

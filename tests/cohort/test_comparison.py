@@ -12,7 +12,6 @@ from gestalt_space.cohort.families import patients_of
 from gestalt_space.cohort.matched import match_groups
 from gestalt_space.cohort.patients import parse_facts, patient_ages, strata_of
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.sub_blocks import fit_reference, sample_blocks
 from gestalt_space.errors import SpaceMismatch, UsageError
 from gestalt_space.simulate.planted import PlantedPlan, plant
 from gestalt_space.stats.estimates import finding_records
@@ -226,44 +225,23 @@ def test_a_patient_is_never_evidence_for_themselves():
     assert own.top[1].value == 0.5
 
 
-def test_blocks_tell_the_same_disorder_from_another():
-    rng = np.random.default_rng(8)
-    gallery = simulated(rng, [f"d{number}" for number in range(6) for _ in range(12)], strength=2)
-    reference = fit_reference(gallery, samples=300)
-    assert reference is not None
-    assert sorted(reference.by_size) == [2, 3, 4, 5]
-    five = reference.by_size[5]
-    assert five.disorders == 6
-    assert five.sensitivity > 0.95
-    assert five.specificity > 0.95
-    assert five.same.mean() < five.threshold <= five.different.mean()
-    assert five.ppv(0.0) == 0.5
-    assert five.ppv(five.threshold) == pytest.approx(
-        five.sensitivity / (five.sensitivity + 1 - five.specificity), abs=0.01
-    )
-    means = gallery.patient_means()
-    same = sample_blocks(1 - means[:6] @ means[6:12].T, reference, rng, samples=200)
-    other = sample_blocks(1 - means[:12] @ means[12:24].T, reference, rng, samples=200)
-    small = sample_blocks(1 - means[:3] @ means[12:24].T, reference, rng, samples=200)
-    assert same is not None
-    assert other is not None
-    assert small is not None
-    assert (same.size, other.size, small.size) == (5, 5, 3)
-    assert same.share < 0.1 < 0.9 < other.share
-    assert same.ppv < 0.75 < 0.9 < other.ppv
-    assert sample_blocks(np.ones((1, 5)), reference, rng) is None
-
-
-def test_few_patients_give_no_reference():
-    assert fit_reference(simulated(np.random.default_rng(9), ["a"] * 3 + ["b"] * 3)) is None
-    assert fit_reference(simulated(np.random.default_rng(9), ["a"] * 9)) is None
-
-
-def test_blocks_are_told_where_there_is_a_reference():
-    a, b = groups(10)
-    reference = fit_reference(a)
-    found = compare(a, b, QUICK, reference)
-    assert all(one.blocks is not None and one.blocks.size == 5 for one in found.disorders)
+def test_blocks_are_read_by_a_reference():
+    rng = np.random.default_rng(10)
+    others = [f"e{number}" for number in range(12) for _ in range(12)]
+    a, b = (simulated(rng, [*DISORDERS, *others], prefix=name) for name in "AB")
+    everybody = simulated(rng, [*DISORDERS * 2, *others], prefix="C")
+    compared = [group.only(group.patients[: len(DISORDERS)]) for group in (a, b)]
+    found = compare(*compared, QUICK, everybody).disorders
+    assert [(one.blocks.side_a, one.blocks.disorders) for one in found if one.blocks] == [
+        # Of 15 disorders, one of which is compared; the smallest others have 12 patients.
+        (6, 14),
+        (6, 14),
+        (6, 14),
+    ]
+    assert all(one.blocks and one.blocks.different.value < 0.5 for one in found)
+    few = compare(*compared, QUICK, compared[0]).disorders
+    assert all(one.blocks and one.blocks.withheld for one in few)
+    assert all(one.blocks is None for one in compare(*compared, QUICK).disorders)
 
 
 def test_matched_groups_have_the_same_composition():
@@ -319,8 +297,8 @@ def test_facts_to_match_on():
 def test_blocks_of_another_space_are_refused():
     rng = np.random.default_rng(2)
     a, b = (simulated(rng, ["d1"] * 6 + ["d2"] * 6, prefix=name) for name in "AB")
-    other = fit_reference(replace(simulated(rng, ["d1"] * 6 + ["d2"] * 6), fingerprint="0" * 64))
-    with pytest.raises(SpaceMismatch, match="another space"):
+    other = replace(simulated(rng, ["d1"] * 6 + ["d2"] * 6), fingerprint="0" * 64)
+    with pytest.raises(SpaceMismatch, match="in the space of"):
         compare(a, b, reference=other)
 
 
