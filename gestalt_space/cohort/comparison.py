@@ -216,8 +216,8 @@ def _described(
     cross = one @ other.T
     return DisorderComparison(
         disorder=units.disorders[kind],
-        patients_a=units.patients_of_disorder(kind, in_a=True),
-        patients_b=units.patients_of_disorder(kind, in_a=False),
+        patients_a=len(units.patients_of_disorder(kind, in_a=True)),
+        patients_b=len(units.patients_of_disorder(kind, in_a=False)),
         units_a=len(in_a),
         units_b=len(in_b),
         within_a=_pair_figures(_upper(one @ one.T)),
