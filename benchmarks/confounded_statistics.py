@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.confounded_compare import (
+    cohesion_p,
+    own_p,
+    shift_p,
+    shift_p_by_age,
+    shift_p_by_sex,
+    spread_p,
+)
+from benchmarks.confounded_groups import falls_into_two, told_apart
 from benchmarks.confounded_plan import BOUND, Statistic, Verdict
-from gestalt_space.cohort.cohesion import CohesionPlan, cohesion
-from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, compare
-from gestalt_space.cohort.lumping import ALPHA, FEWEST, hard_to_tell_apart
-from gestalt_space.cohort.patients import Fact
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.splitting import halve
 from gestalt_space.errors import UsageError
 from gestalt_space.evaluation.gallery_data import SpaceData
 from gestalt_space.evaluation.gallery_results import Plan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.evaluation.strata import Facts
-from gestalt_space.ranking.calibration import fit_calibration
+from gestalt_space.fitting import fit_calibration
 from gestalt_space.ranking.grouping import Grouping, grouping
 from gestalt_space.simulate.planted import PlantedPlan
 from gestalt_space.stats.resampling import Bootstrap
 
-PERMUTATIONS = 199
 REPLICATES = 200
-FIRST = "OMIM:100000"
 
 GROUPS = PlantedPlan(sizes=(24, 20, 16, 12))
 """Cohorts A and B of four disorders."""
@@ -46,58 +50,24 @@ SITE = (
 SAME_SITE = "A site of the disorder's own is not told from the disorder."
 
 
-def compare_overall(selection: Selection, seed: int) -> Verdict:
-    """The p of `compare` over all disorders."""
-    found = _compared(selection, seed)
-    return None if found is None else found.p
+def given(p: Callable[[Selection, int], float]) -> Callable[[Selection, int], Verdict]:
+    """A p-value, None where the design allows none."""
 
+    def asked(selection: Selection, seed: int) -> Verdict:
+        try:
+            found = p(selection, seed)
+        except UsageError:
+            return None
+        return None if math.isnan(found) else found
 
-def compare_by_sex(selection: Selection, seed: int) -> Verdict:
-    """The same, matched on sex."""
-    found = _compared(selection, seed, ("sex",))
-    return None if found is None else found.p
-
-
-def compare_by_age(selection: Selection, seed: int) -> Verdict:
-    """The same, matched on age."""
-    found = _compared(selection, seed, ("age",))
-    return None if found is None else found.p
-
-
-def compare_one_disorder(selection: Selection, seed: int) -> Verdict:
-    """The p of the first disorder, unadjusted."""
-    found = _compared(selection, seed)
-    one = next((o for o in found.disorders if o.disorder == FIRST), None) if found else None
-    return None if one is None else one.p
-
-
-def cohesive(selection: Selection, seed: int) -> Verdict:
-    """The p of `cohesion` of the first disorder's patients in the gallery of all."""
-    try:
-        plan = CohesionPlan(permutations=PERMUTATIONS, draws=0, seed=seed)
-        return cohesion(_of_first(selection), selection, plan).p
-    except UsageError:
-        return None
-
-
-def told_apart(selection: Selection, seed: int) -> Verdict:
-    """Whether two disorders are told apart."""
-    disorders = np.array([has[0] for has in selection.disorders])
-    if min(np.unique(disorders, return_counts=True)[1]) < FEWEST:
-        return None
-    rows = selection.patient_descriptors().astype(np.float64)
-    return hard_to_tell_apart(rows, disorders, seed=seed)[0].p <= ALPHA
-
-
-def split(selection: Selection, seed: int) -> Verdict:
-    """The p of two halves of the first disorder."""
-    return halve(_of_first(selection).patient_descriptors(), samples=PERMUTATIONS, seed=seed).p
+    return asked
 
 
 def ratio_above_1(selection: Selection, seed: int) -> Verdict:
     """Whether any likelihood ratio of a gallery has a lower bound above 1."""
     found = fit_calibration(selection.descriptors, _grouping(selection), seed=seed)
-    return bool((found.ratio_lower > 1 + 1e-6).any()) if len(found.ratio_lower) else None
+    bounds = [curve.lower for curve in found.curves if len(curve.lower)]
+    return any(bool((one > 1 + 1e-6).any()) for one in bounds) if bounds else None
 
 
 def accuracy_above_chance(selection: Selection, seed: int) -> Verdict:
@@ -127,21 +97,6 @@ def accuracy_above_chance(selection: Selection, seed: int) -> Verdict:
     return bool(top[1].low > chance)
 
 
-def _compared(selection: Selection, seed: int, match: tuple[Fact, ...] = ()) -> Comparison | None:
-    plan = ComparisonPlan(match, PERMUTATIONS, Bootstrap(1), seed)
-    cohorts = selection.people.cohort
-    groups = [selection.only(np.array(selection.patients)[cohorts == name]) for name in ("A", "B")]
-    try:
-        return compare(*groups, plan)
-    except UsageError:
-        return None
-
-
-def _of_first(selection: Selection) -> Selection:
-    has = np.array([FIRST in disorders for disorders in selection.disorders])
-    return selection.only(np.array(selection.patients)[has])
-
-
 def _grouping(selection: Selection) -> Grouping:
     disorders = np.array([has[0] for has in selection.disorders])
     kinds = np.unique(disorders, return_inverse=True)[1]
@@ -156,31 +111,37 @@ _ANY_FACT = {"sex imbalance": UNMATCHED, "ages": UNMATCHED}
 _SHIFTED = replace(GROUPS, shift=0.4)
 
 STATISTICS: tuple[Statistic, ...] = (
-    Statistic("compare", compare_overall, GROUPS, _SHIFTED, limits={**_ANY_SITE, **_ANY_FACT}),
+    Statistic("compare", given(shift_p), GROUPS, _SHIFTED, limits={**_ANY_SITE, **_ANY_FACT}),
     Statistic(
         "compare --match sex",
-        compare_by_sex,
+        given(shift_p_by_sex),
         GROUPS,
         _SHIFTED,
         limits={**_ANY_SITE, "ages": UNMATCHED},
     ),
     Statistic(
         "compare --match age",
-        compare_by_age,
+        given(shift_p_by_age),
         GROUPS,
         _SHIFTED,
         limits={**_ANY_SITE, "sex imbalance": UNMATCHED},
     ),
     Statistic(
-        "compare, one disorder",
-        compare_one_disorder,
+        "compare: beyond the common shift",
+        given(own_p),
         GROUPS,
-        _SHIFTED,
-        limits={**_ANY_SITE, **_ANY_FACT},
+        replace(GROUPS, shift=0.8, shifted=(0,)),
+    ),
+    Statistic(
+        "compare: spread",
+        given(spread_p),
+        GROUPS,
+        replace(GROUPS, photo_b=1.5),
+        limits={"noisier photos": "It is what the test of the spread is to find."},
     ),
     Statistic(
         "cohesion",
-        cohesive,
+        given(cohesion_p),
         replace(COHORT, disorder=0.0),
         replace(COHORT, disorder=0.5),
         limits={"site follows disorder": SAME_SITE},
@@ -190,11 +151,12 @@ STATISTICS: tuple[Statistic, ...] = (
         told_apart,
         replace(PAIR, disorder=0.0),
         replace(PAIR, disorder=0.4),
+        BOUND,
         limits={"site follows disorder": SAME_SITE},
     ),
     Statistic(
         "cluster: split",
-        split,
+        falls_into_two,
         ONE,
         replace(ONE, shift=2.0),
         BOUND,

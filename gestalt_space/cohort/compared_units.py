@@ -49,9 +49,10 @@ class ComparedUnits:
         """The units of a disorder in one group."""
         return np.flatnonzero((self.kinds == kind) & (self.in_a == in_a))
 
-    def places_of_disorder(self, kind: int, *, in_a: bool) -> Numbers:
-        """The places of the patients of these units, as `patients` has them."""
-        return self.patients[np.isin(self.unit_of_patient, self.of_disorder(kind, in_a=in_a))]
+    def patients_of_disorder(self, kind: int, *, in_a: bool) -> Numbers:
+        """The patients of these units, as places among those of A, then those of B."""
+        there = np.isin(self.unit_of_patient, self.of_disorder(kind, in_a=in_a))
+        return self.patients[there]
 
     def shuffles(self, kind: int | None = None) -> list[Stratum]:
         """In which labels are dealt: strata of all disorders, or of one."""

@@ -211,8 +211,8 @@ def _described(
     cross = one @ other.T
     return DisorderComparison(
         disorder=units.disorders[kind],
-        patients_a=len(units.places_of_disorder(kind, in_a=True)),
-        patients_b=len(units.places_of_disorder(kind, in_a=False)),
+        patients_a=len(units.patients_of_disorder(kind, in_a=True)),
+        patients_b=len(units.patients_of_disorder(kind, in_a=False)),
         units_a=len(in_a),
         units_b=len(in_b),
         within_a=_pair_figures(_upper(one @ one.T)),
@@ -235,7 +235,7 @@ def _judged(
         return None
     names = (*groups[0].patients, *groups[1].patients)
     a, b = (
-        group.only(names[place] for place in units.places_of_disorder(kind, in_a=in_a))
+        group.only(names[place] for place in units.patients_of_disorder(kind, in_a=in_a))
         for group, in_a in zip(groups, (True, False), strict=True)
     )
     if plan.with_family:
