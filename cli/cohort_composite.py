@@ -21,15 +21,17 @@ def composite(
     at_least: Annotated[
         int, typer.Option("--at-least", help="Refuse groups of fewer patients.")
     ] = 5,
+    sharpen: cohort_options.Sharpen = False,
     force: cohort_options.Force = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the average face of a group of patients, each weighing once.
+    """Write the average face of a group of patients, each family weighing once.
 
-    From the aligned crops that the gallery keeps. A composite of a few shows a person: groups of
+    From the aligned crops that the gallery keeps. An average is softer than a face; --sharpen gives
+    it the contrasts of one. A composite of a few shows a person: groups of
     fewer than five are refused.
     """
     from gestalt_space.cohort.composite import composite
@@ -40,16 +42,18 @@ def composite(
     check_new_file(path, (".png",), overwrite=force, option="--force")
     with Gallery.open(home, space=space) as gallery:
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
-        made = composite(gallery, selection, at_least=at_least)
+        made = composite(gallery, selection, at_least=at_least, sharpen=sharpen)
     write_atomically(path, crop_to_png(made.pixels))
     if as_json:
         output.write_json(
             {
                 "version": 1,
                 "selection": selection.source,
+                "families": made.families,
                 "patients": made.patients,
                 "photos": made.photos,
                 "without_crop": made.without,
+                "sharpened": made.sharpened,
                 "output": str(path),
             }
         )
@@ -57,5 +61,7 @@ def composite(
         patients_told = output.counted_text(made.patients, "patient")
         photos_told = output.counted_text(made.photos, "photo")
         output.say(f"The average face of {patients_told} ({photos_told}) is in {path}.")
+        if made.sharpened:
+            output.say("It is sharpened: its fine contrasts are not averages. Say so beside it.")
         if made.without:
             output.say(f"Of {made.without} more no crop is kept.")

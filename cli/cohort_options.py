@@ -46,6 +46,10 @@ ShowPatients = Annotated[
     bool, typer.Option("--show-patients", help="Name patients, who are not named otherwise.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+Sharpen = Annotated[
+    bool,
+    typer.Option("--sharpen", help="Give average faces the fine contrasts of a face."),
+]
 
 
 def chosen(

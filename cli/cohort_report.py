@@ -34,6 +34,7 @@ def report(
     at_least: Annotated[
         int, typer.Option("--at-least", help="No average faces of fewer patients.")
     ] = 5,
+    sharpen: cohort_options.Sharpen = False,
     force: cohort_options.Force = False,
     space: options.Space = None,
     home: options.Home = None,
@@ -50,7 +51,7 @@ def report(
     from gestalt_space.gallery import Gallery
 
     check_report_folder(folder, overwrite=force)
-    plan = ReportPlan(permutations, bootstrap, seed, at_least, composites=show_faces)
+    plan = ReportPlan(permutations, bootstrap, seed, at_least, show_faces, sharpen)
     with Gallery.open(home, space=space) as gallery:
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         made = measure_cohort(gallery, selection, plan)

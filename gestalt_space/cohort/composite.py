@@ -4,15 +4,15 @@ Crops are aligned by a similarity transform, which leaves eyes, nose and mouth s
 each is bent, by a thin-plate spline (Bookstein 1989) through the five landmarks and the edge of the
 crop, to the mean shape of the group; the rest follows, in two
 rounds, by optical flow (Kroeger 2016) to the average so far. The average is taken of light, not of
-sRGB values, first over a patient's photos and then over patients. What is averaged loses its fine
-contrasts, and the average is given those of a face of the group back, place by place, at most
-twofold (after Tiddeman, Burt and Perrett 2001, doi:10.1109/38.946630).
+sRGB values: each family weighs once, in it each patient, and of a patient each photo. Where a crop
+reaches beyond its photo, it does not count. The fine contrasts that an average loses are given back
+only where asked: see `sharpening`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.cohort.selection import Selection
+from gestalt_space.cohort.sharpening import SCALES, contrasts_of, lab_of, with_contrast
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import SIZE, TEMPLATE, similarity_transform
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery import Gallery
-from gestalt_space.store.reads import KeptFace, kept_faces
+from gestalt_space.store.reads import kept_faces
 from gestalt_space.types import Pixels
 
 FEWEST = 5
@@ -36,9 +37,6 @@ _SMOOTH = 10.0
 """Pixels over which flow is evened out: features move, and are not remade."""
 _SQUARE = 4
 """Pixels of the side of squares in whose middles a bending is computed."""
-_SCALES = (2.0, 4.0, 8.0, 16.0)
-"""Pixels that are blurred over between one scale of contrasts and the next."""
-_MOST_CONTRAST = 2.0
 _EDGE = np.array(
     [(x, y) for x in (0.0, 56.0, 112.0) for y in (0.0, 56.0, 112.0) if (x, y) != (56.0, 56.0)]
 )
@@ -48,17 +46,31 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Composite:
-    """An average face `(336, 336, 3)` of `patients` patients and `photos` photos; `without`:
-    patients of the group of whom no crop is kept."""
+    """An average face `(336, 336, 3)` of `families` families, `patients` patients and `photos`
+    photos; `without`: patients of the group of whom no crop is kept; `sharpened`: whether its
+    contrasts are those of a face, and not of the average."""
 
     pixels: Pixels
+    families: int
     patients: int
     photos: int
     without: int
+    sharpened: bool
 
 
-def composite(gallery: Gallery, selection: Selection, *, at_least: int = FEWEST) -> Composite:
-    """The average face of a selection's patients, each weighing once.
+@dataclass(frozen=True)
+class WeightedFace:
+    """A crop `(112, 112, 3)`, its landmarks `(5, 2)` in the crop, and what it weighs."""
+
+    crop: Pixels
+    points: Floats
+    weight: float
+
+
+def composite(
+    gallery: Gallery, selection: Selection, *, at_least: int = FEWEST, sharpen: bool = False
+) -> Composite:
+    """The average face of a selection's patients, each family weighing once.
 
     Raises `UsageError` for fewer than `at_least` patients with a kept crop, or for an `at_least`
     below 2; `PhotoDamaged` for a crop that is.
@@ -67,51 +79,74 @@ def composite(gallery: Gallery, selection: Selection, *, at_least: int = FEWEST)
     _check_size(len(selection.patients), at_least, "The group has")
     with gallery.database.reading() as session:
         kept = kept_faces(session, selection.patients)
-    faces: dict[str, list[KeptFace]] = defaultdict(list)
-    for face in kept:
-        faces[face.patient].append(face)
-    _check_size(len(faces), at_least, "Crops are kept of")
-    pixels = average_face(
-        {
-            patient: [
-                (crop_from_png(one.png), in_crop(np.array(one.landmarks, np.float32)))
-                for one in theirs
-            ]
-            for patient, theirs in faces.items()
-        }
+    patients = [one.patient for one in kept]
+    _check_size(len(set(patients)), at_least, "Crops are kept of")
+    family = dict(zip(selection.patients, selection.families.tolist(), strict=True))
+    families = [family[patient] for patient in patients]
+    faces = [
+        WeightedFace(
+            crop_from_png(one.png), in_crop(np.array(one.landmarks, np.float32)), float(weight)
+        )
+        for one, weight in zip(kept, weights_of(families, patients), strict=True)
+    ]
+    return Composite(
+        pixels=average_face(faces, sharpen=sharpen),
+        families=len(set(families)),
+        patients=len(set(patients)),
+        photos=len(kept),
+        without=len(selection.patients) - len(set(patients)),
+        sharpened=sharpen,
     )
-    return Composite(pixels, len(faces), len(kept), len(selection.patients) - len(faces))
 
 
-def average_face(faces: Mapping[str, Sequence[tuple[Pixels, Floats]]]) -> Pixels:
-    """The mean `(336, 336, 3)` of patients' crops `(112, 112, 3)`, each with landmarks `(5, 2)` in
-    the crop."""
-    shape = np.mean([np.mean([points for _, points in of], 0) for of in faces.values()], axis=0)
+def weights_of(families: Sequence[int], patients: Sequence[str]) -> Floats:
+    """`(n,)`: what each of some photos weighs, 1 together: all families alike, in each its patients
+    alike, and of each its photos."""
+    members = {family: set[str]() for family in families}
+    for family, patient in zip(families, patients, strict=True):
+        members[family].add(patient)
+    photos = Counter(patients)
+    shares = [
+        1 / (len(members) * len(members[family]) * photos[patient])
+        for family, patient in zip(families, patients, strict=True)
+    ]
+    return np.array(shares)
+
+
+def average_face(faces: Sequence[WeightedFace], *, sharpen: bool = False) -> Pixels:
+    """The weighted mean `(336, 336, 3)` of faces, black where none of them has a photo."""
+    weights = np.array([one.weight for one in faces])
+    shape = np.average([one.points for one in faces], axis=0, weights=weights)
     average: Pixels | None = None
-    contrast = np.zeros((len(_SCALES), SIDE, SIDE), np.float32)
     for last in [False] * _ROUNDS + [True]:
-        light = np.zeros((SIDE, SIDE, 3))
-        for theirs in faces.values():
-            laid = [bent(crop, points, shape) for crop, points in theirs]
+        light, total = np.zeros((SIDE, SIDE, 3)), np.zeros((SIDE, SIDE, 1))
+        contrast = np.zeros((len(SCALES), SIDE, SIDE))
+        for one in faces:
+            laid = bent(np.dstack([one.crop, covered(one.crop)]), one.points, shape)
             if average is not None:
-                laid = [flown(one, average) for one in laid]
-            light += np.mean([_light(one) for one in laid], axis=0)
-            if last:
-                contrast += np.mean([_contrast(_lab(one)[..., 0])[0] for one in laid], axis=0)
-        average = _pixels(light / len(faces))
+                laid = flown(laid, average)
+            weight = one.weight * laid[..., 3:] / 255.0
+            light += weight * _light(laid[..., :3])
+            total += weight
+            if last and sharpen:
+                contrast += weight[..., 0] * contrasts_of(lab_of(laid[..., :3])[..., 0])[0]
+        total = np.maximum(total, 1e-9)
+        average = _pixels(light / total)
     assert average is not None, "there is a first round"  # noqa: S101
-    return with_contrast(average, contrast / np.float32(len(faces)))
+    if not sharpen:
+        return average
+    return with_contrast(average, (contrast / total[..., 0]).astype(np.float32))
 
 
-def with_contrast(average: Pixels, wanted: NDArray[np.float32]) -> Pixels:
-    """An average whose lightness has, at each scale and place, the contrasts `wanted`
-    `(scales, 336, 336)`, as far as twofold its own."""
-    in_lab = _lab(average)
-    has, bands, rest = _contrast(in_lab[..., 0])
-    gain = np.clip(wanted / np.maximum(has, 1e-3), 1, _MOST_CONTRAST)
-    in_lab[..., 0] = np.clip(rest + (gain * bands).sum(0), 0, 100)
-    in_rgb = cv2.cvtColor(in_lab, cv2.COLOR_LAB2RGB)
-    return np.asarray(np.rint(np.clip(in_rgb, 0, 1) * 255), dtype=np.uint8)
+def covered(crop: Pixels) -> Pixels:
+    """`(112, 112)`: 255 where a crop shows its photo, and 0 beyond that, where alignment leaves it
+    black: from the crop's edge as far as it is black, and two pixels more, which are mixed. A crop
+    that is black all over is a photo."""
+    black = np.pad((crop.max(axis=2) == 0).astype(np.uint8), 1, constant_values=1)
+    _, labels = cv2.connectedComponents(black, connectivity=4)
+    beyond = (labels == labels[0, 0]).astype(np.uint8)
+    beyond = cv2.dilate(beyond[1:-1, 1:-1], np.ones((5, 5), np.uint8))
+    return np.asarray(np.where(beyond.all() | (beyond == 0), 255, 0), dtype=np.uint8)
 
 
 def in_crop(landmarks: NDArray[np.floating]) -> Floats:
@@ -122,7 +157,8 @@ def in_crop(landmarks: NDArray[np.floating]) -> Floats:
 
 
 def bent(crop: Pixels, points: Floats, shape: Floats) -> Pixels:
-    """A crop whose `points` are moved to `shape`, both `(5, 2)`, at the size of a composite."""
+    """A crop, of any channels, whose `points` are moved to `shape`, both `(5, 2)`, at the size of a
+    composite."""
     fixed = np.concatenate([shape, _EDGE])
     moved = np.concatenate([points, _EDGE])
     # Where each pixel of the composite comes from: pixels' middles are at whole numbers in a crop.
@@ -140,9 +176,12 @@ def bent(crop: Pixels, points: Floats, shape: Floats) -> Pixels:
 
 
 def flown(face: Pixels, average: Pixels) -> Pixels:
-    """A face moved onto an average of its size, smoothly, by dense optical flow."""
+    """A face `(336, 336, 4)`, whose last channel is where it is `covered`, moved onto an average of
+    its size, smoothly, by dense optical flow."""
+    # Beyond its photo a face is as the average, so that it does not move there.
+    shown = np.where(face[..., 3:] < 128, average, face[..., :3])
     even = cv2.createCLAHE(2.0, (4, 4))
-    target, moving = (even.apply(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY)) for one in (average, face))
+    target, moving = (even.apply(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY)) for one in (average, shown))
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = cv2.GaussianBlur(search.calc(target, moving, None), (0, 0), _SMOOTH)
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
@@ -173,26 +212,6 @@ def _spline(fixed: Floats, moved: Floats, asked: Floats) -> Floats:
 def _bending(points: Floats, fixed: Floats) -> Floats:
     squared = ((points[:, None] - fixed[None]) ** 2).sum(-1)
     return np.asarray(squared * np.log(np.maximum(squared, 1e-12)))
-
-
-def _lab(pixels: Pixels) -> NDArray[np.float32]:
-    """Lightness, 0..100, and colour (CIE 1976 L*a*b*)."""
-    in_lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return np.asarray(in_lab, dtype=np.float32)
-
-
-def _contrast(
-    lightness: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """How strong contrasts are around each pixel, at each scale; the contrasts, each `(scales, h,
-    w)`; and what is left when they are taken away."""
-    bands, strengths, rest = [], [], lightness
-    for scale in _SCALES:
-        blurred = cv2.GaussianBlur(rest, (0, 0), scale)
-        bands.append(rest - blurred)
-        strengths.append(cv2.GaussianBlur(np.abs(bands[-1]), (0, 0), 2 * scale))
-        rest = blurred
-    return np.stack(strengths), np.stack(bands), np.asarray(rest, np.float32)
 
 
 def _light(pixels: Pixels) -> Floats:

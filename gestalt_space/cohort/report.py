@@ -46,13 +46,15 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class ReportPlan:
     """How often random groups, labels and patients are drawn, the seed, and the smallest group of
-    which a composite is made. `composites`: whether any are."""
+    which a composite is made. `composites`: whether any are; `sharpen`: whether they are given back
+    the contrasts of a face."""
 
     permutations: int = 10_000
     bootstrap: int = 1000
     seed: int = 0
     at_least: int = FEWEST
     composites: bool = False
+    sharpen: bool = False
 
     def __post_init__(self) -> None:
         # What is wrong with the plan is an error, and no reason to leave a part out.
@@ -155,7 +157,13 @@ def report_document(report: CohortReport, *, show_patients: bool) -> dict[str, A
         else comparison_document(*report.comparison),
         "map": report.map.told,
         "composites": [
-            {"group": title, "patients": of.patients, "photos": of.photos}
+            {
+                "group": title,
+                "families": of.families,
+                "patients": of.patients,
+                "photos": of.photos,
+                "sharpened": of.sharpened,
+            }
             for title, of in report.composites
         ],
         "left_out": list(report.left_out),
@@ -192,7 +200,8 @@ def _composites(
     found = []
     for title, group in groups:
         try:
-            found.append((title, composite(gallery, group, at_least=plan.at_least)))
+            made = composite(gallery, group, at_least=plan.at_least, sharpen=plan.sharpen)
+            found.append((title, made))
         except UsageError:  # too few, or too few crops: the report says that those are not shown
             continue
     return tuple(found)

@@ -254,7 +254,10 @@ def _faces(report: CohortReport) -> Markup:
     if not report.plan.composites:
         return section("Average faces", paragraph("Not asked for: --show-faces."))
     faces = [
-        figure(picture(of.pixels, f"Average face of {title}"), f"{title}: {of.patients} patients")
+        figure(
+            picture(of.pixels, f"Average face of {title}"),
+            f"{title}: {of.patients} patients{', sharpened' * of.sharpened}",
+        )
         for title, of in report.composites
     ]
     return section(
@@ -311,7 +314,13 @@ def _methods(report: CohortReport) -> Markup:
     if report.composites:
         sentences.append(
             "Composites average crops that are bent to their mean landmarks (thin-plate spline) "
-            "and to each other (optical flow), in linear light, each patient weighing once."
+            "and to each other (optical flow), in linear light, each family weighing once"
+            + (
+                "; the averages were then sharpened: given the fine contrasts of a face of the "
+                "group, at most twofold (after Tiddeman 2001)."
+                if plan.sharpen
+                else "."
+            )
         )
     return section(
         "Methods, to be quoted",

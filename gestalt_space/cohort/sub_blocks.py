@@ -143,9 +143,8 @@ def judge_blocks(
             *counts,
             prior,
             sites=known,
-            withheld=f"only {enough} other disorders have {SMALLEST_SIDE} families for each side"
-            + (", from its sites" if known == "apart" else "")
-            + f", and {FEWEST_DISORDERS} are needed",
+            withheld=f"only {enough} of the {FEWEST_DISORDERS} other disorders that are needed have "
+            f"{SMALLEST_SIDE} families for each side" + ", from its sites" * (known == "apart"),
         )
     rng = np.random.default_rng(seed)
     groups = [one for one in groups if one.has(*sizes)]

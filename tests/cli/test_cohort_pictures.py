@@ -79,6 +79,9 @@ def test_a_composite_is_written_and_a_small_group_refused(
     ran = gestalt("cohort", "composite", "--disorder", "ORPHA:199", "-o", path, "--json")
     assert ran.code == 0, ran.err
     assert ran.document["patients"] == 6
+    assert ran.document["sharpened"] is False
+    words = ("cohort", "composite", "--disorder", "ORPHA:199", "-o", path, "--force", "--sharpen")
+    assert "It is sharpened" in gestalt(*words).out + gestalt(*words).err
     assert path.read_bytes().startswith(b"\x89PNG")
     small = gestalt("cohort", "composite", "-o", tmp_path / "n.png", "--at-least", 20)
     assert small.code == 2

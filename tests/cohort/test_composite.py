@@ -7,14 +7,14 @@ import pytest
 
 from gestalt_space.cohort.composite import (
     _EDGE,
-    _contrast,
-    _lab,
+    WeightedFace,
     _spline,
     average_face,
     bent,
     composite,
+    covered,
     in_crop,
-    with_contrast,
+    weights_of,
 )
 from gestalt_space.cohort.selection import Criteria, select
 from gestalt_space.errors import UsageError
@@ -30,29 +30,54 @@ def flat(value: int) -> np.ndarray:
     return np.full((112, 112, 3), value, np.uint8)
 
 
-def test_each_patient_weighs_once_and_light_is_averaged():
-    face = average_face({"a": [(flat(0), POINTS)], "b": [(flat(255), POINTS)] * 9})
+def of(*crops: np.ndarray) -> list[WeightedFace]:
+    return [WeightedFace(crop, POINTS, 1 / len(crops)) for crop in crops]
+
+
+def test_families_then_patients_then_photos_weigh_alike():
+    families = [0, 0, 0, 1, 2]
+    weights = weights_of(families, ["a", "a", "sibling", "b", "c"])
+    np.testing.assert_allclose(weights, [1 / 12, 1 / 12, 1 / 6, 1 / 3, 1 / 3])
+
+
+def test_light_is_averaged_by_weight():
+    face = average_face(of(flat(0), flat(255)))
     assert face.shape == (336, 336, 3)
     assert (face == 188).all()  # half the light of white
+    faces = [WeightedFace(flat(0), POINTS, 0.9), WeightedFace(flat(255), POINTS, 0.1)]
+    assert (average_face(faces) == 89).all()  # a tenth of it
 
 
 def test_the_same_face_stays_as_it_is():
     crop = made.crop(1)
-    face = average_face({str(number): [(crop, POINTS)] for number in range(5)})
+    face = average_face(of(*[crop] * 5))
     again = face.reshape(112, 3, 112, 3, 3).mean((1, 3))
     assert np.abs(again - crop).mean() < 12
 
 
-def test_contrasts_that_averaging_took_are_given_back_at_most_twofold():
-    rng = np.random.default_rng(2)
-    texture = rng.integers(60, 200, (336, 336, 1)).astype(np.uint8).repeat(3, axis=2)
-    middle = np.full_like(texture, 128)
-    slight = np.rint(128 + (texture / 3 - 128 / 3)).astype(np.uint8)
-    half = np.rint(128 + (texture / 1.5 - 128 / 1.5)).astype(np.uint8)
-    wanted = _contrast(_lab(texture)[..., 0])[0]
-    assert np.std(with_contrast(half, wanted)) == pytest.approx(np.std(texture), rel=0.05)
-    assert np.std(with_contrast(slight, wanted)) == pytest.approx(2 * np.std(slight), rel=0.05)
-    assert (with_contrast(middle, wanted) == 128).all(), "nothing is made of nothing"
+def test_an_average_is_sharpened_only_where_asked():
+    """Where contrasts differ from face to face, the plain average has their mean."""
+    rng = np.random.default_rng(3)
+    fine = [
+        np.clip(128 + rng.normal(0, 40, (112, 112, 1)), 1, 255).astype(np.uint8).repeat(3, axis=2)
+        for _ in range(6)
+    ]
+    plain, sharpened = average_face(of(*fine)), average_face(of(*fine), sharpen=True)
+    assert sharpened.std() > 1.5 * plain.std()
+
+
+def test_what_is_beyond_a_photo_does_not_count():
+    """A photo that ends on the left: the average is the other faces' there, and is not darkened."""
+    cut = flat(200)
+    cut[:, :30] = 0
+    assert (average_face(of(cut, flat(200))) == 200).all()
+    edge = average_face(of(cut, cut))
+    assert (edge[:, :60] == 0).all(), "black where nobody has a photo"
+    assert (edge[:, 110:] == 200).all()
+    dark = flat(200)
+    dark[50:60, 50:60] = 0
+    assert (covered(dark) == 255).all(), "black within a face is the photo's"
+    assert (covered(flat(0)) == 255).all()
 
 
 def test_landmarks_are_laid_on_the_mean_shape():
@@ -107,5 +132,6 @@ def test_a_group_of_a_few_is_refused(tmp_path: Path, tiny_store: ModelStore):
 def test_a_gallery_gives_a_composite(tmp_path: Path, tiny_store: ModelStore):
     with filled(tmp_path, tiny_store, 6) as gallery:
         face = composite(gallery, select(gallery, Criteria(disorders=("OMIM:122470",))))
-    assert (face.patients, face.photos, face.without) == (6, 6, 0)
+    assert (face.families, face.patients, face.photos, face.without) == (6, 6, 6, 0)
+    assert not face.sharpened
     assert face.pixels.shape == (336, 336, 3)

@@ -131,7 +131,7 @@ def test_too_little_is_withheld_with_a_reason(gallery: Selection):
     few = gallery.only(gallery.patients[: 16 * 10])
     found = judge_blocks(a, b, few, leave_out={FIRST})
     assert found.withheld == (
-        "only 9 other disorders have 2 families for each side, and 10 are needed"
+        "only 9 of the 10 other disorders that are needed have 2 families for each side"
     )
     assert np.isnan([found.distance, found.different.value, found.same.high]).all()
     one = judge_blocks(a.only(a.patients[:1]), b, gallery, leave_out={FIRST})
@@ -181,7 +181,8 @@ def test_sites_need_disorders_at_both(gallery: Selection):
     a, b = group(gallery, FIRST, "A"), group(gallery, FIRST, "B")
     apart = replace(a, sites=np.full_like(a.sites, "S7"))
     found = judge_blocks(apart, b, gallery, leave_out={FIRST})
-    assert found.withheld.startswith("only 0 other disorders have 2 families for each side, from")
+    assert found.withheld.startswith("only 0 of the 10")
+    assert found.withheld.endswith("for each side, from its sites")
     # Photos of one site in the other group, too: everybody is a reference.
     mixed = replace(apart, sites=np.where(np.arange(len(a)) == 0, "S0", "S7"))
     assert judge_blocks(mixed, b, gallery, leave_out={FIRST}).sites == "shared"
