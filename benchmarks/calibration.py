@@ -72,7 +72,7 @@ def main() -> None:
     if given.only != "speed":
         header = ("design", "what is planted", "galleries", "references", "bound above the truth")
         rows = list(_bounds(given.galleries, given.planted))
-        keep("likelihood-ratio", command, (*header, "bound at the top, median", "truth"), rows)
+        keep("likelihood-ratio", command, (*header, "median bound there", "truth there"), rows)
 
 
 def _bounds(galleries: int, planted: int) -> Iterator[tuple[object, ...]]:

@@ -37,7 +37,7 @@ def fit_calibration(descriptors: Descriptors, grouping: Grouping, *, seed: int =
     return Calibration(
         curves=tuple(fit_curve(one) for one in sides),
         best_other=best_others(descriptors, grouping, probes),
-        photo_correlation=photo_correlation(descriptors, grouping),
+        photo_correlation=photo_correlation(descriptors, grouping, rng),
         patients=patients,
         companions=companions,
         disorders=len(grouping.groups),

@@ -33,6 +33,9 @@ FEWEST_OTHERS = 64
 """Patients without a disorder who are asked about it, at the most and at the least."""
 OTHERS = 15_000
 """Over all disorders, about."""
+MOST_MEASURED = 500
+"""Patients whose photos are compared to learn what more photos of a patient add."""
+ONE_IN = 10
 
 _RARE = 1e-4
 """Ways to draw references whose share is less, all together, are left out."""
@@ -86,22 +89,54 @@ def draw_sides(
     return [_joined(size, found[size]) for size in sizes if size in found]
 
 
-def photo_correlation(descriptors: Descriptors, grouping: Grouping) -> float:
-    """How alike two photos of one patient are, 0..1: their mean similarity above that of strangers,
-    of what there is above it; 1 where nobody has two photos."""
-    counts = grouping.photo_counts
-    several = counts > 1
-    if not several.any():
+def photo_correlation(
+    descriptors: Descriptors, grouping: Grouping, rng: np.random.Generator
+) -> float:
+    """How little more photos of a patient add, 0..1: the r with which m photos are as often near to
+    a patient without the disorder as m / (1 + (m - 1) r) patients with one photo are; 1 where
+    nobody has two photos.
+
+    It is measured at the similarity that one in `ONE_IN` photos reaches. The mean correlation of
+    photos, with which Kish (1965) has it for means, counts too little for the nearest of them.
+    """
+    from scipy.optimize import brentq
+
+    several = np.flatnonzero(grouping.photo_counts > 1)
+    if not len(several):
         return 1.0
-    ordered = descriptors[grouping.rows].astype(np.float64)
-    sums = np.add.reduceat(ordered, grouping.row_starts, axis=0)
-    squares = np.einsum("pd,pd->p", sums, sums)
-    own = np.add.reduceat(np.einsum("nd,nd->n", ordered, ordered), grouping.row_starts)
-    within = float(((squares - own)[several] / (counts * (counts - 1.0))[several]).mean())
-    total = sums.sum(axis=0)
-    pairs = len(ordered) ** 2 - float((counts.astype(np.float64) ** 2).sum())
-    between = float((total @ total - squares.sum()) / pairs) if pairs else 0.0
-    return float(np.clip((within - between) / max(1 - between, 1e-9), 0, 1))
+    several = np.sort(rng.permutation(several)[:MOST_MEASURED])
+    asked = np.sort(rng.permutation(len(grouping.patients))[:MOST_MEASURED])
+    apart = _apart(grouping, asked, several)
+    counts = grouping.photo_counts[several]
+    starts = np.cumsum(counts) - counts
+    rows = grouping.rows_of_patients(several)
+    similar = descriptors[grouping.rows[grouping.row_starts[asked]]] @ descriptors[rows].T
+    single = similar[:, starts + rng.integers(0, counts)]
+    if not apart.any():
+        return 1.0
+    limit = np.quantile(single[apart], 1 - 1 / ONE_IN)
+    one = np.add.reduceat(similar >= limit, starts, axis=1, dtype=np.int64) / counts
+    any_photo = np.maximum.reduceat(similar, starts, axis=1) >= limit
+    # A mean over all photos of a patient is less a matter of chance than one photo.
+    shares, reached = (one * apart).sum(axis=0), float((any_photo & apart).sum())
+
+    def surplus(r: float) -> float:
+        return float((shares * counts / (1 + (counts - 1) * r)).sum()) - reached
+
+    return float(brentq(surplus, 0, 1)) if surplus(0) > 0 > surplus(1) else 1.0
+
+
+def _apart(grouping: Grouping, asked: Numbers, others: Numbers) -> NDArray[np.bool_]:
+    """`(q, p)`: whether patients at places share neither a group nor a family."""
+    families = grouping.families
+    found = families[asked][:, None] != families[others][None, :]
+    tables = []
+    for patients in (asked, others):
+        table = np.zeros((len(patients), len(grouping.groups)), dtype=np.float32)
+        which, member = grouping.memberships_of(patients)
+        table[which, grouping.group_of_member[member]] = 1
+        tables.append(table)
+    return np.asarray(found & (tables[0] @ tables[1].T == 0))
 
 
 def _sizes(grouping: Grouping) -> list[int]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gestalt_space import references as module
+from gestalt_space.ranking.calibration import references_of
 from gestalt_space.ranking.grouping import Grouping, grouping
 from gestalt_space.references import draw_sides, photo_correlation
 from gestalt_space.simulate.planted import PlantedPlan, plant
@@ -89,15 +90,31 @@ def test_no_likeness_gives_both_sides_one_distribution_however_unequal_the_sizes
     assert np.mean(found) == pytest.approx(0.1, abs=0.025)
 
 
-def test_the_correlation_of_photos_is_what_was_planted() -> None:
-    plan = PlantedPlan(sizes=(20,) * 10, disorder=0.0, common=0.0, photo=0.7, photos=3.0, dim=256)
+@pytest.mark.parametrize("photo", [0.3, 0.7, 1.5])
+def test_photos_of_a_patient_are_worth_what_they_add(photo: float) -> None:
+    """The nearest photo of a patient with several is as near to strangers, one time in ten, as the
+    nearest of as many patients with one as they are worth."""
+    rng = np.random.default_rng(0)
+    plan = PlantedPlan(sizes=(20,) * 20, disorder=0.0, photo=photo, photos=4.0)
     selection = plant(plan, 3)
-    told = np.repeat(np.arange(10), 20)
-    pairs = np.stack([np.arange(200), told], axis=1)
-    found = grouping(np.arange(len(selection)), selection.patient_of_row, pairs)
-    expected = 1 / (1 + 0.7**2)
-    assert photo_correlation(selection.descriptors, found) == pytest.approx(expected, abs=0.03)
-    assert photo_correlation(*gallery((3, 3))) == 1
+    told = np.repeat(np.arange(20), 20)
+    pairs = np.stack([np.arange(400), told], axis=1)
+    groups = grouping(np.arange(len(selection)), selection.patient_of_row, pairs)
+    correlation = photo_correlation(selection.descriptors, groups, rng)
+    worth = references_of(groups.photo_counts, correlation)
+    similar = selection.descriptors[groups.rows[groups.row_starts]] @ selection.descriptors.T
+    nearest = np.maximum.reduceat(similar[:, groups.rows], groups.row_starts, axis=1)
+    apart = told[:, None] != told
+    first = similar[:, groups.rows[groups.row_starts]]
+    limit = np.quantile(first[apart], 0.9)
+    many = groups.photo_counts >= 4
+    kept = apart & many[None, :]
+    expected = 0.1 * worth[many].mean()
+    assert (nearest >= limit)[kept].mean() == pytest.approx(expected, rel=0.15)
+
+
+def test_without_several_photos_there_is_nothing_to_add() -> None:
+    assert photo_correlation(*gallery((3, 3)), np.random.default_rng(0)) == 1
 
 
 def test_of_a_large_disorder_some_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:

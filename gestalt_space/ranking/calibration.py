@@ -80,7 +80,8 @@ class Calibration:
 
     `curves`: for numbers of references, ascending. `best_other` `(BINS + 1,)`: the share, 0..1, of
     patients whose similarity to the nearest of all other disorders lies below each of `EDGES`;
-    empty where it rests on too few. `photo_correlation`, 0..1: how alike photos of one patient are.
+    empty where it rests on too few. `photo_correlation`, 0..1: how little more photos of a patient
+    add.
     `patients`, `disorders`: in the gallery; `companions`: patients with another one of their
     disorder who is not of their family.
     """
@@ -95,7 +96,7 @@ class Calibration:
 
     def references(self, photos: Numbers) -> float:
         """How many references patients with so many photos each `(p,)` are worth: a patient with
-        several counts as m / (1 + (m - 1) r), r being `photo_correlation` (Kish 1965)."""
+        several counts as m / (1 + (m - 1) r), r being `photo_correlation`."""
         return float(references_of(photos, self.photo_correlation).sum())
 
     def percentile(self, similarity: float, references: float) -> float | None:

@@ -27,8 +27,8 @@ SMALLEST = 1e-6
 @dataclass(frozen=True)
 class Chance:
     """By numbers of references `(k,)`, as logarithms, ascending: the similarity that half of the
-    patients without a disorder reach, and how far above it one in a hundred are. `correlation`:
-    of photos of one patient, 0..1."""
+    patients without a disorder reach, and how far above it one in a hundred are. `correlation`,
+    0..1: how little more photos of a patient add."""
 
     sizes: Floats
     middle: Floats
