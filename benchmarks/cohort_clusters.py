@@ -30,7 +30,7 @@ STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 SPLITS = (0.8, 1.2, 1.6, 2.0)
 SIZES = (12, 20)
 VERDICTS = ("told apart", "alike")
-COVERED = (0.0, 0.5, 1.0, 2.0)
+COVERED = (0.0, 0.3, 0.5, 1.0, 2.0)
 PAIRS = ((3, 3), (5, 5), (12, 12), (20, 6), (20, 20))
 LENGTHS = (0.5, 1.0)
 """Of an even spread along one direction, as of ages, in standard deviations."""
@@ -148,7 +148,9 @@ def intervals(cohorts: int) -> list[list[object]]:
             held = [one.share.low <= truth <= one.share.high for one in found]
             shares = [np.mean([one.verdict == verdict for one in found]) for verdict in VERDICTS]
             mean = np.mean([one.share.value for one in found])
-            figures = (f"{value:.3f}" for value in (truth, mean, np.mean(held), *shares))
+            shown = "" if all(np.isnan(one.share.low) for one in found) else f"{np.mean(held):.3f}"
+            figures = [f"{value:.3f}" for value in (truth, mean, *shares)]
+            figures.insert(2, shown)
             rows.append([f"{sizes[0]} + {sizes[1]}", strength, cohorts, *figures])
     return rows
 
