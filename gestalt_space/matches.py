@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from gestalt_space.copies import Copy
 from gestalt_space.errors import GestaltError
-from gestalt_space.ranking.calibration import Verdict
-from gestalt_space.ranking.likelihood import LikelihoodRatio
+from gestalt_space.ranking.calibration import LikelihoodRatio, Verdict
 from gestalt_space.types import Face
 
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from gestalt_space.ranking.aggregation import score_groups
 from gestalt_space.ranking.grouping import Grouping, Numbers
-from gestalt_space.ranking.likelihood import LikelihoodRatio, strength_of
 from gestalt_space.types import Descriptors
 
 Floats = NDArray[np.float64]
@@ -39,6 +38,20 @@ CLOSE, WEAK = 95.0, 80.0
 weak: of patients whose disorder the gallery lacks, 5 % and 20 % reach them."""
 
 _BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodRatio:
+    """`value`, and `lower`, its one-sided 95 % lower bound, 0 where there is none; no probability,
+    and without regard to how common the disorder is.
+
+    No strength of evidence in the sense of ACMG/AMP's PP4 is drawn from it: relatives who are not
+    entered as such, and disorders that were photographed at one site, raise the bound, and nothing
+    in the gallery shows it (benchmarks/calibration.py).
+    """
+
+    value: float
+    lower: float
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,7 @@ class Calibration:
         same = float(np.interp(-tail, -TAILS, curve.similarities))
         place = int(np.searchsorted(curve.edges, same, side="right"))
         lower = float(curve.lower[place])
-        return LikelihoodRatio(float(curve.ratio[place]), lower, strength_of(lower))
+        return LikelihoodRatio(float(curve.ratio[place]), lower)
 
     def why_no_ratio(self, references: float) -> str | None:
         """Why there is no likelihood ratio for a disorder of so many references, in words; None
