@@ -43,7 +43,7 @@ GALLERY = frozenset(
 )
 HEAVY = ("cv2", "faiss", "insightface", "numpy", "onnx", "onnxruntime", "pandas", "PIL", "pyarrow")
 """Modules that are not loaded before they are needed."""
-HEAVY += ("pydantic", "rich", "sqlalchemy", "torch", "typer")
+HEAVY += ("pydantic", "rich", "sqlalchemy", "statsmodels", "torch", "typer")
 
 
 def level(room: str) -> int:

@@ -60,8 +60,7 @@ class CohortMatrix:
     is_within: bool
 
     def frame(self) -> pandas.DataFrame:
-        """The values as a data frame, `about` in its `attrs`. Raises `UsageError` where pandas is
-        not installed."""
+        """The values as a data frame, `about` in its `attrs`."""
         frame = data_frame(self.values, self.columns, self.rows)
         frame.attrs.update(self.about)
         return frame

@@ -43,7 +43,7 @@ class Table:
         return text.getvalue().encode("utf-8", "replace")
 
     def frame(self) -> pandas.DataFrame:
-        """The table as a data frame. Raises `UsageError` where pandas is not installed."""
+        """The table as a data frame."""
         return data_frame(list(self.rows), self.columns)
 
 

@@ -98,7 +98,8 @@ def test_a_frame_is_read_by_its_columns(kind: type):
 
 
 def test_a_frame_of_pandas_is_read():
-    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    import pandas
+
     frame = pandas.DataFrame({"patient": PATIENTS, "sex": ["male", None, pandas.NA, "female"]})
     assert selection_of_frame(ROWS, frame).people.sex.tolist() == ["female", "male"]
 
