@@ -143,8 +143,10 @@ def judge_blocks(
             *counts,
             prior,
             sites=known,
-            withheld=f"only {enough} of the {FEWEST_DISORDERS} other disorders that are needed have "
-            f"{SMALLEST_SIDE} families for each side" + ", from its sites" * (known == "apart"),
+            withheld=f"only {enough} of the {FEWEST_DISORDERS} other disorders that are needed "
+            f"have {SMALLEST_SIDE} families for each side"
+            + ", from its sites"
+            * (known == "apart"),
         )
     rng = np.random.default_rng(seed)
     groups = [one for one in groups if one.has(*sizes)]
