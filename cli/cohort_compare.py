@@ -263,11 +263,12 @@ def _show_blocks(found: Comparison) -> None:
                     _percent(blocks.different),
                 )
         output.write_table(table)
-        if any(blocks.sites == "unknown" for _, blocks in shown if not blocks.withheld):
-            output.write_text(
-                "  Sites are not known: right only if A and B were photographed alike. Another "
-                "camera\n  makes the same disorder look like another."
-            )
+        unknown = any(of.sites == "unknown" for _, of in shown if not of.withheld)
+        output.write_text(
+            "  Right only if A and B were photographed like the gallery's patients"
+            + (", and sites are not known" if unknown else "")
+            + ".\n  Other cameras or worse photos make the same disorder look like another."
+        )
     for reason in sorted({blocks.withheld for _, blocks in shown} - {""}):
         about = [disorder for disorder, blocks in shown if blocks.withheld == reason]
         more = f" and {len(about) - NAMED:,} more" if len(about) > NAMED else ""
