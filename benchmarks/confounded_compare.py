@@ -21,7 +21,7 @@ from benchmarks.table import keep
 from gestalt_space.cohort.cohesion import CohesionPlan, cohesion
 from gestalt_space.cohort.compared_units import compared_units
 from gestalt_space.cohort.families import patients_of
-from gestalt_space.cohort.group_tests import GroupTests, tested_groups
+from gestalt_space.cohort.group_differences import GroupTests, tested_groups
 from gestalt_space.cohort.matched import match_groups
 from gestalt_space.cohort.patients import Fact
 from gestalt_space.cohort.selection import Selection

@@ -220,7 +220,7 @@ def _show_disorders(found: Comparison) -> None:
             _p(one.tests.own.p_adjusted),
         )
     output.write_table(table)
-    from gestalt_space.cohort.group_tests import WITHHELD
+    from gestalt_space.cohort.group_differences import WITHHELD
 
     if untested := sum(one.tests.shift.method == WITHHELD for one in found.disorders):
         output.write_text(

@@ -22,7 +22,7 @@ from gestalt_space.cohort.compared_units import (
 )
 from gestalt_space.cohort.cross_accuracy import CrossAccuracy, cross_accuracy
 from gestalt_space.cohort.families import check_no_shared_family, site_warnings, unit_word
-from gestalt_space.cohort.group_tests import DisorderTests, GroupTests, tested_groups
+from gestalt_space.cohort.group_differences import DisorderTests, GroupTests, tested_groups
 from gestalt_space.cohort.matched import match_groups
 from gestalt_space.cohort.patients import Fact, check_space
 from gestalt_space.cohort.selection import Selection

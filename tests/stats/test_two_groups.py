@@ -7,7 +7,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.stats.design import least_p, require_labellings
 from gestalt_space.stats.permutation import Stratum
 from gestalt_space.stats.two_group_intervals import shift_intervals, spread_ratio
-from gestalt_space.stats.two_group_tests import own_shift_p, shift_p
+from gestalt_space.stats.two_group_shuffles import own_shift_p, shift_p
 from gestalt_space.stats.two_groups import (
     at_one_length,
     cells_of,

@@ -13,7 +13,7 @@ from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.design import least_p, require_labellings
 from gestalt_space.stats.estimates import Estimate, Finding
 from gestalt_space.stats.two_group_intervals import shift_intervals, spread_ratio
-from gestalt_space.stats.two_group_tests import own_shift_p, shift_p
+from gestalt_space.stats.two_group_shuffles import own_shift_p, shift_p
 from gestalt_space.stats.two_groups import (
     Floats,
     Members,
