@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.design import Design, labellings
 from gestalt_space.stats.estimates import Estimate, Finding
-from gestalt_space.stats.separability import CHANCE, DRAWS, least_p, separability
+from gestalt_space.stats.separability import CHANCE, DRAWS, least_separability_p, separability
 
 FEWEST = 3
 """Patients of each disorder of a pair, at least."""
@@ -146,7 +146,7 @@ def _pair(
     found = separability(rows @ rows.T, first, design, draws=draws, seed=seed)
     if found is None:
         return replace(blank, reason="no two families, one of each, are of one site, sex, …")
-    least = least_p(first, design)
+    least = least_separability_p(first, design)
     measured = replace(blank, share=found.share, sides=found.sides)
     if least > ALPHA:
         ways = labellings(design.shuffles(_first_of(first, design)))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.stats.design import Design, labellings
+from gestalt_space.stats.design import Design, least_p
 from gestalt_space.stats.estimates import LEVEL, Estimate
 from gestalt_space.stats.permutation import TIE, draw_groups, p_value
 
@@ -117,12 +117,11 @@ def separability(
     return Separability(share, (float(sides[0]), float(sides[1])), p, error, freedom)
 
 
-def least_p(first: Flags, design: Design) -> float:
+def least_separability_p(first: Flags, design: Design) -> float:
     """The smallest two-sided p-value that labels dealt within strata can give."""
-    shuffles = design.shuffles(_groups(first, design).of == 0)
     # Groups of one size that change places give the same share.
-    mirrored = all(2 * one.take == len(one.places) for one in shuffles)
-    return min(1.0, (4 if mirrored else 2) / labellings(shuffles))
+    shuffles = design.shuffles(_groups(first, design).of == 0)
+    return min(1.0, 2 * least_p(shuffles, mirrored=True))
 
 
 def _groups(first: Flags, design: Design) -> _Groups:

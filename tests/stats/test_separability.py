@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.stats.design import Design
-from gestalt_space.stats.separability import least_p, separability
+from gestalt_space.stats.separability import least_separability_p, separability
 
 
 def similar(rng: np.random.Generator, first: int, second: int, apart: float = 0.0) -> np.ndarray:
@@ -82,9 +82,9 @@ def test_every_labelling_of_few_is_counted():
     design = Design.of(np.arange(8))
     found = separability(values, first, design, draws=5_000)
     assert found.share.value == 1
-    assert found.p == pytest.approx(least_p(first, design), rel=0.5)
-    assert least_p(first, design) == pytest.approx(2 / 56)
-    assert least_p(np.arange(6) < 3, Design.of(np.arange(6))) == pytest.approx(4 / 20)
+    assert found.p == pytest.approx(least_separability_p(first, design), rel=0.5)
+    assert least_separability_p(first, design) == pytest.approx(2 / 56)
+    assert least_separability_p(np.arange(6) < 3, Design.of(np.arange(6))) == pytest.approx(4 / 20)
 
 
 def test_labels_are_dealt_within_strata():
