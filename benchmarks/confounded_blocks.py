@@ -36,12 +36,12 @@ ON_A_SITE = PlantedPlan(TAIL, disorder=WEAK, sites=2, site=0.8, sites_follow=1.0
 
 @dataclass(frozen=True)
 class BlockDesign:
-    """A plan of galleries, and how many families each of the two groups has. `sites_known`: whether
+    """A plan of galleries, and how many families each of the two groups has. `sites_told`: whether
     the gallery has its photos' sites; `holds`: whether the probability is claimed to be right."""
 
     plan: PlantedPlan
     sizes: tuple[int, int] = (4, 4)
-    sites_known: bool = True
+    sites_told: bool = True
     holds: bool = True
 
 
@@ -59,11 +59,11 @@ DESIGNS = {
         PlantedPlan((30,) * 4 + (14,) * 30, disorder=WEAK), (9, 9)
     ),
     "B on a site of its own (shift 0.8), sites known, 4 v 4": BlockDesign(ON_A_SITE),
-    "B on a site of its own (shift 0.4), sites unknown, 4 v 4": BlockDesign(
-        replace(ON_A_SITE, site=0.4), sites_known=False, holds=False
+    "B on a site of its own (shift 0.4), sites told as one, 4 v 4": BlockDesign(
+        replace(ON_A_SITE, site=0.4), sites_told=False, holds=False
     ),
-    "B on a site of its own (shift 0.8), sites unknown, 4 v 4": BlockDesign(
-        ON_A_SITE, sites_known=False, holds=False
+    "B on a site of its own (shift 0.8), sites told as one, 4 v 4": BlockDesign(
+        ON_A_SITE, sites_told=False, holds=False
     ),
 }
 
@@ -72,8 +72,8 @@ def judged(design: BlockDesign, seed: int, *, different: bool) -> Blocks | None:
     """The block between two groups of a planted gallery; None where it has no two disorders with
     families enough."""
     gallery = plant(design.plan, seed)
-    if not design.sites_known:
-        gallery = replace(gallery, sites=np.full_like(gallery.sites, ""))
+    if not design.sites_told:
+        gallery = replace(gallery, sites=np.full_like(gallery.sites, "S0"))
     rng = np.random.default_rng([seed, 2])
     one, other = (
         _families(gallery, cohort, least) for cohort, least in zip("AB", design.sizes, strict=True)

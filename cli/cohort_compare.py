@@ -263,11 +263,9 @@ def _show_blocks(found: Comparison) -> None:
                     _percent(blocks.different),
                 )
         output.write_table(table)
-        unknown = any(of.sites == "unknown" for _, of in shown if not of.withheld)
         output.write_text(
-            "  Right only if A and B were photographed like the gallery's patients"
-            + (", and sites are not known" if unknown else "")
-            + ".\n  Other cameras or worse photos make the same disorder look like another."
+            "  Right only if A and B were photographed like the gallery's patients.\n"
+            "  Other cameras or worse photos make the same disorder look like another."
         )
     for reason in sorted({blocks.withheld for _, blocks in shown} - {""}):
         about = [disorder for disorder, blocks in shown if blocks.withheld == reason]

@@ -76,8 +76,8 @@ class Blocks:
     `threshold`: the distance that tells the reference's blocks apart best, with its sensitivity and
     specificity; `disorders`: how many the reference has. `sites`: whether the groups share one, or
     are `apart`, and then the reference's sides are of the same sites as the groups; where one is
-    `unknown`, the figures are only right if both groups were photographed alike. `withheld`: why
-    there are no figures, which are then NaN; empty where there are.
+    `unknown`, nothing is given, as what differs between cameras looks like a disorder. `withheld`:
+    why there are no figures, which are then NaN; empty where there are.
     """
 
     families_a: int
@@ -129,6 +129,8 @@ def judge_blocks(
         return Blocks(*counts, prior, withheld=f"a group has fewer than {SMALLEST_SIDE} families")
     of_a, of_b = ({str(site) for site in group.sites} for group in (a, b))
     known: Sites = "unknown" if "" in of_a | of_b else "shared" if of_a & of_b else "apart"
+    if known == "unknown":
+        return Blocks(*counts, prior, withheld="the sites of some of its photos are not known")
     groups = reference_sides(
         gallery,
         leave_out,

@@ -228,8 +228,13 @@ def test_a_patient_is_never_evidence_for_themselves():
 def test_blocks_are_read_by_a_reference():
     rng = np.random.default_rng(10)
     others = [f"e{number}" for number in range(12) for _ in range(12)]
-    a, b = (simulated(rng, [*DISORDERS, *others], prefix=name) for name in "AB")
-    everybody = simulated(rng, [*DISORDERS * 2, *others], prefix="C")
+    a, b, everybody = (
+        simulated(rng, told, prefix=name, site=["one"] * len(told))
+        for name, told in (
+            *((name, [*DISORDERS, *others]) for name in "AB"),
+            ("C", [*DISORDERS * 2, *others]),
+        )
+    )
     compared = [group.only(group.patients[: len(DISORDERS)]) for group in (a, b)]
     found = compare(*compared, QUICK, everybody).disorders
     assert [(one.blocks.side_a, one.blocks.disorders) for one in found if one.blocks] == [

@@ -159,22 +159,31 @@ def test_the_probability_is_what_it_says():
 
 
 def test_a_site_is_not_taken_for_a_disorder():
-    """Where sites are known, the reference's sides are of the same ones. As documented, a shift of
-    which nothing is known makes the same disorder look like another."""
+    """Where sites are known, the reference's sides are of the same ones. As documented, sites that
+    are told as one make the same disorder look like another."""
     plan = PlantedPlan((24,) * 16, sites=2, site=1.2, sites_follow=1.0)
     designs = (
         BlockDesign(replace(plan, site=0.0)),
-        BlockDesign(plan, sites_known=False),
+        BlockDesign(plan, sites_told=False),
         BlockDesign(plan),
     )
     found = [
         [judged(design, seed, different=False) for seed in range(90, 102)] for design in designs
     ]
-    plain, unknown, known = (np.mean([one.different.value for one in of if one]) for of in found)
-    assert [of[0].sites for of in found if of[0]] == ["apart", "unknown", "apart"]
+    plain, as_one, known = (np.mean([one.different.value for one in of if one]) for of in found)
+    assert [of[0].sites for of in found if of[0]] == ["apart", "shared", "apart"]
     assert plain < 0.25
-    assert unknown > plain + 0.2
+    assert as_one > plain + 0.2
     assert known < 0.25
+
+
+def test_without_sites_nothing_is_given(gallery: Selection):
+    a, b = group(gallery, FIRST, "A"), group(gallery, FIRST, "B")
+    nowhere = replace(b, sites=np.where(np.arange(len(b)) == 0, "", b.sites))
+    found = judge_blocks(a, nowhere, gallery, leave_out={FIRST})
+    assert found.withheld == "the sites of some of its photos are not known"
+    assert np.isnan([found.distance, found.different.value, found.same.value]).all()
+    assert not judge_blocks(a, b, gallery, leave_out={FIRST}).withheld
 
 
 def test_sites_need_disorders_at_both(gallery: Selection):
