@@ -132,8 +132,8 @@ def _show(found: Clustering, *, show_patients: bool) -> None:
             of.disorder,
             str(of.patients),
             f"{of.silhouette:.2f}" if of.silhouette == of.silhouette else "",
-            " + ".join(map(str, of.half_sizes)) if tested else "",
-            f"{of.apart:.1f}" if tested else "",
+            " + ".join(map(str, of.half_sizes)) if of.has_halves else "",
+            f"{of.apart:.1f}" if of.has_halves else "",
             f"{of.q:.3f}" if tested else "",
             of.reading,
         )

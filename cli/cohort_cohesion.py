@@ -101,7 +101,7 @@ def _show(found: Cohesion) -> None:
     output.write_text(
         f"  {output.counted_text(found.patients, 'patient')} with "
         f"{output.counted_text(found.photos, 'photo')} beside "
-        f"{output.counted_text(found.controls, 'control')}{matched}"
+        f"{found.controls:,} {'family' if found.controls == 1 else 'families'} of controls{matched}"
     )
     if found.families < found.patients:
         output.write_text(f"  of {found.families:,} families, whose patients are averaged")

@@ -20,7 +20,7 @@ from gestalt_space.cohort.splitting import Split, split_in_two
 from gestalt_space.errors import UsageError
 from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.estimates import Finding
-from gestalt_space.stats.halves import SAMPLES
+from gestalt_space.stats.halves import SAMPLES, SMALLEST_HALF
 
 FEWEST_PATIENTS = 4
 MOST_PATIENTS = 10_000
@@ -93,6 +93,11 @@ class DisorderFigures:
     q: float
     split: bool
     follows: tuple[Column, ...]
+
+    @property
+    def has_halves(self) -> bool:
+        """Whether there is a cut with enough families on both sides."""
+        return self.q == self.q and min(self.half_sizes) >= SMALLEST_HALF
 
     @property
     def reading(self) -> str:

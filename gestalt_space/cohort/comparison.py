@@ -9,6 +9,7 @@ families, and labels are dealt over families within each disorder and what was m
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -144,6 +145,7 @@ def compare(
     """
     _check(a, b, plan, reference)
     before = len(a.patients), len(b.patients)
+    asked = {one for group in (a, b) for has in group.disorders for one in has}
     a, b = match_groups(a, b, plan.match, plan.seed, with_family=plan.with_family)
     units, too_few = compared_units(a, b, plan.match, with_family=plan.with_family)
     unit = unit_word(with_family=plan.with_family)
@@ -164,11 +166,18 @@ def compare(
             _described(units, kind, one, _judged(units, kind, (a, b), reference, plan))
             for kind, one in enumerate(by_disorder)
         ),
-        too_few=too_few,
+        too_few=_with_unmatched(too_few, asked - set(units.disorders)),
         warnings=site_warnings(a, b),
         accuracy=cross_accuracy(a, b, units, plan.bootstrap, plan.seed, unit),
         plan=plan,
     )
+
+
+def _with_unmatched(too_few: Sequence[TooFew], asked: Collection[str]) -> tuple[TooFew, ...]:
+    """Those of whose disorder there are too few, and those whom matching left nobody of."""
+    gone = set(asked) - {one.disorder for one in too_few}
+    found = (*too_few, *(TooFew(disorder, 0, 0) for disorder in gone))
+    return tuple(sorted(found, key=lambda one: one.disorder))
 
 
 def _check(a: Selection, b: Selection, plan: ComparisonPlan, reference: Selection | None) -> None:

@@ -189,10 +189,11 @@ def _clusters(report: CohortReport, show_patients: bool) -> Markup:
     for of in found.disorders:
         tested = of.q == of.q
         silhouette = f"{of.silhouette:.2f}" if of.silhouette == of.silhouette else ""
-        halves = " + ".join(map(str, of.half_sizes)) if tested else ""
-        figures = (f"{of.apart:.1f}", f"{of.q:.2g}") if tested else ("", "")
+        halves = " + ".join(map(str, of.half_sizes)) if of.has_halves else ""
+        apart = f"{of.apart:.1f}" if of.has_halves else ""
+        q = f"{of.q:.2g}" if tested else ""
         rows.append(
-            (title(of.disorder), str(of.patients), silhouette, halves, *figures, of.reading)
+            (title(of.disorder), str(of.patients), silhouette, halves, apart, q, of.reading)
         )
     pairs = [
         (

@@ -129,7 +129,8 @@ def _parts(data: SpaceData, plan: Plan) -> tuple[Numbers, Grouping]:
         everybody = replace(everybody, family_numbers=None)
     if split is None:
         return everybody.patients, everybody
-    _check_families(data, split)
+    if not plan.with_family:
+        _check_families(data, split)
     in_gallery, in_test = (
         np.array([patient in part for patient in data.patients], dtype=bool)
         for part in (split.gallery, split.test)
@@ -232,7 +233,7 @@ def _nothing_to_test(data: SpaceData, plan: Plan) -> GalleryError:
             "Put patients of one disorder into both parts.",
         )
     return GalleryError(
-        f"No {data.by} of the gallery has two patients, so that none can be left out and found "
-        "again.",
+        f"No {data.by} of the gallery has patients of two families, so that none can be left out "
+        "and found again.",
         "Add patients who share a diagnosis: `gestalt index add patients.csv`.",
     )

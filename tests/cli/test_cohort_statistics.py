@@ -44,7 +44,7 @@ def test_cohesion_tells_its_figures_in_eighty_columns(
     monkeypatch.setenv("COLUMNS", "80")
     ran = gestalt("cohort", "cohesion", "--gene", "NIPBL", *QUICK)
     assert ran.code == 0, ran.err
-    assert "6 patients with 6 photos beside 8 controls" in ran.out
+    assert "6 patients with 6 photos beside 8 families of controls" in ran.out
     assert "percentile among random groups" in ran.out
     assert "p, one-sided" in ran.out
     assert "not a medical device" in ran.out

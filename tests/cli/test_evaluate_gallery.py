@@ -139,4 +139,4 @@ def test_no_disorder_with_two_patients(home: Path, gestalt: Command, tmp_path: P
     assert gestalt("index", "add", photo, *words).code == 0
     ran = evaluate(gestalt)
     assert ran.code == 1
-    assert "No disorder of the gallery has two patients" in ran.err
+    assert "No disorder of the gallery has patients of two families" in ran.err

@@ -263,6 +263,18 @@ def test_matched_groups_have_the_same_composition():
     assert (found.a.unmatched, found.b.unmatched) == (2, 2)
 
 
+def test_a_disorder_that_matching_takes_away_is_named():
+    """Lost before: of d9 nobody is of one sex in both groups, so that nobody of it is left."""
+    rng = np.random.default_rng(3)
+    told = ["d1"] * 8 + ["d2"] * 8 + ["d9"] * 3
+    women, men = ["female", "male"] * 8 + ["female"] * 3, ["female", "male"] * 8 + ["male"] * 3
+    a = simulated(rng, told, prefix="A", sex=women)
+    b = simulated(rng, told, prefix="B", sex=men)
+    found = compare(a, b, replace(QUICK, match=("sex",)))
+    assert [one.disorder for one in found.disorders] == ["d1", "d2"]
+    assert [(one.disorder, one.patients_a) for one in found.too_few] == [("d9", 0)]
+
+
 def test_labels_are_dealt_within_what_was_matched():
     plan = PlantedPlan(sizes=(40, 40), sex=1.5, shift=0.4, female_a=0.6, female_b=0.4)
     a, b = cohorts(plant(plan, 3))

@@ -138,6 +138,8 @@ def test_a_family_on_both_sides_of_a_split_is_refused_and_named() -> None:
     split = Split("s.csv", frozenset({"P0", "P1"}), frozenset({"P2", "P3"}))
     with pytest.raises(UsageError, match=r"P2 \(test\) and P0 \(gallery\) are of one family"):
         evaluate_gallery([data], Plan(split=split, bootstrap=FEW))
+    let_in = evaluate_gallery([data], Plan(split=split, bootstrap=FEW, with_family=True))
+    assert let_in.spaces[0].counts.asked_patients == 2
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_what_cannot_be_evaluated_is_said(plan: Plan, error: type[Exception], me
 
 def test_no_disorder_with_two_patients_is_an_error() -> None:
     data = space_data(np.eye(2), range(2), [[0], [1]])
-    with pytest.raises(GalleryError, match="No disorder of the gallery has two patients"):
+    with pytest.raises(GalleryError, match="has patients of two families"):
         evaluate_gallery([data], Plan(bootstrap=FEW))
 
 
