@@ -59,10 +59,10 @@ DESIGNS = {
         PlantedPlan((30,) * 4 + (14,) * 30, disorder=WEAK), (9, 9)
     ),
     "B on a site of its own (shift 0.8), sites known, 4 v 4": BlockDesign(ON_A_SITE),
-    "B on a site of its own (shift 0.4), sites told as one, 4 v 4": BlockDesign(
+    "B on a site of its own (shift 0.4), sites recorded as one, 4 v 4": BlockDesign(
         replace(ON_A_SITE, site=0.4), sites_told=False, holds=False
     ),
-    "B on a site of its own (shift 0.8), sites told as one, 4 v 4": BlockDesign(
+    "B on a site of its own (shift 0.8), sites recorded as one, 4 v 4": BlockDesign(
         ON_A_SITE, sites_told=False, holds=False
     ),
 }

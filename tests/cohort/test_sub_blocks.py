@@ -160,7 +160,7 @@ def test_the_probability_is_what_it_says():
 
 def test_a_site_is_not_taken_for_a_disorder():
     """Where sites are known, the reference's sides are of the same ones. As documented, sites that
-    are told as one make the same disorder look like another."""
+    are recorded as one make the same disorder look like another."""
     plan = PlantedPlan((24,) * 16, sites=2, site=1.2, sites_follow=1.0)
     designs = (
         BlockDesign(replace(plan, site=0.0)),
