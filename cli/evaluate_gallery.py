@@ -61,7 +61,7 @@ def gallery(
         typer.Option(
             "--aggregation",
             help="nearest, patient-mean, centroid, blend, vote or calibrated; repeat. Strata are "
-            "told of the first. [default: all but calibrated]",
+            "for the first. [default: all but calibrated]",
             show_default=False,
         ),
     ] = [],  # noqa: B006
