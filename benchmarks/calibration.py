@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table import keep, seconds
-from gestalt_space.fitting import fit_calibration, fit_curve
+from gestalt_space.gallery.fitting import fit_calibration, fit_curve
+from gestalt_space.gallery.references import Sides, draw_sides
 from gestalt_space.ranking.calibration import Calibration, SizeCurve, verdict_of
 from gestalt_space.ranking.grouping import Grouping, grouping
-from gestalt_space.references import Sides, draw_sides
 from gestalt_space.simulate.planted import PlantedPlan, plant
 from gestalt_space.types import Descriptors
 from tests.made import unit

@@ -25,7 +25,7 @@ from gestalt_space.errors import GestaltError
 from gestalt_space.faces.detection import find_faces
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.registry import detector_factory
-from gestalt_space.intake import Intake
+from gestalt_space.gallery.intake import Intake
 from gestalt_space.types import Crops, Photo
 from gestalt_space.weights.store import ModelStore
 

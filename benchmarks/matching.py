@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from benchmarks.table import keep, seconds
 from gestalt_space import Gallery, ModelStore
 from gestalt_space.encoders.registry import encoder_spec
-from gestalt_space.pipeline import PhotoSource
-from gestalt_space.snapshot import refresh_generation
+from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.gallery.snapshot import refresh_generation
 from gestalt_space.store import reads, writes
 from gestalt_space.store import tables as t
 from gestalt_space.types import Descriptors

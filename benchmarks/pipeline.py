@@ -40,7 +40,7 @@ from gestalt_space.errors import GestaltError
 from gestalt_space.faces.detection import Detector, find_faces
 from gestalt_space.faces.photos import PhotoLimits, read_photo
 from gestalt_space.faces.registry import detector_factory
-from gestalt_space.pipeline import PhotoSource, Pipeline
+from gestalt_space.gallery.pipeline import PhotoSource, Pipeline
 from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.subjects import SampledSubjects

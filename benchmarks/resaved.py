@@ -3,8 +3,8 @@ one.
 
 `python -m benchmarks.resaved ../shared` saves faces of UTKFace that no shipped model was trained
 on, and simulated patients, again in several ways, finds and aligns the face anew, and asks
-`gestalt_space.copies` about each pair. Pairs that are no copies: every face beside the most similar
-one of another person, and two photos of one real person.
+`gestalt_space.gallery.copies` about each pair. Pairs that are no copies: every face beside the most
+similar one of another person, and two photos of one real person.
 """
 
 from __future__ import annotations
@@ -21,13 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table import keep
-from gestalt_space.copies import (
-    CANDIDATE,
-    SAME_DESCRIPTOR,
-    SAME_PICTURE,
-    look_of,
-    picture_correlation,
-)
 from gestalt_space.descriptors import to_descriptors
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.encoders.specification import Encoder
@@ -36,6 +29,13 @@ from gestalt_space.faces.detection import Detector, find_faces
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.faces.yunet import YunetDetector
+from gestalt_space.gallery.copies import (
+    CANDIDATE,
+    SAME_DESCRIPTOR,
+    SAME_PICTURE,
+    look_of,
+    picture_correlation,
+)
 from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.real_faces import read_faces

@@ -14,7 +14,7 @@ from gestalt_space.paths import display_name
 from . import output
 
 if TYPE_CHECKING:
-    from gestalt_space.storing import Added, Status
+    from gestalt_space.gallery.storing import Added, Status
 
 REPORT_COLUMNS = (
     "photo",
@@ -143,7 +143,7 @@ def _report_nothing(result: Added) -> None:
 
 def record(result: Added) -> dict[str, Any]:
     """A photo as it stands in the JSON document."""
-    from gestalt_space.replies import rounded
+    from gestalt_space.documents.matches import rounded
 
     error, face = result.error, result.face
     return {

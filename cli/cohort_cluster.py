@@ -69,7 +69,7 @@ def cluster(
     from gestalt_space.cohort.columns import parse_column
     from gestalt_space.cohort.pictures import DRAWINGS, tree_drawing, write_drawing
     from gestalt_space.files import check_new_file
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     if picture is not None:
         check_new_file(picture, DRAWINGS, overwrite=force, option="--force")

@@ -67,7 +67,7 @@ def cohesion(
     from gestalt_space.cohort.result_tables import curve_table
     from gestalt_space.cohort.statistics_document import cohesion_document
     from gestalt_space.files import check_new_file, write_atomically
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     if table is not None:
         check_new_file(table, (".csv",), overwrite=force, option="--force")

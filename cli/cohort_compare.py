@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gestalt_space.cohort.comparison import Comparison
     from gestalt_space.cohort.selection import Selection
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
     from gestalt_space.stats.estimates import Estimate, Finding
 
 NAMED = 5
@@ -100,7 +100,7 @@ def compare(
     from gestalt_space.cohort.result_tables import comparison_table
     from gestalt_space.cohort.statistics_document import comparison_document
     from gestalt_space.files import check_new_file, write_atomically
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
     if table is not None:

@@ -37,7 +37,7 @@ def composite(
     from gestalt_space.cohort.composite import composite
     from gestalt_space.faces.crops import crop_to_png
     from gestalt_space.files import check_new_file, write_atomically
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     check_new_file(path, (".png",), overwrite=force, option="--force")
     with Gallery.open(home, space=space) as gallery:

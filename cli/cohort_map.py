@@ -73,7 +73,7 @@ def map_(
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.errors import UsageError
     from gestalt_space.files import check_new_file
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     column, way = parse_column(colour), parse_method(method)
     check_new_file(path, (*DRAWINGS, ".html"), overwrite=force, option="--force")

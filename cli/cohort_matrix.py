@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gestalt_space.cohort.cohort_matrix import CohortMatrix, Unit
     from gestalt_space.cohort.selection import Selection
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
 MOST_SHOWN = 9
 """Rows and columns of a matrix that is shown as a table: so many fit on 80 columns."""
@@ -136,7 +136,7 @@ def matrix(
     from gestalt_space.cohort.large import check_large_path
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.cohort.tables import check_matrix_path, write_matrix
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     kind, how, rows = parse_value(value), parse_patient_value(patient_value), parse_unit(unit)
     if photos and (cohort or disorder or gene or patients):

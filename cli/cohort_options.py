@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gestalt_space.cohort.selection import Selection
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
 Cohorts = Annotated[
     list[str],

@@ -48,7 +48,7 @@ def report(
     """
     from gestalt_space.cohort.report import ReportPlan, measure_cohort, report_document
     from gestalt_space.cohort.report_page import PAGE, check_report_folder, write_report
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     check_report_folder(folder, overwrite=force)
     plan = ReportPlan(permutations, bootstrap, seed, at_least, show_faces, sharpen)

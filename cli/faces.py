@@ -17,8 +17,8 @@ from .probes import probes_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gestalt_space.intake.folders import Found
-    from gestalt_space.pipeline import PhotoResult
+    from gestalt_space.gallery.intake.folders import Found
+    from gestalt_space.gallery.pipeline import PhotoResult
 
 CropFolder = Annotated[
     Path, typer.Option("--output", "-o", help="Folder for the crops.", show_default=False)
@@ -52,10 +52,10 @@ def align(
     crops that are listed there. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.documents.descriptor_files import PART_TABLE, write_crops
     from gestalt_space.faces.registry import detector_factory
-    from gestalt_space.gallery import photo_limits
-    from gestalt_space.outputs import PART_TABLE, write_crops
-    from gestalt_space.pipeline import find_all_faces
+    from gestalt_space.gallery.pipeline import find_all_faces
+    from gestalt_space.home import photo_limits
     from gestalt_space.settings import load_settings
     from gestalt_space.weights.store import ModelStore
 
@@ -109,9 +109,13 @@ def encode(
     face can be rebuilt from them. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.documents.descriptor_files import (
+        check_descriptor_path,
+        collect,
+        write_descriptors,
+    )
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.gallery import Gallery
-    from gestalt_space.outputs import check_descriptor_path, collect, write_descriptors
+    from gestalt_space.home import Gallery
 
     check_descriptor_path(path, overwrite=overwrite)
     with Gallery.open(

@@ -15,7 +15,7 @@ from .index_gmdb import import_gmdb
 from .interruption import interruption
 
 if TYPE_CHECKING:
-    from gestalt_space.filling import Filled
+    from gestalt_space.gallery.filling import Filled
     from gestalt_space.types import EncodingRun
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ def list_patients(
     as_csv: options.Csv = False,
 ) -> None:
     """List the patients of the gallery."""
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     with Gallery.open(home) as gallery:
         patients = gallery.patients(disorder=disorder, cohort=cohort, limit=limit)
@@ -82,7 +82,7 @@ def show(
 ) -> None:
     """Show all that the gallery has of a patient. No descriptor is shown."""
     from gestalt_space.ages import age_text
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     with Gallery.open(home) as gallery:
         detail = gallery.patient(patient)
@@ -161,7 +161,7 @@ def remove(
     Rows, crops and descriptors leave the database and every index on disk.
     """
     from gestalt_space.errors import UsageError
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     if not patients and not photo:
         raise UsageError("Nothing to remove was named.", "Name patients, or --photo NAME.")
@@ -185,8 +185,8 @@ def remove(
 @app.command("stats")
 def stats(home: options.Home = None, as_json: options.Json = False) -> None:
     """Count what the gallery holds, and what its descriptors were made with."""
-    from gestalt_space.gallery import Gallery
-    from gestalt_space.spaces import mixed_precisions, run_records
+    from gestalt_space.gallery.spaces import mixed_precisions, run_records
+    from gestalt_space.home import Gallery
 
     with Gallery.open(home) as gallery:
         held = gallery.stats()
@@ -261,7 +261,7 @@ def fill(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     with Gallery.open(
         home,
@@ -321,7 +321,7 @@ def verify(home: options.Home = None, as_json: options.Json = False) -> int:
 @app.command("rebuild")
 def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
     """Write the index anew from the database."""
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
 
     with (
         interruption(

@@ -16,10 +16,10 @@ from . import added_photos, options, output
 from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
 if TYPE_CHECKING:
-    from gestalt_space.gallery import Gallery
-    from gestalt_space.intake import Intake
-    from gestalt_space.intake.records import Told
-    from gestalt_space.storing import Added
+    from gestalt_space.gallery.intake import Intake
+    from gestalt_space.gallery.intake.records import Told
+    from gestalt_space.gallery.storing import Added
+    from gestalt_space.home import Gallery
 
 Targets = Annotated[
     list[Path],
@@ -159,9 +159,9 @@ def add(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.gallery import Gallery
-    from gestalt_space.intake.emptied import mark_emptied
-    from gestalt_space.intake.records import make_record
+    from gestalt_space.gallery.intake.emptied import mark_emptied
+    from gestalt_space.gallery.intake.records import make_record
+    from gestalt_space.home import Gallery
 
     given = {
         "disorder": ";".join(disorder) if disorder else None,
@@ -277,8 +277,8 @@ def _rows(
     targets: list[Path], told: Told, patient_level: int | None, *, quiet: bool
 ) -> tuple[list[Intake], list[dict[str, Any]]]:
     """The rows of all targets, and what the folders among them give, as it stands in JSON."""
-    from gestalt_space.intake.folders import one_photo, plan_folder
-    from gestalt_space.intake.tables import TABLE_SUFFIXES
+    from gestalt_space.gallery.intake.folders import one_photo, plan_folder
+    from gestalt_space.gallery.intake.tables import TABLE_SUFFIXES
     from gestalt_space.paths import is_folder
 
     rows: list[Intake] = []
@@ -306,7 +306,7 @@ def _rows(
 
 def _table_rows(target: Path, told: Told) -> tuple[Intake, ...]:
     from gestalt_space.errors import UsageError
-    from gestalt_space.intake.tables import read_table, read_table_bytes
+    from gestalt_space.gallery.intake.tables import read_table, read_table_bytes
     from gestalt_space.types import PhotoRecord
 
     is_piped = target == STANDARD_INPUT

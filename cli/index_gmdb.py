@@ -64,7 +64,7 @@ def import_gmdb(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
     from gestalt_space.interop.gmdb_intake import check_patients, gmdb_intake
 
     found = gmdb_intake(

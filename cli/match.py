@@ -19,10 +19,10 @@ from .probes import probe_names, probes_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gestalt_space.gallery import Gallery
-    from gestalt_space.matches import Match
-    from gestalt_space.matching import Asked, Question
-    from gestalt_space.pipeline import PhotoSource
+    from gestalt_space.gallery.pipeline import PhotoSource
+    from gestalt_space.home import Gallery
+    from gestalt_space.match.answer import Match
+    from gestalt_space.match.matching import Probe, Question
 
 FORMATS = ("table", "json", "csv", "gestaltmatcher")
 
@@ -148,10 +148,10 @@ def match(
     is the patient's family. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.documents.matches import failed_match_document
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.gallery import Gallery
-    from gestalt_space.intake.values import parse_text
-    from gestalt_space.replies import failed_match_document
+    from gestalt_space.gallery.intake.values import parse_text
+    from gestalt_space.home import Gallery
     from gestalt_space.settings import load_settings
 
     form = _format(format_, as_json, as_csv)
@@ -216,9 +216,9 @@ def _question(
     age: str | None,
     ancestry: str | None,
 ) -> Question:
-    from gestalt_space.among import parse_among
-    from gestalt_space.intake.values import parse_age, parse_sex, parse_text
-    from gestalt_space.matching import Question, parse_aggregation, parse_by
+    from gestalt_space.gallery.intake.values import parse_age, parse_sex, parse_text
+    from gestalt_space.match.among import parse_among
+    from gestalt_space.match.matching import Question, parse_aggregation, parse_by
     from gestalt_space.names import normal_name
 
     return Question(
@@ -254,7 +254,7 @@ def _match(
     form: str,
     quiet: bool,
 ) -> int:
-    from gestalt_space.replies import match_document
+    from gestalt_space.documents.matches import match_document
 
     snapshot = gallery.snapshot(question, details=patient is not None)
     if patient is not None:
@@ -305,7 +305,7 @@ def _asked(
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
-) -> list[Asked]:
+) -> list[Probe]:
     if patient is not None:
         return [gallery.stored_probe(patient, snapshot)]
     asked = [asked for batch in gallery.probes(sources, as_one=as_one) for asked in batch]
@@ -328,9 +328,9 @@ def _explain(
     wanted: str,
     form: str,
 ) -> int:
+    from gestalt_space.documents.matches import evidence_document
     from gestalt_space.encoders.registry import encoder_spec
-    from gestalt_space.evidence import evidence_of
-    from gestalt_space.replies import evidence_document
+    from gestalt_space.match.evidence import evidence_of
 
     if form not in ("table", "json"):
         raise UsageError(f"--explain has no {form} form.", "Leave the format out, or take --json.")
@@ -361,7 +361,7 @@ def _service_reply(
 ) -> int:
     from gestalt_space.errors import GalleryEmpty
     from gestalt_space.interop.gestaltmatcher import service_reply
-    from gestalt_space.matching import match_probes
+    from gestalt_space.match.matching import match_probes
 
     if question.aggregation != "nearest":
         raise UsageError(

@@ -11,11 +11,11 @@ from gestalt_space.ages import age_text
 from . import output
 
 if TYPE_CHECKING:
-    from gestalt_space.evidence import Evidence
-    from gestalt_space.matches import Match, MatchLine
-    from gestalt_space.matching import Asked, Question
-    from gestalt_space.snapshot import Snapshot
-    from gestalt_space.spaces import ActiveSpace
+    from gestalt_space.gallery.snapshot import Snapshot
+    from gestalt_space.gallery.spaces import ActiveSpace
+    from gestalt_space.match.answer import Match, MatchLine
+    from gestalt_space.match.evidence import Evidence
+    from gestalt_space.match.matching import Probe, Question
     from gestalt_space.types import Face
 
 SHOWN_RELATIVES = 10
@@ -67,7 +67,7 @@ def write_summary(snapshot: Snapshot, space: ActiveSpace) -> None:
     output.write_text(output.DISCLAIMER, style="dim")
 
 
-def write_evidence(asked: Asked, evidence: Sequence[Evidence], slots: Sequence[str]) -> None:
+def write_evidence(asked: Probe, evidence: Sequence[Evidence], slots: Sequence[str]) -> None:
     """Every photo of some lines; where there are several slots, a table of those for each line."""
     output.write_text(asked.name, style="bold")
     if asked.own is not None:

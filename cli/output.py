@@ -20,10 +20,10 @@ from .tables import Table, wrapped
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gestalt_space.intake.folders import Found
-    from gestalt_space.pipeline import PhotoResult
-    from gestalt_space.spaces import Encoded
-    from gestalt_space.storing import Added
+    from gestalt_space.gallery.intake.folders import Found
+    from gestalt_space.gallery.pipeline import PhotoResult
+    from gestalt_space.gallery.spaces import Encoded
+    from gestalt_space.gallery.storing import Added
     from gestalt_space.types import Face
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def fail(error: GestaltError, *, as_json: bool) -> None:
     """Tell of an error that ended the command; with `as_json` as a document as well."""
     say_error(error, "Error")
     if as_json:
-        from gestalt_space.replies import error_document
+        from gestalt_space.documents.matches import error_document
 
         write_json(error_document(error.as_dict()))
 

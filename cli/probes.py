@@ -13,8 +13,8 @@ from gestalt_space.errors import UsageError
 from gestalt_space.paths import display_name
 
 if TYPE_CHECKING:
-    from gestalt_space.intake.folders import Found
-    from gestalt_space.pipeline import PhotoSource
+    from gestalt_space.gallery.intake.folders import Found
+    from gestalt_space.gallery.pipeline import PhotoSource
 
 STANDARD_INPUT = Path("-")
 INPUT_NAME = "standard input"
@@ -33,8 +33,8 @@ def probes_of(
     Of several faces the largest is taken, or `face`. Raises `UsageError` for a folder without
     photos, and for standard input that is named twice or is a terminal.
     """
-    from gestalt_space.intake.folders import find_photos
-    from gestalt_space.pipeline import PhotoSource
+    from gestalt_space.gallery.intake.folders import find_photos
+    from gestalt_space.gallery.pipeline import PhotoSource
 
     if photos.count(STANDARD_INPUT) > 1:
         raise UsageError("Standard input is named twice.", "Name - once: it is one photo.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gestalt_space.errors import GestaltError
     from gestalt_space.faces.photos import read_photo
-    from gestalt_space.gallery import Gallery
+    from gestalt_space.home import Gallery
     from gestalt_space.settings import Settings, load_settings
     from gestalt_space.types import Disorder, Face, Photo, PhotoRecord
     from gestalt_space.weights.store import ModelStore
@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Disorder": "gestalt_space.types",
     "Face": "gestalt_space.types",
-    "Gallery": "gestalt_space.gallery",
+    "Gallery": "gestalt_space.home",
     "GestaltError": "gestalt_space.errors",
     "ModelStore": "gestalt_space.weights.store",
     "Photo": "gestalt_space.types",

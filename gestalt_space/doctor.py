@@ -17,11 +17,11 @@ from gestalt_space.devices import cores, runtime, session_options
 from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_device
 from gestalt_space.encoders.registry import open_encoder, why_not_native
 from gestalt_space.errors import GestaltError
-from gestalt_space.gallery import Gallery
+from gestalt_space.gallery.spaces import mixed_precisions
+from gestalt_space.home import Gallery
 from gestalt_space.paths import display_name
 from gestalt_space.rights import exposure
 from gestalt_space.settings import Settings
-from gestalt_space.spaces import mixed_precisions
 from gestalt_space.store.engine import REVISION, database_revision
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION, ModelStore

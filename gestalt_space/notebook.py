@@ -33,7 +33,7 @@ from gestalt_space.cohort.result_tables import (
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.sub_blocks import Blocks, judge_blocks
 from gestalt_space.cohort.tables import write_matrix
-from gestalt_space.gallery import Gallery
+from gestalt_space.home import Gallery
 
 __all__ = [
     "Blocks",

@@ -17,12 +17,12 @@ from gestalt_space.errors import GraphUnknown, NoFace, PhotoDamaged
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.faces.registry import detector_factory
-from gestalt_space.gallery import Gallery, photo_limits
-from gestalt_space.intake.folders import photos_in
-from gestalt_space.pipeline import PhotoSource, find_all_faces
+from gestalt_space.gallery.intake.folders import photos_in
+from gestalt_space.gallery.pipeline import PhotoSource, find_all_faces
+from gestalt_space.gallery.snapshot import Snapshot, load_snapshot
+from gestalt_space.home import Gallery, photo_limits
 from gestalt_space.settings import Settings
 from gestalt_space.simulate.persons import Persons
-from gestalt_space.snapshot import Snapshot, load_snapshot
 from gestalt_space.store import reads
 from gestalt_space.types import Crops, Pixels
 from gestalt_space.weights.manifest import InstalledModel

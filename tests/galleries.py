@@ -14,10 +14,10 @@ import numpy as np
 
 from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.faces.crops import crop_to_png
-from gestalt_space.gallery import Gallery
-from gestalt_space.intake import Intake
+from gestalt_space.gallery.intake import Intake
+from gestalt_space.gallery.storing import Added
+from gestalt_space.home import Gallery
 from gestalt_space.store.writes import EncodedFace, NewPhoto
-from gestalt_space.storing import Added
 from gestalt_space.types import Descriptors, Disorder, Face, PhotoRecord, Quality
 from gestalt_space.weights.store import ModelStore
 from tests import made

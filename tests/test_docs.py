@@ -11,7 +11,7 @@ from gestalt_cli.match_output import CSV_COLUMNS
 from gestalt_cli.reference import reference
 
 from gestalt_space.faces.registry import DETECTORS
-from gestalt_space.intake.records import COLUMNS
+from gestalt_space.gallery.intake.records import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

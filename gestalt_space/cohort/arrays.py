@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from gestalt_space.cohort.matrix import sound_descriptors
 from gestalt_space.cohort.selection import Selection, Texts
 from gestalt_space.errors import UsageError
-from gestalt_space.intake.values import is_unknown, parse_age
+from gestalt_space.gallery.intake.values import is_unknown, parse_age
 from gestalt_space.store.people import PatientFacts
 from gestalt_space.types import Descriptors
 

@@ -9,7 +9,7 @@ from typing import Any
 from gestalt_space import __version__
 from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.spaces import run_records
+from gestalt_space.gallery.spaces import run_records
 from gestalt_space.stats.estimates import finding_records
 
 

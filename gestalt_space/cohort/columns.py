@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.patients import patient_ages
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.demographics import age_groups
 from gestalt_space.errors import UsageError
+from gestalt_space.match.demographics import age_groups
 
 Column: TypeAlias = Literal["disorder", "gene", "cohort", "sex", "ancestry", "age", "site"]
 COLUMNS: tuple[Column, ...] = get_args(Column)

@@ -24,7 +24,7 @@ from gestalt_space.cohort.sharpening import SCALES, contrasts_of, lab_of, with_c
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import SIZE, TEMPLATE, similarity_transform
 from gestalt_space.faces.crops import crop_from_png
-from gestalt_space.gallery import Gallery
+from gestalt_space.home import Gallery
 from gestalt_space.store.reads import kept_faces
 from gestalt_space.types import Pixels
 

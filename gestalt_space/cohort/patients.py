@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.demographics import age_steps
 from gestalt_space.errors import SpaceMismatch, UsageError
+from gestalt_space.match.demographics import age_steps
 
 Fact = Literal["sex", "age", "ancestry", "site"]
 FACTS: tuple[Fact, ...] = get_args(Fact)

@@ -28,7 +28,7 @@ from gestalt_space.cohort.result_tables import (
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
 from gestalt_space.errors import UsageError
-from gestalt_space.gallery import Gallery
+from gestalt_space.home import Gallery
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
 MOST_COMPOSITES = 12

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import DescriptorError, GestaltError, NotInGallery, UsageError
-from gestalt_space.gallery import Gallery
+from gestalt_space.gallery.intake.dialect import decode
+from gestalt_space.gallery.intake.disorders import parse_disorder
+from gestalt_space.gallery.intake.genes import read_gene
+from gestalt_space.gallery.intake.values import is_unknown
+from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.gallery.snapshot import Snapshot, load_snapshot
+from gestalt_space.home import Gallery
 from gestalt_space.index.contract import TOLERANCE
-from gestalt_space.intake.dialect import decode
-from gestalt_space.intake.disorders import parse_disorder
-from gestalt_space.intake.genes import read_gene
-from gestalt_space.intake.values import is_unknown
 from gestalt_space.names import normal_name
-from gestalt_space.pipeline import PhotoSource
-from gestalt_space.snapshot import Snapshot, load_snapshot
 from gestalt_space.store.people import By, PatientFacts, family_numbers
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import Descriptors

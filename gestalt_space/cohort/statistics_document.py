@@ -9,7 +9,7 @@ from gestalt_space.cohort.cluster_documents import without_nan
 from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import Comparison, DisorderComparison
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.spaces import run_records
+from gestalt_space.gallery.spaces import run_records
 from gestalt_space.stats.estimates import finding_records
 
 VERSION = 1

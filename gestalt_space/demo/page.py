@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space import __version__
-from gestalt_space.demo.trial import EncodedPhoto, Probe, Trial
+from gestalt_space.demo.trial import EncodedPhoto, HeldBack, Trial
 from gestalt_space.faces.photos import read_photo
-from gestalt_space.matches import MatchLine
+from gestalt_space.match.answer import MatchLine
 from gestalt_space.report.figures import Run, colour_scale, heat_map, map_key, point_map
 from gestalt_space.report.html import (
     Markup,
@@ -179,7 +179,7 @@ def _ranking(trial: Trial) -> Markup:
 
 
 def _ranking_row(
-    trial: Trial, probe: Probe, line: MatchLine, planted: set[str], is_true: bool
+    trial: Trial, probe: HeldBack, line: MatchLine, planted: set[str], is_true: bool
 ) -> tuple[str, ...]:
     terms = {feature.term for feature in trial.disorder(line.id).features}
     near = _nearest_photo(trial, probe, line.patient)
@@ -411,7 +411,7 @@ def _stack(photos: Sequence[EncodedPhoto]) -> Descriptors:
     return np.stack([photo.descriptor for photo in photos])
 
 
-def _nearest_photo(trial: Trial, probe: Probe, patient: str) -> EncodedPhoto:
+def _nearest_photo(trial: Trial, probe: HeldBack, patient: str) -> EncodedPhoto:
     """The photo of a patient of the gallery that the probe is nearest to."""
     assert probe.encoded is not None, "only photos with a face are ranked"  # noqa: S101
     theirs = [photo for photo in trial.gallery if photo.record.patient == patient]

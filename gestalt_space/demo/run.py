@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from gestalt_space.demo.page import GENERATOR, trial_page
-from gestalt_space.demo.trial import Probe, Stage, Trial, hold_back, run_trial, unwatched
+from gestalt_space.demo.trial import HeldBack, Stage, Trial, hold_back, run_trial, unwatched
 from gestalt_space.devices import Device
+from gestalt_space.documents.matches import rounded
 from gestalt_space.encoders.registry import find_encoder_model
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.faces.registry import BEST_FIRST, detector_factory
 from gestalt_space.files import write_private
 from gestalt_space.folders import whole_folder
-from gestalt_space.gallery import Gallery
+from gestalt_space.home import Gallery
 from gestalt_space.paths import display_name, is_folder
-from gestalt_space.replies import rounded
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.simulate.cohort_files import write_cohort
@@ -152,7 +152,7 @@ def demo_document(result: DemoResult) -> dict[str, Any]:
     }
 
 
-def _probe_record(probe: Probe) -> dict[str, Any]:
+def _probe_record(probe: HeldBack) -> dict[str, Any]:
     return {
         "photo": probe.record.photo,
         "patient": probe.record.patient,

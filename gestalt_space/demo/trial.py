@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gestalt_space.errors import FaceError, UsageError
-from gestalt_space.gallery import Gallery
-from gestalt_space.intake import Intake
-from gestalt_space.intake.tables import read_table
-from gestalt_space.matches import Match, ProbePhoto
-from gestalt_space.matching import Asked, Question, match_probes
-from gestalt_space.pipeline import PhotoSource
+from gestalt_space.gallery.intake import Intake
+from gestalt_space.gallery.intake.tables import read_table
+from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.gallery.spaces import ActiveSpace
+from gestalt_space.home import Gallery
+from gestalt_space.match.answer import Match, ProbePhoto
+from gestalt_space.match.matching import Probe, Question, match_probes
 from gestalt_space.simulate.cohort import Cohort, SimulatedPatient
 from gestalt_space.simulate.cohort_files import PATIENTS_TABLE
 from gestalt_space.simulate.disorders import SimulatedDisorder
-from gestalt_space.spaces import ActiveSpace
 from gestalt_space.store import reads
 from gestalt_space.types import Descriptors, PhotoRecord, Pixels
 
@@ -50,7 +50,7 @@ class EncodedPhoto:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class HeldBack:
     """A photo of a patient who was held back, and its match, with every disorder in the ranking.
 
     `encoded` is None where no face was found.
@@ -92,10 +92,10 @@ class Trial:
     gallery: tuple[EncodedPhoto, ...]
     failed: int
     """Photos that were to go into the gallery, and gave no face."""
-    probes: tuple[Probe, ...]
+    probes: tuple[HeldBack, ...]
 
     @property
-    def shown(self) -> Probe:
+    def shown(self) -> HeldBack:
         """The probe whose ranking is shown: the first by patient and photo that has a face."""
         return next(probe for probe in self.probes if probe.encoded is not None)
 
@@ -215,13 +215,13 @@ def _stored_descriptors(gallery: Gallery) -> dict[str, Descriptors]:
     return {names[int(key)]: descriptor for key, descriptor in rows}
 
 
-def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[Probe, ...]:
+def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[HeldBack, ...]:
     """As `Gallery.match` does, with the descriptors kept: they are needed for the figures."""
     snapshot = gallery.snapshot()
     everything = Question(k=len(snapshot.lines.titles))
     rows = sorted(rows, key=lambda row: (_record(row).patient, row.photo))
     sources = [PhotoSource(row.photo, row.path, largest=True) for row in rows]
-    probes: list[Probe] = []
+    probes: list[HeldBack] = []
     with stage("Matching who was held back", len(rows)) as show:
         for batch in gallery.pipeline.run(sources):
             for result in batch:
@@ -231,9 +231,9 @@ def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[Prob
                 if result.face is not None and result.descriptor is not None:
                     encoded = EncodedPhoto(record, result.face.crop, result.descriptor)
                     photos = (ProbePhoto(record.photo, result.face),)
-                    asked = Asked(record.photo, photos, result.descriptor, None)
+                    asked = Probe(record.photo, photos, result.descriptor, None)
                     (match,) = match_probes([asked], snapshot, everything)
-                probes.append(Probe(record, encoded, match))
+                probes.append(HeldBack(record, encoded, match))
                 show(len(probes), len(rows))
     return tuple(probes)
 

@@ -12,8 +12,8 @@ import numpy as np
 from gestalt_space.errors import UsageError
 from gestalt_space.evaluation.split import Split, read_split
 from gestalt_space.evaluation.strata import Facts, Texts
-from gestalt_space.gallery import Gallery
-from gestalt_space.matching import Question
+from gestalt_space.home import Gallery
+from gestalt_space.match.matching import Question
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.store.people import By
 from gestalt_space.store.runs import RunCounts

@@ -18,7 +18,7 @@ from gestalt_space.evaluation.findings import ESTIMANDS, METHODS, findings_of
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS, Comparison
 from gestalt_space.evaluation.strata import too_small
-from gestalt_space.spaces import run_records
+from gestalt_space.gallery.spaces import run_records
 from gestalt_space.stats.estimates import LEVEL, Estimate, finding_records
 
 VERSION = 2

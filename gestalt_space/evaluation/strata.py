@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.demographics import AGE_GROUPS, age_groups
 from gestalt_space.evaluation.accuracy import Accuracy
 from gestalt_space.evaluation.measuring import Measuring, Ranked
+from gestalt_space.match.demographics import AGE_GROUPS, age_groups
 from gestalt_space.ranking.grouping import Numbers
 
 Texts = NDArray[np.str_]

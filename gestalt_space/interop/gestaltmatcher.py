@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gestalt_space.matches import MatchLine
-from gestalt_space.snapshot import Snapshot
-from gestalt_space.spaces import ActiveSpace
+from gestalt_space.gallery.snapshot import Snapshot
+from gestalt_space.gallery.spaces import ActiveSpace
+from gestalt_space.match.answer import MatchLine
 
 OMIM = "OMIM:"
 

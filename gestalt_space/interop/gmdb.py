@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gestalt_space.errors import TableDamaged, UsageError
-from gestalt_space.intake.values import is_unknown
+from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.interop.encodings_table import number_id, unreadable
 from gestalt_space.paths import display_name
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from gestalt_space.errors import PatientConflict, UsageError
-from gestalt_space.intake import Intake
-from gestalt_space.intake.records import check_names, make_record
+from gestalt_space.gallery.intake import Intake
+from gestalt_space.gallery.intake.records import check_names, make_record
 from gestalt_space.interop.gmdb import ImageRow, read_images, read_syndromes
 from gestalt_space.names import find_file
 from gestalt_space.paths import display_name

@@ -2,7 +2,7 @@
 
 How near the nearest patient of a disorder is depends on how many patients it has: all curves but
 one are kept for each number of references. Nothing here names a patient: what is kept are curves
-over all of them. `gestalt_space.fitting` fits them.
+over all of them. `gestalt_space.gallery.fitting` fits them.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy as np
 from gestalt_space.errors import NoFace, PhotoError, UsageError
 from gestalt_space.faces.detection import Detector
 from gestalt_space.faces.photos import read_photo
-from gestalt_space.intake.values import parse_age, parse_sex
+from gestalt_space.gallery.intake.values import parse_age, parse_sex
 from gestalt_space.paths import display_name
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, lay_on_canvas
 from gestalt_space.simulate.persons import FaceLabels, Portrait

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gestalt_space.gallery import Gallery
+from gestalt_space.home import Gallery
 from tests.cli.conftest import Command
 
 ALIGNED = ("--detector", "aligned")
@@ -77,7 +77,7 @@ def test_crops_have_their_table_and_a_rerun_doubles_none(
     folder = tmp_path / "crops"
     words = ("align", *photos, "-o", folder, *ALIGNED)
     with monkeypatch.context() as patched:
-        stopping(patched, "gestalt_space.pipeline.find_all_faces", number, after=3)
+        stopping(patched, "gestalt_space.gallery.pipeline.find_all_faces", number, after=3)
         ran = gestalt(*words)
     assert ran.code == code
     assert "after 3 of 6 photos" in ran.err
@@ -96,7 +96,7 @@ def test_an_interrupted_encode_leaves_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stopping(monkeypatch, "gestalt_space.pipeline.encode_all", signal.SIGTERM, after=0)
+    stopping(monkeypatch, "gestalt_space.gallery.pipeline.encode_all", signal.SIGTERM, after=0)
     ran = gestalt("encode", *photos, "-o", tmp_path / "d.npz", *ALIGNED)
     assert ran.code == 143
     assert "Interrupted." in ran.err

@@ -13,9 +13,9 @@ from gestalt_space.demo import run as demo_run
 from gestalt_space.demo.run import COHORT, HOME, REPORT, DemoResult, demo_document, run_demo
 from gestalt_space.demo.trial import Show
 from gestalt_space.errors import ModelNotInstalled, OutputError, UsageError
-from gestalt_space.gallery import Gallery
-from gestalt_space.matching import Question
-from gestalt_space.pipeline import PhotoSource
+from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.home import Gallery
+from gestalt_space.match.matching import Question
 from gestalt_space.weights.store import ModelStore
 from tests.demo.conftest import OPTIONS, PLAN
 

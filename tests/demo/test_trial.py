@@ -12,7 +12,7 @@ import pytest
 from gestalt_space.demo.run import DemoResult
 from gestalt_space.demo.trial import Trial, hold_back, run_trial
 from gestalt_space.errors import FaceError, UsageError
-from gestalt_space.gallery import Gallery
+from gestalt_space.home import Gallery
 from gestalt_space.simulate.cohort import Cohort, CohortPlan, draw_cohort
 from gestalt_space.simulate.cohort_files import write_cohort
 from gestalt_space.weights.store import ModelStore

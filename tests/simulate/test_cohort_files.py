@@ -14,7 +14,7 @@ from PIL import Image
 
 from gestalt_space import __version__
 from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.intake.tables import read_table
+from gestalt_space.gallery.intake.tables import read_table
 from gestalt_space.simulate.canvas import SIZE
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, CohortPlan, draw_cohort
 from gestalt_space.simulate.cohort_files import SPLITS, write_cohort

@@ -1,0 +1,1 @@
+"""The documents that leave: their fields, versions and files."""

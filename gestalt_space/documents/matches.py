@@ -1,0 +1,150 @@
+"""The JSON documents that programs read, each with its version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.errors import GestaltError
+from gestalt_space.gallery.snapshot import Snapshot
+from gestalt_space.gallery.spaces import ActiveSpace, Encoded, run_records
+from gestalt_space.match.answer import Match
+from gestalt_space.match.evidence import Evidence
+from gestalt_space.match.matching import Probe, Question
+from gestalt_space.types import Face
+
+MATCH_VERSION = 1
+
+
+def match_document(
+    space: ActiveSpace,
+    snapshot: Snapshot,
+    question: Question,
+    matches: Iterable[Match],
+    encoded: Encoded,
+) -> dict[str, Any]:
+    """The answer to a match, version 1. The lines stand under what they are: `disorders`, `genes`
+    or `patients`."""
+    return {
+        "version": MATCH_VERSION,
+        "space": _space(space, encoded),
+        "gallery": {
+            "patients": len(snapshot.patients),
+            "photos": len(snapshot.index),
+            f"{snapshot.lines.by}s": len(snapshot.lines.titles),
+        },
+        "question": {
+            "top": question.k,
+            "by": question.by,
+            "aggregation": question.aggregation,
+            "among": str(question.among) or None,
+            "without": list(question.without),
+            "family": question.family,
+            "with_family": question.with_family,
+            "sex": question.sex,
+            "age": question.age,
+            "ancestry": question.ancestry,
+        },
+        "probes": [_probe(match, question.by) for match in matches],
+    }
+
+
+def evidence_document(
+    space: ActiveSpace, asked: Probe, wanted: str, evidence: Iterable[Evidence], encoded: Encoded
+) -> dict[str, Any]:
+    """The evidence of lines, version 1."""
+    return {
+        "version": 1,
+        "space": {
+            **_space(space, encoded),
+            "slots": list(encoder_spec(space.model).slots),
+        },
+        "probe": asked.name,
+        "left_out": asked.own,
+        "explained": wanted,
+        "lines": [rounded(asdict(one)) for one in evidence],
+    }
+
+
+def failed_match_document(
+    error: GestaltError, photos: Iterable[str], by: str = "disorder"
+) -> dict[str, Any]:
+    """The answer where no probe could be matched: the error, at the top and for every probe."""
+    return {
+        "version": MATCH_VERSION,
+        "error": error.as_dict(),
+        "space": None,
+        "gallery": None,
+        "probes": [_probe(Match(photo, error=error), by) for photo in photos],
+    }
+
+
+def _space(space: ActiveSpace, encoded: Encoded) -> dict[str, Any]:
+    return {
+        "name": space.model.name,
+        "fingerprint": space.fingerprint,
+        "run": None if encoded.probe is None else asdict(encoded.probe),
+        "gallery_runs": run_records(encoded.gallery),
+        "other_precision": encoded.otherwise is not None,
+    }
+
+
+def error_document(error: dict[str, str]) -> dict[str, Any]:
+    """The answer of any command that failed as a whole."""
+    return {"version": 1, "error": error}
+
+
+def face_record(face: Face) -> dict[str, Any]:
+    """A face as it stands in JSON. Coordinates in pixels of the upright photo."""
+    return {
+        "number": face.number,
+        "count": face.count,
+        "detector": face.detector,
+        "step": face.step,
+        "score": round(face.score, 4),
+        "box": [round(float(v), 2) for v in face.box],
+        "landmarks": [[round(float(v), 2) for v in point] for point in face.landmarks],
+        "quality": {name: round(value, 2) for name, value in asdict(face.quality).items()},
+    }
+
+
+def _probe(match: Match, by: str) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "photo": match.photo,
+        "error": _error(match.error),
+        "face": None if match.face is None else face_record(match.face),
+        "left_out": match.left_out,
+        "relatives": list(match.relatives),
+        "asked": match.asked,
+        "eligible": None if match.eligible is None else asdict(match.eligible),
+        "verdict": match.verdict,
+        "best_percentile": rounded(match.best_percentile),
+        "copies": [rounded(asdict(copy)) for copy in match.copies],
+        "composition": [asdict(shared) for shared in match.composition],
+        f"{by}s": [rounded(asdict(line)) for line in match.lines],
+    }
+    if len(match.photos) > 1:
+        record["photos"] = [
+            {
+                "photo": photo.name,
+                "error": _error(photo.error),
+                "face": None if photo.face is None else face_record(photo.face),
+            }
+            for photo in match.photos
+        ]
+    return record
+
+
+def _error(error: GestaltError | None) -> dict[str, str] | None:
+    return None if error is None else error.as_dict()
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to four decimals, in whatever they stand."""
+    if isinstance(value, dict):
+        return {name: rounded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value

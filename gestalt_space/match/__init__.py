@@ -1,0 +1,1 @@
+"""From a probe and a question to a match with its evidence."""

@@ -1,0 +1,110 @@
+"""When a gallery is calibrated, and what becomes of that in its matches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from gestalt_space.gallery.calibrating import refresh_calibration
+from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.home import Gallery
+from gestalt_space.store import reads
+from gestalt_space.store import tables as t
+from gestalt_space.store.calibrations import stored_calibration
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.galleries import add, make_home, open_gallery, row
+
+PATIENTS = 24
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, tiny_store: ModelStore) -> Iterator[Gallery]:
+    """Patients of three disorders, one photo each."""
+    with open_gallery(make_home(tmp_path / "home", tiny_store)) as opened:
+        photos = [made.photo_file(tmp_path / f"{n}.png", n) for n in range(PATIENTS)]
+        add(opened, *(row(p, f"P{n:02}", f"D{n % 3}") for n, p in enumerate(photos)))
+        yield opened
+
+
+def sequence(gallery: Gallery) -> int:
+    with gallery.database.reading() as session:
+        stored = stored_calibration(session, reads.spaces(session)[0])
+    assert stored is not None
+    return stored.sequence
+
+
+def test_adding_calibrates_when_much_is_new(gallery: Gallery, tmp_path: Path) -> None:
+    first = sequence(gallery)
+    few = PATIENTS // 8
+    new = [made.photo_file(tmp_path / f"n{n}.png", 100 + n) for n in range(few + 1)]
+    add(gallery, *(row(p, f"Q{n}", "D0") for n, p in enumerate(new[:few])))
+    assert sequence(gallery) == first
+    add(gallery, row(new[few], "Q9", "D0"))
+    assert sequence(gallery) > first
+
+
+def test_diagnoses_that_come_calibrate_too(gallery: Gallery, tmp_path: Path) -> None:
+    first = sequence(gallery)
+    known = [tmp_path / f"{n}.png" for n in range(4)]
+    add(gallery, *(row(p, f"P{n:02}", f"D{n % 3}", "D9") for n, p in enumerate(known)))
+    assert sequence(gallery) >= first
+    with gallery.database.reading() as session:
+        stored = stored_calibration(session, reads.spaces(session)[0])
+    assert stored is not None
+    assert stored.diagnoses == PATIENTS + 4
+
+
+def test_removing_and_rebuilding_calibrate(gallery: Gallery) -> None:
+    first = sequence(gallery)
+    gallery.remove(patients=[f"P{n:02}" for n in range(6)])
+    second = sequence(gallery)
+    assert second > first
+    space = gallery.stats().spaces[0][0]
+    index_dir = gallery.settings.index_dir
+    assert not refresh_calibration(gallery.database, space, index_dir)
+    assert refresh_calibration(gallery.database, space, index_dir, force=True)
+    with gallery.database.writing() as session:
+        session.execute(sa.delete(t.Calibration))
+    gallery.rebuild()
+    assert sequence(gallery) == second
+
+
+def test_a_match_has_a_verdict_and_percentiles(gallery: Gallery, tmp_path: Path) -> None:
+    photo = made.photo_file(tmp_path / "probe.png", 999)
+    (found,) = gallery.match([PhotoSource("probe", photo)])
+    assert found.verdict in ("close match", "weak match", "no close match")
+    assert found.best_percentile is not None
+    assert all(line.percentile is not None for line in found.lines)
+    calibration = gallery.snapshot().calibration
+    assert calibration is not None
+    for line in found.lines:
+        assert line.percentile == calibration.percentile(line.similarity, line.photos)
+        # Three disorders are too few for a ratio, and the line says so.
+        assert line.likelihood_ratio is None
+        assert line.no_ratio is not None
+        assert "fewer than 10 disorders" in line.no_ratio
+
+
+def test_a_damaged_calibration_is_none_and_is_fitted_anew(gallery: Gallery, tmp_path: Path) -> None:
+    with gallery.database.writing() as session:
+        session.execute(sa.update(t.Calibration).values(document="{"))
+    photo = made.photo_file(tmp_path / "probe.png", 999)
+    (found,) = gallery.match([PhotoSource("probe", photo)])
+    assert found.verdict is None
+    assert len(found.lines) == 3
+    gallery.rebuild()
+    (found,) = gallery.match([PhotoSource("probe", photo)])
+    assert found.verdict is not None
+
+
+def test_what_another_version_fitted_is_fitted_anew_with_the_next_photo(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    with gallery.database.writing() as session:
+        session.execute(sa.update(t.Calibration).values(document='{"version": 0}'))
+    add(gallery, row(made.photo_file(tmp_path / "next.png", 200), "P00"))
+    assert gallery.snapshot().calibration is not None

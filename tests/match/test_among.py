@@ -1,0 +1,180 @@
+"""Filters: what is read from a text, and which photos are left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gestalt_space.errors import GalleryEmpty, UsageError
+from gestalt_space.home import Gallery
+from gestalt_space.match.among import EVERYBODY, Among, keep_among, parse_among
+from gestalt_space.match.matching import Question
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.galleries import add, make_home, open_gallery, row, statuses
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, tiny_store: ModelStore) -> Iterator[Gallery]:
+    """P0 and P1 of A, P1 of B too, P2 of B; P3 undiagnosed; P0 has photos at two ages."""
+    photos = [made.photo_file(tmp_path / f"{n}.png", n) for n in range(5)]
+    with open_gallery(make_home(tmp_path / "home", tiny_store)) as opened:
+        rows = [
+            row(
+                *(photos[0], "P0", "A"),
+                sex="female",
+                age=0.5,
+                ancestry="European",
+                genes=("G",),
+                site="Clinic A",
+            ),
+            row(photos[1], "P0", "A", age=7.0, site="B", family="F1"),
+            row(photos[2], "P1", "A", "B", sex="male", age=5.0, ancestry="East Asian", cohort="X"),
+            row(photos[3], "P2", "B", ancestry="european", consent="research"),
+            row(photos[4], "P3", sex="female"),
+        ]
+        assert statuses(add(opened, *rows)) == ["added"] * 5
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("age=0-5y", (0.0, 5.0)),
+        ("age=18m-4y6m", (1.5, 4.5)),
+        ("age=10-", (10.0, math.inf)),
+        ("age=-2y", (0.0, 2.0)),
+        ("age=0–5y", (0.0, 5.0)),
+        ("age=4y2m-50m", (50 / 12, 50 / 12)),
+        ("age=1y-12m", (1.0, 1.0)),
+    ],
+)
+def test_ranges_of_ages(text: str, age: tuple[float, float]) -> None:
+    assert parse_among([text]).age == pytest.approx(age)
+
+
+def test_texts_are_in_lower_case_and_disorders_in_their_one_spelling() -> None:
+    found = parse_among(["ancestry=European; East Asian", "disorder=omim:122470", "sex=F"])
+    assert found.texts == (
+        ("ancestry", frozenset({"european", "east asian"})),
+        ("disorder", frozenset({"OMIM:122470"})),
+        ("sex", frozenset({"female"})),
+    )
+    assert str(found) == "ancestry=east asian;european, disorder=OMIM:122470, sex=female"
+    assert str(parse_among(["age=18m-50m;unknown", "sex=?"])) == "sex=unknown, age=18m-4y2m;unknown"
+    assert str(parse_among(["age=10-"])) == "age=10y-"
+    assert str(parse_among(["age=-5"])) == "age=0-5y"
+    assert not EVERYBODY
+    assert Among(unknown_age=True)
+    assert Among(age=(0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sex",
+        "sex=",
+        "shoe=42",
+        "age=5",
+        "age=--",
+        "age=5-2",
+        "age=0-1;2-3",
+        "age=x-y",
+        "sex=?!",
+        "disorder=omim:1",
+    ],
+)
+def test_what_is_no_filter_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_among([text])
+
+
+def test_two_filters_on_one_thing_are_refused() -> None:
+    for parts in (["sex=f", "sex=m"], ["age=0-1", "age=2-3"]):
+        with pytest.raises(UsageError, match="two filters"):
+            parse_among(parts)
+
+
+@pytest.mark.parametrize(
+    ("parts", "left"),
+    [
+        (["sex=female"], {"A": ["P0", "P0"]}),
+        (["ancestry=EUROPEAN"], {"A": ["P0", "P0"], "B": ["P2"]}),
+        (["age=0-5y"], {"A": ["P0", "P1"], "B": ["P1"]}),
+        (["age=5-7"], {"A": ["P0", "P1"], "B": ["P1"]}),
+        (["cohort=x"], {"A": ["P1"], "B": ["P1"]}),
+        (["consent=research"], {"B": ["P2"]}),
+        (["family=f1"], {"A": ["P0", "P0"]}),
+        (["family=unknown"], {"A": ["P1"], "B": ["P1", "P2"]}),
+        # A site is of the photo: of P0's two, one.
+        (["site=clinic a"], {"A": ["P0"]}),
+        (["site=b;unknown", "age=0-10"], {"A": ["P0", "P1"], "B": ["P1"]}),
+        (["disorder=B"], {"A": ["P1"], "B": ["P1", "P2"]}),
+        (["disorder=A;B", "sex=male;female", "age=6-"], {"A": ["P0"]}),
+        (["sex=unknown"], {"B": ["P2"]}),
+        (["sex=NA;male"], {"A": ["P1"], "B": ["P1", "P2"]}),
+        (["ancestry=?"], {}),
+        (["cohort=not known"], {"A": ["P0", "P0"], "B": ["P2"]}),
+        (["consent=unknown", "age=unknown"], {}),
+        (["age=unknown"], {"B": ["P2"]}),
+        (["age=0-1y;unknown"], {"A": ["P0"], "B": ["P2"]}),
+        (["age=84m-7y"], {"A": ["P0"]}),
+        (["age=5y1d-6y364d"], {}),
+    ],
+)
+def test_the_rows_that_fit_are_left(
+    gallery: Gallery, parts: list[str], left: dict[str, list[str]]
+) -> None:
+    if not left:
+        with pytest.raises(GalleryEmpty):
+            gallery.snapshot(Question(among=parse_among(parts)))
+        return
+    snapshot = gallery.snapshot(Question(among=parse_among(parts)))
+    grouping = snapshot.lines.grouping
+    found = {
+        snapshot.lines.title(place)[0]: [
+            snapshot.patients[int(snapshot.patient_of_row[row])]
+            for row in grouping.rows_of_group(place)
+        ]
+        for place in range(len(grouping.groups))
+    }
+    assert found == left
+
+
+def test_a_filter_on_disorders_holds_for_genes_and_patients(gallery: Gallery) -> None:
+    by_patient = Question(by="patient", among=parse_among(["disorder=B"]))
+    snapshot = gallery.snapshot(by_patient)
+    titles = [snapshot.lines.title(n)[0] for n in range(len(snapshot.lines.grouping.groups))]
+    assert titles == ["P1", "P2"]
+    with pytest.raises(GalleryEmpty, match="gene"):
+        gallery.snapshot(Question(by="gene", among=parse_among(["disorder=B"])))
+
+
+def test_the_undiagnosed_are_asked_for_by_what_is_not_known(gallery: Gallery) -> None:
+    for text, wanted in (("disorder=unknown", ["P3"]), ("disorder=A;unknown", ["P0", "P1", "P3"])):
+        snapshot = gallery.snapshot(Question(by="patient", among=parse_among([text])))
+        places = range(len(snapshot.lines.grouping.groups))
+        assert [snapshot.lines.title(place)[0] for place in places] == wanted
+
+
+def test_undiagnosed_patients_are_ranked_by_patient(gallery: Gallery) -> None:
+    snapshot = gallery.snapshot(Question(by="patient"))
+    assert [id_ for id_, _ in snapshot.lines.titles] == ["P0", "P1", "P2", "P3"]
+
+
+def test_a_filter_that_leaves_nothing_says_so(gallery: Gallery) -> None:
+    with pytest.raises(GalleryEmpty, match="ancestry=nowhere"):
+        gallery.snapshot(Question(among=parse_among(["ancestry=nowhere"])))
+    with pytest.raises(GalleryEmpty):
+        gallery.snapshot(Question(among=parse_among(["disorder=Z"])))
+
+
+def test_a_kept_snapshot_is_the_same_state(gallery: Gallery) -> None:
+    whole = gallery.snapshot(details=True)
+    kept = keep_among(whole, parse_among(["sex=male"]))
+    assert kept.patients == whole.patients
+    assert np.array_equal(kept.index.ids, whole.index.ids)
