@@ -52,7 +52,7 @@ def align(
     crops that are listed there. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
-    from gestalt_space.documents.descriptor_files import PART_TABLE, write_crops
+    from gestalt_space.interop.descriptor_files import PART_TABLE, write_crops
     from gestalt_space.faces.registry import detector_factory
     from gestalt_space.gallery.pipeline import find_all_faces
     from gestalt_space.home import photo_limits
@@ -109,7 +109,7 @@ def encode(
     face can be rebuilt from them. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
-    from gestalt_space.documents.descriptor_files import (
+    from gestalt_space.interop.descriptor_files import (
         check_descriptor_path,
         collect,
         write_descriptors,

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from gestalt_space.descriptors import to_descriptors
-from gestalt_space.documents.descriptor_files import (
+from gestalt_space.interop.descriptor_files import (
     CROP_COLUMNS,
     EncodedBatch,
     check_descriptor_path,
@@ -95,7 +95,7 @@ def test_a_row_is_on_the_disk_before_its_crop(
     def killed(path: Path, data: bytes) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gestalt_space.documents.descriptor_files.write_atomically", killed)
+    monkeypatch.setattr("gestalt_space.interop.descriptor_files.write_atomically", killed)
     with pytest.raises(KeyboardInterrupt):
         list(write_crops([result("x.jpg", 1)], tmp_path))
     assert [row["crop"] for row in rows(tmp_path, "crops.csv.part")] == ["x.png"]
