@@ -25,6 +25,7 @@ GestaltError
 ├── GalleryError          a gallery that cannot do what was asked
 │   ├── GalleryEmpty
 │   │   └── GalleryMissing
+│   ├── GalleryChanged    somebody was removed while it was read
 │   ├── NotInGallery
 │   └── PatientConflict
 ├── TableDamaged          a file of others that is not as its format says
@@ -221,6 +222,13 @@ class GalleryMissing(GalleryEmpty):
 
     code = "gallery_missing"
     http_status = 404
+
+
+class GalleryChanged(GalleryError):
+    """Patients or photos were removed since the state that was asked was read."""
+
+    code = "gallery_changed"
+    http_status = 409
 
 
 class NotInGallery(GalleryError):

@@ -8,11 +8,11 @@ from typing import Any
 
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GestaltError
-from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded, run_records
 from gestalt_space.match.answer import Match
 from gestalt_space.match.evidence import Evidence
-from gestalt_space.match.matching import Probe, Question
+from gestalt_space.match.probe import Probe
+from gestalt_space.match.view import View
 from gestalt_space.types import Face
 
 MATCH_VERSION = 1
@@ -20,20 +20,20 @@ MATCH_VERSION = 1
 
 def match_document(
     space: ActiveSpace,
-    snapshot: Snapshot,
-    question: Question,
+    view: View,
     matches: Iterable[Match],
     encoded: Encoded,
 ) -> dict[str, Any]:
     """The answer to a match, version 1. The lines stand under what they are: `disorders`, `genes`
     or `patients`."""
+    question, state = view.question, view.state
     return {
         "version": MATCH_VERSION,
         "space": _space(space, encoded),
         "gallery": {
-            "patients": len(snapshot.patients),
-            "photos": len(snapshot.index),
-            f"{snapshot.lines.by}s": len(snapshot.lines.titles),
+            "patients": state.totals("patient").patients,
+            "photos": state.photos,
+            f"{question.by}s": state.totals(question.by).lines,
         },
         "question": {
             "top": question.k,
@@ -62,7 +62,7 @@ def evidence_document(
             "slots": list(encoder_spec(space.model).slots),
         },
         "probe": asked.name,
-        "left_out": asked.own,
+        "left_out": None if asked.own is None else asked.own.identifier,
         "explained": wanted,
         "lines": [rounded(asdict(one)) for one in evidence],
     }

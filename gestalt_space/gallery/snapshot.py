@@ -1,39 +1,22 @@
-"""What a match reads: a space's index beside the owners of its descriptors, as one state.
-
-The index comes from the newest sound generation on disk and the database's changes since; where
-there is none, from the database alone. So damage and crashes cost time and nothing else.
-"""
+"""A whole gallery in one space, with the names of everybody: what studies read, and rankings that
+need most photos anyway."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import IndexDamaged
-from gestalt_space.index.contract import VectorIndex
-from gestalt_space.index.exact import ExactIndex
-from gestalt_space.index.generation import (
-    Manifest,
-    delete_generation,
-    delete_others,
-    foreign_files,
-    load_generation,
-    newest_first,
-    save_generation,
-)
-from gestalt_space.ranking.aggregation import Centroids, measure_centroids
+from gestalt_space.errors import GalleryChanged
+from gestalt_space.gallery.state import GalleryState
 from gestalt_space.ranking.calibration import Calibration
-from gestalt_space.ranking.grouping import Grouping, grouping
-from gestalt_space.store import reads, writes
-from gestalt_space.store.calibrations import stored_calibration
-from gestalt_space.store.engine import Database
+from gestalt_space.ranking.grouping import Grouping, Numbers, grouping
+from gestalt_space.store import reads
+from gestalt_space.store.lookups import titles_of
 from gestalt_space.store.people import (
     By,
     PatientFacts,
@@ -41,27 +24,24 @@ from gestalt_space.store.people import (
     Texts,
     families,
     family_numbers,
-    memberships,
     patient_facts,
     photo_facts,
 )
-from gestalt_space.types import Descriptors, Ids
-
-REWRITE_SHARE = 8
-"""A new generation is written when more than one in this many descriptors is not in the old one."""
+from gestalt_space.types import Descriptors
 
 
 @dataclass(frozen=True)
 class Lines:
     """What is ranked: the disorders, genes or patients of a gallery.
 
-    `titles`: identifier and name of each, in the order of the identifiers; the numbers of
-    `grouping.groups` are places in it, those of `grouping.patients` places in the snapshot's
-    `patients`.
+    `titles`: identifier and name of each, in the order of the identifiers; `keys` `(g,)`: theirs in
+    the database. The numbers of `grouping.groups` are places in both, those of `grouping.patients`
+    places in the snapshot's `patients`, those of `grouping.rows` in its rows.
     """
 
     by: By
     titles: tuple[tuple[str, str], ...]
+    keys: Numbers
     grouping: Grouping
 
     def title(self, place: int) -> tuple[str, str]:
@@ -71,29 +51,40 @@ class Lines:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state that a match reads. Arrays of rows `(n,)` go with the columns of `index`.
+    """A gallery's photos, each `(n,)` or `(n, d)`, and its patients, each `(p,)`.
 
-    `patients`: identifiers, in their order, of those who have a descriptor; `patient_of_row`:
-    places in it. `family` `(p,)`: the name of each one's family, an empty text where it is not
-    known; `relatives`: patients who are no evidence, since they are of the family that the question
-    names. `people` and `photos` are None where they were not asked for, `calibration` where
-    none was fitted.
+    `rows`: of each photo in the `state`; `patients`: identifiers, in their order, of those who have
+    a descriptor, and their `keys`; `patient_of_row`: places in both. `people` and `photos` are None
+    where they were not asked for.
     """
 
-    index: VectorIndex
+    state: GalleryState
+    rows: Numbers
     patients: tuple[str, ...]
+    keys: Numbers
     patient_of_row: NDArray[np.int64]
     lines: Lines
-    family: Texts
-    relatives: tuple[str, ...] = ()
     people: PatientFacts | None = None
     photos: PhotoFacts | None = None
-    calibration: Calibration | None = None
 
-    @cached_property
-    def centroids(self) -> Centroids:
-        """The lengths of the centroids of what is ranked."""
-        return measure_centroids(self.index.descriptors, self.lines.grouping)
+    @property
+    def ids(self) -> Numbers:
+        """`(n,)`: the descriptors' keys in the database."""
+        return self.state.ids[self.rows]
+
+    @property
+    def descriptors(self) -> Descriptors:
+        """`(n, d)`: the descriptors, copied from the index."""
+        return self.state.vectors_at(self.rows)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """None where none was fitted."""
+        return self.state.calibration
+
+    def __len__(self) -> int:
+        """How many photos there are."""
+        return len(self.rows)
 
     def patient(self, identifier: str) -> int | None:
         """The place of a patient in `patients`; None without a descriptor in this space."""
@@ -102,194 +93,87 @@ class Snapshot:
         return place if found else None
 
 
-def load_index(
-    session: Session, space: reads.StoredSpace, folder: Path, *, from_database: bool = False
-) -> VectorIndex:
-    """A space's index as the database has it now; without a look at the disk if asked.
-
-    In NumPy: a match compares its probe with every row by one matrix product, whichever index holds
-    the rows, and starts sooner without the import of FAISS.
-    """
-    index = ExactIndex(space.dim)
-    sequence = -1
-    if not from_database and (sound := _newest_sound(session, space, folder)) is not None:
-        _, manifest, ids, descriptors = sound
-        sequence = manifest.sequence
-        gone = np.isin(ids, reads.removals_after(session, space, sequence))
-        if gone.any():
-            ids, descriptors = ids[~gone], descriptors[~gone]
-        index.add(ids, descriptors)
-    added, descriptors = reads.descriptors_after(session, space, sequence)
-    if len(added):
-        index.add(added, descriptors)
-    return index
-
-
 def load_snapshot(
     session: Session,
-    space: reads.StoredSpace,
-    folder: Path,
+    state: GalleryState,
     *,
     by: By = "disorder",
     details: bool = False,
     with_family: bool = False,
 ) -> Snapshot:
-    """A space's index, its owners and what they are ranked by, as the database has them now.
+    """A state with its names. With `details`, what is known of patients and photos too.
+    `with_family`: everybody is a family alone, so that relatives are evidence for each other.
 
-    With `details`, what is known of patients and photos too. `with_family`: everybody is a family
-    alone, so that relatives are evidence for each other.
+    Raises `GalleryChanged` where somebody was removed since.
     """
-    index = load_index(session, space, folder)
-    owners = reads.owners(session, space)
-    key_of_row = _join(index.ids, owners.descriptor_ids, owners.patient_ids)
-    keys, patients, patient_of_row = _by_identifier(key_of_row, reads.patient_names(session))
-    pairs, titles = memberships(session, by)
-    family = families(session, keys)
-    numbers = None if with_family else family_numbers(family)
-    return Snapshot(
-        index=index,
-        patients=patients,
-        patient_of_row=patient_of_row,
-        lines=_lines(by, pairs, titles, keys, patient_of_row, numbers),
-        family=family,
-        calibration=_calibration(session, space),
-        people=patient_facts(session, keys) if details else None,
-        photos=photo_facts(session, space, index.ids) if details else None,
+    rows = np.flatnonzero(state.patients >= 0)
+    keys, patients, patient_of_row = _by_identifier(
+        state.patients[rows], reads.patient_names(session)
     )
-
-
-def refresh_generation(
-    database: Database, space: reads.StoredSpace, folder: Path, *, rebuild: bool = False
-) -> bool:
-    """Write a generation where the one on disk lacks much, or has what was removed since; says
-    whether it did.
-
-    With `rebuild`, always, and from the database alone. Raises `OutputError`.
-    """
-    with database.reading() as session:
-        sequence = reads.last_sequence(session)
-        if not rebuild and (kept := _fresh_enough(session, space, folder)) is not None:
-            delete_others(folder, space.fingerprint, keep=kept)
-            return False
-        index = load_index(session, space, folder, from_database=rebuild)
-    path, digest = save_generation(folder, index, space=space.fingerprint, sequence=sequence)
-    recorded = False
+    family = None
+    if not with_family:
+        family = family_numbers(families(session, keys))
+    ids = state.ids[rows]
     try:
-        with database.writing() as session:
-            # What was removed meanwhile must not come back to the disk.
-            if not len(reads.removals_after(session, space, sequence)):
-                recorded = writes.record_generation(
-                    session, space.id, sequence=sequence, digest=digest
-                )
-    finally:
-        if not recorded:
-            delete_generation(path)
-    if recorded:
-        delete_others(folder, space.fingerprint, keep=path)
-    return recorded
-
-
-def _fresh_enough(session: Session, space: reads.StoredSpace, folder: Path) -> Path | None:
-    """The generation on disk, where it lacks little and has nothing that was removed since."""
-    if (sound := _newest_sound(session, space, folder)) is None:
-        return None
-    path, manifest = sound[0], sound[1]
-    if len(reads.removals_after(session, space, manifest.sequence)):
-        return None
-    behind = reads.count_changes_after(session, space, manifest.sequence)
-    return path if behind * REWRITE_SHARE <= manifest.count else None
-
-
-def check_generation(session: Session, space: reads.StoredSpace, folder: Path) -> str:
-    """Hash the newest generation and compare it with the database; says what was found.
-
-    Raises `IndexDamaged` where the file is not what was written, or differs from the database.
-    """
-    true = load_index(session, space, folder, from_database=True)
-    digest = reads.generation_digest(session, space)
-    paths = newest_first(folder, space.fingerprint)
-    if digest is None or not paths:
-        return "no generation on disk; it is built from the database when it is needed"
-    manifest, _, _ = load_generation(paths[0], space=space.fingerprint, digest=digest, verify=True)
-    if foreign := foreign_files(folder, space.fingerprint, keep=paths[0]):
-        raise IndexDamaged(
-            f"{foreign[0].name} was left by a process that was stopped, and may hold what was "
-            "removed.",
-            "Run `gestalt index rebuild`.",
+        return Snapshot(
+            state=state,
+            rows=rows,
+            patients=patients,
+            keys=np.array(keys, dtype=np.int64),
+            patient_of_row=patient_of_row,
+            lines=_lines(session, state, by, keys, patient_of_row, family),
+            people=patient_facts(session, keys) if details else None,
+            photos=photo_facts(session, state.space, ids) if details else None,
         )
-    kept = load_index(session, space, folder)
-    order, true_order = np.argsort(kept.ids), np.argsort(true.ids)
-    if not (
-        np.array_equal(kept.ids[order], true.ids[true_order])
-        and np.array_equal(kept.descriptors[order], true.descriptors[true_order])
-    ):
-        raise IndexDamaged(
-            "The index on disk is not what the database says.", "Run `gestalt index rebuild`."
-        )
-    return f"generation {manifest.sequence}, {manifest.count} descriptors, sound"
+    except KeyError as error:
+        raise gallery_changed() from error
 
 
-def _newest_sound(
-    session: Session, space: reads.StoredSpace, folder: Path
-) -> tuple[Path, Manifest, Ids, Descriptors] | None:
-    digest = reads.generation_digest(session, space)
-    for path in newest_first(folder, space.fingerprint) if digest is not None else ():
-        try:
-            return path, *load_generation(path, space=space.fingerprint, digest=digest)
-        except IndexDamaged:
-            continue
-    return None
-
-
-def _join(ids: Ids, keys: Ids, values: Ids) -> Ids:
-    """The value of each id by its key, `keys` ascending. Raises `IndexDamaged` for one without."""
-    places = np.searchsorted(keys, ids)
-    places[places == len(keys)] = 0
-    if len(ids) and (not len(keys) or (keys[places] != ids).any()):
-        raise IndexDamaged(
-            "The index has a descriptor that the database does not have.",
-            "Run `gestalt index rebuild`.",
-        )
-    return np.asarray(values[places] if len(ids) else [], dtype=np.int64)
-
-
-def _calibration(session: Session, space: reads.StoredSpace) -> Calibration | None:
-    stored = stored_calibration(session, space)
-    return None if stored is None else Calibration.from_json(stored.document)
+def gallery_changed() -> GalleryChanged:
+    """That somebody or something was removed while it was read."""
+    return GalleryChanged("Patients were removed while the gallery was read.", "Ask again.")
 
 
 def _by_identifier(
-    key_of_row: Ids, names: dict[int, str]
+    key_of_row: Numbers, names: dict[int, str]
 ) -> tuple[list[int], tuple[str, ...], NDArray[np.int64]]:
     """Patients by identifier, their keys and identifiers; and the place of each row's patient."""
     present, place_of_row = np.unique(key_of_row, return_inverse=True)
-    keys = sorted((int(key) for key in present), key=names.__getitem__)
+    try:
+        keys = sorted((int(key) for key in present), key=names.__getitem__)
+    except KeyError as error:
+        raise gallery_changed() from error
     places = {key: place for place, key in enumerate(keys)}
     moved = np.array([places[int(key)] for key in present], dtype=np.int64)
     return keys, tuple(names[key] for key in keys), moved[place_of_row]
 
 
 def _lines(
+    session: Session,
+    state: GalleryState,
     by: By,
-    pairs: Ids,
-    titles: dict[int, tuple[str, str]],
     keys: Sequence[int],
     patient_of_row: NDArray[np.int64],
     family: NDArray[np.int64] | None,
 ) -> Lines:
-    """What is ranked, of pairs of the keys of patients and groups; those without a row go."""
-    patients = {key: place for place, key in enumerate(keys)}
-    pairs = pairs[np.isin(pairs[:, 0], keys)]
-    ranked = sorted((int(key) for key in np.unique(pairs[:, 1])), key=lambda key: titles[key][0])
-    groups = {key: place for place, key in enumerate(ranked)}
-    numbered = [(patients[int(patient)], groups[int(group)]) for patient, group in pairs]
+    """What is ranked; groups without a patient who has a row are none."""
+    patients, groups = state.people.pairs(by)
+    order = np.argsort(keys)
+    known = np.isin(patients, keys)
+    places = order[np.searchsorted(keys, patients[known], sorter=order)]
+    present = np.unique(groups[known])
+    titles = titles_of(session, by, present)
+    ranked = np.array(sorted(present.tolist(), key=lambda key: titles[key][0]), dtype=np.int64)
+    by_key = np.argsort(ranked)
+    numbers = by_key[np.searchsorted(ranked, groups[known], sorter=by_key)]
     return Lines(
         by,
-        tuple(titles[key] for key in ranked),
+        tuple(titles[int(key)] for key in ranked),
+        ranked,
         grouping(
             np.arange(len(patient_of_row)),
             patient_of_row,
-            np.array(numbered, dtype=np.int64).reshape(-1, 2),
+            np.stack([places, numbers], axis=1).reshape(-1, 2),
             families=family,
         ),
     )

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.gallery.spaces import ActiveSpace
 from gestalt_space.match.answer import MatchLine
+from gestalt_space.match.view import View
 
 OMIM = "OMIM:"
 
 
 def service_reply(
     space: ActiveSpace,
-    snapshot: Snapshot,
+    view: View,
     disorders: Sequence[MatchLine],
     genes: Sequence[MatchLine],
 ) -> dict[str, Any]:
@@ -31,7 +31,9 @@ def service_reply(
     """
     return {
         "model_version": f"gestalt-space {space.model.name} {space.fingerprint[:12]}",
-        "gallery_version": f"{len(snapshot.patients)} patients, {len(snapshot.index)} photos",
+        "gallery_version": (
+            f"{view.state.totals('patient').patients} patients, {view.state.photos} photos"
+        ),
         "suggested_genes_list": [
             {"gene_name": line.id, "gene_entrez_id": None, **_evidence(line)} for line in genes
         ],

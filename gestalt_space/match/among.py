@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import Session
 
 from gestalt_space.ages import HALF_A_DAY, age_text, same_age
-from gestalt_space.errors import GalleryEmpty, UsageError
+from gestalt_space.errors import UsageError
 from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.intake.values import is_unknown, parse_age, parse_sex
-from gestalt_space.gallery.snapshot import Snapshot
+from gestalt_space.gallery.people import folded_hashes
+from gestalt_space.gallery.state import GalleryState
+from gestalt_space.index.hashing import hash64_all
 from gestalt_space.names import normal_name
+from gestalt_space.store.lookups import disorder_keys
 
 TEXTS = ("sex", "ancestry", "cohort", "consent", "family", "site", "disorder")
 KEYS = (*TEXTS, "age")
@@ -28,7 +32,7 @@ HINT = (
 class Among:
     """What is asked of evidence; each part holds, and any value of a part.
 
-    `texts`: pairs of a key of `TEXTS` and its values, in lower case but for disorders; an empty one
+    `texts`: pairs of a key of `TEXTS` and its values, in lower case but for disorders and families; an empty one
     is asked of those of whom it is not known. `age`: first and last age in years, both included to
     the day. `unknown_age`: photos without an age fit as well, or alone.
     """
@@ -92,72 +96,29 @@ def parse_among(parts: Sequence[str]) -> Among:
     )
 
 
-def keep_among(snapshot: Snapshot, among: Among, disorders: Snapshot | None = None) -> Snapshot:
-    """The snapshot with the rows that fit alone as evidence; it needs its `people` and `photos`.
-
-    `disorders`: a snapshot of the same rows by disorder, for a filter on disorders where the lines
-    are others. Raises `GalleryEmpty` where nothing is left.
-    """
-    eligible = _eligible(snapshot, among, disorders or snapshot)
-    grouping = snapshot.lines.grouping.restricted(eligible)
-    if not len(grouping.groups):
-        raise GalleryEmpty(
-            f"No {snapshot.lines.by} of the gallery is left by the filter {among}.",
-            "Ask for less, or look at what there is: `gestalt index list`.",
-        )
-    return replace(snapshot, lines=replace(snapshot.lines, grouping=grouping))
-
-
-def keep_without(snapshot: Snapshot, patients: Sequence[str]) -> Snapshot:
-    """The snapshot without some patients as evidence. Raises `GalleryEmpty` where none is left."""
-    if not patients:
-        return snapshot
-    places = [place for name in patients if (place := snapshot.patient(name)) is not None]
-    grouping = snapshot.lines.grouping.restricted(~np.isin(snapshot.patient_of_row, places))
-    if not len(grouping.groups):
-        raise GalleryEmpty(
-            f"No {snapshot.lines.by} of the gallery is left without {', '.join(patients)}.",
-            "Leave fewer patients out.",
-        )
-    return replace(snapshot, lines=replace(snapshot.lines, grouping=grouping))
-
-
-def keep_without_family(snapshot: Snapshot, family: str) -> Snapshot:
-    """The snapshot without the patients of a family as evidence; they are its `relatives`. Raises
-    `GalleryEmpty` where nobody else is left."""
-    grouping = snapshot.lines.grouping
-    theirs = snapshot.family == family
-    ranked = grouping.patients[theirs[grouping.patients]]
-    others = grouping.restricted(~theirs[snapshot.patient_of_row])
-    if not len(others.groups):
-        raise GalleryEmpty(
-            f"No {snapshot.lines.by} of the gallery is left without the family {family}.",
-            "Add patients of other families, or leave --family out.",
-        )
-    return replace(
-        snapshot,
-        lines=replace(snapshot.lines, grouping=others),
-        relatives=tuple(snapshot.patients[int(place)] for place in ranked),
-    )
-
-
-def _eligible(snapshot: Snapshot, among: Among, disorders: Snapshot) -> NDArray[np.bool_]:
-    assert snapshot.people is not None, "a filter needs details"  # noqa: S101
-    assert snapshot.photos is not None, "a filter needs details"  # noqa: S101
-    patients = np.ones(len(snapshot.patients), dtype=bool)
-    photos = np.ones(len(snapshot.patient_of_row), dtype=bool)
+def eligible_rows(state: GalleryState, among: Among, session: Session) -> NDArray[np.bool_]:
+    """Which rows `(n,)` of a gallery fit."""
+    patients = state.patients
+    fits = np.ones(state.people.last_key + 2, dtype=bool)
+    fits[-1] = False  # the place of -1, for rows that were removed
+    keys = np.arange(len(fits) - 1)
     for key, values in among.texts:
         if key == "disorder":
-            patients &= _with_disorder(disorders, values)
-        elif key == "site":
-            photos &= np.isin(np.char.lower(snapshot.photos.sites), list(values))
-        else:
-            told = np.char.lower(getattr(snapshot.people, key))
-            patients &= np.isin(told, list(values))
-    eligible: NDArray[np.bool_] = photos & patients[snapshot.patient_of_row]
+            fits[:-1] &= _with_disorder(state, values, session)
+        elif key != "site":
+            fits[:-1] &= np.isin(state.people.fact(key, keys), _hashes(key, values))
+    rows: NDArray[np.bool_] = fits[patients]
+    for key, values in among.texts:
+        if key == "site":
+            rows &= np.isin(state.sites, _hashes(key, values))
     if among.asks_age:
-        eligible &= _of_age(snapshot.photos.ages, among)
-    return eligible
+        rows &= _of_age(state.ages, among)
+    return rows
+
+
+def _hashes(key: str, values: Collection[str]) -> NDArray[np.int64]:
+    texts = sorted(values)
+    return hash64_all(texts) if key == "family" else folded_hashes(texts)
 
 
 def _of_age(ages: NDArray[np.float64], among: Among) -> NDArray[np.bool_]:
@@ -168,17 +129,16 @@ def _of_age(ages: NDArray[np.float64], among: Among) -> NDArray[np.bool_]:
     return fits
 
 
-def _with_disorder(disorders: Snapshot, ids: frozenset[str]) -> NDArray[np.bool_]:
-    grouping = disorders.lines.grouping
-    wanted = [
-        place for place in range(len(grouping.groups)) if disorders.lines.title(place)[0] in ids
-    ]
-    fits = np.zeros(len(disorders.patients), dtype=bool)
-    for place in wanted:
-        fits[grouping.patients[grouping.members_of(place)]] = True
+def _with_disorder(
+    state: GalleryState, ids: frozenset[str], session: Session
+) -> NDArray[np.bool_]:
+    """By patients' keys, who has one of some disorders, an empty text being none."""
+    fits = np.zeros(state.people.last_key + 1, dtype=bool)
+    for key in disorder_keys(session, sorted(ids - {""})).values():
+        fits[state.people.members_of("disorder", key)] = True
     if "" in ids:
-        undiagnosed = np.ones(len(disorders.patients), dtype=bool)
-        undiagnosed[grouping.patients] = False
+        undiagnosed = np.ones(len(fits), dtype=bool)
+        undiagnosed[state.people.pairs("disorder")[0]] = False
         fits |= undiagnosed
     return fits
 
@@ -188,6 +148,8 @@ def _spelling(key: str) -> Callable[[str], str]:
         return parse_disorder
     if key == "sex":
         return lambda text: parse_sex(text) or ""
+    if key == "family":
+        return normal_name  # as it is written: a family is nobody else's by case
     return lambda text: normal_name(text).lower()
 
 

@@ -25,6 +25,12 @@ def age_groups(ages: NDArray[np.float64]) -> NDArray[np.str_]:
     return _named(np.searchsorted(_STARTS, ages, side="right"), ages, AGE_GROUPS)
 
 
+def age_group_numbers(ages: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Likewise as numbers from 1; 0 for NaN."""
+    numbers = np.searchsorted(_STARTS, ages, side="right") + 1
+    return np.where(np.isnan(ages), 0, numbers).astype(np.int64)
+
+
 def age_steps(ages: NDArray[np.float64]) -> NDArray[np.str_]:
     """The step in which ages `(n,)` in years are matched; an empty text for NaN."""
     return _named(np.searchsorted(STEP_STARTS[1:], ages, side="right"), ages, _STEPS)

@@ -7,14 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from gestalt_space.errors import NotInGallery, UsageError
 from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.intake.genes import read_gene
-from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.index.contract import exact_similarities
-from gestalt_space.match.matching import Probe, own_family
+from gestalt_space.match.names import Names
+from gestalt_space.match.probe import Probe
+from gestalt_space.match.view import NO_KIN, Kin, View, kin_of
 from gestalt_space.names import normal_name
+from gestalt_space.store.lookups import find_patient, group_key
 from gestalt_space.store.people import By
 
 
@@ -39,28 +42,42 @@ class Evidence:
     photos: tuple[EvidencePhoto, ...]
 
 
-def evidence_of(asked: Probe, snapshot: Snapshot, wanted: str, slots: int) -> tuple[Evidence, ...]:
+def evidence_of(
+    probe: Probe, view: View, session: Session, wanted: str, slots: int
+) -> tuple[Evidence, ...]:
     """The evidence for a probe of the line `wanted`, or of the lines of the patient `wanted`.
 
-    The snapshot needs its `photos`; `slots`: how many a descriptor has. Raises `NotInGallery`, or
-    the probe's own error.
+    `slots`: how many a descriptor has. Raises `NotInGallery`, or the probe's own error.
     """
-    if asked.error is not None:
-        raise asked.error
-    lines, wanted = snapshot.lines, normal_name(wanted)
-    title = _title(wanted, lines.by)
-    places = [p for p in range(len(lines.grouping.groups)) if lines.title(p)[0] == title]
-    if not places:
-        number = snapshot.patient(wanted)
-        named = lines.grouping.place_of(np.array([-1 if number is None else number]))
-        _, members = lines.grouping.memberships_of(named)
-        places = [int(group) for group in lines.grouping.group_of_member[members]]
-    if not places:
+    if probe.error is not None:
+        raise probe.error
+    by, wanted = view.question.by, normal_name(wanted)
+    names = Names(session, by)
+    kin = kin_of(session, probe.own, with_family=view.question.with_family)
+    groups = _groups(view, session, wanted)
+    titles = names.titles(groups)
+    ordered = sorted(groups, key=lambda group: titles[group][0])
+    return tuple(_evidence(probe, view, names, kin, group, slots) for group in ordered)
+
+
+def _groups(view: View, session: Session, wanted: str) -> list[int]:
+    """The keys of the lines that are meant, of those that somebody may be evidence for."""
+    by = view.question.by
+    title = _title(wanted, by)
+    key = group_key(session, by, title)
+    if key is not None and len(view.photos_of(key, NO_KIN)):
+        return [key]
+    patient = find_patient(session, wanted)
+    found: list[int] = []
+    if patient is not None:
+        theirs = view.ranked(np.array([patient], dtype=np.int64))
+        found = view.state.people.groups_of(by, theirs)[1].tolist()
+    if not found:
         raise NotInGallery(
-            f"No {lines.by} and no patient {wanted!r} is among what can be ranked.",
+            f"No {by} and no patient {wanted!r} is among what can be ranked.",
             "Name the identifier of a line, or the patient that a line rests on.",
         )
-    return tuple(_evidence(asked, snapshot, place, slots) for place in places)
+    return found
 
 
 def _title(wanted: str, by: By) -> str:
@@ -72,27 +89,34 @@ def _title(wanted: str, by: By) -> str:
     return wanted
 
 
-def _evidence(asked: Probe, snapshot: Snapshot, place: int, slots: int) -> Evidence:
-    assert snapshot.photos is not None, "evidence needs details"  # noqa: S101
-    assert asked.descriptor is not None, "a probe without an error has a descriptor"  # noqa: S101
-    grouping = snapshot.lines.grouping
-    members = grouping.members_of(place)
-    others = grouping.families[members] != own_family(snapshot, asked.own)
-    rows = grouping.rows_of_patients(members[others])
-    descriptors = snapshot.index.descriptors[rows]
-    similarities = np.clip(exact_similarities(asked.descriptor, descriptors), -1, 1)
-    products = (descriptors.astype(np.float64) * asked.descriptor).reshape(len(rows), slots, -1)
+def _evidence(
+    probe: Probe, view: View, names: Names, kin: Kin, group: int, slots: int
+) -> Evidence:
+    assert probe.descriptor is not None, "a probe without an error has a descriptor"  # noqa: S101
+    state = view.state
+    members = state.people.members_of(view.question.by, group)
+    members = view.ranked(members[~np.isin(members, kin.keys)])
+    rows = state.rows_of(members)
+    if view.rows is not None:
+        rows = rows[view.rows[rows]]
+    owners, ids = state.patients[rows].tolist(), state.column_at("ids", rows).tolist()
+    people, photos = names.patients(owners), names.photos(ids)
+    descriptors = state.vectors_at(rows)
+    similarities = np.clip(exact_similarities(probe.descriptor, descriptors), -1, 1)
+    products = (descriptors.astype(np.float64) * probe.descriptor).reshape(len(rows), slots, -1)
     by_slot = np.clip(products.sum(axis=2) * slots, -1, 1)
-    order = np.lexsort((rows, snapshot.patient_of_row[rows], -similarities))
-    ages = snapshot.photos.ages[rows]
-    id_, name = snapshot.lines.title(place)
+    ages = state.ages[rows]
+    order = sorted(
+        range(len(rows)), key=lambda i: (-similarities[i], people[owners[i]], ids[i])
+    )
+    id_, name = names.titles([group])[group]
     return Evidence(
         id_,
         name,
         tuple(
             EvidencePhoto(
-                patient=snapshot.patients[int(snapshot.patient_of_row[rows[i]])],
-                photo=str(snapshot.photos.names[rows[i]]),
+                patient=people[owners[i]],
+                photo=photos[ids[i]],
                 age=None if np.isnan(ages[i]) else float(ages[i]),
                 similarity=float(similarities[i]),
                 slots=tuple(float(v) for v in by_slot[i]) if slots > 1 else (),

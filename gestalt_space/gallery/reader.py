@@ -1,0 +1,144 @@
+"""The reader of a gallery: it opens what is on disk, reads from the database what came after, and
+keeps the newest state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from gestalt_space.errors import IndexDamaged
+from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes
+from gestalt_space.gallery.state import Corrected, GalleryState
+from gestalt_space.index.manifest import Manifest, load_manifest, open_arrays
+from gestalt_space.index.segment import MemorySegment, Segment, open_segment
+from gestalt_space.ranking.calibration import Calibration
+from gestalt_space.store import tail
+from gestalt_space.store.calibrations import stored_calibration
+from gestalt_space.store.engine import Database
+from gestalt_space.store.reads import StoredSpace
+
+FROM_NOTHING = -1
+"""The number before the first change."""
+_TRIES = 3
+
+
+class Reader:
+    """Gives the newest state of each space. Threads share it.
+
+    `folder`: of the index on disk.
+    """
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+        self._lock = Lock()
+        self._states: Mapping[int, GalleryState] = {}
+
+    def current(self, space: StoredSpace) -> GalleryState:
+        """The state of a space, as the database has it now; one query where nothing changed."""
+        known = self._states.get(space.id)
+        with self._database.reading() as session:
+            if known is not None and tail.read_mark(session, space.id) == known.mark:
+                return known
+        # One thread reads; those that wait find its state.
+        with self._lock:
+            known = self._states.get(space.id)
+            with self._database.reading() as session:
+                if known is not None and tail.read_mark(session, space.id) == known.mark:
+                    return known
+            state = self._open(space, known)
+            self._states = {**self._states, space.id: state}
+            return state
+
+    def is_current(self, state: GalleryState) -> bool:
+        """Whether nothing was removed since a state was read."""
+        with self._database.reading() as session:
+            return tail.read_mark(session, state.space.id).epoch == state.mark.epoch
+
+    def _open(self, space: StoredSpace, known: GalleryState | None) -> GalleryState:
+        """Another process may put a new index in the place of the one that is being opened: then
+        once more."""
+        last: IndexDamaged | None = None
+        for _ in range(_TRIES):
+            with self._database.reading() as session:
+                mark = tail.read_mark(session, space.id)
+                if mark.digest is None:
+                    return read_state(session, space, mark, None, (), (), known)
+                try:
+                    opened = open_index(self._folder, space, mark.digest, known)
+                except IndexDamaged as error:
+                    last = error
+                else:
+                    return read_state(session, space, mark, *opened, known)
+        with self._database.reading() as session:
+            mark = tail.read_mark(session, space.id)
+            return read_state(session, space, mark, None, (), (), known, damage=str(last))
+
+
+def open_index(
+    folder: Path, space: StoredSpace, digest: str, known: GalleryState | None = None
+) -> tuple[Manifest, tuple[Segment, ...], tuple[Arrays, ...]]:
+    """The manifest of that sha256, its segments and parts, mapped; those that a known state has are
+    taken from it. Raises `IndexDamaged`."""
+    manifest = load_manifest(folder, space.fingerprint, digest)
+    if manifest.dim != space.dim:
+        raise IndexDamaged("The index is of another space.", "Run `gestalt index rebuild`.")
+    have = {
+        segment.record: segment
+        for segment in (known.segments if known is not None else ())
+        if isinstance(segment, Segment)
+    }
+    segments = tuple(
+        have[record] if record in have else open_segment(folder, record)
+        for record in manifest.segments
+    )
+    return manifest, segments, tuple(open_arrays(folder, part) for part in manifest.people)
+
+
+def read_state(
+    session: Session,
+    space: StoredSpace,
+    mark: tail.Mark,
+    manifest: Manifest | None,
+    segments: tuple[Segment, ...],
+    parts: tuple[Arrays, ...],
+    known: GalleryState | None = None,
+    *,
+    damage: str | None = None,
+) -> GalleryState:
+    """The state at a mark, of what is on disk and what the database has beyond it."""
+    sequence = FROM_NOTHING if manifest is None else manifest.sequence
+    people = tail.people_after(session, sequence)
+    rows = tail.rows_after(session, space, sequence)
+    ids, ages, sites = tail.corrected_photos_after(session, space, sequence)
+    order = np.argsort(ids)
+    return GalleryState(
+        space,
+        mark,
+        [*segments, *([memory_segment(rows)] if len(rows.ids) else [])],
+        People((*parts, *([arrays_of(people)] if len(people.keys) else []))),
+        gone_ids=tail.removed_after(session, space, sequence),
+        corrected=Corrected(ids[order], ages[order], folded_hashes(sites)[order]),
+        calibration=_calibration(session, space, mark, known),
+        damage=damage,
+    )
+
+
+def memory_segment(rows: tail.NewRows) -> MemorySegment:
+    """Rows of the database as a segment in memory."""
+    return MemorySegment(rows.ids, rows.patients, rows.ages, folded_hashes(rows.sites), rows.vectors)
+
+
+def _calibration(
+    session: Session, space: StoredSpace, mark: tail.Mark, known: GalleryState | None
+) -> Calibration | None:
+    if mark.calibrated is None:
+        return None
+    if known is not None and known.mark.calibrated == mark.calibrated:
+        return known.calibration
+    stored = stored_calibration(session, space)
+    return None if stored is None else Calibration.from_json(stored.document)

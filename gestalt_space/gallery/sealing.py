@@ -1,0 +1,240 @@
+"""How the index on disk follows the database: what came becomes a segment, what went is overwritten,
+and small segments are merged. All of it under the home's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from gestalt_space.errors import IndexDamaged
+from gestalt_space.gallery.lock import locked
+from gestalt_space.gallery.people import Arrays, arrays_of, folded_hashes, merged
+from gestalt_space.index.manifest import (
+    Manifest,
+    PartRecord,
+    delete_unnamed,
+    load_manifest,
+    open_arrays,
+    save_manifest,
+    write_arrays,
+)
+from gestalt_space.index.segment import (
+    SegmentRecord,
+    merge_segments,
+    open_segment,
+    scrub,
+    with_columns,
+    write_segment,
+)
+from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.store import tail, writes
+from gestalt_space.store.engine import Database
+from gestalt_space.store.reads import StoredSpace
+
+SEALED_FROM = 256
+"""Rows or patients in the tail from which on a segment is made of them: to read fewer from the
+database takes a few milliseconds at each open."""
+SEGMENT_ROWS = 65_536
+MOST_SEGMENTS = 64
+"""Beyond, segments are larger: each costs a search about 0.2 ms."""
+GROWTH = 2
+"""A segment is merged with the one after it unless it has this many times its rows."""
+MOST_DEAD = 2
+"""A segment is written anew when one in this many of its rows was removed."""
+
+Record = TypeVar("Record", SegmentRecord, PartRecord)
+
+
+@dataclass(frozen=True)
+class Sealer:
+    """Lets the index of one space in one home follow the database.
+
+    `timeout`: seconds to wait for another process that does.
+    """
+
+    database: Database
+    space: StoredSpace
+    folder: Path
+    timeout: float
+
+    def follow(self, *, rebuild: bool = False) -> bool:
+        """Bring the index up to the database where it lacks much or has what was removed; says
+        whether it did. With `rebuild`, from the database alone.
+
+        What was removed is off the disk afterwards. Raises `OutputError`.
+        """
+        with locked(self.folder, self.timeout):
+            with self.database.reading() as session:
+                mark = tail.read_mark(session, self.space.id)
+                known = None if rebuild else self._known(mark.digest)
+                made = (
+                    self._built(session, mark)
+                    if known is None
+                    else self._followed(session, mark, known)
+                )
+            if made != known:
+                self._record(made)
+            delete_unnamed(self.folder, self.space.fingerprint, made)
+            return made != known
+
+    def _known(self, digest: str | None) -> Manifest | None:
+        """The index that is in force; None where there is none or it is not whole."""
+        if digest is None:
+            return None
+        try:
+            manifest = load_manifest(self.folder, self.space.fingerprint, digest)
+            for record in manifest.segments:
+                open_segment(self.folder, record)
+            for part in manifest.people:
+                open_arrays(self.folder, part)
+        except IndexDamaged:
+            return None
+        return manifest
+
+    def _built(self, session: Session, mark: tail.Mark) -> Manifest:
+        """Everything, from the database."""
+        segments = [
+            self._segment(rows)
+            for rows in tail.row_blocks(session, self.space, -1, size=SEGMENT_ROWS)
+        ]
+        people = tail.people_after(session, -1)
+        return Manifest(
+            space=self.space.fingerprint,
+            dim=self.space.dim,
+            sequence=mark.sequence,
+            segments=tuple(segments),
+            people=(self._part(arrays_of(people)),) if len(people.keys) else (),
+        )
+
+    def _followed(self, session: Session, mark: tail.Mark, known: Manifest) -> Manifest:
+        after = known.sequence
+        gone = tail.removed_after(session, self.space, after)
+        segments, patients = self._scrubbed(known.segments, gone)
+        made = replace(known, segments=segments)
+        if len(lost := np.setdiff1d(patients, tail.existing_patients(session, patients))):
+            made = replace(made, people=tuple(self._without(made.people, lost)))
+        waiting = tail.count_waiting(session, self.space, after)
+        if max(waiting) < SEALED_FROM:
+            return made
+        made = replace(made, segments=self._corrected(session, made.segments, after))
+        new = [self._segment(rows) for rows in tail.row_blocks(session, self.space, after, size=SEGMENT_ROWS)]
+        people = tail.people_after(session, after)
+        parts = [*made.people, *([self._part(arrays_of(people))] if len(people.keys) else [])]
+        most = max(SEGMENT_ROWS, sum(one.rows for one in (*made.segments, *new)) // MOST_SEGMENTS)
+        return replace(
+            made,
+            sequence=mark.sequence,
+            segments=_merged([*made.segments, *new], _rows, most, self._merge_segments),
+            people=_merged(parts, _patients, None, self._merge_parts),
+        )
+
+    def _scrubbed(
+        self, records: Sequence[SegmentRecord], gone: Numbers
+    ) -> tuple[tuple[SegmentRecord, ...], Numbers]:
+        """The segments without what is gone, and whose it was."""
+        kept, patients = [], [np.zeros(0, dtype=np.int64)]
+        for record in records if len(gone) else ():
+            segment = open_segment(self.folder, record)
+            rows = np.flatnonzero(np.isin(segment.ids, gone, kind="table"))
+            if len(rows):
+                patients.append(np.asarray(segment.patients[rows]))
+                record = scrub(self.folder, record, rows)
+                segment = open_segment(self.folder, record)
+                if (segment.ids < 0).sum() * MOST_DEAD > segment.count:
+                    record = self._merge_segments([record])
+            if record.rows:
+                kept.append(record)
+        return tuple(kept) if len(gone) else tuple(records), np.concatenate(patients)
+
+    def _corrected(
+        self, session: Session, records: Sequence[SegmentRecord], after: int
+    ) -> tuple[SegmentRecord, ...]:
+        """The segments with the ages and sites that were corrected."""
+        ids, ages, sites = tail.corrected_photos_after(session, self.space, after)
+        if not len(ids):
+            return tuple(records)
+        order = np.argsort(ids)
+        ids, ages, hashes = ids[order], ages[order], folded_hashes(sites)[order]
+        found = []
+        for record in records:
+            segment = open_segment(self.folder, record)
+            rows = np.flatnonzero(np.isin(segment.ids, ids, kind="table"))
+            if len(rows):
+                places = np.searchsorted(ids, segment.ids[rows])
+                new_ages, new_sites = segment.ages.copy(), segment.sites.copy()
+                new_ages[rows], new_sites[rows] = ages[places], hashes[places]
+                record = with_columns(self.folder, record, new_ages, new_sites)
+            found.append(record)
+        return tuple(found)
+
+    def _segment(self, rows: tail.NewRows) -> SegmentRecord:
+        return write_segment(
+            self.folder,
+            self.space.fingerprint,
+            rows.ids,
+            rows.patients,
+            rows.ages,
+            folded_hashes(rows.sites),
+            rows.vectors,
+        )
+
+    def _merge_segments(self, records: Sequence[SegmentRecord]) -> SegmentRecord:
+        segments = [open_segment(self.folder, record) for record in records]
+        return merge_segments(self.folder, self.space.fingerprint, segments)
+
+    def _part(self, arrays: Arrays) -> PartRecord:
+        return write_arrays(self.folder, self.space.fingerprint, arrays)
+
+    def _merge_parts(self, records: Sequence[PartRecord]) -> PartRecord:
+        parts = [open_arrays(self.folder, record) for record in records]
+        return self._part(merged(parts, np.zeros(0, dtype=np.int64)))
+
+    def _without(self, records: Sequence[PartRecord], lost: Numbers) -> list[PartRecord]:
+        """The parts without some patients; those who are not in a part leave it as it is."""
+        found = []
+        for record in records:
+            arrays = open_arrays(self.folder, record)
+            if np.isin(lost, arrays["keys"]).any():
+                record = self._part(merged([arrays], lost))
+            found.append(record)
+        return found
+
+    def _record(self, manifest: Manifest) -> None:
+        digest = save_manifest(self.folder, manifest)
+        with self.database.writing() as session:
+            writes.record_generation(
+                session, self.space.id, sequence=manifest.sequence, digest=digest
+            )
+
+
+def _rows(record: SegmentRecord) -> int:
+    return record.rows
+
+
+def _patients(record: PartRecord) -> int:
+    return record.sections["keys"]
+
+
+def _merged(
+    records: Sequence[Record],
+    size: Callable[[Record], int],
+    most: int | None,
+    merge: Callable[[Sequence[Record]], Record],
+) -> tuple[Record, ...]:
+    """The records, the last ones merged until each is `GROWTH` times the next: so that a row is
+    written again a number of times that grows as the logarithm of all."""
+    start = len(records) - 1
+    total = size(records[start]) if records else 0
+    while start > 0:
+        before = size(records[start - 1])
+        if before >= GROWTH * total or (most is not None and before + total > most):
+            break
+        start, total = start - 1, total + before
+    if start >= len(records) - 1:
+        return tuple(records)
+    return (*records[:start], merge(records[start:]))

@@ -1,0 +1,238 @@
+"""The state of a gallery in one space, as of one number: what a match reads. It never changes, and
+threads share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.gallery.people import People
+from gestalt_space.index.search import Searcher
+from gestalt_space.index.segment import MemorySegment, Segment
+from gestalt_space.once import Once
+from gestalt_space.ranking.calibration import Calibration
+from gestalt_space.ranking.contenders import Nearest
+from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.store.people import By
+from gestalt_space.store.reads import StoredSpace
+from gestalt_space.store.tail import Mark
+from gestalt_space.types import Descriptors
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """Ages and sites of photos that were corrected since their segment was written, by the keys of
+    their descriptors `(c,)`, ascending; sites as 64-bit hashes."""
+
+    ids: Numbers
+    ages: NDArray[np.float64]
+    sites: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much of a gallery could be a line's evidence: `lines`, `patients` and `photos` of those
+    who belong to one."""
+
+    lines: int
+    patients: int
+    photos: int
+
+
+class GalleryState:
+    """The descriptors of a space, whose they are, and what is known of them, at one number.
+
+    Rows are numbered over all segments. `gone`: rows removed since their segment was written,
+    ascending. `calibration`: None where none was fitted. `damage`: why the index on disk was not
+    used, None where it was.
+    """
+
+    def __init__(
+        self,
+        space: StoredSpace,
+        mark: Mark,
+        segments: Sequence[Segment | MemorySegment],
+        people: People,
+        *,
+        gone_ids: Numbers,
+        corrected: Corrected,
+        calibration: Calibration | None,
+        damage: str | None = None,
+    ) -> None:
+        self.space = space
+        self.mark = mark
+        self.segments = tuple(segments)
+        self.people = people
+        self.calibration = calibration
+        self.damage = damage
+        self.searcher = Searcher(self.segments)
+        counts = [segment.count for segment in self.segments]
+        self._offsets = np.cumsum([0, *counts]).astype(np.int64)
+        self._corrected = corrected
+        self.gone = self.rows_with(gone_ids)
+        self._ids = Once(lambda: _column(self.segments, "ids"))
+        self._patients = Once(self._read_patients)
+        self._photo_counts = Once(self._count_photos)
+        self._totals = {by: Once(partial(self._count_totals, by)) for by in _BYS}
+
+    @property
+    def ids(self) -> Numbers:
+        """`(n,)`: the descriptors' keys in the database; -1 for one that was removed."""
+        return self._ids()
+
+    @property
+    def patients(self) -> Numbers:
+        """`(n,)`: the key of each row's patient; -1 for a row that was removed."""
+        return self._patients()
+
+    @property
+    def ages(self) -> NDArray[np.float64]:
+        """`(n,)`: the age at each photo in years, NaN where it is not known."""
+        ages = np.concatenate([segment.ages for segment in self.segments] or [np.zeros(0)])
+        rows, there = self._corrected_rows()
+        ages[rows] = self._corrected.ages[there]
+        return ages
+
+    @property
+    def sites(self) -> Numbers:
+        """`(n,)`: the hash of each photo's site, 0 where it is not known."""
+        sites = _column(self.segments, "sites")
+        rows, there = self._corrected_rows()
+        sites[rows] = self._corrected.sites[there]
+        return sites
+
+    @property
+    def photo_counts(self) -> Numbers:
+        """By patients' keys, how many rows each has; 0 for keys that nobody has."""
+        return self._photo_counts()
+
+    @property
+    def photos(self) -> int:
+        """How many descriptors there are."""
+        return int(self.photo_counts.sum())
+
+    def totals(self, by: By) -> Totals:
+        """How much there is to rank."""
+        return self._totals[by]()
+
+    def __len__(self) -> int:
+        """How many rows there are, removed ones among them."""
+        return int(self._offsets[-1])
+
+    def nearest(
+        self, probe: Descriptors, count: int, among: NDArray[np.bool_] | None = None
+    ) -> Nearest:
+        """The `count` photos nearest to a probe `(d,)`, of the rows `among` `(n,)` alone."""
+        found = self.searcher.candidates(probe, count, among=among)
+        return self._nearest(found.rows, found.similarities, found.bound)
+
+    def nearest_of(
+        self, probes: Descriptors, count: int, among: NDArray[np.bool_] | None = None
+    ) -> list[Nearest]:
+        """Likewise for each of many probes `(q, d)`."""
+        return [
+            self._nearest(found.rows, found.similarities, found.bound)
+            for found in self.searcher.candidates_of(probes, count, among=among)
+        ]
+
+    def column_at(self, name: str, rows: Numbers) -> Numbers:
+        """A column, `ids` or `patients`, of some rows `(m,)`."""
+        found = np.empty(len(rows), dtype=np.int64)
+        for segment, places, local in self._split(rows):
+            found[places] = getattr(segment, name)[local]
+        return found
+
+    def vectors_at(self, rows: Numbers) -> Descriptors:
+        """The descriptors of some rows: `(m, d)`."""
+        found = np.empty((len(rows), self.space.dim), dtype=np.float32)
+        for segment, places, local in self._split(rows):
+            found[places] = segment.vectors[local]
+        return found
+
+    def rows_of(self, patients: Numbers) -> Numbers:
+        """The rows of some patients, by their keys, ascending."""
+        wanted = np.unique(patients[patients >= 0])
+        if len(wanted) <= _FEW:
+            found = np.zeros(len(self), dtype=bool)
+            for one in wanted:
+                found |= self.patients == one
+            return np.flatnonzero(found)
+        return np.flatnonzero(np.isin(self.patients, wanted))
+
+    def rows_with(self, ids: Numbers) -> Numbers:
+        """The rows of descriptors by their keys, ascending; those that are not there are passed
+        over."""
+        if not len(ids):
+            return np.zeros(0, dtype=np.int64)
+        # By a table: sorting every segment would take longer than the search of a probe.
+        found = [
+            offset + np.flatnonzero(np.isin(segment.ids, ids, kind="table"))
+            for offset, segment in zip(self._offsets, self.segments, strict=False)
+        ]
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+    def _nearest(self, rows: Numbers, similarities: NDArray[np.float64], bound: float) -> Nearest:
+        found = Nearest(rows, self.column_at("patients", rows), similarities, bound)
+        return found.kept(~np.isin(rows, self.gone)) if len(self.gone) else found
+
+    def _split(
+        self, rows: Numbers
+    ) -> list[tuple[Segment | MemorySegment, NDArray[np.int64], Numbers]]:
+        """For each segment that some rows are of: it, which of the rows, and their places in it."""
+        number = np.searchsorted(self._offsets, rows, side="right") - 1
+        split = []
+        for one in np.unique(number):
+            places = np.flatnonzero(number == one)
+            split.append((self.segments[one], places, rows[places] - self._offsets[one]))
+        return split
+
+    def _corrected_rows(self) -> tuple[Numbers, Numbers]:
+        """Rows that were corrected, and the place of each in `_corrected`."""
+        rows = self.rows_with(self._corrected.ids)
+        return rows, np.searchsorted(self._corrected.ids, self.column_at("ids", rows))
+
+    def _read_patients(self) -> Numbers:
+        patients = _column(self.segments, "patients")
+        patients[self.gone] = -1
+        return patients
+
+    def _count_photos(self) -> Numbers:
+        return count_photos(self.patients, self.people.last_key)
+
+    def _count_totals(self, by: By) -> Totals:
+        return count_totals(self.people, self.photo_counts, by)
+
+
+_BYS: tuple[By, ...] = ("disorder", "gene", "patient")
+_FEW = 16
+"""Patients whose rows are found by comparing all with one after the other."""
+
+
+def count_photos(patients: Numbers, last_key: int) -> Numbers:
+    """By patients' keys up to the last one, how many rows `(n,)` are of each; -1 is nobody."""
+    counts = np.bincount(patients + 1, minlength=last_key + 2)
+    return np.asarray(counts[1:], dtype=np.int64)
+
+
+def count_totals(people: People, photo_counts: Numbers, by: By) -> Totals:
+    """How much there is to rank, where patients have so many photos by their keys."""
+    patients, groups = people.pairs(by)
+    there = patients[(patients < len(photo_counts))]
+    groups = groups[patients < len(photo_counts)]
+    has = photo_counts[there] > 0
+    ranked = np.zeros(len(photo_counts), dtype=bool)
+    ranked[there[has]] = True
+    return Totals(
+        lines=len(np.unique(groups[has])),
+        patients=int(ranked.sum()),
+        photos=int(photo_counts[ranked].sum()),
+    )
+
+
+def _column(segments: Sequence[Segment | MemorySegment], name: str) -> Numbers:
+    columns = [getattr(segment, name) for segment in segments]
+    return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)

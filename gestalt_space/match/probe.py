@@ -1,0 +1,99 @@
+"""What is asked about: a new photo, several of one patient, or a patient of the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from gestalt_space.errors import GestaltError, UsageError
+from gestalt_space.gallery.copies import Look, look_of
+from gestalt_space.gallery.pipeline import PhotoResult
+from gestalt_space.index.contract import TOLERANCE
+from gestalt_space.match.answer import ProbePhoto
+from gestalt_space.store import reads
+from gestalt_space.store.lookups import OwnPatient
+from gestalt_space.types import Descriptors
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a photo of a probe gave: its descriptor `(d,)`, and the look of its aligned face, None
+    where that was not kept."""
+
+    descriptor: Descriptors
+    look: Look | None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A probe: its name, its photos, its descriptor `(d,)`, None where no photo gave one, and the
+    patient whom it is stored for, who is left out. `seen`: what it was made of."""
+
+    name: str
+    photos: tuple[ProbePhoto, ...]
+    descriptor: Descriptors | None
+    own: OwnPatient | None
+    seen: tuple[Seen, ...] = ()
+
+    @property
+    def error(self) -> GestaltError | None:
+        """Why there is no descriptor: that of the first photo."""
+        if self.descriptor is not None:
+            return None
+        return next(photo.error for photo in self.photos)
+
+
+def fuse(descriptors: Sequence[Descriptors]) -> Descriptors:
+    """One descriptor `(d,)` for several photos of one patient: their mean, of unit length.
+
+    Its similarity to a photo is the mean of theirs, but for one factor. Raises `UsageError` where
+    the mean has no direction.
+    """
+    mean = np.mean(descriptors, axis=0, dtype=np.float64)
+    length = float(np.linalg.norm(mean))
+    if length < TOLERANCE:
+        raise UsageError("The photos contradict each other.", "Are they of one patient?")
+    return np.asarray(mean / length, dtype=np.float32)
+
+
+def as_one_probe(asked: Sequence[Probe]) -> Probe:
+    """One probe of several of one patient; photos that failed are told, and left aside.
+
+    Raises `UsageError` where they are stored for several patients.
+    """
+    owners = {one.own.identifier: one.own for one in asked if one.own is not None}
+    if len(owners) > 1:
+        first, second = sorted(owners)[:2]
+        raise UsageError(
+            f"The photos are stored for {len(owners)} patients, {first} and {second} among them.",
+            "Give photos of one patient, or ask without --as-one.",
+        )
+    descriptors = [one.descriptor for one in asked if one.descriptor is not None]
+    return Probe(
+        ", ".join(one.name for one in asked),
+        tuple(photo for one in asked for photo in one.photos),
+        fuse(descriptors) if descriptors else None,
+        next(iter(owners.values()), None),
+        tuple(seen for one in asked for seen in one.seen),
+    )
+
+
+def probe_of(session: Session | None, result: PhotoResult) -> Probe:
+    """A photo as a probe, of the patient whom its face is stored for, if it is.
+
+    `session` is None where there is no gallery yet.
+    """
+    name, face = result.source.name, result.face
+    if face is None or result.descriptor is None:
+        return Probe(name, (ProbePhoto(name, face, result.error),), result.descriptor, None)
+    own = None if session is None else reads.patient_of_face(session, result.sha256, face)
+    return Probe(
+        name,
+        (ProbePhoto(name, face.without_crop()),),
+        result.descriptor,
+        own,
+        (Seen(result.descriptor, look_of(face.crop)),),
+    )

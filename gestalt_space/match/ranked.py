@@ -1,0 +1,130 @@
+"""The lines of a probe, as keys: by the nearest photos of a search where these settle the ranking,
+and by the similarities to all photos where most of them are needed anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gestalt_space.match.lines import RankedLine
+from gestalt_space.match.names import Names
+from gestalt_space.match.view import Kin, View
+from gestalt_space.match.whole import Whole
+from gestalt_space.ranking.aggregation import Aggregation
+from gestalt_space.ranking.chance import Chance
+from gestalt_space.ranking.contenders import (
+    CalibratedRule,
+    Contender,
+    Nearest,
+    NearestRule,
+    Rule,
+    contenders,
+    group_bests,
+    vote_rule,
+)
+from gestalt_space.types import Descriptors
+
+FIRST, EACH_LINE = 250, 12
+"""Photos that are looked at first, and more of them for each line that is asked for."""
+WIDER = 4
+"""When they do not settle the ranking, so many times as many are."""
+MOST_SHARE = 0.05
+"""Of all photos: where more would have to be looked at, all are."""
+FEWEST = 4096
+"""Of a gallery so small, all are looked at without a share being counted."""
+BY_NEAREST: frozenset[Aggregation] = frozenset({"nearest", "vote", "calibrated"})
+"""Aggregations that the nearest photos settle."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search gave for a probe: its lines, best first, and the photos nearest to it, whosever
+    they are, as far as they were looked at."""
+
+    lines: tuple[RankedLine, ...]
+    nearest: Nearest
+
+
+def rank_probes(
+    probes: Descriptors, kins: Sequence[Kin], view: View, names: Names, whole: Whole
+) -> list[Found]:
+    """The lines of probes `(q, d)`; of each, its `kins` are no evidence."""
+    count = FIRST + EACH_LINE * view.question.k
+    state, rows = view.state, view.rows
+    if len(probes) == 1:
+        first = [state.nearest(probes[0], count, rows)]
+    else:
+        first = state.nearest_of(probes, count, rows)
+    return [
+        _rank(probe, nearest, kin, view, names, whole)
+        for probe, nearest, kin in zip(probes, first, kins, strict=True)
+    ]
+
+
+def _rank(
+    probe: Descriptors, nearest: Nearest, kin: Kin, view: View, names: Names, whole: Whole
+) -> Found:
+    if view.question.aggregation not in BY_NEAREST:
+        return Found(whole.rank(probe, kin), nearest)
+    state = view.state
+    most = max(FEWEST, int(MOST_SHARE * len(state)))
+    found = nearest
+    while (lines := _settled(found, kin, view, names)) is None:
+        count = WIDER * len(found.rows)
+        if count > most:
+            return Found(whole.rank(probe, kin), nearest)
+        found = state.nearest(probe, count, view.rows)
+    return Found(lines, found)
+
+
+def _settled(
+    found: Nearest, kin: Kin, view: View, names: Names
+) -> tuple[RankedLine, ...] | None:
+    """The lines, where the photos found settle them."""
+    by, k = view.question.by, view.question.k
+    evidence = found.without(np.concatenate([view.excluded, kin.keys]))
+    which, groups = view.state.people.groups_of(by, evidence.patients)
+    rule: Rule | None = NearestRule()
+    if view.question.aggregation == "vote":
+        rule = vote_rule(evidence, which, groups)
+    elif view.question.aggregation == "calibrated":
+        rule = CalibratedRule(Chance.of(view.state.calibration), *view.references_without(kin))
+    if rule is None:
+        return None
+    first = contenders(group_bests(evidence, which, groups), evidence.bound, k, rule)
+    if first is None:
+        return None
+    return _named(first, evidence, view, names)[:k]
+
+
+def _named(
+    first: Sequence[Contender], evidence: Nearest, view: View, names: Names
+) -> tuple[RankedLine, ...]:
+    """Contenders as lines: ties between them break by their identifiers, ties between the photos
+    of one by the patients', then by the descriptors' keys."""
+    titles = names.titles([one.group for one in first])
+    ordered = sorted(first, key=lambda one: (-one.score, titles[one.group][0]))[: view.question.k]
+    places = np.concatenate([one.places for one in ordered]) if ordered else np.zeros(0, np.int64)
+    ids = dict(
+        zip(
+            places.tolist(),
+            view.state.column_at("ids", evidence.rows[places]).tolist(),
+            strict=True,
+        )
+    )
+    people = names.patients(evidence.patients[places].tolist())
+    return tuple(_line(one, evidence, ids, people) for one in ordered)
+
+
+def _line(
+    one: Contender, evidence: Nearest, ids: Mapping[int, int], people: Mapping[int, str]
+) -> RankedLine:
+    place = min(
+        one.places.tolist(), key=lambda at: (people[int(evidence.patients[at])], ids[at])
+    )
+    similarity = min(1.0, max(-1.0, one.similarity))
+    return RankedLine(
+        one.group, int(evidence.patients[place]), ids[place], one.score, similarity
+    )

@@ -1,0 +1,229 @@
+"""What of a gallery's state may be evidence for a question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from gestalt_space.errors import GalleryEmpty, NotInGallery
+from gestalt_space.gallery.state import GalleryState, Totals, count_photos, count_totals
+from gestalt_space.match.among import eligible_rows
+from gestalt_space.match.question import Question
+from gestalt_space.once import Once
+from gestalt_space.ranking.calibration import references_of
+from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.store.lookups import OwnPatient, family_members, find_patient
+
+Floats = NDArray[np.float64]
+NOBODY: Numbers = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """Patients who are no evidence for a probe: the one it is stored for, and their family; `keys`
+    ascending, `names` of all but the own patient."""
+
+    keys: Numbers
+    names: dict[int, str]
+
+
+NO_KIN = Kin(NOBODY, {})
+
+
+class View:
+    """A state, and what of it may be evidence for a question. Threads share it.
+
+    `excluded`: keys of patients who are no evidence, ascending; `relatives`: those of them who are
+    of the family that the question names, with their identifiers. `rows` `(n,)`: those that the
+    filter lets in, None for all.
+    """
+
+    def __init__(
+        self,
+        state: GalleryState,
+        question: Question,
+        *,
+        excluded: Numbers = NOBODY,
+        relatives: dict[int, str] | None = None,
+        rows: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.state = state
+        self.question = question
+        self.excluded = excluded
+        self.relatives = relatives or {}
+        self.rows = rows
+        self._photo_counts = Once(self._count_photos)
+        self._totals = Once(self._count_totals)
+        self._references = Once(self._count_references)
+
+    @property
+    def photo_counts(self) -> Numbers:
+        """By patients' keys, how many photos of each may be evidence."""
+        return self._photo_counts()
+
+    @property
+    def totals(self) -> Totals:
+        """How much may be evidence."""
+        return self._totals()
+
+    @property
+    def references(self) -> tuple[Numbers, Floats]:
+        """The keys of all groups `(g,)`, ascending, and how many references each has by the
+        gallery's calibration, 0 where nobody may be evidence."""
+        return self._references()
+
+    def ranked(self, patients: Numbers) -> Numbers:
+        """Of patients by their keys, those who may be evidence for a line."""
+        counts = _counts(self.photo_counts, patients)
+        which, _ = self.state.people.groups_of(self.question.by, patients)
+        return patients[np.intersect1d(np.flatnonzero(counts > 0), which)]
+
+    def evidence_of(self, group: int, kin: Kin) -> tuple[int, int]:
+        """How many patients and photos may be evidence for a line, but for a probe's kin."""
+        photos = self.photos_of(group, kin)
+        return len(photos), int(photos.sum())
+
+    def photos_of(self, group: int, kin: Kin) -> Numbers:
+        """How many photos each patient has who may be evidence for a line, but for a probe's
+        kin."""
+        members = self.state.people.members_of(self.question.by, group)
+        counts = _counts(self.photo_counts, members[~np.isin(members, kin.keys)])
+        return counts[counts > 0]
+
+    def eligible(self, kin: Kin) -> Totals:
+        """How much may be evidence for a probe."""
+        own = self.ranked(kin.keys)
+        if not len(own):
+            return self.totals
+        _, groups = self.state.people.groups_of(self.question.by, own)
+        lost = sum(not len(self.photos_of(int(group), kin)) for group in np.unique(groups))
+        photos = int(_counts(self.photo_counts, own).sum())
+        return Totals(
+            self.totals.lines - lost, self.totals.patients - len(own), self.totals.photos - photos
+        )
+
+    def references_without(self, kin: Kin) -> tuple[Numbers, Floats]:
+        """`references`, a probe's kin left out."""
+        groups, references = self.references
+        own = self.ranked(kin.keys)
+        if not len(own):
+            return groups, references
+        changed = np.unique(self.state.people.groups_of(self.question.by, own)[1])
+        references = references.copy()
+        for group in changed:
+            photos = self.photos_of(int(group), kin)
+            references[np.searchsorted(groups, group)] = self._worth(photos).sum()
+        return groups, references
+
+    def _worth(self, photos: Numbers) -> Floats:
+        assert self.state.calibration is not None, "asked for with a calibration"  # noqa: S101
+        return references_of(photos, self.state.calibration.photo_correlation)
+
+    def _count_photos(self) -> Numbers:
+        if self.rows is None:
+            counts = self.state.photo_counts.copy()
+        else:
+            patients = np.where(self.rows, self.state.patients, -1)
+            counts = count_photos(patients, self.state.people.last_key)
+        counts[self.excluded[self.excluded < len(counts)]] = 0
+        return counts
+
+    def _count_totals(self) -> Totals:
+        if self.rows is None and not len(self.excluded):
+            return self.state.totals(self.question.by)
+        return count_totals(self.state.people, self.photo_counts, self.question.by)
+
+    def _count_references(self) -> tuple[Numbers, Floats]:
+        patients, of_pair = self.state.people.pairs(self.question.by)
+        groups, places = np.unique(of_pair, return_inverse=True)
+        counts = _counts(self.photo_counts, patients)
+        worth = np.where(counts > 0, self._worth(np.maximum(counts, 1)), 0)
+        return groups, np.bincount(places, worth, minlength=len(groups))
+
+
+def open_view(state: GalleryState, question: Question, session: Session) -> View:
+    """What may be evidence for a question.
+
+    Raises `NotInGallery` for a patient or a family to leave out who is not there, `GalleryEmpty`
+    where the question leaves nothing.
+    """
+    by = question.by
+    without = _keys_of(session, question.without)
+    _check_left(
+        View(state, question, excluded=without),
+        f"No {by} of the gallery is left without {', '.join(question.without)}.",
+        "Leave fewer patients out.",
+    )
+    rows = eligible_rows(state, question.among, session) if question.among else None
+    view = View(state, question, excluded=without, rows=rows)
+    _check_left(
+        view,
+        f"No {by} of the gallery is left by the filter {question.among}.",
+        "Ask for less, or look at what there is: `gestalt index list`.",
+    )
+    if question.family is None:
+        return view
+    family = dict(family_members(session, question.family))
+    if not family:
+        raise NotInGallery(
+            f"No patient is of the family {question.family!r}.",
+            "See the families: `gestalt index list`.",
+        )
+    ranked = view.ranked(np.array(sorted(family), dtype=np.int64))
+    last = View(
+        state,
+        question,
+        excluded=np.union1d(without, list(family)),
+        relatives={int(key): family[int(key)] for key in ranked},
+        rows=rows,
+    )
+    _check_left(
+        last,
+        f"No {by} of the gallery is left without the family {question.family}.",
+        "Add patients of other families, or leave --family out.",
+    )
+    return last
+
+
+def kin_of(session: Session, own: OwnPatient | None, *, with_family: bool) -> Kin:
+    """Who is no evidence for a probe that is stored for a patient."""
+    if own is None:
+        return NO_KIN
+    if with_family or not own.family:
+        return Kin(np.array([own.key], dtype=np.int64), {})
+    family = dict(family_members(session, own.family))
+    keys = np.union1d([own.key], list(family)).astype(np.int64)
+    return Kin(keys, {key: name for key, name in family.items() if key != own.key})
+
+
+def _keys_of(session: Session, patients: Sequence[str]) -> Numbers:
+    return np.array(sorted({_key_of(session, patient) for patient in patients}), dtype=np.int64)
+
+
+def _key_of(session: Session, patient: str) -> int:
+    key = find_patient(session, patient)
+    if key is None:
+        raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
+    return key
+
+
+def _check_left(view: View, message: str, hint: str) -> None:
+    if not view.totals.lines:
+        raise GalleryEmpty(message, hint)
+
+
+def _counts(photo_counts: Numbers, patients: Numbers) -> Numbers:
+    """How many photos patients have, by their keys; 0 for one who came later."""
+    found = np.zeros(len(patients), dtype=np.int64)
+    known = (patients >= 0) & (patients < len(photo_counts))
+    found[known] = photo_counts[patients[known]]
+    return found
+
+
+def names_of(kin: Iterable[dict[int, str]]) -> tuple[str, ...]:
+    """The identifiers of several, in their order."""
+    return tuple(sorted({name for one in kin for name in one.values()}))
