@@ -26,6 +26,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -96,7 +97,7 @@ class Disorder(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     code: Mapped[str] = mapped_column(String, unique=True)
     likeness: Mapped[str] = mapped_column(
-        String, default=_likeness_of("code"), server_default="", index=True
+        String, default=_likeness_of("code"), server_default=text("''"), index=True
     )
     name: Mapped[str] = mapped_column(String, default="")
     genes: Mapped[list[Gene]] = relationship(secondary=disorder_gene, order_by=Gene.symbol)
@@ -146,7 +147,7 @@ class Patient(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     external_id: Mapped[str] = mapped_column(String, unique=True)
     likeness: Mapped[str] = mapped_column(
-        String, default=_likeness_of("external_id"), server_default="", index=True
+        String, default=_likeness_of("external_id"), server_default=text("''"), index=True
     )
     sex: Mapped[str | None] = mapped_column(String)
     ancestry: Mapped[str | None] = mapped_column(String)

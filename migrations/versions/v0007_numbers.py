@@ -2,6 +2,8 @@
 
 Patients and photos get the number of their last change, the gallery a count of its removals and a
 list of removals whose bytes may still be on the disk. Names are kept as a reader sees them, too.
+Either way the index on disk is forgotten, and is made anew: a version that knows no such numbers
+may have changed rows that it has.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ INDEXES = (
 )
 NUMBERS = (("patient", "sequence"), ("photo", "sequence"), ("change", "epoch"))
 LIKENESSES = (("patient", "external_id"), ("disorder", "code"))
+GENERATION = sa.table("generation")
 AT_ONCE = 10_000
 
 
@@ -49,9 +52,11 @@ def upgrade() -> None:
     )
     for index, table, columns in INDEXES:
         op.create_index(op.f(index), table, list(columns), unique=False)
+    op.execute(sa.delete(GENERATION))
 
 
 def downgrade() -> None:
+    op.execute(sa.delete(GENERATION))
     for index, table, _ in reversed(INDEXES):
         op.drop_index(op.f(index), table_name=table)
     op.drop_table("purge")
