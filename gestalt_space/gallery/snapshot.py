@@ -31,7 +31,7 @@ from gestalt_space.index.generation import (
 from gestalt_space.ranking.aggregation import Centroids, measure_centroids
 from gestalt_space.ranking.calibration import Calibration
 from gestalt_space.ranking.grouping import Grouping, grouping
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, tail, writes
 from gestalt_space.store.calibrations import stored_calibration
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import (
@@ -115,7 +115,7 @@ def load_index(
     if not from_database and (sound := _newest_sound(session, space, folder)) is not None:
         _, manifest, ids, descriptors = sound
         sequence = manifest.sequence
-        gone = np.isin(ids, reads.removals_after(session, space, sequence))
+        gone = np.isin(ids, tail.removed_after(session, space, sequence))
         if gone.any():
             ids, descriptors = ids[~gone], descriptors[~gone]
         index.add(ids, descriptors)
@@ -177,7 +177,7 @@ def refresh_generation(
     try:
         with database.writing() as session:
             # What was removed meanwhile must not come back to the disk.
-            if not len(reads.removals_after(session, space, sequence)):
+            if not len(tail.removed_after(session, space, sequence)):
                 recorded = writes.record_generation(
                     session, space.id, sequence=sequence, digest=digest
                 )
@@ -194,7 +194,7 @@ def _fresh_enough(session: Session, space: reads.StoredSpace, folder: Path) -> P
     if (sound := _newest_sound(session, space, folder)) is None:
         return None
     path, manifest = sound[0], sound[1]
-    if len(reads.removals_after(session, space, manifest.sequence)):
+    if len(tail.removed_after(session, space, manifest.sequence)):
         return None
     behind = reads.count_changes_after(session, space, manifest.sequence)
     return path if behind * REWRITE_SHARE <= manifest.count else None

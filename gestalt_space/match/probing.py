@@ -30,7 +30,7 @@ def probe_of(session: Session | None, result: PhotoResult) -> Probe:
         name,
         (ProbePhoto(name, face.without_crop()),),
         result.descriptor,
-        own,
+        None if own is None else own.identifier,
         (Seen(result.descriptor, look_of(face.crop)),),
     )
 

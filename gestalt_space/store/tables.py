@@ -53,7 +53,7 @@ def _likeness_of(name: str) -> Callable[[DefaultExecutionContext], str]:
     """The default of a column: what a reader sees of the name in another column of the row."""
 
     def of_row(context: DefaultExecutionContext) -> str:
-        return likeness(context.get_current_parameters()[name])
+        return likeness(context.get_current_parameters()[name])  # type: ignore[no-untyped-call]
 
     return of_row
 

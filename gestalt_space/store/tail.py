@@ -15,9 +15,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DatabaseError
 from gestalt_space.store import tables as t
-from gestalt_space.store.reads import StoredSpace, integers
+from gestalt_space.store.reads import StoredSpace, damaged_descriptor, integers
 from gestalt_space.types import Descriptors, Ids
 
 FETCHED = 4096
@@ -170,18 +169,22 @@ def people_after(session: Session, sequence: int) -> PeopleRows:
         for key, *facts in rows:
             keys.append(key)
             for column, fact in zip(texts, facts, strict=True):
-                column.append(shared.setdefault(fact, fact))
+                column.append(shared.setdefault(fact, fact or ""))
     found = np.array(keys, dtype=np.int64)
     order = np.argsort(found)
+    sex, ancestry, cohort, consent, family = (
+        tuple(column[place] for place in order) for column in texts
+    )
+    links = t.patient_gene.c
     return PeopleRows(
-        found[order],
-        *(tuple(column[place] for place in order) for column in texts),
-        disorders=_pairs_after(
-            session, t.Diagnosis.patient_id, t.Diagnosis.disorder_id, sequence
-        ),
-        genes=_pairs_after(
-            session, t.patient_gene.c.patient_id, t.patient_gene.c.gene_id, sequence
-        ),
+        keys=found[order],
+        sex=sex,
+        ancestry=ancestry,
+        cohort=cohort,
+        consent=consent,
+        family=family,
+        disorders=_pairs_after(session, t.Diagnosis.patient_id, t.Diagnosis.disorder_id, sequence),
+        genes=_pairs_after(session, links.patient_id, links.gene_id, sequence),
     )
 
 
@@ -221,14 +224,12 @@ def _rows(session: Session, space: StoredSpace, sequence: int, ids: Ids) -> NewR
         patients[here] = of
         ages[here] = [_age(age) for age in of_age]
         vectors[here] = np.frombuffer(b"".join(blobs), "<f4").reshape(len(rows), space.dim)
-        sites += (shared.setdefault(site, site) for site in of_site)
+        sites += (shared.setdefault(site, site or "") for site in of_site)
         place += len(rows)
     return NewRows(ids, patients, ages, tuple(sites), vectors)
 
 
-def _read(
-    session: Session, space: StoredSpace, sequence: int, ids: Ids
-) -> Iterator[Sequence[sa.Row[Any]]]:
+def _read(session: Session, space: StoredSpace, sequence: int, ids: Ids) -> Iterator[Sequence[Any]]:
     """Rows by the key of the table: by the index on changes, the database would sort whole
     descriptors. Keys and numbers grow together, so that few others lie between."""
     query = (
@@ -254,22 +255,3 @@ def _unindexed(column: Any) -> Any:
 
 def _age(age: float | None) -> float:
     return np.nan if age is None else age
-
-
-def damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
-    """What to raise for a descriptor of a space that is not of its size."""
-    row = session.execute(
-        sa.select(t.Photo.name, t.Patient.external_id)
-        .join(t.Photo.patient)
-        .join(t.Photo.faces)
-        .join(t.Face.descriptors)
-        .where(
-            t.Descriptor.space_id == space.id,
-            sa.func.length(t.Descriptor.vector) != 4 * space.dim,
-        )
-    ).first()
-    where = "" if row is None else f" of the photo {row[0]} (patient {row[1]})"
-    return DatabaseError(
-        f"The descriptor{where} in the space of {space.model} is not of {space.dim} numbers.",
-        "Go back to your last backup, or remove the photo and add it again.",
-    )

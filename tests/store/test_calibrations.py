@@ -107,7 +107,7 @@ def rows(
     with database.engine.connect() as connection:
         found = {}
         for name in tables or sa.inspect(connection).get_table_names():
-            listed = ", ".join(f"\"{one}\"" for one in columns) if columns else "*"
+            listed = ", ".join(f'"{one}"' for one in columns) if columns else "*"
             held = connection.exec_driver_sql(f'SELECT {listed} FROM "{name}"')
             found[name] = [tuple(held.keys()), *sorted(map(tuple, held), key=repr)]
         return found
