@@ -27,7 +27,7 @@ from gestalt_space.store.sqlite import (
     sqlite_file,
 )
 
-REVISION = "0006"
+REVISION = "0007"
 """The migration that this code works with: the newest one."""
 
 

@@ -57,6 +57,8 @@ class Catalogue:
     genes: dict[str, t.Gene]
     undone: set[tuple[int, int]] = field(default_factory=set)
     """Pairs of a disorder's and a gene's key that a corrected patient no longer has."""
+    left: list[t.Disorder | t.Gene] = field(default_factory=list)
+    """What a corrected patient no longer has."""
 
 
 def compare_facts(
@@ -146,6 +148,7 @@ def replace_facts(
         if fact in gone or getattr(record, fact) is not None:
             setattr(patient, fact, getattr(record, fact))
     linked = {(one.disorder_id, gene.id) for one in patient.diagnoses for gene in patient.genes}
+    held = _held(patient)
     if record.disorders or "disorder" in gone:
         patient.diagnoses = [
             one for one in patient.diagnoses if one.disorder.code in told.disorders
@@ -163,6 +166,8 @@ def replace_facts(
     add_facts(session, patient, record, catalogue)
     linked -= {(one.disorder_id, gene.id) for one in patient.diagnoses for gene in patient.genes}
     catalogue.undone |= linked
+    still = _held(patient)
+    catalogue.left += (one for one in held if one not in still)
 
 
 def undo_links(session: Session, pairs: Collection[tuple[int, int]]) -> None:
@@ -200,6 +205,10 @@ def _beside(
     tells anything."""
     unnamed = [one for one in have if one not in whole] if here else []
     return [one for one in here if one not in have], unnamed
+
+
+def _held(patient: t.Patient) -> list[t.Disorder | t.Gene]:
+    return [*(one.disorder for one in patient.diagnoses), *patient.genes]
 
 
 def _codes(patient: t.Patient) -> list[str]:

@@ -144,18 +144,29 @@ def stored_faces(session: Session, patients: Collection[str]) -> dict[tuple[str,
     return found
 
 
-def patient_of_face(session: Session, sha256: str, face: Face) -> str | None:
+@dataclass(frozen=True, slots=True)
+class OwnPatient:
+    """The patient that a face is stored for: key, identifier, and family, where it is known."""
+
+    key: int
+    identifier: str
+    family: str | None
+
+
+def patient_of_face(session: Session, sha256: str, face: Face) -> OwnPatient | None:
     """The patient that a face of a photo is stored for."""
     rows = session.execute(
-        sa.select(t.Patient.external_id, t.Face.box, t.Face.landmarks)
+        sa.select(
+            t.Patient.id, t.Patient.external_id, t.Patient.family, t.Face.box, t.Face.landmarks
+        )
         .join(t.Patient.photos)
         .join(t.Photo.faces)
         .where(t.Photo.sha256 == sha256)
     )
     box = [float(v) for v in face.box]
-    for patient, stored_box, landmarks in rows:
+    for key, identifier, family, stored_box, landmarks in rows:
         if is_same_face(stored_box, landmarks, box, face.landmarks):
-            return patient
+            return OwnPatient(key, identifier, family)
     return None
 
 
@@ -200,14 +211,15 @@ def descriptors_after(
         ids.append(key)
         blob += vector
     if len(blob) != 4 * len(ids) * space.dim:
-        raise _damaged_descriptor(session, space)
+        raise damaged_descriptor(session, space)
     keys = np.array(ids, dtype=np.int64)
     vectors = np.frombuffer(blob, dtype="<f4").reshape(len(ids), space.dim)
     order = np.argsort(keys)
     return keys[order], vectors[order].astype(np.float32, copy=False)
 
 
-def _damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
+def damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
+    """What to raise for a descriptor of a space that is not of its size."""
     row = session.execute(
         sa.select(t.Photo.name, t.Patient.external_id)
         .join(t.Photo.patient)
@@ -223,16 +235,6 @@ def _damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
         f"The descriptor{where} in the space of {space.model} is not of {space.dim} numbers.",
         "Go back to your last backup, or remove the photo and add it again.",
     )
-
-
-def removals_after(session: Session, space: StoredSpace, sequence: int) -> Ids:
-    """Descriptors of a space that were removed after a change, `(n,)`."""
-    rows = session.scalars(
-        sa.select(t.Removal.descriptor_id).where(
-            t.Removal.space_id == space.id, t.Removal.sequence > sequence
-        )
-    )
-    return np.fromiter(rows, dtype=np.int64)
 
 
 def owners(session: Session, space: StoredSpace) -> Owners:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import NotInGallery
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
-from gestalt_space.store.sequence import count_changes
+from gestalt_space.store.purges import note_purge
+from gestalt_space.store.sequence import begin_epoch, count_changes
 
 _SHA256_START = re.compile("[0-9a-fA-F]{8,64}")
 
@@ -44,9 +45,10 @@ def remove_patients(session: Session, patients: Sequence[str]) -> Removed:
     for keys in chunks(found.values()):
         photos += session.scalars(sa.select(t.Photo.id).where(t.Photo.patient_id.in_(keys)))
     _remove_photo_rows(session, photos)
-    for keys in chunks(found.values()):
-        session.execute(sa.delete(t.Patient).where(t.Patient.id.in_(keys)))
-    remove_unused(session)
+    _remove_patient_rows(session, found.values())
+    if found:
+        begin_epoch(session)
+        note_purge(session)
     return Removed(patients=len(found), photos=len(photos))
 
 
@@ -67,13 +69,20 @@ def remove_photos(
         for patient in patients:
             theirs = [photo for photo in found if photo.patient.external_id == patient]
             gone.add(_the_only_one(name, theirs, patient))
+    owners: set[int] = set()
+    for some in chunks(gone):
+        owners.update(session.scalars(sa.select(t.Photo.patient_id).where(t.Photo.id.in_(some))))
     _remove_photo_rows(session, sorted(gone))
-    left = sa.select(t.Photo.patient_id)
-    gone_patients = session.scalars(
-        sa.delete(t.Patient).where(t.Patient.id.not_in(left)).returning(t.Patient.id)
-    ).all()
-    remove_unused(session)
-    return Removed(patients=len(gone_patients), photos=len(gone))
+    has_photo = sa.select(t.Photo.id).where(t.Photo.patient_id == t.Patient.id).exists()
+    without: list[int] = []
+    for keys in chunks(owners):
+        query = sa.select(t.Patient.id).where(t.Patient.id.in_(keys), ~has_photo)
+        without += session.scalars(query)
+    _remove_patient_rows(session, without)
+    if gone:
+        begin_epoch(session)
+        note_purge(session)
+    return Removed(patients=len(without), photos=len(gone))
 
 
 def remove_faces(session: Session, photo_id: int) -> None:
@@ -82,33 +91,42 @@ def remove_faces(session: Session, photo_id: int) -> None:
     session.execute(sa.delete(t.Face).where(t.Face.photo_id == photo_id))
 
 
-def log_removals(session: Session, gone: sa.ColumnElement[bool]) -> None:
-    """Write into the removal log which descriptors are about to go."""
+def log_removals(session: Session, gone: sa.ColumnElement[bool]) -> int:
+    """Write into the removal log which descriptors are about to go; returns how many."""
     found = session.execute(sa.select(t.Descriptor.id, t.Descriptor.space_id).where(gone)).all()
     numbers = count_changes(session, len(found))
     session.add_all(
         t.Removal(descriptor_id=descriptor, space_id=space, sequence=number)
         for (descriptor, space), number in zip(found, numbers, strict=True)
     )
+    return len(found)
 
 
-def remove_unused(session: Session) -> None:
-    """Disorders that no patient has, and genes that nothing has, go with the last of them."""
-    session.execute(
-        sa.delete(t.Disorder).where(t.Disorder.id.not_in(sa.select(t.Diagnosis.disorder_id)))
-    )
-    session.execute(
-        sa.delete(t.Gene).where(
-            t.Gene.id.not_in(sa.select(t.patient_gene.c.gene_id)),
-            t.Gene.id.not_in(sa.select(t.disorder_gene.c.gene_id)),
+def remove_unused(session: Session, disorders: Collection[int], genes: Collection[int]) -> None:
+    """Of some disorders those that no patient has, and of their genes and some others those that
+    nothing has, go with the last of them."""
+    links = t.disorder_gene.c
+    loose = set(genes)
+    has_patient = sa.select(t.Diagnosis.patient_id).where(t.Diagnosis.disorder_id == t.Disorder.id)
+    for some in chunks(disorders):
+        query = sa.select(t.Disorder.id).where(t.Disorder.id.in_(some), ~has_patient.exists())
+        gone = session.scalars(query).all()
+        loose.update(session.scalars(sa.select(links.gene_id).where(links.disorder_id.in_(gone))))
+        session.execute(sa.delete(t.Disorder).where(t.Disorder.id.in_(gone)))
+    for some in chunks(loose):
+        held = (
+            sa.select(table.c.gene_id).where(table.c.gene_id == t.Gene.id).exists()
+            for table in (t.patient_gene, t.disorder_gene)
         )
-    )
+        session.execute(sa.delete(t.Gene).where(t.Gene.id.in_(some), *(~one for one in held)))
 
 
 def _photos_named(session: Session, name: str) -> Sequence[t.Photo]:
     named = t.Photo.name == name
     if _SHA256_START.fullmatch(name):
-        named = sa.or_(named, t.Photo.sha256.startswith(name.lower()))
+        # A range, since LIKE looks through all: no digit comes after "f".
+        start = name.lower()
+        named = sa.or_(named, sa.and_(t.Photo.sha256 >= start, t.Photo.sha256 < start + "g"))
     return session.scalars(sa.select(t.Photo).where(named).order_by(t.Photo.id)).all()
 
 
@@ -138,6 +156,19 @@ def _remove_photo_rows(session: Session, photo_ids: Collection[int]) -> None:
     _log_removals_of(session, photo_ids)
     for some in chunks(photo_ids):
         session.execute(sa.delete(t.Photo).where(t.Photo.id.in_(some)))
+
+
+def _remove_patient_rows(session: Session, keys: Collection[int]) -> None:
+    """Remove patients, and the disorders and genes that they were the last to have."""
+    disorders: set[int] = set()
+    genes: set[int] = set()
+    links = t.patient_gene.c
+    for some in chunks(keys):
+        has = t.Diagnosis.patient_id.in_(some)
+        disorders.update(session.scalars(sa.select(t.Diagnosis.disorder_id).where(has)))
+        genes.update(session.scalars(sa.select(links.gene_id).where(links.patient_id.in_(some))))
+        session.execute(sa.delete(t.Patient).where(t.Patient.id.in_(some)))
+    remove_unused(session, disorders, genes)
 
 
 def _log_removals_of(session: Session, photo_ids: Collection[int]) -> None:

@@ -6,6 +6,7 @@ integer keys are ours, and are never given twice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,10 +26,13 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from gestalt_space.devices import Precision
+from gestalt_space.names import likeness
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -45,6 +49,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _likeness_of(name: str) -> Callable[[DefaultExecutionContext], str]:
+    """The default of a column: what a reader sees of the name in another column of the row."""
+
+    def of_row(context: DefaultExecutionContext) -> str:
+        return likeness(context.get_current_parameters()[name])  # type: ignore[no-untyped-call]
+
+    return of_row
+
+
 class Base(DeclarativeBase):
     """Base of all tables."""
 
@@ -56,13 +69,13 @@ disorder_gene = Table(
     "disorder_gene",
     Base.metadata,
     Column("disorder_id", ForeignKey("disorder.id", ondelete="CASCADE"), primary_key=True),
-    Column("gene_id", ForeignKey("gene.id", ondelete="CASCADE"), primary_key=True),
+    Column("gene_id", ForeignKey("gene.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 patient_gene = Table(
     "patient_gene",
     Base.metadata,
     Column("patient_id", ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True),
-    Column("gene_id", ForeignKey("gene.id", ondelete="CASCADE"), primary_key=True),
+    Column("gene_id", ForeignKey("gene.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
 
@@ -76,12 +89,16 @@ class Gene(Base):
 
 
 class Disorder(Base):
-    """A disorder: OMIM:…, ORPHA:…, MONDO:… or free text, its name and its genes."""
+    """A disorder: OMIM:…, ORPHA:…, MONDO:… or free text, its name and its genes. `likeness`: what a
+    reader sees of its code."""
 
     __tablename__ = "disorder"
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     code: Mapped[str] = mapped_column(String, unique=True)
+    likeness: Mapped[str] = mapped_column(
+        String, default=_likeness_of("code"), server_default=text("''"), index=True
+    )
     name: Mapped[str] = mapped_column(String, default="")
     genes: Mapped[list[Gene]] = relationship(secondary=disorder_gene, order_by=Gene.symbol)
 
@@ -106,27 +123,38 @@ class Diagnosis(Base):
     patient_id: Mapped[int] = mapped_column(
         ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True
     )
-    disorder_id: Mapped[int] = mapped_column(ForeignKey("disorder.id"), primary_key=True)
+    disorder_id: Mapped[int] = mapped_column(
+        ForeignKey("disorder.id"), primary_key=True, index=True
+    )
     certainty: Mapped[str] = mapped_column(String, default="diagnosed")
     disorder: Mapped[Disorder] = relationship(lazy="joined", innerjoin=True)
 
 
 class Patient(Base):
-    """A patient; one without a diagnosis is undiagnosed. Patients of one family share its name."""
+    """A patient; one without a diagnosis is undiagnosed. Patients of one family share its name.
+
+    `likeness`: what a reader sees of the identifier. `sequence`: of the last change of what a match
+    reads of the patient.
+    """
 
     __tablename__ = "patient"
     __table_args__ = (
         CheckConstraint("sex IN ('female', 'male', 'other')", name="sex"),
+        Index("ix_patient_changes", "sequence", "id"),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     external_id: Mapped[str] = mapped_column(String, unique=True)
+    likeness: Mapped[str] = mapped_column(
+        String, default=_likeness_of("external_id"), server_default=text("''"), index=True
+    )
     sex: Mapped[str | None] = mapped_column(String)
     ancestry: Mapped[str | None] = mapped_column(String)
     cohort: Mapped[str | None] = mapped_column(String)
     consent: Mapped[str | None] = mapped_column(String)
-    family: Mapped[str | None] = mapped_column(String)
+    family: Mapped[str | None] = mapped_column(String, index=True)
+    sequence: Mapped[int] = mapped_column(Key, default=0, server_default="0")
     added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
     diagnoses: Mapped[list[Diagnosis]] = relationship(cascade="all, delete-orphan")
     phenotypes: Mapped[list[PhenotypeTerm]] = relationship(
@@ -140,7 +168,7 @@ class Patient(Base):
 
 class Photo(Base):
     """A photo that was added: its name and hash, never its pixels. `age` in years; `site`: where
-    and with what it was taken.
+    and with what it was taken. `sequence`: of the last change of either.
 
     A photo that shows several patients has a row for each.
     """
@@ -148,6 +176,7 @@ class Photo(Base):
     __tablename__ = "photo"
     __table_args__ = (
         UniqueConstraint("sha256", "patient_id"),
+        Index("ix_photo_changes", "sequence", "id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -156,9 +185,10 @@ class Photo(Base):
         ForeignKey("patient.id", ondelete="CASCADE"), index=True
     )
     sha256: Mapped[str] = mapped_column(String(64))
-    name: Mapped[str] = mapped_column(String)
+    name: Mapped[str] = mapped_column(String, index=True)
     age: Mapped[float | None] = mapped_column(Float)
     site: Mapped[str | None] = mapped_column(String)
+    sequence: Mapped[int] = mapped_column(Key, default=0, server_default="0")
     width: Mapped[int] = mapped_column(Integer)
     height: Mapped[int] = mapped_column(Integer)
     added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
@@ -299,12 +329,30 @@ class Calibration(Base):
 
 
 class Change(Base):
-    """The number of the last change, counted under the writer's lock. One row."""
+    """The number of the last change, counted under the writer's lock. One row.
+
+    `epoch`: how often something was removed or replaced that an answer may not show any more.
+    """
 
     __tablename__ = "change"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     sequence: Mapped[int] = mapped_column(Key, default=0)
+    epoch: Mapped[int] = mapped_column(Key, default=0, server_default="0")
+
+
+class Purge(Base):
+    """That bytes of something removed may still be in index files or in the write-ahead log.
+
+    `sequence`: of the last change when it was removed.
+    """
+
+    __tablename__ = "purge"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    sequence: Mapped[int] = mapped_column(Key)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
 
 
 class AuditEvent(Base):

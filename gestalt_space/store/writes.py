@@ -21,8 +21,9 @@ from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.corrections import compare_row, contradiction, left_as_it_is
 from gestalt_space.store.facts import Catalogue, Told, add_facts, replace_facts, undo_links
+from gestalt_space.store.purges import note_purge
 from gestalt_space.store.removals import log_removals, remove_faces, remove_unused
-from gestalt_space.store.sequence import count_changes
+from gestalt_space.store.sequence import begin_epoch, number_changes
 from gestalt_space.types import Descriptors, Face, PhotoRecord
 
 
@@ -129,11 +130,20 @@ def add_photos(
     batch = _load_batch(session, photos, space_id, run_id, update)
     with session.no_autoflush:
         stored = [_add_photo(session, place, photo, batch) for place, photo in enumerate(photos)]
-        _number(session, list(batch.new.values()))
+        photos_of = (row for owned in batch.photos.values() for row in owned.values())
+        number_changes(session, list(batch.new.values()), batch.patients.values(), list(photos_of))
     session.flush()
     if batch.updated:
         undo_links(session, batch.catalogue.undone)
-        remove_unused(session)
+        left = batch.catalogue.left
+        remove_unused(
+            session,
+            {one.id for one in left if isinstance(one, t.Disorder)},
+            {one.id for one in left if isinstance(one, t.Gene)},
+        )
+        note_purge(session)
+    if any(one.other_face for one in stored):
+        begin_epoch(session)
     return [
         replace(one, descriptor_id=batch.new[place].id) if place in batch.new else one
         for place, one in enumerate(stored)
@@ -153,16 +163,20 @@ def put_descriptors(
     one has a key of its own, so that indexes made before follow.
     """
     vectors = check_descriptors(np.stack(list(described.values())))
+    gone = 0
     for faces in chunks(described):
         old = sa.and_(t.Descriptor.space_id == space_id, t.Descriptor.face_id.in_(faces))
-        log_removals(session, old)
+        gone += log_removals(session, old)
         session.execute(sa.delete(t.Descriptor).where(old))
     rows = [
         t.Descriptor(face_id=face_id, space_id=space_id, run_id=run_id, vector=vector.tobytes())
         for face_id, vector in zip(described, vectors, strict=True)
     ]
-    _number(session, rows)
+    number_changes(session, rows)
     session.add_all(rows)
+    if gone:
+        begin_epoch(session)
+        note_purge(session)
 
 
 def make_default(session: Session, space_id: int) -> None:
@@ -336,10 +350,3 @@ def _photo_row(photo: NewPhoto, encoded: EncodedFace, patient: t.Patient, face: 
         height=encoded.height,
         faces=[face],
     )
-
-
-def _number(session: Session, descriptors: Sequence[t.Descriptor]) -> None:
-    """Give new descriptors their sequence numbers."""
-    numbers = count_changes(session, len(descriptors))
-    for row, number in zip(descriptors, numbers, strict=True):
-        row.sequence = number

@@ -263,7 +263,7 @@ def test_two_faces_of_a_photo_may_belong_to_two_patients(database: Database, sto
         assert reads.counts(session).photos == 2
         for patient, place in (("P0", 0), ("P1", 1)):
             face = encoded_of(told(place=place)).face
-            assert reads.patient_of_face(session, SHA, face) == patient
+            assert reads.patient_of_face(session, SHA, face).identifier == patient
         third = encoded_of(told(place=2)).face
         assert reads.patient_of_face(session, SHA, third) is None
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import NotInGallery
-from gestalt_space.store import reads, removals, writes
+from gestalt_space.store import reads, removals, tail, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import memberships
 from gestalt_space.store.reads import StoredSpace
@@ -84,7 +84,7 @@ def test_an_empty_gallery_gives_empty_arrays(database: Database, space: StoredSp
         owners = reads.owners(session, space)
         assert owners.descriptor_ids.shape == (0,)
         assert memberships(session, "disorder")[0].shape == (0, 2)
-        assert reads.removals_after(session, space, -1).shape == (0,)
+        assert tail.removed_after(session, space, -1).shape == (0,)
         assert reads.stored_faces(session, ["P0"]) == {}
         assert reads.descriptors_by_space(session) == {}
         assert list(reads.list_patients(session)) == []
@@ -101,8 +101,8 @@ def test_removals_are_those_after_a_change(
             removals.remove_patients(session, [patient])
     gone = [by_bytes[encoded_of(photos[n]).descriptor.tobytes()] for n in (1, 3)]
     with database.reading() as session:
-        assert reads.removals_after(session, space, 4).tolist() == sorted(gone)
-        assert reads.removals_after(session, space, 5).tolist() == [gone[1]]
+        assert tail.removed_after(session, space, 4).tolist() == sorted(gone)
+        assert tail.removed_after(session, space, 5).tolist() == [gone[1]]
         assert reads.count_changes_after(session, space, -1) == 4
         assert reads.count_changes_after(session, space, 4) == 2
         assert reads.last_sequence(session) == 6
@@ -113,9 +113,9 @@ def test_the_owner_of_a_photo_is_found_by_its_hash(
 ) -> None:
     face = encoded_of(photos[1]).face
     with database.reading() as session:
-        assert reads.patient_of_face(session, photos[1].sha256, face) == "P0"
+        assert reads.patient_of_face(session, photos[1].sha256, face).identifier == "P0"
         assert reads.patient_of_face(session, "0" * 64, face) is None
-        assert reads.patient_of_face(session, photos[3].sha256, face) == "P2"
+        assert reads.patient_of_face(session, photos[3].sha256, face).identifier == "P2"
 
 
 def test_faces_without_a_descriptor_and_their_crops(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sqlalchemy as sa
 
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, tail, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
 from gestalt_space.store.runs import add_run, run_counts
@@ -60,7 +60,7 @@ def test_a_replaced_descriptor_leaves_by_the_removal_log(
         writes.put_descriptors(session, {face: vector}, space_id=space_id, run_id=run_id)
     with database.reading() as session:
         added, vectors = reads.descriptors_after(session, space, before)
-        assert reads.removals_after(session, space, before).tolist() == [old[0]]
+        assert tail.removed_after(session, space, before).tolist() == [old[0]]
         assert added.tolist() == [old[1] + 1]
         assert np.array_equal(vectors[0], vector)
         assert reads.count_changes_after(session, space, before) == 2

@@ -291,7 +291,7 @@ def test_removing_everything_leaves_empty_tables(database: Database, store: Stor
     with database.writing() as session:
         assert removals.remove_patients(session, ["P0", "P1"]).photos == 3
     left = {name for name, found in rows(database).items() if found}
-    assert left == {"space", "change", "removal"}
+    assert left == {"space", "change", "removal", "purge"}
 
 
 def test_what_others_still_have_stays(database: Database, store: Store) -> None:

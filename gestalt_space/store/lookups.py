@@ -1,0 +1,104 @@
+"""A few rows by their keys or their names: what is asked for, however much the gallery holds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from gestalt_space.names import likeness
+from gestalt_space.store import tables as t
+from gestalt_space.store.chunks import chunks
+from gestalt_space.store.people import By
+from gestalt_space.types import Ids
+
+
+def patient_names_of(session: Session, keys: Iterable[int] | Ids) -> dict[int, str]:
+    """The identifiers of patients by their keys; a key that nobody has is left out."""
+    return dict(_by_key(session, t.Patient.id, keys, t.Patient.external_id))
+
+
+def titles_of(session: Session, by: By, keys: Iterable[int] | Ids) -> dict[int, tuple[str, str]]:
+    """Identifier and name of disorders, genes or patients by their keys; the name is empty for all
+    but disorders. A key that nothing has is left out."""
+    if by == "disorder":
+        rows = _by_key(session, t.Disorder.id, keys, t.Disorder.code, t.Disorder.name)
+        return {key: (code, name) for key, code, name in rows}
+    if by == "gene":
+        return {key: (name, "") for key, name in _by_key(session, t.Gene.id, keys, t.Gene.symbol)}
+    return {key: (name, "") for key, name in patient_names_of(session, keys).items()}
+
+
+def photo_names_of(session: Session, descriptor_ids: Iterable[int] | Ids) -> dict[int, str]:
+    """The names of the photos that descriptors are of, by the descriptors' ids."""
+    query = (
+        sa.select(t.Descriptor.id, t.Photo.name)
+        .join(t.Face, t.Face.id == t.Descriptor.face_id)
+        .join(t.Photo, t.Photo.id == t.Face.photo_id)
+    )
+    found: dict[int, str] = {}
+    for some in chunks(_plain(descriptor_ids)):
+        found.update(session.execute(query.where(t.Descriptor.id.in_(some))).all())
+    return found
+
+
+def find_patient(session: Session, identifier: str) -> int | None:
+    """The key of a patient."""
+    return session.scalar(sa.select(t.Patient.id).where(t.Patient.external_id == identifier))
+
+
+def family_members(session: Session, family: str) -> list[tuple[int, str]]:
+    """Keys and identifiers of the patients of a family, in the order of their keys."""
+    rows = session.execute(
+        sa.select(t.Patient.id, t.Patient.external_id)
+        .where(t.Patient.family == family)
+        .order_by(t.Patient.id)
+    )
+    return [(key, name) for key, name in rows]
+
+
+def disorder_keys(session: Session, codes: Collection[str]) -> dict[str, int]:
+    """The keys of disorders by their codes; a code that the gallery does not have is left out."""
+    found: dict[str, int] = {}
+    for some in chunks(codes):
+        rows = sa.select(t.Disorder.code, t.Disorder.id).where(t.Disorder.code.in_(some))
+        found.update(session.execute(rows).all())
+    return found
+
+
+def patients_like(session: Session, names: Iterable[str]) -> list[str]:
+    """The identifiers of patients that a reader takes for one of the names."""
+    return _alike(session, t.Patient.external_id, t.Patient.likeness, names)
+
+
+def disorders_like(session: Session, names: Iterable[str]) -> list[str]:
+    """The codes of disorders that a reader takes for one of the names."""
+    return _alike(session, t.Disorder.code, t.Disorder.likeness, names)
+
+
+def _alike(
+    session: Session,
+    name: InstrumentedAttribute[str],
+    seen_as: InstrumentedAttribute[str],
+    names: Iterable[str],
+) -> list[str]:
+    found: list[str] = []
+    for some in chunks({likeness(one) for one in names}):
+        found += session.scalars(sa.select(name).where(seen_as.in_(some)))
+    return found
+
+
+def _by_key(
+    session: Session, key: InstrumentedAttribute[int], keys: Iterable[int] | Ids, *columns: Any
+) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    for some in chunks(_plain(keys)):
+        found += map(tuple, session.execute(sa.select(key, *columns).where(key.in_(some))))
+    return found
+
+
+def _plain(keys: Iterable[int] | Ids) -> list[int]:
+    """Python's integers: SQLite stores NumPy's as bytes."""
+    return [int(key) for key in keys]
