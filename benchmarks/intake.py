@@ -118,7 +118,7 @@ def _intake(
     with Gallery.open(home, detector=detector) as gallery:
         added: list[str] = []
         intake = seconds(
-            lambda: added.extend(one.status for one in gallery.add(rows, largest=True))
+            lambda: added.extend(one.status for one in gallery.add(rows, largest=True).photos)
         )
     alone, taken, n = detection + encoding, intake[0], len(photos)
     return [

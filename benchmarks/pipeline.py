@@ -27,6 +27,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
@@ -36,10 +37,12 @@ import numpy as np
 
 from benchmarks.table import keep
 from gestalt_space.devices import cores
+from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import GestaltError
 from gestalt_space.faces.detection import Detector, find_faces
 from gestalt_space.faces.photos import PhotoLimits, read_photo
 from gestalt_space.faces.registry import detector_factory
+from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.pipeline import PhotoSource, Pipeline
 from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.simulate.persons import Persons
@@ -79,11 +82,11 @@ class Way:
     def pipeline(self) -> Pipeline:
         """The pipeline through them; its encoder is opened on first use."""
         store = ModelStore(self.models)
-        name, factory = detector_factory(store, self.detector)
+        models, model = OpenModels(store), store.get(self.encoder)
         return Pipeline(
-            model=store.get(self.encoder),
-            detector=name,
-            detector_factory=factory,
+            model=model,
+            detectors=models.detectors(self.detector),
+            open_encoder=partial(models.encoder, model),
             limits=PhotoLimits(),
             batch_size=BATCH,
         )
@@ -151,7 +154,7 @@ def _rates(way: Way) -> list[tuple[str, ...]]:
     alone, together, count = [], [], len(way.paths)
     for start in range(0, count, way.part):
         paths = way.paths[start : start + way.part]
-        alone.append(_alone(pipeline, paths))
+        alone.append(_alone(way, pipeline.encoder, paths))
         together.append(_timed(lambda: list(pipeline.run(_sources(paths))))[0])  # noqa: B023
     stages, taken = np.array(alone), np.array(together)
     spent = stages.sum(axis=0)
@@ -177,13 +180,14 @@ def _rates(way: Way) -> list[tuple[str, ...]]:
     ]
 
 
-def _alone(pipeline: Pipeline, paths: Sequence[Path]) -> list[float]:
+def _alone(way: Way, encoder: Encoder, paths: Sequence[Path]) -> list[float]:
     """Seconds of each stage by itself, the detectors opened before."""
     own = threading.local()
+    _, make = detector_factory(ModelStore(way.models), way.detector)
     ready = threading.Barrier(cores())
 
     def open_detector() -> None:
-        own.detector = pipeline.detector_factory(1)
+        own.detector = make(1)
         ready.wait()
 
     def find(photo: Photo) -> Pixels | None:
@@ -195,8 +199,7 @@ def _alone(pipeline: Pipeline, paths: Sequence[Path]) -> list[float]:
         finding, found = _timed(lambda: list(pool.map(find, photos)))
     crops = np.stack([crop for crop in found if crop is not None])
     batches = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
-    encode = pipeline.encoder.encode
-    encoding, _ = _timed(lambda: list(map(encode, batches)))
+    encoding, _ = _timed(lambda: list(map(encoder.encode, batches)))
     return [decoding, finding, encoding]
 
 

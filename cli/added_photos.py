@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -51,18 +52,16 @@ def say_results(results: Sequence[Added]) -> None:
     _say_changes(results)
     _say_notes(results)
     _say_sideways(results)
-    say_counts(results)
+    say_counts(Counter(result.status for result in results))
 
 
-def counts_of(results: Sequence[Added]) -> dict[Status, int]:
-    """How many photos have each status."""
-    statuses = [result.status for result in results]
-    return {status: statuses.count(status) for status in STATUSES}
+def counts_record(counts: Counter[Status]) -> dict[Status, int]:
+    """How many photos have each status, as it stands in the JSON document."""
+    return {status: counts[status] for status in STATUSES}
 
 
-def say_counts(results: Sequence[Added]) -> None:
+def say_counts(counts: Counter[Status]) -> None:
     """The counts in a line; `updated` only where there are some."""
-    counts = counts_of(results)
     shown = [status for status in STATUSES if counts[status] or status != "updated"]
     output.say(", ".join(f"{counts[status]:,} {STATUSES[status]}" for status in shown) + ".")
 

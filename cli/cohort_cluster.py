@@ -76,6 +76,7 @@ def cluster(
     columns = tuple(parse_column(name.strip()) for name in within.split(",") if name.strip())
     plan = ClusterPlan(clusters, bootstrap, seed=seed, margin=margin, within=columns)
     with Gallery.open(home, space=space) as gallery:
+        gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
     found = cluster(selection, plan)
     if picture is not None:

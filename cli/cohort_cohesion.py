@@ -75,6 +75,7 @@ def cohesion(
         match=parse_facts(match), permutations=permutations, seed=seed, with_family=with_family
     )
     with Gallery.open(home, space=space) as gallery:
+        gallery = gallery.pinned()
         chosen = cohort_options.chosen(gallery, cohort, disorder, gene, patients)
         everybody = cohort_options.chosen(gallery)
     found = measure(chosen, everybody, plan)

@@ -121,6 +121,7 @@ def compare(
         parse_facts(match), permutations, Bootstrap(bootstrap, seed), seed, with_family, prior
     )
     with Gallery.open(home, space=space) as gallery:
+        gallery = gallery.pinned()
         a = _group(gallery, "a", a_cohort, a_disorder, a_gene, a_patients)
         b = _group(gallery, "b", b_cohort, b_disorder, b_gene, b_patients)
         everybody = cohort_options.chosen(gallery)

@@ -41,6 +41,7 @@ def composite(
 
     check_new_file(path, (".png",), overwrite=force, option="--force")
     with Gallery.open(home, space=space) as gallery:
+        gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         made = composite(gallery, selection, at_least=at_least, sharpen=sharpen)
     write_atomically(path, crop_to_png(made.pixels))

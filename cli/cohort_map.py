@@ -82,6 +82,7 @@ def map_(
             raise UsageError("A map that patients are placed on stays.", "Leave --save-map out.")
         check_new_file(save_map, (".npz",), overwrite=force, option="--force")
     with Gallery.open(home, space=space) as gallery:
+        gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         if on is None:
             made, base, placed, there = (

@@ -157,6 +157,7 @@ def matrix(
     if figure is not None:
         check_figure_path(figure, overwrite=force)
     with Gallery.open(home, space=space, detector=detector, landmarks=landmarks) as gallery:
+        gallery = gallery.pinned()
         if photos:
             chosen = _of_photos(gallery, photos)
         else:

@@ -53,6 +53,7 @@ def report(
     check_report_folder(folder, overwrite=force)
     plan = ReportPlan(permutations, bootstrap, seed, at_least, show_faces, sharpen)
     with Gallery.open(home, space=space) as gallery:
+        gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         made = measure_cohort(gallery, selection, plan)
     write_report(made, folder, show_patients=show_patients)

@@ -53,7 +53,7 @@ def align(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.interop.descriptor_files import PART_TABLE, write_crops
-    from gestalt_space.faces.registry import detector_factory
+    from gestalt_space.gallery.models import OpenModels
     from gestalt_space.gallery.pipeline import find_all_faces
     from gestalt_space.home import photo_limits
     from gestalt_space.settings import load_settings
@@ -61,16 +61,13 @@ def align(
 
     settings = load_settings(home)
     sources, over = probes_of(photos, face, settings.max_photo_bytes)
-    name, factory = detector_factory(
-        ModelStore(settings.models_dir),
-        detector,
-        landmarks=landmarks,
-        device=parse_device(device),
+    detectors = OpenModels(ModelStore(settings.models_dir)).detectors(
+        detector, landmarks=landmarks, device=parse_device(device)
     )
     if not quiet:
         output.say_passed_over(over)
-        output.say(f"Detector {name}.")
-    found = find_all_faces(sources, factory, limits=photo_limits(settings))
+        output.say(f"Detector {detectors.title}.")
+    found = find_all_faces(sources, detectors, limits=photo_limits(settings))
     written = write_crops(found, folder, overwrite=overwrite)
     shown = output.counted(written, "Aligning", len(sources), quiet=quiet)
     results: list[PhotoResult] = []

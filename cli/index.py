@@ -269,24 +269,32 @@ def fill(
         device=parse_device(device),
         precision=parse_precision(precision),
     ) as gallery:
-        filled = gallery.fill(make_default=default, again=again)
+        gallery = gallery.pinned()
         total = gallery.faces_to_fill(again=again)
-        results: list[Filled] = []
-        with interruption(
-            lambda: f" after {len(results):,} of {output.counted_text(total, 'face')}.",
-            "The same command goes on: what was filled is kept.",
+        done = 0
+        with (
+            interruption(
+                lambda: f" after {done:,} of {output.counted_text(total, 'face')}.",
+                "The same command goes on: what was filled is kept.",
+            ),
+            output.progress("Encoding", total, quiet=quiet) as show,
         ):
-            for result in output.counted(filled, "Encoding", total, quiet=quiet):
-                results.append(result)  # noqa: PERF402 - the message counts what came before
+
+            def follow(_: Filled) -> None:
+                nonlocal done
+                done += 1
+                show(done, total)
+
+            filled = gallery.fill(make_default=default, again=again, progress=follow)
         name, run = gallery.space.model.name, gallery.encoder.run
-    failed = [result for result in results if result.error is not None]
+    count, failed = len(filled.faces) - len(filled.failed), filled.failed
     if as_json:
         output.write_json(
             {
                 "version": 1,
                 "space": name,
                 "run": asdict(run),
-                "counts": {"filled": len(results) - len(failed), "failed": len(failed)},
+                "counts": {"filled": count, "failed": len(failed)},
                 "failed": [
                     {"photo": r.photo, "patient": r.patient, "error": r.error.as_dict()}
                     for r in failed
@@ -298,10 +306,9 @@ def fill(
         for result in failed[:SHOWN_FAILURES]:
             if result.error is not None:
                 output.say_error(result.error, f"{result.photo} ({result.patient})")
-        filled_count = output.counted_text(len(results) - len(failed), "face")
         output.say(
-            f"{filled_count} filled in the space of {name} ({run}), {len(failed)} failed; "
-            "the others were there."
+            f"{output.counted_text(count, 'face')} filled in the space of {name} ({run}), "
+            f"{len(failed)} failed; the others were there."
         )
     return 3 if failed else 0
 

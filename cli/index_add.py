@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 if TYPE_CHECKING:
     from gestalt_space.gallery.intake import Intake
     from gestalt_space.gallery.intake.records import Told
-    from gestalt_space.gallery.storing import Added
+    from gestalt_space.gallery.storing import Added, Status
     from gestalt_space.home import Gallery
 
 Targets = Annotated[
@@ -234,35 +235,39 @@ def put_in(
         if not quiet:
             _say_how(gallery)
         output.say_precisions(gallery.encoded())
-        results: list[Added] = []
-        added = output.without_pixels(
-            gallery.add(rows, largest=largest, keep_crops=keep_crops, update=update)
-        )
+        counts: Counter[Status] = Counter()
         try:
-            for result in output.counted(added, "Adding", len(rows), quiet=quiet):
-                tell(result)
-                results.append(result)
+            with output.progress("Adding", len(rows), quiet=quiet) as show:
+
+                def follow(result: Added) -> None:
+                    tell(result)
+                    counts[result.status] += 1
+                    show(counts.total(), len(rows))
+
+                added = gallery.add(
+                    rows, largest=largest, keep_crops=keep_crops, update=update, progress=follow
+                )
             unfilled = gallery.faces_to_fill()
         except KeyboardInterrupt:
-            added_photos.say_counts(results)
+            added_photos.say_counts(counts)
             raise Interrupted(
-                f"Interrupted after {len(results):,} of {output.counted_text(len(rows), 'photo')}.",
+                f"Interrupted after {counts.total():,} of "
+                f"{output.counted_text(len(rows), 'photo')}.",
                 "Run the same command again to go on: what was added is skipped.",
             ) from None
-    failed = [result for result in results if result.status == "failed"]
-    left = gallery.left_in_log
+    left = added.left_in_log
     if as_json:
         output.write_json(
             {
                 "version": 1,
                 **(beside or {}),
-                "counts": added_photos.counts_of(results),
-                "photos": list(map(added_photos.record, results)),
+                "counts": added_photos.counts_record(counts),
+                "photos": list(map(added_photos.record, added.photos)),
                 "left_in_log": None if left is None else left.as_dict(),
             }
         )
     if not quiet:
-        added_photos.say_results(results)
+        added_photos.say_results(added.photos)
         if left is not None:
             output.say_error(left)
         if unfilled:
@@ -270,7 +275,7 @@ def put_in(
                 f"{unfilled} photos of the gallery have no descriptor in this space: "
                 "run `gestalt index fill` with the same --space."
             )
-    return 3 if failed else 0
+    return 3 if added.failed else 0
 
 
 def _rows(

@@ -182,6 +182,7 @@ def match(
             device=parse_device(device),
             precision=parse_precision(precision),
         ) as gallery:
+            gallery = gallery.pinned()
             if explain is not None:
                 return _explain(gallery, question, sources, patient, as_one, explain, form)
             if form == "gestaltmatcher":

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import closing, suppress
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 from sqlalchemy.orm import Session
 
 from gestalt_space.devices import Device, Precision
-from gestalt_space.encoders.registry import (
-    detector_device,
-    encoder_spec,
-)
+from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import (
     DatabaseError,
@@ -26,17 +25,18 @@ from gestalt_space.errors import (
     OutputError,
 )
 from gestalt_space.faces.photos import PhotoLimits
-from gestalt_space.faces.registry import detector_factory
 from gestalt_space.gallery.adding import Adding, AddOptions, passed_over
 from gestalt_space.gallery.calibrating import refresh_calibration
 from gestalt_space.gallery.copies import Copy, stored_looks
-from gestalt_space.gallery.filling import Filled, fill_faces
+from gestalt_space.gallery.filling import Filled, FilledFaces, fill_faces
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.intake.likenesses import note_likenesses
 from gestalt_space.gallery.intake.records import check_row
 from gestalt_space.gallery.intake.telling import check_together, told_of_patients
 from gestalt_space.gallery.intake.values import is_unknown
+from gestalt_space.gallery.models import OpenModels
+from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.gallery.snapshot import (
     Snapshot,
@@ -45,12 +45,7 @@ from gestalt_space.gallery.snapshot import (
     refresh_generation,
 )
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded, active_space
-from gestalt_space.gallery.storing import (
-    Added,
-    Status,
-    failed_row,
-    source_of,
-)
+from gestalt_space.gallery.storing import Added, AddedPhotos, failed_row, source_of
 from gestalt_space.index.generation import delete_others
 from gestalt_space.match.among import keep_among, keep_without, keep_without_family
 from gestalt_space.match.answer import Match, ProbePhoto
@@ -70,7 +65,12 @@ from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import By
 from gestalt_space.store.runs import RunCounts, add_run, run_counts
+from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
+
+
+def _nobody_follows(done: object) -> None:
+    """In the place of what shows progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +97,13 @@ class Gallery:
     ) -> None:
         self.settings = settings
         self.models = ModelStore(settings.models_dir)
-        self._space_name = space
-        self._detector = detector
-        self._landmarks = landmarks
-        self._device: Device = device
-        self._precision = precision
-        self.left_in_log: DatabaseError | None = None
+        self.options = PhotoOptions(space, detector, landmarks, device, precision)
         self.database = Database(
             settings.database, busy_timeout=settings.busy_timeout, create=False
         )
+        self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
+        self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
+        self._pinned: ActiveSpace | None = None
 
     @classmethod
     def open(
@@ -124,7 +122,8 @@ class Gallery:
         raises `GalleryMissing`. A home that may not be written can be read. `space` names an
         installed encoder's model; left out, it is the gallery's own, and for a new gallery the best
         installed. `precision`: the settings' own for the model where left out. Models are opened
-        when they are needed. Raises `DatabaseError`.
+        when they are needed, once. Any number of threads may work with it, each with options of
+        its own (`using`). Raises `DatabaseError`.
         """
         return cls(
             load_settings(home),
@@ -135,8 +134,27 @@ class Gallery:
             precision=precision,
         )
 
+    def using(self, **options: Unpack[PhotoChanges]) -> Gallery:
+        """The same gallery with other options, for one request; what is left out stays.
+
+        Costs nothing: database and open models are shared. Closing either closes both.
+        """
+        view = copy(self)
+        view.options = replace(self.options, **options)
+        if "space" in options:
+            view._pinned = None
+        return view
+
+    def pinned(self) -> Gallery:
+        """The same gallery in the space of now, for calls that belong together: another process may
+        give it another default space at any time. Raises as `space` does."""
+        view = copy(self)
+        view._pinned = self.space
+        return view
+
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Let go of the models, and give the database's connections back."""
+        self._open_models.close()
         self.database.close()
 
     def __enter__(self) -> Gallery:
@@ -152,44 +170,58 @@ class Gallery:
 
     # Which space and which models
 
-    @cached_property
+    @property
     def space(self) -> ActiveSpace:
-        """The space worked in. Raises `ModelNotInstalled` or `SpaceMismatch`."""
-        stored = self._spaces() if self.exists else []
-        return active_space(self.models, stored, self._space_name)
+        """The space worked in: the one named, or the default of now, which costs a small query.
 
-    @cached_property
+        Raises `ModelNotInstalled` or `SpaceMismatch`.
+        """
+        if self._pinned is not None:
+            return self._pinned
+        stored = self._spaces() if self.exists else []
+        key = (*stored, self.options.space)
+        known = self._known_spaces.get(key)
+        if known is None:
+            known = active_space(self.models, stored, self.options.space)
+            if known.stored is not None:
+                # Of threads that come here at once each finds the same.
+                self._known_spaces[key] = known
+        return known
+
+    @property
     def pipeline(self) -> Pipeline:
         """The way from photos to descriptors of this gallery's space."""
-        detector, factory = detector_factory(
-            self.models,
-            self._detector,
-            landmarks=self._landmarks,
-            device=detector_device(self._device),
-        )
+        options, model = self.options, self.space.model
         return Pipeline(
-            model=self.space.model,
-            detector=detector,
-            detector_factory=factory,
+            model=model,
+            detectors=self._open_models.detectors(
+                options.detector, landmarks=options.landmarks, device=options.device
+            ),
+            open_encoder=partial(
+                self._open_models.encoder,
+                model,
+                device=options.device,
+                precision=self._precision_of(model),
+            ),
             limits=photo_limits(self.settings),
             batch_size=self.settings.batch_size,
-            device=self._device,
-            precision=self.precision,
-            compiled=self.settings.compile_encoders,
         )
 
     @property
     def precision(self) -> Precision:
         """What the encoder of this space multiplies in: as was asked, else as the settings say."""
-        return self._precision or self.settings.precisions.get(self.space.model.name, "float32")
+        return self._precision_of(self.space.model)
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder of this space, opened on first use.
+        """The encoder of this space, opened on first use, which any number of threads may call.
 
         Raises `ModelDamaged` or `DeviceUnavailable`.
         """
-        return self.pipeline.encoder
+        model = self.space.model
+        return self._open_models.encoder(
+            model, device=self.options.device, precision=self._precision_of(model)
+        )
 
     # Adding and removing
 
@@ -200,7 +232,8 @@ class Gallery:
         largest: bool = False,
         keep_crops: bool = True,
         update: bool = False,
-    ) -> Iterator[Added]:
+        progress: Callable[[Added], object] = _nobody_follows,
+    ) -> AddedPhotos:
         """Add photos; for each in order, what became of it, and what is to be known of its row.
 
         A gallery is made where there is none. A record that cannot be fails alone.
@@ -213,35 +246,41 @@ class Gallery:
         process keeps it in the write-ahead log.
         Written in transactions of `WRITE_BATCH` photos, so that an interruption loses no more. The
         photo itself is not kept; its aligned crop is, unless `keep_crops` is off.
+        `progress` is called with each photo when it is stored or has failed, its face's crop
+        included. What is stored stays, also where an interruption or an error ends the call.
         """
         rows = check_together([check_row(row) for row in rows])
         self.database.make()
-        options = AddOptions(self._detector, self._landmarks is not None, keep_crops, update)
+        here = self.pinned()
+        asked = self.options
+        options = AddOptions(asked.detector, asked.landmarks is not None, keep_crops, update)
         with self.database.reading() as session:
             names = reads.patient_names(session).values()
             rows = note_likenesses(rows, names, reads.disorder_codes(session))
             good = [row for row in rows if row.error is None]
             patients = {row.record.patient for row in good if row.record is not None}
             known = reads.stored_faces(session, patients)
-        sources = [source_of(row, largest) for row in good]
-        batches = self.pipeline.run(sources, skip=passed_over(known, options))
-        found = itertools.chain.from_iterable(batches)
         adding = Adding(
             self.database,
             self.settings.index_dir,
-            self._stored_space,
-            lambda: self.encoder.run,
+            here._stored_space,
+            lambda: here.encoder.run,
             options,
             told_of_patients(rows),
         )
-        counts: Counter[Status] = Counter()
+        done: list[Added] = []
+        left: DatabaseError | None = None
+        sources = [source_of(row, largest) for row in good]
         try:
-            results = adding.store(zip(good, found, strict=True))
-            for row in rows:
-                result = next(results) if row.error is None else failed_row(row)
-                counts[result.status] += 1
-                yield result
+            with closing(here.pipeline.run(sources, skip=passed_over(known, options))) as batches:
+                found = itertools.chain.from_iterable(batches)
+                results = adding.store(zip(good, found, strict=True))
+                for row in rows:
+                    result = next(results) if row.error is None else failed_row(row)
+                    done.append(result.without_crop())
+                    progress(result)
         finally:
+            counts = Counter(result.status for result in done)
             if counts["updated"]:
                 self._settle("update", photos=counts["updated"], added=counts["added"])
             elif counts["added"]:
@@ -250,7 +289,8 @@ class Gallery:
                 # What a row tells of a photo that was there may be a new diagnosis.
                 self._follow(self._spaces())
             if adding.replaced:
-                self._empty_log()
+                left = self._empty_log()
+        return AddedPhotos(tuple(done), left)
 
     def remove(
         self,
@@ -283,35 +323,45 @@ class Gallery:
         self._follow(spaces)
         return gone
 
-    def fill(self, *, make_default: bool = False, again: bool = False) -> Iterator[Filled]:
+    def fill(
+        self,
+        *,
+        make_default: bool = False,
+        again: bool = False,
+        progress: Callable[[Filled], object] = _nobody_follows,
+    ) -> FilledFaces:
         """Give every stored face a descriptor in this space, from its kept crop.
 
         With `again`, faces that have one get a new one, but those whose descriptor is of the
         present encoding run: the same precision, device, runtime and its version. Resumable: what
         is done is passed over. With `make_default`, the gallery works in this space from then on.
+        `progress` is called with each face when it has its descriptor or failed; what is done stays
+        done, also where an interruption ends the call.
         """
         self.database.require()
-        encoder = self.encoder
+        here = self.pinned()
+        encoder = here.encoder
         with self.database.writing() as session:
-            space_id = self._stored_space(session)
+            space_id = here._stored_space(session)
             run_id = add_run(session, encoder.run)
         made_by = encoder.run if again else None
         with self.database.reading() as session:
             missing = reads.faces_without(session, space_id, made_by=made_by)
-        filled = 0
+        done: list[Filled] = []
         try:
             for one in fill_faces(
                 self.database, encoder, missing, space_id=space_id, run_id=run_id, made_by=made_by
             ):
-                filled += 1
-                yield one
+                done.append(one)
+                progress(one)
         finally:
-            if filled:
-                self._settle("fill", photos=filled)
+            if done:
+                self._settle("fill", photos=len(done))
         if make_default:
             with self.database.writing() as session:
                 writes.make_default(session, space_id)
             self._settle("default")
+        return FilledFaces(tuple(done))
 
     def rebuild(self) -> int:
         """Write every space's index anew from the database, and calibrate it; returns how many
@@ -432,9 +482,10 @@ class Gallery:
         Nothing is stored. The patient whom a probe's face is stored for is never evidence, nor is
         their family unless the question lets it in. Raises what `snapshot` and `probes` raise.
         """
-        snapshot = snapshot or self.snapshot(question)
+        here = self.pinned()
+        snapshot = snapshot or here.snapshot(question)
         find = partial(copies_of_probe, self.database, snapshot, question.without)
-        for batch in self.probes(sources, as_one=as_one):
+        for batch in here.probes(sources, as_one=as_one):
             yield from match_probes(batch, snapshot, question, find_copies=find)
 
     def copies(
@@ -500,15 +551,20 @@ class Gallery:
 
         Without `photos`, for a question about what is stored, no encoder is opened.
         """
-        return Encoded(self.encoder.run if photos else None, self.runs())
+        here = self.pinned()
+        return Encoded(here.encoder.run if photos else None, here.runs())
 
     # Helpers
 
+    def _precision_of(self, model: InstalledModel) -> Precision:
+        return self.options.precision or self.settings.precisions.get(model.name, "float32")
+
     def _stored_space(self, session: Session) -> int:
-        spec = encoder_spec(self.space.model)
+        model = self.space.model
+        spec = encoder_spec(model)
         return writes.add_space(
             session,
-            model=self.space.model.name,
+            model=model.name,
             fingerprint=spec.fingerprint,
             specification=spec.to_json(),
             dim=spec.descriptor_dim,
@@ -518,17 +574,15 @@ class Gallery:
         """After a change: tell the audit trail, and let the index on disk follow."""
         with self.database.writing() as session:
             writes.record_event(session, action, **detail)
-        # The space may be a stored one now.
-        self.__dict__.pop("space", None)
         self._follow(self._spaces())
 
-    def _empty_log(self) -> None:
+    def _empty_log(self) -> DatabaseError | None:
         """After photos were replaced. They are: that a reader keeps the log is told beside them."""
         try:
             self.database.truncate_log()
-            self.left_in_log = None
         except DatabaseError as error:
-            self.left_in_log = error
+            return error
+        return None
 
     def _spaces(self) -> list[reads.StoredSpace]:
         with self.database.reading() as session:

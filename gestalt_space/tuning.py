@@ -11,13 +11,13 @@ import numpy as np
 
 from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import fast_precisions, torch_device
-from gestalt_space.encoders.registry import detector_device, open_encoder
+from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.encoders.tuning import Compared, Tuned, tune
 from gestalt_space.errors import GraphUnknown, NoFace, PhotoDamaged
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.crops import crop_from_png
-from gestalt_space.faces.registry import detector_factory
 from gestalt_space.gallery.intake.folders import photos_in
+from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.pipeline import PhotoSource, find_all_faces
 from gestalt_space.gallery.snapshot import Snapshot, load_snapshot
 from gestalt_space.home import Gallery, photo_limits
@@ -125,9 +125,9 @@ def _crop(face: reads.KeptFace) -> Pixels | None:
 
 def _of_folder(settings: Settings, folder: Path, detector: str) -> Crops:
     store = ModelStore(settings.models_dir)
-    _, factory = detector_factory(store, detector, device=detector_device("auto"))
+    detectors = OpenModels(store).detectors(detector)
     sources = [PhotoSource(path.name, path, largest=True) for path in photos_in(folder).photos]
-    found = find_all_faces(sources[:MOST_FACES], factory, limits=photo_limits(settings))
+    found = find_all_faces(sources[:MOST_FACES], detectors, limits=photo_limits(settings))
     crops = [one.face.crop for one in found if one.face is not None]
     return np.stack(crops) if crops else np.zeros((0, 112, 112, 3), np.uint8)
 

@@ -43,7 +43,7 @@ def row(photo: Path, patient: str, *disorders: str, **facts: Any) -> Intake:
 
 
 def add(gallery: Gallery, *rows: Intake, **options: Any) -> list[Added]:
-    return list(gallery.add(rows, **options))
+    return list(gallery.add(rows, **options).photos)
 
 
 def statuses(results: Iterable[Added]) -> list[str]:

@@ -70,6 +70,10 @@ def other_store(tmp_path: Path) -> ModelStore:
     return store
 
 
+def interrupt(done: object) -> None:
+    raise KeyboardInterrupt
+
+
 def match(gallery: Gallery, *photos: Path, k: int = 10) -> list[Match]:
     sources = [PhotoSource(p.name, p, largest=True) for p in photos]
     return list(gallery.match(sources, Question(k=k)))
@@ -228,10 +232,8 @@ def test_an_add_that_is_left_half_way_keeps_what_went_in(
     home: Path, photo: Callable[[int], Path]
 ) -> None:
     rows = [row(photo(n), f"P{n}", "A") for n in range(WRITE_BATCH + 8)]
-    with open_gallery(home) as gallery:
-        adding = gallery.add(rows)
-        assert next(adding).status == "added"
-        adding.close()  # type: ignore[attr-defined]
+    with open_gallery(home) as gallery, pytest.raises(KeyboardInterrupt):
+        gallery.add(rows, progress=interrupt)
     with open_gallery(home) as gallery:
         assert gallery.stats().counts.photos == WRITE_BATCH
         assert "sound" in gallery.check_index()["tiny"]
@@ -362,7 +364,7 @@ def test_other_weights_under_the_same_name_are_never_mixed(
         with pytest.raises(SpaceMismatch):
             match(gallery, photo(1))
         with pytest.raises(SpaceMismatch):
-            list(gallery.fill())
+            gallery.fill()
     with open_gallery(home) as gallery, pytest.raises((ModelNotInstalled, SpaceMismatch)):
         match(gallery, photo(1))
     with open_gallery(home) as gallery:
@@ -383,7 +385,7 @@ def test_fill_gives_the_same_descriptors_as_adding_would(
         with pytest.raises(GalleryEmpty) as caught:
             match(gallery, photo(9))
         assert "gestalt index fill --space other" in caught.value.hint
-        filled = list(gallery.fill())
+        filled = gallery.fill().faces
         assert [one.error for one in filled] == [None] * 5
         assert gallery.faces_to_fill() == 0
         by_fill = match(gallery, photo(9))
@@ -403,13 +405,11 @@ def test_fill_can_be_interrupted_and_run_again(
     with open_gallery(home) as gallery:
         add(gallery, *(row(photo(n), f"P{n}", "A") for n in range(WRITE_BATCH + 4)))
     make_home(home, other_store)
+    with open_gallery(home, space="other") as gallery, pytest.raises(KeyboardInterrupt):
+        gallery.fill(progress=interrupt)
     with open_gallery(home, space="other") as gallery:
-        filling = gallery.fill()
-        next(filling)
-        filling.close()  # type: ignore[attr-defined]
-    with open_gallery(home, space="other") as gallery:
-        assert len(list(gallery.fill())) == 4
-        assert list(gallery.fill()) == []
+        assert len(gallery.fill().faces) == 4
+        assert gallery.fill().faces == ()
         assert {space.model: count for space, count in gallery.stats().spaces} == {
             "tiny": WRITE_BATCH + 4,
             "other": WRITE_BATCH + 4,
@@ -423,11 +423,11 @@ def test_the_gallery_s_own_space_changes_only_when_asked(
         add(gallery, row(photo(0), "P0", "A"))
     make_home(home, other_store)
     with open_gallery(home, space="other") as gallery:
-        list(gallery.fill())
+        gallery.fill()
     with open_gallery(home) as gallery:
         assert gallery.space.model.name == "tiny"
     with open_gallery(home, space="other") as gallery:
-        list(gallery.fill(make_default=True))
+        gallery.fill(make_default=True)
     with open_gallery(home) as gallery:
         assert gallery.space.model.name == "other"
         assert match(gallery, photo(1))[0].lines
@@ -446,7 +446,7 @@ def test_without_crops_a_photo_cannot_be_filled_and_says_so(
         assert not gallery.patient("P0").photos[0].crop_kept
     make_home(home, other_store)
     with open_gallery(home, space="other") as gallery:
-        filled = {one.patient: one.error for one in gallery.fill()}
+        filled = {one.patient: one.error for one in gallery.fill().faces}
         assert filled["P1"] is None
         assert filled["P0"] is not None
         assert "crop was not kept" in filled["P0"].message
@@ -551,7 +551,7 @@ from tests.galleries import open_gallery, row
 home, folder, first, last = sys.argv[1:]
 with open_gallery(Path(home)) as gallery:
     for n in range(int(first), int(last)):
-        added = list(gallery.add([row(Path(folder) / f"p{n}.png", f"P{n}", f"D{n % 5}")]))
+        added = gallery.add([row(Path(folder) / f"p{n}.png", f"P{n}", f"D{n % 5}")]).photos
         assert added[0].status in ("added", "already"), added[0].error
 """
 

@@ -185,6 +185,7 @@ def select(gallery: Gallery, criteria: Criteria) -> Selection:
     Raises `NotInGallery` for a patient, disorder, gene or cohort that nobody has, or where nobody
     has all; `UsageError` for an identifier that cannot be.
     """
+    gallery = gallery.pinned()
     by_disorder = _snapshot(gallery, "disorder")
     snapshot = _snapshot(gallery, "gene")
     assert by_disorder.people is not None, "details were asked for"  # noqa: S101
@@ -214,6 +215,7 @@ def select_photos(gallery: Gallery, sources: Sequence[PhotoSource]) -> Selection
     names = Counter(source.name for source in sources)
     if twice := sorted(name for name, count in names.items() if count > 1):
         raise UsageError(f"{twice[0]} is given twice.", "Give every photo once.")
+    gallery = gallery.pinned()
     found, failed = [], []
     for batch in gallery.probes(sources):
         for asked in batch:

@@ -4,6 +4,7 @@ matched against it.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,6 +19,7 @@ from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.tables import read_table
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.gallery.spaces import ActiveSpace
+from gestalt_space.gallery.storing import Added
 from gestalt_space.home import Gallery
 from gestalt_space.match.answer import Match, ProbePhoto
 from gestalt_space.match.matching import Probe, Question, match_probes
@@ -190,10 +192,14 @@ def run_trial(cohort: Cohort, folder: Path, gallery: Gallery, stage: Stage = unw
 def _fill(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[EncodedPhoto, ...]:
     crops: dict[str, Pixels] = {}
     with stage("Filling the gallery", len(rows)) as show:
-        for done, added in enumerate(gallery.add(rows, largest=True), start=1):
+        done = itertools.count(1)
+
+        def follow(added: Added) -> None:
             if added.face is not None:
                 crops[added.photo] = added.face.crop
-            show(done, len(rows))
+            show(next(done), len(rows))
+
+        gallery.add(rows, largest=True, progress=follow)
     if not crops:
         raise _faceless("the gallery", gallery)
     descriptors = _stored_descriptors(gallery)

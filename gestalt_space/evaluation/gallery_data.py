@@ -70,6 +70,7 @@ def load_split(home: Path | None, path: Path) -> Split:
 
 def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
     with Gallery.open(home, space=name) as gallery:
+        gallery = gallery.pinned()
         snapshot = gallery.snapshot(Question(by=by), details=True)
         space, runs = gallery.space, gallery.runs()
     people, photos = snapshot.people, snapshot.photos

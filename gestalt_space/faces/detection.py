@@ -13,7 +13,7 @@ from gestalt_space.types import Detection, Face, Photo, Pixels
 
 
 class Detector(Protocol):
-    """Finds faces in a photo. One instance serves one thread."""
+    """Finds faces in a photo. One instance serves one thread at a time."""
 
     @property
     def name(self) -> str:

@@ -27,6 +27,18 @@ class Filled:
     error: GestaltError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FilledFaces:
+    """What became of stored faces that had no descriptor in a space, in the gallery's order."""
+
+    faces: tuple[Filled, ...]
+
+    @property
+    def failed(self) -> tuple[Filled, ...]:
+        """Those that have none still."""
+        return tuple(face for face in self.faces if face.error is not None)
+
+
 def fill_faces(
     database: Database,
     encoder: Encoder,

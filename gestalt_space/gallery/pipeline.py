@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from gestalt_space.descriptors import to_descriptors, unsound
-from gestalt_space.devices import Device, Precision, cores
-from gestalt_space.encoders.registry import open_encoder
+from gestalt_space.devices import cores
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, FaceError, GestaltError
 from gestalt_space.faces.detection import Detector, choose_face, find_faces
 from gestalt_space.faces.photos import PhotoLimits, decode_photo, read_bytes
-from gestalt_space.faces.registry import DetectorFactory
+from gestalt_space.gallery.models import Detectors
 from gestalt_space.types import Descriptors, Face
 from gestalt_space.weights.manifest import InstalledModel
 
@@ -61,34 +60,37 @@ class PhotoResult:
 
 Skip = Callable[[PhotoSource, str], bool]
 """Given a photo and its sha256, says whether it can be passed over before it is decoded."""
+Lend = Callable[[], AbstractContextManager[Detector]]
+"""Lends a detector for one photo."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """The way from photos to descriptors, with the models that it goes through.
 
-    `model`: the one whose encoder is used, opened when the first face is encoded.
+    `model`: the one whose encoder is used, which `open_encoder` gives. Any number of threads may
+    `run` it.
     """
 
     model: InstalledModel
-    detector: str
-    detector_factory: DetectorFactory
+    detectors: Detectors
+    open_encoder: Callable[[], Encoder]
     limits: PhotoLimits
     batch_size: int
-    device: Device = "auto"
-    precision: Precision = "float32"
-    compiled: bool = False
 
-    @cached_property
+    @property
+    def detector(self) -> str:
+        """The detector's name in full."""
+        return self.detectors.title
+
+    @property
     def encoder(self) -> Encoder:
         """The encoder, opened on first use. Raises `ModelDamaged` or `DeviceUnavailable`."""
-        return open_encoder(
-            self.model, device=self.device, precision=self.precision, compiled=self.compiled
-        )
+        return self.open_encoder()
 
     def run(
         self, sources: Iterable[PhotoSource], *, skip: Skip | None = None
-    ) -> Iterator[list[PhotoResult]]:
+    ) -> Generator[list[PhotoResult], None, None]:
         """Descriptors of photos, in order, a batch at a time.
 
         While a batch is encoded, the next one and two photos a core may be found ahead of it: the
@@ -97,7 +99,7 @@ class Pipeline:
         """
         faces = find_all_faces(
             sources,
-            self.detector_factory,
+            self.detectors,
             limits=self.limits,
             ahead=2 * (self.batch_size + cores()),
             skip=skip,
@@ -107,29 +109,28 @@ class Pipeline:
 
 def find_all_faces(
     sources: Iterable[PhotoSource],
-    detector_factory: DetectorFactory,
+    detectors: Detectors,
     *,
     limits: PhotoLimits | None = None,
     ahead: int = 32,
     skip: Skip | None = None,
-) -> Iterator[PhotoResult]:
+) -> Generator[PhotoResult, None, None]:
     """The face meant of each photo, in the order of the photos.
 
-    As many threads as cores, or photos where they are fewer, each with a detector of its own; at
-    most `ahead` photos are begun before the first of them is taken. Threads and no processes: what
-    takes long is native code that runs beside other threads. On two cores a process a core took as
-    much processor time for 2,000 photos, and was no faster but by a few percent.
+    As many threads as cores, or photos where they are fewer, each of which borrows a detector for
+    a photo; at most `ahead` photos are begun before the first of them is taken. Threads and no
+    processes: what takes long is native code that runs beside other threads. On two cores a process
+    a core took as much processor time for 2,000 photos, and was no faster but by a few percent.
     """
     workers = min(cores(), len(sources)) if isinstance(sources, Sized) else cores()
     if not workers:
         return
-    own = threading.local()
 
     def work(source: PhotoSource) -> PhotoResult:
         try:
-            if not hasattr(own, "detector"):
-                own.detector = detector_factory(max(1, cores() // workers))
-            return _find_face(source, own.detector, limits or PhotoLimits(), skip)
+            return _find_face(
+                source, partial(detectors.lent, alone=workers == 1), limits or PhotoLimits(), skip
+            )
         except GestaltError as error:
             return _failed(PhotoResult(source), error)
 
@@ -148,7 +149,7 @@ def find_all_faces(
 
 def encode_all(
     results: Iterable[PhotoResult], encoder: Encoder, *, batch_size: int = 16
-) -> Iterator[list[PhotoResult]]:
+) -> Generator[list[PhotoResult], None, None]:
     """Give every face that was found its descriptor; results in order, a batch at a time."""
     results = iter(results)
     while batch := list(islice(results, batch_size)):
@@ -157,23 +158,29 @@ def encode_all(
 
 
 def _find_face(
-    source: PhotoSource, detector: Detector, limits: PhotoLimits, skip: Skip | None
+    source: PhotoSource, lend: Lend, limits: PhotoLimits, skip: Skip | None
 ) -> PhotoResult:
     raw = read_bytes(source.data, name=source.name, limits=limits)
     result = PhotoResult(source, sha256=raw.sha256)
     if skip is not None and skip(source, raw.sha256):
         return replace(result, skipped=True)
+    name = ""
     try:
-        photo = decode_photo(raw, limits=limits)
-        height, width = photo.pixels.shape[:2]
-        result = replace(result, width=width, height=height)
-        faces = find_faces(photo, detector)
-        return replace(result, face=choose_face(faces, number=source.face, largest=source.largest))
+        with lend() as detector:
+            name = detector.name
+            photo = decode_photo(raw, limits=limits)
+            height, width = photo.pixels.shape[:2]
+            result = replace(result, width=width, height=height)
+            faces = find_faces(photo, detector)
+            face = choose_face(faces, number=source.face, largest=source.largest)
+            return replace(result, face=face)
     except GestaltError as error:
         return _failed(result, error)
-    except Exception as error:  # noqa: BLE001 - a detector may raise anything on an odd photo
+    except Exception as error:  # a detector may raise anything on an odd photo
+        if not name:
+            raise
         failure = FaceError(
-            f"The detector {detector.name} failed on this photo ({type(error).__name__}: {error}).",
+            f"The detector {name} failed on this photo ({type(error).__name__}: {error}).",
             "Save the photo anew as PNG, or try another --detector.",
         )
         return replace(result, error=failure)

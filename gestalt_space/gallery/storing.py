@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from gestalt_space.errors import GestaltError
+from gestalt_space.errors import DatabaseError, GestaltError
 from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.intake import Intake
@@ -32,6 +33,32 @@ class Added:
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     copies: tuple[Copy, ...] = ()
+
+    def without_crop(self) -> Added:
+        """The same without the pixels of its face: those of thousands of photos are kept."""
+        return self if self.face is None else replace(self, face=self.face.without_crop())
+
+
+@dataclass(frozen=True, slots=True)
+class AddedPhotos:
+    """What became of photos that were to be added, in the order of their rows, without crops.
+
+    `left_in_log`: that what was replaced is still in the write-ahead log, which another process
+    holds; None where nothing is.
+    """
+
+    photos: tuple[Added, ...]
+    left_in_log: DatabaseError | None = None
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """How many photos have each status."""
+        return Counter(photo.status for photo in self.photos)
+
+    @property
+    def failed(self) -> tuple[Added, ...]:
+        """Those that were not added."""
+        return tuple(photo for photo in self.photos if photo.status == "failed")
 
 
 def source_of(row: Intake, largest: bool) -> PhotoSource:

@@ -32,13 +32,11 @@ def match_probes(
     view: View,
     session: Session,
     *,
-    with_photos: bool = False,
     with_copies: bool = True,
 ) -> list[Match]:
     """The match of each probe, in order; those without a descriptor with their error.
 
-    `with_photos`: lines name the photos that they rest on. `with_copies`: stored photos that show
-    the same picture as a probe are looked for. Raises `GalleryChanged` where somebody was removed
+    `with_copies`: stored photos that show the same picture as a probe are looked for. Raises `GalleryChanged` where somebody was removed
     since the view's state was read, `UsageError` where the gallery cannot be ranked by the
     aggregation.
     """
@@ -55,7 +53,7 @@ def match_probes(
     found = rank_probes(np.stack(vectors), kins, view, names, whole) if known else []
     answers = iter(
         [
-            _match(probe, one, kin, view, names, session, with_photos, with_copies)
+            _match(probe, one, kin, view, names, session, with_copies)
             for probe, one, kin in zip(known, found, kins, strict=True)
         ]
     )
@@ -108,7 +106,6 @@ def _match(
     view: View,
     names: Names,
     session: Session,
-    with_photos: bool,
     with_copies: bool,
 ) -> Match:
     best = _best_percentile(view, found.lines)
@@ -119,7 +116,7 @@ def _match(
         photo=probe.name,
         face=probe.photos[0].face if len(probe.photos) == 1 else None,
         lines=tuple(
-            _line(rank, line, kin, view, names, with_photos)
+            _line(rank, line, kin, view, names)
             for rank, line in enumerate(found.lines, start=1)
         ),
         left_out=None if own is None else own.identifier,
@@ -143,7 +140,7 @@ def _named(view: View, probe: Probe) -> Iterator[str]:
 
 
 def _line(
-    rank: int, line: RankedLine, kin: Kin, view: View, names: Names, with_photos: bool
+    rank: int, line: RankedLine, kin: Kin, view: View, names: Names
 ) -> MatchLine:
     id_, name = names.titles([line.group])[line.group]
     calibration = view.state.calibration if view.question.by == "disorder" else None
@@ -167,7 +164,7 @@ def _line(
             else calibration.likelihood_ratio(line.similarity, references)
         ),
         no_ratio=None if calibration is None else calibration.why_no_ratio(references),
-        photo=names.photos([line.descriptor])[line.descriptor] if with_photos else None,
+        photo=names.photos([line.descriptor])[line.descriptor],
     )
 
 

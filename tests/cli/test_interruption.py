@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,24 @@ def stopping(monkeypatch: pytest.MonkeyPatch, where: str, number: int, after: in
             yield item
 
     monkeypatch.setattr(holder, name, stopped)
+
+
+def stopping_write(monkeypatch: pytest.MonkeyPatch, name: str, number: int, after: int) -> None:
+    """Let a method of `Gallery` that writes meet a signal, once it has told of some items."""
+    whole = getattr(Gallery, name)
+
+    def stopped(*given: Any, progress: Callable[[Any], object], **options: Any) -> object:
+        told: list[Any] = []
+
+        def follow(item: Any) -> None:
+            progress(item)
+            told.append(item)
+            if len(told) == after:
+                os.kill(os.getpid(), number)
+
+        return whole(*given, progress=follow, **options)
+
+    monkeypatch.setattr(Gallery, name, stopped)
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
@@ -107,15 +125,17 @@ def test_an_interrupted_fill_and_add_go_on(
     filled: Path, photos: list[Path], gestalt: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        stopping(patched, "Gallery.fill", signal.SIGTERM, after=1)
+        stopping_write(patched, "fill", signal.SIGTERM, after=1)
         ran = gestalt("index", "fill", "--space", "builtin")
     assert ran.code == 143
     assert "after 1 of 4 faces" in ran.err
     assert gestalt("index", "fill", "--space", "builtin").code == 0
     with monkeypatch.context() as patched:
-        stopping(patched, "Gallery.add", signal.SIGTERM, after=1)
+        stopping_write(patched, "add", signal.SIGTERM, after=1)
         ran = gestalt("index", "add", photos[4], photos[5], "--patient", "P4", *ALIGNED)
     assert ran.code == 143
+    assert "Interrupted after 1 of 2 photos" in ran.err
+    assert "1 added, 0 already there, 0 failed" in ran.err
     assert "what was added is skipped" in ran.err
 
 

@@ -226,11 +226,12 @@ def test_what_a_reader_keeps_in_the_log_is_told_beside_what_was_done(
     with open_gallery(home) as gallery:
         add(gallery, row(photo, "A", sex="female"))
         monkeypatch.setattr(Database, "truncate_log", busy)
-        assert statuses(add(gallery, row(photo, "A", sex="male"), update=True)) == ["updated"]
-        assert gallery.left_in_log is not None
+        added = gallery.add([row(photo, "A", sex="male")], update=True)
+        assert statuses(added.photos) == ["updated"]
+        assert added.left_in_log is not None
         monkeypatch.undo()
-        add(gallery, row(photo, "A", sex="other"), update=True)
-        assert gallery.left_in_log is None
+        added = gallery.add([row(photo, "A", sex="other")], update=True)
+        assert added.left_in_log is None
 
 
 def test_patients_are_listed_by_a_disorder_in_any_spelling(home: Path, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_damaged_crop_is_the_failure_of_its_face_alone(filled: Gallery, tmp_pa
     filled.models.add(tmp_path / "other.onnx", license_name="made by the tests")
     damage(filled, t.Crop, png=b"\0")
     with open_gallery(filled.settings.home, space="other") as other:
-        results = list(other.fill())
+        results = other.fill().faces
     assert [type(result.error) for result in results] == [DescriptorError, *[type(None)] * 5]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from gestalt_space.devices import Precision
 from gestalt_space.doctor import examine
 from gestalt_space.encoders import precision as precisions
+from gestalt_space.gallery.filling import Filled
 from gestalt_space.gallery.snapshot import load_index
 from gestalt_space.gallery.spaces import mixed_precisions
 from gestalt_space.home import Gallery
@@ -122,14 +122,14 @@ def test_encoding_again_replaces_descriptors_and_readers_follow(
     with open_gallery(home, precision="bf16") as gallery:
         assert gallery.faces_to_fill() == 0
         assert gallery.faces_to_fill(again=True) == 4
-        assert [one.error for one in gallery.fill(again=True)] == [None] * 4
+        assert [one.error for one in gallery.fill(again=True).faces] == [None] * 4
         assert precisions_of(gallery) == {"bf16": 4}
         new_ids, new = vectors(gallery)
         assert min(new_ids) > max(ids)
         assert 0.999 < (new * before).sum(axis=1).min() < 1 - 1e-7
         assert np.array_equal(new, vectors(gallery, from_database=True)[1])
         assert "sound" in gallery.check_index()["tiny"]
-        assert list(gallery.fill(again=True)) == []
+        assert gallery.fill(again=True).faces == ()
     assert np.array_equal(reader.index.descriptors, before)
 
 
@@ -139,9 +139,15 @@ def test_encoding_again_goes_on_where_it_was_interrupted(
     monkeypatch.setattr("gestalt_space.gallery.filling.WRITE_BATCH", 1)
     fill_home(home, tmp_path)
     with open_gallery(home, precision="bf16") as gallery:
-        begun = gallery.fill(again=True)
-        assert len(list(islice(begun, 2))) == 2
-        begun.close()  # type: ignore[attr-defined]
+        told: list[Filled] = []
+
+        def interrupt(one: Filled) -> None:
+            told.append(one)
+            if len(told) == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            gallery.fill(again=True, progress=interrupt)
         assert precisions_of(gallery) == {"float32": 2, "bf16": 2}
         assert "2 in" in (mixed_precisions(gallery.runs()) or "")
         assert len(vectors(gallery)[0]) == 4
@@ -149,7 +155,7 @@ def test_encoding_again_goes_on_where_it_was_interrupted(
     assert notes["descriptors"].state == "note"
     assert "fill --again" in notes["descriptors"].hint
     with open_gallery(home, precision="bf16") as gallery:
-        assert len(list(gallery.fill(again=True))) == 2
+        assert len(gallery.fill(again=True).faces) == 2
         assert precisions_of(gallery) == {"bf16": 4}
         assert mixed_precisions(gallery.runs()) is None
 
@@ -159,7 +165,7 @@ def test_a_face_without_a_crop_keeps_its_descriptor(home: Path, tmp_path: Path, 
     with open_gallery(home) as gallery:
         add(gallery, row(photo, "P0", "A"), keep_crops=False)
     with open_gallery(home, precision="bf16") as gallery:
-        (one,) = gallery.fill(again=True)
+        (one,) = gallery.fill(again=True).faces
         assert one.error is not None
         assert precisions_of(gallery) == {"float32": 1}
         assert len(vectors(gallery)[0]) == 1

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,8 @@ from gestalt_space.errors import (
 from gestalt_space.faces.aligned import AlignedDetector
 from gestalt_space.faces.detection import Detector
 from gestalt_space.faces.photos import PhotoBytes, PhotoLimits, decode_photo
-from gestalt_space.faces.registry import detector_factory
-from gestalt_space.gallery import pipeline
+from gestalt_space.gallery import models, pipeline
+from gestalt_space.gallery.models import Detectors, OpenModels
 from gestalt_space.gallery.pipeline import (
     PhotoResult,
     PhotoSource,
@@ -71,14 +72,19 @@ def sources(tmp_path: Path) -> list[PhotoSource]:
     ]
 
 
+def set_cores(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    for module in (pipeline, models):
+        monkeypatch.setattr(module, "cores", lambda: count)
+
+
 @pytest.fixture(autouse=True)
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads even where the machine has one core."""
-    monkeypatch.setattr(pipeline, "cores", lambda: 4)
+    set_cores(monkeypatch, 4)
 
 
-def aligned(threads: int) -> Detector:
-    return AlignedDetector()
+def aligned() -> Detectors:
+    return Detectors("aligned", lambda threads: AlignedDetector())
 
 
 def held_bytes() -> int:
@@ -96,7 +102,7 @@ def test_order_is_kept_whatever_a_photo_costs(sources: list[PhotoSource]) -> Non
             time.sleep(0.02 if int(photo.name) % 7 == 0 else 0)
             return super().find(photo)
 
-    found = list(find_all_faces(sources, lambda threads: Slow()))
+    found = list(find_all_faces(sources, Detectors("test", lambda threads: Slow())))
     assert [result.source for result in found] == sources
     for seed, result in enumerate(found):
         assert result.face is not None
@@ -113,7 +119,7 @@ def test_no_more_photos_are_begun_than_may_be_ahead(sources: list[PhotoSource]) 
             begun += 1
             yield source
 
-    for taken, _ in enumerate(find_all_faces(counted(), aligned, ahead=5), start=1):
+    for taken, _ in enumerate(find_all_faces(counted(), aligned(), ahead=5), start=1):
         assert begun <= taken + 5
     assert begun == 40
 
@@ -136,7 +142,7 @@ def test_no_photo_stays_in_memory_once_it_is_done(
     Image.new("RGB", (112, 56)).save(tmp_path / "wide.png")
     mixed = [*sources, PhotoSource("wide", tmp_path / "wide.png")]
     kept = []
-    for result in find_all_faces(mixed, lambda threads: Odd(), ahead=20):
+    for result in find_all_faces(mixed, Detectors("test", lambda threads: Odd()), ahead=20):
         kept.append(result)
         assert sum(pixels() is not None for pixels in seen) <= 4
     assert {type(result.error) for result in kept} == {type(None), NoFace, SeveralFaces, FaceError}
@@ -153,7 +159,7 @@ def test_photos_are_read_while_the_ones_before_are_taken(sources: list[PhotoSour
                 read.set()
             return super().find(photo)
 
-    results = find_all_faces(sources, lambda threads: Tells(), ahead=8)
+    results = find_all_faces(sources, Detectors("test", lambda threads: Tells()), ahead=8)
     next(results)
     assert read.wait(10)
     results.close()  # type: ignore[attr-defined]
@@ -170,7 +176,7 @@ def test_each_bad_photo_is_its_own_failure(tmp_path: Path, sources: list[PhotoSo
         PhotoSource("large", made.photo_file(tmp_path / "large.png", 1, size=300)),
     ]
     mixed = [source for pair in zip(sources, bad, strict=False) for source in pair]
-    found = list(find_all_faces(mixed, aligned, limits=PhotoLimits(max_pixels=200 * 200)))
+    found = list(find_all_faces(mixed, aligned(), limits=PhotoLimits(max_pixels=200 * 200)))
     assert [result.source for result in found] == mixed
     assert [type(result.error) for result in found[1::2]] == [
         *(PhotoNotFound, PhotoDamaged, PhotoDamaged),
@@ -183,7 +189,7 @@ def test_each_bad_photo_is_its_own_failure(tmp_path: Path, sources: list[PhotoSo
 
 def test_a_photo_may_be_given_as_bytes(tmp_path: Path) -> None:
     data = made.photo_file(tmp_path / "x.png", 1).read_bytes()
-    (result,) = find_all_faces([PhotoSource("x", data)], aligned)
+    (result,) = find_all_faces([PhotoSource("x", data)], aligned())
     assert result.face is not None
 
 
@@ -199,7 +205,7 @@ def test_an_error_inside_a_detector_is_one_photo_s_failure(
                 raise error
             return super().find(photo)
 
-    found = list(find_all_faces(sources, lambda threads: Fails()))
+    found = list(find_all_faces(sources, Detectors("test", lambda threads: Fails())))
     assert [n for n, result in enumerate(found) if result.error is not None] == [3]
     told = found[3].error
     assert isinstance(told, FaceError)
@@ -215,7 +221,7 @@ def test_a_detector_that_cannot_be_made_is_every_photo_s_failure(
     def none(threads: int) -> Detector:
         raise ModelDamaged("cut off", "add it again")
 
-    found = list(find_all_faces(sources, none))
+    found = list(find_all_faces(sources, Detectors("test", none)))
     assert [type(result.error) for result in found] == [ModelDamaged] * 40
 
 
@@ -227,7 +233,7 @@ def test_landmarks_that_give_no_face_are_one_photo_s_failure(sources: list[Photo
             points = points * (np.nan if photo.name == "2" else 1)
             return [Detection(found.box, points.astype(np.float32), 1.0)]
 
-    found = list(find_all_faces(sources[:4], lambda threads: Odd()))
+    found = list(find_all_faces(sources[:4], Detectors("test", lambda threads: Odd())))
     assert [isinstance(result.error, FaceError) for result in found] == [False, True, True, False]
 
 
@@ -236,21 +242,21 @@ def test_none_and_several_faces_are_told_apart(sources: list[PhotoSource]) -> No
         def find(self, photo: Photo) -> Sequence[Detection]:
             return list(super().find(photo)) * (int(photo.name) % 3)
 
-    found = list(find_all_faces(sources[:3], lambda threads: Some()))
+    found = list(find_all_faces(sources[:3], Detectors("test", lambda threads: Some())))
     assert [type(result.error) for result in found] == [NoFace, type(None), SeveralFaces]
     chosen = [
         PhotoSource("2", sources[2].data, face=2),
         PhotoSource("2", sources[2].data, largest=True),
         PhotoSource("2", sources[2].data, face=3),
     ]
-    found = list(find_all_faces(chosen, lambda threads: Some()))
+    found = list(find_all_faces(chosen, Detectors("test", lambda threads: Some())))
     assert [result.face and result.face.number for result in found] == [2, 1, None]
 
 
 def test_a_photo_is_skipped_by_its_hash_before_it_is_decoded(
     sources: list[PhotoSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = list(find_all_faces(sources[:4], aligned))
+    found = list(find_all_faces(sources[:4], aligned()))
     known = {found[1].sha256, found[3].sha256}
     decoded: list[str] = []
 
@@ -259,29 +265,26 @@ def test_a_photo_is_skipped_by_its_hash_before_it_is_decoded(
         return decode_photo(raw, limits=limits)
 
     monkeypatch.setattr(pipeline, "decode_photo", counted)
-    again = list(find_all_faces(sources[:4], aligned, skip=lambda _, sha256: sha256 in known))
+    again = list(find_all_faces(sources[:4], aligned(), skip=lambda _, sha256: sha256 in known))
     assert [result.skipped for result in again] == [False, True, False, True]
     assert [result.sha256 for result in again] == [result.sha256 for result in found]
     assert sorted(decoded) == ["0", "2"]
     assert again[1].face is None
 
 
-def test_every_thread_has_a_detector_of_its_own_and_results_do_not_cross(tmp_path: Path) -> None:
+def test_no_two_threads_have_one_detector_at_once_and_results_do_not_cross(tmp_path: Path) -> None:
     """200 photos through detectors that keep what they work on, as real ones do."""
-    made_by: list[int] = []
+    built: list[object] = []
     failures: list[str] = []
 
     class Stateful:
         name = "stateful"
 
         def __init__(self) -> None:
-            self.thread = threading.get_ident()
             self.working_on = ""
-            made_by.append(self.thread)
+            built.append(self)
 
         def find(self, photo: Photo) -> Sequence[Detection]:
-            if threading.get_ident() != self.thread:
-                failures.append(f"{photo.name}: another thread's detector")
             if self.working_on:
                 failures.append(f"{photo.name}: while {self.working_on} is not done")
             self.working_on = photo.name
@@ -297,12 +300,13 @@ def test_every_thread_has_a_detector_of_its_own_and_results_do_not_cross(tmp_pat
     ]
     encoder = MeanEncoder()
     batches = encode_all(
-        find_all_faces(sources, lambda threads: Stateful(), ahead=16), encoder, batch_size=7
+        find_all_faces(sources, Detectors("test", lambda threads: Stateful()), ahead=16),
+        encoder,
+        batch_size=7,
     )
     results = [result for batch in batches for result in batch]
     assert failures == []
-    assert 1 < len(made_by) <= 4
-    assert len(set(made_by)) == len(made_by)
+    assert 1 < len(built) <= 4
     for seed, result in enumerate(results):
         mean = made.crop(seed).reshape(-1, 3).mean(axis=0)
         assert result.descriptor is not None
@@ -316,21 +320,21 @@ def test_threads_are_shared_out_among_detectors(sources: list[PhotoSource]) -> N
         given.append(threads)
         return AlignedDetector()
 
-    list(find_all_faces(sources[:2], count))
-    assert set(given) == {2}
+    list(find_all_faces(sources[:1], Detectors("test", count)))
+    assert given == [4]
     given.clear()
-    list(find_all_faces(sources, count))
+    list(find_all_faces(sources, Detectors("test", count)))
     assert set(given) == {1}
 
 
 def test_no_photos_start_no_thread() -> None:
-    assert list(find_all_faces([], aligned)) == []
-    assert list(find_all_faces(iter([]), aligned)) == []
+    assert list(find_all_faces([], aligned())) == []
+    assert list(find_all_faces(iter([]), aligned())) == []
     assert face_threads() == []
 
 
 def test_an_interruption_ends_the_threads(sources: list[PhotoSource]) -> None:
-    results = find_all_faces(sources, aligned, ahead=4)
+    results = find_all_faces(sources, aligned(), ahead=4)
     next(results)
     assert face_threads()
     with pytest.raises(KeyboardInterrupt):
@@ -339,7 +343,7 @@ def test_an_interruption_ends_the_threads(sources: list[PhotoSource]) -> None:
 
 
 def test_a_reader_that_stops_ends_the_threads(sources: list[PhotoSource]) -> None:
-    batches = encode_all(find_all_faces(sources, aligned, ahead=4), MeanEncoder(), batch_size=3)
+    batches = encode_all(find_all_faces(sources, aligned(), ahead=4), MeanEncoder(), batch_size=3)
     next(batches)
     assert face_threads()
     del batches
@@ -352,13 +356,13 @@ def test_an_error_of_the_encoder_ends_the_threads(sources: list[PhotoSource]) ->
             raise RuntimeError("out of order")
 
     with pytest.raises(RuntimeError, match="out of order"):
-        list(encode_all(find_all_faces(sources, aligned, ahead=4), Breaks(), batch_size=3))
+        list(encode_all(find_all_faces(sources, aligned(), ahead=4), Breaks(), batch_size=3))
     assert face_threads() == []
 
 
 def test_batches_are_full_and_in_order(sources: list[PhotoSource]) -> None:
     encoder = MeanEncoder()
-    batches = list(encode_all(find_all_faces(sources, aligned), encoder, batch_size=16))
+    batches = list(encode_all(find_all_faces(sources, aligned()), encoder, batch_size=16))
     assert [len(batch) for batch in batches] == [16, 16, 8]
     assert encoder.batches == [16, 16, 8]
     assert [result.source for batch in batches for result in batch] == sources
@@ -369,7 +373,7 @@ def test_batches_are_full_and_in_order(sources: list[PhotoSource]) -> None:
     reason="glibc alone keeps freed memory, and /proc alone says so",
 )
 def test_freed_memory_goes_back_to_the_system_with_every_batch(sources: list[PhotoSource]) -> None:
-    batches = encode_all(find_all_faces(sources, aligned), MeanEncoder(), batch_size=20)
+    batches = encode_all(find_all_faces(sources, aligned()), MeanEncoder(), batch_size=20)
     next(batches)
     blocks = [b"x" * 20_000 for _ in range(5000)]
     last = blocks.pop()
@@ -385,13 +389,13 @@ def test_where_no_memory_is_kept_none_is_given_back(
 ) -> None:
     monkeypatch.setattr("gestalt_space.gallery.pipeline.sys.platform", "win32")
     monkeypatch.setattr("gestalt_space.gallery.pipeline.ctypes.CDLL", None)
-    batches = list(encode_all(find_all_faces(sources, aligned), MeanEncoder(), batch_size=20))
+    batches = list(encode_all(find_all_faces(sources, aligned()), MeanEncoder(), batch_size=20))
     assert [len(batch) for batch in batches] == [20, 20]
 
 
 def test_failures_and_skips_are_not_encoded(sources: list[PhotoSource], tmp_path: Path) -> None:
     encoder = MeanEncoder()
-    results = list(find_all_faces(sources[:2], aligned))
+    results = list(find_all_faces(sources[:2], aligned()))
     failed = PhotoResult(PhotoSource("x", tmp_path / "x"), error=PhotoNotFound("gone"))
     skipped = PhotoResult(PhotoSource("y", tmp_path / "y"), skipped=True)
     (batch,) = encode_all([failed, results[0], skipped, results[1]], encoder)
@@ -421,7 +425,7 @@ def test_a_face_without_a_sound_vector_is_its_own_failure(tmp_path: Path) -> Non
         PhotoSource("black", black),
         PhotoSource("b", made.photo_file(tmp_path / "b.png", 2)),
     ]
-    (batch,) = encode_all(find_all_faces(sources, aligned), BlindInTheDark())
+    (batch,) = encode_all(find_all_faces(sources, aligned()), BlindInTheDark())
     assert [result.descriptor is None for result in batch] == [False, True, False]
     assert isinstance(batch[1].error, DescriptorError)
     assert batch[1].error.hint
@@ -431,14 +435,13 @@ def test_a_face_without_a_sound_vector_is_its_own_failure(tmp_path: Path) -> Non
 @pytest.fixture
 def whole(tiny_store: ModelStore) -> Pipeline:
     """The whole way with a small model, for aligned photos, in batches of 3."""
-    name, factory = detector_factory(tiny_store, "aligned")
+    opened, model = OpenModels(tiny_store), tiny_store.get("tiny")
     return Pipeline(
-        model=tiny_store.get("tiny"),
-        detector=name,
-        detector_factory=factory,
+        model=model,
+        detectors=opened.detectors("aligned"),
+        open_encoder=partial(opened.encoder, model, device="cpu"),
         limits=PhotoLimits(),
         batch_size=3,
-        device="cpu",
     )
 
 
@@ -454,7 +457,7 @@ def test_the_whole_way_gives_what_the_encoder_gives(
 def test_every_core_has_a_photo_however_small_the_batch(
     whole: Pipeline, sources: list[PhotoSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "cores", lambda: 20)
+    set_cores(monkeypatch, 20)
     together = threading.Barrier(20)
 
     class Meets(AlignedDetector):
@@ -462,7 +465,7 @@ def test_every_core_has_a_photo_however_small_the_batch(
             together.wait(10)
             return super().find(photo)
 
-    meeting = replace(whole, detector_factory=lambda threads: Meets())
+    meeting = replace(whole, detectors=Detectors("test", lambda threads: Meets()))
     results = [result for batch in meeting.run(sources) for result in batch]
     assert [result.error for result in results] == [None] * 40
 

@@ -429,13 +429,13 @@ def test_a_generation_that_could_not_be_written_is_written_the_next_time(
     with open_gallery(home) as gallery:
         with monkeypatch.context() as patch:
             patch.setattr(step, full)
-            (added,) = gallery.add([row(photos[0], "P0", "A")])
+            (added,) = gallery.add([row(photos[0], "P0", "A")]).photos
             assert added.status == "added"
             with pytest.raises(OutputError, match="No space left"):
                 gallery.rebuild()
         assert gallery.stats().counts.photos == 1
         assert matched(gallery, photos[3]) == 1
-        list(gallery.add([row(photos[1], "P1", "A")]))
+        gallery.add([row(photos[1], "P1", "A")])
         assert matched(gallery, photos[3]) == 2
         assert "sound" in gallery.check_index()["tiny"]
 
