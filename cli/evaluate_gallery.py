@@ -101,7 +101,7 @@ def gallery(
     from gestalt_space.evaluation.gallery_page import check_page_path, write_page
     from gestalt_space.evaluation.gallery_results import Plan
     from gestalt_space.evaluation.own_gallery import evaluate_gallery
-    from gestalt_space.match.matching import parse_aggregation, parse_by
+    from gestalt_space.match.question import parse_aggregation, parse_by
     from gestalt_space.ranking.aggregation import AGGREGATIONS
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 

@@ -6,7 +6,7 @@ import itertools
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from gestalt_space.gallery.pipeline import PhotoSource
     from gestalt_space.home import Gallery
     from gestalt_space.match.answer import Match
-    from gestalt_space.match.matching import Probe, Question
+    from gestalt_space.match.probe import Probe
+    from gestalt_space.match.question import Question
+    from gestalt_space.match.view import View
 
 FORMATS = ("table", "json", "csv", "gestaltmatcher")
 
@@ -219,7 +221,7 @@ def _question(
 ) -> Question:
     from gestalt_space.gallery.intake.values import parse_age, parse_sex, parse_text
     from gestalt_space.match.among import parse_among
-    from gestalt_space.match.matching import Question, parse_aggregation, parse_by
+    from gestalt_space.match.question import Question, parse_aggregation, parse_by
     from gestalt_space.names import normal_name
 
     return Question(
@@ -257,11 +259,11 @@ def _match(
 ) -> int:
     from gestalt_space.documents.matches import match_document
 
-    snapshot = gallery.snapshot(question, details=patient is not None)
+    view = gallery.view(question)
     if patient is not None:
-        answers = iter([gallery.match_patient(patient, question, snapshot=snapshot)])
+        answers = iter([gallery.match_patient(patient, question)])
     else:
-        answers = gallery.match(sources, question, as_one=as_one, snapshot=snapshot)
+        answers = gallery.match(sources, question, as_one=as_one)
         # Answers are shown as they come, so that on a terminal they are the progress themselves.
         unseen = form == "json" or not sys.stdout.isatty()
         bar = unseen and len(sources) > 1 and not (quiet or as_one)
@@ -279,14 +281,14 @@ def _match(
     ):
         if form == "json":
             matches = list(noted)
-            output.write_json(match_document(gallery.space, snapshot, question, matches, encoded))
+            output.write_json(match_document(gallery.space, view, matches, encoded))
         elif form == "csv":
             match_output.write_csv(noted)
         else:
             detector = "" if patient is not None else gallery.pipeline.detector
             match_output.write_tables(noted, question, detector)
             if not quiet:
-                match_output.write_summary(snapshot, gallery.space)
+                match_output.write_summary(view, gallery.space)
     return 3 if any(shown) else 0
 
 
@@ -301,17 +303,16 @@ def _noting(answers: Iterable[Match], shown: list[bool]) -> Iterator[Match]:
 
 def _asked(
     gallery: Gallery,
-    snapshot: Any,
     question: Question,
     sources: Sequence[PhotoSource],
     patient: str | None,
     as_one: bool,
 ) -> list[Probe]:
     if patient is not None:
-        return [gallery.stored_probe(patient, snapshot)]
+        return [gallery.stored_probe(patient)]
     asked = [asked for batch in gallery.probes(sources, as_one=as_one) for asked in batch]
     output.say_precisions(gallery.encoded())
-    copies = (gallery.copies(one, snapshot, question) for one in asked)
+    copies = (gallery.copies(one, question) for one in asked)
     for copy in itertools.chain.from_iterable(copies):
         output.say(
             f"This face may be the own photo of {copy.patient}: {copy.photo} (similarity "
@@ -331,19 +332,18 @@ def _explain(
 ) -> int:
     from gestalt_space.documents.matches import evidence_document
     from gestalt_space.encoders.registry import encoder_spec
-    from gestalt_space.match.evidence import evidence_of
 
     if form not in ("table", "json"):
         raise UsageError(f"--explain has no {form} form.", "Leave the format out, or take --json.")
-    snapshot = gallery.snapshot(question, details=True)
-    asked = _asked(gallery, snapshot, question, sources, patient, as_one)
+    gallery.view(question)  # what cannot be asked is said before photos are read
+    asked = _asked(gallery, question, sources, patient, as_one)
     if len(asked) != 1:
         raise UsageError(
             "--explain is about one probe.",
             "Give one photo, or several of one patient with --as-one.",
         )
     slots = encoder_spec(gallery.space.model).slots
-    evidence = evidence_of(asked[0], snapshot, wanted, len(slots))
+    evidence = gallery.evidence(asked[0], question, wanted)
     if form == "json":
         encoded = gallery.encoded(photos=patient is None)
         document = evidence_document(gallery.space, asked[0], wanted, evidence, encoded)
@@ -362,7 +362,6 @@ def _service_reply(
 ) -> int:
     from gestalt_space.errors import GalleryEmpty
     from gestalt_space.interop.gestaltmatcher import service_reply
-    from gestalt_space.match.matching import match_probes
 
     if question.aggregation != "nearest":
         raise UsageError(
@@ -370,18 +369,15 @@ def _service_reply(
         )
     if question.by != "disorder":
         raise UsageError("The published reply has disorders and genes.", "Leave --by out.")
-    by_disorder = replace(question, by="disorder")
-    snapshot = gallery.snapshot(by_disorder, details=True)
-    asked = _asked(gallery, snapshot, question, sources, patient, as_one)
-    (disorders,) = match_probes(asked, snapshot, by_disorder)
+    view = gallery.view(question)
+    asked = _asked(gallery, question, sources, patient, as_one)
+    _, (disorders,) = gallery.answer(asked, question, view)
     if disorders.error is not None:
         raise disorders.error
-    by_gene = replace(question, by="gene")
     try:
-        genes = gallery.snapshot(by_gene, details=True)
-        (found,) = match_probes(asked, genes, by_gene)
+        _, (found,) = gallery.answer(asked, replace(question, by="gene"))
         gene_lines = found.lines
     except GalleryEmpty:  # a gallery may well have no genes
         gene_lines = ()
-    output.write_json(service_reply(gallery.space, snapshot, disorders.lines, gene_lines))
+    output.write_json(service_reply(gallery.space, view, disorders.lines, gene_lines))
     return 0

@@ -11,11 +11,12 @@ from gestalt_space.ages import age_text
 from . import output
 
 if TYPE_CHECKING:
-    from gestalt_space.gallery.snapshot import Snapshot
     from gestalt_space.gallery.spaces import ActiveSpace
     from gestalt_space.match.answer import Match, MatchLine
     from gestalt_space.match.evidence import Evidence
-    from gestalt_space.match.matching import Probe, Question
+    from gestalt_space.match.probe import Probe
+    from gestalt_space.match.question import Question
+    from gestalt_space.match.view import View
     from gestalt_space.types import Face
 
 SHOWN_RELATIVES = 10
@@ -45,18 +46,19 @@ def write_tables(matches: Iterable[Match], question: Question, detector: str) ->
         _write_match(match, question, detector)
 
 
-def write_summary(snapshot: Snapshot, space: ActiveSpace) -> None:
+def write_summary(view: View, space: ActiveSpace) -> None:
     """What was ranked, and what kind of tool this is."""
     from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
+    state, by = view.state, view.question.by
     output.write_text(
-        f"{output.counted_text(len(snapshot.patients), 'patient')}, "
-        f"{output.counted_text(len(snapshot.index), 'photo')}, "
-        f"{output.counted_text(len(snapshot.lines.titles), snapshot.lines.by)} "
+        f"{output.counted_text(state.totals('patient').patients, 'patient')}, "
+        f"{output.counted_text(state.photos, 'photo')}, "
+        f"{output.counted_text(state.totals(by).lines, by)} "
         f"in the space of {space.model.name}.",
         style="dim",
     )
-    if snapshot.calibration is None:
+    if state.calibration is None:
         output.write_text(
             "The gallery is not calibrated in this space, so that there is no verdict: run "
             "`gestalt index rebuild`.",
@@ -71,7 +73,7 @@ def write_evidence(asked: Probe, evidence: Sequence[Evidence], slots: Sequence[s
     """Every photo of some lines; where there are several slots, a table of those for each line."""
     output.write_text(asked.name, style="bold")
     if asked.own is not None:
-        output.write_text(f"  patient {asked.own} is left out")
+        output.write_text(f"  patient {asked.own.identifier} is left out")
     for line in evidence:
         output.write_text(title_of(line.id, line.name))
         table = output.new_table(

@@ -10,7 +10,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 from sqlalchemy.orm import Session
 
@@ -20,14 +20,14 @@ from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
+    GalleryChanged,
     GalleryEmpty,
-    NotInGallery,
     OutputError,
 )
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.gallery.adding import Adding, AddOptions, passed_over
 from gestalt_space.gallery.calibrating import refresh_calibration
-from gestalt_space.gallery.copies import Copy, stored_looks
+from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.filling import Filled, FilledFaces, fill_faces
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.disorders import parse_disorder
@@ -35,30 +35,22 @@ from gestalt_space.gallery.intake.likenesses import note_likenesses
 from gestalt_space.gallery.intake.records import check_row
 from gestalt_space.gallery.intake.telling import check_together, told_of_patients
 from gestalt_space.gallery.intake.values import is_unknown
+from gestalt_space.gallery.keeper import Keeper, attempted
 from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Pipeline
-from gestalt_space.gallery.snapshot import (
-    Snapshot,
-    check_generation,
-    load_snapshot,
-    refresh_generation,
-)
+from gestalt_space.gallery.reader import Reader
+from gestalt_space.gallery.snapshot import Snapshot, load_snapshot
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded, active_space
+from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, AddedPhotos, failed_row, source_of
-from gestalt_space.index.generation import delete_others
-from gestalt_space.match.among import keep_among, keep_without, keep_without_family
-from gestalt_space.match.answer import Match, ProbePhoto
-from gestalt_space.match.matching import (
-    TEN_DISORDERS,
-    Probe,
-    Question,
-    Seen,
-    as_one_probe,
-    fuse,
-    match_probes,
-)
-from gestalt_space.match.probing import copies_of_probe, probe_of
+from gestalt_space.gallery.verifying import verify_index
+from gestalt_space.match.answer import Match
+from gestalt_space.match.evidence import Evidence, evidence_of
+from gestalt_space.match.matching import copies_of, match_probes
+from gestalt_space.match.probe import Probe, as_one_probe, probe_of, stored_probe
+from gestalt_space.match.question import TEN_DISORDERS, Question
+from gestalt_space.match.view import View, nothing_to_match, open_view
 from gestalt_space.names import normal_name
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.store import reads, removals, writes
@@ -67,6 +59,11 @@ from gestalt_space.store.people import By
 from gestalt_space.store.runs import RunCounts, add_run, run_counts
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
+
+
+T = TypeVar("T")
+
+_TRIES = 5
 
 
 def _nobody_follows(done: object) -> None:
@@ -101,6 +98,8 @@ class Gallery:
         self.database = Database(
             settings.database, busy_timeout=settings.busy_timeout, create=False
         )
+        self._reader = Reader(self.database, settings.index_dir)
+        self._keeper = Keeper(self.database, settings.index_dir, settings.busy_timeout)
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
         self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
         self._pinned: ActiveSpace | None = None
@@ -262,14 +261,14 @@ class Gallery:
             known = reads.stored_faces(session, patients)
         adding = Adding(
             self.database,
-            self.settings.index_dir,
             here._stored_space,
+            here._newest_state,
             lambda: here.encoder.run,
             options,
             told_of_patients(rows),
         )
         done: list[Added] = []
-        left: DatabaseError | None = None
+        left: DatabaseError | OutputError | None = None
         sources = [source_of(row, largest) for row in good]
         try:
             with closing(here.pipeline.run(sources, skip=passed_over(known, options))) as batches:
@@ -287,9 +286,8 @@ class Gallery:
                 self._settle("add", photos=counts["added"])
             elif counts["already"]:
                 # What a row tells of a photo that was there may be a new diagnosis.
-                self._follow(self._spaces())
-            if adding.replaced:
-                left = self._empty_log()
+                self._follow()
+            left = attempted(self._keeper.purge)
         return AddedPhotos(tuple(done), left)
 
     def remove(
@@ -315,12 +313,8 @@ class Gallery:
             )
             gone = removals.Removed(whole.patients + single.patients, whole.photos + single.photos)
             writes.record_event(session, "remove", photos=gone.photos)
-            spaces = reads.spaces(session)
-            # Before the commit: a crash after it must leave no removed descriptor on the disk.
-            for space in spaces:
-                delete_others(self.settings.index_dir, space.fingerprint)
-        self.database.truncate_log()
-        self._follow(spaces)
+        self._keeper.purge()
+        self._follow()
         return gone
 
     def fill(
@@ -369,50 +363,56 @@ class Gallery:
 
         Raises `OutputError` where it cannot be written.
         """
-        spaces = self._spaces()
-        for space in spaces:
-            refresh_generation(self.database, space, self.settings.index_dir, rebuild=True)
-            refresh_calibration(self.database, space, self.settings.index_dir, force=True)
-        self.database.truncate_log()
-        return len(spaces)
+        count = self._keeper.rebuild()
+        for space in self._spaces():
+            refresh_calibration(self.database, self._reader, space, force=True)
+        return count
 
     # Asking
 
-    def snapshot(self, question: Question = TEN_DISORDERS, *, details: bool = False) -> Snapshot:
-        """The state that matches read, with what the question lets be evidence.
+    def state(self) -> GalleryState:
+        """The newest state of the gallery in this space; one query where nothing changed.
 
-        With `details`, what is known of patients and photos too. Raises `GalleryEmpty` where
-        nothing can be ranked, `NotInGallery` for a patient or a family to leave out who is not
-        there.
+        Raises `GalleryEmpty` where the space has no descriptor.
         """
         space = self.space.stored
         if space is None:
+            raise self._empty("disorder")
+        return self._reader.current(space)
+
+    def view(self, question: Question = TEN_DISORDERS) -> View:
+        """The newest state, and what of it may be evidence for a question.
+
+        Raises `GalleryEmpty` where nothing can be ranked, `NotInGallery` for a patient or a family
+        to leave out who is not there.
+        """
+        if self.space.stored is None:
             raise self._empty(question.by)
-        details = details or question.needs_details
-        folder = self.settings.index_dir
+        state = self.state()
+        if not state.totals(question.by).lines:
+            raise self._empty(question.by)
         with self.database.reading() as session:
-            snapshot = load_snapshot(
-                session,
-                space,
-                folder,
-                by=question.by,
-                details=details,
-                with_family=question.with_family,
-            )
-            if not snapshot.lines.titles:
-                raise self._empty(question.by)
-            for patient in question.without:
-                reads.patient_detail(session, patient)
-            if question.family is not None:
-                reads.check_family(session, question.family)
-            snapshot = keep_without(snapshot, question.without)
-            by_disorder = snapshot
-            if question.by != "disorder" and question.among.disorders:
-                by_disorder = load_snapshot(session, space, folder)
-        if question.among:
-            snapshot = keep_among(snapshot, question.among, by_disorder)
-        if question.family is not None:
-            snapshot = keep_without_family(snapshot, question.family)
+            return open_view(state, question, session)
+
+    def snapshot(
+        self, *, by: By = "disorder", details: bool = False, with_family: bool = False
+    ) -> Snapshot:
+        """The whole gallery with everybody's name, for studies. With `details`, what is known of
+        patients and photos too.
+
+        Raises `GalleryEmpty` where nothing can be ranked.
+        """
+
+        def load() -> Snapshot:
+            state = self.state()
+            with self.database.reading() as session:
+                return load_snapshot(
+                    session, state, by=by, details=details, with_family=with_family
+                )
+
+        snapshot = _settled(load)
+        if not snapshot.lines.titles:
+            raise self._empty(by)
         return snapshot
 
     def probes(
@@ -429,45 +429,14 @@ class Gallery:
         else:
             yield [as_one_probe([asked for batch in batches for asked in batch])]
 
-    def stored_probe(self, patient: str, snapshot: Snapshot) -> Probe:
+    def stored_probe(self, patient: str) -> Probe:
         """A patient of the gallery as a probe: all the photos, which are no evidence then.
 
         Raises `NotInGallery`.
         """
-        patient = normal_name(patient)
+        state = self.state()
         with self.database.reading() as session:
-            detail = reads.patient_detail(session, patient)
-        place = snapshot.patient(patient)
-        if place is None:
-            raise NotInGallery(
-                f"Patient {patient} has no descriptor in the space of {self.space.model.name}.",
-                f"Run `gestalt index fill --space {self.space.model.name}`.",
-            )
-        theirs = snapshot.patient_of_row == place
-        rows = snapshot.index.descriptors[theirs]
-        photos = tuple(ProbePhoto(photo.name) for photo in detail.photos)
-        with self.database.reading() as session:
-            looks = stored_looks(session, snapshot.index.ids[theirs])
-        seen = tuple(map(Seen, rows, looks))
-        return Probe(patient, photos, fuse(list(rows)), patient, seen)
-
-    def match_patient(
-        self, patient: str, question: Question = TEN_DISORDERS, *, snapshot: Snapshot | None = None
-    ) -> Match:
-        """Rank disorders, genes or patients for a patient of the gallery, all photos as one.
-
-        What the gallery knows of the patient stands for what the question does not tell. Raises
-        `GalleryEmpty` or `NotInGallery`.
-        """
-        snapshot = snapshot or self.snapshot(question, details=True)
-        asked = self.stored_probe(patient, snapshot)
-        (match,) = match_probes(
-            [asked],
-            snapshot,
-            question.about(self.patient(patient)),
-            find_copies=partial(copies_of_probe, self.database, snapshot, question.without),
-        )
-        return match
+            return stored_probe(session, state, normal_name(patient))
 
     def match(
         self,
@@ -475,28 +444,69 @@ class Gallery:
         question: Question = TEN_DISORDERS,
         *,
         as_one: bool = False,
-        snapshot: Snapshot | None = None,
     ) -> Iterator[Match]:
         """Rank disorders, genes or patients for each photo, in order, or for all `as_one`.
 
         Nothing is stored. The patient whom a probe's face is stored for is never evidence, nor is
-        their family unless the question lets it in. Raises what `snapshot` and `probes` raise.
+        their family unless the question lets it in. Photos that are added or removed meanwhile
+        count from the next batch on. Raises what `view` and `probes` raise.
         """
         here = self.pinned()
-        snapshot = snapshot or here.snapshot(question)
-        find = partial(copies_of_probe, self.database, snapshot, question.without)
+        view = here.view(question)
         for batch in here.probes(sources, as_one=as_one):
-            yield from match_probes(batch, snapshot, question, find_copies=find)
+            view, matches = here.answer(batch, question, view)
+            yield from matches
 
-    def copies(
-        self, asked: Probe, snapshot: Snapshot, question: Question = TEN_DISORDERS
-    ) -> tuple[Copy, ...]:
+    def match_patient(self, patient: str, question: Question = TEN_DISORDERS) -> Match:
+        """Rank disorders, genes or patients for a patient of the gallery, all photos as one.
+
+        What the gallery knows of the patient stands for what the question does not tell. Raises
+        `GalleryEmpty` or `NotInGallery`.
+        """
+        here = self.pinned()
+        here.view(question)
+        question = question.about(here.patient(patient))
+
+        def ask() -> Match:
+            _, (match,) = here.answer([here.stored_probe(patient)], question)
+            return match
+
+        return _settled(ask)
+
+    def answer(
+        self, probes: Sequence[Probe], question: Question, view: View | None = None
+    ) -> tuple[View, list[Match]]:
+        """The matches of probes, and the view that they are of: the one given, where nothing has
+        changed since, else the newest."""
+
+        def ask() -> tuple[View, list[Match]]:
+            newest = view if view is not None and view.state is self.state() else None
+            newest = newest or self.view(question)
+            with self.database.reading() as session:
+                return newest, match_probes(probes, newest, session)
+
+        return _settled(ask)
+
+    def copies(self, probe: Probe, question: Question = TEN_DISORDERS) -> tuple[Copy, ...]:
         """Stored photos that are copies of a probe's own, but for those of its patient and of the
         patients whom the question leaves out."""
-        if asked.descriptor is None:
-            return ()
-        (row,) = snapshot.index.similarities(asked.descriptor[None])
-        return copies_of_probe(self.database, snapshot, question.without, asked, row)
+        view = self.view(question)
+        with self.database.reading() as session:
+            return copies_of(probe, view, session)
+
+    def evidence(self, probe: Probe, question: Question, wanted: str) -> tuple[Evidence, ...]:
+        """Every photo behind the line `wanted`, or behind the lines of the patient `wanted`.
+
+        Raises `NotInGallery`, or the probe's own error.
+        """
+        slots = len(encoder_spec(self.space.model).slots)
+
+        def ask() -> tuple[Evidence, ...]:
+            view = self.view(question)
+            with self.database.reading() as session:
+                return evidence_of(probe, view, session, wanted, slots)
+
+        return _settled(ask)
 
     def stats(self) -> GalleryStats:
         """How much the gallery holds."""
@@ -523,11 +533,10 @@ class Gallery:
 
     def check_index(self) -> dict[str, str]:
         """For each space, by its model's name, what its index on disk is. Raises `IndexDamaged`."""
-        with self.database.reading() as session:
-            return {
-                space.model: check_generation(session, space, self.settings.index_dir)
-                for space in reads.spaces(session)
-            }
+        folder = self.settings.index_dir
+        return {
+            space.model: verify_index(self.database, space, folder) for space in self._spaces()
+        }
 
     def faces_to_fill(self, *, again: bool = False) -> int:
         """How many stored faces have no descriptor in this space; `again` as in `fill`."""
@@ -559,6 +568,12 @@ class Gallery:
     def _precision_of(self, model: InstalledModel) -> Precision:
         return self.options.precision or self.settings.precisions.get(model.name, "float32")
 
+    def _newest_state(self) -> GalleryState | None:
+        """The newest state, the index on disk having followed; None in a space without one."""
+        self._keeper.follow()
+        space = self.space.stored
+        return None if space is None else self._reader.current(space)
+
     def _stored_space(self, session: Session) -> int:
         model = self.space.model
         spec = encoder_spec(model)
@@ -574,28 +589,18 @@ class Gallery:
         """After a change: tell the audit trail, and let the index on disk follow."""
         with self.database.writing() as session:
             writes.record_event(session, action, **detail)
-        self._follow(self._spaces())
-
-    def _empty_log(self) -> DatabaseError | None:
-        """After photos were replaced. They are: that a reader keeps the log is told beside them."""
-        try:
-            self.database.truncate_log()
-        except DatabaseError as error:
-            return error
-        return None
+        self._follow()
 
     def _spaces(self) -> list[reads.StoredSpace]:
         with self.database.reading() as session:
             return reads.spaces(session)
 
-    def _follow(self, spaces: Sequence[reads.StoredSpace]) -> None:
-        """Let the index on disk follow the database."""
-        for space in spaces:
-            # What cannot be written now is written the next time; matches and `gestalt doctor`
-            # tell of a database that is damaged.
+    def _follow(self) -> None:
+        """Let indexes and calibrations follow the database."""
+        self._keeper.follow()
+        for space in self._spaces():
             with suppress(OutputError, DatabaseError, DescriptorError):
-                refresh_generation(self.database, space, self.settings.index_dir)
-                refresh_calibration(self.database, space, self.settings.index_dir)
+                refresh_calibration(self.database, self._reader, space)
 
     def _asked(self, batch: Sequence[PhotoResult]) -> list[Probe]:
         if not self.exists:
@@ -603,25 +608,18 @@ class Gallery:
         with self.database.reading() as session:
             return [probe_of(session, result) for result in batch]
 
-    def _empty(self, by: By = "disorder") -> GalleryEmpty:
+    def _empty(self, by: By) -> GalleryEmpty:
         name = self.space.model.name
         with self.database.reading() as session:
-            counts = reads.counts(session)
-        diagnosed = counts.patients - counts.undiagnosed
-        if {"disorder": diagnosed, "gene": counts.genes, "patient": counts.patients}[by]:
-            return GalleryEmpty(
-                f"The gallery has no descriptor in the space of {name}.",
-                f"Run `gestalt index fill --space {name}`.",
-            )
-        if by == "gene":
-            return GalleryEmpty(
-                "The gallery has no patient with a gene to match against.",
-                "Give genes with `gestalt index add --gene` or in the column genes.",
-            )
-        return GalleryEmpty(
-            "The gallery has no diagnosed patient to match against.",
-            "Add some: `gestalt index add patients.csv`.",
-        )
+            return nothing_to_match(session, name, by)
+
+
+def _settled(ask: Callable[[], T]) -> T:
+    """What `ask` gives; asked again where somebody was removed meanwhile."""
+    for _ in range(_TRIES):
+        with suppress(GalleryChanged):
+            return ask()
+    return ask()
 
 
 def _name_asked(name: str | None) -> str | None:

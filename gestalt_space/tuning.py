@@ -19,7 +19,7 @@ from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.intake.folders import photos_in
 from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.pipeline import PhotoSource, find_all_faces
-from gestalt_space.gallery.snapshot import Snapshot, load_snapshot
+from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.home import Gallery, photo_limits
 from gestalt_space.settings import Settings
 from gestalt_space.simulate.persons import Persons
@@ -68,9 +68,9 @@ def tuning_faces(
         owners, words = [""] * len(crops), f"{len(crops)} faces of simulated persons"
     if snapshot is None:
         return TuningFaces(crops, words, None, EACH_OTHER)
-    compared = Compared(snapshot.index.descriptors, _own(snapshot, owners))
+    compared = Compared(snapshot.descriptors, _own(snapshot, owners))
     return TuningFaces(
-        crops, words, compared, f"the {len(snapshot.index)} descriptors of the gallery"
+        crops, words, compared, f"the {len(snapshot)} descriptors of the gallery"
     )
 
 
@@ -111,9 +111,7 @@ def _of_gallery(
             some = patients[:: max(1, len(patients) // MOST_FACES)]
             faces = reads.kept_faces(session, some)[:MOST_FACES]
             kept = [(face.patient, crop) for face in faces if (crop := _crop(face)) is not None]
-            if space is None:
-                return None, kept
-            return load_snapshot(session, space, settings.index_dir, by="patient"), kept
+        return None if space is None else gallery.snapshot(by="patient"), kept
 
 
 def _crop(face: reads.KeptFace) -> Pixels | None:

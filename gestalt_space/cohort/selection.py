@@ -20,11 +20,11 @@ from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.intake.genes import read_gene
 from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.gallery.pipeline import PhotoSource
-from gestalt_space.gallery.snapshot import Snapshot, load_snapshot
+from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.home import Gallery
 from gestalt_space.index.contract import TOLERANCE
 from gestalt_space.names import normal_name
-from gestalt_space.store.people import By, PatientFacts, family_numbers
+from gestalt_space.store.people import PatientFacts, family_numbers
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import Descriptors
 
@@ -186,23 +186,21 @@ def select(gallery: Gallery, criteria: Criteria) -> Selection:
     has all; `UsageError` for an identifier that cannot be.
     """
     gallery = gallery.pinned()
-    by_disorder = _snapshot(gallery, "disorder")
-    snapshot = _snapshot(gallery, "gene")
-    assert by_disorder.people is not None, "details were asked for"  # noqa: S101
-    people = by_disorder.people
-    disorders = _memberships(by_disorder)
-    genes = _memberships(snapshot)
-    kept = np.ones(len(by_disorder.patients), dtype=bool)
+    snapshot = _snapshot(gallery)
+    people, belongings = snapshot.people, snapshot.belongings
+    assert people is not None, "details were asked for"  # noqa: S101
+    assert belongings is not None, "details were asked for"  # noqa: S101
+    kept = np.ones(len(snapshot.patients), dtype=bool)
     kept &= _fits("cohort", criteria.cohorts, [(one,) if one else () for one in people.cohort])
     wanted = tuple(map(parse_disorder, criteria.disorders))
     symbols = tuple(gene if is_unknown(gene) else read_gene(gene).value for gene in criteria.genes)
-    kept &= _fits("disorder", wanted, disorders)
-    kept &= _fits("gene", symbols, genes)
-    kept &= _fits("patient", criteria.patients, [(one,) for one in by_disorder.patients], all_=True)
+    kept &= _fits("disorder", wanted, belongings.disorders)
+    kept &= _fits("gene", symbols, belongings.genes)
+    kept &= _fits("patient", criteria.patients, [(one,) for one in snapshot.patients], all_=True)
     if not kept.any():
         raise NotInGallery(f"No patient fits {criteria}.", "Ask for less: `gestalt index list`.")
-    return _whole(gallery, by_disorder, disorders, genes, str(criteria)).only(
-        patient for patient, keep in zip(by_disorder.patients, kept, strict=True) if keep
+    return _whole(gallery, snapshot, str(criteria)).only(
+        patient for patient, keep in zip(snapshot.patients, kept, strict=True) if keep
     )
 
 
@@ -220,7 +218,8 @@ def select_photos(gallery: Gallery, sources: Sequence[PhotoSource]) -> Selection
     for batch in gallery.probes(sources):
         for asked in batch:
             if asked.descriptor is not None:
-                found.append((asked.name, asked.descriptor, asked.own))
+                own = None if asked.own is None else asked.own.identifier
+                found.append((asked.name, asked.descriptor, own))
             elif asked.error is not None:
                 failed.append((asked.name, asked.error))
     if not found:
@@ -267,25 +266,14 @@ def read_patients(path: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(patients))
 
 
-def _snapshot(gallery: Gallery, by: By) -> Snapshot:
+def _snapshot(gallery: Gallery) -> Snapshot:
     gallery.database.require()
-    space = gallery.space.stored
-    if space is None:
+    if gallery.space.stored is None:
         raise NotInGallery(
             f"The gallery has no descriptor in the space of {gallery.space.model.name}.",
             "Add patients: `gestalt index add patients.csv`.",
         )
-    with gallery.database.reading() as session:
-        return load_snapshot(session, space, gallery.settings.index_dir, by=by, details=True)
-
-
-def _memberships(snapshot: Snapshot) -> list[tuple[str, ...]]:
-    """The identifiers of what each patient belongs to."""
-    found: list[list[str]] = [[] for _ in snapshot.patients]
-    grouping = snapshot.lines.grouping
-    for member, group in zip(grouping.members, grouping.group_of_member, strict=True):
-        found[int(grouping.patients[member])].append(snapshot.lines.title(int(group))[0])
-    return [tuple(ids) for ids in found]
+    return gallery.snapshot(by="patient", details=True)
 
 
 def _fits(
@@ -311,32 +299,27 @@ def _fits(
     return np.fromiter(fits, dtype=bool, count=len(told))
 
 
-def _whole(
-    gallery: Gallery,
-    snapshot: Snapshot,
-    disorders: Sequence[tuple[str, ...]],
-    genes: Sequence[tuple[str, ...]],
-    source: str,
-) -> Selection:
+def _whole(gallery: Gallery, snapshot: Snapshot, source: str) -> Selection:
     assert snapshot.people is not None, "details were asked for"  # noqa: S101
     assert snapshot.photos is not None, "details were asked for"  # noqa: S101
+    assert snapshot.belongings is not None, "details were asked for"  # noqa: S101
     order = np.lexsort((snapshot.photos.names, snapshot.patient_of_row))
     return Selection(
-        descriptors=snapshot.index.descriptors[order],
+        descriptors=snapshot.descriptors[order],
         photos=snapshot.photos.names[order],
         ages=snapshot.photos.ages[order],
         sites=snapshot.photos.sites[order],
         patient_of_row=snapshot.patient_of_row[order],
         patients=snapshot.patients,
         people=snapshot.people,
-        disorders=tuple(disorders),
-        genes=tuple(genes),
+        disorders=snapshot.belongings.disorders,
+        genes=snapshot.belongings.genes,
         stored_as=snapshot.patients,
         space=gallery.space.model.name,
         fingerprint=gallery.space.fingerprint,
         slots=_slots(gallery),
         source=source,
-        names=dict(snapshot.lines.titles),
+        names=snapshot.belongings.names,
         runs=gallery.runs(),
     )
 

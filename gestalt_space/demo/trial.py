@@ -22,7 +22,8 @@ from gestalt_space.gallery.spaces import ActiveSpace
 from gestalt_space.gallery.storing import Added
 from gestalt_space.home import Gallery
 from gestalt_space.match.answer import Match, ProbePhoto
-from gestalt_space.match.matching import Probe, Question, match_probes
+from gestalt_space.match.probe import Probe
+from gestalt_space.match.question import Question
 from gestalt_space.simulate.cohort import Cohort, SimulatedPatient
 from gestalt_space.simulate.cohort_files import PATIENTS_TABLE
 from gestalt_space.simulate.disorders import SimulatedDisorder
@@ -217,14 +218,14 @@ def _stored_descriptors(gallery: Gallery) -> dict[str, Descriptors]:
     assert space is not None, "a gallery with a snapshot has a space"  # noqa: S101
     with gallery.database.reading() as session:
         names = reads.photo_names(session, space)
-    rows = zip(snapshot.index.ids, snapshot.index.descriptors.copy(), strict=True)
+    rows = zip(snapshot.ids, snapshot.descriptors, strict=True)
     return {names[int(key)]: descriptor for key, descriptor in rows}
 
 
 def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[HeldBack, ...]:
     """As `Gallery.match` does, with the descriptors kept: they are needed for the figures."""
-    snapshot = gallery.snapshot()
-    everything = Question(k=len(snapshot.lines.titles))
+    view = gallery.view()
+    everything = Question(k=view.totals.lines)
     rows = sorted(rows, key=lambda row: (_record(row).patient, row.photo))
     sources = [PhotoSource(row.photo, row.path, largest=True) for row in rows]
     probes: list[HeldBack] = []
@@ -238,7 +239,7 @@ def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[Held
                     encoded = EncodedPhoto(record, result.face.crop, result.descriptor)
                     photos = (ProbePhoto(record.photo, result.face),)
                     asked = Probe(record.photo, photos, result.descriptor, None)
-                    (match,) = match_probes([asked], snapshot, everything)
+                    _, (match,) = gallery.answer([asked], everything)
                 probes.append(HeldBack(record, encoded, match))
                 show(len(probes), len(rows))
     return tuple(probes)

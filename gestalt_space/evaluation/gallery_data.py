@@ -13,7 +13,6 @@ from gestalt_space.errors import UsageError
 from gestalt_space.evaluation.split import Split, read_split
 from gestalt_space.evaluation.strata import Facts, Texts
 from gestalt_space.home import Gallery
-from gestalt_space.match.matching import Question
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.store.people import By
 from gestalt_space.store.runs import RunCounts
@@ -71,7 +70,7 @@ def load_split(home: Path | None, path: Path) -> Split:
 def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
     with Gallery.open(home, space=name) as gallery:
         gallery = gallery.pinned()
-        snapshot = gallery.snapshot(Question(by=by), details=True)
+        snapshot = gallery.snapshot(by=by, details=True)
         space, runs = gallery.space, gallery.runs()
     people, photos = snapshot.people, snapshot.photos
     assert people is not None, "details were asked for"  # noqa: S101
@@ -80,7 +79,7 @@ def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
         space=space.model.name,
         fingerprint=space.fingerprint,
         by=by,
-        descriptors=snapshot.index.descriptors,
+        descriptors=snapshot.descriptors,
         patients=snapshot.patients,
         grouping=snapshot.lines.grouping,
         titles=snapshot.lines.titles,

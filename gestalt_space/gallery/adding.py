@@ -7,20 +7,17 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, DescriptorError
 from gestalt_space.gallery.copies import Copy, find_copies, look_of
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Skip
-from gestalt_space.gallery.snapshot import load_index
+from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, added_row, new_photo
-from gestalt_space.index.contract import VectorIndex
-from gestalt_space.index.generation import delete_others
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.facts import Told
@@ -29,7 +26,12 @@ from gestalt_space.types import Descriptors, EncodingRun, Ids
 
 WRITE_BATCH = 32
 """Photos that go into the database in one transaction."""
+LATER_ROWS = 8192
+"""Photos of one command that are kept in memory, to be compared with those that follow; then they
+are looked for in the gallery."""
 _BLOCKS = 64
+_LOOKED_AT = 12
+"""Photos of the gallery nearest to a new one, among which a copy would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +66,26 @@ def passed_over(known: dict[tuple[str, str], reads.StoredFace], options: AddOpti
 class Adding:
     """One command's photos on their way into the database.
 
-    `space_id` gives the key of the gallery's space, made where it is new; `made_by` the run of the
-    encoder, opened by then. `told`: what all rows tell of each patient. `replaced`: whether
-    anything that was there has gone.
+    `space_id` gives the key of the gallery's space, made where it is new; `newest_state` its state,
+    None in a space without one; `made_by` the run of the encoder, opened by then. `told`: what all
+    rows tell of each patient.
     """
 
     database: Database
-    index_dir: Path
     space_id: Callable[[Session], int]
+    newest_state: Callable[[], GalleryState | None]
     made_by: Callable[[], EncodingRun]
     options: AddOptions
     told: dict[str, Told]
-    replaced: bool = False
     _given: set[tuple[str, str]] = field(default_factory=set)
+    _before: GalleryState | None = None
+    """The gallery without what is in `_later`."""
     _later: list[tuple[Ids, Descriptors]] = field(default_factory=list)
 
     def store(self, results: Iterable[tuple[Intake, PhotoResult]]) -> Iterator[Added]:
         """What became of each row, in order."""
         results = iter(results)
+        self._before = self.newest_state()
         while batch := list(itertools.islice(results, WRITE_BATCH)):
             photos = [self._new_photo(row, result) for row, result in batch]
             kept = iter(self._write([photo for photo in photos if photo is not None]))
@@ -111,11 +115,6 @@ class Adding:
                 run_id=add_run(session, self.made_by()) if is_encoded else None,
                 update=self.options.update,
             )
-            self.replaced |= any(one.replaced for one in stored)
-            if any(one.other_face for one in stored):
-                # Before the commit: a crash after it must leave no replaced descriptor on the disk.
-                for space in reads.spaces(session):
-                    delete_others(self.index_dir, space.fingerprint)
         return stored
 
     def _copies(
@@ -143,36 +142,38 @@ class Adding:
         new: Sequence[int],
         found: list[tuple[Copy, ...]],
     ) -> None:
-        is_first = "_index" not in self.__dict__
         keys = np.array([one.descriptor_id for one in stored if one and one.descriptor_id])
         described = [batch[place][1].descriptor for place in new]
         descriptors = np.stack([one for one in described if one is not None])
-        index = self._index
-        if not is_first:
-            self._later.append((keys, descriptors))
-        if len(self._later) > _BLOCKS:
-            blocks, rows_of = zip(*self._later, strict=True)
-            self._later = [(np.concatenate(blocks), np.concatenate(rows_of))]
-        ids = np.concatenate([index.ids, *(block for block, _ in self._later)])
-        similarities = np.concatenate(
-            [index.similarities(descriptors), *(descriptors @ rows.T for _, rows in self._later)],
-            axis=1,
-        )
+        self._later.append((keys, descriptors))
+        ids, similarities = self._nearest(descriptors)
         with self.database.reading() as session:
-            for place, key, row in zip(new, keys, similarities, strict=True):
+            for place, key, of, row in zip(new, keys, ids, similarities, strict=True):
                 result, record = batch[place][1], batch[place][0].record
                 assert result.face is not None, "it has a descriptor"  # noqa: S101
                 assert record is not None, "it was stored"  # noqa: S101
                 # Of two that came together, the later one is told.
-                row[ids >= key] = -1
+                earlier = of < key
                 look = look_of(result.face.crop)
-                found[place] = find_copies(session, look, row, ids, not_of=[record.patient])
+                found[place] = find_copies(
+                    session, look, row[earlier], of[earlier], not_of=[record.patient]
+                )
+        if sum(len(block) for block, _ in self._later) >= LATER_ROWS:
+            self._before, self._later = self.newest_state(), []
 
-    @cached_property
-    def _index(self) -> VectorIndex:
-        """The space's descriptors at the first question, what was added until then among them."""
-        with self.database.writing() as session:
-            space_id = self.space_id(session)
-        with self.database.reading() as session:
-            space = next(one for one in reads.spaces(session) if one.id == space_id)
-            return load_index(session, space, self.index_dir)
+    def _nearest(self, descriptors: Descriptors) -> tuple[list[Ids], list[NDArray[np.float64]]]:
+        """For each of some descriptors `(q, d)`, keys and similarities of those nearest to it of
+        before, and of all that came later."""
+        if len(self._later) > _BLOCKS:
+            blocks, rows_of = zip(*self._later, strict=True)
+            self._later = [(np.concatenate(blocks), np.concatenate(rows_of))]
+        later = np.concatenate([block for block, _ in self._later])
+        similar = np.concatenate([descriptors @ rows.T for _, rows in self._later], axis=1)
+        ids = [later] * len(descriptors)
+        similarities = [row.astype(np.float64) for row in similar]
+        if self._before is not None:
+            for place, one in enumerate(self._before.nearest_of(descriptors, _LOOKED_AT)):
+                keys = self._before.column_at("ids", one.rows)
+                ids[place] = np.concatenate([keys, later])
+                similarities[place] = np.concatenate([one.similarities, similarities[place]])
+        return ids, similarities

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy.orm import Session
 
 from gestalt_space.gallery.fitting import fit_calibration
+from gestalt_space.gallery.reader import Reader
 from gestalt_space.gallery.snapshot import load_snapshot
 from gestalt_space.ranking.calibration import Calibration
 from gestalt_space.store import reads
@@ -24,7 +23,7 @@ as many diagnoses."""
 
 
 def refresh_calibration(
-    database: Database, space: reads.StoredSpace, index_dir: Path, *, force: bool = False
+    database: Database, reader: Reader, space: reads.StoredSpace, *, force: bool = False
 ) -> bool:
     """Fit a space's calibration where there is none, it is damaged or of another version of this
     package, or the gallery has changed much since.
@@ -36,10 +35,12 @@ def refresh_calibration(
             return False
         sequence = reads.last_sequence(session)
         diagnoses = count_diagnoses(session)
-        snapshot = load_snapshot(session, space, index_dir)
-    calibration = fit_calibration(snapshot.index.descriptors, snapshot.lines.grouping)
+    state = reader.current(space)
+    with database.reading() as session:
+        snapshot = load_snapshot(session, state)
+    calibration = fit_calibration(snapshot.descriptors, snapshot.lines.grouping)
     stored = StoredCalibration(
-        calibration.to_json(), sequence, descriptors=len(snapshot.index), diagnoses=diagnoses
+        calibration.to_json(), sequence, descriptors=len(snapshot), diagnoses=diagnoses
     )
     with database.writing() as session:
         save_calibration(session, space, stored)

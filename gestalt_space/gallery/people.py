@@ -18,7 +18,7 @@ from gestalt_space.store.people import By
 from gestalt_space.store.tail import PeopleRows
 
 FACTS = ("sex", "ancestry", "cohort", "consent", "family")
-KINDS = ("disorder", "gene")
+KINDS: tuple[By, By] = ("disorder", "gene")
 Arrays = Mapping[str, Numbers]
 
 
@@ -130,7 +130,7 @@ def merged(parts: Sequence[Arrays], gone: Numbers) -> dict[str, Numbers]:
     keys = np.setdiff1d(patients, gone)
     found = {"keys": keys, **{fact: people.fact(fact, keys) for fact in FACTS}}
     for kind in KINDS:
-        which, groups = people.groups_of(kind, keys)  # type: ignore[arg-type]
+        which, groups = people.groups_of(kind, keys)
         found.update(_runs(kind, keys, np.stack([keys[which], groups], axis=1)))
     return found
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import IndexDamaged
@@ -89,8 +88,7 @@ def open_index(
         raise IndexDamaged("The index is of another space.", "Run `gestalt index rebuild`.")
     have = {
         segment.record: segment
-        for segment in (known.segments if known is not None else ())
-        if isinstance(segment, Segment)
+        for segment in (known.searcher.segments if known is not None else ())
     }
     segments = tuple(
         have[record] if record in have else open_segment(folder, record)
@@ -114,15 +112,15 @@ def read_state(
     sequence = FROM_NOTHING if manifest is None else manifest.sequence
     people = tail.people_after(session, sequence)
     rows = tail.rows_after(session, space, sequence)
-    ids, ages, sites = tail.corrected_photos_after(session, space, sequence)
-    order = np.argsort(ids)
+    photos = tail.corrected_photos_after(session, space, sequence)
     return GalleryState(
         space,
         mark,
-        [*segments, *([memory_segment(rows)] if len(rows.ids) else [])],
+        segments,
+        memory_segment(rows) if len(rows.ids) else None,
         People((*parts, *([arrays_of(people)] if len(people.keys) else []))),
         gone_ids=tail.removed_after(session, space, sequence),
-        corrected=Corrected(ids[order], ages[order], folded_hashes(sites)[order]),
+        corrected=Corrected(photos.ids, photos.ages, folded_hashes(photos.sites)),
         calibration=_calibration(session, space, mark, known),
         damage=damage,
     )

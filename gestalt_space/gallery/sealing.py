@@ -23,14 +23,9 @@ from gestalt_space.index.manifest import (
     save_manifest,
     write_arrays,
 )
-from gestalt_space.index.segment import (
-    SegmentRecord,
-    merge_segments,
-    open_segment,
-    scrub,
-    with_columns,
-    write_segment,
-)
+from gestalt_space.index.changing import blank_columns, scrub, with_columns
+from gestalt_space.index.segment import SegmentRecord, open_segment
+from gestalt_space.index.writing import merge_segments, write_segment
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import tail, writes
 from gestalt_space.store.engine import Database
@@ -155,19 +150,18 @@ class Sealer:
         self, session: Session, records: Sequence[SegmentRecord], after: int
     ) -> tuple[SegmentRecord, ...]:
         """The segments with the ages and sites that were corrected."""
-        ids, ages, sites = tail.corrected_photos_after(session, self.space, after)
-        if not len(ids):
+        photos = tail.corrected_photos_after(session, self.space, after)
+        if not len(photos.ids):
             return tuple(records)
-        order = np.argsort(ids)
-        ids, ages, hashes = ids[order], ages[order], folded_hashes(sites)[order]
+        hashes = folded_hashes(photos.sites)
         found = []
         for record in records:
             segment = open_segment(self.folder, record)
-            rows = np.flatnonzero(np.isin(segment.ids, ids, kind="table"))
+            rows = np.flatnonzero(np.isin(segment.ids, photos.ids, kind="table"))
             if len(rows):
-                places = np.searchsorted(ids, segment.ids[rows])
+                places = np.searchsorted(photos.ids, segment.ids[rows])
                 new_ages, new_sites = segment.ages.copy(), segment.sites.copy()
-                new_ages[rows], new_sites[rows] = ages[places], hashes[places]
+                new_ages[rows], new_sites[rows] = photos.ages[places], hashes[places]
                 record = with_columns(self.folder, record, new_ages, new_sites)
             found.append(record)
         return tuple(found)

@@ -4,7 +4,7 @@ need most photos anyway."""
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import GalleryChanged
+from gestalt_space.gallery.people import KINDS
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.ranking.calibration import Calibration
 from gestalt_space.ranking.grouping import Grouping, Numbers, grouping
@@ -50,12 +51,22 @@ class Lines:
 
 
 @dataclass(frozen=True)
+class Belongings:
+    """The identifiers of the `disorders` and `genes` that patients have, `(p,)` each, ascending.
+    `names`: of disorders, by identifier."""
+
+    disorders: tuple[tuple[str, ...], ...]
+    genes: tuple[tuple[str, ...], ...]
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A gallery's photos, each `(n,)` or `(n, d)`, and its patients, each `(p,)`.
 
     `rows`: of each photo in the `state`; `patients`: identifiers, in their order, of those who have
-    a descriptor, and their `keys`; `patient_of_row`: places in both. `people` and `photos` are None
-    where they were not asked for.
+    a descriptor, and their `keys`; `patient_of_row`: places in both. `people`, `photos` and
+    `belongings` are None where they were not asked for.
     """
 
     state: GalleryState
@@ -66,6 +77,7 @@ class Snapshot:
     lines: Lines
     people: PatientFacts | None = None
     photos: PhotoFacts | None = None
+    belongings: Belongings | None = None
 
     @property
     def ids(self) -> Numbers:
@@ -124,6 +136,7 @@ def load_snapshot(
             lines=_lines(session, state, by, keys, patient_of_row, family),
             people=patient_facts(session, keys) if details else None,
             photos=photo_facts(session, state.space, ids) if details else None,
+            belongings=_belongings(session, state, keys) if details else None,
         )
     except KeyError as error:
         raise gallery_changed() from error
@@ -146,6 +159,21 @@ def _by_identifier(
     places = {key: place for place, key in enumerate(keys)}
     moved = np.array([places[int(key)] for key in present], dtype=np.int64)
     return keys, tuple(names[key] for key in keys), moved[place_of_row]
+
+
+def _belongings(session: Session, state: GalleryState, keys: Sequence[int]) -> Belongings:
+    found = []
+    names: dict[str, str] = {}
+    for kind in KINDS:
+        which, groups = state.people.groups_of(kind, np.array(keys, dtype=np.int64))
+        titles = titles_of(session, kind, np.unique(groups))
+        ids: list[list[str]] = [[] for _ in keys]
+        for place, group in zip(which.tolist(), groups.tolist(), strict=True):
+            ids[place].append(titles[group][0])
+        found.append(tuple(tuple(sorted(one)) for one in ids))
+        if kind == "disorder":
+            names.update(titles.values())
+    return Belongings(found[0], found[1], names)
 
 
 def _lines(

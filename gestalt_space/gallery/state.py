@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.gallery.people import People
-from gestalt_space.index.search import Searcher
+from gestalt_space.index.search import Candidates, Column, Searcher
 from gestalt_space.index.segment import MemorySegment, Segment
 from gestalt_space.once import Once
 from gestalt_space.ranking.calibration import Calibration
@@ -55,7 +55,8 @@ class GalleryState:
         self,
         space: StoredSpace,
         mark: Mark,
-        segments: Sequence[Segment | MemorySegment],
+        segments: Sequence[Segment],
+        tail: MemorySegment | None,
         people: People,
         *,
         gone_ids: Numbers,
@@ -65,16 +66,13 @@ class GalleryState:
     ) -> None:
         self.space = space
         self.mark = mark
-        self.segments = tuple(segments)
         self.people = people
         self.calibration = calibration
         self.damage = damage
-        self.searcher = Searcher(self.segments)
-        counts = [segment.count for segment in self.segments]
-        self._offsets = np.cumsum([0, *counts]).astype(np.int64)
+        self.searcher = Searcher(space.dim, segments, tail)
         self._corrected = corrected
         self.gone = self.rows_with(gone_ids)
-        self._ids = Once(lambda: _column(self.segments, "ids"))
+        self._ids = Once(lambda: self.searcher.column("ids"))
         self._patients = Once(self._read_patients)
         self._photo_counts = Once(self._count_photos)
         self._totals = {by: Once(partial(self._count_totals, by)) for by in _BYS}
@@ -92,7 +90,7 @@ class GalleryState:
     @property
     def ages(self) -> NDArray[np.float64]:
         """`(n,)`: the age at each photo in years, NaN where it is not known."""
-        ages = np.concatenate([segment.ages for segment in self.segments] or [np.zeros(0)])
+        ages = self.searcher.column("ages").copy()
         rows, there = self._corrected_rows()
         ages[rows] = self._corrected.ages[there]
         return ages
@@ -100,7 +98,7 @@ class GalleryState:
     @property
     def sites(self) -> Numbers:
         """`(n,)`: the hash of each photo's site, 0 where it is not known."""
-        sites = _column(self.segments, "sites")
+        sites = self.searcher.column("sites").copy()
         rows, there = self._corrected_rows()
         sites[rows] = self._corrected.sites[there]
         return sites
@@ -121,37 +119,33 @@ class GalleryState:
 
     def __len__(self) -> int:
         """How many rows there are, removed ones among them."""
-        return int(self._offsets[-1])
+        return len(self.searcher)
 
     def nearest(
         self, probe: Descriptors, count: int, among: NDArray[np.bool_] | None = None
     ) -> Nearest:
-        """The `count` photos nearest to a probe `(d,)`, of the rows `among` `(n,)` alone."""
-        found = self.searcher.candidates(probe, count, among=among)
-        return self._nearest(found.rows, found.similarities, found.bound)
+        """The photos nearest to a probe `(d,)`, `count` or more, of the rows `among` `(n,)`
+        alone, with exact similarities."""
+        return self._nearest(self.searcher.candidates(probe, count, among=among))
 
     def nearest_of(
         self, probes: Descriptors, count: int, among: NDArray[np.bool_] | None = None
     ) -> list[Nearest]:
-        """Likewise for each of many probes `(q, d)`."""
-        return [
-            self._nearest(found.rows, found.similarities, found.bound)
-            for found in self.searcher.candidates_of(probes, count, among=among)
-        ]
+        """Likewise for each of many probes `(q, d)`; similarities may err by their tolerance."""
+        found = self.searcher.candidates_of(probes, count, among=among)
+        return [self._nearest(one) for one in found]
 
-    def column_at(self, name: str, rows: Numbers) -> Numbers:
-        """A column, `ids` or `patients`, of some rows `(m,)`."""
-        found = np.empty(len(rows), dtype=np.int64)
-        for segment, places, local in self._split(rows):
-            found[places] = getattr(segment, name)[local]
-        return found
+    def exact(self, probe: Descriptors, rows: Numbers) -> NDArray[np.float64]:
+        """Similarities of a probe `(d,)` to some rows `(m,)`."""
+        return self.searcher.exact(probe, rows)
+
+    def column_at(self, name: Column, rows: Numbers) -> Numbers:
+        """A column of some rows `(m,)`."""
+        return self.searcher.of_rows(name, rows)
 
     def vectors_at(self, rows: Numbers) -> Descriptors:
         """The descriptors of some rows: `(m, d)`."""
-        found = np.empty((len(rows), self.space.dim), dtype=np.float32)
-        for segment, places, local in self._split(rows):
-            found[places] = segment.vectors[local]
-        return found
+        return self.searcher.vectors(rows)
 
     def rows_of(self, patients: Numbers) -> Numbers:
         """The rows of some patients, by their keys, ascending."""
@@ -170,25 +164,15 @@ class GalleryState:
             return np.zeros(0, dtype=np.int64)
         # By a table: sorting every segment would take longer than the search of a probe.
         found = [
-            offset + np.flatnonzero(np.isin(segment.ids, ids, kind="table"))
-            for offset, segment in zip(self._offsets, self.segments, strict=False)
+            offset + np.flatnonzero(np.isin(part.ids, ids, kind="table"))
+            for offset, part in zip(self.searcher.offsets, self.searcher.parts, strict=False)
         ]
-        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+        return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
-    def _nearest(self, rows: Numbers, similarities: NDArray[np.float64], bound: float) -> Nearest:
-        found = Nearest(rows, self.column_at("patients", rows), similarities, bound)
-        return found.kept(~np.isin(rows, self.gone)) if len(self.gone) else found
-
-    def _split(
-        self, rows: Numbers
-    ) -> list[tuple[Segment | MemorySegment, NDArray[np.int64], Numbers]]:
-        """For each segment that some rows are of: it, which of the rows, and their places in it."""
-        number = np.searchsorted(self._offsets, rows, side="right") - 1
-        split = []
-        for one in np.unique(number):
-            places = np.flatnonzero(number == one)
-            split.append((self.segments[one], places, rows[places] - self._offsets[one]))
-        return split
+    def _nearest(self, found: Candidates) -> Nearest:
+        patients = self.column_at("patients", found.rows)
+        nearest = Nearest(found.rows, patients, found.similarities, found.bound, found.tolerance)
+        return nearest.kept(~np.isin(found.rows, self.gone)) if len(self.gone) else nearest
 
     def _corrected_rows(self) -> tuple[Numbers, Numbers]:
         """Rows that were corrected, and the place of each in `_corrected`."""
@@ -196,8 +180,10 @@ class GalleryState:
         return rows, np.searchsorted(self._corrected.ids, self.column_at("ids", rows))
 
     def _read_patients(self) -> Numbers:
-        patients = _column(self.segments, "patients")
-        patients[self.gone] = -1
+        patients = self.searcher.column("patients")
+        if len(self.gone):
+            patients = patients.copy()
+            patients[self.gone] = -1
         return patients
 
     def _count_photos(self) -> Numbers:
@@ -232,7 +218,3 @@ def count_totals(people: People, photo_counts: Numbers, by: By) -> Totals:
         photos=int(photo_counts[ranked].sum()),
     )
 
-
-def _column(segments: Sequence[Segment | MemorySegment], name: str) -> Numbers:
-    columns = [getattr(segment, name) for segment in segments]
-    return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import GestaltError, UsageError
-from gestalt_space.gallery.copies import Look, look_of
+from gestalt_space.errors import GestaltError, NotInGallery, UsageError
+from gestalt_space.gallery.copies import Look, look_of, stored_looks
 from gestalt_space.gallery.pipeline import PhotoResult
+from gestalt_space.gallery.state import GalleryState
 from gestalt_space.index.contract import TOLERANCE
 from gestalt_space.match.answer import ProbePhoto
 from gestalt_space.store import reads
-from gestalt_space.store.lookups import OwnPatient
+from gestalt_space.store.lookups import find_patient
+from gestalt_space.store.reads import OwnPatient
 from gestalt_space.types import Descriptors
 
 
@@ -97,3 +99,21 @@ def probe_of(session: Session | None, result: PhotoResult) -> Probe:
         own,
         (Seen(result.descriptor, look_of(face.crop)),),
     )
+
+
+def stored_probe(session: Session, state: GalleryState, patient: str) -> Probe:
+    """A patient of the gallery as a probe, by all photos. Raises `NotInGallery`."""
+    detail = reads.patient_detail(session, patient)
+    key = find_patient(session, patient)
+    rows = state.rows_of(np.array([key], dtype=np.int64))
+    if key is None or not len(rows):
+        model = state.space.model
+        raise NotInGallery(
+            f"Patient {patient} has no descriptor in the space of {model}.",
+            f"Run `gestalt index fill --space {model}`.",
+        )
+    vectors = state.vectors_at(rows)
+    photos = tuple(ProbePhoto(photo.name) for photo in detail.photos)
+    looks = stored_looks(session, state.column_at("ids", rows))
+    own = OwnPatient(key, patient, detail.family)
+    return Probe(patient, photos, fuse(list(vectors)), own, tuple(map(Seen, vectors, looks)))

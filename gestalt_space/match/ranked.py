@@ -4,7 +4,7 @@ and by the similarities to all photos where most of them are needed anyway."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,10 +24,14 @@ from gestalt_space.ranking.contenders import (
     group_bests,
     vote_rule,
 )
+from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.types import Descriptors
 
 FIRST, EACH_LINE = 250, 12
 """Photos that are looked at first, and more of them for each line that is asked for."""
+FIRST_OF_MANY, EACH_LINE_OF_MANY = 32, 4
+"""Likewise where many probes are asked at once: their bounds are closer, and those few whose
+ranking is not settled are looked at again."""
 WIDER = 4
 """When they do not settle the ranking, so many times as many are."""
 MOST_SHARE = 0.05
@@ -51,12 +55,11 @@ def rank_probes(
     probes: Descriptors, kins: Sequence[Kin], view: View, names: Names, whole: Whole
 ) -> list[Found]:
     """The lines of probes `(q, d)`; of each, its `kins` are no evidence."""
-    count = FIRST + EACH_LINE * view.question.k
-    state, rows = view.state, view.rows
+    state, rows, k = view.state, view.rows, view.question.k
     if len(probes) == 1:
-        first = [state.nearest(probes[0], count, rows)]
+        first = [state.nearest(probes[0], FIRST + EACH_LINE * k, rows)]
     else:
-        first = state.nearest_of(probes, count, rows)
+        first = state.nearest_of(probes, FIRST_OF_MANY + EACH_LINE_OF_MANY * k, rows)
     return [
         _rank(probe, nearest, kin, view, names, whole)
         for probe, nearest, kin in zip(probes, first, kins, strict=True)
@@ -71,8 +74,8 @@ def _rank(
     state = view.state
     most = max(FEWEST, int(MOST_SHARE * len(state)))
     found = nearest
-    while (lines := _settled(found, kin, view, names)) is None:
-        count = WIDER * len(found.rows)
+    while (lines := _settled(probe, found, kin, view, names)) is None:
+        count = WIDER * max(len(found.rows), FIRST)
         if count > most:
             return Found(whole.rank(probe, kin), nearest)
         found = state.nearest(probe, count, view.rows)
@@ -80,12 +83,15 @@ def _rank(
 
 
 def _settled(
-    found: Nearest, kin: Kin, view: View, names: Names
+    probe: Descriptors, found: Nearest, kin: Kin, view: View, names: Names
 ) -> tuple[RankedLine, ...] | None:
     """The lines, where the photos found settle them."""
     by, k = view.question.by, view.question.k
     evidence = found.without(np.concatenate([view.excluded, kin.keys]))
     which, groups = view.state.people.groups_of(by, evidence.patients)
+    if evidence.tolerance:
+        evidence = _exact(probe, evidence, which, groups, view)
+        which, groups = view.state.people.groups_of(by, evidence.patients)
     rule: Rule | None = NearestRule()
     if view.question.aggregation == "vote":
         rule = vote_rule(evidence, which, groups)
@@ -97,6 +103,19 @@ def _settled(
     if first is None:
         return None
     return _named(first, evidence, view, names)[:k]
+
+
+def _exact(
+    probe: Descriptors, found: Nearest, which: Numbers, groups: Numbers, view: View
+) -> Nearest:
+    """The photos that can decide the ranking, with exact similarities."""
+    if view.question.aggregation == "nearest":
+        best = np.sort(group_bests(found, which, groups).best)[::-1]
+        if len(best) >= view.question.k:
+            last = best[view.question.k - 1]
+            found = found.only(found.similarities >= last - 2 * found.tolerance)
+    exact = view.state.exact(probe, found.rows)
+    return replace(found, similarities=exact, tolerance=0.0)
 
 
 def _named(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,10 @@ from gestalt_space.match.question import Question
 from gestalt_space.once import Once
 from gestalt_space.ranking.calibration import references_of
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store.lookups import OwnPatient, family_members, find_patient
+from gestalt_space.store import reads
+from gestalt_space.store.lookups import family_members, find_patient
+from gestalt_space.store.people import By
+from gestalt_space.store.reads import OwnPatient
 
 Floats = NDArray[np.float64]
 NOBODY: Numbers = np.zeros(0, dtype=np.int64)
@@ -189,6 +192,26 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
     return last
 
 
+def nothing_to_match(session: Session, space: str, by: By) -> GalleryEmpty:
+    """Why a gallery has nothing to rank in the space of that model."""
+    counts = reads.counts(session)
+    diagnosed = counts.patients - counts.undiagnosed
+    if {"disorder": diagnosed, "gene": counts.genes, "patient": counts.patients}[by]:
+        return GalleryEmpty(
+            f"The gallery has no descriptor in the space of {space}.",
+            f"Run `gestalt index fill --space {space}`.",
+        )
+    if by == "gene":
+        return GalleryEmpty(
+            "The gallery has no patient with a gene to match against.",
+            "Give genes with `gestalt index add --gene` or in the column genes.",
+        )
+    return GalleryEmpty(
+        "The gallery has no diagnosed patient to match against.",
+        "Add some: `gestalt index add patients.csv`.",
+    )
+
+
 def kin_of(session: Session, own: OwnPatient | None, *, with_family: bool) -> Kin:
     """Who is no evidence for a probe that is stored for a patient."""
     if own is None:
@@ -223,7 +246,3 @@ def _counts(photo_counts: Numbers, patients: Numbers) -> Numbers:
     found[known] = photo_counts[patients[known]]
     return found
 
-
-def names_of(kin: Iterable[dict[int, str]]) -> tuple[str, ...]:
-    """The identifiers of several, in their order."""
-    return tuple(sorted({name for one in kin for name in one.values()}))

@@ -10,7 +10,7 @@ to whoever knows the identifiers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -26,12 +26,14 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Nearest:
     """The photos nearest to a probe, `(m,)` each: `rows`, whose `patients` they are, and their
-    exact `similarities`, -1..1. No other photo is above `bound`, -inf where there is none."""
+    `similarities`, -1..1, which err by no more than `tolerance`. No other photo is above `bound`,
+    -inf where there is none."""
 
     rows: Numbers
     patients: Numbers
     similarities: Floats
     bound: float
+    tolerance: float = 0.0
 
     def without(self, patients: Numbers) -> Nearest:
         """Without the photos of some patients, by their keys; -1 stands for nobody."""
@@ -41,9 +43,19 @@ class Nearest:
         """The photos to keep `(m,)`; the others are no evidence, whatever their similarity."""
         if keep.all():
             return self
-        return Nearest(
-            self.rows[keep], self.patients[keep], self.similarities[keep], self.bound
+        return replace(
+            self,
+            rows=self.rows[keep],
+            patients=self.patients[keep],
+            similarities=self.similarities[keep],
         )
+
+    def only(self, keep: NDArray[np.bool_]) -> Nearest:
+        """The photos to keep `(m,)`; the others count as not found."""
+        if keep.all():
+            return self
+        left = float(self.similarities[~keep].max()) + self.tolerance
+        return replace(self.kept(keep), bound=max(self.bound, left))
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,13 @@ def family_members(session: Session, family: str) -> list[tuple[int, str]]:
     return [(key, name) for key, name in rows]
 
 
+def group_key(session: Session, by: By, identifier: str) -> int | None:
+    """The key of a disorder, gene or patient by its identifier."""
+    column = {"disorder": t.Disorder.code, "gene": t.Gene.symbol, "patient": t.Patient.external_id}
+    key = {"disorder": t.Disorder.id, "gene": t.Gene.id, "patient": t.Patient.id}
+    return session.scalar(sa.select(key[by]).where(column[by] == identifier))
+
+
 def disorder_keys(session: Session, codes: Collection[str]) -> dict[str, int]:
     """The keys of disorders by their codes; a code that the gallery does not have is left out."""
     found: dict[str, int] = {}

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.store import tables as t
+from gestalt_space.store.chunks import chunks
 from gestalt_space.store.reads import StoredSpace, damaged_descriptor, integers
 from gestalt_space.types import Descriptors, Ids
 
@@ -129,6 +130,28 @@ def removed_after(session: Session, space: StoredSpace, sequence: int) -> Ids:
         )
     )
     return np.fromiter(rows, dtype=np.int64)
+
+
+def count_waiting(session: Session, space: StoredSpace, sequence: int) -> tuple[int, int, int]:
+    """How much came after a change: descriptors of a space, patients, and photos whose age or site
+    was corrected or that are new."""
+    of = (
+        sa.select(sa.func.count())
+        .select_from(t.Descriptor)
+        .where(t.Descriptor.space_id == space.id, t.Descriptor.sequence > sequence),
+        sa.select(sa.func.count()).select_from(t.Patient).where(t.Patient.sequence > sequence),
+        sa.select(sa.func.count()).select_from(t.Photo).where(t.Photo.sequence > sequence),
+    )
+    rows, patients, photos = (session.scalar(query) or 0 for query in of)
+    return rows, patients, photos
+
+
+def existing_patients(session: Session, keys: Ids) -> Ids:
+    """Those of some patients, by their keys, who are in the gallery."""
+    found: list[int] = []
+    for some in chunks([int(key) for key in np.unique(keys)]):
+        found += session.scalars(sa.select(t.Patient.id).where(t.Patient.id.in_(some)))
+    return np.array(sorted(found), dtype=np.int64)
 
 
 def corrected_photos_after(session: Session, space: StoredSpace, sequence: int) -> PhotoRows:

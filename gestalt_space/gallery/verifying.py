@@ -1,0 +1,96 @@
+"""Whether the index on disk is what was written, and what the database says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gestalt_space.errors import IndexDamaged
+from gestalt_space.gallery.people import FACTS, KINDS, Arrays, People, arrays_of
+from gestalt_space.gallery.reader import FROM_NOTHING, open_index, read_state
+from gestalt_space.gallery.state import GalleryState
+from gestalt_space.index.changing import verify_segment
+from gestalt_space.index.checksums import check_file
+from gestalt_space.index.manifest import Manifest, unnamed_files
+from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.store import tail
+from gestalt_space.store.engine import Database
+from gestalt_space.store.reads import StoredSpace
+
+_HINT = "Run `gestalt index rebuild`."
+
+
+def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
+    """Hash every file of a space's index and compare what it holds with the database; says what was
+    found.
+
+    Raises `IndexDamaged` where a file is not what was written, or differs from the database.
+    """
+    with database.reading() as session:
+        mark = tail.read_mark(session, space.id)
+        if mark.digest is None:
+            return "no index on disk; it is built from the database when it is needed"
+        manifest, segments, parts = open_index(folder, space, mark.digest)
+        for record in manifest.segments:
+            verify_segment(folder, record)
+        for part in manifest.people:
+            check_file(folder, part.file)
+        _check_foreign(folder, space, manifest)
+        state = read_state(session, space, mark, manifest, segments, parts)
+        for rows in tail.row_blocks(session, space, FROM_NOTHING):
+            _check_rows(state, rows)
+        counted = tail.count_waiting(session, space, FROM_NOTHING)[0]
+        true = arrays_of(tail.people_after(session, FROM_NOTHING))
+    if counted != state.photos:
+        raise _differs()
+    _check_people(state.people, true)
+    segments_text = "1 segment" if len(segments) == 1 else f"{len(segments)} segments"
+    indexed = sum(record.rows - record.removed for record in manifest.segments)
+    return f"{indexed:,} descriptors in {segments_text}, up to change {manifest.sequence:,}, sound"
+
+
+def _check_foreign(folder: Path, space: StoredSpace, manifest: Manifest) -> None:
+    if foreign := unnamed_files(folder, space.fingerprint, manifest):
+        raise IndexDamaged(
+            f"{foreign[0].name} was left by a process that was stopped, and may hold what was "
+            "removed.",
+            _HINT,
+        )
+
+
+def _check_rows(state: GalleryState, rows: tail.NewRows) -> None:
+    at = state.rows_with(rows.ids)
+    ids = state.column_at("ids", at)
+    order = np.argsort(ids)
+    if not (
+        np.array_equal(ids[order], rows.ids)
+        and np.array_equal(state.column_at("patients", at)[order], rows.patients)
+        and np.array_equal(state.vectors_at(at)[order], rows.vectors)
+        and np.array_equal(state.ages[at][order], rows.ages, equal_nan=True)
+    ):
+        raise _differs()
+
+
+def _check_people(people: People, true: Arrays) -> None:
+    keys = true["keys"]
+    right = all(np.array_equal(people.fact(fact, keys), true[fact]) for fact in FACTS)
+    for kind in KINDS:
+        which, groups = people.groups_of(kind, keys)
+        right &= np.array_equal(_ordered(keys[which], groups), _pairs(true, kind))
+    if not right:
+        raise _differs()
+
+
+def _pairs(arrays: Arrays, kind: str) -> Numbers:
+    groups = arrays[f"{kind}_of_patient"]
+    lengths = np.diff(arrays[f"{kind}_starts"], append=len(groups))
+    return _ordered(np.repeat(arrays["keys"], lengths), groups)
+
+
+def _ordered(patients: Numbers, groups: Numbers) -> Numbers:
+    return np.stack([patients, groups], axis=1)[np.lexsort((groups, patients))]
+
+
+def _differs() -> IndexDamaged:
+    return IndexDamaged("The index on disk is not what the database says.", _HINT)
