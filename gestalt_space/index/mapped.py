@@ -1,0 +1,65 @@
+"""Arrays of `.npy` files, mapped from the disk: opening reads the header alone."""
+
+from __future__ import annotations
+
+import io
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.errors import IndexDamaged
+from gestalt_space.index.checksums import REBUILD, FileRecord, check_size
+
+_MOST_HEADER = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class MappedArray:
+    """An array, and the mapping that it is a view of. Its first byte stands at `start`."""
+
+    array: NDArray[Any]
+    pages: mmap.mmap
+    start: int
+
+    def read_ahead(self, rows: NDArray[np.int64]) -> None:
+        """Let the system fetch rows at once, not one page fault after the other."""
+        if not hasattr(self.pages, "madvise"):
+            return
+        width = self.array.strides[0]
+        for row in rows.tolist():
+            first = self.start + row * width
+            page = first - first % mmap.PAGESIZE
+            self.pages.madvise(mmap.MADV_WILLNEED, page, first + width - page)
+
+
+def map_array(folder: Path, record: FileRecord, shape: tuple[int, ...], dtype: str) -> MappedArray:
+    """Map the array of a `.npy` file that must have that shape and dtype, in C order.
+
+    Raises `IndexDamaged` for a file that is missing, cut short, or holds another array.
+    """
+    path = check_size(folder, record)
+    try:
+        with path.open("rb") as stream:
+            start, found = _header(stream.read(_MOST_HEADER))
+            pages = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise IndexDamaged(f"{record.name} cannot be read ({error}).", REBUILD) from error
+    count = int(np.prod(shape, dtype=np.int64))
+    kind = np.dtype(dtype)
+    if found != (shape, False, kind) or start + count * kind.itemsize != record.bytes:
+        raise IndexDamaged(f"{record.name} does not hold the numbers that it should.", REBUILD)
+    array = np.frombuffer(pages, dtype=kind, count=count, offset=start).reshape(shape)
+    return MappedArray(array, pages, start)
+
+
+def _header(data: bytes) -> tuple[int, tuple[tuple[int, ...], bool, np.dtype[np.generic]]]:
+    """Where the numbers begin, and shape, whether in Fortran order, dtype. Raises `ValueError`."""
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("another version of .npy")
+    found = np.lib.format.read_array_header_1_0(stream)
+    return stream.tell(), found
