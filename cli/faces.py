@@ -52,10 +52,10 @@ def align(
     crops that are listed there. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
-    from gestalt_space.interop.descriptor_files import PART_TABLE, write_crops
     from gestalt_space.gallery.models import OpenModels
     from gestalt_space.gallery.pipeline import find_all_faces
     from gestalt_space.home import photo_limits
+    from gestalt_space.interop.descriptor_files import PART_TABLE, write_crops
     from gestalt_space.settings import load_settings
     from gestalt_space.weights.store import ModelStore
 
@@ -106,13 +106,13 @@ def encode(
     face can be rebuilt from them. `-` is one photo from standard input.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.encoders.precision import parse_precision
+    from gestalt_space.home import Gallery
     from gestalt_space.interop.descriptor_files import (
         check_descriptor_path,
         collect,
         write_descriptors,
     )
-    from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.home import Gallery
 
     check_descriptor_path(path, overwrite=overwrite)
     with Gallery.open(

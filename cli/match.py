@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from gestalt_space.match.answer import Match
     from gestalt_space.match.probe import Probe
     from gestalt_space.match.question import Question
-    from gestalt_space.match.view import View
 
 FORMATS = ("table", "json", "csv", "gestaltmatcher")
 

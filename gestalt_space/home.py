@@ -60,7 +60,6 @@ from gestalt_space.store.runs import RunCounts, add_run, run_counts
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
-
 T = TypeVar("T")
 
 _TRIES = 5
@@ -534,9 +533,7 @@ class Gallery:
     def check_index(self) -> dict[str, str]:
         """For each space, by its model's name, what its index on disk is. Raises `IndexDamaged`."""
         folder = self.settings.index_dir
-        return {
-            space.model: verify_index(self.database, space, folder) for space in self._spaces()
-        }
+        return {space.model: verify_index(self.database, space, folder) for space in self._spaces()}
 
     def faces_to_fill(self, *, again: bool = False) -> int:
         """How many stored faces have no descriptor in this space; `again` as in `fill`."""

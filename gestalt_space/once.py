@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 class Once(Generic[T]):
-    """Holds what `make` gives. Threads that ask meanwhile wait; an error is raised to whoever asked,
-    and the next one tries again.
+    """Holds what `make` gives. Threads that ask meanwhile wait; an error is raised to whoever
+    asked, and the next one tries again.
 
     `functools.cached_property` takes no lock from Python 3.12 on.
     """
@@ -21,6 +21,7 @@ class Once(Generic[T]):
         self._lock = Lock()
 
     def __call__(self) -> T:
+        """The value."""
         if self._make is not None:
             with self._lock:
                 if self._make is not None:

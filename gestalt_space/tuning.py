@@ -69,9 +69,7 @@ def tuning_faces(
     if snapshot is None:
         return TuningFaces(crops, words, None, EACH_OTHER)
     compared = Compared(snapshot.descriptors, _own(snapshot, owners))
-    return TuningFaces(
-        crops, words, compared, f"the {len(snapshot)} descriptors of the gallery"
-    )
+    return TuningFaces(crops, words, compared, f"the {len(snapshot)} descriptors of the gallery")
 
 
 def tune_model(

@@ -21,6 +21,7 @@ from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import (
     DatabaseError,
     DeviceUnavailable,
+    GalleryChanged,
     GalleryEmpty,
     ModelNotInstalled,
     NotInGallery,
@@ -35,7 +36,8 @@ from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.match.among import parse_among
 from gestalt_space.match.answer import Match
-from gestalt_space.match.matching import Question
+from gestalt_space.match.matching import match_probes
+from gestalt_space.match.question import Question
 from gestalt_space.store import reads
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -615,17 +617,20 @@ def test_a_match_in_threads_gives_what_a_match_alone_gives(
     assert [found[n] for n in range(4)] == alone
 
 
-def test_a_snapshot_stays_as_it_was_while_the_gallery_changes(
+def test_a_view_stays_as_it_was_until_somebody_is_removed(
     gallery: Gallery, photo: Callable[[int], Path]
 ) -> None:
     add(gallery, row(photo(0), "P0", "A"), row(photo(1), "P1", "B"))
-    snapshot = gallery.snapshot()
+    view = gallery.view()
+    (probes,) = gallery.probes([PhotoSource("probe", photo(9))])
     add(gallery, row(photo(2), "P2", "C"))
-    gallery.remove(patients=["P0"])
-    source = PhotoSource("probe", photo(9))
-    (kept,) = gallery.match([source], snapshot=snapshot)
+    with gallery.database.reading() as session:
+        (kept,) = match_probes(probes, view, session)
     assert {line.id for line in kept.lines} == {"A", "B"}
-    (now,) = gallery.match([source])
+    gallery.remove(patients=["P0"])
+    with gallery.database.reading() as session, pytest.raises(GalleryChanged):
+        match_probes(probes, view, session)
+    _, (now,) = gallery.answer(probes, view.question, view)
     assert {line.id for line in now.lines} == {"B", "C"}
 
 
@@ -653,7 +658,7 @@ def test_an_index_of_before_a_removal_never_comes_back(
     gallery: Gallery, photo: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(gallery, row(photo(0), "P0", "A"), row(photo(1), "P1", "B"))
-    removed = gallery.snapshot().index.descriptors[0].tobytes()
+    removed = gallery.snapshot().descriptors[0].tobytes()
     real = snapshot.save_generation
     folder = gallery.settings.home
 
@@ -727,8 +732,10 @@ def test_both_spellings_of_a_name_are_one_name(
         assert gallery.patient(name).patient == nfc
         assert [one.photos for one in gallery.patients(cohort=name, disorder=name)] == [2]
         among = parse_among([f"ancestry={name}", f"cohort={name}", f"disorder={name}"])
-        snapshot = gallery.snapshot(Question(by="patient", among=among))
-        assert gallery.stored_probe(name, snapshot).own == nfc
+        assert gallery.view(Question(by="patient", among=among)).totals.patients == 1
+        own = gallery.stored_probe(name).own
+        assert own is not None
+        assert own.identifier == nfc
     assert gallery.remove(patients=[nfd]).photos == 2
 
 

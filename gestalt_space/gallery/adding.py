@@ -108,14 +108,13 @@ class Adding:
             return []
         with self.database.writing() as session:
             is_encoded = any(photo.encoded is not None for photo in photos)
-            stored = writes.add_photos(
+            return writes.add_photos(
                 session,
                 photos,
                 space_id=self.space_id(session),
                 run_id=add_run(session, self.made_by()) if is_encoded else None,
                 update=self.options.update,
             )
-        return stored
 
     def _copies(
         self,

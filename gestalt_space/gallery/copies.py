@@ -98,7 +98,7 @@ class Copy:
 def find_copies(
     session: Session,
     look: Look | None,
-    similarities: NDArray[np.float32],
+    similarities: NDArray[np.floating],
     ids: Ids,
     *,
     not_of: Collection[str] = (),

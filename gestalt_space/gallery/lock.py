@@ -1,5 +1,5 @@
-"""The one lock of a home's index: whoever saves, records or deletes there holds it. The system frees
-it when its process ends, however that ends, in this container or another."""
+"""The one lock of a home's index: whoever saves, records or deletes there holds it. The system
+frees it when its process ends, however that ends, in this container or another."""
 
 from __future__ import annotations
 

@@ -128,7 +128,9 @@ def read_state(
 
 def memory_segment(rows: tail.NewRows) -> MemorySegment:
     """Rows of the database as a segment in memory."""
-    return MemorySegment(rows.ids, rows.patients, rows.ages, folded_hashes(rows.sites), rows.vectors)
+    return MemorySegment(
+        rows.ids, rows.patients, rows.ages, folded_hashes(rows.sites), rows.vectors
+    )
 
 
 def _calibration(

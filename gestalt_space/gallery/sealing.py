@@ -1,10 +1,10 @@
-"""How the index on disk follows the database: what came becomes a segment, what went is overwritten,
-and small segments are merged. All of it under the home's lock."""
+"""How the index on disk follows the database: what came becomes a segment, what went is
+overwritten, and small segments are merged. All of it under the home's lock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.people import Arrays, arrays_of, folded_hashes, merged
+from gestalt_space.index.changing import blank_columns, scrub, with_columns
 from gestalt_space.index.manifest import (
     Manifest,
     PartRecord,
@@ -23,7 +24,6 @@ from gestalt_space.index.manifest import (
     save_manifest,
     write_arrays,
 )
-from gestalt_space.index.changing import blank_columns, scrub, with_columns
 from gestalt_space.index.segment import SegmentRecord, open_segment
 from gestalt_space.index.writing import merge_segments, write_segment
 from gestalt_space.ranking.grouping import Numbers
@@ -56,6 +56,8 @@ class Sealer:
     space: StoredSpace
     folder: Path
     timeout: float
+    _blanked: list[tuple[SegmentRecord, Numbers]] = field(default_factory=list)
+    """Columns that no reader opens any more, and the rows to be taken out of them."""
 
     def follow(self, *, rebuild: bool = False) -> bool:
         """Bring the index up to the database where it lacks much or has what was removed; says
@@ -74,6 +76,9 @@ class Sealer:
                 )
             if made != known:
                 self._record(made)
+            for record, rows in self._blanked:
+                blank_columns(self.folder, record, rows)
+            self._blanked.clear()
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return made != known
 
@@ -109,15 +114,18 @@ class Sealer:
     def _followed(self, session: Session, mark: tail.Mark, known: Manifest) -> Manifest:
         after = known.sequence
         gone = tail.removed_after(session, self.space, after)
-        segments, patients = self._scrubbed(known.segments, gone)
-        made = replace(known, segments=segments)
+        made, patients = known, np.zeros(0, dtype=np.int64)
+        if len(gone):
+            segments, patients = self._scrubbed(known.segments, gone)
+            made = replace(known, segments=segments)
         if len(lost := np.setdiff1d(patients, tail.existing_patients(session, patients))):
             made = replace(made, people=tuple(self._without(made.people, lost)))
         waiting = tail.count_waiting(session, self.space, after)
         if max(waiting) < SEALED_FROM:
             return made
         made = replace(made, segments=self._corrected(session, made.segments, after))
-        new = [self._segment(rows) for rows in tail.row_blocks(session, self.space, after, size=SEGMENT_ROWS)]
+        blocks = tail.row_blocks(session, self.space, after, size=SEGMENT_ROWS)
+        new = [self._segment(rows) for rows in blocks]
         people = tail.people_after(session, after)
         parts = [*made.people, *([self._part(arrays_of(people))] if len(people.keys) else [])]
         most = max(SEGMENT_ROWS, sum(one.rows for one in (*made.segments, *new)) // MOST_SEGMENTS)
@@ -132,19 +140,23 @@ class Sealer:
         self, records: Sequence[SegmentRecord], gone: Numbers
     ) -> tuple[tuple[SegmentRecord, ...], Numbers]:
         """The segments without what is gone, and whose it was."""
-        kept, patients = [], [np.zeros(0, dtype=np.int64)]
-        for record in records if len(gone) else ():
+        kept: list[SegmentRecord] = []
+        patients = [np.zeros(0, dtype=np.int64)]
+        for record in records:
             segment = open_segment(self.folder, record)
             rows = np.flatnonzero(np.isin(segment.ids, gone, kind="table"))
-            if len(rows):
-                patients.append(np.asarray(segment.patients[rows]))
-                record = scrub(self.folder, record, rows)
-                segment = open_segment(self.folder, record)
-                if (segment.ids < 0).sum() * MOST_DEAD > segment.count:
-                    record = self._merge_segments([record])
-            if record.rows:
+            if not len(rows):
                 kept.append(record)
-        return tuple(kept) if len(gone) else tuple(records), np.concatenate(patients)
+                continue
+            patients.append(np.asarray(segment.patients[rows]))
+            made = scrub(self.folder, record, rows)
+            self._blanked.append((record, rows))
+            if made.removed * MOST_DEAD > made.rows:
+                merged_one = self._merge_segments([made])
+                kept += [] if merged_one is None else [merged_one]
+            else:
+                kept.append(made)
+        return tuple(kept), np.concatenate(patients)
 
     def _corrected(
         self, session: Session, records: Sequence[SegmentRecord], after: int
@@ -177,7 +189,7 @@ class Sealer:
             rows.vectors,
         )
 
-    def _merge_segments(self, records: Sequence[SegmentRecord]) -> SegmentRecord:
+    def _merge_segments(self, records: Sequence[SegmentRecord]) -> SegmentRecord | None:
         segments = [open_segment(self.folder, record) for record in records]
         return merge_segments(self.folder, self.space.fingerprint, segments)
 
@@ -218,17 +230,21 @@ def _merged(
     records: Sequence[Record],
     size: Callable[[Record], int],
     most: int | None,
-    merge: Callable[[Sequence[Record]], Record],
+    merge: Callable[[Sequence[Record]], Record | None],
 ) -> tuple[Record, ...]:
     """The records, the last ones merged until each is `GROWTH` times the next: so that a row is
     written again a number of times that grows as the logarithm of all."""
-    start = len(records) - 1
-    total = size(records[start]) if records else 0
-    while start > 0:
-        before = size(records[start - 1])
-        if before >= GROWTH * total or (most is not None and before + total > most):
+    kept = list(records)
+    last: list[Record] = [kept.pop()] if kept else []
+    total = sum(map(size, last))
+    while kept and size(kept[-1]) < GROWTH * total:
+        if most is not None and size(kept[-1]) + total > most:
             break
-        start, total = start - 1, total + before
-    if start >= len(records) - 1:
+        last.insert(0, kept.pop())
+        total += size(last[0])
+    if len(last) < 2:
         return tuple(records)
-    return (*records[:start], merge(records[start:]))
+    made = merge(last)
+    if made is not None:
+        kept.append(made)
+    return tuple(kept)

@@ -22,7 +22,6 @@ from gestalt_space.store.people import (
     By,
     PatientFacts,
     PhotoFacts,
-    Texts,
     families,
     family_numbers,
     patient_facts,

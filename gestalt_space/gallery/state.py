@@ -217,4 +217,3 @@ def count_totals(people: People, photo_counts: Numbers, by: By) -> Totals:
         patients=int(ranked.sum()),
         photos=int(photo_counts[ranked].sum()),
     )
-

@@ -32,9 +32,9 @@ HINT = (
 class Among:
     """What is asked of evidence; each part holds, and any value of a part.
 
-    `texts`: pairs of a key of `TEXTS` and its values, in lower case but for disorders and families; an empty one
-    is asked of those of whom it is not known. `age`: first and last age in years, both included to
-    the day. `unknown_age`: photos without an age fit as well, or alone.
+    `texts`: pairs of a key of `TEXTS` and its values, in lower case but for disorders and families;
+    an empty one is asked of those of whom it is not known. `age`: first and last age in years, both
+    included to the day. `unknown_age`: photos without an age fit as well, or alone.
     """
 
     texts: tuple[tuple[str, frozenset[str]], ...] = ()
@@ -129,9 +129,7 @@ def _of_age(ages: NDArray[np.float64], among: Among) -> NDArray[np.bool_]:
     return fits
 
 
-def _with_disorder(
-    state: GalleryState, ids: frozenset[str], session: Session
-) -> NDArray[np.bool_]:
+def _with_disorder(state: GalleryState, ids: frozenset[str], session: Session) -> NDArray[np.bool_]:
     """By patients' keys, who has one of some disorders, an empty text being none."""
     fits = np.zeros(state.people.last_key + 1, dtype=bool)
     for key in disorder_keys(session, sorted(ids - {""})).values():

@@ -1,5 +1,5 @@
-"""How the neighbours of a probe, and all who are eligible, are made up: how many share its patient's
-sex, age group and ancestry."""
+"""How the neighbours of a probe, and all who are eligible, are made up: how many share the sex, age
+group and ancestry of its patient."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ def composition(view: View, lines: Sequence[RankedLine], kin: Kin) -> tuple[Shar
             rows &= view.rows
         nearest = state.rows_with(np.array([line.descriptor for line in lines], dtype=np.int64))
         shares = [
-            _share(state.patients[of], groups[of], wanted)
-            for of in (nearest, np.flatnonzero(rows))
+            _share(state.patients[of], groups[of], wanted) for of in (nearest, np.flatnonzero(rows))
         ]
         found.append(Shared("age group", str(age_groups(asked)[0]), *shares[0], *shares[1]))
     return tuple(found)

@@ -89,9 +89,7 @@ def _title(wanted: str, by: By) -> str:
     return wanted
 
 
-def _evidence(
-    probe: Probe, view: View, names: Names, kin: Kin, group: int, slots: int
-) -> Evidence:
+def _evidence(probe: Probe, view: View, names: Names, kin: Kin, group: int, slots: int) -> Evidence:
     assert probe.descriptor is not None, "a probe without an error has a descriptor"  # noqa: S101
     state = view.state
     members = state.people.members_of(view.question.by, group)
@@ -106,9 +104,7 @@ def _evidence(
     products = (descriptors.astype(np.float64) * probe.descriptor).reshape(len(rows), slots, -1)
     by_slot = np.clip(products.sum(axis=2) * slots, -1, 1)
     ages = state.ages[rows]
-    order = sorted(
-        range(len(rows)), key=lambda i: (-similarities[i], people[owners[i]], ids[i])
-    )
+    order = sorted(range(len(rows)), key=lambda i: (-similarities[i], people[owners[i]], ids[i]))
     id_, name = names.titles([group])[group]
     return Evidence(
         id_,

@@ -36,9 +36,9 @@ def match_probes(
 ) -> list[Match]:
     """The match of each probe, in order; those without a descriptor with their error.
 
-    `with_copies`: stored photos that show the same picture as a probe are looked for. Raises `GalleryChanged` where somebody was removed
-    since the view's state was read, `UsageError` where the gallery cannot be ranked by the
-    aggregation.
+    `with_copies`: stored photos that show the same picture as a probe are looked for. Raises
+    `GalleryChanged` where somebody was removed since the view's state was read, `UsageError` where
+    the gallery cannot be ranked by the aggregation.
     """
     _check_aggregation(view)
     question, state = view.question, view.state
@@ -116,8 +116,7 @@ def _match(
         photo=probe.name,
         face=probe.photos[0].face if len(probe.photos) == 1 else None,
         lines=tuple(
-            _line(rank, line, kin, view, names)
-            for rank, line in enumerate(found.lines, start=1)
+            _line(rank, line, kin, view, names) for rank, line in enumerate(found.lines, start=1)
         ),
         left_out=None if own is None else own.identifier,
         relatives=tuple(
@@ -139,9 +138,7 @@ def _named(view: View, probe: Probe) -> Iterator[str]:
     return (name for key, name in view.relatives.items() if key != own)
 
 
-def _line(
-    rank: int, line: RankedLine, kin: Kin, view: View, names: Names
-) -> MatchLine:
+def _line(rank: int, line: RankedLine, kin: Kin, view: View, names: Names) -> MatchLine:
     id_, name = names.titles([line.group])[line.group]
     calibration = view.state.calibration if view.question.by == "disorder" else None
     photos = view.photos_of(line.group, kin)

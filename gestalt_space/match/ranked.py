@@ -140,10 +140,6 @@ def _named(
 def _line(
     one: Contender, evidence: Nearest, ids: Mapping[int, int], people: Mapping[int, str]
 ) -> RankedLine:
-    place = min(
-        one.places.tolist(), key=lambda at: (people[int(evidence.patients[at])], ids[at])
-    )
+    place = min(one.places.tolist(), key=lambda at: (people[int(evidence.patients[at])], ids[at]))
     similarity = min(1.0, max(-1.0, one.similarity))
-    return RankedLine(
-        one.group, int(evidence.patients[place]), ids[place], one.score, similarity
-    )
+    return RankedLine(one.group, int(evidence.patients[place]), ids[place], one.score, similarity)

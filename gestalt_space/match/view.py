@@ -145,7 +145,7 @@ class View:
         groups, places = np.unique(of_pair, return_inverse=True)
         counts = _counts(self.photo_counts, patients)
         worth = np.where(counts > 0, self._worth(np.maximum(counts, 1)), 0)
-        return groups, np.bincount(places, worth, minlength=len(groups))
+        return groups, np.bincount(places, worth, minlength=len(groups)).astype(np.float64)
 
 
 def open_view(state: GalleryState, question: Question, session: Session) -> View:
@@ -245,4 +245,3 @@ def _counts(photo_counts: Numbers, patients: Numbers) -> Numbers:
     known = (patients >= 0) & (patients < len(photo_counts))
     found[known] = photo_counts[patients[known]]
     return found
-

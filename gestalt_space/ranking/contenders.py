@@ -1,5 +1,5 @@
-"""From the photos nearest to a probe to the groups that rank first: which are certain, and when more
-photos must be looked at.
+"""From the photos nearest to a probe to the groups that rank first: which are certain, and when
+more photos must be looked at.
 
 A search gives some photos with their similarities, and a bound that no other photo is above. A
 group's nearest photo is settled where it is above the bound, and a ranking where its last line
@@ -73,8 +73,8 @@ class GroupBests:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A group that may be a line: its `score`, the `similarity` of its nearest photo, and the places
-    among the photos found of all that are as near."""
+    """A group that may be a line: its `score`, the `similarity` of its nearest photo, and the
+    places among the photos found of all that are as near."""
 
     group: int
     score: float
@@ -98,11 +98,11 @@ class Rule(Protocol):
 class NearestRule:
     """The similarity of the nearest photo."""
 
-    def scores(self, groups: Numbers, best: Floats) -> Floats:
+    def scores(self, groups: Numbers, best: Floats) -> Floats:  # noqa: ARG002 - as all rules
         """See `Rule.scores`."""
         return best
 
-    def ceiling(self, bound: float, settled: Numbers) -> float:
+    def ceiling(self, bound: float, settled: Numbers) -> float:  # noqa: ARG002 - as all rules
         """See `Rule.ceiling`."""
         return bound
 
@@ -163,13 +163,13 @@ class VoteRule:
         share[voting] = self.shares[np.searchsorted(self.voters, groups[voting])]
         return np.where(share > 0, share, best + WITHOUT_VOTER)
 
-    def ceiling(self, bound: float, settled: Numbers) -> float:
+    def ceiling(self, bound: float, settled: Numbers) -> float:  # noqa: ARG002 - as all rules
         """See `Rule.ceiling`."""
         return bound + WITHOUT_VOTER
 
 
 def group_bests(nearest: Nearest, which: Numbers, groups: Numbers) -> GroupBests:
-    """The nearest photo of every group; `which` `(x,)` photos found are of which `groups` `(x,)`."""
+    """The nearest photo of every group; `which` `(x,)` photos are of which `groups` `(x,)`."""
     similarities = nearest.similarities[which]
     order = np.lexsort((-similarities, groups))
     keys, starts = np.unique(groups[order], return_index=True)

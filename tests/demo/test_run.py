@@ -15,7 +15,7 @@ from gestalt_space.demo.trial import Show
 from gestalt_space.errors import ModelNotInstalled, OutputError, UsageError
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
-from gestalt_space.match.matching import Question
+from gestalt_space.match.question import Question
 from gestalt_space.weights.store import ModelStore
 from tests.demo.conftest import OPTIONS, PLAN
 

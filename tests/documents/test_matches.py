@@ -19,7 +19,7 @@ from gestalt_space.errors import NoFace
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.spaces import Encoded
 from gestalt_space.match.answer import Eligible, Match, MatchLine, ProbePhoto, Shared
-from gestalt_space.match.matching import Question
+from gestalt_space.match.question import Question
 from gestalt_space.types import EncodingRun, Face, Quality
 from gestalt_space.weights.store import ModelStore
 from tests import made

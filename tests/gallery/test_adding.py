@@ -14,7 +14,6 @@ from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.gallery import pipeline
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
-from gestalt_space.match.matching import Question
 from gestalt_space.store.engine import Database
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -107,7 +106,7 @@ def test_a_corrected_face_replaces_the_wrong_one_and_leaves_nothing_of_it(
 ) -> None:
     gallery = opened()
     add(gallery, row(photo, "B", "A", face=1, ancestry="wrong-ancestry"))
-    wrong = gallery.snapshot().index.descriptors[0].tobytes()
+    wrong = gallery.snapshot().descriptors[0].tobytes()
     corrected = row(photo, "B", "A", face=2, ancestry="right-ancestry")
     (refused,) = add(gallery, corrected)
     assert refused.error is not None
@@ -119,7 +118,7 @@ def test_a_corrected_face_replaces_the_wrong_one_and_leaves_nothing_of_it(
     assert any(change.startswith("face: 1 of 2") for change in result.changes)
     assert gallery.patient("B").photos[0].face == 2
     assert files_with(home, wrong) == files_with(home, b"wrong-ancestry") == []
-    (right,) = gallery.snapshot().index.descriptors
+    (right,) = gallery.snapshot().descriptors
     assert files_with(home, right.tobytes())
     assert gallery.check_index()["tiny"].endswith("1 descriptors, sound")
     assert statuses(add(gallery, corrected)) == ["already"]
@@ -133,7 +132,7 @@ def test_a_stop_right_after_a_correction_leaves_no_index_with_the_wrong_face(
 
     gallery = opened()
     add(gallery, row(photo, "B", face=1), row(made.photo_file(home / "p.png", 3), "C"))
-    wrong = gallery.snapshot(Question(by="patient")).index.descriptors[0].tobytes()
+    wrong = gallery.snapshot(by="patient").descriptors[0].tobytes()
     assert files_with(home / "index", wrong)
     monkeypatch.setattr(gallery, "_settle", stop)
     with pytest.raises(KeyboardInterrupt):

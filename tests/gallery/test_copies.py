@@ -13,7 +13,7 @@ from gestalt_space.errors import GalleryEmpty, NotInGallery
 from gestalt_space.gallery.copies import SAME_PICTURE, look_of, picture_correlation
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
-from gestalt_space.match.matching import Question
+from gestalt_space.match.question import Question
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
 from tests import made

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gestalt_space.index.generation import newest_first
 
 from gestalt_space.errors import IndexDamaged, OutputError
 from gestalt_space.gallery.pipeline import PhotoSource
@@ -25,7 +26,6 @@ from gestalt_space.gallery.snapshot import (
     refresh_generation,
 )
 from gestalt_space.home import Gallery
-from gestalt_space.index.generation import newest_first
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace

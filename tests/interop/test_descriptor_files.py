@@ -13,6 +13,10 @@ import pyarrow.parquet
 import pytest
 
 from gestalt_space.descriptors import to_descriptors
+from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.errors import NoFace, OutputError, UsageError
+from gestalt_space.faces.crops import crop_from_png
+from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.interop.descriptor_files import (
     CROP_COLUMNS,
     EncodedBatch,
@@ -21,10 +25,6 @@ from gestalt_space.interop.descriptor_files import (
     write_crops,
     write_descriptors,
 )
-from gestalt_space.encoders.specification import EncoderSpec
-from gestalt_space.errors import NoFace, OutputError, UsageError
-from gestalt_space.faces.crops import crop_from_png
-from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.interop.encodings import published_slots, read_encodings
 from gestalt_space.types import EncodingRun
 from tests import made

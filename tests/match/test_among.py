@@ -12,7 +12,7 @@ import pytest
 from gestalt_space.errors import GalleryEmpty, UsageError
 from gestalt_space.home import Gallery
 from gestalt_space.match.among import EVERYBODY, Among, keep_among, parse_among
-from gestalt_space.match.matching import Question
+from gestalt_space.match.question import Question
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row, statuses

@@ -15,12 +15,8 @@ from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.match.among import parse_among
 from gestalt_space.match.answer import Eligible, Match, Shared
-from gestalt_space.match.matching import (
-    Question,
-    fuse,
-    parse_aggregation,
-    parse_by,
-)
+from gestalt_space.match.probe import fuse
+from gestalt_space.match.question import Question, parse_aggregation, parse_by
 from gestalt_space.ranking.aggregation import AGGREGATIONS, Aggregation
 from gestalt_space.types import Descriptors
 from gestalt_space.weights.store import ModelStore
@@ -134,7 +130,7 @@ def test_genes_are_those_of_patients(gallery: Gallery, photos: list[Path]) -> No
     assert [(line.id, line.patient) for line in found.lines] == [("G", "P2")]
     gallery.remove(patients=["P2"])
     with pytest.raises(GalleryEmpty, match="gene"):
-        gallery.snapshot(Question(by="gene"))
+        gallery.view(Question(by="gene"))
 
 
 def test_who_is_eligible_is_counted_without_the_probes_patient(
@@ -281,4 +277,4 @@ def test_a_family_that_cannot_be_left_out_is_refused(family: Gallery, photos: li
         Question(family="F1", with_family=True)
     nobody = Question(family="F2", among=parse_among(["disorder=C"]))
     with pytest.raises(GalleryEmpty, match="without the family F2"):
-        family.snapshot(nobody)
+        family.view(nobody)
