@@ -64,7 +64,7 @@ class Population:
         own = 1.0 - EVERYBODY - DISORDER - PATIENT
         vectors = np.sqrt(own, dtype=np.float32) * _directions(rng, len(patients), self.casts)
         vectors += self.centres[patients]
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        _unit_slots(vectors.reshape(len(patients), len(self.casts), -1))
         return vectors
 
     def blocks(self) -> Iterator[tuple[int, Descriptors]]:
@@ -111,15 +111,15 @@ def make_population(
     rng = np.random.default_rng([seed, 0])
     sizes = (np.arange(disorders) + 20.0) ** -1.2
     disorder = np.concatenate([np.arange(disorders), _choose(rng, sizes, patients - disorders)])
-    rng.shuffle(disorder)
+    is_known = rng.random(patients) >= UNDIAGNOSED
+    is_known[:disorders] = True
+    order = rng.permutation(patients)
+    disorder, is_known = disorder[order], is_known[order]
     casts = np.stack([_cast(rng, dim) for _ in range(slots)])
-    centres = np.sqrt(EVERYBODY, dtype=np.float32) * _directions(rng, 1, casts)
-    centres = (
-        centres
-        + np.sqrt(DISORDER, dtype=np.float32) * (_directions(rng, disorders, casts)[disorder])
-    )
-    centres += np.sqrt(PATIENT, dtype=np.float32) * _directions(rng, patients, casts)
-    disorder[rng.random(patients) < UNDIAGNOSED] = -1
+    centres = np.sqrt(PATIENT, dtype=np.float32) * _directions(rng, patients, casts)
+    centres += np.sqrt(DISORDER, dtype=np.float32) * _directions(rng, disorders, casts)[disorder]
+    centres += np.sqrt(EVERYBODY, dtype=np.float32) * _directions(rng, 1, casts)
+    disorder[~is_known] = -1
     return Population(seed, _owners(rng, photos, patients), disorder, centres, casts)
 
 
@@ -214,15 +214,20 @@ def _cast(rng: np.random.Generator, dim: int) -> NDArray[np.float32]:
 def _directions(
     rng: np.random.Generator, count: int, casts: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """`(count, slots × dim)`: each slot of length 1 / √slots, so that the whole has length 1."""
+    """Directions `(count, slots × dim)` of length 1, of slots as long as each other."""
     made = np.empty((count, len(casts), casts.shape[1]), np.float32)
     for start in range(0, count, BLOCK):
         part = made[start : start + BLOCK]
         for slot, cast in enumerate(casts):
             white = rng.standard_normal((len(part), casts.shape[1]), np.float32)
             part[:, slot] = white @ cast
-        part /= np.linalg.norm(part, axis=2, keepdims=True) * np.sqrt(len(casts))
+        _unit_slots(part)
     return made.reshape(count, -1)
+
+
+def _unit_slots(slots: NDArray[np.float32]) -> None:
+    """Give each slot of `(n, slots, dim)` the length 1 / √slots, in place."""
+    slots /= np.linalg.norm(slots, axis=2, keepdims=True) * np.sqrt(np.float32(slots.shape[1]))
 
 
 def main() -> None:
