@@ -1,0 +1,252 @@
+"""What a large gallery needs, on paper: constants that are measured here, and what they give for
+10^5 … 10^9 photos. `docs/scale.md` explains the table.
+
+python -m benchmarks.scale SHARED [--folder FOLDER]
+
+The database: 100,000 made-up photos, and 200 of UTKFace added with their crops. `--folder`: on the
+disk to be measured, with 6 GB free; the system's temporary folder where left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import sqlite3
+import statistics
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from benchmarks.million import DIM, PATIENTS, PHOTOS, fill_gallery
+from benchmarks.table import keep
+from gestalt_space import Gallery, PhotoRecord
+from gestalt_space.devices import cores
+from gestalt_space.gallery.intake import Intake
+
+SEED = 15
+MADE, REAL = 100_000, 200
+ROW = 4 * DIM + DIM + 4 * 8
+"""Bytes of a row of the index: float32, 8-bit code, four columns of 64 bits."""
+PERSON = 100
+"""Bytes of a patient in the index, about: key, five hashes, disorders and genes both ways."""
+CANDIDATES = 800
+PIECE = 8 * 2**20
+FILE = 2**31
+RUNS = 7
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Constants of a machine. Sizes in bytes, rates in bytes or operations a second, times in
+    seconds."""
+
+    row_in_database: float
+    crop: float
+    crop_in_database: float
+    product: float
+    codes: float
+    matrix: float
+    disk: float
+    candidates_cold: float
+    candidates_warm: float
+    hashing: float
+    adding: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--folder", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder) as place:
+        found = _measure(Path(place), given.shared)
+    command = f"python -m benchmarks.scale SHARED  # seed {SEED}, medians of {RUNS}"
+    keep("scale-constants", command, ("what", "measured"), _constants(found))
+    header = ("", *(f"10^{power}" for power in range(5, 10)))
+    keep("scale", f"{command}; computed of scale-constants", header, _computed(found))
+
+
+def _constants(found: Measured) -> list[tuple[str, str]]:
+    return [
+        ("database, bytes a photo, without the crop", f"{found.row_in_database:,.0f}"),
+        ("a crop of UTKFace as PNG, bytes", f"{found.crop:,.0f}"),
+        ("the same in the database, bytes", f"{found.crop_in_database:,.0f}"),
+        ("matrix-vector product of float32 rows (NumPy), GB/s", _giga(found.product)),
+        ("search of 8-bit codes (FAISS, all cores), GB/s", _giga(found.codes)),
+        ("product of 1,000 probes (NumPy), GFLOP/s", _giga(found.matrix)),
+        ("disk, reading from start to end, GB/s", _giga(found.disk)),
+        (f"{CANDIDATES} rows of 2 kB from the disk, ms", f"{found.candidates_cold * 1e3:.1f}"),
+        (f"{CANDIDATES} rows of 2 kB from memory, ms", f"{found.candidates_warm * 1e3:.1f}"),
+        ("sha256 on one core, GB/s", _giga(found.hashing)),
+        ("`index add` with the built-in models, photos/s", f"{found.adding:.0f}"),
+    ]
+
+
+def _computed(found: Measured) -> list[tuple[str, ...]]:
+    people = PATIENTS / PHOTOS
+
+    def row(what: str, value: Callable[[float], str]) -> tuple[str, ...]:
+        return (what, *(value(10.0**power) for power in range(5, 10)))
+
+    return [
+        row("index on the disk", lambda n: _size(n * (ROW + people * PERSON))),
+        row("database without crops", lambda n: _size(n * found.row_in_database)),
+        row("crops in the database", lambda n: _size(n * found.crop_in_database)),
+        row("memory for a warm search: codes", lambda n: _size(n * DIM)),
+        row("memory with filters: columns besides", lambda n: _size(n * (DIM + 32))),
+        row(
+            "warm probe, codes in memory",
+            lambda n: _time(n * DIM / found.codes + found.candidates_warm),
+        ),
+        row("for comparison: float32 rows in memory", lambda n: _time(n * 4 * DIM / found.product)),
+        row(
+            "first probe, codes on the disk",
+            lambda n: _time(n * DIM / found.disk + found.candidates_cold),
+        ),
+        row("1,000 probes, products alone", lambda n: _time(2e3 * DIM * n / found.matrix)),
+        row("make the index from the database", lambda n: _time(_rebuild(n, found))),
+        row("`verify`: hash the index, one core", lambda n: _time(n * ROW / found.hashing)),
+        row("add all photos, this machine", lambda n: _time(n / found.adding)),
+    ]
+
+
+def _rebuild(photos: float, found: Measured) -> float:
+    """Read the database without its crops, write the index at the speed of reading, hash it."""
+    on_disk = photos * (found.row_in_database + ROW)
+    return on_disk / found.disk + photos * ROW / found.hashing
+
+
+def _measure(folder: Path, shared: Path) -> Measured:
+    fill_gallery(folder / "made", MADE)
+    made = (folder / "made" / "gallery.sqlite3").stat().st_size / MADE
+    adding, crop, crop_in_database = _real_photos(folder, shared / "data" / "utkface.zip")
+    rng = np.random.default_rng(SEED)
+    file = folder / "rows"
+    product, matrix, hashing = _products(rng, file)
+    return Measured(
+        row_in_database=made,
+        crop=crop,
+        crop_in_database=crop_in_database,
+        product=product,
+        codes=_codes(rng),
+        matrix=matrix,
+        disk=FILE / _median(lambda: _read_all(file), before=lambda: _forget(file)),
+        candidates_cold=_median(lambda: _read_some(file), before=lambda: _forget(file)),
+        candidates_warm=_median(lambda: _read_some(file), before=lambda: _read_all(file)),
+        hashing=hashing,
+        adding=adding,
+    )
+
+
+def _products(rng: np.random.Generator, file: Path) -> tuple[float, float, float]:
+    """Bytes of float32 rows that NumPy compares with one probe a second, operations a second with
+    1,000 probes, bytes hashed a second. The rows go into a file."""
+    rows = rng.random((FILE // (4 * DIM), DIM), np.float32)
+    rows.tofile(file)
+    probe, probes, some = rows[-1], rows[-1000:], rows[:65_536]
+    product = rows.nbytes / _median(lambda: rows @ probe)
+    matrix = 2 * some.size * len(probes) / _median(lambda: probes @ some.T)
+    piece = rows[:8192].tobytes()
+    return product, matrix, len(piece) / _median(lambda: hashlib.sha256(piece).digest())
+
+
+def _real_photos(folder: Path, archive: Path) -> tuple[float, float, float]:
+    """Photos a second of `index add` into a new gallery with the built-in models; bytes of a crop,
+    and the bytes that it takes in the database."""
+    with zipfile.ZipFile(archive) as opened:
+        names = sorted(name for name in opened.namelist() if name.endswith(".jpg"))
+        chosen = random.Random(SEED).sample(names, REAL)
+        paths = [Path(opened.extract(name, folder / "photos")) for name in chosen]
+    rows = [
+        Intake(path.name, path, PhotoRecord(photo=path.name, patient=f"P{number}"))
+        for number, path in enumerate(paths)
+    ]
+    home = folder / "real"
+    with Gallery.open(home, detector="builtin", space="builtin") as gallery:
+        start = time.perf_counter()
+        added = sum(one.status == "added" for one in gallery.add(rows, largest=True))
+        adding = added / (time.perf_counter() - start)
+    with sqlite3.connect(home / "gallery.sqlite3") as database:
+        (size,) = database.execute("SELECT sum(length(png)) FROM crop").fetchone()
+        pages = "SELECT sum(pgsize) FROM dbstat WHERE name = 'crop'"
+        (in_database,) = database.execute(pages).fetchone()
+    return adding, size / added, in_database / added
+
+
+def _codes(rng: np.random.Generator) -> float:
+    """Bytes of codes a second that FAISS compares with one probe: segments, one thread each."""
+    probe = np.rint(rng.normal(0, 40, (1, DIM))).astype(np.float32)
+    segments = []
+    for _ in range(16):
+        index = faiss.IndexScalarQuantizer(
+            DIM, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
+        )
+        index.add(np.rint(rng.standard_normal((65_536, DIM), np.float32) * 25))
+        segments.append(index)
+    threads = faiss.omp_get_max_threads()
+    with ThreadPoolExecutor(cores(), initializer=lambda: faiss.omp_set_num_threads(1)) as pool:
+        taken = _median(lambda: list(pool.map(lambda one: one.search(probe, 200), segments)))
+    faiss.omp_set_num_threads(threads)
+    return len(segments) * 65_536 * DIM / taken
+
+
+def _read_all(file: Path) -> None:
+    with file.open("rb", buffering=0) as opened:
+        while opened.read(PIECE):
+            pass
+
+
+def _read_some(file: Path) -> None:
+    """Rows of candidates, as a search reads them: several at a time."""
+    places = np.random.default_rng().integers(0, FILE // (4 * DIM), CANDIDATES) * (4 * DIM)
+    with file.open("rb") as opened, ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda place: os.pread(opened.fileno(), 4 * DIM, place), places.tolist()))
+
+
+def _forget(file: Path) -> None:
+    """Have the system drop what it keeps of the file in memory."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _median(work: Callable[[], object], before: Callable[[], object] | None = None) -> float:
+    taken = []
+    for _ in range(RUNS + 1):
+        if before is not None:
+            before()
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken[1:])
+
+
+def _giga(value: float) -> str:
+    return f"{value / 1e9:.1f}"
+
+
+def _size(value: float) -> str:
+    for unit, name in ((1e12, "TB"), (1e9, "GB")):
+        if value >= unit:
+            return f"{value / unit:.1f} {name}"
+    return f"{value / 1e6:.0f} MB"
+
+
+def _time(seconds: float) -> str:
+    for unit, name in ((86_400 * 365, "years"), (86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
+
+
+if __name__ == "__main__":
+    main()
