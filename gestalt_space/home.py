@@ -68,6 +68,7 @@ from gestalt_space.names import normal_name
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
+from gestalt_space.store.lookups import disorders_like, patients_like
 from gestalt_space.store.people import By
 from gestalt_space.store.runs import RunCounts, add_run, run_counts
 from gestalt_space.weights.store import ModelStore
@@ -218,13 +219,12 @@ class Gallery:
         self.database.make()
         options = AddOptions(self._detector, self._landmarks is not None, keep_crops, update)
         with self.database.reading() as session:
-            names = reads.patient_names(session).values()
-            rows = note_likenesses(rows, names, reads.disorder_codes(session))
-            good = [row for row in rows if row.error is None]
-            patients = {row.record.patient for row in good if row.record is not None}
-            known = reads.stored_faces(session, patients)
+            rows = note_likenesses(
+                rows, partial(patients_like, session), partial(disorders_like, session)
+            )
+        good = [row for row in rows if row.error is None]
         sources = [source_of(row, largest) for row in good]
-        batches = self.pipeline.run(sources, skip=passed_over(known, options))
+        batches = self.pipeline.run(sources, skip=passed_over(self.database, options))
         found = itertools.chain.from_iterable(batches)
         adding = Adding(
             self.database,
