@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gestalt_space.errors import DescriptorError, NotInGallery, PatientConflict
-from gestalt_space.store import lookups, reads, removals, writes
+from gestalt_space.store import lookups, reads, removals, tail, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.engine import Database
@@ -235,6 +235,26 @@ def test_sequence_numbers_are_given_once_and_in_order(database: Database, store:
     assert sorted(row[2] for row in found["removal"]) == [4, 5]
     with database.reading() as session:
         assert reads.last_sequence(session) == 6
+
+
+def test_an_older_index_is_not_recorded_and_one_of_the_same_change_is(
+    database: Database, url: str, space_id: int
+) -> None:
+    """Two processes; an index from which rows were wiped is of the same change as before."""
+    other = Database(url, busy_timeout=5)
+    for opened, sequence, digest, is_taken in (
+        (database, 5, "a" * 64, True),
+        (other, 5, "b" * 64, True),
+        (database, 4, "c" * 64, False),
+        (other, 6, "d" * 64, True),
+    ):
+        with opened.writing() as session:
+            taken = writes.record_generation(session, space_id, sequence=sequence, digest=digest)
+        assert taken is is_taken
+    with database.reading() as session:
+        mark = tail.read_mark(session, space_id)
+    other.close()
+    assert (mark.digest, mark.indexed) == ("d" * 64, 6)
 
 
 def test_keys_of_removed_descriptors_are_not_given_again(database: Database, store: Store) -> None:
