@@ -13,8 +13,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from benchmarks.table import keep, seconds
 from gestalt_space import Gallery, ModelStore
@@ -22,9 +20,8 @@ from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.gallery.snapshot import refresh_generation
 from gestalt_space.store import reads, writes
-from gestalt_space.store import tables as t
-from gestalt_space.types import Descriptors
 from tests.made import arcface_onnx, photo_file, unit
+from tests.many import insert_many
 
 SEED = 5
 DIM = 512
@@ -94,69 +91,11 @@ def _fill(gallery: Gallery, count: int) -> None:
             specification=spec.to_json(),
             dim=DIM,
         )
-        _insert(session, patient_of, unit(rng, count, DIM), space_id)
+        vectors = unit(rng, count, DIM)
+        insert_many(session, patient_of, vectors, space_id=space_id, disorders=DISORDERS)
     with gallery.database.reading() as session:
         spaces = reads.spaces(session)
     refresh_generation(gallery.database, spaces[0], gallery.settings.index_dir)
-
-
-def _insert(session: Session, patient_of: np.ndarray, vectors: Descriptors, space_id: int) -> None:
-    patients = [int(number) for number in np.unique(patient_of)]
-    keys = range(1, len(patient_of) + 1)
-    face = {
-        "number": 1,
-        "count": 1,
-        "detector": "made",
-        "step": "made",
-        "score": 1.0,
-        "box": [0, 0, 1, 1],
-        "landmarks": [],
-        "sharpness": 1.0,
-        "size": 1.0,
-        "yaw": 0.0,
-        "roll": 0.0,
-    }
-    for table, rows in (
-        (t.Patient, [{"id": k + 1, "external_id": f"P{k:06d}"} for k in patients]),
-        (t.Disorder, [{"id": k + 1, "code": f"D{k:05d}", "name": ""} for k in range(DISORDERS)]),
-        (
-            t.Diagnosis,
-            [
-                {"patient_id": k + 1, "disorder_id": k % DISORDERS + 1, "certainty": "made"}
-                for k in patients
-            ],
-        ),
-        (
-            t.Photo,
-            [
-                {
-                    "id": k,
-                    "patient_id": int(patient_of[k - 1]) + 1,
-                    "name": "made",
-                    "sha256": f"{k:064d}",
-                    "width": 1,
-                    "height": 1,
-                }
-                for k in keys
-            ],
-        ),
-        (t.Face, [{"id": k, "photo_id": k, **face} for k in keys]),
-        (
-            t.Descriptor,
-            [
-                {
-                    "id": k,
-                    "face_id": k,
-                    "space_id": space_id,
-                    "sequence": k,
-                    "vector": vectors[k - 1].tobytes(),
-                }
-                for k in keys
-            ],
-        ),
-    ):
-        session.execute(sa.insert(table), rows)
-    session.execute(sa.update(t.Change).values(sequence=len(patient_of)))
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ from gestalt_space.names import normal_name
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.engine import Database
+from gestalt_space.store.lookups import disorders_like, patients_like
 from gestalt_space.store.people import By
 from gestalt_space.store.runs import RunCounts, add_run, run_counts
 from gestalt_space.weights.manifest import InstalledModel
@@ -253,11 +254,10 @@ class Gallery:
         asked = self.options
         options = AddOptions(asked.detector, asked.landmarks is not None, keep_crops, update)
         with self.database.reading() as session:
-            names = reads.patient_names(session).values()
-            rows = note_likenesses(rows, names, reads.disorder_codes(session))
-            good = [row for row in rows if row.error is None]
-            patients = {row.record.patient for row in good if row.record is not None}
-            known = reads.stored_faces(session, patients)
+            rows = note_likenesses(
+                rows, partial(patients_like, session), partial(disorders_like, session)
+            )
+        good = [row for row in rows if row.error is None]
         adding = Adding(
             self.database,
             here._stored_space,
@@ -270,7 +270,7 @@ class Gallery:
         left: DatabaseError | OutputError | None = None
         sources = [source_of(row, largest) for row in good]
         try:
-            with closing(here.pipeline.run(sources, skip=passed_over(known, options))) as batches:
+            with closing(here.pipeline.run(sources, skip=passed_over(self.database, options))) as batches:
                 found = itertools.chain.from_iterable(batches)
                 results = adding.store(zip(good, found, strict=True))
                 for row in rows:

@@ -47,14 +47,21 @@ class AddOptions:
     update: bool
 
 
-def passed_over(known: dict[tuple[str, str], reads.StoredFace], options: AddOptions) -> Skip:
-    """Says of photos whether they are stored, and nothing asked for can give another face."""
+def passed_over(database: Database, options: AddOptions) -> Skip:
+    """Says of photos whether they are stored by now, and nothing asked for can give another face.
+
+    Asked of the database photo by photo: the gallery, and the rows, may be too many to hold.
+    """
+    with database.reading() as session:
+        last = reads.last_face(session)
 
     def skip(source: PhotoSource, sha256: str) -> bool:
-        stored = known.get((sha256, source.patient))
+        if options.exact_landmarks:
+            return False
+        with database.reading() as session:
+            stored = reads.stored_face(session, sha256, source.patient, until=last)
         return (
             stored is not None
-            and not options.exact_landmarks
             and source.face in (None, stored.number)
             and options.detector in ("auto", stored.detector)
         )

@@ -43,8 +43,7 @@ def refresh_calibration(
         calibration.to_json(), sequence, descriptors=len(snapshot), diagnoses=diagnoses
     )
     with database.writing() as session:
-        save_calibration(session, space, stored)
-    return True
+        return save_calibration(session, space, stored)
 
 
 def _fresh(session: Session, space: reads.StoredSpace) -> bool:

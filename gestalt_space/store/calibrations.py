@@ -30,8 +30,13 @@ def stored_calibration(session: Session, space: StoredSpace) -> StoredCalibratio
     return StoredCalibration(row.document, row.sequence, row.descriptors, row.diagnoses)
 
 
-def save_calibration(session: Session, space: StoredSpace, calibration: StoredCalibration) -> None:
-    """Keep a space's calibration, in the place of an earlier one."""
+def save_calibration(session: Session, space: StoredSpace, calibration: StoredCalibration) -> bool:
+    """Keep a space's calibration, in the place of an earlier one; False where one is kept that
+    knows later changes. In a session that writes."""
+    of_space = sa.select(t.Calibration.sequence).where(t.Calibration.space_id == space.id)
+    known = session.scalar(of_space)
+    if known is not None and known > calibration.sequence:
+        return False
     session.execute(sa.delete(t.Calibration).where(t.Calibration.space_id == space.id))
     session.add(
         t.Calibration(
@@ -42,6 +47,7 @@ def save_calibration(session: Session, space: StoredSpace, calibration: StoredCa
             document=calibration.document,
         )
     )
+    return True
 
 
 def count_diagnoses(session: Session) -> int:

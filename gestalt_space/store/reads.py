@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
@@ -127,21 +127,20 @@ class StoredFace:
     detector: str
 
 
-def stored_faces(session: Session, patients: Collection[str]) -> dict[tuple[str, str], StoredFace]:
-    """The faces that are stored of patients, by the photo's sha256 and the patient."""
-    found: dict[tuple[str, str], StoredFace] = {}
-    for some in chunks(patients):
-        rows = session.execute(
-            sa.select(t.Photo.sha256, t.Patient.external_id, t.Face.number, t.Face.detector)
-            .join(t.Photo.patient)
-            .join(t.Photo.faces)
-            .where(t.Patient.external_id.in_(some))
-        )
-        found.update(
-            ((sha256, patient), StoredFace(number, detector))
-            for sha256, patient, number, detector in rows
-        )
-    return found
+def last_face(session: Session) -> int:
+    """The key of the face that was stored last; 0 where there is none."""
+    return session.scalar(sa.select(sa.func.max(t.Face.id))) or 0
+
+
+def stored_face(session: Session, sha256: str, patient: str, *, until: int) -> StoredFace | None:
+    """The face of a photo that is stored for a patient, `until` the face of that key."""
+    row = session.execute(
+        sa.select(t.Face.number, t.Face.detector)
+        .join(t.Face.photo)
+        .join(t.Photo.patient)
+        .where(t.Photo.sha256 == sha256, t.Patient.external_id == patient, t.Face.id <= until)
+    ).first()
+    return None if row is None else StoredFace(*row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +254,6 @@ def patient_names(session: Session) -> dict[int, str]:
     return dict(session.execute(sa.select(t.Patient.id, t.Patient.external_id)).all())
 
 
-def disorder_codes(session: Session) -> list[str]:
-    """The identifier of every disorder."""
-    return list(session.scalars(sa.select(t.Disorder.code)))
-
-
 def photo_names(session: Session, space: StoredSpace) -> dict[int, str]:
     """The name of the photo that each descriptor of a space is of, by the descriptor's key."""
     rows = session.execute(
@@ -283,7 +277,9 @@ def faces_without(
     All faces for None, a space that is not stored yet; only those `among` some, where given. With
     `made_by`, those that have none of that encoding run.
     """
-    have = sa.select(t.Descriptor.face_id).where(t.Descriptor.space_id == space_id)
+    have = sa.select(t.Descriptor.id).where(
+        t.Descriptor.face_id == t.Face.id, t.Descriptor.space_id == space_id
+    )
     if made_by is not None:
         runs = sa.select(t.EncodingRun.id).filter_by(**asdict(made_by))
         have = have.where(t.Descriptor.run_id.in_(runs))
@@ -291,7 +287,7 @@ def faces_without(
         sa.select(t.Face.id, t.Photo.name, t.Patient.external_id)
         .join(t.Face.photo)
         .join(t.Photo.patient)
-        .where(t.Face.id.not_in(have))
+        .where(~have.exists())
         .order_by(t.Face.id)
     )
     if among is None:

@@ -156,17 +156,21 @@ def existing_patients(session: Session, keys: Ids) -> Ids:
 
 def corrected_photos_after(session: Session, space: StoredSpace, sequence: int) -> PhotoRows:
     """Photos whose age or site changed after a change, and whose descriptor is not newer."""
-    rows = session.execute(
+    theirs = sa.and_(
+        t.Descriptor.face_id == t.Face.id,
+        t.Descriptor.space_id == space.id,
+        _unindexed(t.Descriptor.sequence) <= sequence,
+    )
+    # By an outer join, since the database would else begin with all descriptors of the space.
+    query = (
         sa.select(t.Descriptor.id, t.Photo.age, t.Photo.site)
-        .join(t.Face, t.Face.id == t.Descriptor.face_id)
-        .join(t.Photo, t.Photo.id == t.Face.photo_id)
-        .where(
-            t.Photo.sequence > sequence,
-            t.Descriptor.space_id == space.id,
-            _unindexed(t.Descriptor.sequence) <= sequence,
-        )
-    ).all()
-    rows = sorted(rows, key=lambda row: row[0])
+        .select_from(t.Photo)
+        .join(t.Face, t.Face.photo_id == t.Photo.id)
+        .outerjoin(t.Descriptor, theirs)
+        .where(t.Photo.sequence > sequence)
+    )
+    found = session.execute(query.execution_options(yield_per=FETCHED))
+    rows = sorted((row for row in found if row[0] is not None), key=lambda row: row[0])
     return PhotoRows(
         np.array([key for key, _, _ in rows], dtype=np.int64),
         np.array([_age(age) for _, age, _ in rows], dtype=np.float64),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from gestalt_space.errors import DatabaseError, PatientConflict
 from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.gallery import pipeline
+from gestalt_space.gallery.adding import AddOptions, passed_over
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.store.engine import Database
@@ -173,6 +176,24 @@ def test_a_photo_that_cannot_differ_is_not_even_decoded(
         assert result.error is not None
         assert result.error.code == "no_such_face"
     assert decoded == [1]
+
+
+def test_what_a_command_itself_adds_is_not_passed_over_by_it(home: Path, tmp_path: Path) -> None:
+    """Whether a copy is read before or after its first is written must not matter."""
+    one, two = (made.photo_file(tmp_path / f"{n}.png", n) for n in range(2))
+    options = AddOptions("auto", exact_landmarks=False, keep_crops=True, update=False)
+    sources = [PhotoSource("p", photo, patient="A") for photo in (one, two)]
+    hashes = [sha256(photo.read_bytes()).hexdigest() for photo in (one, two)]
+    with open_gallery(home) as gallery:
+        add(gallery, row(one, "A"))
+        skip = passed_over(gallery.database, options)
+        add(gallery, row(two, "A"))
+        assert list(map(skip, sources, hashes)) == [True, False]
+        again = passed_over(gallery.database, options)
+        assert list(map(again, sources, hashes)) == [True, True]
+        assert not again(PhotoSource("p", one, patient="B"), hashes[0])
+        exact = passed_over(gallery.database, replace(options, exact_landmarks=True))
+        assert not exact(sources[0], hashes[0])
 
 
 def test_rows_of_one_command_tell_of_a_patient_together(home: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from importlib.resources import files
 from typing import Any
 
@@ -43,9 +44,28 @@ def test_a_space_has_none_until_one_is_saved(database: Database, space: StoredSp
 def test_the_last_one_that_was_saved_is_kept(database: Database, space: StoredSpace) -> None:
     for calibration in (FIRST, LATER):
         with database.writing() as session:
-            save_calibration(session, space, calibration)
+            assert save_calibration(session, space, calibration)
         with database.reading() as session:
             assert stored_calibration(session, space) == calibration
+
+
+def test_one_that_knows_less_does_not_overwrite_a_later_one(
+    database: Database, url: str, space: StoredSpace
+) -> None:
+    """Two processes: the one that began first ends last."""
+    other = Database(url, busy_timeout=5)
+    with other.writing() as session:
+        assert save_calibration(session, space, LATER)
+    again = dataclasses.replace(LATER, document='{"a": 3}')
+    with database.writing() as session:
+        assert not save_calibration(session, space, FIRST)
+    with other.reading() as session:
+        assert stored_calibration(session, space) == LATER
+    with database.writing() as session:
+        assert save_calibration(session, space, again)
+    with other.reading() as session:
+        assert stored_calibration(session, space) == again
+    other.close()
 
 
 def test_every_space_has_its_own(database: Database, space: StoredSpace) -> None:

@@ -85,7 +85,8 @@ def test_an_empty_gallery_gives_empty_arrays(database: Database, space: StoredSp
         assert owners.descriptor_ids.shape == (0,)
         assert memberships(session, "disorder")[0].shape == (0, 2)
         assert tail.removed_after(session, space, -1).shape == (0,)
-        assert reads.stored_faces(session, ["P0"]) == {}
+        assert reads.last_face(session) == 0
+        assert reads.stored_face(session, "0" * 64, "P0", until=9) is None
         assert reads.descriptors_by_space(session) == {}
         assert list(reads.list_patients(session)) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gestalt_space.errors import DescriptorError, NotInGallery, PatientConflict
-from gestalt_space.store import reads, removals, writes
+from gestalt_space.store import lookups, reads, removals, tail, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.engine import Database
@@ -234,6 +235,26 @@ def test_sequence_numbers_are_given_once_and_in_order(database: Database, store:
     assert sorted(row[2] for row in found["removal"]) == [4, 5]
     with database.reading() as session:
         assert reads.last_sequence(session) == 6
+
+
+def test_an_older_index_is_not_recorded_and_one_of_the_same_change_is(
+    database: Database, url: str, space_id: int
+) -> None:
+    """Two processes; an index from which rows were wiped is of the same change as before."""
+    other = Database(url, busy_timeout=5)
+    for opened, sequence, digest, is_taken in (
+        (database, 5, "a" * 64, True),
+        (other, 5, "b" * 64, True),
+        (database, 4, "c" * 64, False),
+        (other, 6, "d" * 64, True),
+    ):
+        with opened.writing() as session:
+            taken = writes.record_generation(session, space_id, sequence=sequence, digest=digest)
+        assert taken is is_taken
+    with database.reading() as session:
+        mark = tail.read_mark(session, space_id)
+    other.close()
+    assert (mark.digest, mark.indexed) == ("d" * 64, 6)
 
 
 def test_keys_of_removed_descriptors_are_not_given_again(database: Database, store: Store) -> None:
@@ -456,10 +477,10 @@ def test_the_tables_hold_what_a_plain_model_holds(
             for one in reads.list_patients(session)
         }
         assert found == patients
-        held = reads.stored_faces(session, patients)
-        assert dict(held) == {
-            (sha, whose): reads.StoredFace(1, "aligned") for sha, whose in owner.items()
-        }
+        last = reads.last_face(session)
+        for sha, whose in itertools.product(owner, patients):
+            held = reads.StoredFace(1, "aligned") if owner[sha] == whose else None
+            assert reads.stored_face(session, sha, whose, until=last) == held
         counts = reads.counts(session)
     told = {code for facts in patients.values() for code in facts["disorders"]}
     assert (counts.photos, counts.disorders) == (len(owner), len(told))
@@ -491,7 +512,8 @@ def test_no_question_binds_more_values_than_a_database_takes(
     assert store(new_photo("P1", 1, genes=genes)) == [Stored()]
     names = [f"P{n}" for n in range(many)]
     with database.reading() as session:
-        assert len(reads.stored_faces(session, names)) == 2
+        assert len(lookups.patients_like(session, names)) == many
+        assert len(lookups.patient_names_of(session, range(1, many + 1))) == many
         assert len(reads.crops_of(session, range(many))) == 2
         assert len(reads.described_photos(session, range(many))) == 2
         assert len(reads.kept_faces(session, names)) == 2

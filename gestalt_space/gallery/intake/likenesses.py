@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gestalt_space.gallery.intake.records import Intake
 from gestalt_space.names import likeness
@@ -30,14 +30,19 @@ class Spellings:
         return f"{what} {name!r}: another row has {first!r}. Are they the same?"
 
 
-def note_likenesses(
-    rows: Sequence[Intake], patients: Iterable[str], disorders: Iterable[str]
-) -> list[Intake]:
-    """Rows with a note where a patient or a disorder differs from another in case and blanks alone.
+Alike = Callable[[Iterable[str]], Iterable[str]]
+"""Given names, says which names the gallery has that a reader takes for one of them."""
 
-    `patients`, `disorders`: the identifiers that the gallery has.
-    """
-    people, titles = Spellings(patients), Spellings(disorders)
+
+def note_likenesses(
+    rows: Sequence[Intake], patients_like: Alike, disorders_like: Alike
+) -> list[Intake]:
+    """Rows with a note where a patient or a disorder differs from another, of the gallery or of a
+    row before it, in case and blanks alone."""
+    records = [row.record for row in rows if row.record is not None]
+    people = Spellings(patients_like({record.patient for record in records}))
+    told = {disorder.id for record in records for disorder in record.disorders}
+    titles = Spellings(disorders_like(told))
     noted = []
     for row in rows:
         if row.record is not None:
