@@ -51,6 +51,11 @@ def match_probes(
     kins = [kin_of(session, probe.own, with_family=question.with_family) for probe in known]
     vectors = [probe.descriptor for probe in known if probe.descriptor is not None]
     found = rank_probes(np.stack(vectors), kins, view, names, whole) if known else []
+    # All names at once: a question for each line would take longer than the search.
+    lines = [line for one in found for line in one.lines]
+    names.titles(line.group for line in lines)
+    names.patients(line.patient for line in lines)
+    names.photos(line.descriptor for line in lines)
     answers = iter(
         [
             _match(probe, one, kin, view, names, session, with_copies)
