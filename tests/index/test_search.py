@@ -1,23 +1,20 @@
 from __future__ import annotations
 
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gestalt_space.errors import DescriptorError
 from gestalt_space.index import search
 from gestalt_space.index.changing import scrub
-from gestalt_space.index.segment import MemorySegment, Segment, open_segment
 from gestalt_space.index.search import Candidates, Searcher
+from gestalt_space.index.segment import MemorySegment, open_segment
 from tests import made
-from tests.index.rows import Oracle, memory, segment, written
+from tests.index.rows import Oracle, memory, written
 
 
 def vectors(rng: np.random.Generator, count: int, dim: int, kind: str) -> NDArray[np.float32]:
