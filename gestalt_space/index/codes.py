@@ -49,7 +49,7 @@ def scale_of(greatest: float) -> float:
 def encode(vectors: Descriptors, scale: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Codes `(m, d)` of `(m, d)` vectors, and the Euclidean norm of each row's error: `(m,)`."""
     whole = np.rint(vectors * np.float32(scale))
-    errors = np.linalg.norm(vectors.astype(np.float64) - whole / scale, axis=1)
+    errors = np.linalg.norm(vectors.astype(np.float64) - _divided(whole, scale), axis=1)
     return (whole + ZERO).astype(np.uint8), errors
 
 
@@ -73,9 +73,13 @@ def code_probe(probe: NDArray[np.float32]) -> CodedProbe:
     scale = scale_of(float(np.abs(probe).max()))
     whole = np.rint(probe * np.float32(scale))
     true = probe.astype(np.float64)
-    return CodedProbe(
-        whole, scale, float(np.linalg.norm(true)), float(np.linalg.norm(true - whole / scale))
-    )
+    error = float(np.linalg.norm(true - _divided(whole, scale)))
+    return CodedProbe(whole, scale, float(np.linalg.norm(true)), error)
+
+
+def _divided(whole: NDArray[np.float32], scale: float) -> NDArray[np.float64]:
+    # Not in float32: the quotients' own rounding would be missing from the errors.
+    return whole.astype(np.float64) / scale
 
 
 def _quantizer(dim: int) -> Any:

@@ -170,10 +170,10 @@ def open_segment(folder: Path, record: SegmentRecord) -> Segment:
 
 
 def blocks_of(vectors: Descriptors) -> Iterator[Descriptors]:
-    """Views of `(n, d)` vectors, 4 MiB each, in their order."""
+    """`(n, d)` vectors by 4 MiB, in their order; views where they lie in C order already."""
     step = rows_at_once(vectors.shape[1])
     for start in range(0, len(vectors), step):
-        yield vectors[start : start + step]
+        yield np.ascontiguousarray(vectors[start : start + step], dtype=np.float32)
 
 
 def rows_at_once(dim: int) -> int:

@@ -79,7 +79,7 @@ def stack_columns(
 def write_columns(folder: Path, name: str, columns: NDArray[np.int64]) -> FileRecord:
     """Write the columns of the segment of that name, as a file of a new name. Raises `OSError`."""
     path = folder / f"{name}.{uuid.uuid4().hex[:12]}.columns.npy"
-    write_array(path, columns.astype("<i8", copy=False))
+    write_array(path, np.ascontiguousarray(columns, dtype="<i8"))
     return record_file(path)
 
 

@@ -2,13 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gestalt_space.errors import DescriptorError, IndexDamaged, NotInGallery
 from gestalt_space.index.contract import VectorIndex
-from gestalt_space.index.exact import ExactIndex
-from gestalt_space.index.faiss_flat import FaissIndex
 from gestalt_space.types import Descriptors
 from tests import made
 from tests.index.conftest import Make
@@ -302,52 +298,3 @@ def test_what_was_given_may_be_changed_afterwards(make: Make):
     ids[:], rows[:] = 0, 0
     assert index.ids.tolist() == [1, 2]
     assert np.array_equal(index.descriptors, axes(0, 1))
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    count=st.integers(0, 60),
-    removed=st.integers(0, 60),
-    queries=st.integers(0, 30),
-    k=st.integers(0, 70),
-    eligible=st.none() | st.integers(0, 60),
-)
-def test_faiss_gives_what_numpy_gives(
-    seed: int, count: int, removed: int, queries: int, k: int, eligible: int | None
-):
-    rng = np.random.default_rng(seed)
-    oracle, index = ExactIndex(DIM), FaissIndex(DIM)
-    ids = rng.choice(1000, size=count, replace=False)
-    # Few different axes, so that there are many ties, and their products are exact.
-    rows = axes(*rng.integers(0, 3, count).tolist()) * rng.choice([-1, 1], (count, 1))
-    rows = rows.astype(np.float32)
-    gone = ids[: min(removed, count)]
-    probes = axes(*rng.integers(0, 4, queries).tolist())
-    among = None if eligible is None else rng.choice(1000, size=eligible, replace=False)
-    for one in (oracle, index):
-        one.add(ids, rows)
-        one.remove(gone)
-    ours, theirs = oracle.search(probes, k, among), index.search(probes, k, among)
-    if queries:
-        assert np.array_equal(ours[0], theirs[0])
-        assert np.array_equal(ours[1], theirs[1])
-    assert len(ours[0]) == len(theirs[0]) == queries
-    assert (theirs[0] >= 0).all()
-    assert np.array_equal(oracle.ids, index.ids)
-    assert np.array_equal(oracle.descriptors, index.descriptors)
-
-
-def test_faiss_gives_what_numpy_gives_on_thousands():
-    rng = np.random.default_rng(5)
-    oracle, index = ExactIndex(64), FaissIndex(64)
-    ids, rows = rng.permutation(5000), made.unit(rng, 5000, 64)
-    probes = made.unit(rng, 40, 64)
-    among = rng.choice(5000, size=700, replace=False)
-    for one in (oracle, index):
-        one.add(ids, rows)
-    for restriction in (None, among):
-        ours, theirs = (one.search(probes, 30, restriction) for one in (oracle, index))
-        assert np.array_equal(ours[0], theirs[0])
-        assert np.allclose(ours[1], theirs[1], atol=1e-6)
-    assert np.allclose(oracle.similarities(probes), index.similarities(probes), atol=1e-6)
