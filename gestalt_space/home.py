@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -28,7 +28,14 @@ from gestalt_space.errors import (
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.gallery.adding import Adding, AddOptions, passed_over
-from gestalt_space.gallery.calibrating import refresh_calibration
+from gestalt_space.gallery.calibration.calibrating import (
+    Calibrated,
+    CalibrationState,
+    calibrate,
+    calibration_state,
+    refresh_calibration,
+)
+from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.copies import Copy, stored_looks
 from gestalt_space.gallery.filling import Filled, fill_faces
 from gestalt_space.gallery.intake import Intake
@@ -75,11 +82,13 @@ from gestalt_space.weights.store import ModelStore
 
 @dataclass(frozen=True, slots=True)
 class GalleryStats:
-    """How much a gallery holds, of which spaces, and what made the descriptors of each."""
+    """How much a gallery holds, of which spaces, and, of each, what made the descriptors and how
+    old the calibration is."""
 
     counts: reads.Counts
     spaces: tuple[tuple[reads.StoredSpace, int], ...]
     runs: tuple[RunCounts, ...]
+    calibrations: tuple[CalibrationState, ...]
 
 
 class Gallery:
@@ -250,6 +259,7 @@ class Gallery:
                 # What a row tells of a photo that was there may be a new diagnosis.
                 self._follow(self._spaces())
             if adding.replaced:
+                forget(self.settings.calibrating_dir)
                 self._empty_log()
 
     def remove(
@@ -279,6 +289,7 @@ class Gallery:
             # Before the commit: a crash after it must leave no removed descriptor on the disk.
             for space in spaces:
                 delete_others(self.settings.index_dir, space.fingerprint)
+            forget(self.settings.calibrating_dir)
         self.database.truncate_log()
         self._follow(spaces)
         return gone
@@ -314,17 +325,51 @@ class Gallery:
             self._settle("default")
 
     def rebuild(self) -> int:
-        """Write every space's index anew from the database, and calibrate it; returns how many
-        there are.
+        """Write every space's index anew from the database, and calibrate it where that takes no
+        more than two seconds; returns how many there are.
 
         Raises `OutputError` where it cannot be written.
         """
         spaces = self._spaces()
         for space in spaces:
             refresh_generation(self.database, space, self.settings.index_dir, rebuild=True)
-            refresh_calibration(self.database, space, self.settings.index_dir, force=True)
+            self._calibrate_soon(space, force=True)
         self.database.truncate_log()
         return len(spaces)
+
+    def calibrate(
+        self, *, seed: int = 0, progress: Callable[[float], object] | None = None
+    ) -> Calibrated:
+        """Fit what similarities mean in this space to the gallery as it is.
+
+        `add`, `remove` and `fill` do it by themselves where it is due and takes no more than two
+        seconds. It can be interrupted: what was done is kept, and the next one goes on from there.
+        `progress` is told the share, 0..1, that is done; `seed` draws patients and photos. Raises
+        `GalleryEmpty` without a descriptor in this space.
+        """
+        self.database.require()
+        space = self.space.stored
+        if space is None:
+            raise self._empty()
+        found = calibrate(
+            self.database,
+            space,
+            self.settings.index_dir,
+            self.settings.calibrating_dir,
+            seed=seed,
+            progress=progress,
+        )
+        assert found is not None, "without a limit it ends"  # noqa: S101
+        return found
+
+    def calibration(self, *, photos: int | None = None) -> CalibrationState | None:
+        """How old the calibration in force is; None where the gallery has nothing in this space.
+        `photos`: how many descriptors the space has, where that is known."""
+        space = self.space.stored
+        if space is None:
+            return None
+        with self.database.reading() as session:
+            return calibration_state(session, space, photos=photos)
 
     # Asking
 
@@ -453,7 +498,10 @@ class Gallery:
             held = reads.descriptors_by_space(session)
             spaces = tuple((space, held.get(space.id, 0)) for space in reads.spaces(session))
             runs = tuple(run_counts(session, space.id) for space, _ in spaces)
-            return GalleryStats(reads.counts(session), spaces, runs)
+            calibrations = tuple(
+                calibration_state(session, space, photos=count) for space, count in spaces
+            )
+            return GalleryStats(reads.counts(session), spaces, runs, calibrations)
 
     def patients(
         self, *, disorder: str | None = None, cohort: str | None = None, limit: int | None = None
@@ -541,7 +589,13 @@ class Gallery:
             # tell of a database that is damaged.
             with suppress(OutputError, DatabaseError, DescriptorError):
                 refresh_generation(self.database, space, self.settings.index_dir)
-                refresh_calibration(self.database, space, self.settings.index_dir)
+                self._calibrate_soon(space)
+
+    def _calibrate_soon(self, space: reads.StoredSpace, *, force: bool = False) -> None:
+        settings = self.settings
+        refresh_calibration(
+            self.database, space, settings.index_dir, settings.calibrating_dir, force=force
+        )
 
     def _asked(self, batch: Sequence[PhotoResult]) -> list[Probe]:
         if not self.exists:
