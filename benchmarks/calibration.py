@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table import keep, seconds
-from gestalt_space.gallery.fitting import fit_calibration, fit_curve
-from gestalt_space.gallery.references import Sides, draw_sides
+from gestalt_space.gallery.calibration.fitting import fit_calibration, fit_curve
+from gestalt_space.gallery.calibration.references import Sides, draw_sides
+from gestalt_space.gallery.calibration.rows import ArrayRows
 from gestalt_space.ranking.calibration import Calibration, SizeCurve, verdict_of
 from gestalt_space.ranking.grouping import Grouping, grouping
 from gestalt_space.simulate.planted import PlantedPlan, plant
@@ -139,7 +140,7 @@ def _rows(
     by_size: dict[int, _Counted] = defaultdict(_Counted)
     for number in range(galleries):
         faces, groups = planted_gallery(plan, SEED * 10_000 + number, families=families)
-        for sides in draw_sides(faces, groups, np.random.default_rng(number)):
+        for sides in draw_sides(ArrayRows(faces), groups, number):
             by_size[sides.size].add(sides)
     for size, found in sorted(by_size.items()):
         fitted = [curve for curve in found.curves if len(curve.ratio)]

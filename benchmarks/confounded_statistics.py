@@ -24,7 +24,7 @@ from gestalt_space.evaluation.gallery_data import SpaceData
 from gestalt_space.evaluation.gallery_results import Plan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.evaluation.strata import Facts
-from gestalt_space.gallery.fitting import fit_calibration
+from gestalt_space.gallery.calibration.fitting import fit_calibration
 from gestalt_space.ranking.grouping import Grouping, grouping
 from gestalt_space.simulate.planted import PlantedPlan
 from gestalt_space.stats.resampling import Bootstrap

@@ -23,7 +23,7 @@ from gestalt_space.evaluation.cases import ask, find_cases, patient_probes
 from gestalt_space.evaluation.paired import compare
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.yunet import YunetDetector
-from gestalt_space.gallery.fitting import fit_calibration
+from gestalt_space.gallery.calibration.fitting import fit_calibration
 from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, grouping

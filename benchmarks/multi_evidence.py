@@ -37,7 +37,7 @@ from gestalt_space.evaluation.strata import Facts
 from gestalt_space.evaluation.topk import hits_of
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.registry import detector_factory
-from gestalt_space.gallery.fitting import fit_calibration
+from gestalt_space.gallery.calibration.fitting import fit_calibration
 from gestalt_space.ranking.aggregation import AGGREGATIONS
 from gestalt_space.ranking.calibration import Calibration, verdict_of
 from gestalt_space.ranking.grouping import grouping

@@ -14,7 +14,7 @@ import statistics
 import numpy as np
 
 from benchmarks.table import keep, seconds
-from gestalt_space.gallery.fitting import fit_calibration
+from gestalt_space.gallery.calibration.fitting import fit_calibration
 from gestalt_space.ranking.aggregation import AGGREGATIONS, measure_centroids, score_groups
 from gestalt_space.ranking.grouping import Grouping, grouping
 from gestalt_space.ranking.ranks import ranks_of

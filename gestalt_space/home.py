@@ -26,7 +26,14 @@ from gestalt_space.errors import (
 )
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.gallery.adding import Adding, AddOptions, passed_over
-from gestalt_space.gallery.calibrating import refresh_calibration
+from gestalt_space.gallery.calibration.calibrating import (
+    Calibrated,
+    CalibrationState,
+    calibrate,
+    calibration_state,
+    refresh_calibration,
+)
+from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.filling import Filled, FilledFaces, fill_faces
 from gestalt_space.gallery.intake import Intake
@@ -72,11 +79,13 @@ def _nobody_follows(done: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class GalleryStats:
-    """How much a gallery holds, of which spaces, and what made the descriptors of each."""
+    """How much a gallery holds, of which spaces, and, of each, what made the descriptors and how
+    old the calibration is."""
 
     counts: reads.Counts
     spaces: tuple[tuple[reads.StoredSpace, int], ...]
     runs: tuple[RunCounts, ...]
+    calibrations: tuple[CalibrationState, ...]
 
 
 class Gallery:
@@ -270,7 +279,9 @@ class Gallery:
         left: DatabaseError | OutputError | None = None
         sources = [source_of(row, largest) for row in good]
         try:
-            with closing(here.pipeline.run(sources, skip=passed_over(self.database, options))) as batches:
+            with closing(
+                here.pipeline.run(sources, skip=passed_over(self.database, options))
+            ) as batches:
                 found = itertools.chain.from_iterable(batches)
                 results = adding.store(zip(good, found, strict=True))
                 for row in rows:
@@ -312,6 +323,7 @@ class Gallery:
             )
             gone = removals.Removed(whole.patients + single.patients, whole.photos + single.photos)
             writes.record_event(session, "remove", photos=gone.photos)
+            forget(self.settings.calibrating_dir)
         self._keeper.purge()
         self._follow()
         return gone
@@ -357,15 +369,49 @@ class Gallery:
         return FilledFaces(tuple(done))
 
     def rebuild(self) -> int:
-        """Write every space's index anew from the database, and calibrate it; returns how many
-        there are.
+        """Write every space's index anew from the database, and calibrate it where that takes no
+        more than two seconds; returns how many there are.
 
         Raises `OutputError` where it cannot be written.
         """
         count = self._keeper.rebuild()
         for space in self._spaces():
-            refresh_calibration(self.database, self._reader, space, force=True)
+            self._calibrate_soon(space, force=True)
         return count
+
+    def calibrate(
+        self, *, seed: int = 0, progress: Callable[[float], object] | None = None
+    ) -> Calibrated:
+        """Fit what similarities mean in this space to the gallery as it is.
+
+        `add`, `remove` and `fill` do it by themselves where it is due and takes no more than two
+        seconds. It can be interrupted: what was done is kept, and the next one goes on from there.
+        `progress` is told the share, 0..1, that is done; `seed` draws patients and photos. Raises
+        `GalleryEmpty` without a descriptor in this space.
+        """
+        self.database.require()
+        space = self.space.stored
+        if space is None:
+            raise self._empty("disorder")
+        found = calibrate(
+            self.database,
+            self._reader,
+            space,
+            self.settings.calibrating_dir,
+            seed=seed,
+            progress=progress,
+        )
+        assert found is not None, "without a limit it ends"  # noqa: S101
+        return found
+
+    def calibration(self, *, photos: int | None = None) -> CalibrationState | None:
+        """How old the calibration in force is; None where the gallery has nothing in this space.
+        `photos`: how many descriptors the space has, where that is known."""
+        space = self.space.stored
+        if space is None:
+            return None
+        with self.database.reading() as session:
+            return calibration_state(session, space, photos=photos)
 
     # Asking
 
@@ -513,7 +559,10 @@ class Gallery:
             held = reads.descriptors_by_space(session)
             spaces = tuple((space, held.get(space.id, 0)) for space in reads.spaces(session))
             runs = tuple(run_counts(session, space.id) for space, _ in spaces)
-            return GalleryStats(reads.counts(session), spaces, runs)
+            calibrations = tuple(
+                calibration_state(session, space, photos=count) for space, count in spaces
+            )
+            return GalleryStats(reads.counts(session), spaces, runs, calibrations)
 
     def patients(
         self, *, disorder: str | None = None, cohort: str | None = None, limit: int | None = None
@@ -597,7 +646,12 @@ class Gallery:
         self._keeper.follow()
         for space in self._spaces():
             with suppress(OutputError, DatabaseError, DescriptorError):
-                refresh_calibration(self.database, self._reader, space)
+                self._calibrate_soon(space)
+
+    def _calibrate_soon(self, space: reads.StoredSpace, *, force: bool = False) -> None:
+        refresh_calibration(
+            self.database, self._reader, space, self.settings.calibrating_dir, force=force
+        )
 
     def _asked(self, batch: Sequence[PhotoResult]) -> list[Probe]:
         if not self.exists:

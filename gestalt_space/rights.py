@@ -58,6 +58,9 @@ def _personal(home: Path, settings: Settings) -> Iterator[Path]:
     if settings.index_dir.is_dir():
         yield settings.index_dir
         yield from sorted(settings.index_dir.iterdir())
+    if settings.calibrating_dir.is_dir():
+        yield settings.calibrating_dir
+        yield from sorted(settings.calibrating_dir.rglob("*"))
 
 
 def _beyond_owner(path: Path) -> bool:

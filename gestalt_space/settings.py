@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         return self.home / "index"
 
     @property
+    def calibrating_dir(self) -> Path:
+        """Folder of what a calibration keeps for the next one."""
+        return self.home / "calibrating"
+
+    @property
     def database(self) -> str | Path:
         """The database: the path of a SQLite file, or a SQLAlchemy address where one is set."""
         return self.database_url or self.home / "gallery.sqlite3"

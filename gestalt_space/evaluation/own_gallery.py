@@ -36,7 +36,7 @@ from gestalt_space.evaluation.paired import held
 from gestalt_space.evaluation.split import Split
 from gestalt_space.evaluation.strata import stratify
 from gestalt_space.evaluation.units import draw_units
-from gestalt_space.gallery.fitting import fit_calibration
+from gestalt_space.gallery.calibration.fitting import fit_calibration
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, MOST_REPLICATES

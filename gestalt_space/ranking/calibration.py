@@ -2,7 +2,7 @@
 
 How near the nearest patient of a disorder is depends on how many patients it has: all curves but
 one are kept for each number of references. Nothing here names a patient: what is kept are curves
-over all of them. `gestalt_space.gallery.fitting` fits them.
+over all of them. `gestalt_space.gallery.calibration` fits them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.ranking.aggregation import score_groups
-from gestalt_space.ranking.grouping import Grouping, Numbers
-from gestalt_space.types import Descriptors
+from gestalt_space.ranking.grouping import Numbers, Values
 
 Floats = NDArray[np.float64]
 Verdict = Literal["close match", "weak match", "no close match"]
@@ -36,8 +34,6 @@ TAILS = np.concatenate([[1.0, 0.9, 0.8, 0.7, 0.6], np.geomspace(0.5, 1e-4, 40)])
 CLOSE, WEAK = 95.0, 80.0
 """Percentiles among the best similarities to a wrong disorder from which on a match is close, or
 weak: of patients whose disorder the gallery lacks, 5 % and 20 % reach them."""
-
-_BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,28 +202,19 @@ def references_of(photos: Numbers, correlation: float) -> Floats:
     return np.asarray(counts / (1 + (counts - 1) * correlation))
 
 
-def best_others(descriptors: Descriptors, grouping: Grouping, probes: Numbers) -> Floats:
-    """The shares `best_other` of descriptors `(n, d)`, each of the patients at places `probes`
-    left out in turn and counting once; empty where fewer than `FEWEST_PATIENTS` have another
-    disorder to be compared with."""
-    seen = np.zeros((len(probes), BINS))
-    rows = grouping.rows_of_patients(probes)
-    place_of_row = np.repeat(np.arange(len(probes)), grouping.photo_counts[probes])
-    for start in range(0, len(rows), _BLOCK):
-        places = place_of_row[start : start + _BLOCK]
-        own = probes[places]
-        similar = descriptors[rows[start : start + _BLOCK]] @ descriptors.T
-        scores = score_groups(similar, grouping, ["nearest"], own=grouping.families[own])["nearest"]
-        probe, member = grouping.memberships_of(own)
-        scores[probe, grouping.group_of_member[member]] = -np.inf
-        best = scores.max(axis=1)
-        known = np.isfinite(best)
-        np.add.at(seen, (places[known], _bins(best[known])), 1)
-    counts = seen.sum(axis=1)
-    if (counts > 0).sum() < FEWEST_PATIENTS:
+def best_others(best: Values, patient: Numbers) -> Floats:
+    """The shares `best_other` of photos' similarities to the nearest of all other disorders
+    `(p,)`, -inf where there is none; `patient` `(p,)`, numbers from 0: whose photo each is.
+
+    A patient counts once, however many the photos. Empty where fewer than `FEWEST_PATIENTS` have
+    another disorder to be compared with.
+    """
+    known = np.isfinite(best)
+    photos = np.bincount(patient[known])
+    if (photos > 0).sum() < FEWEST_PATIENTS:
         return np.zeros(0)
-    total = (seen[counts > 0] / counts[counts > 0, None]).sum(axis=0)
-    return np.concatenate([[0.0], np.cumsum(total) / total.sum()])
+    total = np.bincount(_bins(best[known]), 1 / photos[patient[known]], minlength=BINS)
+    return np.concatenate([[0.0], np.minimum(np.cumsum(total) / total.sum(), 1)])
 
 
 def _bins(similarities: NDArray[np.floating]) -> Numbers:

@@ -9,6 +9,7 @@ Graubard (1998) do for surveys.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +34,19 @@ class Weighed:
     """Values `(n,)` of one kind, with weights above 0, and the groups `(n,)`, numbers from 0, that
     each is of; `origins` `(n,)`: a second group that each is of, -1 for none."""
 
-    values: Floats
+    values: NDArray[np.floating]
     weights: Floats
-    groups: Numbers
-    origins: Numbers
+    groups: NDArray[np.integer]
+    origins: NDArray[np.integer]
+
+    def descending(self) -> Weighed:
+        """With the highest values first; itself where it is so."""
+        if (self.values[:-1] >= self.values[1:]).all():
+            return self
+        order = np.argsort(-self.values)
+        return Weighed(
+            self.values[order], self.weights[order], self.groups[order], self.origins[order]
+        )
 
 
 @dataclass(frozen=True)
@@ -58,8 +68,9 @@ def fit_ratio(same: Weighed, other: Weighed, *, fewest: int = FEWEST_IN_BIN) -> 
     no larger than that of any bin above, so that no height of the bound has a better chance to be
     wrong than the topmost one. The lowest bin has none: 0.
     """
-    from sklearn.isotonic import IsotonicRegression
+    from scipy.optimize import isotonic_regression
 
+    same, other = same.descending(), other.descending()
     edges = _edges(same, other, fewest)
     if not len(edges):
         return None
@@ -70,9 +81,7 @@ def fit_ratio(same: Weighed, other: Weighed, *, fewest: int = FEWEST_IN_BIN) -> 
     lower = np.zeros(len(bounds))
     lower[1:] = np.minimum.accumulate(bounds[-2::-1])[::-1]
     mass = shares.sum(axis=0)
-    part = IsotonicRegression(y_max=1 - 1e-9).fit_transform(
-        np.arange(len(mass)), shares[0] / mass, sample_weight=mass
-    )
+    part = np.minimum(isotonic_regression(shares[0] / mass, weights=mass).x, 1 - 1e-9)
     ratio = np.asarray(part / (1 - part), dtype=np.float64)
     return RatioCurve(edges, ratio, np.minimum(lower, ratio))
 
@@ -100,66 +109,88 @@ def independent(sums: Floats) -> float:
     return float(sums.sum()) ** 2 / squares if squares else 0.0
 
 
+class _Descent:
+    """The way down the values of one kind, which are descending."""
+
+    def __init__(self, kind: Weighed, *groups: NDArray[np.integer]) -> None:
+        self._values, self._weights, self._groups = kind.values, kind.weights, groups
+        self._grown = np.cumsum(kind.weights)
+        self._start = 0
+
+    @property
+    def above(self) -> float:
+        """The share of all weight that is above where one is."""
+        return float(self._grown[self._start - 1] / self._grown[-1]) if self._start else 0.0
+
+    def go_below(self, edge: float) -> None:
+        """Go to the first value below."""
+        values = self._values
+        places = range(self._start, len(values))
+        self._start += bisect_left(places, True, key=lambda place: bool(values[place] < edge))
+
+    def heavy(self, share: float) -> float:
+        """Down to which value one has to go until a share of all weight is there; the last where it
+        never is."""
+        wanted = (self.above + share) * self._grown[-1] - 1e-9
+        place = np.searchsorted(self._grown, wanted)
+        return float(self._values[min(int(place), len(self._values) - 1)])
+
+    def reached(self, need: float) -> float:
+        """Down to which value one has to go until so many independent groups, of each kind of
+        groups, are there; -inf for never."""
+        return min(self._reached(groups, need) for groups in self._groups)
+
+    def _reached(self, groups: NDArray[np.integer], need: float) -> float:
+        start, whole = self._start, len(self._values) - self._start
+        some = whole
+        while some > _AT_FIRST:
+            # The first ones may do, and are soon looked through.
+            some //= 8
+        while True:
+            part = slice(start, start + some)
+            place = _reached(self._weights[part], groups[part], need)
+            if place is not None:
+                return float(self._values[start + place])
+            if some == whole:
+                return -np.inf
+            some = min(8 * some + 8, whole)
+
+
 def _edges(same: Weighed, other: Weighed, fewest: int) -> Floats:
     """Where bins begin but the lowest, ascending; empty where there is one alone.
 
     A bin holds as much of one kind as all above it, up to `LARGEST_BIN`, and at the least `fewest`
-    independent groups of both kinds.
+    independent groups of both kinds. Values are descending.
     """
-    order, behind = np.argsort(-same.values, kind="stable"), np.argsort(-other.values)
-    above, found = np.zeros(2), [np.inf]
+    kinds = (
+        _Descent(same, same.groups),
+        _Descent(other, other.groups, other.origins),
+    )
+    found = [np.inf]
     while True:
-        reached = (
-            _reached(same.values, same.weights, same.groups, order, fewest),
-            _reached(other.values, other.weights, other.groups, behind, fewest),
-            _reached(other.values, other.weights, other.origins, behind, fewest),
-        )
-        if not np.isfinite(min(reached)):
+        reached = min(kind.reached(fewest) for kind in kinds)
+        if not np.isfinite(reached):
             # What is left is too little to be a bin: it is part of the one above.
             return np.array(found[-2:0:-1])
-        heavy = max(
-            _heavy(kind, places, min(share, LARGEST_BIN))
-            for kind, places, share in ((same, order, above[0]), (other, behind, above[1]))
-        )
-        edge = min(*reached, heavy)
-        found.append(edge)
-        above = np.array([_share_above(same, edge), _share_above(other, edge)])
-        order, behind = order[same.values[order] < edge], behind[other.values[behind] < edge]
+        heavy = max(kind.heavy(min(kind.above, LARGEST_BIN)) for kind in kinds)
+        found.append(min(reached, heavy))
+        for kind in kinds:
+            kind.go_below(found[-1])
 
 
-def _share_above(kind: Weighed, edge: float) -> float:
-    return float(kind.weights[kind.values >= edge].sum() / kind.weights.sum())
-
-
-def _heavy(kind: Weighed, order: Numbers, share: float) -> float:
-    """Down to which value one has to go, in an order, until a share of all weight is there; the
-    last where it never is."""
-    grown = np.cumsum(kind.weights[order])
-    place = np.searchsorted(grown, share * kind.weights.sum() - 1e-9)
-    return float(kind.values[order[min(int(place), len(order) - 1)]])
-
-
-def _reached(
-    values: Floats, weights: Floats, groups: Numbers, order: Numbers, need: float
-) -> float:
-    """Down to which value one has to go, in an order, until so many independent groups are there;
-    -inf for never."""
-    if len(order) > _AT_FIRST:
-        found = _reached(values, weights, groups, order[: len(order) // 8], need)
-        if np.isfinite(found):
-            return found
-    weights, groups = weights[order], groups[order]
+def _reached(weights: Floats, groups: NDArray[np.integer], need: float) -> int | None:
+    """How far one has to go until so many independent groups are there: a place; None for never."""
     if not len(weights):
-        return -np.inf
+        return None
     by_group = np.argsort(groups, kind="stable")
     sums = np.cumsum(weights[by_group])
     firsts = np.flatnonzero(np.diff(groups[by_group], prepend=-1))
     before = sums[firsts] - weights[by_group][firsts]
     of_group = np.empty(len(weights))
-    of_group[by_group] = sums - np.repeat(before, np.diff(firsts, append=len(order)))
+    of_group[by_group] = sums - np.repeat(before, np.diff(firsts, append=len(weights)))
     squares = np.cumsum(of_group**2 - (of_group - weights) ** 2)
     far = np.cumsum(weights) ** 2 / np.maximum(squares, 1e-300) >= need - 1e-9
-    return float(values[order[far.argmax()]]) if far.any() else -np.inf
+    return int(far.argmax()) if far.any() else None
 
 
 def _shares(same: Weighed, other: Weighed, edges: Floats) -> tuple[Floats, Floats, Floats]:
@@ -197,7 +228,7 @@ def _shares(same: Weighed, other: Weighed, edges: Floats) -> tuple[Floats, Float
     )
 
 
-def weighted_quantiles(values: Floats, weights: Floats, shares: Floats) -> Floats:
+def weighted_quantiles(values: NDArray[np.floating], weights: Floats, shares: Floats) -> Floats:
     """The values `(s,)` below which the shares, 0..1, of all weight lie."""
     order = np.argsort(values)
     below = np.cumsum(weights[order])

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from gestalt_space.errors import IndexDamaged
-from gestalt_space.index import generation
-from gestalt_space.index.contract import VectorIndex
 from gestalt_space.index.generation import (
     delete_others,
     load_generation,
     newest_first,
     save_generation,
 )
+
+from gestalt_space.errors import IndexDamaged
+from gestalt_space.index import generation
+from gestalt_space.index.contract import VectorIndex
 from gestalt_space.types import Descriptors, Ids
 from tests import made
 from tests.index.conftest import Make

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gestalt_space.index.generation import save_generation
 
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.index.changing import scrub
 from gestalt_space.index.exact import ExactIndex
-from gestalt_space.index.generation import save_generation
 from gestalt_space.index.manifest import (
     Manifest,
     delete_unnamed,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gestalt_space.gallery import fitting as module
-from gestalt_space.gallery.fitting import fit_calibration
+from gestalt_space.gallery.calibration import nearest_wrong as module
+from gestalt_space.gallery.calibration.fitting import fit_calibration
 from gestalt_space.ranking.calibration import (
     CLOSE,
     FEWEST_PATIENTS,

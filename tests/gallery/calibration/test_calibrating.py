@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gestalt_space.gallery.calibrating import refresh_calibration
+from gestalt_space.gallery.calibration.calibrating import refresh_calibration
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.store import reads
@@ -64,9 +64,9 @@ def test_removing_and_rebuilding_calibrate(gallery: Gallery) -> None:
     second = sequence(gallery)
     assert second > first
     space = gallery.stats().spaces[0][0]
-    index_dir = gallery.settings.index_dir
-    assert not refresh_calibration(gallery.database, space, index_dir)
-    assert refresh_calibration(gallery.database, space, index_dir, force=True)
+    folders = gallery.settings.index_dir, gallery.settings.calibrating_dir
+    assert not refresh_calibration(gallery.database, space, *folders)
+    assert refresh_calibration(gallery.database, space, *folders, force=True)
     with gallery.database.writing() as session:
         session.execute(sa.delete(t.Calibration))
     gallery.rebuild()
