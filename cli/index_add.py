@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -243,6 +243,7 @@ def put_in(
                 tell(result)
                 results.append(result)
             unfilled = gallery.faces_to_fill()
+            calibration = gallery.calibration()
         except KeyboardInterrupt:
             added_photos.say_counts(results)
             raise Interrupted(
@@ -259,6 +260,7 @@ def put_in(
                 "counts": added_photos.counts_of(results),
                 "photos": list(map(added_photos.record, results)),
                 "left_in_log": None if left is None else left.as_dict(),
+                "calibration": None if calibration is None else asdict(calibration),
             }
         )
     if not quiet:
@@ -270,6 +272,8 @@ def put_in(
                 f"{unfilled} photos of the gallery have no descriptor in this space: "
                 "run `gestalt index fill` with the same --space."
             )
+        if calibration is not None and calibration.told is not None:
+            output.say(calibration.told)
     return 3 if failed else 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GestaltError
+from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded, run_records
 from gestalt_space.match.answer import Match
@@ -24,9 +25,10 @@ def match_document(
     question: Question,
     matches: Iterable[Match],
     encoded: Encoded,
+    calibration: CalibrationState | None,
 ) -> dict[str, Any]:
     """The answer to a match, version 1. The lines stand under what they are: `disorders`, `genes`
-    or `patients`."""
+    or `patients`. `calibration`: how old the one is that verdicts rest on."""
     return {
         "version": MATCH_VERSION,
         "space": _space(space, encoded),
@@ -35,6 +37,7 @@ def match_document(
             "photos": len(snapshot.index),
             f"{snapshot.lines.by}s": len(snapshot.lines.titles),
         },
+        "calibration": None if calibration is None else asdict(calibration),
         "question": {
             "top": question.k,
             "by": question.by,
