@@ -404,14 +404,13 @@ class Gallery:
         assert found is not None, "without a limit it ends"  # noqa: S101
         return found
 
-    def calibration(self, *, photos: int | None = None) -> CalibrationState | None:
-        """How old the calibration in force is; None where the gallery has nothing in this space.
-        `photos`: how many descriptors the space has, where that is known."""
-        space = self.space.stored
-        if space is None:
+    def calibration(self) -> CalibrationState | None:
+        """How old the calibration in force is; None where the gallery has nothing in this space."""
+        if self.space.stored is None:
             return None
+        state = self.state()
         with self.database.reading() as session:
-            return calibration_state(session, space, photos=photos)
+            return calibration_state(session, state)
 
     # Asking
 
@@ -555,14 +554,15 @@ class Gallery:
 
     def stats(self) -> GalleryStats:
         """How much the gallery holds."""
+        self.database.require()
+        states = [self._reader.current(space) for space in self._spaces()]
         with self.database.reading() as session:
-            held = reads.descriptors_by_space(session)
-            spaces = tuple((space, held.get(space.id, 0)) for space in reads.spaces(session))
-            runs = tuple(run_counts(session, space.id) for space, _ in spaces)
-            calibrations = tuple(
-                calibration_state(session, space, photos=count) for space, count in spaces
+            return GalleryStats(
+                reads.counts(session),
+                tuple((state.space, state.photos) for state in states),
+                tuple(run_counts(session, one.space.id, one.photos) for one in states),
+                tuple(calibration_state(session, state) for state in states),
             )
-            return GalleryStats(reads.counts(session), spaces, runs, calibrations)
 
     def patients(
         self, *, disorder: str | None = None, cohort: str | None = None, limit: int | None = None
@@ -590,8 +590,10 @@ class Gallery:
         made_by = here.encoder.run if again else None
         with self.database.reading() as session:
             # Asked anew: the space may have been stored since it was pinned.
-            keys = {space.fingerprint: space.id for space in reads.spaces(session)}
-            space_id = keys.get(here.space.fingerprint)
+            spaces = {space.fingerprint: space.id for space in reads.spaces(session)}
+            space_id = spaces.get(here.space.fingerprint)
+            if space_id is not None and len(spaces) == 1 and not again:
+                return 0  # faces are added with their descriptor
             return len(reads.faces_without(session, space_id, made_by=made_by))
 
     def runs(self) -> RunCounts:
@@ -599,8 +601,9 @@ class Gallery:
         space = self.space.stored
         if space is None:
             return ()
+        photos = self.state().photos
         with self.database.reading() as session:
-            return run_counts(session, space.id)
+            return run_counts(session, space.id, photos)
 
     def encoded(self, *, photos: bool = True) -> Encoded:
         """What photos are encoded with here, and what the gallery's descriptors were made with.
