@@ -574,7 +574,7 @@ class Gallery:
         with self.database.reading() as session:
             return list(reads.list_patients(session, disorder=disorder, cohort=cohort, limit=limit))
 
-    def patient(self, patient: str) -> reads.PatientDetail:
+    def patient(self, patient: str) -> reads.PatientRecord:
         """All that the gallery says of a patient. Raises `NotInGallery`."""
         with self.database.reading() as session:
             return reads.patient_detail(session, normal_name(patient))
