@@ -34,7 +34,9 @@ from gestalt_space.store.reads import StoredSpace
 SEALED_FROM = 256
 """Rows or patients in the tail from which on a segment is made of them: to read fewer from the
 database takes a few milliseconds at each open."""
-SEGMENT_ROWS = 65_536
+SEGMENT_NUMBERS = 2**25
+"""Rows × dimension of a segment, 65,536 rows of 512: a search goes through each with one thread."""
+FEWEST_ROWS = 1024
 MOST_SEGMENTS = 64
 """Beyond, segments are larger: each costs a search about 0.2 ms."""
 GROWTH = 2
@@ -82,6 +84,10 @@ class Sealer:
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return made != known
 
+    @property
+    def _segment_rows(self) -> int:
+        return max(FEWEST_ROWS, SEGMENT_NUMBERS // self.space.dim)
+
     def _known(self, digest: str | None) -> Manifest | None:
         """The index that is in force; None where there is none or it is not whole."""
         if digest is None:
@@ -100,7 +106,7 @@ class Sealer:
         """Everything, from the database."""
         segments = [
             self._segment(rows)
-            for rows in tail.row_blocks(session, self.space, -1, size=SEGMENT_ROWS)
+            for rows in tail.row_blocks(session, self.space, -1, size=self._segment_rows)
         ]
         people = tail.people_after(session, -1)
         return Manifest(
@@ -124,11 +130,11 @@ class Sealer:
         if max(waiting) < SEALED_FROM:
             return made
         made = replace(made, segments=self._corrected(session, made.segments, after))
-        blocks = tail.row_blocks(session, self.space, after, size=SEGMENT_ROWS)
+        blocks = tail.row_blocks(session, self.space, after, size=self._segment_rows)
         new = [self._segment(rows) for rows in blocks]
         people = tail.people_after(session, after)
         parts = [*made.people, *([self._part(arrays_of(people))] if len(people.keys) else [])]
-        most = max(SEGMENT_ROWS, sum(one.rows for one in (*made.segments, *new)) // MOST_SEGMENTS)
+        most = max(self._segment_rows, sum(one.rows for one in (*made.segments, *new)) // MOST_SEGMENTS)
         return replace(
             made,
             sequence=mark.sequence,
