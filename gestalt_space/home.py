@@ -497,6 +497,7 @@ class Gallery:
         """
         here = self.pinned()
         view = here.view(question)
+        view.state.read_ahead()
         for batch in here.probes(sources, as_one=as_one):
             view, matches = here.answer(batch, question, view)
             yield from matches
