@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.gallery.lock import locked
+from gestalt_space.gallery.means import PartMeans, mean_blocks
 from gestalt_space.gallery.people import Arrays, arrays_of, folded_hashes, merged
 from gestalt_space.index.changing import blank_columns, scrub, with_columns
 from gestalt_space.index.manifest import (
@@ -24,7 +25,15 @@ from gestalt_space.index.manifest import (
     save_manifest,
     write_arrays,
 )
-from gestalt_space.index.segment import SegmentRecord, open_segment
+from gestalt_space.index.means import (
+    MeansRecord,
+    blank_keys,
+    open_means,
+    scrub_means,
+    write_means,
+)
+from gestalt_space.index.search import Searcher
+from gestalt_space.index.segment import SegmentRecord, open_segment, rows_at_once
 from gestalt_space.index.writing import merge_segments, write_segment
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import tail, writes
@@ -44,7 +53,7 @@ GROWTH = 2
 MOST_DEAD = 2
 """A segment is written anew when one in this many of its rows was removed."""
 
-Record = TypeVar("Record", SegmentRecord, PartRecord)
+Record = TypeVar("Record", SegmentRecord, PartRecord, MeansRecord)
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ class Sealer:
     timeout: float
     _blanked: list[tuple[SegmentRecord, Numbers]] = field(default_factory=list)
     """Columns that no reader opens any more, and the rows to be taken out of them."""
+    _blanked_keys: list[tuple[MeansRecord, Numbers]] = field(default_factory=list)
+    """Likewise the keys of means."""
 
     def follow(self, *, rebuild: bool = False) -> bool:
         """Bring the index up to the database where it lacks much or has what was removed; says
@@ -78,8 +89,12 @@ class Sealer:
                 )
             if made != known:
                 self._record(made)
+            # Keys first: of whom a reader finds no mean, it makes one of the rows that it sees.
+            for means, places in self._blanked_keys:
+                blank_keys(self.folder, means, places)
             for record, rows in self._blanked:
                 blank_columns(self.folder, record, rows)
+            self._blanked_keys.clear()
             self._blanked.clear()
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return made != known
@@ -98,6 +113,8 @@ class Sealer:
                 open_segment(self.folder, record)
             for part in manifest.people:
                 open_arrays(self.folder, part)
+            for means in manifest.means:
+                open_means(self.folder, means)
         except IndexDamaged:
             return None
         return manifest
@@ -115,6 +132,7 @@ class Sealer:
             sequence=mark.sequence,
             segments=tuple(segments),
             people=(self._part(arrays_of(people)),) if len(people.keys) else (),
+            means=self._means(segments),
         )
 
     def _followed(self, session: Session, mark: tail.Mark, known: Manifest) -> Manifest:
@@ -123,24 +141,29 @@ class Sealer:
         made, patients = known, np.zeros(0, dtype=np.int64)
         if len(gone):
             segments, patients = self._scrubbed(known.segments, gone)
-            made = replace(known, segments=segments)
+            means = self._scrubbed_means(known.means, patients)
+            made = replace(known, segments=segments, means=means)
         if len(lost := np.setdiff1d(patients, tail.existing_patients(session, patients))):
             made = replace(made, people=tuple(self._without(made.people, lost)))
         waiting = tail.count_waiting(session, self.space, after)
         if max(waiting) < SEALED_FROM:
-            return made
+            return replace(made, means=self._followed_means(made, patients))
         made = replace(made, segments=self._corrected(session, made.segments, after))
-        blocks = tail.row_blocks(session, self.space, after, size=self._segment_rows)
-        new = [self._segment(rows) for rows in blocks]
+        new = []
+        for rows in tail.row_blocks(session, self.space, after, size=self._segment_rows):
+            new.append(self._segment(rows))
+            patients = np.union1d(patients, rows.patients)
         people = tail.people_after(session, after)
         parts = [*made.people, *([self._part(arrays_of(people))] if len(people.keys) else [])]
-        most = max(self._segment_rows, sum(one.rows for one in (*made.segments, *new)) // MOST_SEGMENTS)
-        return replace(
+        total = sum(one.rows for one in (*made.segments, *new))
+        most = max(self._segment_rows, total // MOST_SEGMENTS)
+        made = replace(
             made,
             sequence=mark.sequence,
             segments=_merged([*made.segments, *new], _rows, most, self._merge_segments),
             people=_merged(parts, _patients, None, self._merge_parts),
         )
+        return replace(made, means=self._followed_means(made, patients))
 
     def _scrubbed(
         self, records: Sequence[SegmentRecord], gone: Numbers
@@ -163,6 +186,42 @@ class Sealer:
             else:
                 kept.append(made)
         return tuple(kept), np.concatenate(patients)
+
+    def _scrubbed_means(
+        self, records: Sequence[MeansRecord], patients: Numbers
+    ) -> tuple[MeansRecord, ...]:
+        """The means without those of patients, by their keys."""
+        kept = []
+        for record in records:
+            places = np.flatnonzero(np.isin(open_means(self.folder, record).keys, patients))
+            if len(places):
+                self._blanked_keys.append((record, places))
+                record = scrub_means(self.folder, record, places)
+            kept.append(record)
+        return tuple(kept)
+
+    def _followed_means(self, made: Manifest, patients: Numbers) -> tuple[MeansRecord, ...]:
+        """The means, with new ones of patients who got or lost photos."""
+        new = self._means(made.segments, patients) if len(patients) else ()
+        if not new:
+            return made.means
+        return _merged([*made.means, *new], _means_of, None, self._merge_means)
+
+    def _means(
+        self, records: Sequence[SegmentRecord], patients: Numbers | None = None
+    ) -> tuple[MeansRecord, ...]:
+        """The means of patients by their keys, or of everybody, over all their rows: one part, or
+        none where they have no row."""
+        segments = [open_segment(self.folder, record) for record in records]
+        searcher = Searcher(self.space.dim, segments)
+        owners = searcher.column("patients")
+        there = owners >= 0 if patients is None else np.isin(owners, patients[patients >= 0])
+        rows = np.flatnonzero(there)
+        count = len(np.unique(owners[rows]))
+        if not count:
+            return ()
+        blocks = mean_blocks(searcher, rows, owners[rows])
+        return (write_means(self.folder, self.space.fingerprint, self.space.dim, count, blocks),)
 
     def _corrected(
         self, session: Session, records: Sequence[SegmentRecord], after: int
@@ -206,6 +265,16 @@ class Sealer:
         parts = [open_arrays(self.folder, record) for record in records]
         return self._part(merged(parts, np.zeros(0, dtype=np.int64)))
 
+    def _merge_means(self, records: Sequence[MeansRecord]) -> MeansRecord | None:
+        parts = [open_means(self.folder, record) for record in records]
+        means = PartMeans(self.space.dim, parts)
+        count, step = len(means.keys), rows_at_once(self.space.dim)
+        if not count:
+            return None
+        places = [np.arange(first, min(first + step, count)) for first in range(0, count, step)]
+        blocks = ((means.keys[some], means.of(some)) for some in places)
+        return write_means(self.folder, self.space.fingerprint, self.space.dim, count, blocks)
+
     def _without(self, records: Sequence[PartRecord], lost: Numbers) -> list[PartRecord]:
         """The parts without some patients; those who are not in a part leave it as it is."""
         found = []
@@ -230,6 +299,10 @@ def _rows(record: SegmentRecord) -> int:
 
 def _patients(record: PartRecord) -> int:
     return record.sections["keys"]
+
+
+def _means_of(record: MeansRecord) -> int:
+    return record.patients
 
 
 def _merged(

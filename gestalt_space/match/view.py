@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import GalleryEmpty, NotInGallery
+from gestalt_space.gallery.group_means import GroupMeans, group_means
+from gestalt_space.gallery.means import ChosenMeans
 from gestalt_space.gallery.state import GalleryState, Totals, count_photos, count_totals
 from gestalt_space.match.among import eligible_rows
 from gestalt_space.match.question import Question
@@ -61,6 +63,7 @@ class View:
         self.rows = rows
         self._photo_counts = Once(self._count_photos)
         self._totals = Once(self._count_totals)
+        self._groups = Once(self._read_groups)
         self._references = Once(self._count_references)
 
     @property
@@ -72,6 +75,11 @@ class View:
     def totals(self) -> Totals:
         """How much may be evidence."""
         return self._totals()
+
+    @property
+    def groups(self) -> GroupMeans:
+        """The groups by the means of the patients who may be evidence."""
+        return self._groups()
 
     @property
     def references(self) -> tuple[Numbers, Floats]:
@@ -139,6 +147,14 @@ class View:
         if self.rows is None and not len(self.excluded):
             return self.state.totals(self.question.by)
         return count_totals(self.state.people, self.photo_counts, self.question.by)
+
+    def _read_groups(self) -> GroupMeans:
+        state, by = self.state, self.question.by
+        if self.rows is None:
+            return state.groups(by).without(self.excluded)
+        means = ChosenMeans(state.searcher, state.means, state.patients, self.rows)
+        found = group_means(means, state.searcher.dim, state.people, by)
+        return found.without(self.excluded)
 
     def _count_references(self) -> tuple[Numbers, Floats]:
         patients, of_pair = self.state.people.pairs(self.question.by)
