@@ -586,11 +586,12 @@ class Gallery:
 
     def faces_to_fill(self, *, again: bool = False) -> int:
         """How many stored faces have no descriptor in this space; `again` as in `fill`."""
-        made_by = self.encoder.run if again else None
+        here = self.pinned()
+        made_by = here.encoder.run if again else None
         with self.database.reading() as session:
-            # Asked anew: another process may have stored the space since it was chosen here.
+            # Asked anew: the space may have been stored since it was pinned.
             keys = {space.fingerprint: space.id for space in reads.spaces(session)}
-            space_id = keys.get(self.space.fingerprint)
+            space_id = keys.get(here.space.fingerprint)
             return len(reads.faces_without(session, space_id, made_by=made_by))
 
     def runs(self) -> RunCounts:

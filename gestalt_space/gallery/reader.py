@@ -66,16 +66,16 @@ class Reader:
             with self._database.reading() as session:
                 mark = tail.read_mark(session, space.id)
                 if mark.digest is None:
-                    return read_state(session, space, mark, None, (), (), known)
+                    return read_state(session, space, mark, None, (), ())
                 try:
                     opened = open_index(self._folder, space, mark.digest, known)
                 except IndexDamaged as error:
                     last = error
                 else:
-                    return read_state(session, space, mark, *opened, known)
+                    return read_state(session, space, mark, *opened)
         with self._database.reading() as session:
             mark = tail.read_mark(session, space.id)
-            return read_state(session, space, mark, None, (), (), known, damage=str(last))
+            return read_state(session, space, mark, None, (), (), damage=str(last))
 
 
 def open_index(
@@ -104,7 +104,6 @@ def read_state(
     manifest: Manifest | None,
     segments: tuple[Segment, ...],
     parts: tuple[Arrays, ...],
-    known: GalleryState | None = None,
     *,
     damage: str | None = None,
 ) -> GalleryState:
@@ -121,7 +120,7 @@ def read_state(
         People((*parts, *([arrays_of(people)] if len(people.keys) else []))),
         gone_ids=tail.removed_after(session, space, sequence),
         corrected=Corrected(photos.ids, photos.ages, folded_hashes(photos.sites)),
-        calibration=_calibration(session, space, mark, known),
+        calibration=_calibration(session, space, mark),
         damage=damage,
     )
 
@@ -133,12 +132,6 @@ def memory_segment(rows: tail.NewRows) -> MemorySegment:
     )
 
 
-def _calibration(
-    session: Session, space: StoredSpace, mark: tail.Mark, known: GalleryState | None
-) -> Calibration | None:
-    if mark.calibrated is None:
-        return None
-    if known is not None and known.mark.calibrated == mark.calibrated:
-        return known.calibration
-    stored = stored_calibration(session, space)
+def _calibration(session: Session, space: StoredSpace, mark: tail.Mark) -> Calibration | None:
+    stored = None if mark.calibrated is None else stored_calibration(session, space)
     return None if stored is None else Calibration.from_json(stored.document)
