@@ -11,16 +11,17 @@ from typing import TypeVar
 import numpy as np
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import IndexDamaged
+from gestalt_space.errors import DescriptorError, IndexDamaged
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.means import PartMeans, mean_blocks
-from gestalt_space.gallery.people import Arrays, arrays_of, folded_hashes, merged
+from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes, merged
+from gestalt_space.gallery.reader import open_index
 from gestalt_space.index.changing import blank_columns, scrub, with_columns
+from gestalt_space.index.checksums import check_file
 from gestalt_space.index.manifest import (
     Manifest,
     PartRecord,
     delete_unnamed,
-    load_manifest,
     open_arrays,
     save_manifest,
     write_arrays,
@@ -36,7 +37,7 @@ from gestalt_space.index.search import Searcher
 from gestalt_space.index.segment import SegmentRecord, open_segment, rows_at_once
 from gestalt_space.index.writing import merge_segments, write_segment
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store import tail, writes
+from gestalt_space.store import purges, tail, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 
@@ -82,11 +83,9 @@ class Sealer:
             with self.database.reading() as session:
                 mark = tail.read_mark(session, self.space.id)
                 known = None if rebuild else self._known(mark.digest)
-                made = (
-                    self._built(session, mark)
-                    if known is None
-                    else self._followed(session, mark, known)
-                )
+                made = None if known is None else self._followed_if_whole(session, mark, known)
+                if made is None:
+                    made = self._built(session, mark)
             if made != known:
                 self._record(made)
             # Keys first: of whom a reader finds no mean, it makes one of the rows that it sees.
@@ -108,16 +107,9 @@ class Sealer:
         if digest is None:
             return None
         try:
-            manifest = load_manifest(self.folder, self.space.fingerprint, digest)
-            for record in manifest.segments:
-                open_segment(self.folder, record)
-            for part in manifest.people:
-                open_arrays(self.folder, part)
-            for means in manifest.means:
-                open_means(self.folder, means)
+            return open_index(self.folder, self.space, digest)[0]
         except IndexDamaged:
             return None
-        return manifest
 
     def _built(self, session: Session, mark: tail.Mark) -> Manifest:
         """Everything, from the database."""
@@ -135,6 +127,17 @@ class Sealer:
             means=self._means(segments),
         )
 
+    def _followed_if_whole(
+        self, session: Session, mark: tail.Mark, known: Manifest
+    ) -> Manifest | None:
+        """None where a file that is to be copied is not what was written."""
+        try:
+            return self._followed(session, mark, known)
+        except (IndexDamaged, DescriptorError):
+            self._blanked.clear()
+            self._blanked_keys.clear()
+            return None
+
     def _followed(self, session: Session, mark: tail.Mark, known: Manifest) -> Manifest:
         after = known.sequence
         gone = tail.removed_after(session, self.space, after)
@@ -143,7 +146,7 @@ class Sealer:
             segments, patients = self._scrubbed(known.segments, gone)
             means = self._scrubbed_means(known.means, patients)
             made = replace(known, segments=segments, means=means)
-        if len(lost := np.setdiff1d(patients, tail.existing_patients(session, patients))):
+        if purges.pending_purges(session) and len(lost := self._lost(session, made, patients)):
             made = replace(made, people=tuple(self._without(made.people, lost)))
         waiting = tail.count_waiting(session, self.space, after)
         if max(waiting) < SEALED_FROM:
@@ -177,6 +180,7 @@ class Sealer:
             if not len(rows):
                 kept.append(record)
                 continue
+            check_file(self.folder, record.columns)
             patients.append(np.asarray(segment.patients[rows]))
             made = scrub(self.folder, record, rows)
             self._blanked.append((record, rows))
@@ -236,6 +240,7 @@ class Sealer:
             segment = open_segment(self.folder, record)
             rows = np.flatnonzero(np.isin(segment.ids, photos.ids, kind="table"))
             if len(rows):
+                check_file(self.folder, record.columns)
                 places = np.searchsorted(photos.ids, segment.ids[rows])
                 new_ages, new_sites = segment.ages.copy(), segment.sites.copy()
                 new_ages[rows], new_sites[rows] = photos.ages[places], hashes[places]
@@ -255,6 +260,9 @@ class Sealer:
         )
 
     def _merge_segments(self, records: Sequence[SegmentRecord]) -> SegmentRecord | None:
+        for record in records:
+            check_file(self.folder, record.vectors)
+            check_file(self.folder, record.columns)
         segments = [open_segment(self.folder, record) for record in records]
         return merge_segments(self.folder, self.space.fingerprint, segments)
 
@@ -262,6 +270,8 @@ class Sealer:
         return write_arrays(self.folder, self.space.fingerprint, arrays)
 
     def _merge_parts(self, records: Sequence[PartRecord]) -> PartRecord:
+        for record in records:
+            check_file(self.folder, record.file)
         parts = [open_arrays(self.folder, record) for record in records]
         return self._part(merged(parts, np.zeros(0, dtype=np.int64)))
 
@@ -275,12 +285,23 @@ class Sealer:
         blocks = ((means.keys[some], means.of(some)) for some in places)
         return write_means(self.folder, self.space.fingerprint, self.space.dim, count, blocks)
 
+    def _lost(self, session: Session, manifest: Manifest, patients: Numbers) -> Numbers:
+        """Who is in the parts and was removed, by their keys. `patients`: whose rows went."""
+        parts = People(tuple(open_arrays(self.folder, record) for record in manifest.people))
+        keys, _ = parts.pairs("patient")
+        lost = np.setdiff1d(patients, tail.existing_patients(session, patients))
+        if len(np.setdiff1d(keys, lost)) != tail.count_patients(session, until=parts.last_key):
+            # Others went who had no row here.
+            lost = np.setdiff1d(keys, tail.existing_patients(session, keys))
+        return lost
+
     def _without(self, records: Sequence[PartRecord], lost: Numbers) -> list[PartRecord]:
         """The parts without some patients; those who are not in a part leave it as it is."""
         found = []
         for record in records:
             arrays = open_arrays(self.folder, record)
             if np.isin(lost, arrays["keys"]).any():
+                check_file(self.folder, record.file)
                 record = self._part(merged([arrays], lost))
             found.append(record)
         return found
