@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gestalt_cli.added_photos import REPORT_COLUMNS
 from gestalt_cli.match_output import CSV_COLUMNS
 from gestalt_cli.reference import reference
 
+import gestalt_space
 from gestalt_space.faces.registry import DETECTORS
 from gestalt_space.gallery.intake.records import COLUMNS
+from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
+from gestalt_space.simulate.cohort_files import write_cohort
+from gestalt_space.simulate.persons import Persons
+from gestalt_space.simulate.subjects import SampledSubjects
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -66,3 +72,51 @@ def test_versions_are_pinned_without_addresses():
     lines = [line for line in text_of("constraints.txt").splitlines() if line[:1] not in ("", "#")]
     assert len(lines) > 20
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][\w.]*", line)] == []
+
+
+def python_of(name: str) -> list[str]:
+    """The Python of a page, a block each, on the lines that it has there: errors name them."""
+    text = text_of(name)
+    return [
+        "\n" * text.count("\n", 0, block.start(1)) + block.group(1)
+        for block in re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    ]
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the files that the examples name, of patients who do not exist."""
+    folder = tmp_path / "cohort"
+    plan = CohortPlan(disorders=3, patients=12, seed=2)
+    write_cohort(draw_cohort(plan, SampledSubjects(Persons.builtin())), folder)
+    table = folder / "patients.csv"
+    rows = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    table.write_text("".join(rows[:-3]), encoding="utf-8")
+    asked = sorted((folder / "photos").iterdir())[-3:]
+    for name, photo in zip(["photo", "second", "photos/first-visit"], asked, strict=True):
+        photo.rename(folder / f"{name}.jpg")
+    monkeypatch.chdir(folder)
+
+
+@pytest.mark.usefixtures("clinic")
+def test_the_python_of_the_docs_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    names: dict[str, Any] = {}
+    for block in python_of("docs/python.md"):
+        exec(compile(block, "docs/python.md", "exec"), names)  # noqa: S102
+    assert names["added"].photos[0].status == "added"
+    assert len(names["match"].lines) == 3
+    capsys.readouterr()
+
+    monkeypatch.setenv("GESTALT_HOME", "clinic")
+    (block,) = python_of("README.md")
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["1", "2", "3", "4"]
+
+
+def test_every_public_name_is_explained():
+    table = text_of("docs/python.md").partition("## ")[0]
+    explained = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)))
+    assert sorted(explained) == sorted({*gestalt_space.__all__} - {"__version__"})
