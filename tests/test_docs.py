@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.simulate.cohort_files import write_cohort
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.subjects import SampledSubjects
+from tests.test_imports import edges
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -63,6 +66,66 @@ def test_every_detector_that_can_be_named_is_explained():
     assert explained == [name for name in DETECTORS if name != "auto"]
 
 
+def drawings() -> list[str]:
+    """What CONTRIBUTING.md draws, the list of the rooms first."""
+    blocks = re.findall(r"^```\n(.*?)^```$", text_of("CONTRIBUTING.md"), re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if "make " not in block]
+
+
+def listed_rooms() -> dict[str, int]:
+    """The rooms and modules that the list names, with the line of each."""
+    of_package, _, _ = drawings()[0].partition("cli/")
+    lines = [line[2:].split("  ")[0] for line in of_package.splitlines()[1:]]
+    return {name.rstrip("/"): n for n, line in enumerate(lines) for name in line.split()}
+
+
+def test_the_list_of_rooms_is_whole():
+    package = ROOT / "gestalt_space"
+    there = {path.stem for path in package.iterdir() if path.suffix == ".py"}
+    there |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert {*listed_rooms()} == there - {"__init__"}
+
+
+def test_rooms_import_from_above_in_the_list():
+    rooms = listed_rooms()
+    inside = [(a, b, text) for a, b, text in edges() if a in rooms and b in rooms]
+    assert len(inside) > 100
+    assert [text for a, b, text in inside if rooms[b] > rooms[a]] == []
+
+
+def test_the_way_of_a_photo_enters_each_room_once_and_goes_on():
+    rooms = re.findall(r"[│▼] (\w+)/ ", drawings()[1])
+    told = re.search(r"goes `(faces .*?)`", text_of("CONTRIBUTING.md"))
+    assert told is not None
+    assert rooms == told.group(1).split(" → ")
+    places = [listed_rooms()[room] for room in rooms]
+    assert places == sorted(set(places))
+
+
+def drawn_calls() -> Iterator[tuple[str, str]]:
+    """Pairs of modules of which the first is drawn to call the second."""
+    for drawing in drawings()[2:]:
+        above: list[str] = []
+        for line in drawing.splitlines():
+            depth = (len(line) - len(line.lstrip())) // 2
+            above[depth:] = [line.split()[0]]
+            if depth:
+                yield above[-2], above[-1]
+
+
+@pytest.mark.parametrize(("caller", "called"), sorted({*drawn_calls()}))
+def test_a_module_that_is_drawn_to_call_another_imports_it(caller: str, called: str):
+    tree = ast.parse(text_of(f"gestalt_space/{caller}.py"))
+    names = {
+        f"{node.module}.{alias.name}".replace(".", "/") + "/"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert (ROOT / f"gestalt_space/{called}.py").exists()
+    assert any(name.startswith(f"gestalt_space/{called}/") for name in names)
+
+
 def test_ci_runs_the_test_command_of_the_readme():
     assert "make test" in text_of("README.md")
     assert "make test" in text_of(".ci/run")
@@ -106,7 +169,7 @@ def test_the_python_of_the_docs_runs(
     for block in python_of("docs/python.md"):
         exec(compile(block, "docs/python.md", "exec"), names)  # noqa: S102
     assert names["added"].photos[0].status == "added"
-    assert len(names["match"].lines) == 3
+    assert [line.rank for line in names["match"].lines] == [1, 2, 3, 4]
     capsys.readouterr()
 
     monkeypatch.setenv("GESTALT_HOME", "clinic")
