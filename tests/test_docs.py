@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from gestalt_cli.reference import reference
 import gestalt_space
 from gestalt_space.faces.registry import DETECTORS
 from gestalt_space.gallery.intake.records import COLUMNS
+from gestalt_space.gallery.people import FACTS
+from gestalt_space.index.checksums import FileRecord
+from gestalt_space.index.manifest import FORMAT, Manifest, PartRecord
+from gestalt_space.index.means import MeansRecord
+from gestalt_space.index.segment import SegmentRecord
 from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.simulate.cohort_files import write_cohort
 from gestalt_space.simulate.persons import Persons
@@ -58,6 +64,28 @@ def test_columns_of_results_are_documented_in_their_order(columns: tuple[str, ..
     words = re.findall(r"\w+", text_of("docs/formats.md"))
     places = iter(words)
     assert all(column in places for column in columns)
+
+
+def index_section() -> str:
+    _, _, after = text_of("docs/formats.md").partition(f"## The index, format {FORMAT}\n")
+    return after.partition("\n## ")[0]
+
+
+def test_the_manifest_of_the_index_is_documented():
+    shown = index_section().split("```")[1]
+    found = re.findall(r'"(\w+)": ', shown)
+    manifest = [field.name for field in fields(Manifest)]
+    for list_of, kind in {
+        "segments": SegmentRecord,
+        "people": PartRecord,
+        "means": MeansRecord,
+    }.items():
+        at = manifest.index(list_of) + 1
+        manifest[at:at] = [field.name for field in fields(kind)]
+    assert found == [*manifest, *(field.name for field in fields(FileRecord))]
+    assert f'"format": {FORMAT}' in shown
+    for fact in FACTS:
+        assert f"`{fact}`" in index_section()
 
 
 def test_every_detector_that_can_be_named_is_explained():
@@ -167,14 +195,21 @@ def test_the_python_of_the_docs_runs(
 ):
     names: dict[str, Any] = {}
     for block in python_of("docs/python.md"):
-        exec(compile(block, "docs/python.md", "exec"), names)  # noqa: S102
+        exec(compile(block, "docs/python.md", "exec"), names)
     assert names["added"].photos[0].status == "added"
     assert [line.rank for line in names["match"].lines] == [1, 2, 3, 4]
     capsys.readouterr()
 
+    with gestalt_space.Gallery.open("clinic") as gallery:
+        gallery.rebuild()
+    endings = re.findall(r"SPACE-(?:NAME|DIGEST)((?:\.\w+)+)`", index_section())
+    written = {path.name.partition(".")[2] for path in Path("clinic", "index").glob("*-*")}
+    written = {re.sub(r"^[0-9a-f]{12}\.", "ID.", ending) for ending in written}
+    assert written == {ending.removeprefix(".") for ending in endings}
+
     monkeypatch.setenv("GESTALT_HOME", "clinic")
     (block,) = python_of("README.md")
-    exec(compile(block, "README.md", "exec"), {})  # noqa: S102
+    exec(compile(block, "README.md", "exec"), {})
     _, *lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["1", "2", "3", "4"]
 
