@@ -46,6 +46,23 @@ def test_links_lead_to_files(page: Path):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link may name of a page: its headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_links_lead_to_headings(page: Path):
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!http)([^)#]*)#([^)]+)\)", text)
+    assert [
+        (name, anchor)
+        for name, anchor in links
+        if anchor not in anchors(page.parent / name if name else page)
+    ] == []
+
+
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_commands_in_the_docs_are_commands(page: Path):
     known = set(re.findall(r"^### (gestalt [a-z -]+)$", text_of("docs/commands.md"), re.MULTILINE))
