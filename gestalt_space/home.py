@@ -22,6 +22,8 @@ from gestalt_space.errors import (
     DescriptorError,
     GalleryChanged,
     GalleryEmpty,
+    GestaltError,
+    IndexDamaged,
     OutputError,
 )
 from gestalt_space.faces.photos import PhotoLimits
@@ -47,7 +49,7 @@ from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.gallery.reader import Reader
-from gestalt_space.gallery.snapshot import Snapshot, load_snapshot
+from gestalt_space.gallery.snapshot import Snapshot, gallery_changed, load_snapshot
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded, active_space
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, AddedPhotos, failed_row, source_of
@@ -112,6 +114,9 @@ class Gallery:
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
         self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
         self._pinned: ActiveSpace | None = None
+        if self.exists and self.database.is_writable:
+            # A process that was stopped may have left what it removed in a file.
+            attempted(partial(self._keeper.purge, wait=False))
 
     @classmethod
     def open(
@@ -276,7 +281,7 @@ class Gallery:
             told_of_patients(rows),
         )
         done: list[Added] = []
-        left: DatabaseError | OutputError | None = None
+        left: GestaltError | None = None
         sources = [source_of(row, largest) for row in good]
         try:
             with closing(
@@ -362,6 +367,7 @@ class Gallery:
         finally:
             if done:
                 self._settle("fill", photos=len(done))
+            attempted(self._keeper.purge)
         if make_default:
             with self.database.writing() as session:
                 writes.make_default(session, space_id)
@@ -451,11 +457,13 @@ class Gallery:
         def load() -> Snapshot:
             state = self.state()
             with self.database.reading() as session:
-                return load_snapshot(
+                loaded = load_snapshot(
                     session, state, by=by, details=details, with_family=with_family
                 )
+            self._check_unchanged(state)
+            return loaded
 
-        snapshot = _settled(load)
+        snapshot = self._settled(load)
         if not snapshot.lines.titles:
             raise self._empty(by)
         return snapshot
@@ -479,9 +487,15 @@ class Gallery:
 
         Raises `NotInGallery`.
         """
-        state = self.state()
-        with self.database.reading() as session:
-            return stored_probe(session, state, normal_name(patient))
+
+        def ask() -> Probe:
+            state = self.state()
+            with self.database.reading() as session:
+                probe = stored_probe(session, state, normal_name(patient))
+            self._check_unchanged(state)
+            return probe
+
+        return self._settled(ask)
 
     def match(
         self,
@@ -516,7 +530,7 @@ class Gallery:
             _, (match,) = here.answer([here.stored_probe(patient)], question)
             return match
 
-        return _settled(ask)
+        return self._settled(ask)
 
     def answer(
         self, probes: Sequence[Probe], question: Question, view: View | None = None
@@ -530,14 +544,20 @@ class Gallery:
             with self.database.reading() as session:
                 return newest, match_probes(probes, newest, session)
 
-        return _settled(ask)
+        return self._settled(ask)
 
     def copies(self, probe: Probe, question: Question = TEN_DISORDERS) -> tuple[Copy, ...]:
         """Stored photos that are copies of a probe's own, but for those of its patient and of the
         patients whom the question leaves out."""
-        view = self.view(question)
-        with self.database.reading() as session:
-            return copies_of(probe, view, session)
+
+        def ask() -> tuple[Copy, ...]:
+            view = self.view(question)
+            with self.database.reading() as session:
+                copies = copies_of(probe, view, session)
+            self._check_unchanged(view.state)
+            return copies
+
+        return self._settled(ask)
 
     def evidence(self, probe: Probe, question: Question, wanted: str) -> tuple[Evidence, ...]:
         """Every photo behind the line `wanted`, or behind the lines of the patient `wanted`.
@@ -549,9 +569,11 @@ class Gallery:
         def ask() -> tuple[Evidence, ...]:
             view = self.view(question)
             with self.database.reading() as session:
-                return evidence_of(probe, view, session, wanted, slots)
+                evidence = evidence_of(probe, view, session, wanted, slots)
+            self._check_unchanged(view.state)
+            return evidence
 
-        return _settled(ask)
+        return self._settled(ask)
 
     def stats(self) -> GalleryStats:
         """How much the gallery holds."""
@@ -612,6 +634,24 @@ class Gallery:
 
     # Helpers
 
+    def _settled(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives; asked again where somebody was removed meanwhile, or files of the
+        index turned out to be damaged or were merged by another process."""
+        for _ in range(_TRIES):
+            with suppress(GalleryChanged):
+                try:
+                    return ask()
+                except IndexDamaged as error:
+                    if (space := self.space.stored) is not None:
+                        self._reader.doubt(space, error)
+        return ask()
+
+    def _check_unchanged(self, state: GalleryState) -> None:
+        """Raise `GalleryChanged` where somebody was removed since a state was read: what was read
+        of it may be of them, or of rows that are overwritten by now."""
+        if not self._reader.is_current(state):
+            raise gallery_changed()
+
     def _precision_of(self, model: InstalledModel) -> Precision:
         return self.options.precision or self.settings.precisions.get(model.name, "float32")
 
@@ -646,7 +686,7 @@ class Gallery:
         """Let indexes and calibrations follow the database."""
         self._keeper.follow()
         for space in self._spaces():
-            with suppress(OutputError, DatabaseError, DescriptorError):
+            with suppress(OutputError, DatabaseError, DescriptorError, IndexDamaged):
                 self._calibrate_soon(space)
 
     def _calibrate_soon(self, space: reads.StoredSpace, *, force: bool = False) -> None:
@@ -664,14 +704,6 @@ class Gallery:
         name = self.space.model.name
         with self.database.reading() as session:
             return nothing_to_match(session, name, by)
-
-
-def _settled(ask: Callable[[], T]) -> T:
-    """What `ask` gives; asked again where somebody was removed meanwhile."""
-    for _ in range(_TRIES):
-        with suppress(GalleryChanged):
-            return ask()
-    return ask()
 
 
 def _name_asked(name: str | None) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DatabaseError, DescriptorError
+from gestalt_space.errors import DatabaseError, DescriptorError, IndexDamaged
 from gestalt_space.gallery.copies import Copy, find_copies, look_of
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Skip
@@ -136,7 +136,7 @@ class Adding:
             if one is not None and one.descriptor_id is not None
         ]
         # Where the database is damaged, matches and `gestalt doctor` tell of it.
-        with suppress(DatabaseError, DescriptorError):
+        with suppress(DatabaseError, DescriptorError, IndexDamaged):
             if new:
                 self._find_copies(batch, stored, new, found)
         return found
