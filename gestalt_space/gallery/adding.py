@@ -92,7 +92,9 @@ class Adding:
     def store(self, results: Iterable[tuple[Intake, PhotoResult]]) -> Iterator[Added]:
         """What became of each row, in order."""
         results = iter(results)
-        self._before = self.newest_state()
+        # Where the database is damaged, matches and `gestalt doctor` tell of it.
+        with suppress(DatabaseError):
+            self._before = self.newest_state()
         while batch := list(itertools.islice(results, WRITE_BATCH)):
             photos = [self._new_photo(row, result) for row, result in batch]
             kept = iter(self._write([photo for photo in photos if photo is not None]))
@@ -135,7 +137,6 @@ class Adding:
             for place, one in enumerate(stored)
             if one is not None and one.descriptor_id is not None
         ]
-        # Where the database is damaged, matches and `gestalt doctor` tell of it.
         with suppress(DatabaseError, DescriptorError, IndexDamaged):
             if new:
                 self._find_copies(batch, stored, new, found)
