@@ -11,6 +11,7 @@ import typer
 from . import options, output
 from .doctor import tell_findings
 from .index_add import add
+from .index_calibrate import calibrate
 from .index_gmdb import import_gmdb
 from .interruption import interruption
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command("add", epilog=options.EXIT_CODES)(add)
 app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
+app.command("calibrate")(calibrate)
 
 SHOWN_FAILURES = 20
 
@@ -202,8 +204,11 @@ def stats(home: options.Home = None, as_json: options.Json = False) -> None:
                         "default": space.is_default,
                         "descriptors": count,
                         "runs": run_records(runs),
+                        "calibration": asdict(calibration),
                     }
-                    for (space, count), runs in zip(held.spaces, held.runs, strict=True)
+                    for (space, count), runs, calibration in zip(
+                        held.spaces, held.runs, held.calibrations, strict=True
+                    )
                 ],
             }
         )
@@ -227,6 +232,9 @@ def stats(home: options.Home = None, as_json: options.Json = False) -> None:
         for run, count in runs:
             made.add_row(space.model, _run_text(run), f"{count:,}")
     output.write_table(made)
+    for (space, _), calibration in zip(held.spaces, held.calibrations, strict=True):
+        if calibration.told is not None:
+            output.say(f"{space.model}: {calibration.told}")
     for (space, _), runs in zip(held.spaces, held.runs, strict=True):
         mixed = mixed_precisions(runs)
         if mixed is not None:
@@ -338,8 +346,11 @@ def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
         Gallery.open(home) as gallery,
     ):
         spaces = gallery.rebuild()
+        calibration = gallery.calibration()
     if not quiet:
         output.say(f"The index of {output.counted_text(spaces, 'space')} is written anew.")
+        if calibration is not None and calibration.told is not None:
+            output.say(calibration.told)
 
 
 def _run_text(run: EncodingRun | None) -> str:

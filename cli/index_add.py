@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -248,6 +248,7 @@ def put_in(
                     rows, largest=largest, keep_crops=keep_crops, update=update, progress=follow
                 )
             unfilled = gallery.faces_to_fill()
+            calibration = gallery.calibration()
         except KeyboardInterrupt:
             added_photos.say_counts(counts)
             raise Interrupted(
@@ -264,6 +265,7 @@ def put_in(
                 "counts": added_photos.counts_record(counts),
                 "photos": list(map(added_photos.record, added.photos)),
                 "left_in_log": None if left is None else left.as_dict(),
+                "calibration": None if calibration is None else asdict(calibration),
             }
         )
     if not quiet:
@@ -275,6 +277,8 @@ def put_in(
                 f"{unfilled} photos of the gallery have no descriptor in this space: "
                 "run `gestalt index fill` with the same --space."
             )
+        if calibration is not None and calibration.told is not None:
+            output.say(calibration.told)
     return 3 if added.failed else 0
 
 

@@ -269,6 +269,7 @@ def _match(
         answers = output.counted(answers, "Matching", len(sources), quiet=not bar)
     encoded = gallery.encoded(photos=patient is None)
     output.say_precisions(encoded)
+    calibration = gallery.calibration()
     shown: list[bool] = []
     noted = _noting(answers, shown)
     with interruption(
@@ -280,14 +281,14 @@ def _match(
     ):
         if form == "json":
             matches = list(noted)
-            output.write_json(match_document(gallery.space, view, matches, encoded))
+            output.write_json(match_document(gallery.space, view, matches, encoded, calibration))
         elif form == "csv":
             match_output.write_csv(noted)
         else:
             detector = "" if patient is not None else gallery.pipeline.detector
             match_output.write_tables(noted, question, detector)
             if not quiet:
-                match_output.write_summary(view, gallery.space)
+                match_output.write_summary(view, gallery.space, calibration)
     return 3 if any(shown) else 0
 
 

@@ -11,6 +11,7 @@ from gestalt_space.ages import age_text
 from . import output
 
 if TYPE_CHECKING:
+    from gestalt_space.gallery.calibration.calibrating import CalibrationState
     from gestalt_space.gallery.spaces import ActiveSpace
     from gestalt_space.match.answer import Match, MatchLine
     from gestalt_space.match.evidence import Evidence
@@ -46,7 +47,7 @@ def write_tables(matches: Iterable[Match], question: Question, detector: str) ->
         _write_match(match, question, detector)
 
 
-def write_summary(view: View, space: ActiveSpace) -> None:
+def write_summary(view: View, space: ActiveSpace, calibration: CalibrationState | None) -> None:
     """What was ranked, and what kind of tool this is."""
     from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
@@ -58,12 +59,8 @@ def write_summary(view: View, space: ActiveSpace) -> None:
         f"in the space of {space.model.name}.",
         style="dim",
     )
-    if state.calibration is None:
-        output.write_text(
-            "The gallery is not calibrated in this space, so that there is no verdict: run "
-            "`gestalt index rebuild`.",
-            style="dim",
-        )
+    if calibration is not None and calibration.told is not None:
+        output.write_text(calibration.told, style="dim")
     if space.model.name == BUILTIN:
         output.write_text(BUILTIN_CAUTION, style="dim")
     output.write_text(output.DISCLAIMER, style="dim")

@@ -208,6 +208,7 @@ def _gallery(settings: Settings) -> Iterator[Finding]:
             return
         yield from _guarded("space", lambda: _space(gallery))
         yield from _guarded("index", lambda: _index(gallery))
+        yield from _guarded("calibration", lambda: _calibrations(gallery))
 
 
 def _rights(settings: Settings) -> Iterator[Finding]:
@@ -235,6 +236,16 @@ def _space(gallery: Gallery) -> Iterator[Finding]:
             f"{count:,} in {'a run not recorded' if run is None else run}" for run, count in runs
         )
         yield Finding("descriptors", "ok", "; ".join(made))
+
+
+def _calibrations(gallery: Gallery) -> Iterator[Finding]:
+    held = gallery.stats()
+    for (space, _), state in zip(held.spaces, held.calibrations, strict=True):
+        subject, hint = f"calibration {space.model}", "Run `gestalt index calibrate`."
+        if state.told is not None:
+            yield Finding(subject, "note", state.told.removesuffix(hint).rstrip(), hint)
+        elif state.photos is not None:
+            yield Finding(subject, "ok", f"of {state.photos:,} photos")
 
 
 def _index(gallery: Gallery) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GestaltError
+from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded, run_records
 from gestalt_space.match.answer import Match
 from gestalt_space.match.evidence import Evidence
@@ -23,9 +24,10 @@ def match_document(
     view: View,
     matches: Iterable[Match],
     encoded: Encoded,
+    calibration: CalibrationState | None,
 ) -> dict[str, Any]:
     """The answer to a match, version 1. The lines stand under what they are: `disorders`, `genes`
-    or `patients`."""
+    or `patients`. `calibration`: how old the one is that verdicts rest on."""
     question, state = view.question, view.state
     return {
         "version": MATCH_VERSION,
@@ -35,6 +37,7 @@ def match_document(
             "photos": state.photos,
             f"{question.by}s": state.totals(question.by).lines,
         },
+        "calibration": None if calibration is None else asdict(calibration),
         "question": {
             "top": question.k,
             "by": question.by,

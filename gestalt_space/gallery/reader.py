@@ -67,16 +67,16 @@ class Reader:
             with self._database.reading() as session:
                 mark = tail.read_mark(session, space.id)
                 if mark.digest is None:
-                    return read_state(session, space, mark, None, (), (), (), known)
+                    return read_state(session, space, mark, None, (), (), ())
                 try:
                     opened = open_index(self._folder, space, mark.digest, known)
                 except IndexDamaged as error:
                     last = error
                 else:
-                    return read_state(session, space, mark, *opened, known)
+                    return read_state(session, space, mark, *opened)
         with self._database.reading() as session:
             mark = tail.read_mark(session, space.id)
-            return read_state(session, space, mark, None, (), (), (), known, damage=str(last))
+            return read_state(session, space, mark, None, (), (), (), damage=str(last))
 
 
 def open_index(
@@ -107,7 +107,6 @@ def read_state(
     segments: tuple[Segment, ...],
     parts: tuple[Arrays, ...],
     means: tuple[MeansPart, ...],
-    known: GalleryState | None = None,
     *,
     damage: str | None = None,
 ) -> GalleryState:
@@ -125,7 +124,7 @@ def read_state(
         means,
         gone_ids=tail.removed_after(session, space, sequence),
         corrected=Corrected(photos.ids, photos.ages, folded_hashes(photos.sites)),
-        calibration=_calibration(session, space, mark, known),
+        calibration=_calibration(session, space, mark),
         damage=damage,
     )
 
@@ -137,12 +136,6 @@ def memory_segment(rows: tail.NewRows) -> MemorySegment:
     )
 
 
-def _calibration(
-    session: Session, space: StoredSpace, mark: tail.Mark, known: GalleryState | None
-) -> Calibration | None:
-    if mark.calibrated is None:
-        return None
-    if known is not None and known.mark.calibrated == mark.calibrated:
-        return known.calibration
-    stored = stored_calibration(session, space)
+def _calibration(session: Session, space: StoredSpace, mark: tail.Mark) -> Calibration | None:
+    stored = None if mark.calibrated is None else stored_calibration(session, space)
     return None if stored is None else Calibration.from_json(stored.document)

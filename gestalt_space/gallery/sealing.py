@@ -11,16 +11,17 @@ from typing import TypeVar
 import numpy as np
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import IndexDamaged
+from gestalt_space.errors import DescriptorError, IndexDamaged
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.means import PartMeans, mean_blocks
-from gestalt_space.gallery.people import Arrays, arrays_of, folded_hashes, merged
+from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes, merged
+from gestalt_space.gallery.reader import open_index
 from gestalt_space.index.changing import blank_columns, scrub, with_columns
+from gestalt_space.index.checksums import check_file
 from gestalt_space.index.manifest import (
     Manifest,
     PartRecord,
     delete_unnamed,
-    load_manifest,
     open_arrays,
     save_manifest,
     write_arrays,
@@ -36,14 +37,16 @@ from gestalt_space.index.search import Searcher
 from gestalt_space.index.segment import SegmentRecord, open_segment, rows_at_once
 from gestalt_space.index.writing import merge_segments, write_segment
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store import tail, writes
+from gestalt_space.store import purges, tail, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 
 SEALED_FROM = 256
 """Rows or patients in the tail from which on a segment is made of them: to read fewer from the
 database takes a few milliseconds at each open."""
-SEGMENT_ROWS = 65_536
+SEGMENT_NUMBERS = 2**25
+"""Rows × dimension of a segment, 65,536 rows of 512: a search goes through each with one thread."""
+FEWEST_ROWS = 1024
 MOST_SEGMENTS = 64
 """Beyond, segments are larger: each costs a search about 0.2 ms."""
 GROWTH = 2
@@ -80,11 +83,9 @@ class Sealer:
             with self.database.reading() as session:
                 mark = tail.read_mark(session, self.space.id)
                 known = None if rebuild else self._known(mark.digest)
-                made = (
-                    self._built(session, mark)
-                    if known is None
-                    else self._followed(session, mark, known)
-                )
+                made = None if known is None else self._followed_if_whole(session, mark, known)
+                if made is None:
+                    made = self._built(session, mark)
             if made != known:
                 self._record(made)
             # Keys first: of whom a reader finds no mean, it makes one of the rows that it sees.
@@ -97,27 +98,24 @@ class Sealer:
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return made != known
 
+    @property
+    def _segment_rows(self) -> int:
+        return max(FEWEST_ROWS, SEGMENT_NUMBERS // self.space.dim)
+
     def _known(self, digest: str | None) -> Manifest | None:
         """The index that is in force; None where there is none or it is not whole."""
         if digest is None:
             return None
         try:
-            manifest = load_manifest(self.folder, self.space.fingerprint, digest)
-            for record in manifest.segments:
-                open_segment(self.folder, record)
-            for part in manifest.people:
-                open_arrays(self.folder, part)
-            for means in manifest.means:
-                open_means(self.folder, means)
+            return open_index(self.folder, self.space, digest)[0]
         except IndexDamaged:
             return None
-        return manifest
 
     def _built(self, session: Session, mark: tail.Mark) -> Manifest:
         """Everything, from the database."""
         segments = [
             self._segment(rows)
-            for rows in tail.row_blocks(session, self.space, -1, size=SEGMENT_ROWS)
+            for rows in tail.row_blocks(session, self.space, -1, size=self._segment_rows)
         ]
         people = tail.people_after(session, -1)
         return Manifest(
@@ -129,6 +127,17 @@ class Sealer:
             means=self._means(segments),
         )
 
+    def _followed_if_whole(
+        self, session: Session, mark: tail.Mark, known: Manifest
+    ) -> Manifest | None:
+        """None where a file that is to be copied is not what was written."""
+        try:
+            return self._followed(session, mark, known)
+        except (IndexDamaged, DescriptorError):
+            self._blanked.clear()
+            self._blanked_keys.clear()
+            return None
+
     def _followed(self, session: Session, mark: tail.Mark, known: Manifest) -> Manifest:
         after = known.sequence
         gone = tail.removed_after(session, self.space, after)
@@ -137,20 +146,20 @@ class Sealer:
             segments, patients = self._scrubbed(known.segments, gone)
             means = self._scrubbed_means(known.means, patients)
             made = replace(known, segments=segments, means=means)
-        if len(lost := np.setdiff1d(patients, tail.existing_patients(session, patients))):
+        if purges.pending_purges(session) and len(lost := self._lost(session, made, patients)):
             made = replace(made, people=tuple(self._without(made.people, lost)))
         waiting = tail.count_waiting(session, self.space, after)
         if max(waiting) < SEALED_FROM:
             return replace(made, means=self._followed_means(made, patients))
         made = replace(made, segments=self._corrected(session, made.segments, after))
-        blocks = tail.row_blocks(session, self.space, after, size=SEGMENT_ROWS)
         new = []
-        for rows in blocks:
+        for rows in tail.row_blocks(session, self.space, after, size=self._segment_rows):
             new.append(self._segment(rows))
             patients = np.union1d(patients, rows.patients)
         people = tail.people_after(session, after)
         parts = [*made.people, *([self._part(arrays_of(people))] if len(people.keys) else [])]
-        most = max(SEGMENT_ROWS, sum(one.rows for one in (*made.segments, *new)) // MOST_SEGMENTS)
+        total = sum(one.rows for one in (*made.segments, *new))
+        most = max(self._segment_rows, total // MOST_SEGMENTS)
         made = replace(
             made,
             sequence=mark.sequence,
@@ -171,6 +180,7 @@ class Sealer:
             if not len(rows):
                 kept.append(record)
                 continue
+            check_file(self.folder, record.columns)
             patients.append(np.asarray(segment.patients[rows]))
             made = scrub(self.folder, record, rows)
             self._blanked.append((record, rows))
@@ -230,6 +240,7 @@ class Sealer:
             segment = open_segment(self.folder, record)
             rows = np.flatnonzero(np.isin(segment.ids, photos.ids, kind="table"))
             if len(rows):
+                check_file(self.folder, record.columns)
                 places = np.searchsorted(photos.ids, segment.ids[rows])
                 new_ages, new_sites = segment.ages.copy(), segment.sites.copy()
                 new_ages[rows], new_sites[rows] = photos.ages[places], hashes[places]
@@ -249,6 +260,9 @@ class Sealer:
         )
 
     def _merge_segments(self, records: Sequence[SegmentRecord]) -> SegmentRecord | None:
+        for record in records:
+            check_file(self.folder, record.vectors)
+            check_file(self.folder, record.columns)
         segments = [open_segment(self.folder, record) for record in records]
         return merge_segments(self.folder, self.space.fingerprint, segments)
 
@@ -256,6 +270,8 @@ class Sealer:
         return write_arrays(self.folder, self.space.fingerprint, arrays)
 
     def _merge_parts(self, records: Sequence[PartRecord]) -> PartRecord:
+        for record in records:
+            check_file(self.folder, record.file)
         parts = [open_arrays(self.folder, record) for record in records]
         return self._part(merged(parts, np.zeros(0, dtype=np.int64)))
 
@@ -269,12 +285,23 @@ class Sealer:
         blocks = ((means.keys[some], means.of(some)) for some in places)
         return write_means(self.folder, self.space.fingerprint, self.space.dim, count, blocks)
 
+    def _lost(self, session: Session, manifest: Manifest, patients: Numbers) -> Numbers:
+        """Who is in the parts and was removed, by their keys. `patients`: whose rows went."""
+        parts = People(tuple(open_arrays(self.folder, record) for record in manifest.people))
+        keys, _ = parts.pairs("patient")
+        lost = np.setdiff1d(patients, tail.existing_patients(session, patients))
+        if len(np.setdiff1d(keys, lost)) != tail.count_patients(session, until=parts.last_key):
+            # Others went who had no row here.
+            lost = np.setdiff1d(keys, tail.existing_patients(session, keys))
+        return lost
+
     def _without(self, records: Sequence[PartRecord], lost: Numbers) -> list[PartRecord]:
         """The parts without some patients; those who are not in a part leave it as it is."""
         found = []
         for record in records:
             arrays = open_arrays(self.folder, record)
             if np.isin(lost, arrays["keys"]).any():
+                check_file(self.folder, record.file)
                 record = self._part(merged([arrays], lost))
             found.append(record)
         return found

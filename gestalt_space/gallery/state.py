@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from threading import Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,7 @@ class GalleryState:
         self.searcher = Searcher(space.dim, segments, tail)
         self._corrected = corrected
         self.gone = self.rows_with(gone_ids)
+        self._reading = Once(self._read)
         # Read now: whoever cleans the index takes them out of the columns.
         self._lost = self.column_at("patients", self.gone)
         self._mean_parts = tuple(means)
@@ -138,6 +140,16 @@ class GalleryState:
     def __len__(self) -> int:
         """How many rows there are, removed ones among them."""
         return len(self.searcher)
+
+    def read_ahead(self) -> None:
+        """Begin to read what a search goes through, beside whatever else is done: page by page,
+        the first search after a start of the machine would take seconds."""
+        self._reading()
+
+    def _read(self) -> Thread:
+        reading = Thread(target=self.searcher.prefetch, name="read-ahead", daemon=True)
+        reading.start()
+        return reading
 
     def nearest(
         self, probe: Descriptors, count: int, among: NDArray[np.bool_] | None = None

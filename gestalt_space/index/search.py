@@ -8,6 +8,7 @@ nearest are computed again from their float32 vectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from gestalt_space.descriptors import check_descriptors
 from gestalt_space.index.codes import CodedProbe, Mask, code_probe, rounding
 from gestalt_space.index.contract import exact_similarities
+from gestalt_space.index.gpu import HalfRows
 from gestalt_space.index.many import nearest_of_many
 from gestalt_space.index.segment import Rows, Segment, rows_at_once
 from gestalt_space.index.threads import pool
@@ -27,8 +29,8 @@ PLAIN_NUMBERS = 25_000_000
 """Rows × dimension up to which the plain product is as fast as the codes."""
 FEW_ROWS = 0.01
 """Share of all rows up to which the eligible ones are gathered and multiplied."""
-FEW_PROBES = 4
-"""Probes up to which each one is searched for by the codes."""
+FEW_PROBES = 48
+"""Probes up to which each is searched for by itself; more are faster by products of matrices."""
 _PROBES_AT_ONCE = 1024
 
 Column = Literal["ids", "patients", "ages", "sites"]
@@ -60,8 +62,16 @@ class _Found:
 class Searcher:
     """A search over segments, and rows in memory after them. Immutable, and safe for threads."""
 
-    def __init__(self, dim: int, segments: Sequence[Segment], tail: Rows | None = None) -> None:
+    def __init__(
+        self,
+        dim: int,
+        segments: Sequence[Segment],
+        tail: Rows | None = None,
+        gpu: HalfRows | None = None,
+    ) -> None:
         self.dim = dim
+        self.gpu = gpu if gpu is not None and gpu.holds(segments) else None
+        """The segments' rows on a GPU; None where they are not, or are others by now."""
         self.segments = tuple(segments)
         self.parts: tuple[Rows, ...] = (*segments, *([] if tail is None else [tail]))
         self.offsets = [0, *np.cumsum([len(part) for part in self.parts], dtype=int).tolist()]
@@ -140,7 +150,7 @@ class Searcher:
         `tolerance`. Holds about `min(q, 1,024) × count × 50` bytes.
         """
         probes = check_descriptors(probes, self.dim)
-        if len(probes) <= FEW_PROBES:
+        if len(probes) <= FEW_PROBES or self.gpu is not None:
             return [self.candidates(probe, count, among=among) for probe in probes]
         masks = self._masks(among)
         all_found = self._eligible(masks) <= count
@@ -215,10 +225,12 @@ class Searcher:
         rows = self._eligible_rows(masks)
         if len(rows) <= count:
             return [_Found(rows, np.zeros(len(rows)))]
-        values = np.empty(len(rows), dtype=np.float32)
-        for block in _blocks(len(rows), rows_at_once(self.dim)):
-            values[block] = self.vectors(rows[block]) @ probe
-        return [_Found(rows, values.astype(np.float64) + rounding(self.dim))]
+        values = [
+            part.take(local[block]) @ probe
+            for part, _, local in self._split(rows)
+            for block in _blocks(len(local), rows_at_once(self.dim))
+        ]
+        return [_Found(rows, np.concatenate(values).astype(np.float64) + rounding(self.dim))]
 
     def _by_product(self, probe: NDArray[np.float32], masks: list[Mask | None]) -> list[_Found]:
         return [
@@ -229,6 +241,10 @@ class Searcher:
     def _by_codes(
         self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
     ) -> list[_Found]:
+        if self.gpu is not None:
+            # torch has a RuntimeError for a GPU that is full or gone: the processor is still there.
+            with suppress(RuntimeError):
+                return self._by_gpu(self.gpu, probe, masks, count)
         coded = code_probe(probe)
         searches: list[Callable[[], _Found]] = []
         for (part, start, _), mask in zip(self._places(), masks, strict=True):
@@ -239,6 +255,23 @@ class Searcher:
             else:
                 searches.append(partial(_product, probe, part, start, mask))
         return list(pool().map(lambda search: search(), searches))
+
+    def _by_gpu(
+        self, gpu: HalfRows, probe: NDArray[np.float32], masks: list[Mask | None], count: int
+    ) -> list[_Found]:
+        eligible = None
+        of_segments = masks[: len(self.segments)]
+        if any(mask is not None for mask in of_segments):
+            eligible = np.concatenate(
+                [
+                    np.ones(len(part), dtype=bool) if mask is None else mask
+                    for part, mask in zip(self.segments, of_segments, strict=True)
+                ]
+            )
+        found = [_Found(*gpu.search(probe, count, eligible))]
+        if len(self.parts) > len(self.segments):
+            found.append(_product(probe, self.parts[-1], self.offsets[-2], masks[-1]))
+        return found
 
 
 def _product(probe: NDArray[np.float32], part: Rows, start: int, mask: Mask | None) -> _Found:

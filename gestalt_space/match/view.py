@@ -18,9 +18,7 @@ from gestalt_space.match.question import Question
 from gestalt_space.once import Once
 from gestalt_space.ranking.calibration import references_of
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store import reads
 from gestalt_space.store.lookups import family_members, find_patient
-from gestalt_space.store.people import By
 from gestalt_space.store.reads import OwnPatient
 
 Floats = NDArray[np.float64]
@@ -206,26 +204,6 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
         "Add patients of other families, or leave --family out.",
     )
     return last
-
-
-def nothing_to_match(session: Session, space: str, by: By) -> GalleryEmpty:
-    """Why a gallery has nothing to rank in the space of that model."""
-    counts = reads.counts(session)
-    diagnosed = counts.patients - counts.undiagnosed
-    if {"disorder": diagnosed, "gene": counts.genes, "patient": counts.patients}[by]:
-        return GalleryEmpty(
-            f"The gallery has no descriptor in the space of {space}.",
-            f"Run `gestalt index fill --space {space}`.",
-        )
-    if by == "gene":
-        return GalleryEmpty(
-            "The gallery has no patient with a gene to match against.",
-            "Give genes with `gestalt index add --gene` or in the column genes.",
-        )
-    return GalleryEmpty(
-        "The gallery has no diagnosed patient to match against.",
-        "Add some: `gestalt index add patients.csv`.",
-    )
 
 
 def kin_of(session: Session, own: OwnPatient | None, *, with_family: bool) -> Kin:

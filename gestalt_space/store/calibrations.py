@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.store import tables as t
 from gestalt_space.store.reads import StoredSpace
+from gestalt_space.store.sequence import count_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ def save_calibration(session: Session, space: StoredSpace, calibration: StoredCa
     known = session.scalar(of_space)
     if known is not None and known > calibration.sequence:
         return False
+    # Readers see by the number of the last change that there is another one.
+    count_changes(session, 1)
     session.execute(sa.delete(t.Calibration).where(t.Calibration.space_id == space.id))
     session.add(
         t.Calibration(
@@ -48,8 +51,3 @@ def save_calibration(session: Session, space: StoredSpace, calibration: StoredCa
         )
     )
     return True
-
-
-def count_diagnoses(session: Session) -> int:
-    """How many pairs of patient and disorder there are."""
-    return session.scalar(sa.select(sa.func.count()).select_from(t.Diagnosis)) or 0

@@ -201,5 +201,6 @@ def test_a_gallery_that_is_not_calibrated_says_so(
     connection.close()
     shown = gestalt("match", photos[4], *ALIGNED)
     assert "not calibrated" in shown.out
-    assert gestalt("index", "rebuild").code == 0
+    assert "gestalt index calibrate" in shown.out
+    assert gestalt("index", "calibrate").code == 0
     assert "not calibrated" not in gestalt("match", photos[4], *ALIGNED).out

@@ -86,6 +86,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
             Question(sex="female"),
             matches,
             Encoded(FAST, ((EXACT, 1), (None, 2))),
+            gallery.calibration(),
         )
         fingerprint = gallery.space.fingerprint
     assert json.loads(json.dumps(document)) == document
@@ -114,6 +115,14 @@ def test_a_match_is_told_with_its_space_and_gallery(
             "other_precision": True,
         },
         "gallery": {"patients": 1, "photos": 1, "disorders": 2},
+        "calibration": {
+            "state": "current",
+            "photos": 1,
+            "diagnoses": 2,
+            "gallery_photos": 1,
+            "gallery_diagnoses": 2,
+            "changes": 0,
+        },
         "question": {
             "top": 10,
             "by": "disorder",

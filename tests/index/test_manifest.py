@@ -99,6 +99,7 @@ def test_another_manifest_is_not_believed(tmp_path: Path, manifest: Manifest):
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", "3", "{}", '"text"', '{"format": 2}', "\udcff", "[" * 100_000],
+    ids=lambda text: ascii(text[:20]),
 )
 def test_a_manifest_that_is_none_is_noticed(text: str, tmp_path: Path):
     data = text.encode("utf-8", "surrogateescape")

@@ -8,6 +8,7 @@ import shutil
 import uuid
 import zipfile
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +51,9 @@ class Kept:
             write_private(aside, data.getvalue())
             aside.replace(self._folder / (name + _ENDING))
         except OSError:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
             self._folder = None
-        finally:
-            aside.unlink(missing_ok=True)
 
     def keep_only(self, names: Collection[str]) -> None:
         """Delete all but these."""

@@ -84,7 +84,8 @@ class NearestWrong:
         )
 
     def compare(self) -> Generator[float, None, None]:
-        """Compare the probes with all blocks; says after each step what share, 0..1, is done.
+        """Compare the probes with all blocks; says after each step what share, 0..1, is done. What
+        was kept is no step.
 
         What is done is kept when a block is, and when the iterator is closed; in the end nothing
         else is.

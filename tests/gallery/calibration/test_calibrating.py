@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from gestalt_space.gallery.calibration.calibrating import refresh_calibration
+from gestalt_space.errors import GalleryMissing
+from gestalt_space.gallery.calibration import calibrating
+from gestalt_space.gallery.calibration.calibrating import CalibrationState, refresh_calibration
+from gestalt_space.gallery.calibration.expected import Expected
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.store import reads
@@ -108,3 +114,96 @@ def test_what_another_version_fitted_is_fitted_anew_with_the_next_photo(
         session.execute(sa.update(t.Calibration).values(document='{"version": 0}'))
     add(gallery, row(made.photo_file(tmp_path / "next.png", 200), "P00"))
     assert gallery.snapshot().calibration is not None
+
+
+def test_what_takes_too_long_is_left_and_said_to_be_due(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sequence(gallery)
+    monkeypatch.setattr(calibrating, "AT_ONCE_SECONDS", 0.0)
+    add(gallery, *(row(made.photo_file(tmp_path / f"m{n}.png", 300 + n), "Q") for n in range(9)))
+    assert sequence(gallery) == first
+    state = gallery.calibration()
+    assert state is not None
+    assert (state.state, state.photos, state.gallery_photos) == ("old", PATIENTS, PATIENTS + 9)
+    assert state.told == (
+        "The calibration is of 24 photos; the gallery has 33. Run `gestalt index calibrate`."
+    )
+    found = gallery.calibrate()
+    assert found.saved
+    assert found.photos == 33
+    assert sequence(gallery) > first
+    after = gallery.calibration()
+    assert after is not None
+    assert (after.state, after.told) == ("current", None)
+
+
+def test_one_that_takes_longer_than_expected_leaves_what_was_done_to_the_job(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sequence(gallery)
+    nothing = Expected(0.0, 0.0, 0.0)
+    monkeypatch.setattr(calibrating, "expected_seconds", lambda *_: nothing)
+    monkeypatch.setattr(calibrating, "AT_ONCE_SECONDS", 0.0)
+    shutil.rmtree(gallery.settings.calibrating_dir)
+    add(
+        gallery,
+        *(row(made.photo_file(tmp_path / f"m{n}.png", 300 + n), "Q", "D0") for n in range(9)),
+    )
+    assert sequence(gallery) == first
+    assert list(gallery.settings.calibrating_dir.rglob("*.npz"))
+    assert gallery.calibrate().saved
+
+
+def test_a_state_in_words() -> None:
+    old = CalibrationState("old", 8, 8, 8, 12, 0)
+    assert old.told is not None
+    assert "of 8 diagnoses; the gallery has 12" in old.told
+    moved = replace(old, gallery_diagnoses=8, changes=2_000)
+    assert moved.told is not None
+    assert "2,000 photos came or went" in moved.told
+    none = CalibrationState("none", None, None, 8, 8, 0)
+    assert none.told is not None
+    assert "not calibrated" in none.told
+    assert replace(none, gallery_photos=0).told is None
+
+
+def test_an_earlier_state_never_takes_the_place_of_a_later_one(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that began before photos came ends after another one has calibrated them."""
+    finish = calibrating.finish
+
+    def meanwhile(*given: Any, **options: Any) -> Any:
+        found = finish(*given, **options)
+        monkeypatch.setattr(calibrating, "finish", finish)
+        new = [made.photo_file(tmp_path / f"m{n}.png", 300 + n) for n in range(9)]
+        with open_gallery(gallery.settings.home) as other:
+            add(other, *(row(photo, f"Q{n}", "D1") for n, photo in enumerate(new)))
+            other.calibrate()
+        return found
+
+    monkeypatch.setattr(calibrating, "finish", meanwhile)
+    found = gallery.calibrate()
+    assert not found.saved
+    assert found.photos == PATIENTS
+    state = gallery.calibration()
+    assert state is not None
+    assert (state.state, state.photos) == ("current", PATIENTS + 9)
+
+
+def test_removing_deletes_what_was_kept(gallery: Gallery) -> None:
+    gallery.calibrate()
+    kept = set(gallery.settings.calibrating_dir.rglob("*.npz"))
+    assert kept
+    gallery.remove(patients=["P00"])
+    assert not kept & set(gallery.settings.calibrating_dir.rglob("*.npz"))
+
+
+def test_without_anything_in_the_space_there_is_nothing_to_calibrate(
+    tmp_path: Path, tiny_store: ModelStore
+) -> None:
+    with open_gallery(make_home(tmp_path / "empty", tiny_store)) as opened:
+        assert opened.calibration() is None
+        with pytest.raises(GalleryMissing):
+            opened.calibrate()

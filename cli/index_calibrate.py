@@ -1,0 +1,55 @@
+"""`gestalt index calibrate`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from . import options, output
+from .interruption import interruption
+
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Draws the patients and photos that are compared.")
+]
+
+
+def calibrate(
+    seed: Seed = 0,
+    space: options.Space = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure what similarities mean in this gallery: for verdicts, percentiles and likelihood
+    ratios.
+
+    Small galleries are calibrated when photos are added. For a large one, run this when
+    `gestalt index add` or `gestalt match` reports that the calibration is old: it takes minutes
+    at a million photos. Until it ends, the earlier calibration is used. Can be run again after an
+    interruption; what is done is not repeated.
+    """
+    from gestalt_space.home import Gallery
+
+    with (
+        interruption(
+            lambda: ": the earlier calibration is used, and what was done is kept.",
+            "The same command goes on.",
+        ),
+        Gallery.open(home, space=space) as gallery,
+        output.progress("Calibrating", 100, quiet=quiet, unit="%") as show,
+    ):
+        found = gallery.calibrate(seed=seed, progress=lambda share: show(int(100 * share), 100))
+        name = gallery.space.model.name
+    if as_json:
+        output.write_json({"version": 1, "space": name, "calibration": asdict(found)})
+    elif not quiet:
+        output.say(
+            f"Calibrated in the space of {name}, in {found.seconds:.0f} s: "
+            f"{output.counted_text(found.photos, 'photo')}, "
+            f"{output.counted_text(found.patients, 'patient')} with a diagnosis, "
+            f"{output.counted_text(found.disorders, 'disorder')}."
+        )
+        if not found.saved:
+            output.say("Another process calibrated a later state meanwhile; that one is used.")
