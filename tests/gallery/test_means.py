@@ -13,7 +13,7 @@ from gestalt_space.errors import IndexDamaged
 from gestalt_space.gallery import sealing
 from gestalt_space.gallery.means import PartMeans, run_sums
 from gestalt_space.index.checksums import record_file
-from gestalt_space.index.means import MeansPart, open_means
+from gestalt_space.index.means import MeansPart, blank_keys, open_means
 from gestalt_space.store import removals, writes
 from gestalt_space.types import Disorder
 from tests.galleries import encoded_of, files_with, new_photo
@@ -186,6 +186,14 @@ def test_a_state_that_was_read_before_the_cleaning_finds_the_means_after_it(kept
     kept.seal()
     found = state.means
     assert np.allclose(found.of(np.arange(2)), [mean_of(0, 1, 3), mean_of(1, 4)], atol=1e-7)
+
+
+def test_of_whom_no_mean_is_on_disk_one_is_made_of_the_rows(kept: Kept) -> None:
+    add(kept, 0, 1, 2, 3)
+    add(kept, 1, 4)
+    kept.seal()
+    blank_keys(kept.folder, kept.manifest().means[0], np.array([0]))
+    assert same(means(kept), mean_of(0, 1, 2, 3), mean_of(1, 4))
 
 
 def test_of_several_parts_the_newest_holds() -> None:
