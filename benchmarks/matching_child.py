@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 from gestalt_space import Disorder, Gallery, Intake, PhotoRecord
@@ -56,7 +56,7 @@ def cold(home: Path, photo: Path, detector: str = "aligned") -> None:
 
     sys.argv = ["gestalt", "match", str(photo), "--home", str(home), "--detector", detector]
     sys.argv += ["--json"]
-    with redirect_stdout(StringIO()):
+    with redirect_stdout(TextIOWrapper(BytesIO())):
         try:
             main()
         except SystemExit as ended:

@@ -56,7 +56,9 @@ class OpenGallery:
             settings.database, busy_timeout=settings.busy_timeout, create=False
         )
         self._reader = Reader(self.database, settings.index_dir)
-        self._keeper = Keeper(self.database, settings.index_dir, settings.busy_timeout)
+        self._keeper = Keeper(
+            self.database, settings.index_dir, settings.calibrating_dir, settings.busy_timeout
+        )
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
         self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
         self._pinned: ActiveSpace | None = None

@@ -169,6 +169,12 @@ class GalleryState:
         """Similarities of a probe `(d,)` to some rows `(m,)`."""
         return self.searcher.exact(probe, rows)
 
+    def exact_pairs(
+        self, probes: Descriptors, which: Numbers, rows: Numbers
+    ) -> NDArray[np.float64]:
+        """Similarities of pairs `(m,)`: of the probes `(q, d)`, which one, and a row."""
+        return self.searcher.exact_pairs(probes, which, rows)
+
     def column_at(self, name: Column, rows: Numbers) -> Numbers:
         """A column of some rows `(m,)`."""
         return self.searcher.of_rows(name, rows)

@@ -20,7 +20,6 @@ from gestalt_space.gallery.calibration.calibrating import (
     calibrate,
     refresh_calibration,
 )
-from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.filling import Filled, FilledFaces, fill_faces
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.likenesses import note_likenesses
@@ -133,7 +132,6 @@ class Writing(OpenGallery):
             )
             gone = removals.Removed(whole.patients + single.patients, whole.photos + single.photos)
             writes.record_event(session, "remove", photos=gone.photos)
-            forget(self.settings.calibrating_dir)
         self._keeper.purge()
         self._follow()
         return gone

@@ -59,6 +59,8 @@ class View:
         self.excluded = excluded
         self.relatives = relatives or {}
         self.rows = rows
+        self._references_of: dict[int, float] = {}
+        self._of_group: dict[int, tuple[Numbers, Numbers]] = {}
         self._photo_counts = Once(self._count_photos)
         self._totals = Once(self._count_totals)
         self._groups = Once(self._read_groups)
@@ -87,21 +89,36 @@ class View:
 
     def ranked(self, patients: Numbers) -> Numbers:
         """Of patients by their keys, those who may be evidence for a line."""
+        if not len(patients):
+            return patients
         counts = _counts(self.photo_counts, patients)
         which, _ = self.state.people.groups_of(self.question.by, patients)
         return patients[np.intersect1d(np.flatnonzero(counts > 0), which)]
 
-    def evidence_of(self, group: int, kin: Kin) -> tuple[int, int]:
-        """How many patients and photos may be evidence for a line, but for a probe's kin."""
-        photos = self.photos_of(group, kin)
-        return len(photos), int(photos.sum())
-
     def photos_of(self, group: int, kin: Kin) -> Numbers:
         """How many photos each patient has who may be evidence for a line, but for a probe's
         kin."""
-        members = self.state.people.members_of(self.question.by, group)
-        counts = _counts(self.photo_counts, members[~np.isin(members, kin.keys)])
-        return counts[counts > 0]
+        members, counts = self._evidence_of(group)
+        return counts[~np.isin(members, kin.keys)] if len(kin.keys) else counts
+
+    def references_of(self, group: int, kin: Kin) -> float:
+        """How many references a line has by the gallery's calibration, but for a probe's kin."""
+        if len(kin.keys):
+            return float(self._worth(self.photos_of(group, kin)).sum())
+        known = self._references_of.get(group)
+        if known is None:
+            known = float(self._worth(self.photos_of(group, kin)).sum())
+            self._references_of[group] = known
+        return known
+
+    def _evidence_of(self, group: int) -> tuple[Numbers, Numbers]:
+        """Who may be evidence for a line, and how many photos of each."""
+        known = self._of_group.get(group)
+        if known is None:
+            members = self.state.people.members_of(self.question.by, group)
+            counts = _counts(self.photo_counts, members)
+            known = self._of_group[group] = members[counts > 0], counts[counts > 0]
+        return known
 
     def eligible(self, kin: Kin) -> Totals:
         """How much may be evidence for a probe."""
