@@ -209,6 +209,7 @@ class Sealer:
         for record in records:
             places = np.flatnonzero(np.isin(open_means(self.folder, record).keys, patients))
             if len(places):
+                check_file(self.folder, record.keys)
                 self._blanked_keys.append((record, places))
                 record = scrub_means(self.folder, record, places)
             kept.append(record)
@@ -286,6 +287,9 @@ class Sealer:
         return self._part(merged(parts, np.zeros(0, dtype=np.int64)))
 
     def _merge_means(self, records: Sequence[MeansRecord]) -> MeansRecord | None:
+        for record in records:
+            check_file(self.folder, record.keys)
+            check_file(self.folder, record.means)
         parts = [open_means(self.folder, record) for record in records]
         means = PartMeans(self.space.dim, parts)
         count, step = len(means.keys), rows_at_once(self.space.dim)
