@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
@@ -197,6 +197,7 @@ SEEN: Counter[str] = Counter()
     max_examples=EXAMPLES,
     deadline=None,
     database=None,
+    phases=[Phase.generate, Phase.shrink],
     derandomize="ORACLE_SEED" not in os.environ,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
