@@ -7,17 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from gestalt_space.errors import DatabaseError, DescriptorError, OutputError
+from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.store import purges, reads
 from gestalt_space.store.engine import Database
 
 
 class Keeper:
-    """Of one home. `folder`: of its indexes; `timeout`: seconds to wait for another process."""
+    """Of one home. `folder`: of its indexes; `calibrating`: of what is kept of calibrations that
+    were begun; `timeout`: seconds to wait for another process."""
 
-    def __init__(self, database: Database, folder: Path, timeout: float) -> None:
+    def __init__(self, database: Database, folder: Path, calibrating: Path, timeout: float) -> None:
         self._database = database
         self._folder = folder
+        self._calibrating = calibrating
         self._timeout = timeout
 
     def follow(self) -> None:
@@ -48,6 +51,7 @@ class Keeper:
             return
         for sealer in self._sealers():
             sealer.follow()
+        forget(self._calibrating)
         self._database.truncate_log()
         if notes:
             with self._database.writing() as session:
