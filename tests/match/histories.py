@@ -84,15 +84,21 @@ _EVENTS = st.one_of(
 )
 
 
+_COUNTS = st.integers(1, 6) | st.integers(1, 40)
+
+
 @st.composite
-def histories(draw: st.DrawFn) -> History:
-    count = draw(st.integers(1, 6) | st.integers(1, 40))
-    return History(
-        dim=draw(st.integers(2, 24)),
-        patients=tuple(draw(_DRAFTS) for _ in range(count)),
-        events=tuple(draw(st.lists(_EVENTS, max_size=8))),
-        curves=draw(st.none() | st.integers(0, 2)),
-    )
+def _patients(draw: st.DrawFn) -> tuple[Draft, ...]:
+    return tuple(draw(_DRAFTS) for _ in range(draw(_COUNTS)))
+
+
+HISTORIES = st.builds(
+    History,
+    dim=st.integers(2, 24),
+    patients=_patients(),
+    events=st.lists(_EVENTS, max_size=8).map(tuple),
+    curves=st.sampled_from([0, 1, 2, None]),
+)
 
 
 @lru_cache(maxsize=None)
@@ -151,7 +157,7 @@ class World:
             elif kind in ("seal", "rebuild"):
                 Sealer(self.database, self.space, self.folder, 5).follow(rebuild=kind == "rebuild")
             elif kind == "purge":
-                Keeper(self.database, self.folder, 5).purge()
+                Keeper(self.database, self.folder, self.folder / "kept", 5).purge()
             elif kind == "read":
                 self.state()
             else:
@@ -212,7 +218,7 @@ class World:
         ]
         with self.database.writing() as session:
             for batch, space in ((here, self.space), (there, self._other)):
-                stored = writes.add_photos(session, batch, space_id=space.id)
+                stored = writes.add_photos(session, batch, space_id=space.id) if batch else []
                 assert not any(one.error for one in stored)
 
     def _calibrate(self, number: int) -> None:
