@@ -130,17 +130,13 @@ def curves_of(number: int) -> Curves:
 
 
 class World:
-    """A gallery in a database and its index in a folder, and the books that say what it holds."""
+    """A gallery in a database with two spaces, its index in a folder, and the books that say what
+    it holds in the first space, of descriptors of length `dim`."""
 
     def __init__(self, database: Database, folder: Path, dim: int) -> None:
         self.database, self.folder, self.dim = database, folder, dim
         self.books = Books()
         self._places: dict[str, int] = {}
-        with database.writing() as session:
-            for name in "ab":
-                writes.add_space(
-                    session, model=name, fingerprint=name * 64, specification="{}", dim=dim
-                )
         with database.reading() as session:
             self.space, self._other = reads.spaces(session)
         self._reader = Reader(database, folder)

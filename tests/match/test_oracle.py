@@ -39,6 +39,7 @@ from gestalt_space.ranking.aggregation import EVERY_AGGREGATION
 from gestalt_space.store.engine import Database
 from gestalt_space.store.lookups import find_patient
 from gestalt_space.store.reads import OwnPatient
+from gestalt_space.store.writes import add_space
 from tests.match import histories as h
 from tests.match import oracle
 from tests.match.oracle import Answer, Asked, Books, Line
@@ -179,6 +180,7 @@ class Place:
         """An empty gallery."""
         with sqlite3.connect(str(self.database.engine.url.database)) as target:
             self.empty.backup(target)
+            target.execute("UPDATE space SET dim = ?", (dim,))
         target.close()
         shutil.rmtree(self.folder / str(self.made), ignore_errors=True)
         self.made += 1
@@ -190,7 +192,11 @@ def place() -> Iterator[Place]:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=memory) as name:
         folder = Path(name)
-        Database(folder / "gallery.sqlite3").close()
+        made = Database(folder / "gallery.sqlite3")
+        with made.writing() as session:
+            for one in "ab":
+                add_space(session, model=one, fingerprint=one * 64, specification="{}", dim=1)
+        made.close()
         empty = sqlite3.connect(":memory:")
         with sqlite3.connect(folder / "gallery.sqlite3") as source:
             source.backup(empty)
@@ -278,16 +284,21 @@ def _watch(patch: pytest.MonkeyPatch) -> None:
         (means, "_all_photos", "blends by all photos"),
     ):
         patch.setattr(owner, name, _counted(getattr(owner, name), what))
-    settled = ranked._settled
-    earlier: list[int] = []
+    rank, settled = ranked._rank, ranked._settled
+    looks: list[int] = []
 
-    def counted(probe: Any, found: Any, *rest: Any) -> Any:
-        # The same probe again, with more photos.
-        SEEN["widened"] += bool(earlier) and earlier[-1] == id(probe)
-        earlier.append(id(probe))
-        return settled(probe, found, *rest)
+    def ranked_one(*some: Any) -> Any:
+        looks.clear()
+        found = rank(*some)
+        SEEN["widened"] += len(looks) > 1
+        return found
 
-    patch.setattr(ranked, "_settled", counted)
+    def looked(*some: Any) -> Any:
+        looks.append(1)
+        return settled(*some)
+
+    patch.setattr(ranked, "_rank", ranked_one)
+    patch.setattr(ranked, "_settled", looked)
 
 
 def _counted(work: Any, what: str) -> Any:
