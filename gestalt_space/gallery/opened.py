@@ -21,7 +21,7 @@ from gestalt_space.gallery.calibration.calibrating import (
     CalibrationState,
     calibration_state,
 )
-from gestalt_space.gallery.keeper import Keeper
+from gestalt_space.gallery.keeper import Keeper, attempted
 from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import Pipeline
@@ -62,6 +62,9 @@ class OpenGallery:
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
         self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
         self._pinned: ActiveSpace | None = None
+        if self.exists and self.database.is_writable:
+            # A process that was stopped may have left what it removed in a file.
+            attempted(partial(self._keeper.purge, wait=False))
 
     @classmethod
     def open(

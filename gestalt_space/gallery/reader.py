@@ -37,6 +37,9 @@ class Reader:
         self._folder = folder
         self._lock = Lock()
         self._states: Mapping[int, GalleryState] = {}
+        self._doubted: set[str] = set()
+        self._damage: dict[str, str] = {}
+        """Why an index is not used any more, by its digest."""
 
     def current(self, space: StoredSpace) -> GalleryState:
         """The state of a space, as the database has it now; one query where nothing changed."""
@@ -59,6 +62,18 @@ class Reader:
         with self._database.reading() as session:
             return tail.read_mark(session, state.space.id).epoch == state.mark.epoch
 
+    def doubt(self, space: StoredSpace, error: IndexDamaged) -> None:
+        """After a search came upon a file that is damaged, or was deleted by a process that merged
+        it: the index is opened anew, and after a second time not used any more."""
+        with self._lock:
+            known = self._states.get(space.id)
+            self._states = {key: one for key, one in self._states.items() if key != space.id}
+            if known is None or known.mark.digest is None:
+                return
+            if known.mark.digest in self._doubted:
+                self._damage[known.mark.digest] = str(error)
+            self._doubted.add(known.mark.digest)
+
     def _open(self, space: StoredSpace, known: GalleryState | None) -> GalleryState:
         """Another process may put a new index in the place of the one that is being opened: then
         once more."""
@@ -66,8 +81,9 @@ class Reader:
         for _ in range(_TRIES):
             with self._database.reading() as session:
                 mark = tail.read_mark(session, space.id)
-                if mark.digest is None:
-                    return read_state(session, space, mark, None, (), (), ())
+                damage = self._damage.get(mark.digest or "")
+                if mark.digest is None or damage is not None:
+                    return read_state(session, space, mark, None, (), (), (), damage=damage)
                 try:
                     opened = open_index(self._folder, space, mark.digest, known)
                 except IndexDamaged as error:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DescriptorError, IndexDamaged
+from gestalt_space.errors import DatabaseError, DescriptorError, IndexDamaged
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.means import PartMeans, mean_blocks
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes, merged
@@ -85,7 +85,7 @@ class Sealer:
                 known = None if rebuild else self._known(mark.digest)
                 made = None if known is None else self._followed_if_whole(session, mark, known)
                 if made is None:
-                    made = self._built(session, mark)
+                    made = self._built_anew(session, mark, keep=rebuild)
             if made != known:
                 self._record(made)
             # Keys first: of whom a reader finds no mean, it makes one of the rows that it sees.
@@ -110,6 +110,16 @@ class Sealer:
             return open_index(self.folder, self.space, digest)[0]
         except IndexDamaged:
             return None
+
+    def _built_anew(self, session: Session, mark: tail.Mark, *, keep: bool) -> Manifest:
+        """Everything, from the database. Where that is damaged, what is on disk is deleted, which
+        may have what was removed, unless it is to be kept."""
+        try:
+            return self._built(session, mark)
+        except (DatabaseError, DescriptorError):
+            if not keep:
+                delete_unnamed(self.folder, self.space.fingerprint, None)
+            raise
 
     def _built(self, session: Session, mark: tail.Mark) -> Manifest:
         """Everything, from the database."""
@@ -199,6 +209,7 @@ class Sealer:
         for record in records:
             places = np.flatnonzero(np.isin(open_means(self.folder, record).keys, patients))
             if len(places):
+                check_file(self.folder, record.keys)
                 self._blanked_keys.append((record, places))
                 record = scrub_means(self.folder, record, places)
             kept.append(record)
@@ -276,6 +287,9 @@ class Sealer:
         return self._part(merged(parts, np.zeros(0, dtype=np.int64)))
 
     def _merge_means(self, records: Sequence[MeansRecord]) -> MeansRecord | None:
+        for record in records:
+            check_file(self.folder, record.keys)
+            check_file(self.folder, record.means)
         parts = [open_means(self.folder, record) for record in records]
         means = PartMeans(self.space.dim, parts)
         count, step = len(means.keys), rows_at_once(self.space.dim)

@@ -12,6 +12,8 @@ from functools import partial
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
+    GestaltError,
+    IndexDamaged,
     OutputError,
 )
 from gestalt_space.gallery.adding import Adding, AddOptions, passed_over
@@ -85,7 +87,7 @@ class Writing(OpenGallery):
             told_of_patients(rows),
         )
         done: list[Added] = []
-        left: DatabaseError | OutputError | None = None
+        left: GestaltError | None = None
         sources = [source_of(row, largest) for row in good]
         try:
             with closing(
@@ -228,7 +230,7 @@ class Writing(OpenGallery):
         """Let indexes and calibrations follow the database."""
         self._keeper.follow()
         for space in self._spaces():
-            with suppress(OutputError, DatabaseError, DescriptorError):
+            with suppress(OutputError, DatabaseError, DescriptorError, IndexDamaged):
                 self._calibrate_soon(space)
 
     def _calibrate_soon(self, space: reads.StoredSpace, *, force: bool = False) -> None:

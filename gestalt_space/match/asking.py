@@ -7,13 +7,12 @@ from contextlib import suppress
 from typing import TypeVar
 
 from gestalt_space.encoders.registry import encoder_spec
-from gestalt_space.errors import (
-    GalleryChanged,
-)
+from gestalt_space.errors import GalleryChanged, IndexDamaged
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.listing import Listing
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
-from gestalt_space.gallery.snapshot import Snapshot, load_snapshot
+from gestalt_space.gallery.snapshot import Snapshot, gallery_changed, load_snapshot
+from gestalt_space.gallery.state import GalleryState
 from gestalt_space.match.answer import Match
 from gestalt_space.match.evidence import Evidence, evidence_of
 from gestalt_space.match.matching import copies_of, match_probes
@@ -57,11 +56,13 @@ class Asking(Listing):
         def load() -> Snapshot:
             state = self.state()
             with self.database.reading() as session:
-                return load_snapshot(
+                loaded = load_snapshot(
                     session, state, by=by, details=details, with_family=with_family
                 )
+            self._check_unchanged(state)
+            return loaded
 
-        snapshot = _settled(load)
+        snapshot = self._settled(load)
         if not snapshot.lines.titles:
             raise self._empty(by)
         return snapshot
@@ -85,9 +86,15 @@ class Asking(Listing):
 
         Raises `NotInGallery`.
         """
-        state = self.state()
-        with self.database.reading() as session:
-            return stored_probe(session, state, normal_name(patient))
+
+        def ask() -> Probe:
+            state = self.state()
+            with self.database.reading() as session:
+                probe = stored_probe(session, state, normal_name(patient))
+            self._check_unchanged(state)
+            return probe
+
+        return self._settled(ask)
 
     def match(
         self,
@@ -123,7 +130,7 @@ class Asking(Listing):
             _, (match,) = here.answer([here.stored_probe(patient)], question)
             return match
 
-        return _settled(ask)
+        return self._settled(ask)
 
     def answer(
         self, probes: Sequence[Probe], question: Question, view: View | None = None
@@ -137,14 +144,20 @@ class Asking(Listing):
             with self.database.reading() as session:
                 return newest, match_probes(probes, newest, session)
 
-        return _settled(ask)
+        return self._settled(ask)
 
     def copies(self, probe: Probe, question: Question = TEN_DISORDERS) -> tuple[Copy, ...]:
         """Stored photos that are copies of a probe's own, but for those of its patient and of the
         patients whom the question leaves out."""
-        view = self.view(question)
-        with self.database.reading() as session:
-            return copies_of(probe, view, session)
+
+        def ask() -> tuple[Copy, ...]:
+            view = self.view(question)
+            with self.database.reading() as session:
+                copies = copies_of(probe, view, session)
+            self._check_unchanged(view.state)
+            return copies
+
+        return self._settled(ask)
 
     def evidence(self, probe: Probe, question: Question, wanted: str) -> tuple[Evidence, ...]:
         """Every photo behind the line `wanted`, or behind the lines of the patient `wanted`.
@@ -156,9 +169,11 @@ class Asking(Listing):
         def ask() -> tuple[Evidence, ...]:
             view = self.view(question)
             with self.database.reading() as session:
-                return evidence_of(probe, view, session, wanted, slots)
+                evidence = evidence_of(probe, view, session, wanted, slots)
+            self._check_unchanged(view.state)
+            return evidence
 
-        return _settled(ask)
+        return self._settled(ask)
 
     def _asked(self, batch: Sequence[PhotoResult]) -> list[Probe]:
         if not self.exists:
@@ -166,10 +181,20 @@ class Asking(Listing):
         with self.database.reading() as session:
             return [probe_of(session, result) for result in batch]
 
+    def _settled(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives; asked again where somebody was removed meanwhile, or files of the
+        index turned out to be damaged or were merged by another process."""
+        for _ in range(_TRIES):
+            with suppress(GalleryChanged):
+                try:
+                    return ask()
+                except IndexDamaged as error:
+                    if (space := self.space.stored) is not None:
+                        self._reader.doubt(space, error)
+        return ask()
 
-def _settled(ask: Callable[[], T]) -> T:
-    """What `ask` gives; asked again where somebody was removed meanwhile."""
-    for _ in range(_TRIES):
-        with suppress(GalleryChanged):
-            return ask()
-    return ask()
+    def _check_unchanged(self, state: GalleryState) -> None:
+        """Raise `GalleryChanged` where somebody was removed since a state was read: what was read
+        of it may be of them, or of rows that are overwritten by now."""
+        if not self._reader.is_current(state):
+            raise gallery_changed()
