@@ -79,20 +79,28 @@ _EVENTS = st.one_of(
     st.tuples(st.sampled_from(["remove patient", "remove photo"]), st.integers(0, 200), st.just(0)),
     st.tuples(st.just("new"), _DRAFTS),
     st.tuples(
-        st.sampled_from(["seal", "seal", "seal", "purge", "rebuild", "read"]), st.just(0), st.just(0)
+        st.sampled_from(["seal", "seal", "seal", "purge", "rebuild", "read"]),
+        st.just(0),
+        st.just(0),
     ),
 )
 
 
+_COUNTS = st.integers(1, 6) | st.integers(1, 40)
+
+
 @st.composite
-def histories(draw: st.DrawFn) -> History:
-    count = draw(st.integers(1, 6) | st.integers(1, 40))
-    return History(
-        dim=draw(st.integers(2, 24)),
-        patients=tuple(draw(_DRAFTS) for _ in range(count)),
-        events=tuple(draw(st.lists(_EVENTS, max_size=8))),
-        curves=draw(st.none() | st.integers(0, 2)),
-    )
+def _patients(draw: st.DrawFn) -> tuple[Draft, ...]:
+    return tuple(draw(_DRAFTS) for _ in range(draw(_COUNTS)))
+
+
+HISTORIES = st.builds(
+    History,
+    dim=st.integers(2, 24),
+    patients=_patients(),
+    events=st.lists(_EVENTS, max_size=8).map(tuple),
+    curves=st.sampled_from([0, 1, 2, None]),
+)
 
 
 @lru_cache(maxsize=None)
@@ -124,17 +132,13 @@ def curves_of(number: int) -> Curves:
 
 
 class World:
-    """A gallery in a database and its index in a folder, and the books that say what it holds."""
+    """A gallery in a database with two spaces, its index in a folder, and the books that say what
+    it holds in the first space, of descriptors of length `dim`."""
 
     def __init__(self, database: Database, folder: Path, dim: int) -> None:
         self.database, self.folder, self.dim = database, folder, dim
         self.books = Books()
         self._places: dict[str, int] = {}
-        with database.writing() as session:
-            for name in "ab":
-                writes.add_space(
-                    session, model=name, fingerprint=name * 64, specification="{}", dim=dim
-                )
         with database.reading() as session:
             self.space, self._other = reads.spaces(session)
         self._reader = Reader(database, folder)
@@ -151,7 +155,7 @@ class World:
             elif kind in ("seal", "rebuild"):
                 Sealer(self.database, self.space, self.folder, 5).follow(rebuild=kind == "rebuild")
             elif kind == "purge":
-                Keeper(self.database, self.folder, self.folder / "calibrating", 5).purge()
+                Keeper(self.database, self.folder, self.folder / "kept", 5).purge()
             elif kind == "read":
                 self.state()
             else:
@@ -204,7 +208,9 @@ class World:
         return photo, PhotoRecord(name, patient, age=photo.age, site=photo.site, **told)
 
     def _store(self, photos: Sequence[tuple[Photo, PhotoRecord]]) -> None:
-        here = [new_photo(record, photo.vector) for photo, record in photos if photo.vector is not None]
+        here = [
+            new_photo(record, photo.vector) for photo, record in photos if photo.vector is not None
+        ]
         there = [
             new_photo(record, vector(self.dim, 0))
             for photo, record in photos
@@ -212,7 +218,7 @@ class World:
         ]
         with self.database.writing() as session:
             for batch, space in ((here, self.space), (there, self._other)):
-                stored = writes.add_photos(session, batch, space_id=space.id)
+                stored = writes.add_photos(session, batch, space_id=space.id) if batch else []
                 assert not any(one.error for one in stored)
 
     def _calibrate(self, number: int) -> None:
