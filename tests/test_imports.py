@@ -189,16 +189,29 @@ def test_a_name_loads_no_more_than_it_needs(statement: str, kept_away: set[str])
 
 def test_the_public_names_are_exactly_these():
     assert gestalt_space.__all__ == [
+        "Added",
+        "AddedPhotos",
+        "Among",
         "Disorder",
+        "Evidence",
         "Face",
         "Gallery",
         "GestaltError",
+        "Intake",
+        "Match",
+        "MatchLine",
         "ModelStore",
+        "PatientRecord",
         "Photo",
+        "PhotoOptions",
         "PhotoRecord",
+        "PhotoSource",
+        "Probe",
+        "Question",
         "Settings",
         "__version__",
         "load_settings",
+        "parse_among",
         "read_photo",
     ]
     assert dir(gestalt_space) == sorted(gestalt_space.__all__)

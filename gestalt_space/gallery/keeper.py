@@ -7,17 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
+from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.store import purges, reads
 from gestalt_space.store.engine import Database
 
 
 class Keeper:
-    """Of one home. `folder`: of its indexes; `timeout`: seconds to wait for another process."""
+    """Of one home. `folder`: of its indexes; `calibrating`: of what is kept of calibrations that
+    were begun; `timeout`: seconds to wait for another process."""
 
-    def __init__(self, database: Database, folder: Path, timeout: float) -> None:
+    def __init__(self, database: Database, folder: Path, calibrating: Path, timeout: float) -> None:
         self._database = database
         self._folder = folder
+        self._calibrating = calibrating
         self._timeout = timeout
 
     def follow(self) -> None:
@@ -53,6 +56,7 @@ class Keeper:
                 sealer.follow()
             except (OutputError, DatabaseError, DescriptorError) as error:
                 failed = failed or error
+        forget(self._calibrating)
         # Also where an index has still something: the log shall not have it as well.
         self._database.truncate_log(wait=wait)
         if failed is not None:

@@ -13,6 +13,7 @@ from gestalt_space.errors import IndexDamaged
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.state import Corrected, GalleryState
 from gestalt_space.index.manifest import Manifest, load_manifest, open_arrays
+from gestalt_space.index.means import MeansPart, open_means
 from gestalt_space.index.segment import MemorySegment, Segment, open_segment
 from gestalt_space.ranking.calibration import Calibration
 from gestalt_space.store import tail
@@ -82,7 +83,7 @@ class Reader:
                 mark = tail.read_mark(session, space.id)
                 damage = self._damage.get(mark.digest or "")
                 if mark.digest is None or damage is not None:
-                    return read_state(session, space, mark, None, (), (), damage=damage)
+                    return read_state(session, space, mark, None, (), (), (), damage=damage)
                 try:
                     opened = open_index(self._folder, space, mark.digest, known)
                 except IndexDamaged as error:
@@ -91,14 +92,14 @@ class Reader:
                     return read_state(session, space, mark, *opened)
         with self._database.reading() as session:
             mark = tail.read_mark(session, space.id)
-            return read_state(session, space, mark, None, (), (), damage=str(last))
+            return read_state(session, space, mark, None, (), (), (), damage=str(last))
 
 
 def open_index(
     folder: Path, space: StoredSpace, digest: str, known: GalleryState | None = None
-) -> tuple[Manifest, tuple[Segment, ...], tuple[Arrays, ...]]:
-    """The manifest of that sha256, its segments and parts, mapped; those that a known state has are
-    taken from it. Raises `IndexDamaged`."""
+) -> tuple[Manifest, tuple[Segment, ...], tuple[Arrays, ...], tuple[MeansPart, ...]]:
+    """The manifest of that sha256, its segments, people and means, mapped; segments that a known
+    state has are taken from it. Raises `IndexDamaged`."""
     manifest = load_manifest(folder, space.fingerprint, digest)
     if manifest.dim != space.dim:
         raise IndexDamaged("The index is of another space.", "Run `gestalt index rebuild`.")
@@ -110,7 +111,8 @@ def open_index(
         have[record] if record in have else open_segment(folder, record)
         for record in manifest.segments
     )
-    return manifest, segments, tuple(open_arrays(folder, part) for part in manifest.people)
+    people = tuple(open_arrays(folder, part) for part in manifest.people)
+    return manifest, segments, people, tuple(open_means(folder, part) for part in manifest.means)
 
 
 def read_state(
@@ -120,6 +122,7 @@ def read_state(
     manifest: Manifest | None,
     segments: tuple[Segment, ...],
     parts: tuple[Arrays, ...],
+    means: tuple[MeansPart, ...],
     *,
     damage: str | None = None,
 ) -> GalleryState:
@@ -134,6 +137,7 @@ def read_state(
         segments,
         memory_segment(rows) if len(rows.ids) else None,
         People((*parts, *([arrays_of(people)] if len(people.keys) else []))),
+        means,
         gone_ids=tail.removed_after(session, space, sequence),
         corrected=Corrected(photos.ids, photos.ages, folded_hashes(photos.sites)),
         calibration=_calibration(session, space, mark),

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, DescriptorError, IndexDamaged
 from gestalt_space.gallery.lock import locked
+from gestalt_space.gallery.means import PartMeans, mean_blocks
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes, merged
 from gestalt_space.gallery.reader import open_index
 from gestalt_space.index.changing import blank_columns, scrub, with_columns
@@ -25,7 +26,15 @@ from gestalt_space.index.manifest import (
     save_manifest,
     write_arrays,
 )
-from gestalt_space.index.segment import SegmentRecord, open_segment
+from gestalt_space.index.means import (
+    MeansRecord,
+    blank_keys,
+    open_means,
+    scrub_means,
+    write_means,
+)
+from gestalt_space.index.search import Searcher
+from gestalt_space.index.segment import SegmentRecord, open_segment, rows_at_once
 from gestalt_space.index.writing import merge_segments, write_segment
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import purges, tail, writes
@@ -35,7 +44,9 @@ from gestalt_space.store.reads import StoredSpace
 SEALED_FROM = 256
 """Rows or patients in the tail from which on a segment is made of them: to read fewer from the
 database takes a few milliseconds at each open."""
-SEGMENT_ROWS = 65_536
+SEGMENT_NUMBERS = 2**25
+"""Rows × dimension of a segment, 65,536 rows of 512: a search goes through each with one thread."""
+FEWEST_ROWS = 1024
 MOST_SEGMENTS = 64
 """Beyond, segments are larger: each costs a search about 0.2 ms."""
 GROWTH = 2
@@ -43,7 +54,7 @@ GROWTH = 2
 MOST_DEAD = 2
 """A segment is written anew when one in this many of its rows was removed."""
 
-Record = TypeVar("Record", SegmentRecord, PartRecord)
+Record = TypeVar("Record", SegmentRecord, PartRecord, MeansRecord)
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,8 @@ class Sealer:
     timeout: float
     _blanked: list[tuple[SegmentRecord, Numbers]] = field(default_factory=list)
     """Columns that no reader opens any more, and the rows to be taken out of them."""
+    _blanked_keys: list[tuple[MeansRecord, Numbers]] = field(default_factory=list)
+    """Likewise the keys of means."""
 
     def follow(self, *, rebuild: bool = False) -> bool:
         """Bring the index up to the database where it lacks much or has what was removed; says
@@ -75,11 +88,19 @@ class Sealer:
                     made = self._built_anew(session, mark, keep=rebuild)
             if made != known:
                 self._record(made)
+            # Keys first: of whom a reader finds no mean, it makes one of the rows that it sees.
+            for means, places in self._blanked_keys:
+                blank_keys(self.folder, means, places)
             for record, rows in self._blanked:
                 blank_columns(self.folder, record, rows)
+            self._blanked_keys.clear()
             self._blanked.clear()
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return made != known
+
+    @property
+    def _segment_rows(self) -> int:
+        return max(FEWEST_ROWS, SEGMENT_NUMBERS // self.space.dim)
 
     def _known(self, digest: str | None) -> Manifest | None:
         """The index that is in force; None where there is none or it is not whole."""
@@ -104,7 +125,7 @@ class Sealer:
         """Everything, from the database."""
         segments = [
             self._segment(rows)
-            for rows in tail.row_blocks(session, self.space, -1, size=SEGMENT_ROWS)
+            for rows in tail.row_blocks(session, self.space, -1, size=self._segment_rows)
         ]
         people = tail.people_after(session, -1)
         return Manifest(
@@ -113,6 +134,7 @@ class Sealer:
             sequence=mark.sequence,
             segments=tuple(segments),
             people=(self._part(arrays_of(people)),) if len(people.keys) else (),
+            means=self._means(segments),
         )
 
     def _followed_if_whole(
@@ -123,6 +145,7 @@ class Sealer:
             return self._followed(session, mark, known)
         except (IndexDamaged, DescriptorError):
             self._blanked.clear()
+            self._blanked_keys.clear()
             return None
 
     def _followed(self, session: Session, mark: tail.Mark, known: Manifest) -> Manifest:
@@ -131,24 +154,29 @@ class Sealer:
         made, patients = known, np.zeros(0, dtype=np.int64)
         if len(gone):
             segments, patients = self._scrubbed(known.segments, gone)
-            made = replace(known, segments=segments)
+            means = self._scrubbed_means(known.means, patients)
+            made = replace(known, segments=segments, means=means)
         if purges.pending_purges(session) and len(lost := self._lost(session, made, patients)):
             made = replace(made, people=tuple(self._without(made.people, lost)))
         waiting = tail.count_waiting(session, self.space, after)
         if max(waiting) < SEALED_FROM:
-            return made
+            return replace(made, means=self._followed_means(made, patients))
         made = replace(made, segments=self._corrected(session, made.segments, after))
-        blocks = tail.row_blocks(session, self.space, after, size=SEGMENT_ROWS)
-        new = [self._segment(rows) for rows in blocks]
+        new = []
+        for rows in tail.row_blocks(session, self.space, after, size=self._segment_rows):
+            new.append(self._segment(rows))
+            patients = np.union1d(patients, rows.patients)
         people = tail.people_after(session, after)
         parts = [*made.people, *([self._part(arrays_of(people))] if len(people.keys) else [])]
-        most = max(SEGMENT_ROWS, sum(one.rows for one in (*made.segments, *new)) // MOST_SEGMENTS)
-        return replace(
+        total = sum(one.rows for one in (*made.segments, *new))
+        most = max(self._segment_rows, total // MOST_SEGMENTS)
+        made = replace(
             made,
             sequence=mark.sequence,
             segments=_merged([*made.segments, *new], _rows, most, self._merge_segments),
             people=_merged(parts, _patients, None, self._merge_parts),
         )
+        return replace(made, means=self._followed_means(made, patients))
 
     def _scrubbed(
         self, records: Sequence[SegmentRecord], gone: Numbers
@@ -172,6 +200,43 @@ class Sealer:
             else:
                 kept.append(made)
         return tuple(kept), np.concatenate(patients)
+
+    def _scrubbed_means(
+        self, records: Sequence[MeansRecord], patients: Numbers
+    ) -> tuple[MeansRecord, ...]:
+        """The means without those of patients, by their keys."""
+        kept = []
+        for record in records:
+            places = np.flatnonzero(np.isin(open_means(self.folder, record).keys, patients))
+            if len(places):
+                check_file(self.folder, record.keys)
+                self._blanked_keys.append((record, places))
+                record = scrub_means(self.folder, record, places)
+            kept.append(record)
+        return tuple(kept)
+
+    def _followed_means(self, made: Manifest, patients: Numbers) -> tuple[MeansRecord, ...]:
+        """The means, with new ones of patients who got or lost photos."""
+        new = self._means(made.segments, patients) if len(patients) else ()
+        if not new:
+            return made.means
+        return _merged([*made.means, *new], _means_of, None, self._merge_means)
+
+    def _means(
+        self, records: Sequence[SegmentRecord], patients: Numbers | None = None
+    ) -> tuple[MeansRecord, ...]:
+        """The means of patients by their keys, or of everybody, over all their rows: one part, or
+        none where they have no row."""
+        segments = [open_segment(self.folder, record) for record in records]
+        searcher = Searcher(self.space.dim, segments)
+        owners = searcher.column("patients")
+        there = owners >= 0 if patients is None else np.isin(owners, patients[patients >= 0])
+        rows = np.flatnonzero(there)
+        count = len(np.unique(owners[rows]))
+        if not count:
+            return ()
+        blocks = mean_blocks(searcher, rows, owners[rows])
+        return (write_means(self.folder, self.space.fingerprint, self.space.dim, count, blocks),)
 
     def _corrected(
         self, session: Session, records: Sequence[SegmentRecord], after: int
@@ -221,6 +286,19 @@ class Sealer:
         parts = [open_arrays(self.folder, record) for record in records]
         return self._part(merged(parts, np.zeros(0, dtype=np.int64)))
 
+    def _merge_means(self, records: Sequence[MeansRecord]) -> MeansRecord | None:
+        for record in records:
+            check_file(self.folder, record.keys)
+            check_file(self.folder, record.means)
+        parts = [open_means(self.folder, record) for record in records]
+        means = PartMeans(self.space.dim, parts)
+        count, step = len(means.keys), rows_at_once(self.space.dim)
+        if not count:
+            return None
+        places = [np.arange(first, min(first + step, count)) for first in range(0, count, step)]
+        blocks = ((means.keys[some], means.of(some)) for some in places)
+        return write_means(self.folder, self.space.fingerprint, self.space.dim, count, blocks)
+
     def _lost(self, session: Session, manifest: Manifest, patients: Numbers) -> Numbers:
         """Who is in the parts and was removed, by their keys. `patients`: whose rows went."""
         parts = People(tuple(open_arrays(self.folder, record) for record in manifest.people))
@@ -256,6 +334,10 @@ def _rows(record: SegmentRecord) -> int:
 
 def _patients(record: PartRecord) -> int:
     return record.sections["keys"]
+
+
+def _means_of(record: MeansRecord) -> int:
+    return record.patients
 
 
 def _merged(

@@ -18,6 +18,7 @@ from gestalt_space.errors import IndexDamaged
 from gestalt_space.index.checksums import REBUILD, FileRecord, record_file
 from gestalt_space.index.durable import new_file, prefix_of, unique_name, write_array, writing
 from gestalt_space.index.mapped import map_array
+from gestalt_space.index.means import MeansRecord
 from gestalt_space.index.segment import SegmentRecord
 
 FORMAT = 2
@@ -37,7 +38,7 @@ class PartRecord:
 class Manifest:
     """The index of a space, `space` its fingerprint, up to the change `sequence`.
 
-    Of several parts with `people`, what stands in a later one holds.
+    Of several parts with `people` or `means`, what stands in a later one holds.
     """
 
     space: str
@@ -45,13 +46,15 @@ class Manifest:
     sequence: int
     segments: tuple[SegmentRecord, ...] = ()
     people: tuple[PartRecord, ...] = ()
+    means: tuple[MeansRecord, ...] = ()
     format: int = FORMAT
 
     @property
     def files(self) -> tuple[FileRecord, ...]:
         """All files of the segments and parts."""
         of_segments = (file for segment in self.segments for file in segment.files)
-        return *of_segments, *(part.file for part in self.people)
+        of_means = (file for part in self.means for file in part.files)
+        return *of_segments, *of_means, *(part.file for part in self.people)
 
 
 def save_manifest(folder: Path, manifest: Manifest) -> str:
@@ -84,6 +87,7 @@ def load_manifest(folder: Path, space: str, digest: str) -> Manifest:
             | {
                 "segments": tuple(map(_segment, read["segments"])),
                 "people": tuple(map(_part, read["people"])),
+                "means": tuple(map(_means, read["means"])),
             }
         )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -155,6 +159,10 @@ def _file(read: dict[str, Any]) -> FileRecord:
 def _segment(read: dict[str, Any]) -> SegmentRecord:
     files = {part: _file(read[part]) for part in ("vectors", "codes", "columns")}
     return SegmentRecord(**read | files)
+
+
+def _means(read: dict[str, Any]) -> MeansRecord:
+    return MeansRecord(**read | {part: _file(read[part]) for part in ("keys", "means")})
 
 
 def _part(read: dict[str, Any]) -> PartRecord:

@@ -8,6 +8,7 @@ nearest are computed again from their float32 vectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -224,10 +225,12 @@ class Searcher:
         rows = self._eligible_rows(masks)
         if len(rows) <= count:
             return [_Found(rows, np.zeros(len(rows)))]
-        values = np.empty(len(rows), dtype=np.float32)
-        for block in _blocks(len(rows), rows_at_once(self.dim)):
-            values[block] = self.vectors(rows[block]) @ probe
-        return [_Found(rows, values.astype(np.float64) + rounding(self.dim))]
+        values = [
+            part.take(local[block]) @ probe
+            for part, _, local in self._split(rows)
+            for block in _blocks(len(local), rows_at_once(self.dim))
+        ]
+        return [_Found(rows, np.concatenate(values).astype(np.float64) + rounding(self.dim))]
 
     def _by_product(self, probe: NDArray[np.float32], masks: list[Mask | None]) -> list[_Found]:
         return [
@@ -239,7 +242,9 @@ class Searcher:
         self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
     ) -> list[_Found]:
         if self.gpu is not None:
-            return self._by_gpu(self.gpu, probe, masks, count)
+            # torch has a RuntimeError for a GPU that is full or gone: the processor is still there.
+            with suppress(RuntimeError):
+                return self._by_gpu(self.gpu, probe, masks, count)
         coded = code_probe(probe)
         searches: list[Callable[[], _Found]] = []
         for (part, start, _), mask in zip(self._places(), masks, strict=True):

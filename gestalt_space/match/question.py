@@ -12,7 +12,7 @@ from gestalt_space.match.among import EVERYBODY, Among
 from gestalt_space.match.demographics import age_groups
 from gestalt_space.ranking.aggregation import EVERY_AGGREGATION, Aggregation
 from gestalt_space.store.people import By
-from gestalt_space.store.reads import PatientDetail
+from gestalt_space.store.reads import PatientRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Question:
                 "Give --family or --with-family.",
             )
 
-    def about(self, patient: PatientDetail) -> Question:
+    def about(self, patient: PatientRecord) -> Question:
         """The question, with what the gallery knows of a patient where it does not tell it; an age
         where all the photos are of one age group."""
         ages = np.array([photo.age for photo in patient.photos if photo.age is not None])

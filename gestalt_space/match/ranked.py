@@ -1,5 +1,5 @@
 """The lines of a probe, as keys: by the nearest photos of a search where these settle the ranking,
-and by the similarities to all photos where most of them are needed anyway."""
+by the similarities to all photos where most of them are needed anyway; and by patients' means."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gestalt_space.match.lines import RankedLine
+from gestalt_space.match.means import BY_MEANS, contenders_by_means
 from gestalt_space.match.names import Names
 from gestalt_space.match.view import Kin, View
 from gestalt_space.match.whole import Whole
-from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.contenders import (
     CalibratedRule,
@@ -38,8 +38,6 @@ MOST_SHARE = 0.05
 """Of all photos: where more would have to be looked at, all are."""
 FEWEST = 4096
 """Of a gallery so small, all are looked at without a share being counted."""
-BY_NEAREST: frozenset[Aggregation] = frozenset({"nearest", "vote", "calibrated"})
-"""Aggregations that the nearest photos settle."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,8 @@ def rank_probes(
 def _rank(
     probe: Descriptors, nearest: Nearest, kin: Kin, view: View, names: Names, whole: Whole
 ) -> Found:
-    if view.question.aggregation not in BY_NEAREST:
-        return Found(whole.rank(probe, kin), nearest)
+    if view.question.aggregation in BY_MEANS:
+        return Found(_named(*contenders_by_means(probe, nearest, kin, view), view, names), nearest)
     state = view.state
     most = max(FEWEST, int(MOST_SHARE * len(state)))
     found = nearest
@@ -102,7 +100,7 @@ def _settled(
     first = contenders(group_bests(evidence, which, groups), evidence.bound, k, rule)
     if first is None:
         return None
-    return _named(first, evidence, view, names)[:k]
+    return _named(first, evidence, view, names)
 
 
 def _exact(

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import GalleryEmpty, NotInGallery
+from gestalt_space.gallery.group_means import GroupMeans, group_means
+from gestalt_space.gallery.means import ChosenMeans
 from gestalt_space.gallery.state import GalleryState, Totals, count_photos, count_totals
 from gestalt_space.match.among import eligible_rows
 from gestalt_space.match.question import Question
 from gestalt_space.once import Once
 from gestalt_space.ranking.calibration import references_of
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store import reads
 from gestalt_space.store.lookups import family_members, find_patient
-from gestalt_space.store.people import By
 from gestalt_space.store.reads import OwnPatient
 
 Floats = NDArray[np.float64]
@@ -61,6 +61,7 @@ class View:
         self.rows = rows
         self._photo_counts = Once(self._count_photos)
         self._totals = Once(self._count_totals)
+        self._groups = Once(self._read_groups)
         self._references = Once(self._count_references)
 
     @property
@@ -72,6 +73,11 @@ class View:
     def totals(self) -> Totals:
         """How much may be evidence."""
         return self._totals()
+
+    @property
+    def groups(self) -> GroupMeans:
+        """The groups by the means of the patients who may be evidence."""
+        return self._groups()
 
     @property
     def references(self) -> tuple[Numbers, Floats]:
@@ -140,6 +146,14 @@ class View:
             return self.state.totals(self.question.by)
         return count_totals(self.state.people, self.photo_counts, self.question.by)
 
+    def _read_groups(self) -> GroupMeans:
+        state, by = self.state, self.question.by
+        if self.rows is None:
+            return state.groups(by).without(self.excluded)
+        means = ChosenMeans(state.searcher, state.means, state.patients, self.rows)
+        found = group_means(means, state.searcher.dim, state.people, by)
+        return found.without(self.excluded)
+
     def _count_references(self) -> tuple[Numbers, Floats]:
         patients, of_pair = self.state.people.pairs(self.question.by)
         groups, places = np.unique(of_pair, return_inverse=True)
@@ -190,26 +204,6 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
         "Add patients of other families, or leave --family out.",
     )
     return last
-
-
-def nothing_to_match(session: Session, space: str, by: By) -> GalleryEmpty:
-    """Why a gallery has nothing to rank in the space of that model."""
-    counts = reads.counts(session)
-    diagnosed = counts.patients - counts.undiagnosed
-    if {"disorder": diagnosed, "gene": counts.genes, "patient": counts.patients}[by]:
-        return GalleryEmpty(
-            f"The gallery has no descriptor in the space of {space}.",
-            f"Run `gestalt index fill --space {space}`.",
-        )
-    if by == "gene":
-        return GalleryEmpty(
-            "The gallery has no patient with a gene to match against.",
-            "Give genes with `gestalt index add --gene` or in the column genes.",
-        )
-    return GalleryEmpty(
-        "The gallery has no diagnosed patient to match against.",
-        "Add some: `gestalt index add patients.csv`.",
-    )
 
 
 def kin_of(session: Session, own: OwnPatient | None, *, with_family: bool) -> Kin:

@@ -51,8 +51,3 @@ def save_calibration(session: Session, space: StoredSpace, calibration: StoredCa
         )
     )
     return True
-
-
-def count_diagnoses(session: Session) -> int:
-    """How many pairs of patient and disorder there are."""
-    return session.scalar(sa.select(sa.func.count()).select_from(t.Diagnosis)) or 0

@@ -93,7 +93,7 @@ class PhotoDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class PatientDetail:
+class PatientRecord:
     """All that the gallery says of a patient. `disorders`: pairs of identifier and name."""
 
     patient: str
@@ -434,7 +434,7 @@ def check_family(session: Session, family: str) -> None:
         )
 
 
-def patient_detail(session: Session, patient: str) -> PatientDetail:
+def patient_detail(session: Session, patient: str) -> PatientRecord:
     """All that the gallery says of a patient. Raises `NotInGallery`."""
     row = session.scalars(
         sa.select(t.Patient)
@@ -445,7 +445,7 @@ def patient_detail(session: Session, patient: str) -> PatientDetail:
         raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
     models = {space.id: space.model for space in spaces(session)}
     runs = runs_of_faces(session, [face.id for photo in row.photos for face in photo.faces])
-    return PatientDetail(
+    return PatientRecord(
         patient=row.external_id,
         disorders=tuple(sorted((d.disorder.code, d.disorder.name) for d in row.diagnoses)),
         genes=tuple(gene.symbol for gene in row.genes),

@@ -28,9 +28,13 @@ def add_run(session: Session, run: EncodingRun) -> int:
     return row.id
 
 
-def run_counts(session: Session, space_id: int) -> RunCounts:
-    """What the descriptors of a space were made with."""
+def run_counts(session: Session, space_id: int, total: int | None = None) -> RunCounts:
+    """What the descriptors of a space were made with. `total`: how many it has, where that is
+    known: then those of a single run are not counted."""
     known = _runs(session)
+    keys = _run_keys(session, space_id)
+    if total is not None and len(keys) == 1:
+        return ((None if keys[0] is None else known[keys[0]], total),)
     rows = session.execute(
         sa.select(t.Descriptor.run_id, sa.func.count())
         .where(t.Descriptor.space_id == space_id)
@@ -38,6 +42,22 @@ def run_counts(session: Session, space_id: int) -> RunCounts:
     )
     counted = [(None if key is None else known[key], count) for key, count in rows]
     return tuple(sorted(counted, key=lambda pair: (-pair[1], str(pair[0]))))
+
+
+def _run_keys(session: Session, space_id: int) -> list[int | None]:
+    """The keys of the runs that descriptors of a space are of: one step in the index for each,
+    where a distinct selection would go through all of it."""
+    of_space = t.Descriptor.space_id == space_id
+    keys: list[int | None] = []
+    unrecorded = sa.select(t.Descriptor.id).where(of_space, t.Descriptor.run_id.is_(None)).limit(1)
+    if session.scalar(unrecorded) is not None:
+        keys.append(None)
+    last = -1
+    next_key = sa.select(sa.func.min(t.Descriptor.run_id)).where(of_space)
+    while (key := session.scalar(next_key.where(t.Descriptor.run_id > last))) is not None:
+        keys.append(key)
+        last = key
+    return keys
 
 
 def runs_of_faces(

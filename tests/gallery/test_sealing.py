@@ -327,7 +327,7 @@ def test_small_segments_and_parts_are_merged_so_that_few_are_left(kept: Kept) ->
 
 @pytest.mark.usefixtures("_soon")
 def test_no_segment_grows_beyond_its_size(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing, "SEGMENT_ROWS", 8)
+    monkeypatch.setattr(sealing.Sealer, "_segment_rows", 8)
     monkeypatch.setattr(sealing, "MOST_SEGMENTS", 1000)
     for n in range(0, 32, 4):
         kept.add(*range(n, n + 4))

@@ -89,6 +89,20 @@ def test_a_searcher_finds_by_the_gpu_what_numpy_finds(
         assert found.tolerance == 0
 
 
+def test_a_gpu_that_is_lost_leaves_the_search_to_the_processor(
+    segments: list[Segment], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+):
+    def lost(*_: object) -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(search, "PLAIN_NUMBERS", 0)
+    searcher = Searcher(20, segments, gpu=to_gpu(segments, device="cpu"))
+    monkeypatch.setattr(gpu, "_product", lost)
+    probe = made.unit(rng, 1, 20)[0]
+    vectors = np.concatenate([part.vectors for part in searcher.parts])
+    check(searcher.candidates(probe, 7), Oracle(vectors, np.ones(71, dtype=bool)), probe, 7)
+
+
 def test_rows_keep_in_step_with_the_segments(
     tmp_path: Path, segments: list[Segment], monkeypatch: pytest.MonkeyPatch
 ):

@@ -16,7 +16,6 @@ from gestalt_space.store import reads, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.calibrations import (
     StoredCalibration,
-    count_diagnoses,
     save_calibration,
     stored_calibration,
 )
@@ -86,13 +85,6 @@ def test_it_goes_with_its_space(database: Database, space: StoredSpace) -> None:
         session.execute(sa.delete(t.Space).where(t.Space.id == space.id))
     with database.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(t.Calibration)) == 0
-
-
-def test_diagnoses_are_counted_as_pairs(database: Database, store: Store) -> None:
-    a, b = Disorder("A"), Disorder("B")
-    store(new_photo("P0", 0, disorders=(a, b)), new_photo("P0", 1), new_photo("P1", 2))
-    with database.reading() as session:
-        assert count_diagnoses(session) == 2
 
 
 def test_a_database_of_before_keeps_its_rows(database: Database, url: str, store: Store) -> None:

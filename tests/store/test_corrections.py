@@ -12,7 +12,7 @@ from gestalt_space.store import reads, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
 from gestalt_space.store.facts import Told
-from gestalt_space.store.reads import PatientDetail
+from gestalt_space.store.reads import PatientRecord
 from gestalt_space.store.writes import NewPhoto, Stored
 from gestalt_space.types import Disorder
 from tests.galleries import encoded_of, new_photo
@@ -33,7 +33,7 @@ def update(database: Database, *photos: NewPhoto, space_id: int = 1) -> list[Sto
         return writes.add_photos(session, photos, space_id=space_id, update=True)
 
 
-def detail(database: Database, patient: str = "P0") -> PatientDetail:
+def detail(database: Database, patient: str = "P0") -> PatientRecord:
     with database.reading() as session:
         return reads.patient_detail(session, patient)
 

@@ -16,11 +16,11 @@ from gestalt_space.gallery.calibration.fitting import finish, fit_in_steps
 from gestalt_space.gallery.calibration.kept import Kept
 from gestalt_space.gallery.calibration.states import StateRows, state_grouping
 from gestalt_space.gallery.reader import Reader
+from gestalt_space.gallery.state import GalleryState
 from gestalt_space.ranking.calibration import Calibration
 from gestalt_space.store import reads
 from gestalt_space.store.calibrations import (
     StoredCalibration,
-    count_diagnoses,
     save_calibration,
     stored_calibration,
 )
@@ -87,14 +87,10 @@ class Calibrated:
     saved: bool
 
 
-def calibration_state(
-    session: Session, space: reads.StoredSpace, *, photos: int | None = None
-) -> CalibrationState:
-    """How old the calibration of a space is. `photos`: how many descriptors the space has, where
-    that is known."""
-    if photos is None:
-        photos = reads.descriptors_by_space(session).get(space.id, 0)
-    diagnoses = count_diagnoses(session)
+def calibration_state(session: Session, gallery: GalleryState) -> CalibrationState:
+    """How old the calibration of a space is, beside its newest state."""
+    space, photos = gallery.space, gallery.photos
+    diagnoses = len(gallery.people.pairs("disorder")[0])
     stored = stored_calibration(session, space)
     if stored is None or Calibration.from_json(stored.document) is None:
         return CalibrationState("none", None, None, photos, diagnoses, 0)
@@ -126,21 +122,22 @@ def refresh_calibration(
 
     What was done of one that took longer than expected is kept in `folder`.
     """
+    gallery = reader.current(space)
     with database.reading() as session:
-        state = calibration_state(session, space)
-        if state.state == "current" and not force:
-            return False
-        counts = reads.counts(session)
+        state = calibration_state(session, gallery)
+    if state.state == "current" and not force:
+        return False
+    totals = gallery.totals("disorder")
     sizes = Sizes(
         photos=state.gallery_photos,
-        patients=counts.patients - counts.undiagnosed,
-        disorders=counts.disorders,
+        patients=totals.patients,
+        disorders=totals.lines,
         memberships=state.gallery_diagnoses,
         dim=space.dim,
     )
     expected = expected_seconds(sizes).seconds
-    if expected > AT_ONCE_SECONDS / 10:
-        # What is far below needs no look at how fast this machine is.
+    if AT_ONCE_SECONDS / 10 < expected < AT_ONCE_SECONDS * 10:
+        # What is far from it needs no look at how fast this machine is.
         expected = expected_seconds(sizes, measured_rate()).seconds
     if expected > AT_ONCE_SECONDS:
         return False
@@ -168,8 +165,7 @@ def calibrate(
 
     began = monotonic()
     state = reader.current(space)
-    with database.reading() as session:
-        diagnoses = count_diagnoses(session)
+    diagnoses = len(state.people.pairs("disorder")[0])
     rows = StateRows(state)
     grouping = state_grouping(state, rows.places)
     sequence = state.mark.sequence
