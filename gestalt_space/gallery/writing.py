@@ -172,6 +172,7 @@ class Writing(OpenGallery):
         finally:
             if done:
                 self._settle("fill", photos=len(done))
+            attempted(self._keeper.purge)
         if make_default:
             with self.database.writing() as session:
                 writes.make_default(session, space_id)
