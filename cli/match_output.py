@@ -49,6 +49,7 @@ def write_tables(matches: Iterable[Match], question: Question, detector: str) ->
 
 def write_summary(view: View, space: ActiveSpace, calibration: CalibrationState | None) -> None:
     """What was ranked, and what kind of tool this is."""
+    from gestalt_space.index.accelerator import PROCESSOR
     from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
     state, by = view.state, view.question.by
@@ -59,6 +60,8 @@ def write_summary(view: View, space: ActiveSpace, calibration: CalibrationState 
         f"in the space of {space.model.name}.",
         style="dim",
     )
+    if state.searched_on != PROCESSOR:
+        output.write_text(f"Searched on {state.searched_on}.", style="dim")
     if calibration is not None and calibration.told is not None:
         output.write_text(calibration.told, style="dim")
     if space.model.name == BUILTIN:

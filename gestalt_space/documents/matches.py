@@ -36,6 +36,7 @@ def match_document(
             "patients": state.totals("patient").patients,
             "photos": state.photos,
             f"{question.by}s": state.totals(question.by).lines,
+            "searched_on": state.searched_on,
         },
         "calibration": None if calibration is None else asdict(calibration),
         "question": {

@@ -9,9 +9,11 @@ from threading import Lock
 
 from sqlalchemy.orm import Session
 
+from gestalt_space.devices import Device
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.state import Corrected, GalleryState
+from gestalt_space.index.accelerator import Accelerator
 from gestalt_space.index.manifest import Manifest, load_manifest, open_arrays
 from gestalt_space.index.segment import MemorySegment, Segment, open_segment
 from gestalt_space.ranking.calibration import Calibration
@@ -28,12 +30,14 @@ _TRIES = 3
 class Reader:
     """Gives the newest state of each space. Threads share it.
 
-    `folder`: of the index on disk.
+    `folder`: of the index on disk; `device`: what searches, see `Accelerator`.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, device: Device = "auto") -> None:
         self._database = database
         self._folder = folder
+        self._device = device
+        self._accelerators: dict[int, Accelerator] = {}
         self._lock = Lock()
         self._states: Mapping[int, GalleryState] = {}
 
@@ -50,6 +54,7 @@ class Reader:
                 if known is not None and tail.read_mark(session, space.id) == known.mark:
                     return known
             state = self._open(space, known)
+            self._accelerator(space).follow(state.searcher.segments)
             self._states = {**self._states, space.id: state}
             return state
 
@@ -58,9 +63,18 @@ class Reader:
         with self._database.reading() as session:
             return tail.read_mark(session, state.space.id).epoch == state.mark.epoch
 
+    def close(self) -> None:
+        """Give back what a GPU holds of the states."""
+        for accelerator in list(self._accelerators.values()):
+            accelerator.close()
+
+    def _accelerator(self, space: StoredSpace) -> Accelerator:
+        return self._accelerators.setdefault(space.id, Accelerator(self._device))
+
     def _open(self, space: StoredSpace, known: GalleryState | None) -> GalleryState:
         """Another process may put a new index in the place of the one that is being opened: then
         once more."""
+        accelerator = self._accelerator(space)
         last: IndexDamaged | None = None
         for _ in range(_TRIES):
             with self._database.reading() as session:
@@ -72,7 +86,7 @@ class Reader:
                 except IndexDamaged as error:
                     last = error
                 else:
-                    return read_state(session, space, mark, *opened)
+                    return read_state(session, space, mark, *opened, accelerator=accelerator)
         with self._database.reading() as session:
             mark = tail.read_mark(session, space.id)
             return read_state(session, space, mark, None, (), (), damage=str(last))
@@ -106,6 +120,7 @@ def read_state(
     parts: tuple[Arrays, ...],
     *,
     damage: str | None = None,
+    accelerator: Accelerator | None = None,
 ) -> GalleryState:
     """The state at a mark, of what is on disk and what the database has beyond it."""
     sequence = FROM_NOTHING if manifest is None else manifest.sequence
@@ -122,6 +137,7 @@ def read_state(
         corrected=Corrected(photos.ids, photos.ages, folded_hashes(photos.sites)),
         calibration=_calibration(session, space, mark),
         damage=damage,
+        accelerator=accelerator,
     )
 
 

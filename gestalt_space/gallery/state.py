@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.gallery.people import People
+from gestalt_space.index.accelerator import Accelerator
 from gestalt_space.index.search import Candidates, Column, Searcher
 from gestalt_space.index.segment import MemorySegment, Segment
 from gestalt_space.once import Once
@@ -63,13 +64,14 @@ class GalleryState:
         corrected: Corrected,
         calibration: Calibration | None,
         damage: str | None = None,
+        accelerator: Accelerator | None = None,
     ) -> None:
         self.space = space
         self.mark = mark
         self.people = people
         self.calibration = calibration
         self.damage = damage
-        self.searcher = Searcher(space.dim, segments, tail)
+        self.searcher = Searcher(space.dim, segments, tail, accelerator)
         self._corrected = corrected
         self.gone = self.rows_with(gone_ids)
         self._ids = Once(lambda: self.searcher.column("ids"))
@@ -112,6 +114,11 @@ class GalleryState:
     def photos(self) -> int:
         """How many descriptors there are."""
         return int(self.photo_counts.sum())
+
+    @property
+    def searched_on(self) -> str:
+        """What searches it now: `processor`, or the name of a GPU."""
+        return self.searcher.searched_on
 
     def totals(self, by: By) -> Totals:
         """How much there is to rank."""
