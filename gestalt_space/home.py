@@ -26,6 +26,7 @@ from gestalt_space.errors import (
 )
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.gallery.adding import Adding, AddOptions, passed_over
+from gestalt_space.gallery.approximating import build_approximate
 from gestalt_space.gallery.calibration.calibrating import (
     Calibrated,
     CalibrationState,
@@ -47,11 +48,14 @@ from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.gallery.reader import Reader
+from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.gallery.snapshot import Snapshot, load_snapshot
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded, active_space
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, AddedPhotos, failed_row, source_of
 from gestalt_space.gallery.verifying import verify_index
+from gestalt_space.index.approximate import ApproximateRecord
+from gestalt_space.index.approximating import ApproximateOptions
 from gestalt_space.match.answer import Match
 from gestalt_space.match.evidence import Evidence, evidence_of
 from gestalt_space.match.matching import copies_of, match_probes
@@ -404,6 +408,30 @@ class Gallery:
         )
         assert found is not None, "without a limit it ends"  # noqa: S101
         return found
+
+    def approximate(
+        self,
+        options: ApproximateOptions,
+        *,
+        seed: int = 0,
+        progress: Callable[[float], object] | None = None,
+    ) -> ApproximateRecord:
+        """Build an approximate index of this space, for questions that ask for it by name, and
+        measure how much of what is nearest it finds.
+
+        It is built in memory, a byte for each number of a descriptor and more for links, and
+        recorded when it is whole. Photos that come later are searched exactly; a removal
+        deletes it, and so does `rebuild`. `seed` draws the photos that it is measured with;
+        `progress` is told the share, 0..1, that is done. Raises `GalleryEmpty` where nothing is on
+        disk, `GalleryChanged` where somebody was removed meanwhile.
+        """
+        self.database.require()
+        state = self._newest_state()
+        if state is None:
+            raise self._empty("patient")
+        settings = self.settings
+        sealer = Sealer(self.database, state.space, settings.index_dir, settings.busy_timeout)
+        return build_approximate(state, sealer, options, seed=seed, progress=progress)
 
     def calibration(self) -> CalibrationState | None:
         """How old the calibration in force is; None where the gallery has nothing in this space."""

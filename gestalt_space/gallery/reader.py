@@ -3,7 +3,7 @@ keeps the newest state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +14,7 @@ from gestalt_space.errors import IndexDamaged
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.state import Corrected, GalleryState
 from gestalt_space.index.accelerator import Accelerator
+from gestalt_space.index.approximate import Approximate
 from gestalt_space.index.manifest import Manifest, load_manifest, open_arrays
 from gestalt_space.index.segment import MemorySegment, Segment, open_segment
 from gestalt_space.ranking.calibration import Calibration
@@ -86,7 +87,14 @@ class Reader:
                 except IndexDamaged as error:
                     last = error
                 else:
-                    return read_state(session, space, mark, *opened, accelerator=accelerator)
+                    return read_state(
+                        session,
+                        space,
+                        mark,
+                        *opened,
+                        accelerator=accelerator,
+                        approximates=open_approximates(self._folder, opened[0], known),
+                    )
         with self._database.reading() as session:
             mark = tail.read_mark(session, space.id)
             return read_state(session, space, mark, None, (), (), damage=str(last))
@@ -111,6 +119,18 @@ def open_index(
     return manifest, segments, tuple(open_arrays(folder, part) for part in manifest.people)
 
 
+def open_approximates(
+    folder: Path, manifest: Manifest, known: GalleryState | None
+) -> tuple[Approximate, ...]:
+    """The approximate indexes that a manifest names; those that a known state has, from it."""
+    have = () if known is None else known.approximates
+    return tuple(
+        next((one for one in have if one.record == record), None)
+        or Approximate(folder, record, manifest.dim)
+        for record in manifest.approximate
+    )
+
+
 def read_state(
     session: Session,
     space: StoredSpace,
@@ -121,6 +141,7 @@ def read_state(
     *,
     damage: str | None = None,
     accelerator: Accelerator | None = None,
+    approximates: Sequence[Approximate] = (),
 ) -> GalleryState:
     """The state at a mark, of what is on disk and what the database has beyond it."""
     sequence = FROM_NOTHING if manifest is None else manifest.sequence
@@ -138,6 +159,7 @@ def read_state(
         calibration=_calibration(session, space, mark),
         damage=damage,
         accelerator=accelerator,
+        approximates=approximates,
     )
 
 

@@ -36,6 +36,8 @@ def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
             verify_segment(folder, record)
         for part in manifest.people:
             check_file(folder, part.file)
+        for one in manifest.approximate:
+            check_file(folder, one.file)
         _check_foreign(folder, space, manifest)
         state = read_state(session, space, mark, manifest, segments, parts)
         for rows in tail.row_blocks(session, space, FROM_NOTHING):

@@ -56,6 +56,10 @@ def rank_probes(
 ) -> list[Found]:
     """The lines of probes `(q, d)`; of each, its `kins` are no evidence."""
     state, rows, k = view.state, view.rows, view.question.k
+    if view.approximate is not None:
+        return [
+            _nearly(probe, kin, view, names) for probe, kin in zip(probes, kins, strict=True)
+        ]
     if len(probes) == 1:
         first = [state.nearest(probes[0], FIRST + EACH_LINE * k, rows)]
     else:
@@ -80,6 +84,22 @@ def _rank(
             return Found(whole.rank(probe, kin), nearest)
         found = state.nearest(probe, count, view.rows)
     return Found(lines, found)
+
+
+def _nearly(probe: Descriptors, kin: Kin, view: View, names: Names) -> Found:
+    """By what an approximate index finds, as if there were no other photos; by more of it where
+    that gives too few lines."""
+    state, question = view.state, view.question
+    assert question.index != "exact", "asked for by name"  # noqa: S101
+    wanted = min(question.k, view.eligible(kin).lines)
+    most = max(FEWEST, int(MOST_SHARE * len(state)))
+    count = FIRST + EACH_LINE * question.k
+    while True:
+        nearest = state.nearly(probe, count, question.index)
+        lines = _settled(probe, nearest, kin, view, names) or ()
+        if len(lines) >= wanted or count >= most:
+            return Found(lines, nearest)
+        count *= WIDER
 
 
 def _settled(

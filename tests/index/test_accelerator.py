@@ -282,7 +282,12 @@ def test_closing_does_not_wait_for_a_self_test(
     opened: Open, segments: list[Segment], monkeypatch: pytest.MonkeyPatch
 ):
     begun, go_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(accelerator, "gpu_works", lambda: (begun.set(), go_on.wait(30)) and None)
+
+    def slow() -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(accelerator, "gpu_works", slow)
     held = opened()
     held.follow(segments)
     for _ in range(AFTER):
