@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gestalt_space.errors import GalleryChanged, GalleryEmpty
-from gestalt_space.gallery.sealing import SEALED_FROM, Sealer
+from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.gallery.state import GalleryState
-from gestalt_space.index.approximate import ApproximateRecord
-from gestalt_space.index.approximating import ApproximateOptions, build
+from gestalt_space.index.approximate import ApproximateRecord, rows_by_id
+from gestalt_space.index.approximating import FEWEST, ApproximateOptions, build
 
 
 def build_approximate(
@@ -21,13 +21,13 @@ def build_approximate(
 ) -> ApproximateRecord:
     """Build an approximate index of what a state has on disk, and record it.
 
-    Raises `GalleryEmpty` where nothing is on disk, `GalleryChanged` where somebody was removed
+    Raises `GalleryEmpty` where too little is on disk, `GalleryChanged` where somebody was removed
     meanwhile.
     """
-    if not state.searcher.segments:
+    if len(rows_by_id(state.searcher)[0]) < FEWEST:
         raise GalleryEmpty(
-            f"The gallery has no index on disk in this space: it has {state.photos:,} photos.",
-            f"It gets one from {SEALED_FROM} photos on; `gestalt index rebuild` writes it at once.",
+            f"Fewer than {FEWEST} photos are in the index on disk in this space.",
+            "Add photos; `gestalt index rebuild` then writes them to the index.",
         )
     if len(state.gone):
         raise GalleryChanged(

@@ -101,7 +101,9 @@ class Sealer:
                 )
             known = self._known(mark.digest)
             if known is None:
-                raise IndexDamaged("The index on disk is not whole.", "Run `gestalt index rebuild`.")
+                raise IndexDamaged(
+                    "The index on disk is not whole.", "Run `gestalt index rebuild`."
+                )
             record = built.write(self.folder, self.space.fingerprint)
             others = tuple(one for one in known.approximate if one.kind != record.kind)
             made = replace(known, approximate=(*others, record))

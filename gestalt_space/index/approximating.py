@@ -33,6 +33,8 @@ PAYS_FROM = 100_000
 """Rows below which exact search is about as fast."""
 CANDIDATES = 370
 """Rows that are looked for when it is measured: as many as a match looks for to list ten lines."""
+FEWEST = 2
+"""Rows that one is built of at the least: one is held out."""
 MEASURED = 300
 HELD_OUT = 0.1
 """No greater share of the rows is held out."""
@@ -58,7 +60,8 @@ class ApproximateOptions:
         """The numbers for so many rows."""
         if self.kind == "hnsw":
             return {"links": self.links or 32, "breadth": self.breadth or 128}
-        lists = min(self.lists or round(4 * rows**0.5), max(1, rows // _FOR_A_LIST))
+        usual = min(round(4 * rows**0.5), rows // _FOR_A_LIST)
+        lists = min(self.lists or max(1, usual), rows)
         return {"lists": lists, "probes": min(self.probes or 64, lists)}
 
 
@@ -108,7 +111,7 @@ def build(
     seed: int = 0,
     progress: Callable[[float], object] | None = None,
 ) -> Built:
-    """Build an index of all rows of a searcher's segments, two or more, in memory.
+    """Build an index of all rows of a searcher's segments, `FEWEST` or more, in memory.
 
     `seed` draws the photos that it is measured with; `progress` is told the share, 0..1, that is
     done.

@@ -15,7 +15,6 @@ from gestalt_space.ranking.aggregation import EVERY_AGGREGATION, Aggregation
 from gestalt_space.store.people import By
 from gestalt_space.store.reads import PatientRecord
 
-
 IndexName = Literal["exact"] | Kind
 INDEXES: tuple[IndexName, ...] = ("exact", *KINDS)
 

@@ -57,9 +57,7 @@ def rank_probes(
     """The lines of probes `(q, d)`; of each, its `kins` are no evidence."""
     state, rows, k = view.state, view.rows, view.question.k
     if view.approximate is not None:
-        return [
-            _nearly(probe, kin, view, names) for probe, kin in zip(probes, kins, strict=True)
-        ]
+        return [_nearly(probe, kin, view, names) for probe, kin in zip(probes, kins, strict=True)]
     if len(probes) == 1:
         first = [state.nearest(probes[0], FIRST + EACH_LINE * k, rows)]
     else:

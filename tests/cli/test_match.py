@@ -44,7 +44,7 @@ def test_json_has_the_keys_of_version_1(filled: Path, photos: list[Path], gestal
     assert document["space"]["other_precision"] is False
     assert document["space"]["name"] == "tiny"
     counts = {"patients": 4, "photos": 4, "disorders": 2}
-    assert document["gallery"] == {**counts, "searched_on": "processor"}
+    assert document["gallery"] == {**counts, "searched_on": "processor", "approximate": None}
     (probe,) = document["probes"]
     assert set(probe) == PROBE_KEYS
     assert probe["photo"] == str(photos[4])
