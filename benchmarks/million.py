@@ -38,6 +38,8 @@ PHOTOS, PATIENTS, DISORDERS = 1_000_000, 60_000, 5_000
 EVERYBODY, DISORDER, PATIENT = 0.05, 0.20, 0.35
 UNDIAGNOSED = 0.04
 FOLLOW_UP = 0.3
+IN_COMMON = 0.7
+"""Of what the slots of a descriptor see: they are views of one face, and agree about strangers."""
 BLOCK = 16_384
 PROBES = 64
 """Pictures that the made-up encoder turns into held-out photos; it has 147 inputs for them."""
@@ -218,9 +220,11 @@ def _directions(
     made = np.empty((count, len(casts), casts.shape[1]), np.float32)
     for start in range(0, count, BLOCK):
         part = made[start : start + BLOCK]
+        size = (len(part), casts.shape[1])
+        common = rng.standard_normal(size, np.float32) * np.float32(IN_COMMON**0.5)
         for slot, cast in enumerate(casts):
-            white = rng.standard_normal((len(part), casts.shape[1]), np.float32)
-            part[:, slot] = white @ cast
+            own = rng.standard_normal(size, np.float32) * np.float32((1 - IN_COMMON) ** 0.5)
+            part[:, slot] = (common + own) @ cast
         _unit_slots(part)
     return made.reshape(count, -1)
 

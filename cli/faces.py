@@ -53,8 +53,8 @@ def align(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.gallery.models import OpenModels
+    from gestalt_space.gallery.opened import photo_limits
     from gestalt_space.gallery.pipeline import find_all_faces
-    from gestalt_space.home import photo_limits
     from gestalt_space.interop.descriptor_files import PART_TABLE, write_crops
     from gestalt_space.settings import load_settings
     from gestalt_space.weights.store import ModelStore

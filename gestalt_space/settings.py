@@ -95,7 +95,7 @@ class Settings(BaseSettings):
 
     @property
     def index_dir(self) -> Path:
-        """Folder of the index generations."""
+        """Folder of the index."""
         return self.home / "index"
 
     @property

@@ -18,9 +18,10 @@ from gestalt_space.faces.alignment import align
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.intake.folders import photos_in
 from gestalt_space.gallery.models import OpenModels
+from gestalt_space.gallery.opened import photo_limits
 from gestalt_space.gallery.pipeline import PhotoSource, find_all_faces
 from gestalt_space.gallery.snapshot import Snapshot
-from gestalt_space.home import Gallery, photo_limits
+from gestalt_space.home import Gallery
 from gestalt_space.settings import Settings
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.store import reads

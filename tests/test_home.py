@@ -10,7 +10,6 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +29,6 @@ from gestalt_space.errors import (
     UsageError,
 )
 from gestalt_space.faces.crops import crop_from_png
-from gestalt_space.gallery import snapshot
 from gestalt_space.gallery.adding import WRITE_BATCH
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
@@ -652,27 +650,6 @@ def test_a_known_photo_whose_row_contradicts_the_gallery_is_refused(
     (result,) = add(gallery, row(photo(0), "P0", "OMIM:122470", sex="male"))
     assert isinstance(result.error, PatientConflict)
     assert gallery.patient("P0").disorders == ()
-
-
-def test_an_index_of_before_a_removal_never_comes_back(
-    gallery: Gallery, photo: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add(gallery, row(photo(0), "P0", "A"), row(photo(1), "P1", "B"))
-    removed = gallery.snapshot().descriptors[0].tobytes()
-    real = snapshot.save_generation
-    folder = gallery.settings.home
-
-    def save(*arguments: Any, **options: Any) -> tuple[Path, str]:
-        # Another process removes the patient while this one writes what it read before.
-        monkeypatch.setattr(snapshot, "save_generation", real)
-        with Gallery(gallery.settings) as other:
-            other.remove(patients=["P0"])
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(snapshot, "save_generation", save)
-    gallery.rebuild()
-    assert files_with(folder, removed) == []
-    assert gallery.check_index() == {"tiny": "generation 3, 1 descriptors, sound"}
 
 
 def test_a_device_that_is_not_there_is_told_and_no_model_is_blamed(

@@ -64,11 +64,12 @@ def main() -> None:
     chosen = [entry for entry in RIVALS if entry.name in given.only]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        _make_data(folder, given.rows, given.slots)
+        make_data(folder, given.rows, given.slots)
         rows = []
         for entry in chosen:
-            rows += _rows_of(entry, folder, given.environments, given.slots, given.limit)
-            print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
+            for row in rows_of(entry, folder, given.environments, given.slots, given.limit):
+                rows.append(row)
+                print(*row, sep=" | ", file=sys.stderr, flush=True)
     keep(
         f"rivals-{given.rows}x{given.slots * DIM}",
         f"python -m benchmarks.rivals --rows {given.rows} --slots {given.slots}  # seed {SEED}",
@@ -77,7 +78,8 @@ def main() -> None:
     )
 
 
-def _make_data(folder: Path, rows: int, slots: int) -> None:
+def make_data(folder: Path, rows: int, slots: int) -> None:
+    """The files that `child` reads."""
     people = make_population(rows, slots=slots)
     vectors = people.vectors(folder / "vectors.npy")
     held_out = people.held_out(PROBES + NEW)[0]
@@ -98,9 +100,13 @@ def _ten_nearest(vectors: Descriptors, probes: Descriptors) -> Ids:
     return np.stack(truth)
 
 
-def _rows_of(
+def rows_of(
     entry: Entry, folder: Path, environments: Path, slots: int, limit: float
 ) -> list[tuple[str, ...]]:
+    """Rows of the table: one for each way of a rival, or one that says why it was not measured.
+
+    `limit`: seconds of one step.
+    """
     files = folder / "files"
     try:
         python = python_of(entry, environments)
@@ -140,7 +146,7 @@ def _child(
     command = [str(python), "-m", "benchmarks.rivals.child", step, kind, str(folder), str(slots)]
     code, output, errors = _run(command, limit)
     if code is None:
-        raise NotMeasured(f"{step}: not ended after {limit:.0f} s")
+        raise NotMeasured(f"{step}: not ended after {limit:g} s")
     if code < 0:
         raise NotMeasured(f"{step}: ended by {signal.Signals(-code).name}")
     if code:

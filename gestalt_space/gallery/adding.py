@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DatabaseError, DescriptorError
+from gestalt_space.errors import DatabaseError, DescriptorError, IndexDamaged
 from gestalt_space.gallery.copies import Copy, find_copies, look_of
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Skip
@@ -92,7 +92,9 @@ class Adding:
     def store(self, results: Iterable[tuple[Intake, PhotoResult]]) -> Iterator[Added]:
         """What became of each row, in order."""
         results = iter(results)
-        self._before = self.newest_state()
+        # Where the database is damaged, matches and `gestalt doctor` tell of it.
+        with suppress(DatabaseError):
+            self._before = self.newest_state()
         while batch := list(itertools.islice(results, WRITE_BATCH)):
             photos = [self._new_photo(row, result) for row, result in batch]
             kept = iter(self._write([photo for photo in photos if photo is not None]))
@@ -135,8 +137,7 @@ class Adding:
             for place, one in enumerate(stored)
             if one is not None and one.descriptor_id is not None
         ]
-        # Where the database is damaged, matches and `gestalt doctor` tell of it.
-        with suppress(DatabaseError, DescriptorError):
+        with suppress(DatabaseError, DescriptorError, IndexDamaged):
             if new:
                 self._find_copies(batch, stored, new, found)
         return found

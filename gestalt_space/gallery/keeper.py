@@ -6,18 +6,21 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from gestalt_space.errors import DatabaseError, DescriptorError, OutputError
+from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
+from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.store import purges, reads
 from gestalt_space.store.engine import Database
 
 
 class Keeper:
-    """Of one home. `folder`: of its indexes; `timeout`: seconds to wait for another process."""
+    """Of one home. `folder`: of its indexes; `calibrating`: of what is kept of calibrations that
+    were begun; `timeout`: seconds to wait for another process."""
 
-    def __init__(self, database: Database, folder: Path, timeout: float) -> None:
+    def __init__(self, database: Database, folder: Path, calibrating: Path, timeout: float) -> None:
         self._database = database
         self._folder = folder
+        self._calibrating = calibrating
         self._timeout = timeout
 
     def follow(self) -> None:
@@ -36,33 +39,43 @@ class Keeper:
         self.purge(always=True)
         return len(sealers)
 
-    def purge(self, *, always: bool = False) -> None:
+    def purge(self, *, always: bool = False, wait: bool = True) -> None:
         """Clean the indexes and the write-ahead log of what was removed, now or by a process that
         was stopped before it came to that; where nothing was, nothing is done but `always`.
 
-        Raises `OutputError` and `DatabaseError` where something still holds it; it is remembered.
+        Without `wait`, whoever is at work is left to it. Raises `OutputError`, `DatabaseError` and
+        `DescriptorError` where something still holds it; it is remembered.
         """
         with self._database.reading() as session:
             notes = purges.pending_purges(session)
         if not notes and not always:
             return
-        for sealer in self._sealers():
-            sealer.follow()
-        self._database.truncate_log()
+        failed: GestaltError | None = None
+        for sealer in self._sealers(None if wait else 0):
+            try:
+                sealer.follow()
+            except (OutputError, DatabaseError, DescriptorError) as error:
+                failed = failed or error
+        forget(self._calibrating)
+        # Also where an index has still something: the log shall not have it as well.
+        self._database.truncate_log(wait=wait)
+        if failed is not None:
+            raise failed
         if notes:
             with self._database.writing() as session:
                 purges.purge_done(session, notes)
 
-    def _sealers(self) -> Sequence[Sealer]:
+    def _sealers(self, timeout: float | None = None) -> Sequence[Sealer]:
+        timeout = self._timeout if timeout is None else timeout
         with self._database.reading() as session:
             spaces = reads.spaces(session)
-        return [Sealer(self._database, space, self._folder, self._timeout) for space in spaces]
+        return [Sealer(self._database, space, self._folder, timeout) for space in spaces]
 
 
-def attempted(work: Callable[[], None]) -> DatabaseError | OutputError | None:
+def attempted(work: Callable[[], None]) -> GestaltError | None:
     """Why some work could not be done, None where it was."""
     try:
         work()
-    except (DatabaseError, OutputError) as error:
+    except (DatabaseError, OutputError, DescriptorError) as error:
         return error
     return None

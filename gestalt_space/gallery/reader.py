@@ -16,6 +16,7 @@ from gestalt_space.gallery.state import Corrected, GalleryState
 from gestalt_space.index.accelerator import Accelerator
 from gestalt_space.index.approximate import Approximate
 from gestalt_space.index.manifest import Manifest, load_manifest, open_arrays
+from gestalt_space.index.means import MeansPart, open_means
 from gestalt_space.index.segment import MemorySegment, Segment, open_segment
 from gestalt_space.ranking.calibration import Calibration
 from gestalt_space.store import tail
@@ -41,6 +42,9 @@ class Reader:
         self._accelerators: dict[int, Accelerator] = {}
         self._lock = Lock()
         self._states: Mapping[int, GalleryState] = {}
+        self._doubted: set[str] = set()
+        self._damage: dict[str, str] = {}
+        """Why an index is not used any more, by its digest."""
 
     def current(self, space: StoredSpace) -> GalleryState:
         """The state of a space, as the database has it now; one query where nothing changed."""
@@ -72,6 +76,18 @@ class Reader:
     def _accelerator(self, space: StoredSpace) -> Accelerator:
         return self._accelerators.setdefault(space.id, Accelerator(self._device))
 
+    def doubt(self, space: StoredSpace, error: IndexDamaged) -> None:
+        """After a search came upon a file that is damaged, or was deleted by a process that merged
+        it: the index is opened anew, and after a second time not used any more."""
+        with self._lock:
+            known = self._states.get(space.id)
+            self._states = {key: one for key, one in self._states.items() if key != space.id}
+            if known is None or known.mark.digest is None:
+                return
+            if known.mark.digest in self._doubted:
+                self._damage[known.mark.digest] = str(error)
+            self._doubted.add(known.mark.digest)
+
     def _open(self, space: StoredSpace, known: GalleryState | None) -> GalleryState:
         """Another process may put a new index in the place of the one that is being opened: then
         once more."""
@@ -80,8 +96,9 @@ class Reader:
         for _ in range(_TRIES):
             with self._database.reading() as session:
                 mark = tail.read_mark(session, space.id)
-                if mark.digest is None:
-                    return read_state(session, space, mark, None, (), ())
+                damage = self._damage.get(mark.digest or "")
+                if mark.digest is None or damage is not None:
+                    return read_state(session, space, mark, None, (), (), (), damage=damage)
                 try:
                     opened = open_index(self._folder, space, mark.digest, known)
                 except IndexDamaged as error:
@@ -97,14 +114,14 @@ class Reader:
                     )
         with self._database.reading() as session:
             mark = tail.read_mark(session, space.id)
-            return read_state(session, space, mark, None, (), (), damage=str(last))
+            return read_state(session, space, mark, None, (), (), (), damage=str(last))
 
 
 def open_index(
     folder: Path, space: StoredSpace, digest: str, known: GalleryState | None = None
-) -> tuple[Manifest, tuple[Segment, ...], tuple[Arrays, ...]]:
-    """The manifest of that sha256, its segments and parts, mapped; those that a known state has are
-    taken from it. Raises `IndexDamaged`."""
+) -> tuple[Manifest, tuple[Segment, ...], tuple[Arrays, ...], tuple[MeansPart, ...]]:
+    """The manifest of that sha256, its segments, people and means, mapped; segments that a known
+    state has are taken from it. Raises `IndexDamaged`."""
     manifest = load_manifest(folder, space.fingerprint, digest)
     if manifest.dim != space.dim:
         raise IndexDamaged("The index is of another space.", "Run `gestalt index rebuild`.")
@@ -116,7 +133,8 @@ def open_index(
         have[record] if record in have else open_segment(folder, record)
         for record in manifest.segments
     )
-    return manifest, segments, tuple(open_arrays(folder, part) for part in manifest.people)
+    people = tuple(open_arrays(folder, part) for part in manifest.people)
+    return manifest, segments, people, tuple(open_means(folder, part) for part in manifest.means)
 
 
 def open_approximates(
@@ -138,6 +156,7 @@ def read_state(
     manifest: Manifest | None,
     segments: tuple[Segment, ...],
     parts: tuple[Arrays, ...],
+    means: tuple[MeansPart, ...],
     *,
     damage: str | None = None,
     accelerator: Accelerator | None = None,
@@ -154,6 +173,7 @@ def read_state(
         segments,
         memory_segment(rows) if len(rows.ids) else None,
         People((*parts, *([arrays_of(people)] if len(people.keys) else []))),
+        means,
         gone_ids=tail.removed_after(session, space, sequence),
         corrected=Corrected(photos.ids, photos.ages, folded_hashes(photos.sites)),
         calibration=_calibration(session, space, mark),

@@ -11,25 +11,35 @@ from typing import TypeVar
 import numpy as np
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import GalleryChanged, IndexDamaged
+from gestalt_space.errors import DatabaseError, DescriptorError, GalleryChanged, IndexDamaged
 from gestalt_space.gallery.lock import locked
-from gestalt_space.gallery.people import Arrays, arrays_of, folded_hashes, merged
+from gestalt_space.gallery.means import PartMeans, mean_blocks
+from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes, merged
+from gestalt_space.gallery.reader import open_index
 from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.approximating import Built
 from gestalt_space.index.changing import blank_columns, scrub, wipe, with_columns
+from gestalt_space.index.checksums import check_file
 from gestalt_space.index.manifest import (
     Manifest,
     PartRecord,
     delete_unnamed,
-    load_manifest,
     open_arrays,
     save_manifest,
     write_arrays,
 )
-from gestalt_space.index.segment import SegmentRecord, open_segment
+from gestalt_space.index.means import (
+    MeansRecord,
+    blank_keys,
+    open_means,
+    scrub_means,
+    write_means,
+)
+from gestalt_space.index.search import Searcher
+from gestalt_space.index.segment import SegmentRecord, open_segment, rows_at_once
 from gestalt_space.index.writing import merge_segments, write_segment
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store import tail, writes
+from gestalt_space.store import purges, tail, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 
@@ -46,7 +56,7 @@ GROWTH = 2
 MOST_DEAD = 2
 """A segment is written anew when one in this many of its rows was removed."""
 
-Record = TypeVar("Record", SegmentRecord, PartRecord)
+Record = TypeVar("Record", SegmentRecord, PartRecord, MeansRecord)
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ class Sealer:
     timeout: float
     _blanked: list[tuple[SegmentRecord, Numbers]] = field(default_factory=list)
     """Columns that no reader opens any more, and the rows to be taken out of them."""
+    _blanked_keys: list[tuple[MeansRecord, Numbers]] = field(default_factory=list)
+    """Likewise the keys of means."""
 
     def follow(self, *, rebuild: bool = False) -> bool:
         """Bring the index up to the database where it lacks much or has what was removed; says
@@ -73,15 +85,17 @@ class Sealer:
             with self.database.reading() as session:
                 mark = tail.read_mark(session, self.space.id)
                 known = None if rebuild else self._known(mark.digest)
-                made = (
-                    self._built(session, mark)
-                    if known is None
-                    else self._followed(session, mark, known)
-                )
+                made = None if known is None else self._followed_if_whole(session, mark, known)
+                if made is None:
+                    made = self._built_anew(session, mark, keep=rebuild)
             if made != known:
                 self._record(made)
+            # Keys first: of whom a reader finds no mean, it makes one of the rows that it sees.
+            for means, places in self._blanked_keys:
+                blank_keys(self.folder, means, places)
             for record, rows in self._blanked:
                 blank_columns(self.folder, record, rows)
+            self._blanked_keys.clear()
             self._blanked.clear()
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return made != known
@@ -120,14 +134,19 @@ class Sealer:
         if digest is None:
             return None
         try:
-            manifest = load_manifest(self.folder, self.space.fingerprint, digest)
-            for record in manifest.segments:
-                open_segment(self.folder, record)
-            for part in manifest.people:
-                open_arrays(self.folder, part)
+            return open_index(self.folder, self.space, digest)[0]
         except IndexDamaged:
             return None
-        return manifest
+
+    def _built_anew(self, session: Session, mark: tail.Mark, *, keep: bool) -> Manifest:
+        """Everything, from the database. Where that is damaged, what is on disk is deleted, which
+        may have what was removed, unless it is to be kept."""
+        try:
+            return self._built(session, mark)
+        except (DatabaseError, DescriptorError):
+            if not keep:
+                delete_unnamed(self.folder, self.space.fingerprint, None)
+            raise
 
     def _built(self, session: Session, mark: tail.Mark) -> Manifest:
         """Everything, from the database."""
@@ -142,7 +161,19 @@ class Sealer:
             sequence=mark.sequence,
             segments=tuple(segments),
             people=(self._part(arrays_of(people)),) if len(people.keys) else (),
+            means=self._means(segments),
         )
+
+    def _followed_if_whole(
+        self, session: Session, mark: tail.Mark, known: Manifest
+    ) -> Manifest | None:
+        """None where a file that is to be copied is not what was written."""
+        try:
+            return self._followed(session, mark, known)
+        except (IndexDamaged, DescriptorError):
+            self._blanked.clear()
+            self._blanked_keys.clear()
+            return None
 
     def _followed(self, session: Session, mark: tail.Mark, known: Manifest) -> Manifest:
         after = known.sequence
@@ -150,30 +181,34 @@ class Sealer:
         made, patients = known, np.zeros(0, dtype=np.int64)
         if len(gone):
             segments, patients = self._scrubbed(known.segments, gone)
-            made = replace(known, segments=segments)
+            means = self._scrubbed_means(known.means, patients)
+            made = replace(known, segments=segments, means=means)
             if segments != known.segments:
                 # Their files have the vectors of the removed as well, and FAISS takes none out.
                 for one in known.approximate:
                     wipe(self.folder, one.file)
                 made = replace(made, approximate=())
-        if len(lost := np.setdiff1d(patients, tail.existing_patients(session, patients))):
+        if purges.pending_purges(session) and len(lost := self._lost(session, made, patients)):
             made = replace(made, people=tuple(self._without(made.people, lost)))
         waiting = tail.count_waiting(session, self.space, after)
         if max(waiting) < SEALED_FROM:
-            return made
+            return replace(made, means=self._followed_means(made, patients))
         made = replace(made, segments=self._corrected(session, made.segments, after))
-        blocks = tail.row_blocks(session, self.space, after, size=self._segment_rows)
-        new = [self._segment(rows) for rows in blocks]
+        new = []
+        for rows in tail.row_blocks(session, self.space, after, size=self._segment_rows):
+            new.append(self._segment(rows))
+            patients = np.union1d(patients, rows.patients)
         people = tail.people_after(session, after)
         parts = [*made.people, *([self._part(arrays_of(people))] if len(people.keys) else [])]
         total = sum(one.rows for one in (*made.segments, *new))
         most = max(self._segment_rows, total // MOST_SEGMENTS)
-        return replace(
+        made = replace(
             made,
             sequence=mark.sequence,
             segments=_merged([*made.segments, *new], _rows, most, self._merge_segments),
             people=_merged(parts, _patients, None, self._merge_parts),
         )
+        return replace(made, means=self._followed_means(made, patients))
 
     def _scrubbed(
         self, records: Sequence[SegmentRecord], gone: Numbers
@@ -187,6 +222,7 @@ class Sealer:
             if not len(rows):
                 kept.append(record)
                 continue
+            check_file(self.folder, record.columns)
             patients.append(np.asarray(segment.patients[rows]))
             made = scrub(self.folder, record, rows)
             self._blanked.append((record, rows))
@@ -196,6 +232,43 @@ class Sealer:
             else:
                 kept.append(made)
         return tuple(kept), np.concatenate(patients)
+
+    def _scrubbed_means(
+        self, records: Sequence[MeansRecord], patients: Numbers
+    ) -> tuple[MeansRecord, ...]:
+        """The means without those of patients, by their keys."""
+        kept = []
+        for record in records:
+            places = np.flatnonzero(np.isin(open_means(self.folder, record).keys, patients))
+            if len(places):
+                check_file(self.folder, record.keys)
+                self._blanked_keys.append((record, places))
+                record = scrub_means(self.folder, record, places)
+            kept.append(record)
+        return tuple(kept)
+
+    def _followed_means(self, made: Manifest, patients: Numbers) -> tuple[MeansRecord, ...]:
+        """The means, with new ones of patients who got or lost photos."""
+        new = self._means(made.segments, patients) if len(patients) else ()
+        if not new:
+            return made.means
+        return _merged([*made.means, *new], _means_of, None, self._merge_means)
+
+    def _means(
+        self, records: Sequence[SegmentRecord], patients: Numbers | None = None
+    ) -> tuple[MeansRecord, ...]:
+        """The means of patients by their keys, or of everybody, over all their rows: one part, or
+        none where they have no row."""
+        segments = [open_segment(self.folder, record) for record in records]
+        searcher = Searcher(self.space.dim, segments)
+        owners = searcher.column("patients")
+        there = owners >= 0 if patients is None else np.isin(owners, patients[patients >= 0])
+        rows = np.flatnonzero(there)
+        count = len(np.unique(owners[rows]))
+        if not count:
+            return ()
+        blocks = mean_blocks(searcher, rows, owners[rows])
+        return (write_means(self.folder, self.space.fingerprint, self.space.dim, count, blocks),)
 
     def _corrected(
         self, session: Session, records: Sequence[SegmentRecord], after: int
@@ -210,6 +283,7 @@ class Sealer:
             segment = open_segment(self.folder, record)
             rows = np.flatnonzero(np.isin(segment.ids, photos.ids, kind="table"))
             if len(rows):
+                check_file(self.folder, record.columns)
                 places = np.searchsorted(photos.ids, segment.ids[rows])
                 new_ages, new_sites = segment.ages.copy(), segment.sites.copy()
                 new_ages[rows], new_sites[rows] = photos.ages[places], hashes[places]
@@ -229,6 +303,9 @@ class Sealer:
         )
 
     def _merge_segments(self, records: Sequence[SegmentRecord]) -> SegmentRecord | None:
+        for record in records:
+            check_file(self.folder, record.vectors)
+            check_file(self.folder, record.columns)
         segments = [open_segment(self.folder, record) for record in records]
         return merge_segments(self.folder, self.space.fingerprint, segments)
 
@@ -236,8 +313,33 @@ class Sealer:
         return write_arrays(self.folder, self.space.fingerprint, arrays)
 
     def _merge_parts(self, records: Sequence[PartRecord]) -> PartRecord:
+        for record in records:
+            check_file(self.folder, record.file)
         parts = [open_arrays(self.folder, record) for record in records]
         return self._part(merged(parts, np.zeros(0, dtype=np.int64)))
+
+    def _merge_means(self, records: Sequence[MeansRecord]) -> MeansRecord | None:
+        for record in records:
+            check_file(self.folder, record.keys)
+            check_file(self.folder, record.means)
+        parts = [open_means(self.folder, record) for record in records]
+        means = PartMeans(self.space.dim, parts)
+        count, step = len(means.keys), rows_at_once(self.space.dim)
+        if not count:
+            return None
+        places = [np.arange(first, min(first + step, count)) for first in range(0, count, step)]
+        blocks = ((means.keys[some], means.of(some)) for some in places)
+        return write_means(self.folder, self.space.fingerprint, self.space.dim, count, blocks)
+
+    def _lost(self, session: Session, manifest: Manifest, patients: Numbers) -> Numbers:
+        """Who is in the parts and was removed, by their keys. `patients`: whose rows went."""
+        parts = People(tuple(open_arrays(self.folder, record) for record in manifest.people))
+        keys, _ = parts.pairs("patient")
+        lost = np.setdiff1d(patients, tail.existing_patients(session, patients))
+        if len(np.setdiff1d(keys, lost)) != tail.count_patients(session, until=parts.last_key):
+            # Others went who had no row here.
+            lost = np.setdiff1d(keys, tail.existing_patients(session, keys))
+        return lost
 
     def _without(self, records: Sequence[PartRecord], lost: Numbers) -> list[PartRecord]:
         """The parts without some patients; those who are not in a part leave it as it is."""
@@ -245,6 +347,7 @@ class Sealer:
         for record in records:
             arrays = open_arrays(self.folder, record)
             if np.isin(lost, arrays["keys"]).any():
+                check_file(self.folder, record.file)
                 record = self._part(merged([arrays], lost))
             found.append(record)
         return found
@@ -263,6 +366,10 @@ def _rows(record: SegmentRecord) -> int:
 
 def _patients(record: PartRecord) -> int:
     return record.sections["keys"]
+
+
+def _means_of(record: MeansRecord) -> int:
+    return record.patients
 
 
 def _merged(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from gestalt_space.descriptors import unsound
 from gestalt_space.errors import GalleryChanged
 from gestalt_space.gallery.people import KINDS
 from gestalt_space.gallery.state import GalleryState
@@ -85,8 +86,14 @@ class Snapshot:
 
     @property
     def descriptors(self) -> Descriptors:
-        """`(n, d)`: the descriptors, copied from the index."""
-        return self.state.vectors_at(self.rows)
+        """`(n, d)`: the descriptors, copied from the index.
+
+        Raises `GalleryChanged` where one was removed since.
+        """
+        vectors = self.state.vectors_at(self.rows)
+        if unsound(vectors).any():  # overwritten by whoever removed it
+            raise gallery_changed()
+        return vectors
 
     @property
     def calibration(self) -> Calibration | None:

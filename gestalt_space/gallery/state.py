@@ -6,14 +6,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from threading import Thread
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import UsageError
+from gestalt_space.gallery.group_means import GroupMeans, group_means
+from gestalt_space.gallery.means import PartMeans, mean_blocks
 from gestalt_space.gallery.people import People
 from gestalt_space.index.accelerator import Accelerator
 from gestalt_space.index.approximate import Approximate, ApproximateSearcher, Kind
+from gestalt_space.index.means import MeansPart
 from gestalt_space.index.search import Candidates, Column, Searcher
 from gestalt_space.index.segment import MemorySegment, Segment
 from gestalt_space.once import Once
@@ -61,6 +65,7 @@ class GalleryState:
         segments: Sequence[Segment],
         tail: MemorySegment | None,
         people: People,
+        means: Sequence[MeansPart],
         *,
         gone_ids: Numbers,
         corrected: Corrected,
@@ -81,6 +86,12 @@ class GalleryState:
         }
         self._corrected = corrected
         self.gone = self.rows_with(gone_ids)
+        self._reading = Once(self._read)
+        # Read now: whoever cleans the index takes them out of the columns.
+        self._lost = self.column_at("patients", self.gone)
+        self._mean_parts = tuple(means)
+        self._means = Once(self._read_means)
+        self._groups = {by: Once(partial(self._read_groups, by)) for by in _BYS}
         self._ids = Once(lambda: self.searcher.column("ids"))
         self._patients = Once(self._read_patients)
         self._photo_counts = Once(self._count_photos)
@@ -131,9 +142,28 @@ class GalleryState:
         """How much there is to rank."""
         return self._totals[by]()
 
+    @property
+    def means(self) -> PartMeans:
+        """The mean descriptor of everybody who has a row."""
+        return self._means()
+
+    def groups(self, by: By) -> GroupMeans:
+        """Disorders, genes or patients by the means of their patients."""
+        return self._groups[by]()
+
     def __len__(self) -> int:
         """How many rows there are, removed ones among them."""
         return len(self.searcher)
+
+    def read_ahead(self) -> None:
+        """Begin to read what a search goes through, beside whatever else is done: page by page,
+        the first search after a start of the machine would take seconds."""
+        self._reading()
+
+    def _read(self) -> Thread:
+        reading = Thread(target=self.searcher.prefetch, name="read-ahead", daemon=True)
+        reading.start()
+        return reading
 
     def nearest(
         self, probe: Descriptors, count: int, among: NDArray[np.bool_] | None = None
@@ -166,6 +196,12 @@ class GalleryState:
     def exact(self, probe: Descriptors, rows: Numbers) -> NDArray[np.float64]:
         """Similarities of a probe `(d,)` to some rows `(m,)`."""
         return self.searcher.exact(probe, rows)
+
+    def exact_pairs(
+        self, probes: Descriptors, which: Numbers, rows: Numbers
+    ) -> NDArray[np.float64]:
+        """Similarities of pairs `(m,)`: of the probes `(q, d)`, which one, and a row."""
+        return self.searcher.exact_pairs(probes, which, rows)
 
     def column_at(self, name: Column, rows: Numbers) -> Numbers:
         """A column of some rows `(m,)`."""
@@ -213,6 +249,25 @@ class GalleryState:
             patients = patients.copy()
             patients[self.gone] = -1
         return patients
+
+    def _read_means(self) -> PartMeans:
+        """Those on disk, but for patients whose rows changed since."""
+        dim, there = self.searcher.dim, np.flatnonzero(self.photo_counts)
+        known = PartMeans(dim, self._mean_parts, there)
+        changed = [
+            self._lost,
+            *(part.patients for part in self.searcher.parts[len(self.searcher.segments) :]),
+        ]
+        wanted = np.union1d(np.concatenate(changed), np.setdiff1d(there, known.keys))
+        rows = self.rows_of(wanted)
+        if not len(rows):
+            return known
+        keys, means = zip(*mean_blocks(self.searcher, rows, self.patients[rows]), strict=True)
+        newer = MeansPart(np.concatenate(keys), np.concatenate(means).astype(np.float32))
+        return PartMeans(dim, [*self._mean_parts, newer], there)
+
+    def _read_groups(self, by: By) -> GroupMeans:
+        return group_means(self.means, self.searcher.dim, self.people, by)
 
     def _count_photos(self) -> Numbers:
         return count_photos(self.patients, self.people.last_key)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gestalt_space.errors import DatabaseError, GestaltError, OutputError
+from gestalt_space.errors import GestaltError
 from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.intake import Intake
@@ -48,7 +48,7 @@ class AddedPhotos:
     """
 
     photos: tuple[Added, ...]
-    left_in_log: DatabaseError | OutputError | None = None
+    left_in_log: GestaltError | None = None
 
     @property
     def counts(self) -> Counter[Status]:

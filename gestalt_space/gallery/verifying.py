@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space.errors import IndexDamaged
-from gestalt_space.gallery.people import FACTS, KINDS, Arrays, People, arrays_of
+from gestalt_space.gallery.means import mean_blocks
+from gestalt_space.gallery.people import FACTS, KINDS, Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.reader import FROM_NOTHING, open_index, read_state
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.index.changing import verify_segment
 from gestalt_space.index.checksums import check_file
 from gestalt_space.index.manifest import Manifest, unnamed_files
+from gestalt_space.index.means import verify_means
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store import tail
+from gestalt_space.store import purges, tail
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 
@@ -31,22 +33,28 @@ def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
         mark = tail.read_mark(session, space.id)
         if mark.digest is None:
             return "no index on disk; it is built from the database when it is needed"
-        manifest, segments, parts = open_index(folder, space, mark.digest)
+        manifest, segments, parts, means = open_index(folder, space, mark.digest)
         for record in manifest.segments:
             verify_segment(folder, record)
         for part in manifest.people:
             check_file(folder, part.file)
+        for record_of_means in manifest.means:
+            verify_means(folder, record_of_means)
         for one in manifest.approximate:
             check_file(folder, one.file)
         _check_foreign(folder, space, manifest)
-        state = read_state(session, space, mark, manifest, segments, parts)
+        state = read_state(session, space, mark, manifest, segments, parts, means)
         for rows in tail.row_blocks(session, space, FROM_NOTHING):
             _check_rows(state, rows)
         counted = tail.count_waiting(session, space, FROM_NOTHING)[0]
         true = arrays_of(tail.people_after(session, FROM_NOTHING))
+        is_clean = not purges.pending_purges(session)
     if counted != state.photos:
         raise _differs()
     _check_people(state.people, true)
+    _check_means(state)
+    if is_clean and len(np.setdiff1d(state.people.pairs("patient")[0], true["keys"])):
+        raise IndexDamaged("The index on disk has patients who were removed.", _HINT)
     segments_text = "1 segment" if len(segments) == 1 else f"{len(segments)} segments"
     indexed = sum(record.rows - record.removed for record in manifest.segments)
     return f"{indexed:,} descriptors in {segments_text}, up to change {manifest.sequence:,}, sound"
@@ -70,6 +78,7 @@ def _check_rows(state: GalleryState, rows: tail.NewRows) -> None:
         and np.array_equal(state.column_at("patients", at)[order], rows.patients)
         and np.array_equal(state.vectors_at(at)[order], rows.vectors)
         and np.array_equal(state.ages[at][order], rows.ages, equal_nan=True)
+        and np.array_equal(state.sites[at][order], folded_hashes(rows.sites))
     ):
         raise _differs()
 
@@ -82,6 +91,14 @@ def _check_people(people: People, true: Arrays) -> None:
         right &= np.array_equal(_ordered(keys[which], groups), _pairs(true, kind))
     if not right:
         raise _differs()
+
+
+def _check_means(state: GalleryState) -> None:
+    rows = np.flatnonzero(state.patients >= 0)
+    for keys, true in mean_blocks(state.searcher, rows, state.patients[rows]):
+        means = state.means.of(np.searchsorted(state.means.keys, keys))
+        if not np.allclose(means, true, rtol=0, atol=1e-6):
+            raise _differs()
 
 
 def _pairs(arrays: Arrays, kind: str) -> Numbers:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.errors import IndexDamaged
+from gestalt_space.errors import ApproximateDamaged, IndexDamaged
 from gestalt_space.index.checksums import FileRecord, check_size
 from gestalt_space.index.search import Candidates, Searcher
 from gestalt_space.once import Once
@@ -67,7 +67,7 @@ class Approximate:
     def search(self, probe: NDArray[np.float32], count: int) -> Ids:
         """About the `count` nearest of its rows to a probe `(d,)`, in no order, none twice.
 
-        Raises `IndexDamaged`.
+        Raises `ApproximateDamaged`.
         """
         found = search_index(self._index(), self.record.kind, self.record.options, probe, count)
         return found[found < self.record.rows]
@@ -75,13 +75,16 @@ class Approximate:
     def _open(self) -> Any:
         import faiss
 
-        path = check_size(self._folder, self.record.file)
+        try:
+            path = check_size(self._folder, self.record.file)
+        except IndexDamaged as error:
+            raise ApproximateDamaged(error.message, _AGAIN) from error
         try:
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
-            raise IndexDamaged(f"{path.name} cannot be read by FAISS.", _AGAIN) from error
+            raise ApproximateDamaged(f"{path.name} cannot be read by FAISS.", _AGAIN) from error
         if (index.ntotal, index.d) != (self.record.rows, self._dim):
-            raise IndexDamaged(f"{path.name} does not hold the rows that it should.", _AGAIN)
+            raise ApproximateDamaged(f"{path.name} does not hold the rows that it should.", _AGAIN)
         return index
 
 
@@ -107,7 +110,7 @@ class ApproximateSearcher:
         """What is found near to a probe `(d,)`: about `count` rows, and as many that came later.
 
         Similarities are exact. The bound is -inf, as if all rows had been looked at: nobody knows
-        what was missed. Raises `IndexDamaged`.
+        what was missed. Raises `ApproximateDamaged`.
         """
         rows = self._rows()[self._approximate.search(probe, count)]
         similarities = self._searcher.exact(probe, rows)
@@ -123,7 +126,7 @@ class ApproximateSearcher:
     def _find_rows(self) -> Ids:
         rows, ids = rows_by_id(self._searcher, self.record.last)
         if (len(rows), sha256_of(ids)) != (self.record.rows, self.record.ids):
-            raise IndexDamaged(
+            raise ApproximateDamaged(
                 f"The {self.record.kind} index was built of other descriptors.", _AGAIN
             )
         return rows

@@ -59,8 +59,8 @@ def scrub(folder: Path, record: SegmentRecord, rows: Ids) -> SegmentRecord:
     first_vector = record.vectors.bytes - record.rows * width
     codes_at = first_code(record.codes.bytes, record.rows, record.dim)
     with writing(folder):
-        vectors = _overwrite(folder, record.vectors, first_vector, rows, bytes(width))
-        codes = _overwrite(folder, record.codes, codes_at, rows, bytes([ZERO]) * record.dim)
+        vectors = overwrite(folder, record.vectors, first_vector, rows, bytes(width))
+        codes = overwrite(folder, record.codes, codes_at, rows, bytes([ZERO]) * record.dim)
         return replace(
             record,
             removed=int((columns[PATIENTS] == REMOVED).sum()),
@@ -82,7 +82,7 @@ def blank_columns(folder: Path, record: SegmentRecord, rows: Ids) -> None:
     with writing(folder):
         for column, value in blank.items():
             data = np.array(value, dtype="<i8").tobytes()
-            _write_at(folder / record.columns.name, start + column * width, rows, data)
+            write_at(folder / record.columns.name, start + column * width, rows, data)
 
 
 def wipe(folder: Path, record: FileRecord) -> None:
@@ -149,13 +149,17 @@ def _without(columns: NDArray[np.int64], rows: Ids) -> NDArray[np.int64]:
     return columns
 
 
-def _overwrite(folder: Path, record: FileRecord, start: int, rows: Ids, data: bytes) -> FileRecord:
-    """Put `data` in the place of rows, each as long, in an array from byte `start` on."""
-    _write_at(folder / record.name, start, rows, data)
+def overwrite(folder: Path, record: FileRecord, start: int, rows: Ids, data: bytes) -> FileRecord:
+    """Put `data` in the place of rows, each as long, in an array from byte `start` on, synced.
+
+    Raises `OSError`.
+    """
+    write_at(folder / record.name, start, rows, data)
     return hash_again(folder, record, _ranges(start, rows, len(data)))
 
 
-def _write_at(path: Path, start: int, rows: Ids, data: bytes) -> None:
+def write_at(path: Path, start: int, rows: Ids, data: bytes) -> None:
+    """Likewise, without a record; synced. Raises `OSError`."""
     with path.open("r+b") as stream:
         for first, _ in _ranges(start, rows, len(data)):
             stream.seek(first)

@@ -19,6 +19,7 @@ from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.checksums import REBUILD, FileRecord, record_file
 from gestalt_space.index.durable import new_file, prefix_of, unique_name, write_array, writing
 from gestalt_space.index.mapped import map_array
+from gestalt_space.index.means import MeansRecord
 from gestalt_space.index.segment import SegmentRecord
 
 FORMAT = 2
@@ -38,8 +39,8 @@ class PartRecord:
 class Manifest:
     """The index of a space, `space` its fingerprint, up to the change `sequence`.
 
-    Of several parts with `people`, what stands in a later one holds. `approximate`: at most one of
-    a kind.
+    Of several parts with `people` or `means`, what stands in a later one holds. `approximate`: at
+    most one of a kind.
     """
 
     space: str
@@ -47,6 +48,7 @@ class Manifest:
     sequence: int
     segments: tuple[SegmentRecord, ...] = ()
     people: tuple[PartRecord, ...] = ()
+    means: tuple[MeansRecord, ...] = ()
     approximate: tuple[ApproximateRecord, ...] = ()
     format: int = FORMAT
 
@@ -54,8 +56,10 @@ class Manifest:
     def files(self) -> tuple[FileRecord, ...]:
         """All its files."""
         of_segments = (file for segment in self.segments for file in segment.files)
+        of_means = (file for part in self.means for file in part.files)
         of_people = (part.file for part in self.people)
-        return *of_segments, *of_people, *(one.file for one in self.approximate)
+        of_others = (one.file for one in self.approximate)
+        return *of_segments, *of_means, *of_people, *of_others
 
 
 def save_manifest(folder: Path, manifest: Manifest) -> str:
@@ -88,6 +92,7 @@ def load_manifest(folder: Path, space: str, digest: str) -> Manifest:
             | {
                 "segments": tuple(map(_segment, read["segments"])),
                 "people": tuple(map(_part, read["people"])),
+                "means": tuple(map(_means, read["means"])),
                 "approximate": tuple(map(_approximate, read.get("approximate", ()))),
             }
         )
@@ -160,6 +165,10 @@ def _file(read: dict[str, Any]) -> FileRecord:
 def _segment(read: dict[str, Any]) -> SegmentRecord:
     files = {part: _file(read[part]) for part in ("vectors", "codes", "columns")}
     return SegmentRecord(**read | files)
+
+
+def _means(read: dict[str, Any]) -> MeansRecord:
+    return MeansRecord(**read | {part: _file(read[part]) for part in ("keys", "means")})
 
 
 def _part(read: dict[str, Any]) -> PartRecord:

@@ -109,6 +109,14 @@ class Searcher:
             values[block] = exact_similarities(probe, self.vectors(rows[block]))
         return values
 
+    def exact_pairs(self, probes: Descriptors, which: Ids, rows: Ids) -> NDArray[np.float64]:
+        """Similarities of pairs `(m,)`: of the probes `(q, d)`, which one, and a row."""
+        values = np.empty(len(rows), dtype=np.float64)
+        for block in _blocks(len(rows), rows_at_once(self.dim)):
+            products = self.vectors(rows[block]).astype(np.float64) * probes[which[block]]
+            values[block] = products.sum(axis=1)
+        return values
+
     def similarities(self, probes: Descriptors) -> NDArray[np.float32]:
         """Similarities of `(q, d)` probes to all rows: `(q, n)`, within `rounding(dim)`.
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import GalleryEmpty, NotInGallery
+from gestalt_space.gallery.group_means import GroupMeans, group_means
+from gestalt_space.gallery.means import ChosenMeans
 from gestalt_space.gallery.state import GalleryState, Totals, count_photos, count_totals
 from gestalt_space.index.approximate import ApproximateSearcher
 from gestalt_space.match.among import eligible_rows
@@ -17,9 +19,7 @@ from gestalt_space.match.question import Question
 from gestalt_space.once import Once
 from gestalt_space.ranking.calibration import references_of
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store import reads
 from gestalt_space.store.lookups import family_members, find_patient
-from gestalt_space.store.people import By
 from gestalt_space.store.reads import OwnPatient
 
 Floats = NDArray[np.float64]
@@ -60,8 +60,11 @@ class View:
         self.excluded = excluded
         self.relatives = relatives or {}
         self.rows = rows
+        self._references_of: dict[int, float] = {}
+        self._of_group: dict[int, tuple[Numbers, Numbers]] = {}
         self._photo_counts = Once(self._count_photos)
         self._totals = Once(self._count_totals)
+        self._groups = Once(self._read_groups)
         self._references = Once(self._count_references)
 
     @property
@@ -73,6 +76,11 @@ class View:
     def totals(self) -> Totals:
         """How much may be evidence."""
         return self._totals()
+
+    @property
+    def groups(self) -> GroupMeans:
+        """The groups by the means of the patients who may be evidence."""
+        return self._groups()
 
     @property
     def references(self) -> tuple[Numbers, Floats]:
@@ -89,21 +97,36 @@ class View:
 
     def ranked(self, patients: Numbers) -> Numbers:
         """Of patients by their keys, those who may be evidence for a line."""
+        if not len(patients):
+            return patients
         counts = _counts(self.photo_counts, patients)
         which, _ = self.state.people.groups_of(self.question.by, patients)
         return patients[np.intersect1d(np.flatnonzero(counts > 0), which)]
 
-    def evidence_of(self, group: int, kin: Kin) -> tuple[int, int]:
-        """How many patients and photos may be evidence for a line, but for a probe's kin."""
-        photos = self.photos_of(group, kin)
-        return len(photos), int(photos.sum())
-
     def photos_of(self, group: int, kin: Kin) -> Numbers:
         """How many photos each patient has who may be evidence for a line, but for a probe's
         kin."""
-        members = self.state.people.members_of(self.question.by, group)
-        counts = _counts(self.photo_counts, members[~np.isin(members, kin.keys)])
-        return counts[counts > 0]
+        members, counts = self._evidence_of(group)
+        return counts[~np.isin(members, kin.keys)] if len(kin.keys) else counts
+
+    def references_of(self, group: int, kin: Kin) -> float:
+        """How many references a line has by the gallery's calibration, but for a probe's kin."""
+        if len(kin.keys):
+            return float(self._worth(self.photos_of(group, kin)).sum())
+        known = self._references_of.get(group)
+        if known is None:
+            known = float(self._worth(self.photos_of(group, kin)).sum())
+            self._references_of[group] = known
+        return known
+
+    def _evidence_of(self, group: int) -> tuple[Numbers, Numbers]:
+        """Who may be evidence for a line, and how many photos of each."""
+        known = self._of_group.get(group)
+        if known is None:
+            members = self.state.people.members_of(self.question.by, group)
+            counts = _counts(self.photo_counts, members)
+            known = self._of_group[group] = members[counts > 0], counts[counts > 0]
+        return known
 
     def eligible(self, kin: Kin) -> Totals:
         """How much may be evidence for a probe."""
@@ -147,6 +170,14 @@ class View:
         if self.rows is None and not len(self.excluded):
             return self.state.totals(self.question.by)
         return count_totals(self.state.people, self.photo_counts, self.question.by)
+
+    def _read_groups(self) -> GroupMeans:
+        state, by = self.state, self.question.by
+        if self.rows is None:
+            return state.groups(by).without(self.excluded)
+        means = ChosenMeans(state.searcher, state.means, state.patients, self.rows)
+        found = group_means(means, state.searcher.dim, state.people, by)
+        return found.without(self.excluded)
 
     def _count_references(self) -> tuple[Numbers, Floats]:
         patients, of_pair = self.state.people.pairs(self.question.by)
@@ -200,26 +231,6 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
         "Add patients of other families, or leave --family out.",
     )
     return last
-
-
-def nothing_to_match(session: Session, space: str, by: By) -> GalleryEmpty:
-    """Why a gallery has nothing to rank in the space of that model."""
-    counts = reads.counts(session)
-    diagnosed = counts.patients - counts.undiagnosed
-    if {"disorder": diagnosed, "gene": counts.genes, "patient": counts.patients}[by]:
-        return GalleryEmpty(
-            f"The gallery has no descriptor in the space of {space}.",
-            f"Run `gestalt index fill --space {space}`.",
-        )
-    if by == "gene":
-        return GalleryEmpty(
-            "The gallery has no patient with a gene to match against.",
-            "Give genes with `gestalt index add --gene` or in the column genes.",
-        )
-    return GalleryEmpty(
-        "The gallery has no diagnosed patient to match against.",
-        "Add some: `gestalt index add patients.csv`.",
-    )
 
 
 def kin_of(session: Session, own: OwnPatient | None, *, with_family: bool) -> Kin:

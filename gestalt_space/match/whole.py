@@ -1,4 +1,5 @@
-"""Lines by the similarities to all photos: for questions that need most of them anyway."""
+"""Lines by the similarities to all photos: for questions by the nearest of them that need most
+anyway."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ from gestalt_space.index.contract import TOLERANCE, exact_similarities
 from gestalt_space.match.lines import RankedLine
 from gestalt_space.match.view import Kin, View
 from gestalt_space.once import Once
-from gestalt_space.ranking.aggregation import Centroids, measure_centroids
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.ranking.ranks import RankedGroup, rank_groups
@@ -26,21 +26,18 @@ class Whole:
         self._view = view
         self._snapshot = Once(load)
         self._evidence = Once(self._restricted)
-        self._centroids = Once(self._measured)
 
     def rank(self, probe: Descriptors, kin: Kin) -> tuple[RankedLine, ...]:
         """The lines of a probe `(d,)`, of which its kin are no evidence."""
         question, state = self._view.question, self._view.state
         snapshot, evidence = self._snapshot(), self._evidence()
         chance = Chance.of(state.calibration) if question.aggregation == "calibrated" else None
-        centroids = self._centroids() if question.aggregation in ("centroid", "blend") else None
         ranked = rank_groups(
             state.searcher.similarities(probe[None])[0][snapshot.rows],
             evidence,
             question.k,
             question.aggregation,
             own=_family(snapshot, kin),
-            centroids=centroids,
             chance=chance,
             exact=lambda rows: exact_similarities(probe, state.vectors_at(snapshot.rows[rows])),
             tolerance=TOLERANCE,
@@ -54,9 +51,6 @@ class Whole:
         if view.rows is not None:
             eligible &= view.rows[snapshot.rows]
         return evidence if eligible.all() else evidence.restricted(eligible)
-
-    def _measured(self) -> Centroids:
-        return measure_centroids(self._snapshot().descriptors, self._evidence())
 
 
 def _family(snapshot: Snapshot, kin: Kin) -> int:

@@ -37,6 +37,8 @@ class Nearest:
 
     def without(self, patients: Numbers) -> Nearest:
         """Without the photos of some patients, by their keys; -1 stands for nobody."""
+        if not len(patients):
+            return self.kept(self.patients >= 0)
         return self.kept(~np.isin(self.patients, patients) & (self.patients >= 0))
 
     def kept(self, keep: NDArray[np.bool_]) -> Nearest:
@@ -131,9 +133,27 @@ class CalibratedRule:
 
 
 @dataclass(frozen=True)
+class GivenRule:
+    """By `given` scores `(g,)`, whatever the nearest photo, of all `groups` `(g,)` by their keys,
+    ascending."""
+
+    groups: Numbers
+    given: Floats
+
+    def scores(self, groups: Numbers, best: Floats) -> Floats:  # noqa: ARG002 - as all rules
+        """See `Rule.scores`."""
+        return self.given[np.searchsorted(self.groups, groups)]
+
+    def ceiling(self, bound: float, settled: Numbers) -> float:  # noqa: ARG002 - as all rules
+        """See `Rule.ceiling`."""
+        others = ~np.isin(self.groups, settled, assume_unique=True)
+        return float(self.given[others].max(initial=-np.inf))
+
+
+@dataclass(frozen=True)
 class BlendRule:
     """The mean of the nearest photo's similarity and the cosine to the centroid, `centroids` `(g,)`
-    of all `groups` `(g,)` by their keys, ascending; -inf for a group that nobody may stand for."""
+    of all `groups` `(g,)` by their keys, ascending."""
 
     groups: Numbers
     centroids: Floats
@@ -197,6 +217,17 @@ def vote_rule(nearest: Nearest, which: Numbers, groups: Numbers) -> VoteRule | N
     voters, of_pair = np.unique(pairs[0], return_inverse=True)
     shares = np.bincount(of_pair, votes[pairs[1]], minlength=len(voters)) / total
     return VoteRule(voters, shares)
+
+
+def may_be_first(low: Floats, high: Floats, k: int) -> Numbers:
+    """Places of the groups that may be among the first `k`, and of all that may be at one score
+    with the last, where their scores lie between `low` and `high` `(g,)`; a group whose `high` is
+    -inf is none."""
+    ranked = np.flatnonzero(~np.isneginf(high))
+    if len(ranked) <= k:
+        return ranked
+    last = np.partition(low[ranked], len(ranked) - k)[len(ranked) - k]
+    return np.asarray(ranked[high[ranked] >= last], dtype=np.int64)
 
 
 def contenders(bests: GroupBests, bound: float, k: int, rule: Rule) -> list[Contender] | None:

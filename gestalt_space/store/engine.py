@@ -102,6 +102,12 @@ class Database:
         """Whether this is a SQLite file."""
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether this process may write to it, as far as the rights of a SQLite file tell."""
+        file = sqlite_file(self.engine.url)
+        return file is None or not is_read_only(file)
+
     def revision(self) -> str | None:
         """The migration that the database is at; None for one that is empty or not there."""
         return current_revision(self.engine)
@@ -139,16 +145,23 @@ class Database:
         wrong = [line for line in found if line != "ok"]
         return wrong + [f"a row of {row[0]} refers to nothing in {row[2]}" for row in broken]
 
-    def truncate_log(self) -> None:
+    def truncate_log(self, *, wait: bool = True) -> None:
         """Bring SQLite's write-ahead log into the file and empty it: removed rows leave both.
 
-        Raises `DatabaseError` where another process reads on for longer than the busy timeout.
+        Raises `DatabaseError` where another process reads on for longer than the busy timeout, or
+        reads at all without `wait`.
         """
         if not self.is_sqlite:
             return
         with mapped_errors(self.engine), self.engine.connect() as connection:
             direct = connection.execution_options(isolation_level="AUTOCOMMIT")
-            is_busy = direct.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            timeout = direct.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+            if not wait:
+                direct.exec_driver_sql("PRAGMA busy_timeout = 0")
+            try:
+                is_busy = direct.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            finally:
+                direct.exec_driver_sql(f"PRAGMA busy_timeout = {timeout}")
         if is_busy:
             raise DatabaseError(
                 "Another process reads the database: what was removed is gone from it, and still "

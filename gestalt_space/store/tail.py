@@ -146,6 +146,12 @@ def count_waiting(session: Session, space: StoredSpace, sequence: int) -> tuple[
     return rows, patients, photos
 
 
+def count_patients(session: Session, *, until: int) -> int:
+    """How many patients there are whose keys are not above one."""
+    query = sa.select(sa.func.count()).select_from(t.Patient).where(t.Patient.id <= until)
+    return session.scalar(query) or 0
+
+
 def existing_patients(session: Session, keys: Ids) -> Ids:
     """Those of some patients, by their keys, who are in the gallery."""
     found: list[int] = []

@@ -120,7 +120,9 @@ def test_every_path_may_have_every_name(
         ran = gestalt(*words)
         assert ran.code == 0, ran.err
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert sorted(path.name for path in home.iterdir()) == ["gallery.sqlite3", "index", "models"]
+    assert sorted(path.name for path in home.iterdir()) == [
+        *("calibrating", "gallery.sqlite3", "index", "models")
+    ]
 
 
 @pytest.fixture

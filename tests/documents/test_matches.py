@@ -82,8 +82,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
         ]
         document = match_document(
             gallery.space,
-            gallery.snapshot(),
-            Question(sex="female"),
+            gallery.view(Question(sex="female")),
             matches,
             Encoded(FAST, ((EXACT, 1), (None, 2))),
             gallery.calibration(),

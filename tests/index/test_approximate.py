@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gestalt_space.errors import IndexDamaged, UsageError
+from gestalt_space.errors import ApproximateDamaged, UsageError
 from gestalt_space.index import approximating
 from gestalt_space.index.approximate import Approximate, ApproximateSearcher, Kind
 from gestalt_space.index.approximating import ApproximateOptions, Built, build, parse_kind
@@ -148,7 +148,7 @@ def test_one_of_other_descriptors_is_not_used(tmp_path: Path, segments: list[Seg
     scrubbed = scrub(tmp_path, segments[0].record, np.array([3]))
     searcher = Searcher(DIM, [open_segment(tmp_path, scrubbed), segments[1]])
     found = ApproximateSearcher(Approximate(tmp_path, record, DIM), searcher)
-    with pytest.raises(IndexDamaged, match="other descriptors"):
+    with pytest.raises(ApproximateDamaged, match="other descriptors"):
         found.candidates(segments[1].vectors[0], 5)
 
 
@@ -167,7 +167,7 @@ def test_a_damaged_file_is_an_error(damage: str, tmp_path: Path, segments: list[
         assert path.read_bytes() == bytes(record.file.bytes)
     dim = DIM + 1 if damage == "other" else DIM
     found = ApproximateSearcher(Approximate(tmp_path, record, dim), searcher)
-    with pytest.raises(IndexDamaged):
+    with pytest.raises(ApproximateDamaged):
         found.candidates(segments[1].vectors[0], 5)
 
 

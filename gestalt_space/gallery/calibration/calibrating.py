@@ -136,8 +136,8 @@ def refresh_calibration(
         dim=space.dim,
     )
     expected = expected_seconds(sizes).seconds
-    if expected > AT_ONCE_SECONDS / 10:
-        # What is far below needs no look at how fast this machine is.
+    if AT_ONCE_SECONDS / 10 < expected < AT_ONCE_SECONDS * 10:
+        # What is far from it needs no look at how fast this machine is.
         expected = expected_seconds(sizes, measured_rate()).seconds
     if expected > AT_ONCE_SECONDS:
         return False

@@ -87,6 +87,8 @@ def fit_in_steps(
         for share in shares:
             yield share * expected.comparing / whole
     before = expected.comparing
+    best_other = best_others(nearest.best, nearest.patients)
+    del nearest
 
     companions = _companions(grouping)
     curves = []
@@ -98,13 +100,12 @@ def fit_in_steps(
         before += expected.references
         numbers = sizes_of(grouping)
         for place, size in enumerate(numbers, start=1):
-            sides = samples.sides(size)
-            if sides is not None:
-                curves.append(fit_curve(sides))
+            # Similarities are let go before those of the next number are gathered.
+            curves += [fit_curve(sides) for sides in [samples.sides(size)] if sides is not None]
             yield (before + expected.curves * place / len(numbers)) / whole
     return Calibration(
         curves=tuple(curves),
-        best_other=best_others(nearest.best, nearest.patients),
+        best_other=best_other,
         photo_correlation=photo_correlation(rows, grouping, seed),
         patients=patients,
         companions=companions,

@@ -1,0 +1,99 @@
+"""What a gallery holds: lists and counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gestalt_space.gallery.calibration.calibrating import (
+    CalibrationState,
+    calibration_state,
+)
+from gestalt_space.gallery.intake.disorders import parse_disorder
+from gestalt_space.gallery.intake.values import is_unknown
+from gestalt_space.gallery.opened import OpenGallery
+from gestalt_space.gallery.spaces import Encoded
+from gestalt_space.gallery.verifying import verify_index
+from gestalt_space.names import normal_name
+from gestalt_space.store import reads
+from gestalt_space.store.runs import RunCounts, run_counts
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryStats:
+    """How much a gallery holds, of which spaces, and, of each, what made the descriptors and how
+    old the calibration is."""
+
+    counts: reads.Counts
+    spaces: tuple[tuple[reads.StoredSpace, int], ...]
+    runs: tuple[RunCounts, ...]
+    calibrations: tuple[CalibrationState, ...]
+
+
+class Listing(OpenGallery):
+    """A gallery that is listed."""
+
+    def stats(self) -> GalleryStats:
+        """How much the gallery holds."""
+        self.database.require()
+        states = [self._reader.current(space) for space in self._spaces()]
+        with self.database.reading() as session:
+            return GalleryStats(
+                reads.counts(session),
+                tuple((state.space, state.photos) for state in states),
+                tuple(run_counts(session, one.space.id, one.photos) for one in states),
+                tuple(calibration_state(session, state) for state in states),
+            )
+
+    def patients(
+        self, *, disorder: str | None = None, cohort: str | None = None, limit: int | None = None
+    ) -> list[reads.PatientSummary]:
+        """Patients by identifier, all or those of a disorder or cohort; `unknown` asks for those
+        who have none."""
+        disorder, cohort = map(_name_asked, (disorder, cohort))
+        disorder = disorder and parse_disorder(disorder)
+        with self.database.reading() as session:
+            return list(reads.list_patients(session, disorder=disorder, cohort=cohort, limit=limit))
+
+    def patient(self, patient: str) -> reads.PatientRecord:
+        """All that the gallery says of a patient. Raises `NotInGallery`."""
+        with self.database.reading() as session:
+            return reads.patient_detail(session, normal_name(patient))
+
+    def check_index(self) -> dict[str, str]:
+        """For each space, by its model's name, what its index on disk is. Raises `IndexDamaged`."""
+        folder = self.settings.index_dir
+        return {space.model: verify_index(self.database, space, folder) for space in self._spaces()}
+
+    def faces_to_fill(self, *, again: bool = False) -> int:
+        """How many stored faces have no descriptor in this space; `again` as in `fill`."""
+        here = self.pinned()
+        made_by = here.encoder.run if again else None
+        with self.database.reading() as session:
+            # Asked anew: the space may have been stored since it was pinned.
+            spaces = {space.fingerprint: space.id for space in reads.spaces(session)}
+            space_id = spaces.get(here.space.fingerprint)
+            if space_id is not None and len(spaces) == 1 and not again:
+                return 0  # faces are added with their descriptor
+            return len(reads.faces_without(session, space_id, made_by=made_by))
+
+    def runs(self) -> RunCounts:
+        """What the descriptors of this space were made with, and how many there are of each."""
+        space = self.space.stored
+        if space is None:
+            return ()
+        photos = self.state().photos
+        with self.database.reading() as session:
+            return run_counts(session, space.id, photos)
+
+    def encoded(self, *, photos: bool = True) -> Encoded:
+        """What photos are encoded with here, and what the gallery's descriptors were made with.
+
+        Without `photos`, for a question about what is stored, no encoder is opened.
+        """
+        here = self.pinned()
+        return Encoded(here.encoder.run if photos else None, here.runs())
+
+
+def _name_asked(name: str | None) -> str | None:
+    """A name to look for, an empty one for what is not known; None for all."""
+    return name if name is None else "" if is_unknown(name) else normal_name(name)

@@ -1,0 +1,257 @@
+"""A gallery that is open, and how a request works with it: the database, the models, and the space
+that is worked in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from copy import copy
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Self, Unpack
+
+from sqlalchemy.orm import Session
+
+from gestalt_space.devices import Device, Precision
+from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.encoders.specification import Encoder
+from gestalt_space.errors import GalleryEmpty
+from gestalt_space.faces.photos import PhotoLimits
+from gestalt_space.gallery.calibration.calibrating import (
+    CalibrationState,
+    calibration_state,
+)
+from gestalt_space.gallery.keeper import Keeper, attempted
+from gestalt_space.gallery.models import OpenModels
+from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
+from gestalt_space.gallery.pipeline import Pipeline
+from gestalt_space.gallery.reader import Reader
+from gestalt_space.gallery.spaces import ActiveSpace, active_space
+from gestalt_space.gallery.state import GalleryState
+from gestalt_space.settings import Settings, load_settings
+from gestalt_space.store import reads, writes
+from gestalt_space.store.engine import Database
+from gestalt_space.store.people import By
+from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.store import ModelStore
+
+
+class OpenGallery:
+    """The gallery of a home, as one request works with it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        space: str | None = None,
+        detector: str = "auto",
+        landmarks: Path | None = None,
+        device: Device = "auto",
+        precision: Precision | None = None,
+    ) -> None:
+        self.settings = settings
+        self.models = ModelStore(settings.models_dir)
+        self.options = PhotoOptions(space, detector, landmarks, device, precision)
+        self.database = Database(
+            settings.database, busy_timeout=settings.busy_timeout, create=False
+        )
+        self._reader = Reader(self.database, settings.index_dir, settings.search_device)
+        self._keeper = Keeper(
+            self.database, settings.index_dir, settings.calibrating_dir, settings.busy_timeout
+        )
+        self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
+        self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
+        self._pinned: ActiveSpace | None = None
+        if self.exists and self.database.is_writable:
+            # A process that was stopped may have left what it removed in a file.
+            attempted(partial(self._keeper.purge, wait=False))
+
+    @classmethod
+    def open(
+        cls,
+        home: Path | str | None = None,
+        *,
+        space: str | None = None,
+        detector: str = "auto",
+        landmarks: Path | None = None,
+        device: Device = "auto",
+        precision: Precision | None = None,
+    ) -> Self:
+        """Open the gallery of a home, the settings' own where left out.
+
+        Nothing is made: where the home has no gallery, `add` makes one, and what is asked of it
+        raises `GalleryMissing`. A home that may not be written can be read. `space` names an
+        installed encoder's model; left out, it is the gallery's own, and for a new gallery the best
+        installed. `precision`: the settings' own for the model where left out. Models are opened
+        when they are needed, once. Any number of threads may work with it, each with options of
+        its own (`using`). Raises `DatabaseError`.
+        """
+        return cls(
+            load_settings(home),
+            space=space,
+            detector=detector,
+            landmarks=landmarks,
+            device=device,
+            precision=precision,
+        )
+
+    def using(self, **options: Unpack[PhotoChanges]) -> Self:
+        """The same gallery with other options, for one request; what is left out stays.
+
+        Costs nothing: database and open models are shared. Closing either closes both.
+        """
+        view = copy(self)
+        view.options = replace(self.options, **options)
+        if "space" in options:
+            view._pinned = None
+        return view
+
+    def pinned(self) -> Self:
+        """The same gallery in the space of now, for calls that belong together: another process may
+        give it another default space at any time. Raises as `space` does."""
+        view = copy(self)
+        view._pinned = self.space
+        return view
+
+    def close(self) -> None:
+        """Let go of the models and of a GPU's memory, and give the database's connections back."""
+        self._open_models.close()
+        self._reader.close()
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def exists(self) -> bool:
+        """Whether the home has a gallery. Raises `DatabaseError` for one of another version."""
+        return self.database.exists()
+
+    # Which space and which models
+
+    @property
+    def space(self) -> ActiveSpace:
+        """The space worked in: the one named, or the default of now, which costs a small query.
+
+        Raises `ModelNotInstalled` or `SpaceMismatch`.
+        """
+        if self._pinned is not None:
+            return self._pinned
+        stored = self._spaces() if self.exists else []
+        key = (*stored, self.options.space)
+        known = self._known_spaces.get(key)
+        if known is None:
+            known = active_space(self.models, stored, self.options.space)
+            if known.stored is not None:
+                # Of threads that come here at once each finds the same.
+                self._known_spaces[key] = known
+        return known
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The way from photos to descriptors of this gallery's space."""
+        options, model = self.options, self.space.model
+        return Pipeline(
+            model=model,
+            detectors=self._open_models.detectors(
+                options.detector, landmarks=options.landmarks, device=options.device
+            ),
+            open_encoder=partial(
+                self._open_models.encoder,
+                model,
+                device=options.device,
+                precision=self._precision_of(model),
+            ),
+            limits=photo_limits(self.settings),
+            batch_size=self.settings.batch_size,
+        )
+
+    @property
+    def precision(self) -> Precision:
+        """What the encoder of this space multiplies in: as was asked, else as the settings say."""
+        return self._precision_of(self.space.model)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of this space, opened on first use, which any number of threads may call.
+
+        Raises `ModelDamaged` or `DeviceUnavailable`.
+        """
+        model = self.space.model
+        return self._open_models.encoder(
+            model, device=self.options.device, precision=self._precision_of(model)
+        )
+
+    def state(self) -> GalleryState:
+        """The newest state of the gallery in this space; one query where nothing changed.
+
+        Raises `GalleryEmpty` where the space has no descriptor, `DeviceUnavailable` where the
+        settings ask for a GPU that cannot search.
+        """
+        space = self.space.stored
+        if space is None:
+            raise self._empty("disorder")
+        state = self._reader.current(space)
+        state.searcher.require_device()
+        return state
+
+    def calibration(self) -> CalibrationState | None:
+        """How old the calibration in force is; None where the gallery has nothing in this space."""
+        if self.space.stored is None:
+            return None
+        state = self.state()
+        with self.database.reading() as session:
+            return calibration_state(session, state)
+
+    # Helpers
+
+    def _precision_of(self, model: InstalledModel) -> Precision:
+        return self.options.precision or self.settings.precisions.get(model.name, "float32")
+
+    def _stored_space(self, session: Session) -> int:
+        model = self.space.model
+        spec = encoder_spec(model)
+        return writes.add_space(
+            session,
+            model=model.name,
+            fingerprint=spec.fingerprint,
+            specification=spec.to_json(),
+            dim=spec.descriptor_dim,
+        )
+
+    def _spaces(self) -> list[reads.StoredSpace]:
+        with self.database.reading() as session:
+            return reads.spaces(session)
+
+    def _empty(self, by: By) -> GalleryEmpty:
+        name = self.space.model.name
+        with self.database.reading() as session:
+            return nothing_to_match(session, name, by)
+
+
+def nothing_to_match(session: Session, space: str, by: By) -> GalleryEmpty:
+    """Why a gallery has nothing to rank in the space of that model."""
+    counts = reads.counts(session)
+    diagnosed = counts.patients - counts.undiagnosed
+    if {"disorder": diagnosed, "gene": counts.genes, "patient": counts.patients}[by]:
+        return GalleryEmpty(
+            f"The gallery has no descriptor in the space of {space}.",
+            f"Run `gestalt index fill --space {space}`.",
+        )
+    if by == "gene":
+        return GalleryEmpty(
+            "The gallery has no patient with a gene to match against.",
+            "Give genes with `gestalt index add --gene` or in the column genes.",
+        )
+    return GalleryEmpty(
+        "The gallery has no diagnosed patient to match against.",
+        "Add some: `gestalt index add patients.csv`.",
+    )
+
+
+def photo_limits(settings: Settings) -> PhotoLimits:
+    """The caps on photos that the settings give."""
+    return PhotoLimits(settings.max_photo_bytes, settings.max_photo_pixels)

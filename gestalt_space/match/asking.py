@@ -1,0 +1,200 @@
+"""What is asked of a gallery: matches, their evidence, and the state that they are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.errors import GalleryChanged, IndexDamaged
+from gestalt_space.gallery.copies import Copy
+from gestalt_space.gallery.listing import Listing
+from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
+from gestalt_space.gallery.snapshot import Snapshot, gallery_changed, load_snapshot
+from gestalt_space.gallery.state import GalleryState
+from gestalt_space.match.answer import Match
+from gestalt_space.match.evidence import Evidence, evidence_of
+from gestalt_space.match.matching import copies_of, match_probes
+from gestalt_space.match.probe import Probe, as_one_probe, probe_of, stored_probe
+from gestalt_space.match.question import TEN_DISORDERS, Question
+from gestalt_space.match.view import View, open_view
+from gestalt_space.names import normal_name
+from gestalt_space.store.people import By
+
+T = TypeVar("T")
+
+_TRIES = 5
+
+
+class Asking(Listing):
+    """A gallery that is asked."""
+
+    def view(self, question: Question = TEN_DISORDERS) -> View:
+        """The newest state, and what of it may be evidence for a question.
+
+        Raises `GalleryEmpty` where nothing can be ranked, `NotInGallery` for a patient or a family
+        to leave out who is not there.
+        """
+        if self.space.stored is None:
+            raise self._empty(question.by)
+        state = self.state()
+        if not state.totals(question.by).lines:
+            raise self._empty(question.by)
+        with self.database.reading() as session:
+            return open_view(state, question, session)
+
+    def snapshot(
+        self, *, by: By = "disorder", details: bool = False, with_family: bool = False
+    ) -> Snapshot:
+        """The whole gallery with everybody's name, for studies. With `details`, what is known of
+        patients and photos too.
+
+        Raises `GalleryEmpty` where nothing can be ranked.
+        """
+
+        def load() -> Snapshot:
+            state = self.state()
+            with self.database.reading() as session:
+                loaded = load_snapshot(
+                    session, state, by=by, details=details, with_family=with_family
+                )
+            self._check_unchanged(state)
+            return loaded
+
+        snapshot = self._settled(load)
+        if not snapshot.lines.titles:
+            raise self._empty(by)
+        return snapshot
+
+    def probes(
+        self, sources: Sequence[PhotoSource], *, as_one: bool = False
+    ) -> Iterator[list[Probe]]:
+        """Photos as probes, in order, a batch at a time; nothing is stored.
+
+        Of several faces the largest is taken, unless the source names one. With `as_one`, all are
+        of one patient, and one probe. Raises `UsageError` where they are stored for several.
+        """
+        batches = map(self._asked, self.pipeline.run(sources))
+        if not as_one:
+            yield from batches
+        else:
+            yield [as_one_probe([asked for batch in batches for asked in batch])]
+
+    def stored_probe(self, patient: str) -> Probe:
+        """A patient of the gallery as a probe: all the photos, which are no evidence then.
+
+        Raises `NotInGallery`.
+        """
+
+        def ask() -> Probe:
+            state = self.state()
+            with self.database.reading() as session:
+                probe = stored_probe(session, state, normal_name(patient))
+            self._check_unchanged(state)
+            return probe
+
+        return self._settled(ask)
+
+    def match(
+        self,
+        sources: Sequence[PhotoSource],
+        question: Question = TEN_DISORDERS,
+        *,
+        as_one: bool = False,
+    ) -> Iterator[Match]:
+        """Rank disorders, genes or patients for each photo, in order, or for all `as_one`.
+
+        Nothing is stored. The patient whom a probe's face is stored for is never evidence, nor is
+        their family unless the question lets it in. Photos that are added or removed meanwhile
+        count from the next batch on. Raises what `view` and `probes` raise.
+        """
+        here = self.pinned()
+        view = here.view(question)
+        view.state.read_ahead()
+        for batch in here.probes(sources, as_one=as_one):
+            view, matches = here.answer(batch, question, view)
+            yield from matches
+
+    def match_patient(self, patient: str, question: Question = TEN_DISORDERS) -> Match:
+        """Rank disorders, genes or patients for a patient of the gallery, all photos as one.
+
+        What the gallery knows of the patient stands for what the question does not tell. Raises
+        `GalleryEmpty` or `NotInGallery`.
+        """
+        here = self.pinned()
+        here.view(question)
+        question = question.about(here.patient(patient))
+
+        def ask() -> Match:
+            _, (match,) = here.answer([here.stored_probe(patient)], question)
+            return match
+
+        return self._settled(ask)
+
+    def answer(
+        self, probes: Sequence[Probe], question: Question, view: View | None = None
+    ) -> tuple[View, list[Match]]:
+        """The matches of probes, and the view that they are of: the one given, where nothing has
+        changed since, else the newest."""
+
+        def ask() -> tuple[View, list[Match]]:
+            newest = view if view is not None and view.state is self.state() else None
+            newest = newest or self.view(question)
+            with self.database.reading() as session:
+                return newest, match_probes(probes, newest, session)
+
+        return self._settled(ask)
+
+    def copies(self, probe: Probe, question: Question = TEN_DISORDERS) -> tuple[Copy, ...]:
+        """Stored photos that are copies of a probe's own, but for those of its patient and of the
+        patients whom the question leaves out."""
+
+        def ask() -> tuple[Copy, ...]:
+            view = self.view(question)
+            with self.database.reading() as session:
+                copies = copies_of(probe, view, session)
+            self._check_unchanged(view.state)
+            return copies
+
+        return self._settled(ask)
+
+    def evidence(self, probe: Probe, question: Question, wanted: str) -> tuple[Evidence, ...]:
+        """Every photo behind the line `wanted`, or behind the lines of the patient `wanted`.
+
+        Raises `NotInGallery`, or the probe's own error.
+        """
+        slots = len(encoder_spec(self.space.model).slots)
+
+        def ask() -> tuple[Evidence, ...]:
+            view = self.view(question)
+            with self.database.reading() as session:
+                evidence = evidence_of(probe, view, session, wanted, slots)
+            self._check_unchanged(view.state)
+            return evidence
+
+        return self._settled(ask)
+
+    def _asked(self, batch: Sequence[PhotoResult]) -> list[Probe]:
+        if not self.exists:
+            return [probe_of(None, result) for result in batch]
+        with self.database.reading() as session:
+            return [probe_of(session, result) for result in batch]
+
+    def _settled(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives; asked again where somebody was removed meanwhile, or files of the
+        index turned out to be damaged or were merged by another process."""
+        for _ in range(_TRIES):
+            with suppress(GalleryChanged):
+                try:
+                    return ask()
+                except IndexDamaged as error:
+                    if (space := self.space.stored) is not None:
+                        self._reader.doubt(space, error)
+        return ask()
+
+    def _check_unchanged(self, state: GalleryState) -> None:
+        """Raise `GalleryChanged` where somebody was removed since a state was read: what was read
+        of it may be of them, or of rows that are overwritten by now."""
+        if not self._reader.is_current(state):
+            raise gallery_changed()
