@@ -213,13 +213,10 @@ class GalleryState:
 
     def rows_of(self, patients: Numbers) -> Numbers:
         """The rows of some patients, by their keys, ascending."""
-        wanted = np.unique(patients[patients >= 0])
-        if len(wanted) <= _FEW:
-            found = np.zeros(len(self), dtype=bool)
-            for one in wanted:
-                found |= self.patients == one
-            return np.flatnonzero(found)
-        return np.flatnonzero(np.isin(self.patients, wanted))
+        # By a table, several times faster than `np.isin`; its last place is that of -1.
+        wanted = np.zeros(len(self.photo_counts) + 1, dtype=bool)
+        wanted[patients[(patients >= 0) & (patients < len(self.photo_counts))]] = True
+        return np.flatnonzero(wanted[self.patients])
 
     def rows_with(self, ids: Numbers) -> Numbers:
         """The rows of descriptors by their keys, ascending; those that are not there are passed
@@ -277,8 +274,6 @@ class GalleryState:
 
 
 _BYS: tuple[By, ...] = ("disorder", "gene", "patient")
-_FEW = 16
-"""Patients whose rows are found by comparing all with one after the other."""
 
 
 def count_photos(patients: Numbers, last_key: int) -> Numbers:

@@ -153,7 +153,7 @@ class World:
             elif kind in ("seal", "rebuild"):
                 Sealer(self.database, self.space, self.folder, 5).follow(rebuild=kind == "rebuild")
             elif kind == "purge":
-                Keeper(self.database, self.folder, 5).purge()
+                Keeper(self.database, self.folder, self.folder / "calibrating", 5).purge()
             elif kind == "read":
                 self.state()
             else:

@@ -27,6 +27,7 @@ from gestalt_space.gallery import sealing
 from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.index import search
+from gestalt_space.match import means as by_means
 from gestalt_space.match import ranked
 from gestalt_space.match.among import KEYS, parse_among
 from gestalt_space.match.answer import Match
@@ -93,6 +94,8 @@ class Knobs:
             patch.setattr(ranked, each, self.each)
         patch.setattr(ranked, "FEWEST", self.fewest)
         patch.setattr(ranked, "MOST_SHARE", self.most_share)
+        patch.setattr(by_means, "MOST_PHOTOS", self.fewest)
+        patch.setattr(by_means, "MOST_SHARE", self.most_share)
         patch.setattr(sealing, "SEALED_FROM", self.sealed_from)
         patch.setattr(sealing, "SEGMENT_NUMBERS", 1)
         patch.setattr(sealing, "FEWEST_ROWS", self.segment)
