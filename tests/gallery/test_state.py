@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("_soon")
 
 @pytest.fixture
 def grown(kept: Kept) -> Kept:
-    """Two segments; P20 and P21 in the tail; P2 and P21 gone; P5 corrected; P6 with another face."""
+    """Two segments; P20 and P21 in the tail; P2 and P21 gone; P5 corrected; P6 has another face."""
     kept.add(*range(12), age=4.0, site="Bonn")
     kept.seal()
     kept.add(*range(12, 18))
