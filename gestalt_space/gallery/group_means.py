@@ -46,6 +46,8 @@ class GroupMeans:
 
     def without(self, patients: Numbers) -> GroupMeans:
         """Without some patients, by their keys; few groups are measured again."""
+        if not len(patients):
+            return self
         gone = np.flatnonzero(np.isin(self.means.keys, patients) & self.there)
         if not len(gone):
             return self

@@ -16,7 +16,7 @@ class MatchLine:
 
     `similarity`: of the nearest photo, mean cosine over slots, -1..1. `score`: what the line is
     ranked by, as its aggregation has it; the same for `nearest`. `patient`: whose photo is the
-    nearest; `photo`: its name, where details were asked for. `patients`, `photos`: how many of this
+    nearest; `photo`: its name. `patients`, `photos`: how many of this
     line could have been that evidence.
     `percentile`: the share, in percent, of patients without a disorder who are less similar to it,
     of disorders with as many references. `likelihood_ratio`: how many times more often a similarity

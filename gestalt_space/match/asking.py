@@ -175,6 +175,12 @@ class Asking(Listing):
 
         return self._settled(ask)
 
+    def _asked(self, batch: Sequence[PhotoResult]) -> list[Probe]:
+        if not self.exists:
+            return [probe_of(None, result) for result in batch]
+        with self.database.reading() as session:
+            return [probe_of(session, result) for result in batch]
+
     def _settled(self, ask: Callable[[], T]) -> T:
         """What `ask` gives; asked again where somebody was removed meanwhile, or files of the
         index turned out to be damaged or were merged by another process."""
@@ -192,9 +198,3 @@ class Asking(Listing):
         of it may be of them, or of rows that are overwritten by now."""
         if not self._reader.is_current(state):
             raise gallery_changed()
-
-    def _asked(self, batch: Sequence[PhotoResult]) -> list[Probe]:
-        if not self.exists:
-            return [probe_of(None, result) for result in batch]
-        with self.database.reading() as session:
-            return [probe_of(session, result) for result in batch]

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import UsageError
-from gestalt_space.gallery.copies import Copy, find_copies
+from gestalt_space.errors import ApproximateDamaged, UsageError
+from gestalt_space.gallery.copies import CANDIDATE, Copy, find_copies
 from gestalt_space.gallery.snapshot import gallery_changed, load_snapshot
 from gestalt_space.match.answer import Eligible, Match, MatchLine
 from gestalt_space.match.composition import composition
 from gestalt_space.match.lines import RankedLine
-from gestalt_space.match.names import Names
+from gestalt_space.match.names import Named, Names
 from gestalt_space.match.probe import Probe
 from gestalt_space.match.ranked import Found, rank_probes
 from gestalt_space.match.view import Kin, View, kin_of
@@ -50,23 +50,28 @@ def match_probes(
     known = [probe for probe in probes if probe.descriptor is not None]
     kins = [kin_of(session, probe.own, with_family=question.with_family) for probe in known]
     vectors = [probe.descriptor for probe in known if probe.descriptor is not None]
-    found = rank_probes(np.stack(vectors), kins, view, names, whole) if known else []
+    try:
+        found = rank_probes(np.stack(vectors), kins, view, names, whole) if known else []
+    except ApproximateDamaged:
+        # A removal wipes it, for those who still read it as well.
+        _check_unchanged(view, session)
+        raise
     # All names at once: a question for each line would take longer than the search.
     lines = [line for one in found for line in one.lines]
-    names.titles(line.group for line in lines)
-    names.patients(line.patient for line in lines)
-    names.photos(line.descriptor for line in lines)
+    named = Named(
+        names.titles(line.group for line in lines),
+        names.patients(line.patient for line in lines),
+        names.photos(line.descriptor for line in lines),
+    )
     answers = iter(
         [
-            _match(probe, one, kin, view, names, session, with_copies)
+            _match(probe, one, kin, view, named, session, with_copies)
             for probe, one, kin in zip(known, found, kins, strict=True)
         ]
     )
     matches = [_failed(probe) if probe.descriptor is None else next(answers) for probe in probes]
     # Asked last: whatever was removed until now may stand in what was found.
-    session.rollback()
-    if read_mark(session, state.space.id).epoch != state.mark.epoch:
-        raise gallery_changed()
+    _check_unchanged(view, session)
     return matches
 
 
@@ -82,10 +87,18 @@ def copies_of(
             nearest = found.nearest
         else:
             nearest = view.state.nearest(seen.descriptor, LOOKED_FOR_COPIES)
+        if nearest.similarities.max(initial=-1) < CANDIDATE:
+            continue
         ids = view.state.column_at("ids", nearest.rows)
         for copy in find_copies(session, seen.look, nearest.similarities, ids, not_of=known):
             copies.setdefault((copy.patient, copy.photo), copy)
     return tuple(copies.values())
+
+
+def _check_unchanged(view: View, session: Session) -> None:
+    session.rollback()
+    if read_mark(session, view.state.space.id).epoch != view.state.mark.epoch:
+        raise gallery_changed()
 
 
 def _check_aggregation(view: View) -> None:
@@ -109,7 +122,7 @@ def _match(
     found: Found,
     kin: Kin,
     view: View,
-    names: Names,
+    named: Named,
     session: Session,
     with_copies: bool,
 ) -> Match:
@@ -121,7 +134,7 @@ def _match(
         photo=probe.name,
         face=probe.photos[0].face if len(probe.photos) == 1 else None,
         lines=tuple(
-            _line(rank, line, kin, view, names) for rank, line in enumerate(found.lines, start=1)
+            _line(rank, line, kin, view, named) for rank, line in enumerate(found.lines, start=1)
         ),
         left_out=None if own is None else own.identifier,
         relatives=tuple(
@@ -143,17 +156,17 @@ def _named(view: View, probe: Probe) -> Iterator[str]:
     return (name for key, name in view.relatives.items() if key != own)
 
 
-def _line(rank: int, line: RankedLine, kin: Kin, view: View, names: Names) -> MatchLine:
-    id_, name = names.titles([line.group])[line.group]
+def _line(rank: int, line: RankedLine, kin: Kin, view: View, named: Named) -> MatchLine:
+    id_, name = named.titles[line.group]
     calibration = view.state.calibration if view.question.by == "disorder" else None
     photos = view.photos_of(line.group, kin)
-    references = 0.0 if calibration is None else calibration.references(photos)
+    references = 0.0 if calibration is None else view.references_of(line.group, kin)
     return MatchLine(
         rank=rank,
         id=id_,
         name=name,
         similarity=line.similarity,
-        patient=names.patients([line.patient])[line.patient],
+        patient=named.patients[line.patient],
         patients=len(photos),
         photos=int(photos.sum()),
         score=line.score,
@@ -166,7 +179,7 @@ def _line(rank: int, line: RankedLine, kin: Kin, view: View, names: Names) -> Ma
             else calibration.likelihood_ratio(line.similarity, references)
         ),
         no_ratio=None if calibration is None else calibration.why_no_ratio(references),
-        photo=names.photos([line.descriptor])[line.descriptor],
+        photo=named.photos[line.descriptor],
     )
 
 

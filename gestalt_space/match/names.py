@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -12,6 +13,15 @@ from gestalt_space.store.lookups import patient_names_of, photo_names_of, titles
 from gestalt_space.store.people import By
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Named:
+    """Titles, patients' identifiers and photos' names by their keys, as `Names` gives them."""
+
+    titles: Mapping[int, tuple[str, str]]
+    patients: Mapping[int, str]
+    photos: Mapping[int, str]
 
 
 class Names:
@@ -43,7 +53,7 @@ class Names:
 def _known(
     known: dict[int, T], keys: Iterable[int], find: Callable[[list[int]], dict[int, T]]
 ) -> Mapping[int, T]:
-    new = sorted({key for key in keys if key not in known})
+    new = sorted({*keys}.difference(known))
     if new:
         known.update(find(new))
         if any(key not in known for key in new):

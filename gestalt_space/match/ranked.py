@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gestalt_space.index.approximate import Kind
 from gestalt_space.match.lines import RankedLine
 from gestalt_space.match.means import BY_MEANS, contenders_by_means
 from gestalt_space.match.names import Names
@@ -40,12 +43,24 @@ FEWEST = 4096
 """Of a gallery so small, all are looked at without a share being counted."""
 
 
+Lines: TypeAlias = tuple[RankedLine, ...]
+"""The lines of a probe, best first."""
+
+
+@dataclass(frozen=True)
+class Contending:
+    """The groups that may be a probe's lines, and the photos that their places are of."""
+
+    first: Sequence[Contender]
+    nearest: Nearest
+
+
 @dataclass(frozen=True)
 class Found:
     """What a search gave for a probe: its lines, best first, and the photos nearest to it, whosever
     they are, as far as they were looked at."""
 
-    lines: tuple[RankedLine, ...]
+    lines: Lines
     nearest: Nearest
 
 
@@ -54,90 +69,182 @@ def rank_probes(
 ) -> list[Found]:
     """The lines of probes `(q, d)`; of each, its `kins` are no evidence."""
     state, rows, k = view.state, view.rows, view.question.k
+    if view.question.index != "exact":
+        nearly = [
+            _nearly(probe, kin, view, view.question.index)
+            for probe, kin in zip(probes, kins, strict=True)
+        ]
+        lines = _named([contending for contending, _ in nearly], view, names)
+        return [Found(some, near) for some, (_, near) in zip(lines, nearly, strict=True)]
     if len(probes) == 1:
         first = [state.nearest(probes[0], FIRST + EACH_LINE * k, rows)]
     else:
         first = state.nearest_of(probes, FIRST_OF_MANY + EACH_LINE_OF_MANY * k, rows)
-    return [
-        _rank(probe, nearest, kin, view, names, whole)
-        for probe, nearest, kin in zip(probes, first, kins, strict=True)
-    ]
+    asked = list(zip(probes, first, kins, strict=True))
+    if view.question.aggregation in BY_MEANS:
+        ranked: list[Contending | Lines] = [
+            Contending(*contenders_by_means(*one, view)) for one in asked
+        ]
+    else:
+        evidence = _evidence(probes, first, kins, view)
+        ranked = [_rank(*one, ours, view, whole) for one, ours in zip(asked, evidence, strict=True)]
+    lines = _named(ranked, view, names)
+    return [Found(some, nearest) for some, nearest in zip(lines, first, strict=True)]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The photos found that may be evidence for a probe, and what they belong to: `which` `(x,)`
+    of them are of which `groups` `(x,)`."""
+
+    nearest: Nearest
+    which: Numbers
+    groups: Numbers
+
+    def only(self, keep: NDArray[np.bool_]) -> Evidence:
+        """The photos to keep `(m,)`; the others count as not found."""
+        places = np.cumsum(keep) - 1
+        kept = keep[self.which]
+        return Evidence(self.nearest.only(keep), places[self.which[kept]], self.groups[kept])
 
 
 def _rank(
-    probe: Descriptors, nearest: Nearest, kin: Kin, view: View, names: Names, whole: Whole
-) -> Found:
-    if view.question.aggregation in BY_MEANS:
-        return Found(_named(*contenders_by_means(probe, nearest, kin, view), view, names), nearest)
+    probe: Descriptors,
+    nearest: Nearest,
+    kin: Kin,
+    evidence: Evidence,
+    view: View,
+    whole: Whole,
+) -> Contending | Lines:
     state = view.state
     most = max(FEWEST, int(MOST_SHARE * len(state)))
-    found = nearest
-    while (lines := _settled(probe, found, kin, view, names)) is None:
-        count = WIDER * max(len(found.rows), FIRST)
+    while (first := _settled(evidence, kin, view)) is None:
+        count = WIDER * max(len(nearest.rows), FIRST)
         if count > most:
-            return Found(whole.rank(probe, kin), nearest)
-        found = state.nearest(probe, count, view.rows)
-    return Found(lines, found)
+            return whole.rank(probe, kin)
+        nearest = state.nearest(probe, count, view.rows)
+        (evidence,) = _evidence(probe[None], [nearest], [kin], view)
+    return Contending(first, evidence.nearest)
 
 
-def _settled(
-    probe: Descriptors, found: Nearest, kin: Kin, view: View, names: Names
-) -> tuple[RankedLine, ...] | None:
-    """The lines, where the photos found settle them."""
-    by, k = view.question.by, view.question.k
-    evidence = found.without(np.concatenate([view.excluded, kin.keys]))
-    which, groups = view.state.people.groups_of(by, evidence.patients)
-    if evidence.tolerance:
-        evidence = _exact(probe, evidence, which, groups, view)
-        which, groups = view.state.people.groups_of(by, evidence.patients)
+def _nearly(probe: Descriptors, kin: Kin, view: View, index: Kind) -> tuple[Contending, Nearest]:
+    """By what an approximate index finds, as if there were no other photos; by more of it where
+    that gives too few lines."""
+    state, k = view.state, view.question.k
+    wanted = min(k, view.eligible(kin).lines)
+    most = max(FEWEST, int(MOST_SHARE * len(state)))
+    count = FIRST + EACH_LINE * k
+    while True:
+        nearest = state.nearly(probe, count, index)
+        (evidence,) = _evidence(probe[None], [nearest], [kin], view)
+        first = _settled(evidence, kin, view) or []
+        if len(first) >= wanted or count >= most:
+            return Contending(first, evidence.nearest), nearest
+        count *= WIDER
+
+
+def _settled(evidence: Evidence, kin: Kin, view: View) -> list[Contender] | None:
+    """The first groups, where the photos found settle them."""
+    nearest, which, groups = evidence.nearest, evidence.which, evidence.groups
     rule: Rule | None = NearestRule()
     if view.question.aggregation == "vote":
-        rule = vote_rule(evidence, which, groups)
+        rule = vote_rule(nearest, which, groups)
     elif view.question.aggregation == "calibrated":
         rule = CalibratedRule(Chance.of(view.state.calibration), *view.references_without(kin))
     if rule is None:
         return None
-    first = contenders(group_bests(evidence, which, groups), evidence.bound, k, rule)
-    if first is None:
-        return None
-    return _named(first, evidence, view, names)
+    bests = group_bests(nearest, which, groups)
+    return contenders(bests, nearest.bound, view.question.k, rule)
 
 
-def _exact(
-    probe: Descriptors, found: Nearest, which: Numbers, groups: Numbers, view: View
-) -> Nearest:
-    """The photos that can decide the ranking, with exact similarities."""
-    if view.question.aggregation == "nearest":
-        best = np.sort(group_bests(found, which, groups).best)[::-1]
-        if len(best) >= view.question.k:
-            last = best[view.question.k - 1]
-            found = found.only(found.similarities >= last - 2 * found.tolerance)
-    exact = view.state.exact(probe, found.rows)
-    return replace(found, similarities=exact, tolerance=0.0)
+def _evidence(
+    probes: Descriptors, found: Sequence[Nearest], kins: Sequence[Kin], view: View
+) -> list[Evidence]:
+    """What was found for each of some probes, with exact similarities; for all of them at once,
+    since most of the time goes into each call and not into what it does."""
+    eligible = [
+        nearest.without(np.concatenate([view.excluded, kin.keys]))
+        for nearest, kin in zip(found, kins, strict=True)
+    ]
+    starts = np.cumsum([0, *(len(one.rows) for one in eligible)])
+    patients = np.concatenate([one.patients for one in eligible])
+    which, groups = view.state.people.groups_of(view.question.by, patients)
+    order = np.argsort(which, kind="stable")
+    which, groups = which[order], groups[order]
+    ends = np.searchsorted(which, starts)
+    evidence = [
+        Evidence(one, which[first:last] - start, groups[first:last])
+        for one, start, first, last in zip(eligible, starts, ends, ends[1:], strict=False)
+    ]
+    return _exact(probes, [_deciding(one, view) for one in evidence], view)
 
 
-def _named(
-    first: Sequence[Contender], evidence: Nearest, view: View, names: Names
-) -> tuple[RankedLine, ...]:
-    """Contenders as lines: ties between them break by their identifiers, ties between the photos
-    of one by the patients', then by the descriptors' keys."""
-    titles = names.titles([one.group for one in first])
-    ordered = sorted(first, key=lambda one: (-one.score, titles[one.group][0]))[: view.question.k]
-    places = np.concatenate([one.places for one in ordered]) if ordered else np.zeros(0, np.int64)
-    ids = dict(
-        zip(
-            places.tolist(),
-            view.state.column_at("ids", evidence.rows[places]).tolist(),
-            strict=True,
-        )
-    )
-    people = names.patients(evidence.patients[places].tolist())
-    return tuple(_line(one, evidence, ids, people) for one in ordered)
+def _deciding(evidence: Evidence, view: View) -> Evidence:
+    """The photos that can decide the ranking, where similarities err."""
+    nearest = evidence.nearest
+    if not nearest.tolerance or view.question.aggregation != "nearest":
+        return evidence
+    best = np.sort(group_bests(nearest, evidence.which, evidence.groups).best)[::-1]
+    if len(best) < view.question.k:
+        return evidence
+    last = best[view.question.k - 1]
+    return evidence.only(nearest.similarities >= last - 2 * nearest.tolerance)
+
+
+def _exact(probes: Descriptors, evidence: Sequence[Evidence], view: View) -> list[Evidence]:
+    """The same with exact similarities."""
+    err = [number for number, one in enumerate(evidence) if one.nearest.tolerance]
+    if not err:
+        return list(evidence)
+    rows = [evidence[number].nearest.rows for number in err]
+    lengths = [len(some) for some in rows]
+    exact = view.state.exact_pairs(probes, np.repeat(err, lengths), np.concatenate(rows))
+    made = list(evidence)
+    for number, similarities in zip(err, np.split(exact, np.cumsum(lengths)[:-1]), strict=True):
+        one = evidence[number]
+        nearest = replace(one.nearest, similarities=similarities, tolerance=0.0)
+        made[number] = replace(one, nearest=nearest)
+    return made
+
+
+def _named(ranked: Sequence[Contending | Lines], view: View, names: Names) -> list[Lines]:
+    """The lines of each probe: ties between groups break by their identifiers, ties between the
+    photos of one by the patients', then by the descriptors' keys.
+
+    The names for all probes are asked for at once.
+    """
+    contending = [one for one in ranked if isinstance(one, Contending)]
+    titles = names.titles(group.group for one in contending for group in one.first)
+    photos = [_photos(one, view) for one in contending]
+    people = names.patients(patient for some in photos for patient, _ in some.values())
+    of_contending = iter(photos)
+    k = view.question.k
+    lines: list[Lines] = []
+    for one in ranked:
+        if not isinstance(one, Contending):
+            lines.append(one)
+            continue
+        theirs = next(of_contending)
+        first = sorted(one.first, key=lambda group: (-group.score, titles[group.group][0]))[:k]
+        lines.append(tuple(_line(group, theirs, people) for group in first))
+    return lines
+
+
+def _photos(one: Contending, view: View) -> dict[int, tuple[int, int]]:
+    """Patient and descriptor, by their keys, of the photos at places that may be shown."""
+    empty = np.zeros(0, dtype=np.int64)
+    places = np.concatenate([empty, *(group.places for group in one.first)])
+    patients = one.nearest.patients[places].tolist()
+    ids = view.state.column_at("ids", one.nearest.rows[places]).tolist()
+    return dict(zip(places.tolist(), zip(patients, ids, strict=True), strict=True))
 
 
 def _line(
-    one: Contender, evidence: Nearest, ids: Mapping[int, int], people: Mapping[int, str]
+    group: Contender, photos: Mapping[int, tuple[int, int]], people: Mapping[int, str]
 ) -> RankedLine:
-    place = min(one.places.tolist(), key=lambda at: (people[int(evidence.patients[at])], ids[at]))
-    similarity = min(1.0, max(-1.0, one.similarity))
-    return RankedLine(one.group, int(evidence.patients[place]), ids[place], one.score, similarity)
+    patient, descriptor = min(
+        (photos[place] for place in group.places.tolist()),
+        key=lambda photo: (people[photo[0]], photo[1]),
+    )
+    similarity = min(1.0, max(-1.0, group.similarity))
+    return RankedLine(group.group, patient, descriptor, group.score, similarity)

@@ -13,6 +13,7 @@ from gestalt_space.errors import GalleryEmpty, NotInGallery
 from gestalt_space.gallery.group_means import GroupMeans, group_means
 from gestalt_space.gallery.means import ChosenMeans
 from gestalt_space.gallery.state import GalleryState, Totals, count_photos, count_totals
+from gestalt_space.index.approximate import ApproximateSearcher
 from gestalt_space.match.among import eligible_rows
 from gestalt_space.match.question import Question
 from gestalt_space.once import Once
@@ -59,6 +60,8 @@ class View:
         self.excluded = excluded
         self.relatives = relatives or {}
         self.rows = rows
+        self._references_of: dict[int, float] = {}
+        self._of_group: dict[int, tuple[Numbers, Numbers]] = {}
         self._photo_counts = Once(self._count_photos)
         self._totals = Once(self._count_totals)
         self._groups = Once(self._read_groups)
@@ -85,23 +88,45 @@ class View:
         gallery's calibration, 0 where nobody may be evidence."""
         return self._references()
 
+    @property
+    def approximate(self) -> ApproximateSearcher | None:
+        """What looks for photos; None where the search is exact. Raises `UsageError` where the
+        gallery does not have what the question asks for."""
+        index = self.question.index
+        return None if index == "exact" else self.state.approximate(index)
+
     def ranked(self, patients: Numbers) -> Numbers:
         """Of patients by their keys, those who may be evidence for a line."""
+        if not len(patients):
+            return patients
         counts = _counts(self.photo_counts, patients)
         which, _ = self.state.people.groups_of(self.question.by, patients)
         return patients[np.intersect1d(np.flatnonzero(counts > 0), which)]
 
-    def evidence_of(self, group: int, kin: Kin) -> tuple[int, int]:
-        """How many patients and photos may be evidence for a line, but for a probe's kin."""
-        photos = self.photos_of(group, kin)
-        return len(photos), int(photos.sum())
-
     def photos_of(self, group: int, kin: Kin) -> Numbers:
         """How many photos each patient has who may be evidence for a line, but for a probe's
         kin."""
-        members = self.state.people.members_of(self.question.by, group)
-        counts = _counts(self.photo_counts, members[~np.isin(members, kin.keys)])
-        return counts[counts > 0]
+        members, counts = self._evidence_of(group)
+        return counts[~np.isin(members, kin.keys)] if len(kin.keys) else counts
+
+    def references_of(self, group: int, kin: Kin) -> float:
+        """How many references a line has by the gallery's calibration, but for a probe's kin."""
+        if len(kin.keys):
+            return float(self._worth(self.photos_of(group, kin)).sum())
+        known = self._references_of.get(group)
+        if known is None:
+            known = float(self._worth(self.photos_of(group, kin)).sum())
+            self._references_of[group] = known
+        return known
+
+    def _evidence_of(self, group: int) -> tuple[Numbers, Numbers]:
+        """Who may be evidence for a line, and how many photos of each."""
+        known = self._of_group.get(group)
+        if known is None:
+            members = self.state.people.members_of(self.question.by, group)
+            counts = _counts(self.photo_counts, members)
+            known = self._of_group[group] = members[counts > 0], counts[counts > 0]
+        return known
 
     def eligible(self, kin: Kin) -> Totals:
         """How much may be evidence for a probe."""
@@ -166,9 +191,11 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
     """What may be evidence for a question.
 
     Raises `NotInGallery` for a patient or a family to leave out who is not there, `GalleryEmpty`
-    where the question leaves nothing.
+    where the question leaves nothing, `UsageError` for an approximate index that is not there.
     """
     by = question.by
+    if question.index != "exact":
+        state.approximate(question.index)
     without = _keys_of(session, question.without)
     _check_left(
         View(state, question, excluded=without),

@@ -8,7 +8,10 @@ over all of them. `gestalt_space.gallery.calibration` fits them.
 from __future__ import annotations
 
 import json
+import math
+from bisect import bisect_left, bisect_right
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -148,16 +151,28 @@ class Calibration:
 
     def _tail(self, similarity: float, references: float) -> float:
         """Between the two nearest numbers of references, in proportion to their logarithms."""
-        sizes = np.log([curve.size for curve in self.curves])
-        tails = [curve.tail(similarity) for curve in self.curves]
-        return float(np.interp(np.log(max(references, 1.0)), sizes, tails))
+        wanted = max(references, 1.0)
+        above = bisect_left(self.curves, wanted, key=lambda curve: curve.size)
+        if above == len(self.curves):
+            return self.curves[-1].tail(similarity)
+        upper = self.curves[above]
+        if above == 0 or upper.size == wanted:
+            return upper.tail(similarity)
+        lower = self.curves[above - 1]
+        share = math.log(wanted / lower.size) / math.log(upper.size / lower.size)
+        near, far = lower.tail(similarity), upper.tail(similarity)
+        return near + share * (far - near)
+
+    @cached_property
+    def _with_ratio(self) -> tuple[SizeCurve, ...]:
+        return tuple(curve for curve in self.curves if len(curve.ratio))
 
     def _ratio_curve(self, references: float) -> SizeCurve | None:
         """Of the most references that are not more than these, and near them."""
-        fitting = [c for c in self.curves if len(c.ratio) and c.size <= references + 1e-9]
-        if not fitting or fitting[-1].size < NEAR * references:
-            return None
-        return fitting[-1]
+        wanted = references + 1e-9
+        fitting = bisect_right(self._with_ratio, wanted, key=lambda curve: curve.size)
+        curve = self._with_ratio[fitting - 1] if fitting else None
+        return None if curve is None or curve.size < NEAR * references else curve
 
     def to_json(self) -> str:
         """As text, for `from_json`."""

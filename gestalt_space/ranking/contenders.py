@@ -37,6 +37,8 @@ class Nearest:
 
     def without(self, patients: Numbers) -> Nearest:
         """Without the photos of some patients, by their keys; -1 stands for nobody."""
+        if not len(patients):
+            return self.kept(self.patients >= 0)
         return self.kept(~np.isin(self.patients, patients) & (self.patients >= 0))
 
     def kept(self, keep: NDArray[np.bool_]) -> Nearest:

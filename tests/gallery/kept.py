@@ -97,10 +97,12 @@ class Kept:
             )
 
     def path(self, part: str) -> Path:
-        """A file of the first segment, the first part with people, or the manifest."""
+        """A file of the first segment, the first part with people or means, or the manifest."""
         manifest = self.manifest()
         if part == "people":
             return self.folder / manifest.people[0].file.name
+        if part in ("keys", "means"):
+            return self.folder / str(getattr(manifest.means[0], part).name)
         if part == "manifest":
             (path,) = self.folder.glob("*.json")
             return path

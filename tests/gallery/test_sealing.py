@@ -18,7 +18,7 @@ from gestalt_space.gallery import sealing
 from gestalt_space.index.manifest import open_arrays
 from gestalt_space.index.segment import open_segment
 from tests.galleries import files_with
-from tests.gallery.kept import Kept, flip, vector_of, vectors_of
+from tests.gallery.kept import DIM, Kept, flip, vector_of, vectors_of
 
 
 def test_without_an_index_a_state_comes_from_the_database(kept: Kept) -> None:
@@ -70,6 +70,8 @@ SEEN_WHEN_OPENED: dict[str, Damage] = {
     "truncated columns": lambda k: os.truncate(k.path("columns"), 140),
     "truncated codes": lambda k: os.truncate(k.path("codes"), 40),
     "truncated people": lambda k: os.truncate(k.path("people"), 140),
+    "truncated keys": lambda k: os.truncate(k.path("keys"), 140),
+    "truncated means": lambda k: os.truncate(k.path("means"), 100),
     "empty vectors": lambda k: os.truncate(k.path("vectors"), 0),
     "longer vectors": lambda k: os.truncate(k.path("vectors"), 10_000),
     "flipped byte of the header": lambda k: flip(k.path("vectors"), 20),
@@ -77,6 +79,8 @@ SEEN_WHEN_OPENED: dict[str, Damage] = {
     "no codes": lambda k: k.path("codes").unlink(),
     "no columns": lambda k: k.path("columns").unlink(),
     "no people": lambda k: k.path("people").unlink(),
+    "no keys": lambda k: k.path("keys").unlink(),
+    "no means": lambda k: k.path("means").unlink(),
     "no manifest": lambda k: k.path("manifest").unlink(),
     "truncated manifest": lambda k: os.truncate(k.path("manifest"), 50),
     "empty manifest": lambda k: os.truncate(k.path("manifest"), 0),
@@ -86,6 +90,7 @@ SEEN_WHEN_OPENED: dict[str, Damage] = {
     "manifest of a newer format": lambda k: _record(k, format=99),
     "manifest of another space": lambda k: _record(k, space="e" * 64),
     "manifest of another length": lambda k: _record(k, dim=8),
+    "means of another length": lambda k: _record(k, means=(replace(k.manifest().means[0], dim=8),)),
     "segment of another length": lambda k: _record(
         k, segments=(replace(k.manifest().segments[0], dim=8),)
     ),
@@ -114,7 +119,7 @@ def test_damage_costs_time_and_nothing_else(damage: str, kept: Kept) -> None:
     assert kept.check() == "4 descriptors in 1 segment, up to change 4, sound"
 
 
-@pytest.mark.parametrize("part", ["vectors", "codes", "columns", "people"])
+@pytest.mark.parametrize("part", ["vectors", "codes", "columns", "people", "keys", "means"])
 def test_a_flipped_byte_that_keeps_time_and_size_is_found_by_the_check(
     part: str, kept: Kept
 ) -> None:
@@ -129,7 +134,7 @@ def test_a_flipped_byte_that_keeps_time_and_size_is_found_by_the_check(
 
 
 @pytest.mark.usefixtures("_soon")
-@pytest.mark.parametrize("part", ["vectors", "columns"])
+@pytest.mark.parametrize("part", ["vectors", "columns", "keys", "means"])
 def test_a_flipped_byte_is_never_merged_into_a_new_segment(part: str, kept: Kept) -> None:
     kept.add(0, 1, 2, 3)
     kept.seal()
@@ -327,7 +332,8 @@ def test_small_segments_and_parts_are_merged_so_that_few_are_left(kept: Kept) ->
 
 @pytest.mark.usefixtures("_soon")
 def test_no_segment_grows_beyond_its_size(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing.Sealer, "_segment_rows", 8)
+    monkeypatch.setattr(sealing, "SEGMENT_NUMBERS", 8 * DIM)
+    monkeypatch.setattr(sealing, "FEWEST_ROWS", 1)
     monkeypatch.setattr(sealing, "MOST_SEGMENTS", 1000)
     for n in range(0, 32, 4):
         kept.add(*range(n, n + 4))

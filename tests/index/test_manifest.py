@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gestalt_space.index.generation import save_generation
 
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.index.changing import scrub
-from gestalt_space.index.exact import ExactIndex
 from gestalt_space.index.manifest import (
     Manifest,
     delete_unnamed,
@@ -22,6 +20,7 @@ from gestalt_space.index.manifest import (
     unnamed_files,
     write_arrays,
 )
+from gestalt_space.index.means import write_means
 from tests.index.rows import SPACE, memory, written
 
 OTHER_SPACE = "cd" * 32
@@ -31,7 +30,9 @@ PEOPLE = {"patient": np.arange(5), "none": np.zeros(0, np.int64), "starts": np.a
 @pytest.fixture
 def manifest(tmp_path: Path, rng: np.random.Generator) -> Manifest:
     segments = tuple(written(tmp_path, memory(rng, count, 8)) for count in (3, 4))
-    return Manifest(SPACE, 8, 12, segments, (write_arrays(tmp_path, SPACE, PEOPLE),))
+    people = (write_arrays(tmp_path, SPACE, PEOPLE),)
+    means = write_means(tmp_path, SPACE, 8, 2, [(np.array([3, 5]), np.eye(2, 8))])
+    return Manifest(SPACE, 8, 12, segments, people, (means,))
 
 
 def only_manifest(folder: Path) -> Path:
@@ -119,6 +120,7 @@ def test_a_manifest_that_is_none_is_noticed(text: str, tmp_path: Path):
         {"segments": None},
         {"segments": [{}]},
         {"people": [{"name": "x"}]},
+        {"means": [{"name": "x"}]},
     ],
     ids=str,
 )
@@ -141,11 +143,10 @@ def test_what_no_manifest_names_is_deleted(tmp_path: Path, manifest: Manifest):
     save_manifest(tmp_path, replace(manifest, sequence=13))
     written(tmp_path, memory(np.random.default_rng(1), 2, 8))
     scrub(tmp_path, manifest.segments[0], np.array([1]))
-    save_generation(tmp_path, ExactIndex(8), space=SPACE, sequence=5)
     for half in (f".{SPACE[:16]}-x.vectors.npy.17", f"{SPACE[:16]}-nonsense"):
         (tmp_path / half).write_bytes(b"half")
     unnamed = {path.name for path in unnamed_files(tmp_path, SPACE, manifest)}
-    assert len(unnamed) == 1 + 3 + 1 + 3 + 2
+    assert len(unnamed) == 1 + 3 + 1 + 2
     assert unnamed | kept == {path.name for path in tmp_path.iterdir()}
     delete_unnamed(tmp_path, SPACE, manifest)
     assert {path.name for path in tmp_path.iterdir()} == kept

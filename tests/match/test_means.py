@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -274,3 +275,39 @@ def test_groups_closer_than_products_err_are_told_apart() -> None:
         products = case.state().means.products(probe)
         order = np.argsort(-products, kind="stable")[:k]
         assert k == 1 or order.tolist() != [x.group for x in true]
+
+
+@pytest.mark.parametrize("how", BY_MEANS)
+@pytest.mark.parametrize("chosen", [False, True])
+def test_the_vectors_are_never_copied(
+    how: Aggregation, chosen: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_means, "rows_at_once", lambda _: 1000)
+    monkeypatch.setattr(patient_means, "rows_at_once", lambda _: 1000)
+    count, patients = 60_000, np.arange(3000)
+    vectors = rng.normal(size=(count, 128)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    case = Case(
+        vectors,
+        owners=rng.integers(0, len(patients), count),
+        pairs=np.stack([patients, patients % 300], axis=1),
+        families=patients,
+        sealed=count - 100,
+        gone=patients[:3],
+        stale=False,
+        rows=rng.random(count) < 0.5 if chosen else None,
+        excluded=patients[:1],
+        own=-1,
+        k=10,
+        probe=vectors[5],
+    )
+    state = case.state()
+    view = View(state, Question(aggregation=how), excluded=case.excluded, rows=case.rows)
+    unused: Any = None
+    tracemalloc.start()
+    try:
+        rank_probes(case.probe[None], [case.kin], view, cast(Any, Scrambled()), unused)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < vectors.nbytes / 3
