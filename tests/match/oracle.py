@@ -68,7 +68,9 @@ class Curves:
     def score(self, similarity: float, references: float) -> float:
         """As with one reference: one half and one in a hundred reach what they would then."""
         middle = [self.reached(curve, 0.5) for curve in self.similarities]
-        spread = [self.reached(curve, 0.01) - self.reached(curve, 0.5) for curve in self.similarities]
+        spread = [
+            self.reached(curve, 0.01) - self.reached(curve, 0.5) for curve in self.similarities
+        ]
         ratio = spread[0] / self.between(spread, references)
         return middle[0] + (similarity - self.between(middle, references)) * ratio
 
@@ -168,7 +170,9 @@ def groups_of(books: Books, name: str, by: str) -> Iterable[str]:
     return {"disorder": patient.disorders, "gene": patient.genes, "patient": {name}}[by]
 
 
-def evidence(books: Books, asked: Asked, left_out: Iterable[str]) -> dict[str, dict[str, list[Photo]]]:
+def evidence(
+    books: Books, asked: Asked, left_out: Iterable[str]
+) -> dict[str, dict[str, list[Photo]]]:
     """The photos of every line, by line and patient."""
     found: dict[str, dict[str, list[Photo]]] = {}
     for name in set(books.patients) - set(left_out):
