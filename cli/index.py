@@ -11,6 +11,7 @@ import typer
 from . import options, output
 from .doctor import tell_findings
 from .index_add import add
+from .index_approximate import approximate
 from .index_calibrate import calibrate
 from .index_gmdb import import_gmdb
 from .interruption import interruption
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command("add", epilog=options.EXIT_CODES)(add)
 app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
 app.command("calibrate")(calibrate)
+app.command("approximate")(approximate)
 
 SHOWN_FAILURES = 20
 

@@ -96,6 +96,14 @@ def match(
             show_default=False,
         ),
     ] = [],  # noqa: B006
+    index: Annotated[
+        str,
+        typer.Option(
+            "--index",
+            help="exact, or ivf or hnsw: built by `gestalt index approximate`, for galleries of "
+            "millions. These miss photos, and the answer says how many.",
+        ),
+    ] = "exact",
     sex: Annotated[
         str | None,
         typer.Option(
@@ -153,6 +161,7 @@ def match(
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery.intake.values import parse_text
     from gestalt_space.home import Gallery
+    from gestalt_space.match.question import parse_index
     from gestalt_space.settings import load_settings
 
     form = _format(format_, as_json, as_csv)
@@ -162,6 +171,7 @@ def match(
             _question(top, by, aggregation, among, without, sex, age, ancestry),
             family=parse_text(family),
             with_family=with_family,
+            index=parse_index(index),
         )
         _check_probes(photos, patient, as_one)
         sources: list[PhotoSource] = []
@@ -283,10 +293,10 @@ def _match(
             matches = list(noted)
             output.write_json(match_document(gallery.space, view, matches, encoded, calibration))
         elif form == "csv":
-            match_output.write_csv(noted)
+            match_output.write_csv(noted, view)
         else:
             detector = "" if patient is not None else gallery.pipeline.detector
-            match_output.write_tables(noted, question, detector)
+            match_output.write_tables(noted, view, detector)
             if not quiet:
                 match_output.write_summary(view, gallery.space, calibration)
     return 3 if any(shown) else 0
@@ -366,6 +376,10 @@ def _service_reply(
     if question.aggregation != "nearest":
         raise UsageError(
             "The published reply ranks by the nearest photo.", "Leave --aggregation out."
+        )
+    if question.index != "exact":
+        raise UsageError(
+            "The published reply cannot say that it is approximate.", "Leave --index out."
         )
     if question.by != "disorder":
         raise UsageError("The published reply has disorders and genes.", "Leave --by out.")

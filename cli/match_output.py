@@ -37,18 +37,20 @@ CSV_COLUMNS = (
     "likelihood_ratio_lower",
     "verdict",
     "copy_of",
+    "approximate",
     "error",
 )
 
 
-def write_tables(matches: Iterable[Match], question: Question, detector: str) -> None:
+def write_tables(matches: Iterable[Match], view: View, detector: str) -> None:
     """A table for each match; errors on standard error."""
     for match in matches:
-        _write_match(match, question, detector)
+        _write_match(match, view, detector)
 
 
 def write_summary(view: View, space: ActiveSpace, calibration: CalibrationState | None) -> None:
     """What was ranked, and what kind of tool this is."""
+    from gestalt_space.index.accelerator import PROCESSOR
     from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
     state, by = view.state, view.question.by
@@ -59,6 +61,8 @@ def write_summary(view: View, space: ActiveSpace, calibration: CalibrationState 
         f"in the space of {space.model.name}.",
         style="dim",
     )
+    if state.searched_on != PROCESSOR:
+        output.write_text(f"Searched on {state.searched_on}.", style="dim")
     if calibration is not None and calibration.told is not None:
         output.write_text(calibration.told, style="dim")
     if space.model.name == BUILTIN:
@@ -88,9 +92,10 @@ def write_evidence(asked: Probe, evidence: Sequence[Evidence], slots: Sequence[s
             _write_slots(line, slots)
 
 
-def write_csv(matches: Iterable[Match]) -> None:
+def write_csv(matches: Iterable[Match], view: View) -> None:
     """One row a line, in the order of the photos; one with its error for a photo that failed."""
-    output.write_csv(CSV_COLUMNS, (row for match in matches for row in _csv_rows(match)))
+    told = "" if view.approximate is None else view.approximate.record.told
+    output.write_csv(CSV_COLUMNS, (row for match in matches for row in _csv_rows(match, told)))
 
 
 def title_of(id_: str, name: str) -> str:
@@ -98,7 +103,7 @@ def title_of(id_: str, name: str) -> str:
     return id_ if name in ("", id_) else f"{name} ({id_})"
 
 
-def _csv_rows(match: Match) -> Iterator[tuple[object, ...]]:
+def _csv_rows(match: Match, approximate: str) -> Iterator[tuple[object, ...]]:
     if match.error is not None:
         blank = [""] * (len(CSV_COLUMNS) - 2)
         yield (match.photo, *blank, match.error.message)
@@ -117,15 +122,19 @@ def _csv_rows(match: Match) -> Iterator[tuple[object, ...]]:
             *_ratio_cells(line),
             match.verdict or "",
             "; ".join(dict.fromkeys(copy.patient for copy in match.copies)),
+            approximate,
             "",
         )
 
 
-def _write_match(match: Match, question: Question, detector: str) -> None:
+def _write_match(match: Match, view: View, detector: str) -> None:
+    question = view.question
     if match.error is not None:
         output.say_error(match.error, match.photo)
         return
     output.write_text(match.photo, style="bold")
+    if view.approximate is not None:
+        output.write_text(f"  {view.approximate.record.told}", style="bold")
     if match.face is not None:
         output.write_text(_face_line(match.face, detector))
     if len(match.photos) > 1:

@@ -106,7 +106,9 @@ def _default(field: Any) -> str:
         return "none"
     if field.default_factory is not None:
         return "the user's data folder"
-    return "" if field.default is None else f"{field.default:,}"
+    if field.default is None:
+        return ""
+    return field.default if isinstance(field.default, str) else f"{field.default:,}"
 
 
 def _text(text: str | None) -> str:

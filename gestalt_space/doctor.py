@@ -19,6 +19,7 @@ from gestalt_space.encoders.registry import open_encoder, why_not_native
 from gestalt_space.errors import GestaltError
 from gestalt_space.gallery.spaces import mixed_precisions
 from gestalt_space.home import Gallery
+from gestalt_space.index.gpu import gpu_name, gpu_works
 from gestalt_space.paths import display_name
 from gestalt_space.rights import exposure
 from gestalt_space.settings import Settings
@@ -63,6 +64,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _guarded("onnxruntime", _onnxruntime)
     yield from _guarded("torch", _torch)
     yield from _guarded("faiss", _faiss)
+    yield _search(settings)
     yield from _guarded("models", lambda: _models(settings))
     yield from examine_gallery(settings)
 
@@ -145,6 +147,19 @@ def _faiss() -> Iterator[Finding]:
         return
     gpus = int(test.stdout.strip() or 0)
     yield Finding("faiss", "ok", f"exact search works; {gpus or 'no'} GPU")
+
+
+def _search(settings: Settings) -> Finding:
+    """What would search a large gallery."""
+    if settings.search_device == "cpu":
+        return Finding("search", "ok", "on the processor, as the setting search_device says")
+    why = gpu_works()
+    if why is None:
+        return Finding("search", "ok", f"large galleries on {gpu_name()}")
+    if settings.search_device == "cuda":
+        hint = "Set GESTALT_SEARCH_DEVICE=auto to search without a GPU."
+        return Finding("search", "fail", f"no GPU can search: {why}", hint)
+    return Finding("search", "ok", f"on the processor; no GPU, since {why}")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ GestaltError
 │   ├── GalleryEmpty
 │   │   └── GalleryMissing
 │   ├── GalleryChanged    somebody was removed while it was read
+│   ├── ApproximateDamaged  an approximate index that cannot be used
 │   ├── NotInGallery
 │   └── PatientConflict
 ├── TableDamaged          a file of others that is not as its format says
@@ -229,6 +230,12 @@ class GalleryChanged(GalleryError):
 
     code = "gallery_changed"
     http_status = 409
+
+
+class ApproximateDamaged(GalleryError):
+    """An approximate index that is damaged, or of other descriptors than the gallery's."""
+
+    code = "approximate_damaged"
 
 
 class NotInGallery(GalleryError):

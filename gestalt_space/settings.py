@@ -18,7 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from gestalt_space.devices import Precision
+from gestalt_space.devices import Device, Precision
 from gestalt_space.errors import UsageError
 
 APP = "gestalt-space"
@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         default=False,
         description="Compile encoders that run in torch: faster for thousands of photos, after a "
         "minute. Needs a C++ compiler.",
+    )
+    search_device: Device = Field(
+        default="auto",
+        description="What searches galleries of more than about 50,000 photos: `auto`, a GPU where "
+        "one works, after a few matches of a gallery that stays open; `cpu`; or `cuda`, at once, "
+        "and an error where none works.",
     )
     busy_timeout: float = Field(
         default=30.0, ge=0, description="Seconds to wait for another writer of the database."

@@ -10,7 +10,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.home import Gallery
 from gestalt_space.store import tables as t
+from gestalt_space.store import writes
 from gestalt_space.types import Descriptors, Ids
 
 AT_ONCE = 10_000
@@ -84,6 +87,22 @@ def insert_many(
         ),
     )
     session.execute(sa.update(t.Change).values(sequence=last))
+
+
+def fill_gallery(gallery: Gallery, patient_of: Ids, vectors: Descriptors, disorders: int) -> None:
+    """The same in the space of a gallery without photos, with the index on disk."""
+    spec = encoder_spec(gallery.space.model)
+    gallery.database.make()
+    with gallery.database.writing() as session:
+        space_id = writes.add_space(
+            session,
+            model=gallery.space.model.name,
+            fingerprint=spec.fingerprint,
+            specification=spec.to_json(),
+            dim=vectors.shape[1],
+        )
+        insert_many(session, patient_of, vectors, space_id=space_id, disorders=disorders)
+    gallery.rebuild()
 
 
 def _put(

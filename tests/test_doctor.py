@@ -194,3 +194,28 @@ def test_a_library_that_is_missing_is_named(
     finding = found(settings)["libraries"]
     assert "no-such-library missing" in finding.detail
     assert finding.state != "ok"
+
+
+@pytest.mark.parametrize(
+    ("device", "why", "state", "told"),
+    [
+        ("auto", None, "ok", "large galleries on Some Card"),
+        ("auto", "there is no driver", "ok", "on the processor; no GPU, since there is no driver"),
+        ("cpu", None, "ok", "on the processor, as the setting"),
+        ("cuda", None, "ok", "large galleries on Some Card"),
+        ("cuda", "there is no driver", "fail", "no GPU can search: there is no driver"),
+    ],
+)
+def test_what_searches_is_told_and_why(
+    device: str,
+    why: str | None,
+    state: str,
+    told: str,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "gpu_works", lambda: why)
+    monkeypatch.setattr(doctor, "gpu_name", lambda: "Some Card")
+    finding = found(settings.model_copy(update={"search_device": device}))["search"]
+    assert finding.state == state
+    assert told in finding.detail

@@ -10,6 +10,7 @@ from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GestaltError
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded, run_records
+from gestalt_space.index.approximate import NEAREST
 from gestalt_space.match.answer import Match
 from gestalt_space.match.evidence import Evidence
 from gestalt_space.match.probe import Probe
@@ -36,6 +37,8 @@ def match_document(
             "patients": state.totals("patient").patients,
             "photos": state.photos,
             f"{question.by}s": state.totals(question.by).lines,
+            "searched_on": state.searched_on,
+            "approximate": _approximate(view),
         },
         "calibration": None if calibration is None else asdict(calibration),
         "question": {
@@ -49,6 +52,7 @@ def match_document(
             "sex": question.sex,
             "age": question.age,
             "ancestry": question.ancestry,
+            "index": question.index,
         },
         "probes": [_probe(match, question.by) for match in matches],
     }
@@ -81,6 +85,21 @@ def failed_match_document(
         "space": None,
         "gallery": None,
         "probes": [_probe(Match(photo, error=error), by) for photo in photos],
+    }
+
+
+def _approximate(view: View) -> dict[str, Any] | None:
+    """How much an approximate search finds; None where the search was exact."""
+    searcher = view.approximate
+    if searcher is None:
+        return None
+    record = searcher.record
+    return {
+        f"recall_at_{NEAREST}": round(record.recall, 4),
+        "measured_on": record.measured,
+        "photos": record.rows,
+        "later_photos": searcher.later,
+        "options": record.options,
     }
 
 

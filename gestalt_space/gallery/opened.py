@@ -55,7 +55,7 @@ class OpenGallery:
         self.database = Database(
             settings.database, busy_timeout=settings.busy_timeout, create=False
         )
-        self._reader = Reader(self.database, settings.index_dir)
+        self._reader = Reader(self.database, settings.index_dir, settings.search_device)
         self._keeper = Keeper(
             self.database, settings.index_dir, settings.calibrating_dir, settings.busy_timeout
         )
@@ -114,8 +114,9 @@ class OpenGallery:
         return view
 
     def close(self) -> None:
-        """Let go of the models, and give the database's connections back."""
+        """Let go of the models and of a GPU's memory, and give the database's connections back."""
         self._open_models.close()
+        self._reader.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -187,12 +188,15 @@ class OpenGallery:
     def state(self) -> GalleryState:
         """The newest state of the gallery in this space; one query where nothing changed.
 
-        Raises `GalleryEmpty` where the space has no descriptor.
+        Raises `GalleryEmpty` where the space has no descriptor, `DeviceUnavailable` where the
+        settings ask for a GPU that cannot search.
         """
         space = self.space.stored
         if space is None:
             raise self._empty("disorder")
-        return self._reader.current(space)
+        state = self._reader.current(space)
+        state.searcher.require_device()
+        return state
 
     def calibration(self) -> CalibrationState | None:
         """How old the calibration in force is; None where the gallery has nothing in this space."""

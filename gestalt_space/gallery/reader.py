@@ -3,15 +3,18 @@ keeps the newest state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
 from sqlalchemy.orm import Session
 
+from gestalt_space.devices import Device
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.state import Corrected, GalleryState
+from gestalt_space.index.accelerator import Accelerator
+from gestalt_space.index.approximate import Approximate
 from gestalt_space.index.manifest import Manifest, load_manifest, open_arrays
 from gestalt_space.index.means import MeansPart, open_means
 from gestalt_space.index.segment import MemorySegment, Segment, open_segment
@@ -29,12 +32,14 @@ _TRIES = 3
 class Reader:
     """Gives the newest state of each space. Threads share it.
 
-    `folder`: of the index on disk.
+    `folder`: of the index on disk; `device`: what searches, see `Accelerator`.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, device: Device = "auto") -> None:
         self._database = database
         self._folder = folder
+        self._device = device
+        self._accelerators: dict[int, Accelerator] = {}
         self._lock = Lock()
         self._states: Mapping[int, GalleryState] = {}
         self._doubted: set[str] = set()
@@ -54,6 +59,7 @@ class Reader:
                 if known is not None and tail.read_mark(session, space.id) == known.mark:
                     return known
             state = self._open(space, known)
+            self._accelerator(space).follow(state.searcher.segments)
             self._states = {**self._states, space.id: state}
             return state
 
@@ -61,6 +67,14 @@ class Reader:
         """Whether nothing was removed since a state was read."""
         with self._database.reading() as session:
             return tail.read_mark(session, state.space.id).epoch == state.mark.epoch
+
+    def close(self) -> None:
+        """Give back what a GPU holds of the states."""
+        for accelerator in list(self._accelerators.values()):
+            accelerator.close()
+
+    def _accelerator(self, space: StoredSpace) -> Accelerator:
+        return self._accelerators.setdefault(space.id, Accelerator(self._device))
 
     def doubt(self, space: StoredSpace, error: IndexDamaged) -> None:
         """After a search came upon a file that is damaged, or was deleted by a process that merged
@@ -77,6 +91,7 @@ class Reader:
     def _open(self, space: StoredSpace, known: GalleryState | None) -> GalleryState:
         """Another process may put a new index in the place of the one that is being opened: then
         once more."""
+        accelerator = self._accelerator(space)
         last: IndexDamaged | None = None
         for _ in range(_TRIES):
             with self._database.reading() as session:
@@ -89,7 +104,14 @@ class Reader:
                 except IndexDamaged as error:
                     last = error
                 else:
-                    return read_state(session, space, mark, *opened)
+                    return read_state(
+                        session,
+                        space,
+                        mark,
+                        *opened,
+                        accelerator=accelerator,
+                        approximates=open_approximates(self._folder, opened[0], known),
+                    )
         with self._database.reading() as session:
             mark = tail.read_mark(session, space.id)
             return read_state(session, space, mark, None, (), (), (), damage=str(last))
@@ -115,6 +137,18 @@ def open_index(
     return manifest, segments, people, tuple(open_means(folder, part) for part in manifest.means)
 
 
+def open_approximates(
+    folder: Path, manifest: Manifest, known: GalleryState | None
+) -> tuple[Approximate, ...]:
+    """The approximate indexes that a manifest names; those that a known state has, from it."""
+    have = () if known is None else known.approximates
+    return tuple(
+        next((one for one in have if one.record == record), None)
+        or Approximate(folder, record, manifest.dim)
+        for record in manifest.approximate
+    )
+
+
 def read_state(
     session: Session,
     space: StoredSpace,
@@ -125,6 +159,8 @@ def read_state(
     means: tuple[MeansPart, ...],
     *,
     damage: str | None = None,
+    accelerator: Accelerator | None = None,
+    approximates: Sequence[Approximate] = (),
 ) -> GalleryState:
     """The state at a mark, of what is on disk and what the database has beyond it."""
     sequence = FROM_NOTHING if manifest is None else manifest.sequence
@@ -142,6 +178,8 @@ def read_state(
         corrected=Corrected(photos.ids, photos.ages, folded_hashes(photos.sites)),
         calibration=_calibration(session, space, mark),
         damage=damage,
+        accelerator=accelerator,
+        approximates=approximates,
     )
 
 

@@ -11,12 +11,14 @@ from typing import TypeVar
 import numpy as np
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DatabaseError, DescriptorError, IndexDamaged
+from gestalt_space.errors import DatabaseError, DescriptorError, GalleryChanged, IndexDamaged
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.means import PartMeans, mean_blocks
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes, merged
 from gestalt_space.gallery.reader import open_index
-from gestalt_space.index.changing import blank_columns, scrub, with_columns
+from gestalt_space.index.approximate import ApproximateRecord
+from gestalt_space.index.approximating import Built
+from gestalt_space.index.changing import blank_columns, scrub, wipe, with_columns
 from gestalt_space.index.checksums import check_file
 from gestalt_space.index.manifest import (
     Manifest,
@@ -98,6 +100,31 @@ class Sealer:
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return made != known
 
+    def keep_approximate(self, built: Built, epoch: int) -> ApproximateRecord:
+        """Write an approximate index and record it, in the place of one of its kind.
+
+        `epoch`: that of the state that it was built of. Raises `GalleryChanged` where somebody was
+        removed since, `OutputError`, `IndexDamaged` where there is no index on disk any more.
+        """
+        with locked(self.folder, self.timeout):
+            with self.database.reading() as session:
+                mark = tail.read_mark(session, self.space.id)
+            if mark.epoch != epoch:
+                raise GalleryChanged(
+                    "Somebody was removed while the index was built.", "Build it again."
+                )
+            known = self._known(mark.digest)
+            if known is None:
+                raise IndexDamaged(
+                    "The index on disk is not whole.", "Run `gestalt index rebuild`."
+                )
+            record = built.write(self.folder, self.space.fingerprint)
+            others = tuple(one for one in known.approximate if one.kind != record.kind)
+            made = replace(known, approximate=(*others, record))
+            self._record(made)
+            delete_unnamed(self.folder, self.space.fingerprint, made)
+            return record
+
     @property
     def _segment_rows(self) -> int:
         return max(FEWEST_ROWS, SEGMENT_NUMBERS // self.space.dim)
@@ -156,6 +183,11 @@ class Sealer:
             segments, patients = self._scrubbed(known.segments, gone)
             means = self._scrubbed_means(known.means, patients)
             made = replace(known, segments=segments, means=means)
+            if segments != known.segments:
+                # Their files have the vectors of the removed as well, and FAISS takes none out.
+                for one in known.approximate:
+                    wipe(self.folder, one.file)
+                made = replace(made, approximate=())
         if purges.pending_purges(session) and len(lost := self._lost(session, made, patients)):
             made = replace(made, people=tuple(self._without(made.people, lost)))
         waiting = tail.count_waiting(session, self.space, after)

@@ -40,6 +40,8 @@ def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
             check_file(folder, part.file)
         for record_of_means in manifest.means:
             verify_means(folder, record_of_means)
+        for one in manifest.approximate:
+            check_file(folder, one.file)
         _check_foreign(folder, space, manifest)
         state = read_state(session, space, mark, manifest, segments, parts, means)
         for rows in tail.row_blocks(session, space, FROM_NOTHING):

@@ -17,6 +17,7 @@ from gestalt_space.errors import (
     OutputError,
 )
 from gestalt_space.gallery.adding import Adding, AddOptions, passed_over
+from gestalt_space.gallery.approximating import build_approximate
 from gestalt_space.gallery.calibration.calibrating import (
     Calibrated,
     calibrate,
@@ -29,8 +30,11 @@ from gestalt_space.gallery.intake.records import check_row
 from gestalt_space.gallery.intake.telling import check_together, told_of_patients
 from gestalt_space.gallery.keeper import attempted
 from gestalt_space.gallery.opened import OpenGallery
+from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, AddedPhotos, failed_row, source_of
+from gestalt_space.index.approximate import ApproximateRecord
+from gestalt_space.index.approximating import ApproximateOptions
 from gestalt_space.names import normal_name
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.lookups import disorders_like, patients_like
@@ -172,6 +176,7 @@ class Writing(OpenGallery):
         finally:
             if done:
                 self._settle("fill", photos=len(done))
+            attempted(self._keeper.purge)
         if make_default:
             with self.database.writing() as session:
                 writes.make_default(session, space_id)
@@ -213,6 +218,30 @@ class Writing(OpenGallery):
         )
         assert found is not None, "without a limit it ends"  # noqa: S101
         return found
+
+    def approximate(
+        self,
+        options: ApproximateOptions,
+        *,
+        seed: int = 0,
+        progress: Callable[[float], object] | None = None,
+    ) -> ApproximateRecord:
+        """Build an approximate index of this space, for questions that ask for it by name, and
+        measure how much of what is nearest it finds.
+
+        It is built in memory, a byte for each number of a descriptor and more for links, and
+        recorded when it is whole. Photos that come later are searched exactly; a removal deletes
+        it, and so does `rebuild`. `seed` draws the photos that it is measured with; `progress` is
+        told the share, 0..1, that is done. Raises `GalleryEmpty` where too little is on disk,
+        `GalleryChanged` where somebody was removed meanwhile.
+        """
+        self.database.require()
+        state = self._newest_state()
+        if state is None:
+            raise self._empty("patient")
+        settings = self.settings
+        sealer = Sealer(self.database, state.space, settings.index_dir, settings.busy_timeout)
+        return build_approximate(state, sealer, options, seed=seed, progress=progress)
 
     def _newest_state(self) -> GalleryState | None:
         """The newest state, the index on disk having followed; None in a space without one."""

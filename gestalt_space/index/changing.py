@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import IndexDamaged
-from gestalt_space.index.checksums import REBUILD, FileRecord, check_file, check_size, hash_again
+from gestalt_space.index.checksums import (
+    CHUNK,
+    REBUILD,
+    FileRecord,
+    check_file,
+    check_size,
+    hash_again,
+)
 from gestalt_space.index.codes import ZERO, encode, first_code
 from gestalt_space.index.durable import writing
 from gestalt_space.index.segment import (
@@ -76,6 +83,20 @@ def blank_columns(folder: Path, record: SegmentRecord, rows: Ids) -> None:
         for column, value in blank.items():
             data = np.array(value, dtype="<i8").tobytes()
             write_at(folder / record.columns.name, start + column * width, rows, data)
+
+
+def wipe(folder: Path, record: FileRecord) -> None:
+    """Overwrite a whole file by zeros, synced, before it is deleted; one that is gone is passed
+    over. Raises `OutputError`."""
+    path = folder / record.name
+    with writing(folder):
+        if not path.exists():
+            return
+        with path.open("r+b") as stream:
+            for start in range(0, record.bytes, CHUNK):
+                stream.write(bytes(min(CHUNK, record.bytes - start)))
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
 def with_columns(

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,6 +63,13 @@ def gpu_works() -> str | None:
     return _tried(_SELF_TEST)
 
 
+def gpu_name() -> str:
+    """What the GPU that searches calls itself, where one works."""
+    import torch
+
+    return torch.cuda.get_device_name()
+
+
 def _tried(program: str) -> str | None:
     """What went wrong with a program in a process of its own; None where nothing did."""
     try:
@@ -100,6 +108,14 @@ class HalfRows:
     rows: torch.Tensor
     pieces: tuple[Piece, ...]
 
+    @property
+    def device_name(self) -> str:
+        """What the device calls itself."""
+        import torch
+
+        place = self.rows.device
+        return torch.cuda.get_device_name(place) if place.type == "cuda" else place.type
+
     def holds(self, segments: Sequence[Segment]) -> bool:
         """Whether these are the rows of exactly those segments, as they are now."""
         return [piece.file for piece in self.pieces] == [s.record.vectors for s in segments]
@@ -133,9 +149,12 @@ class HalfRows:
 
 
 def to_gpu(
-    segments: Sequence[Segment], before: HalfRows | None = None, device: str = "cuda"
-) -> HalfRows:
-    """The rows of segments, all of one space, on a device.
+    segments: Sequence[Segment],
+    before: HalfRows | None = None,
+    device: str = "cuda",
+    stop: Event | None = None,
+) -> HalfRows | None:
+    """The rows of segments, all of one space, on a device; None where `stop` is set meanwhile.
 
     What `before` has of them is not read from the disk again; segments that were added are, and so
     are those of which rows were removed. Raises `DeviceUnavailable` where it has no room.
@@ -149,6 +168,8 @@ def to_gpu(
         whole = torch.empty((sum(map(len, segments)), dim), dtype=torch.float16, device=place)
         pieces, start = [], 0
         for segment in segments:
+            if stop is not None and stop.is_set():
+                return None
             file, count = segment.record.vectors, len(segment)
             known = there.get(file)
             half, error = halves(segment.vectors, place) if known is None else known
@@ -158,9 +179,16 @@ def to_gpu(
     except RuntimeError as error:  # torch has this for a full memory and for a lost device
         raise DeviceUnavailable(
             f"The gallery cannot be held on the GPU: {str(error).splitlines()[0]}",
-            "Leave --device out to use the processor.",
+            "Set GESTALT_SEARCH_DEVICE=cpu to search on the processor.",
         ) from error
     return HalfRows(whole, tuple(pieces))
+
+
+def free_memory() -> None:
+    """Give back to the system what torch keeps of a GPU's memory for later."""
+    import torch
+
+    torch.cuda.empty_cache()
 
 
 def halves(vectors: NDArray[np.float32], device: torch.device) -> tuple[torch.Tensor, float]:

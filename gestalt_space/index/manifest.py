@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import IndexDamaged
+from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.checksums import REBUILD, FileRecord, record_file
 from gestalt_space.index.durable import new_file, prefix_of, unique_name, write_array, writing
 from gestalt_space.index.mapped import map_array
@@ -38,7 +39,8 @@ class PartRecord:
 class Manifest:
     """The index of a space, `space` its fingerprint, up to the change `sequence`.
 
-    Of several parts with `people` or `means`, what stands in a later one holds.
+    Of several parts with `people` or `means`, what stands in a later one holds. `approximate`: at
+    most one of a kind.
     """
 
     space: str
@@ -47,14 +49,17 @@ class Manifest:
     segments: tuple[SegmentRecord, ...] = ()
     people: tuple[PartRecord, ...] = ()
     means: tuple[MeansRecord, ...] = ()
+    approximate: tuple[ApproximateRecord, ...] = ()
     format: int = FORMAT
 
     @property
     def files(self) -> tuple[FileRecord, ...]:
-        """All files of the segments and parts."""
+        """All its files."""
         of_segments = (file for segment in self.segments for file in segment.files)
         of_means = (file for part in self.means for file in part.files)
-        return *of_segments, *of_means, *(part.file for part in self.people)
+        of_people = (part.file for part in self.people)
+        of_others = (one.file for one in self.approximate)
+        return *of_segments, *of_means, *of_people, *of_others
 
 
 def save_manifest(folder: Path, manifest: Manifest) -> str:
@@ -88,6 +93,7 @@ def load_manifest(folder: Path, space: str, digest: str) -> Manifest:
                 "segments": tuple(map(_segment, read["segments"])),
                 "people": tuple(map(_part, read["people"])),
                 "means": tuple(map(_means, read["means"])),
+                "approximate": tuple(map(_approximate, read.get("approximate", ()))),
             }
         )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -167,3 +173,7 @@ def _means(read: dict[str, Any]) -> MeansRecord:
 
 def _part(read: dict[str, Any]) -> PartRecord:
     return PartRecord(read["name"], _file(read["file"]), read["sections"])
+
+
+def _approximate(read: dict[str, Any]) -> ApproximateRecord:
+    return ApproximateRecord(**read | {"file": _file(read["file"])})

@@ -8,7 +8,6 @@ nearest are computed again from their float32 vectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.descriptors import check_descriptors
+from gestalt_space.index.accelerator import PROCESSOR, Accelerator
 from gestalt_space.index.codes import CodedProbe, Mask, code_probe, rounding
 from gestalt_space.index.contract import exact_similarities
 from gestalt_space.index.gpu import HalfRows
@@ -67,11 +67,11 @@ class Searcher:
         dim: int,
         segments: Sequence[Segment],
         tail: Rows | None = None,
-        gpu: HalfRows | None = None,
+        accelerator: Accelerator | None = None,
     ) -> None:
         self.dim = dim
-        self.gpu = gpu if gpu is not None and gpu.holds(segments) else None
-        """The segments' rows on a GPU; None where they are not, or are others by now."""
+        self.accelerator = accelerator
+        """Has the segments' rows on a GPU, or not; what is found is the same."""
         self.segments = tuple(segments)
         self.parts: tuple[Rows, ...] = (*segments, *([] if tail is None else [tail]))
         self.offsets = [0, *np.cumsum([len(part) for part in self.parts], dtype=int).tolist()]
@@ -142,6 +142,8 @@ class Searcher:
         eligible = self._eligible(masks)
         if eligible <= max(count, FEW_ROWS * len(self)):
             found = self._by_gathering(probe, masks, count)
+        elif (by_gpu := self._by_gpu(probe, masks, count)) is not None:
+            found = by_gpu
         elif self._plain():
             found = self._by_product(probe, masks)
         else:
@@ -158,7 +160,7 @@ class Searcher:
         `tolerance`. Holds about `min(q, 1,024) × count × 50` bytes.
         """
         probes = check_descriptors(probes, self.dim)
-        if len(probes) <= FEW_PROBES or self.gpu is not None:
+        if len(probes) <= FEW_PROBES or self._half_rows() is not None:
             return [self.candidates(probe, count, among=among) for probe in probes]
         masks = self._masks(among)
         all_found = self._eligible(masks) <= count
@@ -172,6 +174,18 @@ class Searcher:
             ]
         return candidates
 
+    @property
+    def searched_on(self) -> str:
+        """`processor`, or the name of the GPU that would search now."""
+        if self.accelerator is None or not self._may_accelerate():
+            return PROCESSOR
+        return self.accelerator.searched_on(self.segments)
+
+    def require_device(self) -> None:
+        """Wait for a GPU that was asked for by name. Raises `DeviceUnavailable`."""
+        if self.accelerator is not None:
+            self.accelerator.require(self.segments)
+
     def prefetch(self) -> None:
         """Read the codes ahead, so that the first search does not fetch them page by page."""
         if self._plain():
@@ -181,6 +195,15 @@ class Searcher:
 
     def _plain(self) -> bool:
         return len(self) * self.dim <= PLAIN_NUMBERS
+
+    def _may_accelerate(self) -> bool:
+        """Whether a GPU is worth it, or was asked for by name."""
+        return self.accelerator is not None and (self.accelerator.required or not self._plain())
+
+    def _half_rows(self) -> HalfRows | None:
+        if self.accelerator is None or not self._may_accelerate():
+            return None
+        return self.accelerator.rows(self.segments)
 
     def _places(self) -> Iterator[tuple[Rows, int, int]]:
         yield from zip(self.parts, self.offsets, self.offsets[1:], strict=False)
@@ -249,10 +272,6 @@ class Searcher:
     def _by_codes(
         self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
     ) -> list[_Found]:
-        if self.gpu is not None:
-            # torch has a RuntimeError for a GPU that is full or gone: the processor is still there.
-            with suppress(RuntimeError):
-                return self._by_gpu(self.gpu, probe, masks, count)
         coded = code_probe(probe)
         searches: list[Callable[[], _Found]] = []
         for (part, start, _), mask in zip(self._places(), masks, strict=True):
@@ -265,8 +284,12 @@ class Searcher:
         return list(pool().map(lambda search: search(), searches))
 
     def _by_gpu(
-        self, gpu: HalfRows, probe: NDArray[np.float32], masks: list[Mask | None], count: int
-    ) -> list[_Found]:
+        self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
+    ) -> list[_Found] | None:
+        """None where no GPU has the rows, or it fails: the processor is still there."""
+        rows = self._half_rows()
+        if rows is None or self.accelerator is None:
+            return None
         eligible = None
         of_segments = masks[: len(self.segments)]
         if any(mask is not None for mask in of_segments):
@@ -276,7 +299,11 @@ class Searcher:
                     for part, mask in zip(self.segments, of_segments, strict=True)
                 ]
             )
-        found = [_Found(*gpu.search(probe, count, eligible))]
+        try:
+            found = [_Found(*rows.search(probe, count, eligible))]
+        except RuntimeError as error:  # torch has this for a GPU that is full or gone
+            self.accelerator.lost(rows, error)
+            return None
         if len(self.parts) > len(self.segments):
             found.append(_product(probe, self.parts[-1], self.offsets[-2], masks[-1]))
         return found

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import UsageError
+from gestalt_space.errors import ApproximateDamaged, UsageError
 from gestalt_space.gallery.copies import CANDIDATE, Copy, find_copies
 from gestalt_space.gallery.snapshot import gallery_changed, load_snapshot
 from gestalt_space.match.answer import Eligible, Match, MatchLine
@@ -50,7 +50,12 @@ def match_probes(
     known = [probe for probe in probes if probe.descriptor is not None]
     kins = [kin_of(session, probe.own, with_family=question.with_family) for probe in known]
     vectors = [probe.descriptor for probe in known if probe.descriptor is not None]
-    found = rank_probes(np.stack(vectors), kins, view, names, whole) if known else []
+    try:
+        found = rank_probes(np.stack(vectors), kins, view, names, whole) if known else []
+    except ApproximateDamaged:
+        # A removal wipes it, for those who still read it as well.
+        _check_unchanged(view, session)
+        raise
     # All names at once: a question for each line would take longer than the search.
     lines = [line for one in found for line in one.lines]
     named = Named(
@@ -66,9 +71,7 @@ def match_probes(
     )
     matches = [_failed(probe) if probe.descriptor is None else next(answers) for probe in probes]
     # Asked last: whatever was removed until now may stand in what was found.
-    session.rollback()
-    if read_mark(session, state.space.id).epoch != state.mark.epoch:
-        raise gallery_changed()
+    _check_unchanged(view, session)
     return matches
 
 
@@ -90,6 +93,12 @@ def copies_of(
         for copy in find_copies(session, seen.look, nearest.similarities, ids, not_of=known):
             copies.setdefault((copy.patient, copy.photo), copy)
     return tuple(copies.values())
+
+
+def _check_unchanged(view: View, session: Session) -> None:
+    session.rollback()
+    if read_mark(session, view.state.space.id).epoch != view.state.mark.epoch:
+        raise gallery_changed()
 
 
 def _check_aggregation(view: View) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 
 from gestalt_space.errors import UsageError
+from gestalt_space.index.approximate import KINDS, Kind
 from gestalt_space.match.among import EVERYBODY, Among
 from gestalt_space.match.demographics import age_groups
 from gestalt_space.ranking.aggregation import EVERY_AGGREGATION, Aggregation
 from gestalt_space.store.people import By
 from gestalt_space.store.reads import PatientRecord
+
+IndexName = Literal["exact"] | Kind
+INDEXES: tuple[IndexName, ...] = ("exact", *KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,9 @@ class Question:
     name in the gallery, whose patients are no evidence; a stored patient's own family is none
     either. `with_family`: a stored patient's family may be evidence. `sex`, `age` in years,
     `ancestry`: of the probe's patient, where they are told; the gallery's composition is set beside
-    them. Raises `UsageError` for a family to leave out where families are let in.
+    them. `index`: other than `exact`, photos are looked for by an approximate index that was built,
+    which misses some. Raises `UsageError` for a family to leave out where families are let in, and
+    for what no approximate index answers.
     """
 
     k: int = 10
@@ -36,8 +42,20 @@ class Question:
     sex: str | None = None
     age: float | None = None
     ancestry: str | None = None
+    index: IndexName = "exact"
 
     def __post_init__(self) -> None:
+        if self.index != "exact" and self.aggregation != "nearest":
+            raise UsageError(
+                f"The aggregation {self.aggregation} needs more than the nearest photos, and "
+                f"{self.index} misses some.",
+                "Leave --index or --aggregation out.",
+            )
+        if self.index != "exact" and self.among:
+            raise UsageError(
+                f"What {self.index} finds was measured without a filter.",
+                "Leave --index or --among out.",
+            )
         if self.with_family and self.family is not None:
             raise UsageError(
                 "A family is to be left out, and families are let in.",
@@ -76,3 +94,11 @@ def parse_aggregation(text: str) -> Aggregation:
     raise UsageError(
         f"There is no aggregation {text!r}.", f"There are {', '.join(EVERY_AGGREGATION)}."
     )
+
+
+def parse_index(text: str) -> IndexName:
+    """What searches, by its name. Raises `UsageError`."""
+    for index in INDEXES:
+        if text == index:
+            return index
+    raise UsageError(f"There is no index {text!r}.", f"There are {', '.join(INDEXES)}.")

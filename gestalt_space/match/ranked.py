@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.index.approximate import Kind
 from gestalt_space.match.lines import RankedLine
 from gestalt_space.match.means import BY_MEANS, contenders_by_means
 from gestalt_space.match.names import Names
@@ -68,6 +69,13 @@ def rank_probes(
 ) -> list[Found]:
     """The lines of probes `(q, d)`; of each, its `kins` are no evidence."""
     state, rows, k = view.state, view.rows, view.question.k
+    if view.question.index != "exact":
+        nearly = [
+            _nearly(probe, kin, view, view.question.index)
+            for probe, kin in zip(probes, kins, strict=True)
+        ]
+        lines = _named([contending for contending, _ in nearly], view, names)
+        return [Found(some, near) for some, (_, near) in zip(lines, nearly, strict=True)]
     if len(probes) == 1:
         first = [state.nearest(probes[0], FIRST + EACH_LINE * k, rows)]
     else:
@@ -117,6 +125,22 @@ def _rank(
         nearest = state.nearest(probe, count, view.rows)
         (evidence,) = _evidence(probe[None], [nearest], [kin], view)
     return Contending(first, evidence.nearest)
+
+
+def _nearly(probe: Descriptors, kin: Kin, view: View, index: Kind) -> tuple[Contending, Nearest]:
+    """By what an approximate index finds, as if there were no other photos; by more of it where
+    that gives too few lines."""
+    state, k = view.state, view.question.k
+    wanted = min(k, view.eligible(kin).lines)
+    most = max(FEWEST, int(MOST_SHARE * len(state)))
+    count = FIRST + EACH_LINE * k
+    while True:
+        nearest = state.nearly(probe, count, index)
+        (evidence,) = _evidence(probe[None], [nearest], [kin], view)
+        first = _settled(evidence, kin, view) or []
+        if len(first) >= wanted or count >= most:
+            return Contending(first, evidence.nearest), nearest
+        count *= WIDER
 
 
 def _settled(evidence: Evidence, kin: Kin, view: View) -> list[Contender] | None:

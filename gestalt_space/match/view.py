@@ -13,6 +13,7 @@ from gestalt_space.errors import GalleryEmpty, NotInGallery
 from gestalt_space.gallery.group_means import GroupMeans, group_means
 from gestalt_space.gallery.means import ChosenMeans
 from gestalt_space.gallery.state import GalleryState, Totals, count_photos, count_totals
+from gestalt_space.index.approximate import ApproximateSearcher
 from gestalt_space.match.among import eligible_rows
 from gestalt_space.match.question import Question
 from gestalt_space.once import Once
@@ -86,6 +87,13 @@ class View:
         """The keys of all groups `(g,)`, ascending, and how many references each has by the
         gallery's calibration, 0 where nobody may be evidence."""
         return self._references()
+
+    @property
+    def approximate(self) -> ApproximateSearcher | None:
+        """What looks for photos; None where the search is exact. Raises `UsageError` where the
+        gallery does not have what the question asks for."""
+        index = self.question.index
+        return None if index == "exact" else self.state.approximate(index)
 
     def ranked(self, patients: Numbers) -> Numbers:
         """Of patients by their keys, those who may be evidence for a line."""
@@ -183,9 +191,11 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
     """What may be evidence for a question.
 
     Raises `NotInGallery` for a patient or a family to leave out who is not there, `GalleryEmpty`
-    where the question leaves nothing.
+    where the question leaves nothing, `UsageError` for an approximate index that is not there.
     """
     by = question.by
+    if question.index != "exact":
+        state.approximate(question.index)
     without = _keys_of(session, question.without)
     _check_left(
         View(state, question, excluded=without),

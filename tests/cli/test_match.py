@@ -18,7 +18,7 @@ from tests import made
 from tests.cli.conftest import Command
 
 SPACE_KEYS = {"name", "fingerprint", "run", "gallery_runs", "other_precision"}
-TOP_KEYS = {"version", "space", "gallery", "question", "probes"}
+TOP_KEYS = {"version", "space", "gallery", "calibration", "question", "probes"}
 PROBE_KEYS = {"photo", "error", "face", "disorders", "left_out", "relatives"}
 PROBE_KEYS |= {"asked", "eligible", "verdict", "best_percentile", "composition", "copies"}
 FACE_KEYS = {"detector", "score", "box", "landmarks", "step", "number", "count", "quality"}
@@ -43,7 +43,8 @@ def test_json_has_the_keys_of_version_1(filled: Path, photos: list[Path], gestal
     assert document["space"]["gallery_runs"] == [{**document["space"]["run"], "descriptors": 4}]
     assert document["space"]["other_precision"] is False
     assert document["space"]["name"] == "tiny"
-    assert document["gallery"] == {"patients": 4, "photos": 4, "disorders": 2}
+    counts = {"patients": 4, "photos": 4, "disorders": 2}
+    assert document["gallery"] == {**counts, "searched_on": "processor", "approximate": None}
     (probe,) = document["probes"]
     assert set(probe) == PROBE_KEYS
     assert probe["photo"] == str(photos[4])

@@ -59,7 +59,7 @@ class Kept:
         return self.sealer().follow(rebuild=rebuild)
 
     def keeper(self, timeout: float = TIMEOUT) -> Keeper:
-        return Keeper(self.database, self.folder, timeout)
+        return Keeper(self.database, self.folder, self.home / "calibrating", timeout)
 
     def check(self) -> str:
         return verify_index(self.database, self.space, self.folder)

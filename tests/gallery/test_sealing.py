@@ -18,7 +18,7 @@ from gestalt_space.gallery import sealing
 from gestalt_space.index.manifest import open_arrays
 from gestalt_space.index.segment import open_segment
 from tests.galleries import files_with
-from tests.gallery.kept import Kept, flip, vector_of, vectors_of
+from tests.gallery.kept import DIM, Kept, flip, vector_of, vectors_of
 
 
 def test_without_an_index_a_state_comes_from_the_database(kept: Kept) -> None:
@@ -332,7 +332,8 @@ def test_small_segments_and_parts_are_merged_so_that_few_are_left(kept: Kept) ->
 
 @pytest.mark.usefixtures("_soon")
 def test_no_segment_grows_beyond_its_size(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing, "SEGMENT_ROWS", 8)
+    monkeypatch.setattr(sealing, "SEGMENT_NUMBERS", 8 * DIM)
+    monkeypatch.setattr(sealing, "FEWEST_ROWS", 1)
     monkeypatch.setattr(sealing, "MOST_SEGMENTS", 1000)
     for n in range(0, 32, 4):
         kept.add(*range(n, n + 4))

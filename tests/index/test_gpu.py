@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gestalt_space.errors import DeviceUnavailable
 from gestalt_space.index import gpu, search
+from gestalt_space.index.accelerator import Accelerator
 from gestalt_space.index.changing import scrub
 from gestalt_space.index.gpu import HalfRows, Piece, gpu_works, halves, to_gpu
 from gestalt_space.index.search import Searcher
@@ -69,6 +70,13 @@ def test_a_probe_as_two_halves_is_nearly_itself(rng: np.random.Generator):
     assert left < 1e-5
 
 
+def holding(segments: list[Segment]) -> Accelerator:
+    """An accelerator that has the rows already; the processor stands for the GPU."""
+    accelerator = Accelerator()
+    accelerator._held = to_gpu(segments, device="cpu")
+    return accelerator
+
+
 @pytest.mark.parametrize("share", [None, 0.5, 0.0])
 def test_a_searcher_finds_by_the_gpu_what_numpy_finds(
     share: float | None,
@@ -78,8 +86,8 @@ def test_a_searcher_finds_by_the_gpu_what_numpy_finds(
 ):
     monkeypatch.setattr(search, "PLAIN_NUMBERS", 0)
     monkeypatch.setattr(search, "FEW_ROWS", 0.0)
-    searcher = Searcher(20, segments, memory(rng, 9, 20), to_gpu(segments, device="cpu"))
-    assert searcher.gpu is not None
+    searcher = Searcher(20, segments, memory(rng, 9, 20), holding(segments))
+    assert searcher.searched_on == "cpu"
     among = None if share is None else rng.random(80) < share
     vectors = np.concatenate([part.vectors for part in searcher.parts])
     oracle = Oracle(vectors, np.ones(80, dtype=bool) if among is None else among)
@@ -96,11 +104,12 @@ def test_a_gpu_that_is_lost_leaves_the_search_to_the_processor(
         raise RuntimeError("CUDA error: unspecified launch failure")
 
     monkeypatch.setattr(search, "PLAIN_NUMBERS", 0)
-    searcher = Searcher(20, segments, gpu=to_gpu(segments, device="cpu"))
+    searcher = Searcher(20, segments, accelerator=holding(segments))
     monkeypatch.setattr(gpu, "_product", lost)
     probe = made.unit(rng, 1, 20)[0]
     vectors = np.concatenate([part.vectors for part in searcher.parts])
     check(searcher.candidates(probe, 7), Oracle(vectors, np.ones(71, dtype=bool)), probe, 7)
+    assert searcher.searched_on == "processor"
 
 
 def test_rows_keep_in_step_with_the_segments(
@@ -117,7 +126,6 @@ def test_rows_keep_in_step_with_the_segments(
     record = scrub(tmp_path, segments[0].record, np.array([4]))
     now = [open_segment(tmp_path, record), *segments[1:]]
     assert not added.holds(now)
-    assert Searcher(20, now, gpu=added).gpu is None
     after = to_gpu(now, added, device="cpu")
     assert sent == [40, 30]
     assert not after.rows[4].any()

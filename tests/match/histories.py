@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +108,7 @@ HISTORIES = st.builds(
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def vector(dim: int, number: int) -> np.ndarray:
     """A unit vector `(d,)` float32: the numbers stand for few directions, each as it is, moved by
     less than single precision tells, or turned round; half of them are near one another."""
@@ -357,7 +357,7 @@ def new_photo(record: PhotoRecord, descriptor: np.ndarray | None, place: int = 0
     return NewPhoto(record, f"{int(record.photo.split('.')[0]):064x}", encoded)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _face(place: int) -> Face:
     across = np.array([112 * place, 0], np.float32)
     return Face(

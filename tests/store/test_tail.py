@@ -68,16 +68,16 @@ def test_the_mark_tells_of_what_another_connection_wrote(
     with database.writing() as session:
         writes.record_generation(session, space.id, sequence=2, digest="d" * 64)
         save_calibration(session, space, StoredCalibration("{}", 1, 2, 0))
-    assert mark() == tail.Mark(2, 0, space.id, "d" * 64, 2, 1)
+    assert mark() == tail.Mark(3, 0, space.id, "d" * 64, 2, 1)
     with database.writing() as session:
         removals.remove_patients(session, ["P0"])
-    assert mark() == tail.Mark(3, 1, space.id, "d" * 64, 2, 1)
+    assert mark() == tail.Mark(4, 1, space.id, "d" * 64, 2, 1)
     with database.writing() as session:
         second = other_space(session)
         writes.make_default(session, second.id)
-    assert mark() == tail.Mark(3, 1, second.id, "d" * 64, 2, 1)
+    assert mark() == tail.Mark(4, 1, second.id, "d" * 64, 2, 1)
     with other.reading() as session:
-        assert tail.read_mark(session, second.id) == tail.Mark(3, 1, second.id, None, None, None)
+        assert tail.read_mark(session, second.id) == tail.Mark(4, 1, second.id, None, None, None)
     other.close()
 
 

@@ -1,0 +1,76 @@
+"""`gestalt index approximate`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from . import options, output
+from .interruption import interruption
+
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Draws the photos that are compared.")]
+
+
+def approximate(
+    kind: Annotated[str, typer.Option("--kind", help="ivf or hnsw.", show_default=False)],
+    lists: Annotated[
+        int | None,
+        typer.Option("--lists", min=1, help="ivf: lists of photos. By default 4 × √photos."),
+    ] = None,
+    probes: Annotated[
+        int | None,
+        typer.Option("--probes", min=1, help="ivf: lists that a search looks at. By default 64."),
+    ] = None,
+    links: Annotated[
+        int | None,
+        typer.Option("--links", min=2, help="hnsw: links of each photo. By default 32."),
+    ] = None,
+    breadth: Annotated[
+        int | None,
+        typer.Option("--breadth", min=1, help="hnsw: breadth of a search. By default 128."),
+    ] = None,
+    seed: Seed = 0,
+    space: options.Space = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Build an approximate index, and measure how many of the nearest photos it finds.
+
+    `gestalt match --index ivf` or `--index hnsw` then uses it. It is faster for millions of
+    photos, and misses many of the nearest: nothing uses it unless asked to. Photos that are added
+    later are searched exactly, until it is built again. Removing a patient or photo deletes it, and
+    so does `gestalt index rebuild`. It is built in memory; hnsw takes minutes at a million photos.
+    """
+    from gestalt_space.home import Gallery
+    from gestalt_space.index.approximate import NEAREST
+    from gestalt_space.index.approximating import PAYS_FROM, ApproximateOptions, parse_kind
+
+    wanted = ApproximateOptions(parse_kind(kind), lists, probes, links, breadth)
+    with (
+        interruption(lambda: ": nothing was built; what was there is as it was."),
+        Gallery.open(home, space=space) as gallery,
+        output.progress("Building", 100, quiet=quiet, unit="%") as show,
+    ):
+        made = gallery.approximate(
+            wanted, seed=seed, progress=lambda share: show(int(100 * share), 100)
+        )
+        name = gallery.space.model.name
+    if as_json:
+        record = {name: value for name, value in asdict(made).items() if name in _SHOWN}
+        output.write_json(
+            {"version": 1, "space": name, "approximate": record, "pays": made.rows >= PAYS_FROM}
+        )
+    elif not quiet:
+        output.say(
+            f"The {made.kind} index in the space of {name} has "
+            f"{output.counted_text(made.rows, 'photo')}. It finds {100 * made.recall:.0f} % of the "
+            f"{NEAREST} nearest photos, measured on {output.counted_text(made.measured, 'photo')}."
+        )
+    if made.rows < PAYS_FROM and not quiet:
+        output.say(f"Below {PAYS_FROM:,} photos exact search is about as fast, and misses nothing.")
+
+
+_SHOWN = ("kind", "rows", "options", "recall", "measured")
