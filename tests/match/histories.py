@@ -32,7 +32,8 @@ COHORTS = (None, "Alpha", "alpha", "Bêta")
 CONSENTS = (None, "research", "Research", "none given")
 FAMILIES = (None, "F1", "f1", "F2", None, "F3", None, None)
 SITES = (None, "Bonn", "BONN", "Taipei")
-AGES = (None, 0.0, 0.49, 1.0, 1.0 + 0.4 / 365.25, 4.0, 5.0 + 0.9 / 365.25, 5.0, 9.99, 40.0, None)
+DAY = 1 / 365.25
+AGES = (None, 0.0, 0.49, 1.0, 1 + 0.4 * DAY, 4 - 0.4 * DAY, 4 - 0.9 * DAY, 5.0, 5 + 0.9 * DAY, 40.0)
 DISORDERS = ("OMIM:300002", "OMIM:100001", "Zeta", "alpha", "ORPHA:199", "MONDO:0007387")
 GENES = ("ZIC1", "ARID1B", "abc1", "KMT2D")
 SUBSETS = ((), (0,), (1,), (2,), (3,), (4,), (5,), (0, 1), (1, 3), (0, 2, 4), (0, 1, 2, 3))
@@ -58,10 +59,12 @@ Event = tuple[str, int, int] | tuple[str, Draft]
 
 @dataclass(frozen=True)
 class History:
-    """`dim` of descriptors; who is there first; what happens then; the calibration, if any."""
+    """`dim` of descriptors; who is there first, and whether an index is made of them; what happens
+    then; the calibration, if any."""
 
     dim: int
     patients: tuple[Draft, ...]
+    sealed: bool
     events: tuple[Event, ...]
     curves: int | None
 
@@ -73,8 +76,9 @@ _DRAFTS = st.builds(
     genes=st.sampled_from([s for s in SUBSETS if all(g < len(GENES) for g in s)]),
     photos=st.lists(st.integers(0, 2**14 - 1), max_size=4).map(tuple),
 )
-_KINDS = ("tell", "tell", "photo", "fill", "replace", "reface")
+_KINDS = ("photo", "fill", "replace", "reface")
 _EVENTS = st.one_of(
+    st.tuples(st.just("tell"), st.integers(0, 200), st.integers(0, 2**23)),
     st.tuples(st.sampled_from(_KINDS), st.integers(0, 200), st.integers(0, 2**23)),
     st.tuples(st.sampled_from(["remove patient", "remove photo"]), st.integers(0, 200), st.just(0)),
     st.tuples(st.just("new"), _DRAFTS),
@@ -98,7 +102,8 @@ HISTORIES = st.builds(
     History,
     dim=st.integers(2, 24),
     patients=_patients(),
-    events=st.lists(_EVENTS, max_size=8).map(tuple),
+    sealed=st.sampled_from([False, True, True]),
+    events=st.lists(_EVENTS, min_size=1, max_size=8).map(tuple),
     curves=st.sampled_from([0, 1, 2, None]),
 )
 
@@ -142,24 +147,30 @@ class World:
         with database.reading() as session:
             self.space, self._other = reads.spaces(session)
         self._reader = Reader(database, folder)
+        self._sealer = Sealer(database, self.space, folder, 5)
         self._photos = 0
         self._people = 0
 
-    def play(self, history: History) -> None:
+    def play(self, history: History) -> Iterator[int]:
+        """Let it happen; stops, with its place, at the beginning and after each event."""
         self._store([photo for draft in history.patients for photo in self._drafted(draft)])
         if history.curves is not None:
             self._calibrate(history.curves)
-        for kind, *rest in history.events:
+        if history.sealed:
+            self._sealer.follow()
+        yield 0
+        for place, (kind, *rest) in enumerate(history.events, start=1):
             if kind == "new":
                 self._store(list(self._drafted(rest[0])))
             elif kind in ("seal", "rebuild"):
-                Sealer(self.database, self.space, self.folder, 5).follow(rebuild=kind == "rebuild")
+                self._sealer.follow(rebuild=kind == "rebuild")
             elif kind == "purge":
                 Keeper(self.database, self.folder, self.folder / "kept", 5).purge()
             elif kind == "read":
                 self.state()
             else:
                 getattr(self, "_" + kind.replace(" ", "_"))(*rest)
+            yield place
 
     def state(self) -> GalleryState:
         """The newest; the books know the keys of its descriptors then."""
