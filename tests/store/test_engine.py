@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gestalt_space.errors import DatabaseError, GalleryMissing
-from gestalt_space.store import reads, removals, tail, writes
+from gestalt_space.store import engine, reads, removals, tail, writes
 from gestalt_space.store.engine import (
     REVISION,
     Database,
@@ -94,6 +95,42 @@ def test_truncating_empties_the_write_ahead_log(database: Database, url: str) ->
     assert log.stat().st_size > 0
     database.truncate_log()
     assert log.stat().st_size == 0
+
+
+def test_who_empties_the_log_waits_for_another_who_does(
+    database: Database, url: str, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite waits for readers, but refuses a second one at once."""
+    with database.writing() as session:
+        writes.record_event(session, "one")
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM audit_event").fetchone()
+    with database.writing() as session:
+        writes.record_event(session, "two")  # in the log, which the reader holds up
+    errors: list[DatabaseError] = []
+
+    def empty() -> None:
+        patient = Database(url, busy_timeout=60)
+        try:
+            patient.truncate_log()
+        except DatabaseError as error:
+            errors.append(error)
+        patient.close()
+
+    one, two = threading.Thread(target=empty), threading.Thread(target=empty)
+    one.start()
+    with closing(sqlite3.connect(str(sa.make_url(url).database), timeout=0)) as watch:
+        while not watch.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0]:
+            assert one.is_alive(), "it waits for the reader"
+    tried = threading.Event()
+    monkeypatch.setattr(engine, "sleep", lambda seconds: (tried.set(), time.sleep(seconds)))
+    two.start()
+    while two.is_alive() and not tried.wait(0.02):
+        pass
+    other.execute("ROLLBACK")
+    one.join(60)
+    two.join(60)
+    assert errors == []
 
 
 def test_a_setting_that_sqlite_does_not_take_is_refused(tmp_path: Path) -> None:
