@@ -167,7 +167,7 @@ class Sealer:
     def _followed(
         self, session: Session, mark: tail.Mark, known: Manifest, cleaning: Cleaning
     ) -> Manifest:
-        after, files = known.sequence, self._files
+        after = known.sequence
         gone = tail.removed_after(session, self.space, after)
         made, patients = known, np.zeros(0, dtype=np.int64)
         if len(gone):

@@ -30,7 +30,7 @@ kept = Kept(Path(home))
 kept.seal(rebuild=rebuild == "True")
 kept.close()
 """
-POINTS = ("write_segment", "save_manifest", "Sealer._record", "delete_unnamed")
+POINTS = ("IndexFiles.segment", "save_manifest", "Sealer._record", "delete_unnamed")
 """Before a segment is written, the manifest is, the database knows of it, what is old goes."""
 
 
