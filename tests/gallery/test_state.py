@@ -6,10 +6,10 @@ import threading
 
 import numpy as np
 import pytest
-from gestalt_space.index.contract import exact_similarities
 
 from gestalt_space.gallery.state import GalleryState, count_photos
 from gestalt_space.index import search
+from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.hashing import hash64
 from gestalt_space.store import reads
 from tests import made
