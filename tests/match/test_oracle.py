@@ -1,13 +1,7 @@
 """Matches of random galleries, by every aggregation and filter, beside the plain oracle.
 
-<<<<<<< HEAD
-A gallery has a history, and is asked at some of its moments. A study of more histories than go with
-the other tests:
-`ORACLE_EXAMPLES=3500 ORACLE_SEED=15 python -m pytest -s tests/match/test_oracle.py`.
-=======
 A gallery has a history, and is asked at some of its moments. A study of more histories than go
 with the other tests: `ORACLE_EXAMPLES=3400 ORACLE_SEED=15 python -m pytest -s` and this file.
->>>>>>> oracle15
 """
 
 from __future__ import annotations
