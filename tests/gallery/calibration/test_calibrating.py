@@ -70,9 +70,9 @@ def test_removing_and_rebuilding_calibrate(gallery: Gallery) -> None:
     second = sequence(gallery)
     assert second > first
     space = gallery.stats().spaces[0][0]
-    folders = gallery.settings.index_dir, gallery.settings.calibrating_dir
-    assert not refresh_calibration(gallery.database, space, *folders)
-    assert refresh_calibration(gallery.database, space, *folders, force=True)
+    where = gallery.database, gallery._reader, space, gallery.settings.calibrating_dir
+    assert not refresh_calibration(*where)
+    assert refresh_calibration(*where, force=True)
     with gallery.database.writing() as session:
         session.execute(sa.delete(t.Calibration))
     gallery.rebuild()
