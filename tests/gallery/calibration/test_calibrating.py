@@ -76,7 +76,7 @@ def test_removing_and_rebuilding_calibrate(gallery: Gallery) -> None:
     with gallery.database.writing() as session:
         session.execute(sa.delete(t.Calibration))
     gallery.rebuild()
-    assert sequence(gallery) == second
+    assert sequence(gallery) > second, "a calibration that is saved is a change"
 
 
 def test_a_match_has_a_verdict_and_percentiles(gallery: Gallery, tmp_path: Path) -> None:
