@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.errors import ApproximateDamaged, IndexDamaged
 from gestalt_space.index.checksums import FileRecord, check_size
+from gestalt_space.index.mapped import map_faiss
 from gestalt_space.index.search import Candidates, Searcher
 from gestalt_space.once import Once
 from gestalt_space.types import Ids
@@ -73,15 +74,13 @@ class Approximate:
         return found[found < self.record.rows]
 
     def _open(self) -> Any:
-        import faiss
-
         try:
             path = check_size(self._folder, self.record.file)
         except IndexDamaged as error:
             raise ApproximateDamaged(error.message, _AGAIN) from error
         try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
+            index = map_faiss(path)
+        except (RuntimeError, OSError) as error:
             raise ApproximateDamaged(f"{path.name} cannot be read by FAISS.", _AGAIN) from error
         if (index.ntotal, index.d) != (self.record.rows, self._dim):
             raise ApproximateDamaged(f"{path.name} does not hold the rows that it should.", _AGAIN)

@@ -22,6 +22,7 @@ from gestalt_space.descriptors import UNIT_TOLERANCE
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.index.checksums import REBUILD
 from gestalt_space.index.exact import TOLERANCE
+from gestalt_space.index.mapped import map_faiss
 from gestalt_space.types import Descriptors
 
 Mask = NDArray[np.bool_]
@@ -134,8 +135,8 @@ class Codes:
         import faiss
 
         try:
-            index = faiss.read_index(str(self.path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
+            index = map_faiss(self.path)
+        except (RuntimeError, OSError) as error:
             raise IndexDamaged(f"{self.path.name} cannot be read by FAISS.", REBUILD) from error
         wanted = faiss.ScalarQuantizer.QT_8bit_direct_signed
         if (

@@ -56,6 +56,23 @@ def map_array(folder: Path, record: FileRecord, shape: tuple[int, ...], dtype: s
     return MappedArray(array, pages, start)
 
 
+def map_faiss(path: Path) -> Any:
+    """Map an index that FAISS reads; it must not be changed: FAISS would end the process.
+
+    Raises `RuntimeError` for what is none, `OSError`.
+    """
+    import faiss
+
+    try:
+        name = str(path)
+        name.encode()
+    except UnicodeEncodeError:
+        # FAISS takes names in UTF-8 alone: one of other bytes is named by the number of its file.
+        with path.open("rb") as stream:
+            return faiss.read_index(f"/dev/fd/{stream.fileno()}", faiss.IO_FLAG_MMAP_IFC)
+    return faiss.read_index(name, faiss.IO_FLAG_MMAP_IFC)
+
+
 def _header(data: bytes) -> tuple[int, tuple[tuple[int, ...], bool, np.dtype[np.generic]]]:
     """Where the numbers begin, and shape, whether in Fortran order, dtype. Raises `ValueError`."""
     stream = io.BytesIO(data)

@@ -1,0 +1,31 @@
+"""Files that are mapped, whatever the name of their folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gestalt_space.index.codes import code_probe
+from gestalt_space.index.mapped import map_faiss
+from gestalt_space.index.segment import open_segment
+from tests.index.rows import memory, written
+
+
+@pytest.mark.parametrize("name", ["plain", "\u00e9\u53f0\u5317", "caf\udce9"])
+def test_a_folder_may_have_every_name(name: str, tmp_path: Path):
+    folder = tmp_path / name
+    try:
+        folder.mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("the system refuses such a name")
+    opened = open_segment(folder, written(folder, memory(np.random.default_rng(1), 20, 16)))
+    rows, _ = opened.codes.search(code_probe(np.array(opened.vectors[7])), 1, None)
+    assert rows.tolist() == [7]
+
+
+def test_what_is_no_index_is_refused(tmp_path: Path):
+    (tmp_path / "none").write_bytes(b"nothing of the kind")
+    with pytest.raises(RuntimeError):
+        map_faiss(tmp_path / "none")
