@@ -77,8 +77,9 @@ _DRAFTS = st.builds(
     photos=st.lists(st.integers(0, 2**14 - 1), max_size=4).map(tuple),
 )
 _KINDS = ("photo", "fill", "replace", "reface")
+_TELL = st.tuples(st.just("tell"), st.integers(0, 200), st.integers(0, 2**23))
 _EVENTS = st.one_of(
-    st.tuples(st.just("tell"), st.integers(0, 200), st.integers(0, 2**23)),
+    _TELL,
     st.tuples(st.sampled_from(_KINDS), st.integers(0, 200), st.integers(0, 2**23)),
     st.tuples(st.sampled_from(["remove patient", "remove photo"]), st.integers(0, 200), st.just(0)),
     st.tuples(st.just("new"), _DRAFTS),
@@ -94,8 +95,8 @@ _COUNTS = st.integers(1, 6) | st.integers(1, 40)
 
 
 @st.composite
-def _patients(draw: st.DrawFn) -> tuple[Draft, ...]:
-    return tuple(draw(_DRAFTS) for _ in range(draw(_COUNTS)))
+def _patients(draw: st.DrawFn, counts: st.SearchStrategy[int] = _COUNTS) -> tuple[Draft, ...]:
+    return tuple(draw(_DRAFTS) for _ in range(draw(counts)))
 
 
 HISTORIES = st.builds(
@@ -105,6 +106,23 @@ HISTORIES = st.builds(
     sealed=st.sampled_from([False, True, True]),
     events=st.lists(_EVENTS, min_size=1, max_size=8).map(tuple),
     curves=st.sampled_from([0, 1, 2, None]),
+)
+CORRECTED = st.builds(
+    History,
+    dim=st.just(4),
+    patients=_patients(),
+    sealed=st.just(True),
+    events=st.lists(_TELL, min_size=1, max_size=4).map(tuple),
+    curves=st.none(),
+)
+"""An index that knows nothing of corrections."""
+CALIBRATED = st.builds(
+    History,
+    dim=st.integers(3, 12),
+    patients=_patients(st.integers(10, 30)),
+    sealed=st.booleans(),
+    events=st.just(()),
+    curves=st.sampled_from([1, 2]),
 )
 
 
