@@ -116,6 +116,22 @@ CORRECTED = st.builds(
     curves=st.none(),
 )
 """An index that knows nothing of corrections."""
+_GROWTH = st.tuples(
+    st.sampled_from(["photo", "photo", "replace", "remove photo"]),
+    st.integers(0, 200),
+    st.integers(0, 2**14),
+)
+GROWN = st.builds(
+    History,
+    dim=st.integers(3, 12),
+    patients=_patients(st.integers(6, 20)),
+    sealed=st.just(True),
+    events=st.lists(_GROWTH, min_size=1, max_size=4).map(
+        lambda events: tuple(one for event in events for one in (event, ("seal", 0, 0)))
+    ),
+    curves=st.none(),
+)
+"""An index that has followed changes of patients it knows."""
 CALIBRATED = st.builds(
     History,
     dim=st.integers(3, 12),

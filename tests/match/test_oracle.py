@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -189,6 +188,20 @@ FILTERED = st.lists(
     min_size=8,
     max_size=16,
 )
+BY_MEANS = st.lists(
+    questions(
+        st.just([]) | st.just(["site"]),
+        st.fixed_dictionaries(
+            {
+                "aggregation": st.sampled_from(["patient-mean", "centroid", "blend"]),
+                "k": st.integers(1, 3),
+                "by": st.sampled_from(["patient", "disorder"]),
+            }
+        ),
+    ),
+    min_size=4,
+    max_size=8,
+)
 CALIBRATED = st.lists(
     questions(
         st.just([]),
@@ -220,25 +233,23 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as name:
-        folder = Path(name)
-        made = Database(folder / "gallery.sqlite3")
-        with made.writing() as session:
-            for one in "ab":
-                add_space(session, model=one, fingerprint=one * 64, specification="{}", dim=1)
-        made.close()
-        empty = sqlite3.connect(":memory:")
-        with sqlite3.connect(folder / "gallery.sqlite3") as source:
-            source.backup(empty)
-        source.close()
-        database = Database(folder / "gallery.sqlite3", create=False)
-        sa.event.listen(database.engine, "connect", _not_durable)
-        database.engine.dispose()
-        yield Place(database, empty, folder)
-        database.close()
-        empty.close()
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("oracle")
+    made = Database(folder / "gallery.sqlite3")
+    with made.writing() as session:
+        for one in "ab":
+            add_space(session, model=one, fingerprint=one * 64, specification="{}", dim=1)
+    made.close()
+    empty = sqlite3.connect(":memory:")
+    with sqlite3.connect(folder / "gallery.sqlite3") as source:
+        source.backup(empty)
+    source.close()
+    database = Database(folder / "gallery.sqlite3", create=False)
+    sa.event.listen(database.engine, "connect", _not_durable)
+    database.engine.dispose()
+    yield Place(database, empty, folder)
+    database.close()
+    empty.close()
 
 
 def _not_durable(connection: sqlite3.Connection, _record: object) -> None:
@@ -280,6 +291,14 @@ def test_filters_see_corrections_that_no_index_knows(
     place: Place, history: h.History, knobs: Knobs, asked: list[Timed]
 ) -> None:
     _play(place, history, replace(knobs, sealed_from=256), asked)
+
+
+@_study(EXAMPLES // 4)
+@given(history=h.GROWN, knobs=KNOBS, asked=BY_MEANS)
+def test_means_follow_the_photos_of_patients_who_are_known(
+    place: Place, history: h.History, knobs: Knobs, asked: list[Timed]
+) -> None:
+    _play(place, history, replace(knobs, sealed_from=1), asked)
 
 
 @_study(EXAMPLES // 4)
