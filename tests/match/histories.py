@@ -40,6 +40,8 @@ SUBSETS = ((), (0,), (1,), (2,), (3,), (4,), (5,), (0, 1), (1, 3), (0, 2, 4), (0
 FACTS = {"sex": SEXES, "ancestry": ANCESTRIES, "cohort": COHORTS, "consent": CONSENTS}
 PHOTO_FACTS = {"age": AGES, "site": SITES}
 VECTORS = 24
+KNOWN = 8 * VECTORS
+"""Vectors that photos have; beyond are others."""
 NAMES = tuple(f"{'pPäQ'[n % 4]}{(37 * n) % 101}" for n in range(80))
 """Of patients: not in the order in which they come."""
 
@@ -144,9 +146,12 @@ CALIBRATED = st.builds(
 
 @cache
 def vector(dim: int, number: int) -> np.ndarray:
-    """A unit vector `(d,)` float32: the numbers stand for few directions, each as it is, moved by
-    less than single precision tells, or turned round; half of them are near one another."""
-    number, twist = number % VECTORS, number // VECTORS % 8
+    """A unit vector `(d,)` float32: the numbers below `KNOWN` stand for few directions, each as it
+    is, moved by less than single precision tells, or turned round; half of all are near one
+    another."""
+    twist = 0
+    if number < KNOWN:
+        twist, number = divmod(number, VECTORS)
     rng = np.random.default_rng([dim, number])
     direction = rng.standard_normal(dim)
     if number % 2:
@@ -243,10 +248,9 @@ class World:
     ) -> tuple[Photo, PhotoRecord]:
         name = f"{self._photos}.png"
         self._photos += 1
-        vectors = VECTORS * 8
-        photo = Photo(name, patient, None if number is None else vector(self.dim, number % vectors))
+        photo = Photo(name, patient, None if number is None else vector(self.dim, number % KNOWN))
         if number is not None:
-            number //= vectors
+            number //= KNOWN
             photo.age, photo.site = AGES[number % len(AGES)], SITES[number // len(AGES) % 4]
         self._places[name] = 0
         self.books.photos[name] = photo
@@ -346,7 +350,7 @@ class World:
         """A descriptor for a face that is there."""
         if photo is None:
             return
-        photo.vector = vector(self.dim, number % (8 * VECTORS))
+        photo.vector = vector(self.dim, number % KNOWN)
         with self.database.writing() as session:
             query = sa.select(t.Face.id).join(t.Photo).where(t.Photo.name == photo.name)
             face = session.scalars(query).one()
@@ -357,7 +361,7 @@ class World:
         photo = self._some_photo(place)
         if photo is None:
             return
-        photo.vector = vector(self.dim, number % (8 * VECTORS))
+        photo.vector = vector(self.dim, number % KNOWN)
         self._places[photo.name] = face = 1 - self._places[photo.name]
         self._update(new_photo(PhotoRecord(photo.name, photo.patient), photo.vector, face))
 

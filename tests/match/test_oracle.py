@@ -461,8 +461,7 @@ def _probe(world: h.World, state: GalleryState, session: Session, number: int) -
     number, kind = divmod(number, 4)
     stored = [photo for photo in world.books.photos.values() if photo.vector is not None]
     if kind < 2 or not stored:
-        pool = 8 * h.VECTORS
-        vector = h.vector(world.dim, number % pool if kind else pool + number % 100)
+        vector = h.vector(world.dim, number % h.KNOWN if kind else h.KNOWN + number)
         return Probe("new", (ProbePhoto("new"),), vector, None)
     SEEN["stored probes"] += 1
     photo = stored[number % len(stored)]
@@ -502,7 +501,6 @@ def _compare(match: Match, expected: Answer, asked: Asked, books: Books, own: st
         if mine is not first:
             _check_swapped(mine, first, asked)
         SEEN["ties"] += place > 0 and expected.lines[place - 1].score == first.score
-        # A short centroid magnifies what single precision errs.
         assert abs(line.score - mine.score) < CLOSE
         assert abs(line.similarity - min(1, max(-1, mine.similarity))) < CLOSE
         assert (line.patients, line.photos) == (mine.patients, mine.photos)
