@@ -37,8 +37,9 @@ SEED = 15
 MADE, ADDED = 100_000, 200
 ROW = 4 * DIM + DIM + 4 * 8
 """Bytes of a row of the index: float32, 8-bit code, four columns of 64 bits."""
-PERSON = 100
-"""Bytes of a patient in the index, about: key, five hashes, disorders and genes both ways."""
+PERSON = 100 + 4 * DIM + 8
+"""Bytes of a patient in the index, about: key, five hashes, disorders and genes both ways; the mean
+of the descriptors with its key."""
 CANDIDATES = 800
 PIECE = 8 * 2**20
 FILE = 2**31

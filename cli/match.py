@@ -269,6 +269,10 @@ def _match(
     from gestalt_space.documents.matches import match_document
 
     view = gallery.view(question)
+    if view.state.damage is not None:
+        output.say(
+            f"{view.state.damage} The gallery is read from the database, which takes longer."
+        )
     if patient is not None:
         answers = iter([gallery.match_patient(patient, question)])
     else:

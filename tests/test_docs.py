@@ -18,6 +18,7 @@ import gestalt_space
 from gestalt_space.faces.registry import DETECTORS
 from gestalt_space.gallery.intake.records import COLUMNS
 from gestalt_space.gallery.people import FACTS
+from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.checksums import FileRecord
 from gestalt_space.index.manifest import FORMAT, Manifest, PartRecord
 from gestalt_space.index.means import MeansRecord
@@ -96,6 +97,7 @@ def test_the_manifest_of_the_index_is_documented():
         "segments": SegmentRecord,
         "people": PartRecord,
         "means": MeansRecord,
+        "approximate": ApproximateRecord,
     }.items():
         at = manifest.index(list_of) + 1
         manifest[at:at] = [field.name for field in fields(kind)]

@@ -16,7 +16,7 @@ from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.gallery.storing import Added
 from gestalt_space.home import Gallery
 from gestalt_space.match.answer import Match
-from gestalt_space.match.matching import Question
+from gestalt_space.match.question import Question
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row

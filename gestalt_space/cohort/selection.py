@@ -22,7 +22,7 @@ from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.home import Gallery
-from gestalt_space.index.contract import TOLERANCE
+from gestalt_space.index.exact import TOLERANCE
 from gestalt_space.names import normal_name
 from gestalt_space.store.people import PatientFacts, family_numbers
 from gestalt_space.store.runs import RunCounts

@@ -27,7 +27,7 @@ from gestalt_space.match.question import Question
 from gestalt_space.simulate.cohort import Cohort, SimulatedPatient
 from gestalt_space.simulate.cohort_files import PATIENTS_TABLE
 from gestalt_space.simulate.disorders import SimulatedDisorder
-from gestalt_space.store import reads
+from gestalt_space.store.lookups import photo_names_of
 from gestalt_space.types import Descriptors, PhotoRecord, Pixels
 
 if TYPE_CHECKING:
@@ -214,10 +214,8 @@ def _fill(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[Encod
 def _stored_descriptors(gallery: Gallery) -> dict[str, Descriptors]:
     """The descriptor `(d,)` of each photo, by the photo's name."""
     snapshot = gallery.snapshot()
-    space = gallery.space.stored
-    assert space is not None, "a gallery with a snapshot has a space"  # noqa: S101
     with gallery.database.reading() as session:
-        names = reads.photo_names(session, space)
+        names = photo_names_of(session, snapshot.ids)
     rows = zip(snapshot.ids, snapshot.descriptors, strict=True)
     return {names[int(key)]: descriptor for key, descriptor in rows}
 

@@ -104,6 +104,8 @@ class Writing(OpenGallery):
                     done.append(result.without_crop())
                     progress(result)
         finally:
+            # First what was replaced goes: an interruption may end the rest.
+            left = attempted(self._keeper.purge)
             counts = Counter(result.status for result in done)
             if counts["updated"]:
                 self._settle("update", photos=counts["updated"], added=counts["added"])
@@ -112,7 +114,6 @@ class Writing(OpenGallery):
             elif counts["already"]:
                 # What a row tells of a photo that was there may be a new diagnosis.
                 self._follow()
-            left = attempted(self._keeper.purge)
         return AddedPhotos(tuple(done), left)
 
     def remove(

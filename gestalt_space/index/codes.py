@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from gestalt_space.descriptors import UNIT_TOLERANCE
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.index.checksums import REBUILD
-from gestalt_space.index.contract import TOLERANCE
+from gestalt_space.index.exact import TOLERANCE
 from gestalt_space.types import Descriptors
 
 Mask = NDArray[np.bool_]

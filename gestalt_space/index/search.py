@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gestalt_space.descriptors import check_descriptors
 from gestalt_space.index.accelerator import PROCESSOR, Accelerator
 from gestalt_space.index.codes import CodedProbe, Mask, code_probe, rounding
-from gestalt_space.index.contract import exact_similarities
+from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.gpu import HalfRows
 from gestalt_space.index.many import nearest_of_many
 from gestalt_space.index.segment import Rows, Segment, rows_at_once

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import NotInGallery, UsageError
 from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.intake.genes import read_gene
-from gestalt_space.index.contract import exact_similarities
+from gestalt_space.index.exact import exact_similarities
 from gestalt_space.match.names import Names
 from gestalt_space.match.probe import Probe
 from gestalt_space.match.view import NO_KIN, Kin, View, kin_of

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.gallery.group_means import GroupMeans
 from gestalt_space.index.codes import rounding
-from gestalt_space.index.contract import exact_similarities
+from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.segment import rows_at_once
 from gestalt_space.match.view import Kin, View
 from gestalt_space.ranking.aggregation import SHORTEST, Aggregation

@@ -12,7 +12,7 @@ from gestalt_space.errors import GestaltError, NotInGallery, UsageError
 from gestalt_space.gallery.copies import Look, look_of, stored_looks
 from gestalt_space.gallery.pipeline import PhotoResult
 from gestalt_space.gallery.state import GalleryState
-from gestalt_space.index.contract import TOLERANCE
+from gestalt_space.index.exact import TOLERANCE
 from gestalt_space.match.answer import ProbePhoto
 from gestalt_space.store import reads
 from gestalt_space.store.lookups import find_patient

@@ -9,7 +9,7 @@ import numpy as np
 
 from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.gallery.state import GalleryState
-from gestalt_space.index.contract import TOLERANCE, exact_similarities
+from gestalt_space.index.exact import TOLERANCE, exact_similarities
 from gestalt_space.match.lines import RankedLine
 from gestalt_space.match.view import Kin, View
 from gestalt_space.once import Once

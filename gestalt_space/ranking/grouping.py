@@ -141,10 +141,6 @@ class Grouping:
         """The places in `patients` of the patients of the group at a place in `groups`."""
         return _run(self.members, self.member_starts, group)
 
-    def rows_of_group(self, group: int) -> Numbers:
-        """The rows of all patients of the group at a place in `groups`, patient after patient."""
-        return self.rows_of_patients(self.members_of(group))
-
     def rows_of_patients(self, patients: Numbers) -> Numbers:
         """The rows of patients at places in `patients`, one patient after the other."""
         return self.rows[ranges(self.row_starts[patients], self.photo_counts[patients])]

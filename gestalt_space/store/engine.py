@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from time import monotonic, sleep
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -156,10 +157,15 @@ class Database:
         with mapped_errors(self.engine), self.engine.connect() as connection:
             direct = connection.execution_options(isolation_level="AUTOCOMMIT")
             timeout = direct.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+            until = monotonic() + (timeout / 1000 if wait else 0)
             if not wait:
                 direct.exec_driver_sql("PRAGMA busy_timeout = 0")
             try:
-                is_busy = direct.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+                # SQLite waits for readers, and not for another process that empties the log.
+                while (
+                    is_busy := direct.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+                ) and monotonic() < until:
+                    sleep(0.02)
             finally:
                 direct.exec_driver_sql(f"PRAGMA busy_timeout = {timeout}")
         if is_busy:

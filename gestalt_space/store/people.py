@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.store import tables as t
-from gestalt_space.store.reads import StoredSpace, integers
+from gestalt_space.store.reads import StoredSpace
 from gestalt_space.types import Ids
 
 By = Literal["disorder", "gene", "patient"]
@@ -55,25 +55,6 @@ def families(session: Session, keys: Sequence[int]) -> Texts:
     rows = session.execute(sa.select(t.Patient.id, t.Patient.family))
     known = {key: family or "" for key, family in rows}
     return np.array([known[key] for key in keys], dtype=np.str_)
-
-
-def memberships(session: Session, by: By) -> tuple[Ids, dict[int, tuple[str, str]]]:
-    """Pairs `(m, 2)` of the keys of patients and of what they belong to; and each such key's
-    identifier and name.
-
-    A patient's genes are those given for the patient. By patient, everybody is their own.
-    """
-    if by == "patient":
-        names = session.execute(sa.select(t.Patient.id, t.Patient.external_id)).all()
-        keys = np.array([key for key, _ in names], dtype=np.int64)
-        return np.stack([keys, keys], axis=1), {key: (id_, "") for key, id_ in names}
-    if by == "gene":
-        pairs = session.execute(sa.select(t.patient_gene.c.patient_id, t.patient_gene.c.gene_id))
-        genes = session.execute(sa.select(t.Gene.id, t.Gene.symbol))
-        return integers(pairs), {key: (symbol, "") for key, symbol in genes}
-    pairs = session.execute(sa.select(t.Diagnosis.patient_id, t.Diagnosis.disorder_id))
-    disorders = session.execute(sa.select(t.Disorder.id, t.Disorder.code, t.Disorder.name))
-    return integers(pairs), {key: (code, name) for key, code, name in disorders}
 
 
 def patient_facts(session: Session, keys: Sequence[int]) -> PatientFacts:

@@ -16,7 +16,7 @@ from gestalt_space.sameface import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.runs import runs_of_faces
-from gestalt_space.types import Descriptors, EncodingRun, Face, Ids
+from gestalt_space.types import EncodingRun, Face, Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,6 @@ class StoredSpace:
     specification: str
     dim: int
     is_default: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Owners:
-    """Whose the descriptors of a space are.
-
-    `descriptor_ids` and `patient_ids`, both `(n,)`, go together.
-    """
-
-    descriptor_ids: Ids
-    patient_ids: Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +158,6 @@ def patient_of_face(session: Session, sha256: str, face: Face) -> OwnPatient | N
     return None
 
 
-def last_sequence(session: Session) -> int:
-    """The number of the last change."""
-    return session.scalars(sa.select(t.Change.sequence)).one()
-
-
-def generation_digest(session: Session, space: StoredSpace) -> str | None:
-    """The sha256 of the manifest of a space's index on disk, if one was written."""
-    return session.scalar(sa.select(t.Generation.digest).where(t.Generation.space_id == space.id))
-
-
 def count_changes_after(session: Session, space: StoredSpace, sequence: int) -> int:
     """How many descriptors of a space were added or removed after a change."""
     return sum(
@@ -190,31 +169,6 @@ def count_changes_after(session: Session, space: StoredSpace, sequence: int) -> 
         or 0
         for table in (t.Descriptor, t.Removal)
     )
-
-
-def descriptors_after(
-    session: Session, space: StoredSpace, sequence: int
-) -> tuple[Ids, Descriptors]:
-    """Descriptors of a space that were added after a change: ids `(n,)`, ascending, and vectors
-    `(n, d)`.
-    """
-    rows = session.execute(
-        sa.select(t.Descriptor.id, t.Descriptor.vector).where(
-            t.Descriptor.space_id == space.id, t.Descriptor.sequence > sequence
-        )
-    )
-    # Put in order here: the database would sort whole descriptors.
-    ids: list[int] = []
-    blob = bytearray()
-    for key, vector in rows:
-        ids.append(key)
-        blob += vector
-    if len(blob) != 4 * len(ids) * space.dim:
-        raise damaged_descriptor(session, space)
-    keys = np.array(ids, dtype=np.int64)
-    vectors = np.frombuffer(blob, dtype="<f4").reshape(len(ids), space.dim)
-    order = np.argsort(keys)
-    return keys[order], vectors[order].astype(np.float32, copy=False)
 
 
 def damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
@@ -236,33 +190,9 @@ def damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
     )
 
 
-def owners(session: Session, space: StoredSpace) -> Owners:
-    """Whose the descriptors of a space are."""
-    pairs = session.execute(
-        sa.select(t.Descriptor.id, t.Photo.patient_id)
-        .join(t.Face, t.Face.id == t.Descriptor.face_id)
-        .join(t.Photo, t.Photo.id == t.Face.photo_id)
-        .where(t.Descriptor.space_id == space.id)
-        .order_by(t.Descriptor.id)
-    )
-    table = integers(pairs)
-    return Owners(table[:, 0], table[:, 1])
-
-
 def patient_names(session: Session) -> dict[int, str]:
     """Every patient's key, and identifier."""
     return dict(session.execute(sa.select(t.Patient.id, t.Patient.external_id)).all())
-
-
-def photo_names(session: Session, space: StoredSpace) -> dict[int, str]:
-    """The name of the photo that each descriptor of a space is of, by the descriptor's key."""
-    rows = session.execute(
-        sa.select(t.Descriptor.id, t.Photo.name)
-        .join(t.Face, t.Face.id == t.Descriptor.face_id)
-        .join(t.Photo, t.Photo.id == t.Face.photo_id)
-        .where(t.Descriptor.space_id == space.id)
-    )
-    return dict(rows.all())
 
 
 def faces_without(
@@ -382,14 +312,6 @@ def counts(session: Session) -> Counts:
     )
 
 
-def descriptors_by_space(session: Session) -> dict[int, int]:
-    """How many descriptors each space has, by the space's key."""
-    rows = session.execute(
-        sa.select(t.Descriptor.space_id, sa.func.count()).group_by(t.Descriptor.space_id)
-    )
-    return dict(rows.all())
-
-
 def list_patients(
     session: Session,
     *,
@@ -422,15 +344,6 @@ def list_patients(
             cohort=row.cohort,
             family=row.family,
             photos=photos,
-        )
-
-
-def check_family(session: Session, family: str) -> None:
-    """Raise `NotInGallery` for a family that no patient is of."""
-    found = sa.select(t.Patient.id).where(t.Patient.family == family).limit(1)
-    if session.scalar(found) is None:
-        raise NotInGallery(
-            f"No patient is of the family {family!r}.", "See the families: `gestalt index list`."
         )
 
 

@@ -552,7 +552,7 @@ def test_verify_says_what_is_wrong_by_its_exit_code(filled: Path, gestalt: Comma
     subjects = [one["subject"] for one in sound.document["findings"]]
     assert subjects[0] == "database"
     assert "index tiny" in subjects
-    for path in (filled / "index").glob("*descriptors*"):
+    for path in (filled / "index").glob("*vectors*"):
         path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1")
     broken = gestalt("index", "verify")
     assert broken.code == 1

@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged, UsageError
+from gestalt_space.errors import (
+    ApproximateDamaged,
+    GalleryChanged,
+    GalleryEmpty,
+    IndexDamaged,
+    UsageError,
+)
 from gestalt_space.gallery import approximating
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
@@ -224,6 +230,20 @@ def test_a_removal_while_it_is_searched_is_no_damage(
     newest, (match,) = gallery.answer(batch, nearly, view)
     assert newest is not view
     assert match.lines
+
+
+def test_one_that_is_damaged_leaves_the_exact_search_as_it_is(
+    home: Path, gallery: Gallery, tmp_path: Path
+) -> None:
+    gallery.approximate(WHOLE)
+    (file,) = files(home)
+    file.unlink()
+    for _ in range(3):
+        with pytest.raises(ApproximateDamaged, match="cannot be read"):
+            list(gallery.match([probe(tmp_path, 900)], Question(index="ivf")))
+    assert list(gallery.match([probe(tmp_path, 900)]))
+    assert gallery.state().damage is None
+    assert len(gallery.state().searcher.segments) == 1
 
 
 def test_rebuilding_deletes_it(home: Path, gallery: Gallery) -> None:

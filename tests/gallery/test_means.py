@@ -150,7 +150,7 @@ class Crash(Exception):
     """Stands for a process that is killed."""
 
 
-@pytest.mark.parametrize("where", ["_record", "_scrubbed_means", "_followed_means"])
+@pytest.mark.parametrize("where", ["Sealer._record", "Cleaning.means", "Sealer._followed_means"])
 def test_a_crash_while_means_are_cleaned_leaves_them_right(
     where: str, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +165,8 @@ def test_a_crash_while_means_are_cleaned_leaves_them_right(
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(sealing.Sealer, where, crash)
+        name, method = where.split(".")
+        patch.setattr(getattr(sealing, name), method, crash)
         with pytest.raises(Crash):
             kept.seal()
     assert same(means(kept), mean_of(0, 1, 3))

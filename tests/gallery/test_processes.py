@@ -17,7 +17,8 @@ from gestalt_space.gallery import sealing
 from tests.gallery.kept import Kept
 
 home, point, rebuild = sys.argv[1:]
-place, name = (sealing.Sealer, point[7:]) if point.startswith("Sealer.") else (sealing, point)
+owner, _, name = point.rpartition(".")
+place = getattr(sealing, owner) if owner else sealing
 whole = getattr(place, name)
 
 def stopped(*words, **more):
@@ -30,7 +31,7 @@ kept = Kept(Path(home))
 kept.seal(rebuild=rebuild == "True")
 kept.close()
 """
-POINTS = ("write_segment", "save_manifest", "Sealer._record", "delete_unnamed")
+POINTS = ("IndexFiles.segment", "save_manifest", "Sealer._record", "delete_unnamed")
 """Before a segment is written, the manifest is, the database knows of it, what is old goes."""
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from gestalt_space.errors import IndexDamaged, OutputError
 from gestalt_space.gallery import sealing
+from gestalt_space.gallery.cleaning import Cleaning
 from gestalt_space.index.manifest import open_arrays
 from gestalt_space.index.segment import open_segment
 from tests.galleries import files_with
@@ -286,7 +287,7 @@ def test_a_patient_who_is_gone_and_still_in_the_index_is_found_by_the_check(
     kept.add(*range(6))
     kept.seal()
     kept.remove(3)
-    monkeypatch.setattr(sealing.Sealer, "_without", lambda self, records, lost: list(records))
+    monkeypatch.setattr(Cleaning, "people", lambda self, records, lost: list(records))
     kept.keeper().purge()
     with pytest.raises(IndexDamaged, match="removed"):
         kept.check()

@@ -44,8 +44,9 @@ def test_a_snapshot_joins_rows_to_patients_and_disorders(grown: Kept) -> None:
     assert [snapshot.patients[int(place)] for place in snapshot.patient_of_row] == found
     assert snapshot.patients == ("P0", "P2", "P3", "P4", "U")
     assert [id_ for id_, _ in snapshot.lines.titles] == ["D0", "D1", "D2"]
+    grouping = snapshot.lines.grouping
     groups = [
-        sorted(found[row] for row in snapshot.lines.grouping.rows_of_group(group))
+        sorted(found[row] for row in grouping.rows_of_patients(grouping.members_of(group)))
         for group in range(len(snapshot.lines.titles))
     ]
     assert groups == [["P0", "P0", "P3"], ["P4"], ["P2"]]

@@ -12,7 +12,7 @@ from gestalt_space.index import approximating
 from gestalt_space.index.approximate import Approximate, ApproximateSearcher, Kind
 from gestalt_space.index.approximating import ApproximateOptions, Built, build, parse_kind
 from gestalt_space.index.changing import scrub, wipe
-from gestalt_space.index.contract import exact_similarities
+from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.search import Searcher
 from gestalt_space.index.segment import MemorySegment, Segment, open_segment
 from gestalt_space.index.writing import merge_segments

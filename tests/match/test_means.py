@@ -17,7 +17,7 @@ from gestalt_space.gallery import means as patient_means
 from gestalt_space.gallery.means import mean_blocks
 from gestalt_space.gallery.people import People, arrays_of
 from gestalt_space.gallery.state import Corrected, GalleryState
-from gestalt_space.index.contract import exact_similarities
+from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.means import MeansPart
 from gestalt_space.index.search import Searcher
 from gestalt_space.index.segment import MemorySegment

@@ -15,7 +15,11 @@ def test_a_grouping_knows_who_and_what_belongs_to_a_group() -> None:
     found = made([[2, 0], [1], [0]], [1, 0, 2, 0])
     assert found.patients.tolist() == [0, 1, 2]
     assert [found.members_of(group).tolist() for group in range(3)] == [[0, 2], [1], [0]]
-    assert [found.rows_of_group(group).tolist() for group in range(3)] == [[1, 3, 2], [0], [1, 3]]
+    assert [found.rows_of_patients(found.members_of(group)).tolist() for group in range(3)] == [
+        [1, 3, 2],
+        [0],
+        [1, 3],
+    ]
     assert found.photo_counts.tolist() == [2, 1, 1]
     assert found.patient_counts.tolist() == [2, 1, 1]
     assert found.most_memberships == 2

@@ -92,7 +92,7 @@ def look_up(session: Session) -> None:
 
 
 def read_tail(session: Session) -> None:
-    space, last = space_of(session), reads.last_sequence(session) - 1
+    space, last = space_of(session), tail.read_mark(session, None).sequence - 1
     assert len(tail.rows_after(session, space, last).ids) == 1
     assert len(tail.removed_after(session, space, last)) == 0
     tail.corrected_photos_after(session, space, last)

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gestalt_space.errors import DatabaseError, GalleryMissing
-from gestalt_space.store import reads, removals, writes
+from gestalt_space.store import engine, reads, removals, tail, writes
 from gestalt_space.store.engine import (
     REVISION,
     Database,
@@ -96,6 +97,42 @@ def test_truncating_empties_the_write_ahead_log(database: Database, url: str) ->
     assert log.stat().st_size == 0
 
 
+def test_who_empties_the_log_waits_for_another_who_does(
+    database: Database, url: str, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite waits for readers, but refuses a second one at once."""
+    with database.writing() as session:
+        writes.record_event(session, "one")
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM audit_event").fetchone()
+    with database.writing() as session:
+        writes.record_event(session, "two")  # in the log, which the reader holds up
+    errors: list[DatabaseError] = []
+
+    def empty() -> None:
+        patient = Database(url, busy_timeout=60)
+        try:
+            patient.truncate_log()
+        except DatabaseError as error:
+            errors.append(error)
+        patient.close()
+
+    one, two = threading.Thread(target=empty), threading.Thread(target=empty)
+    one.start()
+    with closing(sqlite3.connect(str(sa.make_url(url).database), timeout=0)) as watch:
+        while not watch.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0]:
+            assert one.is_alive(), "it waits for the reader"
+    tried = threading.Event()
+    monkeypatch.setattr(engine, "sleep", lambda seconds: (tried.set(), time.sleep(seconds)))
+    two.start()
+    while two.is_alive() and not tried.wait(0.02):
+        pass
+    other.execute("ROLLBACK")
+    one.join(60)
+    two.join(60)
+    assert errors == []
+
+
 def test_a_setting_that_sqlite_does_not_take_is_refused(tmp_path: Path) -> None:
     # A database in memory has no write-ahead log.
     with pytest.raises(DatabaseError, match="journal_mode") as caught:
@@ -110,7 +147,7 @@ def test_a_second_writer_waits_for_the_first(database: Database, other: sqlite3.
 
     def write() -> None:
         with database.writing() as session:
-            reads.last_sequence(session)
+            tail.read_mark(session, None)
             order.append("second")
             writes.record_event(session, "second")
 
@@ -131,7 +168,7 @@ def test_a_writer_that_waited_long_enough_says_that_another_writes(
     other.execute("BEGIN IMMEDIATE")
     began = time.monotonic()
     with pytest.raises(DatabaseError, match="locked") as caught, impatient.writing() as session:
-        reads.last_sequence(session)
+        tail.read_mark(session, None)
     assert time.monotonic() - began >= 0.2
     assert "Another process writes" in caught.value.hint
     assert "GESTALT_BUSY_TIMEOUT" in caught.value.hint
@@ -145,17 +182,17 @@ def test_a_reader_does_not_wait_for_a_writer(database: Database, other: sqlite3.
     other.execute("BEGIN IMMEDIATE")
     other.execute("UPDATE change SET sequence = 7")
     with database.reading() as session:
-        assert reads.last_sequence(session) == 0
+        assert tail.read_mark(session, None).sequence == 0
     other.execute("ROLLBACK")
 
 
 def test_a_reader_sees_one_state(database: Database, other: sqlite3.Connection) -> None:
     with database.reading() as session:
-        before = reads.last_sequence(session)
+        before = tail.read_mark(session, None).sequence
         other.execute("UPDATE change SET sequence = 7")
-        assert reads.last_sequence(session) == before
+        assert tail.read_mark(session, None).sequence == before
     with database.reading() as session:
-        assert reads.last_sequence(session) == 7
+        assert tail.read_mark(session, None).sequence == 7
 
 
 def test_an_error_in_a_unit_of_work_undoes_all_of_it(database: Database) -> None:
@@ -325,7 +362,7 @@ def test_down_and_up_again_with_rows(database: Database, store: Store, alembic: 
     assert database.revision() == REVISION
     with database.reading() as session:
         assert reads.counts(session).photos == 0
-        assert reads.last_sequence(session) == 0
+        assert tail.read_mark(session, None).sequence == 0
 
 
 LATER = {"patient.family", "photo.site", "patient.sequence", "photo.sequence", "change.epoch"}
@@ -415,10 +452,10 @@ def test_a_migration_does_not_commit_rows_that_refer_to_nothing(
 def test_upgrade_can_be_run_again(database: Database, store: Store) -> None:
     store(new_photo("P0", 0))
     with database.reading() as session:
-        before = reads.last_sequence(session)
+        before = tail.read_mark(session, None).sequence
     database.upgrade()
     with database.reading() as session:
-        assert reads.last_sequence(session) == before
+        assert tail.read_mark(session, None).sequence == before
         assert reads.counts(session).photos == 1
 
 

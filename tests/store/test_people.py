@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gestalt_space.store import reads
+from gestalt_space.store import reads, tail
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import families, family_numbers, patient_facts, photo_facts
 from tests.galleries import new_photo
@@ -26,7 +26,7 @@ def test_families_and_sites_are_read_in_the_order_asked_for(
         people = patient_facts(session, keys)
         assert families(session, keys).tolist() == ["F1", "", "F1"]
         (space,) = reads.spaces(session)
-        ids, _ = reads.descriptors_after(session, space, -1)
+        ids = tail.rows_after(session, space, -1).ids
         photos = photo_facts(session, space, ids[::-1])
     assert [names[key] for key in keys] == ["P2", "P1", "P0"]
     assert people.family.tolist() == ["F1", "", "F1"]

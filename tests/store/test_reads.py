@@ -8,7 +8,6 @@ import pytest
 from gestalt_space.errors import NotInGallery
 from gestalt_space.store import reads, removals, tail, writes
 from gestalt_space.store.engine import Database
-from gestalt_space.store.people import memberships
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.types import Disorder
 from tests import made
@@ -46,9 +45,12 @@ def test_descriptors_come_back_to_the_bit_in_the_order_of_their_keys(
     database: Database, space: StoredSpace, photos: list[writes.NewPhoto]
 ) -> None:
     with database.reading() as session:
-        ids, vectors = reads.descriptors_after(session, space, -1)
-        later, some = reads.descriptors_after(session, space, 3)
-        none, empty = reads.descriptors_after(session, space, 4)
+        ids_rows = tail.rows_after(session, space, -1)
+        ids, vectors = ids_rows.ids, ids_rows.vectors
+        later_rows = tail.rows_after(session, space, 3)
+        later, some = later_rows.ids, later_rows.vectors
+        none_rows = tail.rows_after(session, space, 4)
+        none, empty = none_rows.ids, none_rows.vectors
     assert ids.tolist() == [1, 2, 3, 4]
     assert vectors.dtype == np.float32
     # Rows go in patient by patient, so that they are found again by their bytes.
@@ -59,35 +61,11 @@ def test_descriptors_come_back_to_the_bit_in_the_order_of_their_keys(
     assert (none.shape, empty.shape) == ((0,), (0, 16))
 
 
-def test_owners_join_descriptors_to_patients_and_disorders(
-    database: Database, space: StoredSpace, photos: list[writes.NewPhoto]
-) -> None:
-    with database.reading() as session:
-        owners = reads.owners(session, space)
-        names = reads.patient_names(session)
-        pairs, disorders = memberships(session, "disorder")
-        ids, vectors = reads.descriptors_after(session, space, -1)
-    assert owners.descriptor_ids.tolist() == ids.tolist()
-    whose = {encoded_of(photo).descriptor.tobytes(): photo.record.patient for photo in photos}
-    for patient, vector in zip(owners.patient_ids, vectors, strict=True):
-        assert names[int(patient)] == whose[vector.tobytes()]
-    assert {(names[int(p)], disorders[int(d)][0]) for p, d in pairs} == {
-        ("P0", "A"),
-        ("P1", "A"),
-        ("P1", "B"),
-    }
-    assert set(disorders.values()) == {("A", ""), ("B", "second")}
-
-
 def test_an_empty_gallery_gives_empty_arrays(database: Database, space: StoredSpace) -> None:
     with database.reading() as session:
-        owners = reads.owners(session, space)
-        assert owners.descriptor_ids.shape == (0,)
-        assert memberships(session, "disorder")[0].shape == (0, 2)
         assert tail.removed_after(session, space, -1).shape == (0,)
         assert reads.last_face(session) == 0
         assert reads.stored_face(session, "0" * 64, "P0", until=9) is None
-        assert reads.descriptors_by_space(session) == {}
         assert list(reads.list_patients(session)) == []
 
 
@@ -95,7 +73,8 @@ def test_removals_are_those_after_a_change(
     database: Database, space: StoredSpace, photos: list[writes.NewPhoto]
 ) -> None:
     with database.reading() as session:
-        ids, vectors = reads.descriptors_after(session, space, -1)
+        ids_rows = tail.rows_after(session, space, -1)
+        ids, vectors = ids_rows.ids, ids_rows.vectors
     by_bytes = {vector.tobytes(): int(id_) for id_, vector in zip(ids, vectors, strict=True)}
     for patient in ("P0", "P2"):
         with database.writing() as session:
@@ -106,7 +85,7 @@ def test_removals_are_those_after_a_change(
         assert tail.removed_after(session, space, 5).tolist() == [gone[1]]
         assert reads.count_changes_after(session, space, -1) == 4
         assert reads.count_changes_after(session, space, 4) == 2
-        assert reads.last_sequence(session) == 6
+        assert tail.read_mark(session, None).sequence == 6
 
 
 def test_the_owner_of_a_photo_is_found_by_its_hash(
@@ -136,7 +115,7 @@ def test_faces_without_a_descriptor_and_their_crops(
     with database.reading() as session:
         assert reads.faces_without(session, space.id) == []
         assert reads.faces_without(session, other) == missing[1:]
-        assert reads.descriptors_by_space(session) == {space.id: 4, other: 1}
+        assert tail.count_waiting(session, space, -1)[0] == 4
         assert reads.counts(session) == reads.Counts(3, 1, 4, 3, 2, 1)
 
 
@@ -159,18 +138,3 @@ def test_patients_are_listed_by_identifier_and_narrowed(
 def test_a_patient_that_is_not_there_is_named(database: Database) -> None:
     with database.reading() as session, pytest.raises(NotInGallery, match="'nobody'"):
         reads.patient_detail(session, "nobody")
-
-
-def test_the_photo_of_each_descriptor_is_named(
-    database: Database, space: StoredSpace, photos: list[writes.NewPhoto]
-) -> None:
-    with database.reading() as session:
-        names = reads.photo_names(session, space)
-        ids, vectors = reads.descriptors_after(session, space, -1)
-        other = reads.photo_names(session, StoredSpace(99, "", "", "", 16, False))
-    named = {encoded_of(photo).descriptor.tobytes(): photo.record.photo for photo in photos}
-    assert {names[int(key)] for key in ids} == set(named.values())
-    assert all(
-        named[row.tobytes()] == names[int(key)] for key, row in zip(ids, vectors, strict=True)
-    )
-    assert other == {}

@@ -51,15 +51,16 @@ def test_a_replaced_descriptor_leaves_by_the_removal_log(
     store(new_photo("P0", 0), new_photo("P1", 1))
     with database.reading() as session:
         space = reads.spaces(session)[0]
-        before = reads.last_sequence(session)
-        old, _ = reads.descriptors_after(session, space, -1)
+        before = tail.read_mark(session, None).sequence
+        old = tail.rows_after(session, space, -1).ids
         face = reads.faces_without(session, space_id, made_by=FAST)[0][0]
     vector = made.unit(rng, 1, 16)[0]
     with database.writing() as session:
         run_id = add_run(session, FAST)
         writes.put_descriptors(session, {face: vector}, space_id=space_id, run_id=run_id)
     with database.reading() as session:
-        added, vectors = reads.descriptors_after(session, space, before)
+        added_rows = tail.rows_after(session, space, before)
+        added, vectors = added_rows.ids, added_rows.vectors
         assert tail.removed_after(session, space, before).tolist() == [old[0]]
         assert added.tolist() == [old[1] + 1]
         assert np.array_equal(vectors[0], vector)

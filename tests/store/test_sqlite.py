@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from gestalt_space.errors import DatabaseError
-from gestalt_space.store import reads, writes
+from gestalt_space.store import reads, tail, writes
 from gestalt_space.store.engine import Database, make_engine
 from gestalt_space.store.sqlite import is_read_only, make_file
 from tests.galleries import new_photo
@@ -180,7 +180,7 @@ def test_no_question_sorts_descriptors_or_crops(tmp_path: Path) -> None:
 
     with database.reading() as session:
         (space,) = reads.spaces(session)
-        ids, _ = reads.descriptors_after(session, space, -1)
+        ids = tail.rows_after(session, space, -1).ids
         kept = reads.kept_faces(session, ["P"])
         reads.patient_detail(session, "P")
     database.close()

@@ -1,0 +1,76 @@
+"""One holder of a home's lock, whoever it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from gestalt_space.errors import OutputError
+from gestalt_space.gallery.lock import LOCK, locked
+from tests.processes import Process
+
+HOLD = """
+import signal
+from gestalt_space.gallery.lock import locked
+
+with locked(Path(sys.argv[1]), 5):
+    stop("held")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_nobody_else_holds_it_and_a_killed_holder_lets_go(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    with Process(HOLD, folder) as other:
+        assert other.heard() == "held"
+        with pytest.raises(OutputError, match="Another process") as caught, locked(folder, 0.05):
+            pass
+        assert "index" in caught.value.message
+        assert caught.value.hint
+        other.tell()
+        assert other.ended() == -9
+    with locked(folder, 0):
+        pass
+
+
+def test_of_two_threads_one_waits_for_the_other(tmp_path: Path) -> None:
+    inside: list[str] = []
+
+    def hold() -> None:
+        with locked(tmp_path, 20):
+            inside.append("thread")
+
+    with locked(tmp_path, 5):
+        thread = threading.Thread(target=hold)
+        thread.start()
+        with pytest.raises(OutputError), locked(tmp_path, 0):
+            pass
+        inside.append("here")
+    thread.join(20)
+    assert inside == ["here", "thread"]
+
+
+def test_the_folder_is_made_and_the_owner_s_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "index"
+    with locked(folder, 1):
+        pass
+    if os.name == "posix":
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE((folder / LOCK).stat().st_mode) == 0o600
+
+
+def test_an_error_inside_is_the_error_and_lets_go(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), locked(tmp_path, 1):
+        raise KeyError("inside")
+    with locked(tmp_path, 0):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OutputError, match="cannot be written"), locked(tmp_path / "file", 1):
+        pass
