@@ -40,6 +40,8 @@ SUBSETS = ((), (0,), (1,), (2,), (3,), (4,), (5,), (0, 1), (1, 3), (0, 2, 4), (0
 FACTS = {"sex": SEXES, "ancestry": ANCESTRIES, "cohort": COHORTS, "consent": CONSENTS}
 PHOTO_FACTS = {"age": AGES, "site": SITES}
 VECTORS = 24
+KNOWN = 8 * VECTORS
+"""Vectors that photos have; beyond are others."""
 NAMES = tuple(f"{'pPäQ'[n % 4]}{(37 * n) % 101}" for n in range(80))
 """Of patients: not in the order in which they come."""
 
@@ -77,8 +79,9 @@ _DRAFTS = st.builds(
     photos=st.lists(st.integers(0, 2**14 - 1), max_size=4).map(tuple),
 )
 _KINDS = ("photo", "fill", "replace", "reface")
+_TELL = st.tuples(st.just("tell"), st.integers(0, 200), st.integers(0, 2**23))
 _EVENTS = st.one_of(
-    st.tuples(st.just("tell"), st.integers(0, 200), st.integers(0, 2**23)),
+    _TELL,
     st.tuples(st.sampled_from(_KINDS), st.integers(0, 200), st.integers(0, 2**23)),
     st.tuples(st.sampled_from(["remove patient", "remove photo"]), st.integers(0, 200), st.just(0)),
     st.tuples(st.just("new"), _DRAFTS),
@@ -94,8 +97,8 @@ _COUNTS = st.integers(1, 6) | st.integers(1, 40)
 
 
 @st.composite
-def _patients(draw: st.DrawFn) -> tuple[Draft, ...]:
-    return tuple(draw(_DRAFTS) for _ in range(draw(_COUNTS)))
+def _patients(draw: st.DrawFn, counts: st.SearchStrategy[int] = _COUNTS) -> tuple[Draft, ...]:
+    return tuple(draw(_DRAFTS) for _ in range(draw(counts)))
 
 
 HISTORIES = st.builds(
@@ -106,13 +109,49 @@ HISTORIES = st.builds(
     events=st.lists(_EVENTS, min_size=1, max_size=8).map(tuple),
     curves=st.sampled_from([0, 1, 2, None]),
 )
+CORRECTED = st.builds(
+    History,
+    dim=st.just(4),
+    patients=_patients(),
+    sealed=st.just(True),
+    events=st.lists(_TELL, min_size=1, max_size=4).map(tuple),
+    curves=st.none(),
+)
+"""An index that knows nothing of corrections."""
+_GROWTH = st.tuples(
+    st.sampled_from(["photo", "photo", "replace", "remove photo"]),
+    st.integers(0, 200),
+    st.integers(0, 2**14),
+)
+GROWN = st.builds(
+    History,
+    dim=st.integers(3, 12),
+    patients=_patients(st.integers(6, 20)),
+    sealed=st.just(True),
+    events=st.lists(_GROWTH, min_size=1, max_size=4).map(
+        lambda events: tuple(one for event in events for one in (event, ("seal", 0, 0)))
+    ),
+    curves=st.none(),
+)
+"""An index that has followed changes of patients it knows."""
+CALIBRATED = st.builds(
+    History,
+    dim=st.integers(3, 12),
+    patients=_patients(st.integers(10, 30)),
+    sealed=st.booleans(),
+    events=st.just(()),
+    curves=st.sampled_from([1, 2]),
+)
 
 
 @cache
 def vector(dim: int, number: int) -> np.ndarray:
-    """A unit vector `(d,)` float32: the numbers stand for few directions, each as it is, moved by
-    less than single precision tells, or turned round; half of them are near one another."""
-    number, twist = number % VECTORS, number // VECTORS % 8
+    """A unit vector `(d,)` float32: the numbers below `KNOWN` stand for few directions, each as it
+    is, moved by less than single precision tells, or turned round; half of all are near one
+    another."""
+    twist = 0
+    if number < KNOWN:
+        twist, number = divmod(number, VECTORS)
     rng = np.random.default_rng([dim, number])
     direction = rng.standard_normal(dim)
     if number % 2:
@@ -209,10 +248,9 @@ class World:
     ) -> tuple[Photo, PhotoRecord]:
         name = f"{self._photos}.png"
         self._photos += 1
-        vectors = VECTORS * 8
-        photo = Photo(name, patient, None if number is None else vector(self.dim, number % vectors))
+        photo = Photo(name, patient, None if number is None else vector(self.dim, number % KNOWN))
         if number is not None:
-            number //= vectors
+            number //= KNOWN
             photo.age, photo.site = AGES[number % len(AGES)], SITES[number // len(AGES) % 4]
         self._places[name] = 0
         self.books.photos[name] = photo
@@ -312,7 +350,7 @@ class World:
         """A descriptor for a face that is there."""
         if photo is None:
             return
-        photo.vector = vector(self.dim, number % (8 * VECTORS))
+        photo.vector = vector(self.dim, number % KNOWN)
         with self.database.writing() as session:
             query = sa.select(t.Face.id).join(t.Photo).where(t.Photo.name == photo.name)
             face = session.scalars(query).one()
@@ -323,7 +361,7 @@ class World:
         photo = self._some_photo(place)
         if photo is None:
             return
-        photo.vector = vector(self.dim, number % (8 * VECTORS))
+        photo.vector = vector(self.dim, number % KNOWN)
         self._places[photo.name] = face = 1 - self._places[photo.name]
         self._update(new_photo(PhotoRecord(photo.name, photo.patient), photo.vector, face))
 

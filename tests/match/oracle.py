@@ -114,7 +114,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Line:
-    """`photo`: the nearest; `length`: of the centroid, 1 where there is none."""
+    """`photo`: the nearest, with its `similarity`."""
 
     id: str
     score: float
@@ -123,7 +123,6 @@ class Line:
     patients: int
     photos: int
     percentile: float | None
-    length: float
 
 
 @dataclass(frozen=True)
@@ -200,8 +199,7 @@ def answer(books: Books, asked: Asked, probe: np.ndarray, own: str | None) -> An
     near = {name: similarity(probe, photo.vector) for name, photo in photos.items()}
     scores = SCORES[asked.aggregation](books, there, near, probe)
     lines = [
-        _line(books, asked, group, *scores[group], members, near)
-        for group, members in there.items()
+        _line(books, asked, group, scores[group], members, near) for group, members in there.items()
     ]
     return Answer(
         lines=sorted(lines, key=lambda line: (-line.score, line.id)),
@@ -257,7 +255,6 @@ def _line(
     asked: Asked,
     group: str,
     score: float,
-    length: float,
     members: Mapping[str, list[Photo]],
     near: Mapping[str, float],
 ) -> Line:
@@ -267,27 +264,25 @@ def _line(
     if books.curves is not None and asked.by == "disorder":
         references = books.curves.worth([len(some) for some in members.values()])
         percentile = books.curves.percentile(min(1, max(-1, near[first.name])), references)
-    return Line(
-        group, score, near[first.name], first, len(members), len(photos), percentile, length
-    )
+    return Line(group, score, near[first.name], first, len(members), len(photos), percentile)
 
 
-# What follows gives, by line, the score and the length of the centroid.
+# What follows gives the score of each line.
 
 Lines = Mapping[str, Mapping[str, list[Photo]]]
 Near = Mapping[str, float]
-Scores = dict[str, tuple[float, float]]
+Scores = dict[str, float]
 
 
 def _nearest(books: Books, there: Lines, near: Near, probe: np.ndarray) -> Scores:
     """The nearest photo."""
-    return {group: (max(_all(members, near)), 1.0) for group, members in there.items()}
+    return {group: max(_all(members, near)) for group, members in there.items()}
 
 
 def _patient_mean(books: Books, there: Lines, near: Near, probe: np.ndarray) -> Scores:
     """The patient whose photos are the nearest on average."""
     return {
-        group: (max(math.fsum(_all({"": some}, near)) / len(some) for some in members.values()), 1)
+        group: max(math.fsum(_all({"": some}, near)) / len(some) for some in members.values())
         for group, members in there.items()
     }
 
@@ -299,17 +294,14 @@ def _centroid(books: Books, there: Lines, near: Near, probe: np.ndarray) -> Scor
         means = [_mean([photo.vector for photo in some]) for some in members.values()]
         middle = _mean(means)
         length = math.sqrt(math.fsum(middle * middle))
-        found[group] = (similarity(probe, middle) / max(length, 1e-6), length)
+        found[group] = similarity(probe, middle) / max(length, 1e-6)
     return found
 
 
 def _blend(books: Books, there: Lines, near: Near, probe: np.ndarray) -> Scores:
     """The mean of nearest and centroid."""
     nearest, centroid = (how(books, there, near, probe) for how in (_nearest, _centroid))
-    return {
-        group: ((nearest[group][0] + score) / 2, length)
-        for group, (score, length) in centroid.items()
-    }
+    return {group: (nearest[group] + centroid[group]) / 2 for group in there}
 
 
 def _vote(books: Books, there: Lines, near: Near, probe: np.ndarray) -> Scores:
@@ -327,7 +319,7 @@ def _vote(books: Books, there: Lines, near: Near, probe: np.ndarray) -> Scores:
     for group, members in there.items():
         mine = math.fsum(votes.get(name, 0) for name in members)
         share = mine / max(total, 1e-6)
-        found[group] = (share if share > 0 else max(_all(members, near)) - 2, 1.0)
+        found[group] = share if share > 0 else max(_all(members, near)) - 2
     return found
 
 
@@ -335,12 +327,9 @@ def _calibrated(books: Books, there: Lines, near: Near, probe: np.ndarray) -> Sc
     """The nearest photo, moved and scaled by the number of references."""
     assert books.curves is not None
     return {
-        group: (
-            books.curves.score(
-                max(_all(members, near)),
-                books.curves.worth([len(some) for some in members.values()]),
-            ),
-            1.0,
+        group: books.curves.score(
+            max(_all(members, near)),
+            books.curves.worth([len(some) for some in members.values()]),
         )
         for group, members in there.items()
     }
