@@ -64,7 +64,7 @@ def test_all_is_sound_but_the_detector_that_is_not_installed(
     assert "3 patients, 3 photos, 1 disorders" in findings["database"].detail
     assert f"migration {REVISION}" in findings["database"].detail
     assert "made by the tests" in findings["model tiny"].detail
-    assert "3 descriptors, sound" in findings["index tiny"].detail
+    assert "3 descriptors in 1 segment" in findings["index tiny"].detail
     assert "faiss" in findings["libraries"].detail
     assert "missing" not in findings["libraries"].detail
     assert "cpu" in findings["onnxruntime"].detail
@@ -137,8 +137,8 @@ BREAKS: dict[str, tuple[Break, str]] = {
         lambda home: (home / "gallery.sqlite3").write_bytes(b"no database " * 1000),
         "database",
     ),
-    "flipped byte of the index": (lambda home: flip(array(home, "descriptors")), "index"),
-    "cut off index": (lambda home: os.truncate(array(home, "ids"), 100), "index"),
+    "flipped byte of the index": (lambda home: flip(array(home, "vectors")), "index"),
+    "cut off index": (lambda home: os.truncate(array(home, "columns"), 100), "index"),
 }
 
 

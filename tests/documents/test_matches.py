@@ -113,7 +113,13 @@ def test_a_match_is_told_with_its_space_and_gallery(
             ],
             "other_precision": True,
         },
-        "gallery": {"patients": 1, "photos": 1, "disorders": 2},
+        "gallery": {
+            "patients": 1,
+            "photos": 1,
+            "disorders": 2,
+            "searched_on": "processor",
+            "approximate": None,
+        },
         "calibration": {
             "state": "current",
             "photos": 1,
@@ -133,6 +139,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
             "sex": "female",
             "age": None,
             "ancestry": None,
+            "index": "exact",
         },
         "probes": [
             {
