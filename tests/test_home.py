@@ -10,6 +10,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from gestalt_space.errors import (
 )
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.adding import WRITE_BATCH
-from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.home import Gallery
 from gestalt_space.match.among import parse_among
 from gestalt_space.match.answer import Match
@@ -546,6 +547,7 @@ def test_what_was_removed_under_a_reader_is_gone_once_the_reader_is(
 ADD = """
 import sys
 from pathlib import Path
+from typing import Any
 from gestalt_space.home import Gallery
 from tests.galleries import open_gallery, row
 home, folder, first, last = sys.argv[1:]
@@ -630,6 +632,24 @@ def test_a_view_stays_as_it_was_until_somebody_is_removed(
         match_probes(probes, view, session)
     _, (now,) = gallery.answer(probes, view.question, view)
     assert {line.id for line in now.lines} == {"B", "C"}
+
+
+def test_a_photo_that_is_added_while_it_is_asked_about_is_no_evidence_for_itself(
+    gallery: Gallery, photo: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(gallery, row(photo(0), "P0", "A"))
+    real, left = Pipeline.run, [row(photo(1), "P1", "B")]
+
+    def run(self: Pipeline, *words: Any, **options: Any) -> Iterator[list[PhotoResult]]:
+        for batch in real(self, *words, **options):
+            if left:
+                add(gallery, left.pop())
+            yield batch
+
+    monkeypatch.setattr(Pipeline, "run", run)
+    (found,) = gallery.match([PhotoSource("1.png", photo(1))])
+    assert found.left_out == "P1"
+    assert [line.patient for line in found.lines] == ["P0"]
 
 
 def test_a_diagnosis_that_is_found_later_is_taken_with_the_known_photo(

@@ -99,7 +99,8 @@ class GalleryState:
 
     @property
     def ids(self) -> Numbers:
-        """`(n,)`: the descriptors' keys in the database; -1 for one that was removed."""
+        """`(n,)`: the descriptors' keys in the database; -1 for one that was removed before its
+        segment was opened."""
         return self._ids()
 
     @property

@@ -12,6 +12,7 @@ from functools import partial
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
+    GalleryChanged,
     GestaltError,
     IndexDamaged,
     OutputError,
@@ -39,6 +40,9 @@ from gestalt_space.names import normal_name
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.lookups import disorders_like, patients_like
 from gestalt_space.store.runs import add_run
+
+_NEXT_TIME = (OutputError, DatabaseError, DescriptorError, IndexDamaged, GalleryChanged)
+"""What keeps a calibration from being made now, and not from being made after the next change."""
 
 
 def _nobody_follows(done: object) -> None:
@@ -260,7 +264,7 @@ class Writing(OpenGallery):
         """Let indexes and calibrations follow the database."""
         self._keeper.follow()
         for space in self._spaces():
-            with suppress(OutputError, DatabaseError, DescriptorError, IndexDamaged):
+            with suppress(*_NEXT_TIME):
                 self._calibrate_soon(space)
 
     def _calibrate_soon(self, space: reads.StoredSpace, *, force: bool = False) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from gestalt_space.encoders.registry import encoder_spec
@@ -75,11 +76,11 @@ class Asking(Listing):
         Of several faces the largest is taken, unless the source names one. With `as_one`, all are
         of one patient, and one probe. Raises `UsageError` where they are stored for several.
         """
-        batches = map(self._asked, self.pipeline.run(sources))
-        if not as_one:
-            yield from batches
-        else:
-            yield [as_one_probe([asked for batch in batches for asked in batch])]
+        batches: Iterable[list[PhotoResult]] = self.pipeline.run(sources)
+        if as_one:
+            batches = [[result for batch in batches for result in batch]]
+        for batch in batches:
+            yield self._asked(batch, as_one=as_one)
 
     def stored_probe(self, patient: str) -> Probe:
         """A patient of the gallery as a probe: all the photos, which are no evidence then.
@@ -112,8 +113,11 @@ class Asking(Listing):
         here = self.pinned()
         view = here.view(question)
         view.state.read_ahead()
-        for batch in here.probes(sources, as_one=as_one):
-            view, matches = here.answer(batch, question, view)
+        batches: Iterable[list[PhotoResult]] = here.pipeline.run(sources)
+        if as_one:
+            batches = [[result for batch in batches for result in batch]]
+        for batch in batches:
+            view, matches = here._answer(partial(here._asked, batch, as_one=as_one), question, view)
             yield from matches
 
     def match_patient(self, patient: str, question: Question = TEN_DISORDERS) -> Match:
@@ -137,14 +141,7 @@ class Asking(Listing):
     ) -> tuple[View, list[Match]]:
         """The matches of probes, and the view that they are of: the one given, where nothing has
         changed since, else the newest."""
-
-        def ask() -> tuple[View, list[Match]]:
-            newest = view if view is not None and view.state is self.state() else None
-            newest = newest or self.view(question)
-            with self.database.reading() as session:
-                return newest, match_probes(probes, newest, session)
-
-        return self._settled(ask)
+        return self._answer(lambda: probes, question, view)
 
     def copies(self, probe: Probe, question: Question = TEN_DISORDERS) -> tuple[Copy, ...]:
         """Stored photos that are copies of a probe's own, but for those of its patient and of the
@@ -175,11 +172,28 @@ class Asking(Listing):
 
         return self._settled(ask)
 
-    def _asked(self, batch: Sequence[PhotoResult]) -> list[Probe]:
-        if not self.exists:
-            return [probe_of(None, result) for result in batch]
-        with self.database.reading() as session:
-            return [probe_of(session, result) for result in batch]
+    def _answer(
+        self, probes: Callable[[], Sequence[Probe]], question: Question, view: View | None
+    ) -> tuple[View, list[Match]]:
+        """`probes` is called when the state is read: whose photo one is has to be known of every
+        photo in it, or one that was added meanwhile would be evidence for itself."""
+
+        def ask() -> tuple[View, list[Match]]:
+            newest = view if view is not None and view.state is self.state() else None
+            newest = newest or self.view(question)
+            asked = probes()
+            with self.database.reading() as session:
+                return newest, match_probes(asked, newest, session)
+
+        return self._settled(ask)
+
+    def _asked(self, batch: Sequence[PhotoResult], *, as_one: bool = False) -> list[Probe]:
+        if self.exists:
+            with self.database.reading() as session:
+                probes = [probe_of(session, result) for result in batch]
+        else:
+            probes = [probe_of(None, result) for result in batch]
+        return [as_one_probe(probes)] if as_one else probes
 
     def _settled(self, ask: Callable[[], T]) -> T:
         """What `ask` gives; asked again where somebody was removed meanwhile, or files of the

@@ -11,6 +11,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from gestalt_space.errors import GalleryChanged
 from gestalt_space.gallery.calibration.expected import Sizes, expected_seconds, measured_rate
 from gestalt_space.gallery.calibration.fitting import finish, fit_in_steps
 from gestalt_space.gallery.calibration.kept import Kept
@@ -25,6 +26,7 @@ from gestalt_space.store.calibrations import (
     stored_calibration,
 )
 from gestalt_space.store.engine import Database
+from gestalt_space.store.tail import read_mark
 
 REFIT_SHARE = 8
 """A calibration is old when more than one in this many descriptors came or went since, or as many
@@ -158,7 +160,8 @@ def calibrate(
     `within` seconds.
 
     What takes long is kept in `folder`, also when it is interrupted, so that the next one goes on
-    from there. `progress` is told the share, 0..1, that is done.
+    from there. `progress` is told the share, 0..1, that is done. Raises `GalleryChanged` where
+    somebody was removed meanwhile.
     """
     import scipy.optimize
     import scipy.stats  # noqa: F401 - that takes longer than a small fit, and only once
@@ -178,6 +181,11 @@ def calibrate(
         calibration.to_json(), sequence, descriptors=len(rows.ids), diagnoses=diagnoses
     )
     with database.writing() as session:
+        if read_mark(session, space.id).epoch != state.mark.epoch:
+            raise GalleryChanged(
+                "Somebody was removed while the gallery was calibrated.",
+                "Run `gestalt index calibrate` again.",
+            )
         saved = save_calibration(session, space, stored)
     return Calibrated(
         photos=len(rows.ids),
