@@ -12,11 +12,11 @@ import pytest
 
 from gestalt_space.gallery import models
 from gestalt_space.gallery.pipeline import PhotoSource
-from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.gallery.storing import Added
 from gestalt_space.home import Gallery
 from gestalt_space.match.answer import Match
 from gestalt_space.match.question import Question
+from gestalt_space.match.view import View
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row
@@ -141,15 +141,15 @@ def test_a_match_keeps_to_one_space_when_the_default_changes_within_it(
 ) -> None:
     source = probe(tmp_path, 100)
     before = [plain(match) for match in gallery.match([source])]
-    whole = Gallery.snapshot
+    whole = Gallery.view
 
-    def overtaken(self: Gallery, *given: Any, **options: Any) -> Snapshot:
+    def overtaken(self: Gallery, *given: Any, **options: Any) -> View:
         found = whole(self, *given, **options)
         with open_gallery(home, space="other") as elsewhere:
             elsewhere.fill(make_default=True)
         return found
 
-    monkeypatch.setattr(Gallery, "snapshot", overtaken)
+    monkeypatch.setattr(Gallery, "view", overtaken)
     assert [plain(match) for match in gallery.match([source])] == before
     assert gallery.space.model.name == "other"
 
