@@ -29,7 +29,7 @@ PLAIN_NUMBERS = 25_000_000
 """Rows × dimension up to which the plain product is as fast as the codes."""
 FEW_ROWS = 0.01
 """Share of all rows up to which the eligible ones are gathered and multiplied."""
-FEW_PROBES = 48
+FEW_PROBES = 8
 """Probes up to which each is searched for by itself; more are faster by products of matrices."""
 _PROBES_AT_ONCE = 1024
 
