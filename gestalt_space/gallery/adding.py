@@ -159,7 +159,7 @@ class Adding:
                 result, record = batch[place][1], batch[place][0].record
                 assert result.face is not None, "it has a descriptor"  # noqa: S101
                 assert record is not None, "it was stored"  # noqa: S101
-                # Of two that came together, the later one is told.
+                # Of two that came together, the later one is reported.
                 earlier = of < key
                 look = look_of(result.face.crop)
                 found[place] = find_copies(

@@ -4,6 +4,7 @@ threads share it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Thread
@@ -11,7 +12,7 @@ from threading import Thread
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.errors import UsageError
+from gestalt_space.errors import IndexDamaged, UsageError
 from gestalt_space.gallery.group_means import GroupMeans, group_means
 from gestalt_space.gallery.means import PartMeans, mean_blocks
 from gestalt_space.gallery.people import People
@@ -162,9 +163,14 @@ class GalleryState:
         self._reading()
 
     def _read(self) -> Thread:
-        reading = Thread(target=self.searcher.prefetch, name="read-ahead", daemon=True)
+        reading = Thread(target=self._prefetch, name="read-ahead", daemon=True)
         reading.start()
         return reading
+
+    def _prefetch(self) -> None:
+        # A file that another process has merged meanwhile, or that is damaged: the search says so.
+        with suppress(IndexDamaged):
+            self.searcher.prefetch()
 
     def nearest(
         self, probe: Descriptors, count: int, among: NDArray[np.bool_] | None = None

@@ -206,7 +206,7 @@ class Writing(OpenGallery):
 
         `add`, `remove` and `fill` do it by themselves where it is due and takes no more than two
         seconds. It can be interrupted: what was done is kept, and the next one goes on from there.
-        `progress` is told the share, 0..1, that is done; `seed` draws patients and photos. Raises
+        `progress` is given the share, 0..1, that is done; `seed` draws patients and photos. Raises
         `GalleryEmpty` without a descriptor in this space.
         """
         self.database.require()

@@ -113,7 +113,7 @@ def build(
 ) -> Built:
     """Build an index of all rows of a searcher's segments, `FEWEST` or more, in memory.
 
-    `seed` draws the photos that it is measured with; `progress` is told the share, 0..1, that is
+    `seed` draws the photos that it is measured with; `progress` is given the share, 0..1, that is
     done.
     """
     rows, ids = rows_by_id(searcher)

@@ -171,7 +171,7 @@ class BlendRule:
 @dataclass(frozen=True)
 class VoteRule:
     """A group's share in the similarity of the nearest patients, who are its `voters`, keys of
-    groups `(g,)` ascending with their `shares` `(g,)`; a group without a voter stands behind."""
+    groups `(g,)` ascending with their `shares` `(g,)`; a group without a voter ranks lower."""
 
     voters: Numbers
     shares: Floats

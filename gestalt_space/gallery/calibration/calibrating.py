@@ -160,7 +160,7 @@ def calibrate(
     `within` seconds.
 
     What takes long is kept in `folder`, also when it is interrupted, so that the next one goes on
-    from there. `progress` is told the share, 0..1, that is done. Raises `GalleryChanged` where
+    from there. `progress` is given the share, 0..1, that is done. Raises `GalleryChanged` where
     somebody was removed meanwhile.
     """
     import scipy.optimize

@@ -51,7 +51,7 @@ def finish(
     progress: Callable[[float], object] | None = None,
 ) -> Calibration | None:
     """Take all steps of a fit; None where that needs more than so many seconds, which may be
-    exceeded by one step. `progress` is told the share, 0..1, that is done."""
+    exceeded by one step. `progress` is given the share, 0..1, that is done."""
     limit = None if within is None else monotonic() + within
     with closing(steps):
         while True:
