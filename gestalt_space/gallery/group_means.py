@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gestalt_space.gallery.means import Floats, PatientMeans, run_sums
 from gestalt_space.gallery.people import People
 from gestalt_space.once import Once
-from gestalt_space.ranking.aggregation import SHORTEST
+from gestalt_space.ranking.aggregation import with_direction
 from gestalt_space.ranking.grouping import Numbers, ranges
 from gestalt_space.store.people import By
 
@@ -96,7 +96,7 @@ class GroupMeans:
             return np.zeros(0)
         of_member = np.where(self.there, products, 0).astype(np.float64)[self.members]
         sums = np.add.reduceat(of_member, self.starts)
-        lengths = np.maximum(self.lengths, SHORTEST) * np.maximum(self.counts, 1)
+        lengths = with_direction(self.lengths) * np.maximum(self.counts, 1)
         return np.where(self.counts > 0, sums / lengths, -np.inf)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.index.means import MeansPart
+from gestalt_space.index.exact import products
 from gestalt_space.index.search import FEW_ROWS, Searcher
 from gestalt_space.index.segment import rows_at_once
 from gestalt_space.ranking.grouping import Numbers
@@ -67,7 +68,7 @@ class PartMeans:
         found = np.empty(len(self._keys), dtype=np.float32)
         for number, part in enumerate(self._parts):
             mine = self._source == number
-            found[mine] = (part.means @ probe)[self._row[mine]]
+            found[mine] = products(part.means, probe)[self._row[mine]]
         return found
 
     def of(self, places: Numbers) -> Floats:
@@ -148,7 +149,7 @@ class ChosenMeans:
         found = np.empty(len(self._rows), dtype=np.float32)
         for start in range(0, len(self._rows), step):
             some = slice(start, start + step)
-            found[some] = self._searcher.vectors(self._rows[some]) @ probe
+            found[some] = products(self._searcher.vectors(self._rows[some]), probe)
         return found
 
 

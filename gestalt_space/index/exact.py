@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.errors import IndexDamaged
+from gestalt_space.index.checksums import REBUILD
 from gestalt_space.types import Descriptors
 
 TOLERANCE = 1e-5
@@ -20,3 +22,17 @@ def exact_similarities(probe: Descriptors, descriptors: Descriptors) -> NDArray[
     """
     products: NDArray[np.float64] = descriptors.astype(np.float64) * probe
     return np.asarray(products.sum(axis=1), dtype=np.float64)
+
+
+def products(rows: Descriptors, probes: Descriptors) -> NDArray[np.float32]:
+    """Inner products in float32 of rows `(m, d)` with probes `(d,)` or `(d, q)`: `(m,)`, `(m, q)`.
+
+    Some kernels of OpenBLAS read beyond short rows, into whatever lies there, and throw away what
+    that gives; what stays of it is the processor's flag for an invalid number. So the flag is not
+    looked at, the products are. Raises `IndexDamaged` where one is not finite.
+    """
+    with np.errstate(invalid="ignore"):
+        values = np.asarray(np.matmul(rows, probes), dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise IndexDamaged("The index holds numbers that are not finite.", REBUILD)
+    return values

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gestalt_space.descriptors import check_descriptors
 from gestalt_space.index.accelerator import PROCESSOR, Accelerator
 from gestalt_space.index.codes import CodedProbe, Mask, code_probe, rounding
-from gestalt_space.index.exact import exact_similarities
+from gestalt_space.index.exact import exact_similarities, products
 from gestalt_space.index.gpu import HalfRows
 from gestalt_space.index.many import nearest_of_many
 from gestalt_space.index.segment import Rows, Segment, rows_at_once
@@ -125,7 +125,7 @@ class Searcher:
         probes = check_descriptors(probes, self.dim)
         values = np.empty((len(probes), len(self)), dtype=np.float32)
         for part, start, end in self._places():
-            np.matmul(probes, part.vectors.T, out=values[:, start:end])
+            values[:, start:end] = products(part.vectors, probes.T).T
         return values
 
     def candidates(
@@ -257,7 +257,7 @@ class Searcher:
         if len(rows) <= count:
             return [_Found(rows, np.zeros(len(rows)))]
         values = [
-            part.take(local[block]) @ probe
+            products(part.take(local[block]), probe)
             for part, _, local in self._split(rows)
             for block in _blocks(len(local), rows_at_once(self.dim))
         ]
@@ -311,7 +311,7 @@ class Searcher:
 
 def _product(probe: NDArray[np.float32], part: Rows, start: int, mask: Mask | None) -> _Found:
     """All eligible rows of a part, by a product in float32."""
-    values = part.vectors @ probe
+    values = products(part.vectors, probe)
     local = np.arange(len(part)) if mask is None else np.flatnonzero(mask)
     return _Found(start + local, values[local].astype(np.float64) + rounding(len(probe)))
 

@@ -13,7 +13,7 @@ from gestalt_space.index.codes import rounding
 from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.segment import rows_at_once
 from gestalt_space.match.view import Kin, View
-from gestalt_space.ranking.aggregation import SHORTEST, Aggregation
+from gestalt_space.ranking.aggregation import SHORTEST, Aggregation, with_direction
 from gestalt_space.ranking.contenders import (
     BlendRule,
     Contender,
@@ -166,7 +166,7 @@ class _Exact:
             similarities[block] = exact_similarities(probe, vectors)
             sums += of_group[:, block] @ vectors
         counts = np.bincount(group, minlength=len(first))
-        lengths = np.maximum(np.linalg.norm(sums, axis=1) / counts, SHORTEST)
+        lengths = with_direction(np.linalg.norm(sums, axis=1) / counts)
         means = np.bincount(patient, similarities, minlength=len(keys)) * weights
         highest = np.full(len(first), -np.inf)
         np.maximum.at(highest, group, means[member])

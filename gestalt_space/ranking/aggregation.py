@@ -41,7 +41,8 @@ WITHOUT_VOTER = -2.0
 """Added to the similarity of the nearest photo where no patient of a group votes: such scores lie
 below 0, those of groups with a voter above."""
 SHORTEST = 1e-6
-"""Shortest centroid that has a direction."""
+"""Shortest centroid that has a direction. A shorter one, of photos that cancel each other, has the
+cosine 0 with every probe: what its numbers err by would rank it."""
 
 NEAREST_PHOTO: frozenset[Aggregation] = frozenset({"nearest", "blend", "vote", "calibrated"})
 """Aggregations in which the nearest photos of patients count."""
@@ -179,16 +180,22 @@ def _centroid(
 ) -> Values:
     """Cosine to the centroids `(g, b)`, from patients' means `(p, b)`, the own family's being 0."""
     sums = grouping.member_runs.reduce(means, np.add)
-    lengths = np.maximum(centroids.lengths, SHORTEST) * grouping.patient_counts
+    lengths = with_direction(centroids.lengths) * grouping.patient_counts
     scores: Values = sums / lengths[:, None].astype(sums.dtype)
     if own is None:
         return scores
     probes, kin = grouping.kin_of(own)
     groups = grouping.kin.groups[kin]
     others = grouping.patient_counts[groups] - grouping.kin.counts[kin]
-    lengths = np.maximum(centroids.without[kin], SHORTEST) * np.maximum(others, 1)
+    lengths = with_direction(centroids.without[kin]) * np.maximum(others, 1)
     scores[groups, probes] = np.where(others > 0, sums[groups, probes] / lengths, -np.inf)
     return scores
+
+
+def with_direction(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What sums are divided by for cosines to centroids of such lengths: infinite where one has no
+    direction."""
+    return np.where(lengths < SHORTEST, np.inf, lengths)
 
 
 def _vote(best: Values, nearest: Values, grouping: Grouping) -> Values:

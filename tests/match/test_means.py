@@ -245,6 +245,30 @@ def test_nothing_depends_on_how_much_is_taken_at_a_time(
         check(case, by, how)
 
 
+def test_photos_that_cancel_each_other_leave_a_centroid_that_is_as_near_as_any() -> None:
+    rng = np.random.default_rng(16)
+    face = np.array([0.09916724, -0.7573038, -0.03307531, 0.13270342, -0.6308349], np.float32)
+    signs = np.array([1, 1, 1, -1, -1, -1, 1, -1, 1], dtype=np.float32)
+    for order in range(20):
+        mixed = np.concatenate([rng.permutation(signs[:6]), signs[6:]])
+        vectors = face * mixed[:, None]
+        case = Case(
+            vectors,
+            owners=np.array([0, 0, 0, 0, 0, 0, 1, 1, 2]),
+            pairs=np.zeros((0, 2), dtype=np.int64),
+            families=np.arange(3),
+            sealed=order % 9,
+            gone=np.zeros(0, dtype=np.int64),
+            stale=False,
+            rows=None,
+            excluded=np.zeros(0, dtype=np.int64),
+            own=-1,
+            k=3,
+            probe=face,
+        )
+        check(case, "patient", "centroid")
+
+
 def test_groups_closer_than_products_err_are_told_apart() -> None:
     """Two patients whose means differ by less than a float32 product errs."""
     rng = np.random.default_rng(3)
