@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.index.means import MeansPart
 from gestalt_space.index.exact import products
+from gestalt_space.index.means import MeansPart
 from gestalt_space.index.search import FEW_ROWS, Searcher
 from gestalt_space.index.segment import rows_at_once
 from gestalt_space.ranking.grouping import Numbers

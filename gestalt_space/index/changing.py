@@ -23,8 +23,9 @@ from gestalt_space.index.checksums import (
     check_size,
     hash_again,
 )
-from gestalt_space.index.codes import ZERO, encode, first_code
+from gestalt_space.index.codes import encode, first_code
 from gestalt_space.index.durable import writing
+from gestalt_space.index.integers import ZERO
 from gestalt_space.index.segment import (
     AGES,
     IDS,

@@ -1,4 +1,4 @@
-"""Vectors in 8 bits, searched by FAISS where they lie on the disk, with a proof of what was missed.
+"""Vectors in 8 bits, searched where they lie on the disk, with a proof of what was missed.
 
 A row `v` is stored as the integers `c = round(v × scale)`, and a probe `q` is asked for as integers
 `p = round(q × its own scale)`: FAISS multiplies them by whole numbers on some processors and by
@@ -22,15 +22,12 @@ from gestalt_space.descriptors import UNIT_TOLERANCE
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.index.checksums import REBUILD
 from gestalt_space.index.exact import TOLERANCE
-from gestalt_space.index.mapped import map_faiss
+from gestalt_space.index.integers import MOST, ZERO
+from gestalt_space.index.mapped import map_bytes, map_faiss
 from gestalt_space.types import Descriptors
 
 Mask = NDArray[np.bool_]
 
-MOST = 127
-"""The greatest integer of a code, either sign."""
-ZERO = 128
-"""The byte that stands for 0."""
 _READ_AT_ONCE = 4 * 2**20
 
 
@@ -55,27 +52,28 @@ def encode(vectors: Descriptors, scale: float) -> tuple[NDArray[np.uint8], NDArr
 
 
 @dataclass(frozen=True, slots=True)
-class CodedProbe:
-    """A probe as integers, float32 `(d,)`; `scale`; its `norm`, and that of its `error`."""
+class CodedProbes:
+    """Probes as integers, float32 `(q, d)`; the `scales`, `norms` of the probes, and norms of their
+    `errors`, `(q,)` each."""
 
     whole: NDArray[np.float32]
-    scale: float
-    norm: float
-    error: float
+    scales: NDArray[np.float64]
+    norms: NDArray[np.float64]
+    errors: NDArray[np.float64]
 
-    def greatest_error(self, error: float, dim: int) -> float:
-        """More than a similarity can err to codes of rows that err by at most `error`."""
+    def greatest_errors(self, error: float, dim: int) -> NDArray[np.float64]:
+        """More than similarities can err to codes of rows that err by at most `error`: `(q,)`."""
         longest = 1.0 + UNIT_TOLERANCE + error
-        return self.norm * error + self.error * longest + rounding(dim)
+        return self.norms * error + self.errors * longest + rounding(dim)
 
 
-def code_probe(probe: NDArray[np.float32]) -> CodedProbe:
-    """A probe `(d,)`, not zero, as integers."""
-    scale = scale_of(float(np.abs(probe).max()))
-    whole = np.rint(probe * np.float32(scale))
-    true = probe.astype(np.float64)
-    error = float(np.linalg.norm(true - _divided(whole, scale)))
-    return CodedProbe(whole, scale, float(np.linalg.norm(true)), error)
+def code_probes(probes: Descriptors, times: int = 1) -> CodedProbes:
+    """Probes `(q, d)`, none of them zero, as integers up to `MOST × times`, either sign."""
+    scales = (np.float32(MOST * times) / np.abs(probes).max(axis=1)).astype(np.float64)
+    true = probes.astype(np.float64)
+    whole = np.rint(true * scales[:, None])
+    errors = np.linalg.norm(true - whole / scales[:, None], axis=1)
+    return CodedProbes(whole.astype(np.float32), scales, np.linalg.norm(true, axis=1), errors)
 
 
 def _divided(whole: NDArray[np.float32], scale: float) -> NDArray[np.float64]:
@@ -120,6 +118,7 @@ class Codes:
     rows: int
     dim: int
     _opened: list[Any] = field(default_factory=list, repr=False, compare=False)
+    _bytes: list[Any] = field(default_factory=list, repr=False, compare=False)
     _lock: Any = field(default_factory=Lock, repr=False, compare=False)
 
     @property
@@ -130,6 +129,14 @@ class Codes:
                 if not self._opened:
                     self._opened.append(self._open())
         return self._opened[0]
+
+    @property
+    def bytes(self) -> NDArray[np.uint8]:
+        """The codes `(n, d)`, mapped; `ZERO` stands for 0. Raises `IndexDamaged`."""
+        # Two threads may both map it: one of the two goes again.
+        if not self._bytes:
+            self._bytes.append(map_bytes(self.path, (self.rows, self.dim)))
+        return np.asarray(self._bytes[0])
 
     def _open(self) -> Any:
         import faiss
@@ -168,9 +175,10 @@ class Codes:
             raise IndexDamaged(f"{self.path.name} cannot be read.", REBUILD) from error
 
     def search(
-        self, probe: CodedProbe, count: int, eligible: Mask | None
+        self, whole: NDArray[np.float32], count: int, eligible: Mask | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The `count` rows nearest by the codes, best first, and the products of the integers.
+        """The `count` rows nearest by the codes to a probe of integers `(d,)`, best first, and the
+        products of the integers.
 
         Fewer where fewer are eligible; `eligible` `(n,)`, None for all.
         """
@@ -181,6 +189,6 @@ class Codes:
             bits = np.packbits(eligible, bitorder="little")
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
         count = min(count, self.rows)
-        products, rows = self.index.search(probe.whole[None], count, params=parameters)
+        products, rows = self.index.search(whole[None], count, params=parameters)
         found = rows[0] >= 0
         return rows[0][found], products[0][found].astype(np.float64)

@@ -15,6 +15,8 @@ from gestalt_space.errors import IndexDamaged
 from gestalt_space.index.checksums import REBUILD, FileRecord, check_size
 
 _MOST_HEADER = 4096
+_A_SHARE = 32
+"""Where one row in so many is wanted, all are fetched: each call costs as much as a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,9 @@ class MappedArray:
         if not hasattr(self.pages, "madvise"):
             return
         width = self.array.strides[0]
+        if len(rows) * _A_SHARE > len(self.array):
+            self.pages.madvise(mmap.MADV_WILLNEED)
+            return
         for row in rows.tolist():
             first = self.start + row * width
             page = first - first % mmap.PAGESIZE
@@ -54,6 +59,19 @@ def map_array(folder: Path, record: FileRecord, shape: tuple[int, ...], dtype: s
         raise IndexDamaged(f"{record.name} does not hold the numbers that it should.", REBUILD)
     array = np.frombuffer(pages, dtype=kind, count=count, offset=start).reshape(shape)
     return MappedArray(array, pages, start)
+
+
+def map_bytes(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Map the last bytes of a file, in C order. Raises `IndexDamaged`."""
+    try:
+        with path.open("rb") as stream:
+            pages = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise IndexDamaged(f"{path.name} cannot be read ({error}).", REBUILD) from error
+    count = shape[0] * shape[1]
+    if len(pages) < count:
+        raise IndexDamaged(f"{path.name} does not hold the numbers that it should.", REBUILD)
+    return np.frombuffer(pages, np.uint8, count, len(pages) - count).reshape(shape)
 
 
 def map_faiss(path: Path) -> Any:

@@ -1,8 +1,8 @@
 """The search over a gallery's rows: candidates, with a bound on all that are none of them.
 
 Rows are numbered through the segments in their order, then through the rows in memory. Few numbers
-are compared by a plain product; above `PLAIN_NUMBERS` FAISS goes through 8-bit codes, and the
-nearest are computed again from their float32 vectors.
+are compared by a plain product, above `PLAIN_NUMBERS` by 8-bit codes; what is exact is computed
+from the float32 vectors.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 
 from gestalt_space.descriptors import check_descriptors
 from gestalt_space.index.accelerator import PROCESSOR, Accelerator
-from gestalt_space.index.codes import CodedProbe, Mask, code_probe, rounding
+from gestalt_space.index.best import Found, best_of
+from gestalt_space.index.coded import nearest_by_codes
+from gestalt_space.index.codes import CodedProbes, Mask, code_probes, rounding
 from gestalt_space.index.exact import exact_similarities, products
 from gestalt_space.index.gpu import HalfRows
+from gestalt_space.index.integers import Product, integer_product
 from gestalt_space.index.many import nearest_of_many
 from gestalt_space.index.segment import Rows, Segment, rows_at_once
 from gestalt_space.index.threads import pool
@@ -31,7 +34,8 @@ FEW_ROWS = 0.01
 """Share of all rows up to which the eligible ones are gathered and multiplied."""
 FEW_PROBES = 8
 """Probes up to which each is searched for by itself; more are faster by products of matrices."""
-_PROBES_AT_ONCE = 1024
+_MOST_PROBES, _MOST_FOUND = 1024, 2**21
+"""Probes, and rows found for all of them together, at a time."""
 
 Column = Literal["ids", "patients", "ages", "sites"]
 
@@ -48,15 +52,6 @@ class Candidates:
     similarities: NDArray[np.float64]
     bound: float
     tolerance: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """Rows, what their similarities are at most, and what those of all others are at most."""
-
-    rows: Ids
-    at_most: NDArray[np.float64]
-    others: float = -np.inf
 
 
 class Searcher:
@@ -112,9 +107,16 @@ class Searcher:
     def exact_pairs(self, probes: Descriptors, which: Ids, rows: Ids) -> NDArray[np.float64]:
         """Similarities of pairs `(m,)`: of the probes `(q, d)`, which one, and a row."""
         values = np.empty(len(rows), dtype=np.float64)
-        for block in _blocks(len(rows), rows_at_once(self.dim)):
-            products = self.vectors(rows[block]).astype(np.float64) * probes[which[block]]
-            values[block] = products.sum(axis=1)
+        # In the rows' order: those that many probes ask for are read once.
+        order = np.argsort(rows, kind="stable")
+
+        def work(block: slice) -> None:
+            some = order[block]
+            products = self.vectors(rows[some]).astype(np.float64)
+            products *= probes[which[some]]
+            values[some] = products.sum(axis=1)
+
+        list(pool().map(work, _blocks(len(rows), rows_at_once(self.dim))))
         return values
 
     def similarities(self, probes: Descriptors) -> NDArray[np.float32]:
@@ -131,48 +133,77 @@ class Searcher:
     def candidates(
         self, probe: NDArray[np.float32], count: int, *, among: Mask | None = None
     ) -> Candidates:
-        """About the `count` nearest of the eligible rows to a probe `(d,)`, or all where fewer are.
-
-        `among` `(n,)`: which rows are eligible; None for all. Removed rows never are. Similarities
-        are exact. Those above the bound are the nearest there are; of the others some may be
-        missing, and a greater `count`, 1 or more, brings them. Raises `DescriptorError`.
-        """
-        probe = check_descriptors(probe[None], self.dim)[0]
-        masks = self._masks(among)
-        eligible = self._eligible(masks)
-        if eligible <= max(count, FEW_ROWS * len(self)):
-            found = self._by_gathering(probe, masks, count)
-        elif (by_gpu := self._by_gpu(probe, masks, count)) is not None:
-            found = by_gpu
-        elif self._plain():
-            found = self._by_product(probe, masks)
-        else:
-            found = self._by_codes(probe, masks, count)
-        nearest = _nearest(found, count)
-        return Candidates(nearest.rows, self.exact(probe, nearest.rows), nearest.others)
+        """`candidates_of` one probe `(d,)`, with exact similarities."""
+        (found,) = self.candidates_of(probe[None], count, among)
+        if not found.tolerance:
+            return found
+        return Candidates(found.rows, self.exact(probe, found.rows), found.bound)
 
     def candidates_of(
         self, probes: Descriptors, count: int, among: Mask | None = None
     ) -> list[Candidates]:
-        """`candidates` of each of `(q, d)` probes.
+        """About the `count` nearest of the eligible rows to each of `(q, d)` probes, or all where
+        fewer are.
 
-        Of more than a few probes the similarities are those of a product in float32, and err by
-        `tolerance`. Holds about `min(q, 1,024) × count × 50` bytes.
+        `among` `(n,)`: which rows are eligible; None for all. Removed rows never are. Those above
+        the bound are the nearest there are; of the others some may be missing, and a greater
+        `count`, 1 or more, brings them. Holds some megabytes, and about `50 × count` bytes for each
+        of the probes. Raises `DescriptorError`.
         """
         probes = check_descriptors(probes, self.dim)
-        if len(probes) <= FEW_PROBES or self._half_rows() is not None:
-            return [self.candidates(probe, count, among=among) for probe in probes]
         masks = self._masks(among)
-        all_found = self._eligible(masks) <= count
+        eligible = self._eligible(masks)
+        few = eligible <= max(count, FEW_ROWS * len(self))
+        at_once = max(1, min(_MOST_PROBES, _MOST_FOUND // count))
+        found: list[Candidates] = []
+        for block in _blocks(len(probes), at_once):
+            found += self._candidates(probes[block], masks, count, few, eligible <= count)
+        return found
+
+    def _candidates(
+        self, probes: Descriptors, masks: list[Mask | None], count: int, few: bool, every: bool
+    ) -> list[Candidates]:
+        """`few`: so few rows are eligible that they are gathered; `every`: all are to be found."""
+        if not few and self._half_rows() is not None:
+            by_gpu = [self._by_gpu(probe, masks, count) for probe in probes]
+            if all(one is not None for one in by_gpu):
+                return [
+                    self._exactly(probe, one, count)
+                    for probe, one in zip(probes, by_gpu, strict=True)
+                    if one is not None
+                ]
+        if not few and not self._plain() and (product := integer_product(self.dim)) is not None:
+            return self._by_integers(probes, masks, count, product)
+        if len(probes) > FEW_PROBES:
+            return self._by_matrices(probes, masks, count, every)
+        by = self._by_gathering if few else self._by_product if self._plain() else self._by_faiss
+        return [self._exactly(probe, by(probe, masks, count), count) for probe in probes]
+
+    def _exactly(self, probe: NDArray[np.float32], found: list[Found], count: int) -> Candidates:
+        nearest = best_of(found, count)
+        return Candidates(nearest.rows, self.exact(probe, nearest.rows), nearest.others)
+
+    def _by_integers(
+        self, probes: Descriptors, masks: list[Mask | None], count: int, product: Product
+    ) -> list[Candidates]:
+        places = [
+            (part, start, mask)
+            for (part, start, _), mask in zip(self._places(), masks, strict=True)
+        ]
+        found, tolerance = nearest_by_codes(probes, places, count, product)
+        return [
+            Candidates(one.rows, one.at_most - tolerance, one.others, tolerance) for one in found
+        ]
+
+    def _by_matrices(
+        self, probes: Descriptors, masks: list[Mask | None], count: int, every: bool
+    ) -> list[Candidates]:
         error = rounding(self.dim)
-        candidates = []
-        for block in _blocks(len(probes), _PROBES_AT_ONCE):
-            rows, values = nearest_of_many(probes[block], self._eligible_blocks(masks), count)
-            candidates += [
-                Candidates(row, value, -np.inf if all_found else float(value.min()) + error, error)
-                for row, value in zip(rows, values.astype(np.float64), strict=True)
-            ]
-        return candidates
+        found = nearest_of_many(probes, self._eligible_blocks(masks), count)
+        return [
+            Candidates(row, value, -np.inf if every else float(value.min()) + error, error)
+            for row, value in zip(found[0], found[1].astype(np.float64), strict=True)
+        ]
 
     @property
     def searched_on(self) -> str:
@@ -252,28 +283,34 @@ class Searcher:
 
     def _by_gathering(
         self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
-    ) -> list[_Found]:
+    ) -> list[Found]:
         rows = self._eligible_rows(masks)
         if len(rows) <= count:
-            return [_Found(rows, np.zeros(len(rows)))]
+            return [Found(rows, np.zeros(len(rows)))]
         values = [
             products(part.take(local[block]), probe)
             for part, _, local in self._split(rows)
             for block in _blocks(len(local), rows_at_once(self.dim))
         ]
-        return [_Found(rows, np.concatenate(values).astype(np.float64) + rounding(self.dim))]
+        return [Found(rows, np.concatenate(values).astype(np.float64) + rounding(self.dim))]
 
-    def _by_product(self, probe: NDArray[np.float32], masks: list[Mask | None]) -> list[_Found]:
+    def _by_product(
+        self,
+        probe: NDArray[np.float32],
+        masks: list[Mask | None],
+        count: int,  # noqa: ARG002 - as the others
+    ) -> list[Found]:
         return [
             _product(probe, part, start, mask)
             for (part, start, _), mask in zip(self._places(), masks, strict=True)
         ]
 
-    def _by_codes(
+    def _by_faiss(
         self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
-    ) -> list[_Found]:
-        coded = code_probe(probe)
-        searches: list[Callable[[], _Found]] = []
+    ) -> list[Found]:
+        """By FAISS's products of the codes: for processors without products of integers."""
+        coded = code_probes(probe[None])
+        searches: list[Callable[[], Found]] = []
         for (part, start, _), mask in zip(self._places(), masks, strict=True):
             if mask is not None and not mask.any():
                 continue
@@ -285,7 +322,7 @@ class Searcher:
 
     def _by_gpu(
         self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
-    ) -> list[_Found] | None:
+    ) -> list[Found] | None:
         """None where no GPU has the rows, or it fails: the processor is still there."""
         rows = self._half_rows()
         if rows is None or self.accelerator is None:
@@ -300,7 +337,7 @@ class Searcher:
                 ]
             )
         try:
-            found = [_Found(*rows.search(probe, count, eligible))]
+            found = [Found(*rows.search(probe, count, eligible))]
         except RuntimeError as error:  # torch has this for a GPU that is full or gone
             self.accelerator.lost(rows, error)
             return None
@@ -309,33 +346,21 @@ class Searcher:
         return found
 
 
-def _product(probe: NDArray[np.float32], part: Rows, start: int, mask: Mask | None) -> _Found:
+def _product(probe: NDArray[np.float32], part: Rows, start: int, mask: Mask | None) -> Found:
     """All eligible rows of a part, by a product in float32."""
     values = products(part.vectors, probe)
     local = np.arange(len(part)) if mask is None else np.flatnonzero(mask)
-    return _Found(start + local, values[local].astype(np.float64) + rounding(len(probe)))
+    return Found(start + local, values[local].astype(np.float64) + rounding(len(probe)))
 
 
 def _coded(
-    probe: CodedProbe, segment: Segment, start: int, mask: Mask | None, count: int
-) -> _Found:
+    probe: CodedProbes, segment: Segment, start: int, mask: Mask | None, count: int
+) -> Found:
     """The nearest eligible rows of a segment by its codes."""
-    rows, products = segment.codes.search(probe, count, mask)
-    error = probe.greatest_error(segment.record.error, segment.record.dim)
-    at_most = products / (probe.scale * segment.record.scale) + error
-    return _Found(start + rows, at_most, float(at_most[-1]) if len(rows) == count else -np.inf)
-
-
-def _nearest(found: list[_Found], count: int) -> _Found:
-    """The `count` rows that may be nearest, of all that were found."""
-    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(one.rows for one in found)])
-    at_most = np.concatenate([np.zeros(0), *(one.at_most for one in found)])
-    others = max((one.others for one in found), default=-np.inf)
-    if len(rows) <= count:
-        return _Found(rows, at_most, others)
-    order = np.argpartition(-at_most, count - 1)
-    kept, left = order[:count], order[count:]
-    return _Found(rows[kept], at_most[kept], max(others, float(at_most[left].max())))
+    rows, products = segment.codes.search(probe.whole[0], count, mask)
+    error = float(probe.greatest_errors(segment.record.error, segment.record.dim)[0])
+    at_most = products / (float(probe.scales[0]) * segment.record.scale) + error
+    return Found(start + rows, at_most, float(at_most[-1]) if len(rows) == count else -np.inf)
 
 
 def _blocks(count: int, step: int) -> Iterator[slice]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from gestalt_space.descriptors import check_descriptors
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.index.checksums import REBUILD, FileRecord, record_file
-from gestalt_space.index.codes import ZERO, Codes, encode, header, scale_of
+from gestalt_space.index.codes import Codes, encode, header, scale_of
 from gestalt_space.index.durable import new_file, unique_name, write_array, write_header, writing
+from gestalt_space.index.integers import ZERO
 from gestalt_space.index.segment import REMOVED, Rows, SegmentRecord, blocks_of, rows_at_once
 from gestalt_space.types import Descriptors, Ids
 

@@ -76,20 +76,46 @@ def rank_probes(
         ]
         lines = _named([contending for contending, _ in nearly], view, names)
         return [Found(some, near) for some, (_, near) in zip(lines, nearly, strict=True)]
-    if len(probes) == 1:
-        first = [state.nearest(probes[0], FIRST + EACH_LINE * k, rows)]
-    else:
-        first = state.nearest_of(probes, FIRST_OF_MANY + EACH_LINE_OF_MANY * k, rows)
-    asked = list(zip(probes, first, kins, strict=True))
     if view.question.aggregation in BY_MEANS:
+        found = state.nearest_of(probes, _first(len(probes), k), rows)
         ranked: list[Contending | Lines] = [
-            Contending(*contenders_by_means(*one, view)) for one in asked
+            Contending(*contenders_by_means(*one, view))
+            for one in zip(probes, found, kins, strict=True)
         ]
     else:
-        evidence = _evidence(probes, first, kins, view)
-        ranked = [_rank(*one, ours, view, whole) for one, ours in zip(asked, evidence, strict=True)]
+        found, ranked = _ranked(probes, kins, view, whole)
     lines = _named(ranked, view, names)
-    return [Found(some, nearest) for some, nearest in zip(lines, first, strict=True)]
+    return [Found(some, nearest) for some, nearest in zip(lines, found, strict=True)]
+
+
+def _first(probes: int, k: int) -> int:
+    return FIRST + EACH_LINE * k if probes == 1 else FIRST_OF_MANY + EACH_LINE_OF_MANY * k
+
+
+def _ranked(
+    probes: Descriptors, kins: Sequence[Kin], view: View, whole: Whole
+) -> tuple[list[Nearest], list[Contending | Lines]]:
+    """The first photos found for each probe, and its lines; those whose ranking they do not settle
+    are looked at again together."""
+    state, count = view.state, _first(len(probes), view.question.k)
+    most = max(FEWEST, int(MOST_SHARE * len(state)))
+    first = state.nearest_of(probes, count, view.rows)
+    ranked: dict[int, Contending | Lines] = {}
+    asked, found = list(range(len(probes))), first
+    while asked:
+        theirs = [kins[one] for one in asked]
+        evidence = _evidence(probes[asked], found, theirs, view)
+        for one, kin, some in zip(asked, theirs, evidence, strict=True):
+            if (settled := _settled(some, kin, view)) is not None:
+                ranked[one] = Contending(settled, some.nearest)
+        asked = [one for one in asked if one not in ranked]
+        count *= WIDER
+        if count > most:
+            ranked |= {one: whole.rank(probes[one], kins[one]) for one in asked}
+            break
+        if asked:
+            found = state.nearest_of(probes[asked], count, view.rows)
+    return first, [ranked[one] for one in range(len(probes))]
 
 
 @dataclass(frozen=True)
@@ -106,25 +132,6 @@ class Evidence:
         places = np.cumsum(keep) - 1
         kept = keep[self.which]
         return Evidence(self.nearest.only(keep), places[self.which[kept]], self.groups[kept])
-
-
-def _rank(
-    probe: Descriptors,
-    nearest: Nearest,
-    kin: Kin,
-    evidence: Evidence,
-    view: View,
-    whole: Whole,
-) -> Contending | Lines:
-    state = view.state
-    most = max(FEWEST, int(MOST_SHARE * len(state)))
-    while (first := _settled(evidence, kin, view)) is None:
-        count = WIDER * max(len(nearest.rows), FIRST)
-        if count > most:
-            return whole.rank(probe, kin)
-        nearest = state.nearest(probe, count, view.rows)
-        (evidence,) = _evidence(probe[None], [nearest], [kin], view)
-    return Contending(first, evidence.nearest)
 
 
 def _nearly(probe: Descriptors, kin: Kin, view: View, index: Kind) -> tuple[Contending, Nearest]:
@@ -176,35 +183,53 @@ def _evidence(
         Evidence(one, which[first:last] - start, groups[first:last])
         for one, start, first, last in zip(eligible, starts, ends, ends[1:], strict=False)
     ]
-    return _exact(probes, [_deciding(one, view) for one in evidence], view)
+    return _exact(probes, _deciding(probes, evidence, view), view)
 
 
-def _deciding(evidence: Evidence, view: View) -> Evidence:
-    """The photos that can decide the ranking, where similarities err."""
-    nearest = evidence.nearest
-    if not nearest.tolerance or view.question.aggregation != "nearest":
+def _deciding(probes: Descriptors, evidence: Sequence[Evidence], view: View) -> Sequence[Evidence]:
+    """The photos that can decide the ranking, where similarities err: those that may be as near as
+    the farthest of the first groups' nearest."""
+    k = view.question.k
+    if view.question.aggregation != "nearest" or not any(one.nearest.tolerance for one in evidence):
         return evidence
-    best = np.sort(group_bests(nearest, evidence.which, evidence.groups).best)[::-1]
-    if len(best) < view.question.k:
-        return evidence
-    last = best[view.question.k - 1]
-    return evidence.only(nearest.similarities >= last - 2 * nearest.tolerance)
+    bests = [_nearest_of_first(one, k) for one in evidence]
+    exact = _exact_at(probes, bests, evidence, view)
+    return [
+        one.only(one.nearest.similarities >= some.min() - one.nearest.tolerance)
+        if len(some) == k
+        else one
+        for one, some in zip(evidence, exact, strict=True)
+    ]
+
+
+def _nearest_of_first(evidence: Evidence, k: int) -> Numbers:
+    """The places of the nearest photos of the `k` groups that seem nearest, or of all groups."""
+    bests = group_bests(evidence.nearest, evidence.which, evidence.groups)
+    first = np.argsort(-bests.best, kind="stable")[:k]
+    return bests.places[bests.starts[first]]
 
 
 def _exact(probes: Descriptors, evidence: Sequence[Evidence], view: View) -> list[Evidence]:
     """The same with exact similarities."""
-    err = [number for number, one in enumerate(evidence) if one.nearest.tolerance]
-    if not err:
+    if not any(one.nearest.tolerance for one in evidence):
         return list(evidence)
-    rows = [evidence[number].nearest.rows for number in err]
+    every = [np.arange(len(one.nearest.rows)) for one in evidence]
+    exact = _exact_at(probes, every, evidence, view)
+    return [
+        replace(one, nearest=replace(one.nearest, similarities=some, tolerance=0.0))
+        for one, some in zip(evidence, exact, strict=True)
+    ]
+
+
+def _exact_at(
+    probes: Descriptors, places: Sequence[Numbers], evidence: Sequence[Evidence], view: View
+) -> list[NDArray[np.float64]]:
+    """The exact similarities of each probe's photos at some places."""
+    rows = [one.nearest.rows[some] for one, some in zip(evidence, places, strict=True)]
     lengths = [len(some) for some in rows]
-    exact = view.state.exact_pairs(probes, np.repeat(err, lengths), np.concatenate(rows))
-    made = list(evidence)
-    for number, similarities in zip(err, np.split(exact, np.cumsum(lengths)[:-1]), strict=True):
-        one = evidence[number]
-        nearest = replace(one.nearest, similarities=similarities, tolerance=0.0)
-        made[number] = replace(one, nearest=nearest)
-    return made
+    which = np.repeat(np.arange(len(rows)), lengths)
+    exact = view.state.exact_pairs(probes, which, np.concatenate(rows))
+    return np.split(exact, np.cumsum(lengths)[:-1])
 
 
 def _named(ranked: Sequence[Contending | Lines], view: View, names: Names) -> list[Lines]:

@@ -94,7 +94,7 @@ def test_a_searcher_finds_by_the_gpu_what_numpy_finds(
     probes = made.unit(rng, 60, 20)
     for probe, found in zip(probes, searcher.candidates_of(probes, 7, among), strict=True):
         check(found, oracle, probe, 7)
-        assert found.tolerance == 0
+        assert found.tolerance == 0 or not len(found.rows)
 
 
 def test_a_gpu_that_is_lost_leaves_the_search_to_the_processor(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gestalt_space.index.codes import code_probe
+from gestalt_space.index.codes import code_probes
 from gestalt_space.index.mapped import map_faiss
 from gestalt_space.index.segment import open_segment
 from tests.index.rows import memory, written
@@ -21,7 +21,7 @@ def test_a_folder_may_have_every_name(name: str, tmp_path: Path):
     except (OSError, UnicodeError):
         pytest.skip("the system refuses such a name")
     opened = open_segment(folder, written(folder, memory(np.random.default_rng(1), 20, 16)))
-    rows, _ = opened.codes.search(code_probe(np.array(opened.vectors[7])), 1, None)
+    rows, _ = opened.codes.search(code_probes(np.array(opened.vectors[7])[None]).whole[0], 1, None)
     assert rows.tolist() == [7]
 
 

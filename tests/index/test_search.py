@@ -12,17 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gestalt_space.errors import DescriptorError, IndexDamaged
-from gestalt_space.index import search
+from gestalt_space.index import coded, search
 from gestalt_space.index.changing import scrub
 from gestalt_space.index.search import Searcher
 from gestalt_space.index.segment import MemorySegment, open_segment
 from tests import made
 from tests.index.rows import Oracle, check, memory, vectors_of, written
 
+PATHS = ("integers", "faiss", "plain")
 
-@pytest.fixture(params=[0, 10**9], ids=["codes", "plain"])
+
+def take(path: str, patch: pytest.MonkeyPatch) -> None:
+    """Search by the plain product, by codes as this processor can, or by FAISS as where it has no
+    exact products of integers."""
+    patch.setattr(search, "PLAIN_NUMBERS", 10**9 if path == "plain" else 0)
+    if path == "faiss":
+        patch.setattr(search, "integer_product", lambda _: None)
+
+
+@pytest.fixture(params=PATHS)
 def _path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "PLAIN_NUMBERS", request.param)
+    take(request.param, monkeypatch)
 
 
 @pytest.fixture
@@ -40,7 +50,7 @@ def oracle_of(searcher: Searcher, among: np.ndarray | None = None) -> Oracle:
     return Oracle(vectors, kept if among is None else kept & among)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     sizes=st.lists(st.integers(1, 60), min_size=0, max_size=4),
@@ -50,7 +60,8 @@ def oracle_of(searcher: Searcher, among: np.ndarray | None = None) -> Oracle:
     count=st.integers(1, 300) | st.integers(1, 12),
     share=st.none() | st.floats(0, 1),
     removed=st.booleans(),
-    plain=st.booleans(),
+    path=st.sampled_from(PATHS),
+    numbers=st.sampled_from([8, 200, 2**21]),
 )
 def test_no_row_outside_the_candidates_lies_above_the_bound(
     seed: int,
@@ -61,11 +72,14 @@ def test_no_row_outside_the_candidates_lies_above_the_bound(
     count: int,
     share: float | None,
     removed: bool,
-    plain: bool,
+    path: str,
+    numbers: int,
 ):
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "PLAIN_NUMBERS", 10**9 if plain else 0)
+        take(path, patch)
+        patch.setattr(coded, "_NUMBERS", numbers)
+        patch.setattr(coded, "_FEWEST", 1)
         patch.setattr(search, "FEW_ROWS", 0.0)
         patch.setattr(search, "FEW_PROBES", 3)
         patch.setattr(os, "fsync", lambda _: None)
@@ -122,7 +136,8 @@ def test_few_eligible_rows_are_gathered(
     searcher: Searcher, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(search, "FEW_ROWS", 0.5)
-    monkeypatch.setattr(Searcher, "_by_codes", None)
+    monkeypatch.setattr(Searcher, "_by_integers", None)
+    monkeypatch.setattr(Searcher, "_by_faiss", None)
     monkeypatch.setattr(Searcher, "_by_product", None)
     among = rng.random(130) < 0.3
     probe = made.unit(rng, 1, 64)[0]
@@ -150,7 +165,7 @@ def test_nobody_eligible_gives_nobody(searcher: Searcher, rng: np.random.Generat
 def test_many_probes_give_what_each_gives(
     searcher: Searcher, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(search, "_PROBES_AT_ONCE", 50)
+    monkeypatch.setattr(search, "_MOST_PROBES", 50)
     probes = made.unit(rng, 120, 64)
     for among in (None, rng.random(130) < 0.5):
         for probe, found in zip(probes, searcher.candidates_of(probes, 9, among), strict=True):

@@ -10,7 +10,7 @@ import pytest
 
 from gestalt_space.errors import DescriptorError, IndexDamaged, OutputError
 from gestalt_space.index.changing import verify_segment
-from gestalt_space.index.codes import code_probe
+from gestalt_space.index.codes import code_probes
 from gestalt_space.index.segment import MemorySegment, SegmentRecord, open_segment
 from gestalt_space.index.writing import write_segment
 from tests import made
@@ -76,11 +76,14 @@ def test_codes_are_opened_once_by_many_threads(tmp_path: Path, record: SegmentRe
 
 def test_codes_find_a_row_by_itself(tmp_path: Path, rows: MemorySegment, record: SegmentRecord):
     segment = open_segment(tmp_path, record)
-    found, products = segment.codes.search(code_probe(rows.vectors[9]), 3, None)
+    found, products = segment.codes.search(code_probes(rows.vectors[9][None]).whole[0], 3, None)
     assert found[0] == 9
     assert (np.diff(products) <= 0).all()
     only = np.isin(np.arange(50), [4, 30])
-    assert set(segment.codes.search(code_probe(rows.vectors[9]), 3, only)[0]) == {4, 30}
+    assert set(segment.codes.search(code_probes(rows.vectors[9][None]).whole[0], 3, only)[0]) == {
+        4,
+        30,
+    }
 
 
 @pytest.mark.parametrize("part", ["vectors", "codes", "columns"])
@@ -141,7 +144,7 @@ def test_codes_of_another_kind_are_noticed_at_the_first_search(
         path.write_bytes(data)
         segment = open_segment(tmp_path, record)
         with pytest.raises(IndexDamaged):
-            segment.codes.search(code_probe(rows.vectors[0]), 1, None)
+            segment.codes.search(code_probes(rows.vectors[0][None]).whole[0], 1, None)
 
 
 @pytest.mark.parametrize("ids", [[3, 2], [2, 2], [-1, 4]])
