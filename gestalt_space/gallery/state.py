@@ -177,14 +177,13 @@ class GalleryState:
     ) -> Nearest:
         """The photos nearest to a probe `(d,)`, `count` or more, of the rows `among` `(n,)`
         alone, with exact similarities."""
-        return self._nearest(self.searcher.candidates(probe, count, among=among))
+        return self._nearest([self.searcher.candidates(probe, count, among=among)])[0]
 
     def nearest_of(
         self, probes: Descriptors, count: int, among: NDArray[np.bool_] | None = None
     ) -> list[Nearest]:
         """Likewise for each of many probes `(q, d)`; similarities may err by their tolerance."""
-        found = self.searcher.candidates_of(probes, count, among=among)
-        return [self._nearest(one) for one in found]
+        return self._nearest(self.searcher.candidates_of(probes, count, among=among))
 
     def approximate(self, kind: Kind) -> ApproximateSearcher:
         """The approximate index of a kind. Raises `UsageError` where there is none."""
@@ -198,7 +197,7 @@ class GalleryState:
 
     def nearly(self, probe: Descriptors, count: int, kind: Kind) -> Nearest:
         """Photos near to a probe `(d,)`, by an approximate index: what it misses is not known."""
-        return self._nearest(self.approximate(kind).candidates(probe, count))
+        return self._nearest([self.approximate(kind).candidates(probe, count)])[0]
 
     def exact(self, probe: Descriptors, rows: Numbers) -> NDArray[np.float64]:
         """Similarities of a probe `(d,)` to some rows `(m,)`."""
@@ -237,10 +236,19 @@ class GalleryState:
         ]
         return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
-    def _nearest(self, found: Candidates) -> Nearest:
-        patients = self.column_at("patients", found.rows)
-        nearest = Nearest(found.rows, patients, found.similarities, found.bound, found.tolerance)
-        return nearest.kept(~np.isin(found.rows, self.gone)) if len(self.gone) else nearest
+    def _nearest(self, found: Sequence[Candidates]) -> list[Nearest]:
+        # Of all probes at once: most of the time goes into each call.
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *(one.rows for one in found)])
+        ends = np.cumsum([len(one.rows) for one in found], dtype=np.int64)[:-1]
+        patients = np.split(self.column_at("patients", rows), ends)
+        nearest = [
+            Nearest(one.rows, some, one.similarities, one.bound, one.tolerance)
+            for one, some in zip(found, patients, strict=True)
+        ]
+        if not len(self.gone):
+            return nearest
+        kept = np.split(~np.isin(rows, self.gone), ends)
+        return [one.kept(some) for one, some in zip(nearest, kept, strict=True)]
 
     def _corrected_rows(self) -> tuple[Numbers, Numbers]:
         """Rows that were corrected, and the place of each in `_corrected`."""

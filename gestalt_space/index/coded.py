@@ -25,9 +25,9 @@ from gestalt_space.types import Descriptors
 Place: TypeAlias = tuple[Rows, int, Mask | None]
 """A part, where its rows begin, and which of them are eligible; None for all."""
 
-_NUMBERS = 2**21
+_NUMBERS = 2**18
 """Products that are held at a time: about what the processor's cache holds."""
-_FEWEST, _MOST = 2048, 65536
+_FEWEST, _MOST = 1024, 65536
 """Rows at a time: fewer cost more for the call than for the products."""
 
 

@@ -32,7 +32,7 @@ from gestalt_space.types import Descriptors
 
 FIRST, EACH_LINE = 120, 8
 """Photos that are looked at first, and more of them for each line that is asked for."""
-FIRST_OF_MANY, EACH_LINE_OF_MANY = 160, 24
+FIRST_OF_MANY, EACH_LINE_OF_MANY = 100, 12
 """Likewise where many probes are asked at once: to give more of each costs little there, and to
 look again at one whose ranking is not settled costs much."""
 WIDER = 4

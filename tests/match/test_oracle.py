@@ -26,7 +26,8 @@ from gestalt_space.errors import GalleryEmpty, GestaltError, NotInGallery, Usage
 from gestalt_space.gallery import sealing
 from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.state import GalleryState
-from gestalt_space.index import search
+from gestalt_space.index import coded, search
+from gestalt_space.index.integers import integer_product
 from gestalt_space.match import means, ranked
 from gestalt_space.match.among import KEYS, parse_among
 from gestalt_space.match.answer import Match
@@ -80,6 +81,7 @@ class Knobs:
     """What makes so small galleries take the ways of large ones."""
 
     plain: int
+    integers: bool
     first: int
     each: int
     few_probes: int
@@ -91,6 +93,10 @@ class Knobs:
 
     def turn(self, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(search, "PLAIN_NUMBERS", self.plain)
+        if not self.integers:
+            patch.setattr(search, "integer_product", lambda _: None)
+        patch.setattr(coded, "_NUMBERS", self.segment)
+        patch.setattr(coded, "_FEWEST", 1)
         patch.setattr(search, "FEW_PROBES", self.few_probes)
         for first, each in (("FIRST", "EACH_LINE"), ("FIRST_OF_MANY", "EACH_LINE_OF_MANY")):
             patch.setattr(ranked, first, self.first)
@@ -107,7 +113,8 @@ class Knobs:
 
 KNOBS = st.builds(
     Knobs,
-    plain=st.sampled_from([0, 10**9]),
+    plain=st.sampled_from([0, 0, 10**9]),
+    integers=st.booleans(),
     first=st.sampled_from([1, 1, 2, 6, 250]),
     each=st.sampled_from([0, 0, 0, 1, 12]),
     few_probes=st.sampled_from([1, 48]),
@@ -351,6 +358,7 @@ def test_everything_was_asked_and_every_way_taken() -> None:
             *("product", "products of many", "widened", "whole", "blends by all photos"),
             *("segments and a tail", "several people parts", "gone rows", "dead rows"),
         ]
+        wanted += ["products of integers"] if integer_product(2) else []
     assert [what for what in wanted if not SEEN[what]] == []
     assert SEEN["galleries"] >= 2 * EXAMPLES
 
@@ -361,16 +369,17 @@ def _watch(patch: pytest.MonkeyPatch) -> None:
         (Whole, "rank", "whole"),
         (search.Searcher, "_by_gathering", "gathered"),
         (search.Searcher, "_by_product", "product"),
-        (search.Searcher, "_by_codes", "codes"),
+        (search, "nearest_by_codes", "products of integers"),
+        (search.Searcher, "_by_faiss", "codes"),
         (search, "nearest_of_many", "products of many"),
         (ranked, "contenders_by_means", "means"),
         (means, "_all_photos", "blends by all photos"),
     ):
         patch.setattr(owner, name, _counted(getattr(owner, name), what))
-    rank, settled = ranked._rank, ranked._settled
+    rank, nearest_of = ranked._ranked, GalleryState.nearest_of
     looks: list[int] = []
 
-    def ranked_one(*some: Any) -> Any:
+    def ranked_all(*some: Any) -> Any:
         looks.clear()
         found = rank(*some)
         SEEN["widened"] += len(looks) > 1
@@ -378,10 +387,10 @@ def _watch(patch: pytest.MonkeyPatch) -> None:
 
     def looked(*some: Any) -> Any:
         looks.append(1)
-        return settled(*some)
+        return nearest_of(*some)
 
-    patch.setattr(ranked, "_rank", ranked_one)
-    patch.setattr(ranked, "_settled", looked)
+    patch.setattr(ranked, "_ranked", ranked_all)
+    patch.setattr(GalleryState, "nearest_of", looked)
 
 
 def _counted(work: Any, what: str) -> Any:
