@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, DescriptorError, IndexDamaged
-from gestalt_space.gallery.copies import Copy, find_copies, look_of
+from gestalt_space.gallery.copies import CANDIDATE, Copy, find_copies, look_of
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Skip
 from gestalt_space.gallery.state import GalleryState
@@ -179,7 +179,9 @@ class Adding:
         ids = [later] * len(descriptors)
         similarities = [row.astype(np.float64) for row in similar]
         if self._before is not None:
-            for place, one in enumerate(self._before.nearest_of(descriptors, _LOOKED_AT)):
+            nearest = self._before.nearest_of(descriptors, _LOOKED_AT, least=CANDIDATE)
+            for place, near in enumerate(nearest):
+                one = self._before.exactly(descriptors[place], near, CANDIDATE)
                 keys = self._before.column_at("ids", one.rows)
                 ids[place] = np.concatenate([keys, later])
                 similarities[place] = np.concatenate([one.similarities, similarities[place]])

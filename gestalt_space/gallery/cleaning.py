@@ -24,7 +24,7 @@ from gestalt_space.index.means import (
     open_means,
     scrub_means,
 )
-from gestalt_space.index.segment import SegmentRecord, open_segment
+from gestalt_space.index.segment import Segment, SegmentRecord
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import tail
 
@@ -61,13 +61,13 @@ class Cleaning:
         self._parts.clear()
 
     def segments(
-        self, records: Sequence[SegmentRecord], gone: Numbers
+        self, segments: Sequence[Segment], gone: Numbers
     ) -> tuple[tuple[SegmentRecord, ...], Numbers]:
         """The segments without what is gone, and whose it was."""
         kept: list[SegmentRecord] = []
         patients = [np.zeros(0, dtype=np.int64)]
-        for record in records:
-            segment = open_segment(self.files.folder, record)
+        for segment in segments:
+            record = segment.record
             rows = np.flatnonzero(np.isin(segment.ids, gone, kind="table"))
             if not len(rows):
                 kept.append(record)

@@ -34,7 +34,7 @@ from gestalt_space.index.manifest import (
 from gestalt_space.index.means import (
     MeansRecord,
 )
-from gestalt_space.index.segment import SegmentRecord, open_segment
+from gestalt_space.index.segment import Segment, SegmentRecord, open_segment
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import purges, tail, writes
 from gestalt_space.store.engine import Database
@@ -72,11 +72,12 @@ class Sealer:
         with locked(self.folder, self.timeout):
             with self.database.reading() as session:
                 mark = tail.read_mark(session, self.space.id)
-                known = None if rebuild else self._known(mark.digest)
+                opened = None if rebuild else self._opened(mark.digest)
+                known = None if opened is None else opened[0]
                 made = (
                     None
-                    if known is None
-                    else self._followed_if_whole(session, mark, known, cleaning)
+                    if opened is None
+                    else self._followed_if_whole(session, mark, *opened, cleaning)
                 )
                 if made is None:
                     made = self._built_anew(session, mark, keep=rebuild)
@@ -99,11 +100,12 @@ class Sealer:
                 raise GalleryChanged(
                     "Somebody was removed while the index was built.", "Build it again."
                 )
-            known = self._known(mark.digest)
-            if known is None:
+            opened = self._opened(mark.digest)
+            if opened is None:
                 raise IndexDamaged(
                     "The index on disk is not whole.", "Run `gestalt index rebuild`."
                 )
+            known, _ = opened
             record = built.write(self.folder, self.space.fingerprint)
             others = tuple(one for one in known.approximate if one.kind != record.kind)
             made = replace(known, approximate=(*others, record))
@@ -119,12 +121,13 @@ class Sealer:
     def _segment_rows(self) -> int:
         return max(FEWEST_ROWS, SEGMENT_NUMBERS // self.space.dim)
 
-    def _known(self, digest: str | None) -> Manifest | None:
-        """The index that is in force; None where there is none or it is not whole."""
+    def _opened(self, digest: str | None) -> tuple[Manifest, tuple[Segment, ...]] | None:
+        """The index that is in force, and its segments; None where there is none or it is not
+        whole."""
         if digest is None:
             return None
         try:
-            return open_index(self.folder, self.space, digest)[0]
+            return open_index(self.folder, self.space, digest)[:2]
         except IndexDamaged:
             return None
 
@@ -155,23 +158,33 @@ class Sealer:
         )
 
     def _followed_if_whole(
-        self, session: Session, mark: tail.Mark, known: Manifest, cleaning: Cleaning
+        self,
+        session: Session,
+        mark: tail.Mark,
+        known: Manifest,
+        segments: Sequence[Segment],
+        cleaning: Cleaning,
     ) -> Manifest | None:
         """None where a file that is to be copied is not what was written."""
         try:
-            return self._followed(session, mark, known, cleaning)
+            return self._followed(session, mark, known, segments, cleaning)
         except (IndexDamaged, DescriptorError):
             cleaning.forget()
             return None
 
     def _followed(
-        self, session: Session, mark: tail.Mark, known: Manifest, cleaning: Cleaning
+        self,
+        session: Session,
+        mark: tail.Mark,
+        known: Manifest,
+        opened: Sequence[Segment],
+        cleaning: Cleaning,
     ) -> Manifest:
         after = known.sequence
         gone = tail.removed_after(session, self.space, after)
         made, patients = known, np.zeros(0, dtype=np.int64)
         if len(gone):
-            segments, patients = cleaning.segments(known.segments, gone)
+            segments, patients = cleaning.segments(opened, gone)
             means = cleaning.means(known.means, patients)
             made = replace(known, segments=segments, means=means)
             if segments != known.segments:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Thread
 
@@ -133,7 +133,9 @@ class GalleryState:
     @property
     def photos(self) -> int:
         """How many descriptors there are."""
-        return int(self.photo_counts.sum())
+        # Not by patients: whoever writes asks for this number alone.
+        there = sum(int(np.count_nonzero(part.patients >= 0)) for part in self.searcher.parts)
+        return there - int(np.count_nonzero(self.column_at("patients", self.gone) >= 0))
 
     @property
     def searched_on(self) -> str:
@@ -180,10 +182,16 @@ class GalleryState:
         return self._nearest([self.searcher.candidates(probe, count, among=among)])[0]
 
     def nearest_of(
-        self, probes: Descriptors, count: int, among: NDArray[np.bool_] | None = None
+        self,
+        probes: Descriptors,
+        count: int,
+        among: NDArray[np.bool_] | None = None,
+        *,
+        least: float = -1.0,
     ) -> list[Nearest]:
-        """Likewise for each of many probes `(q, d)`; similarities may err by their tolerance."""
-        return self._nearest(self.searcher.candidates_of(probes, count, among=among))
+        """Likewise for each of many probes `(q, d)`; similarities may err by their tolerance, and
+        photos that are less similar than `least` may be missing."""
+        return self._nearest(self.searcher.candidates_of(probes, count, among, least=least))
 
     def approximate(self, kind: Kind) -> ApproximateSearcher:
         """The approximate index of a kind. Raises `UsageError` where there is none."""
@@ -208,6 +216,14 @@ class GalleryState:
     ) -> NDArray[np.float64]:
         """Similarities of pairs `(m,)`: of the probes `(q, d)`, which one, and a row."""
         return self.searcher.exact_pairs(probes, which, rows)
+
+    def exactly(self, probe: Descriptors, nearest: Nearest, least: float) -> Nearest:
+        """Of the photos nearest to a probe `(d,)`, those that are at least so similar, with exact
+        similarities."""
+        near = nearest.only(nearest.similarities >= least - nearest.tolerance)
+        exact = self.exact(probe, near.rows) if near.tolerance else near.similarities
+        near = replace(near, similarities=exact, tolerance=0.0)
+        return near.only(near.similarities >= least)
 
     def column_at(self, name: Column, rows: Numbers) -> Numbers:
         """A column of some rows `(m,)`."""

@@ -34,13 +34,14 @@ def best_of(found: list[Found], count: int) -> Found:
 
 
 class Best:
-    """The `count` highest values of each of `probes` probes, with the rows that they are of.
+    """The `count` highest values of each of `probes` probes that are above `least`, with the rows
+    that they are of.
 
     Threads offer values; those that are not above their probe's `floor` need not be.
     """
 
-    def __init__(self, probes: int, count: int) -> None:
-        self.floor: NDArray[np.float64] = np.full(probes, -np.inf)
+    def __init__(self, probes: int, count: int, least: float = -np.inf) -> None:
+        self.floor: NDArray[np.float64] = np.full(probes, least)
         """`(q,)`; it only rises, and is replaced as a whole: threads read it as it is."""
         self.count = count
         self._rows = np.zeros((probes, 2 * count), dtype=np.int64)

@@ -32,15 +32,22 @@ _FEWEST, _MOST = 1024, 65536
 
 
 def nearest_by_codes(
-    probes: Descriptors, places: Sequence[Place], count: int, product: Product
+    probes: Descriptors,
+    places: Sequence[Place],
+    count: int,
+    product: Product,
+    *,
+    least: float = -np.inf,
 ) -> tuple[list[Found], float]:
-    """For each of `(q, d)` probes the `count` eligible rows that may be nearest, and how much an
-    estimate errs at the most: similarities lie at most twice as far below what they are at most.
+    """For each of `(q, d)` probes the `count` eligible rows that may be nearest, but for those that
+    are less similar than `least`; and how much an estimate errs at the most: similarities lie at
+    most twice as far below what they are at most.
 
-    Two threads go through the rows, and what one has found spares the other work.
+    Threads go through the rows, one a core, and what one has found spares the others work.
     """
-    best = Best(len(probes), count)
-    split = SplitProbes.of(probes)
+    best = Best(len(probes), count, least)
+    # Few rows are similar enough: there is no need to be more certain of them.
+    split = SplitProbes.of(probes, fine=least == -np.inf)
     step = min(_MOST, max(_FEWEST, _NUMBERS // len(probes)))
     scans: list[Callable[[], float]] = []
     for part, offset, mask in places:
@@ -61,24 +68,27 @@ def nearest_by_codes(
 @dataclass(frozen=True, slots=True)
 class SplitProbes:
     """Probes of two bytes a number: `bytes` `(d, 2q)`, the high ones of all, then the low ones;
-    a high one counts `times` as much."""
+    a high one counts `times` as much. Where `times` is 1, there are no low ones: `(d, q)`."""
 
     coded: CodedProbes
     bytes: NDArray[np.int8]
     times: int
 
     @classmethod
-    def of(cls, probes: Descriptors) -> SplitProbes:
-        """Of probes `(q, d)`; `times` is as great as products in 32 bits allow."""
-        times = max(1, min(2 * MOST, 2**31 // (MOST * (MOST + 1) * probes.shape[1])))
+    def of(cls, probes: Descriptors, *, fine: bool) -> SplitProbes:
+        """Of probes `(q, d)`; `fine`: of two bytes, `times` as great as 32 bits allow."""
+        most = min(2 * MOST, 2**31 // (MOST * (MOST + 1) * probes.shape[1]))
+        times = max(1, most) if fine else 1
         coded = code_probes(probes, times)
         high = np.rint(coded.whole / times)
-        both = np.concatenate([high, coded.whole - high * times])
-        return cls(coded, np.ascontiguousarray(both.T, dtype=np.int8), times)
+        parts = [high] if times == 1 else [high, coded.whole - high * times]
+        return cls(coded, np.ascontiguousarray(np.concatenate(parts).T, dtype=np.int8), times)
 
     def products(self, codes: Bytes, product: Product) -> NDArray[np.int32]:
         """With codes `(m, d)`: `(m, q)`."""
         both = product(codes, self.bytes)
+        if self.times == 1:
+            return both
         count = both.shape[1] // 2
         found = both[:, :count] * np.int32(self.times)
         found += both[:, count:]

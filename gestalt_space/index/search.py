@@ -7,8 +7,9 @@ from the float32 vectors.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -22,10 +23,11 @@ from gestalt_space.index.coded import nearest_by_codes
 from gestalt_space.index.codes import CodedProbes, Mask, code_probes, rounding
 from gestalt_space.index.exact import exact_similarities, products
 from gestalt_space.index.gpu import HalfRows
-from gestalt_space.index.integers import Product, integer_product
+from gestalt_space.index.integers import integer_product
 from gestalt_space.index.many import nearest_of_many
 from gestalt_space.index.segment import Rows, Segment, rows_at_once
 from gestalt_space.index.threads import pool
+from gestalt_space.together import Together
 from gestalt_space.types import Descriptors, Ids
 
 PLAIN_NUMBERS = 25_000_000
@@ -36,6 +38,8 @@ FEW_PROBES = 8
 """Probes up to which each is searched for by itself; more are faster by products of matrices."""
 _MOST_PROBES, _MOST_FOUND = 1024, 2**21
 """Probes, and rows found for all of them together, at a time."""
+_MOST_JOINED = 64
+"""Probes of other threads that are searched for with a thread's own, at the most."""
 
 Column = Literal["ids", "patients", "ages", "sites"]
 
@@ -52,6 +56,20 @@ class Candidates:
     similarities: NDArray[np.float64]
     bound: float
     tolerance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What is looked for: about `count` rows near to each of the probes `(q, d)`, that are not less
+    similar than `least`. `masks`: which rows of each part are eligible, None for all; `eligible` of
+    them are. `shared`: all are, as in others' searches."""
+
+    probes: Descriptors
+    count: int
+    masks: list[Mask | None]
+    eligible: int
+    least: float
+    shared: bool
 
 
 class Searcher:
@@ -71,6 +89,7 @@ class Searcher:
         self.parts: tuple[Rows, ...] = (*segments, *([] if tail is None else [tail]))
         self.offsets = [0, *np.cumsum([len(part) for part in self.parts], dtype=int).tolist()]
         """Where the rows of each part begin; the last is the number of all."""
+        self._together = Together(self._joined, lambda one: len(one.probes), _MOST_JOINED)
 
     def __len__(self) -> int:
         return int(self.offsets[-1])
@@ -140,10 +159,15 @@ class Searcher:
         return Candidates(found.rows, self.exact(probe, found.rows), found.bound)
 
     def candidates_of(
-        self, probes: Descriptors, count: int, among: Mask | None = None
+        self,
+        probes: Descriptors,
+        count: int,
+        among: Mask | None = None,
+        *,
+        least: float = -np.inf,
     ) -> list[Candidates]:
         """About the `count` nearest of the eligible rows to each of `(q, d)` probes, or all where
-        fewer are.
+        fewer are; rows that are less similar than `least` may be left out.
 
         `among` `(n,)`: which rows are eligible; None for all. Removed rows never are. Those above
         the bound are the nearest there are; of the others some may be missing, and a greater
@@ -152,54 +176,60 @@ class Searcher:
         """
         probes = check_descriptors(probes, self.dim)
         masks = self._masks(among)
-        eligible = self._eligible(masks)
-        few = eligible <= max(count, FEW_ROWS * len(self))
+        asked = _Asked(probes, count, masks, self._eligible(masks), least, shared=among is None)
         at_once = max(1, min(_MOST_PROBES, _MOST_FOUND // count))
         found: list[Candidates] = []
         for block in _blocks(len(probes), at_once):
-            found += self._candidates(probes[block], masks, count, few, eligible <= count)
+            found += self._candidates(replace(asked, probes=probes[block]))
         return found
 
-    def _candidates(
-        self, probes: Descriptors, masks: list[Mask | None], count: int, few: bool, every: bool
-    ) -> list[Candidates]:
-        """`few`: so few rows are eligible that they are gathered; `every`: all are to be found."""
-        if not few and self._half_rows() is not None:
-            by_gpu = [self._by_gpu(probe, masks, count) for probe in probes]
-            if all(one is not None for one in by_gpu):
-                return [
-                    self._exactly(probe, one, count)
-                    for probe, one in zip(probes, by_gpu, strict=True)
-                    if one is not None
-                ]
-        if not few and not self._plain() and (product := integer_product(self.dim)) is not None:
-            return self._by_integers(probes, masks, count, product)
-        if len(probes) > FEW_PROBES:
-            return self._by_matrices(probes, masks, count, every)
+    def _candidates(self, asked: _Asked) -> list[Candidates]:
+        few = asked.eligible <= max(asked.count, FEW_ROWS * len(self))
+        if not few and (by_gpu := self._by_gpu(asked)) is not None:
+            return by_gpu
+        if not few and not self._plain() and integer_product(self.dim) is not None:
+            together = asked.shared and asked.least == -np.inf
+            return self._together(asked) if together else self._by_integers(asked)
+        if len(asked.probes) > FEW_PROBES:
+            return self._by_matrices(asked)
         by = self._by_gathering if few else self._by_product if self._plain() else self._by_faiss
-        return [self._exactly(probe, by(probe, masks, count), count) for probe in probes]
+        return [self._exactly(probe, by(probe, asked), asked.count) for probe in asked.probes]
 
     def _exactly(self, probe: NDArray[np.float32], found: list[Found], count: int) -> Candidates:
         nearest = best_of(found, count)
         return Candidates(nearest.rows, self.exact(probe, nearest.rows), nearest.others)
 
-    def _by_integers(
-        self, probes: Descriptors, masks: list[Mask | None], count: int, product: Product
-    ) -> list[Candidates]:
+    def _joined(self, calls: Sequence[_Asked]) -> list[list[Candidates]]:
+        """What several threads look for among all rows, by one way through them."""
+        probes = np.concatenate([one.probes for one in calls])
+        count = max(one.count for one in calls)
+        found = iter(self._by_integers(replace(calls[0], probes=probes, count=count)))
+        return [
+            [
+                _first(candidates, one.count)
+                for candidates in itertools.islice(found, len(one.probes))
+            ]
+            for one in calls
+        ]
+
+    def _by_integers(self, asked: _Asked) -> list[Candidates]:
+        product = integer_product(self.dim)
+        assert product is not None, "looked at before"  # noqa: S101
         places = [
             (part, start, mask)
-            for (part, start, _), mask in zip(self._places(), masks, strict=True)
+            for (part, start, _), mask in zip(self._places(), asked.masks, strict=True)
         ]
-        found, tolerance = nearest_by_codes(probes, places, count, product)
+        found, tolerance = nearest_by_codes(
+            asked.probes, places, asked.count, product, least=asked.least
+        )
         return [
             Candidates(one.rows, one.at_most - tolerance, one.others, tolerance) for one in found
         ]
 
-    def _by_matrices(
-        self, probes: Descriptors, masks: list[Mask | None], count: int, every: bool
-    ) -> list[Candidates]:
+    def _by_matrices(self, asked: _Asked) -> list[Candidates]:
         error = rounding(self.dim)
-        found = nearest_of_many(probes, self._eligible_blocks(masks), count)
+        every = asked.eligible <= asked.count
+        found = nearest_of_many(asked.probes, self._eligible_blocks(asked.masks), asked.count)
         return [
             Candidates(row, value, -np.inf if every else float(value.min()) + error, error)
             for row, value in zip(found[0], found[1].astype(np.float64), strict=True)
@@ -281,11 +311,9 @@ class Searcher:
             for block in _blocks(len(local), 8 * rows_at_once(self.dim)):
                 yield start + local[block], part.vectors[local[block]]
 
-    def _by_gathering(
-        self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
-    ) -> list[Found]:
-        rows = self._eligible_rows(masks)
-        if len(rows) <= count:
+    def _by_gathering(self, probe: NDArray[np.float32], asked: _Asked) -> list[Found]:
+        rows = self._eligible_rows(asked.masks)
+        if len(rows) <= asked.count:
             return [Found(rows, np.zeros(len(rows)))]
         values = [
             products(part.take(local[block]), probe)
@@ -294,41 +322,32 @@ class Searcher:
         ]
         return [Found(rows, np.concatenate(values).astype(np.float64) + rounding(self.dim))]
 
-    def _by_product(
-        self,
-        probe: NDArray[np.float32],
-        masks: list[Mask | None],
-        count: int,  # noqa: ARG002 - as the others
-    ) -> list[Found]:
+    def _by_product(self, probe: NDArray[np.float32], asked: _Asked) -> list[Found]:
         return [
             _product(probe, part, start, mask)
-            for (part, start, _), mask in zip(self._places(), masks, strict=True)
+            for (part, start, _), mask in zip(self._places(), asked.masks, strict=True)
         ]
 
-    def _by_faiss(
-        self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
-    ) -> list[Found]:
-        """By FAISS's products of the codes: for processors without products of integers."""
+    def _by_faiss(self, probe: NDArray[np.float32], asked: _Asked) -> list[Found]:
+        """By FAISS's products of the codes: for processors without exact products of integers."""
         coded = code_probes(probe[None])
         searches: list[Callable[[], Found]] = []
-        for (part, start, _), mask in zip(self._places(), masks, strict=True):
+        for (part, start, _), mask in zip(self._places(), asked.masks, strict=True):
             if mask is not None and not mask.any():
                 continue
             if isinstance(part, Segment):
-                searches.append(partial(_coded, coded, part, start, mask, count))
+                searches.append(partial(_coded, coded, part, start, mask, asked.count))
             else:
                 searches.append(partial(_product, probe, part, start, mask))
         return list(pool().map(lambda search: search(), searches))
 
-    def _by_gpu(
-        self, probe: NDArray[np.float32], masks: list[Mask | None], count: int
-    ) -> list[Found] | None:
+    def _by_gpu(self, asked: _Asked) -> list[Candidates] | None:
         """None where no GPU has the rows, or it fails: the processor is still there."""
         rows = self._half_rows()
         if rows is None or self.accelerator is None:
             return None
         eligible = None
-        of_segments = masks[: len(self.segments)]
+        of_segments = asked.masks[: len(self.segments)]
         if any(mask is not None for mask in of_segments):
             eligible = np.concatenate(
                 [
@@ -336,14 +355,28 @@ class Searcher:
                     for part, mask in zip(self.segments, of_segments, strict=True)
                 ]
             )
-        try:
-            found = [Found(*rows.search(probe, count, eligible))]
-        except RuntimeError as error:  # torch has this for a GPU that is full or gone
-            self.accelerator.lost(rows, error)
-            return None
-        if len(self.parts) > len(self.segments):
-            found.append(_product(probe, self.parts[-1], self.offsets[-2], masks[-1]))
+        candidates = []
+        for probe in asked.probes:
+            try:
+                found = [Found(*rows.search(probe, asked.count, eligible))]
+            except RuntimeError as error:  # torch has this for a GPU that is full or gone
+                self.accelerator.lost(rows, error)
+                return None
+            if len(self.parts) > len(self.segments):
+                found.append(_product(probe, self.parts[-1], self.offsets[-2], asked.masks[-1]))
+            candidates.append(self._exactly(probe, found, asked.count))
+        return candidates
+
+
+def _first(found: Candidates, count: int) -> Candidates:
+    """The `count` candidates that may be nearest."""
+    if len(found.rows) <= count:
         return found
+    at_most = found.similarities + found.tolerance
+    best = best_of([Found(found.rows, at_most, found.bound)], count)
+    return replace(
+        found, rows=best.rows, similarities=best.at_most - found.tolerance, bound=best.others
+    )
 
 
 def _product(probe: NDArray[np.float32], part: Rows, start: int, mask: Mask | None) -> Found:

@@ -86,8 +86,11 @@ def copies_of(
         if found is not None and len(probe.seen) == 1 and view.rows is None:
             nearest = found.nearest
         else:
-            nearest = view.state.nearest(seen.descriptor, LOOKED_FOR_COPIES)
-        if nearest.similarities.max(initial=-1) < CANDIDATE:
+            (nearest,) = view.state.nearest_of(
+                seen.descriptor[None], LOOKED_FOR_COPIES, least=CANDIDATE
+            )
+        nearest = view.state.exactly(seen.descriptor, nearest, CANDIDATE)
+        if not len(nearest.rows):
             continue
         ids = view.state.column_at("ids", nearest.rows)
         for copy in find_copies(session, seen.look, nearest.similarities, ids, not_of=known):

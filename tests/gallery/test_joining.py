@@ -63,7 +63,7 @@ def held(
         others = []
         for count, crops in enumerate(calls, start=1):
             others.append(pool.submit(shared.encode, crops))
-            wait_until(lambda: len(shared._waiting) == count)  # noqa: B023 - called at once
+            wait_until(lambda: shared.encode_together.waiting == count)  # noqa: B023 - called at once
         yield first, others
         encoder.go_on.set()
 
@@ -107,9 +107,10 @@ def test_calls_that_come_meanwhile_go_together_each_with_its_own_faces(
 
 
 def test_no_more_faces_go_together_than_may(
-    encoder: Recording, shared: SharedEncoder, monkeypatch: pytest.MonkeyPatch
+    encoder: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(joining, "MOST_JOINED", 2)
+    shared = SharedEncoder(encoder)
     with held(encoder, shared, *(faces(level) for level in range(2, 9))) as (_, others):
         pass
     assert [one.result().item() for one in others] == [2, 3, 4, 5, 6, 7, 8]

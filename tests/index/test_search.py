@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -173,6 +174,17 @@ def test_many_probes_give_what_each_gives(
             check(found, oracle_of(searcher, among), probe, 9)
 
 
+@pytest.mark.usefixtures("_path")
+def test_rows_that_are_similar_enough_are_found(searcher: Searcher, rng: np.random.Generator):
+    probes = np.concatenate([searcher.vectors(np.array([9, 90])), made.unit(rng, 20, 64)])
+    for probe, found in zip(probes, searcher.candidates_of(probes, 130, least=0.3), strict=True):
+        exact = searcher.exact(probe, np.arange(130))
+        exact[3] = -1
+        assert set(np.flatnonzero(exact >= 0.3)) <= set(found.rows)
+        missing = np.setdiff1d(np.arange(130), found.rows)
+        assert exact[missing].max(initial=-1) <= max(found.bound, -1)
+
+
 def test_many_threads_find_the_same(
     searcher: Searcher, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ):
@@ -183,7 +195,43 @@ def test_many_threads_find_the_same(
         together = list(pool.map(lambda probe: searcher.candidates(probe, 9), probes))
     for one, other in zip(alone, together, strict=True):
         assert set(one.rows) == set(other.rows)
-        assert one.bound == other.bound
+        assert one.bound == pytest.approx(other.bound, abs=1e-6)
+
+
+def test_what_several_threads_look_for_is_found_by_one_way_through_the_rows(
+    searcher: Searcher, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+):
+    take("integers", monkeypatch)
+    if search.integer_product(64) is None:
+        pytest.skip("ONNX Runtime's products of integers are not exact on this processor")
+    probes = made.unit(rng, 12, 64)
+    calls: list[int] = []
+    begun, go_on = threading.Event(), threading.Event()
+    whole = search.nearest_by_codes
+
+    def held(asked: np.ndarray, *more: object, **most: object) -> object:
+        calls.append(len(asked))
+        begun.set()
+        assert go_on.wait(10)
+        return whole(asked, *more, **most)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(search, "nearest_by_codes", held)
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(searcher.candidates_of, probes[:1], 9)
+        assert begun.wait(10)
+        counts = (5, 9, 30)
+        others = [
+            pool.submit(searcher.candidates_of, probes[1 + n : 3 + n], count)
+            for n, count in enumerate(counts)
+        ]
+        while searcher._together.waiting < len(counts):
+            threading.Event().wait(0.001)
+        go_on.set()
+    assert calls == [1, 6]
+    check(first.result()[0], oracle_of(searcher), probes[0], 9)
+    for n, count in enumerate(counts):
+        for probe, found in zip(probes[1 + n : 3 + n], others[n].result(), strict=True):
+            check(found, oracle_of(searcher), probe, count)
 
 
 def test_faiss_is_left_as_it_was(
