@@ -11,6 +11,8 @@ import pytest
 
 from gestalt_space.devices import Precision
 from gestalt_space.encoders import precision
+from gestalt_space.index import search
+from gestalt_space.index.integers import Product, integer_product
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -22,7 +24,8 @@ MACHINES: dict[str, tuple[Precision, ...]] = {
     "everything": ("float32", "bf16"),
     "float32": ("float32",),
 }
-"""Which precisions the processor is taken to do by itself, whatever it really does."""
+"""Which precisions the processor is taken to do by itself, whatever it really does. Exact products
+of integers are what `everything` can do besides."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,7 +42,16 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """The kind of machine that the tests run on: the option decides, not the hardware."""
     kind = str(request.config.getoption("--machine"))
     monkeypatch.setattr(precision, "processor_precisions", lambda: MACHINES[kind])
+    monkeypatch.setattr(search, "integer_product", _no_product if kind == "float32" else _product)
     return kind
+
+
+def _no_product(dim: int) -> None:
+    """As on a processor whose products of integers are not exact."""
+
+
+def _product(dim: int) -> Product:
+    return integer_product(dim) or made.whole_products
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

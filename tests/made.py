@@ -7,9 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from gestalt_space.index.integers import ZERO, Bytes, Whole
 from gestalt_space.types import Descriptors, Pixels
 
 
@@ -29,6 +31,11 @@ def unit(rng: np.random.Generator, n: int, d: int) -> Descriptors:
     """`(n, d)` random unit vectors."""
     vectors = rng.standard_normal((n, d)).astype(np.float32)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+def whole_products(codes: Bytes, probes: Whole) -> NDArray[np.int32]:
+    """The exact products of 8-bit integers, as slowly as any processor can."""
+    return ((codes.astype(np.int64) - ZERO) @ probes.astype(np.int64)).astype(np.int32)
 
 
 def arcface_onnx(

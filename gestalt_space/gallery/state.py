@@ -187,7 +187,7 @@ class GalleryState:
         count: int,
         among: NDArray[np.bool_] | None = None,
         *,
-        least: float = -1.0,
+        least: float = -np.inf,
     ) -> list[Nearest]:
         """Likewise for each of many probes `(q, d)`; similarities may err by their tolerance, and
         photos that are less similar than `least` may be missing."""

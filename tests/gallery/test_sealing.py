@@ -397,7 +397,7 @@ def test_no_file_is_left_beside_the_index(kept: Kept) -> None:
     assert len(list(kept.folder.glob("*.json"))) == 1
 
 
-@pytest.mark.parametrize("process", [1, os.getpid(), 4_000_000])
+@pytest.mark.parametrize("process", [1, os.getpid(), 4_000_000], ids=["1", "own", "4000000"])
 def test_what_a_stopped_process_left_goes_whatever_its_number(process: int, kept: Kept) -> None:
     """In another container the same number is another process."""
     kept.add(*range(4))

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.index.integers import MOST, ZERO, Bytes, Whole, integer_product, is_exact
-
-
-def of_whole_numbers(codes: Bytes, probes: Whole) -> np.ndarray:
-    return ((codes.astype(np.int64) - ZERO) @ probes.astype(np.int64)).astype(np.int32)
+from tests import made
 
 
 def of_sixteen_bits(codes: Bytes, probes: Whole) -> np.ndarray:
@@ -20,13 +17,13 @@ def of_sixteen_bits(codes: Bytes, probes: Whole) -> np.ndarray:
 
 @pytest.mark.parametrize("dim", [2, 20, 512, 6144])
 def test_products_that_are_cut_off_are_not_taken(dim: int):
-    assert is_exact(of_whole_numbers, dim)
+    assert is_exact(made.whole_products, dim)
     assert not is_exact(of_sixteen_bits, dim)
 
 
 def test_one_wrong_number_is_enough():
     def wrong(codes: Bytes, probes: Whole) -> np.ndarray:
-        products = of_whole_numbers(codes, probes)
+        products = made.whole_products(codes, probes)
         products[-1, -1] += 1
         return products
 
@@ -35,11 +32,11 @@ def test_one_wrong_number_is_enough():
 
 @pytest.mark.parametrize("dim", [1, 5, 64, 511, 512, 6144])
 @pytest.mark.parametrize("probes", [1, 2, 7, 64, 300])
-def test_products_are_those_of_whole_numbers(dim: int, probes: int, rng: np.random.Generator):
+def test_products_are_those_made.whole_products(dim: int, probes: int, rng: np.random.Generator):
     product = integer_product(dim)
     if product is None:
         pytest.skip("ONNX Runtime's products of integers are not exact on this processor")
     codes = rng.integers(ZERO - MOST, ZERO + MOST + 1, (203, dim)).astype(np.uint8)
     whole = rng.integers(-MOST, MOST + 1, (dim, probes)).astype(np.int8)
-    assert np.array_equal(product(codes, whole), of_whole_numbers(codes, whole))
-    assert np.array_equal(product(codes[3:], whole), of_whole_numbers(codes[3:], whole))
+    assert np.array_equal(product(codes, whole), made.whole_products(codes, whole))
+    assert np.array_equal(product(codes[3:], whole), made.whole_products(codes[3:], whole))

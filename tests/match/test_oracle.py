@@ -27,7 +27,6 @@ from gestalt_space.gallery import sealing
 from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.index import coded, search
-from gestalt_space.index.integers import integer_product
 from gestalt_space.match import means, ranked
 from gestalt_space.match.among import KEYS, parse_among
 from gestalt_space.match.answer import Match
@@ -358,7 +357,7 @@ def test_everything_was_asked_and_every_way_taken() -> None:
             *("product", "products of many", "widened", "whole", "blends by all photos"),
             *("segments and a tail", "several people parts", "gone rows", "dead rows"),
         ]
-        wanted += ["products of integers"] if integer_product(2) else []
+        wanted += ["products of integers"] if search.integer_product(2) else []
     assert [what for what in wanted if not SEEN[what]] == []
     assert SEEN["galleries"] >= 2 * EXAMPLES
 
