@@ -32,7 +32,7 @@ def test_one_wrong_number_is_enough():
 
 @pytest.mark.parametrize("dim", [1, 5, 64, 511, 512, 6144])
 @pytest.mark.parametrize("probes", [1, 2, 7, 64, 300])
-def test_products_are_those_made.whole_products(dim: int, probes: int, rng: np.random.Generator):
+def test_products_are_those_of_whole_numbers(dim: int, probes: int, rng: np.random.Generator):
     product = integer_product(dim)
     if product is None:
         pytest.skip("ONNX Runtime's products of integers are not exact on this processor")
