@@ -30,7 +30,7 @@ demo: $(USABLE)
 	$(BIN)/gestalt demo --overwrite
 
 test: setup
-	$(BIN)/python -m pytest --machine $(MACHINE)
+	$(BIN)/python -m pytest --machine $(MACHINE) --numprocesses auto --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
