@@ -73,14 +73,15 @@ def passed_over(database: Database, options: AddOptions) -> Skip:
 class Adding:
     """One command's photos on their way into the database.
 
-    `space_id` gives the key of the gallery's space, made where it is new; `newest_state` its state,
-    None in a space without one; `made_by` the run of the encoder, opened by then. `told`: what all
-    rows tell of each patient.
+    `space_id` gives the key of the gallery's space, made where it is new; `state` its newest state,
+    None in a space without one; `follow` brings the index on disk up to it; `made_by` gives the run
+    of the encoder, opened by then. `told`: what all rows tell of each patient.
     """
 
     database: Database
     space_id: Callable[[Session], int]
-    newest_state: Callable[[], GalleryState | None]
+    state: Callable[[], GalleryState | None]
+    follow: Callable[[], None]
     made_by: Callable[[], EncodingRun]
     options: AddOptions
     told: dict[str, Told]
@@ -94,7 +95,7 @@ class Adding:
         results = iter(results)
         # Where the database is damaged, matches and `gestalt doctor` tell of it.
         with suppress(DatabaseError):
-            self._before = self.newest_state()
+            self._before = self.state()
         while batch := list(itertools.islice(results, WRITE_BATCH)):
             photos = [self._new_photo(row, result) for row, result in batch]
             kept = iter(self._write([photo for photo in photos if photo is not None]))
@@ -166,7 +167,8 @@ class Adding:
                     session, look, row[earlier], of[earlier], not_of=[record.patient]
                 )
         if sum(len(block) for block, _ in self._later) >= LATER_ROWS:
-            self._before, self._later = self.newest_state(), []
+            self.follow()
+            self._before, self._later = self.state(), []
 
     def _nearest(self, descriptors: Descriptors) -> tuple[list[Ids], list[NDArray[np.float64]]]:
         """For each of some descriptors `(q, d)`, keys and similarities of those nearest to it of

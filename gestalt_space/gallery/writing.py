@@ -89,7 +89,8 @@ class Writing(OpenGallery):
         adding = Adding(
             self.database,
             here._stored_space,
-            here._newest_state,
+            here._present_state,
+            self._keeper.follow,
             lambda: here.encoder.run,
             options,
             told_of_patients(rows),
@@ -143,8 +144,9 @@ class Writing(OpenGallery):
             )
             gone = removals.Removed(whole.patients + single.patients, whole.photos + single.photos)
             writes.record_event(session, "remove", photos=gone.photos)
+        # Indexes follow where something is to be purged.
         self._keeper.purge()
-        self._follow()
+        self._calibrate_all()
         return gone
 
     def fill(
@@ -241,16 +243,16 @@ class Writing(OpenGallery):
         `GalleryChanged` where somebody was removed meanwhile.
         """
         self.database.require()
-        state = self._newest_state()
+        self._keeper.follow()
+        state = self._present_state()
         if state is None:
             raise self._empty("patient")
         settings = self.settings
         sealer = Sealer(self.database, state.space, settings.index_dir, settings.busy_timeout)
         return build_approximate(state, sealer, options, seed=seed, progress=progress)
 
-    def _newest_state(self) -> GalleryState | None:
-        """The newest state, the index on disk having followed; None in a space without one."""
-        self._keeper.follow()
+    def _present_state(self) -> GalleryState | None:
+        """The newest state; None in a space without one."""
         space = self.space.stored
         return None if space is None else self._reader.current(space)
 
@@ -263,6 +265,9 @@ class Writing(OpenGallery):
     def _follow(self) -> None:
         """Let indexes and calibrations follow the database."""
         self._keeper.follow()
+        self._calibrate_all()
+
+    def _calibrate_all(self) -> None:
         for space in self._spaces():
             with suppress(*_NEXT_TIME):
                 self._calibrate_soon(space)
