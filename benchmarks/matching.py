@@ -38,8 +38,8 @@ MANY_PROBES, MANY_PHOTOS = 1_000, 200_000
 ADDED = 20
 ADDED_LONG = 10_000
 PAUSE = 0.1
-"""Seconds after a product by BLAS: its threads turn on the spot for that long, and would take a
-core from whatever is measured next."""
+"""Seconds after products by BLAS: its threads turn on the spot for that long, and would take a core
+from whatever is measured next. Not after each: a processor that has rested is slower at first."""
 HEADER = ("what", "here", "beside", "measured", "asked")
 Row = tuple[str, str, str, str, str]
 
@@ -99,10 +99,12 @@ def warm(homes: Homes, photos: int) -> Iterator[Row]:
             view = gallery.view(question)
             gallery.answer(probes[:1], question, view)
             ours, numpy = [], []
-            for probe in probes[1:33]:
-                ours += seconds(partial(gallery.answer, [probe], question, view))
-                numpy += seconds(partial(np.matmul, rows, probe.descriptor))
+            for start in range(1, 33, 8):
                 time.sleep(PAUSE)
+                for probe in probes[start : start + 8]:
+                    ours += seconds(partial(gallery.answer, [probe], question, view))
+                for probe in probes[start : start + 8]:
+                    numpy += seconds(partial(np.matmul, rows, probe.descriptor))
             yield _ratio(
                 f"warm match, one probe, {aggregation}, {photos:,} photos",
                 ours,
@@ -131,7 +133,6 @@ def many(homes: Homes, photos: int) -> Iterator[Row]:
         for _ in range(5):
             ours += seconds(lambda: gallery.answer(probes, view.question, view))
             plain += seconds(lambda: flat.search(vectors, 10))
-            time.sleep(PAUSE)
     ratio = statistics.median(b / a for a, b in zip(ours, plain, strict=True))
     yield (
         f"{len(probes):,} probes, {photos:,} photos, rankings and names included",
@@ -191,10 +192,12 @@ def slots(_homes: Homes, photos: int) -> Iterator[Row]:
 
         ours, theirs = [], []
         ours_of(probes[0])
-        for probe in probes[1:]:
-            ours += seconds(lambda probe=probe: ours_of(probe))
-            theirs += seconds(lambda probe=probe: twelve(probe))
+        for _ in range(3):
             time.sleep(PAUSE)
+            for probe in probes[1:]:
+                ours += seconds(lambda probe=probe: ours_of(probe))
+            for probe in probes[1:]:
+                theirs += seconds(lambda probe=probe: twelve(probe))
     ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
     yield (
         f"12 slots (6,144 numbers), {photos:,} photos, one probe",
