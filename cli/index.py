@@ -162,7 +162,8 @@ def remove(
 ) -> None:
     """Remove patients with all their photos, or single photos.
 
-    Rows, crops and descriptors leave the database and every index on disk.
+    A patient whose last photo is removed goes with it, facts included. Rows, crops and descriptors
+    leave the database and every index on disk. There is no way back.
     """
     from gestalt_space.errors import UsageError
     from gestalt_space.home import Gallery

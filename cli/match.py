@@ -101,7 +101,8 @@ def match(
         typer.Option(
             "--index",
             help="exact, or ivf or hnsw: built by `gestalt index approximate`, for galleries of "
-            "millions. These miss photos, and the answer says how many.",
+            "millions. These miss photos, and the answer says how many; they go with --aggregation "
+            "nearest and without --among.",
         ),
     ] = "exact",
     sex: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -209,7 +210,7 @@ def _write_lines(match: Match, question: Question) -> None:
     for line in match.lines:
         cells = [str(line.rank), title_of(line.id, line.name), f"{line.similarity:.4f}"]
         cells += [f"{line.score:.4f}"] * scored
-        cells += ["" if line.percentile is None else f"{line.percentile:.1f}"] * placed
+        cells += [_percentile_text(line)] * placed
         cells += [_ratio_text(line)] * weighed
         cells += [line.patient] * (question.by != "patient")
         cells += [str(line.patients)] * (question.by != "patient") + [str(line.photos)]
@@ -248,6 +249,11 @@ def _write_slots(line: Evidence, slots: Sequence[str]) -> None:
         for place, slot in enumerate(slots):
             table.add_row(slot, *(f"{photo.slots[place]:.3f}" for photo in photos))
         output.write_table(table)
+
+
+def _percentile_text(line: MatchLine) -> str:
+    # Cut off, not rounded: 100 would say that nobody else is as similar.
+    return "" if line.percentile is None else f"{math.floor(10 * line.percentile) / 10:.1f}"
 
 
 def _ratio_text(line: MatchLine) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
+
+from gestalt_space.errors import UsageError
 
 
 def normal_name(text: str) -> str:
@@ -13,6 +16,15 @@ def normal_name(text: str) -> str:
     first.
     """
     return unicodedata.normalize("NFC", text).strip()
+
+
+def check_names(names: Iterable[str], example: str) -> tuple[str, ...]:
+    """Several names. Raises `UsageError` for a text, whose letters would be taken for names."""
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise UsageError(
+            f"{names!r} is not a list of names.", f"Give a tuple, as {example}=({names!r},)."
+        )
+    return tuple(names)
 
 
 def likeness(text: str) -> str:

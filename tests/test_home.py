@@ -276,6 +276,12 @@ def test_remove_takes_a_patient_out_of_matches(
     assert gallery.stats().counts.disorders == 1
 
 
+def test_one_name_is_not_taken_for_a_list_of_letters(gallery: Gallery) -> None:
+    for names in ({"patients": "P0"}, {"photos": "P"}, {"photos_of": "P0"}):
+        with pytest.raises(UsageError, match="not a list"):
+            gallery.remove(**names)  # type: ignore[arg-type]
+
+
 def test_remove_of_one_that_is_not_there_removes_none(
     gallery: Gallery, photo: Callable[[int], Path]
 ) -> None:

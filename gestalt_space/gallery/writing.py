@@ -36,7 +36,7 @@ from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, AddedPhotos, failed_row, source_of
 from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.approximating import ApproximateOptions
-from gestalt_space.names import normal_name
+from gestalt_space.names import check_names, normal_name
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.lookups import disorders_like, patients_like
 from gestalt_space.store.runs import add_run
@@ -131,10 +131,12 @@ class Writing(OpenGallery):
         """Remove patients, or photos by name or sha256, and patients who have no photo left.
 
         Of a photo that shows several patients, `photos_of` says whose is meant. Rows, crops and
-        descriptors leave the database and every index on disk. Raises `NotInGallery`, removing
-        nothing; `DatabaseError` where they are removed, and another process keeps the write-ahead
-        log from being emptied of them.
+        descriptors leave the database and every index on disk. Raises `UsageError` for one name that
+        is not in a list, and `NotInGallery`, both removing nothing; `DatabaseError` where they are
+        removed, and another process keeps the write-ahead log from being emptied of them.
         """
+        patients = check_names(patients, "patients")
+        photos, photos_of = check_names(photos, "photos"), check_names(photos_of, "photos_of")
         with self.database.writing() as session:
             whole = removals.remove_patients(session, list(map(normal_name, patients)))
             single = removals.remove_photos(

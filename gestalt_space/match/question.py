@@ -8,9 +8,11 @@ from typing import Literal, cast, get_args
 import numpy as np
 
 from gestalt_space.errors import UsageError
+from gestalt_space.gallery.intake.values import check_age, parse_sex
 from gestalt_space.index.approximate import KINDS, Kind
 from gestalt_space.match.among import EVERYBODY, Among
 from gestalt_space.match.demographics import age_groups
+from gestalt_space.names import check_names
 from gestalt_space.ranking.aggregation import EVERY_AGGREGATION, Aggregation
 from gestalt_space.store.people import By
 from gestalt_space.store.reads import PatientRecord
@@ -28,8 +30,9 @@ class Question:
     either. `with_family`: a stored patient's family may be evidence. `sex`, `age` in years,
     `ancestry`: of the probe's patient, where they are told; the gallery's composition is set beside
     them. `index`: other than `exact`, photos are looked for by an approximate index that was built,
-    which misses some. Raises `UsageError` for a family to leave out where families are let in, and
-    for what no approximate index answers.
+    which misses some; it takes no filter, and ranks by `nearest` alone. Raises `UsageError` for a
+    value that there is not, for a family to leave out where families are let in, and for what no
+    approximate index answers.
     """
 
     k: int = 10
@@ -45,6 +48,22 @@ class Question:
     index: IndexName = "exact"
 
     def __post_init__(self) -> None:
+        parse_by(self.by)
+        parse_aggregation(self.aggregation)
+        parse_index(self.index)
+        check_names(self.without, "without")
+        if not isinstance(self.k, int | np.integer) or self.k < 1:
+            raise UsageError(f"{self.k!r} lines cannot be shown.", "Ask for 1 or more.")
+        if not isinstance(self.among, Among):
+            raise UsageError(
+                f"{self.among!r} is not a filter.", 'Make one: parse_among(["sex=female"]).'
+            )
+        if self.age is not None:
+            if not isinstance(self.age, int | float | np.number):
+                raise UsageError(f"{self.age!r} is not an age.", "Give years, as a number.")
+            check_age(float(self.age), str(self.age))
+        if parse_sex(self.sex) != self.sex:
+            raise UsageError(f"{self.sex!r} is not a sex.", "Give female, male, other or None.")
         if self.index != "exact" and self.aggregation != "nearest":
             raise UsageError(
                 f"The aggregation {self.aggregation} needs more than the nearest photos, and "
