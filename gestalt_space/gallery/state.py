@@ -198,7 +198,7 @@ class GalleryState:
         found = self._nearly.get(kind)
         if found is None:
             raise UsageError(
-                f"The gallery has no {kind} index in this space; a removal and a rebuild delete it.",
+                f"The gallery has no {kind} index in this space: removals and rebuilds delete it.",
                 f"Run `gestalt index approximate --kind {kind}`, or search without --index.",
             )
         return found

@@ -131,7 +131,7 @@ class Writing(OpenGallery):
         """Remove patients, or photos by name or sha256, and patients who have no photo left.
 
         Of a photo that shows several patients, `photos_of` says whose is meant. Rows, crops and
-        descriptors leave the database and every index on disk. Raises `UsageError` for one name that
+        descriptors leave the database and every index on disk. Raises `UsageError` for a name that
         is not in a list, and `NotInGallery`, both removing nothing; `DatabaseError` where they are
         removed, and another process keeps the write-ahead log from being emptied of them.
         """

@@ -94,9 +94,6 @@ class Question:
         )
 
 
-TEN_DISORDERS = Question()
-
-
 def parse_by(text: str) -> By:
     """What to rank by its name. Raises `UsageError`."""
     for by in get_args(By):
@@ -121,3 +118,6 @@ def parse_index(text: str) -> IndexName:
         if text == index:
             return index
     raise UsageError(f"There is no index {text!r}.", f"There are {', '.join(INDEXES)}.")
+
+
+TEN_DISORDERS = Question()

@@ -160,7 +160,7 @@ def test_a_removal_overwrites_and_deletes_it(home: Path, gallery: Gallery, tmp_p
         stream.seek(0)
         assert not any(stream.read())
         stream.close()
-    with pytest.raises(UsageError, match="a removal and a rebuild delete it"):
+    with pytest.raises(UsageError, match="removals and rebuilds delete it"):
         gallery.view(Question(index="ivf"))
     assert "sound" in gallery.check_index()["tiny"]
 
