@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -21,68 +22,88 @@ class _Call(Generic[T, R]):
     alone: bool = False
 
 
+class _Queue(Generic[T, R]):
+    """Who waits, and the lock of who is at work: those of one process, since a fork has no thread
+    of its parent that would open it."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.at_work = Lock()
+        self.waiting: list[_Call[T, R]] = []
+
+
 class Together(Generic[T, R]):
     """Calls `work` for any number of threads, one call at a time; `work` gives a result for each of
     what it is given.
 
-    Who finds it free begins at once, with those who wait: nobody waits for company. At most as much
-    of others' as `most` by their `weight` goes with a call: nobody waits for thousands. Where a
-    joined call fails, each of it is done by itself, and an error reaches whose it is.
+    Who finds it free begins at once, with those who wait: nobody waits for company. Together go
+    calls of one `kind`, at most as many as have the weight `most`: nobody waits for thousands.
+    Where a joined call fails, each of it is done by itself, and an error reaches whose it is.
     """
 
     def __init__(
-        self, work: Callable[[Sequence[T]], Sequence[R]], weight: Callable[[T], int], most: int
+        self,
+        work: Callable[[Sequence[T]], Sequence[R]],
+        *,
+        kind: Callable[[T], Hashable],
+        weight: Callable[[T], int],
+        most: int,
     ) -> None:
         self._work = work
+        self._kind = kind
         self._weight = weight
         self._most = most
-        self._changed = threading.Condition()
-        self._waiting: list[_Call[T, R]] = []
-        self._at_work = False
+        self._queue = _Queue[T, R]()
 
     @property
     def waiting(self) -> int:
         """How many threads wait."""
-        return len(self._waiting)
+        return len(self._queue.waiting)
 
     def __call__(self, asked: T) -> R:
         """The result for this."""
-        mine = _Call[T, R](asked)
-        with self._changed:
-            self._waiting.append(mine)
-            try:
-                self._changed.wait_for(lambda: bool(mine.found) or not self._at_work)
-            finally:
-                # One that was done with others, or interrupted, is waiting no longer.
-                if mine in self._waiting:
-                    self._waiting.remove(mine)
-            if mine.found:
-                return mine.found[0]
-            self._at_work = True
-            others = [] if mine.alone else self._company()
+        queue, mine = self._queue, _Call[T, R](asked)
+        if queue.process != os.getpid():
+            queue = self._queue = _Queue()
+        queue.waiting.append(mine)
+        try:
+            with queue.at_work:
+                if not mine.found:
+                    self._lead(queue, mine)
+        finally:
+            with suppress(ValueError):
+                queue.waiting.remove(mine)
+        return mine.found[0]
+
+    def _lead(self, queue: _Queue[T, R], mine: _Call[T, R]) -> None:
+        # It is not there where a joined call of it failed.
+        with suppress(ValueError):
+            queue.waiting.remove(mine)
+        others = [] if mine.alone else self._company(queue, mine)
         try:
             if others:
                 with suppress(Exception):
                     self._do([mine, *others])
             if not mine.found:
                 self._do([mine])
-            return mine.found[0]
         finally:
-            with self._changed:
-                self._at_work = False
-                for call in others:
-                    call.alone = True
-                self._changed.notify_all()
+            for call in others:
+                call.alone = True
 
-    def _company(self) -> list[_Call[T, R]]:
+    def _company(self, queue: _Queue[T, R], mine: _Call[T, R]) -> list[_Call[T, R]]:
         """Calls that wait, the first ones first, as many as go together; they are taken out."""
-        total, count = 0, 0
-        for call in self._waiting:
+        total, kind = self._weight(mine.asked), self._kind(mine.asked)
+        taken = []
+        for call in list(queue.waiting):
+            if call.alone or self._kind(call.asked) != kind:
+                continue
             total += self._weight(call.asked)
-            if total > self._most or call.alone:
+            if total > self._most:
                 break
-            count += 1
-        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+            # One that is interrupted takes itself out.
+            with suppress(ValueError):
+                queue.waiting.remove(call)
+                taken.append(call)
         return taken
 
     def _do(self, calls: Sequence[_Call[T, R]]) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,13 @@ from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.adding import WRITE_BATCH
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.home import Gallery
+from gestalt_space.match import matching
 from gestalt_space.match.among import parse_among
 from gestalt_space.match.answer import Match
 from gestalt_space.match.matching import match_probes
 from gestalt_space.match.question import Question
-from gestalt_space.store import reads
+from gestalt_space.ranking.aggregation import EVERY_AGGREGATION, Aggregation
+from gestalt_space.store import reads, removals
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, files_with, make_home, open_gallery, row, statuses
@@ -274,6 +277,37 @@ def test_remove_takes_a_patient_out_of_matches(
     assert gallery.remove(patients=["P0"]).photos == 1
     assert [line.id for line in match(gallery, photo(9))[0].lines] == ["B"]
     assert gallery.stats().counts.disorders == 1
+
+
+@pytest.mark.parametrize("aggregation", EVERY_AGGREGATION[:-1])
+def test_files_that_are_wiped_while_it_is_asked_give_no_wrong_line(
+    aggregation: Aggregation,
+    gallery: Gallery,
+    photo: Callable[[int], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The question comes after a removal was committed, and before its files are clean."""
+    add(gallery, *(row(photo(n), f"P{n}", f"D{n % 3}") for n in range(6)))
+    gallery.rebuild()
+    question = Question(k=3, aggregation=aggregation)
+    list(gallery.match([PhotoSource("9", photo(9))]))
+    with gallery.database.writing() as session:
+        removals.remove_patients(session, ["P5"])
+    whole = matching.rank_probes
+
+    def cleaned_first(*asked: Any) -> Any:
+        monkeypatch.setattr(matching, "rank_probes", whole)
+        gallery._keeper.purge()
+        return whole(*asked)
+
+    monkeypatch.setattr(matching, "rank_probes", cleaned_first)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (during,) = gallery.match([PhotoSource("9", photo(9))], question)
+    (after,) = gallery.match([PhotoSource("9", photo(9))], question)
+    assert matching.rank_probes is whole
+    assert during.lines == after.lines
+    assert len(after.lines) == 3
 
 
 def test_one_name_is_not_taken_for_a_list_of_letters(gallery: Gallery) -> None:

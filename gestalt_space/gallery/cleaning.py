@@ -42,6 +42,11 @@ class Cleaning:
     _keys: list[tuple[MeansRecord, Numbers]] = field(default_factory=list)
     _parts: list[FileRecord] = field(default_factory=list)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `finish` will wipe something."""
+        return bool(self._columns or self._keys or self._parts)
+
     def finish(self) -> None:
         """Wipe what no manifest names any more. Raises `OutputError`."""
         folder = self.files.folder

@@ -11,7 +11,7 @@ from gestalt_space.together import Together
 from gestalt_space.types import Crops, Slots
 
 MOST_JOINED = 64
-"""Faces of other threads' calls that go with a call, at the most."""
+"""Faces of several calls that are encoded together, at the most."""
 
 
 class SharedEncoder:
@@ -24,7 +24,9 @@ class SharedEncoder:
         self.spec = encoder.spec
         self.run = encoder.run
         self._encoder = encoder
-        self.encode_together = Together(self._encode, len, MOST_JOINED)
+        self.encode_together = Together(
+            self._encode, kind=lambda _: None, weight=len, most=MOST_JOINED
+        )
 
     def encode(self, crops: Crops) -> Slots:
         """See `Encoder.encode`."""

@@ -82,7 +82,7 @@ class Sealer:
                 if made is None:
                     made = self._built_anew(session, mark, keep=rebuild)
             if made != known:
-                self._record(made)
+                self._record(made, cleaned=cleaning.is_due)
             cleaning.finish()
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return made != known
@@ -244,9 +244,9 @@ class Sealer:
             found.append(record)
         return tuple(found)
 
-    def _record(self, manifest: Manifest) -> None:
+    def _record(self, manifest: Manifest, *, cleaned: bool = False) -> None:
         digest = save_manifest(self.folder, manifest)
         with self.database.writing() as session:
             writes.record_generation(
-                session, self.space.id, sequence=manifest.sequence, digest=digest
+                session, self.space.id, sequence=manifest.sequence, digest=digest, cleaned=cleaned
             )

@@ -79,10 +79,12 @@ class Best:
     def _keep(self) -> None:
         """Let go of all but the highest."""
         count = self.count
-        if self._filled.max() > count:
-            order = np.argpartition(-self._values, count - 1, axis=1)[:, :count]
+        # The others' values must stay in the places that are filled.
+        many = np.flatnonzero(self._filled > count)
+        if len(many):
+            order = np.argpartition(-self._values[many], count - 1, axis=1)[:, :count]
             for kept in (self._rows, self._values):
-                kept[:, :count] = np.take_along_axis(kept, order, axis=1)
-            self._values[:, count:] = -np.inf
-            self._filled = np.minimum(self._filled, count)
+                kept[many, :count] = np.take_along_axis(kept[many], order, axis=1)
+            self._values[many, count:] = -np.inf
+            self._filled[many] = count
         self.floor = np.maximum(self.floor, self._values[:, :count].min(axis=1))

@@ -109,12 +109,13 @@ def first_code(file_bytes: int, rows: int, dim: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """The codes of a segment; FAISS opens them at the first search, and reads what it touches.
+    """The codes of a segment, in a file of `size` bytes; they are mapped at the first search.
 
-    The index is mapped and must not be changed: FAISS would end the process.
+    FAISS's index is mapped and must not be changed: FAISS would end the process.
     """
 
     path: Path
+    size: int
     rows: int
     dim: int
     _opened: list[Any] = field(default_factory=list, repr=False, compare=False)
@@ -135,7 +136,7 @@ class Codes:
         """The codes `(n, d)`, mapped; `ZERO` stands for 0. Raises `IndexDamaged`."""
         # Two threads may both map it: one of the two goes again.
         if not self._bytes:
-            self._bytes.append(map_bytes(self.path, (self.rows, self.dim)))
+            self._bytes.append(map_bytes(self.path, self.size, (self.rows, self.dim)))
         return np.asarray(self._bytes[0])
 
     def _open(self) -> Any:

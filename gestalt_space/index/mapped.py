@@ -61,15 +61,15 @@ def map_array(folder: Path, record: FileRecord, shape: tuple[int, ...], dtype: s
     return MappedArray(array, pages, start)
 
 
-def map_bytes(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Map the last bytes of a file, in C order. Raises `IndexDamaged`."""
+def map_bytes(path: Path, size: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Map the last bytes of a file of that size, in C order. Raises `IndexDamaged`."""
     try:
         with path.open("rb") as stream:
             pages = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
         raise IndexDamaged(f"{path.name} cannot be read ({error}).", REBUILD) from error
     count = shape[0] * shape[1]
-    if len(pages) < count:
+    if len(pages) != size or size < count:
         raise IndexDamaged(f"{path.name} does not hold the numbers that it should.", REBUILD)
     return np.frombuffer(pages, np.uint8, count, len(pages) - count).reshape(shape)
 

@@ -39,7 +39,7 @@ FEW_PROBES = 8
 _MOST_PROBES, _MOST_FOUND = 1024, 2**21
 """Probes, and rows found for all of them together, at a time."""
 _MOST_JOINED = 64
-"""Probes of other threads that are searched for with a thread's own, at the most."""
+"""Probes of several threads that are searched for together, at the most."""
 
 Column = Literal["ids", "patients", "ages", "sites"]
 
@@ -89,7 +89,12 @@ class Searcher:
         self.parts: tuple[Rows, ...] = (*segments, *([] if tail is None else [tail]))
         self.offsets = [0, *np.cumsum([len(part) for part in self.parts], dtype=int).tolist()]
         """Where the rows of each part begin; the last is the number of all."""
-        self._together = Together(self._joined, lambda one: len(one.probes), _MOST_JOINED)
+        self._together = Together(
+            self._joined,
+            kind=lambda one: one.count,
+            weight=lambda one: len(one.probes),
+            most=_MOST_JOINED,
+        )
 
     def __len__(self) -> int:
         return int(self.offsets[-1])
@@ -202,15 +207,8 @@ class Searcher:
     def _joined(self, calls: Sequence[_Asked]) -> list[list[Candidates]]:
         """What several threads look for among all rows, by one way through them."""
         probes = np.concatenate([one.probes for one in calls])
-        count = max(one.count for one in calls)
-        found = iter(self._by_integers(replace(calls[0], probes=probes, count=count)))
-        return [
-            [
-                _first(candidates, one.count)
-                for candidates in itertools.islice(found, len(one.probes))
-            ]
-            for one in calls
-        ]
+        found = iter(self._by_integers(replace(calls[0], probes=probes)))
+        return [list(itertools.islice(found, len(one.probes))) for one in calls]
 
     def _by_integers(self, asked: _Asked) -> list[Candidates]:
         product = integer_product(self.dim)
@@ -366,17 +364,6 @@ class Searcher:
                 found.append(_product(probe, self.parts[-1], self.offsets[-2], asked.masks[-1]))
             candidates.append(self._exactly(probe, found, asked.count))
         return candidates
-
-
-def _first(found: Candidates, count: int) -> Candidates:
-    """The `count` candidates that may be nearest."""
-    if len(found.rows) <= count:
-        return found
-    at_most = found.similarities + found.tolerance
-    best = best_of([Found(found.rows, at_most, found.bound)], count)
-    return replace(
-        found, rows=best.rows, similarities=best.at_most - found.tolerance, bound=best.others
-    )
 
 
 def _product(probe: NDArray[np.float32], part: Rows, start: int, mask: Mask | None) -> Found:

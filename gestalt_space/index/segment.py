@@ -156,7 +156,7 @@ def open_segment(folder: Path, record: SegmentRecord) -> Segment:
     """
     vectors = map_array(folder, record.vectors, (record.rows, record.dim), "<f4")
     columns = map_array(folder, record.columns, (4, record.rows), "<i8").array
-    codes = Codes(check_size(folder, record.codes), record.rows, record.dim)
+    codes = Codes(check_size(folder, record.codes), record.codes.bytes, record.rows, record.dim)
     return Segment(
         record=record,
         ids=columns[IDS],

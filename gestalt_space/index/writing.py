@@ -146,5 +146,7 @@ def _write_codes(path: Path, shape: tuple[int, int], blocks: Blocks, scale: floa
             greatest = max(greatest, float(errors.max()))
             first, last = first if len(first) else codes[0], codes[-1]
             stream.write(codes.data)
-    Codes(path, *shape).check_place(first.astype(np.float32) - ZERO, last.astype(np.float32) - ZERO)
+    Codes(path, path.stat().st_size, *shape).check_place(
+        first.astype(np.float32) - ZERO, last.astype(np.float32) - ZERO
+    )
     return greatest

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.gallery.group_means import GroupMeans
+from gestalt_space.gallery.snapshot import gallery_changed
 from gestalt_space.index.codes import rounding
 from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.segment import rows_at_once
@@ -149,6 +150,9 @@ class _Exact:
         keys = groups.means.keys[np.unique(members)]
         rows = _rows_of(view, keys)
         owners = view.state.column_at("patients", rows)
+        if not np.isin(owners, keys).all():
+            # They are wiped this moment, by whoever cleans the files of those who were removed.
+            raise gallery_changed()
         patient = np.searchsorted(keys, owners)
         weights = 1 / np.bincount(patient, minlength=len(keys))
         member = np.searchsorted(np.unique(members), members)

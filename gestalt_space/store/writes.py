@@ -184,12 +184,19 @@ def make_default(session: Session, space_id: int) -> None:
     session.execute(sa.update(t.Space).values(is_default=t.Space.id == space_id))
 
 
-def record_generation(session: Session, space_id: int, *, sequence: int, digest: str) -> bool:
-    """Say which index on disk is this database's; False where a newer one is known."""
+def record_generation(
+    session: Session, space_id: int, *, sequence: int, digest: str, cleaned: bool = False
+) -> bool:
+    """Say which index on disk is this database's; False where a newer one is known.
+
+    `cleaned`: files of the last one are wiped next, and whoever still reads them is to read anew.
+    """
     known = session.get(t.Generation, space_id)
     if known is not None and known.sequence > sequence:
         return False
     session.merge(t.Generation(space_id=space_id, sequence=sequence, digest=digest))
+    if cleaned:
+        begin_epoch(session)
     return True
 
 

@@ -161,7 +161,7 @@ def test_a_crash_while_means_are_cleaned_leaves_them_right(
         removals.remove_photos(session, ["P0-2.png"])
         removals.remove_patients(session, ["P1"])
 
-    def crash(*_: object) -> None:
+    def crash(*_: object, **__: object) -> None:
         raise Crash
 
     with monkeypatch.context() as patch:

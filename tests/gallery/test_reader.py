@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -17,7 +19,7 @@ from gestalt_space.gallery.reader import Reader
 from gestalt_space.index import search
 from gestalt_space.index.checksums import record_file
 from gestalt_space.store.engine import Database
-from tests.gallery.kept import Kept, flip, vectors_of
+from tests.gallery.kept import DIM, Kept, flip, vector_of, vectors_of
 
 
 @pytest.fixture
@@ -158,6 +160,23 @@ def test_codes_that_cannot_be_read_are_found_at_the_search_and_not_used_again(
     kept.seal(rebuild=True)
     assert reader.current(kept.space).damage is None
     assert nearest() >= 0
+
+
+@pytest.mark.parametrize("more", [-1, -16, 1, 16])
+def test_codes_that_are_cut_or_grow_after_they_were_opened_are_not_used(
+    more: int, kept: Kept, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "PLAIN_NUMBERS", 0)
+    monkeypatch.setattr(search, "FEW_ROWS", 0.0)
+    if search.integer_product(DIM) is None:
+        pytest.skip("FAISS, which finds codes from the front, searches here")
+    kept.add(*range(8))
+    kept.seal()
+    state = reader.current(kept.space)
+    path = kept.path("codes")
+    os.truncate(path, path.stat().st_size + more)
+    with pytest.raises(IndexDamaged):
+        state.nearest(np.frombuffer(vector_of(3), np.float32), 3)
 
 
 def test_codes_of_a_segment_that_was_merged_meanwhile_are_no_damage(

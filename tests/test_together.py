@@ -1,0 +1,97 @@
+"""`Together` itself; what it joins is tested where it is used (`gallery/test_joining.py`,
+`index/test_search.py`)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gestalt_space.together import Together
+
+
+def doubled(asked: Sequence[int]) -> list[int]:
+    return [2 * one for one in asked]
+
+
+def of(work: Any) -> Together[int, int]:
+    return Together(work, kind=lambda _: None, weight=lambda _: 1, most=8)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer")
+def test_thousands_of_interruptions_leave_it_open_to_others() -> None:
+    together = of(doubled)
+    rng = np.random.default_rng(15)
+    interrupted = 0
+    armed = False
+
+    def interrupt(*_: Any) -> None:
+        if armed:
+            raise KeyboardInterrupt
+
+    def call() -> bool:
+        nonlocal armed
+        try:
+            try:
+                armed = True
+                together(3)
+            finally:
+                armed = False
+        except KeyboardInterrupt:
+            armed = False
+            return True
+        return False
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for wait in rng.uniform(1e-6, 3e-5, 4000):
+            signal.setitimer(signal.ITIMER_REAL, wait)
+            interrupted += call()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert interrupted > 100
+    found: list[int] = []
+    other = threading.Thread(target=lambda: found.append(together(4)), daemon=True)
+    other.start()
+    other.join(10)
+    assert found == [8]
+    assert together.waiting == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    parent = os.getpid()
+
+    def held(asked: Sequence[int]) -> list[int]:
+        if os.getpid() == parent:
+            begun.set()
+            assert go_on.wait(10)
+        return doubled(asked)
+
+    together = of(held)
+    thread = threading.Thread(target=together, args=(1,))
+    thread.start()
+    assert begun.wait(10)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if together(5) == 10 else 1)
+    for _ in range(1000):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        threading.Event().wait(0.01)
+    else:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        status = -1
+    go_on.set()
+    thread.join()
+    assert status == 0
