@@ -31,10 +31,11 @@ from gestalt_space.errors import (
     UsageError,
 )
 from gestalt_space.faces.crops import crop_from_png
+from gestalt_space.gallery import state as gallery_state
 from gestalt_space.gallery.adding import WRITE_BATCH
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.home import Gallery
-from gestalt_space.match import matching
+from gestalt_space.match import asking, matching
 from gestalt_space.match.among import parse_among
 from gestalt_space.match.answer import Match
 from gestalt_space.match.matching import match_probes
@@ -279,9 +280,17 @@ def test_remove_takes_a_patient_out_of_matches(
     assert gallery.stats().counts.disorders == 1
 
 
-@pytest.mark.parametrize("aggregation", EVERY_AGGREGATION[:-1])
+@pytest.mark.parametrize(
+    ("aggregation", "place"),
+    [
+        *((aggregation, (matching, "rank_probes")) for aggregation in EVERY_AGGREGATION[:-1]),
+        ("nearest", (gallery_state, "count_totals")),
+        ("nearest", (asking, "open_view")),
+    ],
+)
 def test_files_that_are_wiped_while_it_is_asked_give_no_wrong_line(
     aggregation: Aggregation,
+    place: tuple[Any, str],
     gallery: Gallery,
     photo: Callable[[int], Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -293,19 +302,19 @@ def test_files_that_are_wiped_while_it_is_asked_give_no_wrong_line(
     list(gallery.match([PhotoSource("9", photo(9))]))
     with gallery.database.writing() as session:
         removals.remove_patients(session, ["P5"])
-    whole = matching.rank_probes
+    whole = getattr(*place)
 
     def cleaned_first(*asked: Any) -> Any:
-        monkeypatch.setattr(matching, "rank_probes", whole)
+        monkeypatch.setattr(*place, whole)
         gallery._keeper.purge()
         return whole(*asked)
 
-    monkeypatch.setattr(matching, "rank_probes", cleaned_first)
+    monkeypatch.setattr(*place, cleaned_first)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         (during,) = gallery.match([PhotoSource("9", photo(9))], question)
     (after,) = gallery.match([PhotoSource("9", photo(9))], question)
-    assert matching.rank_probes is whole
+    assert getattr(*place) is whole
     assert during.lines == after.lines
     assert len(after.lines) == 3
 

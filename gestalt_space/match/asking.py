@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from gestalt_space.encoders.registry import encoder_spec
-from gestalt_space.errors import GalleryChanged, IndexDamaged
+from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.listing import Listing
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
@@ -37,13 +37,21 @@ class Asking(Listing):
         Raises `GalleryEmpty` where nothing can be ranked, `NotInGallery` for a patient or a family
         to leave out who is not there.
         """
+        return self._settled(lambda: self._view(question))
+
+    def _view(self, question: Question) -> View:
         if self.space.stored is None:
             raise self._empty(question.by)
         state = self.state()
-        if not state.totals(question.by).lines:
-            raise self._empty(question.by)
-        with self.database.reading() as session:
-            return open_view(state, question, session)
+        try:
+            if not state.totals(question.by).lines:
+                raise self._empty(question.by)
+            with self.database.reading() as session:
+                return open_view(state, question, session)
+        except GalleryEmpty:
+            # Or files are wiped this moment, and it is full of others.
+            self._check_unchanged(state)
+            raise
 
     def snapshot(
         self, *, by: By = "disorder", details: bool = False, with_family: bool = False
