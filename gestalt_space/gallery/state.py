@@ -174,13 +174,6 @@ class GalleryState:
         with suppress(IndexDamaged):
             self.searcher.prefetch()
 
-    def nearest(
-        self, probe: Descriptors, count: int, among: NDArray[np.bool_] | None = None
-    ) -> Nearest:
-        """The photos nearest to a probe `(d,)`, `count` or more, of the rows `among` `(n,)`
-        alone, with exact similarities."""
-        return self._nearest([self.searcher.candidates(probe, count, among=among)])[0]
-
     def nearest_of(
         self,
         probes: Descriptors,
@@ -189,8 +182,9 @@ class GalleryState:
         *,
         least: float = -np.inf,
     ) -> list[Nearest]:
-        """Likewise for each of many probes `(q, d)`; similarities may err by their tolerance, and
-        photos that are less similar than `least` may be missing."""
+        """The photos nearest to each of some probes `(q, d)`, `count` or more, of the rows `among`
+        `(n,)` alone. Similarities may err by their tolerance, and photos that are less similar than
+        `least` may be missing."""
         return self._nearest(self.searcher.candidates_of(probes, count, among, least=least))
 
     def approximate(self, kind: Kind) -> ApproximateSearcher:

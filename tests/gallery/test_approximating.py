@@ -125,7 +125,7 @@ def test_photos_that_come_later_are_found(gallery: Gallery, tmp_path: Path) -> N
     view = gallery.view(Question(by="patient", index="ivf"))
     assert view.approximate is not None
     assert view.approximate.later == 1
-    (near,) = gallery.state().nearest(_descriptor(gallery, 50), 1).rows
+    (near,) = gallery.state().nearest_of(_descriptor(gallery, 50)[None], 1)[0].rows
     assert near in gallery.state().nearly(_descriptor(gallery, 50), 5, "ivf").rows
 
 

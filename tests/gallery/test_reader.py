@@ -149,7 +149,7 @@ def test_codes_that_cannot_be_read_are_found_at_the_search_and_not_used_again(
 
     def nearest() -> int:
         state = reader.current(kept.space)
-        return int(state.nearest(probe, 3).rows[0])
+        return int(state.nearest_of(probe[None], 3)[0].rows[0])
 
     for _ in range(2):
         with pytest.raises(IndexDamaged) as caught:
@@ -176,7 +176,7 @@ def test_codes_that_are_cut_or_grow_after_they_were_opened_are_not_used(
     path = kept.path("codes")
     os.truncate(path, path.stat().st_size + more)
     with pytest.raises(IndexDamaged):
-        state.nearest(np.frombuffer(vector_of(3), np.float32), 3)
+        state.nearest_of(np.frombuffer(vector_of(3), np.float32)[None], 3)
 
 
 def test_codes_of_a_segment_that_was_merged_meanwhile_are_no_damage(
@@ -190,10 +190,10 @@ def test_codes_of_a_segment_that_was_merged_meanwhile_are_no_damage(
     probe = held.vectors_at(held.rows_of(held.patients[:1]))[0]
     kept.seal(rebuild=True)
     with pytest.raises(IndexDamaged) as caught:
-        held.nearest(probe, 3)
+        held.nearest_of(probe[None], 3)
     reader.doubt(kept.space, caught.value)
     state = reader.current(kept.space)
-    assert len(state.nearest(probe, 3).rows) == 3
+    assert len(state.nearest_of(probe[None], 3)[0].rows) == 3
     assert state.damage is None
 
 

@@ -107,7 +107,7 @@ def test_the_nearest_are_the_nearest_of_those_that_are_there(
         many = state.nearest_of(probes, count, eligible)
         for probe, of_many in zip(probes, many, strict=True):
             true = exact_similarities(probe, state.vectors_at(there))
-            for found in (state.nearest(probe, count, eligible), of_many):
+            for found in (*state.nearest_of(probe[None], count, eligible), of_many):
                 assert set(found.rows.tolist()) <= set(there.tolist())
                 assert found.patients.tolist() == state.patients[found.rows].tolist()
                 places = np.searchsorted(there, found.rows)
