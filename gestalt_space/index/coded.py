@@ -115,7 +115,7 @@ def _scan_codes(
 def _scan_vectors(
     best: Best, probes: Descriptors, part: Rows, rows: slice, offset: int, mask: Mask | None
 ) -> float:
-    """Likewise of rows in memory, by products in float32."""
+    """Offer what some rows in memory have, by products in float32; how much these err."""
     error = rounding(probes.shape[1])
     every = np.ones(len(probes))
     values = products(part.vectors[rows], probes.T)

@@ -136,9 +136,9 @@ class Searcher:
 
         def work(block: slice) -> None:
             some = order[block]
-            products = self.vectors(rows[some]).astype(np.float64)
-            products *= probes[which[some]]
-            values[some] = products.sum(axis=1)
+            multiplied = self.vectors(rows[some]).astype(np.float64)
+            multiplied *= probes[which[some]]
+            values[some] = multiplied.sum(axis=1)
 
         list(pool().map(work, _blocks(len(rows), rows_at_once(self.dim))))
         return values

@@ -33,7 +33,7 @@ from gestalt_space.types import Descriptors
 FIRST, EACH_LINE = 400, 40
 """Photos that are looked at first, and more of them for each line that is asked for."""
 FIRST_OF_MANY, EACH_LINE_OF_MANY = 100, 12
-"""Likewise where many probes are asked at once. More cost nothing for one probe, and for many about
+"""The same where many probes are asked at once. More cost nothing for one probe, and for many about
 as much as to look at some of these again."""
 WIDER = 4
 """When they do not settle the ranking, so many times as many are."""
