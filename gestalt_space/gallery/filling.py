@@ -14,6 +14,7 @@ from gestalt_space.errors import DescriptorError, GestaltError, NotInGallery, Ph
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.adding import WRITE_BATCH
 from gestalt_space.store import reads, writes
+from gestalt_space.store.audit import record_event
 from gestalt_space.store.engine import Database
 from gestalt_space.types import Descriptors, EncodingRun
 
@@ -66,6 +67,8 @@ def fill_faces(
             sound = {face: row for face, row in described.items() if face in still}
             if sound:
                 writes.put_descriptors(session, sound, space_id=space_id, run_id=run_id)
+                told = {"photos": len(sound), "space": encoder.spec.fingerprint}
+                record_event(session, "fill", detail=told)
         for face, photo, patient in batch:
             yield Filled(photo, patient, _error(face in crops, face in described))
 

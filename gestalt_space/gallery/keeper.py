@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
 from gestalt_space.gallery.calibration.kept import forget
+from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.store import purges, reads
 from gestalt_space.store.engine import Database
@@ -47,7 +48,7 @@ class Keeper:
         `DescriptorError` where something still holds it; it is remembered.
         """
         with self._database.reading() as session:
-            notes = purges.pending_purges(session)
+            notes = purges.pending_purges(session, home_of(session, self._folder))
         if not notes and not always:
             return
         failed: GestaltError | None = None

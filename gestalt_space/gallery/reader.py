@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.devices import Device
 from gestalt_space.errors import IndexDamaged
+from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.state import Corrected, GalleryState
 from gestalt_space.index.accelerator import Accelerator
@@ -39,6 +40,7 @@ class Reader:
         self._database = database
         self._folder = folder
         self._device = device
+        self._home: str | None = None
         self._accelerators: dict[int, Accelerator] = {}
         self._lock = Lock()
         self._states: Mapping[int, GalleryState] = {}
@@ -50,13 +52,13 @@ class Reader:
         """The state of a space, as the database has it now; one query where nothing changed."""
         known = self._states.get(space.id)
         with self._database.reading() as session:
-            if known is not None and tail.read_mark(session, space.id) == known.mark:
+            if known is not None and self._mark(session, space) == known.mark:
                 return known
         # One thread reads; those that wait find its state.
         with self._lock:
             known = self._states.get(space.id)
             with self._database.reading() as session:
-                if known is not None and tail.read_mark(session, space.id) == known.mark:
+                if known is not None and self._mark(session, space) == known.mark:
                     return known
             state = self._open(space, known)
             self._accelerator(space).follow(state.searcher.segments)
@@ -66,12 +68,17 @@ class Reader:
     def is_current(self, state: GalleryState) -> bool:
         """Whether nothing was removed since a state was read."""
         with self._database.reading() as session:
-            return tail.read_mark(session, state.space.id).epoch == state.mark.epoch
+            return tail.read_epoch(session) == state.mark.epoch
 
     def close(self) -> None:
         """Give back what a GPU holds of the states."""
         for accelerator in list(self._accelerators.values()):
             accelerator.close()
+
+    def _mark(self, session: Session, space: StoredSpace) -> tail.Mark:
+        # Read until it is there: the first index that is written gives the home its id.
+        self._home = self._home or home_of(session, self._folder)
+        return tail.read_mark(session, space.id, self._home)
 
     def _accelerator(self, space: StoredSpace) -> Accelerator:
         return self._accelerators.setdefault(space.id, Accelerator(self._device))
@@ -95,7 +102,7 @@ class Reader:
         last: IndexDamaged | None = None
         for _ in range(_TRIES):
             with self._database.reading() as session:
-                mark = tail.read_mark(session, space.id)
+                mark = self._mark(session, space)
                 damage = self._damage.get(mark.digest or "")
                 if mark.digest is None or damage is not None:
                     return read_state(session, space, mark, None, (), (), (), damage=damage)
@@ -113,7 +120,7 @@ class Reader:
                         approximates=open_approximates(self._folder, opened[0], known),
                     )
         with self._database.reading() as session:
-            mark = tail.read_mark(session, space.id)
+            mark = self._mark(session, space)
             return read_state(session, space, mark, None, (), (), (), damage=str(last))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, DescriptorError, GalleryChanged, IndexDamaged
 from gestalt_space.gallery.cleaning import Cleaning
+from gestalt_space.gallery.identity import home_of, registered_home
 from gestalt_space.gallery.index_files import (
     IndexFiles,
     means_in,
@@ -36,7 +37,7 @@ from gestalt_space.index.means import (
 )
 from gestalt_space.index.segment import Segment, SegmentRecord, open_segment
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store import purges, tail, writes
+from gestalt_space.store import homes, purges, tail
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 
@@ -70,8 +71,9 @@ class Sealer:
         """
         cleaning = Cleaning(self._files)
         with locked(self.folder, self.timeout):
+            home = registered_home(self.database, self.folder)
             with self.database.reading() as session:
-                mark = tail.read_mark(session, self.space.id)
+                mark = tail.read_mark(session, self.space.id, home)
                 opened = None if rebuild else self._opened(mark.digest)
                 known = None if opened is None else opened[0]
                 made = (
@@ -82,7 +84,7 @@ class Sealer:
                 if made is None:
                     made = self._built_anew(session, mark, keep=rebuild)
             if made != known:
-                self._record(made, cleaned=cleaning.is_due)
+                self._record(home, made, cleaned=cleaning.is_due)
             cleaning.finish()
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return made != known
@@ -94,8 +96,9 @@ class Sealer:
         removed since, `OutputError`, `IndexDamaged` where there is no index on disk any more.
         """
         with locked(self.folder, self.timeout):
+            home = registered_home(self.database, self.folder)
             with self.database.reading() as session:
-                mark = tail.read_mark(session, self.space.id)
+                mark = tail.read_mark(session, self.space.id, home)
             if mark.epoch != epoch:
                 raise GalleryChanged(
                     "Somebody was removed while the index was built.", "Build it again."
@@ -109,7 +112,7 @@ class Sealer:
             record = built.write(self.folder, self.space.fingerprint)
             others = tuple(one for one in known.approximate if one.kind != record.kind)
             made = replace(known, approximate=(*others, record))
-            self._record(made)
+            self._record(home, made)
             delete_unnamed(self.folder, self.space.fingerprint, made)
             return record
 
@@ -192,7 +195,8 @@ class Sealer:
                 for one in known.approximate:
                     wipe(self.folder, one.file)
                 made = replace(made, approximate=())
-        if purges.pending_purges(session) and len(lost := cleaning.lost(session, made, patients)):
+        pending = purges.pending_purges(session, home_of(session, self.folder))
+        if pending and len(lost := cleaning.lost(session, made, patients)):
             made = replace(made, people=tuple(cleaning.people(made.people, lost)))
         waiting = tail.count_waiting(session, self.space, after)
         if max(waiting) < SEALED_FROM:
@@ -244,9 +248,14 @@ class Sealer:
             found.append(record)
         return tuple(found)
 
-    def _record(self, manifest: Manifest, *, cleaned: bool = False) -> None:
+    def _record(self, home: str, manifest: Manifest, *, cleaned: bool = False) -> None:
         digest = save_manifest(self.folder, manifest)
         with self.database.writing() as session:
-            writes.record_generation(
-                session, self.space.id, sequence=manifest.sequence, digest=digest, cleaned=cleaned
+            homes.record_generation(
+                session,
+                home,
+                self.space.id,
+                sequence=manifest.sequence,
+                digest=digest,
+                cleaned=cleaned,
             )

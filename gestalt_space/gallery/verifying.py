@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space.errors import IndexDamaged
+from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.means import mean_blocks
 from gestalt_space.gallery.people import FACTS, KINDS, Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.reader import FROM_NOTHING, open_index, read_state
@@ -30,7 +31,8 @@ def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
     Raises `IndexDamaged` where a file is not what was written, or differs from the database.
     """
     with database.reading() as session:
-        mark = tail.read_mark(session, space.id)
+        home = home_of(session, folder)
+        mark = tail.read_mark(session, space.id, home)
         if mark.digest is None:
             return "no index on disk; it is built from the database when it is needed"
         manifest, segments, parts, means = open_index(folder, space, mark.digest)
@@ -48,7 +50,7 @@ def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
             _check_rows(state, rows)
         counted = tail.count_waiting(session, space, FROM_NOTHING)[0]
         true = arrays_of(tail.people_after(session, FROM_NOTHING))
-        is_clean = not purges.pending_purges(session)
+        is_clean = not purges.pending_purges(session, home)
     if counted != state.photos:
         raise _differs()
     _check_people(state.people, true)

@@ -38,6 +38,7 @@ from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.approximating import ApproximateOptions
 from gestalt_space.names import check_names, normal_name
 from gestalt_space.store import reads, removals, writes
+from gestalt_space.store.audit import record_event
 from gestalt_space.store.lookups import disorders_like, patients_like
 from gestalt_space.store.runs import add_run
 
@@ -112,12 +113,8 @@ class Writing(OpenGallery):
             # First what was replaced goes: an interruption may end the rest.
             left = attempted(self._keeper.purge)
             counts = Counter(result.status for result in done)
-            if counts["updated"]:
-                self._settle("update", photos=counts["updated"], added=counts["added"])
-            elif counts["added"]:
-                self._settle("add", photos=counts["added"])
-            elif counts["already"]:
-                # What a row tells of a photo that was there may be a new diagnosis.
+            # What a row tells of a photo that was there may be a new diagnosis.
+            if counts["updated"] or counts["added"] or counts["already"]:
                 self._follow()
         return AddedPhotos(tuple(done), left)
 
@@ -145,7 +142,6 @@ class Writing(OpenGallery):
                 patients=list(map(normal_name, photos_of)),
             )
             gone = removals.Removed(whole.patients + single.patients, whole.photos + single.photos)
-            writes.record_event(session, "remove", photos=gone.photos)
         # Indexes follow where something is to be purged.
         self._keeper.purge()
         self._calibrate_all()
@@ -184,12 +180,13 @@ class Writing(OpenGallery):
                 progress(one)
         finally:
             if done:
-                self._settle("fill", photos=len(done))
+                self._follow()
             attempted(self._keeper.purge)
         if make_default:
             with self.database.writing() as session:
                 writes.make_default(session, space_id)
-            self._settle("default")
+                record_event(session, "default", detail={"space": here.space.fingerprint})
+            self._follow()
         return FilledFaces(tuple(done))
 
     def rebuild(self) -> int:
@@ -257,12 +254,6 @@ class Writing(OpenGallery):
         """The newest state; None in a space without one."""
         space = self.space.stored
         return None if space is None else self._reader.current(space)
-
-    def _settle(self, action: str, **detail: int) -> None:
-        """After a change: tell the audit trail, and let the index on disk follow."""
-        with self.database.writing() as session:
-            writes.record_event(session, action, **detail)
-        self._follow()
 
     def _follow(self) -> None:
         """Let indexes and calibrations follow the database."""

@@ -21,7 +21,7 @@ from gestalt_space.match.view import Kin, View, kin_of
 from gestalt_space.match.whole import Whole
 from gestalt_space.ranking.calibration import verdict_of
 from gestalt_space.ranking.chance import Chance
-from gestalt_space.store.tail import read_mark
+from gestalt_space.store.tail import read_epoch
 
 LOOKED_FOR_COPIES = 12
 """Photos nearest to a probe among which its copies are looked for."""
@@ -100,7 +100,7 @@ def copies_of(
 
 def _check_unchanged(view: View, session: Session) -> None:
     session.rollback()
-    if read_mark(session, view.state.space.id).epoch != view.state.mark.epoch:
+    if read_epoch(session) != view.state.mark.epoch:
         raise gallery_changed()
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, GalleryMissing, UsageError
 from gestalt_space.paths import display_name
+from gestalt_space.store.actors import session_info, this_user
 from gestalt_space.store.sqlite import (
     holds_something,
     is_read_only,
@@ -28,7 +29,7 @@ from gestalt_space.store.sqlite import (
     sqlite_file,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The migration that this code works with: the newest one."""
 
 
@@ -45,13 +46,20 @@ class Database:
     """One database, at the newest migration. With `create` it is made where there is none;
     without, it may be missing, and what is asked of it then raises `GalleryMissing`.
 
-    `address`: the path of a SQLite file, or a SQLAlchemy address. Raises `DatabaseError` where the
-    database cannot be reached, is of another version, or refuses a setting that safety rests on.
+    `address`: the path of a SQLite file, or a SQLAlchemy address; `actor`: on whose behalf it is
+    written, the system's user where left out. Raises `DatabaseError` where the database cannot be
+    reached, is of another version, or refuses a setting that safety rests on.
     """
 
     def __init__(
-        self, address: str | Path, *, busy_timeout: float = 30.0, create: bool = True
+        self,
+        address: str | Path,
+        *,
+        busy_timeout: float = 30.0,
+        create: bool = True,
+        actor: str | None = None,
     ) -> None:
+        self.actor = actor or this_user()
         self.engine = make_engine(address, busy_timeout=busy_timeout)
         self._is_sound = False
         try:
@@ -121,7 +129,10 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """A session that sees one state of the database from its first query on."""
         self.require()
-        with mapped_errors(self.engine), Session(self.engine) as session:
+        with (
+            mapped_errors(self.engine),
+            Session(self.engine, info=session_info(self.actor)) as session,
+        ):
             yield session
 
     @contextmanager
@@ -131,7 +142,7 @@ class Database:
         engine = self.engine.execution_options(gestalt_write=True)
         with (
             mapped_errors(self.engine),
-            Session(engine, expire_on_commit=False) as session,
+            Session(engine, expire_on_commit=False, info=session_info(self.actor)) as session,
             session.begin(),
         ):
             yield session

@@ -1,8 +1,8 @@
-"""What is still to be cleaned away after a removal: bytes in index files and in the write-ahead
-log.
+"""What is still to be cleaned away after a removal: bytes in the index files of each home, and in
+the database's own files.
 
-A note is written in the transaction that removes, and deleted when both are clean, so that a
-process that is stopped in between leaves word of it.
+Notes are written in the transaction that removes, one for each home and one for the database, and
+deleted when those are clean, so that a process that is stopped in between leaves word of it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 
 
-def pending_purges(session: Session) -> tuple[int, ...]:
-    """The keys of the notes, the oldest first."""
-    return tuple(session.scalars(sa.select(t.Purge.id).order_by(t.Purge.id)))
+def pending_purges(session: Session, home: str | None = None) -> tuple[int, ...]:
+    """The keys of the notes for a home and for the database, the oldest first; None: for the
+    database alone."""
+    here = sa.or_(t.Purge.home_id.is_(None), t.Purge.home_id == home)
+    return tuple(session.scalars(sa.select(t.Purge.id).where(here).order_by(t.Purge.id)))
 
 
 def purge_done(session: Session, ids: Collection[int]) -> None:
@@ -30,4 +32,5 @@ def purge_done(session: Session, ids: Collection[int]) -> None:
 def note_purge(session: Session) -> None:
     """Note that what this transaction takes out of the database is elsewhere still."""
     sequence = session.scalars(sa.select(t.Change.sequence)).one()
-    session.add(t.Purge(sequence=sequence))
+    homes = session.scalars(sa.select(t.Home.id)).all()
+    session.add_all(t.Purge(sequence=sequence, home_id=home) for home in (None, *homes))

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import NotInGallery
 from gestalt_space.store import tables as t
+from gestalt_space.store.audit import empty_details, record_event
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.purges import note_purge
 from gestalt_space.store.sequence import begin_epoch, count_changes
@@ -44,6 +45,9 @@ def remove_patients(session: Session, patients: Sequence[str]) -> Removed:
     photos: list[int] = []
     for keys in chunks(found.values()):
         photos += session.scalars(sa.select(t.Photo.id).where(t.Photo.patient_id.in_(keys)))
+    if found:
+        empty_details(session, found.values())
+        record_event(session, "remove", patients=found.values(), detail={"photos": len(photos)})
     _remove_photo_rows(session, photos)
     _remove_patient_rows(session, found.values())
     if found:
@@ -78,6 +82,9 @@ def remove_photos(
     for keys in chunks(owners):
         query = sa.select(t.Patient.id).where(t.Patient.id.in_(keys), ~has_photo)
         without += session.scalars(query)
+    empty_details(session, without)
+    if gone:
+        record_event(session, "remove", patients=owners, detail={"photos": len(gone)})
     _remove_patient_rows(session, without)
     if gone:
         begin_epoch(session)

@@ -6,6 +6,7 @@ integer keys are ours, and are never given twice.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -284,6 +285,20 @@ class Descriptor(Base):
     run_id: Mapped[int | None] = mapped_column(Key, ForeignKey("encoding_run.id"))
 
 
+class Withheld(Base):
+    """A descriptor of a patient whose consent is withdrawn, as in `Descriptor`: nothing that
+    matches reads it."""
+
+    __tablename__ = "withheld"
+
+    face_id: Mapped[int] = mapped_column(
+        ForeignKey("face.id", ondelete="CASCADE"), primary_key=True
+    )
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id"), primary_key=True)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    run_id: Mapped[int | None] = mapped_column(Key, ForeignKey("encoding_run.id"))
+
+
 class Removal(Base):
     """The removal log: that a descriptor is gone, for indexes that still have it."""
 
@@ -295,8 +310,22 @@ class Removal(Base):
     sequence: Mapped[int] = mapped_column(Key)
 
 
+class Home(Base):
+    """A folder that has an index of this database; several machines may work with one database.
+
+    `id`: a random one, which stands in the folder as well. `place`: the machine and the path, for
+    people. `seen_at`: when it last wrote its index.
+    """
+
+    __tablename__ = "home"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    place: Mapped[str] = mapped_column(String)
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+
+
 class Generation(Base):
-    """The index on disk that was made from this database, by its manifest's sha256.
+    """The index on disk of a home that was made from this database, by its manifest's sha256.
 
     No other is taken for it: not one of another database, nor one of a state that was undone by
     going back to a backup.
@@ -304,6 +333,9 @@ class Generation(Base):
 
     __tablename__ = "generation"
 
+    home_id: Mapped[str] = mapped_column(
+        ForeignKey("home.id", ondelete="CASCADE"), primary_key=True
+    )
     space_id: Mapped[int] = mapped_column(
         ForeignKey("space.id", ondelete="CASCADE"), primary_key=True
     )
@@ -332,6 +364,7 @@ class Change(Base):
     """The number of the last change, counted under the writer's lock. One row.
 
     `epoch`: how often something was removed or replaced that an answer may not show any more.
+    `events`, `event_chain`: how many audit events there are, and the chain of the last one.
     """
 
     __tablename__ = "change"
@@ -339,10 +372,13 @@ class Change(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     sequence: Mapped[int] = mapped_column(Key, default=0)
     epoch: Mapped[int] = mapped_column(Key, default=0, server_default="0")
+    events: Mapped[int] = mapped_column(Key, default=0, server_default="0")
+    event_chain: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
 
 
 class Purge(Base):
-    """That bytes of something removed may still be in index files or in the write-ahead log.
+    """That bytes of something removed may still be in the index files of a home, or, where
+    `home_id` is None, in the database's own files.
 
     `sequence`: of the last change when it was removed.
     """
@@ -353,14 +389,71 @@ class Purge(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     sequence: Mapped[int] = mapped_column(Key)
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    home_id: Mapped[str | None] = mapped_column(
+        ForeignKey("home.id", ondelete="CASCADE"), index=True
+    )
 
 
-class AuditEvent(Base):
-    """What was done to the gallery and when. It names no patient: counts only."""
+class Erasure(Base):
+    """An erasure that was begun: rows are gone, and files may still hold what they held.
 
-    __tablename__ = "audit_event"
+    `actor`: who asked for it. `plan`: what the receipt is made from and what is searched for, until
+    it is done; then the row goes.
+    """
+
+    __tablename__ = "erasure"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    actor: Mapped[str] = mapped_column(String)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Pseudonym(Base):
+    """A patient's name in the audit trail: the keyed hash of the identifier.
+
+    It goes with the patient; nobody can tell then whose the hash in the trail was. A patient who
+    was merged with another leaves theirs to that one. `key`: random, of this hash alone.
+    """
+
+    __tablename__ = "pseudonym"
+
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    patient_id: Mapped[int] = mapped_column(
+        ForeignKey("patient.id", ondelete="CASCADE"), index=True
+    )
+    key: Mapped[bytes] = mapped_column(LargeBinary, default=lambda: secrets.token_bytes(32))
+
+
+class AuditEvent(Base):
+    """Who did what to the gallery and when; written in the transaction of what was done.
+
+    `detail` may hold what a patient had before. It is emptied with its `salt` where that patient
+    is removed; `digest` stays, so that the chain does. `subjects`: of all subjects of the event.
+    `chain`: of all that cannot change, and of the event before. See `audit`.
+    """
+
+    __tablename__ = "audit_event"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    actor: Mapped[str] = mapped_column(String)
     action: Mapped[str] = mapped_column(String)
-    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    digest: Mapped[str] = mapped_column(String(64))
+    subjects: Mapped[str] = mapped_column(String(64))
+    chain: Mapped[str] = mapped_column(String(64))
+
+
+class AuditSubject(Base):
+    """Whom an audit event is about, by keyed hash."""
+
+    __tablename__ = "audit_subject"
+
+    event_id: Mapped[int] = mapped_column(
+        ForeignKey("audit_event.id", ondelete="CASCADE"), primary_key=True
+    )
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)

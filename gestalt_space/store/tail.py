@@ -32,8 +32,8 @@ class Mark:
 
     `sequence`: of the last change; `epoch`: how often something was removed or replaced.
     `default_space`: the key of the space that the gallery works in. Of the space asked about:
-    `digest` of the index on disk, `indexed` the last change in it, `calibrated` the last change
-    that the calibration knows; None where there is none.
+    `digest` of the index on disk of the home, `indexed` the last change in it, `calibrated` the
+    last change that the calibration knows; None where there is none.
     """
 
     sequence: int
@@ -85,26 +85,33 @@ class PeopleRows:
 def _mark_query() -> sa.Select[Any]:
     """One question: asked before every answer."""
     space = sa.bindparam("space", type_=t.Key)
+    home = sa.bindparam("home", type_=sa.String)
     default = sa.select(t.Space.id).where(t.Space.is_default).order_by(t.Space.id).limit(1)
+    here = sa.and_(t.Generation.space_id == space, t.Generation.home_id == home)
     of_space: tuple[tuple[Any, Any], ...] = (
-        (t.Generation.digest, t.Generation.space_id),
-        (t.Generation.sequence, t.Generation.space_id),
-        (t.Calibration.sequence, t.Calibration.space_id),
+        (t.Generation.digest, here),
+        (t.Generation.sequence, here),
+        (t.Calibration.sequence, t.Calibration.space_id == space),
     )
     return sa.select(
         t.Change.sequence,
         t.Change.epoch,
         default.scalar_subquery(),
-        *(sa.select(what).where(key == space).scalar_subquery() for what, key in of_space),
+        *(sa.select(what).where(which).scalar_subquery() for what, which in of_space),
     )
 
 
 _MARK = _mark_query()
 
 
-def read_mark(session: Session, space_id: int | None) -> Mark:
-    """Where the database stands, by one question; None: of no space."""
-    return Mark(*session.execute(_MARK, {"space": space_id}).one())
+def read_mark(session: Session, space_id: int | None, home: str | None = None) -> Mark:
+    """Where the database stands, by one question; None: of no space, of no index on disk."""
+    return Mark(*session.execute(_MARK, {"space": space_id, "home": home}).one())
+
+
+def read_epoch(session: Session) -> int:
+    """How often something was removed or replaced."""
+    return session.scalars(sa.select(t.Change.epoch)).one()
 
 
 def rows_after(session: Session, space: StoredSpace, sequence: int) -> NewRows:

@@ -18,6 +18,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from gestalt_space.descriptors import check_descriptors
 from gestalt_space.errors import GestaltError, NotInGallery
 from gestalt_space.store import tables as t
+from gestalt_space.store.audit import record_event
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.corrections import compare_row, contradiction, left_as_it_is
 from gestalt_space.store.facts import Catalogue, Told, add_facts, replace_facts, undo_links
@@ -144,6 +145,7 @@ def add_photos(
         note_purge(session)
     if any(one.other_face for one in stored):
         begin_epoch(session)
+    _record(session, photos, stored, batch)
     return [
         replace(one, descriptor_id=batch.new[place].id) if place in batch.new else one
         for place, one in enumerate(stored)
@@ -184,25 +186,19 @@ def make_default(session: Session, space_id: int) -> None:
     session.execute(sa.update(t.Space).values(is_default=t.Space.id == space_id))
 
 
-def record_generation(
-    session: Session, space_id: int, *, sequence: int, digest: str, cleaned: bool = False
-) -> bool:
-    """Say which index on disk is this database's; False where a newer one is known.
-
-    `cleaned`: files of the last one are wiped next, and whoever still reads them is to read anew.
-    """
-    known = session.get(t.Generation, space_id)
-    if known is not None and known.sequence > sequence:
-        return False
-    session.merge(t.Generation(space_id=space_id, sequence=sequence, digest=digest))
-    if cleaned:
-        begin_epoch(session)
-    return True
-
-
-def record_event(session: Session, action: str, **detail: int | str) -> None:
-    """Write a line of the audit trail. It names no patient."""
-    session.add(t.AuditEvent(action=action, detail=detail))
+def _record(
+    session: Session, photos: Sequence[NewPhoto], stored: Sequence[Stored], batch: _Batch
+) -> None:
+    """Tell the audit trail: one event for all that is new, and one for each row that changed
+    something."""
+    if batch.new:
+        owners = {batch.patients[photos[place].record.patient].id for place in batch.new}
+        record_event(session, "add", patients=owners, detail={"photos": len(batch.new)})
+    for photo, one in zip(photos, stored, strict=True):
+        if one.changes:
+            patient = batch.patients[photo.record.patient].id
+            told = {"photo": photo.record.photo, "changes": list(one.changes)}
+            record_event(session, "correct", patients=[patient], detail=told)
 
 
 def _load_batch(

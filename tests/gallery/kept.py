@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from gestalt_space.gallery.identity import home_of, registered_home
 from gestalt_space.gallery.keeper import Keeper
 from gestalt_space.gallery.reader import Reader
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.verifying import verify_index
 from gestalt_space.index.manifest import Manifest, load_manifest, save_manifest
-from gestalt_space.store import reads, removals, tail, writes
+from gestalt_space.store import homes, reads, removals, tail, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.lookups import patient_names_of
 from gestalt_space.store.reads import StoredSpace
@@ -81,7 +82,7 @@ class Kept:
 
     def digest(self) -> str | None:
         with self.database.reading() as session:
-            return tail.read_mark(session, self.space.id).digest
+            return tail.read_mark(session, self.space.id, home_of(session, self.folder)).digest
 
     def manifest(self) -> Manifest:
         digest = self.digest()
@@ -91,9 +92,10 @@ class Kept:
     def record(self, manifest: Manifest) -> None:
         """Make a manifest the one that is believed."""
         digest = save_manifest(self.folder, manifest)
+        home = registered_home(self.database, self.folder)
         with self.database.writing() as session:
-            writes.record_generation(
-                session, self.space.id, sequence=manifest.sequence, digest=digest
+            homes.record_generation(
+                session, home, self.space.id, sequence=manifest.sequence, digest=digest
             )
 
     def path(self, part: str) -> Path:

@@ -393,7 +393,7 @@ def test_no_file_is_left_beside_the_index(kept: Kept) -> None:
         kept.seal()
     names = {file.name for file in kept.manifest().files}
     found = {path.name for path in kept.folder.iterdir()}
-    assert {name for name in found - names if not name.endswith(".json")} == {"lock"}
+    assert {name for name in found - names if not name.endswith(".json")} == {"lock", "home"}
     assert len(list(kept.folder.glob("*.json"))) == 1
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError
-from gestalt_space.store import lookups, reads, removals, tail, writes
+from gestalt_space.store import homes, lookups, reads, removals, tail, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.calibrations import StoredCalibration, save_calibration
 from gestalt_space.store.engine import Database
@@ -60,13 +60,14 @@ def test_the_mark_tells_of_what_another_connection_wrote(
 
     def mark() -> tail.Mark:
         with other.reading() as session:
-            return tail.read_mark(session, space.id)
+            return tail.read_mark(session, space.id, "home")
 
     assert mark() == tail.Mark(0, 0, space.id, None, None, None)
     store(new_photo("P0", 0), new_photo("P1", 1))
     assert mark() == tail.Mark(2, 0, space.id, None, None, None)
     with database.writing() as session:
-        writes.record_generation(session, space.id, sequence=2, digest="d" * 64)
+        homes.register_home(session, "home", "here")
+        homes.record_generation(session, "home", space.id, sequence=2, digest="d" * 64)
         save_calibration(session, space, StoredCalibration("{}", 1, 2, 0))
     assert mark() == tail.Mark(3, 0, space.id, "d" * 64, 2, 1)
     with database.writing() as session:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gestalt_space.errors import DescriptorError, NotInGallery, PatientConflict
-from gestalt_space.store import lookups, reads, removals, tail, writes
+from gestalt_space.store import homes, lookups, reads, removals, tail, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.engine import Database
@@ -36,6 +36,13 @@ def rows(database: Database) -> dict[str, list[tuple[Any, ...]]]:
             table.name: sorted(map(tuple, session.execute(sa.select(table)).all()), key=repr)
             for table in t.Base.metadata.sorted_tables
         }
+
+
+def without_trail(found: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:
+    """Without the audit trail, which a migration may drop, and its head."""
+    trail = ("audit_event", "audit_subject", "pseudonym")
+    kept = {name: rows for name, rows in found.items() if name not in trail}
+    return kept | {"change": [row[:-2] for row in found["change"]]}
 
 
 def refused(stored: Sequence[Stored]) -> list[bool]:
@@ -241,6 +248,8 @@ def test_an_older_index_is_not_recorded_and_one_of_the_same_change_is(
 ) -> None:
     """Two processes; an index from which rows were wiped is of the same change as before."""
     other = Database(url, busy_timeout=5)
+    with database.writing() as session:
+        homes.register_home(session, "home", "here")
     for opened, sequence, digest, is_taken in (
         (database, 5, "a" * 64, True),
         (other, 5, "b" * 64, True),
@@ -248,10 +257,12 @@ def test_an_older_index_is_not_recorded_and_one_of_the_same_change_is(
         (other, 6, "d" * 64, True),
     ):
         with opened.writing() as session:
-            taken = writes.record_generation(session, space_id, sequence=sequence, digest=digest)
+            taken = homes.record_generation(
+                session, "home", space_id, sequence=sequence, digest=digest
+            )
         assert taken is is_taken
     with database.reading() as session:
-        mark = tail.read_mark(session, space_id)
+        mark = tail.read_mark(session, space_id, "home")
     other.close()
     assert (mark.digest, mark.indexed) == ("d" * 64, 6)
 
@@ -311,7 +322,7 @@ def test_removing_everything_leaves_empty_tables(database: Database, store: Stor
     with database.writing() as session:
         assert removals.remove_patients(session, ["P0", "P1"]).photos == 3
     left = {name for name, found in rows(database).items() if found}
-    assert left == {"space", "change", "removal", "purge"}
+    assert left == {"space", "change", "removal", "purge", "audit_event", "audit_subject"}
 
 
 def test_what_others_still_have_stays(database: Database, store: Store) -> None:
@@ -372,16 +383,6 @@ def test_a_removed_photo_may_come_back_for_another_patient(
     with database.writing() as session:
         removals.remove_patients(session, ["P0"])
     assert store(new_photo("P1", 0, sha256="a" * 64)) == [Stored()]
-
-
-def test_the_trail_counts_and_names_nobody(database: Database, store: Store) -> None:
-    store(new_photo("SECRET", 0))
-    with database.writing() as session:
-        gone = removals.remove_patients(session, ["SECRET"])
-        writes.record_event(session, "remove", photos=gone.photos)
-    found = rows(database)["audit_event"]
-    assert [row[2:] for row in found] == [("remove", {"photos": 1})]
-    assert "SECRET" not in repr(rows(database))
 
 
 def test_removed_rows_are_in_no_file_of_a_large_gallery(

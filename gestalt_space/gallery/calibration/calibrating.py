@@ -26,7 +26,7 @@ from gestalt_space.store.calibrations import (
     stored_calibration,
 )
 from gestalt_space.store.engine import Database
-from gestalt_space.store.tail import read_mark
+from gestalt_space.store.tail import read_epoch
 
 REFIT_SHARE = 8
 """A calibration is old when more than one in this many descriptors came or went since, or as many
@@ -181,7 +181,7 @@ def calibrate(
         calibration.to_json(), sequence, descriptors=len(rows.ids), diagnoses=diagnoses
     )
     with database.writing() as session:
-        if read_mark(session, space.id).epoch != state.mark.epoch:
+        if read_epoch(session) != state.mark.epoch:
             raise GalleryChanged(
                 "Somebody was removed while the gallery was calibrated.",
                 "Run `gestalt index calibrate` again.",

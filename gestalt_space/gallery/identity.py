@@ -1,0 +1,54 @@
+"""Which home an index belongs to: a random id in its folder, by which the database knows it."""
+
+from __future__ import annotations
+
+import platform
+import re
+import uuid
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from gestalt_space.files import write_atomically
+from gestalt_space.paths import display_name
+from gestalt_space.store import homes
+from gestalt_space.store.engine import Database
+
+HOME = "home"
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def home_of(session: Session, folder: Path) -> str | None:
+    """The id of the home whose index stands in a folder: that in the folder, or, where it was lost
+    with the index, that of the home that the database knows at this place. None where there is
+    neither."""
+    return _id_in(folder) or homes.home_at(session, place_of(folder))
+
+
+def registered_home(database: Database, folder: Path) -> str:
+    """The same, made where there is none, and known to the database. For whoever holds the lock of
+    the folder, which is there. Raises `OutputError`, `DatabaseError`."""
+    written = _id_in(folder)
+    with database.reading() as session:
+        home = home_of(session, folder)
+        is_known = home is not None and homes.is_registered(session, home)
+    if home is not None and home == written and is_known:
+        return home
+    home = home or str(uuid.uuid4())
+    write_atomically(folder / HOME, f"{home}\n".encode())
+    with database.writing() as session:
+        homes.register_home(session, home, place_of(folder))
+    return home
+
+
+def place_of(folder: Path) -> str:
+    """The machine and the path of a home, for people to find it."""
+    return display_name(f"{platform.node()}:{folder.absolute().parent}")
+
+
+def _id_in(folder: Path) -> str | None:
+    try:
+        text = (folder / HOME).read_text("ascii").strip()
+    except (OSError, ValueError):
+        return None
+    return text if _ID.fullmatch(text) else None

@@ -1,0 +1,226 @@
+"""The audit trail: who did what, when, and to whom, in the transaction of what was done.
+
+Events are only ever added, and each has the sha256 of the one before, so that a cut or a change
+shows. Patients stand in it by keyed hashes (HMAC, RFC 2104), whose keys go with the patient. What
+an event tells beyond that is hashed with a random salt: it can be emptied, and the chain holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gestalt_space.store import tables as t
+from gestalt_space.store.actors import actor_of
+from gestalt_space.store.chunks import chunks
+
+FETCHED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of the trail. `detail` is None where it was emptied; `subjects`: keyed hashes."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    detail: dict[str, Any] | None
+    subjects: tuple[str, ...]
+    chain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the trail ends: how many events there are, and the chain of the last one. Kept
+    elsewhere, it shows later whether the trail was cut."""
+
+    events: int
+    chain: str
+
+
+def record_event(
+    session: Session,
+    action: str,
+    *,
+    patients: Collection[int] = (),
+    detail: Mapping[str, Any] | None = None,
+) -> int:
+    """Add an event about patients, by their keys in the database; returns its id.
+
+    `detail` is JSON: what a person needs to understand or undo it. It may name patients among
+    `patients`, and nobody else: it is emptied when one of them leaves. In the transaction of what
+    was done, which holds the writer's lock.
+    """
+    told = dict(detail or {})
+    salt = secrets.token_bytes(16)
+    subjects = sorted(_subjects(session, patients))
+    head = session.execute(sa.select(t.Change.events, t.Change.event_chain)).one()
+    event = t.AuditEvent(
+        at=datetime.now(UTC),
+        actor=actor_of(session),
+        action=action,
+        detail=told,
+        salt=salt,
+        digest=_digest(salt, told),
+        subjects=_subjects_digest(subjects),
+        chain="",
+    )
+    session.add(event)
+    # Its key is part of the chain.
+    session.flush()
+    event.chain = _chain(head.event_chain, event)
+    session.flush()
+    if subjects:
+        rows = [{"event_id": event.id, "subject": subject} for subject in subjects]
+        session.execute(sa.insert(t.AuditSubject), rows)
+    session.execute(sa.update(t.Change).values(events=t.Change.events + 1, event_chain=event.chain))
+    return event.id
+
+
+def events(
+    session: Session, *, patient: str | None = None, newest: int | None = None
+) -> Iterator[Event]:
+    """The trail, the oldest event first: all of it, that of a patient of the gallery by identifier,
+    or the newest so many."""
+    query = sa.select(t.AuditEvent)
+    if patient is not None:
+        theirs = (
+            sa.select(t.AuditSubject.event_id)
+            .join(t.Pseudonym, t.Pseudonym.subject == t.AuditSubject.subject)
+            .join(t.Patient, t.Patient.id == t.Pseudonym.patient_id)
+            .where(t.Patient.external_id == patient)
+        )
+        query = query.where(t.AuditEvent.id.in_(theirs))
+    if newest is not None:
+        last = query.order_by(t.AuditEvent.id.desc()).limit(newest).subquery()
+        query = sa.select(t.AuditEvent).where(t.AuditEvent.id.in_(sa.select(last.c.id)))
+    rows = session.scalars(query.order_by(t.AuditEvent.id).execution_options(yield_per=FETCHED))
+    for some in rows.partitions():
+        subjects = _subjects_of(session, [event.id for event in some])
+        for event in some:
+            yield Event(
+                event.id,
+                _utc(event.at),
+                event.actor,
+                event.action,
+                event.detail,
+                tuple(subjects.get(event.id, ())),
+                event.chain,
+            )
+            session.expunge(event)
+
+
+def head(session: Session) -> Head:
+    """Where the trail ends."""
+    return Head(*session.execute(sa.select(t.Change.events, t.Change.event_chain)).one())
+
+
+def empty_details(session: Session, patients: Collection[int]) -> int:
+    """Empty what events tell of patients, by their keys, who leave; returns of how many events."""
+    count = 0
+    for some in chunks(patients):
+        theirs = (
+            sa.select(t.AuditSubject.event_id)
+            .join(t.Pseudonym, t.Pseudonym.subject == t.AuditSubject.subject)
+            .where(t.Pseudonym.patient_id.in_(some))
+        )
+        emptied = session.scalars(
+            sa.update(t.AuditEvent)
+            .where(t.AuditEvent.id.in_(theirs), t.AuditEvent.salt.is_not(None))
+            .values(detail=sa.null(), salt=None)
+            .returning(t.AuditEvent.id)
+            .execution_options(synchronize_session=False)
+        )
+        count += len(emptied.all())
+    return count
+
+
+def trail_problems(session: Session) -> Iterator[str]:
+    """What shows that the trail was changed or cut, in words; nothing where it was not."""
+    chain, count = "", 0
+    query = sa.select(t.AuditEvent).order_by(t.AuditEvent.id)
+    for some in session.scalars(query.execution_options(yield_per=FETCHED)).partitions():
+        subjects = _subjects_of(session, [event.id for event in some])
+        for event in some:
+            count += 1
+            if _chain(chain, event) != event.chain:
+                yield f"event {event.id} was changed, or one before it is missing"
+            if event.salt is not None and _digest(event.salt, event.detail) != event.digest:
+                yield f"the detail of event {event.id} was changed"
+            if event.salt is None and event.detail is not None:
+                yield f"the detail of event {event.id} was put back"
+            if _subjects_digest(subjects.get(event.id, [])) != event.subjects:
+                yield f"event {event.id} is about others than it was"
+            chain = event.chain
+            session.expunge(event)
+    end = head(session)
+    if (count, chain) != (end.events, end.chain):
+        yield f"the trail has {count:,} events, and should have {end.events:,}: its end was cut"
+
+
+def _subjects(session: Session, patients: Collection[int]) -> list[str]:
+    """The keyed hashes of patients, made where they have none yet."""
+    found: dict[int, str] = {}
+    for some in chunks(set(patients)):
+        known = session.execute(
+            sa.select(t.Pseudonym.patient_id, t.Pseudonym.subject)
+            .where(t.Pseudonym.patient_id.in_(some))
+            .order_by(t.Pseudonym.subject)
+        )
+        found.update((patient, subject) for patient, subject in known)
+        names = sa.select(t.Patient.id, t.Patient.external_id).where(t.Patient.id.in_(some))
+        new: list[dict[str, object]] = []
+        for patient, name in session.execute(names):
+            if patient not in found:
+                key = secrets.token_bytes(32)
+                found[patient] = hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
+                new.append({"subject": found[patient], "patient_id": patient, "key": key})
+        if new:
+            session.execute(sa.insert(t.Pseudonym), new)
+    return list(found.values())
+
+
+def _subjects_of(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for some in chunks(ids):
+        rows = session.execute(
+            sa.select(t.AuditSubject.event_id, t.AuditSubject.subject)
+            .where(t.AuditSubject.event_id.in_(some))
+            .order_by(t.AuditSubject.event_id, t.AuditSubject.subject)
+        )
+        for event, subject in rows:
+            found.setdefault(event, []).append(subject)
+    return found
+
+
+def _digest(salt: bytes, detail: Mapping[str, Any] | None) -> str:
+    return hashlib.sha256(salt + _canonical(detail)).hexdigest()
+
+
+def _subjects_digest(subjects: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(subjects).encode()).hexdigest()
+
+
+def _chain(before: str, event: t.AuditEvent) -> str:
+    at = _utc(event.at).isoformat(timespec="microseconds")
+    fixed = [before, event.id, at, event.actor, event.action, event.digest, event.subjects]
+    return hashlib.sha256(_canonical(fixed)).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _utc(at: datetime) -> datetime:
+    """SQLite gives back a time without its zone."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
