@@ -29,6 +29,10 @@ $(READY): $(USABLE)
 demo: $(USABLE)
 	$(BIN)/gestalt demo --overwrite
 
+# A worker has a core. Threads of libraries beyond that would wait for each other, and spin.
+test: export OMP_NUM_THREADS := 1
+test: export OPENBLAS_NUM_THREADS := 1
+test: export OPENCV_FOR_THREADS_NUM := 1
 test: setup
 	$(BIN)/python -m pytest --machine $(MACHINE) --numprocesses auto --dist worksteal
 
