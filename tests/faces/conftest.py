@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,10 @@ import pytest
 from gestalt_space.faces.detection import Detector
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.registry import detector_factory
-from gestalt_space.types import Photo
+from gestalt_space.types import Detection, Photo
 from gestalt_space.weights.store import ModelStore
+
+Found = Callable[[str], Mapping[str, Sequence[Detection]]]
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +33,17 @@ def real_detector(real_store: ModelStore) -> Callable[[str], Detector]:
         return opened[name]
 
     return detector
+
+
+@pytest.fixture(scope="session")
+def found(real_detector: Callable[[str], Detector], wild_photos: Mapping[str, Photo]) -> Found:
+    """Gives what a detector finds in each photo in the wild, looked for once."""
+    results: dict[str, Mapping[str, Sequence[Detection]]] = {}
+
+    def find(name: str) -> Mapping[str, Sequence[Detection]]:
+        if name not in results:
+            detector = real_detector(name)
+            results[name] = {file: detector.find(photo) for file, photo in wild_photos.items()}
+        return results[name]
+
+    return find

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -16,12 +17,11 @@ from gestalt_space.faces.builtin import (
     decode,
     grid,
 )
-from gestalt_space.faces.photos import read_photo
-from gestalt_space.faces.yunet import YunetDetector
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.types import Photo, Pixels
 from gestalt_space.weights.store import BUILTIN_FOLDER
 from tests import made
+from tests.faces.conftest import Found
 
 MODEL = BUILTIN_FOLDER / "detector.onnx"
 LARGEST_BYTES = 1_500_000
@@ -136,17 +136,16 @@ def test_a_cell_says_where_its_face_is():
 
 
 @pytest.mark.shared
-def test_the_wild_faces_of_yunet_are_found(builtin: BuiltinDetector, wild: Path, shared: Path):
-    yunet = YunetDetector(shared / "models" / "yunet_n.onnx")
+def test_the_wild_faces_of_yunet_are_found(
+    builtin: BuiltinDetector, found: Found, wild_photos: Mapping[str, Photo]
+):
     agreed, errors = 0, []
-    for path in sorted(wild.iterdir()):
-        picture = read_photo(path)
-        seen = yunet.find(picture)
+    for file, seen in found("yunet").items():
         if not seen:
             continue
         target = max(seen, key=lambda face: float(np.prod(face.box[2:] - face.box[:2])))
         middle = (target.box[:2] + target.box[2:]) / 2
-        for face in builtin.find(picture):
+        for face in builtin.find(wild_photos[file]):
             if (face.box[:2] < middle).all() and (middle < face.box[2:]).all():
                 agreed += 1
                 errors.append(error(face.landmarks, target.landmarks))

@@ -12,25 +12,11 @@ from gestalt_space.errors import NoFace
 from gestalt_space.faces.detection import Detector, find_faces
 from gestalt_space.types import Detection, Photo
 from gestalt_space.weights.store import ModelStore
+from tests.faces.conftest import Found
 
 pytestmark = pytest.mark.shared
 
 DETECTORS = ("scrfd", "yunet")
-Found = Callable[[str], Mapping[str, Sequence[Detection]]]
-
-
-@pytest.fixture(scope="module")
-def found(real_detector: Callable[[str], Detector], wild_photos: Mapping[str, Photo]) -> Found:
-    """Gives what a detector finds in each photo, looked for once."""
-    results: dict[str, Mapping[str, Sequence[Detection]]] = {}
-
-    def find(name: str) -> Mapping[str, Sequence[Detection]]:
-        if name not in results:
-            detector = real_detector(name)
-            results[name] = {file: detector.find(photo) for file, photo in wild_photos.items()}
-        return results[name]
-
-    return find
 
 
 def largest(found: Sequence[Detection]) -> Detection:
