@@ -23,7 +23,8 @@ def crop(seed: int, size: int = 112) -> Pixels:
 
 def photo_file(path: Path, seed: int, size: int = 112) -> Path:
     """A PNG of `crop(seed)`: with the detector `aligned` it is a photo of one face."""
-    Image.fromarray(crop(seed, size)).save(path)
+    # Weakly compressed: tests write thousands of them.
+    Image.fromarray(crop(seed, size)).save(path, compress_level=1)
     return path
 
 
