@@ -16,6 +16,7 @@ from gestalt_space.index.integers import Product, integer_product
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
 from tests import made
+from tests.prepared import Prepared
 
 SHARED = Path(os.environ.get("GESTALT_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -107,6 +108,12 @@ def real_store(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> ModelS
     store.add(shared / "models" / "arcface-mbf", name="arcface-mbf", accept_license=True)
     store.add(shared / "models" / "yunet_n.onnx", name="yunet")
     return store
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Fills a folder for the first test that asks for it, and copies it for the others."""
+    return Prepared(tmp_path_factory.mktemp("prepared"))
 
 
 @pytest.fixture

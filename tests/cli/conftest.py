@@ -14,6 +14,7 @@ from gestalt_cli.entry import run
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import make_home
+from tests.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,25 @@ def photos(tmp_path: Path) -> list[Path]:
     return [made.photo_file(folder / f"p{seed}.png", seed) for seed in range(6)]
 
 
+Add = Callable[[str, Path], Path]
+
+
 @pytest.fixture
-def filled(home: Path, photos: list[Path], gestalt: Command, tmp_path: Path) -> Path:
+def add_once(home: Path, gestalt: Command, prepared: Prepared) -> Add:
+    """Adds the photos of a table to the empty home, under a name for other tests to start from."""
+
+    def add(name: str, table: Path) -> Path:
+        def fill() -> None:
+            added = gestalt("index", "add", table, "--detector", "aligned")
+            assert added.code == 0, added.err
+
+        return prepared(name, home, fill)
+
+    return add
+
+
+@pytest.fixture
+def filled(photos: list[Path], add_once: Add, tmp_path: Path) -> Path:
     """The home with four patients: P0 and P1 of OMIM:122470, P2 of ORPHA:199, P3 undiagnosed."""
     table = tmp_path / "patients.csv"
     table.write_text(
@@ -73,13 +91,11 @@ def filled(home: Path, photos: list[Path], gestalt: Command, tmp_path: Path) -> 
         "photos/p3.png,P3,,,,,,,\n",
         encoding="utf-8",
     )
-    added = gestalt("index", "add", table, "--detector", "aligned")
-    assert added.code == 0, added.err
-    return home
+    return add_once("filled", table)
 
 
 @pytest.fixture
-def cohort(home: Path, gestalt: Command, tmp_path: Path) -> Path:
+def cohort(add_once: Add, tmp_path: Path) -> Path:
     """The home with twelve patients of two disorders and two cohorts."""
     folder = tmp_path / "twelve"
     folder.mkdir()
@@ -91,6 +107,4 @@ def cohort(home: Path, gestalt: Command, tmp_path: Path) -> Path:
         lines.append(f"twelve/f{seed}.png,Q{seed:02},{disorder},{sex},{group}")
     table = tmp_path / "patients.csv"
     table.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    added = gestalt("index", "add", table, "--detector", "aligned")
-    assert added.code == 0, added.err
-    return home
+    return add_once("cohort", table)

@@ -8,14 +8,14 @@ import pytest
 from gestalt_space.cohort.sub_blocks import Blocks
 from gestalt_space.stats.estimates import Estimate
 from tests import made
-from tests.cli.conftest import Command
+from tests.cli.conftest import Add, Command
 
 QUICK = ("--permutations", 199)
 COMPARED = (*QUICK, "--bootstrap", 100)
 
 
 @pytest.fixture
-def cohorts(home: Path, gestalt: Command, tmp_path: Path) -> Path:
+def cohorts(add_once: Add, tmp_path: Path) -> Path:
     """A home with the cohorts north and south: in each three patients of each of two disorders, and
     in north two undiagnosed ones, of whom nothing is known."""
     rows = ["photo,patient,disorder,genes,sex,age,cohort"]
@@ -32,9 +32,7 @@ def cohorts(home: Path, gestalt: Command, tmp_path: Path) -> Path:
         number += 1
     table = tmp_path / "patients.csv"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    added = gestalt("index", "add", table, "--detector", "aligned")
-    assert added.code == 0, added.err
-    return home
+    return add_once("cohorts", table)
 
 
 @pytest.mark.usefixtures("cohorts")

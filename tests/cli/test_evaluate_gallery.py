@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from tests import made
-from tests.cli.conftest import Command
+from tests.cli.conftest import Add, Command
 from tests.report.pages import Page
 
 TOPS = {"1", "5", "10", "30"}
 
 
 @pytest.fixture
-def shared_disorders(home: Path, gestalt: Command, tmp_path: Path) -> Path:
+def shared_disorders(add_once: Add, tmp_path: Path) -> Path:
     """Twelve patients, three of each of three disorders, one alone with its own, two controls."""
     rows = ["photo,patient,disorder,sex,age,ancestry,cohort"]
     disorders = [f"OMIM:10000{number // 3}" for number in range(9)] + ["OMIM:100009", "", ""]
@@ -22,9 +22,7 @@ def shared_disorders(home: Path, gestalt: Command, tmp_path: Path) -> Path:
         rows.append(f"{number}.png,P{number:02d},{disorder},female,4y,European,{cohort}")
     table = tmp_path / "patients.csv"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    added = gestalt("index", "add", table, "--detector", "aligned")
-    assert added.code == 0, added.err
-    return home
+    return add_once("shared_disorders", table)
 
 
 def evaluate(gestalt: Command, *words: object):

@@ -13,15 +13,20 @@ from tests import made
 from tests.cli.conftest import Command
 from tests.galleries import open_gallery
 from tests.many import fill_gallery
+from tests.prepared import Prepared
 
 ALIGNED = ("--detector", "aligned")
 
 
 @pytest.fixture
-def large(home: Path, rng: np.random.Generator) -> Path:
-    with open_gallery(home) as gallery:
-        fill_gallery(gallery, np.arange(600) // 2, made.unit(rng, 600, 16), 40)
-    return home
+def large(home: Path, rng: np.random.Generator, prepared: Prepared) -> Path:
+    vectors = made.unit(rng, 600, 16)
+
+    def fill() -> None:
+        with open_gallery(home) as gallery:
+            fill_gallery(gallery, np.arange(600) // 2, vectors, 40)
+
+    return prepared("large", home, fill)
 
 
 def test_building_says_what_is_found_and_that_it_does_not_pay(

@@ -18,17 +18,23 @@ from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row
 from tests.many import fill_gallery
+from tests.prepared import Prepared
 
 pytest.importorskip("torch")
 PHOTOS = 600
 
 
 @pytest.fixture
-def home(tmp_path: Path, tiny_store: ModelStore, rng: np.random.Generator) -> Path:
-    home = make_home(tmp_path / "home", tiny_store)
-    with open_gallery(home) as gallery:
-        fill_gallery(gallery, np.arange(PHOTOS) // 2, made.unit(rng, PHOTOS, 16), 40)
-    return home
+def home(
+    tmp_path: Path, tiny_store: ModelStore, rng: np.random.Generator, prepared: Prepared
+) -> Path:
+    home, vectors = make_home(tmp_path / "home", tiny_store), made.unit(rng, PHOTOS, 16)
+
+    def fill() -> None:
+        with open_gallery(home) as gallery:
+            fill_gallery(gallery, np.arange(PHOTOS) // 2, vectors, 40)
+
+    return prepared("searched_on", home, fill)
 
 
 @pytest.fixture
