@@ -15,7 +15,7 @@ from gestalt_space.index import search
 from gestalt_space.index.integers import Product, integer_product
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
-from tests import made
+from tests import made, schema
 from tests.prepared import Prepared
 
 SHARED = Path(os.environ.get("GESTALT_SHARED", Path(__file__).parents[2] / "shared"))
@@ -71,6 +71,13 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("GESTALT_SETTINGS", str(tmp_path / "no-settings.toml"))
     monkeypatch.setenv("GESTALT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True)
+def _known_schema(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migrations run for every database in `tests/store`, elsewhere once in a process."""
+    if "store" not in request.path.relative_to(Path(__file__).parent).parts:
+        monkeypatch.setattr("alembic.command.upgrade", schema.upgrade)
 
 
 @pytest.fixture(scope="session")
