@@ -72,9 +72,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def new_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an empty environment with the wheel, and our dependencies within its reach."""
     folder = tmp_path_factory.mktemp("venv") / "v"
-    call(sys.executable, "-m", "venv", folder)
+    call(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    call(python, "-m", "pip", "install", "--no-deps", "--no-index", "--no-input", wheel)
+    pip = (sys.executable, "-m", "pip", "--python", python)  # a copy of pip takes seconds to make
+    call(*pip, "install", "--no-deps", "--no-index", "--no-input", wheel)
     site = call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     # A path in a .pth file is searched, and the .pth files in it are not read: the finder of an
     # editable install stays behind, and with it the checkout.
