@@ -21,6 +21,7 @@ from gestalt_space.store.writes import EncodedFace, NewPhoto
 from gestalt_space.types import Descriptors, Disorder, Face, PhotoRecord, Quality
 from gestalt_space.weights.store import ModelStore
 from tests import made
+from tests.prepared import Prepared
 
 
 def make_home(folder: Path, *stores: ModelStore) -> Path:
@@ -44,6 +45,16 @@ def row(photo: Path, patient: str, *disorders: str, **facts: Any) -> Intake:
 
 def add(gallery: Gallery, *rows: Intake, **options: Any) -> list[Added]:
     return list(gallery.add(rows, **options).photos)
+
+
+def fill_once(prepared: Prepared, name: str, home: Path, *rows: Intake) -> Path:
+    """Add photos to a home without any; under the same name it is copied from then on."""
+
+    def fill() -> None:
+        with open_gallery(home) as gallery:
+            assert statuses(add(gallery, *rows)) == ["added"] * len(rows)
+
+    return prepared(name, home, fill)
 
 
 def statuses(results: Iterable[Added]) -> list[str]:

@@ -18,7 +18,8 @@ from gestalt_space.store.engine import REVISION
 from gestalt_space.weights.manifest import ModelFile, read_manifest, write_manifest
 from gestalt_space.weights.store import ModelStore
 from tests import made
-from tests.galleries import add, make_home, open_gallery, row
+from tests.galleries import fill_once, make_home, row
+from tests.prepared import Prepared
 
 
 @pytest.fixture
@@ -32,11 +33,10 @@ def settings(home: Path) -> Settings:
 
 
 @pytest.fixture
-def filled(home: Path, tmp_path: Path) -> Path:
-    with open_gallery(home) as gallery:
-        photos = [made.photo_file(tmp_path / f"p{n}.png", n) for n in range(3)]
-        add(gallery, *(row(photo, f"P{n}", "A") for n, photo in enumerate(photos)))
-    return home
+def filled(home: Path, tmp_path: Path, prepared: Prepared) -> Path:
+    photos = [made.photo_file(tmp_path / f"p{n}.png", n) for n in range(3)]
+    rows = [row(photo, f"P{n}", "A") for n, photo in enumerate(photos)]
+    return fill_once(prepared, "doctor", home, *rows)
 
 
 def found(settings: Settings) -> dict[str, Finding]:

@@ -16,29 +16,30 @@ from gestalt_space.match.probe import Probe
 from gestalt_space.match.question import Question
 from gestalt_space.weights.store import ModelStore
 from tests import made
-from tests.galleries import add, make_home, open_gallery, row, statuses
+from tests.galleries import add, fill_once, make_home, open_gallery, row
+from tests.prepared import Prepared
 
 
 @pytest.fixture
-def gallery(tmp_path: Path, tiny_store: ModelStore) -> Iterator[Gallery]:
+def gallery(tmp_path: Path, tiny_store: ModelStore, prepared: Prepared) -> Iterator[Gallery]:
     """P0 and P1 of A, P1 of B too, P2 of B; P3 undiagnosed; P0 has photos at two ages."""
     photos = [made.photo_file(tmp_path / f"{n}.png", n) for n in range(5)]
-    with open_gallery(make_home(tmp_path / "home", tiny_store)) as opened:
-        rows = [
-            row(
-                *(photos[0], "P0", "A"),
-                sex="female",
-                age=0.5,
-                ancestry="European",
-                genes=("G",),
-                site="Clinic A",
-            ),
-            row(photos[1], "P0", "A", age=7.0, site="B", family="F1"),
-            row(photos[2], "P1", "A", "B", sex="male", age=5.0, ancestry="East Asian", cohort="X"),
-            row(photos[3], "P2", "B", ancestry="european", consent="research"),
-            row(photos[4], "P3", sex="female"),
-        ]
-        assert statuses(add(opened, *rows)) == ["added"] * 5
+    rows = [
+        row(
+            *(photos[0], "P0", "A"),
+            sex="female",
+            age=0.5,
+            ancestry="European",
+            genes=("G",),
+            site="Clinic A",
+        ),
+        row(photos[1], "P0", "A", age=7.0, site="B", family="F1"),
+        row(photos[2], "P1", "A", "B", sex="male", age=5.0, ancestry="East Asian", cohort="X"),
+        row(photos[3], "P2", "B", ancestry="european", consent="research"),
+        row(photos[4], "P3", sex="female"),
+    ]
+    home = make_home(tmp_path / "home", tiny_store)
+    with open_gallery(fill_once(prepared, "among", home, *rows)) as opened:
         yield opened
 
 

@@ -21,7 +21,8 @@ from gestalt_space.ranking.aggregation import AGGREGATIONS, Aggregation
 from gestalt_space.types import Descriptors
 from gestalt_space.weights.store import ModelStore
 from tests import made
-from tests.galleries import add, make_home, open_gallery, row, statuses
+from tests.galleries import fill_once, make_home, open_gallery, row
+from tests.prepared import Prepared
 
 
 @pytest.fixture
@@ -30,17 +31,19 @@ def photos(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def gallery(tmp_path: Path, photos: list[Path], tiny_store: ModelStore) -> Iterator[Gallery]:
+def gallery(
+    tmp_path: Path, photos: list[Path], tiny_store: ModelStore, prepared: Prepared
+) -> Iterator[Gallery]:
     """P0 with two photos and P1 of A, P2 of B with the gene G, P3 undiagnosed."""
-    with open_gallery(make_home(tmp_path / "home", tiny_store)) as opened:
-        rows = [
-            row(photos[0], "P0", "A", sex="female", age=0.5, ancestry="European"),
-            row(photos[1], "P0", "A", age=0.75),
-            row(photos[2], "P1", "A", sex="male", age=5.0, ancestry="East Asian"),
-            row(photos[3], "P2", "B", sex="female", ancestry="European", genes=("G",)),
-            row(photos[4], "P3", sex="female"),
-        ]
-        assert statuses(add(opened, *rows)) == ["added"] * 5
+    rows = [
+        row(photos[0], "P0", "A", sex="female", age=0.5, ancestry="European"),
+        row(photos[1], "P0", "A", age=0.75),
+        row(photos[2], "P1", "A", sex="male", age=5.0, ancestry="East Asian"),
+        row(photos[3], "P2", "B", sex="female", ancestry="European", genes=("G",)),
+        row(photos[4], "P3", sex="female"),
+    ]
+    home = make_home(tmp_path / "home", tiny_store)
+    with open_gallery(fill_once(prepared, "matching", home, *rows)) as opened:
         yield opened
 
 
@@ -199,19 +202,21 @@ def test_names_that_are_not_known_are_refused() -> None:
 
 
 @pytest.fixture
-def family(tmp_path: Path, photos: list[Path], tiny_store: ModelStore) -> Iterator[Gallery]:
+def family(
+    tmp_path: Path, photos: list[Path], tiny_store: ModelStore, prepared: Prepared
+) -> Iterator[Gallery]:
     """F1: P0 of A, P1 of A and B, P2 undiagnosed. F2: P3 of A and P4 of C. P5 of A, P6 of B."""
-    with open_gallery(make_home(tmp_path / "home", tiny_store)) as opened:
-        rows = [
-            row(photos[0], "P0", "A", family="F1"),
-            row(photos[1], "P1", "A", "B", family="F1"),
-            row(photos[2], "P2", family="F1"),
-            row(photos[3], "P3", "A", family="F2"),
-            row(photos[4], "P4", "C", family="F2"),
-            row(photos[5], "P5", "A"),
-            row(photos[6], "P6", "B"),
-        ]
-        assert statuses(add(opened, *rows)) == ["added"] * 7
+    rows = [
+        row(photos[0], "P0", "A", family="F1"),
+        row(photos[1], "P1", "A", "B", family="F1"),
+        row(photos[2], "P2", family="F1"),
+        row(photos[3], "P3", "A", family="F2"),
+        row(photos[4], "P4", "C", family="F2"),
+        row(photos[5], "P5", "A"),
+        row(photos[6], "P6", "B"),
+    ]
+    home = make_home(tmp_path / "home", tiny_store)
+    with open_gallery(fill_once(prepared, "family", home, *rows)) as opened:
         yield opened
 
 

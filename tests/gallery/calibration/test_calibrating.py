@@ -22,17 +22,19 @@ from gestalt_space.store import tables as t
 from gestalt_space.store.calibrations import stored_calibration
 from gestalt_space.weights.store import ModelStore
 from tests import made
-from tests.galleries import add, make_home, open_gallery, row
+from tests.galleries import add, fill_once, make_home, open_gallery, row
+from tests.prepared import Prepared
 
 PATIENTS = 24
 
 
 @pytest.fixture
-def gallery(tmp_path: Path, tiny_store: ModelStore) -> Iterator[Gallery]:
+def gallery(tmp_path: Path, tiny_store: ModelStore, prepared: Prepared) -> Iterator[Gallery]:
     """Patients of three disorders, one photo each."""
-    with open_gallery(make_home(tmp_path / "home", tiny_store)) as opened:
-        photos = [made.photo_file(tmp_path / f"{n}.png", n) for n in range(PATIENTS)]
-        add(opened, *(row(p, f"P{n:02}", f"D{n % 3}") for n, p in enumerate(photos)))
+    photos = [made.photo_file(tmp_path / f"{n}.png", n) for n in range(PATIENTS)]
+    rows = [row(p, f"P{n:02}", f"D{n % 3}") for n, p in enumerate(photos)]
+    home = make_home(tmp_path / "home", tiny_store)
+    with open_gallery(fill_once(prepared, "calibrating", home, *rows)) as opened:
         yield opened
 
 
