@@ -19,7 +19,8 @@ from gestalt_space.home import Gallery
 from gestalt_space.store import tables as t
 from gestalt_space.weights.store import ModelStore
 from tests import made
-from tests.galleries import add, files_with, make_home, open_gallery, row
+from tests.galleries import add, files_with, fill_once, make_home, open_gallery, row
+from tests.prepared import Prepared
 
 
 @pytest.fixture
@@ -34,9 +35,13 @@ def photo(tmp_path: Path) -> Callable[[int], Path]:
 
 
 @pytest.fixture
-def filled(gallery: Gallery, photo: Callable[[int], Path]) -> Gallery:
-    add(gallery, *(row(photo(n), f"P{n}", "A") for n in range(6)))
-    return gallery
+def filled(
+    tmp_path: Path, tiny_store: ModelStore, photo: Callable[[int], Path], prepared: Prepared
+) -> Iterator[Gallery]:
+    rows = [row(photo(n), f"P{n}", "A") for n in range(6)]
+    home = make_home(tmp_path / "home", tiny_store)
+    with open_gallery(fill_once(prepared, "damage", home, *rows)) as opened:
+        yield opened
 
 
 def damage(gallery: Gallery, table: type[t.Base], **values: object) -> None:
