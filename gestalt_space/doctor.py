@@ -23,7 +23,7 @@ from gestalt_space.index.gpu import gpu_name, gpu_works
 from gestalt_space.paths import display_name
 from gestalt_space.rights import exposure
 from gestalt_space.settings import Settings
-from gestalt_space.store.engine import REVISION, database_revision
+from gestalt_space.store.migrating import REVISION, database_revision
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION, ModelStore
 

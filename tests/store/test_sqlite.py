@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from gestalt_space.errors import DatabaseError
 from gestalt_space.store import reads, tail, writes
-from gestalt_space.store.engine import Database, make_engine
+from gestalt_space.store.connecting import make_engine
+from gestalt_space.store.engine import Database
 from gestalt_space.store.sqlite import is_read_only, make_file
 from tests.galleries import new_photo
 
