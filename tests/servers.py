@@ -65,7 +65,8 @@ class Server:
             self._run("initdb", "--no-sync", "-E", "UTF8", "--locale", "C.UTF-8", "-A", "trust")
             rules = self.folder / "data" / "pg_hba.conf"
             rules.write_text(
-                f"local all {GUARDED} scram-sha-256\nlocal all {REFUSED} reject\n{rules.read_text()}"
+                f"local all {GUARDED} scram-sha-256\nlocal all {REFUSED} reject\n"
+                + rules.read_text()
             )
             self.start()
         except BaseException:
