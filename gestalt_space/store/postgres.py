@@ -19,10 +19,10 @@ from gestalt_space.store.tables import Base
 
 NAMES = ("postgresql", "postgres", "postgresql+psycopg")
 """How the addresses of such databases begin."""
-READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-"""A reader sees one state from its first query to its last."""
-WRITING = {"isolation_level": "READ COMMITTED", "gestalt_write": True}
-"""A writer sees, after it has the lock, what the writer before it did."""
+READING = {"gestalt_read": True}
+"""How a transaction is begun that sees one state from its first query to its last."""
+WRITING = {"gestalt_write": True}
+"""And one that sees, after it has the lock, what the writer before it did."""
 
 WRITERS = 0x67737472
 """The first half of the key of the writer's advisory lock; the second one is of the schema. The
@@ -144,6 +144,7 @@ def _set_up(engine: Engine, busy_timeout: float) -> None:
         encoding = connection.execute(check).fetchone()[0]
         connection.commit()
         if encoding != "UTF8":
+            connection.close()
             raise DatabaseError(
                 f"The database {shown_address(engine.url)} keeps texts in {encoding}: names of "
                 "patients would be lost.",
@@ -152,5 +153,15 @@ def _set_up(engine: Engine, busy_timeout: float) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get("gestalt_write", False):
+        from psycopg import IsolationLevel
+
+        options = connection.get_execution_options()
+        reads = options.get("gestalt_read", False)
+        # It sends these with the first statement. Nothing in the place of "may write": that would
+        # be an error on a standby.
+        driver: Any = connection.connection.driver_connection
+        level = IsolationLevel.REPEATABLE_READ if reads else IsolationLevel.READ_COMMITTED
+        driver.isolation_level = level
+        driver.read_only = True if reads else None
+        if options.get("gestalt_write", False):
             connection.exec_driver_sql(_TAKE_LOCK)

