@@ -109,7 +109,7 @@ def _own_databases(_own_settings: None) -> Iterator[None]:
     before = () if server is None else tuple(server.made)
     yield
     if server is not None:
-        server.drop([name for name in server.made if name not in before])
+        server.drop([name for name in server.made if name not in {*before, *server.kept}])
 
 
 @pytest.fixture(scope="session")

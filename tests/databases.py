@@ -47,6 +47,21 @@ def copy_database(home: Path, other: Path) -> None:
         server.of(other, server.name_of(home))
 
 
+def copy_databases(folder: Path, other: Path, *, keep: bool = False) -> None:
+    """After a folder was copied: the databases of the homes in it, which nobody has open. Files are
+    copied with the folder. With `keep`, they outlive the test."""
+    server = on_server()
+    if server is None:
+        return
+    root = folder.absolute()
+    for name, place in list(server.places.items()):
+        if place.is_relative_to(root):
+            copy = other.absolute() / place.relative_to(root)
+            server.of(copy, name)
+            if keep:
+                server.kept.add(server.name_of(copy))
+
+
 def forget_database(home: Path) -> None:
     """Take away the database of a home."""
     server = on_server()

@@ -175,6 +175,10 @@ class Databases:
             self._url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
         )
         self.made: list[str] = []
+        self.places: dict[str, Path] = {}
+        """Whose they are, of this process."""
+        self.kept: set[str] = set()
+        """What outlives the test that made it."""
 
     def prepare(self) -> None:
         """Make the two that others are copied from. Their language's order is not that of bytes:
@@ -191,6 +195,7 @@ class Databases:
     def of(self, place: Path, template: str = MADE) -> str:
         """The address of the database of a place, copied where there is none yet."""
         name = self.name_of(place)
+        self.places[name] = place.absolute()
         if not self._ask(f"SELECT 1 FROM pg_database WHERE datname = '{self._full(name)}'"):
             self.create(name, template)
         return self.address(name)
@@ -217,6 +222,8 @@ class Databases:
                     f"DROP DATABASE IF EXISTS {self._full(name)} WITH (FORCE)"
                 )
         self.made = [name for name in self.made if name not in names]
+        for name in names:
+            self.places.pop(name, None)
 
     def drop_all(self) -> None:
         """Also those that other processes of the run made."""
