@@ -4,7 +4,7 @@ may speak any language."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from contextlib import suppress
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -147,42 +147,33 @@ def _is_lost(reason: str) -> bool:
 def _holder(engine: Engine) -> str:
     """Who has the writer's lock; else who is at work in the database. The server tells of other
     roles' connections no more than number and program."""
-    whose: tuple[tuple[str, Callable[[], sa.TextClause]], ...] = (
-        ("writes to it", _writer),
-        ("uses it", _at_work),
-    )
-    try:
-        with engine.connect() as connection:
-            for does, query in whose:
-                row = connection.execute(query()).first()
-                if row is not None:
-                    pid, program, client, seconds = row
-                    place = f", from {client}" if client else ""
-                    since = "" if seconds is None else f", for {seconds:,} seconds"
-                    name = program or "a program without a name"
-                    return f"another process {does} ({name}{place}, server process {pid}{since})"
-    except sa.exc.SQLAlchemyError:
-        pass
+    with suppress(sa.exc.SQLAlchemyError), engine.connect() as connection:
+        for does, question in (("writes to it", _WRITER), ("uses it", _AT_WORK)):
+            row = connection.execute(question).first()
+            if row is not None:
+                pid, program, client, seconds = row
+                place = f", from {client}" if client else ""
+                since = "" if seconds is None else f", for {seconds:,} seconds"
+                name = program or "a program without a name"
+                return f"another process {does} ({name}{place}, server process {pid}{since})"
     return "another process writes to it"
 
 
-_COLUMNS = (
-    "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), a.client_hostname), "
-    "extract(epoch FROM now() - a.xact_start)::bigint FROM pg_stat_activity a "
+_SINCE = sa.literal_column("extract(epoch FROM now() - xact_start)::bigint")
+_OTHERS = sa.text("pg_stat_activity.datname = current_database() AND pid <> pg_backend_pid()")
+_ACTIVITY = (
+    sa.select(*map(sa.literal_column, ("pid", "application_name", "host(client_addr)")), _SINCE)
+    .select_from(sa.table("pg_stat_activity"))
+    .where(_OTHERS)
+    .limit(1)
 )
-
-
-def _writer() -> sa.TextClause:
-    return sa.text(
-        f"{_COLUMNS} JOIN pg_locks l ON l.pid = a.pid WHERE l.locktype = 'advisory' AND l.granted "
-        "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-        f"AND l.classid = {WRITERS} AND a.pid <> pg_backend_pid() LIMIT 1"
-    )
-
-
-def _at_work() -> sa.TextClause:
-    return sa.text(
-        f"{_COLUMNS} WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() "
-        "AND a.backend_type = 'client backend' AND coalesce(a.state, '') <> 'idle' "
-        "ORDER BY a.xact_start LIMIT 1"
-    )
+_WRITER = _ACTIVITY.where(
+    sa.text(
+        "pid IN (SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+        "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = :key "
+        "AND d.datname = current_database())"
+    ).bindparams(key=WRITERS)
+)
+_AT_WORK = _ACTIVITY.where(
+    sa.text("backend_type = 'client backend' AND coalesce(state, '') <> 'idle'")
+).order_by(sa.literal_column("xact_start"))
