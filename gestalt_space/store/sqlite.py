@@ -12,13 +12,14 @@ from time import monotonic, sleep
 import sqlalchemy as sa
 
 from gestalt_space.errors import DatabaseError
-from gestalt_space.files import make_private_folder
+from gestalt_space.files import make_private_folder, sync_folder
 from gestalt_space.paths import display_name
 
 _READING: dict[str, object] = {"foreign_keys": 1, "temp_store": 2}
 """What SQLite sorts stays in memory (`temp_store`): it would spill whole descriptors into the
 system's temporary folder."""
-_WRITING: dict[str, object] = {"journal_mode": "wal", "secure_delete": 1}
+_WRITING: dict[str, object] = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+"""`synchronous`: what was committed is on the disk; some builds of SQLite leave that to chance."""
 
 
 def sqlite_file(url: sa.URL) -> Path | None:
@@ -36,6 +37,7 @@ def make_file(file: Path) -> None:
     """
     make_private_folder(file.parent)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    sync_folder(file.parent)
 
 
 def holds_something(file: Path) -> bool:
