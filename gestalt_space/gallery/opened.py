@@ -26,6 +26,7 @@ from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import Pipeline
 from gestalt_space.gallery.reader import Reader
+from gestalt_space.gallery.repairs import Repair
 from gestalt_space.gallery.spaces import ActiveSpace, active_space
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.settings import Settings, load_settings
@@ -64,7 +65,7 @@ class OpenGallery:
         self._pinned: ActiveSpace | None = None
         if self.exists and self.database.is_writable:
             # A process that was stopped may have left what it removed in a file.
-            attempted(partial(self._keeper.purge, wait=False))
+            attempted(self._keeper.finish_left)
 
     @classmethod
     def open(
@@ -124,6 +125,11 @@ class OpenGallery:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was found wrong with the index on disk since the gallery was opened, and mended."""
+        return tuple(self._keeper.repairs)
 
     @property
     def exists(self) -> bool:

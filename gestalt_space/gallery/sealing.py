@@ -4,13 +4,14 @@ overwritten, and small segments are merged. All of it under the home's lock."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, DescriptorError, GalleryChanged, IndexDamaged
+from gestalt_space.gallery.blame import blaming_files
 from gestalt_space.gallery.cleaning import Cleaning
 from gestalt_space.gallery.identity import home_of, registered_home
 from gestalt_space.gallery.index_files import (
@@ -23,6 +24,7 @@ from gestalt_space.gallery.index_files import (
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.people import arrays_of, folded_hashes
 from gestalt_space.gallery.reader import open_index
+from gestalt_space.gallery.repairs import Repair, rebuilt
 from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.approximating import Built
 from gestalt_space.index.changing import wipe, with_columns
@@ -55,13 +57,14 @@ MOST_SEGMENTS = 64
 class Sealer:
     """Lets the index of one space in one home follow the database.
 
-    `timeout`: seconds to wait for another process that does.
+    `timeout`: seconds to wait for another process that does. `repairs`: what was mended is added.
     """
 
     database: Database
     space: StoredSpace
     folder: Path
     timeout: float
+    repairs: list[Repair] = field(default_factory=list)
 
     def follow(self, *, rebuild: bool = False) -> bool:
         """Bring the index up to the database where it lacks much or has what was removed; says
@@ -74,19 +77,23 @@ class Sealer:
             home = registered_home(self.database, self.folder)
             with self.database.reading() as session:
                 mark = tail.read_mark(session, self.space.id, home)
-                opened = None if rebuild else self._opened(mark.digest)
-                known = None if opened is None else opened[0]
-                made = (
-                    None
-                    if opened is None
-                    else self._followed_if_whole(session, mark, *opened, cleaning)
-                )
+                known = made = damage = None
+                try:
+                    if mark.digest is not None and not rebuild:
+                        known, segments = self._opened(mark.digest)
+                        with blaming_files(self.folder, known):
+                            made = self._followed(session, mark, known, segments, cleaning)
+                except (IndexDamaged, DescriptorError) as error:
+                    cleaning.forget()
+                    damage = error
                 if made is None:
                     made = self._built_anew(session, mark, keep=rebuild)
             if made != known:
                 self._record(home, made, cleaned=cleaning.is_due)
             cleaning.finish()
             delete_unnamed(self.folder, self.space.fingerprint, made)
+            if damage is not None:
+                self.repairs.append(rebuilt(damage.message))
             return made != known
 
     def keep_approximate(self, built: Built, epoch: int) -> ApproximateRecord:
@@ -103,12 +110,9 @@ class Sealer:
                 raise GalleryChanged(
                     "Somebody was removed while the index was built.", "Build it again."
                 )
-            opened = self._opened(mark.digest)
-            if opened is None:
-                raise IndexDamaged(
-                    "The index on disk is not whole.", "Run `gestalt index rebuild`."
-                )
-            known, _ = opened
+            if mark.digest is None:
+                raise IndexDamaged("There is no index on disk.", "Run `gestalt index rebuild`.")
+            known, _ = self._opened(mark.digest)
             record = built.write(self.folder, self.space.fingerprint)
             others = tuple(one for one in known.approximate if one.kind != record.kind)
             made = replace(known, approximate=(*others, record))
@@ -124,15 +128,9 @@ class Sealer:
     def _segment_rows(self) -> int:
         return max(FEWEST_ROWS, SEGMENT_NUMBERS // self.space.dim)
 
-    def _opened(self, digest: str | None) -> tuple[Manifest, tuple[Segment, ...]] | None:
-        """The index that is in force, and its segments; None where there is none or it is not
-        whole."""
-        if digest is None:
-            return None
-        try:
-            return open_index(self.folder, self.space, digest)[:2]
-        except IndexDamaged:
-            return None
+    def _opened(self, digest: str) -> tuple[Manifest, tuple[Segment, ...]]:
+        """The index that is in force, and its segments. Raises `IndexDamaged`."""
+        return open_index(self.folder, self.space, digest)[:2]
 
     def _built_anew(self, session: Session, mark: tail.Mark, *, keep: bool) -> Manifest:
         """Everything, from the database. Where that is damaged, what is on disk is deleted, which
@@ -160,21 +158,6 @@ class Sealer:
             means=self._files.means(segments),
         )
 
-    def _followed_if_whole(
-        self,
-        session: Session,
-        mark: tail.Mark,
-        known: Manifest,
-        segments: Sequence[Segment],
-        cleaning: Cleaning,
-    ) -> Manifest | None:
-        """None where a file that is to be copied is not what was written."""
-        try:
-            return self._followed(session, mark, known, segments, cleaning)
-        except (IndexDamaged, DescriptorError):
-            cleaning.forget()
-            return None
-
     def _followed(
         self,
         session: Session,
@@ -183,6 +166,8 @@ class Sealer:
         opened: Sequence[Segment],
         cleaning: Cleaning,
     ) -> Manifest:
+        """What is known, and what came after it. Raises `IndexDamaged` for a file that is to be
+        copied and is not what was written, `DescriptorError`."""
         after = known.sequence
         gone = tail.removed_after(session, self.space, after)
         made, patients = known, np.zeros(0, dtype=np.int64)

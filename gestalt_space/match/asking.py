@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged
+from gestalt_space.gallery.blame import NONSENSE
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.listing import Listing
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
@@ -209,11 +210,20 @@ class Asking(Listing):
         for _ in range(_TRIES):
             with suppress(GalleryChanged):
                 try:
-                    return ask()
+                    return self._blaming(ask)
                 except IndexDamaged as error:
                     if (space := self.space.stored) is not None:
                         self._reader.doubt(space, error)
         return ask()
+
+    def _blaming(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives. Raises `IndexDamaged` where a damaged file makes it fail."""
+        try:
+            return ask()
+        except NONSENSE as error:
+            if (space := self.space.stored) is not None:
+                self._reader.check_files(space, error)
+            raise
 
     def _check_unchanged(self, state: GalleryState) -> None:
         """Raise `GalleryChanged` where somebody was removed since a state was read: what was read
