@@ -33,6 +33,7 @@ from gestalt_space.index.manifest import (
     Manifest,
     delete_unnamed,
     save_manifest,
+    unnamed_files,
 )
 from gestalt_space.index.means import (
     MeansRecord,
@@ -77,6 +78,7 @@ class Sealer:
             home = registered_home(self.database, self.folder)
             with self.database.reading() as session:
                 mark = tail.read_mark(session, self.space.id, home)
+                is_pending = bool(purges.pending_purges(session, home))
                 known = made = damage = None
                 try:
                     if mark.digest is not None and not rebuild:
@@ -86,11 +88,15 @@ class Sealer:
                 except (IndexDamaged, DescriptorError) as error:
                     cleaning.forget()
                     damage = error
+                followed = known if made is not None else None
                 if made is None:
                     made = self._built_anew(session, mark, keep=rebuild)
             if made != known:
-                self._record(home, made, cleaned=cleaning.is_due)
+                is_wiped = cleaning.is_due or (is_pending and followed is None)
+                self._record(home, made, cleaned=is_wiped)
             cleaning.finish()
+            if is_pending:
+                self._wipe_left(made, followed)
             delete_unnamed(self.folder, self.space.fingerprint, made)
             if damage is not None:
                 self.repairs.append(rebuilt(damage.message))
@@ -178,7 +184,7 @@ class Sealer:
             if segments != known.segments:
                 # Their files have the vectors of the removed as well, and FAISS takes none out.
                 for one in known.approximate:
-                    wipe(self.folder, one.file)
+                    wipe(self.folder / one.file.name)
                 made = replace(made, approximate=())
         pending = purges.pending_purges(session, home_of(session, self.folder))
         if pending and len(lost := cleaning.lost(session, made, patients)):
@@ -232,6 +238,14 @@ class Sealer:
                 record = with_columns(self.folder, record, new_ages, new_sites)
             found.append(record)
         return tuple(found)
+
+    def _wipe_left(self, made: Manifest, followed: Manifest | None) -> None:
+        """Wipe the files that are to be deleted and may have what was removed: those that a process
+        left that was stopped, and all of an index that was not followed."""
+        clean = {file.name for file in followed.files} if followed is not None else set()
+        for path in unnamed_files(self.folder, self.space.fingerprint, made):
+            if path.name not in clean:
+                wipe(path)
 
     def _record(self, home: str, manifest: Manifest, *, cleaned: bool = False) -> None:
         digest = save_manifest(self.folder, manifest)

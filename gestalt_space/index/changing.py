@@ -86,16 +86,16 @@ def blank_columns(folder: Path, record: SegmentRecord, rows: Ids) -> None:
             write_at(folder / record.columns.name, start + column * width, rows, data)
 
 
-def wipe(folder: Path, record: FileRecord) -> None:
+def wipe(path: Path) -> None:
     """Overwrite a whole file by zeros, synced, before it is deleted; one that is gone is passed
     over. Raises `OutputError`."""
-    path = folder / record.name
-    with writing(folder):
+    with writing(path.parent):
         if not path.exists():
             return
+        size = path.stat().st_size
         with path.open("r+b") as stream:
-            for start in range(0, record.bytes, CHUNK):
-                stream.write(bytes(min(CHUNK, record.bytes - start)))
+            for start in range(0, size, CHUNK):
+                stream.write(bytes(min(CHUNK, size - start)))
             sync(stream)
 
 

@@ -210,17 +210,18 @@ class Asking(Listing):
         for _ in range(_TRIES):
             with suppress(GalleryChanged):
                 try:
-                    return self._blaming(ask)
+                    return self._blaming(ask, NONSENSE)
                 except IndexDamaged as error:
                     if (space := self.space.stored) is not None:
                         self._reader.doubt(space, error)
-        return ask()
+        # Keys of nobody look as if somebody had been removed.
+        return self._blaming(ask, (*NONSENSE, GalleryChanged))
 
-    def _blaming(self, ask: Callable[[], T]) -> T:
-        """What `ask` gives. Raises `IndexDamaged` where a damaged file makes it fail."""
+    def _blaming(self, ask: Callable[[], T], by: tuple[type[Exception], ...]) -> T:
+        """What `ask` gives. Raises `IndexDamaged` where a damaged file makes it fail so."""
         try:
             return ask()
-        except NONSENSE as error:
+        except by as error:
             if (space := self.space.stored) is not None:
                 self._reader.check_files(space, error)
             raise

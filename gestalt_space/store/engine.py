@@ -107,6 +107,11 @@ class Database:
         return _where(self.engine)
 
     @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database; None for one by an address."""
+        return sqlite_file(self.engine.url)
+
+    @property
     def is_sqlite(self) -> bool:
         """Whether this is a SQLite file."""
         return self.engine.dialect.name == "sqlite"
@@ -337,7 +342,10 @@ def _failure(engine: Engine, error: BaseException) -> DatabaseError:
     elif "full" in reason or "disk I/O" in reason:
         hint = "Free some space on the disk and run the same command again."
     elif "unable to open" in reason or "readonly" in reason:
-        hint = "Check the permissions of the folder, or choose another --home."
+        hint = (
+            "Check the permissions of the folder and the free space of the disk, or choose another "
+            "--home."
+        )
     elif "malformed" in reason or "not a database" in reason:
         hint = "The file is damaged: go back to your last backup."
     return DatabaseError(f"The database {_where(engine)} failed: {reason}.", hint)

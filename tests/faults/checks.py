@@ -26,11 +26,12 @@ Crash = Literal["killed", "torn", "cut", "chance"]
 
 @dataclass(frozen=True)
 class Recorded:
-    """`start`: the folder around the home before; what was changed; and what the gallery held
-    before and after."""
+    """`start`: the folder around the home before; `live`: where it was changed, and where what a
+    crash leaves is built; what was changed; and what the gallery held before and after."""
 
     operation: Operation
     start: Path
+    live: Path
     replayed: Replayed = field(repr=False)
     changes: list[Change] = field(repr=False)
     before: Content = field(repr=False)
@@ -39,10 +40,12 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Left:
-    """What a crash left: the `number` of changes that were made, how it crashed, and the tree."""
+    """What a crash left: the `number` of changes that were made, how it crashed, and the tree.
+    `plain`: it fell into bytes that are written one after the other, of which there are many."""
 
     number: int
     crash: Crash
+    plain: bool
     tree: Tree = field(repr=False)
 
 
@@ -60,6 +63,7 @@ def record(bench: Bench, operation: Operation, place: Path) -> Recorded:
     found = Recorded(
         operation,
         start,
+        live,
         replayed,
         changes,
         content_of(start / "home", books=books),
@@ -83,7 +87,8 @@ def crashes(recorded: Recorded, seed: int = 1) -> Iterator[Left]:
             key = _hash(tree)
             if key not in seen:
                 seen.add(key)
-                yield Left(number, crash, tree)
+                plain = crash != "killed" or (change is not None and change.kind == "write")
+                yield Left(number, crash, plain, tree)
         if change is not None:
             replayed.apply(change)
 
@@ -116,21 +121,21 @@ def at_the_end(recorded: Recorded) -> Tree:
     return next(replayed.cut())
 
 
-def check_left(bench: Bench, recorded: Recorded, tree: Tree, place: Path, turn: int = 0) -> bool:
+def check_left(
+    bench: Bench, recorded: Recorded, tree: Tree, turn: int = 0, *, next_too: bool = True
+) -> bool:
     """Check a home that a crash left; says whether the operation was done. `turn`: of what is
-    written next."""
-    build(tree, place)
-    home = place / "home"
-    operation = recorded.operation
-    try:
-        is_done = _check_content(bench, home, recorded)
-        _check_next(bench, home, operation, turn)
-        return is_done
-    finally:
-        shutil.rmtree(place)
+    written next, if `next_too`."""
+    shutil.rmtree(recorded.live)
+    build(tree, recorded.live)
+    home = recorded.live / "home"
+    is_done = _check_content(home, recorded)
+    if next_too:
+        _check_next(bench, home, turn)
+    return is_done
 
 
-def _check_content(bench: Bench, home: Path, recorded: Recorded) -> bool:
+def _check_content(home: Path, recorded: Recorded) -> bool:
     operation = recorded.operation
     if operation.name == "upgrade" and database_revision(home / DATABASE) != REVISION:
         assert content_of(home, books=True) == recorded.before
@@ -157,7 +162,7 @@ def traces(recorded: Recorded) -> list[bytes]:
     return found + [v.encode() for one in photos for v in one if str(v).endswith(".png")]
 
 
-def _check_next(bench: Bench, home: Path, operation: Operation, turn: int) -> None:
+def _check_next(bench: Bench, home: Path, turn: int) -> None:
     with open_gallery(home, space="tiny") as gallery:
         patients = gallery.patients() if gallery.exists else []
         if turn % 2 and patients:

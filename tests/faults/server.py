@@ -38,6 +38,7 @@ def serve() -> None:
     for name in LOADED:
         importlib.import_module(name)
     import numpy as np
+
     from gestalt_space.gallery import sealing
 
     sealing.SEALED_FROM = SEALED_FROM
