@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,12 +77,16 @@ def record(bench: Bench, operation: Operation, place: Path) -> Recorded:
 
 
 def crashes(recorded: Recorded, seed: int = 1) -> Iterator[Left]:
-    """All that may be left, each once."""
+    """All that a crash of an operation may leave, each once."""
+    return states(deepcopy(recorded.replayed), recorded.changes, seed)
+
+
+def states(replayed: Replayed, changes: Sequence[Change], seed: int = 1) -> Iterator[Left]:
+    """All that a crash amid some changes of a folder may leave, each once."""
     rng = random.Random(seed)
-    replayed = deepcopy(recorded.replayed)
     seen: set[bytes] = set()
-    for number in range(len(recorded.changes) + 1):
-        change = recorded.changes[number] if number < len(recorded.changes) else None
+    for number in range(len(changes) + 1):
+        change = changes[number] if number < len(changes) else None
         for crash, tree in _crashes(replayed, change, rng):
             key = _hash(tree)
             if key not in seen:

@@ -1,4 +1,4 @@
-"""The shim, compiled once, and a bench for the tests of a module."""
+"""The shim, compiled once, and a bench for all tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory, shim: Path) -> Iterator[Bench]:
     made = Bench(tmp_path_factory.mktemp("bench"), shim)
     try:

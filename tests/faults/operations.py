@@ -76,12 +76,12 @@ def _nothing(bench: Bench, home: Path) -> None:
 
 
 def _eight(bench: Bench, home: Path) -> None:
-    bench.run(home, *_add(bench.eight))
+    bench.run(home, *add_words(bench.eight))
 
 
 def _eight_and_more(bench: Bench, home: Path) -> None:
     _eight(bench, home)
-    bench.run(home, *_add(bench.more))
+    bench.run(home, *add_words(bench.more))
 
 
 def _old(bench: Bench, home: Path) -> None:
@@ -95,15 +95,15 @@ def _old(bench: Bench, home: Path) -> None:
     database.close()
 
 
-def _add(table: Path, *options: str) -> Words:
+def add_words(table: Path, *options: str) -> Words:
     return "index", "add", table, "--detector", "aligned", "--space", "tiny", "--quiet", *options
 
 
 OPERATIONS = (
-    Operation("first", _nothing, lambda bench: _add(bench.eight)),
-    Operation("more", _eight, lambda bench: _add(bench.more)),
-    Operation("one", _eight, lambda bench: _add(bench.one)),
-    Operation("update", _eight, lambda bench: _add(bench.changed, "--update")),
+    Operation("first", _nothing, lambda bench: add_words(bench.eight)),
+    Operation("more", _eight, lambda bench: add_words(bench.more)),
+    Operation("one", _eight, lambda bench: add_words(bench.one)),
+    Operation("update", _eight, lambda bench: add_words(bench.changed, "--update")),
     Operation("remove", _eight_and_more, lambda _: ("index", "remove", "P3", "--quiet"), "P3"),
     Operation("fill", _eight, lambda _: ("index", "fill", "--space", "wide", "--quiet")),
     Operation("rebuild", _eight_and_more, lambda _: ("index", "rebuild", "--quiet")),

@@ -7,7 +7,7 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +16,7 @@ SHIM = Path(__file__).with_name("shim.c")
 KINDS = ("", "create", "write", "truncate", "sync", "rename", "unlink", "rmdir", "mkdir", "link")
 _RECORD = struct.Struct("<IIIIQQQ")
 
-Kind = Literal[
-    "create", "write", "truncate", "sync", "rename", "unlink", "rmdir", "mkdir", "link"
-]
+Kind = Literal["create", "write", "truncate", "sync", "rename", "unlink", "rmdir", "mkdir", "link"]
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,16 @@ class Server:
         )
         assert self._heard() == "ready"
 
-    def record(self, folder: Path, log: Path, words: Sequence[object]) -> tuple[Ended, list[Change]]:
+    def record(
+        self,
+        folder: Path,
+        log: Path,
+        words: Sequence[object],
+        environment: Mapping[str, str] | None = None,
+    ) -> tuple[Ended, list[Change]]:
         """Run a command and follow what it changes below a folder."""
-        ended = self._ask(words, folder=str(folder), log=str(log))
+        more = dict(environment or {})
+        ended = self._ask(words, folder=str(folder), log=str(log), environment=more)
         return ended, read_log(log)
 
     def fail(
@@ -102,7 +107,8 @@ class Server:
 
     def _ask(self, words: Sequence[object], **how: object) -> Ended:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"words": [str(word) for word in words], **how}) + "\n")
+        asked = {"words": [str(word) for word in words], "environment": {}, **how}
+        self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         return Ended(**self._heard())
 

@@ -221,7 +221,7 @@ def build(tree: Tree, folder: Path) -> None:
             (folder / name).mkdir(mode=0o700)
         else:
             number = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(number, "wb") as stream:
+            with os.fdopen(number, "wb") as stream:
                 stream.write(data)
 
 

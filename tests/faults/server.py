@@ -1,8 +1,8 @@
 """Runs `gestalt` commands in processes forked from one that has all loaded, under the shim.
 
-Reads a line of JSON for each: `words`; `folder`, whose changes are followed; `log`, where they are
-noted, or `first`, `errno` and `half`, which fail. Answers with the exit code, what was said on
-standard error, and how many changes there were. Any small index is sealed.
+Reads a line of JSON for each: `words`; `environment`; `folder`, whose changes are followed; `log`,
+where they are noted, or `first`, `errno` and `half`, which fail. Answers with the exit code, what
+was said on standard error, and how many changes there were. Any small index is sealed.
 """
 
 from __future__ import annotations
@@ -44,9 +44,14 @@ def serve() -> None:
     sealing.SEALED_FROM = SEALED_FROM
     # NumPy would write by the C library's streams, which the shim does not see.
     np.lib._format_impl.isfileobj = lambda _: False  # type: ignore[attr-defined]
-    print(json.dumps("ready"), flush=True)
+    say("ready")
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+        say(answer(json.loads(line)))
+
+
+def say(what: object) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def answer(asked: dict[str, Any]) -> dict[str, Any]:
@@ -76,6 +81,7 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
 def work(asked: dict[str, Any], told: Path, counted: Path) -> int:
     from gestalt_cli.entry import run
 
+    os.environ.update(asked["environment"])
     stream = os.open(told, os.O_WRONLY | os.O_CREAT, 0o600)
     os.dup2(stream, 1)
     os.dup2(stream, 2)
