@@ -20,6 +20,7 @@ from tests.faults.operations import Bench, add_words
 from tests.galleries import add, open_gallery, row
 
 HASHED = 2**20
+SAMPLED = 12
 DATA = (".vectors.npy", ".codes.faiss", ".means.npy")
 """What removals overwrite: only `verify` looks at all of it."""
 DATABASE = ("gallery.sqlite3", "gallery.sqlite3-wal")
@@ -44,8 +45,9 @@ def home(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "copy"
 
 
-def test_some_bytes_of_every_file(home: Path, tmp_path: Path) -> None:
-    check_damaged(home, tmp_path, plan_of(home, head=1, rest=1, cuts=1))
+def test_some_bytes_of_some_files(home: Path, tmp_path: Path) -> None:
+    plan = plan_of(home, head=1, rest=1, cuts=1)
+    check_damaged(home, tmp_path, random.Random(2).sample(plan, SAMPLED))
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What is mended without anybody asking for it is told once, and what was removed is wiped first."""
+"""What is mended without anybody asking is told once; what may hold what was removed is wiped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ def test_an_index_that_is_rebuilt_is_told_once(part: str, kept: Kept) -> None:
     keeper.follow()
     keeper.follow()
     (repair,) = keeper.repairs
-    assert kept.folder.name not in repair.told
     assert "rebuilt from the database" in repair.told
     assert "sound" in kept.check()
 
