@@ -39,6 +39,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory, shim: Path) -> Iterator[Benc
         made.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _models_of_the_bench(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GESTALT_MODELS", os.fspath(bench.models.folder))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -236,8 +236,3 @@ def read(folder: Path) -> Tree:
 def without_shared(tree: Tree) -> Tree:
     """A tree without the memory that processes share (`-shm`), which none reads after a crash."""
     return {name: data for name, data in tree.items() if not name.endswith("-shm")}
-
-
-def unlike(trees: Sequence[Tree]) -> int:
-    """How many different ones there are."""
-    return len({tuple(sorted(tree.items(), key=str)) for tree in trees})

@@ -15,9 +15,11 @@ from tests.faults.checks import Left, Recorded, at_the_end, check_left, crashes,
 from tests.faults.operations import OPERATIONS, Bench, Operation
 from tests.faults.replay import Replayed, build
 
+pytestmark = pytest.mark.usefixtures("_models_of_the_bench")
+
 EACH = 5
 """Of the crashes amid plain writes the next write is tried after one in so many."""
-SAMPLED = 8
+SAMPLED = 5
 REMOVE = next(one for one in OPERATIONS if one.name == "remove")
 
 

@@ -19,8 +19,10 @@ import pytest
 from tests.faults.operations import Bench, add_words
 from tests.galleries import add, open_gallery, row
 
+pytestmark = pytest.mark.usefixtures("_models_of_the_bench")
+
 HASHED = 2**20
-SAMPLED = 12
+SAMPLED = 6
 DATA = (".vectors.npy", ".codes.faiss", ".means.npy")
 """What removals overwrite: only `verify` looks at all of it."""
 DATABASE = ("gallery.sqlite3", "gallery.sqlite3-wal")

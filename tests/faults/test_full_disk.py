@@ -14,6 +14,8 @@ import pytest
 from tests.faults.content import Content, content_of
 from tests.faults.operations import OPERATIONS, Bench, Operation, at
 
+pytestmark = pytest.mark.usefixtures("_models_of_the_bench")
+
 AGAIN = ("added_at", "sequence", "run_id")
 """Columns that are others when the same is done again."""
 EACH = 4
