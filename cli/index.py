@@ -15,6 +15,7 @@ from .index_approximate import approximate
 from .index_calibrate import calibrate
 from .index_gmdb import import_gmdb
 from .interruption import interruption
+from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.gallery.filling import Filled
@@ -47,9 +48,8 @@ def list_patients(
     as_csv: options.Csv = False,
 ) -> None:
     """List the patients of the gallery."""
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         patients = gallery.patients(disorder=disorder, cohort=cohort, limit=limit)
     if as_json:
         output.write_json({"version": 1, "patients": [asdict(patient) for patient in patients]})
@@ -86,9 +86,8 @@ def show(
 ) -> None:
     """Show all that the gallery has of a patient. No descriptor is shown."""
     from gestalt_space.ages import age_text
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         detail = gallery.patient(patient)
     if as_json:
         record = _plain(asdict(detail))
@@ -166,7 +165,6 @@ def remove(
     leave the database and every index on disk. There is no way back.
     """
     from gestalt_space.errors import UsageError
-    from gestalt_space.home import Gallery
 
     if not patients and not photo:
         raise UsageError("Nothing to remove was named.", "Name patients, or --photo NAME.")
@@ -177,7 +175,7 @@ def remove(
             lambda: ": all of it was removed, or nothing.",
             "`gestalt index list` says which; `gestalt index rebuild` then clears the index.",
         ),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
     ):
         gone = gallery.remove(patients=patients, photos=photo, photos_of=of)
     if as_json:
@@ -191,9 +189,8 @@ def remove(
 def stats(home: options.Home = None, as_json: options.Json = False) -> None:
     """Count what the gallery holds, and what its descriptors were made with."""
     from gestalt_space.gallery.spaces import mixed_precisions, run_records
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         held = gallery.stats()
     if as_json:
         output.write_json(
@@ -272,9 +269,8 @@ def fill(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(
+    with opened(
         home,
         space=space,
         device=parse_device(device),
@@ -339,14 +335,13 @@ def verify(home: options.Home = None, as_json: options.Json = False) -> int:
 @app.command("rebuild")
 def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
     """Write the index anew from the database."""
-    from gestalt_space.home import Gallery
 
     with (
         interruption(
             lambda: ": the index of each space is whole, the one before or the new one.",
             "The same command writes them anew.",
         ),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
     ):
         spaces = gallery.rebuild()
         calibration = gallery.calibration()

@@ -14,6 +14,7 @@ from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name
 
 from . import added_photos, options, output
+from .opening import opened
 from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
 if TYPE_CHECKING:
@@ -162,7 +163,6 @@ def add(
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery.intake.emptied import mark_emptied
     from gestalt_space.gallery.intake.records import make_record
-    from gestalt_space.home import Gallery
 
     given = {
         "disorder": ";".join(disorder) if disorder else None,
@@ -188,7 +188,7 @@ def add(
     told = replace(told, record=mark_emptied([told.record], cells)[0])
     _check_report(report, targets)
     rows, plans = _rows(targets, told, patient_level, quiet=quiet)
-    with Gallery.open(
+    with opened(
         home,
         space=space,
         detector=detector,

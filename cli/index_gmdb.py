@@ -9,6 +9,7 @@ import typer
 
 from . import options, output
 from .index_add import put_in
+from .opening import opened
 
 
 def import_gmdb(
@@ -64,7 +65,6 @@ def import_gmdb(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.home import Gallery
     from gestalt_space.interop.gmdb_intake import check_patients, gmdb_intake
 
     found = gmdb_intake(
@@ -74,7 +74,7 @@ def import_gmdb(
     if not quiet:
         for reason, count in left_out.items():
             output.say(f"{output.counted_text(count, 'image')} left out: {reason}.")
-    with Gallery.open(
+    with opened(
         home,
         space=space,
         detector=detector,

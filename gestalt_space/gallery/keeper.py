@@ -9,6 +9,7 @@ from pathlib import Path
 from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
 from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.identity import home_of
+from gestalt_space.gallery.repairs import CLEANED, Repair
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.store import purges, reads
 from gestalt_space.store.engine import Database
@@ -23,6 +24,8 @@ class Keeper:
         self._folder = folder
         self._calibrating = calibrating
         self._timeout = timeout
+        self.repairs: list[Repair] = []
+        """What was found wrong and mended, in order."""
 
     def follow(self) -> None:
         """Let every index follow. What cannot be written now is written the next time; matches and
@@ -40,9 +43,16 @@ class Keeper:
         self.purge(always=True)
         return len(sealers)
 
-    def purge(self, *, always: bool = False, wait: bool = True) -> None:
+    def finish_left(self) -> None:
+        """Clean away what a process that was stopped has left, unless another one is at work.
+        Raises as `purge` does."""
+        if self.purge(wait=False):
+            self.repairs.append(CLEANED)
+
+    def purge(self, *, always: bool = False, wait: bool = True) -> bool:
         """Clean the indexes and the write-ahead log of what was removed, now or by a process that
-        was stopped before it came to that; where nothing was, nothing is done but `always`.
+        was stopped before it came to that; where nothing was, nothing is done but `always`. Says
+        whether something was to be cleaned.
 
         Without `wait`, whoever is at work is left to it. Raises `OutputError`, `DatabaseError` and
         `DescriptorError` where something still holds it; it is remembered.
@@ -50,7 +60,7 @@ class Keeper:
         with self._database.reading() as session:
             notes = purges.pending_purges(session, home_of(session, self._folder))
         if not notes and not always:
-            return
+            return False
         failed: GestaltError | None = None
         for sealer in self._sealers(None if wait else 0):
             try:
@@ -65,15 +75,18 @@ class Keeper:
         if notes:
             with self._database.writing() as session:
                 purges.purge_done(session, notes)
+        return bool(notes)
 
     def _sealers(self, timeout: float | None = None) -> Sequence[Sealer]:
         timeout = self._timeout if timeout is None else timeout
         with self._database.reading() as session:
             spaces = reads.spaces(session)
-        return [Sealer(self._database, space, self._folder, timeout) for space in spaces]
+        return [
+            Sealer(self._database, space, self._folder, timeout, self.repairs) for space in spaces
+        ]
 
 
-def attempted(work: Callable[[], None]) -> GestaltError | None:
+def attempted(work: Callable[[], object]) -> GestaltError | None:
     """Why some work could not be done, None where it was."""
     try:
         work()

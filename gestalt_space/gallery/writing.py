@@ -143,7 +143,10 @@ class Writing(OpenGallery):
             )
             gone = removals.Removed(whole.patients + single.patients, whole.photos + single.photos)
         # Indexes follow where something is to be purged.
-        self._keeper.purge()
+        left = attempted(self._keeper.purge)
+        if left is not None:
+            told = "What you named is out of the gallery, and not off the disk yet."
+            raise type(left)(f"{told} {left.message}", left.hint) from left
         self._calibrate_all()
         return gone
 

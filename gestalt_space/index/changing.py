@@ -6,7 +6,6 @@ Columns are few bytes and are written anew, so that who reads the old ones is no
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import IndexDamaged
+from gestalt_space.files import sync
 from gestalt_space.index.checksums import (
     CHUNK,
     REBUILD,
@@ -86,18 +86,17 @@ def blank_columns(folder: Path, record: SegmentRecord, rows: Ids) -> None:
             write_at(folder / record.columns.name, start + column * width, rows, data)
 
 
-def wipe(folder: Path, record: FileRecord) -> None:
+def wipe(path: Path) -> None:
     """Overwrite a whole file by zeros, synced, before it is deleted; one that is gone is passed
     over. Raises `OutputError`."""
-    path = folder / record.name
-    with writing(folder):
+    with writing(path.parent):
         if not path.exists():
             return
+        size = path.stat().st_size
         with path.open("r+b") as stream:
-            for start in range(0, record.bytes, CHUNK):
-                stream.write(bytes(min(CHUNK, record.bytes - start)))
-            stream.flush()
-            os.fsync(stream.fileno())
+            for start in range(0, size, CHUNK):
+                stream.write(bytes(min(CHUNK, size - start)))
+            sync(stream)
 
 
 def with_columns(
@@ -165,8 +164,7 @@ def write_at(path: Path, start: int, rows: Ids, data: bytes) -> None:
         for first, _ in _ranges(start, rows, len(data)):
             stream.seek(first)
             stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+        sync(stream)
 
 
 def _ranges(start: int, rows: Ids, width: int) -> Iterable[tuple[int, int]]:

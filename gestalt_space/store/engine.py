@@ -99,6 +99,11 @@ class Database:
         return where(self.engine)
 
     @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database; None for one by an address."""
+        return sqlite_file(self.engine.url)
+
+    @property
     def is_sqlite(self) -> bool:
         """Whether this is a SQLite file."""
         return is_sqlite(self.engine)

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from gestalt_space.errors import DatabaseError
-from gestalt_space.files import make_private_folder
+from gestalt_space.files import make_private_folder, sync_folder
 from gestalt_space.paths import display_name
 
 NAMES = ("sqlite", "sqlite+pysqlite")
@@ -28,7 +28,8 @@ WRITING = {"gestalt_write": True}
 _READING: dict[str, object] = {"foreign_keys": 1, "temp_store": 2}
 """What SQLite sorts stays in memory (`temp_store`): it would spill whole descriptors into the
 system's temporary folder."""
-_WRITING: dict[str, object] = {"journal_mode": "wal", "secure_delete": 1}
+_WRITING: dict[str, object] = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+"""`synchronous`: what was committed is on the disk; some builds of SQLite leave that to chance."""
 
 
 def sqlite_file(url: sa.URL) -> Path | None:
@@ -66,7 +67,10 @@ def sqlite_failure(where: str, error: BaseException) -> DatabaseError:
     elif "full" in reason or "disk I/O" in reason:
         hint = "Free some space on the disk and run the same command again."
     elif "unable to open" in reason or "readonly" in reason:
-        hint = "Check the permissions of the folder, or choose another --home."
+        hint = (
+            "Check the permissions of the folder and the free space of the disk, or choose another "
+            "--home."
+        )
     elif "malformed" in reason or "not a database" in reason:
         hint = "The file is damaged: go back to your last backup."
     return DatabaseError(f"The database {where} failed: {reason}.", hint)
@@ -125,6 +129,7 @@ def make_file(file: Path) -> None:
     """
     make_private_folder(file.parent)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    sync_folder(file.parent)
 
 
 def holds_something(file: Path) -> bool:
