@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gestalt_space.store.engine import REVISION, database_revision, upgrade_database
+from gestalt_space.store.migrating import REVISION, database_revision, upgrade_database
 from tests import made
 from tests.faults.content import DATABASE, Content, check_matches, content_of
 from tests.faults.operations import Bench, Operation, at
