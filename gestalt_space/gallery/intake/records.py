@@ -23,6 +23,7 @@ from gestalt_space.gallery.intake.values import (
     check_age,
     is_unknown,
     parse_age,
+    parse_consent,
     parse_face,
     parse_sex,
     parse_text,
@@ -152,7 +153,7 @@ def check_facts(record: PhotoRecord) -> Told:
         site=_text(record.site, "site"),
         hpo=hpo,
         hpo_absent=absent,
-        consent=_text(record.consent, "consent"),
+        consent=parse_consent(_text(record.consent, "consent")),
         face=_face(record.face),
     )
     return Told(checked, tuple(dict.fromkeys(filter(None, notes))))
