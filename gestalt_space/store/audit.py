@@ -210,6 +210,18 @@ def _subjects_of(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
     return found
 
 
+def head_problem(session: Session, old: Head) -> str | None:
+    """What shows that the trail does not begin with what it was at an old head; None where it
+    does."""
+    query = sa.select(t.AuditEvent.chain).order_by(t.AuditEvent.id)
+    last = "" if not old.events else session.scalar(query.offset(old.events - 1).limit(1))
+    if last is None:
+        return f"the trail has fewer events than the {old.events:,} that it had"
+    if last != old.chain:
+        return f"the first {old.events:,} events are not those that they were"
+    return None
+
+
 def _digest(salt: bytes, detail: Mapping[str, Any] | None) -> str:
     return hashlib.sha256(salt + _canonical(detail)).hexdigest()
 

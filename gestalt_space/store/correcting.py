@@ -60,7 +60,7 @@ def set_facts(
 
     Raises `NotInGallery`, and `ConsentWithdrawn` where a withdrawn consent is to be emptied.
     """
-    key = _patient(session, patient)
+    key = patient_key(session, patient)
     photos = [] if photo is None else [photo_of(session, photo, patient)]
     before = take(session, scope_of(session, [patient], photos, record))
     catalogue = load_catalogue(session, [record])
@@ -112,7 +112,7 @@ def move_photo(session: Session, name: str, *, of: str, to: str) -> Corrected:
     `PatientConflict` where the other has a photo of the same bytes.
     """
     _two(of, to)
-    owner = _patient(session, of)
+    owner = patient_key(session, of)
     photo = photo_of(session, name, of)
     heir = find_patient(session, to)
     if heir is not None:
@@ -151,7 +151,7 @@ def merge_patients(
     _two(into, other)
     if keep not in (None, into, other):
         raise UsageError(f"{keep!r} is neither of the two.", f"Give --keep {into} or {other}.")
-    names, keys = (into, other), (_patient(session, into), _patient(session, other))
+    names, keys = (into, other), (patient_key(session, into), patient_key(session, other))
     which: Keep | None = None if keep is None else 0 if keep == into else 1
     rows = [session.get_one(t.Patient, key) for key in keys]
     facts, conflicts = merged_facts(names, (facts_of(rows[0]), facts_of(rows[1])), which)
@@ -186,7 +186,7 @@ def split_patient(session: Session, patient: str, photos: Sequence[str], to: str
     would be left.
     """
     _two(patient, to)
-    owner = _patient(session, patient)
+    owner = patient_key(session, patient)
     if find_patient(session, to) is not None:
         raise PatientConflict(
             f"There is a patient {to!r} already.",
@@ -238,7 +238,8 @@ def _told(
     return Corrected(changes, tuple(notes))
 
 
-def _patient(session: Session, name: str) -> int:
+def patient_key(session: Session, name: str) -> int:
+    """The key of a patient by identifier. Raises `NotInGallery`."""
     key = find_patient(session, name)
     if key is None:
         raise NotInGallery(f"There is no patient {name!r}.", "Run `gestalt index list`.")
