@@ -75,6 +75,13 @@ def parse_consent(text: str | None) -> str | None:
     return WITHDRAWN if is_withdrawn else told
 
 
+def note_on_consent(consent: str | None) -> str:
+    """What to say of words that seem to take consent back and are not read so; empty for others."""
+    if consent in (None, WITHDRAWN) or not re.search("withdr|revok", consent.casefold()):
+        return ""
+    return f"The consent {consent!r} is kept as it is: only `withdrawn` takes a patient out of matching."
+
+
 def split_list(text: str | None, separators: str = SEPARATORS) -> list[str]:
     """The entries of a list in their one spelling, without empty ones."""
     entries = map(normal_name, re.split(f"[{re.escape(separators)}]", text or ""))
