@@ -79,7 +79,8 @@ def note_on_consent(consent: str | None) -> str:
     """What to say of words that seem to take consent back and are not read so; empty for others."""
     if consent in (None, WITHDRAWN) or not re.search("withdr|revok", consent.casefold()):
         return ""
-    return f"The consent {consent!r} is kept as it is: only `withdrawn` takes a patient out of matching."
+    told = f"The consent {consent!r} is kept as it is:"
+    return f"{told} only `withdrawn` takes a patient out of matching."
 
 
 def split_list(text: str | None, separators: str = SEPARATORS) -> list[str]:
