@@ -558,7 +558,7 @@ def test_corrections_and_undos_are_those_of_a_dictionary(
 
 @pytest.mark.slow
 @settings(
-    max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=st.lists(STEPS, min_size=10, max_size=30))
 def test_many_corrections_and_undos_are_those_of_a_dictionary(
