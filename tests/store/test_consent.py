@@ -10,7 +10,8 @@ from alembic.config import Config
 
 from gestalt_space.store import reads, tail
 from gestalt_space.store import tables as t
-from gestalt_space.store.engine import Database, migrating, upgrade_database
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import migrating, upgrade_database
 from tests.galleries import encoded_of, new_photo
 from tests.store.conftest import Store
 

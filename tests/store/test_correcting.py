@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,8 @@ from gestalt_space.store import tables as t
 from gestalt_space.store.correcting import Corrected
 from gestalt_space.store.engine import Database
 from gestalt_space.types import Disorder, PhotoRecord
+from tests import schema
+from tests.databases import address_of, copy_database
 from tests.galleries import new_photo
 from tests.store.conftest import Store
 
@@ -28,20 +28,10 @@ APART = {"audit_event", "audit_subject", "change", "removal", "purge", "pseudony
 CDLS, KABUKI = Disorder("OMIM:122470", "Cornelia de Lange"), Disorder("OMIM:147920", "Kabuki")
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without a row: to copy it takes less than to migrate another one."""
-    path = tmp_path_factory.mktemp("empty") / "gallery.sqlite3"
-    Database(path).close()
-    return path
-
-
-@pytest.fixture
-def database(empty: Path, tmp_path: Path) -> Iterator[Database]:
-    shutil.copyfile(empty, tmp_path / "gallery.sqlite3")
-    opened = Database(tmp_path / "gallery.sqlite3", busy_timeout=5)
-    yield opened
-    opened.close()
+@pytest.fixture(autouse=True)
+def _known_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migrations run once for all tests here."""
+    monkeypatch.setattr("alembic.command.upgrade", schema.upgrade)
 
 
 def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
@@ -456,11 +446,11 @@ def seen(session: Session) -> tuple[dict[str, Any], dict[str, str], set[str]]:
     return patients, {one.sha256: one.patient.external_id for one in photos}, matched
 
 
-@pytest.fixture(scope="module")
-def template(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "gallery.sqlite3"
-    shutil.copyfile(empty, path)
-    database = Database(path)
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A home to be copied."""
+    home = tmp_path / "template"
+    database = Database(address_of(home))
     with database.writing() as session:
         space = writes.add_space(
             session, model="tiny", fingerprint="f" * 64, specification="{}", dim=16
@@ -472,12 +462,7 @@ def template(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         writes.add_photos(session, rows, space_id=space)
     database.truncate_log()
     database.close()
-    return path
-
-
-@pytest.fixture
-def copies(tmp_path: Path) -> Path:
-    return tmp_path / "copy.sqlite3"
+    return home
 
 
 def corrected(session: Session, step: tuple[Any, ...], model: Model) -> bool:
@@ -516,9 +501,11 @@ def corrected(session: Session, step: tuple[Any, ...], model: Model) -> bool:
     return done
 
 
-def check_history(template: Path, path: Path, steps: list[tuple[Any, ...]]) -> None:
-    shutil.copyfile(template, path)
-    database = Database(path)
+def check_history(template: Path, steps: list[tuple[Any, ...]]) -> None:
+    home = template.with_name("copy")
+    home.mkdir(exist_ok=True)
+    copy_database(template, home)
+    database = Database(address_of(home))
     try:
         model, before, is_undoable = Model(), dump(database), False
         last = Model()
@@ -551,9 +538,9 @@ def check_history(template: Path, path: Path, steps: list[tuple[Any, ...]]) -> N
 )
 @given(steps=st.lists(STEPS, min_size=6, max_size=12))
 def test_corrections_and_undos_are_those_of_a_dictionary(
-    template: Path, copies: Path, steps: list[tuple[Any, ...]]
+    template: Path, steps: list[tuple[Any, ...]]
 ) -> None:
-    check_history(template, copies, steps)
+    check_history(template, steps)
 
 
 @pytest.mark.slow
@@ -562,6 +549,6 @@ def test_corrections_and_undos_are_those_of_a_dictionary(
 )
 @given(steps=st.lists(STEPS, min_size=10, max_size=30))
 def test_many_corrections_and_undos_are_those_of_a_dictionary(
-    template: Path, copies: Path, steps: list[tuple[Any, ...]]
+    template: Path, steps: list[tuple[Any, ...]]
 ) -> None:
-    check_history(template, copies, steps)
+    check_history(template, steps)
