@@ -27,6 +27,7 @@ GestaltError
 │   │   └── GalleryMissing
 │   ├── GalleryChanged    somebody was removed while it was read
 │   ├── ApproximateDamaged  an approximate index that cannot be used
+│   ├── ConsentWithdrawn  a patient who may not be matched any more
 │   ├── NotInGallery
 │   └── PatientConflict
 ├── TableDamaged          a file of others that is not as its format says
@@ -236,6 +237,13 @@ class ApproximateDamaged(GalleryError):
     """An approximate index that is damaged, or of other descriptors than the gallery's."""
 
     code = "approximate_damaged"
+
+
+class ConsentWithdrawn(GalleryError):
+    """A patient whose consent is withdrawn, of whom nothing is added or matched."""
+
+    code = "consent_withdrawn"
+    http_status = 403
 
 
 class NotInGallery(GalleryError):

@@ -160,6 +160,12 @@ def count_patients(session: Session, *, until: int) -> int:
     return session.scalar(query) or 0
 
 
+def patients_after(session: Session, sequence: int, *, until: int) -> Ids:
+    """The keys, none above one, of patients of whom something changed after a change, `(n,)`."""
+    query = sa.select(t.Patient.id).where(t.Patient.sequence > sequence, t.Patient.id <= until)
+    return np.fromiter(session.scalars(query), dtype=np.int64)
+
+
 def existing_patients(session: Session, keys: Ids) -> Ids:
     """Those of some patients, by their keys, who are in the gallery."""
     found: list[int] = []
