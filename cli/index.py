@@ -13,6 +13,7 @@ from .doctor import tell_findings
 from .index_add import add
 from .index_approximate import approximate
 from .index_calibrate import calibrate
+from .index_erase import erase
 from .index_gmdb import import_gmdb
 from .interruption import interruption
 from .opening import opened
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command("add", epilog=options.EXIT_CODES)(add)
 app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
 app.command("calibrate")(calibrate)
+app.command("erase", epilog=options.EXIT_CODES)(erase)
 app.command("approximate")(approximate)
 
 SHOWN_FAILURES = 20
