@@ -14,20 +14,24 @@ from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.settings import Settings
 
 RECEIPT_VERSION = 1
-HASHED = (
-    "sha256 of SALT:TEXT, in UTF-8; of a patient, TEXT is the identifier, of a photo, its sha256"
-)
+HASHED = "sha256 of SALT:TEXT; TEXT is a patient's identifier, in UTF-8, or a photo's sha256"
 ON_A_DISK = (
-    "What the disk and its file system keep of overwritten and deleted bytes: snapshots, spare "
-    "blocks of an SSD, backups of the whole machine.",
+    (
+        "What the disk and its file system keep of overwritten and deleted bytes: snapshots, spare "
+        "blocks of an SSD, backups of the whole machine."
+    ),
     "Copies that people made: photos, exports that were passed on, screenshots, printed pages.",
 )
 ON_A_SERVER = (
-    "The write-ahead log of the PostgreSQL server until it is recycled: CHECKPOINT; "
-    "SELECT pg_switch_wal();",
-    "Archives of that log, base backups, dumps, replicas that lag behind, replication slots: their "
-    "administrator deletes or renews them (pg_archivecleanup, pg_basebackup, "
-    "pg_drop_replication_slot).",
+    (
+        "The write-ahead log of the PostgreSQL server until it is recycled: CHECKPOINT; "
+        "SELECT pg_switch_wal();"
+    ),
+    (
+        "Archives of that log, base backups, dumps, replicas that lag behind, replication slots: "
+        "their administrator deletes or renews them (pg_archivecleanup, pg_basebackup, "
+        "pg_drop_replication_slot)."
+    ),
 )
 
 

@@ -12,7 +12,7 @@ from gestalt_space.errors import NotInGallery, UsageError
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.finishing import Deliver, Finishing, path_of
 from gestalt_space.gallery.erasure.forms import Text
-from gestalt_space.gallery.erasure.pieces import pieces_of
+from gestalt_space.gallery.erasure.pieces import after_head, pieces_of
 from gestalt_space.gallery.erasure.places import places_of
 from gestalt_space.gallery.erasure.plans import Plan, masked
 from gestalt_space.gallery.erasure.searching import codes_of
@@ -82,10 +82,9 @@ class Erasing(Writing):
     def _require_trace(self, name: str, finishing: Finishing) -> None:
         """Raise `NotInGallery` where there is no trace of a patient who has no row."""
         with self.database.reading() as session:
-            if any(
-                place == "audit_event.detail" for place, _ in erasures.texts_with(session, name)
-            ):
-                return
+            rows = {place for place, _ in erasures.texts_with(session, name)}
+        if "audit_event.detail" in rows:
+            return
         places = places_of(self.settings, self.database)
         searched = finishing.search([Text("identifier", name)], pieces_of([]), places)
         if not searched.found:
@@ -126,7 +125,7 @@ class Erasing(Writing):
             for scale in scales.get(space, ())
         ]
         means = finishing.means_of(keys.values())
-        plan.with_pieces(pieces_of([*vectors, *codes, *means, *traces.crops]))
+        plan.with_pieces(pieces_of([*vectors, *codes, *means, *map(after_head, traces.crops)]))
         unused = erasures.erase_rows(session, keys.values())
         emptied = erasures.empty_details_naming(session, names)
         plan.rows = {**traces.rows, **unused, "audit details of others": emptied}

@@ -49,7 +49,6 @@ def erased_from(read: Mapping[str, Any]) -> Erased:
         searched[kind] = tuple(Finding(**one) for one in searched[kind])
     for kind in ("unreadable", "passed_over"):
         searched[kind] = tuple(searched[kind])
-    tuples = {
-        name: tuple(read[name]) for name in ("patients", "photos", "homes", "copies", "names")
-    }
+    lists = ("patients", "photos", "homes", "copies", "names")
+    tuples = {name: tuple(read[name]) for name in lists}
     return Erased(**{**read, **tuples, "searched": Searched(**searched)})

@@ -16,7 +16,7 @@ def holders_of(file: Path) -> list[str]:
         if process.name == str(os.getpid()):
             continue
         try:
-            if any(os.path.samefile(link, file) for link in (process / "fd").iterdir()):
+            if any(link.samefile(file) for link in (process / "fd").iterdir()):
                 name = (process / "comm").read_text("utf-8", "replace").strip()
                 found.append(f"{process.name} ({display_name(name)})")
         except OSError:

@@ -17,6 +17,8 @@ WORD = 8
 WINDOW = 32
 FEWEST_VALUES = 6
 """A window of fewer different bytes, of zeros say, stands in any file."""
+PNG_HEAD = 33
+"""Bytes with which every aligned crop begins, of whoever it is."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 Words = NDArray[np.uint64]
@@ -32,6 +34,11 @@ class Pieces:
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+
+def after_head(png: bytes) -> bytes:
+    """What of a crop's file is its own."""
+    return png[PNG_HEAD:]
 
 
 def pieces_of(blobs: Iterable[bytes]) -> Pieces:

@@ -21,11 +21,12 @@ BESIDE = ("", "-wal", "-shm", "-journal")
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Files to search, those of the database among them; `passed_over`: what is not searched, in
-    words."""
+    """Files to search, those of the database among them. `strangers`: those that this package does
+    not make, whose names are looked at. `passed_over`: what is not searched, in words."""
 
     files: tuple[Path, ...]
     database: tuple[Path, ...]
+    strangers: tuple[Path, ...]
     passed_over: tuple[str, ...]
 
 
@@ -54,7 +55,13 @@ def places_of(settings: Settings, database: Database) -> Places:
         f"begin with {' or '.join(OURS)}"
     )
     files |= dict.fromkeys(_temporary(folder))
-    return Places(tuple(files), own, tuple(passed))
+    ours = (settings.index_dir.absolute(), settings.calibrating_dir.absolute())
+    strangers = (
+        path
+        for path in files
+        if path not in own and not any(path.is_relative_to(folder) for folder in ours)
+    )
+    return Places(tuple(files), own, tuple(strangers), tuple(passed))
 
 
 def _temporary(folder: Path) -> Iterator[Path]:

@@ -1,4 +1,5 @@
-"""What is remembered of an erasure until it is done: what the receipt says and what is searched for.
+"""What is remembered of an erasure until it is done: what the receipt says, and what is searched
+for.
 
 It has identifiers, and stands in the database. So it is masked with a key beside it: no identifier
 is found in a file meanwhile, and when the key is gone nothing can be read any more.

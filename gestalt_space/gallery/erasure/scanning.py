@@ -38,7 +38,7 @@ class Found:
     """What stands in a file: at which place which text, by its number, with what is around it and
     where in that it begins; and hashes of pieces, one for each place."""
 
-    bytes: int = 0
+    size: int = 0
     texts: list[tuple[int, int, bytes]] = field(default_factory=list)
     """Number, its place in what is around it, and that."""
     more_texts: int = 0
@@ -76,7 +76,7 @@ class Scanner:
                 # What was read last comes again, so that nothing is cut in two.
                 data = before + block
                 self._scan(data, len(before), found)
-                found.bytes += len(block)
+                found.size += len(block)
                 before = data[-self._near :]
         finally:
             os.close(number)
@@ -178,7 +178,7 @@ def answers(asked: str) -> Iterator[str]:
         yield json.dumps(
             {
                 "path": place,
-                "bytes": found.bytes,
+                "bytes": found.size,
                 "texts": texts,
                 "more_texts": found.more_texts,
                 "pieces": found.pieces,

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import ErasureUnfinished
 from gestalt_space.gallery.erasure.forms import SHORT, Form, Text, forms_of
-from gestalt_space.gallery.erasure.pieces import Pieces, pieces_of
+from gestalt_space.gallery.erasure.pieces import Pieces, after_head, pieces_of
 from gestalt_space.gallery.erasure.places import Places
 from gestalt_space.gallery.erasure.scanning import question
 from gestalt_space.index.codes import encode
@@ -90,14 +90,14 @@ def search_files(
     files = size = 0
     unreadable: list[str] = []
     paths = places.files
-    for path in paths:
-        for text in texts:
-            if _names(path.name, text):
-                counts["found"][display_name(path), FILE_NAME] += 1
+    for path in places.strangers:
+        count = sum(_names(path.name, text) for text in texts)
+        if count:
+            counts["found"][display_name(path), FILE_NAME] += count
     for answer in _asked([form.data for _, form in forms], pieces, paths):
-        path = display_name(paths[answer["path"]])
+        place = display_name(paths[answer["path"]])
         if "error" in answer:
-            unreadable.append(f"{path}: {answer['error']}")
+            unreadable.append(f"{place}: {answer['error']}")
             continue
         files, size = files + 1, size + answer["bytes"]
         for number, at, around in answer["texts"]:
@@ -106,11 +106,11 @@ def search_files(
                 kind = "others"
             else:
                 kind = "uncertain" if len(form.data) < SHORT else "found"
-            counts[kind][path, text.what] += 1
+            counts[kind][place, text.what] += 1
         if answer["more_texts"]:
-            counts["found"][path, "more texts than can be told apart"] += answer["more_texts"]
+            counts["found"][place, "more texts than can be told apart"] += answer["more_texts"]
         for piece in answer["pieces"]:
-            counts["others" if theirs.has_piece(piece) else "found"][path, PIECE] += 1
+            counts["others" if theirs.has_piece(piece) else "found"][place, PIECE] += 1
         if progress is not None:
             progress(size)
     return Searched(
@@ -168,7 +168,7 @@ class _OfOthers:
             self._known = set()
             scales = self._scales()
             for space, blob in erasures.blobs(self._session):
-                same = self._shared(blob)
+                same = self._shared(after_head(blob) if space is None else blob)
                 self._known |= same
                 if same and space is not None:
                     for scale in scales:
