@@ -149,7 +149,7 @@ class Finishing:
             )
         with self.database.writing() as session:
             erasures.forget_removals(session)
-        self.database.vacuum(erasures.TOUCHED)
+        self._written_anew(erasures.TOUCHED)
         self._emptied()
         places = places_of(self.settings, self.database)
         searched = self.search(plan.texts, plan.pieces, places)
@@ -208,6 +208,13 @@ class Finishing:
                             f"{path.name} cannot be deleted: {error.strerror}.", ""
                         ) from error
 
+    def _written_anew(self, tables: Collection[str]) -> None:
+        """On PostgreSQL: a row that was deleted stays on its page until then."""
+        try:
+            self.database.vacuum(tables)
+        except DatabaseError as error:
+            raise self._unfinished(error) from error
+
     def _emptied(self) -> None:
         try:
             self.database.truncate_log()
@@ -225,7 +232,7 @@ class Finishing:
         """The mask of what was remembered is in no file any more."""
         self._emptied()
         if not self.database.is_sqlite:
-            self.database.vacuum(["erasure"])
+            self._written_anew(["erasure"])
             return
         places = places_of(self.settings, self.database)
         own = replace(places, files=places.database)
