@@ -206,6 +206,8 @@ def _asked(
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
+        # An interruption is for us: we end it.
+        start_new_session=os.name == "posix",
         env=os.environ | {"PYTHONPATH": roots, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"},
     ) as program:
         assert program.stdin is not None  # noqa: S101
