@@ -88,6 +88,9 @@ def run_history(
     return figures
 
 
+pytestmark = pytest.mark.sqlite_only("a reader keeps its log")
+
+
 @pytest.fixture(autouse=True)
 def _own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

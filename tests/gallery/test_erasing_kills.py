@@ -15,7 +15,10 @@ from gestalt_space.store import audit, reads
 from gestalt_space.store.writes import NewPhoto
 from tests.gallery.erasing import Home, left_of, photo
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL and fork are POSIX")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="SIGKILL and fork are POSIX"),
+    pytest.mark.sqlite_only("homes are copied with their files"),
+]
 
 NAME = "PAT-2024-0017"
 EACH = 24

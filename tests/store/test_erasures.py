@@ -39,8 +39,16 @@ def test_all_that_the_database_has_of_a_patient(filled: Database, space_id: int)
     assert traces.crops == [encoded_of(first).crop]
     assert len(traces.descriptors) == 2
     assert traces.rows == {
-        "patient": 1, "photo": 2, "face": 2, "crop": 1, "descriptor": 2, "withheld": 0,
-        "phenotype_term": 1, "diagnosis": 1, "patient_gene": 1, "pseudonym": 1,
+        "patient": 1,
+        "photo": 2,
+        "face": 2,
+        "crop": 1,
+        "descriptor": 2,
+        "withheld": 0,
+        "phenotype_term": 1,
+        "diagnosis": 1,
+        "patient_gene": 1,
+        "pseudonym": 1,
     }
     assert traces.since is not None
 
