@@ -8,6 +8,7 @@ from typing import Any
 
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.home import Gallery
+from gestalt_space.settings import load_settings
 from gestalt_space.store import writes
 from gestalt_space.store.writes import NewPhoto
 from tests.galleries import encoded_of, files_with, new_photo
@@ -19,16 +20,26 @@ PIECE = 64
 class Home(Kept):
     """A home of patients with identifiers and photos of their own, whose crops are kept."""
 
+    def __init__(self, home: Path, *, busy_timeout: float = 30.0) -> None:
+        super().__init__(home, busy_timeout=busy_timeout)
+        self.patience = busy_timeout
+        self.opened: list[Gallery] = []
+
     def put(self, *photos: NewPhoto, update: bool = False) -> None:
         with self.database.writing() as session:
             stored = writes.add_photos(session, photos, space_id=self.space.id, update=update)
         assert [one.error for one in stored] == [None] * len(photos)
 
     def gallery(self) -> Gallery:
-        gallery = Gallery.open(self.home)
-        gallery.database.close()
-        gallery.database.engine = self.database.engine
-        return gallery
+        """A gallery that is closed with the home, and waits for others no longer than this does."""
+        settings = load_settings(self.home).model_copy(update={"busy_timeout": self.patience})
+        self.opened.append(Gallery(settings))
+        return self.opened[-1]
+
+    def close(self) -> None:
+        for gallery in self.opened:
+            gallery.close()
+        super().close()
 
     def erase(self, *names: str, receipt: str = "receipt.json", **options: Any) -> Erased:
         return self.gallery().erase(names, self.home.parent / receipt, **options)
