@@ -14,6 +14,7 @@ from .index_add import add
 from .index_approximate import approximate
 from .index_calibrate import calibrate
 from .index_correct import merge, move, split, undo
+from .index_erase import erase
 from .index_gmdb import import_gmdb
 from .index_log import log
 from .index_set import set_facts
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command("add", epilog=options.EXIT_CODES)(add)
 app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
 app.command("calibrate")(calibrate)
+app.command("erase", epilog=options.EXIT_CODES)(erase)
 app.command("approximate")(approximate)
 app.command("set")(set_facts)
 app.command("move")(move)

@@ -218,12 +218,20 @@ def _gallery(settings: Settings) -> Iterator[Finding]:
             f"{where}, migration {REVISION}: {counts.patients} patients, {counts.photos} photos, "
             f"{counts.disorders} disorders",
         )
+        yield from _erasures(gallery)
         if not counts.patients:
             yield Finding("gallery", "note", "it is empty", "Run `gestalt index add patients.csv`.")
             return
         yield from _guarded("space", lambda: _space(gallery))
         yield from _guarded("index", lambda: _index(gallery))
         yield from _guarded("calibration", lambda: _calibrations(gallery))
+
+
+def _erasures(gallery: Gallery) -> Iterator[Finding]:
+    """Erasures that were begun: what they erase may still be in a file."""
+    for begun in gallery.begun_erasures():
+        detail = f"one that {begun.actor} began at {begun.at:%Y-%m-%d %H:%M} UTC is not done"
+        yield Finding("erasure", "fail", detail, "Run `gestalt index erase --resume`.")
 
 
 def _rights(settings: Settings) -> Iterator[Finding]:

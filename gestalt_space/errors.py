@@ -29,7 +29,8 @@ GestaltError
 │   ├── ApproximateDamaged  an approximate index that cannot be used
 │   ├── ConsentWithdrawn  a patient who may not be matched any more
 │   ├── NotInGallery
-│   └── PatientConflict
+│   ├── PatientConflict
+│   └── ErasureUnfinished  an erasure that was begun, and is remembered
 ├── TableDamaged          a file of others that is not as its format says
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
@@ -257,6 +258,12 @@ class PatientConflict(GalleryError):
     """What is to be added contradicts what the gallery says of a patient, photo or disorder."""
 
     code = "patient_conflict"
+
+
+class ErasureUnfinished(GalleryError):
+    """Patients were erased from the database, and not yet from every file; it is remembered."""
+
+    code = "erasure_unfinished"
 
 
 class TableDamaged(GestaltError):

@@ -11,7 +11,7 @@ from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.repairs import CLEANED, Repair
 from gestalt_space.gallery.sealing import Sealer
-from gestalt_space.store import purges, reads
+from gestalt_space.store import erasures, purges, reads
 from gestalt_space.store.engine import Database
 
 
@@ -75,6 +75,7 @@ class Keeper:
         if notes:
             with self._database.writing() as session:
                 purges.purge_done(session, notes)
+                erasures.forget_removals(session)
         return bool(notes)
 
     def _sealers(self, timeout: float | None = None) -> Sequence[Sealer]:

@@ -33,27 +33,39 @@ def remove_patients(session: Session, patients: Sequence[str]) -> Removed:
 
     Raises `NotInGallery` for a patient that is not there, removing none.
     """
+    found = patient_keys(session, patients)
+    for patient in patients:
+        if patient not in found:
+            raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
+    return take_out(session, found.values(), "remove")
+
+
+def patient_keys(session: Session, patients: Sequence[str]) -> dict[str, int]:
+    """The keys of those patients who are there, by identifier."""
     found: dict[str, int] = {}
     for some in chunks(patients):
         rows = session.execute(
             sa.select(t.Patient.external_id, t.Patient.id).where(t.Patient.external_id.in_(some))
         )
         found.update(rows.all())
-    for patient in patients:
-        if patient not in found:
-            raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
+    return found
+
+
+def take_out(session: Session, patients: Collection[int], action: str) -> Removed:
+    """Remove patients by their keys with all that hangs on them; `action`: what the audit trail
+    calls it."""
     photos: list[int] = []
-    for keys in chunks(found.values()):
+    for keys in chunks(patients):
         photos += session.scalars(sa.select(t.Photo.id).where(t.Photo.patient_id.in_(keys)))
-    if found:
-        empty_details(session, found.values())
-        record_event(session, "remove", patients=found.values(), detail={"photos": len(photos)})
+    if patients:
+        empty_details(session, patients)
+        record_event(session, action, patients=patients, detail={"photos": len(photos)})
     remove_photo_rows(session, photos)
-    _remove_patient_rows(session, found.values())
-    if found:
+    _remove_patient_rows(session, patients)
+    if patients:
         begin_epoch(session)
         note_purge(session)
-    return Removed(patients=len(found), photos=len(photos))
+    return Removed(patients=len(patients), photos=len(photos))
 
 
 def remove_photos(
