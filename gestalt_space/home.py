@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gestalt_space.gallery.writing import Writing
+from gestalt_space.gallery.archives.exchanging import Exchanging
 from gestalt_space.match.asking import Asking
 
 
-class Gallery(Writing, Asking):
+class Gallery(Exchanging, Asking):
     """The patients, photos and descriptors of one home. Threads share it."""
