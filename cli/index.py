@@ -12,7 +12,9 @@ from . import options, output
 from .doctor import tell_findings
 from .index_add import add
 from .index_approximate import approximate
+from .index_backup import backup, restore
 from .index_calibrate import calibrate
+from .index_exchange import export, import_
 from .index_gmdb import import_gmdb
 from .interruption import interruption
 from .opening import opened
@@ -28,6 +30,10 @@ app.command("add", epilog=options.EXIT_CODES)(add)
 app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
 app.command("calibrate")(calibrate)
 app.command("approximate")(approximate)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("export")(export)
+app.command("import")(import_)
 
 SHOWN_FAILURES = 20
 

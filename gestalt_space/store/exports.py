@@ -17,10 +17,17 @@ from gestalt_space.store.chunks import chunks
 from gestalt_space.types import WITHDRAWN
 
 Row = tuple[Any, ...]
-_PHOTO = (t.Photo.sha256, t.Photo.name, t.Photo.age, t.Photo.site, t.Photo.width, t.Photo.height)
-_PHOTO += (t.Photo.added_at,)
-_FACE = (t.Face.number, t.Face.count, t.Face.detector, t.Face.step, t.Face.score, t.Face.box)
-_FACE += (t.Face.landmarks, t.Face.sharpness, t.Face.size, t.Face.yaw, t.Face.roll)
+_PHOTO = tuple(
+    getattr(t.Photo, name)
+    for name in ("sha256", "name", "age", "site", "width", "height", "added_at")
+)
+_FACE = tuple(
+    getattr(t.Face, name)
+    for name in (
+        *("number", "count", "detector", "step", "score", "box", "landmarks"),
+        *("sharpness", "size", "yaw", "roll"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

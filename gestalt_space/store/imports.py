@@ -4,7 +4,7 @@ named. All of it in one transaction, which its caller undoes where anything diff
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -133,7 +133,7 @@ class Importing:
 
     def add_disorders(self, names: Mapping[str, str], genes: Sequence[tuple[str, str]]) -> None:
         """Make the disorders that are new, with their genes; known ones get genes that are new."""
-        old: set[str] = set()
+        before: set[str] = set()
         for some in chunks(sorted(names)):
             known = {
                 row.code: row
@@ -144,21 +144,24 @@ class Importing:
             told = PhotoRecord("", "", tuple(Disorder(code, names[code]) for code in some))
             for code, old, new in other_names(told, Catalogue(known, {})):
                 self._refuse("disorder", reason=f"name of {code}: {old} → {new}")
-            old |= known.keys()
+            before |= known.keys()
             for code, row in known.items():
                 if not row.name and names[code]:
                     row.name = names[code]
                     self.changed += 1
             self.session.flush()
-            new = [code for code in some if code not in known]
+            missing_codes = [code for code in some if code not in known]
             self._insert(
                 t.Disorder,
-                [{"code": c, "name": names[c], "likeness": likeness(c)} for c in new],
+                [
+                    {"code": code, "name": names[code], "likeness": likeness(code)}
+                    for code in missing_codes
+                ],
             )
-            keys = sa.select(t.Disorder.code, t.Disorder.id).where(t.Disorder.code.in_(some))
-            self._disorders.update(self.session.execute(keys).all())
+            made = sa.select(t.Disorder.code, t.Disorder.id).where(t.Disorder.code.in_(some))
+            self._disorders.update(self.session.execute(made).all())
         self._add_genes({symbol for _, symbol in genes})
-        old_keys = {self._disorders[code] for code in old}
+        old_keys = {self._disorders[code] for code in before}
         pairs = [(self._disorders[code], self._genes[symbol]) for code, symbol in genes]
         links = t.disorder_gene.c
         for few in chunks(pairs):
@@ -222,20 +225,22 @@ class Importing:
             )
         ):
             same[row.sha256][row.patient.external_id] = row
+        times = Counter(photo.sha256 for photo in photos)
         new: list[ImportedPhoto] = []
         beside: dict[tuple[int, str], tuple[Descriptors, EncodingRun | None]] = {}
         with self.session.no_autoflush:
             for photo in photos:
                 if photo.patient not in self._patients or not self._fits(photo, same):
                     continue
-                row = same[photo.sha256].get(photo.patient)
-                if row is None:
+                there = same[photo.sha256].get(photo.patient)
+                if there is None:
                     new.append(photo)
-                    # Of two in one block the later one is compared with the earlier one.
-                    same[photo.sha256][photo.patient] = _unstored(photo)
+                    if times[photo.sha256] > 1:
+                        # The later one in a block is compared with the earlier one.
+                        same[photo.sha256][photo.patient] = _unstored(photo)
                 else:
                     self.known_photos += 1
-                    beside |= self._take_photo(row, photo)
+                    beside |= self._take_photo(there, photo)
         self.session.flush()
         self._insert_photos(new)
         self._insert_descriptors(beside)
@@ -475,7 +480,11 @@ class Importing:
     def _insert(self, table: sa.Table | type[t.Base], rows: Sequence[Mapping[str, Any]]) -> None:
         """By the table and not by its class: thousands of rows are one call of the driver."""
         if rows:
-            plain = table if isinstance(table, sa.Table) else table.__table__
+            plain = (
+                table
+                if isinstance(table, sa.Table)
+                else t.Base.metadata.tables[table.__tablename__]
+            )
             self.session.execute(sa.insert(plain), list(rows))
 
     def _refuse(self, kind: str, patient: str = "", photo: str = "", reason: str = "") -> None:

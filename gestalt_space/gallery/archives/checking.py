@@ -144,7 +144,7 @@ def read_space(row: Row) -> ImportedSpace:
 
 def read_disorders(rows: Sequence[Row], genes: Sequence[Row]) -> dict[str, str]:
     """The names of disorders by their identifiers. Raises `ArchiveDamaged`."""
-    names = dict(rows)
+    names: dict[str, str] = dict(rows)  # type: ignore[arg-type]
     for code, name in rows:
         _check_name(code, "disorders")
         if name:
@@ -188,7 +188,7 @@ def _run(facts: Row) -> EncodingRun | None:
 
 def _check_name(text: str, table: str) -> None:
     """A text as the gallery has them: of one line, in one spelling."""
-    if not text or len(text) > _LONGEST or text != display_name(text) or text != normal_name(text):
+    if not text or len(text) > _LONGEST or not text.isprintable() or text != normal_name(text):
         _refuse(table, f"{text[:80]!r} is no name that a gallery has")
 
 

@@ -4,7 +4,7 @@ database can take in."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,8 @@ _PNG = 30_000
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What of a gallery is exported. `patients`, `cohorts`: only these, all where both are empty."""
+    """What of a gallery is exported. `patients`, `cohorts`: only these; all, where both are
+    empty."""
 
     patients: tuple[str, ...] = ()
     cohorts: tuple[str, ...] = ()
@@ -167,14 +168,16 @@ class _Writing:
         tables: dict[str, TableWriter],
         vectors: dict[int, TableWriter],
         people: PeopleWriter,
-    ) -> Collection[str]:
+    ) -> set[str]:
         """The rows of some patients; the codes of their disorders."""
         facts = exports.fact_rows(self.session, some)
         for name, rows in facts.items():
             for row in rows:
                 tables[name].write(row)
         codes = {code for _, code, _ in facts["diagnoses"]}
-        names = dict(exports.disorder_rows(self.session, codes)["disorders"])
+        names: dict[str, str] = dict(
+            exports.disorder_rows(self.session, codes)["disorders"]  # type: ignore[arg-type]
+        )
         told: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
         for patient, code, _ in facts["diagnoses"]:
             told[patient]["disorders"].append((code, names[code]))

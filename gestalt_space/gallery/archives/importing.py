@@ -31,7 +31,7 @@ from gestalt_space.paths import display_name
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.engine import Database
-from gestalt_space.store.imports import Importing, ImportedSpace
+from gestalt_space.store.imports import ImportedSpace, Importing
 
 _ALWAYS = frozenset(SCHEMAS) - {"crops"}
 

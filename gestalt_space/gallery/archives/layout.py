@@ -70,5 +70,5 @@ def descriptors_table(fingerprint: str) -> str:
 def descriptors_schema(dim: int) -> pa.Schema:
     """Its columns: photo, vector of `dim` float32, and the encoding run, empty where it is not
     recorded."""
-    run = {name: _TEXT for name in RUN}
+    run = dict.fromkeys(RUN, _TEXT)
     return _schema(*_PHOTO, ("vector", pa.list_(pa.float32(), dim)), **run)

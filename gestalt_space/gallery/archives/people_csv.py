@@ -8,8 +8,10 @@ from typing import IO, Any
 
 from gestalt_space.ages import age_text
 
-COLUMNS = ("patient", "photo", "disorder", "disorder_name", "genes", "sex", "age", "ancestry")
-COLUMNS += ("cohort", "family", "site", "hpo", "consent", "sha256", "added")
+COLUMNS = (
+    *("patient", "photo", "disorder", "disorder_name", "genes", "sex", "age", "ancestry"),
+    *("cohort", "family", "site", "hpo", "consent", "sha256", "added"),
+)
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 

@@ -3,7 +3,7 @@ memory that does not grow with the export."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,7 @@ class _Cursor:
         return self._waiting
 
 
-def _rows(path: Path, schema: pa.Schema, count: int) -> Iterator[Row]:
+def _rows(path: Path, schema: pa.Schema, count: int) -> Generator[Row, None, None]:
     for batch in read_batches(path, schema, count):
         yield from zip(*map(_values, batch.columns), strict=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +34,7 @@ from gestalt_space.store.sqlite import sqlite_file
 from gestalt_space.weights.store import ModelStore
 
 _STAGED = ".restore-"
+_Rows = Callable[[sa.Table], Iterator[Sequence[dumps.Row]]]
 _HASHING = 0.3
 """Of the time of a restore, about."""
 
@@ -195,7 +195,7 @@ class _Staged:
                 notes, staged = self._staged_database()
                 held.callback(staged.close)
                 read = held.enter_context(staged.reading())
-                rows = partial(dumps.table_rows, read)
+                rows: _Rows = partial(dumps.table_rows, read)
             else:
                 rows = self._dumped_rows
             database.make()
@@ -218,9 +218,7 @@ class _Staged:
             self._fill(session, self._dumped_rows)
         return (), database
 
-    def _fill(
-        self, session: Session, rows: Callable[[sa.Table], Iterator[Sequence[dumps.Row]]]
-    ) -> None:
+    def _fill(self, session: Session, rows: _Rows) -> None:
         dumps.empty_tables(session)
         for table in dumps.dumped_tables():
             dumps.insert_rows(session, table, rows(table))
@@ -271,7 +269,7 @@ class _Staged:
 
     @property
     def _is_file(self) -> bool:
-        return self.archive.about["database"] == "sqlite"
+        return bool(self.archive.about["database"] == "sqlite")
 
 
 def _migration(archive: Archive) -> str:
