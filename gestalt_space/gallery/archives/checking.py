@@ -144,7 +144,7 @@ def read_space(row: Row) -> ImportedSpace:
 
 def read_disorders(rows: Sequence[Row], genes: Sequence[Row]) -> dict[str, str]:
     """The names of disorders by their identifiers. Raises `ArchiveDamaged`."""
-    names: dict[str, str] = dict(rows)  # type: ignore[arg-type]
+    names: dict[str, str] = dict(rows)
     for code, name in rows:
         _check_name(code, "disorders")
         if name:

@@ -175,9 +175,7 @@ class _Writing:
             for row in rows:
                 tables[name].write(row)
         codes = {code for _, code, _ in facts["diagnoses"]}
-        names: dict[str, str] = dict(
-            exports.disorder_rows(self.session, codes)["disorders"]  # type: ignore[arg-type]
-        )
+        names: dict[str, str] = dict(exports.disorder_rows(self.session, codes)["disorders"])
         told: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
         for patient, code, _ in facts["diagnoses"]:
             told[patient]["disorders"].append((code, names[code]))

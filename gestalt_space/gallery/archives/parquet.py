@@ -48,6 +48,11 @@ class TableWriter:
         self._flush()
         self._writer.close()
 
+    def abandon(self) -> None:
+        """Leave the file as it is: it is thrown away."""
+        # Else pyarrow would go on writing to it, whenever Python lets go of the writer.
+        self._writer.is_open = False
+
     def _flush(self) -> None:
         if not self._rows:
             return
@@ -73,8 +78,12 @@ def new_table(path: Path, schema: pa.Schema, *, widest: int = 64) -> Iterator[Ta
     largest value of a row, about. Raises `OSError`."""
     with synced(open_private(path, "wb")) as stream:
         writer = TableWriter(stream, schema, widest)
-        yield writer
-        writer.close()
+        try:
+            yield writer
+            writer.close()
+        except BaseException:
+            writer.abandon()
+            raise
 
 
 def read_batches(path: Path, schema: pa.Schema, count: int) -> Iterator[pa.RecordBatch]:

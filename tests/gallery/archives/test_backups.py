@@ -34,10 +34,20 @@ from tests.gallery.archives import homes
 from tests.made import photo_file
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Any:
-    with closing(homes.open_database(tmp_path / "home")) as opened:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home and a backup of it, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("template")
+    with closing(homes.open_database(folder / "home")) as opened:
         homes.fill(opened, *homes.some_photos())
+        back_up(opened, load_settings(folder / "home"), folder / "backup")
+    return folder
+
+
+@pytest.fixture
+def database(tmp_path: Path, template: Path) -> Any:
+    shutil.copytree(template / "home", tmp_path / "home")
+    with closing(homes.open_database(tmp_path / "home")) as opened:
         yield opened
 
 
@@ -47,8 +57,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def backup(tmp_path: Path, database: Database, settings: Settings) -> Path:
-    back_up(database, settings, tmp_path / "backup")
+def backup(tmp_path: Path, template: Path) -> Path:
+    shutil.copytree(template / "backup", tmp_path / "backup")
     return tmp_path / "backup"
 
 
@@ -275,7 +285,7 @@ def test_a_full_disk_leaves_no_backup_and_no_note_of_one(
     with pytest.raises(OutputError, match="are needed"):
         back_up(database, settings, tmp_path / "backup")
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
-    assert "backup" not in homes.actions(database)
+    assert homes.actions(database).count("backup") == 1  # that of the template
 
 
 def test_a_backup_goes_to_a_new_folder_outside_the_home(
