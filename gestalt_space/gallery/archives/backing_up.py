@@ -129,48 +129,60 @@ class _Writing:
     def write(self, store: ModelStore, with_models: bool) -> tuple[dict[str, Any], int, int]:
         """Write and check all; what the manifest says, how many files there are, and their bytes.
         Raises `OSError`."""
-        with ThreadPoolExecutor(cores()) as threads:
-            about, index = self._take_state(threads)
+        with ThreadPoolExecutor(cores()) as threads, ExitStack() as held:
+            session, home, records = self._take_index(held)
+            # While the database is copied and checked, on another core.
+            index = threads.submit(self._checked_index, records)
+            about = self._take_database(session, home)
+            held.close()
             checked = self._checked_database(threads, about["rows"])
             self.progress(0.9)
             about["models"] = [_model_record(model) for model in _needed(store, about["spaces"])]
             models = self._copied_models(store) if with_models else []
-            for file in (*index, *models):
-                sync_file(self.aside / file.path)
-        files = [*checked, *index, *models]
+            files = [*checked, *index.result(), *models]
         write_manifest(self.aside, "backup", about, files)
         return about, len(files), sum(file.bytes for file in files)
 
-    def _take_state(self, threads: ThreadPoolExecutor) -> tuple[dict[str, Any], list[ArchivedFile]]:
-        """Copy the index and the database, both of one state."""
-        folder = self.settings.index_dir
-        with ExitStack() as held:
-            # No file of the index is wiped while it is copied; the database needs no lock.
-            with locked(folder, self.settings.busy_timeout):
-                session = held.enter_context(self.database.reading())
-                # The first question: from here on the session sees one state.
-                mark = read_mark(session, None)
-                home = home_of(session, folder)
-                records = indexed.index_files(session, folder, home)
-                self._check_space(session, records)
-                index = self._copied_index(threads, records)
-            about = {
-                "home": home,
-                "database": "sqlite" if self.database.is_sqlite else "tables",
-                "migration": REVISION,
-                "sequence": mark.sequence,
-                "epoch": mark.epoch,
-                "audit": asdict(head(session)),
-                "gallery": asdict(reads.counts(session)),
-                "spaces": [_space_record(space) for space in reads.spaces(session)],
-                "rows": snapshots.row_counts(session),
-                "keys": dumps.key_counters(session),
-            }
-            if self.database.is_sqlite:
-                snapshots.copy_sqlite(session, self.aside / DATABASE, self._copying)
-            else:
-                dumped.write_dump(session, self.aside / dumped.FOLDER)
-        return about, index
+    def _take_index(self, held: ExitStack) -> tuple[Session, str | None, list[FileRecord]]:
+        """A session that sees one state, which `held` ends, the home's id, and the files of the
+        index of that state, which are copied."""
+        folder, target = self.settings.index_dir, self.aside / indexed.FOLDER
+        target.mkdir(mode=0o700)
+        # No file of the index is wiped while it is copied; the database needs no lock.
+        with locked(folder, self.settings.busy_timeout):
+            session = held.enter_context(self.database.reading())
+            # The first question: from here on the session sees one state.
+            read_mark(session, None)
+            home = home_of(session, folder)
+            records = indexed.index_files(session, folder, home)
+            self._check_space(session, records)
+            for record in records:
+                try:
+                    copy_file(folder / record.name, target / record.name)
+                except FileNotFoundError:
+                    (target / record.name).unlink()
+        return session, home, records
+
+    def _take_database(self, session: Session, home: str | None) -> dict[str, Any]:
+        """Copy the database as a session sees it; what the manifest says of it."""
+        mark = read_mark(session, None)
+        about = {
+            "home": home,
+            "database": "sqlite" if self.database.is_sqlite else "tables",
+            "migration": REVISION,
+            "sequence": mark.sequence,
+            "epoch": mark.epoch,
+            "audit": asdict(head(session)),
+            "gallery": asdict(reads.counts(session)),
+            "spaces": [_space_record(space) for space in reads.spaces(session)],
+            "rows": snapshots.row_counts(session),
+            "keys": dumps.key_counters(session),
+        }
+        if self.database.is_sqlite:
+            snapshots.copy_sqlite(session, self.aside / DATABASE, self._copying)
+        else:
+            dumped.write_dump(session, self.aside / dumped.FOLDER)
+        return about
 
     def _checked_database(
         self, threads: ThreadPoolExecutor, rows: Mapping[str, int]
@@ -189,20 +201,19 @@ class _Writing:
         synced.result()
         return [hashed.result()]
 
-    def _copied_index(
-        self, threads: ThreadPoolExecutor, records: Sequence[FileRecord]
-    ) -> list[ArchivedFile]:
-        """The files of the index, copied; none where one is not what was written: an index is made
-        from the database again, and a backup is not to fail for it."""
+    def _checked_index(self, records: Sequence[FileRecord]) -> list[ArchivedFile]:
+        """The files of the index on the disk; none where one is not what was written: an index is
+        made from the database again, and a backup is not to fail for it."""
         target = self.aside / indexed.FOLDER
-        target.mkdir(mode=0o700)
-        copy = partial(indexed.copy_index_file, source=self.settings.index_dir, target=target)
         try:
-            return list(threads.map(copy, records))
+            found = [indexed.check_index_file(record, self.aside) for record in records]
         except (IndexDamaged, FileNotFoundError):
             shutil.rmtree(target)
             target.mkdir(mode=0o700)
             return []
+        for record in records:
+            sync_file(target / record.name)
+        return found
 
     def _copied_models(self, store: ModelStore) -> list[ArchivedFile]:
         """The installed models, whole folders; the built-in one comes with the program."""
@@ -214,6 +225,7 @@ class _Writing:
             make_private_folder(target)
             for path in sorted(path for path in model.folder.iterdir() if path.is_file()):
                 copy_file(path, target / path.name)
+                sync_file(target / path.name)
                 found.append(hash_file(self.aside, f"{MODELS}/{model.name}/{path.name}"))
         return found
 

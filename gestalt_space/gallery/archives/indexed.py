@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import IndexDamaged
-from gestalt_space.files import open_private
-from gestalt_space.gallery.archives.manifest import ArchivedFile
-from gestalt_space.index.checksums import CHUNK, REBUILD, FileRecord
+from gestalt_space.gallery.archives.manifest import ArchivedFile, hash_file
+from gestalt_space.index.checksums import REBUILD, FileRecord
 from gestalt_space.index.manifest import load_manifest, manifest_path
 from gestalt_space.store import reads, tail
 
@@ -37,20 +35,10 @@ def index_files(session: Session, folder: Path, home: str | None) -> list[FileRe
     return found
 
 
-def copy_index_file(record: FileRecord, source: Path, target: Path) -> ArchivedFile:
-    """Copy a file of an index into a folder, checked on the way. Raises `OSError`, and
+def check_index_file(record: FileRecord, folder: Path) -> ArchivedFile:
+    """What a manifest says of the copy of a file in the folder of a backup. Raises `OSError`, and
     `IndexDamaged` for one that is not what was written."""
-    whole = hashlib.sha256()
-    hashes: list[str] = []
-    size = 0
-    with (
-        (source / record.name).open("rb") as stream,
-        open_private(target / record.name, "wb") as copy,
-    ):
-        while chunk := stream.read(CHUNK):
-            whole.update(chunk)
-            hashes.append(hashlib.sha256(chunk).hexdigest())
-            size += copy.write(chunk)
-    if (size, tuple(hashes)) != (record.bytes, record.sha256):
+    found = hash_file(folder, f"{FOLDER}/{record.name}")
+    if (found.bytes, found.sha256) != (record.bytes, record.sha256):
         raise IndexDamaged(f"{record.name} is not what was written.", REBUILD)
-    return ArchivedFile(f"{FOLDER}/{record.name}", size, whole.hexdigest())
+    return found

@@ -20,6 +20,7 @@ from gestalt_space.devices import cores
 from gestalt_space.errors import ArchiveDamaged, ArchiveUnsuitable
 from gestalt_space.files import open_private
 from gestalt_space.gallery.archives.syncing import synced
+from gestalt_space.index.checksums import CHUNK
 from gestalt_space.paths import display_name
 
 Kind = Literal["backup", "export"]
@@ -30,15 +31,17 @@ LARGEST_MANIFEST = 64 * 2**20
 _PART = re.compile(r"[^./\\:\x00-\x1f\x7f][^/\\:\x00-\x1f\x7f]{0,199}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DEEPEST = 6
+_BUFFER = 2**18
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedFile:
-    """A file: its `path` in the folder with `/`, its `bytes`, and its `sha256` in hex."""
+    """A file: its `path` in the folder with `/`, its `bytes`, and the `sha256` of each 8 MiB of it
+    in hex, as an index's manifest has them."""
 
     path: str
     bytes: int
-    sha256: str
+    sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,21 @@ class Archive:
 
 def hash_file(folder: Path, path: str) -> ArchivedFile:
     """What a manifest says of a file. Raises `OSError`."""
-    with (folder / path).open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return ArchivedFile(path, stream.tell(), digest)
+    hashes = []
+    # One buffer for all: new memory for each piece costs more than hashing it.
+    buffer = memoryview(bytearray(_BUFFER))
+    size = 0
+    with (folder / path).open("rb", buffering=0) as stream:
+        while True:
+            digest, left = hashlib.sha256(), CHUNK
+            while left and (count := stream.readinto(buffer[: min(left, _BUFFER)])):
+                digest.update(buffer[:count])
+                left -= count
+            if left == CHUNK:
+                break
+            hashes.append(digest.hexdigest())
+            size += CHUNK - left
+    return ArchivedFile(path, size, tuple(hashes))
 
 
 def write_manifest(
@@ -178,18 +193,19 @@ def _check_plain(folder: Path, file: ArchivedFile) -> None:
 
 
 def _file(read: Mapping[str, Any]) -> ArchivedFile:
-    path, size, digest = read["path"], read["bytes"], read["sha256"]
+    path, size, hashes = read["path"], read["bytes"], tuple(read["sha256"])
     parts: Sequence[str] = path.split("/")
     if not (
         len(parts) <= _DEEPEST
         and all(_PART.fullmatch(part) for part in parts)
         and isinstance(size, int)
         and 0 <= size < 2**63
-        and _SHA256.fullmatch(digest)
+        and len(hashes) == -(-size // CHUNK)
+        and all(_SHA256.fullmatch(one) for one in hashes)
         and path != MANIFEST
     ):
         raise ValueError("not the record of a file")
-    return ArchivedFile(path, size, digest)
+    return ArchivedFile(path, size, hashes)
 
 
 def _sealed_text(told: Mapping[str, Any]) -> bytes:

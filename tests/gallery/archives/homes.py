@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,7 @@ def seal_again(folder: Path, kind: str, change: Callable[[dict[str, Any]], None]
     told = json.loads(path.read_text())
     told.pop("seal")
     names = [one["path"] for one in told["files"] if (folder / one["path"]).is_file()]
-    files = [manifest.hash_file(folder, name) for name in names]
-    told["files"] = [{"path": one.path, "bytes": one.bytes, "sha256": one.sha256} for one in files]
+    told["files"] = [asdict(manifest.hash_file(folder, name)) for name in names]
     change(told)
     path.write_bytes(manifest._sealed_text(told))
 
