@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,11 +20,10 @@ def dumped_tables() -> list[sa.Table]:
 
 
 def table_rows(session: Session, table: sa.Table) -> Iterator[Sequence[Row]]:
-    """The rows of a table in the order of their keys, many at a time; times with their zone."""
-    at = [place for place, one in enumerate(table.columns) if isinstance(one.type, sa.DateTime)]
+    """The rows of a table in the order of their keys, many at a time."""
     query = sa.select(table).order_by(*table.primary_key.columns)
     for rows in session.execute(query.execution_options(yield_per=FETCHED)).partitions():
-        yield [_zoned(row, at) for row in rows]
+        yield [tuple(row) for row in rows]
 
 
 def insert_rows(session: Session, table: sa.Table, rows: Iterable[Sequence[Row]]) -> None:
@@ -99,16 +97,3 @@ def _counted() -> list[tuple[sa.Table, str]]:
         and not column.foreign_keys
         and table.name != "change"
     ]
-
-
-def _zoned(row: sa.Row[Any], at: Sequence[int]) -> Row:
-    """SQLite gives a time back without its zone."""
-    if not at:
-        return tuple(row)
-    values = list(row)
-    for place in at:
-        moment: datetime | None = values[place]
-        if moment is not None:
-            is_bare = moment.tzinfo is None
-            values[place] = moment.replace(tzinfo=UTC) if is_bare else moment.astimezone(UTC)
-    return tuple(values)

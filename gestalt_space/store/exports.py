@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -115,7 +114,7 @@ def fact_rows(session: Session, some: Sequence[Exported]) -> dict[str, list[Row]
         )
     )
     return {
-        "patients": sorted((*row[:6], _utc(row[6])) for row in people),
+        "patients": sorted(tuple(row) for row in people),
         "diagnoses": sorted((names[key], *rest) for key, *rest in diagnoses),
         "patient_genes": sorted((names[key], *rest) for key, *rest in genes),
         "terms": sorted((names[key], *rest) for key, *rest in terms),
@@ -144,8 +143,7 @@ def photo_rows(
         for key in few:
             _, face, patient, sha256, *facts = found[key]
             photo = ExportedPhoto(key, face, names[patient], sha256)
-            *plain, added_at = facts[: len(_PHOTO) - 1]
-            of_photo = (names[patient], sha256, *plain, _utc(added_at))
+            of_photo = (names[patient], sha256, *facts[: len(_PHOTO) - 1])
             yield photo, of_photo, (names[patient], sha256, *_face_facts(facts[len(_PHOTO) - 1 :]))
 
 
@@ -210,8 +208,3 @@ def _face_facts(facts: Sequence[Any]) -> Row:
     *place, box, landmarks, sharpness, size, yaw, roll = facts
     points = [float(value) for point in landmarks for value in point]
     return *place, [float(value) for value in box], points, sharpness, size, yaw, roll
-
-
-def _utc(at: datetime) -> datetime:
-    """SQLite gives back a time without its zone."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -19,11 +19,11 @@ from sqlalchemy.orm import Session
 from gestalt_space.devices import cores
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import DatabaseError, IndexDamaged, OutputError, UsageError
-from gestalt_space.files import make_private_folder
+from gestalt_space.files import make_private_folder, sync_file
 from gestalt_space.folders import whole_folder
 from gestalt_space.gallery.archives import dumped, indexed
+from gestalt_space.gallery.archives.copying import copy_file
 from gestalt_space.gallery.archives.manifest import ArchivedFile, hash_file, write_manifest
-from gestalt_space.gallery.archives.syncing import copy_file, sync_file
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.lock import locked
 from gestalt_space.index.checksums import FileRecord
@@ -31,7 +31,8 @@ from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store import dumps, reads, snapshots
 from gestalt_space.store.audit import head, record_event
-from gestalt_space.store.engine import REVISION, Database
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import REVISION
 from gestalt_space.store.tail import read_mark
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
@@ -168,7 +169,7 @@ class _Writing:
         mark = read_mark(session, None)
         about = {
             "home": home,
-            "database": "sqlite" if self.database.is_sqlite else "tables",
+            "database": "sqlite" if is_copied(self.database) else "tables",
             "migration": REVISION,
             "sequence": mark.sequence,
             "epoch": mark.epoch,
@@ -178,7 +179,7 @@ class _Writing:
             "rows": snapshots.row_counts(session),
             "keys": dumps.key_counters(session),
         }
-        if self.database.is_sqlite:
+        if is_copied(self.database):
             snapshots.copy_sqlite(session, self.aside / DATABASE, self._copying)
         else:
             dumped.write_dump(session, self.aside / dumped.FOLDER)
@@ -188,7 +189,7 @@ class _Writing:
         self, threads: ThreadPoolExecutor, rows: Mapping[str, int]
     ) -> list[ArchivedFile]:
         """The files of the copy, on the disk, hashed and checked."""
-        if not self.database.is_sqlite:
+        if not is_copied(self.database):
             for table in dumps.dumped_tables():
                 for _ in dumped.read_dump(self.aside / dumped.FOLDER, table, rows[table.name]):
                     pass
@@ -225,20 +226,24 @@ class _Writing:
             make_private_folder(target)
             for path in sorted(path for path in model.folder.iterdir() if path.is_file()):
                 copy_file(path, target / path.name)
-                sync_file(target / path.name)
                 found.append(hash_file(self.aside, f"{MODELS}/{model.name}/{path.name}"))
         return found
 
     def _check_space(self, session: Session, records: Sequence[FileRecord]) -> None:
         """Raise `OutputError` where the disk has no room, before minutes are spent."""
         wanted = sum(record.bytes for record in records)
-        if self.database.is_sqlite:
+        if is_copied(self.database):
             size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
             wanted += session.scalar(sa.text(size)) or 0
         check_space(self.aside, wanted)
 
     def _copying(self, done: int, whole: int) -> None:
         self.progress(_COPYING * done / max(whole, 1))
+
+
+def is_copied(database: Database) -> bool:
+    """Whether a database is a file that is copied; of any other one the rows are written."""
+    return database.is_sqlite
 
 
 def check_space(folder: Path, wanted: int) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import ArchiveDamaged
 from gestalt_space.gallery.archives.parquet import new_table, read_batches
 from gestalt_space.store import dumps
+from gestalt_space.store.columns import Moment
 
 FOLDER = "tables"
 _WIDE = {"descriptor": 16_384, "withheld": 16_384, "crop": 65_536}
@@ -65,7 +66,7 @@ def _type(column: sa.types.TypeEngine[Any]) -> pa.DataType:
         return pa.int64()
     if isinstance(column, sa.Float):
         return pa.float64()
-    if isinstance(column, sa.DateTime):
+    if isinstance(column, Moment):
         return pa.timestamp("us", tz=str(UTC))
     return pa.binary() if isinstance(column, sa.LargeBinary) else pa.string()
 

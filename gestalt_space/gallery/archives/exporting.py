@@ -26,7 +26,6 @@ from gestalt_space.gallery.archives.layout import (
 from gestalt_space.gallery.archives.manifest import hash_file, write_manifest
 from gestalt_space.gallery.archives.parquet import TableWriter, new_table
 from gestalt_space.gallery.archives.people_csv import PeopleWriter
-from gestalt_space.gallery.archives.syncing import synced
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store import exports, reads
@@ -137,7 +136,7 @@ class _Writing:
                 )
                 for space in spaces
             }
-            stream = files.enter_context(synced(open_private(self.folder / PEOPLE, "w")))
+            stream = files.enter_context(open_private(self.folder / PEOPLE, "w"))
             people = PeopleWriter(stream)
             for some in chunks(chosen):
                 codes |= self._write_patients(some, tables, vectors, people)

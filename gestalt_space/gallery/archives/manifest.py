@@ -19,7 +19,6 @@ from typing import Any, Literal
 from gestalt_space.devices import cores
 from gestalt_space.errors import ArchiveDamaged, ArchiveUnsuitable
 from gestalt_space.files import open_private
-from gestalt_space.gallery.archives.syncing import synced
 from gestalt_space.index.checksums import CHUNK
 from gestalt_space.paths import display_name
 
@@ -95,7 +94,7 @@ def write_manifest(
         **about,
         "files": [asdict(file) for file in sorted(files, key=lambda file: file.path)],
     }
-    with synced(open_private(folder / MANIFEST, "wb")) as stream:
+    with open_private(folder / MANIFEST, "wb") as stream:
         stream.write(_sealed_text(told))
 
 

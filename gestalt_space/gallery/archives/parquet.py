@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 
 from gestalt_space.errors import ArchiveDamaged
 from gestalt_space.files import open_private
-from gestalt_space.gallery.archives.syncing import synced
 
 GROUP = 4096
 """Rows of a row group, at the most."""
@@ -74,9 +73,9 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 @contextmanager
 def new_table(path: Path, schema: pa.Schema, *, widest: int = 64) -> Iterator[TableWriter]:
-    """A table that is written to a new file, its owner's alone, and synced. `widest`: bytes of the
+    """A table that is written to a new file, its owner's alone. `widest`: bytes of the
     largest value of a row, about. Raises `OSError`."""
-    with synced(open_private(path, "wb")) as stream:
+    with open_private(path, "wb") as stream:
         writer = TableWriter(stream, schema, widest)
         try:
             yield writer

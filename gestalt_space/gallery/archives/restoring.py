@@ -14,23 +14,22 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import ArchiveUnsuitable, GalleryExists, OutputError
-from gestalt_space.files import make_private_folder
+from gestalt_space.files import make_private_folder, sync_file, sync_folder
 from gestalt_space.gallery.archives import dumped, indexed
 from gestalt_space.gallery.archives.backing_up import DATABASE, MODELS, check_space
+from gestalt_space.gallery.archives.copying import copy_file
 from gestalt_space.gallery.archives.manifest import (
     Archive,
     check_files,
     read_manifest,
 )
-from gestalt_space.gallery.archives.syncing import copy_file, sync_file
 from gestalt_space.gallery.identity import place_of, write_new_home
-from gestalt_space.index.durable import sync_folder
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store import dumps, homes
 from gestalt_space.store.audit import record_event
-from gestalt_space.store.engine import REVISION, Database, upgrade_database
-from gestalt_space.store.sqlite import sqlite_file
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import REVISION, upgrade_database
 from gestalt_space.weights.store import ModelStore
 
 _STAGED = ".restore-"
@@ -112,7 +111,7 @@ def check_empty(settings: Settings) -> None:
     found = [path.name for path in there if path != settings.models_dir]
     database = make_database(settings)
     try:
-        file = sqlite_file(database.engine.url)
+        file = database.file
         if file is not None and file.exists() and file.parent != home:
             found.append(str(file))
         elif file is None and database.exists():
@@ -151,7 +150,7 @@ class _Staged:
             self._copy_files(progress)
             database = make_database(self.settings)
             try:
-                file = sqlite_file(database.engine.url)
+                file = database.file
                 notes = self._into_server(database) if file is None else self._into_file(file)
             finally:
                 database.close()

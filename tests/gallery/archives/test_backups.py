@@ -120,7 +120,7 @@ def test_a_backup_as_tables_is_the_database_to_the_row(
         remove_patients(session, ["Übung"])
     with monkeypatch.context() as patched:
         # As of a database that is no file.
-        patched.setattr(Database, "is_sqlite", property(lambda _: False))
+        patched.setattr(backing_up, "is_copied", lambda _: False)
         back_up(database, settings, tmp_path / "backup")
     assert read_manifest(tmp_path / "backup", "backup").about["database"] == "tables"
     with closing(restored(tmp_path / "backup", tmp_path / "new")) as new:
