@@ -33,6 +33,8 @@ from tests.galleries import add, make_home, new_photo, open_gallery, row
 from tests.gallery.archives import homes
 from tests.made import photo_file
 
+pytestmark = pytest.mark.sqlite_only("its homes have files; test_servers has the others")
+
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -37,6 +37,8 @@ from tests.galleries import add, encoded_of, make_home, new_photo, open_gallery,
 from tests.gallery.archives import homes
 from tests.made import photo_file
 
+pytestmark = pytest.mark.sqlite_only("its homes have files; test_servers has the others")
+
 ALL = ExportOptions()
 
 
