@@ -12,9 +12,11 @@ from . import options, output
 from .doctor import tell_findings
 from .index_add import add
 from .index_approximate import approximate
+from .index_backup import backup, restore
 from .index_calibrate import calibrate
 from .index_correct import merge, move, split, undo
 from .index_erase import erase
+from .index_exchange import export, import_
 from .index_gmdb import import_gmdb
 from .index_log import log
 from .index_set import set_facts
@@ -39,6 +41,10 @@ app.command("merge")(merge)
 app.command("split")(split)
 app.command("undo")(undo)
 app.command("log")(log)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("export")(export)
+app.command("import")(import_)
 
 SHOWN_FAILURES = 20
 
