@@ -48,7 +48,9 @@ class OpenGallery:
         landmarks: Path | None = None,
         device: Device = "auto",
         precision: Precision | None = None,
+        finish: bool = True,
     ) -> None:
+        """`finish`: whether what a process that was stopped left is cleaned away."""
         self.settings = settings
         self.models = ModelStore(settings.models_dir)
         self.options = PhotoOptions(space, detector, landmarks, device, precision)
@@ -62,7 +64,7 @@ class OpenGallery:
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
         self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
         self._pinned: ActiveSpace | None = None
-        if self.exists and self.database.is_writable:
+        if self.exists and finish and self.database.is_writable:
             # A process that was stopped may have left what it removed in a file.
             attempted(partial(self._keeper.purge, wait=False))
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 
+from sqlalchemy.orm import Session
+
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
@@ -40,7 +42,9 @@ from gestalt_space.names import check_names, normal_name
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.lookups import disorders_like, patients_like
+from gestalt_space.store.mending import mend
 from gestalt_space.store.runs import add_run
+from gestalt_space.store.spaces import count_missing
 
 _NEXT_TIME = (OutputError, DatabaseError, DescriptorError, IndexDamaged, GalleryChanged)
 """What keeps a calibration from being made now, and not from being made after the next change."""
@@ -157,8 +161,9 @@ class Writing(OpenGallery):
         """Give every stored face a descriptor in this space, from its kept crop.
 
         With `again`, faces that have one get a new one, but those whose descriptor is of the
-        present encoding run: the same precision, device, runtime and its version. Resumable: what
-        is done is passed over. With `make_default`, the gallery works in this space from then on.
+        present encoding run: the same precision, device, runtime and its version; and those whose
+        descriptor is damaged. Resumable: what is done is passed over. With `make_default`, the
+        gallery works in this space from then on, if no face lacks a descriptor.
         `progress` is called with each face when it has its descriptor or failed; what is done stays
         done, also where an interruption ends the call.
         """
@@ -169,12 +174,21 @@ class Writing(OpenGallery):
             space_id = here._stored_space(session)
             run_id = add_run(session, encoder.run)
         made_by = encoder.run if again else None
+        unsound = here._unsound_faces() if again else []
         with self.database.reading() as session:
             missing = reads.faces_without(session, space_id, made_by=made_by)
+            listed = {face for face, _, _ in missing}
+            missing += reads.named_faces(session, [face for face in unsound if face not in listed])
         done: list[Filled] = []
         try:
             for one in fill_faces(
-                self.database, encoder, missing, space_id=space_id, run_id=run_id, made_by=made_by
+                self.database,
+                encoder,
+                missing,
+                space_id=space_id,
+                run_id=run_id,
+                made_by=made_by,
+                unsound=unsound,
             ):
                 done.append(one)
                 progress(one)
@@ -182,19 +196,18 @@ class Writing(OpenGallery):
             if done:
                 self._follow()
             attempted(self._keeper.purge)
-        if make_default:
-            with self.database.writing() as session:
-                writes.make_default(session, space_id)
-                record_event(session, "default", detail={"space": here.space.fingerprint})
-            self._follow()
-        return FilledFaces(tuple(done))
+        is_default, lacking = self._switched(space_id, here.space.fingerprint, wanted=make_default)
+        return FilledFaces(tuple(done), lacking, is_default)
 
     def rebuild(self) -> int:
         """Write every space's index anew from the database, and calibrate it where that takes no
         more than two seconds; returns how many there are.
 
-        Raises `OutputError` where it cannot be written.
+        What `inspect_gallery` finds wrong with rows, and what costs nobody's data to mend, is
+        mended first. Raises `OutputError` where it cannot be written.
         """
+        with self.database.writing() as session:
+            mend(session)
         count = self._keeper.rebuild()
         for space in self._spaces():
             self._calibrate_soon(space, force=True)
@@ -254,6 +267,23 @@ class Writing(OpenGallery):
         """The newest state; None in a space without one."""
         space = self.space.stored
         return None if space is None else self._reader.current(space)
+
+    def _switched(self, space_id: int, fingerprint: str, *, wanted: bool) -> tuple[bool, int]:
+        """Whether the gallery works in a space, and how many faces have no descriptor in it. It
+        does from now on where that is wanted and none lacks one, in one transaction."""
+        session: Session
+        with self.database.writing() if wanted else self.database.reading() as session:
+            lacking = count_missing(session, space_id)
+            is_default = any(
+                one.is_default and one.fingerprint == fingerprint for one in reads.spaces(session)
+            )
+            is_switched = wanted and not (lacking or is_default)
+            if is_switched:
+                writes.make_default(session, space_id)
+                record_event(session, "default", detail={"space": fingerprint})
+        if is_switched:
+            self._follow()
+        return is_default or is_switched, lacking
 
     def _follow(self) -> None:
         """Let indexes and calibrations follow the database."""

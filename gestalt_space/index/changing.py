@@ -7,7 +7,8 @@ Columns are few bytes and are written anew, so that who reads the old ones is no
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,15 +90,29 @@ def blank_columns(folder: Path, record: SegmentRecord, rows: Ids) -> None:
 def wipe(folder: Path, record: FileRecord) -> None:
     """Overwrite a whole file by zeros, synced, before it is deleted; one that is gone is passed
     over. Raises `OutputError`."""
-    path = folder / record.name
     with writing(folder):
-        if not path.exists():
-            return
-        with path.open("r+b") as stream:
-            for start in range(0, record.bytes, CHUNK):
-                stream.write(bytes(min(CHUNK, record.bytes - start)))
-            stream.flush()
-            os.fsync(stream.fileno())
+        if (folder / record.name).exists():
+            _zero(folder / record.name, record.bytes)
+
+
+def wipe_away(folder: Path, paths: Sequence[Path]) -> None:
+    """Overwrite files of a folder by zeros, synced, and delete them; those that are gone are passed
+    over. Raises `OutputError`."""
+    if not paths:
+        return
+    with writing(folder):
+        for path in paths:
+            with suppress(FileNotFoundError):
+                _zero(path, path.stat().st_size)
+                path.unlink()
+
+
+def _zero(path: Path, size: int) -> None:
+    with path.open("r+b") as stream:
+        for start in range(0, size, CHUNK):
+            stream.write(bytes(min(CHUNK, size - start)))
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def with_columns(
