@@ -334,8 +334,8 @@ def fill(
         )
     if default and not filled.is_default:
         output.say(
-            f"The gallery works in its old space still: {output.counted_text(filled.missing, 'face')} "
-            f"without a descriptor in the space of {name}."
+            f"The gallery works in its old space still: "
+            f"{output.counted_text(filled.missing, 'face')} without a descriptor in that of {name}."
         )
         output.say(f"To use it without them: `gestalt index use {name} --partly`.", indent="  ")
     return 3 if failed or (default and not filled.is_default) else 0

@@ -63,9 +63,9 @@ def fill_faces(
 ) -> Iterator[Filled]:
     """Give faces, as `reads.faces_without` lists them, a descriptor; what became of each, in order.
 
-    `run_id`: of the encoder's run. With `made_by`, descriptors of other runs are replaced, and those
-    of the faces `unsound` whatever made them. Written in transactions of `WRITE_BATCH` faces. Raises
-    `GalleryChanged` where the space was dropped meanwhile.
+    `run_id`: of the encoder's run. With `made_by`, descriptors of other runs are replaced, and
+    those of the faces `unsound` whatever made them. Written in transactions of `WRITE_BATCH` faces.
+    Raises `GalleryChanged` where the space was dropped meanwhile.
     """
     again = frozenset(unsound)
     for start in range(0, len(missing), WRITE_BATCH):

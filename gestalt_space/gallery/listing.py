@@ -9,7 +9,6 @@ from gestalt_space.gallery.calibration.calibrating import (
     calibration_state,
 )
 from gestalt_space.gallery.inspecting.index import verify_index
-from gestalt_space.gallery.inspecting.vectors import unsound_faces
 from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.gallery.opened import OpenGallery
@@ -77,11 +76,6 @@ class Listing(OpenGallery):
                 return 0  # faces are added with their descriptor
             faces = {face for face, _, _ in reads.faces_without(session, space_id, made_by=made_by)}
         return len(faces.union(here._unsound_faces() if again else ()))
-
-    def _unsound_faces(self) -> list[int]:
-        """The faces whose descriptor in this space is damaged."""
-        space = self.space.stored
-        return [] if space is None else unsound_faces(self.database, space)
 
     def runs(self) -> RunCounts:
         """What the descriptors of this space were made with, and how many there are of each."""

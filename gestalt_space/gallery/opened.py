@@ -21,6 +21,7 @@ from gestalt_space.gallery.calibration.calibrating import (
     CalibrationState,
     calibration_state,
 )
+from gestalt_space.gallery.inspecting.vectors import unsound_faces
 from gestalt_space.gallery.keeper import Keeper, attempted
 from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
@@ -223,6 +224,11 @@ class OpenGallery:
             specification=spec.to_json(),
             dim=spec.descriptor_dim,
         )
+
+    def _unsound_faces(self) -> list[int]:
+        """The faces whose descriptor in this space is damaged."""
+        space = self.space.stored
+        return [] if space is None else unsound_faces(self.database, space)
 
     def _spaces(self) -> list[reads.StoredSpace]:
         with self.database.reading() as session:

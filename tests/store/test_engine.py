@@ -294,13 +294,6 @@ def test_a_sound_database_has_no_problems(database: Database, store: Store) -> N
     assert database.problems() == []
 
 
-def test_a_row_that_refers_to_nothing_is_a_problem(
-    database: Database, other: sqlite3.Connection
-) -> None:
-    other.execute("INSERT INTO crop (face_id, png) VALUES (99, x'00')")
-    assert database.problems() == ["a row of crop refers to nothing in face"]
-
-
 # Migrations
 
 

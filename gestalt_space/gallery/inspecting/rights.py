@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from gestalt_space.gallery.inspecting.findings import Finding, State
@@ -14,7 +15,7 @@ def inspect_rights(settings: Settings) -> Iterator[Finding]:
     """What of the home others may read; nothing where rights are not as in POSIX."""
     found = exposure(settings)
     if found is None:
-        if settings.home.is_dir():
+        if os.name == "posix" and settings.home.is_dir():
             yield Finding("rights", "ok", "the files are their owner's alone")
         return
     state: State = "fail" if found.to_all else "note"

@@ -16,7 +16,17 @@ from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
 
 def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[Finding]:
-    """The default one, and the specification and model of each."""
+    """The specification and model of each, and the one that the gallery works in."""
+    for stored in spaces:
+        if wrong := _wrong_specification(stored):
+            yield Finding(f"specification {stored.model}", "fail", wrong, BACKUP)
+        elif not stored.is_default and model_of(gallery.models, stored) is None:
+            yield Finding(
+                f"space {stored.model}",
+                "note",
+                f"its encoder ({stored.fingerprint[:12]}) is not installed",
+                f"Install it again, or run `gestalt index drop {stored.model}`.",
+            )
     defaults = [space for space in spaces if space.is_default]
     if len(defaults) != 1:
         yield Finding(
@@ -30,16 +40,6 @@ def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[
         yield Finding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
         if space.model.name == BUILTIN:
             yield Finding("encoder", "note", BUILTIN_CAUTION, "Run `gestalt models list`.")
-    for stored in spaces:
-        if wrong := _wrong_specification(stored):
-            yield Finding(f"specification {stored.model}", "fail", wrong, BACKUP)
-        elif not stored.is_default and model_of(gallery.models, stored) is None:
-            yield Finding(
-                f"space {stored.model}",
-                "note",
-                f"its encoder ({stored.fingerprint[:12]}) is not installed",
-                f"Install it again, or run `gestalt index drop {stored.model}`.",
-            )
 
 
 def inspect_runs(gallery: Listing) -> Iterator[Finding]:
