@@ -133,8 +133,9 @@ class Writing(OpenGallery):
 
         Of a photo that shows several patients, `photos_of` says whose is meant. Rows, crops and
         descriptors leave the database and every index on disk. Raises `UsageError` for a name that
-        is not in a list, and `NotInGallery`, both removing nothing; `DatabaseError` where they are
-        removed, and another process keeps the write-ahead log from being emptied of them.
+        is not in a list, and `NotInGallery`, both removing nothing; `DatabaseError` or
+        `OutputError` where they are removed and another process keeps a file from being cleaned of
+        them: the message says so, and it is done when the gallery is next opened.
         """
         patients = check_names(patients, "patients")
         photos, photos_of = check_names(photos, "photos"), check_names(photos_of, "photos_of")
@@ -147,8 +148,13 @@ class Writing(OpenGallery):
             )
             gone = removals.Removed(whole.patients + single.patients, whole.photos + single.photos)
         # Indexes follow where something is to be purged.
-        self._keeper.purge()
+        left = attempted(self._keeper.purge)
         self._calibrate_all()
+        if left is not None:
+            # It is done, whatever is left to clean: who asks again would be told that it is not
+            # there.
+            done = f"{gone.photos:,} photos and {gone.patients:,} patients are removed."
+            raise type(left)(f"{done} {left.message}", left.hint) from left
         return gone
 
     def fill(

@@ -28,6 +28,7 @@ from gestalt_space.store.sqlite import (
     set_pragmas,
     sqlite_file,
 )
+from gestalt_space.store.writers import busy, leave_notes
 
 REVISION = "0008"
 """The migration that this code works with: the newest one."""
@@ -182,7 +183,8 @@ class Database:
             raise DatabaseError(
                 "Another process reads the database: what was removed is gone from it, and still "
                 "stands in its write-ahead log.",
-                "Run `gestalt index rebuild` once the other process has ended.",
+                "It is cleaned when the gallery is next opened and no other process reads it; "
+                "`gestalt index rebuild` then does it at once.",
             )
 
     def close(self) -> None:
@@ -332,8 +334,8 @@ def _failure(engine: Engine, error: BaseException) -> DatabaseError:
     reason = str(error).splitlines()[0]
     hint = "Run `gestalt doctor`."
     if "locked" in reason or "busy" in reason:
-        hint = "Another process writes to it: try again, or raise GESTALT_BUSY_TIMEOUT."
-    elif "full" in reason or "disk I/O" in reason:
+        return busy(_where(engine), sqlite_file(engine.url))
+    if "full" in reason or "disk I/O" in reason:
         hint = "Free some space on the disk and run the same command again."
     elif "unable to open" in reason or "readonly" in reason:
         hint = "Check the permissions of the folder, or choose another --home."
@@ -375,3 +377,6 @@ def _set_up_sqlite(engine: Engine, file: Path | None, busy_timeout: float) -> No
     def _begin(connection: sa.Connection) -> None:
         write = connection.get_execution_options().get("gestalt_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    if file is not None:
+        leave_notes(engine, file)
