@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name
 
 from . import added_photos, options, output
+from .interruption import interruption
 from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
 if TYPE_CHECKING:
@@ -158,44 +160,46 @@ def add(
     replaces what is stored. An empty option, --disorder "", removes a fact with --update. Photos
     are not copied.
     """
-    from gestalt_space.devices import parse_device
-    from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.gallery.intake.emptied import mark_emptied
-    from gestalt_space.gallery.intake.records import make_record
-    from gestalt_space.home import Gallery
+    with starting():
+        from gestalt_space.devices import parse_device
+        from gestalt_space.encoders.precision import parse_precision
+        from gestalt_space.gallery.intake.emptied import mark_emptied
+        from gestalt_space.gallery.intake.records import make_record
+        from gestalt_space.home import Gallery
 
-    given = {
-        "disorder": ";".join(disorder) if disorder else None,
-        "genes": ";".join(gene) if gene else None,
-        "sex": sex,
-        "age": age,
-        "ancestry": ancestry,
-        "cohort": cohort,
-        "family": family,
-        "site": site,
-        "hpo": _hpo(hpo, hpo_absent),
-        "consent": consent,
-    }
-    cells = {name: cell for name, cell in given.items() if cell is not None}
-    told = make_record(
-        {
-            **cells,
-            "patient": patient,
-            "disorder_name": ";".join(disorder_name),
-            "face": "" if face is None else str(face),
+        given = {
+            "disorder": ";".join(disorder) if disorder else None,
+            "genes": ";".join(gene) if gene else None,
+            "sex": sex,
+            "age": age,
+            "ancestry": ancestry,
+            "cohort": cohort,
+            "family": family,
+            "site": site,
+            "hpo": _hpo(hpo, hpo_absent),
+            "consent": consent,
         }
-    )
-    told = replace(told, record=mark_emptied([told.record], cells)[0])
-    _check_report(report, targets)
-    rows, plans = _rows(targets, told, patient_level, quiet=quiet)
-    with Gallery.open(
-        home,
-        space=space,
-        detector=detector,
-        landmarks=landmarks,
-        device=parse_device(device),
-        precision=parse_precision(precision),
-    ) as gallery:
+        cells = {name: cell for name, cell in given.items() if cell is not None}
+        told = make_record(
+            {
+                **cells,
+                "patient": patient,
+                "disorder_name": ";".join(disorder_name),
+                "face": "" if face is None else str(face),
+            }
+        )
+        told = replace(told, record=mark_emptied([told.record], cells)[0])
+        _check_report(report, targets)
+        rows, plans = _rows(targets, told, patient_level, quiet=quiet)
+        gallery = Gallery.open(
+            home,
+            space=space,
+            detector=detector,
+            landmarks=landmarks,
+            device=parse_device(device),
+            precision=parse_precision(precision),
+        )
+    with gallery:
         return put_in(
             gallery,
             rows,
@@ -207,6 +211,13 @@ def add(
             quiet=quiet,
             beside={"folders": plans} if plans else None,
         )
+
+
+def starting() -> AbstractContextManager[None]:
+    """Says, where adding is interrupted before it has begun, that nothing was added."""
+    return interruption(
+        lambda: " while starting: nothing was added.", "Run the same command again."
+    )
 
 
 def _hpo(present: Sequence[str], absent: Sequence[str]) -> str | None:
@@ -232,9 +243,11 @@ def put_in(
     `beside`: what else stands in the JSON document.
     """
     with added_photos.report_to(report) as tell:
-        if not quiet:
-            _say_how(gallery)
-        output.say_precisions(gallery.encoded())
+        with starting():
+            gallery.database.require_writable()
+            if not quiet:
+                _say_how(gallery)
+            output.say_precisions(gallery.encoded())
         counts: Counter[Status] = Counter()
         try:
             with output.progress("Adding", len(rows), quiet=quiet) as show:
@@ -256,6 +269,8 @@ def put_in(
                 f"{output.counted_text(len(rows), 'photo')}.",
                 "Run the same command again to go on: what was added is skipped.",
             ) from None
+    from gestalt_space.rights import exposure
+
     left = added.left_in_log
     if as_json:
         output.write_json(
@@ -272,6 +287,11 @@ def put_in(
         added_photos.say_results(added.photos)
         if left is not None:
             output.say_error(left)
+        rights = exposure(gallery.settings)
+        if rights is not None and rights.to_all:
+            output.say(
+                f"Everybody on this machine may read files of the home: run `{rights.mending}`."
+            )
         if unfilled:
             output.say(
                 f"{unfilled} photos of the gallery have no descriptor in this space: "

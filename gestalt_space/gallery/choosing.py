@@ -53,6 +53,7 @@ class Choosing(OpenGallery):
         """
         space = named_space(self._spaces(), name)
         require_model(self.models, space)
+        self.database.require_writable()
         with self.database.writing() as session:
             space = named_space(reads.spaces(session), space.fingerprint)
             # Counted in the transaction that switches: photos may be added meanwhile.
@@ -77,6 +78,7 @@ class Choosing(OpenGallery):
         and files could not be cleaned yet, which is remembered.
         """
         space = named_space(self._spaces(), name)
+        self.database.require_writable()
         was = self._state_of(space)
         with self.database.writing() as session:
             now = named_space(reads.spaces(session), space.fingerprint)

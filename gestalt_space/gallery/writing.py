@@ -82,6 +82,7 @@ class Writing(OpenGallery):
         included. What is stored stays, also where an interruption or an error ends the call.
         """
         rows = check_together([check_row(row) for row in rows])
+        self.database.require_writable()
         self.database.make()
         here = self.pinned()
         asked = self.options
@@ -139,6 +140,7 @@ class Writing(OpenGallery):
         """
         patients = check_names(patients, "patients")
         photos, photos_of = check_names(photos, "photos"), check_names(photos_of, "photos_of")
+        self.database.require_writable()
         with self.database.writing() as session:
             whole = removals.remove_patients(session, list(map(normal_name, patients)))
             single = removals.remove_photos(
@@ -174,6 +176,7 @@ class Writing(OpenGallery):
         done, also where an interruption ends the call.
         """
         self.database.require()
+        self.database.require_writable()
         here = self.pinned()
         encoder = here.encoder
         with self.database.writing() as session:
@@ -212,6 +215,7 @@ class Writing(OpenGallery):
         What `inspect_gallery` finds wrong with rows, and what costs nobody's data to mend, is
         mended first. Raises `OutputError` where it cannot be written.
         """
+        self.database.require_writable()
         with self.database.writing() as session:
             mend(session)
         count = self._keeper.rebuild()
@@ -230,6 +234,7 @@ class Writing(OpenGallery):
         `GalleryEmpty` without a descriptor in this space.
         """
         self.database.require()
+        self.database.require_writable()
         space = self.space.stored
         if space is None:
             raise self._empty("disorder")
@@ -261,6 +266,7 @@ class Writing(OpenGallery):
         `GalleryChanged` where somebody was removed meanwhile.
         """
         self.database.require()
+        self.database.require_writable()
         self._keeper.follow()
         state = self._present_state()
         if state is None:

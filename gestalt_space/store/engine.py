@@ -118,6 +118,15 @@ class Database:
         file = sqlite_file(self.engine.url)
         return file is None or not is_read_only(file)
 
+    def require_writable(self) -> None:
+        """Raise `DatabaseError` where this process may read the database and not write it."""
+        if not self.is_writable:
+            raise DatabaseError(
+                f"The database {self.where} may be read here, and not written.",
+                "Check the rights of the home and whether its disk is read-only, or choose another "
+                "--home. Matches work as it is.",
+            )
+
     def revision(self) -> str | None:
         """The migration that the database is at; None for one that is empty or not there."""
         return current_revision(self.engine)
@@ -316,6 +325,12 @@ def mapped_errors(engine: Engine) -> Iterator[None]:
         raise _failure(engine, getattr(error, "orig", None) or error) from error
     except UnicodeEncodeError as error:
         raise UsageError("A name holds bytes that are no text.", "Use UTF-8.") from error
+    except OverflowError as error:
+        if "SQLite" not in str(error):
+            raise
+        raise UsageError(
+            "A number is beyond what a database holds.", f"Give one up to {2**63 - 1}."
+        ) from error
 
 
 @contextmanager
