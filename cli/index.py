@@ -169,7 +169,9 @@ def remove(
     """Remove patients with all their photos, or single photos.
 
     A patient whose last photo is removed goes with it, facts included. Rows, crops and descriptors
-    leave the database and every index on disk. There is no way back.
+    leave the database and every index on disk. There is no way back. Exit code 1 with a message
+    that begins with what was removed: it is, and another process keeps a file from being cleaned;
+    the next opening does that.
     """
     from gestalt_space.errors import UsageError
     from gestalt_space.home import Gallery
@@ -315,7 +317,8 @@ def fill(
                 "version": 1,
                 "space": name,
                 "run": asdict(run),
-                "counts": {"filled": count, "failed": len(failed), "missing": filled.missing},
+                "counts": {"filled": count, "failed": len(failed)},
+                "missing": filled.missing,
                 "default": filled.is_default,
                 "failed": [
                     {"photo": r.photo, "patient": r.patient, "error": r.error.as_dict()}

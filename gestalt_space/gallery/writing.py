@@ -27,6 +27,7 @@ from gestalt_space.gallery.calibration.calibrating import (
     refresh_calibration,
 )
 from gestalt_space.gallery.filling import Filled, FilledFaces, fill_faces
+from gestalt_space.gallery.inspecting.findings import counted
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.likenesses import note_likenesses
 from gestalt_space.gallery.intake.records import check_row
@@ -155,7 +156,8 @@ class Writing(OpenGallery):
         if left is not None:
             # It is done, whatever is left to clean: who asks again would be told that it is not
             # there.
-            done = f"{gone.photos:,} photos and {gone.patients:,} patients are removed."
+            photos_gone, gone_too = counted(gone.photos, "photo"), counted(gone.patients, "patient")
+            done = f"{photos_gone} and {gone_too} removed, for good."
             raise type(left)(f"{done} {left.message}", left.hint) from left
         return gone
 
