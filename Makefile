@@ -8,7 +8,7 @@ USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test lint docs clean
+.PHONY: setup demo test test-postgres lint docs clean
 
 setup: $(READY)
 
@@ -35,6 +35,12 @@ test: export OPENBLAS_NUM_THREADS := 1
 test: export OPENCV_FOR_THREADS_NUM := 1
 test: setup
 	$(BIN)/python -m pytest --machine $(MACHINE) --numprocesses auto --dist worksteal
+
+# Store, gallery and matches once more on a PostgreSQL server: $GESTALT_TEST_POSTGRES_URL, or one that
+# is started for the run from Debian's programs.
+test-postgres: setup
+	$(BIN)/python -m pytest --database postgresql --machine $(MACHINE) --numprocesses auto \
+		--dist worksteal tests/store tests/gallery tests/match tests/cli/test_postgres.py
 
 lint: setup
 	$(BIN)/ruff check .

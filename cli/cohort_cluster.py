@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import cohort_options, options, output
+from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.cohort.clusters import Clustering
@@ -69,13 +70,12 @@ def cluster(
     from gestalt_space.cohort.columns import parse_column
     from gestalt_space.cohort.pictures import DRAWINGS, tree_drawing, write_drawing
     from gestalt_space.files import check_new_file
-    from gestalt_space.home import Gallery
 
     if picture is not None:
         check_new_file(picture, DRAWINGS, overwrite=force, option="--force")
     columns = tuple(parse_column(name.strip()) for name in within.split(",") if name.strip())
     plan = ClusterPlan(clusters, bootstrap, seed=seed, margin=margin, within=columns)
-    with Gallery.open(home, space=space) as gallery:
+    with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
     found = cluster(selection, plan)

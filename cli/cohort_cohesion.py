@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import cohort_options, options, output
+from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.cohort.cohesion import Cohesion
@@ -67,14 +68,13 @@ def cohesion(
     from gestalt_space.cohort.result_tables import curve_table
     from gestalt_space.cohort.statistics_document import cohesion_document
     from gestalt_space.files import check_new_file, write_atomically
-    from gestalt_space.home import Gallery
 
     if table is not None:
         check_new_file(table, (".csv",), overwrite=force, option="--force")
     plan = CohesionPlan(
         match=parse_facts(match), permutations=permutations, seed=seed, with_family=with_family
     )
-    with Gallery.open(home, space=space) as gallery:
+    with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         chosen = cohort_options.chosen(gallery, cohort, disorder, gene, patients)
         everybody = cohort_options.chosen(gallery)

@@ -12,6 +12,7 @@ from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output
 from .cohort_cohesion import Match, Permutations, WithFamily, p_text
+from .opening import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,6 @@ def compare(
     from gestalt_space.cohort.result_tables import comparison_table
     from gestalt_space.cohort.statistics_document import comparison_document
     from gestalt_space.files import check_new_file, write_atomically
-    from gestalt_space.home import Gallery
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
     if table is not None:
@@ -120,7 +120,7 @@ def compare(
     plan = ComparisonPlan(
         parse_facts(match), permutations, Bootstrap(bootstrap, seed), seed, with_family, prior
     )
-    with Gallery.open(home, space=space) as gallery:
+    with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         a = _group(gallery, "a", a_cohort, a_disorder, a_gene, a_patients)
         b = _group(gallery, "b", b_cohort, b_disorder, b_gene, b_patients)

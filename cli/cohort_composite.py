@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import cohort_options, options, output
+from .opening import opened
 
 
 def composite(
@@ -37,10 +38,9 @@ def composite(
     from gestalt_space.cohort.composite import composite
     from gestalt_space.faces.crops import crop_to_png
     from gestalt_space.files import check_new_file, write_atomically
-    from gestalt_space.home import Gallery
 
     check_new_file(path, (".png",), overwrite=force, option="--force")
-    with Gallery.open(home, space=space) as gallery:
+    with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         made = composite(gallery, selection, at_least=at_least, sharpen=sharpen)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import cohort_options, options, output
+from .opening import opened
 
 
 def map_(
@@ -73,7 +74,6 @@ def map_(
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.errors import UsageError
     from gestalt_space.files import check_new_file
-    from gestalt_space.home import Gallery
 
     column, way = parse_column(colour), parse_method(method)
     check_new_file(path, (*DRAWINGS, ".html"), overwrite=force, option="--force")
@@ -81,7 +81,7 @@ def map_(
         if on is not None:
             raise UsageError("A map that patients are placed on stays.", "Leave --save-map out.")
         check_new_file(save_map, (".npz",), overwrite=force, option="--force")
-    with Gallery.open(home, space=space) as gallery:
+    with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         if on is None:

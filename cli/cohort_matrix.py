@@ -12,6 +12,7 @@ from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output
 from .interruption import interruption
+from .opening import opened
 from .probes import probes_of
 
 if TYPE_CHECKING:
@@ -136,7 +137,6 @@ def matrix(
     from gestalt_space.cohort.large import check_large_path
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.cohort.tables import check_matrix_path, write_matrix
-    from gestalt_space.home import Gallery
 
     kind, how, rows = parse_value(value), parse_patient_value(patient_value), parse_unit(unit)
     if photos and (cohort or disorder or gene or patients):
@@ -156,7 +156,7 @@ def matrix(
         check_matrix_path(table, overwrite=force)
     if figure is not None:
         check_figure_path(figure, overwrite=force)
-    with Gallery.open(home, space=space, detector=detector, landmarks=landmarks) as gallery:
+    with opened(home, space=space, detector=detector, landmarks=landmarks) as gallery:
         gallery = gallery.pinned()
         if photos:
             chosen = _of_photos(gallery, photos)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import cohort_options, options, output
+from .opening import opened
 
 
 def report(
@@ -48,11 +49,10 @@ def report(
     """
     from gestalt_space.cohort.report import ReportPlan, measure_cohort, report_document
     from gestalt_space.cohort.report_page import PAGE, check_report_folder, write_report
-    from gestalt_space.home import Gallery
 
     check_report_folder(folder, overwrite=force)
     plan = ReportPlan(permutations, bootstrap, seed, at_least, show_faces, sharpen)
-    with Gallery.open(home, space=space) as gallery:
+    with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         made = measure_cohort(gallery, selection, plan)

@@ -14,7 +14,7 @@ app = typer.Typer(help="The database's version.", no_args_is_help=True, rich_mar
 @app.command("upgrade")
 def upgrade(home: options.Home = None, quiet: options.Quiet = False) -> None:
     """Bring the database to this version, or make it where there is none."""
-    from gestalt_space.store.engine import REVISION, upgrade_database
+    from gestalt_space.store.migrating import REVISION, upgrade_database
 
     done = upgrade_database(*_address(home))
     # Not left out with --quiet: nothing says it a second time.
@@ -27,7 +27,7 @@ def upgrade(home: options.Home = None, quiet: options.Quiet = False) -> None:
 @app.command("status")
 def status(home: options.Home = None, as_json: options.Json = False) -> int:
     """Say which version the database is at. Exit code 1 where it is not this one."""
-    from gestalt_space.store.engine import REVISION, database_revision
+    from gestalt_space.store.migrating import REVISION, database_revision
 
     found = database_revision(*_address(home))
     if as_json:

@@ -12,6 +12,7 @@ from gestalt_space.paths import display_name
 
 from . import options, output
 from .interruption import interruption
+from .opening import opened
 from .probes import probes_of
 
 if TYPE_CHECKING:
@@ -107,7 +108,6 @@ def encode(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.home import Gallery
     from gestalt_space.interop.descriptor_files import (
         check_descriptor_path,
         collect,
@@ -115,7 +115,7 @@ def encode(
     )
 
     check_descriptor_path(path, overwrite=overwrite)
-    with Gallery.open(
+    with opened(
         home,
         space=space,
         detector=detector,

@@ -17,6 +17,7 @@ from .index_spaces import drop, spaces, use
 from .index_verify import EXIT_CODES as VERIFY_EXIT_CODES
 from .index_verify import verify
 from .interruption import interruption
+from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.gallery.filling import Filled
@@ -53,9 +54,8 @@ def list_patients(
     as_csv: options.Csv = False,
 ) -> None:
     """List the patients of the gallery."""
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         patients = gallery.patients(disorder=disorder, cohort=cohort, limit=limit)
     if as_json:
         output.write_json({"version": 1, "patients": [asdict(patient) for patient in patients]})
@@ -92,9 +92,8 @@ def show(
 ) -> None:
     """Show all that the gallery has of a patient. No descriptor is shown."""
     from gestalt_space.ages import age_text
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         detail = gallery.patient(patient)
     if as_json:
         record = _plain(asdict(detail))
@@ -174,7 +173,6 @@ def remove(
     the next opening does that.
     """
     from gestalt_space.errors import UsageError
-    from gestalt_space.home import Gallery
 
     if not patients and not photo:
         raise UsageError("Nothing to remove was named.", "Name patients, or --photo NAME.")
@@ -185,7 +183,7 @@ def remove(
             lambda: ": all of it was removed, or nothing.",
             "`gestalt index list` says which; `gestalt index rebuild` then clears the index.",
         ),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
     ):
         gone = gallery.remove(patients=patients, photos=photo, photos_of=of)
     if as_json:
@@ -199,9 +197,8 @@ def remove(
 def stats(home: options.Home = None, as_json: options.Json = False) -> None:
     """Count what the gallery holds, and what its descriptors were made with."""
     from gestalt_space.gallery.spaces import mixed_precisions, run_records
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         held = gallery.stats()
     if as_json:
         output.write_json(
@@ -284,9 +281,8 @@ def fill(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(
+    with opened(
         home,
         space=space,
         device=parse_device(device),
@@ -351,14 +347,13 @@ def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
     Deleted are: index files of spaces that the database does not have, rows that belong to nothing,
     and disorders and genes that nobody has. No patient and no photo is.
     """
-    from gestalt_space.home import Gallery
 
     with (
         interruption(
             lambda: ": the index of each space is whole, the one before or the new one.",
             "The same command writes them anew.",
         ),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
     ):
         spaces = gallery.rebuild()
         calibration = gallery.calibration()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from gestalt_space.paths import display_name
 
 from . import added_photos, options, output
 from .interruption import interruption
+from .opening import opened
 from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
 if TYPE_CHECKING:
@@ -160,46 +161,47 @@ def add(
     replaces what is stored. An empty option, --disorder "", removes a fact with --update. Photos
     are not copied.
     """
-    with starting():
-        from gestalt_space.devices import parse_device
-        from gestalt_space.encoders.precision import parse_precision
-        from gestalt_space.gallery.intake.emptied import mark_emptied
-        from gestalt_space.gallery.intake.records import make_record
-        from gestalt_space.home import Gallery
+    with ExitStack() as stack:
+        with starting():
+            from gestalt_space.devices import parse_device
+            from gestalt_space.encoders.precision import parse_precision
+            from gestalt_space.gallery.intake.emptied import mark_emptied
+            from gestalt_space.gallery.intake.records import make_record
 
-        given = {
-            "disorder": ";".join(disorder) if disorder else None,
-            "genes": ";".join(gene) if gene else None,
-            "sex": sex,
-            "age": age,
-            "ancestry": ancestry,
-            "cohort": cohort,
-            "family": family,
-            "site": site,
-            "hpo": _hpo(hpo, hpo_absent),
-            "consent": consent,
-        }
-        cells = {name: cell for name, cell in given.items() if cell is not None}
-        told = make_record(
-            {
-                **cells,
-                "patient": patient,
-                "disorder_name": ";".join(disorder_name),
-                "face": "" if face is None else str(face),
+            given = {
+                "disorder": ";".join(disorder) if disorder else None,
+                "genes": ";".join(gene) if gene else None,
+                "sex": sex,
+                "age": age,
+                "ancestry": ancestry,
+                "cohort": cohort,
+                "family": family,
+                "site": site,
+                "hpo": _hpo(hpo, hpo_absent),
+                "consent": consent,
             }
-        )
-        told = replace(told, record=mark_emptied([told.record], cells)[0])
-        _check_report(report, targets)
-        rows, plans = _rows(targets, told, patient_level, quiet=quiet)
-        gallery = Gallery.open(
-            home,
-            space=space,
-            detector=detector,
-            landmarks=landmarks,
-            device=parse_device(device),
-            precision=parse_precision(precision),
-        )
-    with gallery:
+            cells = {name: cell for name, cell in given.items() if cell is not None}
+            told = make_record(
+                {
+                    **cells,
+                    "patient": patient,
+                    "disorder_name": ";".join(disorder_name),
+                    "face": "" if face is None else str(face),
+                }
+            )
+            told = replace(told, record=mark_emptied([told.record], cells)[0])
+            _check_report(report, targets)
+            rows, plans = _rows(targets, told, patient_level, quiet=quiet)
+            gallery = stack.enter_context(
+                opened(
+                    home,
+                    space=space,
+                    detector=detector,
+                    landmarks=landmarks,
+                    device=parse_device(device),
+                    precision=parse_precision(precision),
+                )
+            )
         return put_in(
             gallery,
             rows,

@@ -9,6 +9,7 @@ import typer
 
 from . import options, output
 from .interruption import interruption
+from .opening import opened
 
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Draws the photos that are compared.")]
 
@@ -44,14 +45,13 @@ def approximate(
     later are searched exactly, until it is built again. Removing a patient or photo deletes it, and
     so does `gestalt index rebuild`. It is built in memory; hnsw takes minutes at a million photos.
     """
-    from gestalt_space.home import Gallery
     from gestalt_space.index.approximate import NEAREST
     from gestalt_space.index.approximating import PAYS_FROM, ApproximateOptions, parse_kind
 
     wanted = ApproximateOptions(parse_kind(kind), lists, probes, links, breadth)
     with (
         interruption(lambda: ": nothing was built; what was there is as it was."),
-        Gallery.open(home, space=space) as gallery,
+        opened(home, space=space) as gallery,
         output.progress("Building", 100, quiet=quiet, unit="%") as show,
     ):
         made = gallery.approximate(

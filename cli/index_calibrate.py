@@ -9,6 +9,7 @@ import typer
 
 from . import options, output
 from .interruption import interruption
+from .opening import opened
 
 Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Draws the patients and photos that are compared.")
@@ -30,14 +31,13 @@ def calibrate(
     at a million photos. Until it ends, the earlier calibration is used. Can be run again after an
     interruption; what is done is not repeated.
     """
-    from gestalt_space.home import Gallery
 
     with (
         interruption(
             lambda: ": the earlier calibration is used, and what was done is kept.",
             "The same command goes on.",
         ),
-        Gallery.open(home, space=space) as gallery,
+        opened(home, space=space) as gallery,
         output.progress("Calibrating", 100, quiet=quiet, unit="%") as show,
     ):
         found = gallery.calibrate(seed=seed, progress=lambda share: show(int(100 * share), 100))

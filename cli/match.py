@@ -14,6 +14,7 @@ from gestalt_space.errors import GestaltError, Interrupted, UsageError
 
 from . import match_output, options, output
 from .interruption import interruption
+from .opening import opened
 from .probes import probe_names, probes_of
 
 if TYPE_CHECKING:
@@ -161,7 +162,6 @@ def match(
     from gestalt_space.documents.matches import failed_match_document
     from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery.intake.values import parse_text
-    from gestalt_space.home import Gallery
     from gestalt_space.match.question import parse_index
     from gestalt_space.settings import load_settings
 
@@ -186,7 +186,7 @@ def match(
                 "The published reply is about one probe.",
                 "Give one photo, or several of one patient with --as-one.",
             )
-        with Gallery.open(
+        with opened(
             home,
             space=space,
             detector=detector,
@@ -272,7 +272,8 @@ def _match(
     view = gallery.view(question)
     if view.state.damage is not None:
         output.say(
-            f"{view.state.damage} The gallery is read from the database, which takes longer."
+            f"{view.state.damage} The gallery is read from the database, which takes longer. "
+            "The next change rebuilds the index, and so does `gestalt index rebuild`."
         )
     if patient is not None:
         answers = iter([gallery.match_patient(patient, question)])

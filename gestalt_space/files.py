@@ -1,11 +1,14 @@
-"""New files: they appear when they are whole, none takes the place of another unasked, and all are
-their owner's alone from the first byte, whatever the user's umask lets others do.
+"""New files: they appear when they are whole and on the disk, none takes the place of another
+unasked, and all are their owner's alone from the first byte, whatever the user's umask lets others
+do. Nothing else in this project gives a file its name or brings one to the disk.
 """
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedWriter, TextIOWrapper
@@ -61,34 +64,82 @@ def appearing(path: Path) -> Iterator[Path]:
 
     An empty file stands there already, its owner's alone: what is written into it keeps that.
     """
-    aside = aside_of(path)
     try:
-        with replacing(path, aside):
+        with replacing(path) as aside:
             yield aside
     except OSError as error:
         raise unwritable(path, error) from error
 
 
 @contextmanager
-def replacing(path: Path, aside: Path, *, sync: bool = False) -> Iterator[None]:
-    """Lets the file `aside`, made here, take the place of `path` when all went well; with `sync`
-    its bytes reach the disk before its name does. Raises `OSError`.
+def replacing(path: Path, *, name_later: bool = False) -> Iterator[Path]:
+    """Likewise; the bytes are on the disk before the name is, and the name is at the end, but for
+    `name_later`: whoever writes several files into a folder calls `sync_folder` once. Raises
+    `OSError`.
     """
-    aside.unlink(missing_ok=True)
+    aside = path.with_name(f".{short_name(path.name)}.{uuid.uuid4().hex}")
     try:
         os.close(_owners_alone(os.fspath(aside), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        yield
-        if sync:
-            with aside.open("rb+") as stream:
-                os.fsync(stream.fileno())
-        aside.replace(path)
+        yield aside
+        sync_file(aside)
+        if name_later:
+            aside.replace(path)
+        else:
+            take_name(aside, path)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def aside_of(path: Path) -> Path:
-    """Where a file is written before it takes the name `path`; the process's number comes last."""
-    return path.with_name(f".{short_name(path.name)}.{os.getpid()}")
+def take_name(aside: Path, path: Path) -> None:
+    """Give a file that is on the disk the name `path`, in the place of what bears it, for good.
+
+    Raises `OSError`.
+    """
+    aside.replace(path)
+    sync_folder(path.parent)
+
+
+def take_folder_name(aside: Path, folder: Path) -> None:
+    """Likewise a folder with all in it, whose bytes are brought to the disk first; nothing but an
+    empty folder makes room for it. Raises `OSError`."""
+    for place, _, names in os.walk(aside):
+        for name in names:
+            sync_file(Path(place, name))
+        sync_folder(Path(place))
+    move_folder(aside, folder)
+
+
+def move_folder(folder: Path, place: Path) -> None:
+    """Give a folder another name beside its own, for good. Raises `OSError`."""
+    folder.rename(place)
+    sync_folder(place.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Bring a file's bytes to the disk. Raises `OSError`."""
+    with path.open("rb+") as stream:
+        sync(stream)
+
+
+def sync(stream: IO[Any]) -> None:
+    """Bring what was written to a stream to the disk. Raises `OSError`."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk; Windows does that by itself. Raises `OSError`."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        # Some network disks cannot, and keep names at once.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(number)
 
 
 @overload
@@ -113,11 +164,15 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder and those above it that are missing, its owner's alone. Raises `OSError`."""
+    """Make a folder and those above it that are missing, its owner's alone, for good.
+
+    Raises `OSError`.
+    """
     # Not by `Path.mkdir(parents=True)`: it gives those above the rights that the umask leaves.
     missing = list(itertools.takewhile(lambda place: not place.is_dir(), (folder, *folder.parents)))
     for place in reversed(missing):
         place.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(place.parent)
 
 
 def _owners_alone(path: str, flags: int) -> int:

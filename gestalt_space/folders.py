@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gestalt_space.errors import OutputError
-from gestalt_space.files import make_private_folder
+from gestalt_space.files import make_private_folder, move_folder, take_folder_name
 from gestalt_space.paths import display_name, short_name
 
 
@@ -55,7 +55,7 @@ def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
 def _take_free_place(aside: Path, folder: Path) -> None:
     """The system renames a folder to one that is empty, and to nothing else that is there."""
     try:
-        aside.rename(folder)
+        take_folder_name(aside, folder)
     except OSError as error:
         if os.path.lexists(folder) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise OutputError(
@@ -75,9 +75,9 @@ def _unwritable(folder: Path, reason: str) -> OutputError:
 def _take_place(aside: Path, folder: Path, old: Path) -> None:
     try:
         if folder.exists():
-            folder.rename(old)
-        aside.rename(folder)
+            move_folder(folder, old)
+        take_folder_name(aside, folder)
     except BaseException:
         if old.exists() and not folder.exists():
-            old.rename(folder)
+            move_folder(old, folder)
         raise

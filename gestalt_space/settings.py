@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy address of the database, where it is not a SQLite file in the "
-        "home.",
+        description="Address of a PostgreSQL database, as `postgresql://USER@HOST/NAME`, where the "
+        "database is not a SQLite file in the home.",
     )
     max_photo_bytes: int = Field(
         default=64 * 2**20, gt=0, description="Largest photo file that is opened, in bytes."
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str | Path:
-        """The database: the path of a SQLite file, or a SQLAlchemy address where one is set."""
+        """The database: the path of a SQLite file, or an address where one is set."""
         return self.database_url or self.home / "gallery.sqlite3"
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from gestalt_space.index import search
 from gestalt_space.index.integers import Product, integer_product
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
-from tests import made, schema
+from tests import databases, made, schema, servers
 from tests.prepared import Prepared
 
 SHARED = Path(os.environ.get("GESTALT_SHARED", Path(__file__).parents[2] / "shared"))
@@ -36,6 +36,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="everything",
         help="run the tests as on a machine that can do that much",
     )
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="where galleries keep their rows: a file of each home, or a server",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One server for a run; the workers find it by the environment."""
+    if config.getoption("--database") == "postgresql" and not hasattr(config, "workerinput"):
+        servers.start_for(config)
+    databases.patch_settings()
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +68,16 @@ def _product(dim: int) -> Product:
     return integer_product(dim) or made.whole_products
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    on_server = config.getoption("--database") == "postgresql"
+    for item in items:
+        only = item.get_closest_marker("sqlite_only")
+        if on_server and only is not None:
+            item.add_marker(pytest.mark.skip(reason=f"on SQLite only: {only.args[0]}"))
+        elif on_server and databases.on_server() is None:
+            item.add_marker(pytest.mark.skip(reason=servers.NONE))
+        elif not on_server and item.get_closest_marker("postgresql_only"):
+            item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: make test-postgres"))
     if not (SHARED / "models").is_dir():
         reason = "the shared models and photos are not here ($GESTALT_SHARED, else ../shared)"
         for item in items:
@@ -67,7 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the user's settings or home."""
     for name in list(os.environ):
-        if name.startswith("GESTALT_") and name != "GESTALT_SHARED":
+        if name.startswith("GESTALT_") and not name.startswith(("GESTALT_SHARED", "GESTALT_TEST")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("GESTALT_SETTINGS", str(tmp_path / "no-settings.toml"))
     monkeypatch.setenv("GESTALT_HOME", str(tmp_path / "home"))
@@ -78,6 +100,16 @@ def _known_schema(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """Migrations run for every database in `tests/store`, elsewhere once in a process."""
     if "store" not in request.path.relative_to(Path(__file__).parent).parts:
         monkeypatch.setattr("alembic.command.upgrade", schema.upgrade)
+
+
+@pytest.fixture(autouse=True)
+def _own_databases(_own_settings: None) -> Iterator[None]:
+    """What a test made on the server goes with it."""
+    server = databases.on_server()
+    before = () if server is None else tuple(server.made)
+    yield
+    if server is not None:
+        server.drop([name for name in server.made if name not in {*before, *server.kept}])
 
 
 @pytest.fixture(scope="session")

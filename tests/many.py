@@ -14,6 +14,7 @@ from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.home import Gallery
 from gestalt_space.store import tables as t
 from gestalt_space.store import writes
+from gestalt_space.store.postgres import count_keys_on
 from gestalt_space.types import Descriptors, Ids
 
 AT_ONCE = 10_000
@@ -87,6 +88,8 @@ def insert_many(
         ),
     )
     session.execute(sa.update(t.Change).values(sequence=last))
+    if session.get_bind().dialect.name == "postgresql":
+        count_keys_on(session)
 
 
 def fill_gallery(gallery: Gallery, patient_of: Ids, vectors: Descriptors, disorders: int) -> None:

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import databases
+
 
 class Prepared:
     """Keeps what was filled in a folder of its own."""
@@ -21,7 +23,9 @@ class Prepared:
         kept = self._folder / name
         if kept.exists():
             shutil.copytree(kept, target, dirs_exist_ok=True)
+            databases.copy_databases(kept, target)
         else:
             fill()
             shutil.copytree(target, kept)
+            databases.copy_databases(target, kept, keep=True)
         return target

@@ -14,7 +14,7 @@ import pytest
 from gestalt_space import doctor
 from gestalt_space.doctor import Finding, examine
 from gestalt_space.settings import Settings, load_settings
-from gestalt_space.store.engine import REVISION
+from gestalt_space.store.migrating import REVISION
 from gestalt_space.weights.manifest import ModelFile, read_manifest, write_manifest
 from gestalt_space.weights.store import ModelStore
 from tests import made

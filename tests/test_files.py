@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,6 @@ import pytest
 from gestalt_space.errors import OutputError
 from gestalt_space.files import (
     appearing,
-    aside_of,
     make_private_folder,
     open_private,
     replacing,
@@ -20,6 +21,7 @@ from gestalt_space.files import (
 )
 from gestalt_space.folders import whole_folder
 
+ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="rights as on POSIX")
 
 
@@ -61,13 +63,13 @@ def test_what_takes_the_place_of_a_wider_file_is_the_owner_s_alone(tmp_path: Pat
 
 
 def test_what_a_killed_process_left_aside_is_no_hindrance(tmp_path: Path) -> None:
-    aside = aside_of(tmp_path / "f")
-    aside.write_bytes(b"half")
-    with replacing(tmp_path / "f", aside, sync=True):
-        assert mode(aside) == 0o600
-        aside.write_bytes(b"whole")
-    assert (tmp_path / "f").read_bytes() == b"whole"
-    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    with replacing(tmp_path / "f") as left:
+        left.write_bytes(b"half")
+        with replacing(tmp_path / "f") as aside:
+            assert mode(aside) == 0o600
+            aside.write_bytes(b"whole")
+        assert (tmp_path / "f").read_bytes() == b"whole"
+        assert aside != left
 
 
 def test_a_name_as_long_as_names_can_be_is_written(tmp_path: Path) -> None:
@@ -83,6 +85,80 @@ def test_folders_are_the_owner_s_alone_and_those_above_them(tmp_path: Path) -> N
         assert mode(place) == 0o700
     for folder in ("a", "a/b", "c", "c/d"):
         assert mode(tmp_path / folder) == 0o700
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_at_the_end(
+    later: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def note_sync(number: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(number).st_mode) else "file")
+        fsync(number)
+
+    def note_name(self: Path, target: Path) -> Path:
+        done.append("name")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "replace", note_name)
+    with replacing(tmp_path / "f", name_later=later) as aside:
+        aside.write_bytes(b"whole")
+    assert done == (["file", "name"] if later else ["file", "name", "folder"])
+
+
+def test_a_whole_folder_is_on_the_disk_before_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def note_sync(number: int) -> None:
+        synced.append(os.fstat(number).st_ino)
+        fsync(number)
+
+    def note_name(self: Path, target: Path) -> Path:
+        synced.append(0)
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "rename", note_name)
+    with whole_folder(tmp_path / "new") as place:
+        (place / "in").mkdir()
+        (place / "in" / "file").touch()
+    new = tmp_path / "new"
+    inside = [new / "in" / "file", new, new / "in"]
+    assert sorted(synced[:3]) == sorted(path.stat().st_ino for path in inside)
+    assert synced[3:] == [0, tmp_path.stat().st_ino], "its name comes last"
+
+
+def test_files_get_their_names_and_reach_the_disk_in_one_place_alone() -> None:
+    calls = {
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+        for folder in ("gestalt_space", "cli", "migrations")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path != ROOT / "gestalt_space" / "files.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _names_or_syncs(node)
+    }
+    assert calls == set(), "use gestalt_space.files"
+    ours = ast.parse((ROOT / "gestalt_space" / "files.py").read_text(encoding="utf-8"))
+    found = [n for n in ast.walk(ours) if isinstance(n, ast.Call) and _names_or_syncs(n)]
+    assert len(found) > 3, "else they are not seen"
+
+
+def _names_or_syncs(call: ast.Call) -> bool:
+    """Texts are replaced by two words, records by keywords, files by one other."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    name = call.func.attr
+    if name == "replace":
+        by_os = ast.unparse(call.func.value) == "os"
+        return by_os or (len(call.args) == 1 and not call.keywords)
+    by_shutil = ast.unparse(call.func) == "shutil.move"
+    return by_shutil or name in ("rename", "renames", "fsync", "fdatasync", "sync", "hardlink_to")
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:

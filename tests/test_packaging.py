@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gestalt_space.store.engine import REVISION
+from gestalt_space.store.migrating import REVISION
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"gestalt_space": "gestalt_space", "cli": "gestalt_cli"}

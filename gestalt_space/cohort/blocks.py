@@ -25,7 +25,14 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.matrix import TILE, transposed, upper_tiles
 from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.files import check_new_file, open_private, write_atomically
+from gestalt_space.files import (
+    check_new_file,
+    open_private,
+    sync,
+    sync_file,
+    take_name,
+    write_atomically,
+)
 from gestalt_space.types import Descriptors
 
 try:
@@ -108,7 +115,8 @@ def write_matrix_in_blocks(
             _take_room(part, record, header, size)
         _fill(part, record, rows, begun, len(header), on_rows, sync_every)
         on_whole()
-        part.replace(path)
+        sync_file(part)
+        take_name(part, path)
         record.unlink()
 
 
@@ -145,7 +153,7 @@ def _fill(
 
         def keep(done: int) -> None:
             # Rows are done once they are on disk, and not before: the power may be cut.
-            os.fsync(file.fileno())
+            sync(file)
             _keep(record, begun, done)
 
         kept, is_long = monotonic(), begun.rows_done > 0

@@ -56,7 +56,7 @@ class Cleaning:
         for record, rows in self._columns:
             blank_columns(folder, record, rows)
         for part in self._parts:
-            wipe(folder, part)
+            wipe(folder / part.name)
         self.forget()
 
     def forget(self) -> None:

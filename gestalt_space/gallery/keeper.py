@@ -10,6 +10,7 @@ from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, O
 from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.lock import locked
+from gestalt_space.gallery.repairs import CLEANED, Repair
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.index.changing import wipe_away
 from gestalt_space.index.manifest import foreign_files
@@ -26,6 +27,8 @@ class Keeper:
         self._folder = folder
         self._calibrating = calibrating
         self._timeout = timeout
+        self.repairs: list[Repair] = []
+        """What was found wrong and mended, in order."""
 
     def follow(self) -> None:
         """Let every index follow. What cannot be written now is written the next time; matches and
@@ -43,9 +46,16 @@ class Keeper:
         self.purge(always=True)
         return len(sealers)
 
-    def purge(self, *, always: bool = False, wait: bool = True) -> None:
+    def finish_left(self) -> None:
+        """Clean away what a process that was stopped has left, unless another one is at work.
+        Raises as `purge` does."""
+        if self.purge(wait=False):
+            self.repairs.append(CLEANED)
+
+    def purge(self, *, always: bool = False, wait: bool = True) -> bool:
         """Clean the indexes and the write-ahead log of what was removed, now or by a process that
-        was stopped before it came to that; where nothing was, nothing is done but `always`.
+        was stopped before it came to that; where nothing was, nothing is done but `always`. Says
+        whether something was to be cleaned.
 
         Without `wait`, whoever is at work is left to it. Raises `OutputError`, `DatabaseError` and
         `DescriptorError` where something still holds it; it is remembered.
@@ -53,7 +63,7 @@ class Keeper:
         with self._database.reading() as session:
             notes = purges.pending_purges(session, home_of(session, self._folder))
         if not notes and not always:
-            return
+            return False
         failed: GestaltError | None = None
         for sealer in self._sealers(None if wait else 0):
             try:
@@ -72,6 +82,7 @@ class Keeper:
         if notes:
             with self._database.writing() as session:
                 purges.purge_done(session, notes)
+        return bool(notes)
 
     def _wipe_foreign(self, timeout: float | None) -> None:
         """Wipe away index files of spaces that the database does not have: one was dropped, say."""
@@ -79,7 +90,7 @@ class Keeper:
             return
         with locked(self._folder, self._timeout if timeout is None else timeout):
             # Asked anew: none makes or drops an index meanwhile.
-            wipe_away(self._folder, self._foreign())
+            wipe_away(self._foreign())
 
     def _foreign(self) -> Sequence[Path]:
         with self._database.reading() as session:
@@ -89,10 +100,12 @@ class Keeper:
         timeout = self._timeout if timeout is None else timeout
         with self._database.reading() as session:
             spaces = reads.spaces(session)
-        return [Sealer(self._database, space, self._folder, timeout) for space in spaces]
+        return [
+            Sealer(self._database, space, self._folder, timeout, self.repairs) for space in spaces
+        ]
 
 
-def attempted(work: Callable[[], None]) -> GestaltError | None:
+def attempted(work: Callable[[], object]) -> GestaltError | None:
     """Why some work could not be done, None where it was."""
     try:
         work()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.devices import Device, Precision
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.encoders.specification import Encoder
-from gestalt_space.errors import GalleryEmpty
+from gestalt_space.errors import DatabaseError, GalleryEmpty
 from gestalt_space.faces.photos import PhotoLimits
 from gestalt_space.gallery.calibration.calibrating import (
     CalibrationState,
@@ -27,8 +27,10 @@ from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import Pipeline
 from gestalt_space.gallery.reader import Reader
+from gestalt_space.gallery.repairs import Repair
 from gestalt_space.gallery.spaces import ActiveSpace, active_space
 from gestalt_space.gallery.state import GalleryState
+from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
@@ -65,9 +67,11 @@ class OpenGallery:
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
         self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
         self._pinned: ActiveSpace | None = None
-        if self.exists and finish and self.database.is_writable:
+        if not self.exists:
+            check_not_lost(self.database, settings.index_dir)
+        elif finish and self.database.is_writable:
             # A process that was stopped may have left what it removed in a file.
-            attempted(partial(self._keeper.purge, wait=False))
+            attempted(self._keeper.finish_left)
 
     @classmethod
     def open(
@@ -127,6 +131,11 @@ class OpenGallery:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was found wrong with the index on disk since the gallery was opened, and mended."""
+        return tuple(self._keeper.repairs)
 
     @property
     def exists(self) -> bool:
@@ -258,6 +267,18 @@ def nothing_to_match(session: Session, space: str, by: By) -> GalleryEmpty:
         "The gallery has no diagnosed patient to match against.",
         "Add some: `gestalt index add patients.csv`.",
     )
+
+
+def check_not_lost(database: Database, folder: Path) -> None:
+    """Raise `DatabaseError` where there is no database, and an index that was made of one: a new
+    gallery would take its place. `folder`: of the index."""
+    if database.file is not None and next(folder.glob("*.json"), None) is not None:
+        raise DatabaseError(
+            f"The home has the index of a gallery, and the gallery's database {database.where} is "
+            "empty or missing.",
+            "Go back to your last backup. To begin a new gallery in its place, delete "
+            f"{display_name(folder)}.",
+        )
 
 
 def photo_limits(settings: Settings) -> PhotoLimits:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.devices import Device
 from gestalt_space.errors import IndexDamaged
+from gestalt_space.gallery.blame import blaming_files, check_files
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.state import Corrected, GalleryState
@@ -83,6 +84,14 @@ class Reader:
     def _accelerator(self, space: StoredSpace) -> Accelerator:
         return self._accelerators.setdefault(space.id, Accelerator(self._device))
 
+    def check_files(self, space: StoredSpace, error: Exception) -> None:
+        """Raise `IndexDamaged` where a file of the index that is read is not what was written, and
+        may so have led to an error."""
+        known = self._states.get(space.id)
+        if known is not None and known.mark.digest is not None:
+            manifest = load_manifest(self._folder, space.fingerprint, known.mark.digest)
+            check_files(self._folder, manifest, error)
+
     def doubt(self, space: StoredSpace, error: IndexDamaged) -> None:
         """After a search came upon a file that is damaged, or was deleted by a process that merged
         it: the index is opened anew, and after a second time not used any more."""
@@ -108,17 +117,17 @@ class Reader:
                     return read_state(session, space, mark, None, (), (), (), damage=damage)
                 try:
                     opened = open_index(self._folder, space, mark.digest, known)
+                    with blaming_files(self._folder, opened[0]):
+                        return read_state(
+                            session,
+                            space,
+                            mark,
+                            *opened,
+                            accelerator=accelerator,
+                            approximates=open_approximates(self._folder, opened[0], known),
+                        )
                 except IndexDamaged as error:
                     last = error
-                else:
-                    return read_state(
-                        session,
-                        space,
-                        mark,
-                        *opened,
-                        accelerator=accelerator,
-                        approximates=open_approximates(self._folder, opened[0], known),
-                    )
         with self._database.reading() as session:
             mark = self._mark(session, space)
             return read_state(session, space, mark, None, (), (), (), damage=str(last))

@@ -4,13 +4,14 @@ overwritten, and small segments are merged. All of it under the home's lock."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, DescriptorError, GalleryChanged, IndexDamaged
+from gestalt_space.gallery.blame import blaming_files
 from gestalt_space.gallery.cleaning import Cleaning
 from gestalt_space.gallery.identity import home_of, registered_home
 from gestalt_space.gallery.index_files import (
@@ -23,6 +24,7 @@ from gestalt_space.gallery.index_files import (
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.people import arrays_of, folded_hashes
 from gestalt_space.gallery.reader import open_index
+from gestalt_space.gallery.repairs import Repair, rebuilt
 from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.approximating import Built
 from gestalt_space.index.changing import wipe, with_columns
@@ -31,6 +33,7 @@ from gestalt_space.index.manifest import (
     Manifest,
     delete_unnamed,
     save_manifest,
+    unnamed_files,
 )
 from gestalt_space.index.means import (
     MeansRecord,
@@ -56,13 +59,14 @@ MOST_SEGMENTS = 64
 class Sealer:
     """Lets the index of one space in one home follow the database.
 
-    `timeout`: seconds to wait for another process that does.
+    `timeout`: seconds to wait for another process that does. `repairs`: what was mended is added.
     """
 
     database: Database
     space: StoredSpace
     folder: Path
     timeout: float
+    repairs: list[Repair] = field(default_factory=list)
 
     def follow(self, *, rebuild: bool = False) -> bool:
         """Bring the index up to the database where it lacks much or has what was removed; says
@@ -77,19 +81,28 @@ class Sealer:
                 if not has_space(session, self.space.id, self.space.fingerprint):
                     return False  # dropped by another process, which wipes its files
                 mark = tail.read_mark(session, self.space.id, home)
-                opened = None if rebuild else self._opened(mark.digest)
-                known = None if opened is None else opened[0]
-                made = (
-                    None
-                    if opened is None
-                    else self._followed_if_whole(session, mark, *opened, cleaning)
-                )
+                is_pending = bool(purges.pending_purges(session, home))
+                known = made = damage = None
+                try:
+                    if mark.digest is not None and not rebuild:
+                        known, segments = self._opened(mark.digest)
+                        with blaming_files(self.folder, known):
+                            made = self._followed(session, mark, known, segments, cleaning)
+                except (IndexDamaged, DescriptorError) as error:
+                    cleaning.forget()
+                    damage = error
+                followed = known if made is not None else None
                 if made is None:
                     made = self._built_anew(session, mark, keep=rebuild)
             if made != known:
-                self._record(home, made, cleaned=cleaning.is_due)
+                is_wiped = cleaning.is_due or (is_pending and followed is None)
+                self._record(home, made, cleaned=is_wiped)
             cleaning.finish()
+            if is_pending:
+                self._wipe_left(made, followed)
             delete_unnamed(self.folder, self.space.fingerprint, made)
+            if damage is not None:
+                self.repairs.append(rebuilt(damage.message))
             return made != known
 
     def keep_approximate(self, built: Built, epoch: int) -> ApproximateRecord:
@@ -106,12 +119,9 @@ class Sealer:
                 raise GalleryChanged(
                     "Somebody was removed while the index was built.", "Build it again."
                 )
-            opened = self._opened(mark.digest)
-            if opened is None:
-                raise IndexDamaged(
-                    "The index on disk is not whole.", "Run `gestalt index rebuild`."
-                )
-            known, _ = opened
+            if mark.digest is None:
+                raise IndexDamaged("There is no index on disk.", "Run `gestalt index rebuild`.")
+            known, _ = self._opened(mark.digest)
             record = built.write(self.folder, self.space.fingerprint)
             others = tuple(one for one in known.approximate if one.kind != record.kind)
             made = replace(known, approximate=(*others, record))
@@ -127,15 +137,9 @@ class Sealer:
     def _segment_rows(self) -> int:
         return max(FEWEST_ROWS, SEGMENT_NUMBERS // self.space.dim)
 
-    def _opened(self, digest: str | None) -> tuple[Manifest, tuple[Segment, ...]] | None:
-        """The index that is in force, and its segments; None where there is none or it is not
-        whole."""
-        if digest is None:
-            return None
-        try:
-            return open_index(self.folder, self.space, digest)[:2]
-        except IndexDamaged:
-            return None
+    def _opened(self, digest: str) -> tuple[Manifest, tuple[Segment, ...]]:
+        """The index that is in force, and its segments. Raises `IndexDamaged`."""
+        return open_index(self.folder, self.space, digest)[:2]
 
     def _built_anew(self, session: Session, mark: tail.Mark, *, keep: bool) -> Manifest:
         """Everything, from the database. Where that is damaged, what is on disk is deleted, which
@@ -163,21 +167,6 @@ class Sealer:
             means=self._files.means(segments),
         )
 
-    def _followed_if_whole(
-        self,
-        session: Session,
-        mark: tail.Mark,
-        known: Manifest,
-        segments: Sequence[Segment],
-        cleaning: Cleaning,
-    ) -> Manifest | None:
-        """None where a file that is to be copied is not what was written."""
-        try:
-            return self._followed(session, mark, known, segments, cleaning)
-        except (IndexDamaged, DescriptorError):
-            cleaning.forget()
-            return None
-
     def _followed(
         self,
         session: Session,
@@ -186,6 +175,8 @@ class Sealer:
         opened: Sequence[Segment],
         cleaning: Cleaning,
     ) -> Manifest:
+        """What is known, and what came after it. Raises `IndexDamaged` for a file that is to be
+        copied and is not what was written, `DescriptorError`."""
         after = known.sequence
         gone = tail.removed_after(session, self.space, after)
         made, patients = known, np.zeros(0, dtype=np.int64)
@@ -196,7 +187,7 @@ class Sealer:
             if segments != known.segments:
                 # Their files have the vectors of the removed as well, and FAISS takes none out.
                 for one in known.approximate:
-                    wipe(self.folder, one.file)
+                    wipe(self.folder / one.file.name)
                 made = replace(made, approximate=())
         pending = purges.pending_purges(session, home_of(session, self.folder))
         if pending and len(lost := cleaning.lost(session, made, patients)):
@@ -250,6 +241,14 @@ class Sealer:
                 record = with_columns(self.folder, record, new_ages, new_sites)
             found.append(record)
         return tuple(found)
+
+    def _wipe_left(self, made: Manifest, followed: Manifest | None) -> None:
+        """Wipe the files that are to be deleted and may have what was removed: those that a process
+        left that was stopped, and all of an index that was not followed."""
+        clean = {file.name for file in followed.files} if followed is not None else set()
+        for path in unnamed_files(self.folder, self.space.fingerprint, made):
+            if path.name not in clean:
+                wipe(path)
 
     def _record(self, home: str, manifest: Manifest, *, cleaned: bool = False) -> None:
         digest = save_manifest(self.folder, manifest)

@@ -18,6 +18,7 @@ from gestalt_space.gallery.means import PartMeans, mean_blocks
 from gestalt_space.gallery.people import People
 from gestalt_space.index.accelerator import Accelerator
 from gestalt_space.index.approximate import Approximate, ApproximateSearcher, Kind
+from gestalt_space.index.checksums import REBUILD
 from gestalt_space.index.means import MeansPart
 from gestalt_space.index.search import Candidates, Column, Searcher
 from gestalt_space.index.segment import MemorySegment, Segment
@@ -302,7 +303,12 @@ _BYS: tuple[By, ...] = ("disorder", "gene", "patient")
 
 
 def count_photos(patients: Numbers, last_key: int) -> Numbers:
-    """By patients' keys up to the last one, how many rows `(n,)` are of each; -1 is nobody."""
+    """By patients' keys up to the last one, how many rows `(n,)` are of each; -1 is nobody.
+
+    Raises `IndexDamaged` for keys that nobody has.
+    """
+    if len(patients) and not -1 <= patients.min() <= patients.max() <= last_key:
+        raise IndexDamaged("The index has rows of nobody.", REBUILD)
     counts = np.bincount(patients + 1, minlength=last_key + 2)
     return np.asarray(counts[1:], dtype=np.int64)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import ApproximateDamaged, IndexDamaged
-from gestalt_space.index.checksums import FileRecord, check_size
+from gestalt_space.index.checksums import FileRecord, check_file
 from gestalt_space.index.mapped import map_faiss
 from gestalt_space.index.search import Candidates, Searcher
 from gestalt_space.once import Once
@@ -75,7 +75,8 @@ class Approximate:
 
     def _open(self) -> Any:
         try:
-            path = check_size(self._folder, self.record.file)
+            # Whole: in a graph that is damaged FAISS ends the process.
+            path = check_file(self._folder, self.record.file)
         except IndexDamaged as error:
             raise ApproximateDamaged(error.message, _AGAIN) from error
         try:

@@ -6,9 +6,7 @@ Columns are few bytes and are written anew, so that who reads the old ones is no
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import IndexDamaged
+from gestalt_space.files import sync
 from gestalt_space.index.checksums import (
     CHUNK,
     REBUILD,
@@ -87,32 +86,28 @@ def blank_columns(folder: Path, record: SegmentRecord, rows: Ids) -> None:
             write_at(folder / record.columns.name, start + column * width, rows, data)
 
 
-def wipe(folder: Path, record: FileRecord) -> None:
+def wipe(path: Path) -> None:
     """Overwrite a whole file by zeros, synced, before it is deleted; one that is gone is passed
     over. Raises `OutputError`."""
-    with writing(folder):
-        if (folder / record.name).exists():
-            _zero(folder / record.name, record.bytes)
+    with writing(path.parent):
+        if not path.exists():
+            return
+        size = path.stat().st_size
+        with path.open("r+b") as stream:
+            for start in range(0, size, CHUNK):
+                stream.write(bytes(min(CHUNK, size - start)))
+            sync(stream)
 
 
-def wipe_away(folder: Path, paths: Sequence[Path]) -> None:
-    """Overwrite files of a folder by zeros, synced, and delete them; those that are gone are passed
-    over. Raises `OutputError`."""
-    if not paths:
-        return
-    with writing(folder):
-        for path in paths:
-            with suppress(FileNotFoundError):
-                _zero(path, path.stat().st_size)
-                path.unlink()
+def wipe_away(paths: Sequence[Path]) -> None:
+    """Overwrite files by zeros, synced, and delete them; those that are gone are passed over.
 
-
-def _zero(path: Path, size: int) -> None:
-    with path.open("r+b") as stream:
-        for start in range(0, size, CHUNK):
-            stream.write(bytes(min(CHUNK, size - start)))
-        stream.flush()
-        os.fsync(stream.fileno())
+    Raises `OutputError`.
+    """
+    for path in paths:
+        wipe(path)
+        with writing(path.parent):
+            path.unlink(missing_ok=True)
 
 
 def with_columns(
@@ -180,8 +175,7 @@ def write_at(path: Path, start: int, rows: Ids, data: bytes) -> None:
         for first, _ in _ranges(start, rows, len(data)):
             stream.seek(first)
             stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+        sync(stream)
 
 
 def _ranges(start: int, rows: Ids, width: int) -> Iterable[tuple[int, int]]:

@@ -142,15 +142,19 @@ class Codes:
     def _open(self) -> Any:
         import faiss
 
+        wanted = header(self.rows, self.dim)
         try:
-            index = map_faiss(self.path)
+            # FAISS may end the process that gives it another.
+            with self.path.open("rb") as stream:
+                is_ours = stream.read(len(wanted)) == wanted
+            index = map_faiss(self.path) if is_ours else None
         except (RuntimeError, OSError) as error:
             raise IndexDamaged(f"{self.path.name} cannot be read by FAISS.", REBUILD) from error
-        wanted = faiss.ScalarQuantizer.QT_8bit_direct_signed
+        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
         if (
             not isinstance(index, faiss.IndexScalarQuantizer)
             or (index.ntotal, index.d) != (self.rows, self.dim)
-            or (index.sq.qtype, index.metric_type) != (wanted, faiss.METRIC_INNER_PRODUCT)
+            or (index.sq.qtype, index.metric_type) != (kind, faiss.METRIC_INNER_PRODUCT)
             or index.codes.size() != self.rows * self.dim
         ):
             raise IndexDamaged(f"{self.path.name} does not hold the codes that it should.", REBUILD)

@@ -5,7 +5,6 @@ Names are never used twice, so that a reader's file cannot change under its name
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import OutputError
-from gestalt_space.files import make_private_folder, replacing
+from gestalt_space.files import make_private_folder, replacing, sync_folder
 
 
 def prefix_of(space: str) -> str:
@@ -46,20 +45,9 @@ def writing(folder: Path) -> Iterator[None]:
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """A stream whose bytes stand at `path`, synced, once all went well. Raises `OSError`."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with replacing(path, aside, sync=True), aside.open("wb") as stream:
+    # Whoever is `writing` brings the names of all its files to the disk at once.
+    with replacing(path, name_later=True) as aside, aside.open("wb") as stream:
         yield stream
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable; Windows does that by itself. Raises `OSError`."""
-    if os.name != "posix":
-        return
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def write_header(stream: BinaryIO, shape: tuple[int, ...], dtype: str) -> None:

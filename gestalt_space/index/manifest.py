@@ -120,7 +120,7 @@ def write_arrays(folder: Path, prefix: str, arrays: Mapping[str, NDArray[np.int6
 def open_arrays(folder: Path, record: PartRecord) -> dict[str, NDArray[np.int64]]:
     """The arrays of a part, mapped: views that cannot be written to. Raises `IndexDamaged`."""
     ends = np.cumsum([0, *record.sections.values()])
-    whole = map_array(folder, record.file, (int(ends[-1]),), "<i8").array
+    whole = map_array(folder, record.file, (int(ends[-1]),), "<i8", hashed=True).array
     return {
         key: whole[start:end].view(np.int64)
         for key, start, end in zip(record.sections, ends[:-1], ends[1:], strict=True)

@@ -1,4 +1,5 @@
-"""Arrays of `.npy` files, mapped from the disk: opening reads the header alone."""
+"""Arrays of `.npy` files, mapped from the disk: opening reads the header alone, and hashes small
+files of keys, which all else hangs on."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import IndexDamaged
-from gestalt_space.index.checksums import REBUILD, FileRecord, check_size
+from gestalt_space.index.checksums import REBUILD, FileRecord, check_size, check_small
 
 _MOST_HEADER = 4096
 _A_SHARE = 32
@@ -41,12 +42,21 @@ class MappedArray:
             self.pages.madvise(mmap.MADV_WILLNEED, page, first + width - page)
 
 
-def map_array(folder: Path, record: FileRecord, shape: tuple[int, ...], dtype: str) -> MappedArray:
+def map_array(
+    folder: Path,
+    record: FileRecord,
+    shape: tuple[int, ...],
+    dtype: str,
+    *,
+    hashed: bool = False,
+) -> MappedArray:
     """Map the array of a `.npy` file that must have that shape and dtype, in C order.
 
-    Raises `IndexDamaged` for a file that is missing, cut short, or holds another array.
+    Raises `IndexDamaged` for a file that is missing, cut short, or holds another array. `hashed`:
+    also for a small one that is not what was written; not for a file that a removal overwrites
+    where it lies, which is another for a moment.
     """
-    path = check_size(folder, record)
+    path = (check_small if hashed else check_size)(folder, record)
     try:
         with path.open("rb") as stream:
             start, found = _header(stream.read(_MOST_HEADER))

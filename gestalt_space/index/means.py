@@ -53,9 +53,10 @@ class MeansPart:
 
 
 def open_means(folder: Path, record: MeansRecord) -> MeansPart:
-    """Map a part's files; their contents are not read. Raises `IndexDamaged`."""
+    """Map a part's files; the means are not read. Raises `IndexDamaged`."""
     means = map_array(folder, record.means, (record.patients, record.dim), "<f4").array
-    return MeansPart(map_array(folder, record.keys, (record.patients,), "<i8").array, means)
+    keys = map_array(folder, record.keys, (record.patients,), "<i8", hashed=True).array
+    return MeansPart(keys, means)
 
 
 def write_means(

@@ -150,12 +150,13 @@ class MemorySegment:
 
 
 def open_segment(folder: Path, record: SegmentRecord) -> Segment:
-    """Map a segment's files. Their contents are not read: `verify_segment` does that.
+    """Map a segment's files. Vectors and codes are not read: `verify_segment` does that.
 
-    Raises `IndexDamaged` for a file that is missing, cut short, or of another shape or kind.
+    Raises `IndexDamaged` for a file that is missing, cut short, or of another shape or kind, and
+    for few columns that are not what was written.
     """
     vectors = map_array(folder, record.vectors, (record.rows, record.dim), "<f4")
-    columns = map_array(folder, record.columns, (4, record.rows), "<i8").array
+    columns = map_array(folder, record.columns, (4, record.rows), "<i8", hashed=True).array
     codes = Codes(check_size(folder, record.codes), record.codes.bytes, record.rows, record.dim)
     return Segment(
         record=record,

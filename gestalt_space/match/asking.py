@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged
+from gestalt_space.gallery.blame import NONSENSE
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.listing import Listing
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
@@ -209,11 +210,21 @@ class Asking(Listing):
         for _ in range(_TRIES):
             with suppress(GalleryChanged):
                 try:
-                    return ask()
+                    return self._blaming(ask, NONSENSE)
                 except IndexDamaged as error:
                     if (space := self.space.stored) is not None:
                         self._reader.doubt(space, error)
-        return ask()
+        # Keys of nobody look as if somebody had been removed.
+        return self._blaming(ask, (*NONSENSE, GalleryChanged))
+
+    def _blaming(self, ask: Callable[[], T], by: tuple[type[Exception], ...]) -> T:
+        """What `ask` gives. Raises `IndexDamaged` where a damaged file makes it fail so."""
+        try:
+            return ask()
+        except by as error:
+            if (space := self.space.stored) is not None:
+                self._reader.check_files(space, error)
+            raise
 
     def _check_unchanged(self, state: GalleryState) -> None:
         """Raise `GalleryChanged` where somebody was removed since a state was read: what was read

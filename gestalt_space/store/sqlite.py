@@ -6,19 +6,31 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
 import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from gestalt_space.errors import DatabaseError
-from gestalt_space.files import make_private_folder
+from gestalt_space.files import make_private_folder, sync_folder
 from gestalt_space.paths import display_name
+from gestalt_space.store.writers import busy, leave_notes
+
+NAMES = ("sqlite", "sqlite+pysqlite")
+"""How the addresses of such databases begin."""
+WRITING = {"gestalt_write": True}
+"""What a transaction that writes is begun with: it takes the lock at once."""
 
 _READING: dict[str, object] = {"foreign_keys": 1, "temp_store": 2}
 """What SQLite sorts stays in memory (`temp_store`): it would spill whole descriptors into the
 system's temporary folder."""
-_WRITING: dict[str, object] = {"journal_mode": "wal", "secure_delete": 1}
+_WRITING: dict[str, object] = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+"""`synchronous`: what was committed is on the disk; some builds of SQLite leave that to chance."""
 
 
 def sqlite_file(url: sa.URL) -> Path | None:
@@ -30,12 +42,94 @@ def sqlite_file(url: sa.URL) -> Path | None:
     return Path(url.database).absolute()  # `..` behind a link is left to the system
 
 
+def sqlite_engine(url: sa.URL, busy_timeout: float) -> Engine:
+    """An engine whose connections are set and checked; it makes no file. Raises `DatabaseError`."""
+    try:
+        file = sqlite_file(url)
+        if file is None:
+            engine = sa.create_engine(url)
+        else:
+            # By its path: an address would give `?`, `#` and `%20` in it a meaning.
+            engine = sa.create_engine(url, creator=lambda: open_file(file, busy_timeout))
+    except (SQLAlchemyError, OSError) as error:
+        raise DatabaseError(
+            f"The database cannot be opened: {error}.", "Check --home and GESTALT_DATABASE_URL."
+        ) from error
+    _set_up(engine, file, busy_timeout)
+    return engine
+
+
+def sqlite_failure(where: str, file: Path | None, error: BaseException) -> DatabaseError:
+    """What to raise for an error of the driver, or of what calls it. `where`: the file's path, as
+    it is shown."""
+    reason = str(error).splitlines()[0]
+    hint = "Run `gestalt doctor`."
+    if "locked" in reason or "busy" in reason:
+        return busy(where, file)
+    if "full" in reason or "disk I/O" in reason:
+        hint = "Free some space on the disk and run the same command again."
+    elif "unable to open" in reason or "readonly" in reason:
+        hint = (
+            "Check the permissions of the folder and the free space of the disk, or choose another "
+            "--home."
+        )
+    elif "malformed" in reason or "not a database" in reason:
+        hint = "The file is damaged: go back to your last backup."
+    return DatabaseError(f"The database {where} failed: {reason}.", hint)
+
+
+def problems(connection: sa.Connection) -> list[str]:
+    """What SQLite's own check of its file finds wrong; `soundness` looks at references."""
+    found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    return [line for line in found if line != "ok"]
+
+
+def truncate_log(connection: sa.Connection, *, wait: bool) -> bool:
+    """Bring the write-ahead log into the file and empty it; False where another process reads on
+    for longer than the busy timeout, or reads at all without `wait`."""
+    direct = connection.execution_options(isolation_level="AUTOCOMMIT")
+    timeout = direct.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    until = monotonic() + (timeout / 1000 if wait else 0)
+    if not wait:
+        direct.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        # SQLite waits for readers, and not for another process that empties the log.
+        while (
+            is_busy := direct.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        ) and monotonic() < until:
+            sleep(0.02)
+    finally:
+        direct.exec_driver_sql(f"PRAGMA busy_timeout = {timeout}")
+    return not is_busy
+
+
+@contextmanager
+def without_foreign_keys(connection: sa.Connection) -> Iterator[sa.Connection]:
+    """One transaction in which tables can be made anew: a table that is dropped would else take
+    with it what refers to it. Checked as a whole before the commit. Raises `DatabaseError`."""
+    # Straight to the driver: within a transaction SQLite does not take this setting.
+    direct = connection.connection.cursor()
+    direct.execute("PRAGMA foreign_keys = 0")
+    try:
+        with connection.begin():
+            yield connection
+            if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                raise DatabaseError(
+                    "Rows of the database refer to others that are not there.",
+                    "Go back to your last backup; nothing was changed.",
+                )
+    finally:
+        direct.execute("PRAGMA foreign_keys = 1")
+        direct.close()
+
+
 def make_file(file: Path) -> None:
     """Make the file where there is none, its owner's alone: SQLite gives what it puts beside it,
     the write-ahead log, the same rights. Raises `OSError`.
     """
     make_private_folder(file.parent)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    sync_folder(file.parent)
 
 
 def holds_something(file: Path) -> bool:
@@ -100,3 +194,24 @@ def _set_pragma(connection: sqlite3.Connection, name: str, wanted: object, until
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
                 raise
         sleep(0.02)
+
+
+def _set_up(engine: Engine, file: Path | None, busy_timeout: float) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: object) -> None:
+        # SQLAlchemy's events say when a transaction begins, not the driver's guesses.
+        connection.isolation_level = None
+        writable = file is None or not is_read_only(file)
+        try:
+            set_pragmas(connection, busy_timeout, writable=writable)
+        except sqlite3.Error as error:
+            name = str(engine.url) if file is None else display_name(file)
+            raise sqlite_failure(name, file, error) from error
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("gestalt_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    if file is not None:
+        leave_notes(engine, file)

@@ -13,18 +13,15 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Float,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
     UniqueConstraint,
     text,
@@ -34,6 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from gestalt_space.devices import Precision
 from gestalt_space.names import likeness
+from gestalt_space.store.columns import Key, Moment, Text, text_of
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -42,8 +40,6 @@ CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-
-Key = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _now() -> datetime:
@@ -86,7 +82,7 @@ class Gene(Base):
     __tablename__ = "gene"
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    symbol: Mapped[str] = mapped_column(String, unique=True)
+    symbol: Mapped[str] = mapped_column(Text, unique=True)
 
 
 class Disorder(Base):
@@ -96,11 +92,11 @@ class Disorder(Base):
     __tablename__ = "disorder"
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    code: Mapped[str] = mapped_column(String, unique=True)
+    code: Mapped[str] = mapped_column(Text, unique=True)
     likeness: Mapped[str] = mapped_column(
-        String, default=_likeness_of("code"), server_default=text("''"), index=True
+        Text, default=_likeness_of("code"), server_default=text("''"), index=True
     )
-    name: Mapped[str] = mapped_column(String, default="")
+    name: Mapped[str] = mapped_column(Text, default="")
     genes: Mapped[list[Gene]] = relationship(secondary=disorder_gene, order_by=Gene.symbol)
 
 
@@ -112,7 +108,7 @@ class PhenotypeTerm(Base):
     patient_id: Mapped[int] = mapped_column(
         ForeignKey("patient.id", ondelete="CASCADE"), primary_key=True
     )
-    term: Mapped[str] = mapped_column(String, primary_key=True)
+    term: Mapped[str] = mapped_column(Text, primary_key=True)
     present: Mapped[bool] = mapped_column(Boolean)
 
 
@@ -127,7 +123,7 @@ class Diagnosis(Base):
     disorder_id: Mapped[int] = mapped_column(
         ForeignKey("disorder.id"), primary_key=True, index=True
     )
-    certainty: Mapped[str] = mapped_column(String, default="diagnosed")
+    certainty: Mapped[str] = mapped_column(Text, default="diagnosed")
     disorder: Mapped[Disorder] = relationship(lazy="joined", innerjoin=True)
 
 
@@ -146,17 +142,17 @@ class Patient(Base):
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    external_id: Mapped[str] = mapped_column(String, unique=True)
+    external_id: Mapped[str] = mapped_column(Text, unique=True)
     likeness: Mapped[str] = mapped_column(
-        String, default=_likeness_of("external_id"), server_default=text("''"), index=True
+        Text, default=_likeness_of("external_id"), server_default=text("''"), index=True
     )
-    sex: Mapped[str | None] = mapped_column(String)
-    ancestry: Mapped[str | None] = mapped_column(String)
-    cohort: Mapped[str | None] = mapped_column(String)
-    consent: Mapped[str | None] = mapped_column(String)
-    family: Mapped[str | None] = mapped_column(String, index=True)
+    sex: Mapped[str | None] = mapped_column(Text)
+    ancestry: Mapped[str | None] = mapped_column(Text)
+    cohort: Mapped[str | None] = mapped_column(Text)
+    consent: Mapped[str | None] = mapped_column(Text)
+    family: Mapped[str | None] = mapped_column(Text, index=True)
     sequence: Mapped[int] = mapped_column(Key, default=0, server_default="0")
-    added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    added_at: Mapped[datetime] = mapped_column(Moment, default=_now)
     diagnoses: Mapped[list[Diagnosis]] = relationship(cascade="all, delete-orphan")
     phenotypes: Mapped[list[PhenotypeTerm]] = relationship(
         cascade="all, delete-orphan", order_by=PhenotypeTerm.term
@@ -185,14 +181,14 @@ class Photo(Base):
     patient_id: Mapped[int] = mapped_column(
         ForeignKey("patient.id", ondelete="CASCADE"), index=True
     )
-    sha256: Mapped[str] = mapped_column(String(64))
-    name: Mapped[str] = mapped_column(String, index=True)
+    sha256: Mapped[str] = mapped_column(text_of(64))
+    name: Mapped[str] = mapped_column(Text, index=True)
     age: Mapped[float | None] = mapped_column(Float)
-    site: Mapped[str | None] = mapped_column(String)
+    site: Mapped[str | None] = mapped_column(Text)
     sequence: Mapped[int] = mapped_column(Key, default=0, server_default="0")
     width: Mapped[int] = mapped_column(Integer)
     height: Mapped[int] = mapped_column(Integer)
-    added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    added_at: Mapped[datetime] = mapped_column(Moment, default=_now)
     patient: Mapped[Patient] = relationship(back_populates="photos")
     faces: Mapped[list[Face]] = relationship(
         cascade="all, delete-orphan", order_by="Face.id", back_populates="photo"
@@ -209,8 +205,8 @@ class Face(Base):
     photo_id: Mapped[int] = mapped_column(ForeignKey("photo.id", ondelete="CASCADE"), index=True)
     number: Mapped[int] = mapped_column(Integer)
     count: Mapped[int] = mapped_column(Integer)
-    detector: Mapped[str] = mapped_column(String)
-    step: Mapped[str] = mapped_column(String)
+    detector: Mapped[str] = mapped_column(Text)
+    step: Mapped[str] = mapped_column(Text)
     score: Mapped[float] = mapped_column(Float)
     box: Mapped[list[float]] = mapped_column(JSON)
     landmarks: Mapped[list[list[float]]] = mapped_column(JSON)
@@ -243,9 +239,9 @@ class Space(Base):
     __tablename__ = "space"
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    model: Mapped[str] = mapped_column(String)
-    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
-    specification: Mapped[str] = mapped_column(String)
+    model: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(text_of(64), unique=True)
+    specification: Mapped[str] = mapped_column(Text)
     dim: Mapped[int] = mapped_column(Integer)
     is_default: Mapped[bool] = mapped_column(Boolean, default=False)
 
@@ -257,10 +253,10 @@ class EncodingRun(Base):
     __table_args__ = (UniqueConstraint("precision", "device", "runtime", "version"),)
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    precision: Mapped[Precision] = mapped_column(String)
-    device: Mapped[str] = mapped_column(String)
-    runtime: Mapped[str] = mapped_column(String)
-    version: Mapped[str] = mapped_column(String)
+    precision: Mapped[Precision] = mapped_column(Text)
+    device: Mapped[str] = mapped_column(Text)
+    runtime: Mapped[str] = mapped_column(Text)
+    version: Mapped[str] = mapped_column(Text)
 
 
 class Descriptor(Base):
@@ -319,9 +315,9 @@ class Home(Base):
 
     __tablename__ = "home"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    place: Mapped[str] = mapped_column(String)
-    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    id: Mapped[str] = mapped_column(text_of(36), primary_key=True)
+    place: Mapped[str] = mapped_column(Text)
+    seen_at: Mapped[datetime] = mapped_column(Moment, default=_now)
 
 
 class Generation(Base):
@@ -340,7 +336,7 @@ class Generation(Base):
         ForeignKey("space.id", ondelete="CASCADE"), primary_key=True
     )
     sequence: Mapped[int] = mapped_column(Key)
-    digest: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(text_of(64))
 
 
 class Calibration(Base):
@@ -357,7 +353,7 @@ class Calibration(Base):
     sequence: Mapped[int] = mapped_column(Key)
     descriptors: Mapped[int] = mapped_column(Integer)
     diagnoses: Mapped[int] = mapped_column(Integer)
-    document: Mapped[str] = mapped_column(String)
+    document: Mapped[str] = mapped_column(Text)
 
 
 class Change(Base):
@@ -373,7 +369,7 @@ class Change(Base):
     sequence: Mapped[int] = mapped_column(Key, default=0)
     epoch: Mapped[int] = mapped_column(Key, default=0, server_default="0")
     events: Mapped[int] = mapped_column(Key, default=0, server_default="0")
-    event_chain: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    event_chain: Mapped[str] = mapped_column(text_of(64), default="", server_default=text("''"))
 
 
 class Purge(Base):
@@ -388,7 +384,7 @@ class Purge(Base):
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     sequence: Mapped[int] = mapped_column(Key)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
+    at: Mapped[datetime] = mapped_column(Moment, default=_now)
     home_id: Mapped[str | None] = mapped_column(
         ForeignKey("home.id", ondelete="CASCADE"), index=True
     )
@@ -405,8 +401,8 @@ class Erasure(Base):
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
-    actor: Mapped[str] = mapped_column(String)
+    at: Mapped[datetime] = mapped_column(Moment, default=_now)
+    actor: Mapped[str] = mapped_column(Text)
     plan: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
@@ -419,7 +415,7 @@ class Pseudonym(Base):
 
     __tablename__ = "pseudonym"
 
-    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    subject: Mapped[str] = mapped_column(text_of(64), primary_key=True)
     patient_id: Mapped[int] = mapped_column(
         ForeignKey("patient.id", ondelete="CASCADE"), index=True
     )
@@ -438,14 +434,14 @@ class AuditEvent(Base):
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
-    actor: Mapped[str] = mapped_column(String)
-    action: Mapped[str] = mapped_column(String)
+    at: Mapped[datetime] = mapped_column(Moment, default=_now)
+    actor: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
     detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     salt: Mapped[bytes | None] = mapped_column(LargeBinary)
-    digest: Mapped[str] = mapped_column(String(64))
-    subjects: Mapped[str] = mapped_column(String(64))
-    chain: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(text_of(64))
+    subjects: Mapped[str] = mapped_column(text_of(64))
+    chain: Mapped[str] = mapped_column(text_of(64))
 
 
 class AuditSubject(Base):
@@ -456,4 +452,4 @@ class AuditSubject(Base):
     event_id: Mapped[int] = mapped_column(
         ForeignKey("audit_event.id", ondelete="CASCADE"), primary_key=True
     )
-    subject: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    subject: Mapped[str] = mapped_column(text_of(64), primary_key=True, index=True)

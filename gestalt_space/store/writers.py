@@ -39,12 +39,12 @@ def busy(where: str, file: Path | None) -> DatabaseError:
     """The error of a wait in vain for a database, shown as `where`."""
     holder = None if file is None else holder_of(_note(file))
     who = (
-        f"{holder.told}, writes to it"
+        f". Another process writes to it: {holder.told}."
         if holder is not None
-        else "another process holds it, and which one is not known"
+        else " by another process; which one is not known."
     )
     return DatabaseError(
-        f"The database {where} is locked: {who}.",
+        f"The database {where} is locked{who}",
         "Wait until that has ended and try again, or raise GESTALT_BUSY_TIMEOUT.",
     )
 

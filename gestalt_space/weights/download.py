@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gestalt_space.errors import DownloadFailed, ModelDamaged
-from gestalt_space.files import make_private_folder, open_private
+from gestalt_space.files import make_private_folder, open_private, sync, take_name
 from gestalt_space.weights.manifest import sha256_of
 
 CHUNK = 1 << 18
@@ -48,7 +48,7 @@ def download(
             "Run the same command again. If it stays so, the file at the address has changed: "
             "do not use it.",
         )
-    part.replace(target)
+    take_name(part, target)
 
 
 def _fetch(url: str, part: Path, progress: Progress) -> None:
@@ -76,5 +76,6 @@ def _fetch(url: str, part: Path, progress: Progress) -> None:
                 stream.write(chunk)
                 done += len(chunk)
                 progress(done, total)
+            sync(stream)
     if total is not None and done < total:
         raise http.client.IncompleteRead(b"", total - done)

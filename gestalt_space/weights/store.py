@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 import time
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from gestalt_space.errors import (
     ModelUnsuitable,
     UsageError,
 )
-from gestalt_space.files import make_private_folder
+from gestalt_space.files import make_private_folder, move_folder, take_folder_name
 from gestalt_space.paths import is_folder
 from gestalt_space.weights import catalogue
 from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
@@ -44,6 +45,7 @@ from gestalt_space.weights.manifest import (
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LARGEST_UNPACKED = 4 * 2**30
 _DOWNLOADS = ".downloads"
+_ASIDE = ".adding-"
 BUILTIN_CAUTION = (
     "The built-in encoder was trained on simulated phenotypes: it is there to try things out, and "
     "not for patients."
@@ -212,7 +214,7 @@ class ModelStore:
             )
             write_manifest(with_times(model))
             try:
-                staging.rename(self.folder / name)
+                take_folder_name(staging, self.folder / name)
             except OSError:
                 self._check_free(name)  # another process was faster
                 raise
@@ -243,7 +245,10 @@ class ModelStore:
             )
         if not folder.is_dir():
             raise _not_installed(name, [model.name for model in self.sound_models()])
-        shutil.rmtree(folder)
+        # Gone at once: one that is half deleted would be a damaged model.
+        leaving = self.folder / f"{_ASIDE}{uuid.uuid4().hex}"
+        move_folder(folder, leaving)
+        shutil.rmtree(leaving)
 
     def _place(self, name: str) -> Path:
         return self._builtin if name == BUILTIN and self._builtin else self.folder / name
@@ -271,10 +276,10 @@ class ModelStore:
     def _staging(self) -> Iterator[Path]:
         """A folder beside the models, removed unless it was renamed to its place."""
         make_private_folder(self.folder)
-        for left in self.folder.glob(".adding-*"):
+        for left in self.folder.glob(f"{_ASIDE}*"):
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-        staging = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.folder))
+        staging = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=self.folder))
         try:
             yield staging
         finally:

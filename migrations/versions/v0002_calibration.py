@@ -16,7 +16,7 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     op.create_table(
         "calibration",
-        sa.Column("space_id", sa.Integer(), nullable=False),
+        sa.Column("space_id", KEY, nullable=False),
         sa.Column("sequence", KEY, nullable=False),
         sa.Column("descriptors", sa.Integer(), nullable=False),
         sa.Column("diagnoses", sa.Integer(), nullable=False),

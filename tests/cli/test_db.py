@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gestalt_space.store.engine import REVISION
+from gestalt_space.store.migrating import REVISION
 from tests.cli.conftest import Command
 
 

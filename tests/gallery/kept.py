@@ -20,6 +20,7 @@ from gestalt_space.store.engine import Database
 from gestalt_space.store.lookups import patient_names_of
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.types import Disorder
+from tests.databases import address_of
 from tests.galleries import encoded_of, new_photo
 
 DIM = 16
@@ -27,12 +28,15 @@ TIMEOUT = 20.0
 
 
 class Kept:
-    """The home of photos `n`, each of the patient `P{n}` with the disorder `D{n % 3}`."""
+    """The home of photos `n`, each of the patient `P{n}` with the disorder `D{n % 3}`. `address`:
+    of a database that is not the home's own."""
 
-    def __init__(self, home: Path, *, busy_timeout: float = 30.0) -> None:
+    def __init__(
+        self, home: Path, *, busy_timeout: float = 30.0, address: str | Path | None = None
+    ) -> None:
         self.home = home
         self.folder = home / "index"
-        self.database = Database(f"sqlite:///{home / 'gallery.sqlite3'}", busy_timeout=busy_timeout)
+        self.database = Database(address or address_of(home), busy_timeout=busy_timeout)
         with self.database.writing() as session:
             writes.add_space(
                 session, model="tiny", fingerprint="f" * 64, specification="{}", dim=DIM

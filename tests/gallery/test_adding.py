@@ -122,7 +122,8 @@ def test_a_corrected_face_replaces_the_wrong_one_and_leaves_nothing_of_it(
     assert gallery.patient("B").photos[0].face == 2
     assert files_with(home, wrong) == files_with(home, b"wrong-ancestry") == []
     (right,) = gallery.snapshot().descriptors
-    assert files_with(home, right.tobytes())
+    if gallery.database.is_sqlite:  # a server's files are not in the home
+        assert files_with(home, right.tobytes())
     assert gallery.state().photos == 1
     assert gallery.check_index()["tiny"].endswith("sound")
     assert statuses(add(gallery, corrected)) == ["already"]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.gallery import reader as reading
 from gestalt_space.gallery.reader import Reader
-from gestalt_space.index import search
+from gestalt_space.index import checksums, search
 from gestalt_space.index.checksums import record_file
 from gestalt_space.store.engine import Database
 from tests.gallery.kept import DIM, Kept, flip, vector_of, vectors_of
@@ -65,7 +65,7 @@ def test_segments_that_stay_are_taken_from_the_state_before(kept: Kept, reader: 
     assert after.searcher.segments[0] is before.searcher.segments[0]
 
 
-def test_no_file_is_hashed_when_it_is_opened_whatever_its_time(
+def test_no_large_file_is_hashed_when_it_is_opened_whatever_its_time(
     kept: Kept, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A home that was copied has new times."""
@@ -83,6 +83,11 @@ def test_no_file_is_hashed_when_it_is_opened_whatever_its_time(
 
     monkeypatch.setattr(hashlib, "sha256", counted)
     assert reader.current(kept.space).damage is None
+    assert vectors.stat().st_size not in hashed
+    assert len(hashed) == 4, "the manifest, and small files of keys"
+    hashed.clear()
+    monkeypatch.setattr(checksums, "HASHED", 0)
+    assert Reader(kept.database, kept.folder).current(kept.space).damage is None
     assert hashed == [manifest]
     record_file(vectors)
     assert hashed == [manifest, vectors.stat().st_size], "that it would have been seen"

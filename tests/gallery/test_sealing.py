@@ -18,6 +18,7 @@ from gestalt_space.gallery import sealing
 from gestalt_space.gallery.cleaning import Cleaning
 from gestalt_space.index.manifest import open_arrays
 from gestalt_space.index.segment import open_segment
+from tests import databases
 from tests.galleries import files_with
 from tests.gallery.kept import DIM, Kept, flip, vector_of, vectors_of
 
@@ -169,6 +170,7 @@ def test_a_copy_of_the_home_is_as_sound_as_the_home(kept: Kept, tmp_path: Path) 
     kept.seal()
     kept.close()
     shutil.copytree(kept.home, tmp_path / "copy", copy_function=shutil.copyfile)  # of no old times
+    databases.copy_database(kept.home, tmp_path / "copy")
     copy = Kept(tmp_path / "copy")
     assert copy.vectors() == vectors_of(0, 1, 2)
     assert copy.state().damage is None
@@ -181,8 +183,7 @@ def test_an_index_of_another_gallery_is_never_taken(tmp_path: Path) -> None:
     first.add(0, 1, 2)
     first.seal()
     first.close()
-    for path in (tmp_path / "home").glob("gallery.sqlite3*"):
-        path.unlink()
+    databases.forget_database(tmp_path / "home")
     second = Kept(tmp_path / "home")
     assert list(second.folder.glob("*.json"))
     assert second.vectors() == set()
@@ -197,14 +198,13 @@ def test_an_index_of_another_gallery_is_never_taken(tmp_path: Path) -> None:
 def _backup(kept: Kept, place: Path) -> None:
     kept.database.truncate_log()
     kept.close()
-    shutil.copy(kept.home / "gallery.sqlite3", place)
+    place.mkdir()
+    databases.copy_database(kept.home, place)
 
 
 def _restore(kept: Kept, place: Path) -> Kept:
     kept.close()
-    for path in kept.home.glob("gallery.sqlite3*"):
-        path.unlink()
-    shutil.copy(place, kept.home / "gallery.sqlite3")
+    databases.copy_database(place, kept.home)
     return Kept(kept.home)
 
 

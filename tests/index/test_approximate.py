@@ -163,7 +163,7 @@ def test_a_damaged_file_is_an_error(damage: str, tmp_path: Path, segments: list[
     elif damage == "cut":
         path.write_bytes(path.read_bytes()[:-8])
     elif damage == "zeros":
-        wipe(tmp_path, record.file)
+        wipe(tmp_path / record.file.name)
         assert path.read_bytes() == bytes(record.file.bytes)
     dim = DIM + 1 if damage == "other" else DIM
     found = ApproximateSearcher(Approximate(tmp_path, record, dim), searcher)
@@ -180,7 +180,7 @@ def test_who_searches_while_it_is_wiped_comes_to_no_harm(
     found = opened(tmp_path, build(searcher, EVERYTHING[kind]), searcher)
     probe = segments[0].vectors[7]
     found.candidates(probe, 20)
-    wipe(tmp_path, found.record.file)
+    wipe(tmp_path / found.record.file.name)
     candidates = found.candidates(probe, 20)
     assert len(np.unique(candidates.rows)) == len(candidates.rows)
     assert np.isin(candidates.rows, np.arange(800)).all()
@@ -189,7 +189,7 @@ def test_who_searches_while_it_is_wiped_comes_to_no_harm(
 def test_what_is_not_there_is_wiped_already(tmp_path: Path, segments: list[Segment]):
     record = build(Searcher(DIM, segments), EVERYTHING["ivf"]).write(tmp_path, SPACE)
     (tmp_path / record.file.name).unlink()
-    wipe(tmp_path, record.file)
+    wipe(tmp_path / record.file.name)
     assert not (tmp_path / record.file.name).exists()
 
 

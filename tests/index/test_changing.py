@@ -146,7 +146,19 @@ def flip(path: Path, place: int) -> None:
     path.write_bytes(bytes(data))
 
 
-@pytest.mark.parametrize("part", ["vectors", "codes", "columns"])
+def test_a_flipped_bit_of_few_columns_is_found_when_they_are_opened(
+    tmp_path: Path, record: SegmentRecord, monkeypatch: pytest.MonkeyPatch
+):
+    flip(tmp_path / record.columns.name, -5)
+    with pytest.raises(IndexDamaged, match="not what was written"):
+        open_segment(tmp_path, record)
+    monkeypatch.setattr(checksums, "HASHED", 0)
+    open_segment(tmp_path, record)
+    with pytest.raises(IndexDamaged, match="not what was written"):
+        verify_segment(tmp_path, record)
+
+
+@pytest.mark.parametrize("part", ["vectors", "codes"])
 def test_a_flipped_bit_is_found_by_verifying_alone(
     part: str, tmp_path: Path, record: SegmentRecord
 ):

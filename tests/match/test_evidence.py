@@ -21,6 +21,7 @@ from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import OwnPatient
 from gestalt_space.types import Descriptors, Disorder
+from tests.databases import address_of
 from tests.galleries import new_photo
 from tests.made import unit
 
@@ -42,7 +43,7 @@ class Small:
     """P0 with the photos a and d, P1 with b, P2 with c; A has P0 and P1, B has P1 and P2."""
 
     def __init__(self, home: Path) -> None:
-        self.database = Database(f"sqlite:///{home / 'gallery.sqlite3'}")
+        self.database = Database(address_of(home))
         with self.database.writing() as session:
             self.space_id = writes.add_space(
                 session, model="m", fingerprint="f" * 64, specification="{}", dim=SLOTS * DIM

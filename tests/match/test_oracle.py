@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from gestalt_space.store.engine import Database
 from gestalt_space.store.lookups import find_patient
 from gestalt_space.store.reads import OwnPatient
 from gestalt_space.store.writes import add_space
+from tests.databases import address_of, empty_tables, file_of
 from tests.match import histories as h
 from tests.match import oracle
 from tests.match.oracle import Answer, Asked, Books, Line
@@ -229,30 +231,39 @@ class Place:
 
     def world(self, dim: int) -> h.World:
         """An empty gallery."""
+        if self.database.is_sqlite:
+            self._empty_file(dim)
+        else:
+            empty_tables(self.database)
+            add_spaces(self.database, dim)
+        shutil.rmtree(self.folder / str(self.made), ignore_errors=True)
+        self.made += 1
+        return h.World(self.database, self.folder / str(self.made), dim)
+
+    def _empty_file(self, dim: int) -> None:
         with sqlite3.connect(str(self.database.engine.url.database)) as target:
             self.empty.backup(target)
             target.execute("UPDATE space SET dim = ?", (dim,))
         target.close()
-        shutil.rmtree(self.folder / str(self.made), ignore_errors=True)
-        self.made += 1
-        return h.World(self.database, self.folder / str(self.made), dim)
+
+
+def add_spaces(database: Database, dim: int) -> None:
+    with database.writing() as session:
+        for one in "ab":
+            add_space(session, model=one, fingerprint=one * 64, specification="{}", dim=dim)
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("oracle")
-    made = Database(folder / "gallery.sqlite3")
-    with made.writing() as session:
-        for one in "ab":
-            add_space(session, model=one, fingerprint=one * 64, specification="{}", dim=1)
-    made.close()
+    database = Database(address_of(folder))
     empty = sqlite3.connect(":memory:")
-    with sqlite3.connect(folder / "gallery.sqlite3") as source:
-        source.backup(empty)
-    source.close()
-    database = Database(folder / "gallery.sqlite3", create=False)
-    sa.event.listen(database.engine, "connect", _not_durable)
-    database.engine.dispose()
+    if database.is_sqlite:
+        add_spaces(database, 1)
+        database.close()
+        with closing(sqlite3.connect(file_of(folder))) as source:
+            source.backup(empty)
+        sa.event.listen(database.engine, "connect", _not_durable)
     yield Place(database, empty, folder)
     database.close()
     empty.close()

@@ -10,11 +10,21 @@ import pytest
 from gestalt_space.store import writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.writes import NewPhoto, Stored
+from tests.databases import address_of
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'home' / 'gallery.sqlite3'}"
+    """Of the test's database; a file is not there yet."""
+    address = address_of(tmp_path / "home")
+    return address if isinstance(address, str) else f"sqlite:///{address}"
+
+
+@pytest.fixture
+def empty_url(tmp_path: Path) -> str:
+    """Of a database without tables; a file is not there yet."""
+    address = address_of(tmp_path / "home", empty=True)
+    return address if isinstance(address, str) else f"sqlite:///{address}"
 
 
 @pytest.fixture

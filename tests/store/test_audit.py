@@ -17,7 +17,8 @@ from gestalt_space.errors import NotInGallery
 from gestalt_space.store import audit, removals
 from gestalt_space.store import tables as t
 from gestalt_space.store.actors import this_user
-from gestalt_space.store.engine import Database, migrating
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import migrating
 from gestalt_space.types import Disorder
 from tests.galleries import new_photo
 from tests.store.conftest import Store

@@ -19,7 +19,8 @@ from gestalt_space.store.calibrations import (
     save_calibration,
     stored_calibration,
 )
-from gestalt_space.store.engine import REVISION, Database, migrating, upgrade_database
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import REVISION, migrating, upgrade_database
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.types import Disorder
 from tests.galleries import new_photo

@@ -15,6 +15,7 @@ from gestalt_space.store import lookups, reads, removals, tail, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.types import Disorder
 from tests import made
+from tests.databases import address_of
 from tests.galleries import encoded_of, new_photo
 from tests.many import insert_many
 
@@ -25,7 +26,7 @@ Work = Callable[[Session], object]
 
 def filled(home: Path, count: int) -> Database:
     """A gallery of so many photos, two of each patient."""
-    database = Database(home / "gallery.sqlite3")
+    database = Database(address_of(home))
     rng = np.random.default_rng(3)
     with database.writing() as session:
         space_id = writes.add_space(

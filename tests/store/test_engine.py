@@ -8,41 +8,25 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from gestalt_space.errors import DatabaseError, GalleryMissing
-from gestalt_space.store import engine, reads, removals, tail
+from gestalt_space.store import reads, sqlite, tail
+from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
-from gestalt_space.store.engine import (
-    REVISION,
-    Database,
-    Upgraded,
+from gestalt_space.store.connecting import mapped_errors
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import (
     database_revision,
-    make_engine,
-    migrating,
     upgrade_database,
 )
+from gestalt_space.store.sequence import count_changes
 from gestalt_space.store.sqlite import make_file
-from gestalt_space.store.tables import Base
-from gestalt_space.types import Disorder
 from tests.galleries import new_photo
 from tests.store.conftest import Store
-
-
-@pytest.fixture
-def alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(files("gestalt_space.migrations")))
-    return config
 
 
 @pytest.fixture
@@ -60,6 +44,7 @@ def pragma(database: Database, name: str) -> object:
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
+@pytest.mark.sqlite_only("its pragmas")
 def test_every_connection_has_the_settings_that_safety_rests_on(database: Database) -> None:
     with database.engine.connect() as one, database.engine.connect() as two:
         for connection in (one, two):
@@ -73,10 +58,11 @@ def test_every_connection_has_the_settings_that_safety_rests_on(database: Databa
 
 
 def test_foreign_keys_are_in_force(database: Database) -> None:
-    with pytest.raises(DatabaseError, match="FOREIGN KEY"), database.writing() as session:
-        session.execute(sa.text("INSERT INTO crop (face_id, png) VALUES (99, x'00')"))
+    with pytest.raises(DatabaseError, match=r"(?i)foreign key"), database.writing() as session:
+        session.execute(sa.insert(t.Crop).values(face_id=99, png=b"x"))
 
 
+@pytest.mark.sqlite_only("its secure_delete")
 def test_deleted_rows_are_overwritten_in_the_file(database: Database, url: str) -> None:
     with database.writing() as session:
         record_event(session, "THE-NEEDLE " * 20)
@@ -89,6 +75,7 @@ def test_deleted_rows_are_overwritten_in_the_file(database: Database, url: str) 
     assert b"THE-NEEDLE" not in path.read_bytes()
 
 
+@pytest.mark.sqlite_only("its log")
 def test_truncating_empties_the_write_ahead_log(database: Database, url: str) -> None:
     with database.writing() as session:
         record_event(session, "something")
@@ -98,6 +85,7 @@ def test_truncating_empties_the_write_ahead_log(database: Database, url: str) ->
     assert log.stat().st_size == 0
 
 
+@pytest.mark.sqlite_only("its log")
 def test_who_empties_the_log_waits_for_another_who_does(
     database: Database, url: str, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +112,7 @@ def test_who_empties_the_log_waits_for_another_who_does(
         while not watch.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0]:
             assert one.is_alive(), "it waits for the reader"
     tried = threading.Event()
-    monkeypatch.setattr(engine, "sleep", lambda seconds: (tried.set(), time.sleep(seconds)))
+    monkeypatch.setattr(sqlite, "sleep", lambda seconds: (tried.set(), time.sleep(seconds)))
     two.start()
     while two.is_alive() and not tried.wait(0.02):
         pass
@@ -141,23 +129,40 @@ def test_a_setting_that_sqlite_does_not_take_is_refused(tmp_path: Path) -> None:
     assert "local disk" in caught.value.hint
 
 
-def test_a_writer_that_waits_in_vain_is_told_who_writes(url: str, database: Database) -> None:
-    impatient = Database(url, busy_timeout=0.1)
+@pytest.fixture
+def second(url: str, database: Database) -> Iterator[Database]:
+    """The same database in another process, as far as it can tell; it waits for nobody."""
+    opened = Database(url, busy_timeout=0.2)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.sqlite_only("notes beside its file")
+def test_a_writer_that_waits_in_vain_is_told_who_writes(
+    database: Database, second: Database
+) -> None:
     with database.writing() as session:
         record_event(session, "first")
         for _ in range(2):
-            with pytest.raises(DatabaseError) as caught, impatient.writing() as waiting:
+            with pytest.raises(DatabaseError) as caught, second.writing() as waiting:
                 tail.read_mark(waiting, None)
             assert f"process {os.getpid()} on " in caught.value.message
-            assert "still runs, writes to it" in caught.value.message
+            assert "which still runs" in caught.value.message
             assert "rebuild" not in caught.value.hint
     assert not list(Path(str(database.engine.url.database)).parent.glob("*-writer"))
-    impatient.close()
 
 
-def test_a_second_writer_waits_for_the_first(database: Database, other: sqlite3.Connection) -> None:
+@pytest.mark.sqlite_only("no other program leaves a note")
+def test_a_writer_that_is_not_known_is_not_named(
+    second: Database, other: sqlite3.Connection
+) -> None:
     other.execute("BEGIN IMMEDIATE")
-    release = threading.Timer(0.3, lambda: None)
+    with pytest.raises(DatabaseError, match="not known"), second.writing() as waiting:
+        tail.read_mark(waiting, None)
+    other.execute("ROLLBACK")
+
+
+def test_a_second_writer_waits_for_the_first(database: Database, second: Database) -> None:
     order: list[str] = []
 
     def write() -> None:
@@ -167,44 +172,61 @@ def test_a_second_writer_waits_for_the_first(database: Database, other: sqlite3.
             record_event(session, "second")
 
     waiting = threading.Thread(target=write)
-    waiting.start()
-    release.start()
-    release.join()
-    order.append("first")
-    other.execute("COMMIT")
+    with second.writing() as session:
+        record_event(session, "first")
+        session.flush()
+        waiting.start()
+        waiting.join(0.3)
+        order.append("first")
     waiting.join(10)
     assert order == ["first", "second"]
 
 
+def test_a_writer_sees_what_the_one_before_it_did(database: Database, second: Database) -> None:
+    """Also one that began to wait before that was there."""
+    seen: list[int] = []
+
+    def write() -> None:
+        with database.writing() as session:
+            seen.append(tail.read_mark(session, None).sequence)
+
+    waiting = threading.Thread(target=write)
+    with second.writing() as session:
+        assert list(count_changes(session, 3)) == [1, 2, 3]
+        waiting.start()
+        waiting.join(0.3)
+    waiting.join(10)
+    assert seen == [3]
+
+
 def test_a_writer_that_waited_long_enough_says_that_another_writes(
-    url: str, other: sqlite3.Connection
+    database: Database, second: Database
 ) -> None:
-    impatient = Database(url, busy_timeout=0.2)
-    other.execute("BEGIN IMMEDIATE")
-    began = time.monotonic()
-    with pytest.raises(DatabaseError, match="locked") as caught, impatient.writing() as session:
+    with database.writing() as session:
         tail.read_mark(session, None)
-    assert time.monotonic() - began >= 0.2
-    assert "which one is not known" in caught.value.message
-    assert "GESTALT_BUSY_TIMEOUT" in caught.value.hint
-    other.execute("ROLLBACK")
-    with impatient.writing() as session:
+        began = time.monotonic()
+        with pytest.raises(DatabaseError) as caught, second.writing() as other:
+            tail.read_mark(other, None)
+        assert time.monotonic() - began >= 0.2
+    told = f"{caught.value.message} {caught.value.hint}"
+    assert "nother process writes" in told
+    assert "GESTALT_BUSY_TIMEOUT" in told
+    with second.writing() as session:
         record_event(session, "free again")
-    impatient.close()
 
 
-def test_a_reader_does_not_wait_for_a_writer(database: Database, other: sqlite3.Connection) -> None:
-    other.execute("BEGIN IMMEDIATE")
-    other.execute("UPDATE change SET sequence = 7")
-    with database.reading() as session:
-        assert tail.read_mark(session, None).sequence == 0
-    other.execute("ROLLBACK")
+def test_a_reader_does_not_wait_for_a_writer(database: Database, second: Database) -> None:
+    with database.writing() as session:
+        count_changes(session, 7)
+        with second.reading() as other:
+            assert tail.read_mark(other, None).sequence == 0
 
 
-def test_a_reader_sees_one_state(database: Database, other: sqlite3.Connection) -> None:
+def test_a_reader_sees_one_state(database: Database, second: Database) -> None:
     with database.reading() as session:
         before = tail.read_mark(session, None).sequence
-        other.execute("UPDATE change SET sequence = 7")
+        with second.writing() as other:
+            count_changes(other, 7)
         assert tail.read_mark(session, None).sequence == before
     with database.reading() as session:
         assert tail.read_mark(session, None).sequence == 7
@@ -223,6 +245,7 @@ def test_an_error_in_a_unit_of_work_undoes_all_of_it(database: Database) -> None
         assert session.scalar(sa.text("SELECT count(*) FROM audit_event")) == 0
 
 
+@pytest.mark.sqlite_only("its number of pages")
 def test_a_full_disk_is_told_and_undone(database: Database, store: Store) -> None:
     store(new_photo("P0", 0))
 
@@ -266,6 +289,7 @@ def test_a_folder_in_the_place_of_the_database_is_refused(tmp_path: Path) -> Non
     assert "permissions" in caught.value.hint
 
 
+@pytest.mark.sqlite_only("its folder")
 def test_the_home_is_for_its_owner_alone(database: Database, tmp_path: Path) -> None:
     assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
 
@@ -280,6 +304,7 @@ def test_a_file_that_is_no_database_is_refused(text: bytes, tmp_path: Path) -> N
     assert path.read_bytes()[: len(text)][:16] == text[:16]
 
 
+@pytest.mark.sqlite_only("its pages")
 def test_a_damaged_page_is_told_when_it_is_read(url: str) -> None:
     database = Database(url)
     with database.writing() as session:
@@ -308,204 +333,7 @@ def test_a_sound_database_has_no_problems(database: Database, store: Store) -> N
     assert database.problems() == []
 
 
-# Migrations
-
-
-def test_the_code_s_revision_is_the_newest_migration(alembic: Config) -> None:
-    assert ScriptDirectory.from_config(alembic).get_current_head() == REVISION
-
-
-def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
-    with database.engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
-        assert compare_metadata(context, Base.metadata) == []
-
-
-def table_texts(engine: sa.Engine) -> dict[str, list[str]]:
-    """Columns, constraints and indexes of each table, in an order of their own."""
-    found = {}
-    for name in sa.inspect(engine).get_table_names():
-        inspector = sa.inspect(engine)
-        parts = (
-            *inspector.get_columns(name),
-            # SQLite does not tell the name of one that came with a column of its own.
-            *({**key, "name": None} for key in inspector.get_foreign_keys(name)),
-            *inspector.get_unique_constraints(name),
-            *inspector.get_check_constraints(name),
-            *inspector.get_indexes(name),
-            inspector.get_pk_constraint(name),
-        )
-        found[name] = sorted(str(part) for part in parts)
-    return found
-
-
-def test_constraints_and_cascades_are_the_same_as_well(database: Database, tmp_path: Path) -> None:
-    make_file(tmp_path / "direct.sqlite3")
-    direct = make_engine(tmp_path / "direct.sqlite3")
-    Base.metadata.create_all(direct)
-    migrated = table_texts(database.engine)
-    migrated.pop("alembic_version")
-    assert migrated == table_texts(direct)
-    direct.dispose()
-
-
-def test_keys_are_never_given_twice(database: Database) -> None:
-    with database.reading() as session:
-        text = session.scalars(sa.text("SELECT sql FROM sqlite_master WHERE type = 'table'"))
-        kept = {line.split()[2].strip('"') for line in text if "AUTOINCREMENT" in line}
-    assert kept == {
-        *("patient", "photo", "face", "descriptor"),
-        *("purge", "audit_event", "erasure"),
-    }
-
-
-def test_down_and_up_again_with_rows(database: Database, store: Store, alembic: Config) -> None:
-    store(
-        new_photo("P0", 0, disorders=(Disorder("A"), Disorder("B")), genes=("G",)),
-        new_photo("P0", 1, hpo=("HP:0000001",)),
-    )
-    for step in (command.downgrade, command.upgrade):
-        with migrating(database.engine) as connection:
-            alembic.attributes["connection"] = connection
-            step(alembic, "base" if step is command.downgrade else "head")
-    assert database.revision() == REVISION
-    with database.reading() as session:
-        assert reads.counts(session).photos == 0
-        assert tail.read_mark(session, None).sequence == 0
-
-
-LATER = {"patient.family", "photo.site", "patient.sequence", "photo.sequence", "change.epoch"}
-LATER |= {"patient.likeness", "disorder.likeness"}
-LATER |= {"change.events", "change.event_chain"}
-"""Columns of later migrations."""
-LATER_TABLES = {"purge", "home", "generation", "withheld", "pseudonym", "erasure"}
-LATER_TABLES |= {"audit_event", "audit_subject"}
-"""Tables that they make, or make anew."""
-
-
-def test_a_table_that_is_made_anew_keeps_what_refers_to_it(
-    database: Database, store: Store, alembic: Config
-) -> None:
-    def everything() -> dict[str, list[object]]:
-        with database.engine.connect() as connection:
-            # Without what the migrations in between took away.
-            columns = {
-                name: [column for column in table.columns if str(column) not in LATER]
-                for name, table in Base.metadata.tables.items()
-                if name not in LATER_TABLES
-            }
-            return {
-                name: sorted(connection.execute(sa.select(*of)).all(), key=repr)
-                for name, of in columns.items()
-            }
-
-    store(
-        new_photo("P0", 0, disorders=(Disorder("A"),), genes=("G",), hpo=("HP:0000001",)),
-        new_photo("P1", 1),
-        new_photo("P2", 2),
-    )
-    with database.writing() as session:
-        removals.remove_patients(session, ["P2"])
-    before = everything()
-    for step, revision in ((command.downgrade, "0003"), (command.upgrade, "head")):
-        with migrating(database.engine) as connection:
-            alembic.attributes["connection"] = connection
-            step(alembic, revision)
-        assert everything() == before
-    assert all(before[name] for name in ("photo", "face", "crop", "descriptor", "removal"))
-    assert pragma(database, "foreign_keys") == 1
-    assert database.problems() == []
-    store(new_photo("P3", 3))
-    with database.reading() as session:
-        assert max(session.scalars(sa.text("SELECT id FROM photo"))) == 4, "keys were given twice"
-
-
-def go_back(database: Database, alembic: Config) -> None:
-    """To the migration before photos of several patients."""
-    with migrating(database.engine) as connection:
-        alembic.attributes["connection"] = connection
-        command.downgrade(alembic, "0003")
-
-
-def test_a_photo_of_two_patients_cannot_go_back(
-    database: Database, store: Store, alembic: Config
-) -> None:
-    store(new_photo("P0", 0, sha256="a" * 64), new_photo("P1", 1, sha256="a" * 64, place=1))
-    with pytest.raises(sa.exc.IntegrityError):
-        go_back(database, alembic)
-    with database.reading() as session:
-        assert reads.counts(session).photos == 2
-    assert database.revision() == REVISION
-
-
-def test_a_migration_that_would_delete_faces_refuses(
-    database: Database, store: Store, alembic: Config
-) -> None:
-    store(new_photo("P0", 0))
-    write = database.engine.execution_options(gestalt_write=True)
-    with write.begin() as connection:
-        alembic.attributes["connection"] = connection
-        with pytest.raises(RuntimeError, match="gestalt db upgrade"):
-            command.downgrade(alembic, "0003")
-
-
-def test_a_migration_does_not_commit_rows_that_refer_to_nothing(
-    database: Database, store: Store
-) -> None:
-    store(new_photo("P0", 0))
-    with (
-        pytest.raises(DatabaseError, match="refer to others"),
-        migrating(database.engine) as connection,
-    ):
-        connection.exec_driver_sql("DELETE FROM patient")
-    with database.reading() as session:
-        assert reads.counts(session).patients == 1
-
-
-def test_upgrade_can_be_run_again(database: Database, store: Store) -> None:
-    store(new_photo("P0", 0))
-    with database.reading() as session:
-        before = tail.read_mark(session, None).sequence
-    database.upgrade()
-    with database.reading() as session:
-        assert tail.read_mark(session, None).sequence == before
-        assert reads.counts(session).photos == 1
-
-
-def test_a_migration_that_fails_leaves_nothing_half_made(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full"))
-
-    engine = make_engine(url)
-    monkeypatch.setattr("alembic.op.execute", broken)
-    with pytest.raises(DatabaseError, match="full"):
-        upgrade_database(url)
-    assert sa.inspect(engine).get_table_names() == []
-    engine.dispose()
-
-
-@pytest.mark.parametrize("found", ["0000", "9999"])
-def test_a_database_of_another_version_is_refused(found: str, url: str, database: Database) -> None:
-    with database.writing() as session:
-        session.execute(sa.text("UPDATE alembic_version SET version_num = :v"), {"v": found})
-    with pytest.raises(DatabaseError) as caught:
-        Database(url)
-    assert found in caught.value.message
-    assert REVISION in caught.value.message
-    assert "gestalt db upgrade" in caught.value.hint
-
-
-def test_upgrading_a_database_of_a_later_version_is_refused(url: str, database: Database) -> None:
-    with database.writing() as session:
-        session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(DatabaseError):
-        upgrade_database(url)
-
-
+@pytest.mark.sqlite_only("its file")
 @pytest.mark.parametrize("at_hand", [False, True], ids=["no file", "an empty file"])
 def test_what_reads_makes_no_database(at_hand: bool, url: str, tmp_path: Path) -> None:
     file = tmp_path / "home" / "gallery.sqlite3"
@@ -524,18 +352,9 @@ def test_what_reads_makes_no_database(at_hand: bool, url: str, tmp_path: Path) -
     database.close()
 
 
-def test_asking_for_the_revision_makes_no_database(url: str, tmp_path: Path) -> None:
-    assert database_revision(url) is None
-    assert not (tmp_path / "home").exists()
-    assert upgrade_database(url) == Upgraded(str(sa.make_url(url).database), ())
-    assert database_revision(url) == REVISION
-
-
 def test_passwords_are_not_shown() -> None:
     engine = sa.create_engine("sqlite://")
     engine.url = sa.make_url("postgresql://user:secret@host/name")
-    from gestalt_space.store.engine import mapped_errors
-
     with pytest.raises(DatabaseError) as caught, mapped_errors(engine):
         raise sa.exc.OperationalError("SELECT", {}, Exception("connection refused"))
     assert "secret" not in caught.value.message
@@ -546,42 +365,3 @@ def test_passwords_are_not_shown() -> None:
 def test_an_address_that_is_none_is_refused(ask: type, url: str) -> None:
     with pytest.raises(DatabaseError):
         ask(url)
-
-
-def test_a_database_that_another_is_making_is_waited_for(url: str) -> None:
-    file = Path(str(sa.make_url(url).database))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    maker = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-    maker.execute("CREATE TABLE begun (x)")
-    maker.execute("BEGIN IMMEDIATE")
-    with pytest.raises(DatabaseError, match="locked"):
-        Database(url, busy_timeout=0.1)
-    done = threading.Timer(0.2, lambda: maker.execute("COMMIT"))
-    done.start()
-    Database(url).close()
-    done.join()
-    maker.close()
-
-
-def test_two_openers_of_a_new_home_make_one_database(url: str) -> None:
-    failed: list[Exception] = []
-    made: list[Database] = []
-    ready = threading.Barrier(4)
-
-    def make() -> None:
-        ready.wait(10)
-        try:
-            made.append(Database(url))
-        except Exception as error:  # noqa: BLE001 - none may come
-            failed.append(error)
-
-    threads = [threading.Thread(target=make) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert failed == []
-    for database in made:
-        assert database.revision() == REVISION
-        database.close()
-    assert len(made) == 4

@@ -12,7 +12,8 @@ from alembic.config import Config
 
 from gestalt_space.store import reads
 from gestalt_space.store import tables as t
-from gestalt_space.store.engine import REVISION, Database, upgrade_database
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import REVISION, upgrade_database
 from gestalt_space.types import Disorder
 from tests.galleries import new_photo
 from tests.store.conftest import Store

@@ -12,7 +12,8 @@ from alembic.config import Config
 from gestalt_space.names import likeness
 from gestalt_space.store import homes, lookups, removals, tail
 from gestalt_space.store import tables as t
-from gestalt_space.store.engine import REVISION, Database, migrating, upgrade_database
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import REVISION, migrating, upgrade_database
 from gestalt_space.types import Disorder
 from migrations.versions import v0007_numbers
 from tests.galleries import new_photo

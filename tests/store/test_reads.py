@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
-from gestalt_space.errors import NotInGallery
-from gestalt_space.store import reads, removals, tail, writes
+from gestalt_space.errors import NotInGallery, UsageError
+from gestalt_space.store import lookups, reads, removals, tail, writes
+from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.types import Disorder
@@ -138,3 +142,49 @@ def test_patients_are_listed_by_identifier_and_narrowed(
 def test_a_patient_that_is_not_there_is_named(database: Database) -> None:
     with database.reading() as session, pytest.raises(NotInGallery, match="'nobody'"):
         reads.patient_detail(session, "nobody")
+
+
+NAMES = ("a", "B", "Ä", "b", "_x", "10", "9", "Z", "é", "aa", "A-1", "A1", "ß", "P 2", "P10", "写")
+
+
+def test_texts_come_in_the_order_of_their_letters_codes(database: Database, store: Store) -> None:
+    """On every kind of database, whatever language it speaks."""
+    terms = tuple(f"HP:000{n:04}" for n in (30, 4, 1000, 200))
+    store(
+        *(new_photo(name, seed) for seed, name in enumerate(NAMES)),
+        new_photo("all", 99, genes=NAMES, hpo=terms, disorders=tuple(map(Disorder, NAMES))),
+    )
+    with database.reading() as session:
+        listed = [one.patient for one in reads.list_patients(session)]
+        assert listed == sorted([*NAMES, "all"])
+        assert [one.patient for one in reads.list_patients(session, limit=3)] == listed[:3]
+        kept = reads.kept_faces(session, NAMES)
+        assert [one.patient for one in kept] == sorted(NAMES)
+        detail = reads.patient_detail(session, "all")
+    assert detail.genes == tuple(sorted(NAMES))
+    assert detail.hpo == tuple(sorted(terms))
+    assert [code for code, _ in detail.disorders] == sorted(NAMES)
+
+
+def test_a_time_is_in_utc(database: Database, store: Store) -> None:
+    before = datetime.now(UTC)
+    store(new_photo("P0", 0))
+    with database.reading() as session:
+        detail = reads.patient_detail(session, "P0")
+    for at in (detail.added_at, detail.photos[0].added_at):
+        assert at.tzinfo is UTC
+        assert before <= at <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**70])
+def test_a_number_beyond_64_bits_is_refused(number: int, database: Database) -> None:
+    for ask in (
+        lambda session: lookups.patient_names_of(session, [number]),
+        lambda session: lookups.photo_names_of(session, [1, number]),
+        lambda session: tail.count_patients(session, until=number),
+        lambda session: session.execute(sa.update(t.Change).values(epoch=number)),
+    ):
+        with pytest.raises(UsageError, match="64 bits"), database.writing() as session:
+            ask(session)
+    with database.reading() as session:
+        assert tail.read_mark(session, None).epoch == 0

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from gestalt_space.errors import DatabaseError
 from gestalt_space.store import reads, tail, writes
-from gestalt_space.store.engine import Database, make_engine
+from gestalt_space.store.connecting import make_engine
+from gestalt_space.store.engine import Database
 from gestalt_space.store.sqlite import is_read_only, make_file
 from tests.galleries import new_photo
 
@@ -216,7 +217,7 @@ def test_a_network_disk_that_refuses_the_write_ahead_log_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "gestalt_space.store.engine.open_file",
+        "gestalt_space.store.sqlite.open_file",
         lambda file, timeout: sqlite3.connect(file, timeout=timeout, factory=NetworkDisk),
     )
     with pytest.raises(DatabaseError, match="does not take journal_mode = wal") as caught:

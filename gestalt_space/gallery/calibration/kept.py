@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import io
 import shutil
-import uuid
 import zipfile
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gestalt_space.files import make_private_folder, write_private
+from gestalt_space.errors import OutputError
+from gestalt_space.files import make_private_folder, write_atomically
 
 _ENDING = ".npz"
 
@@ -43,16 +42,12 @@ class Kept:
         """Keep arrays by a name. Where that cannot be, as on a full disk, they are not kept."""
         if self._folder is None:
             return
-        aside = self._folder / f".{uuid.uuid4().hex}"
+        data = io.BytesIO()
+        np.savez(data, allow_pickle=False, **arrays)
         try:
             make_private_folder(self._folder)
-            data = io.BytesIO()
-            np.savez(data, allow_pickle=False, **arrays)
-            write_private(aside, data.getvalue())
-            aside.replace(self._folder / (name + _ENDING))
-        except OSError:
-            with suppress(OSError):
-                aside.unlink(missing_ok=True)
+            write_atomically(self._folder / (name + _ENDING), data.getvalue())
+        except (OSError, OutputError):
             self._folder = None
 
     def keep_only(self, names: Collection[str]) -> None:

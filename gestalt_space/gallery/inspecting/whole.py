@@ -15,7 +15,7 @@ from gestalt_space.gallery.inspecting.vectors import inspect_vectors
 from gestalt_space.gallery.listing import Listing
 from gestalt_space.settings import Settings
 from gestalt_space.store import reads
-from gestalt_space.store.engine import REVISION, database_revision
+from gestalt_space.store.migrating import REVISION, database_revision
 
 SAMPLE = 16
 """Crops that are encoded again in each space."""
@@ -36,6 +36,7 @@ def inspect_gallery(
 
 def _gallery(settings: Settings, sample: int, seed: int) -> Iterator[Finding]:
     if database_revision(settings.database) is None:
+        Listing(settings, finish=False).close()  # which raises for one that was lost
         yield Finding(
             "gallery", "note", "there is none yet", "Run `gestalt index add patients.csv`."
         )

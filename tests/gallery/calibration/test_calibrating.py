@@ -22,6 +22,7 @@ from gestalt_space.store import tables as t
 from gestalt_space.store.calibrations import stored_calibration
 from gestalt_space.weights.store import ModelStore
 from tests import made
+from tests.databases import address_of
 from tests.galleries import add, fill_once, make_home, open_gallery, row
 from tests.prepared import Prepared
 
@@ -205,6 +206,7 @@ def test_removing_deletes_what_was_kept(gallery: Gallery) -> None:
 def test_without_anything_in_the_space_there_is_nothing_to_calibrate(
     tmp_path: Path, tiny_store: ModelStore
 ) -> None:
+    address_of(tmp_path / "empty", empty=True)
     with open_gallery(make_home(tmp_path / "empty", tiny_store)) as opened:
         assert opened.calibration() is None
         with pytest.raises(GalleryMissing):

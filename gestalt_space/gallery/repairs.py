@@ -1,0 +1,29 @@
+"""What was found wrong with an index on disk and mended, without anybody asking for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """`found`: what was wrong; `done`: what was done about it. Both are whole sentences."""
+
+    found: str
+    done: str
+
+    @property
+    def told(self) -> str:
+        """Both, for a person."""
+        return f"{self.found} {self.done}"
+
+
+def rebuilt(why: str) -> Repair:
+    """An index was damaged or missing, and was written anew."""
+    return Repair(why, "The index was rebuilt from the database; nothing is lost.")
+
+
+CLEANED = Repair(
+    "A process that was stopped had removed something, and left it in files.",
+    "They are clean of it now.",
+)

@@ -1,0 +1,167 @@
+"""A PostgreSQL database: its engine, what every connection is set to, the writer's lock, and what
+is left of deleted rows.
+
+One database, or one schema of it by `search_path`, holds one gallery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from gestalt_space.errors import DatabaseError
+from gestalt_space.store.tables import Base
+
+NAMES = ("postgresql", "postgres", "postgresql+psycopg")
+"""How the addresses of such databases begin."""
+READING = {"gestalt_read": True}
+"""How a transaction is begun that sees one state from its first query to its last."""
+WRITING = {"gestalt_write": True}
+"""And one that sees, after it has the lock, what the writer before it did."""
+
+WRITERS = 0x67737472
+"""The first half of the key of the writer's advisory lock; the second one is of the schema. The
+server frees it at the end of the transaction, however that ends."""
+_KEY = f"{WRITERS}, hashtext(coalesce(current_schema(), ''))"
+_TAKE_LOCK = (
+    "SELECT set_config('idle_in_transaction_session_timeout', '10min', true), "
+    f"pg_advisory_xact_lock({_KEY})"
+)
+_LOST_CLIENT = {"tcp_keepalives_idle": "60", "tcp_keepalives_interval": "10"}
+_LOST_CLIENT |= {"tcp_keepalives_count": "3", "idle_in_transaction_session_timeout": "1h"}
+"""So that the server sees soon that a client is gone, and frees what it held."""
+
+_CONNECT = {"connect_timeout": "10", "application_name": "gestalt", "client_encoding": "utf8"}
+_CONNECT |= {"keepalives_idle": "60", "keepalives_interval": "10", "keepalives_count": "3"}
+
+
+def postgres_engine(url: sa.URL, busy_timeout: float) -> Engine:
+    """An engine; nothing is connected yet. What the address sets behind `?` has precedence.
+
+    Raises `ModuleNotFoundError` or `ImportError` where the driver is not there, and `DatabaseError`
+    for an address with a second `@`.
+    """
+    if "@" in (url.host or ""):
+        # Not shown: a part of the password would stand in the host's place.
+        raise DatabaseError(
+            "The address of the database has more than one @.",
+            "Write %40 for an @ in the password, %2F for /, %3A for : and %25 for %.",
+        )
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={key: value for key, value in _CONNECT.items() if key not in url.query},
+        # A connection that the server closed meanwhile is made anew.
+        pool_pre_ping=True,
+        use_native_hstore=False,
+    )
+    _set_up(engine, busy_timeout)
+    return engine
+
+
+def shown_address(url: sa.URL) -> str:
+    """An address as it may be shown: without a password, wherever it stands."""
+    place = {key: value for key, value in url.query.items() if key in ("host", "port")}
+    return url.set(drivername="postgresql", password=None, query=place).render_as_string()
+
+
+def may_write(connection: sa.Connection) -> bool:
+    """Whether a gallery may be changed: not on a standby, nor by a role that can only read."""
+    asked = (
+        "SELECT current_setting('transaction_read_only') = 'off' "
+        "AND has_table_privilege('change', 'UPDATE')"
+    )
+    return bool(connection.exec_driver_sql(asked).scalar())
+
+
+def count_keys_on(session: Session) -> None:
+    """After rows were put in with their keys: let the server count on from the highest. In a
+    session that writes; SQLite does so by itself."""
+    for table in Base.metadata.sorted_tables:
+        column = table.autoincrement_column
+        if column is None or column.foreign_keys:
+            continue
+        session.execute(
+            sa.text(
+                "SELECT setval(counter, highest) FROM (SELECT "  # noqa: S608 - names of our own
+                f"pg_get_serial_sequence('{table.name}', '{column.name}')::regclass AS counter, "
+                f"(SELECT max({column.name}) FROM {table.name}) AS highest) found "
+                "WHERE highest > coalesce(pg_sequence_last_value(counter), 0)"
+            )
+        )
+
+
+def vacuum(engine: Engine, tables: Collection[str]) -> None:
+    """Write tables anew without the rows that were deleted from them or replaced in them.
+
+    The server keeps those on its pages until then. Each table is locked against readers and writers
+    while it is written, and needs as much space once more. Afterwards no page of these tables, of
+    their indexes or of their large values has such a row. Not reached, and the server's
+    administrator's to clear: the write-ahead log until it is recycled (a checkpoint, and as much
+    new log as `max_wal_size`), log archives, base backups, dumps, replicas that lag behind,
+    replication slots, the server's text log, and what the disk keeps of files that were deleted.
+
+    Raises `DatabaseError`, also where another transaction, or a standby's, still sees the rows, or
+    the role does not own a table: the server would pass over it with a warning alone.
+    """
+    notices: list[str] = []
+    known = Base.metadata.tables
+    names = ", ".join(known[name].name for name in tables)
+    with engine.connect() as connection:
+        direct = connection.execution_options(isolation_level="AUTOCOMMIT")
+        driver: Any = direct.connection.driver_connection
+
+        def note(diagnostic: Any) -> None:
+            if diagnostic.severity_nonlocalized == "WARNING":
+                notices.append(diagnostic.message_primary)
+
+        driver.add_notice_handler(note)
+        try:
+            direct.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {names}")
+        finally:
+            driver.remove_notice_handler(note)
+    if notices:
+        raise DatabaseError(
+            f"The server did not clear what was deleted: {notices[0]}.",
+            "Let the owner of the tables run VACUUM FULL.",
+        )
+
+
+def _set_up(engine: Engine, busy_timeout: float) -> None:
+    # 0 would wait for ever.
+    timeout = f"{max(1, round(busy_timeout * 1000))}ms"
+    # Whoever opens a cursor here reads it to its end: the server shall plan for that.
+    wanted = {"lock_timeout": timeout, "cursor_tuple_fraction": "1", **_LOST_CLIENT}
+    settings = (f"set_config('{name}', '{value}', false)" for name, value in wanted.items())
+    check = f"SELECT current_setting('server_encoding'), {', '.join(settings)}"
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        encoding = connection.execute(check).fetchone()[0]
+        connection.commit()
+        if encoding != "UTF8":
+            connection.close()
+            raise DatabaseError(
+                f"The database {shown_address(engine.url)} keeps texts in {encoding}: names of "
+                "patients would be lost.",
+                "Make one with UTF-8: createdb --encoding UTF8 --template template0 NAME.",
+            )
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        from psycopg import IsolationLevel
+
+        options = connection.get_execution_options()
+        reads = options.get("gestalt_read", False)
+        # It sends these with the first statement. Nothing in the place of "may write": that would
+        # be an error on a standby.
+        driver: Any = connection.connection.driver_connection
+        level = IsolationLevel.REPEATABLE_READ if reads else IsolationLevel.READ_COMMITTED
+        driver.isolation_level = level
+        driver.read_only = True if reads else None
+        if options.get("gestalt_write", False):
+            connection.exec_driver_sql(_TAKE_LOCK)

@@ -1,0 +1,179 @@
+"""What a PostgreSQL server refuses, in words that say what to do. By the server's codes, since it
+may speak any language."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from gestalt_space.errors import DatabaseError, GestaltError, UsageError
+from gestalt_space.store.postgres import WRITERS, shown_address
+
+_AGAIN = "Run the same command again."
+_ADDRESS = "Check GESTALT_DATABASE_URL, and that the server runs and takes connections from here."
+_RIGHTS = (
+    "The owner of the database may allow it: GRANT CONNECT, CREATE ON DATABASE, and SELECT, INSERT,"
+    " UPDATE, DELETE on all tables, USAGE on all sequences."
+)
+
+_BY_CODE: tuple[tuple[str, str, str], ...] = (
+    ("08", "lost the connection; nothing of an unfinished change was made", _AGAIN),
+    ("57P01", "ended the connection; nothing of an unfinished change was made", _AGAIN),
+    ("57P02", "crashed; nothing of an unfinished change was made", _AGAIN),
+    ("57P03", "is starting or stopping", "Wait a moment and run the same command again."),
+    (
+        "57P05",
+        "ended a transaction in which nothing happened for long; nothing of it was made",
+        _AGAIN,
+    ),
+    ("57014", "stopped a query that took too long", "Raise the role's statement_timeout."),
+    (
+        "53100",
+        "has no space left on its disk; nothing was changed",
+        "Free some space on the server's disk and run the same command again.",
+    ),
+    ("53300", "has no connection left", "Close other programs that use it, and try again."),
+    ("53", "has too little memory or room", "Ask the server's administrator."),
+    ("28P01", "refuses the password", "Check user and password in GESTALT_DATABASE_URL."),
+    (
+        "28",
+        "refuses the user",
+        "Check the user in GESTALT_DATABASE_URL, and the server's pg_hba.conf.",
+    ),
+    ("3D000", "does not exist", "Make it: createdb --encoding UTF8 --template template0 NAME."),
+    ("3F000", "has no schema to work in", "Check the role's search_path, or CREATE SCHEMA public."),
+    (
+        "25006",
+        "may be read only: it is a standby, or its role is set so",
+        "Give the address of the primary server in GESTALT_DATABASE_URL.",
+    ),
+    ("42501", "does not allow that", _RIGHTS),
+    (
+        "42P07",
+        "has tables of the same names already, of something else",
+        "Give the gallery a database of its own.",
+    ),
+    ("40", "undid a change that another one stood in the way of", _AGAIN),
+    (
+        "54000",
+        "does not take a name that is so long",
+        "Give patients, disorders and photos names of at most 500 characters.",
+    ),
+    ("XX", "is damaged", "Go back to your last backup."),
+    ("58", "is damaged, or its disk is", "Go back to your last backup."),
+)
+"""The beginning of a code, what the database did or is, and what to do."""
+
+_BY_WORDS: tuple[tuple[str, str], ...] = (
+    ("password authentication failed|no password supplied", "28P01"),
+    ("database .* does not exist", "3D000"),
+    ("role .* does not exist|pg_hba.conf|authentication failed", "28000"),
+    ("too many (connections|clients)|connection slots are reserved", "53300"),
+    ("database system is (starting|shutting|in recovery|not yet)", "57P03"),
+)
+"""Where no connection comes about, the driver hands on the server's words without a code."""
+_UNREACHABLE = (
+    "connection to server|connection timeout|could not translate|resolve|refused|is not known"
+)
+_LOST = (
+    "server closed the connection|connection is (lost|closed)|consuming input failed|"
+    "sending query failed|terminating connection"
+)
+
+
+def postgres_failure(engine: Engine, error: BaseException) -> GestaltError:
+    """What to raise for an error of the driver."""
+    where = f"The database {shown_address(engine.url)}"
+    reason = _reason(engine, error)
+    code = getattr(error, "sqlstate", None) or _code_of(reason)
+    if code == "55P03":
+        return DatabaseError(
+            f"{where} is busy: {_holder(engine)}.",
+            "Wait until that has ended, or raise GESTALT_BUSY_TIMEOUT.",
+        )
+    if code == "22003" or ("out of range" in reason and code is None):
+        return out_of_range()
+    if "NUL (0x00)" in reason or code == "22021":
+        return UsageError("A name holds a NUL character.", "Take it out.")
+    for start, what, hint in _BY_CODE:
+        if code is not None and code.startswith(start):
+            return DatabaseError(f"{where} {what} ({reason}).", hint)
+    if type(error).__name__ == "ProgrammingError" and "connection option" in reason:
+        return DatabaseError(f"The address of the database has a wrong option: {reason}.", _ADDRESS)
+    if _is_unreachable(error, reason):
+        return DatabaseError(f"{where} cannot be reached: {reason}.", _ADDRESS)
+    if _is_lost(reason):
+        _, what, hint = _BY_CODE[0]
+        return DatabaseError(f"{where} {what} ({reason}).", hint)
+    return DatabaseError(f"{where} failed: {reason}.", "Run `gestalt doctor`.")
+
+
+def out_of_range() -> UsageError:
+    """What to raise for a number of more than 64 bits."""
+    return UsageError(
+        "A number is beyond those that the database holds, 64 bits.", "Give a smaller one."
+    )
+
+
+def _reason(engine: Engine, error: BaseException) -> str:
+    """The first line of what the driver says, and nothing of the password."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = (lines[0] if lines else type(error).__name__).rstrip(".")
+    reason = re.sub(r"^connection failed: ", "", reason)
+    secrets = [engine.url.password, engine.url.query.get("password")]
+    for secret in secrets:
+        if isinstance(secret, str) and secret:
+            reason = reason.replace(secret, "***")
+    return reason
+
+
+def _code_of(reason: str) -> str | None:
+    found = (code for words, code in _BY_WORDS if re.search(words, reason))
+    return next(found, None)
+
+
+def _is_unreachable(error: BaseException, reason: str) -> bool:
+    is_one = type(error).__name__ in ("OperationalError", "ConnectionTimeout")
+    return is_one and bool(re.search(_UNREACHABLE, reason))
+
+
+def _is_lost(reason: str) -> bool:
+    return bool(re.search(_LOST, reason))
+
+
+def _holder(engine: Engine) -> str:
+    """Who has the writer's lock; else who is at work in the database. The server tells of other
+    roles' connections no more than number and program."""
+    with suppress(sa.exc.SQLAlchemyError), engine.connect() as connection:
+        for does, question in (("writes to it", _WRITER), ("uses it", _AT_WORK)):
+            row = connection.execute(question).first()
+            if row is not None:
+                pid, program, client, seconds = row
+                place = f", from {client}" if client else ""
+                since = "" if seconds is None else f", for {seconds:,} seconds"
+                name = program or "a program without a name"
+                return f"another process {does} ({name}{place}, server process {pid}{since})"
+    return "another process writes to it"
+
+
+_SINCE = sa.literal_column("extract(epoch FROM now() - xact_start)::bigint")
+_OTHERS = sa.text("pg_stat_activity.datname = current_database() AND pid <> pg_backend_pid()")
+_ACTIVITY = (
+    sa.select(*map(sa.literal_column, ("pid", "application_name", "host(client_addr)")), _SINCE)
+    .select_from(sa.table("pg_stat_activity"))
+    .where(_OTHERS)
+    .limit(1)
+)
+_WRITER = _ACTIVITY.where(
+    sa.text(
+        "pid IN (SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+        "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = :key "
+        "AND d.datname = current_database())"
+    ).bindparams(key=WRITERS)
+)
+_AT_WORK = _ACTIVITY.where(
+    sa.text("backend_type = 'client backend' AND coalesce(state, '') <> 'idle'")
+).order_by(sa.literal_column("xact_start"))

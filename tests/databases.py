@@ -1,0 +1,95 @@
+"""Where galleries of the tests keep their rows: a SQLite file in the home, or, with
+`--database postgresql`, a database of the home's own on the run's server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from gestalt_space.settings import Settings
+from gestalt_space.store.engine import Database
+from gestalt_space.store.tables import Base, Change
+from tests.servers import EMPTY, MADE, SERVER, Databases
+
+
+@cache
+def on_server() -> Databases | None:
+    """The databases of this run, None where the tests run on SQLite."""
+    told = os.environ.get(SERVER)
+    return None if told is None else Databases(*told.rsplit(" ", 1))
+
+
+def address_of(home: Path, *, empty: bool = False) -> str | Path:
+    """The database of a home, the same one each time. A file is not there before somebody makes it;
+    on a server it has its tables already, but where it is to be empty."""
+    server = on_server()
+    if server is None:
+        return home / "gallery.sqlite3"
+    return server.of(home, EMPTY if empty else MADE)
+
+
+def file_of(home: Path) -> Path:
+    """The SQLite file of a home, for tests that are about it."""
+    return home / "gallery.sqlite3"
+
+
+def copy_database(home: Path, other: Path) -> None:
+    """Give another home the database of one, as it is now; nobody has either open."""
+    forget_database(other)
+    server = on_server()
+    if server is None:
+        shutil.copyfile(file_of(home), file_of(other))
+    else:
+        server.of(other, server.name_of(home))
+
+
+def copy_databases(folder: Path, other: Path, *, keep: bool = False) -> None:
+    """After a folder was copied: the databases of the homes in it, which nobody has open. Files are
+    copied with the folder. With `keep`, they outlive the test."""
+    server = on_server()
+    if server is None:
+        return
+    root = folder.absolute()
+    for name, place in list(server.places.items()):
+        if place.is_relative_to(root):
+            copy = other.absolute() / place.relative_to(root)
+            server.of(copy, name)
+            if keep:
+                server.kept.add(server.name_of(copy))
+
+
+def forget_database(home: Path) -> None:
+    """Take away the database of a home."""
+    server = on_server()
+    if server is not None:
+        server.drop([server.name_of(home)])
+    for path in home.glob(f"{file_of(home).name}*"):
+        path.unlink()
+
+
+def empty_tables(database: Database) -> None:
+    """Make a server's database what it was when its tables were made."""
+    names = ", ".join(Base.metadata.tables)
+    with database.writing() as session:
+        session.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
+        session.add(Change(id=1))
+
+
+def patch_settings() -> None:
+    """Let a gallery that is opened by its home have its database on the run's server."""
+    if on_server() is not None:
+        by_home = property(lambda self: self.database_url or address_of(self.home))
+        Settings.database = by_home  # type: ignore[assignment, method-assign]
+
+
+def admin(address: str) -> sa.Engine:
+    """An engine that commits each statement, and keeps no connection."""
+    return sa.create_engine(
+        sa.make_url(address).set(drivername="postgresql+psycopg"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=sa.NullPool,
+    )
