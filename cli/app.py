@@ -53,6 +53,24 @@ def app_for(words: Sequence[str] = ()) -> typer.Typer:
     return app
 
 
+def command_of(app: typer.Typer, words: Sequence[str]) -> str:
+    """The command that words name, without what is given to it: `gestalt index add`."""
+    named, place = ["gestalt"], app
+    for word in words:
+        groups = {group.name: group.typer_instance for group in place.registered_groups}
+        commands = {
+            command.name or getattr(command.callback, "__name__", "")
+            for command in place.registered_commands
+        }
+        if word not in groups and word not in commands:
+            break
+        named.append(word)
+        if (group := groups.get(word)) is None:
+            break
+        place = group
+    return " ".join(named)
+
+
 def _version(show: bool) -> None:
     if show:
         from gestalt_space import __version__

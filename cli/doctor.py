@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import options, output
 
 if TYPE_CHECKING:
-    from gestalt_space.doctor import Finding
+    from gestalt_space.gallery.inspecting.findings import Finding
 
 MARKS = {"ok": "ok", "note": "note", "fail": "FAIL"}
 

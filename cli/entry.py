@@ -16,10 +16,11 @@ from typing import Any
 import typer
 
 from gestalt_space.errors import Fault, GestaltError, Interrupted, OutputError, UsageError
+from gestalt_space.holders import doing
 from gestalt_space.paths import display_name
 
 from . import output
-from .app import app_for
+from .app import app_for, command_of
 from .plain import use_plain_text
 
 
@@ -40,7 +41,9 @@ def run(words: Sequence[str]) -> int:
 def _run(words: Sequence[str], stop: _Stop) -> int:
     as_json = "--json" in words
     try:
-        code = app_for(words)(list(words), prog_name="gestalt", standalone_mode=False) or 0
+        app = app_for(words)
+        doing(command_of(app, words))
+        code = app(list(words), prog_name="gestalt", standalone_mode=False) or 0
         if code == Interrupted.exit_code:
             raise KeyboardInterrupt
         sys.stdout.flush()

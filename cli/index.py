@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options, output
-from .doctor import tell_findings
 from .index_add import add
 from .index_approximate import approximate
 from .index_backup import backup, restore
@@ -20,6 +19,9 @@ from .index_exchange import export, import_
 from .index_gmdb import import_gmdb
 from .index_log import log
 from .index_set import set_facts
+from .index_spaces import drop, spaces, use
+from .index_verify import EXIT_CODES as VERIFY_EXIT_CODES
+from .index_verify import verify
 from .interruption import interruption
 from .opening import opened
 
@@ -45,6 +47,10 @@ app.command("backup")(backup)
 app.command("restore")(restore)
 app.command("export")(export)
 app.command("import")(import_)
+app.command("spaces")(spaces)
+app.command("use")(use)
+app.command("drop")(drop)
+app.command("verify", epilog=VERIFY_EXIT_CODES)(verify)
 
 SHOWN_FAILURES = 20
 
@@ -181,7 +187,9 @@ def remove(
     """Remove patients with all their photos, or single photos.
 
     A patient whose last photo is removed goes with it, facts included. Rows, crops and descriptors
-    leave the database and every index on disk. There is no way back.
+    leave the database and every index on disk. There is no way back. Exit code 1 with a message
+    that begins with what was removed: it is, and another process keeps a file from being cleaned;
+    the next opening does that.
     """
     from gestalt_space.errors import UsageError
 
@@ -273,7 +281,11 @@ def fill(
         ),
     ] = False,
     default: Annotated[
-        bool, typer.Option("--default", help="Work in this space from now on.")
+        bool,
+        typer.Option(
+            "--default",
+            help="Work in this space from now on, if every face has a descriptor in it.",
+        ),
     ] = False,
     home: options.Home = None,
     device: options.DeviceName = "auto",
@@ -321,6 +333,8 @@ def fill(
                 "space": name,
                 "run": asdict(run),
                 "counts": {"filled": count, "failed": len(failed)},
+                "missing": filled.missing,
+                "default": filled.is_default,
                 "failed": [
                     {"photo": r.photo, "patient": r.patient, "error": r.error.as_dict()}
                     for r in failed
@@ -336,24 +350,22 @@ def fill(
             f"{output.counted_text(count, 'face')} filled in the space of {name} ({run}), "
             f"{len(failed)} failed; the others were there."
         )
-    return 3 if failed else 0
-
-
-@app.command("verify")
-def verify(home: options.Home = None, as_json: options.Json = False) -> int:
-    """Check the gallery's database, its index on disk and the rights of its files.
-
-    Nothing is changed. Exit code 1 where something is wrong, for a job that watches.
-    """
-    from gestalt_space.doctor import examine_gallery
-    from gestalt_space.settings import load_settings
-
-    return tell_findings(examine_gallery(load_settings(home)), as_json=as_json)
+    if default and not filled.is_default:
+        output.say(
+            f"The gallery works in its old space still: "
+            f"{output.counted_text(filled.missing, 'face')} without a descriptor in that of {name}."
+        )
+        output.say(f"To use it without them: `gestalt index use {name} --partly`.", indent="  ")
+    return 3 if failed or (default and not filled.is_default) else 0
 
 
 @app.command("rebuild")
 def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
-    """Write the index anew from the database."""
+    """Write the index anew from the database, and mend what `gestalt index verify` says it mends.
+
+    Deleted are: index files of spaces that the database does not have, rows that belong to nothing,
+    and disorders and genes that nobody has. No patient and no photo is.
+    """
 
     with (
         interruption(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name
 
 from . import added_photos, options, output
+from .interruption import interruption
 from .opening import opened
 from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
@@ -159,43 +161,47 @@ def add(
     replaces what is stored. An empty option, --disorder "", removes a fact with --update. Photos
     are not copied.
     """
-    from gestalt_space.devices import parse_device
-    from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.gallery.intake.emptied import mark_emptied
-    from gestalt_space.gallery.intake.records import make_record
+    with ExitStack() as stack:
+        with starting():
+            from gestalt_space.devices import parse_device
+            from gestalt_space.encoders.precision import parse_precision
+            from gestalt_space.gallery.intake.emptied import mark_emptied
+            from gestalt_space.gallery.intake.records import make_record
 
-    cells = given_cells(
-        disorder=disorder,
-        genes=gene,
-        sex=sex,
-        age=age,
-        ancestry=ancestry,
-        cohort=cohort,
-        family=family,
-        site=site,
-        hpo=hpo,
-        hpo_absent=hpo_absent,
-        consent=consent,
-    )
-    told = make_record(
-        {
-            **cells,
-            "patient": patient,
-            "disorder_name": ";".join(disorder_name),
-            "face": "" if face is None else str(face),
-        }
-    )
-    told = replace(told, record=mark_emptied([told.record], cells)[0])
-    _check_report(report, targets)
-    rows, plans = _rows(targets, told, patient_level, quiet=quiet)
-    with opened(
-        home,
-        space=space,
-        detector=detector,
-        landmarks=landmarks,
-        device=parse_device(device),
-        precision=parse_precision(precision),
-    ) as gallery:
+            cells = given_cells(
+                disorder=disorder,
+                genes=gene,
+                sex=sex,
+                age=age,
+                ancestry=ancestry,
+                cohort=cohort,
+                family=family,
+                site=site,
+                hpo=hpo,
+                hpo_absent=hpo_absent,
+                consent=consent,
+            )
+            told = make_record(
+                {
+                    **cells,
+                    "patient": patient,
+                    "disorder_name": ";".join(disorder_name),
+                    "face": "" if face is None else str(face),
+                }
+            )
+            told = replace(told, record=mark_emptied([told.record], cells)[0])
+            _check_report(report, targets)
+            rows, plans = _rows(targets, told, patient_level, quiet=quiet)
+            gallery = stack.enter_context(
+                opened(
+                    home,
+                    space=space,
+                    detector=detector,
+                    landmarks=landmarks,
+                    device=parse_device(device),
+                    precision=parse_precision(precision),
+                )
+            )
         return put_in(
             gallery,
             rows,
@@ -223,6 +229,13 @@ def given_cells(
     }
 
 
+def starting() -> AbstractContextManager[None]:
+    """Says, where adding is interrupted before it has begun, that nothing was added."""
+    return interruption(
+        lambda: " while starting: nothing was added.", "Run the same command again."
+    )
+
+
 def put_in(
     gallery: Gallery,
     rows: Sequence[Intake],
@@ -240,9 +253,11 @@ def put_in(
     `beside`: what else stands in the JSON document.
     """
     with added_photos.report_to(report) as tell:
-        if not quiet:
-            _say_how(gallery)
-        output.say_precisions(gallery.encoded())
+        with starting():
+            gallery.database.require_writable()
+            if not quiet:
+                _say_how(gallery)
+            output.say_precisions(gallery.encoded())
         counts: Counter[Status] = Counter()
         try:
             with output.progress("Adding", len(rows), quiet=quiet) as show:
@@ -264,6 +279,8 @@ def put_in(
                 f"{output.counted_text(len(rows), 'photo')}.",
                 "Run the same command again to go on: what was added is skipped.",
             ) from None
+    from gestalt_space.rights import exposure
+
     left = added.left_in_log
     if as_json:
         output.write_json(
@@ -280,6 +297,11 @@ def put_in(
         added_photos.say_results(added.photos)
         if left is not None:
             output.say_error(left)
+        rights = exposure(gallery.settings)
+        if rights is not None and rights.to_all:
+            output.say(
+                f"Everybody on this machine may read files of the home: run `{rights.mending}`."
+            )
         if unfilled:
             output.say(
                 f"{unfilled} photos of the gallery have no descriptor in this space: "

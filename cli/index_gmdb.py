@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from . import options, output
-from .index_add import put_in
+from .index_add import put_in, starting
 from .opening import opened
 
 
@@ -63,27 +64,35 @@ def import_gmdb(
     and names are not read. Controls and relatives go in without a disorder, in a cohort of their
     own. Can be run again: what was added is skipped.
     """
-    from gestalt_space.devices import parse_device
-    from gestalt_space.encoders.precision import parse_precision
-    from gestalt_space.interop.gmdb_intake import check_patients, gmdb_intake
+    with ExitStack() as stack:
+        with starting():
+            from gestalt_space.devices import parse_device
+            from gestalt_space.encoders.precision import parse_precision
+            from gestalt_space.interop.gmdb_intake import check_patients, gmdb_intake
 
-    found = gmdb_intake(
-        folder, version=version, images=images, include_private=include_private, prefix=prefix
-    )
-    left_out = {reason: len(ids) for reason, ids in found.left_out.items()}
-    if not quiet:
-        for reason, count in left_out.items():
-            output.say(f"{output.counted_text(count, 'image')} left out: {reason}.")
-    with opened(
-        home,
-        space=space,
-        detector=detector,
-        landmarks=landmarks,
-        device=parse_device(device),
-        precision=parse_precision(precision),
-    ) as gallery:
-        known = gallery.patients() if gallery.exists else []
-        check_patients(found, {patient.patient: patient.cohort for patient in known})
+            found = gmdb_intake(
+                folder,
+                version=version,
+                images=images,
+                include_private=include_private,
+                prefix=prefix,
+            )
+            left_out = {reason: len(ids) for reason, ids in found.left_out.items()}
+            if not quiet:
+                for reason, count in left_out.items():
+                    output.say(f"{output.counted_text(count, 'image')} left out: {reason}.")
+            gallery = stack.enter_context(
+                opened(
+                    home,
+                    space=space,
+                    detector=detector,
+                    landmarks=landmarks,
+                    device=parse_device(device),
+                    precision=parse_precision(precision),
+                )
+            )
+            known = gallery.patients() if gallery.exists else []
+            check_patients(found, {patient.patient: patient.cohort for patient in known})
         return put_in(
             gallery,
             found.rows,

@@ -6,28 +6,20 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from importlib import metadata
-from typing import Literal
 
 import gestalt_space
 from gestalt_space.devices import cores, runtime, session_options
 from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_device
 from gestalt_space.encoders.registry import open_encoder, why_not_native
-from gestalt_space.errors import GestaltError
-from gestalt_space.gallery.spaces import mixed_precisions
-from gestalt_space.home import Gallery
+from gestalt_space.gallery.inspecting.findings import Finding, guarded
+from gestalt_space.gallery.inspecting.whole import inspect_gallery
 from gestalt_space.index.gpu import gpu_name, gpu_works
-from gestalt_space.paths import display_name
-from gestalt_space.rights import exposure
 from gestalt_space.settings import Settings
-from gestalt_space.store.migrating import REVISION, database_revision
 from gestalt_space.weights.manifest import InstalledModel
-from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION, ModelStore
+from gestalt_space.weights.store import BUILTIN, ModelStore
 
-State = Literal["ok", "note", "fail"]
 LIBRARIES = ("insightface", "onnxruntime", "opencv-python", "numpy", "pillow", "sqlalchemy")
 FAISS = ("faiss-gpu", "faiss-cpu")
 SELF_TEST_SECONDS = 60
@@ -44,16 +36,6 @@ print(count)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `note`: not wrong, and worth knowing."""
-
-    subject: str
-    state: State
-    detail: str
-    hint: str = ""
-
-
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything, one finding at a time. Never raises `GestaltError`."""
     yield Finding(
@@ -61,28 +43,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     )
     yield _libraries()
     yield Finding("processor", "ok", f"{platform.machine()}, {cores()} cores in use")
-    yield from _guarded("onnxruntime", _onnxruntime)
-    yield from _guarded("torch", _torch)
-    yield from _guarded("faiss", _faiss)
+    yield from guarded("onnxruntime", _onnxruntime())
+    yield from guarded("torch", _torch())
+    yield from guarded("faiss", _faiss())
     yield _search(settings)
-    yield from _guarded("models", lambda: _models(settings))
-    yield from examine_gallery(settings)
-
-
-def examine_gallery(settings: Settings) -> Iterator[Finding]:
-    """Look at a home's gallery alone: database, space, index, and who else may read its files.
-
-    Never raises `GestaltError`.
-    """
-    yield from _guarded("database", lambda: _gallery(settings))
-    yield from _guarded("rights", lambda: _rights(settings))
-
-
-def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    try:
-        yield from look()
-    except GestaltError as error:
-        yield Finding(subject, "fail", error.message, error.hint)
+    yield from guarded("models", _models(settings))
+    yield from inspect_gallery(settings, sample=0)
 
 
 def _libraries() -> Finding:
@@ -166,7 +132,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
     store = ModelStore(settings.models_dir)
     models = store.sound_models()
     for model in models:
-        yield from _guarded(f"model {model.name}", partial(_model, settings, store, model))
+        yield from guarded(f"model {model.name}", _model(settings, store, model))
     for folder in store.damaged():
         yield Finding(
             f"model {folder}",
@@ -195,82 +161,3 @@ def _model(settings: Settings, store: ModelStore, model: InstalledModel) -> Iter
         reason = why_not_native(model)
         if reason is not None:
             yield Finding(f"model {model.name}", "note", f"no GPU and no bf16: {reason}")
-
-
-def _gallery(settings: Settings) -> Iterator[Finding]:
-    if database_revision(settings.database) is None:
-        yield Finding(
-            "gallery", "note", "there is none yet", "Run `gestalt index add patients.csv`."
-        )
-        return
-    with Gallery(settings) as gallery:
-        where = gallery.database.where
-        problems = gallery.database.problems()
-        if problems:
-            yield Finding(
-                "database", "fail", f"{where}: {problems[0]}", "Go back to your last backup."
-            )
-            return
-        counts = gallery.stats().counts
-        yield Finding(
-            "database",
-            "ok",
-            f"{where}, migration {REVISION}: {counts.patients} patients, {counts.photos} photos, "
-            f"{counts.disorders} disorders",
-        )
-        yield from _erasures(gallery)
-        if not counts.patients:
-            yield Finding("gallery", "note", "it is empty", "Run `gestalt index add patients.csv`.")
-            return
-        yield from _guarded("space", lambda: _space(gallery))
-        yield from _guarded("index", lambda: _index(gallery))
-        yield from _guarded("calibration", lambda: _calibrations(gallery))
-
-
-def _erasures(gallery: Gallery) -> Iterator[Finding]:
-    """Erasures that were begun: what they erase may still be in a file."""
-    for begun in gallery.begun_erasures():
-        detail = f"one that {begun.actor} began at {begun.at:%Y-%m-%d %H:%M} UTC is not done"
-        yield Finding("erasure", "fail", detail, "Run `gestalt index erase --resume`.")
-
-
-def _rights(settings: Settings) -> Iterator[Finding]:
-    found = exposure(settings)
-    if found is None:
-        return
-    state: State = "fail" if found.to_all else "note"
-    whom = "everybody on this machine" if found.to_all else "others"
-    what = "files" if len(found.paths) > 1 else "the names of files"
-    detail = f"{what} of the home {display_name(found.home)} are readable for {whom}"
-    yield Finding("rights", state, detail, f"Run `{found.mending}`.")
-
-
-def _space(gallery: Gallery) -> Iterator[Finding]:
-    space = gallery.space
-    yield Finding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
-    if space.model.name == BUILTIN:
-        yield Finding("encoder", "note", BUILTIN_CAUTION, "Run `gestalt models list`.")
-    runs = gallery.runs()
-    mixed = mixed_precisions(runs)
-    if mixed is not None:
-        yield Finding("descriptors", "note", mixed, "Run `gestalt index fill --again`.")
-    elif runs:
-        made = (
-            f"{count:,} in {'a run not recorded' if run is None else run}" for run, count in runs
-        )
-        yield Finding("descriptors", "ok", "; ".join(made))
-
-
-def _calibrations(gallery: Gallery) -> Iterator[Finding]:
-    held = gallery.stats()
-    for (space, _), state in zip(held.spaces, held.calibrations, strict=True):
-        subject, hint = f"calibration {space.model}", "Run `gestalt index calibrate`."
-        if state.told is not None:
-            yield Finding(subject, "note", state.told.removesuffix(hint).rstrip(), hint)
-        elif state.photos is not None:
-            yield Finding(subject, "ok", f"of {state.photos:,} photos")
-
-
-def _index(gallery: Gallery) -> Iterator[Finding]:
-    for model, found in gallery.check_index().items():
-        yield Finding(f"index {model}", "ok", found)

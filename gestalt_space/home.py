@@ -9,6 +9,7 @@ from pathlib import Path
 from gestalt_space.documents.receipts import check_receipt, write_receipt
 from gestalt_space.errors import UsageError
 from gestalt_space.gallery.archives.exchanging import Exchanging
+from gestalt_space.gallery.choosing import Choosing
 from gestalt_space.gallery.correcting import Correcting
 from gestalt_space.gallery.erasing import Erasing, Progress
 from gestalt_space.gallery.erasure.erased import Erased
@@ -16,7 +17,7 @@ from gestalt_space.gallery.trail import Trail
 from gestalt_space.match.asking import Asking
 
 
-class Gallery(Correcting, Erasing, Exchanging, Trail, Asking):
+class Gallery(Choosing, Correcting, Erasing, Exchanging, Trail, Asking):
     """The patients, photos and descriptors of one home. Threads share it."""
 
     def erase(

@@ -137,8 +137,8 @@ BREAKS: dict[str, tuple[Break, str]] = {
         lambda home: (home / "gallery.sqlite3").write_bytes(b"no database " * 1000),
         "database",
     ),
-    "flipped byte of the index": (lambda home: flip(array(home, "vectors")), "index"),
-    "cut off index": (lambda home: os.truncate(array(home, "columns"), 100), "index"),
+    "flipped byte of the index": (lambda home: flip(array(home, "vectors")), "index tiny"),
+    "cut off index": (lambda home: os.truncate(array(home, "columns"), 100), "index tiny"),
 }
 
 

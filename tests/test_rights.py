@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gestalt_space.doctor import _rights
+from gestalt_space.gallery.inspecting.rights import inspect_rights
 from gestalt_space.rights import exposure
 from gestalt_space.settings import load_settings
 
@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_home_as_it_is_made_is_its_owner_s_alone(home: Path) -> None:
     assert exposure(load_settings(home)) is None
-    assert list(_rights(load_settings(home))) == []
+    assert [one.state for one in inspect_rights(load_settings(home))] == ["ok"]
 
 
 def test_a_home_that_shuts_others_out_shuts_all_in_it(home: Path) -> None:
@@ -46,7 +46,7 @@ def test_what_others_may_read_is_found_and_mended(
     found = exposure(load_settings(home))
     assert found is not None
     assert found.paths == (home, home / name)
-    (finding,) = _rights(load_settings(home))
+    (finding,) = inspect_rights(load_settings(home))
     # The folder of the index shuts everybody out by itself.
     assert finding.state == ("note" if name.startswith("index") else state)
     assert found.mending in finding.hint
@@ -56,7 +56,7 @@ def test_what_others_may_read_is_found_and_mended(
 
 def test_a_folder_that_others_may_list_is_noted(home: Path) -> None:
     home.chmod(0o750)
-    (finding,) = _rights(load_settings(home))
+    (finding,) = inspect_rights(load_settings(home))
     assert finding.state == "note"
     assert "names of files" in finding.detail
 

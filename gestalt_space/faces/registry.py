@@ -75,9 +75,11 @@ def _aligned(threads: int) -> Detector:  # noqa: ARG001 - it only looks
 
 def _installed(model: InstalledModel, kind: str, device: Device) -> DetectorFactory:
     file = next(file for file in model.files if file.kind == kind)
-    path = model.checked_path(file)
+    model.checked_path(file)
 
     def make(threads: int) -> Detector:
+        # Once more: they are opened as they are needed, and the file may be another by then.
+        path = model.checked_path(file)
         if kind == "scrfd":
             from gestalt_space.faces.scrfd import ScrfdDetector
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,12 +10,19 @@ import numpy as np
 
 from gestalt_space.descriptors import to_descriptors, unsound
 from gestalt_space.encoders.specification import Encoder
-from gestalt_space.errors import DescriptorError, GestaltError, NotInGallery, PhotoDamaged
+from gestalt_space.errors import (
+    DescriptorError,
+    GalleryChanged,
+    GestaltError,
+    NotInGallery,
+    PhotoDamaged,
+)
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.adding import WRITE_BATCH
 from gestalt_space.store import reads, writes
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.engine import Database
+from gestalt_space.store.spaces import has_space
 from gestalt_space.types import Descriptors, EncodingRun
 
 
@@ -30,9 +37,13 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class FilledFaces:
-    """What became of stored faces that had no descriptor in a space, in the gallery's order."""
+    """What became of stored faces that had no descriptor in a space, in the gallery's order.
+
+    `missing`: how many faces have none still; `is_default`: whether the gallery works in it now."""
 
     faces: tuple[Filled, ...]
+    missing: int = 0
+    is_default: bool = False
 
     @property
     def failed(self) -> tuple[Filled, ...]:
@@ -48,12 +59,15 @@ def fill_faces(
     space_id: int,
     run_id: int,
     made_by: EncodingRun | None,
+    unsound: Collection[int] = (),
 ) -> Iterator[Filled]:
     """Give faces, as `reads.faces_without` lists them, a descriptor; what became of each, in order.
 
-    `run_id`: of the encoder's run. With `made_by`, descriptors of other runs are replaced. Written
-    in transactions of `WRITE_BATCH` faces.
+    `run_id`: of the encoder's run. With `made_by`, descriptors of other runs are replaced, and
+    those of the faces `unsound` whatever made them. Written in transactions of `WRITE_BATCH` faces.
+    Raises `GalleryChanged` where the space was dropped meanwhile.
     """
+    again = frozenset(unsound)
     for start in range(0, len(missing), WRITE_BATCH):
         batch = missing[start : start + WRITE_BATCH]
         faces = [face for face, _, _ in batch]
@@ -61,8 +75,11 @@ def fill_faces(
             crops = reads.crops_of(session, faces)
         described = _describe(encoder, crops)
         with database.writing() as session:
+            if not has_space(session, space_id, encoder.spec.fingerprint):
+                raise GalleryChanged("The space was dropped meanwhile.", "Run the command again.")
             # Others may have removed or filled some meanwhile.
             left = reads.faces_without(session, space_id, faces, made_by=made_by)
+            left += reads.named_faces(session, again.intersection(faces))
             still = {face for face, _, _ in left}
             sound = {face: row for face, row in described.items() if face in still}
             if sound:

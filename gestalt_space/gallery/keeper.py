@@ -9,8 +9,11 @@ from pathlib import Path
 from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
 from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.identity import home_of
+from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.repairs import CLEANED, Repair
 from gestalt_space.gallery.sealing import Sealer
+from gestalt_space.index.changing import wipe_away
+from gestalt_space.index.manifest import foreign_files
 from gestalt_space.store import erasures, purges, reads
 from gestalt_space.store.engine import Database
 
@@ -35,8 +38,8 @@ class Keeper:
                 sealer.follow()
 
     def rebuild(self) -> int:
-        """Write every index anew, from the database; returns how many there are. Raises
-        `OutputError`."""
+        """Write every index anew, from the database, and wipe away files of spaces that it does not
+        have; returns how many indexes there are. Raises `OutputError`."""
         sealers = self._sealers()
         for sealer in sealers:
             sealer.follow(rebuild=True)
@@ -67,6 +70,10 @@ class Keeper:
                 sealer.follow()
             except (OutputError, DatabaseError, DescriptorError) as error:
                 failed = failed or error
+        try:
+            self._wipe_foreign(None if wait else 0)
+        except OutputError as error:
+            failed = failed or error
         forget(self._calibrating)
         # Also where an index has still something: the log shall not have it as well.
         self._database.truncate_log(wait=wait)
@@ -77,6 +84,18 @@ class Keeper:
                 purges.purge_done(session, notes)
                 erasures.forget_removals(session)
         return bool(notes)
+
+    def _wipe_foreign(self, timeout: float | None) -> None:
+        """Wipe away index files of spaces that the database does not have: one was dropped, say."""
+        if not self._foreign():
+            return
+        with locked(self._folder, self._timeout if timeout is None else timeout):
+            # Asked anew: none makes or drops an index meanwhile.
+            wipe_away(self._foreign())
+
+    def _foreign(self) -> Sequence[Path]:
+        with self._database.reading() as session:
+            return foreign_files(self._folder, [one.fingerprint for one in reads.spaces(session)])
 
     def _sealers(self, timeout: float | None = None) -> Sequence[Sealer]:
         timeout = self._timeout if timeout is None else timeout

@@ -8,11 +8,11 @@ from gestalt_space.gallery.calibration.calibrating import (
     CalibrationState,
     calibration_state,
 )
+from gestalt_space.gallery.inspecting.index import verify_index
 from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.gallery.spaces import Encoded
-from gestalt_space.gallery.verifying import verify_index
 from gestalt_space.names import normal_name
 from gestalt_space.store import reads
 from gestalt_space.store.runs import RunCounts, run_counts
@@ -74,7 +74,8 @@ class Listing(OpenGallery):
             space_id = spaces.get(here.space.fingerprint)
             if space_id is not None and len(spaces) == 1 and not again:
                 return 0  # faces are added with their descriptor
-            return len(reads.faces_without(session, space_id, made_by=made_by))
+            faces = {face for face, _, _ in reads.faces_without(session, space_id, made_by=made_by)}
+        return len(faces.union(here._unsound_faces() if again else ()))
 
     def runs(self) -> RunCounts:
         """What the descriptors of this space were made with, and how many there are of each."""

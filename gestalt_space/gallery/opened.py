@@ -21,6 +21,7 @@ from gestalt_space.gallery.calibration.calibrating import (
     CalibrationState,
     calibration_state,
 )
+from gestalt_space.gallery.inspecting.vectors import unsound_faces
 from gestalt_space.gallery.keeper import Keeper, attempted
 from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
@@ -50,7 +51,9 @@ class OpenGallery:
         landmarks: Path | None = None,
         device: Device = "auto",
         precision: Precision | None = None,
+        finish: bool = True,
     ) -> None:
+        """`finish`: whether what a process that was stopped left is cleaned away."""
         self.settings = settings
         self.models = ModelStore(settings.models_dir)
         self.options = PhotoOptions(space, detector, landmarks, device, precision)
@@ -66,7 +69,7 @@ class OpenGallery:
         self._pinned: ActiveSpace | None = None
         if not self.exists:
             check_not_lost(self.database, settings.index_dir)
-        elif self.database.is_writable:
+        elif finish and self.database.is_writable:
             # A process that was stopped may have left what it removed in a file.
             attempted(self._keeper.finish_left)
 
@@ -230,6 +233,11 @@ class OpenGallery:
             specification=spec.to_json(),
             dim=spec.descriptor_dim,
         )
+
+    def _unsound_faces(self) -> list[int]:
+        """The faces whose descriptor in this space is damaged."""
+        space = self.space.stored
+        return [] if space is None else unsound_faces(self.database, space)
 
     def _spaces(self) -> list[reads.StoredSpace]:
         with self.database.reading() as session:

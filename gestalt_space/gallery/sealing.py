@@ -43,6 +43,7 @@ from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import homes, purges, tail
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
+from gestalt_space.store.spaces import has_space
 
 SEALED_FROM = 256
 """Rows or patients in the tail from which on a segment is made of them: to read fewer from the
@@ -77,6 +78,8 @@ class Sealer:
         with locked(self.folder, self.timeout):
             home = registered_home(self.database, self.folder)
             with self.database.reading() as session:
+                if not has_space(session, self.space.id, self.space.fingerprint):
+                    return False  # dropped by another process, which wipes its files
                 mark = tail.read_mark(session, self.space.id, home)
                 is_pending = bool(purges.pending_purges(session, home))
                 known = made = damage = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
-from gestalt_space.errors import ModelNotInstalled, SpaceMismatch
+from gestalt_space.errors import ModelDamaged, ModelNotInstalled, SpaceMismatch
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import EncodingRun
@@ -86,7 +87,7 @@ def active_space(
     """
     default = next((space for space in stored if space.is_default), None)
     if name is None and default is not None:
-        return ActiveSpace(_model_of(models, default), default.fingerprint, default, False)
+        return ActiveSpace(require_model(models, default), default.fingerprint, default, False)
     model = find_encoder_model(models, name)
     fingerprint = encoder_spec(model).fingerprint
     for space in stored:
@@ -100,10 +101,21 @@ def active_space(
     return ActiveSpace(model, fingerprint, known, name is None)
 
 
-def _model_of(models: ModelStore, space: StoredSpace) -> InstalledModel:
+def model_of(models: ModelStore, space: StoredSpace) -> InstalledModel | None:
+    """The installed model that makes a stored space; None where none does."""
     for model in models.sound_models():
-        if model.file("encoder") and encoder_spec(model).fingerprint == space.fingerprint:
-            return model
+        # One that is damaged is told of by those who look at models.
+        with suppress(ModelDamaged):
+            if model.file("encoder") and encoder_spec(model).fingerprint == space.fingerprint:
+                return model
+    return None
+
+
+def require_model(models: ModelStore, space: StoredSpace) -> InstalledModel:
+    """The same. Raises `ModelNotInstalled`."""
+    model = model_of(models, space)
+    if model is not None:
+        return model
     hint = "Install it again, or take another one: `gestalt index fill --space NAME --default`."
     if space.model == BUILTIN:
         hint = (

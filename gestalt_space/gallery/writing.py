@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 
+from sqlalchemy.orm import Session
+
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
@@ -25,6 +27,7 @@ from gestalt_space.gallery.calibration.calibrating import (
     refresh_calibration,
 )
 from gestalt_space.gallery.filling import Filled, FilledFaces, fill_faces
+from gestalt_space.gallery.inspecting.findings import counted
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.likenesses import note_likenesses
 from gestalt_space.gallery.intake.records import check_row
@@ -40,7 +43,9 @@ from gestalt_space.names import check_names, normal_name
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.lookups import disorders_like, patients_like
+from gestalt_space.store.mending import mend
 from gestalt_space.store.runs import add_run
+from gestalt_space.store.spaces import count_missing
 
 _NEXT_TIME = (OutputError, DatabaseError, DescriptorError, IndexDamaged, GalleryChanged)
 """What keeps a calibration from being made now, and not from being made after the next change."""
@@ -78,6 +83,7 @@ class Writing(OpenGallery):
         included. What is stored stays, also where an interruption or an error ends the call.
         """
         rows = check_together([check_row(row) for row in rows])
+        self.database.require_writable()
         self.database.make()
         here = self.pinned()
         asked = self.options
@@ -129,11 +135,13 @@ class Writing(OpenGallery):
 
         Of a photo that shows several patients, `photos_of` says whose is meant. Rows, crops and
         descriptors leave the database and every index on disk. Raises `UsageError` for a name that
-        is not in a list, and `NotInGallery`, both removing nothing; `DatabaseError` where they are
-        removed, and another process keeps the write-ahead log from being emptied of them.
+        is not in a list, and `NotInGallery`, both removing nothing; `DatabaseError` or
+        `OutputError` where they are removed and another process keeps a file from being cleaned of
+        them: the message says so, and it is done when the gallery is next opened.
         """
         patients = check_names(patients, "patients")
         photos, photos_of = check_names(photos, "photos"), check_names(photos_of, "photos_of")
+        self.database.require_writable()
         with self.database.writing() as session:
             whole = removals.remove_patients(session, list(map(normal_name, patients)))
             single = removals.remove_photos(
@@ -144,10 +152,13 @@ class Writing(OpenGallery):
             gone = removals.Removed(whole.patients + single.patients, whole.photos + single.photos)
         # Indexes follow where something is to be purged.
         left = attempted(self._keeper.purge)
-        if left is not None:
-            told = "What you named is out of the gallery, and not off the disk yet."
-            raise type(left)(f"{told} {left.message}", left.hint) from left
         self._calibrate_all()
+        if left is not None:
+            # It is done, whatever is left to clean: who asks again would be told that it is not
+            # there.
+            photos_gone, gone_too = counted(gone.photos, "photo"), counted(gone.patients, "patient")
+            done = f"{photos_gone} and {gone_too} removed, for good."
+            raise type(left)(f"{done} {left.message}", left.hint) from left
         return gone
 
     def fill(
@@ -160,24 +171,35 @@ class Writing(OpenGallery):
         """Give every stored face a descriptor in this space, from its kept crop.
 
         With `again`, faces that have one get a new one, but those whose descriptor is of the
-        present encoding run: the same precision, device, runtime and its version. Resumable: what
-        is done is passed over. With `make_default`, the gallery works in this space from then on.
+        present encoding run: the same precision, device, runtime and its version; and those whose
+        descriptor is damaged. Resumable: what is done is passed over. With `make_default`, the
+        gallery works in this space from then on, if no face lacks a descriptor.
         `progress` is called with each face when it has its descriptor or failed; what is done stays
         done, also where an interruption ends the call.
         """
         self.database.require()
+        self.database.require_writable()
         here = self.pinned()
         encoder = here.encoder
         with self.database.writing() as session:
             space_id = here._stored_space(session)
             run_id = add_run(session, encoder.run)
         made_by = encoder.run if again else None
+        unsound = here._unsound_faces() if again else []
         with self.database.reading() as session:
             missing = reads.faces_without(session, space_id, made_by=made_by)
+            listed = {face for face, _, _ in missing}
+            missing += reads.named_faces(session, [face for face in unsound if face not in listed])
         done: list[Filled] = []
         try:
             for one in fill_faces(
-                self.database, encoder, missing, space_id=space_id, run_id=run_id, made_by=made_by
+                self.database,
+                encoder,
+                missing,
+                space_id=space_id,
+                run_id=run_id,
+                made_by=made_by,
+                unsound=unsound,
             ):
                 done.append(one)
                 progress(one)
@@ -185,19 +207,19 @@ class Writing(OpenGallery):
             if done:
                 self._follow()
             attempted(self._keeper.purge)
-        if make_default:
-            with self.database.writing() as session:
-                writes.make_default(session, space_id)
-                record_event(session, "default", detail={"space": here.space.fingerprint})
-            self._follow()
-        return FilledFaces(tuple(done))
+        is_default, lacking = self._switched(space_id, here.space.fingerprint, wanted=make_default)
+        return FilledFaces(tuple(done), lacking, is_default)
 
     def rebuild(self) -> int:
         """Write every space's index anew from the database, and calibrate it where that takes no
         more than two seconds; returns how many there are.
 
-        Raises `OutputError` where it cannot be written.
+        What `inspect_gallery` finds wrong with rows, and what costs nobody's data to mend, is
+        mended first. Raises `OutputError` where it cannot be written.
         """
+        self.database.require_writable()
+        with self.database.writing() as session:
+            mend(session)
         count = self._keeper.rebuild()
         for space in self._spaces():
             self._calibrate_soon(space, force=True)
@@ -214,6 +236,7 @@ class Writing(OpenGallery):
         `GalleryEmpty` without a descriptor in this space.
         """
         self.database.require()
+        self.database.require_writable()
         space = self.space.stored
         if space is None:
             raise self._empty("disorder")
@@ -245,6 +268,7 @@ class Writing(OpenGallery):
         `GalleryChanged` where somebody was removed meanwhile.
         """
         self.database.require()
+        self.database.require_writable()
         self._keeper.follow()
         state = self._present_state()
         if state is None:
@@ -257,6 +281,23 @@ class Writing(OpenGallery):
         """The newest state; None in a space without one."""
         space = self.space.stored
         return None if space is None else self._reader.current(space)
+
+    def _switched(self, space_id: int, fingerprint: str, *, wanted: bool) -> tuple[bool, int]:
+        """Whether the gallery works in a space, and how many faces have no descriptor in it. It
+        does from now on where that is wanted and none lacks one, in one transaction."""
+        session: Session
+        with self.database.writing() if wanted else self.database.reading() as session:
+            lacking = count_missing(session, space_id)
+            is_default = any(
+                one.is_default and one.fingerprint == fingerprint for one in reads.spaces(session)
+            )
+            is_switched = wanted and not (lacking or is_default)
+            if is_switched:
+                writes.make_default(session, space_id)
+                record_event(session, "default", detail={"space": fingerprint})
+        if is_switched:
+            self._follow()
+        return is_default or is_switched, lacking
 
     def _follow(self) -> None:
         """Let indexes and calibrations follow the database."""

@@ -6,7 +6,7 @@ Columns are few bytes and are written anew, so that who reads the old ones is no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +97,17 @@ def wipe(path: Path) -> None:
             for start in range(0, size, CHUNK):
                 stream.write(bytes(min(CHUNK, size - start)))
             sync(stream)
+
+
+def wipe_away(paths: Sequence[Path]) -> None:
+    """Overwrite files by zeros, synced, and delete them; those that are gone are passed over.
+
+    Raises `OutputError`.
+    """
+    for path in paths:
+        wipe(path)
+        with writing(path.parent):
+            path.unlink(missing_ok=True)
 
 
 def with_columns(

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from gestalt_space.index.segment import SegmentRecord
 
 FORMAT = 2
 _DIGITS = 24
+_OURS = re.compile(r"\.?[0-9a-f]{16}-[0-9a-f]")
+"""How the names of all files of an index begin, see `prefix_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,15 @@ def unnamed_files(folder: Path, space: str, manifest: Manifest | None) -> list[P
     return sorted(path for path in _files(folder, space) if path not in named)
 
 
+def files_of_space(folder: Path, space: str) -> list[tuple[Path, int]]:
+    """The files of a space with their bytes; those that go meanwhile are passed over."""
+    found = []
+    for path in sorted(_files(folder, space)):
+        with suppress(FileNotFoundError):
+            found.append((path, path.stat().st_size))
+    return found
+
+
 def delete_unnamed(folder: Path, space: str, manifest: Manifest | None) -> None:
     """Delete the files of a space that a manifest does not name; all of them for None.
 
@@ -151,6 +164,19 @@ def delete_unnamed(folder: Path, space: str, manifest: Manifest | None) -> None:
             path.unlink(missing_ok=True)
         except OSError:
             continue
+
+
+def foreign_files(folder: Path, spaces: Collection[str]) -> list[Path]:
+    """Files that are named as those of an index, half-written ones among them, of none of some
+    spaces by their fingerprints."""
+    if not folder.is_dir():
+        return []
+    known = tuple(map(prefix_of, spaces))
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if _OURS.match(path.name) and not path.name.removeprefix(".").startswith(known)
+    )
 
 
 def _files(folder: Path, space: str) -> Iterator[Path]:

@@ -95,7 +95,7 @@ def opening(engine: Engine) -> Iterator[None]:
 def _failure(engine: Engine, error: BaseException) -> GestaltError:
     if engine.dialect.name == "postgresql":
         return postgres_failure(engine, error)
-    return sqlite.sqlite_failure(where(engine), error)
+    return sqlite.sqlite_failure(where(engine), sqlite_file(engine.url), error)
 
 
 def _url_of(address: str | Path) -> sa.URL:

@@ -118,6 +118,15 @@ class Database:
         with mapped_errors(self.engine), self.engine.connect() as connection:
             return postgres.may_write(connection)
 
+    def require_writable(self) -> None:
+        """Raise `DatabaseError` where this process may read the database and not write it."""
+        if not self.is_writable:
+            raise DatabaseError(
+                f"The database {self.where} may be read here, and not written.",
+                "Check the rights of the home and whether its disk is read-only, or choose another "
+                "--home. Matches work as it is.",
+            )
+
     def revision(self) -> str | None:
         """The migration that the database is at; None for one that is empty or not there."""
         return current_revision(self.engine)
@@ -170,7 +179,8 @@ class Database:
             raise DatabaseError(
                 "Another process reads the database: what was removed is gone from it, and still "
                 "stands in its write-ahead log.",
-                "Run `gestalt index rebuild` once the other process has ended.",
+                "It is cleaned when the gallery is next opened and no other process reads it; "
+                "`gestalt index rebuild` then does it at once.",
             )
 
     def vacuum(self, tables: Collection[str]) -> None:

@@ -8,6 +8,8 @@ deleted when those are clean, so that a process that is stopped in between leave
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -34,3 +36,36 @@ def note_purge(session: Session) -> None:
     sequence = session.scalars(sa.select(t.Change.sequence)).one()
     homes = session.scalars(sa.select(t.Home.id)).all()
     session.add_all(t.Purge(sequence=sequence, home_id=home) for home in (None, *homes))
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Since when something has to be cleaned away, the oldest of each kind alone: in the files of a
+    home and of the database, in other homes by their places, and by erasures that are half done."""
+
+    here: tuple[datetime, ...]
+    elsewhere: tuple[tuple[str, datetime], ...]
+    erasures: tuple[datetime, ...]
+
+
+def left_to_clean(session: Session, home: str | None) -> Left:
+    """What is still to be cleaned away, as one home sees it."""
+    oldest = sa.func.min(t.Purge.at)
+    mine = sa.or_(t.Purge.home_id.is_(None), t.Purge.home_id == home)
+    others = (
+        sa.select(t.Home.place, oldest)
+        .join(t.Home, t.Home.id == t.Purge.home_id)
+        .where(~mine)
+        .group_by(t.Home.place)
+        .order_by(t.Home.place)
+    )
+    return Left(
+        tuple(as_utc(at) for at in session.scalars(sa.select(oldest).where(mine)) if at),
+        tuple((place, as_utc(at)) for place, at in session.execute(others)),
+        tuple(as_utc(at) for at in session.scalars(sa.select(sa.func.min(t.Erasure.at))) if at),
+    )
+
+
+def as_utc(at: datetime) -> datetime:
+    """SQLite gives back a time without its zone."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

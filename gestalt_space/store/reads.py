@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
@@ -174,6 +174,12 @@ def count_changes_after(session: Session, space: StoredSpace, sequence: int) -> 
     )
 
 
+def count_descriptors(session: Session, space: StoredSpace) -> int:
+    """How many descriptors a space has."""
+    query = sa.select(sa.func.count()).select_from(t.Descriptor)
+    return session.scalar(query.where(t.Descriptor.space_id == space.id)) or 0
+
+
 def damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
     """What to raise for a descriptor of a space that is not of its size."""
     row = session.execute(
@@ -235,6 +241,21 @@ def faces_without(
 def consents() -> sa.ColumnElement[bool]:
     """That a patient's consent is not withdrawn."""
     return sa.or_(t.Patient.consent.is_(None), t.Patient.consent != WITHDRAWN)
+
+
+def named_faces(session: Session, faces: Collection[int]) -> list[tuple[int, str, str]]:
+    """Those of some faces that are there, as `faces_without` lists them."""
+    found: list[tuple[int, str, str]] = []
+    for some in chunks(sorted(faces)):
+        rows = session.execute(
+            sa.select(t.Face.id, t.Photo.name, t.Patient.external_id)
+            .join(t.Face.photo)
+            .join(t.Photo.patient)
+            .where(t.Face.id.in_(some))
+            .order_by(t.Face.id)
+        )
+        found += [(face, photo, patient) for face, photo, patient in rows]
+    return found
 
 
 def crops_of(session: Session, face_ids: Sequence[int]) -> dict[int, bytes]:

@@ -34,13 +34,13 @@ def run_counts(session: Session, space_id: int, total: int | None = None) -> Run
     known = _runs(session)
     keys = _run_keys(session, space_id)
     if total is not None and len(keys) == 1:
-        return ((None if keys[0] is None else known[keys[0]], total),)
+        return ((None if keys[0] is None else known.get(keys[0]), total),)
     rows = session.execute(
         sa.select(t.Descriptor.run_id, sa.func.count())
         .where(t.Descriptor.space_id == space_id)
         .group_by(t.Descriptor.run_id)
     )
-    counted = [(None if key is None else known[key], count) for key, count in rows]
+    counted = [(None if key is None else known.get(key), count) for key, count in rows]
     return tuple(sorted(counted, key=lambda pair: (-pair[1], str(pair[0]))))
 
 
@@ -72,7 +72,9 @@ def runs_of_faces(
                 t.Descriptor.face_id.in_(some)
             )
         )
-        found |= {(face, space): None if key is None else known[key] for face, space, key in rows}
+        found |= {
+            (face, space): None if key is None else known.get(key) for face, space, key in rows
+        }
     return found
 
 

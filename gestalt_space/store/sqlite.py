@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gestalt_space.errors import DatabaseError
 from gestalt_space.files import make_private_folder, sync_folder
 from gestalt_space.paths import display_name
+from gestalt_space.store.writers import busy, leave_notes
 
 NAMES = ("sqlite", "sqlite+pysqlite")
 """How the addresses of such databases begin."""
@@ -58,13 +59,14 @@ def sqlite_engine(url: sa.URL, busy_timeout: float) -> Engine:
     return engine
 
 
-def sqlite_failure(where: str, error: BaseException) -> DatabaseError:
-    """What to raise for an error of the driver, or of what calls it. `where`: the file's path."""
+def sqlite_failure(where: str, file: Path | None, error: BaseException) -> DatabaseError:
+    """What to raise for an error of the driver, or of what calls it. `where`: the file's path, as
+    it is shown."""
     reason = str(error).splitlines()[0]
     hint = "Run `gestalt doctor`."
     if "locked" in reason or "busy" in reason:
-        hint = "Another process writes to it: try again, or raise GESTALT_BUSY_TIMEOUT."
-    elif "full" in reason or "disk I/O" in reason:
+        return busy(where, file)
+    if "full" in reason or "disk I/O" in reason:
         hint = "Free some space on the disk and run the same command again."
     elif "unable to open" in reason or "readonly" in reason:
         hint = (
@@ -77,11 +79,9 @@ def sqlite_failure(where: str, error: BaseException) -> DatabaseError:
 
 
 def problems(connection: sa.Connection) -> list[str]:
-    """What SQLite's own checks find wrong."""
+    """What SQLite's own check of its file finds wrong; `soundness` looks at references."""
     found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    wrong = [line for line in found if line != "ok"]
-    return wrong + [f"a row of {row[0]} refers to nothing in {row[2]}" for row in broken]
+    return [line for line in found if line != "ok"]
 
 
 def truncate_log(connection: sa.Connection, *, wait: bool) -> bool:
@@ -221,9 +221,12 @@ def _set_up(engine: Engine, file: Path | None, busy_timeout: float) -> None:
             set_pragmas(connection, busy_timeout, writable=writable)
         except sqlite3.Error as error:
             name = str(engine.url) if file is None else display_name(file)
-            raise sqlite_failure(name, error) from error
+            raise sqlite_failure(name, file, error) from error
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         write = connection.get_execution_options().get("gestalt_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    if file is not None:
+        leave_notes(engine, file)

@@ -39,6 +39,13 @@ def _outputs(path: Path) -> set[str]:
         raise ModelDamaged(
             f"{path.name} is not a whole ONNX file.", "Copy or download it again."
         ) from error
+    tensors = (*graph.initializer, *(one.t for node in graph.node for one in node.attribute))
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
+        # What is opened is what was hashed: one file, and nothing that it names.
+        raise ModelUnsuitable(
+            f"{path.name} keeps its numbers in another file.",
+            "Save it as one file: `onnx.save(onnx.load(OLD), NEW)` in Python.",
+        )
     return {output.name for output in graph.output}
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from gestalt_space.gallery.identity import home_of, registered_home
+from gestalt_space.gallery.inspecting.index import verify_index
 from gestalt_space.gallery.keeper import Keeper
 from gestalt_space.gallery.reader import Reader
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.gallery.state import GalleryState
-from gestalt_space.gallery.verifying import verify_index
 from gestalt_space.index.manifest import Manifest, load_manifest, save_manifest
 from gestalt_space.store import homes, reads, removals, tail, writes
 from gestalt_space.store.engine import Database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -10,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from gestalt_space.errors import OutputError
-from gestalt_space.gallery.lock import LOCK, locked
+from gestalt_space.gallery.lock import HOLDER, LOCK, locked
+from gestalt_space.holders import holder_of
 from tests.processes import Process
 
 HOLD = """
 import signal
 from gestalt_space.gallery.lock import locked
+from gestalt_space.holders import doing
 
+doing("gestalt index add")
 with locked(Path(sys.argv[1]), 5):
     stop("held")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -29,12 +33,38 @@ def test_nobody_else_holds_it_and_a_killed_holder_lets_go(tmp_path: Path) -> Non
         assert other.heard() == "held"
         with pytest.raises(OutputError, match="Another process") as caught, locked(folder, 0.05):
             pass
-        assert "index" in caught.value.message
-        assert caught.value.hint
+        assert "It is `gestalt index add` (process " in caught.value.message
+        assert "which still runs" in caught.value.message
+        assert "Wait" in caught.value.hint
+        assert "rebuild" not in caught.value.hint
         other.tell()
         assert other.ended() == -9
+    assert (folder / HOLDER).exists(), "nobody took it away"
+    assert holder_of(folder / HOLDER) is None
     with locked(folder, 0):
         pass
+    assert not (folder / HOLDER).exists()
+
+
+def test_a_holder_that_left_no_note_is_not_guessed(tmp_path: Path) -> None:
+    with locked(tmp_path, 0):
+        (tmp_path / HOLDER).unlink()
+        with pytest.raises(OutputError, match=r"for 0 seconds\.$"), locked(tmp_path, 0):
+            pass
+
+
+def test_a_disk_without_locks_is_named_and_gets_no_soft_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="flock is of POSIX")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OutputError, match="no locks") as caught, locked(tmp_path, 1):
+        pass
+    assert "local disk" in caught.value.hint
 
 
 def test_of_two_threads_one_waits_for_the_other(tmp_path: Path) -> None:

@@ -203,3 +203,23 @@ def test_a_path_through_a_link_and_back_is_the_system_s(tmp_path: Path) -> None:
     Database(tmp_path / "link" / ".." / "gallery.sqlite3").close()
     assert (tmp_path / "real" / "gallery.sqlite3").is_file()
     assert not (tmp_path / "gallery.sqlite3").exists()
+
+
+class NetworkDisk(sqlite3.Connection):
+    """As SQLite behaves where a disk has no memory that processes share: the mode of the journal
+    stays what it was."""
+
+    def execute(self, sql: str, *given: Any) -> Any:
+        return super().execute(sql.replace("journal_mode = wal", "journal_mode = delete"), *given)
+
+
+def test_a_network_disk_that_refuses_the_write_ahead_log_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "gestalt_space.store.sqlite.open_file",
+        lambda file, timeout: sqlite3.connect(file, timeout=timeout, factory=NetworkDisk),
+    )
+    with pytest.raises(DatabaseError, match="does not take journal_mode = wal") as caught:
+        Database(tmp_path / "gallery.sqlite3")
+    assert "network folders cannot hold the database" in caught.value.hint

@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 
 from gestalt_space.encoders.export import export_encoder
 from gestalt_space.encoders.registry import open_encoder
-from gestalt_space.errors import ModelDamaged
+from gestalt_space.errors import ModelDamaged, ModelUnsuitable
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.weights import manifest
 from gestalt_space.weights.manifest import FILE_NAME, InstalledModel, read_manifest
@@ -79,6 +80,48 @@ def test_another_detector_under_its_name_is_refused(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(ModelDamaged, match="not the file that was installed"):
         detector_factory(store, "builtin")
+
+
+def test_a_detector_that_is_exchanged_before_it_is_needed_is_refused(tmp_path: Path):
+    source = Path(manifest.__file__).parent / "builtin"
+    builtin = shutil.copytree(source, tmp_path / "builtin")
+    _, make = detector_factory(ModelStore(tmp_path / "models", builtin=builtin), "builtin")
+    path = builtin / "detector.onnx"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(ModelDamaged, match="not the file that was installed"):
+        make(1)
+
+
+def test_a_file_of_the_same_size_and_another_time_is_told_from_a_copy(
+    model: InstalledModel, hashed: list[str]
+):
+    """By its hash, and by nothing else."""
+    path = model.path(model.files[0])
+    whole, time = path.read_bytes(), path.stat().st_mtime_ns
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ModelDamaged):
+        open_encoder(model, device="cpu")
+    path.write_bytes(whole)
+    open_encoder(model, device="cpu")
+    assert hashed == [path.name] * 2
+    assert read_manifest(model.folder).files[0].modified_ns == path.stat().st_mtime_ns != time
+
+
+def test_a_network_that_keeps_its_numbers_in_another_file_is_refused(
+    tmp_path: Path, tiny_onnx: Path
+):
+    network = onnx.load(tiny_onnx)
+    onnx.save(
+        network,
+        tmp_path / "apart.onnx",
+        save_as_external_data=True,
+        location="numbers.onnx",
+        size_threshold=0,
+    )
+    store = ModelStore(tmp_path / "models")
+    with pytest.raises(ModelUnsuitable, match="in another file"):
+        store.add(tmp_path / "apart.onnx", license_name="made")
+    assert store.sound_models()[0].name == "builtin"
 
 
 def test_a_copy_is_hashed_once(model: InstalledModel, hashed: list[str]):

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.gallery.identity import home_of
+from gestalt_space.gallery.inspecting.findings import REBUILD, Finding, guarded, named
 from gestalt_space.gallery.means import mean_blocks
 from gestalt_space.gallery.people import FACTS, KINDS, Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.reader import FROM_NOTHING, open_index, read_state
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.index.changing import verify_segment
 from gestalt_space.index.checksums import check_file
-from gestalt_space.index.manifest import Manifest, unnamed_files
+from gestalt_space.index.manifest import Manifest, foreign_files, unnamed_files
 from gestalt_space.index.means import verify_means
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import purges, tail
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 
-_HINT = "Run `gestalt index rebuild`."
+
+def inspect_indexes(
+    database: Database, spaces: Sequence[StoredSpace], folder: Path
+) -> Iterator[Finding]:
+    """The index of each space, and files in the folder that are of no space."""
+    for space in spaces:
+        subject = f"index {space.model}"
+        yield from guarded(subject, _index(database, space, folder, subject))
+    strangers = foreign_files(folder, [space.fingerprint for space in spaces])
+    if strangers:
+        names = named([path.name for path in strangers], len(strangers))
+        detail = f"of no space of this gallery, and may hold what was removed: {names}"
+        yield Finding("index files", "fail", detail, REBUILD)
+
+
+def _index(database: Database, space: StoredSpace, folder: Path, subject: str) -> Iterator[Finding]:
+    yield Finding(subject, "ok", verify_index(database, space, folder))
 
 
 def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
@@ -56,7 +74,7 @@ def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
     _check_people(state.people, true)
     _check_means(state)
     if is_clean and len(np.setdiff1d(state.people.pairs("patient")[0], true["keys"])):
-        raise IndexDamaged("The index on disk has patients who were removed.", _HINT)
+        raise IndexDamaged("The index on disk has patients who were removed.", REBUILD)
     segments_text = "1 segment" if len(segments) == 1 else f"{len(segments)} segments"
     indexed = sum(record.rows - record.removed for record in manifest.segments)
     return f"{indexed:,} descriptors in {segments_text}, up to change {manifest.sequence:,}, sound"
@@ -67,7 +85,7 @@ def _check_foreign(folder: Path, space: StoredSpace, manifest: Manifest) -> None
         raise IndexDamaged(
             f"{foreign[0].name} was left by a process that was stopped, and may hold what was "
             "removed.",
-            _HINT,
+            REBUILD,
         )
 
 
@@ -114,4 +132,4 @@ def _ordered(patients: Numbers, groups: Numbers) -> Numbers:
 
 
 def _differs() -> IndexDamaged:
-    return IndexDamaged("The index on disk is not what the database says.", _HINT)
+    return IndexDamaged("The index on disk is not what the database says.", REBUILD)

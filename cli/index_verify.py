@@ -1,0 +1,35 @@
+"""`gestalt index verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import options
+from .doctor import tell_findings
+
+EXIT_CODES = "Exit codes: 0 sound, 1 something is wrong, 2 wrong usage."
+Sample = Annotated[
+    int, typer.Option("--sample", min=0, help="How many crops to encode again; 0: none.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Draws the crops.")]
+
+
+def verify(
+    sample: Sample = 16,
+    seed: Seed = 0,
+    home: options.Home = None,
+    as_json: options.Json = False,
+) -> int:
+    """Check the gallery: database, descriptors, spaces, index, audit trail, and rights of files.
+
+    A sample of the kept crops is encoded again and compared with the stored descriptors. Nothing is
+    changed. Each line that fails names the command that repairs it. For a monitoring job:
+    `gestalt index verify --json`.
+    """
+    from gestalt_space.gallery.inspecting.whole import inspect_gallery
+    from gestalt_space.settings import load_settings
+
+    found = inspect_gallery(load_settings(home), sample=sample, seed=seed)
+    return tell_findings(found, as_json=as_json)

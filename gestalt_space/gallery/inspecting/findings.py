@@ -1,0 +1,44 @@
+"""What was looked at, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gestalt_space.errors import GestaltError
+
+State = Literal["ok", "note", "fail"]
+REBUILD = "Run `gestalt index rebuild`."
+BACKUP = "Go back to your last backup."
+SHOWN = 3
+"""How many of those that are wrong are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `note`: not wrong, and worth knowing."""
+
+    subject: str
+    state: State
+    detail: str
+    hint: str = ""
+
+
+def guarded(subject: str, look: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings of a look; an error that ends it is the last of them."""
+    try:
+        yield from look
+    except GestaltError as error:
+        yield Finding(subject, "fail", error.message, error.hint)
+
+
+def counted(count: int, noun: str, nouns: str | None = None) -> str:
+    """`1 row`, `1,996 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {nouns or f'{noun}s'}"
+
+
+def named(names: Sequence[str], count: int) -> str:
+    """The first of so many by name: `a, b and 3 more`."""
+    shown = ", ".join(names[:SHOWN])
+    return f"{shown} and {count - SHOWN:,} more" if count > SHOWN else shown

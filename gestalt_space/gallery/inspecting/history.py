@@ -1,0 +1,56 @@
+"""Whether the audit trail is whole, and what removals and erasures have still to clean away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from gestalt_space.gallery.identity import home_of
+from gestalt_space.gallery.inspecting.findings import SHOWN, Finding, State, counted
+from gestalt_space.store import audit, purges
+from gestalt_space.store.engine import Database
+
+PATIENCE = timedelta(days=1)
+"""Another process may read for a while; what is left longer than this is a failure."""
+_CLEAN = (
+    "It is cleaned when the gallery is next opened and no other process reads it; "
+    "`gestalt index rebuild` does it now."
+)
+
+
+def inspect_trail(database: Database) -> Iterator[Finding]:
+    """What shows that the audit trail was changed or cut."""
+    with database.reading() as session:
+        problems = list(islice(audit.trail_problems(session), SHOWN))
+        head = audit.head(session)
+    for problem in problems:
+        hint = "Nothing mends a trail. Compare it with a backup: `gestalt index log`."
+        yield Finding("audit trail", "fail", problem, hint)
+    if not problems:
+        end = f", the last one {head.chain[:12]}" if head.events else ""
+        yield Finding("audit trail", "ok", f"{counted(head.events, 'event')}{end}")
+
+
+def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
+    """What was removed or erased, and may still stand in files. `folder`: of this home's index."""
+    with database.reading() as session:
+        left = purges.left_to_clean(session, home_of(session, folder))
+    for what, since, where in (
+        *(("removal", at, "this home's files") for at in left.here),
+        *(("removal", at, f"the index of {place}") for place, at in left.elsewhere),
+        *(("erasure", at, "files of the gallery") for at in left.erasures),
+    ):
+        yield Finding(
+            f"{what}s",
+            _state(since),
+            f"what was taken out on {since:%Y-%m-%d %H:%M} UTC may still stand in {where}",
+            _CLEAN,
+        )
+    if not (left.here or left.elsewhere or left.erasures):
+        yield Finding("removals", "ok", "all that was removed is out of the files")
+
+
+def _state(since: datetime) -> State:
+    return "fail" if datetime.now(UTC) - since > PATIENCE else "note"

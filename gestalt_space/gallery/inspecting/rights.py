@@ -1,0 +1,25 @@
+"""Who else may read the files of the gallery."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from gestalt_space.gallery.inspecting.findings import Finding, State
+from gestalt_space.paths import display_name
+from gestalt_space.rights import exposure
+from gestalt_space.settings import Settings
+
+
+def inspect_rights(settings: Settings) -> Iterator[Finding]:
+    """What of the home others may read; nothing where rights are not as in POSIX."""
+    found = exposure(settings)
+    if found is None:
+        if os.name == "posix" and settings.home.is_dir():
+            yield Finding("rights", "ok", "the files are their owner's alone")
+        return
+    state: State = "fail" if found.to_all else "note"
+    whom = "everybody on this machine" if found.to_all else "others"
+    what = "files" if len(found.paths) > 1 else "the names of files"
+    detail = f"{what} of the home {display_name(found.home)} are readable for {whom}"
+    yield Finding("rights", state, detail, f"Run `{found.mending}`.")

@@ -1,0 +1,58 @@
+"""Whether the rows of the database belong together: nothing refers to what is not there, nothing is
+left over, and every change has a number of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gestalt_space.gallery.inspecting.findings import (
+    REBUILD,
+    SHOWN,
+    Finding,
+    counted,
+    named,
+)
+from gestalt_space.store import soundness
+from gestalt_space.store.engine import Database
+from gestalt_space.store.soundness import Unused
+
+_BACKUP = "Your last backup may have what they belonged to. Without one:"
+_REMOVE = "Run `gestalt index remove --photo NAME`, and add the photo again from its file."
+
+
+def inspect_rows(database: Database) -> Iterator[Finding]:
+    """References, what is left over, and numbers of changes."""
+    sound = True
+    with database.reading() as session:
+        for one in soundness.dangling(session):
+            sound = False
+            detail = f"{counted(one.rows, 'row')} of {one.table} without its {one.parent}"
+            hint = f"{_BACKUP} `gestalt index rebuild` deletes what belongs to nothing."
+            yield Finding(f"rows of {one.table}", "fail", detail, hint)
+        for left in soundness.unused(session, SHOWN):
+            sound = False
+            yield _unused(left)
+        found = soundness.numbers(session)
+        keys, numbers = soundness.descriptor_numbers(session)
+    if sound:
+        yield Finding("rows", "ok", "all refer to what is there, and nothing is left over")
+    if found.highest > found.last:
+        detail = f"a row has the number {found.highest:,}; the last change was {found.last:,}"
+        yield Finding("numbers of changes", "fail", detail, REBUILD)
+    elif again := len(soundness.repeated_numbers(keys, numbers)):
+        detail = f"{counted(again, 'descriptor')} with the number of another one"
+        yield Finding("numbers of changes", "fail", detail, REBUILD)
+    else:
+        yield Finding("numbers of changes", "ok", f"up to {found.last:,}, each given once")
+
+
+def _unused(left: Unused) -> Finding:
+    noun, _, rest = left.what.partition(" ")
+    found = counted(left.count, left.what, f"{noun}s {rest}")
+    detail = f"{found}: {named(left.first, left.count)}"
+    if noun == "photo":
+        return Finding("photos", "fail", detail, _REMOVE)
+    if noun == "patient":
+        hint = "They are in no match: add a photo, or `gestalt index remove PATIENT`."
+        return Finding("patients", "note", detail, hint)
+    return Finding(f"{noun}s", "note", detail, REBUILD)

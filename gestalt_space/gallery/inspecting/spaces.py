@@ -1,0 +1,75 @@
+"""Whether each stored space is what its fingerprint says, and which one the gallery works in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.errors import GestaltError
+from gestalt_space.gallery.inspecting.findings import BACKUP, Finding
+from gestalt_space.gallery.listing import Listing
+from gestalt_space.gallery.spaces import mixed_precisions, model_of
+from gestalt_space.store import reads
+from gestalt_space.store.reads import StoredSpace
+from gestalt_space.store.runs import run_counts
+from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
+
+
+def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[Finding]:
+    """The specification and model of each, and the one that the gallery works in."""
+    for stored in spaces:
+        if wrong := _wrong_specification(stored):
+            yield Finding(f"specification {stored.model}", "fail", wrong, BACKUP)
+        elif not stored.is_default and model_of(gallery.models, stored) is None:
+            yield Finding(
+                f"space {stored.model}",
+                "note",
+                f"its encoder ({stored.fingerprint[:12]}) is not installed",
+                f"Install it again, or run `gestalt index drop {stored.model}`.",
+            )
+    defaults = [space for space in spaces if space.is_default]
+    if len(defaults) != 1:
+        yield Finding(
+            "space",
+            "fail",
+            f"the gallery works in {len(defaults) or 'none'} of its {len(spaces)} spaces",
+            "Run `gestalt index use NAME`; `gestalt index spaces` lists the names.",
+        )
+    else:
+        space = gallery.space
+        yield Finding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
+        if space.model.name == BUILTIN:
+            yield Finding("encoder", "note", BUILTIN_CAUTION, "Run `gestalt models list`.")
+
+
+def inspect_runs(gallery: Listing) -> Iterator[Finding]:
+    """What the descriptors of the default space were made with."""
+    space = gallery.space.stored
+    if space is None:
+        return
+    with gallery.database.reading() as session:
+        count = reads.count_descriptors(session, space)
+        runs = run_counts(session, space.id, count)
+    mixed = mixed_precisions(runs)
+    if mixed is not None:
+        yield Finding("descriptors", "note", mixed, "Run `gestalt index fill --again`.")
+    elif runs:
+        made = (
+            f"{count:,} in {'a run not recorded' if run is None else run}" for run, count in runs
+        )
+        yield Finding("descriptors", "ok", "; ".join(made))
+
+
+def _wrong_specification(space: StoredSpace) -> str | None:
+    """Why a space cannot be what it says, in words."""
+    try:
+        spec = EncoderSpec.from_json(space.specification)
+    except GestaltError as error:
+        return error.message
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return "the stored specification cannot be read"
+    if spec.fingerprint != space.fingerprint:
+        return f"is that of {spec.fingerprint[:12]}, and stored as {space.fingerprint[:12]}"
+    if spec.descriptor_dim != space.dim:
+        return f"gives {spec.descriptor_dim} numbers, and {space.dim} are stored"
+    return None

@@ -1,0 +1,83 @@
+"""The whole of a gallery, one thing after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gestalt_space.gallery.inspecting.encoding import inspect_encoding
+from gestalt_space.gallery.inspecting.findings import BACKUP, Finding, guarded
+from gestalt_space.gallery.inspecting.history import inspect_left, inspect_trail
+from gestalt_space.gallery.inspecting.index import inspect_indexes
+from gestalt_space.gallery.inspecting.rights import inspect_rights
+from gestalt_space.gallery.inspecting.rows import inspect_rows
+from gestalt_space.gallery.inspecting.spaces import inspect_runs, inspect_spaces
+from gestalt_space.gallery.inspecting.vectors import inspect_vectors
+from gestalt_space.gallery.listing import Listing
+from gestalt_space.settings import Settings
+from gestalt_space.store import reads
+from gestalt_space.store.migrating import REVISION, database_revision
+
+SAMPLE = 16
+"""Crops that are encoded again in each space."""
+
+
+def inspect_gallery(
+    settings: Settings, *, sample: int = SAMPLE, seed: int = 0
+) -> Iterator[Finding]:
+    """Look at a home's gallery: database, spaces, descriptors, index, what is left to clean, and
+    who else may read its files.
+
+    `sample`: how many crops of each space are encoded again, drawn by `seed`. Changes nothing, and
+    never raises `GestaltError`.
+    """
+    yield from guarded("database", _gallery(settings, sample, seed))
+    yield from guarded("rights", inspect_rights(settings))
+
+
+def _gallery(settings: Settings, sample: int, seed: int) -> Iterator[Finding]:
+    if database_revision(settings.database) is None:
+        Listing(settings, finish=False).close()  # which raises for one that was lost
+        yield Finding(
+            "gallery", "note", "there is none yet", "Run `gestalt index add patients.csv`."
+        )
+        return
+    with Listing(settings, finish=False) as gallery:
+        database, folder = gallery.database, settings.index_dir
+        problems = database.problems()
+        if problems:
+            yield Finding("database", "fail", f"{database.where}: {problems[0]}", BACKUP)
+            return
+        with database.reading() as session:
+            counts, spaces = reads.counts(session), reads.spaces(session)
+        yield Finding(
+            "database",
+            "ok",
+            f"{database.where}, migration {REVISION}: {counts.patients} patients, {counts.photos} "
+            f"photos, {counts.disorders} disorders",
+        )
+        if not counts.patients:
+            yield Finding("gallery", "note", "it is empty", "Run `gestalt index add patients.csv`.")
+        else:
+            yield from guarded("space", inspect_spaces(gallery, spaces))
+            yield from guarded("descriptors", inspect_runs(gallery))
+        yield from guarded("rows", inspect_rows(database))
+        yield from guarded("vectors", inspect_vectors(database))
+        yield from guarded("index", inspect_indexes(database, spaces, folder))
+        yield from guarded("removals", inspect_left(database, folder))
+        yield from guarded("audit trail", inspect_trail(database))
+        if not counts.patients:
+            return
+        yield from guarded("calibration", _calibrations(gallery))
+        if sample:
+            found = inspect_encoding(gallery, spaces, sample=sample, seed=seed)
+            yield from guarded("encoder", found)
+
+
+def _calibrations(gallery: Listing) -> Iterator[Finding]:
+    held = gallery.stats()
+    for (space, _), state in zip(held.spaces, held.calibrations, strict=True):
+        subject, hint = f"calibration {space.model}", "Run `gestalt index calibrate`."
+        if state.told is not None:
+            yield Finding(subject, "note", state.told.removesuffix(hint).rstrip(), hint)
+        elif state.photos is not None:
+            yield Finding(subject, "ok", f"of {state.photos:,} photos")
