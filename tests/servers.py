@@ -95,6 +95,8 @@ class Server:
             stdout=log,
             stderr=log,
             cwd=self.folder,
+            # Ctrl-C is for the tests, which still clean up on it.
+            start_new_session=True,
         )
         log.close()
         until = time.monotonic() + 60

@@ -19,6 +19,8 @@ from tests.databases import address_of
 from tests.galleries import encoded_of, new_photo
 from tests.many import insert_many
 
+pytestmark = pytest.mark.sqlite_only("its machine counts steps and tells plans")
+
 SMALL, LARGE = 200, 20_000
 LARGE_TABLES = ("photo", "face", "descriptor", "patient", "diagnosis", "patient_gene", "removal")
 Work = Callable[[Session], object]

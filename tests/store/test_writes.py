@@ -489,6 +489,7 @@ def test_the_tables_hold_what_a_plain_model_holds(
 # Long lists
 
 
+@pytest.mark.sqlite_only("its limit")
 def test_no_question_binds_more_values_than_a_database_takes(
     database: Database, store: Store, space_id: int
 ) -> None:
