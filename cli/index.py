@@ -11,8 +11,14 @@ import typer
 from . import options, output
 from .index_add import add
 from .index_approximate import approximate
+from .index_backup import backup, restore
 from .index_calibrate import calibrate
+from .index_correct import merge, move, split, undo
+from .index_erase import erase
+from .index_exchange import export, import_
 from .index_gmdb import import_gmdb
+from .index_log import log
+from .index_set import set_facts
 from .index_spaces import drop, spaces, use
 from .index_verify import EXIT_CODES as VERIFY_EXIT_CODES
 from .index_verify import verify
@@ -29,7 +35,18 @@ app = typer.Typer(
 app.command("add", epilog=options.EXIT_CODES)(add)
 app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
 app.command("calibrate")(calibrate)
+app.command("erase", epilog=options.EXIT_CODES)(erase)
 app.command("approximate")(approximate)
+app.command("set")(set_facts)
+app.command("move")(move)
+app.command("merge")(merge)
+app.command("split")(split)
+app.command("undo")(undo)
+app.command("log")(log)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("export")(export)
+app.command("import")(import_)
 app.command("spaces")(spaces)
 app.command("use")(use)
 app.command("drop")(drop)
@@ -60,13 +77,14 @@ def list_patients(
     if as_json:
         output.write_json({"version": 1, "patients": [asdict(patient) for patient in patients]})
         return
-    columns = ("patient", "disorders", "sex", "ancestry", "cohort", "family", "photos")
+    columns = ("patient", "disorders", "sex", "ancestry", "cohort", "family", "photos", "consent")
     rows = [
         (
             p.patient,
             "; ".join(p.disorders),
             *(fact or "" for fact in (p.sex, p.ancestry, p.cohort, p.family)),
             p.photos,
+            p.consent or "",
         )
         for p in patients
     ]
@@ -77,6 +95,7 @@ def list_patients(
         *columns,
         right=("photos",),
         whole=("patient",),
+        # That consent is withdrawn is shown however narrow the terminal is.
         least=("ancestry", "cohort", "family", "sex", "photos"),
     )
     for row in rows:
@@ -109,7 +128,7 @@ def show(
         ("ancestry", detail.ancestry or ""),
         ("cohort", detail.cohort or ""),
         ("family", detail.family or ""),
-        ("consent", detail.consent or ""),
+        ("consent", _consent_text(detail.consent)),
         ("HPO present", "; ".join(detail.hpo)),
         ("HPO absent", "; ".join(detail.hpo_absent)),
         ("added", f"{detail.added_at:%Y-%m-%d}"),
@@ -365,6 +384,12 @@ def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
 
 def _run_text(run: EncodingRun | None) -> str:
     return "not recorded" if run is None else str(run)
+
+
+def _consent_text(consent: str | None) -> str:
+    from gestalt_space.types import WITHDRAWN
+
+    return f"{consent}: not matched" if consent == WITHDRAWN else consent or ""
 
 
 def _plain(value: Any) -> Any:

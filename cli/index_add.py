@@ -168,19 +168,19 @@ def add(
             from gestalt_space.gallery.intake.emptied import mark_emptied
             from gestalt_space.gallery.intake.records import make_record
 
-            given = {
-                "disorder": ";".join(disorder) if disorder else None,
-                "genes": ";".join(gene) if gene else None,
-                "sex": sex,
-                "age": age,
-                "ancestry": ancestry,
-                "cohort": cohort,
-                "family": family,
-                "site": site,
-                "hpo": _hpo(hpo, hpo_absent),
-                "consent": consent,
-            }
-            cells = {name: cell for name, cell in given.items() if cell is not None}
+            cells = given_cells(
+                disorder=disorder,
+                genes=gene,
+                sex=sex,
+                age=age,
+                ancestry=ancestry,
+                cohort=cohort,
+                family=family,
+                site=site,
+                hpo=hpo,
+                hpo_absent=hpo_absent,
+                consent=consent,
+            )
             told = make_record(
                 {
                     **cells,
@@ -215,17 +215,25 @@ def add(
         )
 
 
+def given_cells(
+    *, hpo: Sequence[str], hpo_absent: Sequence[str], **options: str | Sequence[str] | None
+) -> dict[str, str]:
+    """The options that were given, as cells of a table; an empty one is an empty cell."""
+    # As in the column; no absent term is an empty text.
+    terms = [*hpo, *(f"!{term}" for term in hpo_absent if term)] if hpo or hpo_absent else None
+    given = {**options, "hpo": terms if terms is None else ";".join(terms)}
+    return {
+        name: value if isinstance(value, str) else ";".join(value)
+        for name, value in given.items()
+        if value is not None and (isinstance(value, str) or value)
+    }
+
+
 def starting() -> AbstractContextManager[None]:
     """Says, where adding is interrupted before it has begun, that nothing was added."""
     return interruption(
         lambda: " while starting: nothing was added.", "Run the same command again."
     )
-
-
-def _hpo(present: Sequence[str], absent: Sequence[str]) -> str | None:
-    """Terms as in the column `hpo`; None where none was given, an empty one neither."""
-    terms = [*present, *(f"!{term}" for term in absent if term)]
-    return ";".join(terms) if present or absent else None
 
 
 def put_in(

@@ -27,9 +27,16 @@ GestaltError
 │   │   └── GalleryMissing
 │   ├── GalleryChanged    somebody was removed while it was read
 │   ├── ApproximateDamaged  an approximate index that cannot be used
+│   ├── ConsentWithdrawn  a patient who may not be matched any more
 │   ├── NotInGallery
-│   └── PatientConflict
+│   ├── PatientConflict
+│   ├── ErasureUnfinished  an erasure that was begun, and is remembered
+│   ├── ImportConflict    an export that contradicts the gallery
+│   └── GalleryExists     a home that has a gallery already
 ├── TableDamaged          a file of others that is not as its format says
+├── ArchiveError          a backup or an export that cannot be used
+│   ├── ArchiveDamaged
+│   └── ArchiveUnsuitable
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
 ├── OutputError           a result that cannot be written
@@ -39,7 +46,7 @@ GestaltError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class GestaltError(Exception):
@@ -238,6 +245,13 @@ class ApproximateDamaged(GalleryError):
     code = "approximate_damaged"
 
 
+class ConsentWithdrawn(GalleryError):
+    """A patient whose consent is withdrawn, of whom nothing is added or matched."""
+
+    code = "consent_withdrawn"
+    http_status = 403
+
+
 class NotInGallery(GalleryError):
     """No patient or photo of that name is in the gallery."""
 
@@ -249,6 +263,47 @@ class PatientConflict(GalleryError):
     """What is to be added contradicts what the gallery says of a patient, photo or disorder."""
 
     code = "patient_conflict"
+
+
+class ErasureUnfinished(GalleryError):
+    """Patients were erased from the database, and not yet from every file; it is remembered."""
+
+    code = "erasure_unfinished"
+
+
+class ImportConflict(GalleryError):
+    """What is to be imported contradicts the gallery; all of it is named, and nothing was taken."""
+
+    code = "import_conflict"
+
+    def __init__(self, message: str, hint: str = "", conflicts: tuple[Any, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.conflicts = conflicts
+
+
+class GalleryExists(GalleryError):
+    """The home has a gallery already, or something of one."""
+
+    code = "gallery_exists"
+
+
+class ArchiveError(GestaltError):
+    """A backup or an export that cannot be used."""
+
+    code = "archive"
+    http_status = 422
+
+
+class ArchiveDamaged(ArchiveError):
+    """A backup or an export whose files are not what was written."""
+
+    code = "archive_damaged"
+
+
+class ArchiveUnsuitable(ArchiveError):
+    """A folder that is no backup or export, or one of another version."""
+
+    code = "archive_unsuitable"
 
 
 class TableDamaged(GestaltError):

@@ -2,10 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from gestalt_space.documents.receipts import check_receipt, write_receipt
+from gestalt_space.errors import UsageError
+from gestalt_space.gallery.archives.exchanging import Exchanging
 from gestalt_space.gallery.choosing import Choosing
-from gestalt_space.gallery.writing import Writing
+from gestalt_space.gallery.correcting import Correcting
+from gestalt_space.gallery.erasing import Erasing, Progress
+from gestalt_space.gallery.erasure.erased import Erased
+from gestalt_space.gallery.trail import Trail
 from gestalt_space.match.asking import Asking
 
 
-class Gallery(Writing, Choosing, Asking):
+class Gallery(Choosing, Correcting, Erasing, Exchanging, Trail, Asking):
     """The patients, photos and descriptors of one home. Threads share it."""
+
+    def erase(
+        self,
+        patients: Sequence[str],
+        receipt: Path | None = None,
+        *,
+        name_patients: bool = False,
+        progress: Progress = None,
+    ) -> Erased:
+        """Erase patients from every file of the gallery, search all of them, and write a receipt.
+
+        The receipt, a JSON file that is not there yet, is written when all is done. Raises as
+        `erase_with` does, and `UsageError` or `OutputError` for a receipt that cannot be written.
+        """
+        if receipt is not None:
+            check_receipt(receipt, self.settings)
+        return self.erase_with(
+            patients,
+            partial(_deliver, None),
+            receipt=receipt,
+            named=name_patients,
+            progress=progress,
+        )
+
+    def resume_erasures(
+        self, receipt: Path | None = None, *, progress: Progress = None
+    ) -> list[Erased]:
+        """Bring erasures that were begun to their end; each receipt is written where it was to be,
+        or, of a single one, to `receipt`. Raises as `erase` does."""
+        if receipt is not None:
+            check_receipt(receipt, self.settings)
+            if len(self.begun_erasures()) > 1:
+                raise UsageError(
+                    "Several erasures are not done yet, each with a receipt of its own.",
+                    "Leave --receipt out: each is written where it was to be.",
+                )
+        return self.resume_with(partial(_deliver, receipt), progress=progress)
+
+
+def _deliver(place: Path | None, erased: Erased, remembered: str | None) -> None:
+    path = place or (None if remembered is None else Path(remembered))
+    if path is not None:
+        write_receipt(erased, path)

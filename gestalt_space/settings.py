@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         "one works, after a few matches of a gallery that stays open; `cpu`; or `cuda`, at once, "
         "and an error where none works.",
     )
+    audit_matches: bool = Field(
+        default=False,
+        description="Write each match into the audit trail: who asked, when, about how many "
+        "photos, and about which patient of the gallery. Nothing of the photos is kept.",
+    )
     busy_timeout: float = Field(
         default=30.0, ge=0, description="Seconds to wait for another writer of the database."
     )

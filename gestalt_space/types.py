@@ -117,6 +117,10 @@ class Disorder:
     name: str = ""
 
 
+WITHDRAWN = "withdrawn"
+"""The consent of a patient who took it back: nothing of theirs is matched."""
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoRecord:
     """What is told about one photo to be added, before it is read.

@@ -32,6 +32,7 @@ EMPTY, MADE = "empty", "made"
 """Databases that others are copied from: without tables, and with those of the newest migration."""
 GUARDED, REFUSED = "gestalt_guarded", "gestalt_refused"
 """Users of a server of the run's own that need a password, or are let in by no rule."""
+PREFIX = "gestalt-pg-"
 # Nothing is to outlive the run.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 FAST |= {"autovacuum": "off", "max_connections": "200", "shared_buffers": "64MB"}
@@ -53,8 +54,9 @@ class Server:
     """A server of its own folder. Nobody but this machine's users can reach it."""
 
     def __init__(self, programs: Path, **settings: str) -> None:
+        _remove_left()
         # Short: the path of a socket has at most 107 characters.
-        self.folder = Path(tempfile.mkdtemp(prefix="gestalt-pg-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp"))
         self._programs = programs
         self._settings = FAST | settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -151,6 +153,18 @@ class Server:
             *("setpriv", "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid)),
             "--clear-groups",
         ]
+
+
+def _remove_left() -> None:
+    """The folders of runs that were killed; their servers ended with them."""
+    for folder in Path("/tmp").glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if (
+            owner.isdecimal()
+            and not Path(f"/proc/{owner}").exists()
+            and Path("/proc/self").exists()
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _user() -> pwd.struct_passwd:

@@ -105,7 +105,10 @@ class Cleaning:
         parts = People(tuple(open_arrays(self.files.folder, record) for record in manifest.people))
         keys, _ = parts.pairs("patient")
         lost = np.setdiff1d(patients, tail.existing_patients(session, patients))
-        if len(np.setdiff1d(keys, lost)) != tail.count_patients(session, until=parts.last_key):
+        # Who was put back by an undo has the old key, and comes with the tail.
+        back = tail.patients_after(session, manifest.sequence, until=parts.last_key)
+        there = tail.count_patients(session, until=parts.last_key)
+        if len(np.setdiff1d(keys, lost)) != there - len(np.setdiff1d(back, keys)):
             # Others went who had no row here.
             lost = np.setdiff1d(keys, tail.existing_patients(session, keys))
         return lost

@@ -41,6 +41,14 @@ def registered_home(database: Database, folder: Path) -> str:
     return home
 
 
+def write_new_home(folder: Path) -> str:
+    """Give the index in a folder, which is there, an id that none has had; returns it. Raises
+    `OutputError`."""
+    home = str(uuid.uuid4())
+    write_atomically(folder / HOME, f"{home}\n".encode())
+    return home
+
+
 def place_of(folder: Path) -> str:
     """The machine and the path of a home, for people to find it."""
     return display_name(f"{platform.node()}:{folder.absolute().parent}")

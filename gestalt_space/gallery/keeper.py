@@ -14,7 +14,7 @@ from gestalt_space.gallery.repairs import CLEANED, Repair
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.index.changing import wipe_away
 from gestalt_space.index.manifest import foreign_files
-from gestalt_space.store import purges, reads
+from gestalt_space.store import erasures, purges, reads
 from gestalt_space.store.engine import Database
 
 
@@ -82,6 +82,7 @@ class Keeper:
         if notes:
             with self._database.writing() as session:
                 purges.purge_done(session, notes)
+                erasures.forget_removals(session)
         return bool(notes)
 
     def _wipe_foreign(self, timeout: float | None) -> None:

@@ -70,7 +70,7 @@ def save_manifest(folder: Path, manifest: Manifest) -> str:
     """Write a manifest and return its sha256 in hex. Raises `OutputError`."""
     text = _text(manifest)
     digest = hashlib.sha256(text).hexdigest()
-    with writing(folder), new_file(_path(folder, manifest.space, digest)) as stream:
+    with writing(folder), new_file(manifest_path(folder, manifest.space, digest)) as stream:
         stream.write(text)
     return digest
 
@@ -80,7 +80,7 @@ def load_manifest(folder: Path, space: str, digest: str) -> Manifest:
 
     Raises `IndexDamaged` where it is missing, changed, or of another space or format.
     """
-    path = _path(folder, space, digest)
+    path = manifest_path(folder, space, digest)
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -102,6 +102,11 @@ def load_manifest(folder: Path, space: str, digest: str) -> Manifest:
         )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise IndexDamaged(f"{path.name} cannot be read ({error}).", REBUILD) from error
+
+
+def manifest_path(folder: Path, space: str, digest: str) -> Path:
+    """Where the manifest of a space with that sha256 stands."""
+    return folder / f"{prefix_of(space)}{digest[:_DIGITS]}.json"
 
 
 def write_arrays(folder: Path, prefix: str, arrays: Mapping[str, NDArray[np.int64]]) -> PartRecord:
@@ -132,7 +137,10 @@ def unnamed_files(folder: Path, space: str, manifest: Manifest | None) -> list[P
     named = set()
     if manifest is not None:
         digest = hashlib.sha256(_text(manifest)).hexdigest()
-        named = {_path(folder, space, digest), *(folder / file.name for file in manifest.files)}
+        named = {
+            manifest_path(folder, space, digest),
+            *(folder / file.name for file in manifest.files),
+        }
     return sorted(path for path in _files(folder, space) if path not in named)
 
 
@@ -174,10 +182,6 @@ def foreign_files(folder: Path, spaces: Collection[str]) -> list[Path]:
 def _files(folder: Path, space: str) -> Iterator[Path]:
     for pattern in (f"{prefix_of(space)}*", f".{prefix_of(space)}*"):
         yield from folder.glob(pattern)
-
-
-def _path(folder: Path, space: str, digest: str) -> Path:
-    return folder / f"{prefix_of(space)}{digest[:_DIGITS]}.json"
 
 
 def _text(manifest: Manifest) -> bytes:

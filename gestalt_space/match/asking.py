@@ -22,6 +22,8 @@ from gestalt_space.match.probe import Probe, as_one_probe, probe_of, stored_prob
 from gestalt_space.match.question import TEN_DISORDERS, Question
 from gestalt_space.match.view import View, open_view
 from gestalt_space.names import normal_name
+from gestalt_space.store.audit import record_event
+from gestalt_space.store.lookups import find_patient
 from gestalt_space.store.people import By
 
 T = TypeVar("T")
@@ -194,7 +196,22 @@ class Asking(Listing):
             with self.database.reading() as session:
                 return newest, match_probes(asked, newest, session)
 
-        return self._settled(ask)
+        view, matches = self._settled(ask)
+        if self.settings.audit_matches:
+            self._record_matches(matches)
+        return view, matches
+
+    def _record_matches(self, matches: Sequence[Match]) -> None:
+        """Tell the audit trail that somebody asked, and about whom of the gallery."""
+        with self.database.writing() as session:
+            owners = {match.left_out for match in matches if match.left_out is not None}
+            keys = [find_patient(session, name) for name in sorted(owners)]
+            record_event(
+                session,
+                "match",
+                patients=[key for key in keys if key is not None],
+                detail={"photos": sum(len(match.photos) for match in matches)},
+            )
 
     def _asked(self, batch: Sequence[PhotoResult], *, as_one: bool = False) -> list[Probe]:
         if self.exists:

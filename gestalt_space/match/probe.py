@@ -15,9 +15,10 @@ from gestalt_space.gallery.state import GalleryState
 from gestalt_space.index.exact import TOLERANCE
 from gestalt_space.match.answer import ProbePhoto
 from gestalt_space.store import reads
+from gestalt_space.store.consent import withdrawn_error
 from gestalt_space.store.lookups import find_patient
 from gestalt_space.store.reads import OwnPatient
-from gestalt_space.types import Descriptors
+from gestalt_space.types import WITHDRAWN, Descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,11 @@ def probe_of(session: Session | None, result: PhotoResult) -> Probe:
 
 
 def stored_probe(session: Session, state: GalleryState, patient: str) -> Probe:
-    """A patient of the gallery as a probe, by all photos. Raises `NotInGallery`."""
+    """A patient of the gallery as a probe, by all photos. Raises `NotInGallery`,
+    `ConsentWithdrawn`."""
     detail = reads.patient_detail(session, patient)
+    if detail.consent == WITHDRAWN:
+        raise withdrawn_error(patient)
     key = find_patient(session, patient)
     rows = state.rows_of(np.array([key], dtype=np.int64))
     if key is None or not len(rows):

@@ -8,7 +8,6 @@ an event tells beyond that is hashed with a random salt: it can be emptied, and 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.store import tables as t
 from gestalt_space.store.actors import actor_of
 from gestalt_space.store.chunks import chunks
+from gestalt_space.store.pseudonyms import subjects_of
 
 FETCHED = 1024
 
@@ -53,9 +53,12 @@ def record_event(
     action: str,
     *,
     patients: Collection[int] = (),
+    subjects: Collection[str] = (),
     detail: Mapping[str, Any] | None = None,
 ) -> int:
     """Add an event about patients, by their keys in the database; returns its id.
+
+    `subjects`: keyed hashes of others, who had theirs before what was done.
 
     `detail` is JSON: what a person needs to understand or undo it. It may name patients among
     `patients`, and nobody else: it is emptied when one of them leaves. In the transaction of what
@@ -63,7 +66,7 @@ def record_event(
     """
     told = dict(detail or {})
     salt = secrets.token_bytes(16)
-    subjects = sorted(_subjects(session, patients))
+    about = sorted({*subjects_of(session, patients), *subjects})
     head = session.execute(sa.select(t.Change.events, t.Change.event_chain)).one()
     event = t.AuditEvent(
         at=datetime.now(UTC),
@@ -72,7 +75,7 @@ def record_event(
         detail=told,
         salt=salt,
         digest=_digest(salt, told),
-        subjects=_subjects_digest(subjects),
+        subjects=_subjects_digest(about),
         chain="",
     )
     session.add(event)
@@ -80,8 +83,8 @@ def record_event(
     session.flush()
     event.chain = _chain(head.event_chain, event)
     session.flush()
-    if subjects:
-        rows = [{"event_id": event.id, "subject": subject} for subject in subjects]
+    if about:
+        rows = [{"event_id": event.id, "subject": subject} for subject in about]
         session.execute(sa.insert(t.AuditSubject), rows)
     session.execute(sa.update(t.Change).values(events=t.Change.events + 1, event_chain=event.chain))
     return event.id
@@ -108,16 +111,13 @@ def events(
     for some in rows.partitions():
         subjects = _subjects_of(session, [event.id for event in some])
         for event in some:
-            yield Event(
-                event.id,
-                _utc(event.at),
-                event.actor,
-                event.action,
-                event.detail,
-                tuple(subjects.get(event.id, ())),
-                event.chain,
-            )
+            yield _event(event, subjects.get(event.id, ()))
             session.expunge(event)
+
+
+def event_at(session: Session, key: int) -> Event:
+    """An event by its id."""
+    return _event(session.get_one(t.AuditEvent, key), _subjects_of(session, [key]).get(key, ()))
 
 
 def head(session: Session) -> Head:
@@ -125,8 +125,13 @@ def head(session: Session) -> Head:
     return Head(*session.execute(sa.select(t.Change.events, t.Change.event_chain)).one())
 
 
-def empty_details(session: Session, patients: Collection[int]) -> int:
-    """Empty what events tell of patients, by their keys, who leave; returns of how many events."""
+def empty_details(
+    session: Session, patients: Collection[int], *, only_with: Collection[str] | None = None
+) -> int:
+    """Empty what events tell of patients, by their keys, who leave; returns of how many events.
+
+    `only_with`: of photos that leave, by sha256, whose patients stay: events that kept one alone.
+    """
     count = 0
     for some in chunks(patients):
         theirs = (
@@ -134,9 +139,12 @@ def empty_details(session: Session, patients: Collection[int]) -> int:
             .join(t.Pseudonym, t.Pseudonym.subject == t.AuditSubject.subject)
             .where(t.Pseudonym.patient_id.in_(some))
         )
+        which = t.AuditEvent.id.in_(theirs)
+        if only_with is not None:
+            which = t.AuditEvent.id.in_(_keeping(session, theirs, only_with))
         emptied = session.scalars(
             sa.update(t.AuditEvent)
-            .where(t.AuditEvent.id.in_(theirs), t.AuditEvent.salt.is_not(None))
+            .where(which, t.AuditEvent.salt.is_not(None))
             .values(detail=sa.null(), salt=None)
             .returning(t.AuditEvent.id)
             .execution_options(synchronize_session=False)
@@ -168,26 +176,25 @@ def trail_problems(session: Session) -> Iterator[str]:
         yield f"the trail has {count:,} events, and should have {end.events:,}: its end was cut"
 
 
-def _subjects(session: Session, patients: Collection[int]) -> list[str]:
-    """The keyed hashes of patients, made where they have none yet."""
-    found: dict[int, str] = {}
-    for some in chunks(set(patients)):
-        known = session.execute(
-            sa.select(t.Pseudonym.patient_id, t.Pseudonym.subject)
-            .where(t.Pseudonym.patient_id.in_(some))
-            .order_by(t.Pseudonym.subject)
+def _keeping(session: Session, theirs: sa.Select[Any], photos: Collection[str]) -> list[int]:
+    """Those of some events that hold a copy of one of some photos, which a merge dropped."""
+    rows = session.execute(
+        sa.select(t.AuditEvent.id, t.AuditEvent.detail).where(
+            t.AuditEvent.id.in_(theirs), t.AuditEvent.action.in_(("merge", "undo"))
         )
-        found.update((patient, subject) for patient, subject in known)
-        names = sa.select(t.Patient.id, t.Patient.external_id).where(t.Patient.id.in_(some))
-        new: list[dict[str, object]] = []
-        for patient, name in session.execute(names):
-            if patient not in found:
-                key = secrets.token_bytes(32)
-                found[patient] = hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
-                new.append({"subject": found[patient], "patient_id": patient, "key": key})
-        if new:
-            session.execute(sa.insert(t.Pseudonym), new)
-    return list(found.values())
+    )
+    wanted = set(photos)
+    return [
+        key
+        for key, detail in rows
+        for past in ((detail or {}).get(when, {}) for when in ("before", "after"))
+        if any(one["sha256"] in wanted for one in past.get("rows", {}).values())
+    ]
+
+
+def _event(row: t.AuditEvent, subjects: Sequence[str]) -> Event:
+    at = _utc(row.at)
+    return Event(row.id, at, row.actor, row.action, row.detail, tuple(subjects), row.chain)
 
 
 def _subjects_of(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
@@ -201,6 +208,18 @@ def _subjects_of(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
         for event, subject in rows:
             found.setdefault(event, []).append(subject)
     return found
+
+
+def head_problem(session: Session, old: Head) -> str | None:
+    """What shows that the trail does not begin with what it was at an old head; None where it
+    does."""
+    query = sa.select(t.AuditEvent.chain).order_by(t.AuditEvent.id)
+    last = "" if not old.events else session.scalar(query.offset(old.events - 1).limit(1))
+    if last is None:
+        return f"the trail has fewer events than the {old.events:,} that it had"
+    if last != old.chain:
+        return f"the first {old.events:,} events are not those that they were"
+    return None
 
 
 def _digest(salt: bytes, detail: Mapping[str, Any] | None) -> str:

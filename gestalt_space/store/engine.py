@@ -190,6 +190,17 @@ class Database:
             with mapped_errors(self.engine):
                 postgres.vacuum(self.engine, tables)
 
+    def compact(self) -> None:
+        """Write a SQLite file anew: its pages have space in which rows stood that were moved, and
+        SQLite overwrites only what it deletes. As much memory is needed, and as much space for the
+        write-ahead log, as the file is large. On another database nothing is done.
+
+        Raises `DatabaseError`.
+        """
+        if self.is_sqlite:
+            with mapped_errors(self.engine), self.engine.connect() as connection:
+                sqlite.compact(connection)
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from gestalt_space.store import tables as t
-from gestalt_space.types import PhotoRecord
+from gestalt_space.store.chunks import chunks
+from gestalt_space.types import WITHDRAWN, PhotoRecord
 
 SINGLE_FACTS = ("sex", "ancestry", "cohort", "consent", "family")
 NOTHING = "(empty)"
@@ -24,6 +25,8 @@ class Told:
     disorders: frozenset[str] = frozenset()
     genes: frozenset[str] = frozenset()
     terms: frozenset[str] = frozenset()
+    withdrawn: bool = False
+    """Whether a row says that the patient's consent is withdrawn."""
 
     @classmethod
     def of(cls, records: Iterable[PhotoRecord]) -> Told:
@@ -33,6 +36,7 @@ class Told:
             frozenset(disorder.id for one in records for disorder in one.disorders),
             frozenset(gene for one in records for gene in one.genes),
             frozenset(term for one in records for term in (*one.hpo, *one.hpo_absent)),
+            any(one.consent == WITHDRAWN for one in records),
         )
 
 
@@ -69,7 +73,7 @@ def compare_facts(
     With `emptied`, facts that the row empties on purpose (`PhotoRecord.emptied`) are differences.
     """
     contradicts, adds, lacks = [], [], []
-    gone = record.emptied if emptied else ()
+    gone = _emptied(record, patient) if emptied else ()
     for fact in SINGLE_FACTS:
         old, new = getattr(patient, fact), getattr(record, fact)
         if old is not None and (new not in (None, old) or fact in gone):
@@ -143,7 +147,7 @@ def replace_facts(
 
     Of lists that it tells, what no row of the command names goes.
     """
-    gone = record.emptied if emptied else ()
+    gone = _emptied(record, patient) if emptied else ()
     for fact in SINGLE_FACTS:
         if fact in gone or getattr(record, fact) is not None:
             setattr(patient, fact, getattr(record, fact))
@@ -196,6 +200,30 @@ def other_names(record: PhotoRecord, catalogue: Catalogue) -> list[tuple[str, st
         and told.name
         and known.name not in ("", told.name)
     ]
+
+
+def load_catalogue(session: Session, records: Collection[PhotoRecord]) -> Catalogue:
+    """The disorders and genes that records name, as far as the gallery has them."""
+    disorders: dict[str, t.Disorder] = {}
+    for codes in chunks({disorder.id for record in records for disorder in record.disorders}):
+        found = session.scalars(
+            sa.select(t.Disorder)
+            .where(t.Disorder.code.in_(codes))
+            .options(selectinload(t.Disorder.genes))
+        )
+        disorders.update((disorder.code, disorder) for disorder in found)
+    genes: dict[str, t.Gene] = {}
+    for symbols in chunks({symbol for record in records for symbol in record.genes}):
+        named = session.scalars(sa.select(t.Gene).where(t.Gene.symbol.in_(symbols)))
+        genes.update((gene.symbol, gene) for gene in named)
+    return Catalogue(disorders, genes)
+
+
+def _emptied(record: PhotoRecord, patient: t.Patient) -> tuple[str, ...]:
+    """What a row empties on purpose. An empty cell gives no consent: one that was withdrawn
+    stays."""
+    kept = ("consent",) if patient.consent == WITHDRAWN else ()
+    return tuple(one for one in record.emptied if one not in kept)
 
 
 def _beside(

@@ -29,6 +29,17 @@ def register_home(session: Session, home: str, place: str) -> None:
     session.merge(t.Home(id=home, place=place, seen_at=datetime.now(UTC)))
 
 
+def take_over(session: Session, home: str, place: str, *, of: str | None) -> None:
+    """Let a home that was restored have what the database says of the one that was backed up: its
+    index, and what is still to be cleaned. No other home has an index of this database."""
+    session.add(t.Home(id=home, place=place))
+    session.flush()
+    if of is not None:
+        for table in (t.Generation, t.Purge):
+            session.execute(sa.update(table).where(table.home_id == of).values(home_id=home))
+    session.execute(sa.delete(t.Home).where(t.Home.id != home))
+
+
 def record_generation(
     session: Session,
     home: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -122,7 +123,7 @@ def _reason(engine: Engine, error: BaseException) -> str:
     """The first line of what the driver says, and nothing of the password."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = (lines[0] if lines else type(error).__name__).rstrip(".")
-    reason = re.sub(r"^connection failed: ", "", reason)
+    reason = re.sub(r"^connection (failed|is bad): ", "", reason)
     secrets = [engine.url.password, engine.url.query.get("password")]
     for secret in secrets:
         if isinstance(secret, str) and secret:
@@ -151,7 +152,7 @@ def _holder(engine: Engine) -> str:
         for does, question in (("writes to it", _WRITER), ("uses it", _AT_WORK)):
             row = connection.execute(question).first()
             if row is not None:
-                pid, program, client, seconds = row
+                pid, program, client, seconds = tuple(row)
                 place = f", from {client}" if client else ""
                 since = "" if seconds is None else f", for {seconds:,} seconds"
                 name = program or "a program without a name"
@@ -159,9 +160,9 @@ def _holder(engine: Engine) -> str:
     return "another process writes to it"
 
 
-_SINCE = sa.literal_column("extract(epoch FROM now() - xact_start)::bigint")
+_SINCE: sa.ColumnClause[int] = sa.literal_column("extract(epoch FROM now() - xact_start)::bigint")
 _OTHERS = sa.text("pg_stat_activity.datname = current_database() AND pid <> pg_backend_pid()")
-_ACTIVITY = (
+_ACTIVITY: Any = (
     sa.select(*map(sa.literal_column, ("pid", "application_name", "host(client_addr)")), _SINCE)
     .select_from(sa.table("pg_stat_activity"))
     .where(_OTHERS)

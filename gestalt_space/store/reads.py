@@ -16,7 +16,7 @@ from gestalt_space.sameface import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.runs import runs_of_faces
-from gestalt_space.types import EncodingRun, Face, Ids
+from gestalt_space.types import WITHDRAWN, EncodingRun, Face, Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Counts:
     crops: int
     disorders: int
     genes: int
+    withdrawn: int
+    """Patients whose consent is withdrawn: they are not matched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class PatientSummary:
     cohort: str | None
     family: str | None
     photos: int
+    consent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +211,8 @@ def faces_without(
     *,
     made_by: EncodingRun | None = None,
 ) -> list[tuple[int, str, str]]:
-    """Faces that have no descriptor in a space: key of the face, photo's name, patient.
+    """Faces that have no descriptor in a space: key of the face, photo's name, patient. Those of
+    patients whose consent is withdrawn are not among them.
 
     All faces for None, a space that is not stored yet; only those `among` some, where given. With
     `made_by`, those that have none of that encoding run.
@@ -223,7 +227,7 @@ def faces_without(
         sa.select(t.Face.id, t.Photo.name, t.Patient.external_id)
         .join(t.Face.photo)
         .join(t.Photo.patient)
-        .where(~have.exists())
+        .where(~have.exists(), consents())
         .order_by(t.Face.id)
     )
     if among is None:
@@ -232,6 +236,11 @@ def faces_without(
         narrowed = (query.where(t.Face.id.in_(some)) for some in chunks(sorted(among)))
         rows = [row for one in narrowed for row in session.execute(one)]
     return [(face, photo, patient) for face, photo, patient in rows]
+
+
+def consents() -> sa.ColumnElement[bool]:
+    """That a patient's consent is not withdrawn."""
+    return sa.or_(t.Patient.consent.is_(None), t.Patient.consent != WITHDRAWN)
 
 
 def named_faces(session: Session, faces: Collection[int]) -> list[tuple[int, str, str]]:
@@ -297,7 +306,8 @@ class KeptFace:
 
 
 def kept_faces(session: Session, patients: Sequence[str]) -> list[KeptFace]:
-    """The faces of patients whose crops are kept, in the order of patients and photos."""
+    """The faces of patients whose crops are kept, in the order of patients and photos; none of
+    those whose consent is withdrawn."""
     found: list[KeptFace] = []
     for some in chunks(patients):
         rows = session.execute(
@@ -305,7 +315,7 @@ def kept_faces(session: Session, patients: Sequence[str]) -> list[KeptFace]:
             .join(t.Photo, t.Photo.patient_id == t.Patient.id)
             .join(t.Face, t.Face.photo_id == t.Photo.id)
             .join(t.Crop, t.Crop.face_id == t.Face.id)
-            .where(t.Patient.external_id.in_(some))
+            .where(t.Patient.external_id.in_(some), consents())
             .order_by(t.Patient.external_id, t.Photo.id)
         ).all()
         # The crops apart: with them, the database would sort pictures.
@@ -330,6 +340,10 @@ def counts(session: Session) -> Counts:
         crops=count(t.Crop),
         disorders=count(t.Disorder),
         genes=count(t.Gene),
+        withdrawn=session.scalar(
+            sa.select(sa.func.count()).select_from(t.Patient).where(~consents())
+        )
+        or 0,
     )
 
 
@@ -365,6 +379,7 @@ def list_patients(
             cohort=row.cohort,
             family=row.family,
             photos=photos,
+            consent=row.consent,
         )
 
 

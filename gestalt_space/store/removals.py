@@ -33,27 +33,39 @@ def remove_patients(session: Session, patients: Sequence[str]) -> Removed:
 
     Raises `NotInGallery` for a patient that is not there, removing none.
     """
+    found = patient_keys(session, patients)
+    for patient in patients:
+        if patient not in found:
+            raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
+    return take_out(session, found.values(), "remove")
+
+
+def patient_keys(session: Session, patients: Sequence[str]) -> dict[str, int]:
+    """The keys of those patients who are there, by identifier."""
     found: dict[str, int] = {}
     for some in chunks(patients):
         rows = session.execute(
             sa.select(t.Patient.external_id, t.Patient.id).where(t.Patient.external_id.in_(some))
         )
         found.update(rows.all())
-    for patient in patients:
-        if patient not in found:
-            raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
+    return found
+
+
+def take_out(session: Session, patients: Collection[int], action: str) -> Removed:
+    """Remove patients by their keys with all that hangs on them; `action`: what the audit trail
+    calls it."""
     photos: list[int] = []
-    for keys in chunks(found.values()):
+    for keys in chunks(patients):
         photos += session.scalars(sa.select(t.Photo.id).where(t.Photo.patient_id.in_(keys)))
-    if found:
-        empty_details(session, found.values())
-        record_event(session, "remove", patients=found.values(), detail={"photos": len(photos)})
-    _remove_photo_rows(session, photos)
-    _remove_patient_rows(session, found.values())
-    if found:
+    if patients:
+        empty_details(session, patients)
+        record_event(session, action, patients=patients, detail={"photos": len(photos)})
+    remove_photo_rows(session, photos)
+    _remove_patient_rows(session, patients)
+    if patients:
         begin_epoch(session)
         note_purge(session)
-    return Removed(patients=len(found), photos=len(photos))
+    return Removed(patients=len(patients), photos=len(photos))
 
 
 def remove_photos(
@@ -74,15 +86,20 @@ def remove_photos(
             theirs = [photo for photo in found if photo.patient.external_id == patient]
             gone.add(_the_only_one(name, theirs, patient))
     owners: set[int] = set()
+    hashes: set[str] = set()
     for some in chunks(gone):
-        owners.update(session.scalars(sa.select(t.Photo.patient_id).where(t.Photo.id.in_(some))))
-    _remove_photo_rows(session, sorted(gone))
+        of = sa.select(t.Photo.patient_id, t.Photo.sha256).where(t.Photo.id.in_(some))
+        for owner, sha256 in session.execute(of):
+            owners.add(owner)
+            hashes.add(sha256)
+    remove_photo_rows(session, sorted(gone))
     has_photo = sa.select(t.Photo.id).where(t.Photo.patient_id == t.Patient.id).exists()
     without: list[int] = []
     for keys in chunks(owners):
         query = sa.select(t.Patient.id).where(t.Patient.id.in_(keys), ~has_photo)
         without += session.scalars(query)
     empty_details(session, without)
+    empty_details(session, owners, only_with=hashes)
     if gone:
         record_event(session, "remove", patients=owners, detail={"photos": len(gone)})
     _remove_patient_rows(session, without)
@@ -92,10 +109,25 @@ def remove_photos(
     return Removed(patients=len(without), photos=len(gone))
 
 
+def remove_photo_rows(session: Session, photo_ids: Collection[int]) -> None:
+    """Remove photos, by key, with all that hangs on them."""
+    _log_removals_of(session, photo_ids)
+    for some in chunks(photo_ids):
+        session.execute(sa.delete(t.Photo).where(t.Photo.id.in_(some)))
+
+
 def remove_faces(session: Session, photo_id: int) -> None:
     """Remove the faces of a photo with their crops and descriptors; the photo stays."""
     _log_removals_of(session, [photo_id])
     session.execute(sa.delete(t.Face).where(t.Face.photo_id == photo_id))
+
+
+def photo_of(session: Session, name: str, patient: str) -> int:
+    """The key of a patient's photo, by name or sha256 (its first 8 digits or more). Raises
+    `NotInGallery`."""
+    found = _photos_named(session, name)
+    theirs = [photo for photo in found if photo.patient.external_id == patient]
+    return _the_only_one(name, theirs, patient)
 
 
 def log_removals(session: Session, gone: sa.ColumnElement[bool]) -> int:
@@ -157,12 +189,6 @@ def _the_only_one(name: str, found: Sequence[t.Photo], patient: str | None = Non
         f"Say whose face to remove, `--of {owners[0]}`; for all of them: "
         f"{' '.join(f'--of {owner}' for owner in owners)}.",
     )
-
-
-def _remove_photo_rows(session: Session, photo_ids: Collection[int]) -> None:
-    _log_removals_of(session, photo_ids)
-    for some in chunks(photo_ids):
-        session.execute(sa.delete(t.Photo).where(t.Photo.id.in_(some)))
 
 
 def _remove_patient_rows(session: Session, keys: Collection[int]) -> None:

@@ -103,6 +103,21 @@ def truncate_log(connection: sa.Connection, *, wait: bool) -> bool:
     return not is_busy
 
 
+def compact(connection: sa.Connection) -> None:
+    """Write the file anew, row by row. Raises `DatabaseError`."""
+    # Straight to the driver: within a transaction SQLite does not do it.
+    direct = connection.connection.cursor()
+    try:
+        direct.execute("VACUUM")
+    except sqlite3.Error as error:
+        raise DatabaseError(
+            f"The database cannot be written anew: {error}.",
+            "End other processes that write to it, or free as much space as it takes.",
+        ) from error
+    finally:
+        direct.close()
+
+
 @contextmanager
 def without_foreign_keys(connection: sa.Connection) -> Iterator[sa.Connection]:
     """One transaction in which tables can be made anew: a table that is dropped would else take

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
+from gestalt_space.store.columns import Key
 from gestalt_space.store.reads import StoredSpace, damaged_descriptor, integers
 from gestalt_space.types import Descriptors, Ids
 
@@ -84,7 +85,7 @@ class PeopleRows:
 
 def _mark_query() -> sa.Select[Any]:
     """One question: asked before every answer."""
-    space = sa.bindparam("space", type_=t.Key)
+    space = sa.bindparam("space", type_=Key)
     home = sa.bindparam("home", type_=sa.String)
     default = sa.select(t.Space.id).where(t.Space.is_default).order_by(t.Space.id).limit(1)
     here = sa.and_(t.Generation.space_id == space, t.Generation.home_id == home)
@@ -157,6 +158,12 @@ def count_patients(session: Session, *, until: int) -> int:
     """How many patients there are whose keys are not above one."""
     query = sa.select(sa.func.count()).select_from(t.Patient).where(t.Patient.id <= until)
     return session.scalar(query) or 0
+
+
+def patients_after(session: Session, sequence: int, *, until: int) -> Ids:
+    """The keys, none above one, of patients of whom something changed after a change, `(n,)`."""
+    query = sa.select(t.Patient.id).where(t.Patient.sequence > sequence, t.Patient.id <= until)
+    return np.fromiter(session.scalars(query), dtype=np.int64)
 
 
 def existing_patients(session: Session, keys: Ids) -> Ids:

@@ -20,12 +20,20 @@ from gestalt_space.errors import GestaltError, NotInGallery
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.chunks import chunks
+from gestalt_space.store.consent import settle_consents, withdrawn_error
 from gestalt_space.store.corrections import compare_row, contradiction, left_as_it_is
-from gestalt_space.store.facts import Catalogue, Told, add_facts, replace_facts, undo_links
+from gestalt_space.store.facts import (
+    Catalogue,
+    Told,
+    add_facts,
+    load_catalogue,
+    replace_facts,
+    undo_links,
+)
 from gestalt_space.store.purges import note_purge
 from gestalt_space.store.removals import log_removals, remove_faces, remove_unused
 from gestalt_space.store.sequence import begin_epoch, number_changes
-from gestalt_space.types import Descriptors, Face, PhotoRecord
+from gestalt_space.types import WITHDRAWN, Descriptors, Face, PhotoRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,7 @@ def add_photos(
     there, its face included. Descriptors that go then are in the removal log.
     """
     batch = _load_batch(session, photos, space_id, run_id, update)
+    withdrawn = {name for name, one in batch.patients.items() if one.consent == WITHDRAWN}
     with session.no_autoflush:
         stored = [_add_photo(session, place, photo, batch) for place, photo in enumerate(photos)]
         photos_of = (row for owned in batch.photos.values() for row in owned.values())
@@ -145,6 +154,14 @@ def add_photos(
         note_purge(session)
     if any(one.other_face for one in stored):
         begin_epoch(session)
+    settle_consents(
+        session,
+        [
+            one.id
+            for name, one in batch.patients.items()
+            if (one.consent == WITHDRAWN) != (name in withdrawn)
+        ],
+    )
     _record(session, photos, stored, batch)
     return [
         replace(one, descriptor_id=batch.new[place].id) if place in batch.new else one
@@ -230,19 +247,8 @@ def _load_batch(
             )
         )
         patients.update((patient.external_id, patient) for patient in people)
-    disorders: dict[str, t.Disorder] = {}
-    for codes in chunks({disorder.id for record in records for disorder in record.disorders}):
-        found = session.scalars(
-            sa.select(t.Disorder)
-            .where(t.Disorder.code.in_(codes))
-            .options(selectinload(t.Disorder.genes))
-        )
-        disorders.update((disorder.code, disorder) for disorder in found)
-    genes: dict[str, t.Gene] = {}
-    for symbols in chunks({symbol for record in records for symbol in record.genes}):
-        named = session.scalars(sa.select(t.Gene).where(t.Gene.symbol.in_(symbols)))
-        genes.update((gene.symbol, gene) for gene in named)
-    return _Batch(known, patients, Catalogue(disorders, genes), space_id, run_id, update)
+    catalogue = load_catalogue(session, records)
+    return _Batch(known, patients, catalogue, space_id, run_id, update)
 
 
 def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> Stored:
@@ -271,6 +277,8 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
     may_replace = batch.update and not is_twice
     if found.contradicts and not may_replace:
         return Stored(contradiction(record.patient, found.contradicts))
+    if (known is None or found.other_face) and _is_withdrawn(photo, batch, may_replace):
+        return Stored(withdrawn_error(record.patient))
     patient = _tell(session, photo, batch, may_replace=may_replace, is_known=known is not None)
     removed = (f"removed {one}" for one in found.lacks)
     replaced = (*found.contradicts, *found.names, *removed) if may_replace else ()
@@ -298,6 +306,15 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
         notes=() if may_replace else left_as_it_is(found),
         other_face=found.other_face and encoded is not None,
     )
+
+
+def _is_withdrawn(photo: NewPhoto, batch: _Batch, may_replace: bool) -> bool:
+    """Whether a row's patient has withdrawn consent, or does with this command."""
+    record, patient = photo.record, batch.patients.get(photo.record.patient)
+    if (photo.told or Told.of([record])).withdrawn:
+        return True
+    known = None if patient is None else patient.consent
+    return known == WITHDRAWN and not (may_replace and record.consent is not None)
 
 
 def _tell(

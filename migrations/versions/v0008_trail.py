@@ -1,5 +1,6 @@
 """The audit trail says who, is chained, and knows patients by keyed hashes; several homes may have
-an index of one database; descriptors of patients whose consent is withdrawn stand apart.
+an index of one database; descriptors of patients whose consent is withdrawn stand apart, also of
+those of whom that was written before it had an effect.
 
 Events that were there get an empty actor and a chain. The index on disk is forgotten either way,
 and is made anew.
@@ -10,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
 
 revision = "0008"
 down_revision = "0007"
@@ -38,6 +39,17 @@ CHAINED = sa.table(
     *(sa.column(name, sa.String()) for name in ("actor", "digest", "subjects", "chain")),
 )
 PURGE = sa.table("purge", sa.column("id", KEY), sa.column("sequence", KEY), sa.column("at", TIME))
+PATIENT = sa.table("patient", *map(sa.column, ("id", "consent", "sequence")))
+PHOTO = sa.table("photo", *map(sa.column, ("id", "patient_id")))
+FACE = sa.table("face", *map(sa.column, ("id", "photo_id")))
+DESCRIBED = ("id", "face_id", "space_id", "vector", "run_id")
+DESCRIPTOR = sa.table("descriptor", *map(sa.column, DESCRIBED))
+WITHHELD = sa.table("withheld", *map(sa.column, DESCRIBED[1:]))
+WITHDRAWN = frozenset(
+    f"{before}{word}"
+    for before in ("", "consent ", "consent was ", "consent: ")
+    for word in ("withdrawn", "withdrew", "revoked")
+)
 COUNTS = (("events", KEY, "0"), ("event_chain", sa.String(length=64), ""))
 
 
@@ -128,6 +140,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", "subject", name=op.f("pk_audit_subject")),
     )
     op.create_index(op.f("ix_audit_subject_subject"), "audit_subject", ["subject"], unique=False)
+    _withhold()
 
 
 def downgrade() -> None:
@@ -159,6 +172,34 @@ def downgrade() -> None:
         sa.PrimaryKeyConstraint("space_id", name=op.f("pk_generation")),
     )
     op.drop_table("home")
+
+
+def _withhold() -> None:
+    """Whose consent is withdrawn, in words that this version reads so, is not matched any more."""
+    bind = op.get_bind()
+    rows = bind.execute(sa.select(PATIENT.c.id, PATIENT.c.consent).where(PATIENT.c.consent != ""))
+    withdrawn = [key for key, consent in rows if consent.casefold().strip(".! ") in WITHDRAWN]
+    (change,) = bind.execute(sa.text("SELECT sequence FROM change")).scalars()
+    for patient in withdrawn:
+        change += 1
+        mine = sa.select(FACE.c.id).join(PHOTO, PHOTO.c.id == FACE.c.photo_id)
+        here = DESCRIPTOR.c.face_id.in_(mine.where(PHOTO.c.patient_id == patient))
+        columns = ("face_id", "space_id", "vector", "run_id")
+        whole = sa.select(*(DESCRIPTOR.c[name] for name in columns)).where(here)
+        op.execute(sa.insert(WITHHELD).from_select(columns, whole))
+        gone = sa.select(DESCRIPTOR.c.id, DESCRIPTOR.c.space_id, sa.literal(change)).where(here)
+        into = sa.table("removal", *map(sa.column, ("descriptor_id", "space_id", "sequence")))
+        op.execute(sa.insert(into).from_select(list(into.c), gone))
+        op.execute(sa.delete(DESCRIPTOR).where(here))
+        now = {"consent": "withdrawn", "sequence": change}
+        op.execute(sa.update(PATIENT).where(PATIENT.c.id == patient).values(now))
+    if withdrawn:
+        table = sa.table("change", sa.column("sequence"), sa.column("epoch"))
+        op.execute(sa.update(table).values(sequence=change, epoch=table.c.epoch + 1))
+        op.execute(sa.insert(PURGE).values(sequence=change, at=datetime.now(UTC)))
+        notes: list[str] = context.config.attributes.setdefault("notes", [])
+        count = f"{len(withdrawn):,} patient{'' if len(withdrawn) == 1 else 's'}"
+        notes.append(f"Not matched any more, since consent is withdrawn: {count}.")
 
 
 def _generation() -> tuple[Any, ...]:

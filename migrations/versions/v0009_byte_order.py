@@ -18,9 +18,11 @@ TEXTS = sa.text(
     "WHERE table_schema = current_schema() AND data_type = 'character varying' "
     "AND table_name = ANY(:tables) ORDER BY table_name, column_name"
 )
-TABLES = ("audit_event", "calibration", "diagnosis", "disorder", "encoding_run", "face", "gene")
-TABLES += ("generation", "patient", "phenotype_term", "photo", "space", "home", "purge")
-TABLES += ("erasure", "pseudonym", "audit_subject", "change")
+TABLES = (
+    *("audit_event", "audit_subject", "calibration", "change", "diagnosis", "disorder"),
+    *("encoding_run", "erasure", "face", "gene", "generation", "home", "patient"),
+    *("phenotype_term", "photo", "pseudonym", "purge", "space"),
+)
 
 
 def upgrade() -> None:

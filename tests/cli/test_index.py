@@ -293,9 +293,10 @@ def test_list_as_csv_is_a_table_on_standard_output_only(filled: Path, gestalt: C
     ran = gestalt("index", "list", "--csv")
     assert ran.err == ""
     rows = list(csv.reader(ran.out.splitlines()))
-    assert rows[0] == ["patient", "disorders", "sex", "ancestry", "cohort", "family", "photos"]
-    assert rows[1] == ["P0", "OMIM:122470", "female", "", "A", "", "1"]
-    assert rows[4] == ["P3", "", "", "", "", "", "1"]
+    columns = ["patient", "disorders", "sex", "ancestry", "cohort", "family", "photos", "consent"]
+    assert rows[0] == columns
+    assert rows[1] == ["P0", "OMIM:122470", "female", "", "A", "", "1", ""]
+    assert rows[4] == ["P3", "", "", "", "", "", "1", ""]
 
 
 def test_list_for_people_has_every_patient(filled: Path, gestalt: Command) -> None:
@@ -325,6 +326,7 @@ def test_remove_takes_patients_and_photos_out(filled: Path, gestalt: Command) ->
         "crops": 2,
         "disorders": 1,
         "genes": 1,
+        "withdrawn": 0,
     }
 
 
@@ -369,6 +371,7 @@ def test_stats_count_what_is_held(filled: Path, gestalt: Command) -> None:
         "crops": 4,
         "disorders": 2,
         "genes": 1,
+        "withdrawn": 0,
     }
     (space,) = document["spaces"]
     assert (space["name"], space["default"], space["descriptors"]) == ("tiny", True, 4)

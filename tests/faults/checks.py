@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gestalt_space.store.engine import REVISION, database_revision, upgrade_database
+from gestalt_space.store.migrating import REVISION, database_revision, upgrade_database
 from tests import made
 from tests.faults.content import DATABASE, Content, check_matches, content_of
 from tests.faults.operations import Bench, Operation, at
@@ -59,15 +59,14 @@ def record(bench: Bench, operation: Operation, place: Path) -> Recorded:
     home = live / "home"
     ended, changes = bench.server.record(live, place / "log", at(home, operation.words(bench)))
     assert ended.code == 0, ended.told
-    books = operation.name == "upgrade"
     found = Recorded(
         operation,
         start,
         live,
         replayed,
         changes,
-        content_of(start / "home", books=books),
-        content_of(home, books=books),
+        content_of(start / "home"),
+        content_of(home),
     )
     last = deepcopy(replayed)
     for change in changes:
@@ -142,12 +141,12 @@ def check_left(
 def _check_content(home: Path, recorded: Recorded) -> bool:
     operation = recorded.operation
     if operation.name == "upgrade" and database_revision(home / DATABASE) != REVISION:
-        assert content_of(home, books=True) == recorded.before
+        assert content_of(home) == recorded.before
         upgrade_database(home / DATABASE)
-        assert content_of(home, books=True) == recorded.after
+        assert content_of(home) == recorded.after
         return False
     with open_gallery(home) as gallery:
-        found = content_of(home, books=operation.name == "upgrade")
+        found = content_of(home)
         assert found in (recorded.before, recorded.after)
         is_done = found == recorded.after
         if found:

@@ -15,9 +15,10 @@ from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 
 DATABASE = "gallery.sqlite3"
+VERSION = "alembic_version"
 HELD = (
     *("gene", "disorder", "disorder_gene", "phenotype_term", "diagnosis", "patient"),
-    *("patient_gene", "photo", "face", "crop", "descriptor"),
+    *("patient_gene", "photo", "face", "crop", "descriptor", VERSION),
 )
 """The tables that hold what was added; the others keep the books of it."""
 
@@ -25,8 +26,8 @@ Content = Mapping[str, frozenset[Any]]
 NOTHING: Content = {}
 
 
-def content_of(home: Path, *, without: Collection[str] = (), books: bool = False) -> Content:
-    """The rows of each table that has any, without some columns; with `books` of all tables."""
+def content_of(home: Path, *, without: Collection[str] = ()) -> Content:
+    """The rows of each table that has any, without some columns; nothing where none was added."""
     file = home / DATABASE
     if not file.exists() or not file.stat().st_size:
         return NOTHING
@@ -37,13 +38,14 @@ def content_of(home: Path, *, without: Collection[str] = (), books: bool = False
         ).fetchall()
         wanted: dict[str, list[str]] = {}
         for table, column in columns:
-            if (books or table in HELD) and column not in without:
+            if table in HELD and column not in without:
                 wanted.setdefault(table, []).append(f'"{column}"')
         rows = {
             table: frozenset(connection.execute(f'SELECT {", ".join(names)} FROM "{table}"'))
             for table, names in wanted.items()
         }
-    return {table: found for table, found in rows.items() if found}
+    held = {table: found for table, found in rows.items() if found}
+    return held if held.keys() - {VERSION} else NOTHING
 
 
 def check_matches(gallery: Gallery, patients: int = 3) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from gestalt_space.store.engine import Database, migrating
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import migrating
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.faults.recording import Ended, Server

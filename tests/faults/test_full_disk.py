@@ -53,7 +53,7 @@ def check_full(
     assert whole.code == 0, whole.told
 
     def held(folder: Path) -> Content:
-        return content_of(folder / "home", without=AGAIN, books=operation.name == "upgrade")
+        return content_of(folder / "home", without=AGAIN)
 
     was, wanted = held(before), held(live)
     counts: Counter[str] = Counter()

@@ -31,6 +31,8 @@ class Kept:
     """The home of photos `n`, each of the patient `P{n}` with the disorder `D{n % 3}`. `address`:
     of a database that is not the home's own."""
 
+    dim = DIM
+
     def __init__(
         self, home: Path, *, busy_timeout: float = 30.0, address: str | Path | None = None
     ) -> None:
@@ -39,7 +41,7 @@ class Kept:
         self.database = Database(address or address_of(home), busy_timeout=busy_timeout)
         with self.database.writing() as session:
             writes.add_space(
-                session, model="tiny", fingerprint="f" * 64, specification="{}", dim=DIM
+                session, model="tiny", fingerprint="f" * 64, specification="{}", dim=self.dim
             )
         with self.database.reading() as session:
             self.space: StoredSpace = reads.spaces(session)[0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import getpass
 import hashlib
 import hmac
+import re
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -161,3 +164,19 @@ def test_events_of_before_are_chained_by_the_migration(database: Database, store
     store(new_photo("P0", 2))
     assert problems(database) == []
     assert [event.actor for event in trail(database)] == ["", "", this_user()]
+
+
+def test_nothing_but_this_module_writes_the_trail() -> None:
+    root = Path(__file__).parents[2]
+    sources = [*(root / "gestalt_space").rglob("*.py"), *(root / "cli").rglob("*.py")]
+    writers = {"insert", "update", "delete", "merge", "add", "add_all", "AuditEvent"}
+    writers |= {"AuditSubject", "bulk_insert_mappings", "bulk_save_objects"}
+    found = set()
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in writers and re.search("Audit(Event|Subject)|audit_", ast.unparse(node)):
+                found.add(path.relative_to(root).as_posix())
+    assert found == {"gestalt_space/store/audit.py"}

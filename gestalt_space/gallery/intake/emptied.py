@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from gestalt_space.types import PhotoRecord
 
-_FACTS = {
+EMPTIED = {
     "disorder": ("disorders",),
     "genes": ("genes",),
     "sex": ("sex",),
@@ -28,10 +28,10 @@ def mark_emptied(records: Sequence[PhotoRecord], columns: Collection[str]) -> li
     """The records of a whole table with these columns, with their `emptied`."""
     filled: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for record in records:
-        for column, fields in _FACTS.items():
+        for column, fields in EMPTIED.items():
             if any(getattr(record, field) not in (None, ()) for field in fields):
                 filled[_owner(record, column)].add(column)
-    there = [column for column in _FACTS if column in columns]
+    there = [column for column in EMPTIED if column in columns]
     return [
         replace(
             record, emptied=tuple(one for one in there if one not in filled[_owner(record, one)])

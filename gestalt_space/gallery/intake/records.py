@@ -22,7 +22,9 @@ from gestalt_space.gallery.intake.values import (
     SEXES,
     check_age,
     is_unknown,
+    note_on_consent,
     parse_age,
+    parse_consent,
     parse_face,
     parse_sex,
     parse_text,
@@ -138,6 +140,8 @@ def check_facts(record: PhotoRecord) -> Told:
     hpo, absent = _terms(record.hpo, "hpo"), _terms(record.hpo_absent, "hpo_absent")
     check_terms(hpo, absent)
     notes += notes_on_terms((*hpo, *absent))
+    consent = parse_consent(_text(record.consent, "consent"))
+    notes.append(note_on_consent(consent))
     checked = replace(
         record,
         photo=normal_name(record.photo),
@@ -152,7 +156,7 @@ def check_facts(record: PhotoRecord) -> Told:
         site=_text(record.site, "site"),
         hpo=hpo,
         hpo_absent=absent,
-        consent=_text(record.consent, "consent"),
+        consent=consent,
         face=_face(record.face),
     )
     return Told(checked, tuple(dict.fromkeys(filter(None, notes))))

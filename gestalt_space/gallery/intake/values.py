@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gestalt_space.ages import DAYS_PER_YEAR
 from gestalt_space.errors import UsageError
 from gestalt_space.names import normal_name
+from gestalt_space.types import WITHDRAWN
 
 SEXES = {"female": "female", "f": "female", "male": "male", "m": "male", "other": "other"}
 OLDEST = 130.0
@@ -21,6 +22,11 @@ COMMAS = ",\N{FULLWIDTH COMMA}\N{IDEOGRAPHIC COMMA}"
 _UNKNOWN = frozenset(
     {"", "unknown", "not known", "undiagnosed", "na", "n/a", "#na", "#n/a", "nan", "none", "null"}
     | {"missing", "not available", "?", "-", "\N{EN DASH}", "\N{EM DASH}"}
+)
+_WITHDRAWN = frozenset(
+    f"{before}{word}"
+    for before in ("", "consent ", "consent was ", "consent: ")
+    for word in ("withdrawn", "withdrew", "revoked")
 )
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _AGE_UNITS = {"y": 1.0, "m": 1 / 12, "w": 7 / DAYS_PER_YEAR, "d": 1 / DAYS_PER_YEAR}
@@ -59,6 +65,22 @@ def plain(text: str) -> str:
 def parse_text(text: str | None) -> str | None:
     """Words of the user's own in their one spelling; None where they say "not known"."""
     return None if text is None or is_unknown(text) else normal_name(text)
+
+
+def parse_consent(text: str | None) -> str | None:
+    """What was consented to, in the user's words; each way to say that the consent was taken back
+    is `withdrawn`."""
+    told = parse_text(text)
+    is_withdrawn = told is not None and plain(told).casefold().strip(".! ") in _WITHDRAWN
+    return WITHDRAWN if is_withdrawn else told
+
+
+def note_on_consent(consent: str | None) -> str:
+    """What to say of words that seem to take consent back and are not read so; empty for others."""
+    if consent in (None, WITHDRAWN) or not re.search("withdr|revok", consent.casefold()):
+        return ""
+    told = f"The consent {consent!r} is kept as it is:"
+    return f"{told} only `withdrawn` takes a patient out of matching."
 
 
 def split_list(text: str | None, separators: str = SEPARATORS) -> list[str]:

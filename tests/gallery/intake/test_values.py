@@ -12,12 +12,15 @@ from gestalt_space.ages import age_text, same_age
 from gestalt_space.errors import UsageError
 from gestalt_space.gallery.intake.values import (
     is_unknown,
+    note_on_consent,
     parse_age,
+    parse_consent,
     parse_face,
     parse_sex,
     parse_text,
     split_list,
 )
+from gestalt_space.types import WITHDRAWN
 from tests.gallery.intake.words import UNKNOWN_WORDS
 
 
@@ -161,3 +164,17 @@ def test_numbers_of_faces(text: str | None, number: int | None) -> None:
 def test_what_is_no_number_of_a_face_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not the number of a face"):
         parse_face(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["withdrawn", " Withdrawn. ", "REVOKED", "Consent withdrawn", "consent was revoked"]
+)
+def test_consent_that_was_taken_back_has_one_spelling(text: str) -> None:
+    assert parse_consent(text) == WITHDRAWN
+
+
+@pytest.mark.parametrize("text", ["research", "not withdrawn", "withdrawn for research only"])
+def test_other_words_of_consent_stay(text: str) -> None:
+    assert parse_consent(text) == text
+    noted = "only `withdrawn` takes a patient out of matching" in note_on_consent(text)
+    assert noted == ("withdrawn" in text)

@@ -1,0 +1,101 @@
+"""`gestalt index backup` and `gestalt index restore`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options, output
+from .interruption import interruption
+
+
+def backup(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="A new folder, best on another disk.", show_default=False),
+    ],
+    with_models: Annotated[
+        bool,
+        typer.Option(
+            "--with-models", help="Also the installed models; without, their names and sha256."
+        ),
+    ] = False,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a backup of the gallery and check it; the gallery can be used meanwhile.
+
+    Everything is in it: patients, crops, descriptors, audit trail, and the index, so that a restore
+    is quick. It holds what is erased later, and has to be erased by you: the receipt of an erasure
+    lists it. Keep it as safe as the gallery.
+    """
+    from gestalt_space.home import Gallery
+
+    with (
+        interruption(lambda: ": no backup was written.", "The same command starts anew."),
+        Gallery.open(home) as gallery,
+        output.progress("Backing up", 100, quiet=quiet, unit="%") as show,
+    ):
+        done = gallery.back_up(
+            folder,
+            with_models=with_models,
+            progress=lambda share: show(int(100 * share), 100),
+        )
+    if as_json:
+        output.write_json({"version": 1, "backup": {**asdict(done), "folder": str(done.folder)}})
+    elif not quiet:
+        output.say(
+            f"{output.counted_text(done.patients, 'patient')} and "
+            f"{output.counted_text(done.photos, 'photo')} in {folder}, "
+            f"{done.bytes / 1e6:,.0f} MB, checked."
+        )
+        if done.models and not done.with_models:
+            output.say(f"Its models are not in it: {', '.join(done.models)} (--with-models).")
+
+
+def restore(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="The folder that `gestalt index backup` wrote.",
+            metavar="BACKUP",
+            show_default=False,
+        ),
+    ],
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Put a backup into a home that has no gallery yet.
+
+    All files are checked before anything is written. Patients who were erased after the backup was
+    made are there again: erase them again.
+    """
+    from gestalt_space.gallery.archives.restoring import restore as put_back
+    from gestalt_space.settings import load_settings
+
+    settings = load_settings(home)
+    with (
+        interruption(lambda: ": nothing was restored.", "The same command starts anew."),
+        output.progress("Restoring", 100, quiet=quiet, unit="%") as show,
+    ):
+        done = put_back(folder, settings, progress=lambda share: show(int(100 * share), 100))
+    if as_json:
+        output.write_json({"version": 1, "restored": asdict(done)})
+    elif not quiet:
+        output.say(
+            f"{output.counted_text(done.patients, 'patient')} and "
+            f"{output.counted_text(done.photos, 'photo')} restored to {settings.home}, as of "
+            f"{done.made_at}."
+        )
+        if done.upgraded_from is not None:
+            output.say(f"The database was upgraded from migration {done.upgraded_from}.")
+        for note in done.notes:
+            output.say(note)
+        if done.missing:
+            output.say(f"Not installed here: the models {', '.join(done.missing)}.")
+            output.say("`gestalt models list` shows what can be installed.", indent="  ")

@@ -1,0 +1,130 @@
+"""`gestalt index export` and `gestalt index import`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gestalt_space.errors import ImportConflict
+
+from . import options, output
+from .interruption import interruption
+
+SHOWN_CONFLICTS = 20
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)],
+    patient: Annotated[
+        list[str],
+        typer.Option("--patient", help="Only this patient; repeat.", show_default=False),
+    ] = [],  # noqa: B006 - Typer copies it
+    cohort: Annotated[
+        list[str],
+        typer.Option("--cohort", help="Only patients of this cohort; repeat.", show_default=False),
+    ] = [],  # noqa: B006
+    no_crops: Annotated[bool, typer.Option("--no-crops", help="Without aligned faces.")] = False,
+    no_descriptors: Annotated[
+        bool,
+        typer.Option("--no-descriptors", help="Without descriptors: `index fill` makes them anew."),
+    ] = False,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the gallery as Parquet tables, for another machine, another database or your own work.
+
+    Beside them stands people.csv for reading, one row a photo. Patients whose consent is withdrawn
+    are not exported. Crops are faces, and descriptors identify a person too: give the folder only
+    to those who may have the photos.
+    """
+    from gestalt_space.gallery.archives.exporting import ExportOptions
+    from gestalt_space.home import Gallery
+
+    chosen = ExportOptions(tuple(patient), tuple(cohort), not no_crops, not no_descriptors)
+    with (
+        interruption(lambda: ": no export was written.", "The same command starts anew."),
+        Gallery.open(home) as gallery,
+        output.progress("Exporting", None, quiet=quiet, unit="patients") as show,
+    ):
+        done = gallery.export(folder, chosen, progress=show)
+    if as_json:
+        output.write_json({"version": 1, "export": {**asdict(done), "folder": str(done.folder)}})
+    elif not quiet:
+        output.say(
+            f"{output.counted_text(done.patients, 'patient')} and "
+            f"{output.counted_text(done.photos, 'photo')} in {folder}, {done.bytes / 1e6:,.0f} MB."
+        )
+        if done.withdrawn:
+            left = output.counted_text(done.withdrawn, "patient")
+            output.say(f"{left} left out: the consent is withdrawn.")
+
+
+def import_(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="The folder that `gestalt index export` wrote.",
+            metavar="EXPORT",
+            show_default=False,
+        ),
+    ],
+    into: Annotated[
+        bool, typer.Option("--into", help="Merge it into a gallery that has patients.")
+    ] = False,
+    prefix: Annotated[
+        str,
+        typer.Option(
+            "--prefix",
+            help="Put before the identifiers of its patients and families, as LAB-.",
+            show_default=False,
+        ),
+    ] = "",
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="CSV with a line for each conflict.", show_default=False),
+    ] = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Take an export into a gallery: all of it, or nothing.
+
+    Photos of patients who are there with the same facts are added to them. What contradicts the
+    gallery is listed, and then nothing is imported. A second import of the same export changes
+    nothing.
+    """
+    from gestalt_space.files import check_new_file, write_atomically
+    from gestalt_space.gallery.archives.conflicts import conflicts_csv
+    from gestalt_space.home import Gallery
+
+    if report is not None:
+        check_new_file(report, (".csv",))
+    with (
+        interruption(
+            lambda: ": nothing was imported, or all of it.",
+            "The same command shows which: what is there is passed over.",
+        ),
+        Gallery.open(home) as gallery,
+        output.progress("Importing", None, quiet=quiet, unit="patients") as show,
+    ):
+        try:
+            done = gallery.import_export(folder, into=into, prefix=prefix, progress=show)
+        except ImportConflict as error:
+            if report is not None:
+                write_atomically(report, conflicts_csv(error.conflicts))
+            for one in error.conflicts[:SHOWN_CONFLICTS]:
+                about = " ".join(filter(None, (one.kind, one.patient, one.photo)))
+                output.say(f"{about}: {one.reason}")
+            raise
+    if as_json:
+        output.write_json({"version": 1, "imported": asdict(done)})
+    elif not quiet:
+        output.say(
+            f"{output.counted_text(done.new_photos, 'photo')} and "
+            f"{output.counted_text(done.new_patients, 'patient')} imported; "
+            f"{output.counted_text(done.known_photos, 'photo')} there already."
+        )

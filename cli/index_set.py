@@ -1,0 +1,105 @@
+"""`gestalt index set`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import corrections, options
+from .index_add import (
+    Age,
+    Ancestry,
+    Cohort,
+    Consent,
+    Disorder,
+    DisorderName,
+    Family,
+    Gene,
+    Hpo,
+    HpoAbsent,
+    Sex,
+    Site,
+    given_cells,
+)
+
+if TYPE_CHECKING:
+    from gestalt_space.gallery.correcting import Correction
+    from gestalt_space.home import Gallery
+
+Patient = Annotated[str, typer.Argument(help="The patient's identifier.", show_default=False)]
+Photo = Annotated[
+    str | None,
+    typer.Option(
+        "--photo",
+        help="The photo whose age or site is set, by its name or sha256.",
+        show_default=False,
+    ),
+]
+Clear = Annotated[
+    list[str],
+    typer.Option(
+        "--clear",
+        help="A fact that is not known: disorder, gene, sex, ancestry, cohort, family, hpo, "
+        "consent; with --photo also age, site. Repeat for several.",
+        metavar="FACT",
+        show_default=False,
+    ),
+]
+
+
+def set_facts(
+    patient: Patient,
+    disorder: Disorder = [],  # noqa: B006 - Typer copies it
+    disorder_name: DisorderName = [],  # noqa: B006
+    gene: Gene = [],  # noqa: B006
+    sex: Sex = None,
+    ancestry: Ancestry = None,
+    cohort: Cohort = None,
+    family: Family = None,
+    hpo: Hpo = [],  # noqa: B006
+    hpo_absent: HpoAbsent = [],  # noqa: B006
+    consent: Consent = None,
+    photo: Photo = None,
+    age: Age = None,
+    site: Site = None,
+    clear: Clear = [],  # noqa: B006
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Correct what the gallery says of a patient, or of one of the photos.
+
+    Lists (disorders, genes, HPO terms) are replaced by what you give; facts that you do not name
+    stay. The old values stand in `gestalt index log`, and `gestalt index undo` puts them back.
+
+    `--consent withdrawn` takes the patient out of matching at once. Photos and facts stay, and
+    nothing reads them but `list`, `show` and `stats`; any other --consent brings them back.
+    `gestalt index remove` removes them.
+    """
+    from gestalt_space.gallery.intake.emptied import mark_emptied
+    from gestalt_space.gallery.intake.records import make_record
+
+    cells = given_cells(
+        disorder=disorder,
+        genes=gene,
+        sex=sex,
+        age=age,
+        ancestry=ancestry,
+        cohort=cohort,
+        family=family,
+        site=site,
+        hpo=hpo,
+        hpo_absent=hpo_absent,
+        consent=consent,
+    )
+    told = make_record({**cells, "patient": patient, "disorder_name": ";".join(disorder_name)})
+    record = mark_emptied([told.record], cells)[0]
+    facts = ["genes" if fact in ("gene", "genes") else fact for fact in clear]
+
+    def work(gallery: Gallery) -> Correction:
+        return gallery.set_facts(record, photo=photo, clear=facts)
+
+    corrections.carry_out(
+        work, home, as_json=as_json, quiet=quiet, notes=told.notes, asked=bool(cells or clear)
+    )

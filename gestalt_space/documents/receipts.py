@@ -1,0 +1,93 @@
+"""The receipt of an erasure: a document for the person who asked, or for an ethics office."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gestalt_space
+from gestalt_space.errors import UsageError
+from gestalt_space.files import check_new_file, write_atomically
+from gestalt_space.gallery.erasure.erased import Erased
+from gestalt_space.settings import Settings
+
+RECEIPT_VERSION = 1
+HASHED = "sha256 of SALT:TEXT; TEXT is a patient's identifier, in UTF-8, or a photo's sha256"
+ON_A_DISK = (
+    (
+        "What the disk and its file system keep of overwritten and deleted bytes: snapshots, spare "
+        "blocks of an SSD, backups of the whole machine."
+    ),
+    "Copies that people made: photos, exports that were passed on, screenshots, printed pages.",
+)
+ON_A_SERVER = (
+    (
+        "The write-ahead log of the PostgreSQL server until it is recycled: CHECKPOINT; "
+        "SELECT pg_switch_wal();"
+    ),
+    (
+        "Archives of that log, base backups, dumps, replicas that lag behind, replication slots: "
+        "their administrator deletes or renews them (pg_archivecleanup, pg_basebackup, "
+        "pg_drop_replication_slot)."
+    ),
+)
+
+
+def receipt_document(erased: Erased) -> dict[str, Any]:
+    """The receipt, version 1. It names nobody but where that was asked for."""
+    searched = erased.searched
+    document: dict[str, Any] = {
+        "version": RECEIPT_VERSION,
+        "document": "receipt of an erasure",
+        "tool": f"gestalt-space {gestalt_space.__version__}",
+        "begun_at": erased.at,
+        "done_at": erased.done_at,
+        "by": erased.actor,
+        "salt": erased.salt,
+        "hashed": HASHED,
+        "patients": list(erased.patients),
+        "photos": list(erased.photos),
+        "removed_before": erased.removed_before,
+        "erased_rows": erased.rows,
+        "index_files": erased.files,
+        "homes": list(erased.homes),
+        "database": erased.database,
+        "database_written_anew": erased.compacted,
+        "search": {
+            "files": searched.files,
+            "bytes": searched.bytes,
+            "texts": searched.texts,
+            "texts_too_short": searched.not_searched,
+            "pieces": searched.pieces,
+            "pieces_that_tell_too_little": searched.pieces_passed_over,
+            "hits": searched.hits,
+            "in_rows_of_others": [asdict(one) for one in searched.others],
+            "perhaps_by_chance": [asdict(one) for one in searched.uncertain],
+            "not_searched": list(searched.passed_over),
+        },
+        "not_reached": {
+            "copies": list(erased.copies),
+            "other": [*ON_A_DISK, *(ON_A_SERVER if erased.database == "postgresql" else ())],
+        },
+    }
+    if erased.names:
+        document["names"] = list(erased.names)
+    return document
+
+
+def check_receipt(path: Path, settings: Settings) -> None:
+    """Raise `UsageError` or `OutputError` where a receipt cannot be written to a path: in the home
+    it would be searched as well."""
+    check_new_file(path, (".json",), option="choose")
+    if path.absolute().is_relative_to(settings.home.absolute()):
+        raise UsageError(
+            "The receipt cannot stand in the home of the gallery.", "Choose another folder."
+        )
+
+
+def write_receipt(erased: Erased, path: Path) -> None:
+    """Write a receipt. Raises `OutputError`."""
+    text = json.dumps(receipt_document(erased), indent=2, ensure_ascii=False)
+    write_atomically(path, f"{text}\n".encode())

@@ -1,0 +1,1 @@
+"""Folders that leave the home: backups, and exports for other homes."""

@@ -1,0 +1,278 @@
+"""The backup of a gallery that is in use: its database at one moment, the index of that moment, and
+which models it needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gestalt_space.devices import cores
+from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.errors import DatabaseError, IndexDamaged, OutputError, UsageError
+from gestalt_space.files import make_private_folder, sync_file
+from gestalt_space.folders import whole_folder
+from gestalt_space.gallery.archives import dumped, indexed
+from gestalt_space.gallery.archives.copying import copy_file
+from gestalt_space.gallery.archives.manifest import ArchivedFile, hash_file, write_manifest
+from gestalt_space.gallery.identity import home_of
+from gestalt_space.gallery.lock import locked
+from gestalt_space.index.checksums import FileRecord
+from gestalt_space.paths import display_name
+from gestalt_space.settings import Settings
+from gestalt_space.store import dumps, reads, snapshots
+from gestalt_space.store.audit import head, record_event
+from gestalt_space.store.engine import Database
+from gestalt_space.store.migrating import REVISION
+from gestalt_space.store.tail import read_mark
+from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.store import BUILTIN, ModelStore
+
+DATABASE = "gallery.sqlite3"
+MODELS = "models"
+_COPYING = 0.6
+"""Of the time of a backup, about; the rest is checking."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A backup that was written and checked. `sequence`: of the last change in it. `models`: those
+    that its descriptors are of, and `with_models`: whether they are in it."""
+
+    folder: Path
+    bytes: int
+    files: int
+    patients: int
+    photos: int
+    sequence: int
+    models: tuple[str, ...]
+    with_models: bool
+
+
+def check_new_folder(folder: Path, home: Path) -> None:
+    """Raise where no backup or export can be written: `OutputError` for a folder that is filled,
+    `UsageError` for one in the home itself."""
+    place, inside = folder.resolve(), home.resolve()
+    if place == inside or inside in place.parents:
+        raise UsageError(
+            f"{display_name(folder)} lies in the home itself, and would go with it.",
+            "Name a folder elsewhere, on another disk if you have one.",
+        )
+    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputError(
+            f"{display_name(folder)} is there already.", "Name a folder that is new or empty."
+        )
+
+
+def back_up(
+    database: Database,
+    settings: Settings,
+    folder: Path,
+    *,
+    with_models: bool = False,
+    progress: Callable[[float], object] = lambda _share: None,
+) -> BackedUp:
+    """Write a backup into a new folder, and check it; others may read and write meanwhile.
+
+    It is there when it is whole and noted in the audit trail, or not at all. `progress` is told the
+    share, 0..1, that is done. Raises `OutputError`, `UsageError`, `DatabaseError`.
+    """
+    database.require()
+    check_new_folder(folder, settings.home)
+    if not database.is_writable:
+        raise DatabaseError(
+            f"{database.where} may not be written, and each backup is noted in its audit trail.",
+            "Run it as the owner of the home.",
+        )
+    with whole_folder(folder) as aside:
+        try:
+            writing = _Writing(database, settings, aside, progress)
+            about, files, size = writing.write(ModelStore(settings.models_dir), with_models)
+        except OSError as error:
+            raise OutputError(
+                f"The backup cannot be written: {error.strerror or error}.",
+                "Check the free space of the disk.",
+            ) from error
+        with database.writing() as session:
+            told = {"path": display_name(folder.absolute()), "sequence": about["sequence"]}
+            record_event(session, "backup", detail=told)
+    progress(1.0)
+    return BackedUp(
+        folder,
+        size,
+        files,
+        about["gallery"]["patients"],
+        about["gallery"]["photos"],
+        about["sequence"],
+        tuple(model["name"] for model in about["models"]),
+        with_models,
+    )
+
+
+@dataclass
+class _Writing:
+    """The writing of one backup into the folder `aside`."""
+
+    database: Database
+    settings: Settings
+    aside: Path
+    progress: Callable[[float], object]
+
+    def write(self, store: ModelStore, with_models: bool) -> tuple[dict[str, Any], int, int]:
+        """Write and check all; what the manifest says, how many files there are, and their bytes.
+        Raises `OSError`."""
+        with ThreadPoolExecutor(cores()) as threads, ExitStack() as held:
+            session, home, records = self._take_index(held)
+            # While the database is copied and checked, on another core.
+            index = threads.submit(self._checked_index, records)
+            about = self._take_database(session, home)
+            held.close()
+            checked = self._checked_database(threads, about["rows"])
+            self.progress(0.9)
+            about["models"] = [_model_record(model) for model in _needed(store, about["spaces"])]
+            models = self._copied_models(store) if with_models else []
+            files = [*checked, *index.result(), *models]
+        write_manifest(self.aside, "backup", about, files)
+        return about, len(files), sum(file.bytes for file in files)
+
+    def _take_index(self, held: ExitStack) -> tuple[Session, str | None, list[FileRecord]]:
+        """A session that sees one state, which `held` ends, the home's id, and the files of the
+        index of that state, which are copied."""
+        folder, target = self.settings.index_dir, self.aside / indexed.FOLDER
+        target.mkdir(mode=0o700)
+        # No file of the index is wiped while it is copied; the database needs no lock.
+        with locked(folder, self.settings.busy_timeout):
+            session = held.enter_context(self.database.reading())
+            # The first question: from here on the session sees one state.
+            read_mark(session, None)
+            home = home_of(session, folder)
+            records = indexed.index_files(session, folder, home)
+            self._check_space(session, records)
+            for record in records:
+                try:
+                    copy_file(folder / record.name, target / record.name)
+                except FileNotFoundError:
+                    (target / record.name).unlink()
+        return session, home, records
+
+    def _take_database(self, session: Session, home: str | None) -> dict[str, Any]:
+        """Copy the database as a session sees it; what the manifest says of it."""
+        mark = read_mark(session, None)
+        about = {
+            "home": home,
+            "database": "sqlite" if is_copied(self.database) else "tables",
+            "migration": REVISION,
+            "sequence": mark.sequence,
+            "epoch": mark.epoch,
+            "audit": asdict(head(session)),
+            "gallery": asdict(reads.counts(session)),
+            "spaces": [_space_record(space) for space in reads.spaces(session)],
+            "rows": snapshots.row_counts(session),
+            "keys": dumps.key_counters(session),
+        }
+        if is_copied(self.database):
+            snapshots.copy_sqlite(session, self.aside / DATABASE, self._copying)
+        else:
+            dumped.write_dump(session, self.aside / dumped.FOLDER)
+        return about
+
+    def _checked_database(
+        self, threads: ThreadPoolExecutor, rows: Mapping[str, int]
+    ) -> list[ArchivedFile]:
+        """The files of the copy, on the disk, hashed and checked."""
+        if not is_copied(self.database):
+            for table in dumps.dumped_tables():
+                for _ in dumped.read_dump(self.aside / dumped.FOLDER, table, rows[table.name]):
+                    pass
+            names = sorted(path.name for path in (self.aside / dumped.FOLDER).iterdir())
+            paths = [f"{dumped.FOLDER}/{name}" for name in names]
+            return list(threads.map(partial(hash_file, self.aside), paths))
+        hashed = threads.submit(hash_file, self.aside, DATABASE)
+        synced = threads.submit(sync_file, self.aside / DATABASE)
+        snapshots.check_copy(self.aside / DATABASE, rows)
+        synced.result()
+        return [hashed.result()]
+
+    def _checked_index(self, records: Sequence[FileRecord]) -> list[ArchivedFile]:
+        """The files of the index on the disk; none where one is not what was written: an index is
+        made from the database again, and a backup is not to fail for it."""
+        target = self.aside / indexed.FOLDER
+        try:
+            found = [indexed.check_index_file(record, self.aside) for record in records]
+        except (IndexDamaged, FileNotFoundError):
+            shutil.rmtree(target)
+            target.mkdir(mode=0o700)
+            return []
+        for record in records:
+            sync_file(target / record.name)
+        return found
+
+    def _copied_models(self, store: ModelStore) -> list[ArchivedFile]:
+        """The installed models, whole folders; the built-in one comes with the program."""
+        found = []
+        for model in store.sound_models():
+            if model.name == BUILTIN:
+                continue
+            target = self.aside / MODELS / model.name
+            make_private_folder(target)
+            for path in sorted(path for path in model.folder.iterdir() if path.is_file()):
+                copy_file(path, target / path.name)
+                found.append(hash_file(self.aside, f"{MODELS}/{model.name}/{path.name}"))
+        return found
+
+    def _check_space(self, session: Session, records: Sequence[FileRecord]) -> None:
+        """Raise `OutputError` where the disk has no room, before minutes are spent."""
+        wanted = sum(record.bytes for record in records)
+        if is_copied(self.database):
+            size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            wanted += session.scalar(sa.text(size)) or 0
+        check_space(self.aside, wanted)
+
+    def _copying(self, done: int, whole: int) -> None:
+        self.progress(_COPYING * done / max(whole, 1))
+
+
+def is_copied(database: Database) -> bool:
+    """Whether a database is a file that is copied; of any other one the rows are written."""
+    return database.is_sqlite
+
+
+def check_space(folder: Path, wanted: int) -> None:
+    """Raise `OutputError` where the disk of a folder has not so many bytes free."""
+    free = shutil.disk_usage(folder).free
+    if free < wanted:
+        raise OutputError(
+            f"The disk of {display_name(folder.parent)} has {free / 1e6:,.0f} MB free, and "
+            f"{wanted / 1e6:,.0f} MB are needed.",
+            "Free some space, or name a folder on another disk.",
+        )
+
+
+def _needed(store: ModelStore, spaces: Sequence[Mapping[str, Any]]) -> list[InstalledModel]:
+    """The installed models that make descriptors of these spaces."""
+    wanted = {space["fingerprint"] for space in spaces}
+    return [
+        model
+        for model in store.sound_models()
+        if model.file("encoder") and encoder_spec(model).fingerprint in wanted
+    ]
+
+
+def _model_record(model: InstalledModel) -> dict[str, Any]:
+    files = [{"file": file.file, "sha256": file.sha256} for file in model.files]
+    return {"name": model.name, "license": model.license, "files": files}
+
+
+def _space_record(space: reads.StoredSpace) -> dict[str, Any]:
+    told = asdict(space)
+    del told["id"]
+    return told

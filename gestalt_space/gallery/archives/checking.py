@@ -1,0 +1,199 @@
+"""The rows of an export as records, each value looked at: the folder may come from anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from gestalt_space.descriptors import unsound
+from gestalt_space.errors import ArchiveDamaged
+from gestalt_space.gallery.archives.reading import Row
+from gestalt_space.gallery.intake.values import OLDEST, is_unknown
+from gestalt_space.names import normal_name
+from gestalt_space.paths import display_name
+from gestalt_space.store.imports import ImportedPatient, ImportedPhoto, ImportedSpace
+from gestalt_space.types import Disorder, EncodingRun, Face, PhotoRecord, Quality
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TERM = re.compile(r"HP:\d{7}")
+_SEXES = (None, "female", "male", "other")
+_LONGEST = 4_000
+_LARGEST_CROP = 2**20
+_WIDEST = 2**20
+_SIDE = 112
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", _SIDE, _SIDE)
+"""What a PNG of an aligned face begins with."""
+_NO_CROP = np.zeros((0, _SIDE, 3), dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How rows become records. `prefix`: put before identifiers of patients and families;
+    `disorders`: names by identifier, as the export has them; `spaces`: by their tables' names."""
+
+    prefix: str
+    disorders: Mapping[str, str]
+    spaces: Mapping[str, ImportedSpace]
+
+    def patient(
+        self,
+        row: Row,
+        diagnoses: Sequence[Row],
+        genes: Sequence[Row],
+        terms: Sequence[Row],
+    ) -> ImportedPatient:
+        """A patient with the rows about them. Raises `ArchiveDamaged`."""
+        name, sex, ancestry, cohort, consent, family, added_at = row
+        _check_name(name, "patients")
+        if is_unknown(name) or sex not in _SEXES:
+            _refuse("patients", f"{name!r} with the sex {sex!r} is no patient")
+        for text in (ancestry, cohort, consent, family):
+            if text is not None:
+                _check_name(text, "patients")
+        for _, code, certainty in diagnoses:
+            if code not in self.disorders:
+                _refuse("diagnoses", f"{code!r} is not among the disorders")
+            _check_name(certainty, "diagnoses")
+        for _, symbol in genes:
+            _check_name(symbol, "patient_genes")
+        for _, term, _ in terms:
+            if not _TERM.fullmatch(term):
+                _refuse("terms", f"{term!r} is no HPO term")
+        record = PhotoRecord(
+            photo="",
+            patient=f"{self.prefix}{name}",
+            disorders=tuple(Disorder(code, self.disorders[code]) for _, code, _ in diagnoses),
+            genes=tuple(symbol for _, symbol in genes),
+            sex=sex,
+            ancestry=ancestry,
+            cohort=cohort,
+            consent=consent,
+            family=None if family is None else f"{self.prefix}{family}",
+            hpo=tuple(term for _, term, present in terms if present),
+            hpo_absent=tuple(term for _, term, present in terms if not present),
+        )
+        certainties = {code: certainty for _, code, certainty in diagnoses}
+        return ImportedPatient(record, certainties, added_at)
+
+    def photo(self, photo: Row, face: Row, beside: Mapping[str, Row]) -> ImportedPhoto:
+        """A photo with its face, its crop and its descriptors, which are still to be checked.
+        Raises `ArchiveDamaged`."""
+        patient, sha256, name, age, site, width, height, added_at = photo
+        if not _SHA256.fullmatch(sha256):
+            _refuse("photos", f"{sha256!r} is no sha256")
+        _check_name(name, "photos")
+        if site is not None:
+            _check_name(site, "photos")
+        if age is not None and not 0 <= age <= OLDEST:
+            _refuse("photos", f"{age!r} is no age")
+        if not (0 < width <= _WIDEST and 0 < height <= _WIDEST):
+            _refuse("photos", f"{width} × {height} is no size of a photo")
+        crop = None
+        if "crops" in beside:
+            crop = beside["crops"][2]
+            if len(crop) > _LARGEST_CROP or not crop.startswith(_PNG):
+                _refuse("crops", f"the crop of {name!r} is no PNG of an aligned face")
+        return ImportedPhoto(
+            patient=f"{self.prefix}{patient}",
+            sha256=sha256,
+            name=name,
+            age=age,
+            site=site,
+            width=width,
+            height=height,
+            added_at=added_at,
+            face=_face(face),
+            crop=crop,
+            descriptors={
+                space.fingerprint: (beside[table][2], _run(beside[table][3:]))
+                for table, space in self.spaces.items()
+                if table in beside
+            },
+        )
+
+
+def check_vectors(table: str, vectors: Sequence[Any]) -> None:
+    """Raise `ArchiveDamaged` for a vector that is zero, not finite or not of unit length."""
+    if vectors and unsound(np.stack(vectors)).any():
+        _refuse(table, "a descriptor is zero, not finite or not of unit length")
+
+
+def read_space(row: Row) -> ImportedSpace:
+    """A space. Raises `ArchiveDamaged` where its fingerprint is not of its specification."""
+    fingerprint, model, specification, dim, is_default = row
+    _check_name(model, "spaces")
+    if hashlib.sha256(specification.encode()).hexdigest() != fingerprint:
+        _refuse("spaces", f"the specification of {model} is not the one of its fingerprint")
+    try:
+        told = json.loads(specification)
+        wanted = len(told["slots"]) * told["dim"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        _refuse("spaces", f"the specification of {model} cannot be read")
+    if wanted != dim or not 0 < dim <= _WIDEST:
+        _refuse("spaces", f"{model} has descriptors of {dim} numbers, and {wanted} are specified")
+    return ImportedSpace(fingerprint, model, specification, dim, is_default)
+
+
+def read_disorders(rows: Sequence[Row], genes: Sequence[Row]) -> dict[str, str]:
+    """The names of disorders by their identifiers. Raises `ArchiveDamaged`."""
+    names: dict[str, str] = dict(rows)
+    for code, name in rows:
+        _check_name(code, "disorders")
+        if name:
+            _check_name(name, "disorders")
+    for code, symbol in genes:
+        _check_name(symbol, "disorder_genes")
+        if code not in names:
+            _refuse("disorder_genes", f"{code!r} is not among the disorders")
+    return names
+
+
+def _face(row: Row) -> Face:
+    _, _, number, count, detector, step, score, box, points, sharpness, size, yaw, roll = row
+    for text in (detector, step):
+        _check_name(text, "faces")
+    numbers = (score, *box, *points, sharpness, size, yaw, roll)
+    if None in numbers or not all(map(math.isfinite, numbers)) or not 1 <= number <= count:
+        _refuse("faces", "a face has no place or quality")
+    return Face(
+        number=number,
+        count=count,
+        detector=detector,
+        step=step,
+        box=np.array(box),
+        landmarks=np.array(points).reshape(5, 2),
+        score=score,
+        quality=Quality(sharpness, size, yaw, roll),
+        crop=_NO_CROP,
+    )
+
+
+def _run(facts: Row) -> EncodingRun | None:
+    if all(fact is None for fact in facts):
+        return None
+    if None in facts or facts[0] not in ("float32", "bf16", "fp16"):
+        _refuse("descriptors", f"{facts!r} is no encoding run")
+    for text in facts:
+        _check_name(text, "descriptors")
+    return EncodingRun(*facts)
+
+
+def _check_name(text: str, table: str) -> None:
+    """A text as the gallery has them: of one line, in one spelling."""
+    if not text or len(text) > _LONGEST or not text.isprintable() or text != normal_name(text):
+        _refuse(table, f"{text[:80]!r} is no name that a gallery has")
+
+
+def _refuse(table: str, reason: str) -> NoReturn:
+    raise ArchiveDamaged(
+        f"{table}.parquet is not as the format says: {display_name(reason)}.",
+        "Make the export again with `gestalt index export`; nothing was imported.",
+    )

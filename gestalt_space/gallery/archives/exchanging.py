@@ -1,0 +1,62 @@
+"""A gallery that is backed up, exported, and imported into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gestalt_space.gallery.archives.backing_up import BackedUp, back_up
+from gestalt_space.gallery.archives.exporting import (
+    ExportedGallery,
+    ExportOptions,
+    export_gallery,
+)
+from gestalt_space.gallery.archives.importing import Imported, import_export
+from gestalt_space.gallery.writing import Writing
+
+_EVERYTHING = ExportOptions()
+
+
+class Exchanging(Writing):
+    """A gallery that goes to other disks and homes."""
+
+    def back_up(
+        self,
+        folder: Path,
+        *,
+        with_models: bool = False,
+        progress: Callable[[float], object] = lambda _share: None,
+    ) -> BackedUp:
+        """Write a backup of the gallery into a new folder, and check it; others may work with the
+        gallery meanwhile.
+
+        `with_models`: also the models that are installed. `progress` is told the share, 0..1, that
+        is done. Raises `GalleryMissing`, `OutputError`, `UsageError`, `DatabaseError`.
+        """
+        return back_up(
+            self.database, self.settings, folder, with_models=with_models, progress=progress
+        )
+
+    def export(
+        self,
+        folder: Path,
+        options: ExportOptions = _EVERYTHING,
+        *,
+        progress: Callable[[int, int], object] = lambda _done, _whole: None,
+    ) -> ExportedGallery:
+        """Write patients, photos and descriptors as tables into a new folder. See
+        `export_gallery`."""
+        return export_gallery(self.database, self.settings, folder, options, progress=progress)
+
+    def import_export(
+        self,
+        folder: Path,
+        *,
+        into: bool = False,
+        prefix: str = "",
+        progress: Callable[[int, int], object] = lambda _done, _whole: None,
+    ) -> Imported:
+        """Take an export in; the index follows. See `importing.import_export`."""
+        done = import_export(self.database, folder, into=into, prefix=prefix, progress=progress)
+        self._follow()
+        return done

@@ -1,0 +1,205 @@
+"""The export of a gallery, or of some patients: tables of identifiers that any version and either
+database can take in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gestalt_space.errors import DatabaseError, GalleryEmpty, OutputError
+from gestalt_space.files import open_private
+from gestalt_space.folders import whole_folder
+from gestalt_space.gallery.archives.backing_up import check_new_folder
+from gestalt_space.gallery.archives.layout import (
+    PEOPLE,
+    SCHEMAS,
+    TABLES,
+    descriptors_schema,
+    descriptors_table,
+)
+from gestalt_space.gallery.archives.manifest import hash_file, write_manifest
+from gestalt_space.gallery.archives.parquet import TableWriter, new_table
+from gestalt_space.gallery.archives.people_csv import PeopleWriter
+from gestalt_space.paths import display_name
+from gestalt_space.settings import Settings
+from gestalt_space.store import exports, reads
+from gestalt_space.store.audit import record_event
+from gestalt_space.store.chunks import chunks
+from gestalt_space.store.engine import Database
+from gestalt_space.store.exports import Exported
+
+_PNG = 30_000
+"""Bytes of a crop, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What of a gallery is exported. `patients`, `cohorts`: only these; all, where both are
+    empty."""
+
+    patients: tuple[str, ...] = ()
+    cohorts: tuple[str, ...] = ()
+    crops: bool = True
+    descriptors: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedGallery:
+    """An export that was written. `withdrawn`: patients who are left out, since their consent is
+    withdrawn."""
+
+    folder: Path
+    patients: int
+    photos: int
+    withdrawn: int
+    bytes: int
+
+
+def export_gallery(
+    database: Database,
+    settings: Settings,
+    folder: Path,
+    options: ExportOptions,
+    *,
+    progress: Callable[[int, int], object] = lambda _done, _whole: None,
+) -> ExportedGallery:
+    """Write an export into a new folder, of one state of the gallery; others may write meanwhile.
+
+    It is there when it is whole and noted in the audit trail, or not at all. `progress` is told the
+    patients that are done, and all. Raises `NotInGallery`, `GalleryEmpty`, `OutputError`,
+    `UsageError`, `DatabaseError`.
+    """
+    database.require()
+    check_new_folder(folder, settings.home)
+    if not database.is_writable:
+        raise DatabaseError(
+            f"{database.where} may not be written, and each export is noted in its audit trail.",
+            "Run it as the owner of the home.",
+        )
+    with whole_folder(folder) as aside:
+        try:
+            with database.reading() as session:
+                chosen = exports.exported_patients(session, options.patients, options.cohorts)
+                if not chosen:
+                    raise GalleryEmpty("The gallery has no patient to export.")
+                withdrawn = exports.count_withdrawn(session)
+                counts = _Writing(session, aside / TABLES, options).write(chosen, progress)
+            paths = [f"{TABLES}/{name}.parquet" for name in counts]
+            files = [hash_file(aside, path) for path in (*paths, f"{TABLES}/{PEOPLE}")]
+            write_manifest(aside, "export", {"rows": counts}, files)
+        except OSError as error:
+            raise OutputError(
+                f"The export cannot be written: {error.strerror or error}.",
+                "Check the free space of the disk.",
+            ) from error
+        with database.writing() as session:
+            told = {"path": display_name(folder.absolute()), "photos": counts["photos"]}
+            record_event(session, "export", patients=[one.key for one in chosen], detail=told)
+    size = sum(file.bytes for file in files)
+    return ExportedGallery(folder, counts["patients"], counts["photos"], withdrawn, size)
+
+
+@dataclass
+class _Writing:
+    """The writing of the tables of one export into a folder."""
+
+    session: Session
+    folder: Path
+    options: ExportOptions
+    _open: dict[str, TableWriter] = field(default_factory=dict)
+
+    def write(
+        self, chosen: Sequence[Exported], progress: Callable[[int, int], object]
+    ) -> dict[str, int]:
+        """Write all; how many rows each table has. Raises `OSError`."""
+        self.folder.mkdir(mode=0o700)
+        spaces = reads.spaces(self.session) if self.options.descriptors else []
+        codes: set[str] = set()
+        done = 0
+        with ExitStack() as files:
+            about = ("patients", "diagnoses", "patient_genes", "terms", "photos", "faces")
+            tables = {name: self._table(files, name, SCHEMAS[name]) for name in about}
+            if self.options.crops:
+                tables["crops"] = self._table(files, "crops", SCHEMAS["crops"], _PNG)
+            vectors = {
+                space.id: self._table(
+                    files,
+                    descriptors_table(space.fingerprint),
+                    descriptors_schema(space.dim),
+                    4 * space.dim,
+                )
+                for space in spaces
+            }
+            stream = files.enter_context(open_private(self.folder / PEOPLE, "w"))
+            people = PeopleWriter(stream)
+            for some in chunks(chosen):
+                codes |= self._write_patients(some, tables, vectors, people)
+                done += len(some)
+                progress(done, len(chosen))
+            for name, rows in exports.disorder_rows(self.session, codes).items():
+                self._write_all(files, name, rows)
+            ordered = sorted(spaces, key=lambda space: space.fingerprint)
+            told = ("fingerprint", "model", "specification", "dim", "is_default")
+            rows = [tuple(getattr(one, name) for name in told) for one in ordered]
+            self._write_all(files, "spaces", rows)
+        return {name: table.count for name, table in sorted(self._open.items())}
+
+    def _table(self, files: ExitStack, name: str, schema: Any, widest: int = 64) -> TableWriter:
+        path = self.folder / f"{name}.parquet"
+        table = files.enter_context(new_table(path, schema, widest=widest))
+        self._open[name] = table
+        return table
+
+    def _write_all(self, files: ExitStack, name: str, rows: Sequence[exports.Row]) -> None:
+        table = self._table(files, name, SCHEMAS[name])
+        for row in rows:
+            table.write(row)
+
+    def _write_patients(
+        self,
+        some: Sequence[Exported],
+        tables: dict[str, TableWriter],
+        vectors: dict[int, TableWriter],
+        people: PeopleWriter,
+    ) -> set[str]:
+        """The rows of some patients; the codes of their disorders."""
+        facts = exports.fact_rows(self.session, some)
+        for name, rows in facts.items():
+            for row in rows:
+                tables[name].write(row)
+        codes = {code for _, code, _ in facts["diagnoses"]}
+        names: dict[str, str] = dict(exports.disorder_rows(self.session, codes)["disorders"])
+        told: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+        for patient, code, _ in facts["diagnoses"]:
+            told[patient]["disorders"].append((code, names[code]))
+        for patient, symbol in facts["patient_genes"]:
+            told[patient]["genes"].append(symbol)
+        for patient, term, present in facts["terms"]:
+            told[patient]["terms"].append((term, present))
+        persons = {row[0]: row for row in facts["patients"]}
+        photos = []
+        for photo, row, face in exports.photo_rows(self.session, some):
+            tables["photos"].write(row)
+            tables["faces"].write(face)
+            photos.append(photo)
+            of = told[photo.patient]
+            people.write(
+                persons[photo.patient],
+                row,
+                disorders=of["disorders"],
+                genes=of["genes"],
+                terms=of["terms"],
+            )
+        if "crops" in tables:
+            for row in exports.crop_rows(self.session, photos):
+                tables["crops"].write(row)
+        for space, table in vectors.items():
+            for row in exports.descriptor_rows(self.session, photos, space):
+                table.write(row)
+        return codes

@@ -1,0 +1,133 @@
+"""Erasing patients, so that no file has anything of them, and a search that shows it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from gestalt_space.errors import NotInGallery, UsageError
+from gestalt_space.gallery.erasure.erased import Erased
+from gestalt_space.gallery.erasure.finishing import Deliver, Finishing, path_of
+from gestalt_space.gallery.erasure.forms import Text
+from gestalt_space.gallery.erasure.pieces import after_head, pieces_of
+from gestalt_space.gallery.erasure.places import places_of
+from gestalt_space.gallery.erasure.plans import Plan, masked
+from gestalt_space.gallery.erasure.searching import codes_of
+from gestalt_space.gallery.writing import Writing
+from gestalt_space.names import check_names, normal_name
+from gestalt_space.store import erasures
+from gestalt_space.store.erasures import Begun
+from gestalt_space.store.removals import patient_keys
+
+Progress = Callable[[int], object] | None
+
+
+class Erasing(Writing):
+    """A gallery that patients are erased from."""
+
+    def begun_erasures(self) -> list[Begun]:
+        """The erasures that are not done yet, the oldest first."""
+        with self.database.reading() as session:
+            return erasures.begun_erasures(session)
+
+    def erase_with(
+        self,
+        patients: Sequence[str],
+        deliver: Deliver,
+        *,
+        receipt: Path | None = None,
+        named: bool = False,
+        progress: Progress = None,
+    ) -> Erased:
+        """Erase patients, search every file for them, and hand over what the receipt says.
+
+        Patients who were removed before are searched for as well, where there is a trace of them.
+        `deliver` is called when all is done; `receipt` is remembered for it. `named`: the receipt
+        is to name them. `progress` is given the bytes searched so far. Raises `NotInGallery` for a
+        patient of whom there is no row and no trace, erasing none; `ErasureUnfinished` where
+        something holds a file, or something is left. It is remembered, as it is where the process
+        is stopped.
+        """
+        names = sorted({normal_name(name) for name in check_names(patients, "patients")} - {""})
+        if not names:
+            raise UsageError("Nobody to erase was named.", "Give --patient P17.")
+        self.database.require()
+        finishing = self._finishing(progress)
+        with self.database.reading() as session:
+            absent = sorted(set(names) - set(patient_keys(session, names)))
+        for name in absent:
+            self._require_trace(name, finishing)
+        with self.database.writing() as session:
+            plan = self._taken_out(session, names, finishing, receipt=receipt, named=named)
+            key = erasures.begin_erasure(session, masked(plan))
+            (begun,) = (one for one in erasures.begun_erasures(session) if one.id == key)
+        erased = finishing.finish(begun, deliver)
+        self._calibrate_all()
+        return erased
+
+    def resume_with(self, deliver: Deliver, *, progress: Progress = None) -> list[Erased]:
+        """Bring every erasure that was begun to its end; see `erase_with`."""
+        finishing = self._finishing(progress)
+        done = [finishing.finish(begun, deliver) for begun in self.begun_erasures()]
+        if done:
+            self._calibrate_all()
+        return done
+
+    def _finishing(self, progress: Progress) -> Finishing:
+        return Finishing(self.database, self.settings, self._keeper, progress)
+
+    def _require_trace(self, name: str, finishing: Finishing) -> None:
+        """Raise `NotInGallery` where there is no trace of a patient who has no row."""
+        with self.database.reading() as session:
+            rows = {place for place, _ in erasures.texts_with(session, name)}
+        if "audit_event.detail" in rows:
+            return
+        places = places_of(self.settings, self.database)
+        searched = finishing.search([Text("identifier", name)], pieces_of([]), places)
+        if not searched.found:
+            raise NotInGallery(
+                f"There is no patient {name!r}, and no trace of one in {searched.files:,} files "
+                f"({searched.bytes:,} bytes).",
+                "`gestalt index list` lists the patients.",
+            )
+
+    def _taken_out(
+        self,
+        session: Session,
+        names: Sequence[str],
+        finishing: Finishing,
+        *,
+        receipt: Path | None,
+        named: bool,
+    ) -> Plan:
+        """Take the rows of patients out; what is to be remembered of them."""
+        keys = patient_keys(session, names)
+        traces = erasures.traces_of(session, keys.values())
+        plan = Plan(
+            patients=list(names),
+            removed_before=sorted(set(names) - set(keys)),
+            salt=secrets.token_hex(16),
+            photos=traces.photos,
+            descriptors=traces.descriptors,
+            copies=erasures.copies_made(session, traces.since if len(keys) == len(names) else None),
+            times=finishing.index_files(),
+            receipt=path_of(receipt),
+            named=named,
+        )
+        scales = finishing.scales()
+        vectors = [vector for _, vector in traces.vectors]
+        codes = [
+            codes_of(vector, scale)
+            for space, vector in traces.vectors
+            for scale in scales.get(space, ())
+        ]
+        means = finishing.means_of(keys.values())
+        plan.with_pieces(pieces_of([*vectors, *codes, *means, *map(after_head, traces.crops)]))
+        unused = erasures.erase_rows(session, keys.values())
+        emptied = erasures.empty_details_naming(session, names)
+        plan.rows = {**traces.rows, **unused, "audit details of others": emptied}
+        plan.sequence = erasures.last_change(session)
+        return plan

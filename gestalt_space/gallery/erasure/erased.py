@@ -1,0 +1,54 @@
+"""What an erasure did, as its receipt says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from gestalt_space.gallery.erasure.searching import Finding, Searched
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """An erasure that is done. Times are UTC in ISO 8601.
+
+    `patients`, `photos`: the `salted` sha256 of identifiers and of the photos' sha256; `names`: the
+    identifiers themselves, where the receipt is to name them. `removed_before`: how many of the
+    patients had no row any more. `rows`: how many went, by table. `files`: of the index, how many
+    were there, and how many of these were overwritten or deleted. `homes`: where the index of each
+    home is that was cleaned. `compacted`: whether the database was written anew. `copies`: backups
+    and exports that were made while the patients were there, by action, path and time.
+    """
+
+    at: str
+    actor: str
+    done_at: str
+    salt: str
+    patients: tuple[str, ...]
+    photos: tuple[str, ...]
+    removed_before: int
+    rows: dict[str, int]
+    files: dict[str, int]
+    homes: tuple[str, ...]
+    database: str
+    compacted: bool
+    searched: Searched
+    copies: tuple[dict[str, str], ...]
+    names: tuple[str, ...] = ()
+
+    def as_plan(self) -> dict[str, Any]:
+        """As it stands in the database until the receipt is written: without names."""
+        return asdict(replace(self, names=()))
+
+
+def erased_from(read: Mapping[str, Any]) -> Erased:
+    """What `as_plan` gave."""
+    searched = dict(read["searched"])
+    for kind in ("found", "others", "uncertain"):
+        searched[kind] = tuple(Finding(**one) for one in searched[kind])
+    for kind in ("unreadable", "passed_over"):
+        searched[kind] = tuple(searched[kind])
+    lists = ("patients", "photos", "homes", "copies", "names")
+    tuples = {name: tuple(read[name]) for name in lists}
+    return Erased(**{**read, **tuples, "searched": Searched(**searched)})

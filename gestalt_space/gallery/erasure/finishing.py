@@ -1,0 +1,264 @@
+"""An erasure brought to its end: files are cleaned and searched, the receipt is handed over, and
+what was remembered of it goes. Each step may be repeated, by any process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from gestalt_space.errors import (
+    DatabaseError,
+    DescriptorError,
+    ErasureUnfinished,
+    GestaltError,
+    IndexDamaged,
+    OutputError,
+)
+from gestalt_space.gallery.erasure.erased import Erased, erased_from
+from gestalt_space.gallery.erasure.forms import Text
+from gestalt_space.gallery.erasure.holders import holders_of
+from gestalt_space.gallery.erasure.pieces import Pieces, pieces_of
+from gestalt_space.gallery.erasure.places import Places, places_of
+from gestalt_space.gallery.erasure.plans import Plan, salted, unmasked
+from gestalt_space.gallery.erasure.searching import Searched, search_files
+from gestalt_space.gallery.identity import home_of
+from gestalt_space.gallery.keeper import Keeper, attempted
+from gestalt_space.gallery.lock import locked
+from gestalt_space.gallery.reader import open_index
+from gestalt_space.index.durable import prefix_of
+from gestalt_space.index.manifest import Manifest
+from gestalt_space.index.means import open_means
+from gestalt_space.settings import Settings
+from gestalt_space.store import erasures, reads, tail
+from gestalt_space.store.engine import Database
+from gestalt_space.store.sqlite import sqlite_file
+
+RESUME = (
+    "It is remembered. When that is over, run `gestalt index erase --resume`: it cleans what is "
+    "left, searches, and writes the receipt."
+)
+SHOWN = 5
+_OF_AN_INDEX = re.compile(r"[0-9a-f]{16}-")
+
+Deliver = Callable[[Erased, str | None], object]
+"""Hands a receipt over: what was erased, and the path that was given for it when it was begun."""
+
+
+@dataclass(frozen=True)
+class Finishing:
+    """Of the erasures of a home. `progress` is given the bytes searched so far."""
+
+    database: Database
+    settings: Settings
+    keeper: Keeper
+    progress: Callable[[int], object] | None = None
+
+    def finish(self, begun: erasures.Begun, deliver: Deliver) -> Erased:
+        """Bring an erasure to its end.
+
+        Raises `ErasureUnfinished` where something is left, and what `deliver` raises; it is
+        remembered then.
+        """
+        if "erased" in begun.plan:
+            erased, receipt = erased_from(begun.plan["erased"]), begun.plan["receipt"]
+            self._cleaned()
+        else:
+            plan = unmasked(begun.plan)
+            receipt = plan.receipt
+            erased = self._erased(begun, plan)
+            stored = {"sequence": plan.sequence, "descriptors": plan.descriptors}
+            stored |= {"receipt": receipt, "erased": erased.as_plan()}
+            with self.database.writing() as session:
+                erasures.change_plan(session, begun.id, stored)
+            self._forget_plan(str(begun.plan["key"]))
+        deliver(erased, receipt)
+        with self.database.writing() as session:
+            erasures.end_erasure(session, begun.id)
+        attempted(self.keeper.purge)
+        return erased
+
+    def search(self, texts: list[Text], pieces: Pieces, places: Places) -> Searched:
+        """Search files for what was erased."""
+        with self.database.reading() as session:
+            return search_files(
+                places,
+                texts,
+                pieces,
+                session=session,
+                scales=lambda: [one for some in self.scales().values() for one in some],
+                progress=self.progress,
+            )
+
+    def scales(self) -> dict[int, list[float]]:
+        """The scales of the codes that this home's index has, by the key of the space."""
+        return {
+            space: sorted({one.scale for one in manifest.segments})
+            for space, manifest in self._manifests()
+        }
+
+    def means_of(self, patients: Collection[int]) -> list[bytes]:
+        """The means of patients, by their keys, that this home's index has."""
+        found = []
+        for _, manifest in self._manifests():
+            for record in manifest.means:
+                part = open_means(self.settings.index_dir, record)
+                here = np.flatnonzero(np.isin(part.keys, list(patients)))
+                found += [part.means[place].tobytes() for place in here]
+        return found
+
+    def index_files(self) -> dict[str, int]:
+        """The files of the index, and when each was last changed, in nanoseconds."""
+        folder = self.settings.index_dir
+        paths = sorted(folder.glob("*")) if folder.is_dir() else []
+        return {path.name: path.stat().st_mtime_ns for path in paths if path.is_file()}
+
+    def _manifests(self) -> list[tuple[int, Manifest]]:
+        """The index of each space on disk, by the key of the space; one that is damaged, and so is
+        written anew, is passed over."""
+        found = []
+        folder = self.settings.index_dir
+        with self.database.reading() as session:
+            home = home_of(session, folder)
+            for space in reads.spaces(session):
+                digest = tail.read_mark(session, space.id, home).digest
+                with suppress(IndexDamaged):
+                    if digest is not None:
+                        found.append((space.id, open_index(folder, space, digest)[0]))
+        return found
+
+    def _erased(self, begun: erasures.Begun, plan: Plan) -> Erased:
+        """Clean and search until nothing is found."""
+        self._cleaned()
+        with self.database.reading() as session:
+            home = home_of(session, self.settings.index_dir)
+            left = erasures.unclean_homes(session, plan.sequence, but=home)
+            homes = erasures.places_of_homes(session)
+        if left:
+            raise ErasureUnfinished(
+                "The rows are erased; the index of another home of this database is not cleaned "
+                f"yet: {', '.join(left)}.",
+                "Run `gestalt index stats` with that home, then `gestalt index erase --resume` "
+                "here.",
+            )
+        with self.database.writing() as session:
+            erasures.forget_removals(session)
+        self._written_anew(erasures.TOUCHED)
+        self._emptied()
+        places = places_of(self.settings, self.database)
+        searched = self.search(plan.texts, plan.pieces, places)
+        is_compacted = not self.database.is_sqlite
+        own = {str(path) for path in places.database}
+        if any(one.path in own for one in (*searched.found, *searched.uncertain)):
+            self._compacted()
+            is_compacted = True
+            searched = self.search(plan.texts, plan.pieces, places_of(self.settings, self.database))
+        if searched.found or searched.unreadable:
+            raise _left(searched)
+        there = self.index_files()
+        changed = sum(there.get(name) != time for name, time in plan.times.items())
+        return Erased(
+            at=begun.at.isoformat(timespec="seconds"),
+            actor=begun.actor,
+            done_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            salt=plan.salt,
+            patients=tuple(salted(plan.salt, name) for name in plan.patients),
+            photos=tuple(salted(plan.salt, sha256) for _, sha256 in plan.photos),
+            removed_before=len(plan.removed_before),
+            rows=plan.rows,
+            files={"index": len(plan.times), "overwritten_or_deleted": changed},
+            homes=tuple(homes),
+            database=self.database.engine.dialect.name,
+            compacted=is_compacted,
+            searched=searched,
+            copies=tuple(plan.copies),
+            names=tuple(plan.patients) if plan.named else (),
+        )
+
+    def _cleaned(self) -> None:
+        """Index, calibrations and write-ahead log are clean, and no half-written file is left."""
+        try:
+            self.keeper.purge(always=True)
+            self._delete_left()
+        except (DatabaseError, OutputError, DescriptorError) as error:
+            raise self._unfinished(error) from error
+
+    def _delete_left(self) -> None:
+        """Delete what processes that were stopped left in the folder of the index, and indexes of
+        spaces that the gallery does not have any more."""
+        folder = self.settings.index_dir
+        if not folder.is_dir():
+            return
+        with self.database.reading() as session:
+            known = {prefix_of(space.fingerprint) for space in reads.spaces(session)}
+        with locked(folder, self.settings.busy_timeout):
+            for path in folder.iterdir():
+                prefix = _OF_AN_INDEX.match(path.name)
+                if path.name.startswith(".") or (prefix and prefix[0] not in known):
+                    try:
+                        path.unlink(missing_ok=True)
+                    except OSError as error:
+                        raise OutputError(
+                            f"{path.name} cannot be deleted: {error.strerror}.", ""
+                        ) from error
+
+    def _written_anew(self, tables: Collection[str]) -> None:
+        """On PostgreSQL: a row that was deleted stays on its page until then."""
+        try:
+            self.database.vacuum(tables)
+        except DatabaseError as error:
+            raise self._unfinished(error) from error
+
+    def _emptied(self) -> None:
+        try:
+            self.database.truncate_log()
+        except DatabaseError as error:
+            raise self._unfinished(error) from error
+
+    def _compacted(self) -> None:
+        try:
+            self.database.compact()
+        except DatabaseError as error:
+            raise self._unfinished(error) from error
+        self._emptied()
+
+    def _forget_plan(self, key: str) -> None:
+        """The mask of what was remembered is in no file any more."""
+        self._emptied()
+        if not self.database.is_sqlite:
+            self._written_anew(["erasure"])
+            return
+        places = places_of(self.settings, self.database)
+        own = replace(places, files=places.database)
+        if self.search([Text("plan", key)], pieces_of([]), own).found:
+            self._compacted()
+
+    def _unfinished(self, error: GestaltError) -> ErasureUnfinished:
+        file = sqlite_file(self.database.engine.url)
+        holders = [] if file is None or not isinstance(error, DatabaseError) else holders_of(file)
+        told = f" These have the database open: {', '.join(holders)}." if holders else ""
+        return ErasureUnfinished(
+            f"The rows are erased, and not every file is clean yet. {error.message}{told}", RESUME
+        )
+
+
+def _left(searched: Searched) -> ErasureUnfinished:
+    found = [f"{one.what} in {one.path} ({one.count} times)" for one in searched.found]
+    found += [f"not readable: {one}" for one in searched.unreadable]
+    more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return ErasureUnfinished(
+        f"The rows are erased, and something is left: {'; '.join(found[:SHOWN])}{more}.",
+        "Delete files that are not the gallery's, or move them elsewhere; then run `gestalt index "
+        "erase --resume`.",
+    )
+
+
+def path_of(receipt: Path | None) -> str | None:
+    """The path of a receipt as it is remembered."""
+    return None if receipt is None else str(receipt.absolute())

@@ -1,0 +1,92 @@
+"""The files in which what was erased could stand: all of the home but the models, the database's
+where it is elsewhere, and what this package and SQLite put into the temporary folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gestalt_space.paths import display_name
+from gestalt_space.settings import Settings
+from gestalt_space.store.engine import Database
+from gestalt_space.store.sqlite import sqlite_file
+
+OURS = ("gestalt-", "etilqs_")
+"""How the names of temporary files begin: ours, and SQLite's."""
+BESIDE = ("", "-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Files to search, those of the database among them. `strangers`: those that this package does
+    not make, whose names are looked at. `passed_over`: what is not searched, in words."""
+
+    files: tuple[Path, ...]
+    database: tuple[Path, ...]
+    strangers: tuple[Path, ...]
+    passed_over: tuple[str, ...]
+
+
+def places_of(settings: Settings, database: Database) -> Places:
+    """Where to search for what was in a gallery."""
+    home = settings.home.absolute()
+    models = settings.models_dir.absolute()
+    passed = []
+    files = dict.fromkeys(_files(home, but=models))
+    if models.is_relative_to(home) and models.is_dir():
+        passed.append(f"the models in {display_name(models)}: no patient's data come there")
+    file = sqlite_file(database.engine.url)
+    own: tuple[Path, ...] = ()
+    if file is None:
+        passed.append("the database's own files: they are the server's")
+    else:
+        own = tuple(
+            path
+            for path in (file.with_name(f"{file.name}{end}") for end in BESIDE)
+            if path.exists()
+        )
+        files |= dict.fromkeys(own)
+    folder = Path(tempfile.gettempdir())
+    passed.append(
+        f"in the temporary folder {display_name(folder)} all but files of this user whose names "
+        f"begin with {' or '.join(OURS)}"
+    )
+    files |= dict.fromkeys(_temporary(folder))
+    ours = (settings.index_dir.absolute(), settings.calibrating_dir.absolute())
+    strangers = (
+        path
+        for path in files
+        if path not in own and not any(path.is_relative_to(folder) for folder in ours)
+    )
+    return Places(tuple(files), own, tuple(strangers), tuple(passed))
+
+
+def _temporary(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for path in entries:
+        if not path.name.startswith(OURS) or not _is_of_this_user(path):
+            continue
+        yield from _files(path) if path.is_dir() else [path]
+
+
+def _files(folder: Path, but: Path | None = None) -> Iterator[Path]:
+    """The files below a folder, links left out."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if Path(place, name) != but)
+        for name in sorted(names):
+            path = Path(place, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _is_of_this_user(path: Path) -> bool:
+    try:
+        return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
+    except OSError:
+        return False

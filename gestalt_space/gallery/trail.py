@@ -1,0 +1,130 @@
+"""The audit trail of a gallery as people read it: whose names are still known, and what was done in
+words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from gestalt_space.errors import UsageError
+from gestalt_space.gallery.opened import OpenGallery
+from gestalt_space.names import normal_name
+from gestalt_space.store import audit
+from gestalt_space.store.audit import Event, Head
+from gestalt_space.store.correcting import CORRECTIONS, patient_key
+from gestalt_space.store.pseudonyms import holders
+
+_AT_ONCE = 500
+_HEAD = re.compile("([0-9]+):([0-9a-f]{64}|)")
+_NO_WORDS = {"changes", "before", "after"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event of the trail. `patients`: identifiers of those it is about who are in the gallery;
+    `left`: how many are not any more; `told`: what was done, in words; `detail`: as it stands in
+    the trail, without copies of photos, None where it was emptied."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    patients: tuple[str, ...]
+    left: int
+    told: tuple[str, ...]
+    detail: dict[str, Any] | None
+    chain: str
+
+
+class Trail(OpenGallery):
+    """A gallery whose audit trail is read."""
+
+    def log(self, *, patient: str | None = None, newest: int | None = None) -> list[LoggedEvent]:
+        """The events of the trail, the oldest first: all, those about a patient of the gallery, or
+        the newest so many of either. Raises `NotInGallery`."""
+        with self.database.reading() as session:
+            if patient is not None:
+                patient = normal_name(patient)
+                patient_key(session, patient)
+            found: list[LoggedEvent] = []
+            events = audit.events(session, patient=patient, newest=newest)
+            while some := list(islice(events, _AT_ONCE)):
+                names = holders(session, {subject for one in some for subject in one.subjects})
+                found += (_logged(one, names) for one in some)
+        return found
+
+    def trail_head(self) -> Head:
+        """Where the trail ends. Kept elsewhere, it shows later whether the trail was cut."""
+        with self.database.reading() as session:
+            return audit.head(session)
+
+    def check_trail(self, old: Head | None = None) -> list[str]:
+        """What shows that the trail was changed or cut, since an `old` head also by somebody who
+        made it anew; nothing where it was not."""
+        with self.database.reading() as session:
+            problems = list(audit.trail_problems(session))
+            if old is not None and (other := audit.head_problem(session, old)) is not None:
+                problems.append(other)
+        return problems
+
+
+def parse_head(text: str) -> Head:
+    """A head as `head_text` wrote it. Raises `UsageError`."""
+    found = _HEAD.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(
+            f"{text[:40]!r} is not the head of a trail.",
+            "Give what `gestalt index log --head` printed: 12:3a7f…, 64 digits behind the colon.",
+        )
+    return Head(int(found[1]), found[2])
+
+
+def head_text(head: Head) -> str:
+    """How many events there are, and the chain of the last one."""
+    return f"{head.events}:{head.chain}"
+
+
+def _logged(event: Event, names: dict[str, str]) -> LoggedEvent:
+    known = [names[subject] for subject in event.subjects if subject in names]
+    detail = event.detail
+    if detail is not None and event.action in CORRECTIONS:
+        # Copies of photos are for an undo, and no reading.
+        detail = {
+            name: {part: told for part, told in value.items() if part != "rows"}
+            if name in ("before", "after")
+            else value
+            for name, value in detail.items()
+        }
+    return LoggedEvent(
+        event.id,
+        event.at,
+        event.actor,
+        event.action,
+        tuple(sorted(set(known))),
+        len(event.subjects) - len(known),
+        tuple(_words(event.detail)),
+        detail,
+        event.chain,
+    )
+
+
+def _words(detail: dict[str, Any] | None) -> Iterator[str]:
+    if detail is None:
+        yield "emptied when a patient or photo was removed"
+        return
+    for name, value in detail.items():
+        if name == "photos" and isinstance(value, int):
+            yield f"{value:,} photo{'' if value == 1 else 's'}"
+        elif name not in _NO_WORDS:
+            yield f"{name} {_short(value)}"
+    yield from detail.get("changes", ())
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    # A fingerprint or another hash: its beginning tells it from others.
+    return text[:12] if re.fullmatch("[0-9a-f]{40,}", text) else text

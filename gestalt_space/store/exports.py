@@ -1,0 +1,210 @@
+"""What an export has of patients, named by their identifiers and never by our keys. Patients whose
+consent is withdrawn are in none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gestalt_space.errors import NotInGallery
+from gestalt_space.store import tables as t
+from gestalt_space.store.chunks import chunks
+from gestalt_space.types import WITHDRAWN
+
+Row = tuple[Any, ...]
+_PHOTO = tuple(
+    getattr(t.Photo, name)
+    for name in ("sha256", "name", "age", "site", "width", "height", "added_at")
+)
+_FACE = tuple(
+    getattr(t.Face, name)
+    for name in (
+        *("number", "count", "detector", "step", "score", "box", "landmarks"),
+        *("sharpness", "size", "yaw", "roll"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A patient of an export, by key in the database and by identifier."""
+
+    key: int
+    patient: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedPhoto:
+    """A photo of an export: keys in the database, and what its rows in all tables begin with."""
+
+    key: int
+    face: int
+    patient: str
+    sha256: str
+
+
+def exported_patients(
+    session: Session, patients: Collection[str] = (), cohorts: Collection[str] = ()
+) -> list[Exported]:
+    """The patients of an export in the order of their identifiers: all, or those that are named or
+    in a cohort that is. Raises `NotInGallery`."""
+    query = sa.select(t.Patient.id, t.Patient.external_id, t.Patient.cohort).where(
+        sa.func.coalesce(t.Patient.consent, "") != WITHDRAWN,
+        t.Patient.id.not_in(
+            sa.select(t.Photo.patient_id)
+            .join(t.Face, t.Face.photo_id == t.Photo.id)
+            .join(t.Withheld, t.Withheld.face_id == t.Face.id)
+        ),
+    )
+    rows = session.execute(query).all()
+    for name, wanted, known in (
+        ("patient", patients, {row[1] for row in rows}),
+        ("cohort", cohorts, {row[2] for row in rows}),
+    ):
+        if missing := [one for one in wanted if one not in known]:
+            raise NotInGallery(
+                f"The gallery has no {name} {missing[0]!r} that may be exported.",
+                "`gestalt index list` lists patients; those whose consent is withdrawn are not "
+                "exported.",
+            )
+    is_all = not patients and not cohorts
+    chosen = [
+        Exported(key, patient)
+        for key, patient, cohort in rows
+        if is_all or patient in patients or cohort in cohorts
+    ]
+    return sorted(chosen, key=lambda one: one.patient)
+
+
+def count_withdrawn(session: Session) -> int:
+    """How many patients are in no export."""
+    everybody = session.scalar(sa.select(sa.func.count()).select_from(t.Patient)) or 0
+    return everybody - len(exported_patients(session))
+
+
+def fact_rows(session: Session, some: Sequence[Exported]) -> dict[str, list[Row]]:
+    """The rows of at most `AT_ONCE` patients in the tables about them, by the table's name."""
+    keys = [one.key for one in some]
+    names = {one.key: one.patient for one in some}
+    of = t.Patient.id.in_(keys)
+    people = session.execute(
+        sa.select(
+            t.Patient.external_id,
+            *(t.Patient.sex, t.Patient.ancestry, t.Patient.cohort, t.Patient.consent),
+            *(t.Patient.family, t.Patient.added_at),
+        ).where(of)
+    )
+    diagnoses = session.execute(
+        sa.select(t.Diagnosis.patient_id, t.Disorder.code, t.Diagnosis.certainty)
+        .join(t.Disorder, t.Disorder.id == t.Diagnosis.disorder_id)
+        .where(t.Diagnosis.patient_id.in_(keys))
+    )
+    genes = session.execute(
+        sa.select(t.patient_gene.c.patient_id, t.Gene.symbol)
+        .join(t.Gene, t.Gene.id == t.patient_gene.c.gene_id)
+        .where(t.patient_gene.c.patient_id.in_(keys))
+    )
+    terms = session.execute(
+        sa.select(t.PhenotypeTerm.patient_id, t.PhenotypeTerm.term, t.PhenotypeTerm.present).where(
+            t.PhenotypeTerm.patient_id.in_(keys)
+        )
+    )
+    return {
+        "patients": sorted(tuple(row) for row in people),
+        "diagnoses": sorted((names[key], *rest) for key, *rest in diagnoses),
+        "patient_genes": sorted((names[key], *rest) for key, *rest in genes),
+        "terms": sorted((names[key], *rest) for key, *rest in terms),
+    }
+
+
+def photo_rows(
+    session: Session, some: Sequence[Exported]
+) -> Iterator[tuple[ExportedPhoto, Row, Row]]:
+    """The photos of at most `AT_ONCE` patients, each with its row in `photos` and in `faces`, in
+    the order of patient and sha256."""
+    names = {one.key: one.patient for one in some}
+    order = session.execute(
+        sa.select(t.Photo.patient_id, t.Photo.sha256, t.Photo.id).where(
+            t.Photo.patient_id.in_(list(names))
+        )
+    )
+    ids = [key for _, _, key in sorted((names[one], digest, key) for one, digest, key in order)]
+    for few in chunks(ids):
+        rows = session.execute(
+            sa.select(t.Photo.id, t.Face.id, t.Photo.patient_id, *_PHOTO, *_FACE)
+            .join(t.Face, t.Face.photo_id == t.Photo.id)
+            .where(t.Photo.id.in_(few))
+        )
+        found = {row[0]: row for row in rows}
+        for key in few:
+            _, face, patient, sha256, *facts = found[key]
+            photo = ExportedPhoto(key, face, names[patient], sha256)
+            of_photo = (names[patient], sha256, *facts[: len(_PHOTO) - 1])
+            yield photo, of_photo, (names[patient], sha256, *_face_facts(facts[len(_PHOTO) - 1 :]))
+
+
+def crop_rows(session: Session, photos: Sequence[ExportedPhoto]) -> Iterator[Row]:
+    """Patient, sha256 and PNG of the photos whose crop was kept, in their order."""
+    for few in chunks(photos):
+        found = dict(
+            session.execute(
+                sa.select(t.Crop.face_id, t.Crop.png).where(
+                    t.Crop.face_id.in_([photo.face for photo in few])
+                )
+            ).all()
+        )
+        for photo in few:
+            if photo.face in found:
+                yield photo.patient, photo.sha256, found[photo.face]
+
+
+def descriptor_rows(
+    session: Session, photos: Sequence[ExportedPhoto], space_id: int
+) -> Iterator[Row]:
+    """Patient, sha256, descriptor as bytes, and the four facts of its encoding run, None where they
+    are not recorded, in the order of the photos."""
+    run = t.EncodingRun
+    for few in chunks(photos):
+        rows = session.execute(
+            sa.select(
+                t.Descriptor.face_id,
+                t.Descriptor.vector,
+                *(run.precision, run.device, run.runtime, run.version),
+            )
+            .outerjoin(run, run.id == t.Descriptor.run_id)
+            .where(
+                t.Descriptor.space_id == space_id,
+                t.Descriptor.face_id.in_([photo.face for photo in few]),
+            )
+        )
+        found = {row[0]: tuple(row[1:]) for row in rows}
+        for photo in few:
+            if photo.face in found:
+                yield photo.patient, photo.sha256, *found[photo.face]
+
+
+def disorder_rows(session: Session, codes: Collection[str]) -> dict[str, list[Row]]:
+    """Names and genes of disorders by their codes, as rows of two tables."""
+    names: list[Row] = []
+    genes: list[Row] = []
+    for some in chunks(sorted(codes)):
+        of = t.Disorder.code.in_(some)
+        names += map(tuple, session.execute(sa.select(t.Disorder.code, t.Disorder.name).where(of)))
+        links = (
+            sa.select(t.Disorder.code, t.Gene.symbol)
+            .join(t.disorder_gene, t.disorder_gene.c.disorder_id == t.Disorder.id)
+            .join(t.Gene, t.Gene.id == t.disorder_gene.c.gene_id)
+            .where(of)
+        )
+        genes += map(tuple, session.execute(links))
+    return {"disorders": sorted(names), "disorder_genes": sorted(genes)}
+
+
+def _face_facts(facts: Sequence[Any]) -> Row:
+    *place, box, landmarks, sharpness, size, yaw, roll = facts
+    points = [float(value) for point in landmarks for value in point]
+    return *place, [float(value) for value in box], points, sharpness, size, yaw, roll

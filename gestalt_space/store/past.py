@@ -1,0 +1,252 @@
+"""What patients were like, as plain JSON: taken before and after a correction, told as differences,
+and kept in the audit trail, from which an undo puts it back."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gestalt_space.ages import age_text
+from gestalt_space.store import tables as t
+from gestalt_space.store.chunks import chunks
+from gestalt_space.store.facts import NOTHING, SINGLE_FACTS
+from gestalt_space.types import EncodingRun, PhotoRecord
+
+Facts: TypeAlias = dict[str, Any]
+"""Of a patient: `key`, `added_at`, the single facts, `disorders` with their certainty, `genes`, and
+`hpo`, whether each term is present."""
+Past: TypeAlias = dict[str, Any]
+"""`patients` by identifier, `photos` by key as text, `disorders` by code, `genes` by symbol, each
+None where there was none; `rows`: of photos that were dropped, all there was of them."""
+
+PHOTO = ("sha256", "name", "age", "site", "width", "height")
+FACE = (
+    *("number", "count", "detector", "step", "score", "box", "landmarks"),
+    *("sharpness", "size", "yaw", "roll"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a correction may touch."""
+
+    patients: tuple[str, ...]
+    photos: tuple[int, ...]
+    disorders: tuple[str, ...]
+    genes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, past: Past) -> Scope:
+        """What was taken."""
+        photos = map(int, past["photos"])
+        return cls(*map(tuple, (past["patients"], photos, past["disorders"], past["genes"])))
+
+
+def scope_of(
+    session: Session,
+    patients: Sequence[str],
+    photos: Collection[int] = (),
+    record: PhotoRecord | None = None,
+) -> Scope:
+    """Patients by identifier, with their disorders and genes, and photos by key. `record`: what is
+    told of one of them now."""
+    found = [one for one in _patients(session, patients).values() if one is not None]
+    codes = {diagnosis.disorder.code for one in found for diagnosis in one.diagnoses}
+    symbols = {gene.symbol for one in found for gene in one.genes}
+    if record is not None:
+        codes.update(disorder.id for disorder in record.disorders)
+        symbols.update(record.genes)
+    for disorder in _disorders(session, codes).values():
+        symbols.update(gene.symbol for gene in disorder.genes)
+    return Scope(tuple(patients), tuple(photos), tuple(sorted(codes)), tuple(sorted(symbols)))
+
+
+def take(session: Session, scope: Scope, *, whole: Collection[int] = ()) -> Past:
+    """What is there now. `whole`: photos, by key, that are about to be dropped."""
+    session.flush()
+    session.expire_all()
+    patients = _patients(session, scope.patients)
+    photos = _photos(session, scope.photos)
+    disorders = _disorders(session, scope.disorders)
+    genes = _genes(session, scope.genes)
+    past: Past = {
+        "patients": {
+            name: None if one is None else facts_of(one) for name, one in patients.items()
+        },
+        "photos": {
+            str(key): None
+            if (one := photos.get(key)) is None
+            else {"of": one.patient.external_id, "name": one.name, "age": one.age, "site": one.site}
+            for key in scope.photos
+        },
+        "disorders": {
+            code: None
+            if (title := disorders.get(code)) is None
+            else {"key": title.id, "name": title.name, "genes": [one.symbol for one in title.genes]}
+            for code in scope.disorders
+        },
+        "genes": {symbol: genes.get(symbol) for symbol in scope.genes},
+    }
+    if whole:
+        past["rows"] = {str(key): _row(session, photos[key]) for key in whole}
+    return past
+
+
+def facts_of(patient: t.Patient) -> Facts:
+    """All that is known of a patient but for photos."""
+    return {
+        "key": patient.id,
+        "added_at": utc_text(patient.added_at),
+        **{fact: getattr(patient, fact) for fact in SINGLE_FACTS},
+        "disorders": {one.disorder.code: one.certainty for one in patient.diagnoses},
+        "genes": sorted(gene.symbol for gene in patient.genes),
+        "hpo": {term.term: term.present for term in patient.phenotypes},
+    }
+
+
+def is_as(now: Past, then: Past) -> bool:
+    """Whether patients and photos are what they were."""
+    return all(now[what] == then[what] for what in ("patients", "photos"))
+
+
+def keys_of(past: Past) -> list[int]:
+    """The keys of patients who were there."""
+    return [facts["key"] for facts in past["patients"].values() if facts is not None]
+
+
+def differences(before: Past, after: Past) -> tuple[str, ...]:
+    """What changed, each as people read it: `sex: male → female`. Where several patients were
+    touched, behind the patient's identifier."""
+    several = len(before["patients"]) > 1
+    found: list[str] = []
+    for name, was in before["patients"].items():
+        now = after["patients"][name]
+        if was is None or now is None:
+            if was != now:
+                found.append(f"{name}: {'new' if was is None else 'no patient any more'}")
+            continue
+        found += (f"{name}: {one}" if several else one for one in _fact_differences(was, now))
+    for key, was in before["photos"].items():
+        found += _photo_differences(was, after["photos"][key])
+    for code, was in before["disorders"].items():
+        now = after["disorders"][code]
+        if was is not None and now is not None:
+            for what, old, new in (
+                ("name", was["name"], now["name"]),
+                ("genes", _listed(was["genes"]), _listed(now["genes"])),
+            ):
+                if old != new:
+                    found.append(f"{what} of {code}: {old or NOTHING} → {new or NOTHING}")
+    return tuple(found)
+
+
+def utc_text(at: datetime) -> str:
+    """SQLite gives back a time without its zone."""
+    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)).isoformat()
+
+
+def _fact_differences(was: Facts, now: Facts) -> Iterator[str]:
+    for fact, old, new in (
+        *((fact, was[fact] or "", now[fact] or "") for fact in SINGLE_FACTS),
+        ("disorder", _listed(was["disorders"]), _listed(now["disorders"])),
+        ("gene", _listed(was["genes"]), _listed(now["genes"])),
+        ("HPO", _terms(was["hpo"]), _terms(now["hpo"])),
+    ):
+        if old != new:
+            yield f"{fact}: {old or NOTHING} → {new or NOTHING}"
+
+
+def _photo_differences(was: Facts | None, now: Facts | None) -> Iterator[str]:
+    if was is None or now is None:
+        if was is not None:
+            yield f"photo {was['name']} of {was['of']}: dropped, another row has its bytes"
+        elif now is not None:
+            yield f"photo {now['name']} of {now['of']}: back again"
+        return
+    if was["of"] != now["of"]:
+        yield f"photo {now['name']}: {was['of']} → {now['of']}"
+    if was["age"] != now["age"]:
+        old, new = (NOTHING if age is None else age_text(age) for age in (was["age"], now["age"]))
+        yield f"age at {now['name']}: {old} → {new}"
+    if was["site"] != now["site"]:
+        yield f"site of {now['name']}: {was['site'] or NOTHING} → {now['site'] or NOTHING}"
+
+
+def _listed(values: Iterable[str]) -> str:
+    return "; ".join(sorted(values))
+
+
+def _terms(hpo: dict[str, bool]) -> str:
+    return _listed(term if present else f"!{term}" for term, present in hpo.items())
+
+
+def _patients(session: Session, names: Sequence[str]) -> dict[str, t.Patient | None]:
+    found: dict[str, t.Patient] = {}
+    for some in chunks(names):
+        rows = session.scalars(sa.select(t.Patient).where(t.Patient.external_id.in_(some)))
+        found.update((one.external_id, one) for one in rows)
+    return {name: found.get(name) for name in names}
+
+
+def _photos(session: Session, keys: Collection[int]) -> dict[int, t.Photo]:
+    found: dict[int, t.Photo] = {}
+    for some in chunks(keys):
+        rows = session.scalars(sa.select(t.Photo).where(t.Photo.id.in_(some)))
+        found.update((one.id, one) for one in rows)
+    return found
+
+
+def _disorders(session: Session, codes: Collection[str]) -> dict[str, t.Disorder]:
+    found: dict[str, t.Disorder] = {}
+    for some in chunks(codes):
+        rows = session.scalars(sa.select(t.Disorder).where(t.Disorder.code.in_(some)))
+        found.update((one.code, one) for one in rows)
+    return found
+
+
+def _genes(session: Session, symbols: Collection[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for some in chunks(symbols):
+        query = sa.select(t.Gene.symbol, t.Gene.id).where(t.Gene.symbol.in_(some))
+        found.update(session.execute(query).all())
+    return found
+
+
+def _row(session: Session, photo: t.Photo) -> dict[str, Any]:
+    """All there is of a photo. Spaces and runs by what they are: keys may be given again."""
+    return {
+        **{name: getattr(photo, name) for name in PHOTO},
+        "added_at": utc_text(photo.added_at),
+        "faces": [
+            {
+                "key": face.id,
+                **{name: getattr(face, name) for name in FACE},
+                "crop": None if face.crop is None else b64encode(face.crop.png).decode(),
+                "descriptors": list(_described(session, face)),
+            }
+            for face in photo.faces
+        ],
+    }
+
+
+def _described(session: Session, face: t.Face) -> Iterator[dict[str, Any]]:
+    for table in (t.Descriptor, t.Withheld):
+        rows = session.execute(
+            sa.select(t.Space.fingerprint, table.vector, t.EncodingRun)
+            .join(t.Space, t.Space.id == table.space_id)
+            .outerjoin(t.EncodingRun, t.EncodingRun.id == table.run_id)
+            .where(table.face_id == face.id)
+        )
+        for fingerprint, vector, made in rows:
+            run = made and EncodingRun(made.precision, made.device, made.runtime, made.version)
+            yield {
+                "space": fingerprint,
+                "run": run and asdict(run),
+                "vector": b64encode(vector).decode(),
+            }

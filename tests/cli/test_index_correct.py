@@ -1,0 +1,86 @@
+"""`gestalt index set`, `move`, `merge`, `split` and `undo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Command
+
+
+def test_facts_are_set_and_taken_back(filled: Path, gestalt: Command) -> None:
+    words = ("--disorder", "122470", "--disorder", "orpha 199", "--sex", "f", "--hpo", "hp_0000664")
+    done = gestalt("index", "set", "P1", *words, "--clear", "cohort")
+    assert done.code == 0, done.err
+    for line in (
+        *("sex: male → female", "cohort: A → (empty)", "HPO: (empty) → HP:0000664"),
+        *("disorder: OMIM:122470 → OMIM:122470; ORPHA:199", "'122470' is read as OMIM:122470"),
+    ):
+        assert line in done.err
+    shown = gestalt("index", "show", "P1", "--json").document["patient"]
+    assert (shown["sex"], shown["cohort"], shown["genes"]) == ("female", None, ["NIPBL"])
+    again = gestalt("index", "set", "P1", *words, "--json")
+    assert again.document["changes"] == []
+    assert "Nothing changed" in again.err
+    undone = gestalt("index", "undo")
+    assert "Undone: set, by " in undone.err
+    assert "sex: female → male" in undone.err
+    assert gestalt("index", "show", "P1", "--json").document["patient"]["cohort"] == "A"
+    assert gestalt("index", "undo", "--json").document["undone"]["action"] == "undo"
+    refused = gestalt("index", "set", "P0", "--age", "5y")
+    assert (refused.code, "--photo NAME" in refused.err) == (2, True)
+    words = ("--age", "5y", "--photo", "photos/p0.png", "--site", "ward")
+    assert "age at photos/p0.png: 4y → 5y" in gestalt("index", "set", "P0", *words).err
+    for wrong in (
+        *(("--clear", "age"), ("--clear", "eyes"), ("--sex", "f", "--clear", "sex"), ()),
+        ("--disorder-name", "Nothing that is there", "--clear", "disorder"),
+    ):
+        assert gestalt("index", "set", "P0", *wrong).code == 2
+    assert gestalt("index", "set", "P77", "--sex", "f").code == 1
+
+
+def test_photos_find_their_patients(filled: Path, gestalt: Command) -> None:
+    refused = gestalt("index", "merge", "P0", "P1")
+    assert refused.code == 1
+    assert "sex: female (P0), male (P1)" in refused.err
+    assert "--keep P0" in refused.err
+    merged = gestalt("index", "merge", "P0", "P1", "--keep", "P0")
+    assert "photo photos/p1.png: P1 → P0" in merged.err
+    split = gestalt("index", "split", "P0", "--photo", "photos/p1.png", "--to", "P1", "--json")
+    assert "P1: new" in split.document["changes"]
+    assert "--family NAME" in " ".join(split.document["notes"])
+    gestalt("index", "undo")
+    assert gestalt("index", "list", "--json").document["patients"][0]["photos"] == 2
+    assert gestalt("index", "split", "P0", "--photo", "x.png", "--to", "P9").code == 1
+    gestalt("index", "set", "P3", "--disorder", "Made up")
+    done = gestalt("index", "set", "P2", "--disorder", "made  up")
+    assert "disorder 'made  up': the gallery has 'Made up'. Are they the same?" in done.err
+    moved = gestalt("index", "move", "--photo", "photos/p2.png", "--of", "P2", "--to", "p0")
+    assert "patient 'p0': the gallery has 'P0'. Are they the same?" in moved.err
+    assert "P2: no patient any more" in moved.err
+
+
+def test_whose_consent_is_withdrawn_is_shown_and_not_matched(
+    filled: Path, photos: list[Path], gestalt: Command
+) -> None:
+    probe = ("match", photos[0], "--detector", "aligned", "--by", "patient", "--json", "-q")
+
+    def found() -> set[str]:
+        (match,) = gestalt(*probe).document["probes"]
+        return {line["id"] for line in match["patients"]}
+
+    assert found() == {"P1", "P2", "P3"}
+    done = gestalt("index", "set", "P1", "--consent", "Consent withdrawn")
+    assert "consent: (empty) → withdrawn" in done.err
+    assert found() == {"P2", "P3"}
+    assert "withdrawn: not matched" in gestalt("index", "show", "P1").out
+    assert "withdrawn" in gestalt("index", "list").out
+    assert gestalt("index", "stats", "--json").document["gallery"]["withdrawn"] == 1
+    asked = gestalt("match", "--patient", "P1")
+    assert asked.code == 1
+    assert "The consent of patient 'P1' is withdrawn" in asked.err
+    added = gestalt("index", "add", photos[5], "--patient", "P1", "--detector", "aligned")
+    assert added.code == 3
+    assert "The consent of patient 'P1' is withdrawn" in added.err
+    assert gestalt("index", "fill", "--space", "tiny", "--json").document["counts"]["filled"] == 0
+    assert gestalt("index", "set", "P1", "--consent", "research").code == 0
+    assert found() == {"P1", "P2", "P3"}

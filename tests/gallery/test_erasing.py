@@ -1,0 +1,257 @@
+"""Who is erased is in no byte of any file, whatever went on before; what cannot be done at once is
+remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from gestalt_space.errors import ErasureUnfinished, NotInGallery, OutputError, UsageError
+from gestalt_space.gallery import sealing
+from gestalt_space.gallery.reader import Reader
+from gestalt_space.store import audit, erasures, reads
+from gestalt_space.store import tables as t
+from gestalt_space.store.purges import pending_purges
+from tests.galleries import files_with
+from tests.gallery.erasing import Home, left_of, photo
+
+NAME = "PAT-2024-0017"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(sealing, "SEALED_FROM", 4)
+    (tmp_path / "home").mkdir(mode=0o700)
+    opened = Home(tmp_path / "home", busy_timeout=0.2)
+    yield opened
+    opened.close()
+
+
+def others(home: Home, *numbers: int) -> None:
+    home.put(*(photo(f"PAT-1999-{n:04}", n) for n in numbers))
+
+
+def leave_free_pages(home: Home, text: str) -> None:
+    """As a program does that deletes and does not overwrite."""
+    careless = sqlite3.connect(home.home / "gallery.sqlite3")
+    careless.execute("PRAGMA secure_delete = 0")
+    careless.execute("CREATE TABLE earlier (a)")
+    careless.executemany("INSERT INTO earlier VALUES (?)", [(f"{text} {'-' * 3000}",)] * 50)
+    careless.execute("DROP TABLE earlier")
+    careless.commit()
+    careless.close()
+
+
+def test_nothing_is_left_after_a_history(home: Home) -> None:
+    first, second = photo(NAME, 50, family="FAM-9", age=3.0), photo(NAME, 51)
+    others(home, *range(5))
+    home.put(first)
+    home.seal()
+    home.put(second, photo("PAT-1999-0099", 99))
+    others(home, *range(5, 12))
+    home.seal()
+    home.put(replace(photo(NAME, 50, moved=9.0), sha256=first.sha256), update=True)
+    with home.database.writing() as session:
+        assert erasures.copies_made(session, None) == []
+        audit.record_event(session, "backup", detail={"path": "/backups/monday.gestalt"})
+        audit.record_event(session, "merge", detail={"from": NAME})
+    (home.folder / ".half-written.123").write_bytes(first.sha256.encode() + NAME.encode())
+    reader = Reader(home.database, home.folder)
+    state = reader.current(home.space)
+    assert left_of(home.home, NAME, first, second)
+
+    erased = home.erase(NAME)
+
+    assert left_of(home.home, NAME, first, second) == []
+    assert not reader.is_current(state)
+    assert reader.current(home.space).photos == 13
+    assert "sound" in home.check()
+    assert erased.rows["photo"] == erased.rows["crop"] == erased.rows["descriptor"] == 2
+    assert erased.rows["audit details of others"] == 1
+    assert erased.searched.hits == 0
+    assert erased.searched.bytes > sum(
+        path.stat().st_size for path in home.home.glob("gallery.sqlite3")
+    )
+    receipt = home.receipt()
+    salted = hashlib.sha256(f"{receipt['salt']}:{NAME}".encode()).hexdigest()
+    assert receipt["patients"] == [salted]
+    assert NAME not in str(receipt)
+    (copy,) = receipt["not_reached"]["copies"]
+    assert (copy["action"], copy["path"]) == ("backup", "/backups/monday.gestalt")
+    with home.database.reading() as session:
+        assert erasures.begun_erasures(session) == []
+        assert pending_purges(session) == ()
+        logged = set(session.scalars(sa.select(t.Removal.descriptor_id)))
+        assert len(logged) == 1, "the face that was replaced before; those that were erased are not"
+        assert list(audit.trail_problems(session)) == []
+        (event,) = (one for one in audit.events(session) if one.action == "erase")
+        assert event.detail == {"photos": 2}
+
+
+@pytest.mark.sqlite_only("its log")
+def test_while_the_log_is_read_it_is_remembered(home: Home) -> None:
+    mine = photo(NAME, 50)
+    others(home, *range(5))
+    home.put(mine)
+    home.seal()
+    with home.database.reading() as session:
+        assert erasures.begun_erasures(session) == []
+        with pytest.raises(ErasureUnfinished, match="not every file is clean") as told:
+            home.erase(NAME)
+        assert "--resume" in told.value.hint
+        assert not (home.home.parent / "receipt.json").exists()
+    assert left_of(home.folder, NAME, mine) == [], "the index is clean already"
+    home.keeper().purge(wait=False)  # as the next opening does
+    assert left_of(home.home, NAME, mine) == [], "what is remembered names nobody"
+    (begun,) = home.gallery().begun_erasures()
+    assert begun.plan["key"]
+    (erased,) = home.gallery().resume_erasures()
+    assert erased.searched.hits == 0
+    assert home.receipt()["erased_rows"]["photo"] == 1
+    assert home.gallery().begun_erasures() == []
+    assert files_with(home.home, begun.plan["key"].encode()) == []
+    assert home.gallery().resume_erasures() == []
+
+
+def test_another_home_has_to_be_cleaned_first(home: Home) -> None:
+    others(home, *range(5))
+    home.put(photo(NAME, 50))
+    home.seal()
+    with home.database.writing() as session:
+        session.add(t.Home(id="0" * 36, place="ward-3:/data/gestalt"))
+    with pytest.raises(ErasureUnfinished, match="ward-3:/data/gestalt"):
+        home.erase(NAME)
+    with home.database.writing() as session:
+        assert session.scalars(sa.select(t.Removal)).all(), "the other home needs it"
+        session.execute(sa.delete(t.Purge).where(t.Purge.home_id == "0" * 36))
+    (erased,) = home.gallery().resume_erasures(home.home.parent / "other.json")
+    assert "ward-3:/data/gestalt" in erased.homes
+    assert home.receipt("other.json")["homes"] == list(erased.homes)
+    with home.database.reading() as session:
+        assert session.scalars(sa.select(t.Removal)).all() == []
+
+
+def test_files_that_are_not_the_gallerys_are_told(home: Home) -> None:
+    others(home, 1)
+    home.put(photo(NAME, 50))
+    note, named = home.home / "notes.txt", home.home / f"{NAME}-left.jpg"
+    note.write_text(f"{NAME} called on Monday")
+    named.write_bytes(b"")
+    with pytest.raises(ErasureUnfinished, match="something is left") as told:
+        home.erase(NAME)
+    assert f"identifier in {note} (1 times)" in told.value.message
+    assert f"name of a file in {named}" in told.value.message
+    note.unlink()
+    named.unlink()
+    assert home.gallery().resume_erasures()[0].searched.hits == 0
+
+
+@pytest.mark.sqlite_only("its free pages")
+def test_free_space_of_the_database_is_cleaned(home: Home) -> None:
+    mine = photo(NAME, 50)
+    others(home, 1, 2)
+    home.put(mine)
+    leave_free_pages(home, f"{NAME} {mine.sha256}")
+    erased = home.erase(NAME)
+    assert erased.compacted
+    assert erased.searched.hits == 0
+    assert left_of(home.home, NAME, mine) == []
+
+
+@pytest.mark.sqlite_only("its pages")
+def test_what_others_have_as_well_is_theirs(home: Home) -> None:
+    mine = photo(NAME, 50)
+    same = photo(f"{NAME}1", 50, family=NAME)
+    home.put(mine, *(photo(f"PAT-1999-{n:04}", n) for n in range(4)))
+    home.put(replace(same, record=replace(same.record, photo=mine.record.photo)))
+    home.seal()
+    erased = home.erase(NAME)
+    assert erased.searched.hits == 0
+    told = {one.what for one in erased.searched.others}
+    assert told == {"identifier", "photo name", "piece of a descriptor or a crop"}
+    assert not erased.compacted
+    assert home.receipt()["search"]["in_rows_of_others"]
+
+
+@pytest.mark.sqlite_only("its free pages")
+def test_short_names_are_found_in_rows_and_not_by_chance(home: Home) -> None:
+    others(home, *range(5))
+    home.put(photo("P7", 50), photo("1", 51), photo("P77", 52))
+    home.seal()
+    erased = home.erase("P7", "1")
+    assert erased.searched.hits == 0
+    assert len(home.receipt()["patients"]) == 2
+    leave_free_pages(home, "P77p77")
+    assert home.erase("P77", receipt="second.json").compacted
+
+
+def test_who_was_removed_before_is_searched_for(home: Home) -> None:
+    others(home, *range(3))
+    home.put(photo(NAME, 50))
+    home.gallery().remove(patients=[NAME])
+    with pytest.raises(NotInGallery, match="no trace"):
+        home.erase(NAME)
+    home.folder.mkdir(exist_ok=True)
+    (home.folder / ".left").write_bytes(NAME.encode())
+    erased = home.erase(NAME)
+    assert (erased.removed_before, erased.rows["patient"]) == (1, 0)
+    assert home.receipt()["removed_before"] == 1
+    assert files_with(home.home, NAME.encode()) == []
+
+
+def test_nobody_is_erased_where_one_is_unknown(home: Home) -> None:
+    home.put(photo(NAME, 50))
+    with pytest.raises(NotInGallery, match="PAT-nobody"):
+        home.erase(NAME, "PAT-nobody")
+    with pytest.raises(UsageError, match="Nobody"):
+        home.gallery().erase([])
+    with pytest.raises(UsageError, match="not a list"):
+        home.gallery().erase(NAME)
+    for place in (home.home / "receipt.json", home.home.parent / "receipt.txt"):
+        with pytest.raises(UsageError):
+            home.gallery().erase([NAME], place)
+    with pytest.raises(OutputError, match="no folder"):
+        home.gallery().erase([NAME], home.home.parent / "nowhere" / "receipt.json")
+    with home.database.reading() as session:
+        assert NAME in reads.patient_names(session).values()
+
+
+def test_a_receipt_that_cannot_be_written_is_written_later(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.put(photo(NAME, 50))
+
+    def full(*_: object) -> None:
+        raise OutputError("The disk is full.", "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gestalt_space.home.write_receipt", full)
+        with pytest.raises(OutputError, match="disk is full"):
+            home.erase(NAME, name_patients=True)
+    assert left_of(home.home, NAME) == []
+    (erased,) = home.gallery().resume_erasures()
+    assert erased.searched.hits == 0
+    assert home.receipt()["patients"] == list(erased.patients)
+    assert "names" not in home.receipt(), "nobody knows them any more"
+
+
+def test_several_receipts_have_places_of_their_own(home: Home) -> None:
+    others(home, 1)
+    home.put(photo("PAT-A-0001", 50), photo("PAT-B-0001", 51))
+    (home.home / "note").write_text("PAT-A-0001 PAT-B-0001")
+    for name in ("PAT-A-0001", "PAT-B-0001"):
+        with pytest.raises(ErasureUnfinished):
+            home.erase(name, receipt=f"{name}.json")
+    (home.home / "note").unlink()
+    with pytest.raises(UsageError, match="Several"):
+        home.gallery().resume_erasures(home.home.parent / "one.json")
+    assert len(home.gallery().resume_erasures()) == 2
+    assert home.receipt("PAT-A-0001.json")["salt"] != home.receipt("PAT-B-0001.json")["salt"]

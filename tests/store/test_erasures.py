@@ -1,0 +1,140 @@
+"""What an erasure takes out of the database, and what is remembered of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from gestalt_space.store import audit, erasures, homes, writes
+from gestalt_space.store import tables as t
+from gestalt_space.store.engine import Database
+from gestalt_space.store.removals import patient_keys
+from gestalt_space.types import Disorder
+from tests.galleries import encoded_of, new_photo
+
+HOME = "0" * 36
+
+
+@pytest.fixture
+def filled(database: Database, space_id: int) -> Database:
+    photos = [
+        new_photo("P17", 1, disorders=(Disorder("rare"),), genes=("NIPBL",), hpo=("HP:0000664",)),
+        new_photo("P17", 2, disorders=(Disorder("rare"),), crop=False),
+        new_photo("P1", 3, disorders=(Disorder("frequent"),), family="P17's"),
+    ]
+    with database.writing() as session:
+        writes.add_photos(session, photos, space_id=space_id)
+    return database
+
+
+def test_all_that_the_database_has_of_a_patient(filled: Database, space_id: int) -> None:
+    with filled.reading() as session:
+        traces = erasures.traces_of(session, patient_keys(session, ["P17", "P9"]).values())
+    first, second = new_photo("P17", 1), new_photo("P17", 2)
+    assert traces.photos == [(one.record.photo, one.sha256) for one in (first, second)]
+    vectors = [encoded_of(one).descriptor.tobytes() for one in (first, second)]
+    assert traces.vectors == [(space_id, vector) for vector in vectors]
+    assert traces.crops == [encoded_of(first).crop]
+    assert len(traces.descriptors) == 2
+    assert traces.rows == {
+        "patient": 1,
+        "photo": 2,
+        "face": 2,
+        "crop": 1,
+        "descriptor": 2,
+        "withheld": 0,
+        "phenotype_term": 1,
+        "diagnosis": 1,
+        "patient_gene": 1,
+        "pseudonym": 1,
+    }
+    assert traces.since is not None
+
+
+def test_nobody_has_nothing(filled: Database) -> None:
+    with filled.reading() as session:
+        traces = erasures.traces_of(session, ())
+    assert not any(traces.rows.values())
+    assert traces.since is None
+
+
+def test_rows_go_and_the_trail_says_so(filled: Database) -> None:
+    with filled.writing() as session:
+        keys = patient_keys(session, ["P17"])
+        assert erasures.erase_rows(session, keys.values()) == {"disorder": 1, "gene": 1}
+    with filled.reading() as session:
+        assert patient_keys(session, ["P17", "P1"]).keys() == {"P1"}
+        newest = list(audit.events(session))[-1]
+        assert (newest.action, newest.detail) == ("erase", {"photos": 2})
+        assert len(newest.subjects) == 1
+        assert list(audit.trail_problems(session)) == []
+
+
+def test_details_that_name_somebody_are_emptied(filled: Database) -> None:
+    details = [{"from": "P17"}, {"was": [{"P17": 1}]}, {"from": "P170"}, {"told": "P17 and P1"}]
+    with filled.writing() as session:
+        for detail in details:
+            audit.record_event(session, "merge", detail=detail)
+        assert erasures.empty_details_naming(session, ["P17"]) == 2
+    with filled.reading() as session:
+        kept = [one.detail for one in audit.events(session) if one.action == "merge"]
+        assert kept == [None, None, *details[2:]]
+        assert list(audit.trail_problems(session)) == []
+
+
+def test_backups_and_exports_are_told(filled: Database) -> None:
+    with filled.writing() as session:
+        audit.record_event(session, "export", detail={"path": "/out/first"})
+        audit.record_event(session, "backup", detail={"path": "/out/second"})
+    with filled.reading() as session:
+        copies = erasures.copies_made(session, datetime.now(UTC) - timedelta(hours=1))
+        assert [(one["action"], one["path"]) for one in copies] == [
+            ("export", "/out/first"),
+            ("backup", "/out/second"),
+        ]
+        assert erasures.copies_made(session, datetime.now(UTC) + timedelta(hours=1)) == []
+
+
+def test_the_removal_log_is_kept_until_every_home_is_clean(filled: Database) -> None:
+    with filled.writing() as session:
+        homes.register_home(session, HOME, "ward-3:/data")
+        keys = patient_keys(session, ["P17"])
+        descriptors = erasures.traces_of(session, keys.values()).descriptors
+        erasures.erase_rows(session, keys.values())
+        plan = {"sequence": erasures.last_change(session), "descriptors": descriptors}
+        key = erasures.begin_erasure(session, plan)
+    with filled.writing() as session:
+        (begun,) = erasures.begun_erasures(session)
+        assert (begun.id, begun.plan, begun.actor) == (key, plan, filled.actor)
+        assert erasures.unclean_homes(session, plan["sequence"]) == ["ward-3:/data"]
+        assert erasures.unclean_homes(session, plan["sequence"], but=HOME) == []
+        assert erasures.unclean_homes(session, plan["sequence"] - 1) == []
+        erasures.forget_removals(session)
+        assert session.scalar(sa.select(sa.func.count()).select_from(t.Removal)) == 2
+        session.execute(sa.delete(t.Purge))
+        erasures.forget_removals(session)
+        assert session.scalar(sa.select(sa.func.count()).select_from(t.Removal)) == 0
+        erasures.change_plan(session, key, {"erased": {}})
+        notes = session.scalars(sa.select(t.Purge.home_id)).all()
+        assert notes == [None], "what was changed is in the database's files alone"
+        erasures.end_erasure(session, key)
+        assert erasures.begun_erasures(session) == []
+
+
+def test_texts_of_rows_are_found_by_a_part(filled: Database) -> None:
+    with filled.reading() as session:
+        found = set(erasures.texts_with(session, "P17"))
+    assert ("patient.family", "P17's") in found
+    assert ("patient.external_id", "P17") in found
+    assert ("photo.name", "P17-2.png") in found
+    with filled.reading() as session:
+        assert list(erasures.texts_with(session, "%")) == []
+
+
+def test_every_descriptor_and_crop_is_given(filled: Database, space_id: int) -> None:
+    with filled.reading() as session:
+        kinds = [space for space, _ in erasures.blobs(session)]
+    assert kinds.count(space_id) == 3
+    assert kinds.count(None) == 2
