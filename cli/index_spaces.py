@@ -10,6 +10,7 @@ import typer
 
 from . import options, output
 from .interruption import interruption
+from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.gallery.choosing import SpaceState
@@ -26,9 +27,7 @@ Name = Annotated[
 
 def spaces(home: options.Home = None, as_json: options.Json = False) -> None:
     """List the spaces of the gallery: one for each encoder that photos were encoded by."""
-    from gestalt_space.home import Gallery
-
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         found = gallery.spaces()
     if as_json:
         output.write_json({"version": 1, "spaces": [_record(space) for space in found]})
@@ -70,11 +69,9 @@ def use(
     Refused where stored faces have no descriptor in it: `gestalt index fill --space NAME` makes
     them.
     """
-    from gestalt_space.home import Gallery
-
     with (
         interruption(lambda: ": the gallery works in the one space or the other."),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
     ):
         space = gallery.use_space(name, partly=partly)
     if as_json:
@@ -100,14 +97,13 @@ def drop(
     installed. The space that the gallery works in is refused.
     """
     from gestalt_space.errors import UsageError
-    from gestalt_space.home import Gallery
 
     with (
         interruption(
             lambda: ": the space is there, or it is dropped.",
             "`gestalt index spaces` says which; `gestalt index rebuild` then clears its files.",
         ),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
     ):
         if not yes:
             if sys.stdin is None or not sys.stdin.isatty():
