@@ -23,6 +23,7 @@ from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 from gestalt_space.store.engine import Database
+from gestalt_space.types import Disorder, PhotoRecord
 from tests.galleries import open_gallery, row
 
 Deed = Callable[..., Any]
@@ -183,3 +184,18 @@ def remove(gallery: Gallery, patients: list[str], photos: list[str]) -> None:
 
 def rebuild(gallery: Gallery) -> int:
     return gallery.rebuild()
+
+
+def erase(gallery: Gallery, patient: str) -> int:
+    """How many erasures are not done then."""
+    gallery.erase([patient])
+    return len(gallery.begun_erasures())
+
+
+def correct(gallery: Gallery, patient: str, disorders: list[str], sex: str | None) -> None:
+    record = PhotoRecord("", patient, tuple(map(Disorder, disorders)), sex=sex)
+    gallery.set_facts(record)
+
+
+def undo(gallery: Gallery) -> None:
+    gallery.undo()
