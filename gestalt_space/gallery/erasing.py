@@ -19,6 +19,7 @@ from gestalt_space.gallery.erasure.searching import codes_of
 from gestalt_space.gallery.writing import Writing
 from gestalt_space.names import check_names, normal_name
 from gestalt_space.store import erasures
+from gestalt_space.store.audit import empty_details_naming
 from gestalt_space.store.erasures import Begun
 from gestalt_space.store.removals import patient_keys
 
@@ -127,7 +128,7 @@ class Erasing(Writing):
         means = finishing.means_of(keys.values())
         plan.with_pieces(pieces_of([*vectors, *codes, *means, *map(after_head, traces.crops)]))
         unused = erasures.erase_rows(session, keys.values())
-        emptied = erasures.empty_details_naming(session, names)
+        emptied = empty_details_naming(session, names)
         plan.rows = {**traces.rows, **unused, "audit details of others": emptied}
         plan.sequence = erasures.last_change(session)
         return plan

@@ -153,6 +153,26 @@ def empty_details(
     return count
 
 
+def empty_details_naming(session: Session, texts: Collection[str]) -> int:
+    """Empty what events tell in which one of some texts stands as a whole value; returns of how
+    many. Of patients who left, their own are empty already: these are of others."""
+    wanted = set(texts)
+    held = sa.select(t.AuditEvent.id, t.AuditEvent.detail).where(t.AuditEvent.salt.is_not(None))
+    naming = [
+        key
+        for key, detail in session.execute(held.execution_options(yield_per=FETCHED))
+        if not wanted.isdisjoint(_values(detail))
+    ]
+    for some in chunks(naming):
+        session.execute(
+            sa.update(t.AuditEvent)
+            .where(t.AuditEvent.id.in_(some))
+            .values(detail=sa.null(), salt=None)
+            .execution_options(synchronize_session=False)
+        )
+    return len(naming)
+
+
 def trail_problems(session: Session) -> Iterator[str]:
     """What shows that the trail was changed or cut, in words; nothing where it was not."""
     chain, count = "", 0
@@ -190,6 +210,19 @@ def _keeping(session: Session, theirs: sa.Select[Any], photos: Collection[str]) 
         for past in ((detail or {}).get(when, {}) for when in ("before", "after"))
         if any(one["sha256"] in wanted for one in past.get("rows", {}).values())
     ]
+
+
+def _values(value: Any) -> Iterator[str]:
+    """Every text in a document."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _values(inner)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from _values(inner)
 
 
 def _event(row: t.AuditEvent, subjects: Sequence[str]) -> Event:

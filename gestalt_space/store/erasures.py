@@ -6,7 +6,7 @@ it is done.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -100,26 +100,6 @@ def erase_rows(session: Session, patients: Collection[int]) -> dict[str, int]:
     take_out(session, patients, "erase")
     after = _counts(session)
     return {name: before[name] - after[name] for name in before}
-
-
-def empty_details_naming(session: Session, texts: Collection[str]) -> int:
-    """Empty what events tell in which one of some texts stands as a whole value; returns of how
-    many. Of patients who left, their own are empty already: these are of others."""
-    wanted = set(texts)
-    held = sa.select(t.AuditEvent.id, t.AuditEvent.detail).where(t.AuditEvent.salt.is_not(None))
-    naming = [
-        key
-        for key, detail in session.execute(held.execution_options(yield_per=1024))
-        if not wanted.isdisjoint(_values(detail))
-    ]
-    for some in chunks(naming):
-        session.execute(
-            sa.update(t.AuditEvent)
-            .where(t.AuditEvent.id.in_(some))
-            .values(detail=sa.null(), salt=None)
-            .execution_options(synchronize_session=False)
-        )
-    return len(naming)
 
 
 def copies_made(session: Session, since: datetime | None) -> list[dict[str, str]]:
@@ -227,19 +207,6 @@ def _counts(session: Session) -> dict[str, int]:
         name: session.scalars(sa.select(sa.func.count()).select_from(table)).one()
         for name, table in tables.items()
     }
-
-
-def _values(value: Any) -> Iterator[str]:
-    """Every text in a document."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield str(key)
-            yield from _values(inner)
-    elif isinstance(value, Sequence):
-        for inner in value:
-            yield from _values(inner)
 
 
 def _utc(at: datetime) -> datetime:

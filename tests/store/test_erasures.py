@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gestalt_space.store import audit, erasures, homes, writes
 from gestalt_space.store import tables as t
+from gestalt_space.store.audit import empty_details_naming
+from gestalt_space.store.correcting import merge_patients
 from gestalt_space.store.engine import Database
 from gestalt_space.store.removals import patient_keys
+from gestalt_space.store.undoing import undo_last
 from gestalt_space.types import Disorder
 from tests.galleries import encoded_of, new_photo
+from tests.store.conftest import Store
 
 HOME = "0" * 36
 
@@ -77,7 +83,7 @@ def test_details_that_name_somebody_are_emptied(filled: Database) -> None:
     with filled.writing() as session:
         for detail in details:
             audit.record_event(session, "merge", detail=detail)
-        assert erasures.empty_details_naming(session, ["P17"]) == 2
+        assert empty_details_naming(session, ["P17"]) == 2
     with filled.reading() as session:
         kept = [one.detail for one in audit.events(session) if one.action == "merge"]
         assert kept == [None, None, *details[2:]]
@@ -138,3 +144,24 @@ def test_every_descriptor_and_crop_is_given(filled: Database, space_id: int) -> 
         kinds = [space for space, _ in erasures.blobs(session)]
     assert kinds.count(space_id) == 3
     assert kinds.count(None) == 2
+
+
+def test_an_erasure_takes_copies_of_photos_out_of_the_trail(
+    database: Database, store: Store
+) -> None:
+    """A merge keeps the photo that it dropped, for an undo."""
+    store(
+        new_photo("P17", 1, sha256="a" * 64),
+        new_photo("P18", 2, sha256="a" * 64, place=1),
+    )
+    with database.writing() as session:
+        merge_patients(session, "P17", "P18", keep="P17")
+        undo_last(session)
+        assert '"rows"' in trail_text(session)
+        erasures.erase_rows(session, patient_keys(session, ["P18"]).values())
+        for text in ('"rows"', "P18", "P17"):
+            assert text not in trail_text(session)
+
+
+def trail_text(session: Session) -> str:
+    return json.dumps([event.detail for event in audit.events(session)])
