@@ -4,7 +4,9 @@ python -m benchmarks.backups HOME [--photos 100000] [--rounds 5]
 
 HOME is made by `benchmarks.million` where it is missing. The plain copy is `cp -r` of database and
 index, synced to the disk file by file; it checks nothing, and is of no one state while somebody
-writes. The three are run in turn, and each after what was written before is on the disk.
+writes. The three are run in turn, and each after what was written before is on the disk. The copy
+waits for the disk, and the backup for the processor, which checks it: on a machine that is busy the
+ratio is many times that of a quiet one.
 """
 
 from __future__ import annotations
@@ -95,7 +97,7 @@ def main() -> None:
     keep(
         "backups",
         f"python -m benchmarks.backups HOME --photos {given.photos} --rounds {given.rounds}"
-        f" (database and index {size / 1e6:,.0f} MB)",
+        f" (database and index {size / 1e6:,.0f} MB; load average {os.getloadavg()[1]:.0f})",
         ("what", "least s", "median s", "least ÷ copy", "median ÷ copy of the round"),
         rows,
     )

@@ -198,7 +198,9 @@ class _Writing:
             return list(threads.map(partial(hash_file, self.aside), paths))
         hashed = threads.submit(hash_file, self.aside, DATABASE)
         synced = threads.submit(sync_file, self.aside / DATABASE)
-        snapshots.check_copy(self.aside / DATABASE, rows)
+        counted = threads.submit(snapshots.check_rows, self.aside / DATABASE, rows)
+        snapshots.check_pages(self.aside / DATABASE)
+        counted.result()
         synced.result()
         return [hashed.result()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gestalt_space.devices import cores
 from gestalt_space.errors import ArchiveUnsuitable, GalleryExists, OutputError
 from gestalt_space.files import make_private_folder, sync_file, sync_folder
 from gestalt_space.gallery.archives import dumped, indexed
@@ -20,6 +22,7 @@ from gestalt_space.gallery.archives.backing_up import DATABASE, MODELS, check_sp
 from gestalt_space.gallery.archives.copying import copy_file
 from gestalt_space.gallery.archives.manifest import (
     Archive,
+    ArchivedFile,
     check_files,
     read_manifest,
 )
@@ -164,12 +167,17 @@ class _Staged:
         done = 0
         (self.stage / indexed.FOLDER).mkdir(mode=0o700)
         for file in self.archive.files:
-            target = self.stage / file.path
-            make_private_folder(target.parent)
-            copy_file(self.archive.path(file), target)
-            sync_file(target)
-            done += file.bytes
-            progress(_HASHING + (1 - _HASHING) * done / max(self.archive.bytes, 1))
+            make_private_folder((self.stage / file.path).parent)
+        with ThreadPoolExecutor(cores()) as threads:
+            for size in threads.map(self._copy_file, self.archive.files):
+                done += size
+                progress(_HASHING + (1 - _HASHING) * done / max(self.archive.bytes, 1))
+
+    def _copy_file(self, file: ArchivedFile) -> int:
+        target = self.stage / file.path
+        copy_file(self.archive.path(file), target)
+        sync_file(target)
+        return file.bytes
 
     def _into_file(self, file: Path) -> tuple[str, ...]:
         """The database of a home as a file; it gets its name last."""
