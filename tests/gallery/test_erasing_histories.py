@@ -98,7 +98,7 @@ def _own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_short_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealing, "SEALED_FROM", 8)
-    figures = run_history(tmp_path, 1, photos=60, erasures=3, every=3)
+    figures = run_history(tmp_path, 1, photos=40, erasures=2, every=2)
     assert (figures["hits"], figures["held"]) == (0, 1)
 
 
