@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,11 @@ from gestalt_space.store.chunks import chunks
 from gestalt_space.store.pseudonyms import subjects_of
 
 FETCHED = 1024
+COPIES = ("backup", "export")
+"""Actions that leave a copy of patients outside of the gallery. Their details say where it is, and
+stay when one of them leaves: whoever erases needs to know."""
+_TELLING = 6
+"""Characters of a name from which on it is looked for within a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ def empty_details(
             which = t.AuditEvent.id.in_(_keeping(session, theirs, only_with))
         emptied = session.scalars(
             sa.update(t.AuditEvent)
-            .where(which, t.AuditEvent.salt.is_not(None))
+            .where(which, t.AuditEvent.salt.is_not(None), t.AuditEvent.action.not_in(COPIES))
             .values(detail=sa.null(), salt=None)
             .returning(t.AuditEvent.id)
             .execution_options(synchronize_session=False)
@@ -154,14 +159,18 @@ def empty_details(
 
 
 def empty_details_naming(session: Session, texts: Collection[str]) -> int:
-    """Empty what events tell in which one of some texts stands as a whole value; returns of how
-    many. Of patients who left, their own are empty already: these are of others."""
+    """Empty what events tell in which one of some texts stands as a whole value, or, of a copy, in
+    its path; returns of how many. Of patients who left, their own are empty already: these are of
+    others."""
     wanted = set(texts)
-    held = sa.select(t.AuditEvent.id, t.AuditEvent.detail).where(t.AuditEvent.salt.is_not(None))
+    held = sa.select(t.AuditEvent.id, t.AuditEvent.action, t.AuditEvent.detail).where(
+        t.AuditEvent.salt.is_not(None)
+    )
     naming = [
         key
-        for key, detail in session.execute(held.execution_options(yield_per=FETCHED))
+        for key, action, detail in session.execute(held.execution_options(yield_per=FETCHED))
         if not wanted.isdisjoint(_values(detail))
+        or (action in COPIES and _stands_in(wanted, _values(detail)))
     ]
     for some in chunks(naming):
         session.execute(
@@ -210,6 +219,11 @@ def _keeping(session: Session, theirs: sa.Select[Any], photos: Collection[str]) 
         for past in ((detail or {}).get(when, {}) for when in ("before", "after"))
         if any(one["sha256"] in wanted for one in past.get("rows", {}).values())
     ]
+
+
+def _stands_in(texts: Collection[str], values: Iterable[str]) -> bool:
+    long = [text for text in texts if len(text) >= _TELLING]
+    return any(text in value for value in values for text in long)
 
 
 def _values(value: Any) -> Iterator[str]:

@@ -16,11 +16,10 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.store import tables as t
 from gestalt_space.store.actors import actor_of
+from gestalt_space.store.audit import COPIES
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.removals import take_out
 
-COPIES = ("backup", "export")
-"""Actions of the audit trail that made a copy elsewhere; their detail has its `path`."""
 _OF_PATIENTS = {
     "phenotype_term": t.PhenotypeTerm.patient_id,
     "diagnosis": t.Diagnosis.patient_id,

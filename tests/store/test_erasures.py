@@ -90,6 +90,20 @@ def test_details_that_name_somebody_are_emptied(filled: Database) -> None:
         assert list(audit.trail_problems(session)) == []
 
 
+def test_where_a_copy_is_stays_known_when_one_who_is_in_it_leaves(filled: Database) -> None:
+    """Whoever is erased later was in it, too."""
+    paths = ["/out/first", "/out/of-PATIENT-9", "/out/of-P1"]
+    with filled.writing() as session:
+        keys = patient_keys(session, ["P17", "P1"]).values()
+        for path in paths:
+            audit.record_event(session, "export", patients=keys, detail={"path": path})
+        audit.empty_details(session, patient_keys(session, ["P17"]).values())
+        assert empty_details_naming(session, ["PATIENT-9", "P1"]) == 1, "the path names one"
+        copies = erasures.copies_made(session, None)
+        assert [one["path"] for one in copies] == ["/out/first", "", "/out/of-P1"]
+        assert list(audit.trail_problems(session)) == []
+
+
 def test_backups_and_exports_are_told(filled: Database) -> None:
     with filled.writing() as session:
         audit.record_event(session, "export", detail={"path": "/out/first"})
