@@ -15,12 +15,29 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(home: Path | None, **options: Any) -> Iterator[Gallery]:
-    """The gallery of a home for the length of a command; see `Gallery.open`."""
+    """The gallery of a home for the length of a command; see `Gallery.open`. Erasures that a
+    stopped process had begun are finished first."""
     from gestalt_space.home import Gallery
 
     with Gallery.open(home, **options) as gallery:
+        _finish_erasures(gallery)
         try:
             yield gallery
         finally:
             for told in dict.fromkeys(repair.told for repair in gallery.repairs):
                 output.say(told)
+
+
+def _finish_erasures(gallery: Gallery) -> None:
+    if not gallery.exists:
+        return
+    for erased in gallery.finish_erasures():
+        output.say(
+            f"The erasure of {output.counted_text(len(erased.patients), 'patient')} that "
+            f"{erased.actor} began was stopped; it is done now, and its receipt is written."
+        )
+    for begun in gallery.begun_erasures():
+        output.say(
+            f"The erasure that {begun.actor} began at {begun.at:%Y-%m-%d %H:%M} UTC is not done: "
+            "run `gestalt index erase --resume`."
+        )

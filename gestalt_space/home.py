@@ -57,6 +57,11 @@ class Gallery(Choosing, Correcting, Erasing, Exchanging, Trail, Asking):
                 )
         return self.resume_with(partial(_deliver, receipt), progress=progress)
 
+    def finish_erasures(self) -> list[Erased]:
+        """Bring erasures to their end that a stopped process had begun, where they wait for nobody;
+        each receipt is written where it was to be. Commands do this when they open a gallery."""
+        return self.finish_with(partial(_deliver, None))
+
 
 def _deliver(place: Path | None, erased: Erased, remembered: str | None) -> None:
     path = place or (None if remembered is None else Path(remembered))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import NotInGallery, UsageError
+from gestalt_space.errors import GestaltError, NotInGallery, UsageError
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.finishing import Deliver, Finishing, path_of
 from gestalt_space.gallery.erasure.forms import Text
@@ -16,9 +17,11 @@ from gestalt_space.gallery.erasure.pieces import after_head, pieces_of
 from gestalt_space.gallery.erasure.places import places_of
 from gestalt_space.gallery.erasure.plans import Plan, masked
 from gestalt_space.gallery.erasure.searching import codes_of
+from gestalt_space.gallery.identity import home_of
+from gestalt_space.gallery.lock import ERASING, locked
 from gestalt_space.gallery.writing import Writing
 from gestalt_space.names import check_names, normal_name
-from gestalt_space.store import erasures
+from gestalt_space.store import erasures, purges
 from gestalt_space.store.audit import empty_details_naming
 from gestalt_space.store.erasures import Begun
 from gestalt_space.store.removals import patient_keys
@@ -57,25 +60,53 @@ class Erasing(Writing):
             raise UsageError("Nobody to erase was named.", "Give --patient P17.")
         self.database.require()
         finishing = self._finishing(progress)
-        with self.database.reading() as session:
-            absent = sorted(set(names) - set(patient_keys(session, names)))
-        for name in absent:
-            self._require_trace(name, finishing)
-        with self.database.writing() as session:
-            plan = self._taken_out(session, names, finishing, receipt=receipt, named=named)
-            key = erasures.begin_erasure(session, masked(plan))
-            (begun,) = (one for one in erasures.begun_erasures(session) if one.id == key)
-        erased = finishing.finish(begun, deliver)
+        with self._alone(self.settings.busy_timeout):
+            with self.database.reading() as session:
+                absent = sorted(set(names) - set(patient_keys(session, names)))
+            for name in absent:
+                self._require_trace(name, finishing)
+            with self.database.writing() as session:
+                plan = self._taken_out(session, names, finishing, receipt=receipt, named=named)
+                key = erasures.begin_erasure(session, masked(plan))
+                (begun,) = (one for one in erasures.begun_erasures(session) if one.id == key)
+            erased = finishing.finish(begun, deliver)
         self._calibrate_all()
         return erased
 
     def resume_with(self, deliver: Deliver, *, progress: Progress = None) -> list[Erased]:
         """Bring every erasure that was begun to its end; see `erase_with`."""
         finishing = self._finishing(progress)
-        done = [finishing.finish(begun, deliver) for begun in self.begun_erasures()]
+        with self._alone(self.settings.busy_timeout):
+            done = [finishing.finish(begun, deliver) for begun in self.begun_erasures()]
         if done:
             self._calibrate_all()
         return done
+
+    def finish_with(self, deliver: Deliver) -> list[Erased]:
+        """Bring to their end those that a stopped process had begun, and that wait for nobody.
+
+        Left to `resume_with` are those of a process that is at work, those of a gallery that
+        another process reads or another home has not cleaned, and those whose search found
+        something.
+        """
+        done: list[Erased] = []
+        if not self.database.is_writable or not self.begun_erasures():
+            return done
+        finishing = self._finishing(None)
+        folder = self.settings.index_dir
+        with suppress(GestaltError), self._alone(0):
+            with self.database.reading() as session:
+                if purges.pending_purges(session, home_of(session, folder)):
+                    return done
+            for begun in self.begun_erasures():
+                if not begun.plan.get("left"):
+                    # One by one: those that were done count where the next one fails.
+                    done.append(finishing.finish(begun, deliver))  # noqa: PERF401
+        return done
+
+    def _alone(self, timeout: float) -> AbstractContextManager[None]:
+        """So that no two processes of a home erase at once, or finish what another is at."""
+        return locked(self.settings.index_dir, timeout, ERASING)
 
     def _finishing(self, progress: Progress) -> Finishing:
         return Finishing(self.database, self.settings, self._keeper, progress)

@@ -1,6 +1,7 @@
-"""The one lock of a home's index: whoever saves, records or deletes there holds it. It is the
-system's own (`flock`): the system frees it when its process ends, however that ends, in this
-container or another, and the file `lock` alone means nothing."""
+"""The locks of a home: that of its index, which whoever saves, records or deletes there holds, and
+that of erasing, which is held around it and longer. Each is the system's own (`flock`): the system
+frees it when its process ends, however that ends, in this container or another, and the file alone
+means nothing."""
 
 from __future__ import annotations
 
@@ -14,23 +15,25 @@ from gestalt_space.files import make_private_folder
 from gestalt_space.holders import holder_of, leave_note, take_note_away
 from gestalt_space.paths import display_name
 
-LOCK, HOLDER = "lock", "lock-holder"
+LOCK, ERASING = "lock", "erasing"
+WORK = {LOCK: "writing the index", ERASING: "erasing patients from the index"}
+"""What is done with each of them, for people."""
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 
 
 @contextmanager
-def locked(folder: Path, timeout: float) -> Iterator[None]:
-    """Hold the lock of the index in a folder, which is made where it is missing.
+def locked(folder: Path, timeout: float, lock: str = LOCK) -> Iterator[None]:
+    """Hold a lock of the index in a folder, which is made where it is missing.
 
     `timeout`: seconds to wait for another process. Raises `OutputError`.
     """
     from filelock import FileLock, Timeout
 
-    note = folder / HOLDER
+    note = folder / f"{lock}-holder"
     try:
         make_private_folder(folder)
         # A soft lock, by the mere presence of a file, would outlive a process that was killed.
-        with FileLock(folder / LOCK, timeout=timeout, mode=0o600, fallback_to_soft=False):
+        with FileLock(folder / lock, timeout=timeout, mode=0o600, fallback_to_soft=False):
             leave_note(note)
             try:
                 yield
@@ -40,7 +43,7 @@ def locked(folder: Path, timeout: float) -> Iterator[None]:
         holder = holder_of(note)
         who = "" if holder is None else f" It is {holder.told}."
         raise OutputError(
-            f"Another process has been writing the index in {display_name(folder)} for "
+            f"Another process has been {WORK[lock]} in {display_name(folder)} for "
             f"{timeout:.0f} seconds.{who}",
             "Wait until it has ended; the database has everything, and the index follows.",
         ) from error

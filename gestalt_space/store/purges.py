@@ -40,12 +40,11 @@ def note_purge(session: Session) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Since when something has to be cleaned away, the oldest of each kind alone: in the files of a
-    home and of the database, in other homes by their places, and by erasures that are half done."""
+    """Since when something has to be cleaned away, the oldest alone: in the files of a home and of
+    the database, and in other homes by their places."""
 
     here: tuple[datetime, ...]
     elsewhere: tuple[tuple[str, datetime], ...]
-    erasures: tuple[datetime, ...]
 
 
 def left_to_clean(session: Session, home: str | None) -> Left:
@@ -62,7 +61,6 @@ def left_to_clean(session: Session, home: str | None) -> Left:
     return Left(
         tuple(as_utc(at) for at in session.scalars(sa.select(oldest).where(mine)) if at),
         tuple((place, as_utc(at)) for place, at in session.execute(others)),
-        tuple(as_utc(at) for at in session.scalars(sa.select(sa.func.min(t.Erasure.at))) if at),
     )
 
 

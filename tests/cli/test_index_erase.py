@@ -50,7 +50,7 @@ def test_what_is_left_is_remembered_and_told(home: Path, tmp_path: Path, gestalt
     assert not receipt.exists()
     verified = gestalt("index", "verify", "--json")
     assert verified.code == 1
-    (finding,) = (f for f in verified.document["findings"] if f["subject"] == "erasure")
+    (finding,) = (f for f in verified.document["findings"] if f["subject"] == "erasures")
     assert finding["state"] == "fail"
     assert "--resume" in finding["hint"]
     (home / "notes.txt").unlink()

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from gestalt_space.errors import ErasureUnfinished, NotInGallery, OutputError, UsageError
 from gestalt_space.gallery import sealing
+from gestalt_space.gallery.erasure import finishing
+from gestalt_space.gallery.lock import ERASING, locked
 from gestalt_space.gallery.reader import Reader
 from gestalt_space.store import audit, erasures, reads
 from gestalt_space.store import tables as t
@@ -151,6 +153,7 @@ def test_files_that_are_not_the_gallerys_are_told(home: Home) -> None:
     assert f"name of a file in {named}" in told.value.message
     note.unlink()
     named.unlink()
+    assert home.gallery().finish_erasures() == [], "else each command would search again"
     assert home.gallery().resume_erasures()[0].searched.hits == 0
 
 
@@ -255,3 +258,24 @@ def test_several_receipts_have_places_of_their_own(home: Home) -> None:
         home.gallery().resume_erasures(home.home.parent / "one.json")
     assert len(home.gallery().resume_erasures()) == 2
     assert home.receipt("PAT-A-0001.json")["salt"] != home.receipt("PAT-B-0001.json")["salt"]
+
+
+def test_one_that_was_stopped_is_finished_by_whoever_opens_next(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    home.put(photo(NAME, 1), photo("P2", 2))
+    with monkeypatch.context() as patched:
+        patched.setattr(finishing, "search_files", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            home.erase(NAME)
+    assert len(home.gallery().begun_erasures()) == 1
+    with locked(home.folder, 1, ERASING):
+        assert home.gallery().finish_erasures() == [], "somebody is at it"
+    (erased,) = home.gallery().finish_erasures()
+    assert erased.searched.hits == 0
+    assert home.receipt()["erased_rows"]["photo"] == 1
+    assert left_of(home.home, NAME, photo(NAME, 1)) == []
+    assert home.gallery().finish_erasures() == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gestalt_space.errors import OutputError
-from gestalt_space.gallery.lock import HOLDER, LOCK, locked
+from gestalt_space.gallery.lock import LOCK, locked
 from gestalt_space.holders import holder_of
 from tests.processes import Process
 
@@ -39,16 +39,16 @@ def test_nobody_else_holds_it_and_a_killed_holder_lets_go(tmp_path: Path) -> Non
         assert "rebuild" not in caught.value.hint
         other.tell()
         assert other.ended() == -9
-    assert (folder / HOLDER).exists(), "nobody took it away"
-    assert holder_of(folder / HOLDER) is None
+    assert (folder / f"{LOCK}-holder").exists(), "nobody took it away"
+    assert holder_of(folder / f"{LOCK}-holder") is None
     with locked(folder, 0):
         pass
-    assert not (folder / HOLDER).exists()
+    assert not (folder / f"{LOCK}-holder").exists()
 
 
 def test_a_holder_that_left_no_note_is_not_guessed(tmp_path: Path) -> None:
     with locked(tmp_path, 0):
-        (tmp_path / HOLDER).unlink()
+        (tmp_path / f"{LOCK}-holder").unlink()
         with pytest.raises(OutputError, match=r"for 0 seconds\.$"), locked(tmp_path, 0):
             pass
 

@@ -160,6 +160,8 @@ class Finishing:
             is_compacted = True
             searched = self.search(plan.texts, plan.pieces, places_of(self.settings, self.database))
         if searched.found or searched.unreadable:
+            with self.database.writing() as session:
+                erasures.change_plan(session, begun.id, begun.plan | {"left": True})
             raise _left(searched)
         there = self.index_files()
         changed = sum(there.get(name) != time for name, time in plan.times.items())

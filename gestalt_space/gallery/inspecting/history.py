@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.inspecting.findings import SHOWN, Finding, State, counted
-from gestalt_space.store import audit, purges
+from gestalt_space.store import audit, erasures, purges
 from gestalt_space.store.engine import Database
 
 PATIENCE = timedelta(days=1)
@@ -37,18 +37,21 @@ def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
     """What was removed or erased, and may still stand in files. `folder`: of this home's index."""
     with database.reading() as session:
         left = purges.left_to_clean(session, home_of(session, folder))
-    for what, since, where in (
-        *(("removal", at, "this home's files") for at in left.here),
-        *(("removal", at, f"the index of {place}") for place, at in left.elsewhere),
-        *(("erasure", at, "files of the gallery") for at in left.erasures),
+        begun = erasures.begun_erasures(session)
+    for one in begun:
+        detail = f"one that {one.actor} began at {one.at:%Y-%m-%d %H:%M} UTC is not done"
+        yield Finding("erasures", "fail", detail, "Run `gestalt index erase --resume`.")
+    for since, where in (
+        *((at, "this home's files") for at in left.here),
+        *((at, f"the index of {place}") for place, at in left.elsewhere),
     ):
         yield Finding(
-            f"{what}s",
+            "removals",
             _state(since),
             f"what was taken out on {since:%Y-%m-%d %H:%M} UTC may still stand in {where}",
             _CLEAN,
         )
-    if not (left.here or left.elsewhere or left.erasures):
+    if not (left.here or left.elsewhere or begun):
         yield Finding("removals", "ok", "all that was removed is out of the files")
 
 
