@@ -120,7 +120,9 @@ def test_a_corrected_face_replaces_the_wrong_one_and_leaves_nothing_of_it(
     assert result.status == "updated"
     assert any(change.startswith("face: 1 of 2") for change in result.changes)
     assert gallery.patient("B").photos[0].face == 2
-    assert files_with(home, wrong) == files_with(home, b"wrong-ancestry") == []
+    assert files_with(home, wrong) == []
+    (told,) = (one.detail for one in gallery.log(patient="B") if one.action == "correct")
+    assert "ancestry: wrong-ancestry → right-ancestry" in str(told), "the trail alone has it"
     (right,) = gallery.snapshot().descriptors
     if gallery.database.is_sqlite:  # a server's files are not in the home
         assert files_with(home, right.tobytes())
@@ -139,7 +141,7 @@ def test_a_stop_right_after_a_correction_leaves_no_index_with_the_wrong_face(
     add(gallery, row(photo, "B", face=1), row(made.photo_file(home / "p.png", 3), "C"))
     wrong = gallery.snapshot(by="patient").descriptors[0].tobytes()
     assert files_with(home / "index", wrong)
-    monkeypatch.setattr(gallery, "_settle", stop)
+    monkeypatch.setattr(gallery, "_follow", stop)
     with pytest.raises(KeyboardInterrupt):
         add(gallery, row(photo, "B", face=2), update=True)
     assert files_with(home / "index", wrong) == []

@@ -16,7 +16,14 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.devices import cores
 from gestalt_space.errors import ArchiveUnsuitable, GalleryExists, OutputError
-from gestalt_space.files import make_private_folder, sync_file, sync_folder
+from gestalt_space.files import (
+    make_private_folder,
+    move_folder,
+    sync_file,
+    sync_folder,
+    take_folder_name,
+    take_name,
+)
 from gestalt_space.gallery.archives import dumped, indexed
 from gestalt_space.gallery.archives.backing_up import DATABASE, MODELS, check_space
 from gestalt_space.gallery.archives.copying import copy_file
@@ -244,13 +251,19 @@ class _Staged:
 
     def _place_files(self) -> None:
         """Give index and models their names; a model that is installed stays."""
-        self._move(self.stage / indexed.FOLDER, self.settings.index_dir)
+        move_folder(self.stage / indexed.FOLDER, self.settings.index_dir)
+        self._made.append(self.settings.index_dir)
         staged = self.stage / MODELS
         for model in sorted(staged.iterdir()) if staged.is_dir() else ():
             target = self.settings.models_dir / model.name
             if not target.exists():
                 make_private_folder(target.parent)
-                self._move(model, target)
+                # Copied: models may lie on another disk.
+                aside = target.with_name(f"{_STAGED}{model.name}")
+                self._made += [aside, target]
+                shutil.rmtree(aside, ignore_errors=True)  # of a restore that was killed
+                shutil.copytree(model, aside)
+                take_folder_name(aside, target)
                 self.models.append(model.name)
         sync_folder(self.settings.home)
 
@@ -267,12 +280,7 @@ class _Staged:
             raise GalleryExists(
                 f"{display_name(file)} was made meanwhile.", "Restore into another home."
             )
-        staged.rename(file)
-        sync_folder(file.parent)
-
-    def _move(self, source: Path, target: Path) -> None:
-        shutil.move(source, target)  # models may lie on another disk
-        self._made.append(target)
+        take_name(staged, file)
 
     @property
     def _is_file(self) -> bool:

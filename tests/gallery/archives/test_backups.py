@@ -256,14 +256,14 @@ def test_what_a_killed_restore_left_is_no_hindrance(tmp_path: Path, backup: Path
 def test_a_restore_that_fails_at_the_end_leaves_nothing(
     tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    real = os.rename
+    real = os.replace
 
     def refuse(source: Any, target: Any, **more: Any) -> None:
         if str(target).endswith("gallery.sqlite3"):
             raise OSError(errno.ENOSPC, "No space left on device")
         real(source, target, **more)
 
-    monkeypatch.setattr(os, "rename", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(OutputError, match="No space left"):
         restore(backup, load_settings(tmp_path / "new"))
     assert list((tmp_path / "new").iterdir()) == []
