@@ -240,8 +240,7 @@ def _values(value: Any) -> Iterator[str]:
 
 
 def _event(row: t.AuditEvent, subjects: Sequence[str]) -> Event:
-    at = _utc(row.at)
-    return Event(row.id, at, row.actor, row.action, row.detail, tuple(subjects), row.chain)
+    return Event(row.id, row.at, row.actor, row.action, row.detail, tuple(subjects), row.chain)
 
 
 def _subjects_of(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
@@ -278,15 +277,10 @@ def _subjects_digest(subjects: Sequence[str]) -> str:
 
 
 def _chain(before: str, event: t.AuditEvent) -> str:
-    at = _utc(event.at).isoformat(timespec="microseconds")
+    at = event.at.isoformat(timespec="microseconds")
     fixed = [before, event.id, at, event.actor, event.action, event.digest, event.subjects]
     return hashlib.sha256(_canonical(fixed)).hexdigest()
 
 
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
-
-
-def _utc(at: datetime) -> datetime:
-    """SQLite gives back a time without its zone."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

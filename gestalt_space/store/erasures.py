@@ -113,7 +113,7 @@ def copies_made(session: Session, since: datetime | None) -> list[dict[str, str]
         {
             "action": action,
             "path": str((detail or {}).get("path", "")),
-            "at": _utc(at).isoformat(timespec="seconds"),
+            "at": at.isoformat(timespec="seconds"),
         }
         for action, at, detail in session.execute(events.order_by(t.AuditEvent.id))
     ]
@@ -142,7 +142,7 @@ def end_erasure(session: Session, erasure: int) -> None:
 def begun_erasures(session: Session) -> list[Begun]:
     """The erasures that are not done yet, the oldest first."""
     rows = session.scalars(sa.select(t.Erasure).order_by(t.Erasure.id))
-    return [Begun(row.id, _utc(row.at), row.actor, row.plan) for row in rows]
+    return [Begun(row.id, row.at, row.actor, row.plan) for row in rows]
 
 
 def unclean_homes(session: Session, sequence: int, but: str | None = None) -> list[str]:
@@ -206,7 +206,3 @@ def _counts(session: Session) -> dict[str, int]:
         name: session.scalars(sa.select(sa.func.count()).select_from(table)).one()
         for name, table in tables.items()
     }
-
-
-def _utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

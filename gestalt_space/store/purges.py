@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -59,11 +59,6 @@ def left_to_clean(session: Session, home: str | None) -> Left:
         .order_by(t.Home.place)
     )
     return Left(
-        tuple(as_utc(at) for at in session.scalars(sa.select(oldest).where(mine)) if at),
-        tuple((place, as_utc(at)) for place, at in session.execute(others)),
+        tuple(at for at in session.scalars(sa.select(oldest).where(mine)) if at),
+        tuple((place, at) for place, at in session.execute(others)),
     )
-
-
-def as_utc(at: datetime) -> datetime:
-    """SQLite gives back a time without its zone."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
