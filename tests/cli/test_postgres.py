@@ -48,4 +48,4 @@ def test_commands_tell_of_the_database_on_the_server(
     assert "4 patients" in ran.out
     assert gestalt("index", "remove", "P0").code == 0
     assert gestalt("index", "list", "--csv").out.count("\nP") == 3
-    assert gestalt("match", photos[1], "--by", "patient").code == 0
+    assert gestalt("match", photos[1], "--by", "patient", "--detector", "aligned").code == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -28,27 +27,26 @@ from gestalt_space.store.audit import events
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, files_with, make_home, open_gallery, row
+from tests.prepared import Prepared
 from tests.processes import Process
 
 PHOTOS = 5
 
 
-@pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory, tiny_store: ModelStore) -> Path:
-    folder = tmp_path_factory.mktemp("two-spaces")
-    home = make_home(folder / "home", tiny_store)
-    photos = [made.photo_file(folder / f"p{n}.png", n) for n in range(PHOTOS)]
-    with open_gallery(home) as gallery:
-        add(gallery, *(row(photo, f"P{n}", "A") for n, photo in enumerate(photos)))
-    made.arcface_onnx(folder / "other.onnx", dim=64, seed=5)
-    ModelStore(home / "models").add(folder / "other.onnx", license_name="made by the tests")
-    return folder
-
-
 @pytest.fixture
-def home(made_once: Path, tmp_path: Path) -> Path:
+def home(tmp_path: Path, tiny_store: ModelStore, prepared: Prepared) -> Path:
     """A home of five photos in the space `tiny`, with the encoder `other` installed as well."""
-    return Path(shutil.copytree(made_once, tmp_path / "made")) / "home"
+    folder = tmp_path / "made"
+
+    def make() -> None:
+        home = make_home(folder / "home", tiny_store)
+        photos = [made.photo_file(folder / f"p{n}.png", n) for n in range(PHOTOS)]
+        with open_gallery(home) as gallery:
+            add(gallery, *(row(photo, f"P{n}", "A") for n, photo in enumerate(photos)))
+        made.arcface_onnx(folder / "other.onnx", dim=64, seed=5)
+        ModelStore(home / "models").add(folder / "other.onnx", license_name="made by the tests")
+
+    return prepared("two-spaces", folder, make) / "home"
 
 
 def fill(home: Path, **options: Any) -> Any:
@@ -71,6 +69,9 @@ def nearest(gallery: Gallery, home: Path) -> str:
 FILL = """
 from gestalt_space.gallery import filling
 from gestalt_space.home import Gallery
+from tests import databases
+
+databases.patch_settings()
 filling.WRITE_BATCH = 1
 done = []
 def follow(one):

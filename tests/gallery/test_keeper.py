@@ -91,6 +91,7 @@ def test_an_index_that_cannot_follow_keeps_no_other_and_not_the_log_from_being_c
     assert files_with(kept.home, vector_of(3)) == []
 
 
+@pytest.mark.sqlite_only("its log")
 def test_a_log_that_is_read_is_remembered(kept: Kept) -> None:
     impatient = Kept(kept.home, busy_timeout=0.1)
     kept.add(*range(3))

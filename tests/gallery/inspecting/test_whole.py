@@ -4,7 +4,6 @@ sound again."""
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -28,27 +27,27 @@ from gestalt_space.store.engine import Database
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, files_with, make_home, open_gallery, row
+from tests.prepared import Prepared
 
 PHOTOS = 6
+BY_SQL = pytest.mark.sqlite_only("rows are broken in its file, past foreign keys")
 NO_FACE = """INSERT INTO photo (patient_id, sha256, name, sequence, width, height, added_at)
 SELECT 1, 'ffff', 'empty.png', 1, 1, 1, '2026-01-01'"""
 ZERO = bytes(64)
 NOT_A_NUMBER = np.full(16, np.nan, "<f4").tobytes()
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory, tiny_store: ModelStore) -> Path:
-    folder = tmp_path_factory.mktemp("sound")
-    home = make_home(folder / "home", tiny_store)
-    with open_gallery(home) as gallery:
-        photos = [made.photo_file(folder / f"p{n}.png", n) for n in range(PHOTOS)]
-        add(gallery, *(row(photo, f"P{n}", f"D{n % 2}") for n, photo in enumerate(photos)))
-    return home
-
-
 @pytest.fixture
-def home(sound: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sound, tmp_path / "home"))
+def home(tmp_path: Path, tiny_store: ModelStore, prepared: Prepared) -> Path:
+    """A gallery of six patients that nothing is wrong with."""
+    folder = tmp_path / "made"
+
+    def make() -> None:
+        with open_gallery(make_home(folder / "home", tiny_store)) as gallery:
+            photos = [made.photo_file(folder / f"p{n}.png", n) for n in range(PHOTOS)]
+            add(gallery, *(row(photo, f"P{n}", f"D{n % 2}") for n, photo in enumerate(photos)))
+
+    return prepared("sound", folder, make) / "home"
 
 
 def look(home: Path, sample: int = 0) -> list[Finding]:
@@ -270,6 +269,7 @@ TOGETHER = (
 )
 
 
+@BY_SQL
 def test_much_that_is_broken_at_once_is_named_and_rebuild_mends_it(home: Path) -> None:
     for name in TOGETHER:
         CASES[name].damage(home)
@@ -281,6 +281,7 @@ def test_much_that_is_broken_at_once_is_named_and_rebuild_mends_it(home: Path) -
     assert wrong(home) == {}
 
 
+@BY_SQL
 def test_damaged_descriptors_are_named_and_fill_mends_them(home: Path) -> None:
     for key, vector in enumerate((ZERO, NOT_A_NUMBER, ZERO[:20]), start=2):
         sql(home, "UPDATE descriptor SET vector = ? WHERE id = ?", values=(vector, key))
@@ -295,6 +296,7 @@ def test_damaged_descriptors_are_named_and_fill_mends_them(home: Path) -> None:
     assert wrong(home, sample=PHOTOS) == {}
 
 
+@BY_SQL
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(CASES))
 def test_what_is_broken_is_named_and_mended(name: str, home: Path) -> None:
@@ -308,6 +310,7 @@ def test_what_is_broken_is_named_and_mended(name: str, home: Path) -> None:
     assert wrong(home) == {}
 
 
+@BY_SQL
 def test_what_the_encoder_does_not_give_is_found(home: Path) -> None:
     """Two descriptors that were exchanged are both sound, and so is another's crop."""
     with open_gallery(home) as gallery:
@@ -338,6 +341,7 @@ def test_without_the_model_no_crop_is_encoded_again(home: Path) -> None:
     assert found["space"].state == "fail"
 
 
+@BY_SQL
 @pytest.mark.parametrize(
     "command",
     [
@@ -352,6 +356,7 @@ def test_a_trail_that_was_changed_or_cut_is_found(home: Path, command: str) -> N
         assert {one.state for one in inspect_trail(database)} == {"fail"}
 
 
+@BY_SQL
 @pytest.mark.parametrize(
     "command",
     [
@@ -369,6 +374,7 @@ def test_a_space_that_is_not_what_it_says_is_found(home: Path, command: str) -> 
     assert found["specification tiny"].state == "fail"
 
 
+@BY_SQL
 def test_what_was_removed_lately_is_a_note(home: Path) -> None:
     with open_gallery(home) as reader:
         with reader.database.reading() as session:
@@ -386,6 +392,7 @@ def test_files_of_a_lost_space_are_wiped_and_not_only_deleted(home: Path) -> Non
     assert set(copy.read_bytes()) == {0}
 
 
+@BY_SQL
 def test_rebuild_takes_no_patient_and_no_photo(home: Path) -> None:
     sql(home, "UPDATE descriptor SET sequence = 1", "UPDATE change SET sequence = 1", NO_FACE)
     rebuild(home)
