@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from gestalt_space.store.facts import (
     compare_facts,
     other_names,
 )
+from gestalt_space.store.imported import Conflict, ImportedPatient, ImportedPhoto, ImportedSpace
 from gestalt_space.store.runs import add_run
 from gestalt_space.store.sequence import count_changes, number_changes
 from gestalt_space.store.writes import add_space, make_default
@@ -33,56 +33,6 @@ from gestalt_space.types import WITHDRAWN, Descriptors, Disorder, EncodingRun, F
 
 SAME_DESCRIPTOR = 0.999
 """Descriptors of one face in one space are at least this similar, whatever machine made them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedSpace:
-    """A space of another gallery, as in `tables.Space`."""
-
-    fingerprint: str
-    model: str
-    specification: str
-    dim: int
-    is_default: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedPatient:
-    """A patient of another gallery: facts as of a photo without a name; `certainties` of the
-    diagnoses by disorder."""
-
-    record: PhotoRecord
-    certainties: Mapping[str, str]
-    added_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedPhoto:
-    """A photo of another gallery. `descriptors`: `(d,)` by the space's fingerprint, with what each
-    was made with, None where that is not recorded."""
-
-    patient: str
-    sha256: str
-    name: str
-    age: float | None
-    site: str | None
-    width: int
-    height: int
-    added_at: datetime
-    face: Face
-    crop: bytes | None
-    descriptors: Mapping[str, tuple[Descriptors, EncodingRun | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """What an import contradicts. `kind`: `patient`, `photo`, `disorder` or `space`; `patient` and
-    `photo` are empty where it is about none; `reason` in words."""
-
-    kind: str
-    patient: str
-    photo: str
-    reason: str
 
 
 @dataclass

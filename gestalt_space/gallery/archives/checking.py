@@ -19,7 +19,7 @@ from gestalt_space.gallery.archives.reading import Row
 from gestalt_space.gallery.intake.values import OLDEST, is_unknown
 from gestalt_space.names import normal_name
 from gestalt_space.paths import display_name
-from gestalt_space.store.imports import ImportedPatient, ImportedPhoto, ImportedSpace
+from gestalt_space.store.imported import ImportedPatient, ImportedPhoto, ImportedSpace
 from gestalt_space.types import Disorder, EncodingRun, Face, PhotoRecord, Quality
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 
 from gestalt_space.gallery.archives.people_csv import safe_cell
-from gestalt_space.store.imports import Conflict
+from gestalt_space.store.imported import Conflict
 
 CONFLICT_COLUMNS = ("kind", "patient", "photo", "reason")
 

@@ -31,7 +31,8 @@ from gestalt_space.paths import display_name
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.engine import Database
-from gestalt_space.store.imports import ImportedSpace, Importing
+from gestalt_space.store.imported import ImportedSpace
+from gestalt_space.store.imports import Importing
 
 _ALWAYS = frozenset(SCHEMAS) - {"crops"}
 
