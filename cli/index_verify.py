@@ -29,7 +29,12 @@ def verify(
     `gestalt index verify --json`.
     """
     from gestalt_space.gallery.inspecting.whole import inspect_gallery
+    from gestalt_space.gallery.listing import Listing
     from gestalt_space.settings import load_settings
 
-    found = inspect_gallery(load_settings(home), sample=sample, seed=seed)
+    settings = load_settings(home)
+    with Listing(settings, finish=False) as gallery:
+        # A monitoring job that looks at a wrong home shall not call it sound.
+        gallery.database.require()
+    found = inspect_gallery(settings, sample=sample, seed=seed)
     return tell_findings(found, as_json=as_json)

@@ -34,7 +34,7 @@ def _finish_erasures(gallery: Gallery) -> None:
     for erased in gallery.finish_erasures():
         output.say(
             f"The erasure of {output.counted_text(len(erased.patients), 'patient')} that "
-            f"{erased.actor} began was stopped; it is done now, and its receipt is written."
+            f"{erased.actor} began is done now, and its receipt is written."
         )
     for begun in gallery.begun_erasures():
         output.say(

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from gestalt_space.documents.receipts import check_receipt, write_receipt
+from gestalt_space.documents.receipts import (
+    check_receipt,
+    free_place,
+    is_receipt_of,
+    write_receipt,
+)
 from gestalt_space.errors import UsageError
 from gestalt_space.gallery.archives.exchanging import Exchanging
 from gestalt_space.gallery.choosing import Choosing
@@ -65,5 +70,6 @@ class Gallery(Choosing, Correcting, Erasing, Exchanging, Trail, Asking):
 
 def _deliver(place: Path | None, erased: Erased, remembered: str | None) -> None:
     path = place or (None if remembered is None else Path(remembered))
-    if path is not None:
-        write_receipt(erased, path)
+    # It was handed over before, or by the gallery that this one is a copy of.
+    if path is not None and not is_receipt_of(path, erased):
+        write_receipt(erased, free_place(path))

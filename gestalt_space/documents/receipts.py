@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -85,6 +86,20 @@ def check_receipt(path: Path, settings: Settings) -> None:
         raise UsageError(
             "The receipt cannot stand in the home of the gallery.", "Choose another folder."
         )
+
+
+def is_receipt_of(path: Path, erased: Erased) -> bool:
+    """Whether the receipt of an erasure stands at a path already."""
+    try:
+        return bool(json.loads(path.read_bytes())["salt"] == erased.salt)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def free_place(path: Path) -> Path:
+    """A path that no file has: this one, or one with a number."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], numbered) if not one.exists())
 
 
 def write_receipt(erased: Erased, path: Path) -> None:

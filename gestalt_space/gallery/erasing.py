@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import GestaltError, NotInGallery, UsageError
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.finishing import Deliver, Finishing, path_of
-from gestalt_space.gallery.erasure.forms import Text
+from gestalt_space.gallery.erasure.forms import SHORT, Text
 from gestalt_space.gallery.erasure.pieces import after_head, pieces_of
 from gestalt_space.gallery.erasure.places import places_of
 from gestalt_space.gallery.erasure.plans import Plan, masked
@@ -117,14 +117,14 @@ class Erasing(Writing):
             rows = {place for place, _ in erasures.texts_with(session, name)}
         if "audit_event.detail" in rows:
             return
+        if len(name.encode()) < SHORT:
+            # In files so few bytes stand by chance.
+            raise _no_trace(name, "no trace of one in the database")
         places = places_of(self.settings, self.database)
         searched = finishing.search([Text("identifier", name)], pieces_of([]), places)
         if not searched.found:
-            raise NotInGallery(
-                f"There is no patient {name!r}, and no trace of one in {searched.files:,} files "
-                f"({searched.bytes:,} bytes).",
-                "`gestalt index list` lists the patients.",
-            )
+            files = f"{searched.files:,} files ({searched.bytes:,} bytes)"
+            raise _no_trace(name, f"no trace of one in {files}")
 
     def _taken_out(
         self,
@@ -163,3 +163,9 @@ class Erasing(Writing):
         plan.rows = {**traces.rows, **unused, "audit details of others": emptied}
         plan.sequence = erasures.last_change(session)
         return plan
+
+
+def _no_trace(name: str, where: str) -> NotInGallery:
+    return NotInGallery(
+        f"There is no patient {name!r}, and {where}.", "`gestalt index list` lists the patients."
+    )

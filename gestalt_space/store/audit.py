@@ -24,9 +24,9 @@ from gestalt_space.store.chunks import chunks
 from gestalt_space.store.pseudonyms import subjects_of
 
 FETCHED = 1024
-COPIES = ("backup", "export")
-"""Actions that leave a copy of patients outside of the gallery. Their details say where it is, and
-stay when one of them leaves: whoever erases needs to know."""
+COPIES = ("backup", "export", "restore", "import")
+"""Actions that leave a copy of patients outside of the gallery, or came from one. Their details say
+where it is, and stay when one of them leaves: whoever erases needs to know."""
 _TELLING = 6
 """Characters of a name from which on it is looked for within a path."""
 

@@ -20,6 +20,8 @@ from gestalt_space.store.audit import COPIES
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.removals import take_out
 
+_READ = {"restore": "backup", "import": "export"}
+"""What was read by an action of the audit trail."""
 _OF_PATIENTS = {
     "phenotype_term": t.PhenotypeTerm.patient_id,
     "diagnosis": t.Diagnosis.patient_id,
@@ -102,8 +104,8 @@ def erase_rows(session: Session, patients: Collection[int]) -> dict[str, int]:
 
 
 def copies_made(session: Session, since: datetime | None) -> list[dict[str, str]]:
-    """The backups and exports that were made since a time, by action, path and time, the oldest
-    first. One whose detail was emptied has no path any more."""
+    """The backups and exports that were made or read since a time, by kind, path and time, the
+    oldest first. One whose detail was emptied has no path any more."""
     events = sa.select(t.AuditEvent.action, t.AuditEvent.at, t.AuditEvent.detail).where(
         t.AuditEvent.action.in_(COPIES)
     )
@@ -111,7 +113,7 @@ def copies_made(session: Session, since: datetime | None) -> list[dict[str, str]
         events = events.where(t.AuditEvent.at >= since)
     return [
         {
-            "action": action,
+            "action": _READ.get(action, action),
             "path": str((detail or {}).get("path", "")),
             "at": at.isoformat(timespec="seconds"),
         }

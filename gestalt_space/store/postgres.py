@@ -71,9 +71,10 @@ def shown_address(url: sa.URL) -> str:
 
 def may_write(connection: sa.Connection) -> bool:
     """Whether a gallery may be changed: not on a standby, nor by a role that can only read."""
+    # A table that is not there yet may be made; asked about it by name, the server would fail.
     asked = (
         "SELECT current_setting('transaction_read_only') = 'off' "
-        "AND has_table_privilege('change', 'UPDATE')"
+        "AND coalesce(has_table_privilege(to_regclass('change')::oid, 'UPDATE'), true)"
     )
     return bool(connection.exec_driver_sql(asked).scalar())
 

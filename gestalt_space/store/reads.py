@@ -145,14 +145,14 @@ class OwnPatient:
 
 
 def patient_of_face(session: Session, sha256: str, face: Face) -> OwnPatient | None:
-    """The patient that a face of a photo is stored for."""
+    """The patient that a face of a photo is stored for; nobody whose consent is withdrawn."""
     rows = session.execute(
         sa.select(
             t.Patient.id, t.Patient.external_id, t.Patient.family, t.Face.box, t.Face.landmarks
         )
         .join(t.Patient.photos)
         .join(t.Photo.faces)
-        .where(t.Photo.sha256 == sha256)
+        .where(t.Photo.sha256 == sha256, consents())
     )
     box = [float(v) for v in face.box]
     for key, identifier, family, stored_box, landmarks in rows:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.purges import note_purge
-from gestalt_space.store.reads import StoredSpace
+from gestalt_space.store.reads import StoredSpace, consents
 from gestalt_space.store.sequence import begin_epoch, count_changes
 
 
@@ -35,14 +35,16 @@ def filling(session: Session, space_id: int) -> Filling:
 
 
 def count_missing(session: Session, space_id: int) -> int:
-    """How many faces have no descriptor in a space, nor one that is withheld."""
+    """How many faces have no descriptor in a space, nor one that is withheld; those of patients
+    whose consent is withdrawn are to have none."""
     none = (
         ~sa.select(sa.literal(1))
         .where(table.face_id == t.Face.id, table.space_id == space_id)
         .exists()
         for table in (t.Descriptor, t.Withheld)
     )
-    return session.scalar(sa.select(sa.func.count(t.Face.id)).where(*none)) or 0
+    query = sa.select(sa.func.count(t.Face.id)).join(t.Face.photo).join(t.Photo.patient)
+    return session.scalar(query.where(consents(), *none)) or 0
 
 
 def has_space(session: Session, space_id: int, fingerprint: str) -> bool:

@@ -279,3 +279,32 @@ def test_one_that_was_stopped_is_finished_by_whoever_opens_next(
     assert home.receipt()["erased_rows"]["photo"] == 1
     assert left_of(home.home, NAME, photo(NAME, 1)) == []
     assert home.gallery().finish_erasures() == []
+
+
+def test_a_receipt_that_was_handed_over_is_not_written_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by a copy of the gallery, nor over a receipt of somebody else."""
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    home.put(photo(NAME, 1), photo("P2", 2))
+    with monkeypatch.context() as patched:
+        patched.setattr(finishing.erasures, "end_erasure", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            home.erase(NAME)
+    path = home.home.parent / "receipt.json"
+    before = path.stat().st_mtime_ns
+    (erased,) = home.gallery().finish_erasures()
+    assert path.stat().st_mtime_ns == before
+    assert home.receipt()["salt"] == erased.salt
+    assert home.gallery().begun_erasures() == []
+
+
+def test_a_few_letters_are_no_trace_of_somebody(home: Home) -> None:
+    others(home, *range(6))
+    home.seal()
+    for name in ("A", "AB", "12", "P1"):
+        with pytest.raises(NotInGallery, match="no trace"):
+            home.erase(name)

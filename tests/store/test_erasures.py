@@ -104,6 +104,16 @@ def test_where_a_copy_is_stays_known_when_one_who_is_in_it_leaves(filled: Databa
         assert list(audit.trail_problems(session)) == []
 
 
+def test_what_a_gallery_came_from_is_a_copy_as_well(filled: Database) -> None:
+    with filled.writing() as session:
+        audit.record_event(session, "restore", detail={"path": "/out/first"})
+        audit.record_event(session, "import", detail={"path": "/out/second"})
+    with filled.reading() as session:
+        copies = erasures.copies_made(session, None)
+    kinds = [(one["action"], one["path"]) for one in copies]
+    assert kinds == [("backup", "/out/first"), ("export", "/out/second")]
+
+
 def test_backups_and_exports_are_told(filled: Database) -> None:
     with filled.writing() as session:
         audit.record_event(session, "export", detail={"path": "/out/first"})

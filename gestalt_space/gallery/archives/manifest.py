@@ -153,6 +153,7 @@ def check_files(
     """
     for file in archive.files:
         _check_plain(archive.folder, file)
+    _check_alone(archive)
     done, whole = 0, archive.bytes
     with ThreadPoolExecutor(cores()) as threads:
         for file, found in zip(archive.files, _hashed(threads, archive), strict=True):
@@ -189,6 +190,18 @@ def _check_plain(folder: Path, file: ArchivedFile) -> None:
         raise _damaged(file.path, error.strerror or str(error)) from error
     if found.st_size != file.bytes:
         raise _damaged(file.path, f"{found.st_size:,} bytes in the place of {file.bytes:,}")
+
+
+def _check_alone(archive: Archive) -> None:
+    """That no other file, and no link, is in the folder."""
+    known = {MANIFEST, *(file.path for file in archive.files)}
+    for path in sorted(archive.folder.rglob("*")):
+        name = path.relative_to(archive.folder).as_posix()
+        if name not in known and (path.is_symlink() or not path.is_dir()):
+            raise ArchiveDamaged(
+                f"{display_name(name)} is in the folder, and not in its {MANIFEST}.",
+                "Move it elsewhere, or copy the folder again.",
+            )
 
 
 def _file(read: Mapping[str, Any]) -> ArchivedFile:
