@@ -144,7 +144,6 @@ class Erasing(Writing):
             salt=secrets.token_hex(16),
             photos=traces.photos,
             descriptors=traces.descriptors,
-            copies=erasures.copies_made(session, traces.since if len(keys) == len(names) else None),
             times=finishing.index_files(),
             receipt=path_of(receipt),
             named=named,
@@ -159,7 +158,8 @@ class Erasing(Writing):
         means = finishing.means_of(keys.values())
         plan.with_pieces(pieces_of([*vectors, *codes, *means, *map(after_head, traces.crops)]))
         unused = erasures.erase_rows(session, keys.values())
-        emptied = empty_details_naming(session, names)
+        photos = (text for told in traces.photos for text in told)
+        emptied = empty_details_naming(session, {*names, *photos})
         plan.rows = {**traces.rows, **unused, "audit details of others": emptied}
         plan.sequence = erasures.last_change(session)
         return plan

@@ -130,13 +130,8 @@ def head(session: Session) -> Head:
     return Head(*session.execute(sa.select(t.Change.events, t.Change.event_chain)).one())
 
 
-def empty_details(
-    session: Session, patients: Collection[int], *, only_with: Collection[str] | None = None
-) -> int:
-    """Empty what events tell of patients, by their keys, who leave; returns of how many events.
-
-    `only_with`: of photos that leave, by sha256, whose patients stay: events that kept one alone.
-    """
+def empty_details(session: Session, patients: Collection[int]) -> int:
+    """Empty what events tell of patients, by their keys, who leave; returns of how many events."""
     count = 0
     for some in chunks(patients):
         theirs = (
@@ -144,12 +139,13 @@ def empty_details(
             .join(t.Pseudonym, t.Pseudonym.subject == t.AuditSubject.subject)
             .where(t.Pseudonym.patient_id.in_(some))
         )
-        which = t.AuditEvent.id.in_(theirs)
-        if only_with is not None:
-            which = t.AuditEvent.id.in_(_keeping(session, theirs, only_with))
         emptied = session.scalars(
             sa.update(t.AuditEvent)
-            .where(which, t.AuditEvent.salt.is_not(None), t.AuditEvent.action.not_in(COPIES))
+            .where(
+                t.AuditEvent.id.in_(theirs),
+                t.AuditEvent.salt.is_not(None),
+                t.AuditEvent.action.not_in(COPIES),
+            )
             .values(detail=sa.null(), salt=None)
             .returning(t.AuditEvent.id)
             .execution_options(synchronize_session=False)
@@ -161,7 +157,7 @@ def empty_details(
 def empty_details_naming(session: Session, texts: Collection[str]) -> int:
     """Empty what events tell in which one of some texts stands as a whole value, or, of a copy, in
     its path; returns of how many. Of patients who left, their own are empty already: these are of
-    others."""
+    others, who had one of their photos before, say."""
     wanted = set(texts)
     held = sa.select(t.AuditEvent.id, t.AuditEvent.action, t.AuditEvent.detail).where(
         t.AuditEvent.salt.is_not(None)
@@ -180,6 +176,19 @@ def empty_details_naming(session: Session, texts: Collection[str]) -> int:
             .execution_options(synchronize_session=False)
         )
     return len(naming)
+
+
+def last_event(session: Session) -> int:
+    """The id of the last event, 0 where there is none."""
+    return session.scalar(sa.select(sa.func.max(t.AuditEvent.id))) or 0
+
+
+def is_erased_after(session: Session, event: int) -> bool:
+    """Whether somebody was erased after an event, by its id."""
+    later = sa.select(t.AuditEvent.id).where(
+        t.AuditEvent.id > event, t.AuditEvent.action == "erase"
+    )
+    return session.scalar(later.limit(1)) is not None
 
 
 def trail_problems(session: Session) -> Iterator[str]:
@@ -203,22 +212,6 @@ def trail_problems(session: Session) -> Iterator[str]:
     end = head(session)
     if (count, chain) != (end.events, end.chain):
         yield f"the trail has {count:,} events, and should have {end.events:,}: its end was cut"
-
-
-def _keeping(session: Session, theirs: sa.Select[Any], photos: Collection[str]) -> list[int]:
-    """Those of some events that hold a copy of one of some photos, which a merge dropped."""
-    rows = session.execute(
-        sa.select(t.AuditEvent.id, t.AuditEvent.detail).where(
-            t.AuditEvent.id.in_(theirs), t.AuditEvent.action.in_(("merge", "undo"))
-        )
-    )
-    wanted = set(photos)
-    return [
-        key
-        for key, detail in rows
-        for past in ((detail or {}).get(when, {}) for when in ("before", "after"))
-        if any(one["sha256"] in wanted for one in past.get("rows", {}).values())
-    ]
 
 
 def _stands_in(texts: Collection[str], values: Iterable[str]) -> bool:

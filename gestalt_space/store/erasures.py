@@ -36,14 +36,13 @@ TOUCHED += ("gene", "disorder_gene", "removal", "audit_event", "erasure")
 @dataclass
 class Traces:
     """What the database has of patients. `photos`: names and sha256; `vectors`: with the key of
-    the space; `rows`: how many each table has; `since`: when the first of them came."""
+    the space; `rows`: how many each table has."""
 
     photos: list[tuple[str, str]] = field(default_factory=list)
     vectors: list[tuple[int, bytes]] = field(default_factory=list)
     crops: list[bytes] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
-    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,6 @@ def traces_of(session: Session, patients: Collection[int]) -> Traces:
     rows = dict.fromkeys(("patient", "photo", "face", "crop", "descriptor", "withheld"), 0)
     rows |= dict.fromkeys(_OF_PATIENTS, 0)
     for some in chunks(patients):
-        first = sa.select(sa.func.min(t.Patient.added_at)).where(t.Patient.id.in_(some))
-        since = session.scalar(first)
-        found.since = min(filter(None, (found.since, since)), default=None)
         rows["patient"] += len(some)
         photos = session.execute(
             sa.select(t.Photo.name, t.Photo.sha256).where(t.Photo.patient_id.in_(some))
@@ -103,14 +99,12 @@ def erase_rows(session: Session, patients: Collection[int]) -> dict[str, int]:
     return {name: before[name] - after[name] for name in before}
 
 
-def copies_made(session: Session, since: datetime | None) -> list[dict[str, str]]:
-    """The backups and exports that were made or read since a time, by kind, path and time, the
-    oldest first. One whose detail was emptied has no path any more."""
+def copies_made(session: Session) -> list[dict[str, str]]:
+    """The backups and exports that were made or read, by kind, path and time, the oldest first. One
+    whose detail was emptied has no path any more."""
     events = sa.select(t.AuditEvent.action, t.AuditEvent.at, t.AuditEvent.detail).where(
         t.AuditEvent.action.in_(COPIES)
     )
-    if since is not None:
-        events = events.where(t.AuditEvent.at >= since)
     return [
         {
             "action": _READ.get(action, action),

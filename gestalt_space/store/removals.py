@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import NotInGallery
 from gestalt_space.store import tables as t
-from gestalt_space.store.audit import empty_details, record_event
+from gestalt_space.store.audit import empty_details, empty_details_naming, record_event
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.purges import note_purge
 from gestalt_space.store.sequence import begin_epoch, count_changes
@@ -54,11 +54,13 @@ def patient_keys(session: Session, patients: Sequence[str]) -> dict[str, int]:
 def take_out(session: Session, patients: Collection[int], action: str) -> Removed:
     """Remove patients by their keys with all that hangs on them; `action`: what the audit trail
     calls it."""
-    photos: list[int] = []
+    photos: dict[int, str] = {}
     for keys in chunks(patients):
-        photos += session.scalars(sa.select(t.Photo.id).where(t.Photo.patient_id.in_(keys)))
+        theirs = sa.select(t.Photo.id, t.Photo.sha256).where(t.Photo.patient_id.in_(keys))
+        photos.update((key, sha256) for key, sha256 in session.execute(theirs))
     if patients:
         empty_details(session, patients)
+        empty_details_naming(session, set(photos.values()))
         record_event(session, action, patients=patients, detail={"photos": len(photos)})
     remove_photo_rows(session, photos)
     _remove_patient_rows(session, patients)
@@ -99,7 +101,7 @@ def remove_photos(
         query = sa.select(t.Patient.id).where(t.Patient.id.in_(keys), ~has_photo)
         without += session.scalars(query)
     empty_details(session, without)
-    empty_details(session, owners, only_with=hashes)
+    empty_details_naming(session, hashes)
     if gone:
         record_event(session, "remove", patients=owners, detail={"photos": len(gone)})
     _remove_patient_rows(session, without)

@@ -32,6 +32,19 @@ def test_a_server_that_does_not_answer_is_told(
 
 
 @pytest.mark.postgresql_only
+def test_the_first_add_makes_the_tables(
+    home: Path, gestalt: Command, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = address_of(home, empty=True)
+    assert isinstance(address, str)
+    monkeypatch.setenv("GESTALT_DATABASE_URL", address)
+    words = ("index", "add", photos[0], "--patient", "P1", "--detector", "aligned")
+    ran = gestalt(*words)
+    assert ran.code == 0, ran.err
+    assert "P1" in gestalt("index", "list", "--csv").out
+
+
+@pytest.mark.postgresql_only
 def test_commands_tell_of_the_database_on_the_server(
     filled: Path, gestalt: Command, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

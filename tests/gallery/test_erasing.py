@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gestalt_space.errors import ErasureUnfinished, NotInGallery, OutputError, UsageError
+from gestalt_space.errors import (
+    ErasureUnfinished,
+    GalleryError,
+    NotInGallery,
+    OutputError,
+    UsageError,
+)
 from gestalt_space.gallery import sealing
 from gestalt_space.gallery.erasure import finishing
 from gestalt_space.gallery.lock import ERASING, locked
@@ -20,7 +26,8 @@ from gestalt_space.gallery.reader import Reader
 from gestalt_space.store import audit, erasures, reads
 from gestalt_space.store import tables as t
 from gestalt_space.store.purges import pending_purges
-from tests.galleries import files_with
+from gestalt_space.types import PhotoRecord
+from tests.galleries import encoded_of, files_with
 from tests.gallery.erasing import Home, left_of, photo
 
 NAME = "PAT-2024-0017"
@@ -62,7 +69,7 @@ def test_nothing_is_left_after_a_history(home: Home) -> None:
     home.seal()
     home.put(replace(photo(NAME, 50, moved=9.0), sha256=first.sha256), update=True)
     with home.database.writing() as session:
-        assert erasures.copies_made(session, None) == []
+        assert erasures.copies_made(session) == []
         audit.record_event(session, "backup", detail={"path": "/backups/monday.gestalt"})
         audit.record_event(session, "merge", detail={"from": NAME})
     (home.folder / ".half-written.123").write_bytes(first.sha256.encode() + NAME.encode())
@@ -308,3 +315,32 @@ def test_a_few_letters_are_no_trace_of_somebody(home: Home) -> None:
     for name in ("A", "AB", "12", "P1"):
         with pytest.raises(NotInGallery, match="no trace"):
             home.erase(name)
+
+
+def test_nothing_of_a_photo_that_had_another_owner_stays_in_the_trail(home: Home) -> None:
+    mine = photo(NAME, 50)
+    home.put(photo("PAT-1999-0001", 1), photo("PAT-1999-0002", 2))
+    home.put(replace(mine, record=replace(mine.record, patient="PAT-1999-0001")))
+    told = PhotoRecord("", "PAT-1999-0001", age=4.5, site="clinic of elsewhere")
+    gallery = home.gallery()
+    gallery.set_facts(told, photo=mine.record.photo)
+    gallery.move_photo(mine.record.photo, of="PAT-1999-0001", to=NAME)
+    erased = home.erase(NAME)
+    assert not erased.searched.others
+    assert left_of(home.home, NAME, mine) == []
+    assert files_with(home.home, b"clinic of elsewhere") == []
+    with pytest.raises(GalleryError):
+        home.gallery().undo()
+
+
+def test_a_copy_that_a_merge_dropped_goes_with_whoever_had_the_photo(home: Home) -> None:
+    """`undo` would put it back."""
+    first = photo("PAT-1999-0001", 1, sha256="a" * 64)
+    second = photo("PAT-1999-0002", 2, sha256="a" * 64, place=1)
+    home.put(first, second)
+    home.gallery().merge("PAT-1999-0001", "PAT-1999-0002", keep="PAT-1999-0001")
+    home.put(photo(NAME, 2, sha256="a" * 64, place=1))
+    home.erase(NAME)
+    with pytest.raises(GalleryError):
+        home.gallery().undo()
+    assert files_with(home.home, encoded_of(second).descriptor.tobytes()) == []

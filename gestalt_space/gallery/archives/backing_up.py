@@ -18,7 +18,13 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.devices import cores
 from gestalt_space.encoders.registry import encoder_spec
-from gestalt_space.errors import DatabaseError, IndexDamaged, OutputError, UsageError
+from gestalt_space.errors import (
+    DatabaseError,
+    GalleryChanged,
+    IndexDamaged,
+    OutputError,
+    UsageError,
+)
 from gestalt_space.files import make_private_folder, sync_file
 from gestalt_space.folders import whole_folder
 from gestalt_space.gallery.archives import dumped, indexed
@@ -30,7 +36,7 @@ from gestalt_space.index.checksums import FileRecord
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store import dumps, reads, snapshots
-from gestalt_space.store.audit import head, record_event
+from gestalt_space.store.audit import head, is_erased_after, last_event, record_event
 from gestalt_space.store.engine import Database
 from gestalt_space.store.migrating import REVISION
 from gestalt_space.store.tail import read_mark
@@ -73,6 +79,16 @@ def check_new_folder(folder: Path, home: Path) -> None:
         )
 
 
+def check_nobody_erased(session: Session, before: int) -> None:
+    """Raise `GalleryChanged` where somebody was erased after an event of the audit trail: they
+    would be in a copy that no receipt names."""
+    if is_erased_after(session, before):
+        raise GalleryChanged(
+            "Somebody was erased meanwhile, and would be in it: nothing was written.",
+            "Run the same command again.",
+        )
+
+
 def back_up(
     database: Database,
     settings: Settings,
@@ -83,8 +99,9 @@ def back_up(
 ) -> BackedUp:
     """Write a backup into a new folder, and check it; others may read and write meanwhile.
 
-    It is there when it is whole and noted in the audit trail, or not at all. `progress` is told the
-    share, 0..1, that is done. Raises `OutputError`, `UsageError`, `DatabaseError`.
+    It is there when it is whole and noted in the audit trail, or not at all. `progress` is given
+    the share, 0..1, that is done. Raises `OutputError`, `UsageError`, `DatabaseError`, and
+    `GalleryChanged` where somebody was erased meanwhile.
     """
     database.require()
     check_new_folder(folder, settings.home)
@@ -93,6 +110,8 @@ def back_up(
             f"{database.where} may not be written, and each backup is noted in its audit trail.",
             "Run it as the owner of the home.",
         )
+    with database.reading() as session:
+        before = last_event(session)
     with whole_folder(folder) as aside:
         try:
             writing = _Writing(database, settings, aside, progress)
@@ -104,6 +123,7 @@ def back_up(
             ) from error
         with database.writing() as session:
             told = {"path": display_name(folder.absolute()), "sequence": about["sequence"]}
+            check_nobody_erased(session, before)
             record_event(session, "backup", detail=told)
     progress(1.0)
     return BackedUp(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import DatabaseError, GalleryEmpty, OutputError
 from gestalt_space.files import open_private
 from gestalt_space.folders import whole_folder
-from gestalt_space.gallery.archives.backing_up import check_new_folder
+from gestalt_space.gallery.archives.backing_up import check_new_folder, check_nobody_erased
 from gestalt_space.gallery.archives.layout import (
     PEOPLE,
     SCHEMAS,
@@ -29,7 +29,7 @@ from gestalt_space.gallery.archives.people_csv import PeopleWriter
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store import exports, reads
-from gestalt_space.store.audit import record_event
+from gestalt_space.store.audit import last_event, record_event
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.engine import Database
 from gestalt_space.store.exports import Exported
@@ -73,7 +73,7 @@ def export_gallery(
 
     It is there when it is whole and noted in the audit trail, or not at all. `progress` is told the
     patients that are done, and all. Raises `NotInGallery`, `GalleryEmpty`, `OutputError`,
-    `UsageError`, `DatabaseError`.
+    `UsageError`, `DatabaseError`, and `GalleryChanged` where somebody was erased meanwhile.
     """
     database.require()
     check_new_folder(folder, settings.home)
@@ -85,6 +85,7 @@ def export_gallery(
     with whole_folder(folder) as aside:
         try:
             with database.reading() as session:
+                before = last_event(session)
                 chosen = exports.exported_patients(session, options.patients, options.cohorts)
                 if not chosen:
                     raise GalleryEmpty("The gallery has no patient to export.")
@@ -100,6 +101,7 @@ def export_gallery(
             ) from error
         with database.writing() as session:
             told = {"path": display_name(folder.absolute()), "photos": counts["photos"]}
+            check_nobody_erased(session, before)
             record_event(session, "export", patients=[one.key for one in chosen], detail=told)
     size = sum(file.bytes for file in files)
     return ExportedGallery(folder, counts["patients"], counts["photos"], withdrawn, size)

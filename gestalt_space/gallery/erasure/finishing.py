@@ -140,6 +140,8 @@ class Finishing:
             home = home_of(session, self.settings.index_dir)
             left = erasures.unclean_homes(session, plan.sequence, but=home)
             homes = erasures.places_of_homes(session)
+            # Now, and not when it was begun: one may have been made since.
+            copies = erasures.copies_made(session)
         if left:
             raise ErasureUnfinished(
                 "The rows are erased; the index of another home of this database is not cleaned "
@@ -179,7 +181,7 @@ class Finishing:
             database=self.database.engine.dialect.name,
             compacted=is_compacted,
             searched=searched,
-            copies=tuple(plan.copies),
+            copies=tuple(copies),
             names=tuple(plan.patients) if plan.named else (),
         )
 

@@ -37,7 +37,6 @@ class Plan:
     rows: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
     descriptors: list[int] = field(default_factory=list)
-    copies: list[dict[str, str]] = field(default_factory=list)
     hashes: str = ""
     passed_over: int = 0
     times: dict[str, int] = field(default_factory=dict)

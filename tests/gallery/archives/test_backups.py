@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gestalt_space.errors import (
     ArchiveDamaged,
     ArchiveUnsuitable,
     DatabaseError,
+    GalleryChanged,
     GalleryExists,
     GestaltError,
     OutputError,
@@ -22,10 +24,11 @@ from gestalt_space.errors import (
 )
 from gestalt_space.gallery.archives import backing_up, dumped
 from gestalt_space.gallery.archives.backing_up import back_up
+from gestalt_space.gallery.archives.exporting import ExportOptions, export_gallery
 from gestalt_space.gallery.archives.manifest import read_manifest
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.settings import Settings, load_settings
-from gestalt_space.store.audit import trail_problems
+from gestalt_space.store.audit import record_event, trail_problems
 from gestalt_space.store.engine import Database
 from gestalt_space.store.removals import remove_patients
 from gestalt_space.weights.store import ModelStore
@@ -158,6 +161,22 @@ def test_a_backup_is_of_one_state_while_others_write(
         rows = homes.dump(new)
     assert len(rows["descriptor"]) == len(rows["photo"]) == len(rows["crop"]) + 1 == done.photos
     assert max(row[3] for row in rows["descriptor"]) == done.sequence
+
+
+def test_who_is_erased_meanwhile_is_in_no_copy(
+    tmp_path: Path, database: Database, settings: Settings
+):
+    """No receipt would name it."""
+
+    def erase(*_: object) -> None:
+        with database.writing() as session:
+            record_event(session, "erase")
+
+    for copy in (back_up, partial(export_gallery, options=ExportOptions())):
+        with pytest.raises(GalleryChanged, match="erased meanwhile"):
+            copy(database, settings, tmp_path / "copy", progress=erase)
+        assert not (tmp_path / "copy").exists()
+        assert "copy" not in {path.name for path in tmp_path.iterdir()}
 
 
 def test_everything_in_a_backup_is_its_owners_alone(backup: Path):
