@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from gestalt_space.errors import IndexDamaged
+from gestalt_space.errors import IndexDamaged, OutputError
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.inspecting.findings import REBUILD, Finding, guarded, named
+from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.means import mean_blocks
 from gestalt_space.gallery.people import FACTS, KINDS, Arrays, People, arrays_of, folded_hashes
 from gestalt_space.gallery.reader import FROM_NOTHING, open_index, read_state
@@ -19,9 +21,14 @@ from gestalt_space.index.checksums import check_file
 from gestalt_space.index.manifest import Manifest, foreign_files, unnamed_files
 from gestalt_space.index.means import verify_means
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.store import purges, tail
+from gestalt_space.store import purges, reads, tail
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
+
+TRIES = 3
+"""How often an index is looked at that others change meanwhile; then none may."""
+PATIENCE = 30.0
+"""Seconds to wait for another process."""
 
 
 def inspect_indexes(
@@ -32,6 +39,11 @@ def inspect_indexes(
         subject = f"index {space.model}"
         yield from guarded(subject, _index(database, space, folder, subject))
     strangers = foreign_files(folder, [space.fingerprint for space in spaces])
+    if strangers:
+        # A space may have been made, or dropped, since they were listed.
+        with suppress(OutputError), locked(folder, PATIENCE), database.reading() as session:
+            now = [space.fingerprint for space in reads.spaces(session)]
+            strangers = foreign_files(folder, now)
     if strangers:
         names = named([path.name for path in strangers], len(strangers))
         detail = f"of no space of this gallery, and may hold what was removed: {names}"
@@ -46,8 +58,36 @@ def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
     """Hash every file of a space's index and compare what it holds with the database; says what was
     found.
 
-    Raises `IndexDamaged` where a file is not what was written, or differs from the database.
+    Raises `IndexDamaged` where a file is not what was written, or differs from the database. What
+    is found while another process changes the index is looked at again.
     """
+    for _ in range(TRIES):
+        before = _standing(database, space, folder)
+        try:
+            return _verified(database, space, folder)
+        except IndexDamaged:
+            if _rested(database, space, folder) == before:
+                raise
+    with locked(folder, PATIENCE):
+        return _verified(database, space, folder)
+
+
+def _standing(database: Database, space: StoredSpace, folder: Path) -> tuple[str | None, int]:
+    """Which index is in force, and how often something was removed."""
+    with database.reading() as session:
+        mark = tail.read_mark(session, space.id, home_of(session, folder))
+    return mark.digest, mark.epoch
+
+
+def _rested(database: Database, space: StoredSpace, folder: Path) -> tuple[str | None, int]:
+    """The same, once whoever changes the index has ended and recorded it; as it is where the folder
+    may not be written, or somebody is at work for long."""
+    with suppress(OutputError), locked(folder, PATIENCE):
+        pass
+    return _standing(database, space, folder)
+
+
+def _verified(database: Database, space: StoredSpace, folder: Path) -> str:
     with database.reading() as session:
         home = home_of(session, folder)
         mark = tail.read_mark(session, space.id, home)

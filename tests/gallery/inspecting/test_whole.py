@@ -10,11 +10,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from gestalt_space.errors import IndexDamaged
 from gestalt_space.faces.crops import crop_to_png
+from gestalt_space.gallery.inspecting import index
 from gestalt_space.gallery.inspecting.findings import Finding, guarded
 from gestalt_space.gallery.inspecting.history import inspect_trail
 from gestalt_space.gallery.inspecting.spaces import inspect_spaces
@@ -400,3 +403,23 @@ def test_rebuild_takes_no_patient_and_no_photo(home: Path) -> None:
         counts = gallery.stats().counts
         assert (counts.patients, counts.photos, counts.crops) == (PHOTOS, PHOTOS + 1, PHOTOS)
         assert len(gallery.snapshot().descriptors) == PHOTOS
+
+
+def test_an_index_that_is_changed_meanwhile_is_looked_at_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A monitoring job looks while others remove."""
+    whole, looks = index._verified, 0
+
+    def meanwhile(*words: Any) -> str:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            with open_gallery(home) as other:
+                other.remove(patients=["P0"])
+            raise IndexDamaged("It is just being scrubbed.", "")
+        return whole(*words)
+
+    monkeypatch.setattr(index, "_verified", meanwhile)
+    assert wrong(home) == {}
+    assert looks == 2
