@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import PatientConflict
+from gestalt_space.sameface import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.consent import rekey, settle_consents
@@ -158,9 +159,12 @@ def _restore_links(session: Session, then: Past, expected: Past, *, alone: bool)
     codes = disorder_keys(session, list(then["disorders"]))
     genes = gene_keys(session, list(then["genes"]))
     for code, told in then["disorders"].items():
-        if told is None:
-            continue
         left = expected["disorders"][code] or {"name": None, "genes": []}
+        if told is None:
+            if code in codes:  # others have it by now, and need not its genes
+                linked = {(codes[code], genes[one]) for one in left["genes"] if one in genes}
+                undo_links(session, linked)
+            continue
         session.execute(
             sa.update(t.Disorder)
             .where(t.Disorder.code == code, t.Disorder.name == left["name"])
@@ -217,12 +221,31 @@ def _restore_photos(session: Session, now: Past, then: Past) -> None:
     # After the others: a patient has one row of the same bytes.
     for key, told in then["photos"].items():
         if told is not None and now["photos"][key] is None:
+            _check_face_free(session, then["rows"][key], then["patients"])
             _restore_photo(session, int(key), told, then["rows"][key])
     number(session, [], [int(key) for key, told in then["photos"].items() if told is not None])
     settle_consents(
         session,
         [facts["key"] for facts in then["patients"].values() if facts is not None],
     )
+
+
+def _check_face_free(session: Session, row: dict[str, Any], owners: Collection[str]) -> None:
+    """Raise `PatientConflict` where somebody else has the same face of the same bytes by now."""
+    others = session.scalars(
+        sa.select(t.Photo)
+        .join(t.Photo.patient)
+        .where(t.Photo.sha256 == row["sha256"], t.Patient.external_id.not_in(owners))
+    )
+    for other in others:
+        for face in other.faces:
+            for one in row["faces"]:
+                if is_same_face(face.box, face.landmarks, one["box"], one["landmarks"]):
+                    raise PatientConflict(
+                        f"The photo {row['name']!r} is that of patient "
+                        f"{other.patient.external_id!r} by now.",
+                        "If that is wrong, remove it there, and undo then.",
+                    )
 
 
 def _restore_photo(session: Session, key: int, told: Facts, row: dict[str, Any]) -> None:

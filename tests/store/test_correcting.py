@@ -552,3 +552,28 @@ def test_many_corrections_and_undos_are_those_of_a_dictionary(
     template: Path, steps: list[tuple[Any, ...]]
 ) -> None:
     check_history(template, steps)
+
+
+def test_a_face_that_somebody_else_has_by_now_is_not_put_back(
+    database: Database, store: Store
+) -> None:
+    store(new_photo("P1", 1, sha256="a" * 64), new_photo("P2", 2, sha256="a" * 64, place=1))
+    merge(database, keep="P1")
+    assert len(photos_of(database, "P1")) == 1, "one row of the same bytes stays"
+    store(new_photo("P3", 2, sha256="a" * 64, place=1))
+    before = dump(database)
+    with pytest.raises(PatientConflict, match="'P3'"):
+        undo(database)
+    assert dump(database) == before
+
+
+def test_genes_of_a_disorder_that_others_took_over_go_with_who_had_them(
+    database: Database, store: Store
+) -> None:
+    store(new_photo("P1", 1), new_photo("P2", 2))
+    set_facts(database, "P1", disorders=(Disorder("D-new"),), genes=("GENEX",))
+    store(new_photo("P3", 3, disorders=(Disorder("D-new"),)))
+    undo(database)
+    found = dump(database)
+    assert found["disorder_gene"] == found["gene"] == []
+    assert [row[1] for row in found["disorder"]] == ["D-new"]
