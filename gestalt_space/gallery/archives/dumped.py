@@ -42,14 +42,14 @@ def read_dump(folder: Path, table: sa.Table, count: int) -> Iterator[Sequence[du
     is_json = _json_places(table)
     path = folder / f"{table.name}.parquet"
     for batch in read_batches(path, _schema(table), count):
-        columns = [column.to_pylist() for column in batch.columns]
         try:
+            columns = [column.to_pylist() for column in batch.columns]
             for place in is_json:
                 columns[place] = [
                     None if text is None else json.loads(text) for text in columns[place]
                 ]
-        except ValueError as error:
-            raise ArchiveDamaged(f"{path.name} has text that is no JSON.") from error
+        except (OverflowError, ValueError) as error:
+            raise ArchiveDamaged(f"{path.name} has a value that cannot be: {error}.") from error
         yield list(zip(*columns, strict=True))
 
 

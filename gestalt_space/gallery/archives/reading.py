@@ -152,7 +152,11 @@ class _Cursor:
 
 def _rows(path: Path, schema: pa.Schema, count: int) -> Generator[Row, None, None]:
     for batch in read_batches(path, schema, count):
-        yield from zip(*map(_values, batch.columns), strict=True)
+        try:
+            columns = list(map(_values, batch.columns))
+        except (OverflowError, ValueError) as error:  # a time of no calendar, text that is none
+            raise _damaged(path.stem, f"a value is out of its range ({error})") from error
+        yield from zip(*columns, strict=True)
 
 
 def _values(column: pa.Array) -> Sequence[Any]:

@@ -335,6 +335,7 @@ def vector(*values: float) -> Callable[[pa.Table], pa.Table]:
         ("patients", with_values("sex", "x"), "no patient"),
         ("patients", with_values("family", "a\nb"), "no name"),
         ("patients", with_values("patient", "unknown"), "order|not there"),
+        ("patients", with_values("added_at", 2**62), "out of its range"),
         ("patients", lambda table: pa.concat_tables([table, table]), "twice"),
         ("patients", lambda table: table.slice(0, 2), "not there"),
         ("photos", lambda table: table.slice(0, 2), "not those|not there"),
