@@ -1,17 +1,20 @@
-"""Folders that appear when they are whole: made beside their place, and renamed at the end."""
+"""Folders that appear when they are whole: made beside their place, and renamed at the end. What a
+process that was killed left there is known by its name, and deleted by the next one."""
 
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gestalt_space.errors import OutputError
 from gestalt_space.files import make_private_folder, move_folder, take_folder_name
+from gestalt_space.held import held
 from gestalt_space.paths import display_name, short_name
 
 
@@ -23,7 +26,8 @@ def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
     umask leaves.
 
     What was there stays until then, and comes back where the change fails. Where nothing was there,
-    and something is in the end, that stays. Raises `OutputError`.
+    and something is in the end, that stays. Begun folders of processes that were killed are deleted
+    first. Raises `OutputError`.
     """
     try:
         folder = folder.resolve()
@@ -34,22 +38,46 @@ def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
             f"{display_name(folder)} is a mounted disk itself, which cannot be replaced.",
             "Name a new folder in it.",
         )
-    aside = folder.with_name(f".{short_name(folder.name)}-{secrets.token_hex(4)}")
-    old = aside.with_name(f"{aside.name}-old")
+    token = secrets.token_hex(4)
+    aside = folder.with_name(f"{_begun(folder)}{token}")
+    old = folder.with_name(f".{short_name(folder.name)}-replaced-{token}")
     try:
         replaces = folder.is_dir() and any(folder.iterdir())
         make_private_folder(folder.parent)
+        delete_begun(folder)
         aside.mkdir(mode=0o700 if private else 0o777)
-        yield aside
-        if replaces:
-            _take_place(aside, folder, old)
-        else:
-            _take_free_place(aside, folder)
+        with held(aside):
+            yield aside
+            if replaces:
+                _take_place(aside, folder, old)
+            else:
+                _take_free_place(aside, folder)
     except OSError as error:
         raise _unwritable(folder, error.strerror or str(error)) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def delete_begun(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Delete what processes that were killed left of making a folder; what is gone, and what is
+    left: another process is at it, or the system does not tell or will not delete it."""
+    gone: list[Path] = []
+    left: list[Path] = []
+    for path in sorted(folder.parent.glob(f"{glob.escape(_begun(folder))}*")):
+        with suppress(FileNotFoundError):
+            if path.is_symlink() or not path.is_dir():
+                continue
+            with held(path) as is_mine:
+                if is_mine:
+                    shutil.rmtree(path, ignore_errors=True)
+            (left if path.exists() else gone).append(path)
+    return gone, left
+
+
+def _begun(folder: Path) -> str:
+    """How the names of what is made beside a folder begin."""
+    return f".{short_name(folder.name)}-unfinished-"
 
 
 def _take_free_place(aside: Path, folder: Path) -> None:

@@ -33,12 +33,8 @@ from gestalt_space.files import (
     take_name,
     write_atomically,
 )
+from gestalt_space.held import held
 from gestalt_space.types import Descriptors
-
-try:
-    import fcntl
-except ImportError:  # on Windows, where nobody is kept out
-    fcntl = None  # type: ignore[assignment]
 
 Number = Literal["float32", "float16"]
 PROGRESS_VERSION = 1
@@ -241,15 +237,13 @@ def _header(count: int, number: Number) -> bytes:
 @contextmanager
 def _alone(part: Path) -> Iterator[None]:
     """Hold a file against other processes that would write it; it is made where there is none."""
-    with open_private(part, "ab") as held:
-        if fcntl is not None:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutputError(
-                    f"{part} is being written by another process.",
-                    "Wait for it, or name another file.",
-                ) from None
+    open_private(part, "ab").close()
+    with held(part) as is_mine:
+        if is_mine is False:
+            raise OutputError(
+                f"{part} is being written by another process.",
+                "Wait for it, or name another file.",
+            )
         try:
             yield
         finally:

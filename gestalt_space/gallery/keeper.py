@@ -8,12 +8,14 @@ from pathlib import Path
 
 from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
 from gestalt_space.gallery.calibration.kept import forget
+from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.lock import locked
-from gestalt_space.gallery.repairs import CLEANED, Repair
+from gestalt_space.gallery.repairs import CLEANED, Repair, half_deleted
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.index.changing import wipe_away
 from gestalt_space.index.manifest import foreign_files
+from gestalt_space.paths import display_name
 from gestalt_space.store import erasures, purges, reads
 from gestalt_space.store.engine import Database
 
@@ -47,8 +49,10 @@ class Keeper:
         return len(sealers)
 
     def finish_left(self) -> None:
-        """Clean away what a process that was stopped has left, unless another one is at work.
-        Raises as `purge` does."""
+        """Clean away what a process that was stopped has left, here and of a backup or an export,
+        unless another one is at work. Raises as `purge` does."""
+        gone, _ = delete_halves(self._folder)
+        self.repairs += [half_deleted(display_name(path)) for path in gone]
         if self.purge(wait=False):
             self.repairs.append(CLEANED)
 

@@ -33,7 +33,10 @@ def locked(folder: Path, timeout: float, lock: str = LOCK) -> Iterator[None]:
     try:
         make_private_folder(folder)
         # A soft lock, by the mere presence of a file, would outlive a process that was killed.
-        with FileLock(folder / lock, timeout=timeout, mode=0o600, fallback_to_soft=False):
+        # Not of one thread: another one may let go of it.
+        with FileLock(
+            folder / lock, timeout=timeout, mode=0o600, thread_local=False, fallback_to_soft=False
+        ):
             leave_note(note)
             try:
                 yield

@@ -23,6 +23,14 @@ def rebuilt(why: str) -> Repair:
     return Repair(why, "The index was rebuilt from the database; nothing is lost.")
 
 
+def half_deleted(folder: str) -> Repair:
+    """What a killed process left of a backup or an export is gone."""
+    return Repair(
+        f"A backup or an export that was stopped had left {folder}, with patients in it.",
+        "It is deleted.",
+    )
+
+
 CLEANED = Repair(
     "A process that was stopped had removed something, and left it in files.",
     "They are clean of it now.",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, OutputError
@@ -54,26 +53,30 @@ def copy_sqlite(
 
 
 def check_pages(file: Path) -> None:
-    """SQLite's own check of a copy that nobody has open. Nothing beside it is written. Raises
-    `DatabaseError`."""
+    """SQLite's own check of every page of a copy that nobody has open. Nothing beside it is
+    written. Raises `DatabaseError`.
+
+    The quick one: whether each index has what its table has is a matter of the database that was
+    copied, which `gestalt index verify` checks, and takes as long again.
+    """
     with _opened(file) as copy:
-        wrong = [row[0] for row in copy.execute("PRAGMA integrity_check") if row[0] != "ok"]
+        wrong = [row[0] for row in copy.execute("PRAGMA quick_check") if row[0] != "ok"]
         if wrong:
             raise _unsound(wrong[0])
 
 
-def check_rows(file: Path, counts: Mapping[str, int]) -> None:
-    """Check that every reference in a copy leads to a row, and that each table has so many. As
+def check_references(file: Path) -> dict[str, int]:
+    """Check that every reference in a copy leads to a row; how many rows each table has. As
     `check_pages`, and beside it on another core."""
     with _opened(file) as copy:
         orphan = copy.execute("PRAGMA foreign_key_check").fetchone()
         if orphan is not None:
             raise _unsound(f"a row of {orphan[0]} refers to nothing in {orphan[2]}")
-        for table, count in counts.items():
-            query = f'SELECT count(*) FROM "{table}"'  # noqa: S608 - names of our own
-            found = copy.execute(query).fetchone()[0]
-            if found != count:
-                raise _unsound(f"{table} has {found:,} rows in the place of {count:,}")
+        counts = {}
+        for table in Base.metadata.sorted_tables:
+            query = f'SELECT count(*) FROM "{table.name}"'  # noqa: S608 - names of our own
+            counts[table.name] = int(copy.execute(query).fetchone()[0])
+        return counts
 
 
 @contextmanager
@@ -92,11 +95,3 @@ def _unsound(reason: str) -> DatabaseError:
         f"The copy of the database is not sound: {reason}.",
         "Run `gestalt doctor`: the gallery may be damaged, or the disk.",
     )
-
-
-def row_counts(session: Session) -> dict[str, int]:
-    """How many rows each table has."""
-    return {
-        table.name: session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-        for table in Base.metadata.sorted_tables
-    }

@@ -30,6 +30,7 @@ from gestalt_space.folders import whole_folder
 from gestalt_space.gallery.archives import dumped, indexed
 from gestalt_space.gallery.archives.copying import copy_file
 from gestalt_space.gallery.archives.manifest import ArchivedFile, hash_file, write_manifest
+from gestalt_space.gallery.halves import noted
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.lock import locked
 from gestalt_space.index.checksums import FileRecord
@@ -112,7 +113,7 @@ def back_up(
         )
     with database.reading() as session:
         before = last_event(session)
-    with whole_folder(folder) as aside:
+    with noted(settings.index_dir, folder), whole_folder(folder) as aside:
         try:
             writing = _Writing(database, settings, aside, progress)
             about, files, size = writing.write(ModelStore(settings.models_dir), with_models)
@@ -151,12 +152,13 @@ class _Writing:
         """Write and check all; what the manifest says, how many files there are, and their bytes.
         Raises `OSError`."""
         with ThreadPoolExecutor(cores()) as threads, ExitStack() as held:
-            session, home, records = self._take_index(held)
-            # While the database is copied and checked, on another core.
-            index = threads.submit(self._checked_index, records)
+            lock = held.enter_context(ExitStack())
+            session, home, records = self._begin(held, lock)
+            # On another core, while the database is copied.
+            index = threads.submit(self._take_index, records, lock)
             about = self._take_database(session, home)
             held.close()
-            checked = self._checked_database(threads, about["rows"])
+            checked = self._checked_database(threads, about)
             self.progress(0.9)
             about["models"] = [_model_record(model) for model in _needed(store, about["spaces"])]
             models = self._copied_models(store) if with_models else []
@@ -164,25 +166,42 @@ class _Writing:
         write_manifest(self.aside, "backup", about, files)
         return about, len(files), sum(file.bytes for file in files)
 
-    def _take_index(self, held: ExitStack) -> tuple[Session, str | None, list[FileRecord]]:
+    def _begin(
+        self, held: ExitStack, lock: ExitStack
+    ) -> tuple[Session, str | None, list[FileRecord]]:
         """A session that sees one state, which `held` ends, the home's id, and the files of the
-        index of that state, which are copied."""
-        folder, target = self.settings.index_dir, self.aside / indexed.FOLDER
-        target.mkdir(mode=0o700)
-        # No file of the index is wiped while it is copied; the database needs no lock.
-        with locked(folder, self.settings.busy_timeout):
-            session = held.enter_context(self.database.reading())
-            # The first question: from here on the session sees one state.
-            read_mark(session, None)
-            home = home_of(session, folder)
-            records = indexed.index_files(session, folder, home)
-            self._check_space(session, records)
-            for record in records:
-                try:
-                    copy_file(folder / record.name, target / record.name)
-                except FileNotFoundError:
-                    (target / record.name).unlink()
+        index of that state, none of which is wiped until `lock` is closed."""
+        folder = self.settings.index_dir
+        # The database needs no lock.
+        lock.enter_context(locked(folder, self.settings.busy_timeout))
+        session = held.enter_context(self.database.reading())
+        # The first question: from here on the session sees one state.
+        read_mark(session, None)
+        home = home_of(session, folder)
+        records = indexed.index_files(session, folder, home)
+        self._check_space(session, records)
         return session, home, records
+
+    def _take_index(self, records: Sequence[FileRecord], lock: ExitStack) -> list[ArchivedFile]:
+        """Copy the files of the index, close `lock`, and bring them to the disk, hashed.
+
+        There are none where one is not what was written: an index is made from the database again,
+        and a backup is not to fail for it.
+        """
+        target = self.aside / indexed.FOLDER
+        target.mkdir(mode=0o700)
+        try:
+            with lock:
+                for record in records:
+                    copy_file(self.settings.index_dir / record.name, target / record.name)
+            found = [indexed.check_index_file(record, self.aside) for record in records]
+        except (IndexDamaged, FileNotFoundError):
+            shutil.rmtree(target)
+            target.mkdir(mode=0o700)
+            return []
+        for record in records:
+            sync_file(target / record.name)
+        return found
 
     def _take_database(self, session: Session, home: str | None) -> dict[str, Any]:
         """Copy the database as a session sees it; what the manifest says of it."""
@@ -196,47 +215,34 @@ class _Writing:
             "audit": asdict(head(session)),
             "gallery": asdict(reads.counts(session)),
             "spaces": [_space_record(space) for space in reads.spaces(session)],
-            "rows": snapshots.row_counts(session),
             "keys": dumps.key_counters(session),
         }
         if is_copied(self.database):
             snapshots.copy_sqlite(session, self.aside / DATABASE, self._copying)
         else:
-            dumped.write_dump(session, self.aside / dumped.FOLDER)
+            about["rows"] = dumped.write_dump(session, self.aside / dumped.FOLDER)
         return about
 
     def _checked_database(
-        self, threads: ThreadPoolExecutor, rows: Mapping[str, int]
+        self, threads: ThreadPoolExecutor, about: dict[str, Any]
     ) -> list[ArchivedFile]:
-        """The files of the copy, on the disk, hashed and checked."""
+        """The files of the copy, on the disk, hashed and checked; `about` gets how many rows its
+        tables have."""
         if not is_copied(self.database):
             for table in dumps.dumped_tables():
-                for _ in dumped.read_dump(self.aside / dumped.FOLDER, table, rows[table.name]):
+                count = about["rows"][table.name]
+                for _ in dumped.read_dump(self.aside / dumped.FOLDER, table, count):
                     pass
             names = sorted(path.name for path in (self.aside / dumped.FOLDER).iterdir())
             paths = [f"{dumped.FOLDER}/{name}" for name in names]
             return list(threads.map(partial(hash_file, self.aside), paths))
-        hashed = threads.submit(hash_file, self.aside, DATABASE)
         synced = threads.submit(sync_file, self.aside / DATABASE)
-        counted = threads.submit(snapshots.check_rows, self.aside / DATABASE, rows)
+        hashed = threads.submit(hash_file, self.aside, DATABASE)
+        referred = threads.submit(snapshots.check_references, self.aside / DATABASE)
         snapshots.check_pages(self.aside / DATABASE)
-        counted.result()
+        about["rows"] = referred.result()
         synced.result()
         return [hashed.result()]
-
-    def _checked_index(self, records: Sequence[FileRecord]) -> list[ArchivedFile]:
-        """The files of the index on the disk; none where one is not what was written: an index is
-        made from the database again, and a backup is not to fail for it."""
-        target = self.aside / indexed.FOLDER
-        try:
-            found = [indexed.check_index_file(record, self.aside) for record in records]
-        except (IndexDamaged, FileNotFoundError):
-            shutil.rmtree(target)
-            target.mkdir(mode=0o700)
-            return []
-        for record in records:
-            sync_file(target / record.name)
-        return found
 
     def _copied_models(self, store: ModelStore) -> list[ArchivedFile]:
         """The installed models, whole folders; the built-in one comes with the program."""

@@ -26,6 +26,7 @@ from gestalt_space.gallery.archives.layout import (
 from gestalt_space.gallery.archives.manifest import hash_file, write_manifest
 from gestalt_space.gallery.archives.parquet import TableWriter, new_table
 from gestalt_space.gallery.archives.people_csv import PeopleWriter
+from gestalt_space.gallery.halves import noted
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store import exports, reads
@@ -82,7 +83,7 @@ def export_gallery(
             f"{database.where} may not be written, and each export is noted in its audit trail.",
             "Run it as the owner of the home.",
         )
-    with whole_folder(folder) as aside:
+    with noted(settings.index_dir, folder), whole_folder(folder) as aside:
         try:
             with database.reading() as session:
                 before = last_event(session)

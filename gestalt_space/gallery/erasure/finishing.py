@@ -28,6 +28,7 @@ from gestalt_space.gallery.erasure.pieces import Pieces, pieces_of
 from gestalt_space.gallery.erasure.places import Places, places_of
 from gestalt_space.gallery.erasure.plans import Plan, salted, unmasked
 from gestalt_space.gallery.erasure.searching import Searched, search_files
+from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.keeper import Keeper, attempted
 from gestalt_space.gallery.lock import locked
@@ -142,6 +143,9 @@ class Finishing:
             homes = erasures.places_of_homes(session)
             # Now, and not when it was begun: one may have been made since.
             copies = erasures.copies_made(session)
+        _, halves = delete_halves(self.settings.index_dir)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        copies += [{"action": "unfinished copy", "path": str(one), "at": now} for one in halves]
         if left:
             raise ErasureUnfinished(
                 "The rows are erased; the index of another home of this database is not cleaned "
