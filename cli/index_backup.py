@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from . import options, output
+from .archived import people_text, say_done
 from .interruption import interruption
 
 
@@ -45,16 +45,10 @@ def backup(
             with_models=with_models,
             progress=lambda share: show(int(100 * share), 100),
         )
-    if as_json:
-        output.write_json({"version": 1, "backup": {**asdict(done), "folder": str(done.folder)}})
-    elif not quiet:
-        output.say(
-            f"{output.counted_text(done.patients, 'patient')} and "
-            f"{output.counted_text(done.photos, 'photo')} in {folder}, "
-            f"{done.bytes / 1e6:,.0f} MB, checked."
-        )
-        if done.models and not done.with_models:
-            output.say(f"Its models are not in it: {', '.join(done.models)} (--with-models).")
+    lines = [f"{people_text(done)} in {folder}, {done.bytes / 1e6:,.0f} MB, checked."]
+    if done.models and not done.with_models:
+        lines.append(f"Its models are not in it: {', '.join(done.models)} (--with-models).")
+    say_done("backup", done, lines, as_json=as_json, quiet=quiet)
 
 
 def restore(
@@ -84,18 +78,13 @@ def restore(
         output.progress("Restoring", 100, quiet=quiet, unit="%") as show,
     ):
         done = put_back(folder, settings, progress=lambda share: show(int(100 * share), 100))
-    if as_json:
-        output.write_json({"version": 1, "restored": asdict(done)})
-    elif not quiet:
-        output.say(
-            f"{output.counted_text(done.patients, 'patient')} and "
-            f"{output.counted_text(done.photos, 'photo')} restored to {settings.home}, as of "
-            f"{done.made_at}."
+    lines = [f"{people_text(done)} restored to {settings.home}, as of {done.made_at}."]
+    if done.upgraded_from is not None:
+        lines.append(f"The database was upgraded from migration {done.upgraded_from}.")
+    lines += done.notes
+    if done.missing:
+        lines.append(
+            f"Not installed here: the models {', '.join(done.missing)}. `gestalt models list` "
+            "shows what can be installed."
         )
-        if done.upgraded_from is not None:
-            output.say(f"The database was upgraded from migration {done.upgraded_from}.")
-        for note in done.notes:
-            output.say(note)
-        if done.missing:
-            output.say(f"Not installed here: the models {', '.join(done.missing)}.")
-            output.say("`gestalt models list` shows what can be installed.", indent="  ")
+    say_done("restored", done, lines, as_json=as_json, quiet=quiet)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gestalt_space.errors import ImportConflict
 
 from . import options, output
+from .archived import people_text, say_done
 from .interruption import interruption
+
+if TYPE_CHECKING:
+    from gestalt_space.store.imported import Conflict
 
 SHOWN_CONFLICTS = 20
 
@@ -51,16 +55,11 @@ def export(
         output.progress("Exporting", None, quiet=quiet, unit="patients") as show,
     ):
         done = gallery.export(folder, chosen, progress=show)
-    if as_json:
-        output.write_json({"version": 1, "export": {**asdict(done), "folder": str(done.folder)}})
-    elif not quiet:
-        output.say(
-            f"{output.counted_text(done.patients, 'patient')} and "
-            f"{output.counted_text(done.photos, 'photo')} in {folder}, {done.bytes / 1e6:,.0f} MB."
-        )
-        if done.withdrawn:
-            left = output.counted_text(done.withdrawn, "patient")
-            output.say(f"{left} left out: the consent is withdrawn.")
+    lines = [f"{people_text(done)} in {folder}, {done.bytes / 1e6:,.0f} MB."]
+    if done.withdrawn:
+        left = output.counted_text(done.withdrawn, "patient")
+        lines.append(f"{left} left out: the consent is withdrawn.")
+    say_done("export", done, lines, as_json=as_json, quiet=quiet)
 
 
 def import_(
@@ -116,15 +115,25 @@ def import_(
         except ImportConflict as error:
             if report is not None:
                 write_atomically(report, conflicts_csv(error.conflicts))
-            for one in error.conflicts[:SHOWN_CONFLICTS]:
-                about = " ".join(filter(None, (one.kind, one.patient, one.photo)))
-                output.say(f"{about}: {one.reason}")
+            if not as_json:
+                _say_conflicts(error.conflicts, report)
             raise
-    if as_json:
-        output.write_json({"version": 1, "imported": asdict(done)})
-    elif not quiet:
-        output.say(
-            f"{output.counted_text(done.new_photos, 'photo')} and "
-            f"{output.counted_text(done.new_patients, 'patient')} imported; "
-            f"{output.counted_text(done.known_photos, 'photo')} there already."
+    new = output.counted_text(done.new_photos, "photo")
+    patients = output.counted_text(done.new_patients, "patient")
+    there = output.counted_text(done.known_photos, "photo")
+    lines = [f"{new} and {patients} imported; {there} there already."]
+    if done.from_future:
+        lines.append(
+            f"{done.from_future:,} of them were added later than now, by another machine's clock: "
+            "the gallery has them as added now. Check the clocks."
         )
+    say_done("imported", done, lines, as_json=as_json, quiet=quiet)
+
+
+def _say_conflicts(conflicts: Sequence[Conflict], report: Path | None) -> None:
+    for one in conflicts[:SHOWN_CONFLICTS]:
+        about = " ".join(filter(None, (one.kind, one.patient, one.photo)))
+        output.say(f"{about}: {one.reason}")
+    if len(conflicts) > SHOWN_CONFLICTS:
+        where = "--report FILE.csv" if report is None else str(report)
+        output.say(f"{SHOWN_CONFLICTS} of {len(conflicts):,} shown; {where} has all.")

@@ -46,6 +46,7 @@ GestaltError
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 
@@ -65,7 +66,7 @@ class GestaltError(Exception):
         self.message = message
         self.hint = hint
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """The error as it stands in JSON: `code`, `message`, `hint`."""
         return {"code": self.code, "message": self.message, "hint": self.hint}
 
@@ -279,6 +280,10 @@ class ImportConflict(GalleryError):
     def __init__(self, message: str, hint: str = "", conflicts: tuple[Any, ...] = ()) -> None:
         super().__init__(message, hint)
         self.conflicts = conflicts
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as it stands in JSON, with all `conflicts`."""
+        return {**super().as_dict(), "conflicts": [asdict(one) for one in self.conflicts]}
 
 
 class GalleryExists(GalleryError):

@@ -113,7 +113,7 @@ def _space(space: ActiveSpace, encoded: Encoded) -> dict[str, Any]:
     }
 
 
-def error_document(error: dict[str, str]) -> dict[str, Any]:
+def error_document(error: dict[str, Any]) -> dict[str, Any]:
     """The answer of any command that failed as a whole."""
     return {"version": 1, "error": error}
 
@@ -159,7 +159,7 @@ def _probe(match: Match, by: str) -> dict[str, Any]:
     return record
 
 
-def _error(error: GestaltError | None) -> dict[str, str] | None:
+def _error(error: GestaltError | None) -> dict[str, Any] | None:
     return None if error is None else error.as_dict()
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import NotInGallery
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
+from gestalt_space.store.consent import withdrawn_error
 from gestalt_space.types import WITHDRAWN
 
 Row = tuple[Any, ...]
@@ -38,6 +39,15 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Who is in an export, in the order of their identifiers; `withdrawn`: how many others were
+    chosen, and are left out since their consent is withdrawn."""
+
+    patients: tuple[Exported, ...]
+    withdrawn: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExportedPhoto:
     """A photo of an export: keys in the database, and what its rows in all tables begin with."""
 
@@ -49,10 +59,43 @@ class ExportedPhoto:
 
 def exported_patients(
     session: Session, patients: Collection[str] = (), cohorts: Collection[str] = ()
-) -> list[Exported]:
-    """The patients of an export in the order of their identifiers: all, or those that are named or
-    in a cohort that is. Raises `NotInGallery`."""
-    query = sa.select(t.Patient.id, t.Patient.external_id, t.Patient.cohort).where(
+) -> Choice:
+    """The patients of an export: all, or those that are named or in a cohort that is.
+
+    Raises `NotInGallery`, and `ConsentWithdrawn` for a patient who is named and may not be
+    exported.
+    """
+    people = t.Patient
+    rows = session.execute(
+        sa.select(people.id, people.external_id, people.cohort, _may_be_exported())
+    ).all()
+    for name, wanted, known in (
+        ("patient", patients, {row[1] for row in rows}),
+        ("cohort", cohorts, {row[2] for row in rows}),
+    ):
+        if missing := [one for one in wanted if one not in known]:
+            raise NotInGallery(
+                f"The gallery has no {name} {missing[0]!r}.", "`gestalt index list` lists patients."
+            )
+    is_all = not patients and not cohorts
+    chosen = [row for row in rows if is_all or row[1] in patients or row[2] in cohorts]
+    left_out = {name for _, name, _, may in chosen if not may}
+    if refused := [one for one in patients if one in left_out]:
+        raise withdrawn_error(refused[0])
+    taken = sorted((name, key) for key, name, _, may in chosen if may)
+    return Choice(tuple(Exported(key, name) for name, key in taken), len(left_out))
+
+
+def count_still_exported(session: Session, chosen: Sequence[Exported]) -> int:
+    """How many of the patients of an export are there now and may be exported."""
+    may = sa.select(t.Patient.id, t.Patient.external_id).where(_may_be_exported())
+    allowed = {Exported(*row) for row in session.execute(may)}
+    return len(allowed.intersection(chosen))
+
+
+def _may_be_exported() -> sa.ColumnElement[bool]:
+    """Whether nothing of a patient is withheld."""
+    return sa.and_(
         sa.func.coalesce(t.Patient.consent, "") != WITHDRAWN,
         t.Patient.id.not_in(
             sa.select(t.Photo.patient_id)
@@ -60,30 +103,6 @@ def exported_patients(
             .join(t.Withheld, t.Withheld.face_id == t.Face.id)
         ),
     )
-    rows = session.execute(query).all()
-    for name, wanted, known in (
-        ("patient", patients, {row[1] for row in rows}),
-        ("cohort", cohorts, {row[2] for row in rows}),
-    ):
-        if missing := [one for one in wanted if one not in known]:
-            raise NotInGallery(
-                f"The gallery has no {name} {missing[0]!r} that may be exported.",
-                "`gestalt index list` lists patients; those whose consent is withdrawn are not "
-                "exported.",
-            )
-    is_all = not patients and not cohorts
-    chosen = [
-        Exported(key, patient)
-        for key, patient, cohort in rows
-        if is_all or patient in patients or cohort in cohorts
-    ]
-    return sorted(chosen, key=lambda one: one.patient)
-
-
-def count_withdrawn(session: Session) -> int:
-    """How many patients are in no export."""
-    everybody = session.scalar(sa.select(sa.func.count()).select_from(t.Patient)) or 0
-    return everybody - len(exported_patients(session))
 
 
 def fact_rows(session: Session, some: Sequence[Exported]) -> dict[str, list[Row]]:

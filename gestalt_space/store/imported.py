@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from gestalt_space.types import Descriptors, EncodingRun, Face, PhotoRecord
+
+ConflictKind = Literal["patient", "consent", "photo", "owner", "descriptor", "disorder", "space"]
+"""What contradicts: facts of a patient, a consent that is withdrawn, facts or the face of a photo,
+whose a photo is, a descriptor, the name of a disorder, or the space of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,10 @@ class ImportedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What an import contradicts. `kind`: `patient`, `photo`, `disorder` or `space`; `patient` and
-    `photo` are empty where it is about none; `reason` in words."""
+    """What an import contradicts. `patient` and `photo` are empty where it is about none; `reason`
+    in words."""
 
-    kind: str
+    kind: ConflictKind
     patient: str
     photo: str
     reason: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,13 @@ from gestalt_space.store.facts import (
     compare_facts,
     other_names,
 )
-from gestalt_space.store.imported import Conflict, ImportedPatient, ImportedPhoto, ImportedSpace
+from gestalt_space.store.imported import (
+    Conflict,
+    ConflictKind,
+    ImportedPatient,
+    ImportedPhoto,
+    ImportedSpace,
+)
 from gestalt_space.store.runs import add_run
 from gestalt_space.store.sequence import count_changes, number_changes
 from gestalt_space.store.writes import add_space, make_default
@@ -48,14 +55,17 @@ class Importing:
     known_photos: int = 0
     new_descriptors: int = 0
     new_crops: int = 0
+    from_future: int = 0
+    """New patients and photos that were added later than now, by the clock of another machine."""
     touched: set[int] = field(default_factory=set)
     """The keys of patients of whom something was taken."""
     _spaces: dict[str, int] = field(default_factory=dict)
     _runs: dict[EncodingRun, int] = field(default_factory=dict)
     _patients: dict[str, int] = field(default_factory=dict)
-    """The keys of the patients of the present block; none of one who is refused."""
+    """The keys of the patients of the present block; none of one whose consent is withdrawn."""
     _disorders: dict[str, int] = field(default_factory=dict)
     _genes: dict[str, int] = field(default_factory=dict)
+    _now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def add_spaces(self, spaces: Iterable[ImportedSpace]) -> None:
         """Make the spaces that are new; the first ones of a gallery keep their default."""
@@ -148,7 +158,7 @@ class Importing:
         catalogue = self._catalogue([one for one in patients if one.record.patient in known])
         for one in patients:
             if one.record.consent == WITHDRAWN:
-                self._refuse("patient", one.record.patient, reason="the consent is withdrawn")
+                self._refuse("consent", one.record.patient, reason="the consent is withdrawn")
             elif (row := known.get(one.record.patient)) is not None:
                 self._take_facts(row, one, catalogue)
         self.session.flush()
@@ -180,7 +190,8 @@ class Importing:
         beside: dict[tuple[int, str], tuple[Descriptors, EncodingRun | None]] = {}
         with self.session.no_autoflush:
             for photo in photos:
-                if photo.patient not in self._patients or not self._fits(photo, same):
+                # Looked at whatever became of the patient: every contradiction is to be named.
+                if not self._fits(photo, same) or photo.patient not in self._patients:
                     continue
                 there = same[photo.sha256].get(photo.patient)
                 if there is None:
@@ -212,8 +223,9 @@ class Importing:
         record = one.record
         if row.consent == WITHDRAWN:
             reason = "the consent is withdrawn in the gallery"
-            self._refuse("patient", record.patient, reason=reason)
+            self._refuse("consent", record.patient, reason=reason)
             return
+        self._patients[record.patient] = row.id
         found = compare_facts(record, Told.of([record]), row, emptied=False)
         certain = {one.disorder.code: one.certainty for one in row.diagnoses}
         differs = [
@@ -225,7 +237,6 @@ class Importing:
             self._refuse("patient", record.patient, reason=reason)
         if found.contradicts or differs:
             return
-        self._patients[record.patient] = row.id
         if found.adds:
             add_facts(self.session, row, record, catalogue)
             for diagnosis in row.diagnoses:
@@ -257,7 +268,7 @@ class Importing:
                 "external_id": one.record.patient,
                 "likeness": likeness(one.record.patient),
                 "sequence": number,
-                "added_at": one.added_at,
+                "added_at": self._till_now(one.added_at),
                 **{fact: getattr(one.record, fact) for fact in SINGLE_FACTS},
             }
             for one in patients
@@ -310,20 +321,20 @@ class Importing:
             same_bytes=same[photo.sha256],
             catalogue=Catalogue({}, {}),
         )
-        reasons = list(found.contradicts)
+        reasons: list[tuple[ConflictKind, str]] = [("photo", one) for one in found.contradicts]
         if found.refused is not None:
-            reasons.append(found.refused.message)
+            reasons.append(("owner", found.refused.message))
         known = same[photo.sha256].get(photo.patient)
-        if known is not None and not reasons:
-            reasons += self._other_descriptors(known, photo)
-        for reason in reasons:
-            self._refuse("photo", photo.patient, photo.name, reason)
+        if known is not None and not found.other_face:
+            reasons += [("descriptor", one) for one in self._other_descriptors(known, photo)]
+        for kind, reason in reasons:
+            self._refuse(kind, photo.patient, photo.name, reason)
         return not reasons
 
     def _other_descriptors(self, known: t.Photo, photo: ImportedPhoto) -> list[str]:
         stored = {one.space_id: one.vector for one in known.faces[0].descriptors}
         return [
-            f"another descriptor in the space {fingerprint[:12]}"
+            f"another one in the space {fingerprint[:12]}"
             for fingerprint, (vector, _) in photo.descriptors.items()
             if (space := self._spaces.get(fingerprint)) in stored
             and not _is_same(np.frombuffer(stored[space], dtype="<f4"), vector)
@@ -363,6 +374,7 @@ class Importing:
             {
                 "patient_id": self._patients[photo.patient],
                 "sequence": number,
+                "added_at": self._till_now(photo.added_at),
                 **{name: getattr(photo, name) for name in _PHOTO},
             }
             for photo in photos
@@ -437,11 +449,18 @@ class Importing:
             )
             self.session.execute(sa.insert(plain), list(rows))
 
-    def _refuse(self, kind: str, patient: str = "", photo: str = "", reason: str = "") -> None:
+    def _till_now(self, at: datetime) -> datetime:
+        """A time of another machine, whose clock may be ahead: nothing was added later than now."""
+        self.from_future += at > self._now
+        return min(at, self._now)
+
+    def _refuse(
+        self, kind: ConflictKind, patient: str = "", photo: str = "", reason: str = ""
+    ) -> None:
         self.conflicts.append(Conflict(kind, patient, photo, reason))
 
 
-_PHOTO = ("sha256", "name", "age", "site", "width", "height", "added_at")
+_PHOTO = ("sha256", "name", "age", "site", "width", "height")
 
 
 def _face_row(face: Face) -> dict[str, Any]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Command
 
 
@@ -44,6 +46,39 @@ def test_an_export_is_imported_merged_and_its_conflicts_reported(
     other = gestalt("index", "import", tmp_path / "export", *words)
     assert other.code == 1
     assert len(report.read_text(encoding="utf-8").splitlines()) == 3
+    assert "--report" not in other.err
+    assert "leave --prefix out" in other.err
     wrong = gestalt("index", "import", tmp_path, "--home", new, "--into")
     assert wrong.code == 1
     assert "manifest.json" in wrong.err
+
+
+def test_twenty_conflicts_are_shown_and_all_are_in_the_document_and_the_report(
+    cohort: Path, gestalt: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gestalt_cli.index_exchange.SHOWN_CONFLICTS", 10)
+    del cohort
+    assert gestalt("index", "export", tmp_path / "export").code == 0
+    words = ("index", "import", tmp_path / "export", "--into", "--prefix", "LAB-")
+    shown = gestalt(*words)
+    assert shown.code == 1
+    assert shown.err.count("owner LAB-") == 10
+    assert "10 of 12 shown; --report FILE.csv has all." in shown.err
+    report = tmp_path / "conflicts.csv"
+    reported = gestalt(*words, "--report", report)
+    assert f"10 of 12 shown; {report} has all." in reported.err
+    assert len(report.read_text(encoding="utf-8").splitlines()) == 13
+    error = gestalt(*words, "--json").document["error"]
+    assert len(error["conflicts"]) == 12
+    assert set(error["conflicts"][0]) == {"kind", "patient", "photo", "reason"}
+
+
+def test_an_export_of_a_patient_whose_consent_is_withdrawn_is_refused(
+    filled: Path, gestalt: Command, tmp_path: Path
+):
+    del filled
+    assert gestalt("index", "set", "P2", "--consent", "withdrawn").code == 0
+    refused = gestalt("index", "export", tmp_path / "export", "--patient", "P2", "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (1, "consent_withdrawn")
+    others = gestalt("index", "export", tmp_path / "export", "--cohort", "A")
+    assert "left out" not in others.err

@@ -8,13 +8,15 @@ import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
 from gestalt_space.descriptors import unsound
-from gestalt_space.errors import ArchiveDamaged
+from gestalt_space.errors import ArchiveDamaged, PhotoDamaged
+from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.archives.reading import Row
 from gestalt_space.gallery.intake.values import OLDEST, is_unknown
 from gestalt_space.names import normal_name
@@ -29,8 +31,8 @@ _LONGEST = 4_000
 _LARGEST_CROP = 2**20
 _WIDEST = 2**20
 _SIDE = 112
-_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", _SIDE, _SIDE)
-"""What a PNG of an aligned face begins with."""
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBB", _SIDE, _SIDE, 8, 2)
+"""What a PNG of an aligned face begins with: its size, 8 bits, RGB."""
 _NO_CROP = np.zeros((0, _SIDE, 3), dtype=np.uint8)
 
 
@@ -84,8 +86,8 @@ class Reading:
         return ImportedPatient(record, certainties, added_at)
 
     def photo(self, photo: Row, face: Row, beside: Mapping[str, Row]) -> ImportedPhoto:
-        """A photo with its face, its crop and its descriptors, which are still to be checked.
-        Raises `ArchiveDamaged`."""
+        """A photo with its face; its crop and its descriptors are still to be checked. Raises
+        `ArchiveDamaged`."""
         patient, sha256, name, age, site, width, height, added_at = photo
         if not _SHA256.fullmatch(sha256):
             _refuse("photos", f"{sha256!r} is no sha256")
@@ -96,11 +98,6 @@ class Reading:
             _refuse("photos", f"{age!r} is no age")
         if not (0 < width <= _WIDEST and 0 < height <= _WIDEST):
             _refuse("photos", f"{width} × {height} is no size of a photo")
-        crop = None
-        if "crops" in beside:
-            crop = beside["crops"][2]
-            if len(crop) > _LARGEST_CROP or not crop.startswith(_PNG):
-                _refuse("crops", f"the crop of {name!r} is no PNG of an aligned face")
         return ImportedPhoto(
             patient=f"{self.prefix}{patient}",
             sha256=sha256,
@@ -111,13 +108,26 @@ class Reading:
             height=height,
             added_at=added_at,
             face=_face(face),
-            crop=crop,
+            crop=beside["crops"][2] if "crops" in beside else None,
             descriptors={
                 space.fingerprint: (beside[table][2], _run(beside[table][3:]))
                 for table, space in self.spaces.items()
                 if table in beside
             },
         )
+
+
+def check_crops(crops: Sequence[tuple[str, str, bytes]], threads: ThreadPoolExecutor) -> None:
+    """Raise `ArchiveDamaged` for a crop that is no aligned face or cannot be decoded. Each with its
+    patient and the name of its photo."""
+    sound = threads.map(_is_crop, (png for _, _, png in crops))
+    for (patient, name, _), is_sound in zip(crops, sound, strict=True):
+        if not is_sound:
+            _refuse(
+                "crops",
+                f"the crop of {name!r} of patient {patient!r} is damaged, or no PNG of an aligned "
+                "face",
+            )
 
 
 def check_vectors(table: str, vectors: Sequence[Any]) -> None:
@@ -154,6 +164,16 @@ def read_disorders(rows: Sequence[Row], genes: Sequence[Row]) -> dict[str, str]:
         if code not in names:
             _refuse("disorder_genes", f"{code!r} is not among the disorders")
     return names
+
+
+def _is_crop(png: bytes) -> bool:
+    if len(png) > _LARGEST_CROP or not png.startswith(_PNG):
+        return False
+    try:
+        crop_from_png(png)
+    except PhotoDamaged:
+        return False
+    return True
 
 
 def _face(row: Row) -> Face:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DatabaseError, GalleryEmpty, OutputError
+from gestalt_space.errors import DatabaseError, GalleryChanged, GalleryEmpty, OutputError
 from gestalt_space.files import open_private
 from gestalt_space.folders import whole_folder
 from gestalt_space.gallery.archives.backing_up import check_new_folder, check_nobody_erased
@@ -52,8 +52,8 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExportedGallery:
-    """An export that was written. `withdrawn`: patients who are left out, since their consent is
-    withdrawn."""
+    """An export that was written. `withdrawn`: how many of the patients that were chosen are left
+    out, since their consent is withdrawn."""
 
     folder: Path
     patients: int
@@ -74,7 +74,8 @@ def export_gallery(
 
     It is there when it is whole and noted in the audit trail, or not at all. `progress` is told the
     patients that are done, and all. Raises `NotInGallery`, `GalleryEmpty`, `OutputError`,
-    `UsageError`, `DatabaseError`, and `GalleryChanged` where somebody was erased meanwhile.
+    `ConsentWithdrawn`, `UsageError`, `DatabaseError`, and `GalleryChanged` where somebody was
+    erased or removed meanwhile, or their consent was withdrawn.
     """
     database.require()
     check_new_folder(folder, settings.home)
@@ -87,11 +88,11 @@ def export_gallery(
         try:
             with database.reading() as session:
                 before = last_event(session)
-                chosen = exports.exported_patients(session, options.patients, options.cohorts)
-                if not chosen:
-                    raise GalleryEmpty("The gallery has no patient to export.")
-                withdrawn = exports.count_withdrawn(session)
-                counts = _Writing(session, aside / TABLES, options).write(chosen, progress)
+                choice = exports.exported_patients(session, options.patients, options.cohorts)
+                if not choice.patients:
+                    raise _nobody(choice.withdrawn)
+                writing = _Writing(session, aside / TABLES, options)
+                counts = writing.write(choice.patients, progress)
             paths = [f"{TABLES}/{name}.parquet" for name in counts]
             files = [hash_file(aside, path) for path in (*paths, f"{TABLES}/{PEOPLE}")]
             write_manifest(aside, "export", {"rows": counts}, files)
@@ -103,9 +104,33 @@ def export_gallery(
         with database.writing() as session:
             told = {"path": display_name(folder.absolute()), "photos": counts["photos"]}
             check_nobody_erased(session, before)
-            record_event(session, "export", patients=[one.key for one in chosen], detail=told)
+            _check_still_exported(session, choice.patients)
+            keys = [one.key for one in choice.patients]
+            record_event(session, "export", patients=keys, detail=told)
     size = sum(file.bytes for file in files)
-    return ExportedGallery(folder, counts["patients"], counts["photos"], withdrawn, size)
+    return ExportedGallery(folder, counts["patients"], counts["photos"], choice.withdrawn, size)
+
+
+def _nobody(withdrawn: int) -> GalleryEmpty:
+    if not withdrawn:
+        return GalleryEmpty(
+            "The gallery has no patient to export.", "`gestalt index add` adds some."
+        )
+    return GalleryEmpty(
+        "Nobody who was chosen may be exported: the consent of all of them is withdrawn.",
+        "`gestalt index list` lists patients and their consent.",
+    )
+
+
+def _check_still_exported(session: Session, chosen: Sequence[Exported]) -> None:
+    """Raise `GalleryChanged` where somebody of an export may not be in it any more."""
+    gone = len(chosen) - exports.count_still_exported(session, chosen)
+    if gone:
+        raise GalleryChanged(
+            f"{gone:,} {'patient' if gone == 1 else 'patients'} of the export left the gallery "
+            "meanwhile, or their consent was withdrawn: nothing was written.",
+            "Run the same command again.",
+        )
 
 
 @dataclass

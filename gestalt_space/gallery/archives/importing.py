@@ -5,19 +5,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import ArchiveDamaged, GalleryExists, ImportConflict, UsageError
+from gestalt_space.devices import cores
+from gestalt_space.errors import ArchiveDamaged, GalleryExists, UsageError
 from gestalt_space.gallery.archives.checking import (
     Reading,
+    check_crops,
     check_vectors,
     read_disorders,
     read_space,
 )
+from gestalt_space.gallery.archives.conflicts import refusal
 from gestalt_space.gallery.archives.layout import (
     SCHEMAS,
     TABLES,
@@ -26,6 +30,7 @@ from gestalt_space.gallery.archives.layout import (
 )
 from gestalt_space.gallery.archives.manifest import Archive, check_files, read_manifest
 from gestalt_space.gallery.archives.reading import ExportTables, Row
+from gestalt_space.gallery.archives.staging import whole_database
 from gestalt_space.names import normal_name
 from gestalt_space.paths import display_name
 from gestalt_space.store import tables as t
@@ -40,13 +45,15 @@ _ALWAYS = frozenset(SCHEMAS) - {"crops"}
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What became of an export. `changed`: patients, photos and disorders that were there and got
-    a fact; `known_photos`: were there already."""
+    a fact; `known_photos`: were there already. `from_future`: of the new patients and photos, how
+    many were added later than now, by the clock of another machine; they are added now."""
 
     new_patients: int
     changed: int
     new_photos: int
     known_photos: int
     new_descriptors: int
+    from_future: int
 
 
 def import_export(
@@ -60,8 +67,9 @@ def import_export(
     """Take an export into a gallery without a patient, which is made where there is none; with
     `into`, into one that has some.
 
-    All is checked first, and written in one transaction. What the gallery contradicts is in
-    `ImportConflict.conflicts`, and then nothing is taken. Patients and photos that are there with
+    All is checked, and written in one transaction; where no database was, there is one if all went
+    well. Whatever the gallery contradicts is in `ImportConflict.conflicts`, and then nothing is
+    taken. Patients and photos that are there with
     the same facts are passed over, so that a second import changes nothing. `prefix` is put before
     the identifiers of the patients and families of the export. `progress` is told the patients that
     are done, and all. Raises `ArchiveUnsuitable`, `ArchiveDamaged`, `GalleryExists`,
@@ -72,22 +80,12 @@ def import_export(
     archive = read_manifest(folder, "export")
     _check_tables(archive)
     check_files(archive)
-    database.make()
-    with database.writing() as session:
+    with whole_database(database) as whole, whole.writing() as session:
         if not into:
             _check_without_patients(session)
         done = _import(session, archive, prefix, progress)
         if done.conflicts:
-            count = len(done.conflicts)
-            first = done.conflicts[0]
-            about = ", ".join(filter(None, (first.kind, first.patient, first.photo)))
-            raise ImportConflict(
-                f"The export contradicts the gallery in {count:,} "
-                f"{'place' if count == 1 else 'places'}, first: {about}: {first.reason}",
-                "Nothing was imported. Correct one side, or give the patients of the export other "
-                "identifiers: --prefix LAB-.",
-                tuple(done.conflicts),
-            )
+            raise refusal(done.conflicts, prefix)
         if done.changes:
             told = {"path": display_name(folder.absolute()), "photos": done.new_photos}
             record_event(session, "import", patients=done.touched, detail=told)
@@ -97,6 +95,7 @@ def import_export(
         done.new_photos,
         done.known_photos,
         done.new_descriptors,
+        done.from_future,
     )
 
 
@@ -108,7 +107,7 @@ def _import(
     spaces = _spaces(archive)
     schemas = {table: descriptors_schema(space.dim) for table, space in spaces.items()}
     importing.add_spaces(spaces.values())
-    with ExportTables(archive, schemas) as tables:
+    with ExportTables(archive, schemas) as tables, ThreadPoolExecutor(cores()) as threads:
         genes = tables.all_rows("disorder_genes")
         names = read_disorders(tables.all_rows("disorders"), genes)
         importing.add_disorders(names, [(code, symbol) for code, symbol in genes])
@@ -124,6 +123,10 @@ def _import(
                 ]
             )
             for photos in tables.photos(rows):
+                crops = (
+                    (one[0], one[2], some["crops"][2]) for one, _, some in photos if "crops" in some
+                )
+                check_crops(list(crops), threads)
                 for table in spaces:
                     beside = [one[table][2] for _, _, one in photos if table in one]
                     check_vectors(table, beside)

@@ -98,11 +98,13 @@ def read_batches(path: Path, schema: pa.Schema, count: int) -> Iterator[pa.Recor
                 raise _damaged(name, "it has other columns than this version writes")
             if file.metadata.num_rows != count:
                 raise _damaged(name, f"{file.metadata.num_rows:,} rows in the place of {count:,}")
-            for batch in file.iter_batches(batch_size=READ):
-                for field, column in zip(schema, batch.columns, strict=True):
-                    if not field.nullable and column.null_count:
-                        raise _damaged(name, f"{field.name} is empty in a row")
-                yield batch
+            for group in range(file.num_row_groups):
+                # One after the other: what was read of a selection is kept until its end.
+                for batch in file.iter_batches(batch_size=READ, row_groups=[group]):
+                    for field, column in zip(schema, batch.columns, strict=True):
+                        if not field.nullable and column.null_count:
+                            raise _damaged(name, f"{field.name} is empty in a row")
+                    yield batch
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise _damaged(name, str(error).splitlines()[0] if str(error) else "") from error
 

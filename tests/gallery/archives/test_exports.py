@@ -4,9 +4,11 @@ import csv
 import shutil
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,21 +20,29 @@ from hypothesis import strategies as st
 from gestalt_space.errors import (
     ArchiveDamaged,
     ArchiveUnsuitable,
+    ConsentWithdrawn,
+    GalleryChanged,
+    GalleryEmpty,
     GalleryExists,
     ImportConflict,
     NotInGallery,
     OutputError,
     UsageError,
 )
-from gestalt_space.gallery.archives.conflicts import conflicts_csv
+from gestalt_space.faces.crops import crop_to_png
+from gestalt_space.gallery.archives.conflicts import conflicts_csv, refusal
 from gestalt_space.gallery.archives.exporting import ExportOptions, export_gallery
 from gestalt_space.gallery.archives.importing import import_export
+from gestalt_space.gallery.archives.parquet import new_table, read_batches
 from gestalt_space.gallery.archives.people_csv import safe_cell
 from gestalt_space.settings import load_settings
+from gestalt_space.store import correcting, removals
 from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
-from gestalt_space.types import Disorder
+from gestalt_space.store.imported import Conflict, ConflictKind
+from gestalt_space.types import Disorder, PhotoRecord
 from gestalt_space.weights.store import ModelStore
+from tests import made
 from tests.galleries import add, encoded_of, make_home, new_photo, open_gallery, row
 from tests.gallery.archives import homes
 from tests.made import photo_file
@@ -40,6 +50,7 @@ from tests.made import photo_file
 pytestmark = pytest.mark.sqlite_only("its homes have files; test_servers has the others")
 
 ALL = ExportOptions()
+CROP = crop_to_png(made.crop(1))
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +83,10 @@ def empty(tmp_path: Path, template: Path) -> Any:
 def export(tmp_path: Path, template: Path) -> Path:
     shutil.copytree(template / "export", tmp_path / "export")
     return tmp_path / "export"
+
+
+def png(pixels: Any) -> bytes:
+    return bytes(cv2.imencode(".png", pixels)[1])
 
 
 def exported(database: Database, home: Path, folder: Path, options: ExportOptions = ALL) -> Path:
@@ -178,8 +193,49 @@ def test_the_withdrawn_and_those_not_chosen_are_not_exported(tmp_path: Path, dat
     for table in ("patients", "photos", "faces", "crops", "diagnoses", "terms"):
         assert set(names_in(rest, table)) <= {"P1"}, table
     assert b"P2" not in (rest / "tables" / "people.csv").read_bytes()
-    with pytest.raises(NotInGallery, match="P2"):
+    with pytest.raises(ConsentWithdrawn, match="consent of patient 'P2' is withdrawn"):
         exported(database, home, tmp_path / "d", ExportOptions(patients=("P2",)))
+    with pytest.raises(GalleryEmpty, match="consent of all of them is withdrawn"):
+        exported(database, home, tmp_path / "d", ExportOptions(cohorts=("A",)))
+    with pytest.raises(NotInGallery, match="cohort 'B'"):
+        exported(database, home, tmp_path / "d", ExportOptions(cohorts=("B",)))
+
+
+def test_the_withdrawn_are_counted_among_those_who_were_chosen(tmp_path: Path, database: Database):
+    with database.writing() as session:
+        session.execute(sa.update(t.Patient).values(consent="withdrawn").where(t.Patient.id == 2))
+        session.execute(sa.update(t.Patient).values(cohort="B").where(t.Patient.id == 3))
+    own = load_settings(tmp_path / "home")
+    counts = [
+        export_gallery(database, own, tmp_path / str(n), ExportOptions(**chosen)).withdrawn
+        for n, chosen in enumerate(
+            ({}, {"cohorts": ("A", "B")}, {"cohorts": ("B",)}, {"patients": ("P1",)})
+        )
+    ]
+    assert counts == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("what", ["withdrawn", "removed"])
+def test_who_leaves_while_an_export_is_written_is_in_none(
+    tmp_path: Path, database: Database, what: str
+):
+    def leave(done: int, whole: int) -> None:
+        assert done == whole == 3
+        with closing(homes.open_database(tmp_path / "home")) as other, other.writing() as session:
+            if what == "removed":
+                removals.remove_patients(session, ["P2"])
+            else:
+                withdrawn = PhotoRecord("", "P2", consent="withdrawn")
+                correcting.set_facts(session, "P2", withdrawn)
+
+    own = load_settings(tmp_path / "home")
+    with pytest.raises(GalleryChanged, match=r"(?s)1 patient .* nothing was written"):
+        export_gallery(database, own, tmp_path / "export", ALL, progress=leave)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert homes.actions(database).count("export") == 1
+    rest = ExportOptions(patients=("P1",))
+    with_others = exported(database, tmp_path / "home", tmp_path / "export", rest)
+    assert set(names_in(with_others, "patients")) == {"P1"}
 
 
 def test_an_export_without_crops_and_descriptors(
@@ -256,6 +312,10 @@ def test_all_conflicts_are_named_in_one_list_and_nothing_is_taken(
     homes.fill(
         empty,
         new_photo("P1", 90, disorders=(Disorder("OMIM:122470", "Another name"),), sex="male"),
+        new_photo(
+            "P1", 2, sha256=mine[1].sha256, age=7.0, descriptor=-encoded_of(mine[1]).descriptor
+        ),
+        new_photo("P7", 1, sha256=mine[0].sha256),
         new_photo("P7", 5, sha256=mine[4].sha256),
         new_photo("P2", 3, sha256=mine[2].sha256, age=99.0, site="x", place=1),
         new_photo("P2", 4, sha256=mine[3].sha256, descriptor=-encoded_of(mine[3]).descriptor),
@@ -271,14 +331,18 @@ def test_all_conflicts_are_named_in_one_list_and_nothing_is_taken(
     for part in (
         "disorder : name of OMIM:122470",
         "patient P1: sex: male → female",
+        "owner P1: It was given for patient 'P1'",
+        "photo P1: age: ",
+        "descriptor P1: another one",
         "photo P2: face:",
-        "photo P2: another descriptor",
-        "photo Übung: It was given for patient 'Übung'",
+        "descriptor P2: another one",
+        "owner Übung: It was given for patient 'Übung'",
     ):
         assert any(part in reason for reason in reasons), (part, reasons)
     assert homes.dump(empty, without=set()) == before
     table = conflicts_csv(caught.value.conflicts).decode().splitlines()
     assert len(table) == 1 + len(reasons)
+    assert len(caught.value.as_dict()["conflicts"]) == len(reasons)
 
 
 def test_a_space_of_the_same_name_and_another_fingerprint_is_a_conflict(
@@ -292,11 +356,79 @@ def test_a_space_of_the_same_name_and_another_fingerprint_is_a_conflict(
 
 
 def test_the_withdrawn_get_nothing_by_an_import(export: Path, empty: Database):
-    homes.fill(empty, new_photo("P1", 91))
+    mine = homes.some_photos()
+    homes.fill(empty, new_photo("P1", 91), new_photo("P7", 1, sha256=mine[0].sha256))
     with empty.writing() as session:
-        session.execute(sa.update(t.Patient).values(consent="withdrawn"))
-    with pytest.raises(ImportConflict, match="withdrawn"):
+        session.execute(
+            sa.update(t.Patient).values(consent="withdrawn").filter_by(external_id="P1")
+        )
+    with pytest.raises(ImportConflict, match="withdrawn") as caught:
         import_export(empty, export, into=True)
+    assert [one.kind for one in caught.value.conflicts] == ["consent", "owner"]
+
+
+def test_what_a_hint_recommends_helps_with_what_contradicts():
+    def hint(*kinds: ConflictKind, prefix: str = "") -> str:
+        return refusal([Conflict(kind, "P1", "p.png", "so.") for kind in kinds], prefix).hint
+
+    assert "a --prefix" in hint("photo", "patient")
+    assert "another --prefix" in hint("patient", prefix="LAB-")
+    for kind in get_args(ConflictKind):
+        assert ("--prefix" in hint(kind)) == (kind == "patient"), kind
+    assert "leave --prefix out" in hint("owner", prefix="LAB-")
+
+
+def test_times_later_than_now_are_now(export: Path, empty: Database):
+    before = datetime.now(UTC)
+    ahead = with_values("added_at", before + timedelta(hours=3))
+    changed(export, "patients", ahead)
+    changed(export, "photos", ahead)
+    assert import_export(empty, export).from_future == 2
+    with empty.reading() as session:
+        for table in (t.Patient, t.Photo):
+            newest = session.scalar(sa.select(sa.func.max(table.added_at)))
+            assert before <= newest <= datetime.now(UTC)
+    assert import_export(empty, export, into=True).from_future == 0
+
+
+def test_a_refused_import_leaves_no_gallery_where_there_was_none(tmp_path: Path, export: Path):
+    changed(export, "terms", with_values("term", "AP:1"))
+    killed = tmp_path / "kept" / ".import-1"
+    killed.mkdir(parents=True)
+    for home, left in (tmp_path / "new", []), (tmp_path / "kept", [tmp_path / "kept"]):
+        with open_gallery(home) as gallery, pytest.raises(ArchiveDamaged):
+            gallery.import_export(export)
+        assert [home, *home.rglob("*")][not left :] == left
+
+
+def test_a_gallery_that_was_made_while_an_export_was_imported_stays(
+    tmp_path: Path, template: Path, export: Path
+):
+    home = tmp_path / "raced"
+
+    def make_gallery(_done: int, _whole: int) -> None:
+        shutil.copy(template / "home" / "gallery.sqlite3", home / "gallery.sqlite3")
+
+    with open_gallery(home) as gallery:
+        with pytest.raises(GalleryExists, match="meanwhile"):
+            gallery.import_export(export, progress=make_gallery)
+        assert len(homes.dump(gallery.database)["photo"]) == 5
+    assert [path.name for path in homes.files_of(home) if path.name.startswith(".")] == []
+
+
+def test_memory_does_not_grow_with_the_rows_of_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gestalt_space.gallery.archives.parquet.GROUP", 8)
+    schema = pa.schema([pa.field("png", pa.binary(), nullable=False)])
+    with new_table(tmp_path / "t.parquet", schema) as table:
+        for seed in range(80):
+            table.write([np.random.default_rng(seed).bytes(100_000)])
+    before = pa.total_allocated_bytes()
+    most = 0
+    for _ in read_batches(tmp_path / "t.parquet", schema, 80):
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert 800_000 <= most < 4_000_000
 
 
 def changed(folder: Path, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
@@ -343,6 +475,10 @@ def vector(*values: float) -> Callable[[pa.Table], pa.Table]:
         ("photos", with_values("width", 0), "no size"),
         ("photos", with_values("sha256", "x" * 64), "no sha256|not those|order"),
         ("crops", with_values("png", b"GIF89a"), "no PNG"),
+        ("crops", with_values("png", CROP[:-40]), r"'P1-\d.png' of patient 'P1' is damaged"),
+        ("crops", with_values("png", CROP[:500] + bytes(1) + CROP[501:]), "is damaged"),
+        ("crops", with_values("png", png(made.crop(1)[:, :, 0])), "no PNG"),
+        ("crops", with_values("png", png(made.crop(1, 111))), "no PNG"),
         ("faces", with_values("yaw", float("nan")), "no place"),
         ("terms", with_values("term", "AP:1"), "no HPO term"),
         ("diagnoses", with_values("disorder", "AAA"), "not among"),
