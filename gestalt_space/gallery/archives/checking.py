@@ -33,6 +33,8 @@ _WIDEST = 2**20
 _SIDE = 112
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBB", _SIDE, _SIDE, 8, 2)
 """What a PNG of an aligned face begins with: its size, 8 bits, RGB."""
+_SHARE = 64
+"""Crops that one thread decodes at once: handing them over one by one costs a quarter more."""
 _NO_CROP = np.zeros((0, _SIDE, 3), dtype=np.uint8)
 
 
@@ -120,9 +122,10 @@ class Reading:
 def check_crops(crops: Sequence[tuple[str, str, bytes]], threads: ThreadPoolExecutor) -> None:
     """Raise `ArchiveDamaged` for a crop that is no aligned face or cannot be decoded. Each with its
     patient and the name of its photo."""
-    sound = threads.map(_is_crop, (png for _, _, png in crops))
-    for (patient, name, _), is_sound in zip(crops, sound, strict=True):
-        if not is_sound:
+    shares = [crops[start : start + _SHARE] for start in range(0, len(crops), _SHARE)]
+    for one in threads.map(_unsound_crop, shares):
+        if one is not None:
+            patient, name, _ = one
             _refuse(
                 "crops",
                 f"the crop of {name!r} of patient {patient!r} is damaged, or no PNG of an aligned "
@@ -164,6 +167,11 @@ def read_disorders(rows: Sequence[Row], genes: Sequence[Row]) -> dict[str, str]:
         if code not in names:
             _refuse("disorder_genes", f"{code!r} is not among the disorders")
     return names
+
+
+def _unsound_crop(crops: Sequence[tuple[str, str, bytes]]) -> tuple[str, str, bytes] | None:
+    """The first crop that is none."""
+    return next((one for one in crops if not _is_crop(one[2])), None)
 
 
 def _is_crop(png: bytes) -> bool:
