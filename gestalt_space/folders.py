@@ -38,15 +38,10 @@ def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
             f"{display_name(folder)} is a mounted disk itself, which cannot be replaced.",
             "Name a new folder in it.",
         )
-    token = secrets.token_hex(4)
-    aside = folder.with_name(f"{_begun(folder)}{token}")
-    old = folder.with_name(f".{short_name(folder.name)}-replaced-{token}")
+    old = folder.with_name(f".{short_name(folder.name)}-replaced-{secrets.token_hex(4)}")
     try:
         replaces = folder.is_dir() and any(folder.iterdir())
-        make_private_folder(folder.parent)
-        delete_begun(folder)
-        aside.mkdir(mode=0o700 if private else 0o777)
-        with held(aside):
+        with begun_folder(folder, private=private) as aside:
             yield aside
             if replaces:
                 _take_place(aside, folder, old)
@@ -55,16 +50,30 @@ def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(folder, error.strerror or str(error)) from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 
 
-def delete_begun(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Delete what processes that were killed left of making a folder; what is gone, and what is
-    left: another process is at it, or the system does not tell or will not delete it."""
+@contextmanager
+def begun_folder(place: Path, *, private: bool = True) -> Iterator[Path]:
+    """A new folder beside `place`, in which is made what takes that name, file or folder; at the
+    end it is gone. Those of processes that were killed are deleted first. Raises `OSError`."""
+    make_private_folder(place.parent)
+    delete_begun(place)
+    aside = place.with_name(f"{_begun(place)}{secrets.token_hex(4)}")
+    aside.mkdir(mode=0o700 if private else 0o777)
+    try:
+        with held(aside):
+            yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def delete_begun(place: Path) -> tuple[list[Path], list[Path]]:
+    """Delete what processes that were killed left of making a folder or file; what is gone, and
+    what is left: another process is at it, or the system does not tell or will not delete it."""
     gone: list[Path] = []
     left: list[Path] = []
-    for path in sorted(folder.parent.glob(f"{glob.escape(_begun(folder))}*")):
+    for path in sorted(place.parent.glob(f"{glob.escape(_begun(place))}*")):
         with suppress(FileNotFoundError):
             if path.is_symlink() or not path.is_dir():
                 continue
@@ -75,9 +84,9 @@ def delete_begun(folder: Path) -> tuple[list[Path], list[Path]]:
     return gone, left
 
 
-def _begun(folder: Path) -> str:
-    """How the names of what is made beside a folder begin."""
-    return f".{short_name(folder.name)}-unfinished-"
+def _begun(place: Path) -> str:
+    """How the names of what is made beside a place begin."""
+    return f".{short_name(place.name)}-unfinished-"
 
 
 def _take_free_place(aside: Path, folder: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
+from gestalt_space.folders import delete_begun
 from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of
@@ -49,9 +50,11 @@ class Keeper:
         return len(sealers)
 
     def finish_left(self) -> None:
-        """Clean away what a process that was stopped has left, here and of a backup or an export,
-        unless another one is at work. Raises as `purge` does."""
+        """Clean away what a process that was stopped has left, here and of a backup, an export or
+        an import, unless another one is at work. Raises as `purge` does."""
         gone, _ = delete_halves(self._folder)
+        if (file := self._database.file) is not None:
+            gone += delete_begun(file)[0]
         self.repairs += [half_deleted(display_name(path)) for path in gone]
         if self.purge(wait=False):
             self.repairs.append(CLEANED)

@@ -24,9 +24,9 @@ def rebuilt(why: str) -> Repair:
 
 
 def half_deleted(folder: str) -> Repair:
-    """What a killed process left of a backup or an export is gone."""
+    """What a killed process left of a backup, an export or an import is gone."""
     return Repair(
-        f"A backup or an export that was stopped had left {folder}, with patients in it.",
+        f"A backup, export or import that was stopped had left {folder}, with patients in it.",
         "It is deleted.",
     )
 

@@ -3,18 +3,14 @@ no gallery."""
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from gestalt_space.errors import GalleryExists, OutputError
-from gestalt_space.files import make_private_folder, sync_file, take_name
+from gestalt_space.files import sync_file, take_name
+from gestalt_space.folders import begun_folder
 from gestalt_space.paths import display_name
 from gestalt_space.store.engine import Database
-
-_STAGED = ".import-"
 
 
 @contextmanager
@@ -29,8 +25,9 @@ def whole_database(database: Database) -> Iterator[Database]:
         database.make()
         yield database
         return
+    is_new = not file.parent.exists()
     try:
-        with _stage(file.parent) as stage:
+        with begun_folder(file) as stage:
             made = stage / file.name
             staged = Database(made, actor=database.actor)
             try:
@@ -50,41 +47,8 @@ def whole_database(database: Database) -> Iterator[Database]:
             f"{display_name(file)} cannot be written: {error.strerror or error}.",
             "Check the home and the free space of its disk; nothing was imported.",
         ) from error
-
-
-@contextmanager
-def _stage(home: Path) -> Iterator[Path]:
-    """A new folder in a home, which goes at the end. What imports left that were killed goes too,
-    and so does the home, where it was made for this and has nothing."""
-    from filelock import FileLock
-
-    is_new = not home.exists()
-    make_private_folder(home)
-    for left in home.glob(f"{_STAGED}*"):
-        _delete(left)
-    stage = home / f"{_STAGED}{secrets.token_hex(8)}"
-    stage.mkdir(mode=0o700)
-    try:
-        # As long as its process lives, no other one takes it for something that was left.
-        with FileLock(_lock(stage), timeout=0, mode=0o600, fallback_to_soft=False):
-            yield stage
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
         if is_new:
+            # Nothing else was put there, or it stays.
             with suppress(OSError):
-                home.rmdir()
-
-
-def _delete(stage: Path) -> None:
-    """Delete what an import left, unless it is at work."""
-    from filelock import FileLock, Timeout
-
-    with (
-        suppress(Timeout, OSError),
-        FileLock(_lock(stage), timeout=0, mode=0o600, fallback_to_soft=False),
-    ):
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def _lock(stage: Path) -> Path:
-    return stage / "lock"
+                file.parent.rmdir()

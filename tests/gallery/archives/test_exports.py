@@ -393,7 +393,7 @@ def test_times_later_than_now_are_now(export: Path, empty: Database):
 
 def test_a_refused_import_leaves_no_gallery_where_there_was_none(tmp_path: Path, export: Path):
     changed(export, "terms", with_values("term", "AP:1"))
-    killed = tmp_path / "kept" / ".import-1"
+    killed = tmp_path / "kept" / ".gallery.sqlite3-unfinished-1"
     killed.mkdir(parents=True)
     for home, left in (tmp_path / "new", []), (tmp_path / "kept", [tmp_path / "kept"]):
         with open_gallery(home) as gallery, pytest.raises(ArchiveDamaged):

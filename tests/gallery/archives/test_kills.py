@@ -1,4 +1,5 @@
-"""A process that ends, at each step of a backup or a restore, leaves all of it or nothing."""
+"""A process that ends, at each step of a backup, a restore or an import into a new home, leaves all
+of it or nothing."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from gestalt_space.gallery.archives.backing_up import back_up
+from gestalt_space.gallery.archives.exporting import ExportOptions, export_gallery
 from gestalt_space.gallery.archives.manifest import check_files, read_manifest
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.settings import load_settings
+from tests.galleries import open_gallery
 from tests.gallery.archives import homes
 
 pytestmark = [
@@ -84,3 +87,28 @@ def test_a_backup_is_whole_or_not_there_and_a_restore_likewise(tmp_path: Path):
             assert database.problems() == []
         step += 1
     assert min(killed.values()) > 5, killed
+
+
+def test_an_import_into_a_new_home_makes_a_whole_gallery_or_none(tmp_path: Path):
+    home = tmp_path / "home"
+    with closing(homes.open_database(home)) as database:
+        homes.fill(database, *homes.some_photos())
+        export_gallery(database, load_settings(home), tmp_path / "export", ExportOptions())
+
+    def take(new: Path) -> None:
+        with open_gallery(new) as gallery:
+            gallery.import_export(tmp_path / "export")
+
+    step, without = 1, 0
+    while ends_at(step, partial(take, tmp_path / f"h{step}")):
+        new = tmp_path / f"h{step}"
+        if not (new / "gallery.sqlite3").exists():
+            without += 1
+            take(new)
+        with open_gallery(new) as gallery:
+            assert len(homes.dump(gallery.database)["photo"]) == 5
+            assert gallery.database.problems() == []
+        assert list(new.glob(".*")) == []
+        step += 1
+    assert without > 3
+    assert step > without + 1
