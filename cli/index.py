@@ -17,6 +17,7 @@ from .index_correct import merge, move, split, undo
 from .index_erase import erase
 from .index_exchange import export, import_
 from .index_gmdb import import_gmdb
+from .index_homes import homes
 from .index_log import log
 from .index_set import set_facts
 from .index_spaces import drop, spaces, use
@@ -50,6 +51,7 @@ app.command("import")(import_)
 app.command("spaces")(spaces)
 app.command("use")(use)
 app.command("drop")(drop)
+app.command("homes")(homes)
 app.command("verify", epilog=VERIFY_EXIT_CODES)(verify)
 
 SHOWN_FAILURES = 20

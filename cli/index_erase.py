@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options, output
+from .asking import confirm
 from .interruption import interruption
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def erase(
         raise UsageError("An erasure has a receipt.", "Give --receipt receipt.json.")
     with Gallery.open(home) as gallery, interruption(lambda: ".", REMEMBERED):
         if not resume:
-            _confirm(patient, yes=yes)
+            whom = ", ".join(patient)
+            question = f"Erase {whom}? There is no way back."
+            confirm(question, yes=yes, not_done="Nothing was erased.")
         with output.progress("Searching", None, quiet=quiet, unit="MB") as show:
 
             def follow(size: int) -> None:
@@ -90,20 +92,6 @@ def erase(
             _say(one)
 
 
-def _confirm(patients: list[str], *, yes: bool) -> None:
-    from gestalt_space.errors import UsageError
-
-    if yes:
-        return
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError(
-            "Nobody can be asked here whether to erase.", "Give --yes if you are sure."
-        )
-    whom = ", ".join(patients)
-    if not typer.confirm(f"Erase {whom}? There is no way back.", err=True):
-        raise UsageError("Nothing was erased.", "")
-
-
 def _say(erased: Erased) -> None:
     searched = erased.searched
     whom = output.counted_text(len(erased.patients), "patient")
@@ -123,3 +111,5 @@ def _say(erased: Erased) -> None:
         )
     for copy in erased.copies:
         output.say(f"Not reached: the {copy['action']} {copy['path']} of {copy['at']}.")
+    for home in erased.forgotten:
+        output.say(f"Not reached: the home {home['place']}, which was forgotten at {home['at']}.")

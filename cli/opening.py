@@ -20,7 +20,7 @@ def opened(home: Path | None, **options: Any) -> Iterator[Gallery]:
     from gestalt_space.home import Gallery
 
     with Gallery.open(home, **options) as gallery:
-        _finish_erasures(gallery)
+        finish_erasures(gallery)
         try:
             yield gallery
         finally:
@@ -28,7 +28,9 @@ def opened(home: Path | None, **options: Any) -> Iterator[Gallery]:
                 output.say(told)
 
 
-def _finish_erasures(gallery: Gallery) -> None:
+def finish_erasures(gallery: Gallery) -> None:
+    """Finish erasures that a stopped process had begun, where they wait for nobody, and tell of
+    those that are not done."""
     if not gallery.exists:
         return
     for erased in gallery.finish_erasures():

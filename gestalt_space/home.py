@@ -18,11 +18,12 @@ from gestalt_space.gallery.choosing import Choosing
 from gestalt_space.gallery.correcting import Correcting
 from gestalt_space.gallery.erasing import Erasing, Progress
 from gestalt_space.gallery.erasure.erased import Erased
+from gestalt_space.gallery.sharing import Sharing
 from gestalt_space.gallery.trail import Trail
 from gestalt_space.match.asking import Asking
 
 
-class Gallery(Choosing, Correcting, Erasing, Exchanging, Trail, Asking):
+class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking):
     """The patients, photos and descriptors of one home. Threads share it."""
 
     def erase(

@@ -70,6 +70,7 @@ def receipt_document(erased: Erased) -> dict[str, Any]:
         },
         "not_reached": {
             "copies": list(erased.copies),
+            "homes": list(erased.forgotten),
             "other": [*ON_A_DISK, *(ON_A_SERVER if erased.database == "postgresql" else ())],
         },
     }

@@ -10,9 +10,12 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from gestalt_space.files import write_atomically
+from gestalt_space.index.changing import wipe_away
+from gestalt_space.index.manifest import foreign_files
 from gestalt_space.paths import display_name
 from gestalt_space.store import homes
 from gestalt_space.store.engine import Database
+from gestalt_space.store.sequence import begin_epoch
 
 HOME = "home"
 _ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -27,18 +30,35 @@ def home_of(session: Session, folder: Path) -> str | None:
 
 def registered_home(database: Database, folder: Path) -> str:
     """The same, made where there is none, and known to the database. For whoever holds the lock of
-    the folder, which is there. Raises `OutputError`, `DatabaseError`."""
+    the folder, which is there. The index of a home that was forgotten is wiped away: it may have
+    anybody who was erased since. Raises `OutputError`, `DatabaseError`."""
     written = _id_in(folder)
     with database.reading() as session:
         home = home_of(session, folder)
         is_known = home is not None and homes.is_registered(session, home)
+        is_back = was_forgotten(session, folder)
     if home is not None and home == written and is_known:
         return home
     home = home or str(uuid.uuid4())
+    if is_back:
+        with database.writing() as session:
+            # Whoever still reads the files is to read anew.
+            begin_epoch(session)
+        wipe_away(foreign_files(folder, ()))
     write_atomically(folder / HOME, f"{home}\n".encode())
     with database.writing() as session:
         homes.register_home(session, home, place_of(folder))
+        if is_back:
+            homes.note_return(session, home, place_of(folder))
     return home
+
+
+def was_forgotten(session: Session, folder: Path) -> bool:
+    """Whether the home whose index stands in a folder is one that the database has forgotten."""
+    written = _id_in(folder)
+    if written is None or homes.is_registered(session, written):
+        return False
+    return written in homes.forgotten_homes(session)
 
 
 def write_new_home(folder: Path) -> str:

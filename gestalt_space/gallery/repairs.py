@@ -35,3 +35,8 @@ CLEANED = Repair(
     "A process that was stopped had removed something, and left it in files.",
     "They are clean of it now.",
 )
+CAME_BACK = Repair(
+    "The database had forgotten this home (`gestalt index homes --forget`); its index may have had "
+    "patients who were erased since.",
+    "The index was wiped away and made anew.",
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -148,6 +149,34 @@ def test_another_home_has_to_be_cleaned_first(home: Home) -> None:
         assert session.scalars(sa.select(t.Removal)).all() == []
 
 
+def test_an_erasure_no_longer_waits_for_a_home_that_is_forgotten(home: Home) -> None:
+    others(home, *range(5))
+    home.put(photo(NAME, 50))
+    home.seal()
+    with home.database.writing() as session:
+        session.add(t.Home(id="0" * 36, place="ward-3:/data/gestalt"))
+    with pytest.raises(ErasureUnfinished) as told:
+        home.erase(NAME)
+    assert "index homes --forget" in told.value.hint
+    gallery = home.gallery()
+    gone, mine = sorted(gallery.homes(), key=lambda one: one.owed, reverse=True)
+    assert (gone.place, gone.owed, gone.erasures) == ("ward-3:/data/gestalt", 1, 1)
+    assert (mine.id, mine.owed, mine.erasures) == (gallery.own_home(), 0, 0)
+    with pytest.raises(UsageError, match="you work in"):
+        gallery.forget_home(mine.place)
+    with pytest.raises(NotInGallery, match="no home"):
+        gallery.forget_home("0000")
+    assert gallery.forget_home("00000000") == gone
+    (erased,) = gallery.finish_erasures()
+    assert erased.homes == (mine.place,)
+    (told_of,) = home.receipt()["not_reached"]["homes"]
+    assert (told_of["place"], told_of["by"]) == (gone.place, home.database.actor)
+    with home.database.reading() as session:
+        assert session.scalars(sa.select(t.Removal)).all() == []
+        assert session.scalars(sa.select(t.Purge)).all() == []
+        assert list(audit.trail_problems(session)) == []
+
+
 def test_files_that_are_not_the_gallerys_are_told(home: Home) -> None:
     others(home, 1)
     home.put(photo(NAME, 50))
@@ -189,6 +218,15 @@ def test_what_others_have_as_well_is_theirs(home: Home) -> None:
     assert told == {"identifier", "photo name", "piece of a descriptor or a crop"}
     assert not erased.compacted
     assert home.receipt()["search"]["in_rows_of_others"]
+
+
+def test_base64_is_searched_and_what_others_have_in_it_is_theirs(home: Home) -> None:
+    home.put(photo(NAME, 50), photo(f"{NAME}1", 51))
+    note = home.home / "notes.txt"
+    note.write_bytes(b"Basic " + b64encode(f"reader:{NAME}1:it".encode()))
+    assert any("notes" in one.path for one in home.erase(NAME).searched.others)
+    with pytest.raises(ErasureUnfinished, match=r"identifier in .*notes.txt"):
+        home.erase(f"{NAME}1", receipt="second.json")
 
 
 @pytest.mark.sqlite_only("its free pages")

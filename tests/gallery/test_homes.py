@@ -12,9 +12,10 @@ from gestalt_space.errors import OutputError
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.reader import Reader
+from gestalt_space.gallery.repairs import CAME_BACK
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
-from gestalt_space.store import reads, tail
+from gestalt_space.store import audit, homes, reads, tail
 from gestalt_space.store.purges import pending_purges
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -107,6 +108,55 @@ def test_what_a_home_has_still_to_clean_is_remembered_for_it_alone(kept: Kept, o
     other.keeper().purge()
     assert pending(other) == ()
     assert files_with(other.folder, vector_of(3)) == []
+
+
+@pytest.mark.usefixtures("_soon")
+def test_a_home_that_was_forgotten_and_comes_back_has_nobody_who_went_meanwhile(
+    kept: Kept, other: Kept
+) -> None:
+    kept.add(*range(6))
+    kept.seal()
+    other.seal()
+    reader = Reader(other.database, other.folder)
+    held = reader.current(other.space)
+    with kept.database.writing() as session:
+        known = homes.known_homes(session)
+        gone = next(one for one in known if one.id == home_of(session, other.folder))
+        homes.forget_home(session, gone)
+        assert len(homes.known_homes(session)) == 1
+    kept.remove(3)
+    kept.keeper().purge()
+    assert pending(other) == (), "nobody waits for it"
+    assert files_with(other.folder, vector_of(3))
+    assert reader.current(other.space).mark != held.mark
+    assert other.vectors() == vectors_of(0, 1, 2, 4, 5), "before anything is cleaned"
+    with kept.database.reading() as session:
+        assert [one["place"] for one in homes.forgotten_homes(session).values()] == [gone.place]
+    with locked(other.folder, 1), pytest.raises(OutputError, match="Another process"):
+        other.keeper().finish_left()
+    keeper = other.keeper()
+    keeper.finish_left()
+    assert [one.found for one in keeper.repairs] == [CAME_BACK.found]
+    assert files_with(other.home, vector_of(3)) == []
+    assert other.vectors() == vectors_of(0, 1, 2, 4, 5)
+    assert "sound" in other.check()
+    with kept.database.reading() as session:
+        assert homes.forgotten_homes(session) == {}
+        assert len(homes.known_homes(session)) == 2
+        assert list(audit.trail_problems(session)) == []
+    again = other.keeper()
+    again.finish_left()
+    assert again.repairs == []
+
+
+def test_an_index_of_a_home_that_was_forgotten_meanwhile_is_not_believed(kept: Kept) -> None:
+    kept.add(1)
+    kept.seal()
+    with kept.database.writing() as session:
+        (mine,) = homes.known_homes(session)
+        homes.forget_home(session, mine)
+        taken = homes.record_generation(session, mine.id, kept.space.id, sequence=9, digest="d")
+    assert not taken
 
 
 @pytest.mark.usefixtures("_soon")

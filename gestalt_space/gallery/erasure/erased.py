@@ -17,7 +17,8 @@ class Erased:
     identifiers themselves, where the receipt is to name them. `removed_before`: how many of the
     patients had no row any more. `rows`: how many went, by table. `files`: of the index, how many
     were there, and how many of these were overwritten or deleted. `homes`: where the index of each
-    home is that was cleaned. `compacted`: whether the database was written anew. `copies`: backups
+    home is that was cleaned; `forgotten`: the homes that were forgotten before they were, by place,
+    when and by whom. `compacted`: whether the database was written anew. `copies`: backups
     and exports that were made while the patients were there, by action, path and time.
     """
 
@@ -31,6 +32,7 @@ class Erased:
     rows: dict[str, int]
     files: dict[str, int]
     homes: tuple[str, ...]
+    forgotten: tuple[dict[str, str], ...]
     database: str
     compacted: bool
     searched: Searched
@@ -49,6 +51,6 @@ def erased_from(read: Mapping[str, Any]) -> Erased:
         searched[kind] = tuple(Finding(**one) for one in searched[kind])
     for kind in ("unreadable", "passed_over"):
         searched[kind] = tuple(searched[kind])
-    lists = ("patients", "photos", "homes", "copies", "names")
+    lists = ("patients", "photos", "homes", "forgotten", "copies", "names")
     tuples = {name: tuple(read[name]) for name in lists}
     return Erased(**{**read, **tuples, "searched": Searched(**searched)})

@@ -37,7 +37,7 @@ from gestalt_space.index.durable import prefix_of
 from gestalt_space.index.manifest import Manifest
 from gestalt_space.index.means import open_means
 from gestalt_space.settings import Settings
-from gestalt_space.store import erasures, reads, tail
+from gestalt_space.store import erasures, homes, reads, tail
 from gestalt_space.store.engine import Database
 from gestalt_space.store.sqlite import sqlite_file
 
@@ -140,7 +140,8 @@ class Finishing:
         with self.database.reading() as session:
             home = home_of(session, self.settings.index_dir)
             left = erasures.unclean_homes(session, plan.sequence, but=home)
-            homes = erasures.places_of_homes(session)
+            cleaned = erasures.places_of_homes(session)
+            forgotten = homes.forgotten_homes(session).values()
             # Now, and not when it was begun: one may have been made since.
             copies = erasures.copies_made(session)
         _, halves = delete_halves(self.settings.index_dir)
@@ -151,7 +152,7 @@ class Finishing:
                 "The rows are erased; the index of another home of this database is not cleaned "
                 f"yet: {', '.join(left)}.",
                 "Run `gestalt index stats` with that home, then `gestalt index erase --resume` "
-                "here.",
+                "here. If that home is gone for good: `gestalt index homes --forget HOME`.",
             )
         with self.database.writing() as session:
             erasures.forget_removals(session)
@@ -181,7 +182,8 @@ class Finishing:
             removed_before=len(plan.removed_before),
             rows=plan.rows,
             files={"index": len(plan.times), "overwritten_or_deleted": changed},
-            homes=tuple(homes),
+            homes=tuple(cleaned),
+            forgotten=tuple(forgotten),
             database=self.database.engine.dialect.name,
             compacted=is_compacted,
             searched=searched,

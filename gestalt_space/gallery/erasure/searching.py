@@ -152,8 +152,10 @@ class _OfOthers:
                 # What the trail tells is nobody's row.
                 if not place.startswith(("audit_event.", "erasure."))
             }
-        start = at + form.at
+        around, start = form.read(around, at)
         part = around[start : start + form.bytes]
+        if len(part) < form.bytes:  # nothing that can be read there
+            return False
         for value in self._texts[text]:
             place = value.find(part)
             while place >= 0:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+
+import pytest
 
 from gestalt_space.gallery.erasure.forms import Text, forms_of
 from gestalt_space.gallery.erasure.pieces import pieces_of
@@ -54,7 +59,7 @@ def test_a_salted_hash_is_what_the_receipt_says() -> None:
 
 
 def test_forms_of_a_long_identifier() -> None:
-    forms = {form.data for form in forms_of(Text("identifier", "Müller-2024"))}
+    forms = {form.data for form in forms_of(Text("identifier", "Müller-2024")) if form.lead is None}
     assert forms == {
         "Müller-2024".encode(),
         "müller-2024".encode(),
@@ -66,6 +71,33 @@ def test_forms_of_a_long_identifier() -> None:
             for end in ("le", "be")
         ),
     }
+
+
+@pytest.mark.parametrize("name", ["Müller-2024", "P-0017", "Åsa>~?"])
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+def test_an_identifier_is_looked_for_in_base64_wherever_it_begins(
+    name: str, encode: Callable[[bytes], bytes]
+) -> None:
+    forms = [form for form in forms_of(Text("identifier", name)) if form.lead is not None]
+    assert min(len(form.data) for form in forms) >= 7, "fewer stand somewhere by chance"
+    for before, after in itertools.product(range(5), range(4)):
+        plain = b"?" * before + name.encode() + b"~" * after
+        for text in (encode(plain), encode(plain).rstrip(b"="), b": " + encode(plain) + b" "):
+            found = [form for form in forms if form.data in text]
+            assert found, (before, after)
+            for form in found:
+                read, start = form.read(text, text.index(form.data))
+                assert read[start : start + form.bytes] == name.encode()
+                assert read.rstrip(b"\0") == plain
+    assert [form for form in forms_of(Text("identifier", "P-017")) if form.lead is not None] == []
+
+
+def test_what_is_no_base64_is_read_as_nothing() -> None:
+    for form in forms_of(Text("identifier", "PAT-2024-0017")):
+        if form.lead:
+            for around in (form.data, b"!!!" + form.data):
+                read, start = form.read(around, around.index(form.data))
+                assert len(read[start : start + form.bytes]) < form.bytes
 
 
 def test_a_short_identifier_is_looked_for_in_layouts() -> None:

@@ -1,0 +1,19 @@
+"""What commands ask before they do what cannot be taken back."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+
+def confirm(question: str, *, yes: bool, not_done: str) -> None:
+    """Ask, but for `yes`. Raises `UsageError` where nobody can be asked, or the answer is no."""
+    from gestalt_space.errors import UsageError
+
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError("Nobody can be asked here.", "Give --yes if you are sure.")
+    if not typer.confirm(question, err=True):
+        raise UsageError(not_done, "")
