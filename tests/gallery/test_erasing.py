@@ -272,8 +272,9 @@ def test_nobody_is_erased_where_one_is_unknown(home: Home) -> None:
         assert NAME in reads.patient_names(session).values()
 
 
+@pytest.mark.parametrize("named", [True, False])
 def test_a_receipt_that_cannot_be_written_is_written_later(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    named: bool, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.put(photo(NAME, 50))
 
@@ -283,12 +284,39 @@ def test_a_receipt_that_cannot_be_written_is_written_later(
     with monkeypatch.context() as patch:
         patch.setattr("gestalt_space.home.write_receipt", full)
         with pytest.raises(OutputError, match="disk is full"):
-            home.erase(NAME, name_patients=True)
+            home.erase(NAME, name_patients=named)
     assert left_of(home.home, NAME) == []
+    (begun,) = home.gallery().begun_erasures()
+    assert ("key" in begun.plan) == named, "else nobody can know them any more"
     (erased,) = home.gallery().resume_erasures()
     assert erased.searched.hits == 0
     assert home.receipt()["patients"] == list(erased.patients)
-    assert "names" not in home.receipt(), "nobody knows them any more"
+    assert home.receipt().get("names") == ([NAME] if named else None)
+    assert left_of(home.home, NAME) == []
+    if named:
+        assert files_with(home.home, begun.plan["key"].encode()) == []
+
+
+@pytest.mark.sqlite_only("its free pages")
+def test_the_key_of_what_was_remembered_goes_after_a_stop_as_well(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    home.put(photo(NAME, 50))
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing.Finishing, "_erased", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            home.erase(NAME)
+    (begun,) = home.gallery().begun_erasures()
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing.Finishing, "_forget_mask", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            home.gallery().resume_erasures()
+    leave_free_pages(home, begun.plan["key"])
+    assert home.gallery().finish_erasures()
+    assert files_with(home.home, begun.plan["key"].encode()) == []
 
 
 def test_several_receipts_have_places_of_their_own(home: Home) -> None:

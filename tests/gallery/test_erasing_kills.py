@@ -13,6 +13,7 @@ import pytest
 from gestalt_space.gallery import sealing
 from gestalt_space.store import audit, reads
 from gestalt_space.store.writes import NewPhoto
+from tests.galleries import files_with
 from tests.gallery.erasing import Home, left_of, photo
 
 pytestmark = [
@@ -84,7 +85,7 @@ while True:
         try:
             home = Home(place / "home")
             kill_at(step, place)
-            home.erase("PAT-2024-0017")
+            home.erase("PAT-2024-0017", name_patients=True)
             os._exit(0)
         except BaseException:
             traceback.print_exc()
@@ -141,12 +142,15 @@ def _check(place: Path, mine: NewPhoto) -> None:
     assert not (is_there and begun), place
     if is_there:
         assert not receipt.exists(), place
-        home.erase(NAME, receipt="receipt.json")
+        home.erase(NAME, receipt="receipt.json", name_patients=True)
     elif begun:
         (erased,) = gallery.resume_erasures()
         assert erased.searched.hits == 0, place
     # Before it is closed: that alone empties the log.
     assert left_of(home.home, NAME, mine) == [], place
+    for one in begun:
+        assert files_with(home.home, one.plan.get("key", "no key").encode()) == [], place
+    assert home.receipt()["names"] == [NAME], place
     assert home.receipt()["search"]["hits"] == 0, place
     assert gallery.begun_erasures() == [], place
     assert home.state().photos == 9, place

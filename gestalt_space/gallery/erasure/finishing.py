@@ -5,11 +5,12 @@ what was remembered of it goes. Each step may be repeated, by any process.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +22,21 @@ from gestalt_space.errors import (
     IndexDamaged,
     OutputError,
 )
-from gestalt_space.gallery.erasure.erased import Erased, erased_from
+from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.forms import Text
 from gestalt_space.gallery.erasure.holders import holders_of
-from gestalt_space.gallery.erasure.pieces import Pieces, pieces_of
+from gestalt_space.gallery.erasure.pieces import Pieces
 from gestalt_space.gallery.erasure.places import Places, places_of
-from gestalt_space.gallery.erasure.plans import Plan, salted, unmasked
+from gestalt_space.gallery.erasure.plans import (
+    Plan,
+    delivered,
+    erased_of,
+    former_mask,
+    is_named,
+    salted,
+    to_deliver,
+    unmasked,
+)
 from gestalt_space.gallery.erasure.searching import Searched, search_files
 from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of
@@ -67,19 +77,21 @@ class Finishing:
         Raises `ErasureUnfinished` where something is left, and what `deliver` raises; it is
         remembered then.
         """
-        if "erased" in begun.plan:
-            erased, receipt = erased_from(begun.plan["erased"]), begun.plan["receipt"]
+        stored = begun.plan
+        if "erased" in stored:
             self._cleaned()
         else:
-            plan = unmasked(begun.plan)
-            receipt = plan.receipt
-            erased = self._erased(begun, plan)
-            stored = {"sequence": plan.sequence, "descriptors": plan.descriptors}
-            stored |= {"receipt": receipt, "erased": erased.as_plan()}
-            with self.database.writing() as session:
-                erasures.change_plan(session, begun.id, stored)
-            self._forget_plan(str(begun.plan["key"]))
-        deliver(erased, receipt)
+            plan = unmasked(stored)
+            stored = to_deliver(stored, plan, self._erased(begun, plan))
+            self._change(begun, stored)
+        self._forget_mask(stored)
+        erased = erased_of(stored)
+        deliver(erased, stored["receipt"])
+        if is_named(stored):
+            # First the names go from every file, and then the word of it.
+            stored = delivered(stored)
+            self._change(begun, stored)
+            self._forget_mask(stored)
         with self.database.writing() as session:
             erasures.end_erasure(session, begun.id)
         attempted(self.keeper.purge)
@@ -167,8 +179,7 @@ class Finishing:
             is_compacted = True
             searched = self.search(plan.texts, plan.pieces, places_of(self.settings, self.database))
         if searched.found or searched.unreadable:
-            with self.database.writing() as session:
-                erasures.change_plan(session, begun.id, begun.plan | {"left": True})
+            self._change(begun, begun.plan | {"left": True})
             raise _left(searched)
         there = self.index_files()
         changed = sum(there.get(name) != time for name, time in plan.times.items())
@@ -238,15 +249,19 @@ class Finishing:
             raise self._unfinished(error) from error
         self._emptied()
 
-    def _forget_plan(self, key: str) -> None:
-        """The mask of what was remembered is in no file any more."""
+    def _change(self, begun: erasures.Begun, stored: Mapping[str, Any]) -> None:
+        with self.database.writing() as session:
+            erasures.change_plan(session, begun.id, stored)
+
+    def _forget_mask(self, stored: Mapping[str, Any]) -> None:
+        """The key of what stood in the place of what is remembered now is in no file any more."""
         self._emptied()
         if not self.database.is_sqlite:
             self._written_anew(["erasure"])
             return
         places = places_of(self.settings, self.database)
         own = replace(places, files=places.database)
-        if self.search([Text("plan", key)], pieces_of([]), own).found:
+        if self.search([], former_mask(stored), own).found:
             self._compacted()
 
     def _unfinished(self, error: GestaltError) -> ErasureUnfinished:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from gestalt_space.names import likeness
 
-What = Literal["identifier", "photo name", "photo sha256", "plan"]
+What = Literal["identifier", "photo name", "photo sha256"]
 SHORT = 6
 """Bytes below which a text stands in any large file by chance."""
 _GROUP = re.compile(rb"[A-Za-z0-9+/_-]{4}")
