@@ -32,8 +32,8 @@ def check_new_file(
     """Raise where no new file can be written to `path`, before any work is done for it.
 
     `UsageError` for an ending that is none of `endings`, where there are any; `OutputError` for a
-    folder that is not there, or a file that is and may not be overwritten. `option`: that of the
-    command by which it may.
+    folder that is not there or takes no file, or a file that is and may not be overwritten.
+    `option`: that of the command by which it may.
     """
     if endings and path.suffix.lower() not in endings:
         *others, last = endings
@@ -41,13 +41,34 @@ def check_new_file(
         raise UsageError(
             f"{display_name(path.name)} {told} {last}.", "Name the file so that it does."
         )
+    check_path(path)
     if not path.parent.is_dir():
         raise OutputError(f"There is no folder {display_name(path.parent)}.", "Make it first.")
     check_free(path, overwrite, option)
+    if path.exists():
+        return
+    # By trying: rights alone do not tell of a disk that is read-only, or full.
+    try:
+        aside = _made_beside(path)
+        aside.unlink()
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def check_path(path: Path) -> None:
+    """Raise `OutputError` for a path that nothing can have here: one with a NUL, or with a name that
+    is too long."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        raise unwritable(path, error) from error
 
 
 def check_free(path: Path, overwrite: bool, option: str = "--overwrite") -> None:
     """Raise `OutputError` for a file that is there and may not be overwritten."""
+    check_path(path)
     if path.exists() and not overwrite:
         raise OutputError(f"{display_name(path)} exists.", f"Choose another place, or {option} it.")
 
@@ -64,6 +85,7 @@ def appearing(path: Path) -> Iterator[Path]:
 
     An empty file stands there already, its owner's alone: what is written into it keeps that.
     """
+    check_path(path)
     try:
         with replacing(path) as aside:
             yield aside
@@ -77,9 +99,8 @@ def replacing(path: Path, *, name_later: bool = False) -> Iterator[Path]:
     `name_later`: whoever writes several files into a folder calls `sync_folder` once. Raises
     `OSError`.
     """
-    aside = path.with_name(f".{short_name(path.name)}.{uuid.uuid4().hex}")
+    aside = _made_beside(path)
     try:
-        os.close(_owners_alone(os.fspath(aside), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         yield aside
         sync_file(aside)
         if name_later:
@@ -175,13 +196,21 @@ def make_private_folder(folder: Path) -> None:
         sync_folder(place.parent)
 
 
+def _made_beside(path: Path) -> Path:
+    """A new empty file beside a path, its owner's alone. Raises `OSError`."""
+    aside = path.with_name(f".{short_name(path.name)}.{uuid.uuid4().hex}")
+    os.close(_owners_alone(os.fspath(aside), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    return aside
+
+
 def _owners_alone(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def unwritable(path: Path, error: OSError) -> OutputError:
-    """The error for what the system refused to write."""
+def unwritable(path: Path, error: OSError | ValueError) -> OutputError:
+    """The error for what the system, or Python before it asked the system, refused to write."""
+    reason = error.strerror if isinstance(error, OSError) else None
     return OutputError(
-        f"{display_name(path)} cannot be written: {error.strerror or error}.",
-        "Check the permissions and the free space of the disk.",
+        f"{display_name(path)} cannot be written: {display_name(reason or str(error))}.",
+        "Check the path, its permissions and the free space of the disk.",
     )

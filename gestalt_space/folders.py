@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gestalt_space.errors import OutputError
-from gestalt_space.files import make_private_folder, move_folder, take_folder_name
+from gestalt_space.files import check_path, make_private_folder, move_folder, take_folder_name
 from gestalt_space.held import held
 from gestalt_space.paths import display_name, short_name
 
@@ -29,6 +29,7 @@ def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
     and something is in the end, that stays. Begun folders of processes that were killed are deleted
     first. Raises `OutputError`.
     """
+    check_path(folder)
     try:
         folder = folder.resolve()
     except RuntimeError as error:  # links in a circle

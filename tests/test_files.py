@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ import pytest
 from gestalt_space.errors import OutputError
 from gestalt_space.files import (
     appearing,
+    check_free,
+    check_new_file,
+    check_path,
     make_private_folder,
     open_private,
     replacing,
@@ -76,6 +80,38 @@ def test_a_name_as_long_as_names_can_be_is_written(tmp_path: Path) -> None:
     name = "é" * 125 + ".csv"
     write_atomically(tmp_path / name, b"x")
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+ODD = ("n" * 256, "nul\0", "half\ud800")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_path_that_cannot_be_is_refused_before_any_work(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    for check in (check_new_file, check_path, lambda path: check_free(path, True)):
+        with pytest.raises(OutputError, match="cannot be written"):
+            check(path)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_atomically(path, b"x")
+    with pytest.raises(OutputError, match="cannot be written"), whole_folder(path / "in"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_takes_no_file_is_found_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A root user may write where rights say no; a disk that is read-only says it to all."""
+    check_new_file(tmp_path / "f")
+    assert list(tmp_path.iterdir()) == []
+
+    def refuse(path: str, flags: int, mode: int = 0) -> int:
+        raise OSError(errno.EROFS, "Read-only file system", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(OutputError, match="Read-only file system"):
+            check_new_file(tmp_path / "f")
 
 
 def test_folders_are_the_owner_s_alone_and_those_above_them(tmp_path: Path) -> None:

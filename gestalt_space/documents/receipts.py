@@ -83,7 +83,7 @@ def check_receipt(path: Path, settings: Settings) -> None:
     """Raise `UsageError` or `OutputError` where a receipt cannot be written to a path: in the home
     it would be searched as well."""
     check_new_file(path, (".json",), option="choose")
-    if path.absolute().is_relative_to(settings.home.absolute()):
+    if path.parent.resolve().is_relative_to(settings.home.resolve()):
         raise UsageError(
             "The receipt cannot stand in the home of the gallery.", "Choose another folder."
         )

@@ -268,6 +268,16 @@ def test_nobody_is_erased_where_one_is_unknown(home: Home) -> None:
             home.gallery().erase([NAME], place)
     with pytest.raises(OutputError, match="no folder"):
         home.gallery().erase([NAME], home.home.parent / "nowhere" / "receipt.json")
+    for odd in ("n" * 256, "nul\0", "half\ud800"):
+        place = home.home.parent / odd
+        with pytest.raises(OutputError, match="cannot be written"):
+            home.gallery().erase([NAME], place.with_name(f"{odd}.json"))
+        for copy in (home.gallery().back_up, home.gallery().export):
+            with pytest.raises(OutputError, match="cannot be written"):
+                copy(place)
+    home.home.parent.joinpath("linked").symlink_to(home.home)
+    with pytest.raises(UsageError, match="in the home"):
+        home.gallery().erase([NAME], home.home.parent / "linked" / "receipt.json")
     with home.database.reading() as session:
         assert NAME in reads.patient_names(session).values()
 

@@ -25,7 +25,7 @@ from gestalt_space.errors import (
     OutputError,
     UsageError,
 )
-from gestalt_space.files import make_private_folder, sync_file
+from gestalt_space.files import check_path, make_private_folder, sync_file
 from gestalt_space.folders import whole_folder
 from gestalt_space.gallery.archives import dumped, indexed
 from gestalt_space.gallery.archives.copying import copy_file
@@ -66,8 +66,9 @@ class BackedUp:
 
 
 def check_new_folder(folder: Path, home: Path) -> None:
-    """Raise where no backup or export can be written: `OutputError` for a folder that is filled,
-    `UsageError` for one in the home itself."""
+    """Raise where no backup or export can be written: `OutputError` for a folder that is filled
+    or cannot be, `UsageError` for one in the home itself."""
+    check_path(folder)
     place, inside = folder.resolve(), home.resolve()
     if place == inside or inside in place.parents:
         raise UsageError(
