@@ -75,11 +75,21 @@ def erase(
             def follow(size: int) -> None:
                 show(size // 10**6, None)
 
+            def wait(told: str) -> None:
+                if not quiet:
+                    output.say(told)
+
             if resume:
-                done = gallery.resume_erasures(receipt, progress=follow)
+                done = gallery.resume_erasures(receipt, progress=follow, waiting=wait)
             else:
                 done = [
-                    gallery.erase(patient, receipt, name_patients=name_patient, progress=follow)
+                    gallery.erase(
+                        patient,
+                        receipt,
+                        name_patients=name_patient,
+                        progress=follow,
+                        waiting=wait,
+                    )
                 ]
     if as_json:
         from gestalt_space.documents.receipts import receipt_document

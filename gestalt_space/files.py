@@ -56,8 +56,8 @@ def check_new_file(
 
 
 def check_path(path: Path) -> None:
-    """Raise `OutputError` for a path that nothing can have here: one with a NUL, or with a name that
-    is too long."""
+    """Raise `OutputError` for a path that nothing can have here: one with a NUL, or a name that is
+    too long."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):

@@ -16,8 +16,9 @@ from gestalt_space.errors import UsageError
 from gestalt_space.gallery.archives.exchanging import Exchanging
 from gestalt_space.gallery.choosing import Choosing
 from gestalt_space.gallery.correcting import Correcting
-from gestalt_space.gallery.erasing import Erasing, Progress
+from gestalt_space.gallery.erasing import Erasing, Progress, Waiting
 from gestalt_space.gallery.erasure.erased import Erased
+from gestalt_space.gallery.erasure.finishing import nobody_listens
 from gestalt_space.gallery.sharing import Sharing
 from gestalt_space.gallery.trail import Trail
 from gestalt_space.match.asking import Asking
@@ -33,6 +34,7 @@ class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking)
         *,
         name_patients: bool = False,
         progress: Progress = None,
+        waiting: Waiting = nobody_listens,
     ) -> Erased:
         """Erase patients from every file of the gallery, search all of them, and write a receipt.
 
@@ -47,10 +49,15 @@ class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking)
             receipt=receipt,
             named=name_patients,
             progress=progress,
+            waiting=waiting,
         )
 
     def resume_erasures(
-        self, receipt: Path | None = None, *, progress: Progress = None
+        self,
+        receipt: Path | None = None,
+        *,
+        progress: Progress = None,
+        waiting: Waiting = nobody_listens,
     ) -> list[Erased]:
         """Bring erasures that were begun to their end; each receipt is written where it was to be,
         or, of a single one, to `receipt`. Raises as `erase` does."""
@@ -61,7 +68,7 @@ class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking)
                     "Several erasures are not done yet, each with a receipt of its own.",
                     "Leave --receipt out: each is written where it was to be.",
                 )
-        return self.resume_with(partial(_deliver, receipt), progress=progress)
+        return self.resume_with(partial(_deliver, receipt), progress=progress, waiting=waiting)
 
     def finish_erasures(self) -> list[Erased]:
         """Bring erasures to their end that a stopped process had begun, where they wait for nobody;

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import GestaltError, NotInGallery, UsageError
 from gestalt_space.gallery.erasure.erased import Erased
-from gestalt_space.gallery.erasure.finishing import Deliver, Finishing, path_of
+from gestalt_space.gallery.erasure.finishing import Deliver, Finishing, nobody_listens, path_of
 from gestalt_space.gallery.erasure.forms import SHORT, Text
 from gestalt_space.gallery.erasure.pieces import after_head, pieces_of
 from gestalt_space.gallery.erasure.places import places_of
@@ -27,6 +27,7 @@ from gestalt_space.store.erasures import Begun
 from gestalt_space.store.removals import patient_keys
 
 Progress = Callable[[int], object] | None
+Waiting = Callable[[str], object]
 
 
 class Erasing(Writing):
@@ -45,12 +46,14 @@ class Erasing(Writing):
         receipt: Path | None = None,
         named: bool = False,
         progress: Progress = None,
+        waiting: Waiting = nobody_listens,
     ) -> Erased:
         """Erase patients, search every file for them, and hand over what the receipt says.
 
         Patients who were removed before are searched for as well, where there is a trace of them.
         `deliver` is called when all is done; `receipt` is remembered for it. `named`: the receipt
-        is to name them. `progress` is given the bytes searched so far. Raises `NotInGallery` for a
+        is to name them. `progress` is given the bytes searched so far; `waiting`, where others hold
+        something for longer than a second, what is waited for. Raises `NotInGallery` for a
         patient of whom there is no row and no trace, erasing none; `ErasureUnfinished` where
         something holds a file, or something is left. It is remembered, as it is where the process
         is stopped.
@@ -59,8 +62,8 @@ class Erasing(Writing):
         if not names:
             raise UsageError("Nobody to erase was named.", "Give --patient P17.")
         self.database.require()
-        finishing = self._finishing(progress)
-        with self._alone(self.settings.busy_timeout):
+        finishing = self._finishing(progress, waiting)
+        with self._alone(self.settings.busy_timeout, waiting):
             with self.database.reading() as session:
                 absent = sorted(set(names) - set(patient_keys(session, names)))
             for name in absent:
@@ -73,10 +76,12 @@ class Erasing(Writing):
         self._calibrate_all()
         return erased
 
-    def resume_with(self, deliver: Deliver, *, progress: Progress = None) -> list[Erased]:
+    def resume_with(
+        self, deliver: Deliver, *, progress: Progress = None, waiting: Waiting = nobody_listens
+    ) -> list[Erased]:
         """Bring every erasure that was begun to its end; see `erase_with`."""
-        finishing = self._finishing(progress)
-        with self._alone(self.settings.busy_timeout):
+        finishing = self._finishing(progress, waiting)
+        with self._alone(self.settings.busy_timeout, waiting):
             done = [finishing.finish(begun, deliver) for begun in self.begun_erasures()]
         if done:
             self._calibrate_all()
@@ -92,7 +97,7 @@ class Erasing(Writing):
         done: list[Erased] = []
         if not self.database.is_writable or not self.begun_erasures():
             return done
-        finishing = self._finishing(None)
+        finishing = self._finishing()
         folder = self.settings.index_dir
         with suppress(GestaltError), self._alone(0):
             with self.database.reading() as session:
@@ -104,12 +109,14 @@ class Erasing(Writing):
                     done.append(finishing.finish(begun, deliver))  # noqa: PERF401
         return done
 
-    def _alone(self, timeout: float) -> AbstractContextManager[None]:
+    def _alone(
+        self, timeout: float, waiting: Waiting = nobody_listens
+    ) -> AbstractContextManager[None]:
         """So that no two processes of a home erase at once, or finish what another is at."""
-        return locked(self.settings.index_dir, timeout, ERASING)
+        return locked(self.settings.index_dir, timeout, ERASING, waiting)
 
-    def _finishing(self, progress: Progress) -> Finishing:
-        return Finishing(self.database, self.settings, self._keeper, progress)
+    def _finishing(self, progress: Progress = None, waiting: Waiting = nobody_listens) -> Finishing:
+        return Finishing(self.database, self.settings, self._keeper, progress, waiting)
 
     def _require_trace(self, name: str, finishing: Finishing) -> None:
         """Raise `NotInGallery` where there is no trace of a patient who has no row."""

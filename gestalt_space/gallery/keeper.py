@@ -68,12 +68,19 @@ class Keeper:
         if self.purge(wait=False):
             self.repairs.append(CLEANED)
 
-    def purge(self, *, always: bool = False, wait: bool = True) -> bool:
+    def purge(
+        self,
+        *,
+        always: bool = False,
+        wait: bool = True,
+        waiting: Callable[[], object] | None = None,
+    ) -> bool:
         """Clean the indexes and the write-ahead log of what was removed, now or by a process that
         was stopped before it came to that; where nothing was, nothing is done but `always`. Says
         whether something was to be cleaned.
 
-        Without `wait`, whoever is at work is left to it. Raises `OutputError`, `DatabaseError` and
+        Without `wait`, whoever is at work is left to it; `waiting` is called where others read the
+        database for longer than a second. Raises `OutputError`, `DatabaseError` and
         `DescriptorError` where something still holds it; it is remembered.
         """
         with self._database.reading() as session:
@@ -92,7 +99,7 @@ class Keeper:
             failed = failed or error
         forget(self._calibrating)
         # Also where an index has still something: the log shall not have it as well.
-        self._database.truncate_log(wait=wait)
+        self._database.truncate_log(wait=wait, waiting=waiting)
         if failed is not None:
             raise failed
         if notes:

@@ -6,7 +6,7 @@ means nothing."""
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from gestalt_space.errors import OutputError
 from gestalt_space.files import make_private_folder
 from gestalt_space.holders import holder_of, leave_note, take_note_away
 from gestalt_space.paths import display_name
+from gestalt_space.store.sqlite import SILENT
 
 LOCK, ERASING = "lock", "erasing"
 WORK = {LOCK: "writing the index", ERASING: "erasing patients from the index"}
@@ -22,10 +23,16 @@ _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOL
 
 
 @contextmanager
-def locked(folder: Path, timeout: float, lock: str = LOCK) -> Iterator[None]:
+def locked(
+    folder: Path,
+    timeout: float,
+    lock: str = LOCK,
+    waiting: Callable[[str], object] | None = None,
+) -> Iterator[None]:
     """Hold a lock of the index in a folder, which is made where it is missing.
 
-    `timeout`: seconds to wait for another process. Raises `OutputError`.
+    `timeout`: seconds to wait for another process; where that takes longer than one, `waiting` is
+    given who it is, in words. Raises `OutputError`.
     """
     from filelock import FileLock, Timeout
 
@@ -34,20 +41,25 @@ def locked(folder: Path, timeout: float, lock: str = LOCK) -> Iterator[None]:
         make_private_folder(folder)
         # A soft lock, by the mere presence of a file, would outlive a process that was killed.
         # Not of one thread: another one may let go of it.
-        with FileLock(
-            folder / lock, timeout=timeout, mode=0o600, thread_local=False, fallback_to_soft=False
-        ):
+        whole = FileLock(folder / lock, mode=0o600, thread_local=False, fallback_to_soft=False)
+        first = timeout if waiting is None else min(timeout, SILENT)
+        try:
+            held = whole.acquire(timeout=first)
+        except Timeout:
+            if waiting is None or first == timeout:
+                raise
+            waiting(f"Waiting for another process that is {WORK[lock]}.{_who(note)}")
+            held = whole.acquire(timeout=timeout - first)
+        with held:
             leave_note(note)
             try:
                 yield
             finally:
                 take_note_away(note)
     except Timeout as error:
-        holder = holder_of(note)
-        who = "" if holder is None else f" It is {holder.told}."
         raise OutputError(
             f"Another process has been {WORK[lock]} in {display_name(folder)} for "
-            f"{timeout:.0f} seconds.{who}",
+            f"{timeout:.0f} seconds.{_who(note)}",
             "Wait until it has ended; the database has everything, and the index follows.",
         ) from error
     except OSError as error:
@@ -61,3 +73,8 @@ def locked(folder: Path, timeout: float, lock: str = LOCK) -> Iterator[None]:
             f"The index cannot be written to {display_name(folder)}: {error.strerror or error}.",
             "Check the folder and the free space of the disk; the database has everything.",
         ) from error
+
+
+def _who(note: Path) -> str:
+    holder = holder_of(note)
+    return "" if holder is None else f" It is {holder.told}."

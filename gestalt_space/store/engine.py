@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -164,9 +164,12 @@ class Database:
         with mapped_errors(self.engine), self.engine.connect() as connection:
             return sqlite.problems(connection)
 
-    def truncate_log(self, *, wait: bool = True) -> None:
+    def truncate_log(
+        self, *, wait: bool = True, waiting: Callable[[], object] | None = None
+    ) -> None:
         """Bring SQLite's write-ahead log into the file and empty it: removed rows leave both. That
-        of PostgreSQL is the server's own.
+        of PostgreSQL is the server's own. `waiting` is called where others read it for longer than
+        a second.
 
         Raises `DatabaseError` where another process reads on for longer than the busy timeout, or
         reads at all without `wait`.
@@ -174,7 +177,7 @@ class Database:
         if not self.is_sqlite:
             return
         with mapped_errors(self.engine), self.engine.connect() as connection:
-            is_empty = sqlite.truncate_log(connection, wait=wait)
+            is_empty = sqlite.truncate_log(connection, wait=wait, waiting=waiting)
         if not is_empty:
             raise DatabaseError(
                 "Another process reads the database: what was removed is gone from it, and still "

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -25,6 +25,8 @@ NAMES = ("sqlite", "sqlite+pysqlite")
 """How the addresses of such databases begin."""
 WRITING = {"gestalt_write": True}
 """What a transaction that writes is begun with: it takes the lock at once."""
+SILENT = 1.0
+"""Seconds of a wait for others before anybody is told of it."""
 
 _READING: dict[str, object] = {"foreign_keys": 1, "temp_store": 2}
 """What SQLite sorts stays in memory (`temp_store`): it would spill whole descriptors into the
@@ -84,19 +86,27 @@ def problems(connection: sa.Connection) -> list[str]:
     return [line for line in found if line != "ok"]
 
 
-def truncate_log(connection: sa.Connection, *, wait: bool) -> bool:
+def truncate_log(
+    connection: sa.Connection, *, wait: bool, waiting: Callable[[], object] | None = None
+) -> bool:
     """Bring the write-ahead log into the file and empty it; False where another process reads on
-    for longer than the busy timeout, or reads at all without `wait`."""
+    for longer than the busy timeout, or reads at all without `wait`. `waiting` is called once,
+    where that takes longer than a second."""
     direct = connection.execution_options(isolation_level="AUTOCOMMIT")
     timeout = direct.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
-    until = monotonic() + (timeout / 1000 if wait else 0)
-    if not wait:
-        direct.exec_driver_sql("PRAGMA busy_timeout = 0")
+    begun = monotonic()
+    until = begun + (timeout / 1000 if wait else 0)
+    first = timeout if waiting is None else min(timeout, round(1000 * SILENT))
+    direct.exec_driver_sql(f"PRAGMA busy_timeout = {first if wait else 0}")
     try:
         # SQLite waits for readers, and not for another process that empties the log.
-        while (
-            is_busy := direct.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
-        ) and monotonic() < until:
+        while (is_busy := direct.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]) and (
+            now := monotonic()
+        ) < until:
+            if waiting is not None and now - begun >= SILENT:
+                waiting()
+                waiting = None
+                direct.exec_driver_sql(f"PRAGMA busy_timeout = {round(1000 * (until - now))}")
             sleep(0.02)
     finally:
         direct.exec_driver_sql(f"PRAGMA busy_timeout = {timeout}")

@@ -131,6 +131,31 @@ def test_while_the_log_is_read_it_is_remembered(home: Home) -> None:
     assert home.gallery().resume_erasures() == []
 
 
+def test_it_says_whom_it_waits_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gestalt_space.store.sqlite.SILENT", 0.02)
+    monkeypatch.setattr("gestalt_space.gallery.lock.SILENT", 0.02)
+    home.put(photo(NAME, 50))
+    told: list[str] = []
+    with locked(home.folder, 1, ERASING), pytest.raises(OutputError, match="Another process"):
+        home.erase(NAME, waiting=told.append)
+    assert [text.split(".")[0] for text in told] == [
+        "Waiting for another process that is erasing patients from the index"
+    ]
+    told.clear()
+    if not home.database.is_sqlite:
+        return
+    with home.database.reading() as session:
+        assert erasures.begun_erasures(session) == []
+        with pytest.raises(ErasureUnfinished):
+            home.erase(NAME, waiting=told.append)
+    assert [text.split(".")[0] for text in told] == [
+        "Waiting until no other process reads the database"
+    ]
+    told.clear()
+    home.gallery().resume_erasures(waiting=told.append)
+    assert told == []
+
+
 def test_another_home_has_to_be_cleaned_first(home: Home) -> None:
     others(home, *range(5))
     home.put(photo(NAME, 50))

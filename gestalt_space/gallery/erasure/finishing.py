@@ -62,14 +62,20 @@ Deliver = Callable[[Erased, str | None], object]
 """Hands a receipt over: what was erased, and the path that was given for it when it was begun."""
 
 
+def nobody_listens(told: str) -> None:
+    """In the place of what tells whom an erasure waits for."""
+
+
 @dataclass(frozen=True)
 class Finishing:
-    """Of the erasures of a home. `progress` is given the bytes searched so far."""
+    """Of the erasures of a home. `progress` is given the bytes searched so far; `waiting`, where
+    others hold something for longer than a second, what is waited for."""
 
     database: Database
     settings: Settings
     keeper: Keeper
     progress: Callable[[int], object] | None = None
+    waiting: Callable[[str], object] = nobody_listens
 
     def finish(self, begun: erasures.Begun, deliver: Deliver) -> Erased:
         """Bring an erasure to its end.
@@ -205,7 +211,7 @@ class Finishing:
     def _cleaned(self) -> None:
         """Index, calibrations and write-ahead log are clean, and no half-written file is left."""
         try:
-            self.keeper.purge(always=True)
+            self.keeper.purge(always=True, waiting=self._say_readers)
             self._delete_left()
         except (DatabaseError, OutputError, DescriptorError) as error:
             raise self._unfinished(error) from error
@@ -238,7 +244,7 @@ class Finishing:
 
     def _emptied(self) -> None:
         try:
-            self.database.truncate_log()
+            self.database.truncate_log(waiting=self._say_readers)
         except DatabaseError as error:
             raise self._unfinished(error) from error
 
@@ -264,10 +270,16 @@ class Finishing:
         if self.search([], former_mask(stored), own).found:
             self._compacted()
 
-    def _unfinished(self, error: GestaltError) -> ErasureUnfinished:
+    def _say_readers(self) -> None:
+        self.waiting(f"Waiting until no other process reads the database.{self._holders()}")
+
+    def _holders(self) -> str:
         file = sqlite_file(self.database.engine.url)
-        holders = [] if file is None or not isinstance(error, DatabaseError) else holders_of(file)
-        told = f" These have the database open: {', '.join(holders)}." if holders else ""
+        holders = [] if file is None else holders_of(file)
+        return f" These have the database open: {', '.join(holders)}." if holders else ""
+
+    def _unfinished(self, error: GestaltError) -> ErasureUnfinished:
+        told = self._holders() if isinstance(error, DatabaseError) else ""
         return ErasureUnfinished(
             f"The rows are erased, and not every file is clean yet. {error.message}{told}", RESUME
         )
