@@ -244,7 +244,7 @@ def test_what_a_reader_keeps_in_the_log_is_told_beside_what_was_done(
 ) -> None:
     photo = made.photo_file(tmp_path / "p.png", 1)
 
-    def busy(self: Database, *, wait: bool) -> None:
+    def busy(self: Database, **_: object) -> None:
         raise DatabaseError("Another process reads the database.", "Run `gestalt index rebuild`.")
 
     with open_gallery(home) as gallery:

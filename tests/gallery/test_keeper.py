@@ -115,7 +115,7 @@ def test_notes_that_come_meanwhile_stay(kept: Kept, monkeypatch: pytest.MonkeyPa
     kept.remove(1)
     whole = Database.truncate_log
 
-    def truncated(database: Database, *, wait: bool = True) -> None:
+    def truncated(database: Database, *, wait: bool = True, **_: object) -> None:
         whole(database, wait=wait)
         kept.remove(2)
 
