@@ -21,7 +21,7 @@ from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.lock import ERASING, locked
 from gestalt_space.gallery.writing import Writing
 from gestalt_space.names import check_names, normal_name
-from gestalt_space.store import erasures, purges
+from gestalt_space.store import copied, erasures, purges
 from gestalt_space.store.audit import empty_details_naming
 from gestalt_space.store.erasures import Begun
 from gestalt_space.store.removals import patient_keys
@@ -62,6 +62,7 @@ class Erasing(Writing):
         if not names:
             raise UsageError("Nobody to erase was named.", "Give --patient P17.")
         self.database.require()
+        self.database.require_writable()
         finishing = self._finishing(progress, waiting)
         with self._alone(self.settings.busy_timeout, waiting):
             with self.database.reading() as session:
@@ -80,6 +81,8 @@ class Erasing(Writing):
         self, deliver: Deliver, *, progress: Progress = None, waiting: Waiting = nobody_listens
     ) -> list[Erased]:
         """Bring every erasure that was begun to its end; see `erase_with`."""
+        self.database.require()
+        self.database.require_writable()
         finishing = self._finishing(progress, waiting)
         with self._alone(self.settings.busy_timeout, waiting):
             done = [finishing.finish(begun, deliver) for begun in self.begun_erasures()]
@@ -165,8 +168,8 @@ class Erasing(Writing):
         means = finishing.means_of(keys.values())
         plan.with_pieces(pieces_of([*vectors, *codes, *means, *map(after_head, traces.crops)]))
         unused = erasures.erase_rows(session, keys.values())
-        photos = (text for told in traces.photos for text in told)
-        emptied = empty_details_naming(session, {*names, *photos})
+        copied.leave_out_of_paths(session, names, plan.photo_texts)
+        emptied = empty_details_naming(session, {*names, *plan.photo_texts})
         plan.rows = {**traces.rows, **unused, "audit details of others": emptied}
         plan.sequence = erasures.last_change(session)
         return plan

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -27,8 +27,6 @@ FETCHED = 1024
 COPIES = ("backup", "export", "restore", "import")
 """Actions that leave a copy of patients outside of the gallery, or came from one. Their details say
 where it is, and stay when one of them leaves: whoever erases needs to know."""
-_TELLING = 6
-"""Characters of a name from which on it is looked for within a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,27 +153,29 @@ def empty_details(session: Session, patients: Collection[int]) -> int:
 
 
 def empty_details_naming(session: Session, texts: Collection[str]) -> int:
-    """Empty what events tell in which one of some texts stands as a whole value, or, of a copy, in
-    its path; returns of how many. Of patients who left, their own are empty already: these are of
-    others, who had one of their photos before, say."""
+    """Empty what events tell in which one of some texts stands as a whole value; returns of how
+    many. Of patients who left, their own are empty already: these are of others, who had one of
+    their photos before, say."""
     wanted = set(texts)
-    held = sa.select(t.AuditEvent.id, t.AuditEvent.action, t.AuditEvent.detail).where(
-        t.AuditEvent.salt.is_not(None)
-    )
+    held = sa.select(t.AuditEvent.id, t.AuditEvent.detail).where(t.AuditEvent.salt.is_not(None))
     naming = [
         key
-        for key, action, detail in session.execute(held.execution_options(yield_per=FETCHED))
-        if not wanted.isdisjoint(_values(detail))
-        or (action in COPIES and _stands_in(wanted, _values(detail)))
+        for key, detail in session.execute(held.execution_options(yield_per=FETCHED))
+        if not wanted.isdisjoint(values_of(detail))
     ]
-    for some in chunks(naming):
+    empty_events(session, naming)
+    return len(naming)
+
+
+def empty_events(session: Session, events: Collection[int]) -> None:
+    """Empty what some events tell, by their ids."""
+    for some in chunks(events):
         session.execute(
             sa.update(t.AuditEvent)
             .where(t.AuditEvent.id.in_(some))
             .values(detail=sa.null(), salt=None)
             .execution_options(synchronize_session=False)
         )
-    return len(naming)
 
 
 def last_event(session: Session) -> int:
@@ -214,22 +214,17 @@ def trail_problems(session: Session) -> Iterator[str]:
         yield f"the trail has {count:,} events, and should have {end.events:,}: its end was cut"
 
 
-def _stands_in(texts: Collection[str], values: Iterable[str]) -> bool:
-    long = [text for text in texts if len(text) >= _TELLING]
-    return any(text in value for value in values for text in long)
-
-
-def _values(value: Any) -> Iterator[str]:
+def values_of(value: Any) -> Iterator[str]:
     """Every text in a document."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield str(key)
-            yield from _values(inner)
+            yield from values_of(inner)
     elif isinstance(value, Sequence):
         for inner in value:
-            yield from _values(inner)
+            yield from values_of(inner)
 
 
 def _event(row: t.AuditEvent, subjects: Sequence[str]) -> Event:

@@ -121,10 +121,10 @@ class Database:
     def require_writable(self) -> None:
         """Raise `DatabaseError` where this process may read the database and not write it."""
         if not self.is_writable:
+            who = "the owner of the home" if self.is_sqlite else "a role that may write to it"
             raise DatabaseError(
-                f"The database {self.where} may be read here, and not written.",
-                "Check the rights of the home and whether its disk is read-only, or choose another "
-                "--home. Matches work as it is.",
+                f"The database {self.where} may not be written here.",
+                f"Run it as {who}, or where its disk is not read-only. Matches work as it is.",
             )
 
     def revision(self) -> str | None:
@@ -147,8 +147,11 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session that commits at the end; its first statement takes the writer's lock."""
+        """A session that commits at the end; its first statement takes the writer's lock. Raises
+        `DatabaseError` for a file that may not be written."""
         self.require()
+        if self.is_sqlite:
+            self.require_writable()
         with (
             mapped_errors(self.engine),
             Session(self._writes, expire_on_commit=False, info=session_info(self.actor)) as session,

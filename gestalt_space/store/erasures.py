@@ -16,12 +16,9 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.store import tables as t
 from gestalt_space.store.actors import actor_of
-from gestalt_space.store.audit import COPIES
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.removals import take_out
 
-_READ = {"restore": "backup", "import": "export"}
-"""What was read by an action of the audit trail."""
 _OF_PATIENTS = {
     "phenotype_term": t.PhenotypeTerm.patient_id,
     "diagnosis": t.Diagnosis.patient_id,
@@ -97,22 +94,6 @@ def erase_rows(session: Session, patients: Collection[int]) -> dict[str, int]:
     take_out(session, patients, "erase")
     after = _counts(session)
     return {name: before[name] - after[name] for name in before}
-
-
-def copies_made(session: Session) -> list[dict[str, str]]:
-    """The backups and exports that were made or read, by kind, path and time, the oldest first. One
-    whose detail was emptied has no path any more."""
-    events = sa.select(t.AuditEvent.action, t.AuditEvent.at, t.AuditEvent.detail).where(
-        t.AuditEvent.action.in_(COPIES)
-    )
-    return [
-        {
-            "action": _READ.get(action, action),
-            "path": str((detail or {}).get("path", "")),
-            "at": at.isoformat(timespec="seconds"),
-        }
-        for action, at, detail in session.execute(events.order_by(t.AuditEvent.id))
-    ]
 
 
 def begin_erasure(session: Session, plan: Mapping[str, Any]) -> int:

@@ -27,8 +27,13 @@ BEYOND = 2**63
         ("index", "calibrate"),
         ("index", "use", "tiny"),
         ("index", "drop", "tiny", "--yes"),
+        ("index", "erase", "--patient", "P0", "--receipt", "receipt.json", "--yes"),
+        ("index", "erase", "--resume"),
+        ("index", "set", "P0", "--sex", "female"),
+        ("index", "merge", "P0", "P1"),
+        ("index", "undo"),
     ],
-    ids=lambda words: words[1],
+    ids=lambda words: " ".join(words[1:3]),
 )
 def test_a_home_that_may_not_be_written_refuses_before_any_work(
     words: tuple[str, ...],
@@ -47,7 +52,8 @@ def test_a_home_that_may_not_be_written_refuses_before_any_work(
         monkeypatch.setattr(f"gestalt_space.{module}.open_encoder", work, raising=False)
     ran = gestalt(*words)
     assert ran.code == 1
-    assert "may be read here, and not written" in ran.err
+    assert "may not be written here" in ran.err
+    assert "as the owner of the home" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from gestalt_space.gallery import sealing
 from gestalt_space.gallery.erasure import finishing
 from gestalt_space.gallery.lock import ERASING, locked
 from gestalt_space.gallery.reader import Reader
-from gestalt_space.store import audit, erasures, reads
+from gestalt_space.store import audit, copied, erasures, reads
 from gestalt_space.store import tables as t
 from gestalt_space.store.purges import pending_purges
 from gestalt_space.types import PhotoRecord
@@ -70,7 +70,7 @@ def test_nothing_is_left_after_a_history(home: Home) -> None:
     home.seal()
     home.put(replace(photo(NAME, 50, moved=9.0), sha256=first.sha256), update=True)
     with home.database.writing() as session:
-        assert erasures.copies_made(session) == []
+        assert copied.copies_made(session) == []
         audit.record_event(session, "backup", detail={"path": "/backups/monday.gestalt"})
         audit.record_event(session, "merge", detail={"from": NAME})
     (home.folder / ".half-written.123").write_bytes(first.sha256.encode() + NAME.encode())
@@ -199,6 +199,27 @@ def test_an_erasure_no_longer_waits_for_a_home_that_is_forgotten(home: Home) -> 
     with home.database.reading() as session:
         assert session.scalars(sa.select(t.Removal)).all() == []
         assert session.scalars(sa.select(t.Purge)).all() == []
+        assert list(audit.trail_problems(session)) == []
+
+
+@pytest.mark.parametrize("name", [NAME, "P7"])
+def test_a_copy_whose_path_names_the_patient_is_told_without_the_name(
+    name: str, home: Home
+) -> None:
+    home.put(photo(name, 50))
+    (home.home / "note").write_text(photo(name, 50).sha256)
+    with home.database.writing() as session:
+        audit.record_event(session, "export", detail={"path": f"/exports/{name}-for-lab"})
+    with pytest.raises(ErasureUnfinished):
+        home.erase(name)
+    with home.database.writing() as session:
+        audit.record_event(session, "backup", detail={"path": f"/late/{name.lower()}"})
+    (home.home / "note").unlink()
+    home.gallery().resume_erasures()
+    copies = home.receipt()["not_reached"]["copies"]
+    assert [one["path"] for one in copies] == ["/exports/[...]-for-lab", "/late/[...]"]
+    assert left_of(home.home, f"{name}-for-lab") == []
+    with home.database.reading() as session:
         assert list(audit.trail_problems(session)) == []
 
 

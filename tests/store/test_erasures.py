@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gestalt_space.store import audit, erasures, homes, writes
+from gestalt_space.store import audit, copied, erasures, homes, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import empty_details_naming
 from gestalt_space.store.correcting import merge_patients
@@ -95,10 +95,47 @@ def test_where_a_copy_is_stays_known_when_one_who_is_in_it_leaves(filled: Databa
         for path in paths:
             audit.record_event(session, "export", patients=keys, detail={"path": path})
         audit.empty_details(session, patient_keys(session, ["P17"]).values())
-        assert empty_details_naming(session, ["PATIENT-9", "P1"]) == 1, "the path names one"
-        copies = erasures.copies_made(session)
-        assert [one["path"] for one in copies] == ["/out/first", "", "/out/of-P1"]
+        copies = copied.copies_made(session)
+        assert [one["path"] for one in copies] == paths
         assert list(audit.trail_problems(session)) == []
+
+
+def test_who_is_erased_is_left_out_of_the_path_of_a_copy(filled: Database) -> None:
+    paths = ["/out/P17-for-lab", "/out/patient-9/2024", "/out/P170", "/out/P1 and p17"]
+    with filled.writing() as session:
+        for path in paths:
+            audit.record_event(session, "export", detail={"path": path, "photos": 1})
+        assert copied.leave_out_of_paths(session, ["P17"], ["out"]) == 2
+        assert copied.leave_out_of_paths(session, ["PATIENT-9"]) == 1
+        assert copied.leave_out_of_paths(session, ["P1"]) == 1
+        for name in ("P17", "PATIENT-9", "P1"):
+            assert copied.leave_out_of_paths(session, [name]) == 0
+        copies = copied.copies_made(session)
+    assert [one["path"] for one in copies] == [
+        "/out/[...]-for-lab",
+        "/out/[...]/2024",
+        "/out/P170",
+        "/out/[...] and [...]",
+    ]
+    with filled.reading() as session:
+        assert "P17-" not in trail_text(session)
+        assert list(audit.trail_problems(session)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "left"),
+    [
+        ("/out/PAT-2024-0017x/a", "PAT-2024-0017", "/out/[...]x/a"),
+        ("/out/Mu\u0308ller-17/a", "M\u00fcller-17", "/out/[...]/a"),
+        ("/out/A/B/c", "A/B", "/out/[...]/c"),
+        ("/out/A  B/c", "A B", "/out/[...]/c"),
+        ("C:\\out\\P17", "P17", "C:\\out\\[...]"),
+        ("/out/P17_b", "P17", "/out/[...]_b"),
+        ("/out/1/2", "[...]", "/out/1/2"),
+    ],
+)
+def test_a_path_without_a_name(path: str, name: str, left: str) -> None:
+    assert copied.without_names(path, [name]) == left
 
 
 def test_what_a_gallery_came_from_is_a_copy_as_well(filled: Database) -> None:
@@ -106,7 +143,7 @@ def test_what_a_gallery_came_from_is_a_copy_as_well(filled: Database) -> None:
         audit.record_event(session, "restore", detail={"path": "/out/first"})
         audit.record_event(session, "import", detail={"path": "/out/second"})
     with filled.reading() as session:
-        copies = erasures.copies_made(session)
+        copies = copied.copies_made(session)
     kinds = [(one["action"], one["path"]) for one in copies]
     assert kinds == [("backup", "/out/first"), ("export", "/out/second")]
 
@@ -116,7 +153,7 @@ def test_backups_and_exports_are_told(filled: Database) -> None:
         audit.record_event(session, "export", detail={"path": "/out/first"})
         audit.record_event(session, "backup", detail={"path": "/out/second"})
     with filled.reading() as session:
-        copies = erasures.copies_made(session)
+        copies = copied.copies_made(session)
         assert [(one["action"], one["path"]) for one in copies] == [
             ("export", "/out/first"),
             ("backup", "/out/second"),

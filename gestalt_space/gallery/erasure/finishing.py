@@ -46,8 +46,9 @@ from gestalt_space.gallery.reader import open_index
 from gestalt_space.index.durable import prefix_of
 from gestalt_space.index.manifest import Manifest
 from gestalt_space.index.means import open_means
+from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
-from gestalt_space.store import erasures, homes, reads, tail
+from gestalt_space.store import copied, erasures, homes, reads, tail
 from gestalt_space.store.engine import Database
 from gestalt_space.store.sqlite import sqlite_file
 
@@ -160,11 +161,6 @@ class Finishing:
             left = erasures.unclean_homes(session, plan.sequence, but=home)
             cleaned = erasures.places_of_homes(session)
             forgotten = homes.forgotten_homes(session).values()
-            # Now, and not when it was begun: one may have been made since.
-            copies = erasures.copies_made(session)
-        _, halves = delete_halves(self.settings.index_dir)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        copies += [{"action": "unfinished copy", "path": str(one), "at": now} for one in halves]
         if left:
             raise ErasureUnfinished(
                 "The rows are erased; the index of another home of this database is not cleaned "
@@ -174,6 +170,14 @@ class Finishing:
             )
         with self.database.writing() as session:
             erasures.forget_removals(session)
+            # Now, and not when it was begun alone: one may have been made since.
+            copied.leave_out_of_paths(session, plan.patients, plan.photo_texts)
+            copies = copied.copies_made(session)
+        _, halves = delete_halves(self.settings.index_dir)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        for one in halves:
+            path = copied.without_names(display_name(one), plan.patients)
+            copies.append({"action": "unfinished copy", "path": path, "at": now})
         self._written_anew(erasures.TOUCHED)
         self._emptied()
         places = places_of(self.settings, self.database)

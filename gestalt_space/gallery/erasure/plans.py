@@ -59,6 +59,11 @@ class Plan:
         return found
 
     @property
+    def photo_texts(self) -> set[str]:
+        """Names and sha256 of the photos."""
+        return {text for told in self.photos for text in told}
+
+    @property
     def pieces(self) -> Pieces:
         """What is searched for in pieces."""
         return Pieces(np.frombuffer(b64decode(self.hashes), np.uint64), self.passed_over)
