@@ -44,13 +44,14 @@ def erase(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Erase patients from every file of the gallery, search all files for them, and write a
+    """Erase patients from every file of the gallery, search the files for them, and write a
     receipt.
 
     Rows, crops, descriptors, index files, details in the audit trail, the write-ahead log and
-    free space of the database are cleaned. Then the raw bytes of every file are searched for the
-    identifier, names and sha256 of photos, and pieces of descriptors and crops. There is no way
-    back. If another process holds a file, the erasure is remembered, and --resume ends it.
+    free space of the database are cleaned. Then the raw bytes of every file but the models are
+    searched for the identifier, names and sha256 of photos, and pieces of descriptors and crops.
+    There is no way back. If another process holds a file, the erasure is remembered, and --resume
+    ends it.
 
     The receipt names patients by salted hashes. Backups and exports are not reached: the receipt
     lists those that this tool made.

@@ -33,12 +33,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The bytes of a form, the text among them from byte `at` on, `bytes` long. `lead`: in base64,
+    """The bytes of a form, the text among them from byte `at` on, `length` long. `lead`: in base64,
     how many bytes of the group of three in which the text begins are before it."""
 
     data: bytes
     at: int
-    bytes: int
+    length: int
     lead: int | None = None
 
     def read(self, around: bytes, at: int) -> tuple[bytes, int]:

@@ -153,8 +153,8 @@ class _OfOthers:
                 if not place.startswith(("audit_event.", "erasure."))
             }
         around, start = form.read(around, at)
-        part = around[start : start + form.bytes]
-        if len(part) < form.bytes:  # nothing that can be read there
+        part = around[start : start + form.length]
+        if len(part) < form.length:  # nothing that can be read there
             return False
         for value in self._texts[text]:
             place = value.find(part)

@@ -87,7 +87,7 @@ def test_an_identifier_is_looked_for_in_base64_wherever_it_begins(
             assert found, (before, after)
             for form in found:
                 read, start = form.read(text, text.index(form.data))
-                assert read[start : start + form.bytes] == name.encode()
+                assert read[start : start + form.length] == name.encode()
                 assert read.rstrip(b"\0") == plain
     assert [form for form in forms_of(Text("identifier", "P-017")) if form.lead is not None] == []
 
@@ -97,13 +97,13 @@ def test_what_is_no_base64_is_read_as_nothing() -> None:
         if form.lead:
             for around in (form.data, b"!!!" + form.data):
                 read, start = form.read(around, around.index(form.data))
-                assert len(read[start : start + form.bytes]) < form.bytes
+                assert len(read[start : start + form.length]) < form.length
 
 
 def test_a_short_identifier_is_looked_for_in_layouts() -> None:
     forms = forms_of(Text("identifier", "P17"))
     for form in forms:
-        assert form.data[form.at : form.at + form.bytes].lower().replace(b"\0", b"") == b"p17"
+        assert form.data[form.at : form.at + form.length].lower().replace(b"\0", b"") == b"p17"
     data = {form.data for form in forms}
     assert {b"P17p17", b'"P17"', b"\x03\x13\x01P17", b"\x03\x13\x06p17"} <= data
     assert b"P17" not in data
