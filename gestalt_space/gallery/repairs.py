@@ -36,7 +36,6 @@ CLEANED = Repair(
     "They are clean of it now.",
 )
 CAME_BACK = Repair(
-    "The database had forgotten this home (`gestalt index homes --forget`); its index may have had "
-    "patients who were erased since.",
+    "The database had forgotten this home; its index may have had patients who were erased since.",
     "The index was wiped away and made anew.",
 )

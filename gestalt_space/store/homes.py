@@ -46,7 +46,10 @@ def home_at(session: Session, place: str) -> str | None:
 def register_home(session: Session, home: str, place: str) -> None:
     """Let the database know a home, and where it is now. One that stood there before, by another
     id, is forgotten."""
-    session.execute(sa.delete(t.Home).where(t.Home.place == place, t.Home.id != home))
+    for known in known_homes(session):
+        if known.place == place and known.id != home:
+            # Perhaps on a disk that is there still: machines may have one name.
+            forget_home(session, known)
     session.merge(t.Home(id=home, place=place, seen_at=datetime.now(UTC)))
 
 

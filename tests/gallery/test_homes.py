@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import OutputError
-from gestalt_space.gallery.identity import home_of
+from gestalt_space.gallery import identity
+from gestalt_space.gallery.identity import home_of, was_forgotten, write_new_home
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.reader import Reader
 from gestalt_space.gallery.repairs import CAME_BACK
@@ -147,6 +148,21 @@ def test_a_home_that_was_forgotten_and_comes_back_has_nobody_who_went_meanwhile(
     again = other.keeper()
     again.finish_left()
     assert again.repairs == []
+
+
+def test_a_home_whose_place_another_one_has_is_forgotten(
+    kept: Kept, other: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two machines of one name, with a disk each."""
+    monkeypatch.setattr(identity, "place_of", lambda _folder: "ward:/data")
+    kept.add(*range(6))
+    kept.seal()
+    other.folder.mkdir(mode=0o700, parents=True)
+    write_new_home(other.folder)
+    other.seal()
+    with kept.database.reading() as session:
+        assert list(homes.forgotten_homes(session)) == [home_of(session, kept.folder)]
+        assert was_forgotten(session, kept.folder)
 
 
 def test_an_index_of_a_home_that_was_forgotten_meanwhile_is_not_believed(kept: Kept) -> None:

@@ -18,6 +18,7 @@ _CLEAN = (
     "It is cleaned when the gallery is next opened and no other process reads it; "
     "`gestalt index rebuild` does it now."
 )
+_GONE = " If that home is gone for good: `gestalt index homes --forget HOME`."
 
 
 def inspect_trail(database: Database) -> Iterator[Finding]:
@@ -41,15 +42,15 @@ def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
     for one in begun:
         detail = f"one that {one.actor} began at {one.at:%Y-%m-%d %H:%M} UTC is not done"
         yield Finding("erasures", "fail", detail, "Run `gestalt index erase --resume`.")
-    for since, where in (
-        *((at, "this home's files") for at in left.here),
-        *((at, f"the index of {place}") for place, at in left.elsewhere),
+    for since, where, hint in (
+        *((at, "this home's files", _CLEAN) for at in left.here),
+        *((at, f"the index of {place}", _CLEAN + _GONE) for place, at in left.elsewhere),
     ):
         yield Finding(
             "removals",
             _state(since),
             f"what was taken out on {since:%Y-%m-%d %H:%M} UTC may still stand in {where}",
-            _CLEAN,
+            hint,
         )
     if not (left.here or left.elsewhere or begun):
         yield Finding("removals", "ok", "all that was removed is out of the files")
