@@ -79,7 +79,8 @@ def known_homes(session: Session) -> list[KnownHome]:
 def forget_home(session: Session, home: KnownHome) -> None:
     """Forget a home: its index is no index of this database any more, and nothing waits for it to
     be cleaned. The audit trail keeps that its files were not."""
-    told = {"home": home.id, "place": home.place, "not_cleaned_of": home.owed}
+    of = f" of {home.owed:,} removal{'' if home.owed == 1 else 's'}" if home.owed else ""
+    told = {"home": home.id, "place": home.place, "changes": [f"its files were not cleaned{of}"]}
     record_event(session, FORGET, detail=told)
     # What is said of its index and of what it owes goes with it.
     session.execute(sa.delete(t.Home).where(t.Home.id == home.id))
@@ -99,7 +100,8 @@ def forgotten_homes(session: Session) -> dict[str, dict[str, str]]:
 
 def note_return(session: Session, home: str, place: str) -> None:
     """Note that a home that was forgotten is there again, and its files are clean."""
-    record_event(session, RETURN, detail={"home": home, "place": place})
+    told = {"home": home, "place": place, "changes": ["its old index was wiped away"]}
+    record_event(session, RETURN, detail=told)
 
 
 def _comings_and_goings(session: Session) -> Iterator[tuple[t.AuditEvent, dict[str, Any]]]:

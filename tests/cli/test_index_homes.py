@@ -38,5 +38,7 @@ def test_a_home_that_is_gone_is_listed_and_forgotten(
     assert "Its files were not cleaned of 1 removal" in ran.err
     assert "its receipt is written" in ran.err
     assert "ward-3" in receipt.read_text("utf-8")
-    assert "ward-3" in gestalt("index", "log").out
+    logged = gestalt("index", "log").out
+    assert "ward-3" in logged
+    assert "its files were not cleaned of 1 removal" in logged
     assert len(gestalt("index", "homes", "--json").document["homes"]) == 1
