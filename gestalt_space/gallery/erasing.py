@@ -154,18 +154,18 @@ class Erasing(Writing):
             salt=secrets.token_hex(16),
             photos=traces.photos,
             descriptors=traces.descriptors,
-            times=finishing.index_files(),
+            times=finishing.on_disk.files(),
             receipt=path_of(receipt),
             named=named,
         )
-        scales = finishing.scales()
+        scales = finishing.on_disk.scales()
         vectors = [vector for _, vector in traces.vectors]
         codes = [
             codes_of(vector, scale)
             for space, vector in traces.vectors
             for scale in scales.get(space, ())
         ]
-        means = finishing.means_of(keys.values())
+        means = finishing.on_disk.means_of(keys.values())
         plan.with_pieces(pieces_of([*vectors, *codes, *means, *map(after_head, traces.crops)]))
         unused = erasures.erase_rows(session, keys.values())
         copied.leave_out_of_paths(session, names, plan.photo_texts)

@@ -6,25 +6,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
     ErasureUnfinished,
     GestaltError,
-    IndexDamaged,
     OutputError,
 )
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.forms import Text
 from gestalt_space.gallery.erasure.holders import holders_of
+from gestalt_space.gallery.erasure.on_disk import OnDisk
 from gestalt_space.gallery.erasure.pieces import Pieces
 from gestalt_space.gallery.erasure.places import Places, places_of
 from gestalt_space.gallery.erasure.plans import (
@@ -42,13 +39,10 @@ from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.keeper import Keeper, attempted
 from gestalt_space.gallery.lock import locked
-from gestalt_space.gallery.reader import open_index
 from gestalt_space.index.durable import prefix_of
-from gestalt_space.index.manifest import Manifest
-from gestalt_space.index.means import open_means
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
-from gestalt_space.store import copied, erasures, homes, reads, tail
+from gestalt_space.store import copied, erasures, homes, reads
 from gestalt_space.store.engine import Database
 from gestalt_space.store.sqlite import sqlite_file
 
@@ -104,6 +98,11 @@ class Finishing:
         attempted(self.keeper.purge)
         return erased
 
+    @property
+    def on_disk(self) -> OnDisk:
+        """The index of this home."""
+        return OnDisk(self.database, self.settings.index_dir)
+
     def search(self, texts: list[Text], pieces: Pieces, places: Places) -> Searched:
         """Search files for what was erased."""
         with self.database.reading() as session:
@@ -112,46 +111,9 @@ class Finishing:
                 texts,
                 pieces,
                 session=session,
-                scales=lambda: [one for some in self.scales().values() for one in some],
+                scales=lambda: [one for some in self.on_disk.scales().values() for one in some],
                 progress=self.progress,
             )
-
-    def scales(self) -> dict[int, list[float]]:
-        """The scales of the codes that this home's index has, by the key of the space."""
-        return {
-            space: sorted({one.scale for one in manifest.segments})
-            for space, manifest in self._manifests()
-        }
-
-    def means_of(self, patients: Collection[int]) -> list[bytes]:
-        """The means of patients, by their keys, that this home's index has."""
-        found = []
-        for _, manifest in self._manifests():
-            for record in manifest.means:
-                part = open_means(self.settings.index_dir, record)
-                here = np.flatnonzero(np.isin(part.keys, list(patients)))
-                found += [part.means[place].tobytes() for place in here]
-        return found
-
-    def index_files(self) -> dict[str, int]:
-        """The files of the index, and when each was last changed, in nanoseconds."""
-        folder = self.settings.index_dir
-        paths = sorted(folder.glob("*")) if folder.is_dir() else []
-        return {path.name: path.stat().st_mtime_ns for path in paths if path.is_file()}
-
-    def _manifests(self) -> list[tuple[int, Manifest]]:
-        """The index of each space on disk, by the key of the space; one that is damaged, and so is
-        written anew, is passed over."""
-        found = []
-        folder = self.settings.index_dir
-        with self.database.reading() as session:
-            home = home_of(session, folder)
-            for space in reads.spaces(session):
-                digest = tail.read_mark(session, space.id, home).digest
-                with suppress(IndexDamaged):
-                    if digest is not None:
-                        found.append((space.id, open_index(folder, space, digest)[0]))
-        return found
 
     def _erased(self, begun: erasures.Begun, plan: Plan) -> Erased:
         """Clean and search until nothing is found."""
@@ -191,7 +153,7 @@ class Finishing:
         if searched.found or searched.unreadable:
             self._change(begun, begun.plan | {"left": True})
             raise _left(searched)
-        there = self.index_files()
+        there = self.on_disk.files()
         changed = sum(there.get(name) != time for name, time in plan.times.items())
         return Erased(
             at=begun.at.isoformat(timespec="seconds"),
