@@ -1,0 +1,174 @@
+"""Maps of patients: points that lie near each other where faces are alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from numpy.typing import NDArray
+
+from gestalt_space.figures.keys import Key, draw_key, keep_legend, shortened
+from gestalt_space.figures.style import (
+    EMPTY,
+    FAINT,
+    INK,
+    OTHER,
+    PALE,
+    PAPER,
+    UNKNOWN,
+    hue,
+    marker,
+    new_figure,
+    styled,
+)
+
+_WIDEST = 0.45
+"""Of a map's width, that a group with a name on it may take: of one that is everywhere a name would
+say nothing."""
+_MOST_HIDDEN = 1
+"""Points of other groups that a name may hide."""
+_FEWEST = 3
+
+
+@dataclass(frozen=True)
+class PointMap:
+    """Places `(p, 2)` of patients, the group `(p,)` of each by a key, and which have a ring:
+    `ring_words` says why in the key."""
+
+    places: NDArray[np.float64]
+    key: Key
+    groups: NDArray[np.int64]
+    ringed: NDArray[np.bool_] | None = None
+    ring_words: str = "placed later"
+
+
+def draw_point_map(ax: Axes, of: PointMap, *, keys: bool = True) -> Axes:
+    """Draw a map on `ax`, names of groups where they hide nobody, and return it. `keys`: with the
+    key beside it."""
+    with styled():
+        _draw_points(ax, of)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_visible(True)
+        ax.spines[:].set_color("#dcdfe0")
+        ax.set_aspect("equal", adjustable="datalim")
+        ax.margins(0.05)
+        _name_groups(ax, of)
+        if keys:
+            draw_key(ax, of.key, marks=True, loc="upper left", bbox_to_anchor=(1.02, 1))
+            if of.ringed is not None and of.ringed.any():
+                _draw_ring_key(ax, of)
+    return ax
+
+
+def point_map_figure(of: PointMap, title: str, note: str = "") -> Figure:
+    """A figure of its own: the map, its key, a title, and a note under it."""
+    figure = new_figure(8.2, 6.2)
+    with styled():
+        draw_point_map(figure.subplots(), of)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        if note:
+            figure.supxlabel(note, x=0.01, ha="left", fontsize=7, color=FAINT)
+    return figure
+
+
+def _draw_points(ax: Axes, of: PointMap) -> None:
+    size = 26 if len(of.places) <= 150 else 14
+    # The named lie over the others.
+    for order, group in enumerate((UNKNOWN, OTHER, *of.key.hues)):
+        rows = np.flatnonzero(of.groups == group)
+        if not len(rows):
+            continue
+        is_named = group >= 0
+        ax.scatter(
+            *of.places[rows].T,
+            s=size if is_named else size / 2,
+            c=hue(group) if is_named else EMPTY if group == UNKNOWN else PALE,
+            marker=marker(group),
+            edgecolors=FAINT if group == UNKNOWN else PAPER,
+            linewidths=0.5,
+            zorder=2 + order / 100,
+        )
+    if of.ringed is not None and of.ringed.any():
+        ax.scatter(
+            *of.places[of.ringed].T, s=size * 4, facecolors="none", edgecolors=INK, linewidths=1.1,
+            zorder=3,
+        )  # fmt: skip
+
+
+def _name_groups(ax: Axes, of: PointMap) -> None:
+    """Names beside their groups, the largest first: above, below or beside the group's middle,
+    where they hide the fewest points and no other name."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # noqa: S101 - axes that are drawn on have one
+    ax.autoscale_view()
+    ax.apply_aspect()
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    at = ax.transData.transform(of.places)
+    frame = ax.get_window_extent()
+    taken: list[NDArray[np.float64]] = []
+    for number, name in zip(of.key.hues, of.key.names, strict=True):
+        theirs = at[of.groups == number]
+        if len(theirs) < _FEWEST:
+            continue
+        low, middle, high = np.quantile(theirs, (0.1, 0.5, 0.9), axis=0)
+        if ((high - low) > _WIDEST * frame.width).any():
+            continue
+        best: tuple[int, Annotation, NDArray[np.float64]] | None = None
+        for x, y, across, up in (
+            (middle[0], high[1], "center", "bottom"),
+            (middle[0], low[1], "center", "top"),
+            (high[0], middle[1], "left", "center"),
+            (low[0], middle[1], "right", "center"),
+        ):
+            away = ({"left": 5, "right": -5}.get(across, 0), {"bottom": 5, "top": -5}.get(up, 0))
+            text = ax.annotate(
+                shortened(name, 28), (x, y), xytext=away, xycoords="figure pixels",
+                textcoords="offset points", ha=across, va=up, fontsize=7, fontweight="bold",
+                color=INK, zorder=4, annotation_clip=False,
+            )  # fmt: skip
+            extent = text.get_window_extent(renderer)
+            box = np.array([extent.x0, extent.y0, extent.x1, extent.y1])
+            is_free = (
+                frame.x0 < box[0] and box[2] < frame.x1 and frame.y0 < box[1] and box[3] < frame.y1
+            ) and not any(_meet(box, other) for other in taken)
+            hidden = _hidden(box, at[of.groups != number])
+            if is_free and hidden <= _MOST_HIDDEN and (best is None or hidden < best[0]):
+                if best is not None:
+                    best[1].remove()
+                best = hidden, text, box
+            else:
+                text.remove()
+        if best is not None:
+            taken.append(best[2])
+            _fasten(ax, best[1])
+
+
+def _fasten(ax: Axes, text: Annotation) -> None:
+    """Let a name go with the points, whatever size the axes get."""
+    text.xy = tuple(ax.transData.inverted().transform(text.xy))
+    text.xycoords = "data"
+
+
+def _hidden(box: NDArray[np.float64], at: NDArray[np.float64]) -> int:
+    inside = (at > box[:2] - 3) & (at < box[2:] + 3)
+    return int(np.count_nonzero(inside.all(axis=1)))
+
+
+def _meet(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    return bool((one[:2] < other[2:]).all() and (other[:2] < one[2:]).all())
+
+
+def _draw_ring_key(ax: Axes, of: PointMap) -> None:
+    before = ax.get_legend()
+    assert of.ringed is not None  # noqa: S101 - whoever calls has asked
+    ring = Line2D(
+        [], [], linestyle="none", marker="o", markersize=8, markerfacecolor="none",
+        markeredgecolor=INK, label=f"{of.ring_words} ({int(of.ringed.sum()):,})",
+    )  # fmt: skip
+    ax.legend(handles=[ring], loc="lower left", bbox_to_anchor=(1.02, 0))
+    keep_legend(ax, before)
