@@ -32,6 +32,8 @@ say nothing."""
 _MOST_HIDDEN = 1
 """Points of other groups that a name may hide."""
 _FEWEST = 3
+_FARTHEST = 45.0
+"""Pixels, at 100 an inch."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,11 @@ def draw_point_map(ax: Axes, of: PointMap, *, keys: bool = True) -> Axes:
         ax.spines[:].set_color("#dcdfe0")
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.05)
-        _name_groups(ax, of)
         if keys:
             draw_key(ax, of.key, marks=True, loc="upper left", bbox_to_anchor=(1.02, 1))
             if of.ringed is not None and of.ringed.any():
                 _draw_ring_key(ax, of)
+        _name_groups(ax, of)
     return ax
 
 
@@ -105,8 +107,8 @@ def _name_groups(ax: Axes, of: PointMap) -> None:
     where they hide the fewest points and no other name."""
     figure = ax.get_figure(root=True)
     assert figure is not None  # noqa: S101 - axes that are drawn on have one
-    ax.autoscale_view()
-    ax.apply_aspect()
+    # Where everything lies is known when it was laid out once.
+    figure.draw_without_rendering()
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     at = ax.transData.transform(of.places)
     frame = ax.get_window_extent()
@@ -129,7 +131,7 @@ def _name_groups(ax: Axes, of: PointMap) -> None:
             text = ax.annotate(
                 shortened(name, 28), (x, y), xytext=away, xycoords="figure pixels",
                 textcoords="offset points", ha=across, va=up, fontsize=7, fontweight="bold",
-                color=INK, zorder=4, annotation_clip=False,
+                color=hue(number), zorder=4, annotation_clip=False,
             )  # fmt: skip
             extent = text.get_window_extent(renderer)
             box = np.array([extent.x0, extent.y0, extent.x1, extent.y1])
@@ -137,7 +139,13 @@ def _name_groups(ax: Axes, of: PointMap) -> None:
                 frame.x0 < box[0] and box[2] < frame.x1 and frame.y0 < box[1] and box[3] < frame.y1
             ) and not any(_meet(box, other) for other in taken)
             hidden = _hidden(box, at[of.groups != number])
-            if is_free and hidden <= _MOST_HIDDEN and (best is None or hidden < best[0]):
+            is_near = _away(box, theirs) < _FARTHEST
+            if (
+                is_free
+                and is_near
+                and hidden <= _MOST_HIDDEN
+                and (best is None or hidden < best[0])
+            ):
                 if best is not None:
                     best[1].remove()
                 best = hidden, text, box
@@ -157,6 +165,13 @@ def _fasten(ax: Axes, text: Annotation) -> None:
 def _hidden(box: NDArray[np.float64], at: NDArray[np.float64]) -> int:
     inside = (at > box[:2] - 3) & (at < box[2:] + 3)
     return int(np.count_nonzero(inside.all(axis=1)))
+
+
+def _away(box: NDArray[np.float64], at: NDArray[np.float64]) -> float:
+    """From a name to the third nearest of its points, so that it is not alone with one that
+    strayed."""
+    nearest = np.clip(at, box[:2], box[2:])
+    return float(np.sort(np.linalg.norm(at - nearest, axis=1))[:_FEWEST][-1])
 
 
 def _meet(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:

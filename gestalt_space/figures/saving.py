@@ -12,7 +12,7 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import Formatter
 
 from gestalt_space.figures.fonts import families_for
 from gestalt_space.figures.style import FAINT, INK, LINE, PAPER, styled
@@ -81,27 +81,39 @@ def _in_families(texts: Sequence[Text], families: Sequence[str]) -> Iterator[Non
 
 @contextmanager
 def _without(figure: Figure, missing: str) -> Iterator[None]:
-    """The figure with a mark in the place of each of some characters, in no font's own box."""
+    """The figure with a mark in the place of each of some characters, and no font's empty box."""
     signs = str.maketrans(dict.fromkeys(missing, _UNKNOWN))
-    axes = [axis for ax in _all_axes(figure) for axis in (ax.xaxis, ax.yaxis)] if missing else []
-    ticks = [one for axis in axes if isinstance(one := axis.get_major_formatter(), FixedFormatter)]
+    axes = [axis for ax in figure.findobj(Axes) for axis in (ax.xaxis, ax.yaxis)] if missing else []
     texts = [text for text in figure.findobj(Text) if isinstance(text, Text)] if missing else []
-    kept = [text.get_text() for text in texts], [list(one.seq) for one in ticks]
+    kept = [text.get_text() for text in texts]
+    # Names of ticks are made anew when they are drawn.
+    formatters = [axis.get_major_formatter() for axis in axes]
     try:
         for text in texts:
             text.set_text(text.get_text().translate(signs))
-        for one in ticks:
-            one.seq = [str(name).translate(signs) for name in one.seq]
+        for axis, before in zip(axes, formatters, strict=True):
+            axis.set_major_formatter(_Translated(before, signs))
         yield
     finally:
-        for text, words in zip(texts, kept[0], strict=True):
+        for text, words in zip(texts, kept, strict=True):
             text.set_text(words)
-        for one, names in zip(ticks, kept[1], strict=True):
-            one.seq = names
+        for axis, before in zip(axes, formatters, strict=True):
+            axis.set_major_formatter(before)
 
 
-def _all_axes(figure: Figure) -> list[Axes]:
-    return [one for one in figure.findobj(Axes) if isinstance(one, Axes)]
+class _Translated(Formatter):
+    def __init__(self, of: Formatter, signs: dict[int, str]) -> None:
+        self._of = of
+        self._signs = signs
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return str(self._of(x, pos)).translate(self._signs)
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        return [str(told).translate(self._signs) for told in self._of.format_ticks(values)]
+
+    def get_offset(self) -> str:
+        return str(self._of.get_offset())
 
 
 def page_svg(figure: Figure, alt: str) -> tuple[str, str]:

@@ -1,0 +1,48 @@
+"""Which disorder is taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from gestalt_space.figures.keys import shortened, thinned
+from gestalt_space.figures.style import INCH, INK, PAPER, styled
+
+_LABEL = 6.0
+_MOST_NUMBERS = 20
+
+
+def draw_confusion(
+    ax: Axes, counts: NDArray[np.int64], names: Sequence[str], *, columns: Sequence[str] = ()
+) -> Axes:
+    """Draw counts `(n, m)` of cases by their true disorder, the rows, and the one at rank 1, the
+    columns, on `ax`, and return it. Hues are shares of a row. `columns`: the names of the columns;
+    those of the rows for none."""
+    with styled():
+        totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        ax.imshow(counts / totals, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0)
+        box = ax.get_window_extent()
+        figure = ax.get_figure(root=True)
+        assert figure is not None  # noqa: S101 - axes that are drawn on have one
+        height = (_LABEL + 1.5) / INCH * figure.dpi
+        rows = thinned(len(names), box.height, height)
+        ax.set_yticks(list(rows), [shortened(names[place], 32) for place in rows], fontsize=_LABEL)
+        across = columns or names
+        places = thinned(len(across), box.width, height)
+        words = [shortened(across[place], 32) for place in places]
+        ax.set_xticks(list(places), words, fontsize=_LABEL, rotation=90)
+        ax.set(xlabel="at rank 1", ylabel="true disorder")
+        if max(counts.shape) <= _MOST_NUMBERS:
+            for (row, column), count in np.ndenumerate(counts):
+                if count:
+                    colour = PAPER if count > totals[row, 0] / 2 else INK
+                    ax.text(
+                        column, row, f"{count:,}", ha="center", va="center", fontsize=_LABEL,
+                        color=colour,
+                    )  # fmt: skip
+    return ax
