@@ -176,13 +176,13 @@ def _draw_keys(ax: Axes, heat: HeatMap, image: AxesImage, keys: Axes | None) -> 
     assert figure is not None  # noqa: S101 - axes that are drawn on have one
     if keys is None:
         scale = figure.colorbar(image, ax=ax, shrink=0.5, aspect=24, label=heat.unit)
-        scale.outline.set_visible(False)  # type: ignore[operator]
+        scale.outline.set_visible(False)
         for number, bar in enumerate(heat.bars):
             draw_key(ax, bar.key, loc="upper left", bbox_to_anchor=(number / len(heat.bars), -0.04))
         return
     where = keys.inset_axes((0, 0.93, 0.9, 0.025))
     scale = figure.colorbar(image, cax=where, orientation="horizontal")
-    scale.outline.set_visible(False)  # type: ignore[operator]
+    scale.outline.set_visible(False)
     scale.locator = MaxNLocator(5)
     scale.update_ticks()
     where.set_title(heat.unit, fontsize=8, fontweight="bold")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -74,14 +75,14 @@ class Palette:
         )
 
 
-def draw_key(ax: Axes, key: Key, *, marks: bool = False, **where: object) -> Legend:
+def draw_key(ax: Axes, key: Key, *, marks: bool = False, **where: Any) -> Legend:
     """Draw a key as a legend beside those that the axes have already; `marks`: with the groups'
     marks, as on maps. `where`: as `Axes.legend` takes it."""
     handles: list[Artist] = [
         _mark(number, words) if marks else _patch(number, words) for number, words in key.rows
     ]
     before = ax.get_legend()
-    made = ax.legend(handles=handles, title=key.title, alignment="left", **where)
+    made: Legend = ax.legend(handles=handles, title=key.title, alignment="left", **where)
     made.get_title().set_fontweight("bold")
     keep_legend(ax, before)
     return made

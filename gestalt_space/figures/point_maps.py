@@ -86,8 +86,10 @@ def _draw_points(ax: Axes, of: PointMap) -> None:
         if not len(rows):
             continue
         is_named = group >= 0
+        x, y = of.places[rows].T
         ax.scatter(
-            *of.places[rows].T,
+            x,
+            y,
             s=size if is_named else size / 2,
             c=hue(group) if is_named else EMPTY if group == UNKNOWN else PALE,
             marker=marker(group),
@@ -96,8 +98,9 @@ def _draw_points(ax: Axes, of: PointMap) -> None:
             zorder=2 + order / 100,
         )
     if of.ringed is not None and of.ringed.any():
+        x, y = of.places[of.ringed].T
         ax.scatter(
-            *of.places[of.ringed].T, s=size * 4, facecolors="none", edgecolors=INK, linewidths=1.1,
+            x, y, s=size * 4, facecolors="none", edgecolors=INK, linewidths=1.1,
             zorder=3,
         )  # fmt: skip
 

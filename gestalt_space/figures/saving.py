@@ -109,7 +109,7 @@ class _Translated(Formatter):
     def __call__(self, x: float, pos: int | None = None) -> str:
         return str(self._of(x, pos)).translate(self._signs)
 
-    def format_ticks(self, values: Sequence[float]) -> list[str]:
+    def format_ticks(self, values: list[float]) -> list[str]:
         return [str(told).translate(self._signs) for told in self._of.format_ticks(values)]
 
     def get_offset(self) -> str:

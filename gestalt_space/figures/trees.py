@@ -84,7 +84,7 @@ def draw_branches(
     across, high = (along, up) if lies == "down" else (up, along)
     width = 0.9 if count <= 120 else 0.5
     ax.add_collection(
-        LineCollection(np.stack([across, high], axis=2), colors=INK, linewidths=width)
+        LineCollection(list(np.stack([across, high], axis=2)), colors=INK, linewidths=width)
     )
     highest = max(float(up.max()), 1e-9) * 1.02
     if lies == "down":
