@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space import __version__
+from gestalt_space.cohort.projection import PERPLEXITY, lay_out
 from gestalt_space.demo.trial import EncodedPhoto, HeldBack, Trial
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.match.answer import MatchLine
@@ -26,7 +27,6 @@ from gestalt_space.report.html import (
     section,
     table,
 )
-from gestalt_space.report.projection import PERPLEXITY, lay_out
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.phenotypes import TERMS, show
 from gestalt_space.types import Descriptors
