@@ -84,7 +84,7 @@ def draw_curves(ax: Axes, curves: Sequence[Curve], *, x: str, y: str, key: bool 
             )
         ax.set(xlim=(0, 1), ylim=(0, 1.005), xlabel=x, ylabel=y, aspect="equal")
         ax.grid()
-        if key:
+        if key and curves:
             ax.legend(loc="lower right", handlelength=2.6)
     return ax
 
