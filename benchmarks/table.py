@@ -15,6 +15,7 @@ from gestalt_space.devices import cores
 
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("numpy", "onnxruntime", "faiss-gpu", "opencv-python", "insightface", "sqlalchemy")
+LIBRARIES += ("matplotlib",)
 
 
 def processor() -> str:
