@@ -111,7 +111,7 @@ def map_(
         from gestalt_space.figures.cohorts import map_figure
 
         shown = shown_map(made, base, placed, there)
-        write_picture(map_figure(shown, column, [made.told]), path, overwrite=force)
+        write_picture(map_figure(shown, column, made.told), path, overwrite=force)
     if save_map is not None:
         write_map(made, save_map, overwrite=force)
     if as_json:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.figures.frames import framed
 from gestalt_space.figures.style import DASHES, FAINT, HUES, INK, LINE, adopt, styled
+from gestalt_space.paths import display_name
 
 _ROW = 0.24
 """Inches of a row."""
@@ -82,7 +83,7 @@ def draw_curves(ax: Axes, curves: Sequence[Curve], *, x: str, y: str, key: bool 
                 curve.y,
                 color=HUES[number % len(HUES)],
                 linestyle=DASHES[number % len(DASHES)],
-                label=curve.name,
+                label=display_name(curve.name),
             )
         ax.set(xlim=(0, 1), ylim=(0, 1.005), xlabel=x, ylabel=y, aspect="equal")
         ax.grid()
@@ -113,7 +114,7 @@ def _laid(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> list[tuple
     for title, shares in groups:
         heads.append(len(names))
         rows += [(len(names) + number, number - 1, one) for number, one in enumerate(shares, 1)]
-        names += [title, *(share.name for share in shares)]
+        names += [display_name(name) for name in (title, *(one.name for one in shares))]
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))

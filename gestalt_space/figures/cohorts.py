@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -137,7 +135,7 @@ def map_of(shown: ShownMap, column: Column, palette: Palette | None = None) -> P
     return PointMap(shown.places, key, key.groups(values), shown.is_placed)
 
 
-def map_figure(shown: ShownMap, column: Column, notes: Sequence[str] = ()) -> Figure:
+def map_figure(shown: ShownMap, column: Column, note: str = "") -> Figure:
     """A figure of its own of a map. Raises `UsageError` where nothing is known in the column."""
     title = f"{len(shown.places):,} patients by {column}"
-    return point_map_figure(map_of(shown, column), title, "\n".join(notes))
+    return point_map_figure(map_of(shown, column), title, note)

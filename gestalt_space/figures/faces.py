@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gestalt_space.figures.style import new_figure, styled
+from gestalt_space.paths import display_name
 from gestalt_space.types import Pixels
 
 _SIDE, _ACROSS = 1.3, 6
@@ -18,7 +19,7 @@ def draw_face(ax: Axes, pixels: Pixels, title: str = "") -> Axes:
     with styled():
         ax.imshow(pixels, interpolation="lanczos")
         ax.set_axis_off()
-        ax.set_title(title, fontsize=7, loc="center", wrap=True)
+        ax.set_title(display_name(title), fontsize=7, loc="center", wrap=True)
     return ax
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from gestalt_space.figures.style import FAINT, styled
+from gestalt_space.paths import display_name
 
 _MARGIN, _UNDER_TITLE, _OVER_NOTES = 0.1, 0.12, 0.12
 _STEP = 0.02
@@ -65,11 +66,12 @@ def framed(
         wide, above, below = right - left, _MARGIN, _MARGIN
         head = foot = None
         if title:
-            head = figure.suptitle(title, fontsize=11, fontweight="bold", ha="left", va="top")
+            text = display_name(title)
+            head = figure.suptitle(text, fontsize=11, fontweight="bold", ha="left", va="top")
             box = head.get_window_extent(renderer)
             wide, above = max(wide, box.width / dpi), above + box.height / dpi + _UNDER_TITLE
         if notes:
-            text = "\n".join(notes)
+            text = "\n".join(map(display_name, notes))
             foot = figure.supxlabel(text, fontsize=7, color=FAINT, ha="left", va="bottom")
             box = foot.get_window_extent(renderer)
             wide, below = max(wide, box.width / dpi), below + box.height / dpi + _OVER_NOTES

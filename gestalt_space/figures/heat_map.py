@@ -26,6 +26,8 @@ LABEL = 6.0
 _SMALLEST, _LARGEST, _CELL = 3.6, 7.0, 0.15
 """Inches of the longer side of the matrix, and of a cell where there is room."""
 _PIXEL = 1 / 200
+_NARROWEST = 0.01
+"""Between the ends of the colour scale, where all values are alike."""
 _BAR, _GAP, _TREE = 0.11, 0.03, 0.7
 _SCALE, _SCALE_HEIGHT = 1.7, 0.11
 _NAME = 30
@@ -107,7 +109,7 @@ def colour_range(values: NDArray[np.floating]) -> tuple[float, float]:
     if np.isnan(shown).all():
         return 0.0, 1.0
     low, high = np.nanpercentile(shown, [0.5, 99.5])
-    return (float(low), float(high)) if high > low else (float(low), float(low) + 1e-6)
+    return float(low), max(float(high), float(low) + _NARROWEST)
 
 
 def _name_rows(ax: Axes, heat: HeatMap) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.figures.frames import inches_from, renderer_of
 from gestalt_space.figures.style import FAINT, HUES, OTHER, PAPER, UNKNOWN, hue, marker
+from gestalt_space.paths import display_name
 
 LONGEST = 38
 """Characters of a name in a key; the middle of a longer one is left out."""
@@ -136,8 +137,9 @@ def _about_wide(text: str) -> int:
 
 
 def shortened(name: str, most: int) -> str:
-    """A name of so many characters at most: of a longer one the middle is left out, since names of
-    disorders differ at both ends."""
+    """A name of so many characters at most, all of which can be printed: of a longer one the middle
+    is left out, since names of disorders differ at both ends."""
+    name = display_name(name)
     if len(name) <= most:
         return name
     end = most // 3

@@ -112,7 +112,7 @@ class PlottedMap(CohortMap):
         there: NDArray[np.float64] | None = None,
     ) -> Figure:
         """A figure of its own with title and note, for `save_figure`."""
-        return map_figure(shown_map(self, self.selection, placed, there), colour, [self.told])
+        return map_figure(shown_map(self, self.selection, placed, there), colour, self.told)
 
 
 def measure(

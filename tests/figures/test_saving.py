@@ -7,19 +7,20 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.figures import fonts
+from gestalt_space.figures import fonts, saving
 from gestalt_space.figures.charts import Share, shares_figure
 from gestalt_space.figures.saving import check_figure_path, page_svg, rendered, save_figure
 from gestalt_space.figures.style import styled
+from gestalt_space.paths import display_name
 
-NOWHERE = "\U0010fffd"
-"""A character that no font has."""
+SVG = "http://www.w3.org/2000/svg"
 PROGRAM = """
 import sys
 from tests.figures.test_saving import figure_of
@@ -63,17 +64,24 @@ def test_names_are_text_in_vector_files():
     assert set(map(ord, "ZoëΩmega$x")) <= unicode_of(rendered(figure, "pdf").data)
 
 
-def test_characters_that_no_font_has_are_told_and_never_boxes():
-    figure = figure_of(f"a{NOWHERE}b")
-    for kind in ("png", "pdf"):
-        assert rendered(figure, kind).missing == NOWHERE
+def test_characters_that_no_font_has_are_told_and_never_boxes(monkeypatch: pytest.MonkeyPatch):
+    figure = figure_of("aΩb")
+    monkeypatch.setattr(saving, "families_for", lambda texts: ((fonts.OWN,), "Ω"))
+    assert rendered(figure, "png").missing == "Ω"
     drawn = unicode_of(rendered(figure, "pdf").data)
     assert 0xFFFD in drawn
-    assert ord(NOWHERE) not in drawn
-    svg = rendered(figure, "svg")
-    assert svg.missing == NOWHERE
-    assert f"a{NOWHERE}b" in svg.data.decode()
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][1] == f"a{NOWHERE}b"
+    assert ord("Ω") not in drawn
+    assert ">aΩb<" in rendered(figure, "svg").data.decode()
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][1] == "aΩb"
+
+
+@pytest.mark.parametrize("name", ["a\udcff", "b\x0b", "c\nd", "$\\frac{x", "<script>&", "\u202ee"])
+def test_any_name_is_drawn_as_text(name: str):
+    for kind in ("png", "svg", "pdf"):
+        data = rendered(figure_of(name), kind).data
+        if kind == "svg":
+            texts = [one.text for one in ElementTree.fromstring(data).iter(f"{{{SVG}}}text")]
+            assert display_name(name) in texts
 
 
 def test_chinese_is_drawn_where_a_font_has_it_and_told_where_none_has():
