@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gestalt_space.report.projection import lay_out
+from gestalt_space.cohort.projection import lay_out
 from tests import made
 
 
