@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from gestalt_space.figures.style import DASHES, FAINT, HUES, INK, LINE, new_figure, styled
+from gestalt_space.figures.frames import framed
+from gestalt_space.figures.style import DASHES, FAINT, HUES, INK, LINE, adopt, styled
 
 _ROW = 0.24
 """Inches of a row."""
@@ -47,6 +48,7 @@ class Curve:
 def draw_bars(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> Axes:
     """Draw shares as bars with intervals under headings on `ax`, and return it; the bars of each
     group have the hues in order."""
+    adopt(ax)
     with styled():
         for place, number, share in _laid(ax, groups):
             colour = HUES[number % len(HUES)]
@@ -58,6 +60,7 @@ def draw_bars(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> Axes:
 def draw_dots(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> Axes:
     """Draw shares as dots with intervals under headings on `ax`, and return it: one series, in one
     hue."""
+    adopt(ax)
     with styled():
         for place, _, share in _laid(ax, groups):
             _draw_interval(ax, share, place)
@@ -68,6 +71,7 @@ def draw_dots(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> Axes:
 
 def draw_curves(ax: Axes, curves: Sequence[Curve], *, x: str, y: str, key: bool = True) -> Axes:
     """Draw curves in a square from 0 to 1 on `ax`, with the diagonal of chance, and return it."""
+    adopt(ax)
     with styled():
         ax.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (2, 3)))
         for number, curve in enumerate(curves):
@@ -86,46 +90,42 @@ def draw_curves(ax: Axes, curves: Sequence[Curve], *, x: str, y: str, key: bool 
 
 
 def shares_figure(
-    groups: Sequence[tuple[str, Sequence[Share]]], *, dots: bool = False, width: float = 6.8
+    groups: Sequence[tuple[str, Sequence[Share]]], *, dots: bool = False, width: float = 4.8
 ) -> Figure:
-    """A figure of its own of bars, or of dots."""
+    """A figure of its own of bars, or of dots, on axes of `width` inches."""
     rows = sum(1 + len(shares) for _, shares in groups)
-    figure = new_figure(width, rows * _ROW + 0.5)
-    with styled():
-        (draw_dots if dots else draw_bars)(figure.subplots(), groups)
-    return figure
+    draw = draw_dots if dots else draw_bars
+    return framed(width, max(rows, 1) * _ROW, lambda ax: draw(ax, groups))
 
 
 def curves_figure(curves: Sequence[Curve], *, x: str, y: str) -> Figure:
     """A figure of its own of curves."""
-    figure = new_figure(4.2, 4.2)
-    with styled():
-        draw_curves(figure.subplots(), curves, x=x, y=y)
-    return figure
+    return framed(3.6, 3.6, lambda ax: draw_curves(ax, curves, x=x, y=y))
 
 
 def _laid(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> list[tuple[int, int, Share]]:
     """The rows of a chart with headings between them: place, number in its group, share."""
     rows: list[tuple[int, int, Share]] = []
-    place = 0
+    names: list[str] = []
+    heads: list[int] = []
     for title, shares in groups:
-        ax.text(
-            0, place, title, transform=ax.get_yaxis_transform(), fontweight="bold", va="center",
-            ha="right",
-        )  # fmt: skip
-        rows += [(place + number, number - 1, share) for number, share in enumerate(shares, 1)]
-        place += 1 + len(shares)
-    ax.set_ylim(place - 0.4, -0.6)
+        heads.append(len(names))
+        rows += [(len(names) + number, number - 1, one) for number, one in enumerate(shares, 1)]
+        names += [title, *(share.name for share in shares)]
+    ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.grid(axis="x")
-    ax.set_yticks([row[0] for row in rows], [row[2].name for row in rows])
+    ax.set_yticks(range(len(names)), names)
+    for label in [ax.get_yticklabels()[place] for place in heads]:
+        label.set_fontweight("bold")
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_color(LINE)
     for row, _, share in rows:
-        ax.text(
-            1.015, row, share.words, transform=ax.get_yaxis_transform(), va="center", fontsize=7
-        )
+        ax.annotate(
+            share.words, (1, row), xytext=(6, 0), xycoords=ax.get_yaxis_transform(),
+            textcoords="offset points", va="center", fontsize=7, annotation_clip=False,
+        )  # fmt: skip
     return rows
 
 

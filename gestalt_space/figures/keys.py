@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -15,10 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from gestalt_space.figures.frames import inches_from, renderer_of
 from gestalt_space.figures.style import FAINT, HUES, OTHER, PAPER, UNKNOWN, hue, marker
 
 LONGEST = 38
 """Characters of a name in a key; the middle of a longer one is left out."""
+_BETWEEN = 0.18
+"""Inches between two keys."""
 
 
 @dataclass(frozen=True)
@@ -75,25 +78,61 @@ class Palette:
         )
 
 
-def draw_key(ax: Axes, key: Key, *, marks: bool = False, **where: Any) -> Legend:
-    """Draw a key as a legend beside those that the axes have already; `marks`: with the groups'
-    marks, as on maps. `where`: as `Axes.legend` takes it."""
-    handles: list[Artist] = [
-        _mark(number, words) if marks else _patch(number, words) for number, words in key.rows
-    ]
-    before = ax.get_legend()
-    made: Legend = ax.legend(handles=handles, title=key.title, alignment="left", **where)
+def draw_keys(
+    ax: Axes, keys: Sequence[Key], left: float, top: float, *, marks: bool = False
+) -> float:
+    """Draw keys one under the other, from a place on: inches from the upper right corner of `ax`,
+    `top` upwards. Returns where the last one ends. `marks`: with the groups' marks, as on maps."""
+    end = top
+    for number, key in enumerate(keys):
+        handles: list[Artist] = [
+            _mark(group, words) if marks else _patch(group, words) for group, words in key.rows
+        ]
+        end = draw_legend(ax, handles, left, end - _BETWEEN * bool(number), title=key.title)
+    return end
+
+
+def draw_legend(
+    ax: Axes, handles: Sequence[Artist], left: float, top: float, *, title: str | None = None
+) -> float:
+    """Draw a legend of labelled signs at inches from the upper right corner of `ax`, and return
+    where it ends."""
+    made = Legend(
+        ax,
+        handles,
+        [str(handle.get_label()) for handle in handles],
+        title=title,
+        alignment="left",
+        loc="upper left",
+        bbox_to_anchor=(left, top),
+        bbox_transform=inches_from(ax, 1, 1),
+        borderpad=0,
+    )
     made.get_title().set_fontweight("bold")
-    keep_legend(ax, before)
-    return made
+    ax.add_artist(made)
+    # It is outside of the axes, and a layout passes over what is clipped.
+    made.set_clip_on(False)
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # noqa: S101 - axes that are drawn on have one
+    return top - float(made.get_window_extent(renderer_of(ax)).height) / figure.dpi
 
 
-def keep_legend(ax: Axes, before: Legend | None) -> None:
-    """Keep a legend that the axes had beside the one that took its place."""
-    if before is not None:
-        ax.add_artist(before)
-        # Outside of the axes; and the layout passes over what is clipped.
-        before.set_clip_on(False)
+def width_of(ax: Axes, texts: Sequence[str], size: float) -> float:
+    """Inches of the widest of some texts, in points of `size`."""
+    longest = sorted(set(texts), key=_about_wide)[-3:]
+    renderer, figure = renderer_of(ax), ax.get_figure(root=True)
+    assert figure is not None  # noqa: S101 - axes that are drawn on have one
+    found = 0.0
+    for text in longest:
+        drawn = figure.text(0, 0, text, fontsize=size)
+        found = max(found, drawn.get_window_extent(renderer).width / figure.dpi)
+        drawn.remove()
+    return found
+
+
+def _about_wide(text: str) -> int:
+    """Signs of a text, those of Chinese and its kin counting twice."""
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def shortened(name: str, most: int) -> str:

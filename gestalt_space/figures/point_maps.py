@@ -11,18 +11,20 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
-from gestalt_space.figures.keys import Key, draw_key, keep_legend, shortened
+from gestalt_space.figures.frames import framed, renderer_of
+from gestalt_space.figures.keys import Key, draw_keys, draw_legend, shortened
 from gestalt_space.figures.style import (
     EMPTY,
     FAINT,
     INK,
+    LINE,
     OTHER,
     PALE,
     PAPER,
     UNKNOWN,
+    adopt,
     hue,
     marker,
-    new_figure,
     styled,
 )
 
@@ -31,6 +33,8 @@ _WIDEST = 0.45
 say nothing."""
 _MOST_HIDDEN = 1
 """Points of other groups that a name may hide."""
+_SIDE, _BESIDE = 5.6, 0.2
+"""Inches of a figure's map, and between it and its key."""
 _FEWEST = 3
 _FARTHEST = 45.0
 """Pixels, at 100 an inch."""
@@ -50,32 +54,28 @@ class PointMap:
 
 def draw_point_map(ax: Axes, of: PointMap, *, keys: bool = True) -> Axes:
     """Draw a map on `ax`, names of groups where they hide nobody, and return it. `keys`: with the
-    key beside it."""
+    key on its right."""
+    adopt(ax)
     with styled():
         _draw_points(ax, of)
         ax.set_xticks([])
         ax.set_yticks([])
         ax.spines[:].set_visible(True)
-        ax.spines[:].set_color("#dcdfe0")
+        ax.spines[:].set_color(LINE)
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.05)
         if keys:
-            draw_key(ax, of.key, marks=True, loc="upper left", bbox_to_anchor=(1.02, 1))
+            end = draw_keys(ax, [of.key], _BESIDE, 0, marks=True)
             if of.ringed is not None and of.ringed.any():
-                _draw_ring_key(ax, of)
+                words = f"{of.ring_words} ({int(of.ringed.sum()):,})"
+                draw_legend(ax, [_ring(words)], _BESIDE, end - 0.15)
         _name_groups(ax, of)
     return ax
 
 
 def point_map_figure(of: PointMap, title: str, note: str = "") -> Figure:
     """A figure of its own: the map, its key, a title, and a note under it."""
-    figure = new_figure(8.2, 6.2)
-    with styled():
-        draw_point_map(figure.subplots(), of)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        if note:
-            figure.supxlabel(note, x=0.01, ha="left", fontsize=7, color=FAINT)
-    return figure
+    return framed(_SIDE, _SIDE, lambda ax: draw_point_map(ax, of), title, [note] * bool(note))
 
 
 def _draw_points(ax: Axes, of: PointMap) -> None:
@@ -112,7 +112,7 @@ def _name_groups(ax: Axes, of: PointMap) -> None:
     assert figure is not None  # noqa: S101 - axes that are drawn on have one
     # Where everything lies is known when it was laid out once.
     figure.draw_without_rendering()
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    renderer = renderer_of(ax)
     at = ax.transData.transform(of.places)
     frame = ax.get_window_extent()
     taken: list[NDArray[np.float64]] = []
@@ -181,12 +181,8 @@ def _meet(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     return bool((one[:2] < other[2:]).all() and (other[:2] < one[2:]).all())
 
 
-def _draw_ring_key(ax: Axes, of: PointMap) -> None:
-    before = ax.get_legend()
-    assert of.ringed is not None  # noqa: S101 - whoever calls has asked
-    ring = Line2D(
+def _ring(words: str) -> Line2D:
+    return Line2D(
         [], [], linestyle="none", marker="o", markersize=8, markerfacecolor="none",
-        markeredgecolor=INK, label=f"{of.ring_words} ({int(of.ringed.sum()):,})",
+        markeredgecolor=INK, label=words,
     )  # fmt: skip
-    ax.legend(handles=[ring], loc="lower left", bbox_to_anchor=(1.02, 0))
-    keep_legend(ax, before)

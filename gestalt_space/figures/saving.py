@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import Formatter
 
 from gestalt_space.figures.fonts import families_for
+from gestalt_space.figures.pictures import with_small_pictures
 from gestalt_space.figures.style import FAINT, INK, LINE, PAPER, styled
 from gestalt_space.files import check_new_file, write_atomically
 
@@ -59,24 +60,25 @@ def rendered(figure: Figure, kind: Format) -> Written:
     stream = io.BytesIO()
     with (
         styled(),
-        _in_families(texts, families),
+        _also_in(texts, families),
         _without(figure, "" if kind == "svg" else missing),
     ):
         figure.savefig(stream, format=kind, metadata=_DATELESS[kind])
-    return Written(stream.getvalue(), missing)
+    data = stream.getvalue()
+    return Written(with_small_pictures(data) if kind == "svg" else data, missing)
 
 
 @contextmanager
-def _in_families(texts: Sequence[Text], families: Sequence[str]) -> Iterator[None]:
+def _also_in(texts: Sequence[Text], families: Sequence[str]) -> Iterator[None]:
+    """Texts in further families, where their own lack a character."""
     kept = [text.get_fontfamily() for text in texts]
     try:
-        for text in texts:
-            text.set_fontfamily(list(families))
-            text.set_parse_math(False)
+        for text, own in zip(texts, kept, strict=True):
+            text.set_fontfamily([*own, *(name for name in families if name not in own)])
         yield
     finally:
-        for text, family in zip(texts, kept, strict=True):
-            text.set_fontfamily(family)
+        for text, own in zip(texts, kept, strict=True):
+            text.set_fontfamily(own)
 
 
 @contextmanager

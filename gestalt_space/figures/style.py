@@ -10,12 +10,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
+from typing import Any
 
-from matplotlib import style
+from matplotlib import rcParams, style
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gestalt_space.figures.fonts import OWN, installed
+from gestalt_space.figures.fonts import usual
 
 INK, FAINT, PALE, EMPTY, PAPER, LINE = (
     *("#1d2327", "#5d676e", "#b9c0c4", "#eceff0"),
@@ -41,7 +43,7 @@ def styled() -> Iterator[None]:
     """The style of this package, for what is drawn meanwhile, with the fonts of this machine."""
     with (
         as_file(files(__package__) / "gestalt.mplstyle") as path,
-        style.context([path, {"font.sans-serif": [OWN, *installed()]}]),
+        style.context([path, {"font.family": [*usual(), "sans-serif"]}]),
         warnings.catch_warnings(),
     ):
         # Told where the figure is written.
@@ -56,6 +58,30 @@ def new_figure(width: float, height: float) -> Figure:
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         return figure
+
+
+def adopt(ax: Axes) -> None:
+    """Give axes, whoever made them, the lines and the sizes of text of this style."""
+    with styled():
+        of: dict[str, Any] = dict(rcParams.items())
+    for name, axis in (("xtick", ax.xaxis), ("ytick", ax.yaxis)):
+        axis.set_tick_params(
+            labelsize=of[f"{name}.labelsize"],
+            labelcolor=of[f"{name}.labelcolor"],
+            labelfontfamily=of["font.family"],
+            color=of[f"{name}.color"],
+            width=of[f"{name}.major.width"],
+            size=of[f"{name}.major.size"],
+        )
+        axis.label.set(
+            fontsize=of["axes.labelsize"],
+            color=of["axes.labelcolor"],
+            fontfamily=of["font.family"],
+        )
+    for side in ("left", "bottom", "top", "right"):
+        ax.spines[side].set(color=of["axes.edgecolor"], linewidth=of["axes.linewidth"])
+        ax.spines[side].set_visible(of[f"axes.spines.{side}"])
+    ax.set_axisbelow(True)
 
 
 def hue(group: int) -> str:

@@ -11,14 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
-from gestalt_space.figures.keys import Key, draw_key, shortened
-from gestalt_space.figures.style import FAINT, INK, hue, new_figure, styled
+from gestalt_space.figures.frames import framed, inches_from, inches_of
+from gestalt_space.figures.keys import Key, draw_keys, shortened
+from gestalt_space.figures.style import INCH, INK, adopt, hue, styled
 
-MOST_NAMES = 120
-"""Leaves beyond which a name would be smaller than what can be read: none is written then."""
-_BAR, _GAP = 0.05, 0.015
+_HEIGHT, _NARROWEST, _WIDEST = 3.0, 5.6, 9.6
+"""Inches of a figure's tree."""
+_BAR, _GAP = 0.15, 0.05
+_LABEL = 6.0
+_LEAF = (_LABEL + 0.6) / INCH
+"""Inches of a leaf with a name: where there is less room, no leaf is named."""
 _TURNS = ("#8d989e", "#dfe4e6")
 
 
@@ -35,38 +40,31 @@ class Tree:
 
 
 def draw_tree(ax: Axes, tree: Tree, *, keys: bool = True) -> Axes:
-    """Draw a tree on `ax`, bars under it, and return it. `keys`: with those of the bars beside
-    it."""
+    """Draw a tree on `ax`, bars under it, and return it. `keys`: with those of the bars on its
+    right. Leaves are named where there is room for all."""
+    adopt(ax)
     with styled():
         leaves = draw_branches(ax, tree.linkage, lies="down")
         ax.set_ylabel("distance (1 − cosine)")
         ax.set_xticks([])
         ax.spines["bottom"].set_visible(False)
         ax.grid(axis="y")
-        _bar(ax, 0, "cluster", _cluster_colours(tree.clusters[leaves]))
+        _draw_bar(ax, 0, "cluster", _cluster_colours(tree.clusters[leaves]))
         for number, (key, groups) in enumerate(tree.bars, start=1):
             colours = np.array([to_rgb(hue(int(group))) for group in groups[leaves]])
-            _bar(ax, number, key.title, colours)
-        if tree.names is not None and len(leaves) <= MOST_NAMES:
+            _draw_bar(ax, number, key.title, colours)
+        if tree.names is not None and inches_of(ax)[0] / len(leaves) > _LEAF:
             _name_leaves(ax, [tree.names[leaf] for leaf in leaves], 1 + len(tree.bars))
         if keys:
-            top = 1.0
-            for key, _ in tree.bars:
-                draw_key(ax, key, loc="upper left", bbox_to_anchor=(1.02, top))
-                top -= (len(key.rows) + 2) * 0.055
+            draw_keys(ax, [key for key, _ in tree.bars], 0.25, 0)
     return ax
 
 
 def tree_figure(tree: Tree, title: str, note: str = "") -> Figure:
     """A figure of its own: the tree, its keys, a title, and a note under it."""
-    figure = new_figure(10.5, 4.6)
-    with styled():
-        ax = figure.subplots()
-        draw_tree(ax, tree)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        if note:
-            figure.supxlabel(note, x=0.01, ha="left", fontsize=7, color=FAINT)
-    return figure
+    leaves = len(tree.linkage) + 1
+    width = min(_WIDEST, max(_NARROWEST, leaves * _LEAF * 1.05))
+    return framed(width, _HEIGHT, lambda ax: draw_tree(ax, tree), title, [note] * bool(note))
 
 
 def draw_branches(
@@ -96,12 +94,16 @@ def draw_branches(
     return np.array(laid["leaves"], dtype=np.int64)
 
 
-def _bar(ax: Axes, number: int, title: str, colours: NDArray[np.float64]) -> None:
+def _draw_bar(ax: Axes, number: int, title: str, colours: NDArray[np.float64]) -> None:
     bottom = -(number + 1) * (_BAR + _GAP)
-    place = ax.inset_axes((0, bottom, 1, _BAR))
-    place.imshow(colours[None], aspect="auto")
+    under = blended_transform_factory(ax.transAxes, inches_from(ax, 0, 0))
+    place = ax.inset_axes((0, bottom, 1, _BAR), transform=under, xticks=[], yticks=[])
+    place.imshow(colours[None], aspect="auto", interpolation="none")
     place.set_axis_off()
-    place.text(-0.005, 0.5, title, transform=place.transAxes, ha="right", va="center", fontsize=7)
+    ax.annotate(
+        title, (0, 0), xytext=(-4, (bottom + _BAR / 2) * INCH), xycoords="axes fraction",
+        textcoords="offset points", ha="right", va="center", fontsize=7, annotation_clip=False,
+    )  # fmt: skip
 
 
 def _cluster_colours(clusters: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -111,9 +113,10 @@ def _cluster_colours(clusters: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _name_leaves(ax: Axes, names: Sequence[str], bars: int) -> None:
-    bottom = -bars * (_BAR + _GAP) - 0.01
+    down = -bars * (_BAR + _GAP) * INCH - 3
     for place, name in enumerate(names):
-        ax.text(
-            place, bottom, shortened(name, 24), transform=ax.get_xaxis_transform(), rotation=90,
-            ha="center", va="top", fontsize=6,
+        ax.annotate(
+            shortened(name, 24), (place, 0), xytext=(0, down),
+            xycoords=ax.get_xaxis_transform(), textcoords="offset points", rotation=90,
+            ha="center", va="top", fontsize=_LABEL, annotation_clip=False,
         )  # fmt: skip
