@@ -113,6 +113,9 @@ def colour_range(values: NDArray[np.floating]) -> tuple[float, float]:
 def _name_rows(ax: Axes, heat: HeatMap) -> None:
     places = thinned(len(heat.rows), inches_of(ax)[1], (LABEL + 1.5) / INCH)
     names = [shortened(heat.rows[place], _NAME) for place in places]
+    if not any(names):
+        ax.set_yticks([])
+        return
     ax.yaxis.tick_right()
     ax.set_yticks(list(places), names, fontsize=LABEL)
     if len(places) < len(heat.rows):
@@ -120,7 +123,7 @@ def _name_rows(ax: Axes, heat: HeatMap) -> None:
 
 
 def _name_columns(ax: Axes, heat: HeatMap) -> None:
-    if heat.columns is None:
+    if heat.columns is None or not any(heat.columns):
         ax.set_xticks([])
         return
     places = thinned(len(heat.columns), inches_of(ax)[0], (LABEL + 1.5) / INCH)

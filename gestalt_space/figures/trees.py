@@ -73,11 +73,7 @@ def draw_branches(
     """Draw the branches of a tree, and return its leaves in order: leaf `i` of them stands at
     `i`. It hangs down from its root, or lies with its root on the left and its first leaf on
     top."""
-    from scipy.cluster.hierarchy import dendrogram
-
-    laid = dendrogram(linkage, no_plot=True)
-    along = (np.array(laid["icoord"]) - 5) / 10
-    up = np.array(laid["dcoord"])
+    leaves, along, up = _laid(linkage)
     count = len(linkage) + 1
     across, high = (along, up) if lies == "down" else (up, along)
     width = 0.9 if count <= 120 else 0.5
@@ -91,7 +87,28 @@ def draw_branches(
     else:
         ax.set_xlim(highest, 0)
         ax.set_ylim(count - 0.5, -0.5)
-    return np.array(laid["leaves"], dtype=np.int64)
+    return leaves
+
+
+def _laid(
+    linkage: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """The leaves of a tree in order, and for each of its joints the four corners `(p − 1, 4)`:
+    along the leaves, and up. SciPy's own calls itself for each level, too often for a tree of many
+    patients."""
+    from scipy.cluster.hierarchy import leaves_list
+
+    count = len(linkage) + 1
+    leaves = np.asarray(leaves_list(linkage), np.int64)
+    middle, height = np.zeros(2 * count - 1), np.zeros(2 * count - 1)
+    middle[leaves] = np.arange(count)
+    height[count:] = linkage[:, 2]
+    left, right = linkage[:, :2].astype(np.int64).T
+    for joint, (one, other) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+        middle[count + joint] = (middle[one] + middle[other]) / 2
+    along = np.stack([middle[left], middle[left], middle[right], middle[right]], axis=1)
+    up = np.stack([height[left], height[count:], height[count:], height[right]], axis=1)
+    return leaves, along, up
 
 
 def _draw_bar(ax: Axes, number: int, title: str, colours: NDArray[np.float64]) -> None:
