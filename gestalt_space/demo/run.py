@@ -63,9 +63,9 @@ def run_demo(
 ) -> DemoResult:
     """Simulate, fill a gallery, match, and write the report; all into `folder`, or nothing.
 
-    `page` makes the report: `gestalt_space.pages.demo.demo_page`. `overwrite`: take the place of an
-    earlier demo. The user's own gallery is not opened. Raises `OutputError` where there is something
-    else in `folder`, and the errors of what is done.
+    `page` makes the report: `gestalt_space.pages.demo.demo_page`. `overwrite`: take the place of
+    an earlier demo. The user's own gallery is not opened. Raises `OutputError` where there is
+    something else in `folder`, and the errors of what is done.
     """
     check_place(folder, overwrite=overwrite)
     clock = _Clock()

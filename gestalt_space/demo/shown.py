@@ -1,5 +1,5 @@
-"""What the demo's page shows of a trial: nearest patients, a similarity matrix, a map, and faces with
-single phenotypes."""
+"""What the demo's page shows of a trial: nearest patients, a similarity matrix, a map, and faces
+with single phenotypes."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Similarities `(n, n)` of photos, sorted by disorder. `within`, `between`: the means over pairs
-    of patients with the same disorder and with different ones; NaN where there is no such pair."""
+    """Similarities `(n, n)` of photos, sorted by disorder. `within`, `between`: the means over
+    pairs of patients with the same disorder and with different ones; NaN for no such pair."""
 
     photos: tuple[EncodedPhoto, ...]
     similarities: NDArray[np.float32]

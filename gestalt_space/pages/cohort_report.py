@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 
-from markupsafe import Markup
-
-from gestalt_space.cohort.columns import known_columns, titles_of
 from gestalt_space.cohort.report import CohortReport
+from gestalt_space.cohort.shown_map import shown_map
 from gestalt_space.cohort.splitting import FEWEST
+from gestalt_space.figures.cohorts import heat_map_of, tree_of
 from gestalt_space.figures.heat_map import heat_map_figure
 from gestalt_space.figures.keys import Palette
 from gestalt_space.figures.trees import tree_figure
-from gestalt_space.pages.cohort_figures import heat_map_of, tree_of
 from gestalt_space.pages.environment import render
 from gestalt_space.pages.pictures import Drawings, picture
 from gestalt_space.pages.point_map import column_maps, words_of
@@ -25,29 +22,29 @@ _LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
 def cohort_report_page(report: CohortReport, *, show_patients: bool = False) -> str:
     """The report as HTML."""
-    selection = report.selection
+    of, found = report.selection, report.clustering
     drawings, palette = Drawings(), Palette()
-    columns = {
-        str(name): titles_of(selection, name)
-        for name in known_columns(selection) or ("disorder",)
-    }
+    heat = heat_map_of(report.matrix, palette, show_names=show_patients)
+    tree = tree_of(of, found, palette, show_patients=show_patients)
+    shown = shown_map(report.map, of)
+    count = f"{len(of.patients):,} patients"
     return render(
         "cohort_report.html",
         maker="gestalt-space cohort report",
         scripts=("pointing.js", "point_map.js"),
-        of=selection,
-        fingerprint=selection.fingerprint[:12],
+        of=of,
+        fingerprint=of.fingerprint[:12],
         plan=report.plan,
-        matrix_svg=_matrix(report, palette, drawings, show_patients=show_patients),
+        matrix_svg=drawings.add(heat_map_figure(heat, ""), f"Similarity matrix of {count}"),
         cohesion=report.cohesion,
         comparison=_comparison(report),
-        clusters=report.clustering,
-        tree_svg=_tree(report, palette, drawings, show_patients=show_patients),
-        pairs=report.clustering.pairs[:SHOWN_PAIRS],
-        maps=column_maps(report.map.places, columns, drawings, palette),
-        words=words_of(columns, selection.patients if show_patients else None),
+        clusters=found,
+        tree_svg=drawings.add(tree_figure(tree, ""), f"Tree of {count} by average linkage"),
+        pairs=found.pairs[:SHOWN_PAIRS],
+        maps=column_maps(shown, drawings, palette),
+        words=words_of(shown, show_patients=show_patients),
         map_method=report.map.told,
-        composites=[(title, picture(of.pixels), of) for title, of in report.composites],
+        composites=[(title, picture(one.pixels), one) for title, one in report.composites],
         libraries=", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES),
         fewest_to_split=FEWEST,
         left_out=report.left_out,
@@ -60,21 +57,3 @@ def _comparison(report: CohortReport) -> dict[str, object] | None:
         return None
     a, b, found = report.comparison
     return {"a": a.people.cohort[0], "b": b.people.cohort[0], "found": found}
-
-
-def _matrix(
-    report: CohortReport, palette: Palette, drawings: Drawings, *, show_patients: bool
-) -> Markup:
-    heat = heat_map_of(report.matrix, palette)
-    if not show_patients:
-        heat = replace(heat, rows=[""] * len(heat.rows))
-    alt = f"Similarity matrix of {len(heat.rows):,} patients"
-    return drawings.add(heat_map_figure(heat, ""), alt)
-
-
-def _tree(
-    report: CohortReport, palette: Palette, drawings: Drawings, *, show_patients: bool
-) -> Markup:
-    tree = tree_of(report.selection, report.clustering, palette, show_patients=show_patients)
-    alt = f"Tree of {len(report.clustering.patients):,} patients by average linkage"
-    return drawings.add(tree_figure(tree, ""), alt)

@@ -1,4 +1,4 @@
-"""The environment of all templates: every value is escaped, and a value that is missing is an error.
+"""The environment of all templates: values are escaped, and one that is missing is an error.
 
 A page holds all that it shows. Its Content-Security-Policy lets the browser load nothing and run
 only the scripts that belong to the page, by their hashes.
@@ -18,6 +18,7 @@ from markupsafe import Markup
 from gestalt_space import __version__
 from gestalt_space.pages.numbers import FILTERS
 
+ENDINGS = (".html", ".htm")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -26,13 +27,17 @@ def render(template: str, *, maker: str, scripts: Sequence[str] = (), **values: 
     `static/` that it runs, in this order. Raises `jinja2.UndefinedError` for a missing value."""
     texts = [static(name) for name in scripts]
     allowed = " ".join(f"'sha256-{_digest(text)}'" for text in texts)
-    return _environment().get_template(template).render(
-        generator=f"{maker} {__version__}",
-        version=__version__,
-        policy=f"{POLICY}; script-src {allowed}" if texts else POLICY,
-        style=static("page.css"),
-        scripts=texts,
-        **values,
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            generator=f"{maker} {__version__}",
+            version=__version__,
+            policy=f"{POLICY}; script-src {allowed}" if texts else POLICY,
+            style=static("page.css"),
+            scripts=texts,
+            **values,
+        )
     )
 
 

@@ -18,7 +18,7 @@ from gestalt_space.evaluation.strata import FEWEST_PATIENTS, Stratum, too_small
 from gestalt_space.evaluation.units import LARGE
 from gestalt_space.figures.charts import Curve, Share, curves_figure, shares_figure
 from gestalt_space.files import check_new_file, write_atomically
-from gestalt_space.pages.environment import render
+from gestalt_space.pages.environment import ENDINGS, render
 from gestalt_space.pages.numbers import fixed
 from gestalt_space.pages.pictures import Drawings
 from gestalt_space.stats.estimates import Estimate
@@ -52,7 +52,7 @@ def check_page_path(path: Path, *, overwrite: bool = False) -> None:
     `UsageError` for an ending other than `.html`, `OutputError` for a file that is there or a
     folder that is not.
     """
-    check_new_file(path, (".html", ".htm"), overwrite=overwrite)
+    check_new_file(path, ENDINGS, overwrite=overwrite)
 
 
 def write_page(evaluation: GalleryEvaluation, path: Path) -> None:
@@ -161,9 +161,7 @@ def _groups(result: SpaceResult, k: int, drawings: Drawings) -> Markup:
 
 
 def _part(part: Stratum, found: Accuracy, k: int) -> Share:
-    return _share(
-        part.value, found.top[k], f"n = {found.patients:,}", faint=too_small(found)
-    )
+    return _share(part.value, found.top[k], f"n = {found.patients:,}", faint=too_small(found))
 
 
 def _share(name: str, of: Estimate, note: str = "", *, faint: bool = False) -> Share:

@@ -32,9 +32,14 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def interval(of: Estimate) -> str:
+    """The interval of a share 0..1, in per cent."""
+    return f"({100 * of.low:.0f}–{100 * of.high:.0f})"
+
+
 def share(of: Estimate) -> str:
     """A share 0..1 with its interval, in per cent."""
-    return f"{100 * of.value:.1f} % ({100 * of.low:.0f}–{100 * of.high:.0f})"
+    return f"{percent(of.value, 1)} {interval(of)}"
 
 
 def points(of: Estimate) -> str:
@@ -45,8 +50,8 @@ def points(of: Estimate) -> str:
 
 def finding(of: Finding, digits: int) -> str:
     """A finding with its interval, where it has one."""
-    value = fixed(of.estimate, digits)
-    return f"{value} ({fixed(of.low, digits)} to {fixed(of.high, digits)})" if of.low == of.low else value
+    value, low, high = (fixed(one, digits) for one in (of.estimate, of.low, of.high))
+    return value if low == NONE else f"{value} ({low} to {high})"
 
 
 def p_value(p: float) -> str:
@@ -59,6 +64,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "fixed": fixed,
     "short": short,
     "percent": percent,
+    "interval": interval,
     "share": share,
     "points": points,
     "finding": finding,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.report.pages import Page
+from tests.pages.parsed import Page
 
 
 def test_clusters_are_told_and_drawn(cohort: Path, gestalt: Command, tmp_path: Path):

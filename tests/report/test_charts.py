@@ -12,7 +12,7 @@ from gestalt_space.report.charts import (
     dot_chart,
     line_key,
 )
-from tests.report.pages import Page
+from tests.pages.parsed import Page
 
 BARS = [Bar("nearest", 0.5, 0.4, 0.6), Bar("<b>", 1.0, 0.9, 1.2, "n = 3", faint=True)]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.report import figures
-from tests.report.pages import Page
+from tests.pages.parsed import Page
 from tests.report.test_html import pixels_of
 
 
