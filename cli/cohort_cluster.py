@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import cohort_options, options, output
+from .figures import PICTURES, check_picture_path, write_picture
 from .opening import opened
 
 if TYPE_CHECKING:
@@ -68,11 +69,9 @@ def cluster(
     from gestalt_space.cohort.cluster_documents import cluster_document
     from gestalt_space.cohort.clusters import ClusterPlan, cluster
     from gestalt_space.cohort.columns import parse_column
-    from gestalt_space.cohort.pictures import DRAWINGS, tree_drawing, write_drawing
-    from gestalt_space.files import check_new_file
 
     if picture is not None:
-        check_new_file(picture, DRAWINGS, overwrite=force, option="--force")
+        check_picture_path(picture, PICTURES, overwrite=force)
     columns = tuple(parse_column(name.strip()) for name in within.split(",") if name.strip())
     plan = ClusterPlan(clusters, bootstrap, seed=seed, margin=margin, within=columns)
     with opened(home, space=space) as gallery:
@@ -80,9 +79,10 @@ def cluster(
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
     found = cluster(selection, plan)
     if picture is not None:
-        write_drawing(
-            tree_drawing(selection, found, show_patients=show_patients), picture, overwrite=force
-        )
+        from gestalt_space.figures.cohorts import clustering_figure
+
+        drawn = clustering_figure(selection, found, show_patients=show_patients)
+        write_picture(drawn, picture, overwrite=force)
     if as_json:
         output.write_json(cluster_document(selection, found, show_patients=show_patients))
         return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -28,6 +30,8 @@ from gestalt_space.figures.style import (
     styled,
 )
 
+Box: TypeAlias = NDArray[np.float64]
+"""Left, bottom, right and top, in pixels."""
 _WIDEST = 0.45
 """Of a map's width, that a group with a name on it may take: of one that is everywhere a name would
 say nothing."""
@@ -36,8 +40,8 @@ _MOST_HIDDEN = 1
 _SIDE, _BESIDE = 5.6, 0.2
 """Inches of a figure's map, and between it and its key."""
 _FEWEST = 3
-_FARTHEST = 45.0
-"""Pixels, at 100 an inch."""
+_FARTHEST, _NEAR = 45.0, 15.0
+"""Pixels, at 100 an inch, from a name to its group, and how many are as bad as a hidden point."""
 
 
 @dataclass(frozen=True)
@@ -106,57 +110,65 @@ def _draw_points(ax: Axes, of: PointMap) -> None:
 
 
 def _name_groups(ax: Axes, of: PointMap) -> None:
-    """Names beside their groups, the largest first: above, below or beside the group's middle,
-    where they hide the fewest points and no other name."""
+    """Names beside their groups, the largest first: where they hide the fewest points, and no other
+    name."""
     figure = ax.get_figure(root=True)
     assert figure is not None  # noqa: S101 - axes that are drawn on have one
     # Where everything lies is known when it was laid out once.
     figure.draw_without_rendering()
-    renderer = renderer_of(ax)
     at = ax.transData.transform(of.places)
-    frame = ax.get_window_extent()
-    taken: list[NDArray[np.float64]] = []
+    taken: list[Box] = []
     for number, name in zip(of.key.hues, of.key.names, strict=True):
-        theirs = at[of.groups == number]
-        if len(theirs) < _FEWEST:
+        is_own = of.groups == number
+        if is_own.sum() < _FEWEST:
             continue
-        low, middle, high = np.quantile(theirs, (0.1, 0.5, 0.9), axis=0)
-        if ((high - low) > _WIDEST * frame.width).any():
+        spread = np.ptp(np.quantile(at[is_own], (0.1, 0.9), axis=0), axis=0)
+        if spread.max() > _WIDEST * ax.get_window_extent().width:
             continue
-        best: tuple[int, Annotation, NDArray[np.float64]] | None = None
-        for x, y, across, up in (
-            (middle[0], high[1], "center", "bottom"),
-            (middle[0], low[1], "center", "top"),
-            (high[0], middle[1], "left", "center"),
-            (low[0], middle[1], "right", "center"),
-        ):
-            away = ({"left": 5, "right": -5}.get(across, 0), {"bottom": 5, "top": -5}.get(up, 0))
-            text = ax.annotate(
-                shortened(name, 28), (x, y), xytext=away, xycoords="figure pixels",
-                textcoords="offset points", ha=across, va=up, fontsize=7, fontweight="bold",
-                color=hue(number), zorder=4, annotation_clip=False,
-            )  # fmt: skip
-            extent = text.get_window_extent(renderer)
-            box = np.array([extent.x0, extent.y0, extent.x1, extent.y1])
-            is_free = (
-                frame.x0 < box[0] and box[2] < frame.x1 and frame.y0 < box[1] and box[3] < frame.y1
-            ) and not any(_meet(box, other) for other in taken)
-            hidden = _hidden(box, at[of.groups != number])
-            is_near = _away(box, theirs) < _FARTHEST
-            if (
-                is_free
-                and is_near
-                and hidden <= _MOST_HIDDEN
-                and (best is None or hidden < best[0])
-            ):
-                if best is not None:
-                    best[1].remove()
-                best = hidden, text, box
-            else:
-                text.remove()
-        if best is not None:
-            taken.append(best[2])
-            _fasten(ax, best[1])
+        free = [
+            (_hidden(box, at) + _away(box, at[is_own]) / _NEAR, text, box)
+            for text, box in _beside(ax, shortened(name, 28), hue(number), at[is_own])
+            if _is_free(ax, box, taken)
+            and _hidden(box, at[~is_own]) <= _MOST_HIDDEN
+            and _away(box, at[is_own]) < _FARTHEST
+        ]
+        if free:
+            _, text, box = min(free, key=lambda one: one[0])
+            taken.append(box)
+            _fasten(ax, text)
+            ax.add_artist(text)
+
+
+def _beside(
+    ax: Axes, name: str, colour: str, theirs: NDArray[np.float64]
+) -> list[tuple[Annotation, Box]]:
+    """A name above, below, right and left of points in pixels, with the boxes that it takes."""
+    low, middle, high = np.quantile(theirs, (0.1, 0.5, 0.9), axis=0)
+    renderer, figure = renderer_of(ax), ax.get_figure(root=False)
+    assert figure is not None  # noqa: S101
+    found = []
+    for x, y, across, up in (
+        (middle[0], high[1], "center", "bottom"),
+        (middle[0], low[1], "center", "top"),
+        (high[0], middle[1], "left", "center"),
+        (low[0], middle[1], "right", "center"),
+    ):
+        away = ({"left": 5, "right": -5}.get(across, 0), {"bottom": 5, "top": -5}.get(up, 0))
+        text = Annotation(
+            name, (x, y), xytext=away, xycoords="figure pixels", textcoords="offset points",
+            ha=across, va=up, fontsize=7, fontweight="bold", color=colour, zorder=4,
+            annotation_clip=False,
+        )  # fmt: skip
+        text.set_figure(figure)
+        extent = text.get_window_extent(renderer)
+        found.append((text, np.array([extent.x0, extent.y0, extent.x1, extent.y1])))
+    return found
+
+
+def _is_free(ax: Axes, box: Box, taken: Sequence[Box]) -> bool:
+    frame = ax.get_window_extent()
+    is_inside = frame.x0 < box[0] and box[2] < frame.x1 and frame.y0 < box[1] and box[3] < frame.y1
+    return is_inside and not any(_meet(box, other) for other in taken)
 
 
 def _fasten(ax: Axes, text: Annotation) -> None:
@@ -165,19 +177,19 @@ def _fasten(ax: Axes, text: Annotation) -> None:
     text.xycoords = "data"
 
 
-def _hidden(box: NDArray[np.float64], at: NDArray[np.float64]) -> int:
+def _hidden(box: Box, at: NDArray[np.float64]) -> int:
     inside = (at > box[:2] - 3) & (at < box[2:] + 3)
     return int(np.count_nonzero(inside.all(axis=1)))
 
 
-def _away(box: NDArray[np.float64], at: NDArray[np.float64]) -> float:
+def _away(box: Box, at: NDArray[np.float64]) -> float:
     """From a name to the third nearest of its points, so that it is not alone with one that
     strayed."""
     nearest = np.clip(at, box[:2], box[2:])
     return float(np.sort(np.linalg.norm(at - nearest, axis=1))[:_FEWEST][-1])
 
 
-def _meet(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+def _meet(one: Box, other: Box) -> bool:
     return bool((one[:2] < other[2:]).all() and (other[:2] < one[2:]).all())
 
 

@@ -114,7 +114,7 @@ def test_what_is_larger_than_memory_goes_to_npy(filled, gestalt: Command, tmp_pa
         (("--unit", "face"), "no unit 'face'"),
         (("--patient-value", "most"), "no patient value 'most'"),
         (("-o", "m.xlsx"), "none of"),
-        (("--figure", "m.pdf"), "none of"),
+        (("--figure", "m.tiff"), "none of"),
         (("--patients", "missing.txt"), "cannot be read"),
     ],
 )
