@@ -42,7 +42,10 @@ def test_json_is_one_document_and_progress_goes_elsewhere(gestalt: Command) -> N
     assert "Filling the gallery" in ran.err
     page = Page(Path(document["report"]).read_text(encoding="utf-8"))
     for top in document["top"]:
-        assert f"top {top['k']} {top['hits']} of {top['probes']} {100 * top['share']:.1f} %" in page.text
+        assert (
+            f"top {top['k']} {top['hits']} of {top['probes']} {100 * top['share']:.1f} %"
+            in page.text
+        )
     for line in document["probe"]["disorders"]:
         assert f"{line['similarity']:.3f} {line['patient']}"[:5] in page.text
 

@@ -24,7 +24,6 @@ function pointing(kind, begin) {
       if (next === null || next === item) return;
       item = next;
       told.textContent = figure.words(item);
-      here.hidden = false;
       put();
     }
     function put() {
@@ -35,6 +34,7 @@ function pointing(kind, begin) {
       const left = drawn.left - outer.left + place.scrollLeft, top = drawn.top - outer.top;
       here.style.cssText = `left:${left + x * scale}px;top:${top + y * scale}px;`
         + `width:${width * scale}px;height:${height * scale}px`;
+      here.hidden = false;
     }
     function point(event) {
       const drawn = svg.getBoundingClientRect();
@@ -49,6 +49,6 @@ function pointing(kind, begin) {
       event.preventDefault();
       show(figure.step(item, ...steps[event.key]));
     });
-    addEventListener("resize", put);
+    new ResizeObserver(put).observe(svg);
   }
 }
