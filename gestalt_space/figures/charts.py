@@ -65,7 +65,9 @@ def draw_dots(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> Axes:
         for place, _, share in _laid(ax, groups):
             _draw_interval(ax, share, place)
             strength = 0.4 if share.faint else 1
-            ax.plot(share.value, place, "o", color=HUES[0], markersize=5, alpha=strength)
+            ax.plot(
+                share.value, place, "o", color=HUES[0], markersize=5, alpha=strength, clip_on=False
+            )
     return ax
 
 
@@ -84,7 +86,7 @@ def draw_curves(ax: Axes, curves: Sequence[Curve], *, x: str, y: str, key: bool 
             )
         ax.set(xlim=(0, 1), ylim=(0, 1.005), xlabel=x, ylabel=y, aspect="equal")
         ax.grid()
-        if key:
+        if key and curves:
             ax.legend(loc="lower right", handlelength=2.6)
     return ax
 
@@ -134,5 +136,5 @@ def _draw_interval(ax: Axes, share: Share, place: int) -> None:
     strength = 0.4 if share.faint else 1
     ax.errorbar(
         share.value, place, xerr=away, ecolor=INK, elinewidth=0.9, capsize=2, fmt="none",
-        alpha=strength,
+        alpha=strength, clip_on=False,
     )  # fmt: skip

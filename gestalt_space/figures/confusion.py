@@ -20,7 +20,12 @@ _CELL, _SMALLEST, _LARGEST = 0.28, 1.6, 6.0
 
 
 def draw_confusion(
-    ax: Axes, counts: NDArray[np.int64], names: Sequence[str], *, columns: Sequence[str] = ()
+    ax: Axes,
+    counts: NDArray[np.int64],
+    names: Sequence[str],
+    *,
+    columns: Sequence[str] = (),
+    rows_are: str = "true disorder",
 ) -> Axes:
     """Draw counts `(n, m)` of cases by their true disorder, the rows, and the one at rank 1, the
     columns, on `ax`, and return it. Hues are shares of a row. `columns`: the names of the columns;
@@ -41,7 +46,7 @@ def draw_confusion(
         places = thinned(len(across), width, line)
         words = [shortened(across[place], 32) for place in places]
         ax.set_xticks(list(places), words, fontsize=_LABEL, rotation=90)
-        ax.set(xlabel="at rank 1", ylabel="true disorder")
+        ax.set(xlabel="at rank 1", ylabel=rows_are)
         if max(counts.shape) <= _MOST_NUMBERS:
             for (row, column), count in np.ndenumerate(counts):
                 if count:
@@ -58,6 +63,7 @@ def confusion_figure(
     names: Sequence[str],
     *,
     columns: Sequence[str] = (),
+    rows_are: str = "true disorder",
     title: str = "",
     note: str = "",
 ) -> Figure:
@@ -66,7 +72,7 @@ def confusion_figure(
     return framed(
         width,
         height,
-        lambda ax: draw_confusion(ax, counts, names, columns=columns),
+        lambda ax: draw_confusion(ax, counts, names, columns=columns, rows_are=rows_are),
         title,
         [note] * bool(note),
     )

@@ -69,6 +69,8 @@ def adopt(ax: Axes) -> None:
             labelsize=of[f"{name}.labelsize"],
             labelcolor=of[f"{name}.labelcolor"],
             labelfontfamily=of["font.family"],
+            grid_color=of["grid.color"],
+            grid_linewidth=of["grid.linewidth"],
             color=of[f"{name}.color"],
             width=of[f"{name}.major.width"],
             size=of[f"{name}.major.size"],

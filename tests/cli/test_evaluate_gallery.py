@@ -89,6 +89,19 @@ def test_the_page(shared_disorders: Path, gestalt: Command, tmp_path: Path) -> N
     assert evaluate(gestalt, "-o", tmp_path / "none" / "page.html").code == 1
 
 
+def test_the_figures(shared_disorders: Path, gestalt: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "figures"
+    ran = evaluate(gestalt, "--aggregation", "nearest", "--figures", folder)
+    assert ran.code == 0, ran.err
+    names = {"accuracy", "groups-top-1", "groups-top-10", "roc-disorders", "confusion"}
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}{ending}" for name in names for ending in (".pdf", ".png")
+    }
+    again = evaluate(gestalt, "--figures", folder)
+    assert again.code == 1
+    assert "--overwrite" in again.err
+
+
 def test_a_split(shared_disorders: Path, gestalt: Command, tmp_path: Path) -> None:
     split = tmp_path / "split.csv"
     split.write_text("patient,part\nP00,test\nP01,gallery\nP03,gallery\n", encoding="utf-8")
