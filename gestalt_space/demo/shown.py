@@ -62,7 +62,7 @@ class PhotoMap:
     that the page is about."""
 
     photos: tuple[EncodedPhoto, ...]
-    places: NDArray[np.float32]
+    places: NDArray[np.float64]
     is_probe: NDArray[np.bool_]
 
 
@@ -94,7 +94,7 @@ def photo_map(trial: Trial) -> PhotoMap:
     """All photos that have a face, laid out by t-SNE."""
     probes = [probe.encoded for probe in trial.probes if probe.encoded is not None]
     photos = (*trial.gallery, *probes)
-    places = lay_out(_stack(photos), seed=trial.cohort.plan.seed)
+    places = lay_out(_stack(photos), seed=trial.cohort.plan.seed).astype(np.float64)
     return PhotoMap(photos, places, np.array([one is trial.shown.encoded for one in photos]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,20 +10,23 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from gestalt_space.evaluation.accuracy import Accuracy
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS
-from gestalt_space.evaluation.strata import FEWEST_PATIENTS, Stratum, too_small
+from gestalt_space.evaluation.strata import FEWEST_PATIENTS
 from gestalt_space.evaluation.units import LARGE
-from gestalt_space.figures.charts import Curve, Share, curves_figure, shares_figure
+from gestalt_space.figures.evaluations import (
+    GROUP_TOPS,
+    accuracy_figure,
+    control_curves_figure,
+    disorder_curves_figure,
+    groups_figure,
+    result_confusion_figure,
+)
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.pages.environment import ENDINGS, render
-from gestalt_space.pages.numbers import fixed
 from gestalt_space.pages.pictures import Drawings
-from gestalt_space.stats.estimates import Estimate
 
-SHOWN_TOPS = (1, 5, 10)
 _ATTRIBUTES = {
     "ancestry": "Ancestry",
     "sex": "Sex",
@@ -38,12 +41,6 @@ class _CurveChart:
     svg: Markup
     positives: int
     negatives: int
-
-
-@dataclass(frozen=True)
-class _GroupChart:
-    k: int
-    svg: Markup
 
 
 def check_page_path(path: Path, *, overwrite: bool = False) -> None:
@@ -93,80 +90,39 @@ def evaluation_page(evaluation: GalleryEvaluation) -> str:
 
 
 def _space(result: SpaceResult, drawings: Drawings) -> dict[str, object]:
+    by = result.data.by
+    tops = f"Bar chart: patients whose true {by} is among the first 1, 5 and 10"
+    confusion = f"Confusion: the {by} at rank 1 for patients with each true {by}"
     return {
         "name": result.data.space,
         "fingerprint": result.data.fingerprint[:12],
         "counts": result.counts,
         "untested": result.untested,
-        "tops": _tops(result, drawings),
+        "tops": drawings.add(accuracy_figure(result), tops),
         "patients": {how: found.patients for how, found in result.aggregations.items()},
         "images": {how: found.images for how, found in result.aggregations.items()},
+        "confusion": drawings.add(result_confusion_figure(result), confusion),
         "curves": list(_curves(result, drawings)),
-        "groups": [_GroupChart(k, _groups(result, k, drawings)) for k in (1, 10)],
+        "groups": [
+            (k, drawings.add(groups_figure(result, k), f"Top-{k} of groups of patients"))
+            for k in GROUP_TOPS
+        ],
         "strata": result.strata,
     }
 
 
-def _tops(result: SpaceResult, drawings: Drawings) -> Markup:
-    groups = [
-        (
-            "Rank 1" if k == 1 else f"Ranks 1 to {k}",
-            [_share(how, of.patients.top[k]) for how, of in result.aggregations.items()],
-        )
-        for k in SHOWN_TOPS
-    ]
-    alt = f"Bar chart: patients whose true {result.data.by} is among the first 1, 5 and 10"
-    return drawings.add(shares_figure(groups), alt)
-
-
 def _curves(result: SpaceResult, drawings: Drawings) -> Iterator[_CurveChart]:
     by = result.data.by
-    kinds: Sequence[tuple[Literal["disorder", "control"], str, str, dict[str, Roc | None]]] = (
-        (
-            "disorder",
-            f"other {by}s above the threshold",
-            f"true {by}s above the threshold",
-            {how: found.same_different for how, found in result.aggregations.items()},
-        ),
-        (
-            "control",
-            "controls above the threshold",
-            "patients above the threshold",
-            {how: found.patient_control for how, found in result.aggregations.items()},
-        ),
-    )
-    for kind, x, y, found in kinds:
-        known = {how: roc for how, roc in found.items() if roc is not None}
-        if not known:
-            continue
-        curves = [
-            Curve(f"{how}: {_area(roc.auroc)}", roc.false_positives, roc.true_positives)
-            for how, roc in known.items()
-        ]
-        svg = drawings.add(curves_figure(curves, x=x, y=y), f"ROC curves: {y} against {x}")
-        first = next(iter(known.values()))
-        yield _CurveChart(kind, svg, first.positives, first.negatives)
+    found = result.aggregations.values()
+    if (figure := disorder_curves_figure(result)) is not None:
+        svg = drawings.add(figure, f"ROC curves: true {by}s against other {by}s")
+        yield _CurveChart("disorder", svg, *_counts(one.same_different for one in found))
+    if (figure := control_curves_figure(result)) is not None:
+        svg = drawings.add(figure, "ROC curves: patients against controls")
+        yield _CurveChart("control", svg, *_counts(one.patient_control for one in found))
 
 
-def _groups(result: SpaceResult, k: int, drawings: Drawings) -> Markup:
-    parts = [(part, part.patients) for part in result.strata]
-    groups = [
-        (
-            title,
-            [_part(part, of, k) for part, of in parts if part.attribute == attribute and of],
-        )
-        for attribute, title in _ATTRIBUTES.items()
-    ]
-    return drawings.add(shares_figure(groups, dots=True), f"Top-{k} of groups of patients")
-
-
-def _part(part: Stratum, found: Accuracy, k: int) -> Share:
-    return _share(part.value, found.top[k], f"n = {found.patients:,}", faint=too_small(found))
-
-
-def _share(name: str, of: Estimate, note: str = "", *, faint: bool = False) -> Share:
-    return Share(name, of.value, of.low, of.high, note, faint)
-
-
-def _area(of: Estimate) -> str:
-    return f"{fixed(of.value, 3)} ({fixed(of.low, 3)}–{fixed(of.high, 3)})"
+def _counts(curves: Iterator[Roc | None]) -> tuple[int, int]:
+    """Of how many scores of both kinds curves are: the same for all."""
+    first = next(one for one in curves if one is not None)
+    return first.positives, first.negatives
