@@ -72,6 +72,7 @@ def map_(
         write_map,
     )
     from gestalt_space.cohort.selection import Criteria, select
+    from gestalt_space.cohort.shown_map import shown_map
     from gestalt_space.errors import UsageError
     from gestalt_space.files import check_new_file
 
@@ -96,21 +97,18 @@ def map_(
             check_space(made, selection)
             placed, there = selection, place(made, selection)
             base = select(gallery, Criteria(patients=made.patients))
+    shown = shown_map(made, base, placed, there)
     if path.suffix.lower() == ".html":
-        from gestalt_space.cohort.pictures import write_map_picture
+        from gestalt_space.pages.point_map import write_map_page
 
-        write_map_picture(
-            *(made, base, column, path),
-            placed=placed,
-            there=there,
+        write_map_page(
+            *(made, shown, base.source, column, path),
             show_patients=show_patients,
             overwrite=force,
         )
     else:
-        from gestalt_space.cohort.shown_map import shown_map
         from gestalt_space.figures.cohorts import map_figure
 
-        shown = shown_map(made, base, placed, there)
         write_picture(map_figure(shown, column, made.told), path, overwrite=force)
     if save_map is not None:
         write_map(made, save_map, overwrite=force)

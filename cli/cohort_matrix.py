@@ -207,9 +207,9 @@ def matrix(
 
 def _draw(found: CohortMatrix, path: Path, force: bool) -> None:
     if path.suffix.lower() == ".html":
-        from gestalt_space.cohort.heat import write_figure
+        from gestalt_space.pages.heat_map import write_matrix_page
 
-        write_figure(found, path, overwrite=force)
+        write_matrix_page(found, path, overwrite=force)
         return
     from gestalt_space.figures.cohorts import matrix_figure
 

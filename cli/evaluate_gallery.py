@@ -109,10 +109,10 @@ def gallery(
     """
     from gestalt_space.evaluation.gallery_data import load_spaces, load_split
     from gestalt_space.evaluation.gallery_document import evaluation_document
-    from gestalt_space.evaluation.gallery_page import check_page_path, write_page
     from gestalt_space.evaluation.gallery_results import Plan
     from gestalt_space.evaluation.own_gallery import evaluate_gallery
     from gestalt_space.match.question import parse_aggregation, parse_by
+    from gestalt_space.pages.evaluation import check_page_path, write_page
     from gestalt_space.ranking.aggregation import AGGREGATIONS
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests import made
 from tests.cli.conftest import Add, Command
-from tests.report.pages import Page
+from tests.pages.parsed import Page
 
 TOPS = {"1", "5", "10", "30"}
 

@@ -11,12 +11,14 @@ ADDRESSES = ("src", "href", "srcset", "action", "data", "poster", "xlink:href")
 
 @dataclass
 class Page(HTMLParser):
-    """The elements of a page with their attributes, and its text. `open`: those not closed."""
+    """The elements of a page with their attributes, and its text. `open`: those not closed;
+    `scripts`: what stands in script elements, the kind of each before it."""
 
     text_of_page: str
     elements: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    scripts: list[tuple[str | None, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -32,7 +34,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] == "script":
+            self.scripts.append((self.elements[-1][1].get("type"), data))
+        elif self.open and self.open[-1] != "style":
             self.texts.append(data)
 
     @property
@@ -46,10 +50,10 @@ class Page(HTMLParser):
 
     @property
     def addresses(self) -> list[str]:
-        """Whatever a browser would load."""
+        """Whatever a browser would load: no places within the page."""
         return [
             value or ""
             for _, attributes in self.elements
             for name, value in attributes.items()
-            if name in ADDRESSES
+            if name in ADDRESSES and not (value or "").startswith("#")
         ]
