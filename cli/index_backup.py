@@ -66,7 +66,7 @@ def restore(
 ) -> None:
     """Put a backup into a home that has no gallery yet.
 
-    All files are checked before anything is written. Patients who were erased after the backup was
+    All files are checked before any gets its name. Patients who were erased after the backup was
     made are there again: erase them again.
     """
     from gestalt_space.gallery.archives.restoring import restore as put_back
