@@ -32,12 +32,12 @@ OF_PHOTO = ("age", "site")
 class Correction:
     """What a correction changed, in words, nothing where all was so before. `notes`: what to look
     at; `left_in_log`: that what was replaced is still in the write-ahead log, which another process
-    holds, None where nothing is; `undone`: the event that was taken back."""
+    holds, None where nothing is; `undone`: the events that were taken back, the newest first."""
 
     changes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     left_in_log: GestaltError | None = None
-    undone: Event | None = None
+    undone: tuple[Event, ...] = ()
 
 
 class Correcting(Writing):
@@ -116,17 +116,22 @@ class Correcting(Writing):
             PhotoRecord("-", to),
         )
 
-    def undo(self) -> Correction:
-        """Take back the last correction; an undo is one, too.
+    def undo(self, event: int | None = None, *, consent_again: Collection[str] = ()) -> Correction:
+        """Take back the newest correction that is not undone yet, or the event of a number in the
+        trail: a correction, or an undo, which does it again. What one `add` changed in patients who
+        were there is one correction.
 
-        Raises `NotInGallery` where there is none; `PatientConflict` where something since touched
-        the same patients.
+        `consent_again`: patients whose consent is withdrawn, and may be given back by this. Raises
+        `ConsentReturns` where others' would be; `NotInGallery` where there is nothing to undo;
+        `UsageError` for an event that is no correction; `PatientConflict` for one that is undone,
+        or where something since touched the same patients.
         """
         self.database.require()
+        named = set(map(normal_name, check_list(consent_again, "consent_again")))
         with self.database.writing() as session:
-            undone = undoing.undo_last(session)
+            undone = undoing.undo(session, event, consent_again=named)
         left = self._settle()
-        return Correction(undone.changes, undone.notes, left, undone.event)
+        return Correction(undone.changes, undone.notes, left, undone.events)
 
     def _corrected(
         self,

@@ -15,7 +15,7 @@ from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.names import normal_name
 from gestalt_space.store import audit
 from gestalt_space.store.audit import Event, Head
-from gestalt_space.store.correcting import CORRECTIONS, patient_key
+from gestalt_space.store.correcting import patient_key
 from gestalt_space.store.pseudonyms import holders
 
 _AT_ONCE = 500
@@ -91,7 +91,7 @@ def head_text(head: Head) -> str:
 def _logged(event: Event, names: dict[str, str]) -> LoggedEvent:
     known = [names[subject] for subject in event.subjects if subject in names]
     detail = event.detail
-    if detail is not None and event.action in CORRECTIONS:
+    if detail is not None:
         # Copies of photos are for an undo, and no reading.
         detail = {
             name: {part: told for part, told in value.items() if part != "rows"}

@@ -39,9 +39,6 @@ from gestalt_space.store.restoring import (
 from gestalt_space.store.sequence import begin_epoch, number_changes
 from gestalt_space.types import WITHDRAWN, PhotoRecord
 
-CORRECTIONS = ("set", "move", "merge", "split", "undo")
-"""The actions of events that can be undone."""
-
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
