@@ -74,6 +74,8 @@ def undo(
     returning = sorted(name for name, one in before.items() if one and after.get(name) is False)
     if not set(returning) <= set(consent_again):
         raise _returns(session, events, returning)
+    if returning:
+        notes[f"Consent that was withdrawn is given back: {', '.join(returning)}."] = None
     if _removed_since(session, events[0]):
         notes["What was removed since stays removed."] = None
     return Undone(tuple(events), tuple(changes), tuple(notes))
