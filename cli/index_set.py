@@ -84,7 +84,8 @@ def set_facts(
     for column in mark_emptied([told.record], cells)[0].emptied:
         option = "gene" if column == "genes" else column
         raise UsageError(
-            f"--{option} says nothing.", f"If it is not known: --clear {option} removes what is."
+            f"--{option} says nothing.",
+            f"If that is not known any more: `--clear {option}` removes it.",
         )
     cleared = ["genes" if fact == "gene" else fact for fact in clear]
 

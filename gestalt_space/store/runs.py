@@ -68,7 +68,8 @@ def runs_of_faces(
     space."""
     known = _runs(session)
     found: dict[tuple[int, int], EncodingRun | None] = {}
-    for some, table in product(chunks(face_ids), (t.Descriptor, t.Withheld)):
+    tables: tuple[type[t.Descriptor | t.Withheld], ...] = (t.Descriptor, t.Withheld)
+    for some, table in product(chunks(face_ids), tables):
         rows = session.execute(
             sa.select(table.face_id, table.space_id, table.run_id).where(table.face_id.in_(some))
         )

@@ -16,6 +16,8 @@ CORRECTIONS = ("set", "correct", "move", "merge", "split")
 """The actions of events that an undo takes back; it can be taken back, too."""
 UNDO = "undo"
 REMOVALS = ("remove", "erase")
+PENDING = 0
+"""In the place of an undo that has no event yet."""
 HARMLESS = ("match", "export", "backup")
 """The actions of events that change nothing of the patients they are about."""
 

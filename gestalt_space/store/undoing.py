@@ -3,7 +3,7 @@ undone yet, or the one that is named."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import ConsentReturns, NotInGallery, PatientConflict, UsageError
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import Event, event_at, record_event
-from gestalt_space.store.past import Past, Scope, differences, is_as, keys_of, take
+from gestalt_space.store.past import Past, Scope, differences, is_as, keys_of, part_of, take
 from gestalt_space.store.pseudonyms import holders, subjects_of
 from gestalt_space.store.restoring import put_back
 from gestalt_space.store.taken_back import (
     CORRECTIONS,
     HARMLESS,
+    PENDING,
     REMOVALS,
     UNDO,
     TakenBack,
@@ -58,27 +59,23 @@ def undo(
     """
     taken = taken_back(session)
     events = _newest(session, taken) if number is None else [_numbered(session, number, taken)]
-    before: dict[str, bool] = {}
-    after: dict[str, bool] = {}
-    changes: list[str] = []
-    notes: dict[str, None] = {}
-    for event in events:
-        was, now = _take_back(session, event, taken)
-        before = {**_withdrawn(was), **before}
-        after |= _withdrawn(now)
-        told = differences(was, now)
-        is_one_of = len(events) > 1 and len(was["patients"]) == 1
-        changes += (f"{next(iter(was['patients']))}: {one}" if is_one_of else one for one in told)
-        if (event.detail or {}).get("faces"):
-            notes["A face that was replaced stays as it is: the one before was deleted."] = None
-    returning = sorted(name for name, one in before.items() if one and after.get(name) is False)
+    now, after = _take_back(session, events, taken)
+    given_back = _withdrawn(after)
+    returning = sorted(
+        name
+        for name, is_withdrawn in _withdrawn(now).items()
+        if is_withdrawn and given_back.get(name) is False
+    )
     if not set(returning) <= set(consent_again):
         raise _returns(session, events, returning)
+    notes = []
     if returning:
-        notes[f"Consent that was withdrawn is given back: {', '.join(returning)}."] = None
+        notes.append(f"Consent that was withdrawn is given back: {', '.join(returning)}.")
+    if any(_detail(one).get("faces") for one in events):
+        notes.append("A face that was replaced stays as it is: the one before was deleted.")
     if _removed_since(session, events[0]):
-        notes["What was removed since stays removed."] = None
-    return Undone(tuple(events), tuple(changes), tuple(notes))
+        notes.append("What was removed since stays removed.")
+    return Undone(tuple(events), differences(now, after), tuple(notes))
 
 
 def _newest(session: Session, taken: TakenBack) -> list[Event]:
@@ -134,50 +131,103 @@ def _numbered(session: Session, number: int, taken: TakenBack) -> Event:
     return event
 
 
-def _take_back(session: Session, event: Event, taken: TakenBack) -> tuple[Past, Past]:
-    """Take one event back; what was there until then, and what is there now."""
-    detail = event.detail
-    assert detail is not None, "an event without it was refused"  # noqa: S101
-    expected, then = detail["after"], detail["before"]
-    # Photos that came since are no matter where none changed its patient.
-    harmless = (*HARMLESS, "add") if _is_of_facts(detail) else HARMLESS
-    if (since := touched_since(session, event, taken, harmless=harmless)) is not None:
-        other = event_at(session, since)
-        raise PatientConflict(
-            f"{_title(session, event)} cannot be undone: {other.actor} touched its patients since, "
-            f"by {_mid(_title(session, other))}.",
-            f"First undo that one: `gestalt index undo --event {since}`."
-            if other.action in (*CORRECTIONS, UNDO)
-            else _NEXT,
-        )
+def _take_back(session: Session, events: Sequence[Event], taken: TakenBack) -> tuple[Past, Past]:
+    """Take events back, the newest first, all at once; what was there until then, and what is there
+    now. Each is told in the trail by an event of its own."""
+    for event in events:
+        taken.add(event.id, PENDING)
+    for event in events:
+        _refuse_touched(session, event, taken)
+    expected = _joined(_detail(one)["after"] for one in events)
+    then = _joined(_detail(one)["before"] for one in reversed(events))
     scope = Scope.of(expected)
     now = take(session, scope)
     if not is_as(now, expected):
-        raise PatientConflict(
-            f"{_title(session, event)} cannot be undone: its patients are not what it left.", _NEXT
-        )
+        raise _other(session, events, now, expected)
     dropped = [int(key) for key, told in then["photos"].items() if told is None]
     dropped = [key for key in dropped if now["photos"][str(key)] is not None]
     now = take(session, scope, whole=dropped) if dropped else now
-    subjects = subjects_of(session, keys_of(now))
+    subjects = {
+        event.id: subjects_of(session, keys_of(part_of(now, _detail(event)["after"])))
+        for event in events
+    }
     is_linked = expected["disorders"] != then["disorders"]
-    put_back(session, now, then, expected, alone=is_linked and is_last(session, event, taken))
+    alone = is_linked and is_last(session, events[-1], taken)
+    put_back(session, now, then, expected, alone=alone)
     after = take(session, scope)
-    undo = record_event(
-        session,
-        UNDO,
-        patients=keys_of(after),
-        subjects=subjects,
-        detail={
-            "undone": event.id,
-            "action": event.action,
-            "changes": list(differences(now, after)),
-            "before": now,
-            "after": after,
-        },
-    )
-    taken.add(event.id, undo)
+    for event in events:
+        was, left = (now, after) if len(events) == 1 else _step(event, now, after)
+        undo = record_event(
+            session,
+            UNDO,
+            patients=keys_of(left),
+            subjects=subjects[event.id],
+            detail={
+                "undone": event.id,
+                "action": event.action,
+                "changes": list(differences(was, left)),
+                "before": was,
+                "after": left,
+            },
+        )
+        taken.add(event.id, undo)
     return now, after
+
+
+def _step(event: Event, now: Past, after: Past) -> tuple[Past, Past]:
+    """What one of several events changed when it was taken back: patients who are in several of
+    them went back one event at a time."""
+    before, left = _detail(event)["before"], _detail(event)["after"]
+    people = ("patients", "photos")
+    return (
+        part_of(now, left) | {what: left[what] for what in people},
+        part_of(after, before) | {what: before[what] for what in people},
+    )
+
+
+def _joined(pasts: Iterable[Past]) -> Past:
+    """Several as one; of what is in several, the first counts."""
+    joined: Past = {}
+    for past in pasts:
+        for what, part in past.items():
+            known = joined.setdefault(what, {})
+            known.update((name, one) for name, one in part.items() if name not in known)
+    return joined
+
+
+def _refuse_touched(session: Session, event: Event, taken: TakenBack) -> None:
+    # Photos that came since are no matter where none changed its patient.
+    harmless = (*HARMLESS, "add") if _is_of_facts(_detail(event)) else HARMLESS
+    since = touched_since(session, event, taken, harmless=harmless)
+    if since is None:
+        return
+    other = event_at(session, since)
+    raise PatientConflict(
+        f"{_title(session, event)} cannot be undone: {other.actor} touched its patients since, "
+        f"by {_mid(_title(session, other))}.",
+        f"First undo that one: `gestalt index undo --event {since}`."
+        if other.action in (*CORRECTIONS, UNDO)
+        else _NEXT,
+    )
+
+
+def _other(session: Session, events: Sequence[Event], now: Past, expected: Past) -> PatientConflict:
+    """The refusal of events whose patients are otherwise than they left them."""
+    event = next(
+        one
+        for one in events
+        for what in ("patients", "photos")
+        for name in _detail(one)["after"][what]
+        if now[what][name] != expected[what][name]
+    )
+    return PatientConflict(
+        f"{_title(session, event)} cannot be undone: its patients are not what it left.", _NEXT
+    )
+
+
+def _detail(event: Event) -> dict[str, Any]:
+    assert event.detail is not None, "an event without it was refused"  # noqa: S101
+    return event.detail
 
 
 def _is_of_facts(detail: dict[str, Any]) -> bool:

@@ -43,7 +43,7 @@ def test_facts_are_set_and_taken_back(filled: Path, gestalt: Command) -> None:
         assert gestalt("index", "set", "P0", *wrong).code == 2
     for option, empty in (("disorder", ""), ("gene", " "), ("sex", "unknown"), ("hpo", ";")):
         refused = gestalt("index", "set", "P1", f"--{option}", empty)
-        assert (refused.code, f"`--clear {option}` removes" in refused.err) == (2, True), option
+        assert (refused.code, f"`--clear {option}` removes it" in refused.err) == (2, True), option
     assert gestalt("index", "set", "P77", "--sex", "f").code == 1
 
 
