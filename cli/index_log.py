@@ -128,9 +128,7 @@ def _list(
             ],
         )
         return
-    table = output.new_table(
-        "event", *columns, right=("event",), whole=("when", "what"), least=("who",)
-    )
+    table = output.new_table("event", *columns, right=("event",), whole=("when", "what"))
     for one in events:
         table.add_row(
             str(one.id),

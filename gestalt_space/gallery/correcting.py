@@ -47,10 +47,10 @@ class Correcting(Writing):
     def set_facts(
         self, record: PhotoRecord, *, photo: str | None = None, clear: Collection[str] = ()
     ) -> Correction:
-        """Let what a record tells take the place of what the gallery has of its patient: lists as a
-        whole; what it does not tell stays. `clear` names facts to be emptied, by their columns.
+        """Replace what the gallery has of a record's patient by what the record says: lists as a
+        whole; what it does not say stays. `clear` names facts to be emptied, by their columns.
 
-        Age and site are those of `photo`, by its name or sha256. Where the consent becomes
+        Age and site are those of `photo`, named as for `move_photo`. Where the consent becomes
         `withdrawn`, nothing matches the patient from then on. Raises `UsageError`, `NotInGallery`,
         `ConsentWithdrawn` where a withdrawn consent is to be emptied.
         """
@@ -76,8 +76,8 @@ class Correcting(Writing):
         return replace(done, notes=(*told.notes, *done.notes))
 
     def move_photo(self, photo: str, *, of: str, to: str) -> Correction:
-        """Let a patient's photo, by name or sha256, be another's, who is made where there is nobody
-        of that identifier. The one who had it goes with the last photo.
+        """Let a patient's photo be another's, who is made where there is nobody of that identifier.
+        `photo`: its path, the name of its file, or 8 digits or more of its sha256. The one who had it goes with the last photo.
 
         Raises `NotInGallery`, `PatientConflict` where the other has the photo already.
         """
@@ -138,7 +138,7 @@ class Correcting(Writing):
         work: Callable[[Session], correcting.Corrected],
         told: PhotoRecord | None = None,
     ) -> Correction:
-        """`told`: what names names, which the gallery may have in another spelling."""
+        """`told`: names that the gallery may have in another spelling."""
         self.database.require()
         notes = () if told is None else self._likenesses(told)
         with self.database.writing() as session:

@@ -52,8 +52,8 @@ class Corrected:
 def set_facts(
     session: Session, patient: str, record: PhotoRecord, *, photo: str | None = None
 ) -> Corrected:
-    """Let what a record tells take the place of what is known of a patient, and of the photo of
-    that name: lists as a whole; what is in its `emptied` goes.
+    """Replace what is known of a patient, and of the photo of that name, by what a record says:
+    lists as a whole; what is in its `emptied` goes.
 
     Raises `NotInGallery`, and `ConsentWithdrawn` where a withdrawn consent is to be emptied.
     """
@@ -221,7 +221,7 @@ def _told(
     subjects: Collection[str],
     notes: Sequence[str] = (),
 ) -> Corrected:
-    """Tell the audit trail, where something changed."""
+    """The correction in words, with an event in the audit trail where something changed."""
     after = take(session, Scope.of(before))
     changes = differences(before, after)
     if changes:

@@ -1,4 +1,4 @@
-"""What patients were like, as plain JSON: taken before and after a correction, told as differences,
+"""What patients were like, as plain JSON: taken before and after a correction, compared in words,
 and kept in the audit trail, from which an undo puts it back."""
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def scope_of(
     record: PhotoRecord | None = None,
 ) -> Scope:
     """Patients by identifier, with their disorders and genes, and photos by key. `record`: what is
-    told of one of them now."""
+    new about one of them."""
     found = [one for one in _patients(session, patients).values() if one is not None]
     codes = {diagnosis.disorder.code for one in found for diagnosis in one.diagnoses}
     symbols = {gene.symbol for one in found for gene in one.genes}

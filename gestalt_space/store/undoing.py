@@ -133,7 +133,7 @@ def _numbered(session: Session, number: int, taken: TakenBack) -> Event:
 
 def _take_back(session: Session, events: Sequence[Event], taken: TakenBack) -> tuple[Past, Past]:
     """Take events back, the newest first, all at once; what was there until then, and what is there
-    now. Each is told in the trail by an event of its own."""
+    now. Each gets an undo of its own in the trail."""
     for event in events:
         taken.add(event.id, PENDING)
     for event in events:
