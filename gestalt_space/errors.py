@@ -266,6 +266,10 @@ class ConsentReturns(ConsentWithdrawn):
         super().__init__(message, hint)
         self.patients = tuple(patients)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The error as it stands in JSON, with the `patients`."""
+        return {**super().as_dict(), "patients": list(self.patients)}
+
 
 class NotInGallery(GalleryError):
     """No patient or photo of that name is in the gallery."""

@@ -77,9 +77,10 @@ class Correcting(Writing):
 
     def move_photo(self, photo: str, *, of: str, to: str) -> Correction:
         """Let a patient's photo be another's, who is made where there is nobody of that identifier.
-        `photo`: its path, the name of its file, or 8 digits or more of its sha256. The one who had it goes with the last photo.
+        The one who had it goes with the last photo.
 
-        Raises `NotInGallery`, `PatientConflict` where the other has the photo already.
+        `photo`: its path, the name of its file, or 8 digits or more of its sha256. Raises
+        `NotInGallery`, `PatientConflict` where the other has the photo already.
         """
         photo, of, to = map(normal_name, (photo, of, to))
         check_names(PhotoRecord(photo, to))
