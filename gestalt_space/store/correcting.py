@@ -14,13 +14,13 @@ from gestalt_space.sameface import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.consent import settle_consents
+from gestalt_space.store.differences import differences
 from gestalt_space.store.facts import Told, load_catalogue, replace_facts, undo_links
 from gestalt_space.store.lookups import find_patient, photo_of
 from gestalt_space.store.merging import Keep, merged_facts
 from gestalt_space.store.past import (
     Past,
     Scope,
-    differences,
     facts_of,
     keys_of,
     scope_of,

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import ConsentReturns, NotInGallery, PatientConflict, UsageError
+from gestalt_space.errors import ConsentReturns, PatientConflict
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import Event, event_at, record_event
-from gestalt_space.store.past import Past, Scope, differences, is_as, keys_of, part_of, take
-from gestalt_space.store.pseudonyms import holders, subjects_of
+from gestalt_space.store.differences import differences
+from gestalt_space.store.past import Past, Scope, is_as, keys_of, part_of, take
+from gestalt_space.store.pseudonyms import subjects_of
 from gestalt_space.store.restoring import put_back
 from gestalt_space.store.taken_back import (
     CORRECTIONS,
@@ -25,14 +25,12 @@ from gestalt_space.store.taken_back import (
     UNDO,
     TakenBack,
     is_last,
-    standing,
     taken_back,
     touched_since,
 )
+from gestalt_space.store.undo_choice import NAMED, listed, mid, newest, numbered, title
 from gestalt_space.types import WITHDRAWN
 
-_NAMED = 4
-"""Patients of an event whom a message names."""
 _NEXT = "`gestalt index log` lists what was there; `gestalt index set` puts it back."
 
 
@@ -58,7 +56,7 @@ def undo(
     same patients.
     """
     taken = taken_back(session)
-    events = _newest(session, taken) if number is None else [_numbered(session, number, taken)]
+    events = newest(session, taken) if number is None else [numbered(session, number, taken)]
     now, after = _take_back(session, events, taken)
     given_back = _withdrawn(after)
     returning = sorted(
@@ -76,59 +74,6 @@ def undo(
     if _removed_since(session, events[0]):
         notes.append("What was removed since stays removed.")
     return Undone(tuple(events), differences(now, after), tuple(notes))
-
-
-def _newest(session: Session, taken: TakenBack) -> list[Event]:
-    """The newest correction that is not undone, or all events of the command that made it, the
-    newest first."""
-    keys = standing(session, taken)
-    for key in keys:
-        event = event_at(session, key)
-        if event.detail is not None and "before" not in event.detail:
-            continue  # a face that was replaced
-        if event.detail is None:
-            raise _emptied(session, event, next(keys, None))
-        command = event.detail.get("command")
-        return [event] if command is None else _of_command(session, command, taken)
-    removed = sa.select(t.AuditEvent.id).where(t.AuditEvent.action.in_(REMOVALS)).limit(1)
-    hint = "`gestalt index log` lists what was."
-    if session.scalar(removed) is not None:
-        hint = "A removal cannot be undone."
-    raise NotInGallery("Nothing was corrected that could be undone.", hint)
-
-
-def _of_command(session: Session, command: str, taken: TakenBack) -> list[Event]:
-    rows = sa.select(t.AuditEvent.id).where(
-        t.AuditEvent.action == "correct",
-        t.AuditEvent.detail["command"].as_string() == command,
-    )
-    keys = session.scalars(rows.order_by(t.AuditEvent.id.desc())).all()
-    found = [event_at(session, key) for key in keys if key not in taken.by]
-    return [one for one in found if one.detail is not None and "before" in one.detail]
-
-
-def _numbered(session: Session, number: int, taken: TakenBack) -> Event:
-    if session.get(t.AuditEvent, number) is None:
-        raise NotInGallery(f"There is no event {number}.", "`gestalt index log` lists them.")
-    event = event_at(session, number)
-    if event.action not in (*CORRECTIONS, UNDO):
-        raise UsageError(
-            f"{_title(session, event)} is no correction.",
-            f"Those are {', '.join(CORRECTIONS)} and {UNDO}.",
-        )
-    if event.detail is None:
-        raise _emptied(session, event, None)
-    if number in taken.by:
-        raise PatientConflict(
-            f"{_title(session, event)} is undone already, by event {taken.by[number]}.",
-            f"`gestalt index undo --event {taken.by[number]}` takes that back.",
-        )
-    if "before" not in event.detail:
-        raise PatientConflict(
-            f"{_title(session, event)} replaced a face, and the one before was deleted.",
-            "Add the photo again with the right --face and --update.",
-        )
-    return event
 
 
 def _take_back(session: Session, events: Sequence[Event], taken: TakenBack) -> tuple[Past, Past]:
@@ -203,8 +148,8 @@ def _refuse_touched(session: Session, event: Event, taken: TakenBack) -> None:
         return
     other = event_at(session, since)
     raise PatientConflict(
-        f"{_title(session, event)} cannot be undone: {other.actor} touched its patients since, "
-        f"by {_mid(_title(session, other))}.",
+        f"{title(session, event)} cannot be undone: {other.actor} touched its patients since, "
+        f"by {mid(title(session, other))}.",
         f"First undo that one: `gestalt index undo --event {since}`."
         if other.action in (*CORRECTIONS, UNDO)
         else _NEXT,
@@ -221,7 +166,7 @@ def _other(session: Session, events: Sequence[Event], now: Past, expected: Past)
         if now[what][name] != expected[what][name]
     )
     return PatientConflict(
-        f"{_title(session, event)} cannot be undone: its patients are not what it left.", _NEXT
+        f"{title(session, event)} cannot be undone: its patients are not what it left.", _NEXT
     )
 
 
@@ -255,21 +200,11 @@ def _withdrawn(past: Past) -> dict[str, bool]:
 def _returns(session: Session, events: Sequence[Event], patients: list[str]) -> ConsentReturns:
     more = f" and {len(events) - 1:,} more of the same command" if len(events) > 1 else ""
     return ConsentReturns(
-        f"An undo of {_mid(_title(session, events[0]))}{more} gives back consent that was "
-        f"withdrawn: {_listed(patients)} would be matched again.",
+        f"An undo of {mid(title(session, events[0]))}{more} gives back consent that was "
+        f"withdrawn: {listed(patients)} would be matched again.",
         "If that is right: `gestalt index undo --yes`; from Python, "
-        f"consent_again={tuple(patients[:_NAMED])}.",
+        f"consent_again={tuple(patients[:NAMED])}.",
         patients,
-    )
-
-
-def _emptied(session: Session, event: Event, before: int | None) -> PatientConflict:
-    hint = "A removal cannot be undone."
-    if before is not None:
-        hint += f" `gestalt index undo --event {before}` takes back the correction before it."
-    return PatientConflict(
-        f"{_title(session, event)} cannot be undone: a patient or a photo of it was removed since.",
-        hint,
     )
 
 
@@ -278,20 +213,3 @@ def _removed_since(session: Session, event: Event) -> bool:
         t.AuditEvent.id > event.id, t.AuditEvent.action.in_(REMOVALS)
     )
     return session.scalar(later.limit(1)) is not None
-
-
-def _title(session: Session, event: Event) -> str:
-    """`Event 12 (set of P1, 2026-03-01 10:20 UTC)`."""
-    names = sorted(set(holders(session, event.subjects).values()))
-    of = _listed(names) if names else "someone who left"
-    return f"Event {event.id} ({event.action} of {of}, {event.at:%Y-%m-%d %H:%M} UTC)"
-
-
-def _mid(title: str) -> str:
-    """Within a sentence."""
-    return title[:1].lower() + title[1:]
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join((*islice(names, _NAMED), *([f"{more:,} more"] if more > 0 else [])))

@@ -23,6 +23,7 @@ from gestalt_space.store.audit import record_event
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.consent import settle_consents, withdrawn_error
 from gestalt_space.store.corrections import compare_row, contradiction, left_as_it_is
+from gestalt_space.store.differences import differences
 from gestalt_space.store.facts import (
     Catalogue,
     Told,
@@ -31,7 +32,7 @@ from gestalt_space.store.facts import (
     replace_facts,
     undo_links,
 )
-from gestalt_space.store.past import Past, Scope, differences, loaded, part_of, take
+from gestalt_space.store.past import Past, Scope, loaded, part_of, take
 from gestalt_space.store.purges import note_purge
 from gestalt_space.store.removals import log_removals, remove_faces, remove_unused
 from gestalt_space.store.sequence import begin_epoch, number_changes
