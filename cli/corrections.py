@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import typer
-
 from . import output
+from .asking import can_be_asked, confirm
 from .interruption import interruption
 
 if TYPE_CHECKING:
@@ -76,14 +74,12 @@ def carry_out(
 def undone(gallery: Gallery, event: int | None, *, yes: bool) -> Correction:
     """What an undo changed. Whether consent that was withdrawn may come back is asked, unless
     `yes`; without a terminal it may not."""
-    from gestalt_space.errors import ConsentReturns, UsageError
+    from gestalt_space.errors import ConsentReturns
 
     try:
         return gallery.undo(event)
     except ConsentReturns as error:
-        if not yes:
-            if sys.stdin is None or not sys.stdin.isatty():
-                raise
-            if not typer.confirm(f"{error.message} Undo it?", err=True):
-                raise UsageError("Nothing was undone.", "") from None
+        if not yes and not can_be_asked():
+            raise
+        confirm(f"{error.message} Undo it?", yes=yes, not_done="Nothing was undone.")
         return gallery.undo(event, consent_again=error.patients)
