@@ -28,6 +28,7 @@ from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.gallery.filling import Filled
+    from gestalt_space.store.reads import PatientRecord
     from gestalt_space.types import EncodingRun
 
 app = typer.Typer(
@@ -162,6 +163,8 @@ def show(
         for space, run in zip(photo.spaces, photo.runs, strict=True):
             made.add_row(photo.name, space, _run_text(run))
     output.write_table(made)
+    if _is_withdrawn(detail.consent):
+        output.write_text(_kept_text(detail))
 
 
 @app.command("remove", epilog=options.EXIT_CODES)
@@ -389,9 +392,21 @@ def _run_text(run: EncodingRun | None) -> str:
 
 
 def _consent_text(consent: str | None) -> str:
+    return f"{consent}: not matched" if _is_withdrawn(consent) else consent or ""
+
+
+def _is_withdrawn(consent: str | None) -> bool:
     from gestalt_space.types import WITHDRAWN
 
-    return f"{consent}: not matched" if consent == WITHDRAWN else consent or ""
+    return consent == WITHDRAWN
+
+
+def _kept_text(detail: PatientRecord) -> str:
+    crops = sum(photo.crop_kept for photo in detail.photos)
+    return (
+        f"The consent is withdrawn: nothing matches {detail.patient}. Kept, apart from all others, "
+        f"are these descriptors, {output.counted_text(crops, 'aligned face')}, and the facts."
+    )
 
 
 def _plain(value: Any) -> Any:
