@@ -126,7 +126,7 @@ def _list(
             ],
         )
         return
-    table = output.new_table(*columns, whole=("when", "what"), least=("who",))
+    table = output.new_table(*columns, whole=("when", "what"))
     for one in events:
         table.add_row(
             f"{one.at:%Y-%m-%d %H:%M}",

@@ -428,7 +428,7 @@ def test_rebuild_writes_the_index_from_the_database(
         path.unlink()
     ran = gestalt("index", "rebuild")
     assert ran.code == 0
-    assert "The index of 1 space" in ran.err
+    assert "The index of tiny is written anew" in ran.err
     assert len(list((filled / "index").glob("*.json"))) == 1
     assert gestalt("match", photos[4], "--json", *ALIGNED).document == before
 

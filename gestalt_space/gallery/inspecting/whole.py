@@ -59,7 +59,7 @@ def _gallery(settings: Settings, sample: int, seed: int) -> Iterator[Finding]:
             yield Finding("gallery", "note", "it is empty", "Run `gestalt index add patients.csv`.")
         else:
             yield from guarded("space", inspect_spaces(gallery, spaces))
-            yield from guarded("descriptors", inspect_runs(gallery))
+            yield from guarded("descriptors", inspect_runs(database, spaces))
         yield from guarded("rows", inspect_rows(database))
         yield from guarded("vectors", inspect_vectors(database))
         yield from guarded("index", inspect_indexes(database, spaces, folder))
