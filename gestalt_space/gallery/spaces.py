@@ -114,7 +114,7 @@ def active_space(
 def model_of(models: ModelStore, space: StoredSpace) -> InstalledModel | None:
     """The installed model that makes a stored space; None where none does."""
     for model in models.sound_models():
-        # One that is damaged is told of by those who look at models.
+        # `gestalt models verify` and `gestalt doctor` report a damaged one.
         with suppress(ModelDamaged):
             if model.file("encoder") and encoder_spec(model).fingerprint == space.fingerprint:
                 return model

@@ -1,5 +1,5 @@
-"""Mends what `soundness` finds, as far as that costs nobody's data: rows that refer to nothing go,
-and so does what nobody has; numbers of changes are given anew."""
+"""Mends what `soundness` finds where that loses no patient's data: rows that refer to nothing and
+what nobody has are deleted, and numbers of changes are given anew."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Mended:
 
 
 def mend(session: Session) -> Mended:
-    """Mend what can be, in the transaction of the session, with an event in the trail."""
+    """Mend what can be mended, in the session's transaction, and note it in the audit trail."""
     numbered = _raise_counter(session)
     rows = _delete_dangling(session)
     disorders, genes = _delete_unused(session)

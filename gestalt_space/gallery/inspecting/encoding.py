@@ -56,7 +56,7 @@ def _space(
 ) -> Iterator[Finding]:
     model = model_of(gallery.models, space)
     if model is None:
-        return  # told of with the spaces
+        return  # `inspect_spaces` reports it
     with gallery.database.reading() as session:
         drawn = samples.draw_described(session, space.id, sample, seed)
         crops = samples.kept_crops(session, drawn)

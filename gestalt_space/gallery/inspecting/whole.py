@@ -1,4 +1,4 @@
-"""The whole of a gallery, one thing after the other."""
+"""Checks the whole of a gallery, one thing after another."""
 
 from __future__ import annotations
 

@@ -242,7 +242,7 @@ CASES = {
             values=((datetime.now(UTC) - timedelta(days=7)).strftime("%Y-%m-%d %H:%M:%S.%f"),),
         ),
         "removals",
-        "may still stand in this home's files",
+        "may still be in this home's files",
     ),
     "rights": Case(
         open_to_all,
