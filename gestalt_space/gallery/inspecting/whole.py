@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gestalt_space.gallery.inspecting.encoding import inspect_encoding
-from gestalt_space.gallery.inspecting.findings import BACKUP, Finding, guarded
+from gestalt_space.gallery.inspecting.findings import BACKUP, Finding, counted, guarded
 from gestalt_space.gallery.inspecting.history import inspect_left, inspect_trail
 from gestalt_space.gallery.inspecting.index import inspect_indexes
 from gestalt_space.gallery.inspecting.rights import inspect_rights
@@ -52,8 +52,8 @@ def _gallery(settings: Settings, sample: int, seed: int) -> Iterator[Finding]:
         yield Finding(
             "database",
             "ok",
-            f"{database.where}, migration {REVISION}: {counts.patients} patients, {counts.photos} "
-            f"photos, {counts.disorders} disorders",
+            f"{database.where}, migration {REVISION}: {counted(counts.patients, 'patient')}, "
+            f"{counted(counts.photos, 'photo')}, {counted(counts.disorders, 'disorder')}",
         )
         if not counts.patients:
             yield Finding("gallery", "note", "it is empty", "Run `gestalt index add patients.csv`.")
