@@ -365,11 +365,14 @@ def fill(
 
 
 @app.command("rebuild")
-def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
+def rebuild(
+    home: options.Home = None, as_json: options.Json = False, quiet: options.Quiet = False
+) -> None:
     """Write the index anew from the database, and mend what `gestalt index verify` says it mends.
 
     Deleted are: index files of spaces that the database does not have, rows that belong to nothing,
-    and disorders and genes that nobody has. No patient and no photo is.
+    and disorders and genes that nobody has. No patient and no photo is. The output says what was
+    deleted.
     """
 
     with (
@@ -379,10 +382,13 @@ def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
         ),
         opened(home) as gallery,
     ):
-        spaces = gallery.rebuild()
+        rebuilt = gallery.rebuild()
         calibration = gallery.calibration()
-    if not quiet:
-        output.say(f"The index of {output.counted_text(spaces, 'space')} is written anew.")
+    if as_json:
+        output.write_json({"version": 1, "rebuilt": asdict(rebuilt)})
+    elif not quiet:
+        for line in rebuilt.told():
+            output.say(line)
         if calibration is not None and calibration.told is not None:
             output.say(calibration.told)
 

@@ -84,7 +84,7 @@ def restore(
     lines += done.notes
     if done.missing:
         lines.append(
-            f"Not installed here: the models {', '.join(done.missing)}. `gestalt models list` "
-            "shows what can be installed."
+            f"Not installed here: the models {', '.join(done.missing)}. `gestalt index "
+            "verify` names the command that installs each."
         )
     say_done("restored", done, lines, as_json=as_json, quiet=quiet)
