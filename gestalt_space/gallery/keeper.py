@@ -69,7 +69,8 @@ class Keeper:
         if self.purge(wait=False):
             self.repairs.append(CLEANED)
         with suppress(OutputError):
-            if any([sealer.tidy() for sealer in self._sealers(0)]):
+            tidied = [sealer.tidy() for sealer in self._sealers(0)]
+            if any(tidied):
                 self.repairs.append(TIDIED)
 
     def purge(
