@@ -183,11 +183,13 @@ def remove(gallery: Gallery, patients: list[str], photos: list[str]) -> None:
 
 
 def rebuild(gallery: Gallery) -> int:
-    return gallery.rebuild()
+    return len(gallery.rebuild().indexes)
 
 
 def erase(gallery: Gallery, patient: str) -> int:
-    """How many erasures are not done then."""
+    """How many erasures are not done then. Those that a killed process began are finished first, as
+    commands do."""
+    gallery.finish_erasures()
     gallery.erase([patient])
     return len(gallery.begun_erasures())
 
