@@ -27,10 +27,11 @@ from gestalt_space.demo.trial import Trial
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.figures.heat_map import Bar, HeatMap, heat_map_figure
 from gestalt_space.figures.keys import Palette
-from gestalt_space.figures.point_maps import PointMap, point_map_figure
+from gestalt_space.figures.point_maps import PointMap
 from gestalt_space.match.answer import MatchLine
 from gestalt_space.pages.environment import render
 from gestalt_space.pages.pictures import Drawings, Picture, picture
+from gestalt_space.pages.point_map import ColumnMap, column_map
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.phenotypes import TERMS
 from gestalt_space.types import PhotoRecord
@@ -67,6 +68,7 @@ def demo_page(trial: Trial, cohort: Path, persons: Persons, steps: Sequence[str]
     return render(
         "demo.html",
         maker=GENERATOR,
+        scripts=("pointing.js", "point_map.js"),
         trial=trial,
         plan=trial.cohort.plan,
         held=len(trial.held_back),
@@ -91,7 +93,8 @@ def demo_page(trial: Trial, cohort: Path, persons: Persons, steps: Sequence[str]
         matrix_svg=_matrix(matrix, palette, drawings),
         on_map=on_map,
         perplexity=PERPLEXITY,
-        map_svg=_map(trial, on_map, palette, drawings),
+        map=_map(trial, on_map, palette, drawings),
+        words=_words(trial, on_map),
         faces=[(term, picture(pixels)) for term, pixels in faces_with_terms(persons)],
         strength=SHOWN_STRENGTH,
         steps=steps,
@@ -134,11 +137,18 @@ def _matrix(of: Matrix, palette: Palette, drawings: Drawings) -> Markup:
     return drawings.add(heat_map_figure(heat, ""), alt)
 
 
-def _map(trial: Trial, of: PhotoMap, palette: Palette, drawings: Drawings) -> Markup:
+def _map(trial: Trial, of: PhotoMap, palette: Palette, drawings: Drawings) -> ColumnMap:
     largest = largest_disorders(trial)
     ids = disorders_of(of.photos)
     key = palette.key("disorder", ids)
     probe = f"the probe, {trial.shown.record.patient}"
     points = PointMap(of.places, key, key.groups(ids), of.is_probe, ring_words=probe)
     alt = f"Map of {len(ids)} photos; the {len(largest)} largest disorders are coloured"
-    return drawings.add(point_map_figure(points, ""), alt)
+    return column_map("disorder", points, drawings, alt)
+
+
+def _words(trial: Trial, of: PhotoMap) -> list[str]:
+    """What is said of each photo of the map."""
+    names = [f"{one.record.patient}, {one.record.disorders[0].id}" for one in of.photos]
+    stored = len(trial.gallery)
+    return [*names[:stored], *(f"{name}, held back" for name in names[stored:])]

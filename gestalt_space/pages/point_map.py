@@ -14,7 +14,7 @@ from gestalt_space.cohort.mapping import CohortMap
 from gestalt_space.cohort.shown_map import ShownMap
 from gestalt_space.figures.cohorts import map_of
 from gestalt_space.figures.keys import Palette
-from gestalt_space.figures.point_maps import point_map_figure
+from gestalt_space.figures.point_maps import PointMap, point_map_figure
 from gestalt_space.figures.positions import points_of
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.pages.environment import ENDINGS, render
@@ -73,14 +73,24 @@ def column_maps(
     shown: ShownMap, drawings: Drawings, palette: Palette, *, first: Column | None = None
 ) -> list[ColumnMap]:
     """The map by each column, `first` before the others."""
-    maps = []
-    for column in sorted(shown.columns, key=lambda column: column != first):
-        figure = point_map_figure(map_of(shown, column, palette), "")
-        alt = f"Map of {len(shown.patients):,} patients, coloured by {column}"
-        svg = drawings.add(figure, alt)
-        points = points_of(figure, figure.axes[0], shown.places)
-        maps.append(ColumnMap(column, svg, np.round(points, 1).tolist()))
-    return maps
+    count = f"{len(shown.patients):,} patients"
+    return [
+        column_map(
+            column,
+            map_of(shown, column, palette),
+            drawings,
+            f"Map of {count}, coloured by {column}",
+        )
+        for column in sorted(shown.columns, key=lambda column: column != first)
+    ]
+
+
+def column_map(column: Column, of: PointMap, drawings: Drawings, alt: str) -> ColumnMap:
+    """One map. `alt`: what it shows, in words."""
+    figure = point_map_figure(of, "")
+    svg = drawings.add(figure, alt)
+    points = points_of(figure, figure.axes[0], of.places)
+    return ColumnMap(column, svg, np.round(points, 1).tolist())
 
 
 def words_of(shown: ShownMap, *, show_patients: bool) -> list[str]:

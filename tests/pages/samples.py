@@ -19,7 +19,6 @@ from gestalt_space.cohort.shown_map import shown_map
 from gestalt_space.demo.trial import EncodedPhoto, HeldBack, Trial
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
-from gestalt_space.evaluation.split import Split
 from gestalt_space.match.answer import Match, MatchLine
 from gestalt_space.pages.cohort_report import cohort_report_page
 from gestalt_space.pages.demo import demo_page
@@ -87,7 +86,7 @@ def report(name: Name = plain) -> CohortReport:
     )
 
 
-def evaluation(name: Name = plain, *, is_split: bool = False) -> GalleryEvaluation:
+def evaluation(name: Name = plain) -> GalleryEvaluation:
     """Two spaces, with controls."""
     data = random_data(1)
     facts = data.facts
@@ -98,11 +97,7 @@ def evaluation(name: Name = plain, *, is_split: bool = False) -> GalleryEvaluati
         facts=replace(facts, ancestry=np.array([name(str(one)) for one in facts.ancestry])),
     )
     plan = Plan(bootstrap=Bootstrap(100, 0), controls="Controls")
-    made_of = evaluate_gallery([data, replace(data, space=f"{data.space} 2")], plan)
-    if not is_split:
-        return made_of
-    split = Split(name("a split"), frozenset(), frozenset())
-    return replace(made_of, plan=replace(plan, split=split))
+    return evaluate_gallery([data, replace(data, space=f"{data.space} 2")], plan)
 
 
 def trial(folder: Path, name: Name = plain) -> Trial:

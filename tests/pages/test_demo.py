@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,13 @@ def test_counts_seed_and_space_are_shown(page: Page):
 def test_what_was_planted_in_the_probe_is_shown(trial: Trial, page: Page):
     for term, strength in trial.patient(trial.shown.record.patient).strengths.items():
         assert f"{TERMS[term].label} {term} {strength:.1f} SD" in page.text
+
+
+def test_every_photo_is_on_the_map(trial: Trial, page: Page):
+    points, words = (json.loads(data) for kind, data in page.scripts if kind is not None)
+    assert len(points["points"]) == len(words) == 14
+    assert words[0] == "P0, SIM:0"
+    assert words[13] == "P13, SIM:1, held back"
 
 
 def test_the_terms_that_are_shown_exist(page: Page):
