@@ -51,7 +51,7 @@ OLD_DRAWING = (
     *("heat", "pictures"),
 )
 
-NEW = ("confusion", "evaluations", "faces", "plotted", "positions")
+NEW = ("confusion", "evaluations", "faces", "plotted", "positions", "studies")
 """What was drawn nowhere before."""
 
 

@@ -15,6 +15,7 @@ from gestalt_space.cohort.clusters import Clustering, ClusterPlan
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, cohesion
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
 from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, compare
+from gestalt_space.cohort.composite import Composite, composite
 from gestalt_space.cohort.mapping import CohortMap, place
 from gestalt_space.cohort.matrix import rank_matrix, similarity_matrix
 from gestalt_space.cohort.result_tables import (
@@ -32,6 +33,7 @@ from gestalt_space.cohort.result_tables import (
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.sub_blocks import Blocks, judge_blocks
 from gestalt_space.cohort.tables import write_matrix
+from gestalt_space.figures.faces import faces_figure
 from gestalt_space.figures.keys import Palette
 from gestalt_space.figures.plotted import (
     PlottedClustering,
@@ -54,6 +56,7 @@ __all__ = [
     "CohortMatrix",
     "Comparison",
     "ComparisonPlan",
+    "Composite",
     "Criteria",
     "Gallery",
     "Palette",
@@ -68,8 +71,10 @@ __all__ = [
     "cohesion_table",
     "compare",
     "comparison_table",
+    "composite",
     "curve_table",
     "disorders_table",
+    "faces_figure",
     "judge_blocks",
     "lay_map",
     "measure",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gestalt_space.figures.keys import shortened
 from gestalt_space.figures.style import new_figure, styled
-from gestalt_space.paths import display_name
 from gestalt_space.types import Pixels
 
-_SIDE, _ACROSS = 1.3, 6
+_SIDE, _LINE, _ACROSS = 1.3, 0.13, 6
+_SIGNS, _MOST = 21, 60
+"""Of a line of a title, and of a title."""
 
 
 def draw_face(ax: Axes, pixels: Pixels, title: str = "") -> Axes:
@@ -19,7 +22,7 @@ def draw_face(ax: Axes, pixels: Pixels, title: str = "") -> Axes:
     with styled():
         ax.imshow(pixels, interpolation="lanczos")
         ax.set_axis_off()
-        ax.set_title(display_name(title), fontsize=7, loc="center", wrap=True)
+        ax.set_title("\n".join(_lines(title)), fontsize=7, loc="center", pad=4)
     return ax
 
 
@@ -27,7 +30,8 @@ def faces_figure(faces: Sequence[tuple[str, Pixels]]) -> Figure:
     """A figure of its own of faces under their titles, six in a row."""
     across = max(1, min(_ACROSS, len(faces)))
     down = max(1, -(-len(faces) // across))
-    figure = new_figure(across * _SIDE, down * (_SIDE + 0.3))
+    lines = max((len(_lines(title)) for title, _ in faces), default=0)
+    figure = new_figure(across * _SIDE, down * (_SIDE + lines * _LINE))
     with styled():
         grid = figure.subplots(down, across, squeeze=False)
         for ax in grid.flat:
@@ -35,3 +39,7 @@ def faces_figure(faces: Sequence[tuple[str, Pixels]]) -> Figure:
         for ax, (title, pixels) in zip(grid.flat, faces, strict=False):
             draw_face(ax, pixels, title)
     return figure
+
+
+def _lines(title: str) -> list[str]:
+    return textwrap.wrap(shortened(title, _MOST), _SIGNS)
