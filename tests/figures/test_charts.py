@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from matplotlib import style
+from matplotlib import rcParams, style
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from gestalt_space.figures.charts import Curve, Share, curves_figure, draw_curves, shares_figure
 from gestalt_space.figures.confusion import confusion_figure, draw_confusion
 from gestalt_space.figures.faces import faces_figure
+from gestalt_space.figures.style import HUES
 
 SHARES = [Share("nearest", 0.5, 0.4, 0.6), Share("mean", 1.0, 0.9, 1.2, "n = 3", faint=True)]
 
@@ -66,3 +67,9 @@ def test_faces_stand_in_rows_of_six_under_their_titles():
     assert len(figure.axes) == 12
     assert [ax.get_title() for ax in figure.axes][:8] == [f"group {n}" for n in range(8)]
     assert sum(bool(ax.images) for ax in figure.axes) == 8
+
+
+def test_the_style_can_be_used_by_its_name():
+    with style.context("gestalt_space.figures.gestalt"):
+        assert rcParams["axes.prop_cycle"].by_key()["color"] == list(HUES)
+        assert rcParams["svg.fonttype"] == "none"
