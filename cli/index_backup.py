@@ -10,6 +10,7 @@ import typer
 from . import options, output
 from .archived import people_text, say_done
 from .interruption import interruption
+from .opening import opened
 
 
 def backup(
@@ -33,11 +34,10 @@ def backup(
     is quick. It holds what is erased later, and has to be erased by you: the receipt of an erasure
     lists it. Keep it as safe as the gallery.
     """
-    from gestalt_space.home import Gallery
 
     with (
         interruption(lambda: ": no backup was written.", "The same command starts anew."),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
         output.progress("Backing up", 100, quiet=quiet, unit="%") as show,
     ):
         done = gallery.back_up(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options, output
+from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.gallery.trail import LoggedEvent
@@ -73,10 +74,9 @@ def log(
 
 def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
     from gestalt_space.gallery.trail import head_text, parse_head
-    from gestalt_space.home import Gallery
 
     old = None if old_head is None else parse_head(old_head)
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         problems, end = gallery.check_trail(old), gallery.trail_head()
     if as_json:
         output.write_json({"version": 1, "head": head_text(end), "problems": problems})
@@ -90,9 +90,8 @@ def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
 
 def _tell_head(home: Path | None, *, as_json: bool) -> None:
     from gestalt_space.gallery.trail import head_text
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         end = gallery.trail_head()
     if as_json:
         output.write_json({"version": 1, "head": head_text(end), **asdict(end)})
@@ -103,9 +102,8 @@ def _tell_head(home: Path | None, *, as_json: bool) -> None:
 def _list(
     home: Path | None, patient: str | None, last: int | None, *, as_json: bool, as_csv: bool
 ) -> None:
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         events = gallery.log(patient=patient, newest=last)
     if as_json:
         output.write_json({"version": 1, "events": list(map(_record, events))})
