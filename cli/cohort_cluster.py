@@ -77,7 +77,8 @@ def cluster(
     with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
-    found = cluster(selection, plan)
+    with output.stages(quiet=quiet) as stages:
+        found = cluster(selection, plan, stages=stages)
     if picture is not None:
         from gestalt_space.figures.cohorts import clustering_figure
 

@@ -78,7 +78,8 @@ def cohesion(
         gallery = gallery.pinned()
         chosen = cohort_options.chosen(gallery, cohort, disorder, gene, patients)
         everybody = cohort_options.chosen(gallery)
-    found = measure(chosen, everybody, plan)
+    with output.stages(quiet=quiet) as stages:
+        found = measure(chosen, everybody, plan, stages=stages)
     if table is not None:
         write_atomically(table, curve_table(found).csv())
         if not quiet:

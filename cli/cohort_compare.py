@@ -125,7 +125,8 @@ def compare(
         a = _group(gallery, "a", a_cohort, a_disorder, a_gene, a_patients)
         b = _group(gallery, "b", b_cohort, b_disorder, b_gene, b_patients)
         everybody = cohort_options.chosen(gallery)
-    found = measure(a, b, plan, everybody)
+    with output.stages(quiet=quiet) as stages:
+        found = measure(a, b, plan, everybody, stages=stages)
     if table is not None:
         write_atomically(table, comparison_table(found).csv())
         if not quiet:

@@ -43,7 +43,8 @@ def composite(
     with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
-        made = composite(gallery, selection, at_least=at_least, sharpen=sharpen)
+        with output.progress("Averaging", None, quiet=quiet, unit="faces") as show:
+            made = composite(gallery, selection, at_least=at_least, sharpen=sharpen, progress=show)
     write_atomically(path, crop_to_png(made.pixels))
     if as_json:
         output.write_json(

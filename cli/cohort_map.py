@@ -86,8 +86,10 @@ def map_(
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         if on is None:
+            with output.progress("Laying out the map", None, quiet=quiet):
+                laid = lay_map(selection, way, perplexity=perplexity, seed=seed)
             made, base, placed, there = (
-                lay_map(selection, way, perplexity=perplexity, seed=seed),
+                laid,
                 selection,
                 None,
                 None,

@@ -55,8 +55,10 @@ def report(
     with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
-        made = measure_cohort(gallery, selection, plan)
-    write_report(made, folder, show_patients=show_patients)
+        with output.stages(quiet=quiet) as stages:
+            made = measure_cohort(gallery, selection, plan, stages=stages)
+            stages("Writing the report", "patients")
+            write_report(made, folder, show_patients=show_patients)
     if as_json:
         output.write_json(report_document(made, show_patients=show_patients))
     elif not quiet:

@@ -7,14 +7,16 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gestalt_space.errors import GestaltError
 from gestalt_space.paths import display_name
 
+from .bars import counted as counted
+from .bars import progress as progress
+from .bars import stages as stages
 from .tables import Table, wrapped
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from gestalt_space.gallery.storing import Added
     from gestalt_space.types import Face
 
-T = TypeVar("T")
 R = TypeVar("R", "Added", "PhotoResult")
 
 _ENDLESS = 100_000
@@ -140,47 +141,11 @@ def shown_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-@contextmanager
-def progress(
-    title: str, total: int | None, *, quiet: bool, unit: str = "photos"
-) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar on standard error, where that is a terminal.
-
-    Gives the function that moves it: called with what is done, and the whole where it is known.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield _show_nothing
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total or 0)
-        yield lambda done, whole: bar.update(task, completed=done, total=whole or total or done)
-
-
-def counted(items: Iterable[T], title: str, total: int, *, quiet: bool) -> Iterator[T]:
-    """Pass items through, showing how many have come."""
-    with progress(title, total, quiet=quiet) as show:
-        for done, item in enumerate(items, start=1):
-            show(done, total)
-            yield item
-
-
 def without_pixels(results: Iterable[R]) -> Iterator[R]:
     """Results without the crops of their faces: those of thousands of photos are kept."""
     for result in results:
         face = result.face
         yield result if face is None else replace(result, face=face.without_crop())
-
-
-def _show_nothing(done: int, whole: int | None) -> None:
-    """In the place of a progress bar that nobody would see."""
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -18,6 +18,7 @@ from gestalt_space.cohort.patients import patient_ages
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.splitting import Split, split_in_two
 from gestalt_space.errors import UsageError
+from gestalt_space.progress import Progress, Stages, followed, unseen, unseen_stages
 from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.estimates import Finding
 from gestalt_space.stats.halves import SAMPLES, SMALLEST_HALF
@@ -150,7 +151,12 @@ class Clustering:
     plan: ClusterPlan
 
 
-def cluster(selection: Selection, plan: ClusterPlan = USUAL_PLAN) -> Clustering:
+def cluster(
+    selection: Selection,
+    plan: ClusterPlan = USUAL_PLAN,
+    *,
+    stages: Stages = unseen_stages,
+) -> Clustering:
     """Clusters of a selection's patients. Raises `UsageError` for fewer than four patients, more
     than 10,000, or more clusters than patients."""
     count = len(selection.patients)
@@ -172,21 +178,24 @@ def cluster(selection: Selection, plan: ClusterPlan = USUAL_PLAN) -> Clustering:
 
     # Thousands of small products: threads would spend the time waiting for each other.
     with threadpool_limits(1):
-        return _clustered(selection, plan)
+        return _clustered(selection, plan, stages)
 
 
-def _clustered(selection: Selection, plan: ClusterPlan) -> Clustering:
+def _clustered(selection: Selection, plan: ClusterPlan, stages: Stages) -> Clustering:
+    stages("Joining patients to a tree", "patients")
     rows = selection.patient_descriptors().astype(np.float64)
     disorders = column_of(selection, "disorder")
     single = np.array([len(one) == 1 for one in selection.disorders])
     distances = cosine_distances(rows)
     tree = average_linkage(distances, ordered=True)
     if plan.clusters is None:
-        labels, rule = silhouette_cut(tree, distances)
+        labels, rule = silhouette_cut(tree, distances, stages("Choosing a cut", "cuts"))
     else:
         labels, rule = cut_into(tree, plan.clusters), f"cut into {plan.clusters}, as asked"
+    stages("Clustering by density", "patients")
     dense = dense_clusters(distances)
-    stability, agreement = _stability(distances, labels, plan)
+    drawing = stages("Drawing patients again", "draws")
+    stability, agreement = _stability(distances, labels, plan, drawing)
     return Clustering(
         patients=selection.patients,
         linkage=tree,
@@ -199,13 +208,22 @@ def _clustered(selection: Selection, plan: ClusterPlan) -> Clustering:
         compared=int(single.sum()),
         resampled_agreement=agreement,
         clusters=_described(labels, disorders, stability),
-        disorders=_disorders(selection, rows, distances, single_disorders(selection), plan),
-        pairs=pairs_of(selection, plan),
+        disorders=_disorders(
+            selection,
+            rows,
+            distances,
+            single_disorders(selection),
+            plan,
+            stages("Halving disorders", "disorders"),
+        ),
+        pairs=pairs_of(selection, plan, stages("Comparing disorders", "pairs")),
         plan=plan,
     )
 
 
-def pairs_of(selection: Selection, plan: ClusterPlan = USUAL_PLAN) -> tuple[Pair, ...]:
+def pairs_of(
+    selection: Selection, plan: ClusterPlan = USUAL_PLAN, progress: Progress = unseen
+) -> tuple[Pair, ...]:
     """The pairs of disorders of a selection, of patients with one disorder."""
     return compare_pairs(
         selection.patient_descriptors().astype(np.float64),
@@ -214,6 +232,7 @@ def pairs_of(selection: Selection, plan: ClusterPlan = USUAL_PLAN) -> tuple[Pair
         _joined(selection, plan.within),
         margin=plan.margin,
         seed=plan.seed,
+        progress=progress,
     )
 
 
@@ -280,11 +299,13 @@ def _by_size(labels: Labels) -> Labels:
     return numbers[inverse]
 
 
-def silhouette_cut(tree: Floats, distances: Floats) -> tuple[Labels, str]:
+def silhouette_cut(
+    tree: Floats, distances: Floats, progress: Progress = unseen
+) -> tuple[Labels, str]:
     """The cut with the highest mean silhouette, and the rule in words."""
     most = min(len(distances) // 2, MOST_CLUSTERS)
     cuts = _cuts(tree, range(2, most + 1))
-    best = int(np.argmax([_silhouette(distances, labels) for labels in cuts]))
+    best = int(np.argmax([_silhouette(distances, labels) for labels in followed(cuts, progress)]))
     return cuts[best], (
         f"of the cuts into 2 to {most} clusters, the one with the highest mean silhouette; "
         "patients alone in a cluster count 0"
@@ -318,14 +339,16 @@ def _agreement(labels: NDArray[np.generic], truth: NDArray[np.str_]) -> float:
     return float(adjusted_rand_score(truth, labels)) if len(labels) > 1 else float("nan")
 
 
-def _stability(distances: Floats, labels: Labels, plan: ClusterPlan) -> tuple[Floats, float]:
+def _stability(
+    distances: Floats, labels: Labels, plan: ClusterPlan, progress: Progress
+) -> tuple[Floats, float]:
     """Mean Jaccard index of each cluster `(k,)`, and mean adjusted Rand index, over resamples."""
     from sklearn.metrics import adjusted_rand_score
 
     kinds = int(labels.max())
     rng = np.random.default_rng(plan.seed)
     sums, seen, agreements = np.zeros(kinds), np.zeros(kinds), []
-    for _ in range(plan.bootstrap):
+    for _ in followed(range(plan.bootstrap), progress):
         # Patients drawn twice lie on one point and would be a cluster by themselves: once each.
         drawn = np.unique(rng.integers(0, len(labels), len(labels)))
         if len(drawn) < 2:
@@ -371,6 +394,7 @@ def _disorders(
     distances: Floats,
     disorders: NDArray[np.str_],
     plan: ClusterPlan,
+    progress: Progress,
 ) -> tuple[DisorderFigures, ...]:
     told = disorders != ""
     silhouettes = np.full(len(rows), np.nan)
@@ -378,7 +402,9 @@ def _disorders(
     if len(among):
         silhouettes[told] = among
     names = list(map(str, np.unique(disorders[told])))
-    found = {name: split_of(selection, disorders == name, plan) for name in names}
+    found = {
+        name: split_of(selection, disorders == name, plan) for name in followed(names, progress)
+    }
     splits = {name: one for name, one in found.items() if one is not None}
     tested = dict(
         zip(splits, false_discovery_rates([one.p for one in splits.values()]), strict=True)

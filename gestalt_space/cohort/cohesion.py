@@ -19,6 +19,7 @@ from gestalt_space.cohort.families import unit_means, unit_strata, unit_word, un
 from gestalt_space.cohort.patients import Fact, check_space, strata_of
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
+from gestalt_space.progress import Progress, Stages, followed, unseen_stages
 from gestalt_space.stats.design import require_labellings
 from gestalt_space.stats.permutation import (
     FEWEST_PERMUTATIONS,
@@ -112,7 +113,13 @@ class Cohesion:
     plan: CohesionPlan
 
 
-def cohesion(cohort: Selection, gallery: Selection, plan: CohesionPlan = USUAL_PLAN) -> Cohesion:
+def cohesion(
+    cohort: Selection,
+    gallery: Selection,
+    plan: CohesionPlan = USUAL_PLAN,
+    *,
+    stages: Stages = unseen_stages,
+) -> Cohesion:
     """How alike a cohort's patients are, beside random groups of the gallery's.
 
     Raises `UsageError` for fewer than two families, for a fact to match on that is not known of one
@@ -139,7 +146,8 @@ def cohesion(cohort: Selection, gallery: Selection, plan: CohesionPlan = USUAL_P
     rng = np.random.default_rng(plan.seed)
     itself = (np.arange(len(means)) < count)[None].astype(np.float32)
     observed = float(_means_within(means, [itself], count)[0])
-    blocks = draw_groups(rng, strata, len(means), plan.permutations)
+    drawing = stages("Drawing random groups", "groups")
+    blocks = draw_groups(rng, strata, len(means), plan.permutations, progress=drawing)
     drawn = _means_within(means, blocks, count)
     spread = float(drawn.std(ddof=1))
     others = _without_disorders_of(controls, cohort)
@@ -157,7 +165,13 @@ def cohesion(cohort: Selection, gallery: Selection, plan: CohesionPlan = USUAL_P
         percentile=100 * float(np.mean(drawn < observed)),
         p=p_value(observed, drawn),
         curve_controls=len(np.unique(other_units)),
-        curve=_curve((cohort, units), (others, other_units), plan.draws, rng),
+        curve=_curve(
+            (cohort, units),
+            (others, other_units),
+            plan.draws,
+            rng,
+            stages("Drawing single photos", "group sizes"),
+        ),
         plan=plan,
     )
 
@@ -244,19 +258,21 @@ def _curve(
     controls: tuple[Selection, NDArray[np.int64]],
     draws: int,
     rng: np.random.Generator,
+    progress: Progress,
 ) -> tuple[CurvePoint, ...]:
     """From two units to all, or to as many as there are of controls, each with its units `(p,)`."""
     most = min(int(units.max(initial=-1)) + 1 for _, units in (cohort, controls))
     if most < FEWEST or not draws:
         return ()
     points = []
-    for size in np.unique(np.linspace(2, most, SIZES).round().astype(int)):
-        of_cohort = _drawn_photos(*cohort, int(size), draws, rng)
-        of_controls = np.sort(_drawn_photos(*controls, int(size), draws, rng))
+    sizes = np.unique(np.linspace(2, most, SIZES).round().astype(int))
+    for size in followed(sizes.tolist(), progress):
+        of_cohort = _drawn_photos(*cohort, size, draws, rng)
+        of_controls = np.sort(_drawn_photos(*controls, size, draws, rng))
         below = np.searchsorted(of_controls, of_cohort) / draws
         points.append(
             CurvePoint(
-                int(size),
+                size,
                 float(of_cohort.mean()),
                 float(of_controls.mean()),
                 100 * float(below.mean()),

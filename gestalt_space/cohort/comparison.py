@@ -29,6 +29,7 @@ from gestalt_space.cohort.patients import Fact, check_space
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import PRIOR, Blocks, check_prior, judge_blocks
 from gestalt_space.errors import UsageError
+from gestalt_space.progress import Stages, followed, unseen_stages
 from gestalt_space.stats.estimates import Finding
 from gestalt_space.stats.permutation import FEWEST_PERMUTATIONS, PERMUTATIONS
 from gestalt_space.stats.resampling import Bootstrap
@@ -133,6 +134,8 @@ def compare(
     b: Selection,
     plan: ComparisonPlan = USUAL_PLAN,
     reference: Selection | None = None,
+    *,
+    stages: Stages = unseen_stages,
 ) -> Comparison:
     """Compare two groups, disorder by disorder and overall; blocks are read by the patients of a
     `reference`, without those compared.
@@ -156,19 +159,28 @@ def compare(
             "Choose groups that share disorders" + (", or match on less." if plan.match else "."),
         )
     tests, by_disorder = tested_groups(
-        units, permutations=plan.permutations, seed=plan.seed, unit=unit
+        units, permutations=plan.permutations, seed=plan.seed, unit=unit, stages=stages
     )
+    comparing = stages("Comparing disorders", "disorders")
     return Comparison(
         a=_counts(a, before[0], units, in_a=True),
         b=_counts(b, before[1], units, in_a=False),
         tests=tests,
         disorders=tuple(
             _described(units, kind, one, _judged(units, kind, (a, b), reference, plan))
-            for kind, one in enumerate(by_disorder)
+            for kind, one in followed(list(enumerate(by_disorder)), comparing)
         ),
         too_few=_with_unmatched(too_few, asked - set(units.disorders)),
         warnings=site_warnings(a, b),
-        accuracy=cross_accuracy(a, b, units, plan.bootstrap, plan.seed, unit),
+        accuracy=cross_accuracy(
+            a,
+            b,
+            units,
+            plan.bootstrap,
+            plan.seed,
+            unit,
+            stages("Asking each group of the other", "draws"),
+        ),
         plan=plan,
     )
 

@@ -25,6 +25,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import SIZE, TEMPLATE, similarity_transform
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.home import Gallery
+from gestalt_space.progress import Progress, unseen
 from gestalt_space.store.reads import kept_faces
 from gestalt_space.types import Pixels
 
@@ -68,7 +69,12 @@ class WeightedFace:
 
 
 def composite(
-    gallery: Gallery, selection: Selection, *, at_least: int = FEWEST, sharpen: bool = False
+    gallery: Gallery,
+    selection: Selection,
+    *,
+    at_least: int = FEWEST,
+    sharpen: bool = False,
+    progress: Progress = unseen,
 ) -> Composite:
     """The average face of a selection's patients, each family weighing once.
 
@@ -90,7 +96,7 @@ def composite(
         for one, weight in zip(kept, weights_of(families, patients), strict=True)
     ]
     return Composite(
-        pixels=average_face(faces, sharpen=sharpen),
+        pixels=average_face(faces, sharpen=sharpen, progress=progress),
         families=len(set(families)),
         patients=len(set(patients)),
         photos=len(kept),
@@ -113,12 +119,16 @@ def weights_of(families: Sequence[int], patients: Sequence[str]) -> Floats:
     return np.array(shares)
 
 
-def average_face(faces: Sequence[WeightedFace], *, sharpen: bool = False) -> Pixels:
-    """The weighted mean `(336, 336, 3)` of faces, black where none of them has a photo."""
+def average_face(
+    faces: Sequence[WeightedFace], *, sharpen: bool = False, progress: Progress = unseen
+) -> Pixels:
+    """The weighted mean `(336, 336, 3)` of faces, black where none of them has a photo. `progress`
+    is given the faces laid down, each once in every round."""
     weights = np.array([one.weight for one in faces])
     shape = np.average([one.points for one in faces], axis=0, weights=weights)
     average: Pixels | None = None
-    for last in [False] * _ROUNDS + [True]:
+    done, rounds = 0, [False] * _ROUNDS + [True]
+    for last in rounds:
         light, total = np.zeros((SIDE, SIDE, 3)), np.zeros((SIDE, SIDE, 1))
         contrast = np.zeros((len(SCALES), SIDE, SIDE))
         for one in faces:
@@ -130,6 +140,8 @@ def average_face(faces: Sequence[WeightedFace], *, sharpen: bool = False) -> Pix
             total += weight
             if last and sharpen:
                 contrast += weight[..., 0] * contrasts_of(lab_of(laid[..., :3])[..., 0])[0]
+            done += 1
+            progress(done, len(rounds) * len(faces))
         total = np.maximum(total, 1e-9)
         average = _pixels(light / total)
     assert average is not None, "there is a first round"  # noqa: S101

@@ -15,6 +15,7 @@ from gestalt_space.cohort.compared_units import ComparedUnits, Numbers
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.evaluation.cases import patient_probes
 from gestalt_space.evaluation.topk import TOPS
+from gestalt_space.progress import Progress, followed, unseen
 from gestalt_space.ranking.ranks import ranks_of
 from gestalt_space.stats.estimates import Estimate, Finding
 from gestalt_space.stats.resampling import Bootstrap, estimate
@@ -74,7 +75,13 @@ class CrossAccuracy:
 
 
 def cross_accuracy(
-    a: Selection, b: Selection, units: ComparedUnits, bootstrap: Bootstrap, seed: int, unit: str
+    a: Selection,
+    b: Selection,
+    units: ComparedUnits,
+    bootstrap: Bootstrap,
+    seed: int,
+    unit: str,
+    progress: Progress = unseen,
 ) -> tuple[CrossAccuracy, ...]:
     """Top-k of both groups' patients against three galleries each.
 
@@ -94,7 +101,7 @@ def cross_accuracy(
     starts = np.cumsum(counts) - counts
     rng = np.random.default_rng(seed)
     hits = {name: np.zeros((len(units.kinds), len(TOPS))) for name in EVIDENCE}
-    for _ in range(DRAWS):
+    for _ in followed(range(DRAWS), progress):
         photos = rows[starts + rng.integers(0, counts)]
         similarities = probes.descriptors @ descriptors[photos].T
         for name in EVIDENCE:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gestalt_space.cohort.compared_units import ComparedUnits
+from gestalt_space.progress import Stages
 from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.design import least_p, require_labellings
 from gestalt_space.stats.estimates import Estimate, Finding
@@ -81,7 +82,12 @@ class DisorderTests:
 
 
 def tested_groups(
-    units: ComparedUnits, *, permutations: int, seed: int, unit: str
+    units: ComparedUnits,
+    *,
+    permutations: int,
+    seed: int,
+    unit: str,
+    stages: Stages,
 ) -> tuple[GroupTests, tuple[DisorderTests, ...]]:
     """Test the groups, overall and in each disorder. Raises `UsageError`, before anything is
     computed, where labels can be dealt in too few ways for any p of 0.05."""
@@ -91,7 +97,8 @@ def tested_groups(
     tried = (vectors, kinds, in_a, strata, permutations, seed)
     of = cells_of(vectors, kinds, *two_rows(in_a))
     sizes = of.counts[:, 0].astype(int).T
-    intervals, p = shift_intervals(vectors, kinds, in_a), shift_p(*tried)
+    intervals = shift_intervals(vectors, kinds, in_a)
+    p = shift_p(*tried, progress=stages("Dealing labels", "times"))
     how = f"labels dealt {permutations:,} times"
     beyond = f"{how}, the common shift taken away"
     if len(sizes) < FEWEST_DISORDERS:
@@ -100,7 +107,9 @@ def tested_groups(
         beyond = LARGE_COMMON
     told = beyond not in (FEW_DISORDERS, LARGE_COMMON)
     own = own_shift(of).half_square[0] if told else np.full(1 + len(sizes), math.nan)
-    own_p = own_shift_p(*tried) if told else np.full(1 + len(sizes), math.nan)
+    own_p = np.full(1 + len(sizes), math.nan)
+    if told:
+        own_p = own_shift_p(*tried, progress=stages("Dealing labels again", "times"))
     total = Finding("all", SHIFT, intervals[0].value, len(kinds), unit, how, seed=seed)
     overall = GroupTests(
         shift=_overall(_with(total, _withheld(intervals[0]), p[0]), units, vectors),

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.progress import Progress, followed, unseen
 from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.design import Design, labellings
 from gestalt_space.stats.estimates import Estimate, Finding
@@ -79,6 +80,7 @@ def compare_pairs(
     *,
     margin: float = MARGIN,
     seed: int = 0,
+    progress: Progress = unseen,
 ) -> tuple[Pair, ...]:
     """All pairs of disorders of three patients or more: those that are least told apart first, and
     those without a verdict last.
@@ -91,7 +93,7 @@ def compare_pairs(
     # So many that one pair that differs among all is told apart.
     draws = min(max(DRAWS, int(2 * len(couples) / ALPHA)), MOST_DRAWS)
     found = []
-    for first, second in couples:
+    for first, second in followed(couples, progress):
         there = _without_shared((disorders == first), (disorders == second), families)
         found.append(
             _pair(

@@ -29,6 +29,7 @@ from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
 from gestalt_space.errors import UsageError
 from gestalt_space.home import Gallery
+from gestalt_space.progress import Stages, unseen_stages
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
 MOST_COMPOSITES = 12
@@ -83,7 +84,13 @@ class CohortReport:
     plan: ReportPlan
 
 
-def measure_cohort(gallery: Gallery, selection: Selection, plan: ReportPlan) -> CohortReport:
+def measure_cohort(
+    gallery: Gallery,
+    selection: Selection,
+    plan: ReportPlan,
+    *,
+    stages: Stages = unseen_stages,
+) -> CohortReport:
     """Measure a selection's patients in every way. Raises `UsageError` for fewer than four."""
     if len(selection.patients) > MOST_PATIENTS:
         raise UsageError(
@@ -91,13 +98,16 @@ def measure_cohort(gallery: Gallery, selection: Selection, plan: ReportPlan) -> 
             f"Select at most {MOST_PATIENTS:,}.",
         )
     left_out: list[str] = []
-    clustering = cluster(selection, ClusterPlan(seed=plan.seed))
+    clustering = cluster(selection, ClusterPlan(seed=plan.seed), stages=stages)
     everybody = select(gallery, Criteria())
     cohesive = _tried(
         left_out,
         "Cohesion",
         lambda: cohesion(
-            selection, everybody, CohesionPlan(permutations=plan.permutations, seed=plan.seed)
+            selection,
+            everybody,
+            CohesionPlan(permutations=plan.permutations, seed=plan.seed),
+            stages=stages,
         ),
     )
     cohorts = sorted({str(one) for one in column_of(selection, "cohort") if one})
@@ -106,18 +116,22 @@ def measure_cohort(gallery: Gallery, selection: Selection, plan: ReportPlan) -> 
         a, b = (_of_cohort(selection, name) for name in cohorts)
         bootstrap = Bootstrap(plan.bootstrap, plan.seed)
         how = ComparisonPlan(permutations=plan.permutations, bootstrap=bootstrap, seed=plan.seed)
-        found = _tried(left_out, "The comparison", lambda: compare(a, b, how, everybody))
+        found = _tried(
+            left_out, "The comparison", lambda: compare(a, b, how, everybody, stages=stages)
+        )
         compared = None if found is None else (a, b, found)
     else:
         left_out.append(f"Comparison: the patients are not of two cohorts, but of {len(cohorts)}.")
+    stages("Laying out the map", "patients")
+    laid = lay_map(selection, seed=plan.seed)
     return CohortReport(
         selection=selection,
         matrix=measure(selection, unit="patient"),
         cohesion=cohesive,
         comparison=compared,
         clustering=clustering,
-        map=lay_map(selection, seed=plan.seed),
-        composites=_composites(gallery, selection, plan) if plan.composites else (),
+        map=laid,
+        composites=_composites(gallery, selection, plan, stages) if plan.composites else (),
         left_out=tuple(left_out),
         plan=plan,
     )
@@ -185,7 +199,7 @@ def _of_cohort(selection: Selection, cohort: str) -> Selection:
 
 
 def _composites(
-    gallery: Gallery, selection: Selection, plan: ReportPlan
+    gallery: Gallery, selection: Selection, plan: ReportPlan, stages: Stages
 ) -> tuple[tuple[str, Composite], ...]:
     """Of all patients, and of the largest disorders."""
     names = column_of(selection, "disorder")
@@ -200,7 +214,13 @@ def _composites(
     found = []
     for title, group in groups:
         try:
-            made = composite(gallery, group, at_least=plan.at_least, sharpen=plan.sharpen)
+            made = composite(
+                gallery,
+                group,
+                at_least=plan.at_least,
+                sharpen=plan.sharpen,
+                progress=stages(f"Averaging faces of {title}", "faces"),
+            )
             found.append((title, made))
         except UsageError:  # too few, or too few crops: the report says that those are not shown
             continue

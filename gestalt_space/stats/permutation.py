@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.progress import Progress, unseen
+
 Numbers = NDArray[np.int64]
 
 PERMUTATIONS = 10_000
@@ -52,7 +54,12 @@ class GroupMeans:
 
 
 def draw_groups(
-    rng: np.random.Generator, strata: Sequence[Stratum], patients: int, draws: int
+    rng: np.random.Generator,
+    strata: Sequence[Stratum],
+    patients: int,
+    draws: int,
+    *,
+    progress: Progress = unseen,
 ) -> Iterator[NDArray[np.float32]]:
     """Random groups: blocks `(b, patients)` of 1 for who is in and 0 for who is not, `draws` rows
     in all. Every choice of `take` in each stratum is as likely as any other."""
@@ -67,6 +74,7 @@ def draw_groups(
             else:
                 block[:, stratum.places] = chosen
         yield block
+        progress(start + count, draws)
 
 
 def centred(similarities: NDArray[np.floating]) -> tuple[NDArray[np.float32], float]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.progress import Progress, unseen
 from gestalt_space.stats.permutation import Stratum, draw_groups, p_value
 from gestalt_space.stats.two_groups import (
     Cells,
@@ -34,6 +35,7 @@ def shift_p(
     strata: Sequence[Stratum],
     permutations: int,
     seed: int,
+    progress: Progress = unseen,
 ) -> Floats:
     """The p of the groups' means being alike: over all kinds, of what is common to them, and in
     each kind, `(2 + k,)`. `strata`: places of units within each of which labels are dealt, none of
@@ -43,7 +45,7 @@ def shift_p(
     time, so that a length is estimated alike in what is observed and in what is dealt.
     """
     moved = at_one_length(vectors, kinds, first)
-    return _tested(shift, moved, (vectors, kinds, first), strata, permutations, seed)
+    return _tested(shift, moved, (vectors, kinds, first), strata, permutations, seed, progress)
 
 
 def own_shift_p(
@@ -53,6 +55,7 @@ def own_shift_p(
     strata: Sequence[Stratum],
     permutations: int,
     seed: int,
+    progress: Progress = unseen,
 ) -> Floats:
     """The p of the kinds' shifts being one common shift: over all kinds, and of each against the
     mean of the others, `(1 + k,)`. Of three kinds or more.
@@ -61,7 +64,7 @@ def own_shift_p(
     (Freedman and Lane 1983); it is taken away again each time.
     """
     moved = without_common_shift(vectors, kinds, first)
-    return _tested(own_shift, moved, (vectors, kinds, first), strata, permutations, seed)
+    return _tested(own_shift, moved, (vectors, kinds, first), strata, permutations, seed, progress)
 
 
 def _tested(
@@ -71,10 +74,13 @@ def _tested(
     strata: Sequence[Stratum],
     permutations: int,
     seed: int,
+    progress: Progress,
 ) -> Floats:
     vectors, kinds, first = observed
     found = figure(cells_of(vectors, kinds, *two_rows(first))).ratio[0]
-    blocks = draw_groups(np.random.default_rng(seed), strata, len(vectors), permutations)
+    blocks = draw_groups(
+        np.random.default_rng(seed), strata, len(vectors), permutations, progress=progress
+    )
     drawn = in_blocks(moved, kinds, _labelled(blocks), lambda cells: figure(cells).ratio)
     return np.array([p_value(float(one), draws) for one, draws in zip(found, drawn.T, strict=True)])
 

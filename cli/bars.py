@@ -1,0 +1,120 @@
+"""Progress on standard error: what is done, how fast, and how long it will take. Shown once work
+has taken two seconds, and only on a terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Timer
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, Task
+
+T = TypeVar("T")
+
+SHOWN_AFTER = 2.0
+"""Seconds of work that nobody needs to be told of."""
+
+Show = Callable[[int, int | None], None]
+"""Moves a bar: given what is done, and the whole where it is known."""
+
+
+@contextmanager
+def progress(title: str, total: int | None, *, quiet: bool, unit: str = "photos") -> Iterator[Show]:
+    """A bar for work of one stage; gives the function that moves it."""
+    with stages(quiet=quiet) as begin:
+        yield begin(title, unit, total)
+
+
+@contextmanager
+def stages(*, quiet: bool) -> Iterator[Callable[..., Show]]:
+    """A bar for work of several stages, one after another.
+
+    Gives the function that begins a stage: called with a title, what is counted and, where it is
+    known, how many there are.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield _begin_nothing
+        return
+    bar = _bar()
+    timer = Timer(SHOWN_AFTER, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda title, unit, total=None: _begin(bar, title, unit, total)
+    finally:
+        timer.cancel()
+        timer.join()
+        if bar.live.is_started:
+            bar.stop()
+
+
+def counted(items: Iterable[T], title: str, total: int, *, quiet: bool) -> Iterator[T]:
+    """Pass items through, showing how many have come."""
+    with progress(title, total, quiet=quiet) as show:
+        for done, item in enumerate(items, start=1):
+            show(done, total)
+            yield item
+
+
+def figures(task: Task) -> str:
+    """How far a task has come, in words: `1,200 of 5,000 photos, 35/s, 2 min left`."""
+    unit = task.fields["unit"]
+    of = "" if task.total is None or unit == "%" else f" of {task.total:,.0f}"
+    parts = [f"{task.completed:,.0f}{of} {unit}"] if task.completed or of else []
+    if task.speed and unit != "%":
+        parts.append(f"{task.speed:,.0f}/s" if task.speed >= 1 else f"{1 / task.speed:,.0f} s each")
+    if task.time_remaining:
+        parts.append(f"{_time(task.time_remaining)} left")
+    return ", ".join(parts)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _begin(bar: Progress, title: str, unit: str, total: int | None) -> Show:
+    """Begin a stage in the place of the one before."""
+    for task in bar.task_ids:
+        bar.remove_task(task)
+    task = bar.add_task(title, total=total, unit=unit)
+
+    def show(done: int, whole: int | None = None) -> None:
+        bar.update(task, completed=done, total=whole or total)
+
+    return show
+
+
+def _begin_nothing(title: str, unit: str, total: int | None = None) -> Show:  # noqa: ARG001
+    return _show_nothing
+
+
+def _show_nothing(done: int, whole: int | None = None) -> None:
+    """In the place of a bar that nobody would see."""
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+    from rich.text import Text
+
+    class Figures(ProgressColumn):
+        """See `figures`."""
+
+        def render(self, task: Task) -> Text:
+            return Text(figures(task))
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        Figures(),
+        console=Console(stderr=True, markup=False, emoji=False, highlight=False),
+        transient=True,
+        redirect_stdout=False,  # what programs read is left alone
+    )
