@@ -35,6 +35,8 @@ REPORT_COLUMNS = (
     "size",
     "yaw",
     "roll",
+    "eye_distance",
+    "marks",
 )
 STATUSES: dict[Status, str] = {
     "added": "added",
@@ -52,6 +54,7 @@ def say_results(results: Sequence[Added]) -> None:
     _say_changes(results)
     _say_notes(results)
     _say_sideways(results)
+    _say_marks(results)
     say_counts(Counter(result.status for result in results))
 
 
@@ -108,6 +111,20 @@ def _say_sideways(results: Sequence[Added]) -> None:
     _say_rest(len(lying), "on their side")
 
 
+def _say_marks(results: Sequence[Added]) -> None:
+    """Photos whose face is small, blurred or turned: they are added, and may match less well."""
+    marked = [
+        (result.photo, reasons)
+        for result in results
+        if result.status in ("added", "updated")
+        and result.face is not None
+        and (reasons := output.marks_text(result.face))
+    ]
+    for photo, reasons in marked[:SHOWN]:
+        output.say(f"{photo}: added, but {reasons}.")
+    _say_rest(len(marked), "marked")
+
+
 def _say_failures(failed: list[Added]) -> None:
     for result in failed[:SHOWN]:
         if result.error is not None:
@@ -142,7 +159,7 @@ def _report_nothing(result: Added) -> None:
 
 def record(result: Added) -> dict[str, Any]:
     """A photo as it stands in the JSON document."""
-    from gestalt_space.documents.matches import rounded
+    from gestalt_space.documents.matches import quality_record, rounded
 
     error, face = result.error, result.face
     return {
@@ -161,7 +178,7 @@ def record(result: Added) -> dict[str, Any]:
             "score": round(face.score, 4),
             "face": face.number,
             "faces": face.count,
-            **{name: round(value, 2) for name, value in asdict(face.quality).items()},
+            **quality_record(face),
         },
     }
 
@@ -171,4 +188,6 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     del record["copies"]
     record["changes"] = "; ".join(record["changes"])
     record["notes"] = " ".join(record["notes"])  # they are sentences
+    if face is not None:
+        face["marks"] = "; ".join(mark["reason"] for mark in face["marks"])
     return {**record, **(error or {}), **(face or {})}

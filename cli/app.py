@@ -15,6 +15,7 @@ COMMANDS = {
     "match": "match",
     "index": "index",
     "models": "models",
+    "faces": "face_listing",
     "align": "faces",
     "encode": "faces",
     "cohort": "cohort",

@@ -381,8 +381,9 @@ def rebuild(
             "The same command writes them anew.",
         ),
         opened(home) as gallery,
+        output.stages(quiet=quiet) as stages,
     ):
-        rebuilt = gallery.rebuild()
+        rebuilt = gallery.rebuild(stages=stages)
         calibration = gallery.calibration()
     if as_json:
         output.write_json({"version": 1, "rebuilt": asdict(rebuilt)})

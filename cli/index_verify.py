@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import options
+from . import options, output
 from .doctor import tell_findings
 
 EXIT_CODES = "Exit codes: 0 sound, 1 something is wrong, 2 wrong usage."
@@ -36,5 +36,6 @@ def verify(
     with Listing(settings, finish=False) as gallery:
         # A monitoring job that looks at a wrong home shall not call it sound.
         gallery.database.require()
-    found = inspect_gallery(settings, sample=sample, seed=seed)
+    with output.stages(quiet=as_json) as stages:
+        found = list(inspect_gallery(settings, sample=sample, seed=seed, stages=stages))
     return tell_findings(found, as_json=as_json)

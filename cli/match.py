@@ -16,6 +16,7 @@ from . import match_output, options, output
 from .interruption import interruption
 from .opening import opened_for_photos
 from .probes import probe_names, probes_of
+from .show_face import ShowFace, picture_paths, write_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gestalt_space.match.answer import Match
     from gestalt_space.match.probe import Probe
     from gestalt_space.match.question import Question
+    from gestalt_space.types import Face
 
 FORMATS = ("table", "json", "csv", "gestaltmatcher")
 
@@ -133,6 +135,8 @@ def match(
         ),
     ] = None,
     face: options.FaceNumber = None,
+    show_face: ShowFace = None,
+    overwrite: options.Overwrite = False,
     detector: options.Detector = "auto",
     landmarks: options.LandmarksFile = None,
     space: options.Space = None,
@@ -173,12 +177,15 @@ def match(
             index=parse_index(index),
         )
         _check_probes(photos, patient, as_one)
+        if show_face is not None:
+            _check_pictures(patient, explain, form)
         sources: list[PhotoSource] = []
         if patient is None:
             sources, found = probes_of(photos, face, load_settings(home).max_photo_bytes)
             if not quiet:
                 output.say_passed_over(found)
             names = [source.name for source in sources]
+        pictures = picture_paths(show_face, sources, overwrite=overwrite)
         if form == "gestaltmatcher" and len(sources) > 1 and not as_one:
             raise UsageError(
                 "The published reply is about one probe.",
@@ -190,7 +197,7 @@ def match(
                 return _explain(gallery, question, sources, patient, as_one, explain, form)
             if form == "gestaltmatcher":
                 return _service_reply(gallery, question, sources, patient, as_one)
-            return _match(gallery, question, sources, patient, as_one, form, quiet)
+            return _match(gallery, question, sources, patient, as_one, form, pictures, quiet)
     except GestaltError as error:
         if form != "json" or isinstance(error, Interrupted):
             raise
@@ -249,6 +256,19 @@ def _check_probes(photos: Sequence[Path], patient: str | None, as_one: bool) -> 
         )
 
 
+def _check_pictures(patient: str | None, explain: str | None, form: str) -> None:
+    if patient is not None:
+        raise UsageError(
+            "--show-face shows faces of photos; of a stored patient no photo is kept.",
+            "Name the photos in place of --patient.",
+        )
+    if explain is not None or form == "gestaltmatcher":
+        raise UsageError(
+            "--show-face does not go with --explain or --format gestaltmatcher.",
+            "Run `gestalt faces` with --show-face for the picture.",
+        )
+
+
 def _match(
     gallery: Gallery,
     question: Question,
@@ -256,6 +276,7 @@ def _match(
     patient: str | None,
     as_one: bool,
     form: str,
+    pictures: Sequence[Path],
     quiet: bool,
 ) -> int:
     from gestalt_space.documents.matches import match_document
@@ -278,7 +299,8 @@ def _match(
     output.say_precisions(encoded)
     calibration = gallery.calibration()
     shown: list[bool] = []
-    noted = _noting(answers, shown)
+    faces: list[list[Face]] = []
+    noted = _noting(answers, shown, faces)
     with interruption(
         lambda: (
             f" after {len(shown):,} of {output.counted_text(len(sources), 'photo')}. "
@@ -296,12 +318,20 @@ def _match(
             match_output.write_tables(noted, view, detector)
             if not quiet:
                 match_output.write_summary(view, gallery.space, calibration)
+    if pictures:
+        from gestalt_space.gallery.opened import photo_limits
+
+        write_pictures(pictures, sources, faces, photo_limits(gallery.settings), quiet=quiet)
     return 3 if any(shown) else 0
 
 
-def _noting(answers: Iterable[Match], shown: list[bool]) -> Iterator[Match]:
-    """Pass answers on; for each that has been shown, note whether a photo of it failed."""
+def _noting(
+    answers: Iterable[Match], shown: list[bool], faces: list[list[Face]]
+) -> Iterator[Match]:
+    """Pass answers on; for each that has been shown, note whether a photo of it failed. `faces` is
+    given the face of each photo, none where there is none."""
     for match in answers:
+        faces += [[] if photo.face is None else [photo.face] for photo in match.photos]
         yield match
         shown.append(
             match.error is not None or any(photo.error is not None for photo in match.photos)

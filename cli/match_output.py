@@ -40,6 +40,7 @@ CSV_COLUMNS = (
     "copy_of",
     "approximate",
     "error",
+    "marks",
 )
 
 
@@ -106,8 +107,8 @@ def title_of(id_: str, name: str) -> str:
 
 def _csv_rows(match: Match, approximate: str) -> Iterator[tuple[object, ...]]:
     if match.error is not None:
-        blank = [""] * (len(CSV_COLUMNS) - 2)
-        yield (match.photo, *blank, match.error.message)
+        blank = [""] * (len(CSV_COLUMNS) - 3)
+        yield (match.photo, *blank, match.error.message, _marks(match))
     for line in match.lines:
         yield (
             match.photo,
@@ -125,7 +126,13 @@ def _csv_rows(match: Match, approximate: str) -> Iterator[tuple[object, ...]]:
             "; ".join(dict.fromkeys(copy.patient for copy in match.copies)),
             approximate,
             "",
+            _marks(match),
         )
+
+
+def _marks(match: Match) -> str:
+    """What makes the match of one photo less sure."""
+    return "" if match.face is None else output.marks_text(match.face)
 
 
 def _write_match(match: Match, view: View, detector: str) -> None:
@@ -190,7 +197,7 @@ def _write_photos(match: Match, detector: str) -> None:
         if photo.error is not None:
             output.say_error(photo.error, photo.name)
         elif photo.face is not None:
-            output.write_text(f"{_face_line(photo.face, detector)}: {photo.name}")
+            output.write_text(_face_line(photo.face, detector, photo.name))
 
 
 def _write_lines(match: Match, question: Question) -> None:
@@ -266,12 +273,15 @@ def _ratio_cells(line: MatchLine) -> tuple[str, str]:
     return ("", "") if ratio is None else (f"{ratio.value:.4g}", f"{ratio.lower:.4g}")
 
 
-def _face_line(face: Face, detector: str) -> str:
+def _face_line(face: Face, detector: str, name: str = "") -> str:
     which = "one face" if face.count == 1 else f"face {face.number} of {face.count}"
     how = "" if face.step in PLAIN_STEPS else f", photo {face.step}"
     line = (
         f"  {which}, {face.quality.size:.0f} px, found by {detector} (score {face.score:.2f}{how})"
     )
+    line += f": {name}" if name else ""
     if output.lies_on_its_side(face):
         line += "\n  the face lies on its side: turn the photo upright for a better match"
+    if reasons := output.marks_text(face):
+        line += f"\n  {reasons}"
     return line

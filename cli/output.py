@@ -95,6 +95,13 @@ def lies_on_its_side(face: Face) -> bool:
     return abs(face.quality.roll) > SIDEWAYS_DEGREES and not face.step.startswith("turned")
 
 
+def marks_text(face: Face) -> str:
+    """What makes a face's match less sure, in a line; empty for a good photo."""
+    from gestalt_space.faces.marks import marks_of
+
+    return "; ".join(mark.reason for mark in marks_of(face.landmarks, face.quality))
+
+
 def write_json(document: dict[str, Any]) -> None:
     """One JSON document on standard output, in UTF-8."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)

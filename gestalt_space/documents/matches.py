@@ -8,6 +8,8 @@ from typing import Any
 
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GestaltError
+from gestalt_space.faces.marks import marks_of
+from gestalt_space.faces.quality import eye_distance
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded, run_records
 from gestalt_space.index.approximate import NEAREST
@@ -128,7 +130,16 @@ def face_record(face: Face) -> dict[str, Any]:
         "score": round(face.score, 4),
         "box": [round(float(v), 2) for v in face.box],
         "landmarks": [[round(float(v), 2) for v in point] for point in face.landmarks],
-        "quality": {name: round(value, 2) for name, value in asdict(face.quality).items()},
+        "quality": quality_record(face),
+    }
+
+
+def quality_record(face: Face) -> dict[str, Any]:
+    """What was measured of a face, and what of it makes a match less sure."""
+    return {
+        **{name: round(value, 2) for name, value in asdict(face.quality).items()},
+        "eye_distance": round(eye_distance(face.landmarks), 2),
+        "marks": [rounded(asdict(mark)) for mark in marks_of(face.landmarks, face.quality)],
     }
 
 

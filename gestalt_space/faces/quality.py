@@ -30,6 +30,11 @@ def sharpness(crop: Pixels) -> float:
     return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
 
 
+def eye_distance(landmarks: Landmarks) -> float:
+    """Pixels of the photo between the eyes."""
+    return float(np.hypot(*(landmarks[1] - landmarks[0]).astype(np.float64)))
+
+
 def roll(landmarks: Landmarks) -> float:
     """Angle of the line between the eyes in degrees, -180..180, positive clockwise."""
     dx, dy = (float(v) for v in landmarks[1] - landmarks[0])
@@ -42,7 +47,7 @@ def yaw(landmarks: Landmarks) -> float:
     From how far the tip of the nose lies off the middle between the eyes, along their line.
     """
     across = (landmarks[1] - landmarks[0]).astype(np.float64)
-    between = float(np.hypot(*across))
+    between = eye_distance(landmarks)
     if between == 0:
         return math.copysign(90.0, float(landmarks[2, 0] - landmarks[0, 0]))
     offset = float((landmarks[2] - (landmarks[0] + landmarks[1]) / 2) @ across) / between

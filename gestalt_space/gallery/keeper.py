@@ -18,6 +18,7 @@ from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.index.changing import wipe_away
 from gestalt_space.index.manifest import files_of_space, foreign_files
 from gestalt_space.paths import display_name
+from gestalt_space.progress import Stages, unseen_stages
 from gestalt_space.store import erasures, purges, reads
 from gestalt_space.store.engine import Database
 from gestalt_space.store.mending import Mended
@@ -42,10 +43,10 @@ class Keeper:
             with suppress(OutputError, DatabaseError, DescriptorError):
                 sealer.follow()
 
-    def rebuild(self, mended: Mended) -> Rebuilt:
+    def rebuild(self, mended: Mended, stages: Stages = unseen_stages) -> Rebuilt:
         """Write every index anew, from the database, and wipe away files of spaces that it does not
         have; says what was done, and what was mended before. Raises `OutputError`."""
-        indexes = tuple(map(self._written_anew, self._sealers()))
+        indexes = tuple(self._written_anew(sealer, stages) for sealer in self._sealers())
         foreign = tuple(path.name for path in self._foreign())
         cleaned = self.purge(always=True)
         return Rebuilt(indexes, foreign, cleaned, mended)
@@ -116,11 +117,12 @@ class Keeper:
                 erasures.forget_removals(session)
         return bool(notes)
 
-    def _written_anew(self, sealer: Sealer) -> WrittenIndex:
+    def _written_anew(self, sealer: Sealer, stages: Stages) -> WrittenIndex:
         space = sealer.space
+        writing = stages(f"Writing the index of {space.model}", "descriptors")
         before = {path for path, _ in files_of_space(self._folder, space.fingerprint)}
         old = sealer.manifest()
-        sealer.follow(rebuild=True)
+        sealer.follow(rebuild=True, progress=writing)
         made = sealer.manifest()
         segments = made.segments if made is not None else ()
         return WrittenIndex(

@@ -23,7 +23,7 @@ from gestalt_space.devices import cores
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, FaceError, GestaltError
 from gestalt_space.faces.detection import Detector, choose_face, find_faces
-from gestalt_space.faces.photos import PhotoLimits, decode_photo, read_bytes
+from gestalt_space.faces.photos import PhotoLimits, decode_photo, read_bytes, read_photo
 from gestalt_space.gallery.models import Detectors
 from gestalt_space.types import Descriptors, Face
 from gestalt_space.weights.manifest import InstalledModel
@@ -105,6 +105,15 @@ class Pipeline:
             skip=skip,
         )
         return encode_all(faces, self.encoder, batch_size=self.batch_size)
+
+
+def every_face(
+    source: PhotoSource, detectors: Detectors, *, limits: PhotoLimits | None = None
+) -> tuple[Face, ...]:
+    """All faces of a photo, largest first. Raises `PhotoError`, `FaceError`."""
+    photo = read_photo(source.data, name=source.name, limits=limits)
+    with detectors.lent(alone=True) as detector:
+        return find_faces(photo, detector)
 
 
 def find_all_faces(

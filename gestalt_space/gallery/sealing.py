@@ -40,6 +40,7 @@ from gestalt_space.index.means import (
     MeansRecord,
 )
 from gestalt_space.index.segment import Segment, SegmentRecord, open_segment
+from gestalt_space.progress import Progress, unseen
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import homes, purges, tail
 from gestalt_space.store.engine import Database
@@ -69,7 +70,7 @@ class Sealer:
     timeout: float
     repairs: list[Repair] = field(default_factory=list)
 
-    def follow(self, *, rebuild: bool = False) -> bool:
+    def follow(self, *, rebuild: bool = False, progress: Progress = unseen) -> bool:
         """Bring the index up to the database where it lacks much or has what was removed; says
         whether it did. With `rebuild`, from the database alone.
 
@@ -94,7 +95,7 @@ class Sealer:
                     damage = error
                 followed = known if made is not None else None
                 if made is None:
-                    made = self._built_anew(session, mark, keep=rebuild)
+                    made = self._built_anew(session, mark, progress, keep=rebuild)
             if made != known:
                 is_wiped = cleaning.is_due or (is_pending and followed is None)
                 self._record(home, made, cleaned=is_wiped)
@@ -177,22 +178,26 @@ class Sealer:
         """The index that is in force, and its segments. Raises `IndexDamaged`."""
         return open_index(self.folder, self.space, digest)[:2]
 
-    def _built_anew(self, session: Session, mark: tail.Mark, *, keep: bool) -> Manifest:
+    def _built_anew(
+        self, session: Session, mark: tail.Mark, progress: Progress, *, keep: bool
+    ) -> Manifest:
         """Everything, from the database. Where that is damaged, what is on disk is deleted, which
         may have what was removed, unless it is to be kept."""
         try:
-            return self._built(session, mark)
+            return self._built(session, mark, progress)
         except (DatabaseError, DescriptorError):
             if not keep:
                 delete_unnamed(self.folder, self.space.fingerprint, None)
             raise
 
-    def _built(self, session: Session, mark: tail.Mark) -> Manifest:
+    def _built(self, session: Session, mark: tail.Mark, progress: Progress) -> Manifest:
         """Everything, from the database."""
-        segments = [
-            self._files.segment(rows)
-            for rows in tail.row_blocks(session, self.space, -1, size=self._segment_rows)
-        ]
+        whole, done = tail.count_waiting(session, self.space, -1)[0], 0
+        segments = []
+        for rows in tail.row_blocks(session, self.space, -1, size=self._segment_rows):
+            segments.append(self._files.segment(rows))
+            done += len(rows.ids)
+            progress(done, whole)
         people = tail.people_after(session, -1)
         return Manifest(
             space=self.space.fingerprint,

@@ -41,6 +41,7 @@ from gestalt_space.gallery.storing import Added, AddedPhotos, failed_row, source
 from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.approximating import ApproximateOptions
 from gestalt_space.names import check_names, normal_name
+from gestalt_space.progress import Stages, unseen_stages
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.lookups import disorders_like, patients_like
@@ -211,7 +212,7 @@ class Writing(OpenGallery):
         is_default, lacking = self._switched(space_id, here.space.fingerprint, wanted=make_default)
         return FilledFaces(tuple(done), lacking, is_default)
 
-    def rebuild(self) -> Rebuilt:
+    def rebuild(self, *, stages: Stages = unseen_stages) -> Rebuilt:
         """Write every space's index anew from the database, and calibrate it where that takes no
         more than two seconds; says what was done.
 
@@ -221,7 +222,7 @@ class Writing(OpenGallery):
         self.database.require_writable()
         with self.database.writing() as session:
             mended = mend(session)
-        done = self._keeper.rebuild(mended)
+        done = self._keeper.rebuild(mended, stages)
         for space in self._spaces():
             self._calibrate_soon(space, force=True)
         return done

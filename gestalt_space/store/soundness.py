@@ -130,6 +130,11 @@ def vectors_after(session: Session, last: int) -> Sequence[tuple[int, StoredVect
     return [(row[0], StoredVector(*row[1:])) for row in session.execute(query)]
 
 
+def count_vectors(session: Session) -> int:
+    """How many descriptors there are, those aside that are withheld."""
+    return session.scalar(sa.select(sa.func.count()).select_from(t.Descriptor)) or 0
+
+
 def withheld_after(session: Session, last: tuple[int, int]) -> Sequence[StoredVector]:
     """The next withheld descriptors after the keys of a face and a space; none at the end."""
     keys = sa.tuple_(t.Withheld.face_id, t.Withheld.space_id)

@@ -15,6 +15,7 @@ from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.inspecting.findings import Finding, counted, guarded, named
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.gallery.spaces import model_of
+from gestalt_space.progress import Progress, Stages, unseen_stages
 from gestalt_space.store import samples
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.store.samples import KeptCrop
@@ -42,29 +43,39 @@ class Compared:
 
 
 def inspect_encoding(
-    gallery: OpenGallery, spaces: Sequence[StoredSpace], *, sample: int, seed: int
+    gallery: OpenGallery,
+    spaces: Sequence[StoredSpace],
+    *,
+    sample: int,
+    seed: int,
+    stages: Stages = unseen_stages,
 ) -> Iterator[Finding]:
     """For each space whose model is installed, whether so many crops, drawn by a seed, or all where
     there are fewer, give their descriptors again."""
     for space in spaces:
         subject = f"encoder {space.model}"
-        yield from guarded(subject, _space(gallery, space, subject, sample, seed))
+        yield from guarded(subject, _space(gallery, space, subject, (sample, seed), stages))
 
 
 def _space(
-    gallery: OpenGallery, space: StoredSpace, subject: str, sample: int, seed: int
+    gallery: OpenGallery,
+    space: StoredSpace,
+    subject: str,
+    draw: tuple[int, int],
+    stages: Stages,
 ) -> Iterator[Finding]:
     model = model_of(gallery.models, space)
     if model is None:
         return  # `inspect_spaces` reports it
     with gallery.database.reading() as session:
-        drawn = samples.draw_described(session, space.id, sample, seed)
+        drawn = samples.draw_described(session, space.id, *draw)
         crops = samples.kept_crops(session, drawn)
     if not crops:
         yield Finding(subject, "note", "no crop is kept that could be encoded again")
         return
+    progress = stages(f"Encoding crops again by {space.model}", "crops")
     encoder = gallery.using(space=model.name, precision="float32").encoder
-    found = _compared(crops, encoder)
+    found = _compared(crops, encoder, progress)
     if found.damaged:
         names = named(found.damaged, len(found.damaged))
         detail = f"{counted(len(found.damaged), 'crop')} cannot be read: {names}"
@@ -81,7 +92,7 @@ def _space(
         yield Finding(subject, "ok", detail)
 
 
-def _compared(crops: Sequence[KeptCrop], encoder: Encoder) -> Compared:
+def _compared(crops: Sequence[KeptCrop], encoder: Encoder, progress: Progress) -> Compared:
     images, whole, damaged = [], [], []
     for crop in crops:
         try:
@@ -100,4 +111,5 @@ def _compared(crops: Sequence[KeptCrop], encoder: Encoder) -> Compared:
             if not cosine >= least:  # also where it is no number
                 different.append(crop.title)
             lowest = min(lowest, cosine if np.isfinite(cosine) else 0.0)
+        progress(min(start + AT_ONCE, len(whole)), len(whole))
     return Compared(len(whole), lowest, tuple(different), tuple(damaged))

@@ -20,6 +20,7 @@ from gestalt_space.index.changing import verify_segment
 from gestalt_space.index.checksums import check_file
 from gestalt_space.index.manifest import Manifest, foreign_files, unnamed_files
 from gestalt_space.index.means import verify_means
+from gestalt_space.progress import Progress, Stages, unseen, unseen_stages
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import purges, reads, tail
 from gestalt_space.store.engine import Database
@@ -32,12 +33,15 @@ PATIENCE = 30.0
 
 
 def inspect_indexes(
-    database: Database, spaces: Sequence[StoredSpace], folder: Path
+    database: Database,
+    spaces: Sequence[StoredSpace],
+    folder: Path,
+    stages: Stages = unseen_stages,
 ) -> Iterator[Finding]:
     """The index of each space, and files in the folder that are of no space."""
     for space in spaces:
         subject = f"index {space.model}"
-        yield from guarded(subject, _index(database, space, folder, subject))
+        yield from guarded(subject, _index(database, space, folder, subject, stages))
     strangers = foreign_files(folder, [space.fingerprint for space in spaces])
     if strangers:
         # A space may have been made, or dropped, since they were listed.
@@ -50,11 +54,16 @@ def inspect_indexes(
         yield Finding("index files", "fail", detail, REBUILD)
 
 
-def _index(database: Database, space: StoredSpace, folder: Path, subject: str) -> Iterator[Finding]:
-    yield Finding(subject, "ok", verify_index(database, space, folder))
+def _index(
+    database: Database, space: StoredSpace, folder: Path, subject: str, stages: Stages
+) -> Iterator[Finding]:
+    progress = stages(f"Checking the index of {space.model}", "descriptors")
+    yield Finding(subject, "ok", verify_index(database, space, folder, progress))
 
 
-def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
+def verify_index(
+    database: Database, space: StoredSpace, folder: Path, progress: Progress = unseen
+) -> str:
     """Hash every file of a space's index and compare what it holds with the database; says what was
     found.
 
@@ -64,12 +73,12 @@ def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
     for _ in range(TRIES):
         before = _standing(database, space, folder)
         try:
-            return _verified(database, space, folder)
+            return _verified(database, space, folder, progress)
         except IndexDamaged:
             if _rested(database, space, folder) == before:
                 raise
     with locked(folder, PATIENCE):
-        return _verified(database, space, folder)
+        return _verified(database, space, folder, progress)
 
 
 def _standing(database: Database, space: StoredSpace, folder: Path) -> tuple[str | None, int]:
@@ -87,7 +96,7 @@ def _rested(database: Database, space: StoredSpace, folder: Path) -> tuple[str |
     return _standing(database, space, folder)
 
 
-def _verified(database: Database, space: StoredSpace, folder: Path) -> str:
+def _verified(database: Database, space: StoredSpace, folder: Path, progress: Progress) -> str:
     with database.reading() as session:
         home = home_of(session, folder)
         mark = tail.read_mark(session, space.id, home)
@@ -104,9 +113,11 @@ def _verified(database: Database, space: StoredSpace, folder: Path) -> str:
             check_file(folder, one.file)
         _check_foreign(folder, space, manifest)
         state = read_state(session, space, mark, manifest, segments, parts, means)
+        counted, done = tail.count_waiting(session, space, FROM_NOTHING)[0], 0
         for rows in tail.row_blocks(session, space, FROM_NOTHING):
             _check_rows(state, rows)
-        counted = tail.count_waiting(session, space, FROM_NOTHING)[0]
+            done += len(rows.ids)
+            progress(done, counted)
         true = arrays_of(tail.people_after(session, FROM_NOTHING))
         is_clean = not purges.pending_purges(session, home)
     if counted != state.photos:

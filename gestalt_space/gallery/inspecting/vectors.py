@@ -12,6 +12,7 @@ import numpy as np
 
 from gestalt_space.descriptors import unsound
 from gestalt_space.gallery.inspecting.findings import SHOWN, Finding, counted, named
+from gestalt_space.progress import Progress, Stages, unseen_stages
 from gestalt_space.store import reads, soundness
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
@@ -31,11 +32,13 @@ class Checked:
     count: int = 0
 
 
-def inspect_vectors(database: Database) -> Iterator[Finding]:
+def inspect_vectors(database: Database, stages: Stages = unseen_stages) -> Iterator[Finding]:
     """For each space, a finding for each kind of damage, or one that it is sound."""
     with database.reading() as session:
         spaces = reads.spaces(session)
-    used = _checked(_blocks(database), spaces)
+        whole = soundness.count_vectors(session)
+    progress = stages("Checking descriptors", "descriptors")
+    used = _checked(_followed(_blocks(database), progress, whole), spaces)
     withheld = _checked(_withheld_blocks(database), spaces)
     for space in spaces:
         subject = f"vectors {space.model}"
@@ -73,6 +76,16 @@ def _checked(
         for key in {one.space_id for one in block} & dims.keys():
             _check(found[key], [one for one in block if one.space_id == key], dims[key])
     return found
+
+
+def _followed(
+    blocks: Iterable[Sequence[StoredVector]], progress: Progress, whole: int
+) -> Iterator[Sequence[StoredVector]]:
+    done = 0
+    for block in blocks:
+        yield block
+        done += len(block)
+        progress(done, whole)
 
 
 def _blocks(database: Database) -> Iterator[Sequence[StoredVector]]:

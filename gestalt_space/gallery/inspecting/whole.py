@@ -13,6 +13,7 @@ from gestalt_space.gallery.inspecting.rows import inspect_rows
 from gestalt_space.gallery.inspecting.spaces import inspect_runs, inspect_spaces
 from gestalt_space.gallery.inspecting.vectors import inspect_vectors
 from gestalt_space.gallery.listing import Listing
+from gestalt_space.progress import Stages, unseen_stages
 from gestalt_space.settings import Settings
 from gestalt_space.store import reads
 from gestalt_space.store.migrating import REVISION, database_revision
@@ -22,7 +23,11 @@ SAMPLE = 16
 
 
 def inspect_gallery(
-    settings: Settings, *, sample: int = SAMPLE, seed: int = 0
+    settings: Settings,
+    *,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    stages: Stages = unseen_stages,
 ) -> Iterator[Finding]:
     """Look at a home's gallery: database, spaces, descriptors, index, what is left to clean, and
     who else may read its files.
@@ -30,17 +35,18 @@ def inspect_gallery(
     `sample`: how many crops of each space are encoded again, drawn by `seed`. Changes nothing, and
     never raises `GestaltError`.
     """
-    yield from guarded("database", _gallery(settings, sample, seed))
+    yield from guarded("database", _gallery(settings, sample, seed, stages))
     yield from guarded("rights", inspect_rights(settings))
 
 
-def _gallery(settings: Settings, sample: int, seed: int) -> Iterator[Finding]:
+def _gallery(settings: Settings, sample: int, seed: int, stages: Stages) -> Iterator[Finding]:
     if database_revision(settings.database) is None:
         Listing(settings, finish=False).close()  # which raises for one that was lost
         yield Finding(
             "gallery", "note", "there is none yet", "Run `gestalt index add patients.csv`."
         )
         return
+    stages("Checking the database", "rows")
     with Listing(settings, finish=False) as gallery:
         database, folder = gallery.database, settings.index_dir
         problems = database.problems()
@@ -61,15 +67,16 @@ def _gallery(settings: Settings, sample: int, seed: int) -> Iterator[Finding]:
             yield from guarded("space", inspect_spaces(gallery, spaces))
             yield from guarded("descriptors", inspect_runs(database, spaces))
         yield from guarded("rows", inspect_rows(database))
-        yield from guarded("vectors", inspect_vectors(database))
-        yield from guarded("index", inspect_indexes(database, spaces, folder))
+        yield from guarded("vectors", inspect_vectors(database, stages))
+        yield from guarded("index", inspect_indexes(database, spaces, folder, stages))
         yield from guarded("removals", inspect_left(database, folder))
+        stages("Checking the audit trail", "events")
         yield from guarded("audit trail", inspect_trail(database))
         if not counts.patients:
             return
         yield from guarded("calibration", _calibrations(gallery))
         if sample:
-            found = inspect_encoding(gallery, spaces, sample=sample, seed=seed)
+            found = inspect_encoding(gallery, spaces, sample=sample, seed=seed, stages=stages)
             yield from guarded("encoder", found)
 
 

@@ -1,0 +1,54 @@
+"""What about a found face makes its similarities less sure: too small, blurred, or turned.
+
+Nothing is refused for a mark. `benchmarks/quality.py` measures the limits, with good photos that
+are made worse step by step. That a face is covered is not told: nothing here can see it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gestalt_space.faces.quality import eye_distance
+from gestalt_space.types import Landmarks, Quality
+
+LEAST_EYE_DISTANCE = 12
+"""Pixels between the eyes."""
+LEAST_SHARPNESS = 20
+"""As in `Quality`."""
+MOST_YAW = 30
+"""Degrees, as in `Quality`."""
+
+MarkKind = Literal["small", "blurred", "turned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One thing about a face: `value`, rounded, lies beyond `limit`. `reason`: in words."""
+
+    kind: MarkKind
+    value: int
+    limit: int
+    reason: str
+
+
+def marks_of(landmarks: Landmarks, quality: Quality) -> tuple[Mark, ...]:
+    """What makes a face's similarities less sure; nothing for a good photo.
+
+    A small face is not called blurred as well: enlarged to the size of the aligned face, it has no
+    fine contrasts.
+    """
+    found = []
+    # Whole numbers are compared, as they are told.
+    eyes, sharpness = round(eye_distance(landmarks)), round(quality.sharpness)
+    yaw = round(abs(quality.yaw))
+    if eyes < LEAST_EYE_DISTANCE:
+        told = f"small: {eyes} pixels between the eyes, fewer than {LEAST_EYE_DISTANCE}"
+        found.append(Mark("small", eyes, LEAST_EYE_DISTANCE, told))
+    elif sharpness < LEAST_SHARPNESS:
+        told = f"blurred: sharpness {sharpness}, below {LEAST_SHARPNESS}"
+        found.append(Mark("blurred", sharpness, LEAST_SHARPNESS, told))
+    if yaw > MOST_YAW:
+        told = f"turned: about {yaw}° to the side, more than {MOST_YAW}°"
+        found.append(Mark("turned", yaw, MOST_YAW, told))
+    return tuple(found)
