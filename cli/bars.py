@@ -52,9 +52,11 @@ def stages(*, quiet: bool) -> Iterator[Callable[..., Show]]:
             bar.stop()
 
 
-def counted(items: Iterable[T], title: str, total: int, *, quiet: bool) -> Iterator[T]:
+def counted(
+    items: Iterable[T], title: str, total: int, *, quiet: bool, unit: str = "photos"
+) -> Iterator[T]:
     """Pass items through, showing how many have come."""
-    with progress(title, total, quiet=quiet) as show:
+    with progress(title, total, quiet=quiet, unit=unit) as show:
         for done, item in enumerate(items, start=1):
             show(done, total)
             yield item

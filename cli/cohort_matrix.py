@@ -182,20 +182,23 @@ def matrix(
         if as_json:
             output.write_json({"version": 1, "output": str(table), "rows": len(chosen)})
         return code
-    found = measure(
-        chosen,
-        other,
-        unit=rows,
-        patient_value=how,
-        value=kind,
-        gallery=everyone,
-        with_family=with_family,
-    )
+    with output.progress("Comparing", None, quiet=quiet, unit=f"{rows}s") as show:
+        found = measure(
+            chosen,
+            other,
+            unit=rows,
+            patient_value=how,
+            value=kind,
+            gallery=everyone,
+            with_family=with_family,
+            progress=show,
+        )
     if (relatives := found.about["relatives_left_out"]) and not quiet:
         pairs = output.counted_text(relatives, "pair")
         output.say(f"Relatives are not in each other's pools: {pairs} of a probe and a patient.")
     if figure is not None:
-        _draw(found, figure, force)
+        with output.progress("Drawing", None, quiet=quiet):
+            _draw(found, figure, force)
     if table is not None:
         write_matrix(found, table, overwrite=force)
     if not quiet:

@@ -16,7 +16,8 @@ def upgrade(home: options.Home = None, quiet: options.Quiet = False) -> None:
     """Bring the database to this version, or make it where there is none."""
     from gestalt_space.store.migrating import REVISION, upgrade_database
 
-    done = upgrade_database(*_address(home))
+    with output.progress("Upgrading", None, quiet=quiet, unit="steps"):
+        done = upgrade_database(*_address(home))
     # Not left out with --quiet: nothing says it a second time.
     for note in done.notes:
         output.say(note)

@@ -141,16 +141,8 @@ def gallery(
         bootstrap=Bootstrap(bootstrap, seed),
     )
     spaces = load_spaces(home, space, kind)
-    total = sum(len(data.descriptors) + len(data.patients) for data in spaces)
-    with output.progress("Asking", total, quiet=quiet, unit="probes") as show:
-        done = 0
-
-        def moved(more: int) -> None:
-            nonlocal done
-            done += more
-            show(done, total)
-
-        evaluation = evaluate_gallery(spaces, plan, progress=moved)
+    with output.stages(quiet=quiet) as stages:
+        evaluation = evaluate_gallery(spaces, plan, stages=stages)
     if page is not None:
         write_page(evaluation, page)
         if not quiet:

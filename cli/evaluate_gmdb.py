@@ -83,11 +83,15 @@ def gmdb(
     splits = read_splits(metadata, version)
     if lookup is not None:
         check_lookup(lookup, splits)
-    result = evaluate_gmdb(read_encodings(encodings), splits)
     comparisons: tuple[GmdbComparison, ...] = ()
-    if against is not None:
-        other = evaluate_gmdb(read_encodings(against), splits)
-        comparisons = compare_gmdb(result, other, Bootstrap(seed=seed))
+    with output.stages(quiet=quiet) as stages:
+        stages("Reading encodings", "images")
+        result = evaluate_gmdb(read_encodings(encodings), splits, stages=stages)
+        if against is not None:
+            stages("Reading encodings", "images")
+            other = evaluate_gmdb(read_encodings(against), splits, stages=stages)
+            stages("Comparing encodings", "patients")
+            comparisons = compare_gmdb(result, other, Bootstrap(seed=seed))
     if as_json:
         output.write_json(_document(result, comparisons, seed))
     else:

@@ -76,7 +76,10 @@ def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
     from gestalt_space.gallery.trail import head_text, parse_head
 
     old = None if old_head is None else parse_head(old_head)
-    with opened(home) as gallery:
+    with (
+        opened(home) as gallery,
+        output.progress("Checking the trail", None, quiet=as_json, unit="events"),
+    ):
         problems, end = gallery.check_trail(old), gallery.trail_head()
     if as_json:
         output.write_json({"version": 1, "head": head_text(end), "problems": problems})

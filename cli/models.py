@@ -313,7 +313,7 @@ def verify(
     store = _store(home)
     wanted = names or sorted([model.name for model in store.sound_models()] + store.damaged())
     found: dict[str, str] = {}
-    for name in wanted:
+    for name in output.counted(wanted, "Checking", len(wanted), quiet=as_json, unit="models"):
         try:
             store.verify(name)
         except ModelDamaged as error:

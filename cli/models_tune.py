@@ -49,7 +49,8 @@ def tune(
     settings = load_settings(home)
     model = find_encoder_model(ModelStore(settings.models_dir), name)
     found = tuning_faces(settings, model, faces, detector)
-    rows = tune_model(model, found, device=parse_device(device))
+    with output.progress("Measuring precisions", None, quiet=as_json, unit="precisions"):
+        rows = tune_model(model, found, device=parse_device(device))
     best = fastest(rows)
     if as_json:
         output.write_json(

@@ -35,3 +35,15 @@ def followed(items: Iterable[T], progress: Progress, whole: int | None = None) -
     for done, item in enumerate(items, start=1):
         yield item
         progress(done, whole)
+
+
+def adding_up(progress: Progress, whole: int) -> Callable[[int], None]:
+    """What is given how much more is done, where the parts of some work count on."""
+    done = 0
+
+    def more(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, whole)
+
+    return more

@@ -24,6 +24,7 @@ from gestalt_space.cohort.matrix import (
 from gestalt_space.cohort.patients import check_space, patient_ages, patient_sites
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
+from gestalt_space.progress import Progress, unseen
 from gestalt_space.types import Descriptors
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def measure(
     value: Value = "similarity",
     gallery: Selection | None = None,
     with_family: bool = False,
+    progress: Progress = unseen,
 ) -> CohortMatrix:
     """All pairs within a cohort, or of a cohort with another set.
 
@@ -100,7 +102,9 @@ def measure(
         persons = _owners(sets, gallery, with_family=True)
         owners = persons if with_family else _owners(sets, gallery, with_family=False)
         relatives = _count_relatives(owners, persons)
-        values: NDArray[Any] = _ranks(cohort, against, controls, owners, unit, patient_value)
+        values: NDArray[Any] = _ranks(
+            cohort, against, controls, owners, unit, patient_value, progress
+        )
     else:
         values = _similarities(cohort, against, unit, patient_value)
         if value == "distance":
@@ -297,6 +301,7 @@ def _ranks(
     owners: Owners,
     unit: Unit,
     patient_value: PatientValue,
+    progress: Progress,
 ) -> NDArray[np.int32]:
     sets = (cohort, cohort if against is None else against, controls)
     ours, probe_owners, theirs = (
@@ -320,6 +325,7 @@ def _ranks(
         theirs,
         probes=None if against is None else rows_of(against, unit),
         probe_owners=None if against is None else probe_owners,
+        progress=progress,
     )
 
 

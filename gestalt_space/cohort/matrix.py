@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import DescriptorError, SpaceMismatch, UsageError
+from gestalt_space.progress import Progress, unseen
 from gestalt_space.types import Descriptors
 
 Matrix = NDArray[np.float32]
@@ -122,6 +123,7 @@ def rank_matrix(
     *,
     probes: Descriptors | None = None,
     probe_owners: NDArray[np.int64] | None = None,
+    progress: Progress = unseen,
 ) -> NDArray[np.int32]:
     """The place of each photo of a cohort in each probe's pool `(n, p)`, 0 the nearest.
 
@@ -146,6 +148,7 @@ def rank_matrix(
         found[:, rows] = ranks_among(
             to_cohort[rows], to_controls, asked_owners[rows], owners, control_owners
         ).T
+        progress(min(start + step, len(asked)), len(asked))
     return found
 
 

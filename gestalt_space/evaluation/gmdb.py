@@ -20,6 +20,7 @@ from gestalt_space.errors import TableDamaged
 from gestalt_space.evaluation.topk import TOPS, even_over_groups, hits_of
 from gestalt_space.interop.encodings import Encodings
 from gestalt_space.interop.gmdb import SplitRow, Splits
+from gestalt_space.progress import Progress, Stages, followed, unseen_stages
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.jackknife import Effects, share_interval, variance
@@ -100,7 +101,9 @@ class GmdbResult:
     cases: tuple[AskedCases, ...]
 
 
-def evaluate_gmdb(encodings: Encodings, splits: Splits) -> GmdbResult:
+def evaluate_gmdb(
+    encodings: Encodings, splits: Splits, *, stages: Stages = unseen_stages
+) -> GmdbResult:
     """The four evaluations, F→F, R→R, F→F+R and R→F+R, joined by image identifier.
 
     As in the reference, a syndrome without an image in the gallery is never found. Where syndromes
@@ -132,16 +135,25 @@ def evaluate_gmdb(encodings: Encodings, splits: Splits) -> GmdbResult:
         for split in splits.rare_splits
     ]
     both = [f_gallery.with_others(gallery) for _, gallery in rare]
-    table = _Similarities(encodings, [f_test, *(r[0] for r in rare)], [f_gallery, *both])
+    table = _Similarities(
+        encodings,
+        [f_test, *(r[0] for r in rare)],
+        [f_gallery, *both],
+        stages("Comparing images", "slots"),
+    )
+    ranking = stages("Ranking syndromes", "evaluations")
     frequent_of_both = [(f_test, gallery) for gallery in both]
     rare_of_both = [(test, gallery) for (test, _), gallery in zip(rare, both, strict=True)]
     evaluated = tuple(
         _evaluation(test, gallery, [_split(table, *pair) for pair in pairs], joined)
-        for test, gallery, pairs in (
-            ("frequent", "frequent", [(f_test, f_gallery)]),
-            ("rare", "rare", rare),
-            ("frequent", "frequent+rare", frequent_of_both),
-            ("rare", "frequent+rare", rare_of_both),
+        for test, gallery, pairs in followed(
+            (
+                ("frequent", "frequent", [(f_test, f_gallery)]),
+                ("rare", "rare", rare),
+                ("frequent", "frequent+rare", frequent_of_both),
+                ("rare", "frequent+rare", rare_of_both),
+            ),
+            ranking,
         )
     )
     return GmdbResult(
@@ -201,7 +213,11 @@ class _Similarities:
     """Of all images that are tested to all that are in a gallery, computed once."""
 
     def __init__(
-        self, encodings: Encodings, tests: Sequence[_Rows], galleries: Sequence[_Rows]
+        self,
+        encodings: Encodings,
+        tests: Sequence[_Rows],
+        galleries: Sequence[_Rows],
+        progress: Progress,
     ) -> None:
         count = len(encodings.images)
         tested, shown = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
@@ -218,9 +234,11 @@ class _Similarities:
         self._row, self._column = np.full(count, -1), np.full(count, -1)
         self._row[probes] = np.arange(len(probes))
         self._column[images] = np.arange(len(images))
-        self._table = self._mean_cosines(probes, images, len(both))
+        self._table = self._mean_cosines(probes, images, len(both), progress)
 
-    def _mean_cosines(self, probes: Numbers, images: Numbers, both: int) -> NDArray[np.float32]:
+    def _mean_cosines(
+        self, probes: Numbers, images: Numbers, both: int, progress: Progress
+    ) -> NDArray[np.float32]:
         """`(q, n)`, a few slots at a time: descriptors of all images at once would take as much
         memory again as the vectors."""
         table = np.zeros((len(probes), len(images)), dtype=np.float32)
@@ -232,6 +250,7 @@ class _Similarities:
             table[:both, :both] += common @ common.T
             table[both:, :both] += left[both:] @ common.T
             table[:, both:] += left @ right.T
+            progress(min(start + _SLOTS, slots), slots)
         table /= slots
         return table
 

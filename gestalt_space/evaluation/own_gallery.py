@@ -13,12 +13,10 @@ from gestalt_space.errors import GalleryError, UsageError
 from gestalt_space.evaluation.cases import (
     Cases,
     Probes,
-    Progress,
     ask,
     find_cases,
     patient_probes,
     photo_probes,
-    unseen,
 )
 from gestalt_space.evaluation.comparisons import between_aggregations, between_spaces
 from gestalt_space.evaluation.curves import patient_control, same_different
@@ -37,13 +35,14 @@ from gestalt_space.evaluation.split import Split
 from gestalt_space.evaluation.strata import stratify
 from gestalt_space.evaluation.units import draw_units
 from gestalt_space.gallery.calibration.fitting import fit_calibration
+from gestalt_space.progress import Stages, adding_up, followed, unseen_stages
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, MOST_REPLICATES
 
 
 def evaluate_gallery(
-    spaces: Sequence[SpaceData], plan: Plan, *, progress: Progress = unseen
+    spaces: Sequence[SpaceData], plan: Plan, *, stages: Stages = unseen_stages
 ) -> GalleryEvaluation:
     """Evaluate a gallery in some spaces, one at least, by the same plan.
 
@@ -60,14 +59,15 @@ def evaluate_gallery(
             f"{plan.bootstrap.replicates} draws are too few for an interval.",
             f"Give {FEWEST_REPLICATES} or more; 1000 are usual.",
         )
-    results = tuple(_evaluate(data, plan, progress) for data in spaces)
-    comparisons = [one for result in results for one in between_aggregations(result, plan)]
-    for other in results[1:]:
+    results = tuple(_evaluate(data, plan, stages) for data in spaces)
+    compared = followed(results, stages("Comparing aggregations", "spaces"))
+    comparisons = [one for result in compared for one in between_aggregations(result, plan)]
+    for other in followed(results[1:], stages("Comparing spaces", "spaces")):
         comparisons += between_spaces(other, results[0], plan)
     return GalleryEvaluation(plan, results, held(comparisons))
 
 
-def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
+def _evaluate(data: SpaceData, plan: Plan, stages: Stages) -> SpaceResult:
     asked, evidence = _parts(data, plan)
     controls = _controls(data, plan.controls)
     of_photos = photo_probes(data.descriptors, data.patient_of_row, asked)
@@ -76,22 +76,24 @@ def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
     cases, untestable = find_cases(of_patients.patients, evidence, data.grouping)
     if not len(cases.groups):
         raise _nothing_to_test(data, plan)
+    of_controls = patient_probes(data.descriptors, data.patient_of_row, controls)
+    whole = sum(len(one.patients) for one in (of_photos, of_patients, of_controls))
     asking = partial(
         ask,
         descriptors=data.descriptors,
         evidence=evidence,
         aggregations=plan.aggregations,
         chance=_chance(data, evidence, plan),
-        progress=progress,
+        progress=adding_up(stages(f"Asking {data.space}", "probes"), whole),
     )
     units = draw_units(data.grouping, data.families, _roles(data, plan.split))
     images = asking(of_photos, photo_cases, units=units)
     answers = asking(of_patients, cases, histograms=True, units=units)
-    of_controls = patient_probes(data.descriptors, data.patient_of_row, controls)
     nobody, _ = find_cases(of_controls.patients, evidence, data.grouping)
     unaffected = asking(of_controls, nobody)
     first = plan.aggregations[0]
     measuring = Measuring(units, data.families, plan.bootstrap)
+    measured = stages(f"Measuring {data.space}", "aggregations")
     return SpaceResult(
         data=data,
         counts=_counts(data, plan, evidence, (of_photos, photo_cases), cases, len(controls)),
@@ -103,7 +105,7 @@ def _evaluate(data: SpaceData, plan: Plan, progress: Progress) -> SpaceResult:
                 same_different(answers, how, plan.bootstrap),
                 patient_control(_finite(answers.best[how]), unaffected.best[how], plan.bootstrap),
             )
-            for how in plan.aggregations
+            for how in followed(plan.aggregations, measured)
         },
         strata=stratify(
             ranked(images, of_photos.rows, first),
