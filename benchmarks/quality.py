@@ -49,8 +49,8 @@ BORDER = 60
 CHILD_YEARS = 12
 NEAREST = 10
 TEMPLATE_EYES = float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
-SIZES = (40, 25, 20, 17, 15, 12, 10)
-BLURS = (1, 1.5, 2, 3, 4, 6)
+SIZES = (40, 25, 20, 15, 12, 10)
+BLURS = (1, 1.5, 2, 3, 4)
 TURNS = (15, 30)
 BLOCKS = {
     "the eyes": (20, 38, 92, 65),
@@ -102,8 +102,8 @@ class Good:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shared", type=Path)
-    parser.add_argument("--photos", type=int, default=60, help="of children, and of adults")
-    parser.add_argument("--ordinary", type=int, default=600, help="photos as they come")
+    parser.add_argument("--photos", type=int, default=40, help="of children, and of adults")
+    parser.add_argument("--ordinary", type=int, default=300, help="photos as they come")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     systems = opened(arguments.shared)
@@ -114,7 +114,8 @@ def main() -> None:
         print(*row, sep=" | ", file=sys.stderr, flush=True)
 
     ordinary = photos_as_they_come(arguments.shared, arguments.ordinary, systems[0])
-    good = good_photos(arguments.shared, arguments.photos, systems)
+    sharp = float(np.median([face.quality.sharpness for _, face in ordinary]))
+    good = good_photos(arguments.shared, arguments.photos, systems, sharp)
     for system in systems:
         kept = [face for one in good if (face := system.face(one.pixels)) is not None]
         assert len(kept) == len(good), "good photos are those in which all find the face"
@@ -187,8 +188,8 @@ def photos_as_they_come(shared: Path, count: int, system: System) -> list[tuple[
     return found
 
 
-def good_photos(shared: Path, count: int, systems: Sequence[System]) -> list[Good]:
-    """As many of children and of adults: frontal, upright, sharp, found by all."""
+def good_photos(shared: Path, count: int, systems: Sequence[System], sharp: float) -> list[Good]:
+    """As many of children and of adults: frontal, upright, as sharp as `sharp`, found by all."""
     groups: dict[bool, list[Good]] = {True: [], False: []}
     with zipfile.ZipFile(shared / "data" / "utkface.zip") as archive:
         for name in names_of(archive):
@@ -197,16 +198,16 @@ def good_photos(shared: Path, count: int, systems: Sequence[System]) -> list[Goo
                 continue
             pixels = framed(archive.read(name))
             face = systems[0].face(pixels)
-            if face is not None and is_good(face) and systems[1].face(pixels) is not None:
+            if face is not None and is_good(face, sharp) and systems[1].face(pixels) is not None:
                 group.append(Good(pixels, face.landmarks))
             if all(len(group) == count for group in groups.values()):
                 break
     return groups[True] + groups[False]
 
 
-def is_good(face: Face) -> bool:
+def is_good(face: Face, sharp: float) -> bool:
     of = face.quality
-    return of.sharpness >= 400 and abs(of.yaw) < 10 and abs(of.roll) < 10 and face.score >= 0.9
+    return of.sharpness >= sharp and abs(of.yaw) < 10 and abs(of.roll) < 10 and face.score >= 0.9
 
 
 def cases() -> dict[str, Worse]:
@@ -297,7 +298,7 @@ def measured(
 
 
 def nearest(row: NDArray[np.floating]) -> list[int]:
-    return np.argsort(-row, kind="stable")[:NEAREST].tolist()
+    return [int(place) for place in np.argsort(-row, kind="stable")[:NEAREST]]
 
 
 def mirrored(photos: Sequence[tuple[Pixels, Face]], system: System) -> list[tuple[object, ...]]:

@@ -94,7 +94,7 @@ def _write(name: str, found: tuple[Face, ...] | GestaltError) -> None:
         how = "" if face.step in PLAIN_STEPS else f", photo {face.step}"
         output.write_text(
             f"  face {face.number} of {face.count}: {eye_distance(face.landmarks):.0f} px between "
-            f"the eyes, sharpness {of.sharpness:.0f}, yaw {of.yaw:.0f}°, roll {of.roll:.0f}° "
+            f"the eyes, sharpness {of.sharpness:.0f}, yaw {round(of.yaw)}°, roll {round(of.roll)}° "
             f"(score {face.score:.2f}{how})"
         )
         for mark in marks_of(face.landmarks, of):

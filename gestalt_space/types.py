@@ -76,7 +76,8 @@ class Detection:
 class Quality:
     """What can be said of a face without a model.
 
-    `sharpness`: variance of the Laplacian of the grey aligned face, higher is sharper.
+    `sharpness`: variance of the Laplacian of the grey aligned face, from brows to chin, higher is
+    sharper.
     `size`: the shorter side of the box in pixels. `yaw`, `roll`: degrees, estimated from the five
     landmarks; positive yaw: the nose points to the image's right; positive roll: clockwise.
     """

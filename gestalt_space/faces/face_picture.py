@@ -76,7 +76,7 @@ def _draw(shown: Pixels, face: Face, scale: float, thick: int) -> None:
     box, points = ((at + 0.5) * scale - 0.5 for at in (face.box, face.landmarks))
     x0, y0, x1, y1 = (round(float(v)) for v in box)
     for colour, width in ((EDGE, thick + 2), (BOX, thick)):
-        cv2.rectangle(shown, (x0, y0), (x1, y1), colour, width, cv2.LINE_AA)
+        cv2.rectangle(shown, (x0, y0), (x1, y1), colour, width)
     radius = max(1, round(float(np.linalg.norm(points[1] - points[0])) / 20))
     for x, y in points.tolist():
         at = (round(x), round(y))

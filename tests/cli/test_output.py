@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 
@@ -75,21 +74,3 @@ def test_progress_is_silent_where_no_terminal_is(capsys: pytest.CaptureFixture[s
     assert list(output.counted([1, 2, 3], "Adding", 3, quiet=False)) == [1, 2, 3]
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""
-
-
-def test_progress_goes_to_standard_error_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal, data = Terminal(), io.StringIO()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr(sys, "stdout", data)
-    monkeypatch.setenv("TERM", "xterm")
-    assert list(output.counted(range(5), "Adding", 5, quiet=False)) == list(range(5))
-    assert "Adding" in terminal.getvalue()
-    assert data.getvalue() == ""
-    quiet = Terminal()
-    monkeypatch.setattr(sys, "stderr", quiet)
-    assert list(output.counted(range(5), "Adding", 5, quiet=True)) == list(range(5))
-    assert quiet.getvalue() == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from gestalt_space.documents.matches import (
     match_document,
 )
 from gestalt_space.errors import NoFace
+from gestalt_space.faces.marks import marks_of
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.spaces import Encoded
 from gestalt_space.match.answer import Eligible, Match, MatchLine, ProbePhoto, Shared
@@ -54,8 +56,16 @@ def test_a_face_is_told_without_its_pixels(face: Face) -> None:
         "score": 0.8765,
         "box": [1.23, 2.35, 3.46, 4.57],
         "landmarks": [[round(v, 2) for v in point] for point in face.landmarks.tolist()],
-        "quality": {"sharpness": 12.35, "size": 100.0, "yaw": -3.2, "roll": 0.0},
+        "quality": {
+            "sharpness": 12.35,
+            "size": 100.0,
+            "yaw": -3.2,
+            "roll": 0.0,
+            "eye_distance": 2.83,
+            "marks": [asdict(mark) for mark in marks_of(face.landmarks, face.quality)],
+        },
     }
+    assert [mark["kind"] for mark in record["quality"]["marks"]] == ["small"]
     assert json.loads(json.dumps(record)) == record
 
 

@@ -1,0 +1,116 @@
+"""Bars on standard error: when they are shown, and what they say."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+from gestalt_cli import bars
+
+
+class Terminal(io.StringIO):
+    """Takes what is written to a terminal."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+    @property
+    def text(self) -> str:
+        """Without what moves the cursor and colours."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.getvalue())
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Standard error from now on. No fixture: pytest sets its own anew after those."""
+    found = Terminal()
+    monkeypatch.setattr(sys, "stderr", found)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    return found
+
+
+def work(*, quiet: bool = False, pause: float = 0.0) -> None:
+    with bars.stages(quiet=quiet) as begin:
+        show = begin("Comparing", "pairs")
+        for done in range(1, 6):
+            time.sleep(pause)
+            show(done, 5)
+        begin("Drawing", "rows")
+        time.sleep(pause)
+
+
+def test_short_work_shows_nothing(monkeypatch: pytest.MonkeyPatch):
+    terminal = on_terminal(monkeypatch)
+    work()
+    assert terminal.getvalue() == ""
+
+
+def test_long_work_shows_what_is_done_how_fast_and_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setattr(bars, "SHOWN_AFTER", 0.01)
+    work(pause=0.15)
+    assert re.search(r"Comparing .*[1-4] of 5 pairs, \d+/s, \d+ s left", terminal.text)
+    # A stage that cannot count says what it does.
+    assert "Drawing" in terminal.text
+
+
+def test_nothing_where_no_terminal_is_and_with_quiet(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setattr(bars, "SHOWN_AFTER", 0.0)
+    work(quiet=True, pause=0.02)
+    assert terminal.getvalue() == ""
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", file)
+    work(pause=0.02)
+    assert file.getvalue() == ""
+
+
+def test_an_error_ends_the_bar(monkeypatch: pytest.MonkeyPatch):
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setattr(bars, "SHOWN_AFTER", 0.0)
+
+    def stopped() -> None:
+        with bars.progress("Adding", 2, quiet=False) as show:
+            show(1, 2)
+            time.sleep(0.1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert terminal.getvalue().count("\x1b[?25l") == terminal.getvalue().count("\x1b[?25h") == 1
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "unit", "speed", "left", "told"),
+    [
+        (1200, 5000, "photos", 35.2, 108, "1,200 of 5,000 photos, 35/s, 2 min left"),
+        (3, 40, "photos", 0.2, 185, "3 of 40 photos, 5 s each, 3 min left"),
+        (1, 9, "photos", 0.001, 8000, "1 of 9 photos, 1,000 s each, 2 h 13 min left"),
+        (12, None, "patients", 4.0, None, "12 patients, 4/s"),
+        (40, 100, "%", 2.0, 30, "40 %, 30 s left"),
+        (0, 100, "%", None, None, ""),
+        (0, 7, "pairs", None, None, "0 of 7 pairs"),
+        (0, None, "pairs", None, None, ""),
+    ],
+)
+def test_figures(
+    done: int,
+    total: int | None,
+    unit: str,
+    speed: float | None,
+    left: float | None,
+    told: str,
+):
+    task = SimpleNamespace(
+        completed=done, total=total, fields={"unit": unit}, speed=speed, time_remaining=left
+    )
+    assert bars.figures(task) == told  # type: ignore[arg-type]
