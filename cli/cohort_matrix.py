@@ -159,7 +159,7 @@ def matrix(
     with opened(home, space=space, detector=detector, landmarks=landmarks) as gallery:
         gallery = gallery.pinned()
         if photos:
-            chosen = _of_photos(gallery, photos)
+            chosen = _of_photos(gallery, photos, quiet)
         else:
             chosen = cohort_options.chosen(gallery, cohort, disorder, gene, patients)
         other = (
@@ -219,7 +219,7 @@ def _draw(found: CohortMatrix, path: Path, force: bool) -> None:
     write_picture(matrix_figure(found), path, overwrite=force)
 
 
-def _of_photos(gallery: Gallery, photos: list[Path]) -> Selection:
+def _of_photos(gallery: Gallery, photos: list[Path], quiet: bool) -> Selection:
     from gestalt_space.cohort.selection import select_photos
 
     sources, found = probes_of(photos, None, gallery.settings.max_photo_bytes)
@@ -227,7 +227,8 @@ def _of_photos(gallery: Gallery, photos: list[Path]) -> Selection:
     short = [source.name.rpartition("/")[2] for source in sources]
     if len(set(short)) == len(short):
         sources = [replace(source, name=name) for source, name in zip(sources, short, strict=True)]
-    return select_photos(gallery, sources)
+    with output.progress("Reading", len(sources), quiet=quiet) as show:
+        return select_photos(gallery, sources, progress=show)
 
 
 def _write_large(

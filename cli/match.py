@@ -290,7 +290,11 @@ def _match(
     if patient is not None:
         answers = iter([gallery.match_patient(patient, question)])
     else:
-        answers = gallery.match(sources, question, as_one=as_one)
+        answers = (
+            _as_one(gallery, question, sources, quiet)
+            if as_one
+            else gallery.match(sources, question)
+        )
         # Answers are shown as they come, so that on a terminal they are the progress themselves.
         unseen = form == "json" or not sys.stdout.isatty()
         bar = unseen and len(sources) > 1 and not (quiet or as_one)
@@ -323,6 +327,14 @@ def _match(
 
         write_pictures(pictures, sources, faces, photo_limits(gallery.settings), quiet=quiet)
     return 3 if any(shown) else 0
+
+
+def _as_one(
+    gallery: Gallery, question: Question, sources: Sequence[PhotoSource], quiet: bool
+) -> Iterator[Match]:
+    with output.progress("Reading", len(sources), quiet=quiet) as show:
+        matches = list(gallery.match(sources, question, as_one=True, progress=show))
+    yield from matches
 
 
 def _noting(

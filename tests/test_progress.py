@@ -13,11 +13,13 @@ from gestalt_space.cohort.cohesion import CohesionPlan, cohesion
 from gestalt_space.cohort.cohort_matrix import measure
 from gestalt_space.cohort.comparison import ComparisonPlan, compare
 from gestalt_space.cohort.composite import WeightedFace, average_face
+from gestalt_space.cohort.selection import select_photos
 from gestalt_space.evaluation.gallery_results import Plan
 from gestalt_space.evaluation.gmdb import evaluate_gmdb
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
+from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.interop.encodings import Encodings
 from gestalt_space.interop.gmdb import SplitRow, Splits
 from gestalt_space.progress import adding_up, followed
@@ -131,3 +133,15 @@ def test_a_gallery_that_is_checked_and_rebuilt(seen: Seen, tmp_path: Path, tiny_
         "Checking the index of tiny",
         "Encoding crops again by tiny",
     ]
+
+
+def test_photos_that_are_asked_about(seen: Seen, tmp_path: Path, tiny_store: ModelStore):
+    home = make_home(tmp_path / "home", tiny_store)
+    photos = [made.photo_file(tmp_path / f"{n}.png", n) for n in range(4)]
+    sources = [PhotoSource(photo.name, photo, largest=True) for photo in photos[1:]]
+    with open_gallery(home) as gallery:
+        add(gallery, row(photos[0], "P0", "D"))
+        list(gallery.match(sources, as_one=True, progress=seen("Reading as one", "photos")))
+        select_photos(gallery, sources, progress=seen("Reading", "photos"))
+    assert [told[-1] for _, told in seen.stages] == [(3, 3), (3, 3)]
+    assert seen.ended() == ["Reading as one", "Reading"]

@@ -24,6 +24,7 @@ from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.home import Gallery
 from gestalt_space.index.exact import TOLERANCE
 from gestalt_space.names import normal_name
+from gestalt_space.progress import Progress, adding_up, unseen
 from gestalt_space.store.people import PatientFacts, family_numbers
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import Descriptors
@@ -204,7 +205,9 @@ def select(gallery: Gallery, criteria: Criteria) -> Selection:
     )
 
 
-def select_photos(gallery: Gallery, sources: Sequence[PhotoSource]) -> Selection:
+def select_photos(
+    gallery: Gallery, sources: Sequence[PhotoSource], *, progress: Progress = unseen
+) -> Selection:
     """Photos that are not stored, each as a patient of its own, in their order by name.
 
     Photos without a face are told in `failed`. Raises `UsageError` where none has one, or two are
@@ -214,9 +217,10 @@ def select_photos(gallery: Gallery, sources: Sequence[PhotoSource]) -> Selection
     if twice := sorted(name for name, count in names.items() if count > 1):
         raise UsageError(f"{twice[0]} is given twice.", "Give every photo once.")
     gallery = gallery.pinned()
-    found, failed = [], []
+    more, found, failed = adding_up(progress, len(sources)), [], []
     for batch in gallery.probes(sources):
         for asked in batch:
+            more(1)
             if asked.descriptor is not None:
                 own = None if asked.own is None else asked.own.identifier
                 found.append((asked.name, asked.descriptor, own))

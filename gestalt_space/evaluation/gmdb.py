@@ -10,7 +10,7 @@ those of the files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -20,7 +20,7 @@ from gestalt_space.errors import TableDamaged
 from gestalt_space.evaluation.topk import TOPS, even_over_groups, hits_of
 from gestalt_space.interop.encodings import Encodings
 from gestalt_space.interop.gmdb import SplitRow, Splits
-from gestalt_space.progress import Progress, Stages, followed, unseen_stages
+from gestalt_space.progress import Progress, Stages, adding_up, unseen_stages
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.jackknife import Effects, share_interval, variance
@@ -141,19 +141,17 @@ def evaluate_gmdb(
         [f_gallery, *both],
         stages("Comparing images", "slots"),
     )
-    ranking = stages("Ranking syndromes", "evaluations")
     frequent_of_both = [(f_test, gallery) for gallery in both]
     rare_of_both = [(test, gallery) for (test, _), gallery in zip(rare, both, strict=True)]
+    splits_ranked = 1 + len(rare) + len(frequent_of_both) + len(rare_of_both)
+    more = adding_up(stages("Ranking syndromes", "splits"), splits_ranked)
     evaluated = tuple(
-        _evaluation(test, gallery, [_split(table, *pair) for pair in pairs], joined)
-        for test, gallery, pairs in followed(
-            (
-                ("frequent", "frequent", [(f_test, f_gallery)]),
-                ("rare", "rare", rare),
-                ("frequent", "frequent+rare", frequent_of_both),
-                ("rare", "frequent+rare", rare_of_both),
-            ),
-            ranking,
+        _evaluation(test, gallery, [_split(table, *pair, more) for pair in pairs], joined)
+        for test, gallery, pairs in (
+            ("frequent", "frequent", [(f_test, f_gallery)]),
+            ("rare", "rare", rare),
+            ("frequent", "frequent+rare", frequent_of_both),
+            ("rare", "frequent+rare", rare_of_both),
         )
     )
     return GmdbResult(
@@ -289,9 +287,13 @@ class _Split:
     absent: frozenset[int]
 
 
-def _split(table: _Similarities, test: _Rows, gallery: _Rows) -> _Split:
+def _split(
+    table: _Similarities, test: _Rows, gallery: _Rows, more: Callable[[int], object]
+) -> _Split:
     absent = set(test.syndromes.tolist()) - set(gallery.syndromes.tolist())
-    return _Split(test, _ranks(table, test, gallery), len(gallery), frozenset(absent))
+    ranks = _ranks(table, test, gallery)
+    more(1)
+    return _Split(test, ranks, len(gallery), frozenset(absent))
 
 
 def _ranks(table: _Similarities, test: _Rows, gallery: _Rows) -> Numbers:

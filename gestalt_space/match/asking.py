@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -22,6 +23,7 @@ from gestalt_space.match.probe import Probe, as_one_probe, probe_of, stored_prob
 from gestalt_space.match.question import TEN_DISORDERS, Question
 from gestalt_space.match.view import View, open_view
 from gestalt_space.names import normal_name
+from gestalt_space.progress import Progress, followed, unseen
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.lookups import find_patient
 from gestalt_space.store.people import By
@@ -80,16 +82,22 @@ class Asking(Listing):
         return snapshot
 
     def probes(
-        self, sources: Sequence[PhotoSource], *, as_one: bool = False
+        self,
+        sources: Sequence[PhotoSource],
+        *,
+        as_one: bool = False,
+        progress: Progress = unseen,
     ) -> Iterator[list[Probe]]:
         """Photos as probes, in order, a batch at a time; nothing is stored.
 
         Of several faces the largest is taken, unless the source names one. With `as_one`, all are
-        of one patient, and one probe. Raises `UsageError` where they are stored for several.
+        of one patient, and one probe, and `progress` is given the photos that are read. Raises
+        `UsageError` where they are stored for several.
         """
         batches: Iterable[list[PhotoResult]] = self.pipeline.run(sources)
         if as_one:
-            batches = [[result for batch in batches for result in batch]]
+            results = itertools.chain.from_iterable(batches)
+            batches = [list(followed(results, progress, len(sources)))]
         for batch in batches:
             yield self._asked(batch, as_one=as_one)
 
@@ -114,8 +122,10 @@ class Asking(Listing):
         question: Question = TEN_DISORDERS,
         *,
         as_one: bool = False,
+        progress: Progress = unseen,
     ) -> Iterator[Match]:
-        """Rank disorders, genes or patients for each photo, in order, or for all `as_one`.
+        """Rank disorders, genes or patients for each photo, in order, or for all `as_one`, where
+        `progress` is given the photos that are read.
 
         Nothing is stored. The patient whom a probe's face is stored for is never evidence, nor is
         their family unless the question lets it in. Photos that are added or removed meanwhile
@@ -126,7 +136,8 @@ class Asking(Listing):
         view.state.read_ahead()
         batches: Iterable[list[PhotoResult]] = here.pipeline.run(sources)
         if as_one:
-            batches = [[result for batch in batches for result in batch]]
+            results = itertools.chain.from_iterable(batches)
+            batches = [list(followed(results, progress, len(sources)))]
         for batch in batches:
             view, matches = here._answer(partial(here._asked, batch, as_one=as_one), question, view)
             yield from matches
