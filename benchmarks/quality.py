@@ -236,9 +236,12 @@ def turned(degrees: float, pixels: Pixels, landmarks: Landmarks) -> Pixels:
     """The head turned to the image's right, with the depth of a usual head."""
     there, back = to_template(landmarks)
     height, width = pixels.shape[:2]
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 2)
-    moved = Turn(float(np.radians(degrees)), 0.0).taken_back(laid(there, grid.astype(np.float64)))
-    source = laid(back, moved).astype(np.float32).reshape(height, width, 2)
+    turn = Turn(float(np.radians(degrees)), 0.0)
+    rows = []
+    for y in range(height):  # OpenCV reads no more than 32,767 depths at a time
+        points = np.column_stack([np.arange(width), np.full(width, y)]).astype(np.float64)
+        rows.append(laid(back, turn.taken_back(laid(there, points))))
+    source = np.stack(rows).astype(np.float32)
     drawn = cv2.remap(pixels, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(drawn, np.uint8)
 

@@ -146,7 +146,7 @@ def evaluate_gmdb(
     splits_ranked = 1 + len(rare) + len(frequent_of_both) + len(rare_of_both)
     more = adding_up(stages("Ranking syndromes", "splits"), splits_ranked)
     evaluated = tuple(
-        _evaluation(test, gallery, [_split(table, *pair, more) for pair in pairs], joined)
+        _evaluation(test, gallery, [_split(table, *pair, more=more) for pair in pairs], joined)
         for test, gallery, pairs in (
             ("frequent", "frequent", [(f_test, f_gallery)]),
             ("rare", "rare", rare),
@@ -288,7 +288,7 @@ class _Split:
 
 
 def _split(
-    table: _Similarities, test: _Rows, gallery: _Rows, more: Callable[[int], object]
+    table: _Similarities, test: _Rows, gallery: _Rows, *, more: Callable[[int], object]
 ) -> _Split:
     absent = set(test.syndromes.tolist()) - set(gallery.syndromes.tolist())
     ranks = _ranks(table, test, gallery)
