@@ -1,9 +1,9 @@
 """What about a found face makes its similarities less sure: too small, blurred, or turned.
 
 Nothing is refused for a mark. The limits are measured (`benchmarks/quality.py`): beyond each of
-them, fewer than seven of the ten people who were nearest to a good photo are still nearest to the same
-photo made worse, for both encoders that were tried. That a face is covered is not told: the score
-of a detector falls for that as it does for blur.
+them, fewer than seven of the ten people who were nearest to a good photo are still nearest to the
+same photo made worse, for both encoders that were tried. That a face is covered is not told: the
+score of a detector falls for that as it does for blur.
 """
 
 from __future__ import annotations
