@@ -75,7 +75,7 @@ def test_add_marks_and_adds(home: Path, blurred: Path, gestalt: Command, tmp_pat
     report = tmp_path / "report.csv"
     ran = gestalt("index", "add", blurred, "--patient", "P9", "--report", report, *ALIGNED)
     assert ran.code == 0
-    told = f"blurred: sharpness 1, below {LEAST_SHARPNESS}"
+    told = f"blurred: sharpness 0, below {LEAST_SHARPNESS}"
     assert f"{blurred}: added, but {told}." in ran.err
     assert "1 added" in ran.err
     (row,) = csv.DictReader(report.open(encoding="utf-8"))
@@ -90,8 +90,8 @@ def test_faces_are_listed_with_numbers_and_marks(
     ran = gestalt("faces", photos[0], blurred, tmp_path / "none.png", *ALIGNED)
     assert ran.code == 3
     assert ran.out.count("face 1 of 1: ") == 2
-    assert "70 px between the eyes, sharpness 1, yaw" in ran.out
-    assert f"blurred: sharpness 1, below {LEAST_SHARPNESS}" in ran.out
+    assert "70 px between the eyes, sharpness 0, yaw" in ran.out
+    assert f"blurred: sharpness 0, below {LEAST_SHARPNESS}" in ran.out
     assert "none.png: There is no such file." in ran.err
     first, second, third = gestalt(
         "faces", photos[0], blurred, tmp_path / "none.png", "--json", *ALIGNED
