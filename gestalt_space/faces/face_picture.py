@@ -36,7 +36,7 @@ def face_picture(photo: Photo, faces: Sequence[Face]) -> Pixels:
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         shown = np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.uint8)
-    thick = max(1, round(max(shown.shape[:2]) / 400))
+    thick = max(2, round(max(shown.shape[:2]) / 400))
     for place, face in reversed(list(enumerate(faces))):
         _draw(shown, face, scale, thick * (2 if place == 0 and len(faces) > 1 else 1))
     column = _crops(photo, faces)
