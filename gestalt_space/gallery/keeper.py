@@ -10,7 +10,7 @@ from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, O
 from gestalt_space.folders import delete_begun
 from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.halves import delete_halves
-from gestalt_space.gallery.identity import home_of, is_elsewhere, registered_home, was_forgotten
+from gestalt_space.gallery.identity import home_of, is_copy, registered_home, was_forgotten
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.rebuilding import Rebuilt, WrittenIndex
 from gestalt_space.gallery.repairs import CAME_BACK, CLEANED, COPIED, TIDIED, Repair, half_deleted
@@ -61,15 +61,12 @@ class Keeper:
         self.repairs += [half_deleted(display_name(path)) for path in gone]
         with self._database.reading() as session:
             is_back = was_forgotten(session, self._folder)
-            has_moved = is_elsewhere(session, self._folder)
-            known = home_of(session, self._folder)
-        if is_back or has_moved:
+        if is_back or is_copy(self._database, self._folder):
             with locked(self._folder, 0):
-                is_copy = registered_home(self._database, self._folder) != known
-            if is_back or is_copy:
-                forget(self._calibrating)
-                self.repairs.append(CAME_BACK if is_back else COPIED)
-                self.follow()
+                registered_home(self._database, self._folder)
+            forget(self._calibrating)
+            self.repairs.append(CAME_BACK if is_back else COPIED)
+            self.follow()
         if self.purge(wait=False):
             self.repairs.append(CLEANED)
         with suppress(OutputError):

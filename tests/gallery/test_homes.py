@@ -169,6 +169,7 @@ def test_a_home_that_was_moved_is_known_where_it_is_and_a_copy_is_one_of_its_own
             keeper = opened.keeper()
             keeper.finish_left()
             assert keeper.repairs == repairs
+            opened.seal()
             assert opened.vectors() == vectors_of(*range(6))
         finally:
             opened.close()
