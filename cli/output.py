@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gestalt_space.errors import GestaltError
 from gestalt_space.paths import display_name
-
-from .tables import Table, wrapped
+from gestalt_space.tables.table import Column, Table
+from gestalt_space.tables.terminal import drawn, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,12 +116,20 @@ def new_table(
     """A table for people. `right`: columns of numbers; `whole`: of identifiers; `least`: those that
     may go where a terminal is narrow, the one of least weight first.
     """
-    return Table(columns, tuple(right), tuple(whole), tuple(least))
+    return Table(
+        Column(
+            name,
+            aligned="right" if name in right else "left",
+            whole=name in whole,
+            least=least.index(name) if name in least else None,
+        )
+        for name in columns
+    )
 
 
 def write_table(table: Table) -> None:
     """A table on standard output."""
-    for part in table.drawn(shown_width()):
+    for part in drawn(table, shown_width()):
         _console().print(part, soft_wrap=isinstance(part, str))
 
 

@@ -19,7 +19,6 @@ from gestalt_space.cohort.mapping import CohortMap, lay_map, place
 from gestalt_space.cohort.matrix import rank_matrix, similarity_matrix
 from gestalt_space.cohort.pictures import tree_drawing, write_drawing, write_map_picture
 from gestalt_space.cohort.result_tables import (
-    Table,
     clusters_table,
     cohesion_table,
     comparison_table,
@@ -34,6 +33,7 @@ from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.sub_blocks import Blocks, judge_blocks
 from gestalt_space.cohort.tables import write_matrix
 from gestalt_space.home import Gallery
+from gestalt_space.tables.table import Table
 
 __all__ = [
     "Blocks",

@@ -17,7 +17,7 @@ PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"
 GROUND = frozenset(
     {"ages", "errors", "types", "settings", "devices", "descriptors", "names"}
     | {"paths", "files", "folders", "once", "rights", "sameface", "together"}
-    | {"held", "holders"}
+    | {"held", "holders", "tables"}
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking", "stats"})
 ABOVE = (

@@ -6,7 +6,6 @@ room, and in `FILE.json` beside a CSV or TSV, which are plain square tables.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
 from gestalt_space.errors import UsageError
 from gestalt_space.files import appearing, check_new_file, write_atomically
+from gestalt_space.tables.rows import RowWriter
 
 TEXTS = (".csv", ".tsv")
 ENDINGS = (*TEXTS, ".npz", ".parquet", ".h5ad")
@@ -99,11 +99,11 @@ def _document(matrix: CohortMatrix) -> dict[str, Any]:
 
 def _write_text(matrix: CohortMatrix, aside: Path, separator: str) -> None:
     with aside.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
-        writer.writerow(["", *matrix.columns])
+        writer = RowWriter(stream, separator)
+        writer.write(["", *matrix.columns])
         for name, row in zip(matrix.rows, matrix.values, strict=True):
-            # As text, a float32 has the fewest digits that give it back.
-            writer.writerow([name, *row.astype(np.str_).tolist()])
+            # A float32 is written with the fewest digits that give it back.
+            writer.write([name, *row])
 
 
 def _write_npz(matrix: CohortMatrix, aside: Path) -> None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from gestalt_space.tables.table import Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,34 +21,33 @@ READABLE = 20
 """Width below which the names of a column are not squeezed while another column can go."""
 
 
-@dataclass
-class Table:
-    """Rows of cells under the names of columns.
-
-    `right`: columns of numbers; `whole`: those of identifiers; `least`: those that may go, the one
-    of least weight first.
+def drawn(table: Table, width: int | None) -> Iterator[RenderableType]:
+    """A table as it is printed in so many columns of a terminal, or in as many as it takes for
+    None.
     """
+    return _Drawing(table).drawn(width)
 
-    columns: tuple[str, ...]
-    right: tuple[str, ...] = ()
-    whole: tuple[str, ...] = ()
-    least: tuple[str, ...] = ()
-    rows: list[tuple[tuple[str, ...], str | None]] = field(default_factory=list)
 
-    def add_row(self, *cells: str, style: str | None = None) -> None:
-        """Add a row with a cell for each column."""
-        self.rows.append((cells, style))
+class _Drawing:
+    """The texts of a table's printed columns."""
+
+    def __init__(self, table: Table) -> None:
+        shown = [place for place, column in enumerate(table.columns) if column.printed]
+        self.columns = [table.columns[place] for place in shown]
+        self.rows = [
+            [column.text(row[place]) for place, column in zip(shown, self.columns, strict=True)]
+            for row in table.rows
+        ]
 
     def drawn(self, width: int | None) -> Iterator[RenderableType]:
-        """What is printed in so many columns of a terminal, or in as many as it takes for None."""
         kept = list(range(len(self.columns)))
         gone = []
-        for name in self.least:
+        spare = [place for place in kept if self.columns[place].least is not None]
+        for place in sorted(spare, key=lambda place: self.columns[place].least or 0):
             if width is None or self._least_width(kept, READABLE) <= width:
                 break
-            if name in self.columns:
-                kept.remove(self.columns.index(name))
-                gone.append(name)
+            kept.remove(place)
+            gone.append(self.columns[place].heading)
         if width is not None and self._least_width(kept) > width:
             yield from self._by_field(width)
             return
@@ -73,32 +73,33 @@ class Table:
         table = RichTable(
             box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, header_style="bold"
         )
-        for column, wide in zip(kept, widths, strict=True):
-            name = self.columns[column]
-            table.add_column(name, justify="right" if name in self.right else "left", width=wide)
-        for cells, style in self.rows:
-            table.add_row(*(cells[column] for column in kept), style=style)
+        for place, wide in zip(kept, widths, strict=True):
+            column = self.columns[place]
+            justify: Literal["left", "right"] = "right" if column.is_right else "left"
+            table.add_column(column.heading, justify=justify, width=wide)
+        for cells in self.rows:
+            table.add_row(*(cells[column] for column in kept))
         return table
 
     def _by_field(self, width: int | None) -> Iterator[str]:
         """A line for each cell behind its column's name, and an empty one between two rows."""
-        label = max(map(len, self.columns))
-        for cells, _ in self.rows:
+        label = max(len(column.heading) for column in self.columns)
+        for cells in self.rows:
             yield ""
-            for name, cell in zip(self.columns, cells, strict=True):
+            for column, cell in zip(self.columns, cells, strict=True):
                 if cell:
                     indent = " " * (label + GAP)
-                    yield from _lines(cell, width, f"{name:<{label}}  ", indent)
+                    yield from _lines(cell, width, f"{column.heading:<{label}}  ", indent)
 
     def _cells(self, column: int) -> list[str]:
-        return [self.columns[column], *(cells[column] for cells, _ in self.rows)]
+        return [self.columns[column].heading, *(cells[column] for cells in self.rows)]
 
     def _widest(self, column: int) -> int:
         return max(_width(line) for cell in self._cells(column) for line in cell.split("\n"))
 
     def _narrowest(self, column: int, readable: int = 0) -> int:
         widest = self._widest(column)
-        if self.columns[column] in (*self.right, *self.whole):
+        if self.columns[column].is_right or self.columns[column].whole:
             return widest
         words = [word for cell in self._cells(column) for word in cell.split()]
         return max(min(widest, readable), *map(_width, words), 0, 0)
