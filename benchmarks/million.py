@@ -2,6 +2,7 @@
 and the rows of a database for them.
 
 python -m benchmarks.million HOME [--photos 1000000] [--patients 60000] [--disorders 5000]
+    [--dim 512]
 
 A descriptor is a sum of unit vectors: what all faces share, the disorder, the patient and the
 photo. The squares of their weights are the expected similarities: 0.60 between photos of a patient,
@@ -240,9 +241,16 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=PHOTOS)
     parser.add_argument("--patients", type=int, default=PATIENTS)
     parser.add_argument("--disorders", type=int, default=DISORDERS)
+    parser.add_argument("--dim", type=int, default=DIM)
     given = parser.parse_args()
     start = time.perf_counter()
-    fill_gallery(given.home, given.photos, patients=given.patients, disorders=given.disorders)
+    fill_gallery(
+        given.home,
+        given.photos,
+        dim=given.dim,
+        patients=given.patients,
+        disorders=given.disorders,
+    )
     taken = time.perf_counter() - start
     size = (given.home / "gallery.sqlite3").stat().st_size
     print(

@@ -7,13 +7,18 @@ import sys
 import typer
 
 
+def can_be_asked() -> bool:
+    """Whether somebody sits at a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def confirm(question: str, *, yes: bool, not_done: str) -> None:
     """Ask, but for `yes`. Raises `UsageError` where nobody can be asked, or the answer is no."""
     from gestalt_space.errors import UsageError
 
     if yes:
         return
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not can_be_asked():
         raise UsageError("Nobody can be asked here.", "Give --yes if you are sure.")
     if not typer.confirm(question, err=True):
         raise UsageError(not_done, "")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from . import output
+from .asking import can_be_asked, confirm
 from .interruption import interruption
 
 if TYPE_CHECKING:
@@ -42,26 +43,43 @@ def carry_out(
         done = work(gallery)
     told = tuple(dict.fromkeys((*notes, *done.notes)))
     if as_json:
-        undone = done.undone
         output.write_json(
             {
                 "version": 1,
                 "changes": list(done.changes),
                 "notes": list(told),
-                "undone": None if undone is None else {"id": undone.id, "action": undone.action},
+                "undone": [{"id": one.id, "action": one.action} for one in done.undone],
                 "left_in_log": None if done.left_in_log is None else done.left_in_log.as_dict(),
             }
         )
     if quiet:
         return
-    if done.undone is not None:
-        one = done.undone
-        output.say(f"Undone: {one.action}, by {one.actor} ({one.at:%Y-%m-%d %H:%M} UTC).")
+    if done.undone:
+        one, more = done.undone[0], len(done.undone) - 1
+        others = f" and {output.counted_text(more, 'event')} more of the same `add`" if more else ""
+        output.say(
+            f"Undone: event {one.id}{others}, {one.action} by {one.actor} "
+            f"({one.at:%Y-%m-%d %H:%M} UTC)."
+        )
     for change in done.changes:
-        output.say(change, indent="  " if done.undone is not None else "")
+        output.say(change, indent="  " if done.undone else "")
     if not done.changes:
         output.say("Nothing changed: the gallery says so already.")
     for note in told:
         output.say(note)
     if done.left_in_log is not None:
         output.say_error(done.left_in_log)
+
+
+def undone(gallery: Gallery, event: int | None, *, yes: bool) -> Correction:
+    """What an undo changed. Whether consent that was withdrawn may come back is asked, unless
+    `yes`; without a terminal it may not."""
+    from gestalt_space.errors import ConsentReturns
+
+    try:
+        return gallery.undo(event)
+    except ConsentReturns as error:
+        if not yes and not can_be_asked():
+            raise
+        confirm(f"{error.message} Undo it?", yes=yes, not_done="Nothing was undone.")
+        return gallery.undo(event, consent_again=error.patients)

@@ -23,18 +23,27 @@ def doctor(home: options.Home = None, as_json: options.Json = False) -> int:
 
 
 def tell_findings(found: Iterable[Finding], *, as_json: bool) -> int:
-    """Show what was looked at; the exit code is 1 where something does not work."""
+    """Show what was looked at, and below it what to do; the exit code is 1 where something is
+    wrong."""
     findings = list(found)
-    sound = all(finding.state != "fail" for finding in findings)
+    failed = sum(finding.state == "fail" for finding in findings)
     if as_json:
-        output.write_json(
-            {"version": 1, "sound": sound, "findings": [asdict(finding) for finding in findings]}
-        )
-        return 0 if sound else 1
+        records = [asdict(finding) for finding in findings]
+        output.write_json({"version": 1, "sound": not failed, "findings": records})
+        return 1 if failed else 0
     table = output.new_table("", "what", "found")
+    advice: dict[str, list[str]] = {}
     for finding in findings:
-        text = finding.detail + (f"\n→ {finding.hint}" if finding.hint else "")
-        table.add_row(MARKS[finding.state], finding.subject, text)
+        table.add_row(MARKS[finding.state], finding.subject, finding.detail)
+        if finding.hint:
+            advice.setdefault(finding.hint, []).append(finding.subject)
     output.write_table(table)
-    output.say("Everything works." if sound else "Something does not work: see the lines above.")
-    return 0 if sound else 1
+    for hint, subjects in advice.items():
+        output.write_text(f"{', '.join(dict.fromkeys(subjects))}: {hint}")
+    checks = output.counted_text(len(findings), "check")
+    output.say(
+        f"{failed:,} of {checks} failed: see FAIL above."
+        if failed
+        else f"No problem found in {checks}."
+    )
+    return 1 if failed else 0

@@ -12,7 +12,7 @@ from gestalt_space.paths import display_name
 
 from . import options, output
 from .interruption import interruption
-from .opening import opened
+from .opening import opened_for_photos
 from .probes import probes_of
 
 if TYPE_CHECKING:
@@ -106,8 +106,6 @@ def encode(
     GestaltMatcher-Arc's encodings, a row for each photo and slot. Descriptors are personal data: a
     face can be rebuilt from them. `-` is one photo from standard input.
     """
-    from gestalt_space.devices import parse_device
-    from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.interop.descriptor_files import (
         check_descriptor_path,
         collect,
@@ -115,14 +113,7 @@ def encode(
     )
 
     check_descriptor_path(path, overwrite=overwrite)
-    with opened(
-        home,
-        space=space,
-        detector=detector,
-        landmarks=landmarks,
-        device=parse_device(device),
-        precision=parse_precision(precision),
-    ) as gallery:
+    with opened_for_photos(home, space, detector, landmarks, device, precision) as gallery:
         sources, over = probes_of(photos, face, gallery.settings.max_photo_bytes)
         pipeline = gallery.pipeline
         if not quiet:

@@ -28,6 +28,7 @@ from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.gallery.filling import Filled
+    from gestalt_space.store.reads import PatientRecord
     from gestalt_space.types import EncodingRun
 
 app = typer.Typer(
@@ -162,6 +163,8 @@ def show(
         for space, run in zip(photo.spaces, photo.runs, strict=True):
             made.add_row(photo.name, space, _run_text(run))
     output.write_table(made)
+    if _is_withdrawn(detail.consent):
+        output.write_text(_kept_text(detail))
 
 
 @app.command("remove", epilog=options.EXIT_CODES)
@@ -362,11 +365,14 @@ def fill(
 
 
 @app.command("rebuild")
-def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
+def rebuild(
+    home: options.Home = None, as_json: options.Json = False, quiet: options.Quiet = False
+) -> None:
     """Write the index anew from the database, and mend what `gestalt index verify` says it mends.
 
     Deleted are: index files of spaces that the database does not have, rows that belong to nothing,
-    and disorders and genes that nobody has. No patient and no photo is.
+    and disorders and genes that nobody has. No patient and no photo is. The output says what was
+    deleted.
     """
 
     with (
@@ -376,10 +382,13 @@ def rebuild(home: options.Home = None, quiet: options.Quiet = False) -> None:
         ),
         opened(home) as gallery,
     ):
-        spaces = gallery.rebuild()
+        rebuilt = gallery.rebuild()
         calibration = gallery.calibration()
-    if not quiet:
-        output.say(f"The index of {output.counted_text(spaces, 'space')} is written anew.")
+    if as_json:
+        output.write_json({"version": 1, "rebuilt": asdict(rebuilt)})
+    elif not quiet:
+        for line in rebuilt.told():
+            output.say(line)
         if calibration is not None and calibration.told is not None:
             output.say(calibration.told)
 
@@ -389,9 +398,21 @@ def _run_text(run: EncodingRun | None) -> str:
 
 
 def _consent_text(consent: str | None) -> str:
+    return f"{consent}: not matched" if _is_withdrawn(consent) else consent or ""
+
+
+def _is_withdrawn(consent: str | None) -> bool:
     from gestalt_space.types import WITHDRAWN
 
-    return f"{consent}: not matched" if consent == WITHDRAWN else consent or ""
+    return consent == WITHDRAWN
+
+
+def _kept_text(detail: PatientRecord) -> str:
+    crops = sum(photo.crop_kept for photo in detail.photos)
+    return (
+        f"The consent is withdrawn: nothing matches {detail.patient}. Kept, apart from all others, "
+        f"are these descriptors, {output.counted_text(crops, 'aligned face')}, and the facts."
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -14,9 +14,9 @@ import typer
 from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name
 
-from . import added_photos, options, output
+from . import added_photos, facts, options, output
 from .interruption import interruption
-from .opening import opened
+from .opening import opened_for_photos
 from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
 if TYPE_CHECKING:
@@ -35,63 +35,6 @@ Targets = Annotated[
 ]
 Patient = Annotated[
     str, typer.Option("--patient", help="Whose photos they are.", show_default=False)
-]
-Disorder = Annotated[
-    list[str],
-    typer.Option(
-        "--disorder",
-        help="OMIM:…, ORPHA:…, MONDO:… or a name; repeat for several.",
-        show_default=False,
-    ),
-]
-DisorderName = Annotated[
-    list[str],
-    typer.Option("--disorder-name", help="Its name; as often as --disorder.", show_default=False),
-]
-Gene = Annotated[
-    list[str], typer.Option("--gene", help="Gene symbol; repeat for several.", show_default=False)
-]
-Sex = Annotated[
-    str | None, typer.Option("--sex", help="female, male or other.", show_default=False)
-]
-Age = Annotated[
-    str | None,
-    typer.Option("--age", help="Age at the photo: 4y, 18m, 4y6m, 10d.", show_default=False),
-]
-Ancestry = Annotated[
-    str | None, typer.Option("--ancestry", help="In your own words.", show_default=False)
-]
-Cohort = Annotated[
-    str | None, typer.Option("--cohort", help="Name of a group.", show_default=False)
-]
-Family = Annotated[
-    str | None,
-    typer.Option(
-        "--family",
-        help="A name that patients of one family share; relatives are no evidence for each other.",
-        show_default=False,
-    ),
-]
-Site = Annotated[
-    str | None,
-    typer.Option(
-        "--site",
-        help="Where and with what the photo was taken: clinic, camera.",
-        show_default=False,
-    ),
-]
-Hpo = Annotated[
-    list[str],
-    typer.Option("--hpo", help="HPO term present; repeat for several.", show_default=False),
-]
-HpoAbsent = Annotated[
-    list[str],
-    typer.Option(
-        "--hpo-absent", help="HPO term looked for and absent; repeat.", show_default=False
-    ),
-]
-Consent = Annotated[
-    str | None, typer.Option("--consent", help="What was consented to.", show_default=False)
 ]
 Update = Annotated[
     bool,
@@ -116,18 +59,18 @@ PatientLevel = Annotated[
 def add(
     targets: Targets,
     patient: Patient = "",
-    disorder: Disorder = [],  # noqa: B006 - Typer copies it
-    disorder_name: DisorderName = [],  # noqa: B006
-    gene: Gene = [],  # noqa: B006
-    sex: Sex = None,
-    age: Age = None,
-    ancestry: Ancestry = None,
-    cohort: Cohort = None,
-    family: Family = None,
-    site: Site = None,
-    hpo: Hpo = [],  # noqa: B006
-    hpo_absent: HpoAbsent = [],  # noqa: B006
-    consent: Consent = None,
+    disorder: facts.Disorder = [],  # noqa: B006 - Typer copies it
+    disorder_name: facts.DisorderName = [],  # noqa: B006
+    gene: facts.Gene = [],  # noqa: B006
+    sex: facts.Sex = None,
+    age: facts.Age = None,
+    ancestry: facts.Ancestry = None,
+    cohort: facts.Cohort = None,
+    family: facts.Family = None,
+    site: facts.Site = None,
+    hpo: facts.Hpo = [],  # noqa: B006
+    hpo_absent: facts.HpoAbsent = [],  # noqa: B006
+    consent: facts.Consent = None,
     patient_level: PatientLevel = None,
     face: options.FaceNumber = None,
     largest: options.Largest = False,
@@ -163,12 +106,10 @@ def add(
     """
     with ExitStack() as stack:
         with starting():
-            from gestalt_space.devices import parse_device
-            from gestalt_space.encoders.precision import parse_precision
             from gestalt_space.gallery.intake.emptied import mark_emptied
             from gestalt_space.gallery.intake.records import make_record
 
-            cells = given_cells(
+            cells = facts.given_cells(
                 disorder=disorder,
                 genes=gene,
                 sex=sex,
@@ -193,14 +134,7 @@ def add(
             _check_report(report, targets)
             rows, plans = _rows(targets, told, patient_level, quiet=quiet)
             gallery = stack.enter_context(
-                opened(
-                    home,
-                    space=space,
-                    detector=detector,
-                    landmarks=landmarks,
-                    device=parse_device(device),
-                    precision=parse_precision(precision),
-                )
+                opened_for_photos(home, space, detector, landmarks, device, precision)
             )
         return put_in(
             gallery,
@@ -213,20 +147,6 @@ def add(
             quiet=quiet,
             beside={"folders": plans} if plans else None,
         )
-
-
-def given_cells(
-    *, hpo: Sequence[str], hpo_absent: Sequence[str], **options: str | Sequence[str] | None
-) -> dict[str, str]:
-    """The options that were given, as cells of a table; an empty one is an empty cell."""
-    # As in the column; no absent term is an empty text.
-    terms = [*hpo, *(f"!{term}" for term in hpo_absent if term)] if hpo or hpo_absent else None
-    given = {**options, "hpo": terms if terms is None else ";".join(terms)}
-    return {
-        name: value if isinstance(value, str) else ";".join(value)
-        for name, value in given.items()
-        if value is not None and (isinstance(value, str) or value)
-    }
 
 
 def starting() -> AbstractContextManager[None]:

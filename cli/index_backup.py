@@ -66,7 +66,7 @@ def restore(
 ) -> None:
     """Put a backup into a home that has no gallery yet.
 
-    All files are checked before anything is written. Patients who were erased after the backup was
+    All files are checked before any gets its name. Patients who were erased after the backup was
     made are there again: erase them again.
     """
     from gestalt_space.gallery.archives.restoring import restore as put_back
@@ -84,7 +84,7 @@ def restore(
     lines += done.notes
     if done.missing:
         lines.append(
-            f"Not installed here: the models {', '.join(done.missing)}. `gestalt models list` "
-            "shows what can be installed."
+            f"Not installed here: the models {', '.join(done.missing)}. `gestalt index "
+            "verify` names the command that installs each."
         )
     say_done("restored", done, lines, as_json=as_json, quiet=quiet)

@@ -7,12 +7,17 @@ from typing import Annotated
 import typer
 
 from . import options
-from .corrections import carry_out
+from .corrections import carry_out, undone
 
 
 def move(
     photo: Annotated[
-        str, typer.Option("--photo", help="The photo, by its name or sha256.", show_default=False)
+        str,
+        typer.Option(
+            "--photo",
+            help="The photo, by its file name, path in the gallery or sha256.",
+            show_default=False,
+        ),
     ],
     of: Annotated[
         str,
@@ -79,7 +84,8 @@ def split(
         list[str],
         typer.Option(
             "--photo",
-            help="A photo of the other person, by its name or sha256; repeat.",
+            help="A photo of the other person, by its file name, path in the gallery or sha256; "
+            "repeat.",
             show_default=False,
         ),
     ],
@@ -101,13 +107,34 @@ def split(
 
 
 def undo(
+    event: Annotated[
+        int | None,
+        typer.Option(
+            "--event",
+            min=1,
+            help="The event to take back, by its number in `gestalt index log`. [default: the last "
+            "correction that is not undone yet]",
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Do not ask before consent that was withdrawn is given back."),
+    ] = False,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Take back the last correction: `set`, `move`, `merge`, `split`, or an undo.
+    """Take back the last correction that is not undone yet: `set`, `move`, `merge`, `split`, or
+    what `add` changed in patients who were there.
 
-    The gallery is as it was before. If its patients were changed since, nothing is undone. What was
-    removed or added is not undone by this.
+    Each further `undo` goes back one more. What one `add` changed is taken back as a whole, with
+    --event for the one patient of that event. --event with the number of an undo does again what
+    it undid.
+
+    If the patients were changed since by something that is not undone, nothing is undone. What was
+    removed or added is not undone by this. If a patient's consent was withdrawn and would come
+    back, you are asked; without a terminal give --yes.
     """
-    carry_out(lambda gallery: gallery.undo(), home, as_json=as_json, quiet=quiet)
+    carry_out(lambda gallery: undone(gallery, event, yes=yes), home, as_json=as_json, quiet=quiet)

@@ -10,7 +10,7 @@ import typer
 
 from . import options, output
 from .index_add import put_in, starting
-from .opening import opened
+from .opening import opened_for_photos
 
 
 def import_gmdb(
@@ -66,8 +66,6 @@ def import_gmdb(
     """
     with ExitStack() as stack:
         with starting():
-            from gestalt_space.devices import parse_device
-            from gestalt_space.encoders.precision import parse_precision
             from gestalt_space.interop.gmdb_intake import check_patients, gmdb_intake
 
             found = gmdb_intake(
@@ -82,14 +80,7 @@ def import_gmdb(
                 for reason, count in left_out.items():
                     output.say(f"{output.counted_text(count, 'image')} left out: {reason}.")
             gallery = stack.enter_context(
-                opened(
-                    home,
-                    space=space,
-                    detector=detector,
-                    landmarks=landmarks,
-                    device=parse_device(device),
-                    precision=parse_precision(precision),
-                )
+                opened_for_photos(home, space, detector, landmarks, device, precision)
             )
             known = gallery.patients() if gallery.exists else []
             check_patients(found, {patient.patient: patient.cohort for patient in known})

@@ -47,7 +47,9 @@ def log(
     as_json: options.Json = False,
     as_csv: options.Csv = False,
 ) -> int:
-    """List who did what to the gallery, and when.
+    """List who did what to the gallery, and when. Times are UTC.
+
+    `gestalt index undo --event N` takes back the correction of that number.
 
     Patients who were removed are `someone who left`: nobody can tell who that was. What an event
     says about a patient is emptied when the patient is removed.
@@ -126,9 +128,10 @@ def _list(
             ],
         )
         return
-    table = output.new_table(*columns, whole=("when", "what"), least=("who",))
+    table = output.new_table("event", *columns, right=("event",), whole=("when", "what"))
     for one in events:
         table.add_row(
+            str(one.id),
             f"{one.at:%Y-%m-%d %H:%M}",
             one.actor,
             one.action,

@@ -6,22 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import corrections, options
-from .index_add import (
-    Age,
-    Ancestry,
-    Cohort,
-    Consent,
-    Disorder,
-    DisorderName,
-    Family,
-    Gene,
-    Hpo,
-    HpoAbsent,
-    Sex,
-    Site,
-    given_cells,
-)
+from . import corrections, facts, options
 
 if TYPE_CHECKING:
     from gestalt_space.gallery.correcting import Correction
@@ -32,7 +17,7 @@ Photo = Annotated[
     str | None,
     typer.Option(
         "--photo",
-        help="The photo whose age or site is set, by its name or sha256.",
+        help="The photo whose age or site is set, by its file name, path in the gallery or sha256.",
         show_default=False,
     ),
 ]
@@ -50,19 +35,19 @@ Clear = Annotated[
 
 def set_facts(
     patient: Patient,
-    disorder: Disorder = [],  # noqa: B006 - Typer copies it
-    disorder_name: DisorderName = [],  # noqa: B006
-    gene: Gene = [],  # noqa: B006
-    sex: Sex = None,
-    ancestry: Ancestry = None,
-    cohort: Cohort = None,
-    family: Family = None,
-    hpo: Hpo = [],  # noqa: B006
-    hpo_absent: HpoAbsent = [],  # noqa: B006
-    consent: Consent = None,
+    disorder: facts.Disorder = [],  # noqa: B006 - Typer copies it
+    disorder_name: facts.DisorderName = [],  # noqa: B006
+    gene: facts.Gene = [],  # noqa: B006
+    sex: facts.Sex = None,
+    ancestry: facts.Ancestry = None,
+    cohort: facts.Cohort = None,
+    family: facts.Family = None,
+    hpo: facts.Hpo = [],  # noqa: B006
+    hpo_absent: facts.HpoAbsent = [],  # noqa: B006
+    consent: facts.Consent = None,
     photo: Photo = None,
-    age: Age = None,
-    site: Site = None,
+    age: facts.Age = None,
+    site: facts.Site = None,
     clear: Clear = [],  # noqa: B006
     home: options.Home = None,
     as_json: options.Json = False,
@@ -71,16 +56,18 @@ def set_facts(
     """Correct what the gallery says of a patient, or of one of the photos.
 
     Lists (disorders, genes, HPO terms) are replaced by what you give; facts that you do not name
-    stay. The old values stand in `gestalt index log`, and `gestalt index undo` puts them back.
+    stay, and --clear removes one. The old values stand in `gestalt index log`, and `gestalt index
+    undo` puts them back.
 
     `--consent withdrawn` takes the patient out of matching at once. Photos and facts stay, and
     nothing reads them but `list`, `show` and `stats`; any other --consent brings them back.
     `gestalt index remove` removes them.
     """
+    from gestalt_space.errors import UsageError
     from gestalt_space.gallery.intake.emptied import mark_emptied
     from gestalt_space.gallery.intake.records import make_record
 
-    cells = given_cells(
+    cells = facts.given_cells(
         disorder=disorder,
         genes=gene,
         sex=sex,
@@ -94,11 +81,16 @@ def set_facts(
         consent=consent,
     )
     told = make_record({**cells, "patient": patient, "disorder_name": ";".join(disorder_name)})
-    record = mark_emptied([told.record], cells)[0]
-    facts = ["genes" if fact in ("gene", "genes") else fact for fact in clear]
+    for column in mark_emptied([told.record], cells)[0].emptied:
+        option = "gene" if column == "genes" else column
+        raise UsageError(
+            f"--{option} says nothing.",
+            f"If that is not known any more: `--clear {option}` removes it.",
+        )
+    cleared = ["genes" if fact == "gene" else fact for fact in clear]
 
     def work(gallery: Gallery) -> Correction:
-        return gallery.set_facts(record, photo=photo, clear=facts)
+        return gallery.set_facts(told.record, photo=photo, clear=cleared)
 
     corrections.carry_out(
         work, home, as_json=as_json, quiet=quiet, notes=told.notes, asked=bool(cells or clear)

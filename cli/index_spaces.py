@@ -33,18 +33,18 @@ def spaces(home: options.Home = None, as_json: options.Json = False) -> None:
         output.write_json({"version": 1, "spaces": [_record(space) for space in found]})
         return
     table = output.new_table(
-        *("space", "fingerprint", "descriptors", "missing", "encoder", "index"),
+        *("space", "state", "fingerprint", "descriptors", "missing", "index"),
         right=("descriptors", "missing", "index"),
         whole=("space", "fingerprint"),
-        least=("encoder", "index"),
+        least=("index",),
     )
     for space in found:
         table.add_row(
-            f"{space.name} (the gallery's own)" if space.is_default else space.name,
+            space.name,
+            _state_text(space),
             space.fingerprint[:12],
             f"{space.descriptors:,}",
             f"{space.missing:,}",
-            "installed" if space.is_installed else "not installed",
             f"{space.index_bytes / 1e6:,.1f} MB",
         )
     output.write_table(table)
@@ -105,10 +105,10 @@ def drop(
         ),
         opened(home) as gallery,
     ):
+        space = gallery.droppable_space(name)
         if not yes:
             if sys.stdin is None or not sys.stdin.isatty():
                 raise UsageError("Nobody can be asked here.", "Give --yes to drop the space.")
-            space = gallery.space_state(name)
             count = output.counted_text(space.descriptors + space.withheld, "descriptor")
             typer.confirm(f"Delete the space of {space.name} with {count}?", abort=True, err=True)
         dropped = gallery.drop_space(name)
@@ -117,6 +117,11 @@ def drop(
     elif not quiet:
         count = output.counted_text(dropped.descriptors + dropped.withheld, "descriptor")
         output.say(f"The space of {dropped.name} is dropped, with {count}.")
+
+
+def _state_text(space: SpaceState) -> str:
+    told = ["the gallery's own"] if space.is_default else []
+    return ", ".join([*told, *([] if space.is_installed else ["encoder not installed"])])
 
 
 def _record(space: SpaceState) -> dict[str, object]:

@@ -14,7 +14,7 @@ from gestalt_space.errors import GestaltError, Interrupted, UsageError
 
 from . import match_output, options, output
 from .interruption import interruption
-from .opening import opened
+from .opening import opened_for_photos
 from .probes import probe_names, probes_of
 
 if TYPE_CHECKING:
@@ -158,9 +158,7 @@ def match(
     is taken, and the output says so. A patient whose own photo is asked about is left out, and so
     is the patient's family. `-` is one photo from standard input.
     """
-    from gestalt_space.devices import parse_device
     from gestalt_space.documents.matches import failed_match_document
-    from gestalt_space.encoders.precision import parse_precision
     from gestalt_space.gallery.intake.values import parse_text
     from gestalt_space.match.question import parse_index
     from gestalt_space.settings import load_settings
@@ -186,14 +184,7 @@ def match(
                 "The published reply is about one probe.",
                 "Give one photo, or several of one patient with --as-one.",
             )
-        with opened(
-            home,
-            space=space,
-            detector=detector,
-            landmarks=landmarks,
-            device=parse_device(device),
-            precision=parse_precision(precision),
-        ) as gallery:
+        with opened_for_photos(home, space, detector, landmarks, device, precision) as gallery:
             gallery = gallery.pinned()
             if explain is not None:
                 return _explain(gallery, question, sources, patient, as_one, explain, form)

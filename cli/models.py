@@ -96,6 +96,8 @@ def pull(
 
     An interrupted download goes on where it ended when the command is run again.
     """
+    store = _store(home)
+    before = _auto_detector(store)
     with (
         interruption(
             lambda: f": {name} is not installed, and what came of it is kept.",
@@ -103,8 +105,9 @@ def pull(
         ),
         output.progress(f"Fetching {name}", None, quiet=quiet, unit="bytes") as show,
     ):
-        model = _store(home).pull(name, accept_license=accept_license, progress=show)
+        model = store.pull(name, accept_license=accept_license, progress=show)
     _tell(model, as_json=as_json, quiet=quiet)
+    _say_detector(before, _auto_detector(store), both=True)
 
 
 @app.command("add")
@@ -127,10 +130,11 @@ def add(
     What is of use here is copied: SCRFD and YuNet detectors, and ArcFace-style encoders. Each is
     opened and run once before it counts as installed.
     """
-    model = _store(home).add(
-        path, name=name, accept_license=accept_license, license_name=license_name
-    )
+    store = _store(home)
+    before = _auto_detector(store)
+    model = store.add(path, name=name, accept_license=accept_license, license_name=license_name)
     _tell(model, as_json=as_json, quiet=quiet)
+    _say_detector(before, _auto_detector(store), both=True)
     if model.encoders and not quiet:
         _say_where_it_runs(model)
 
@@ -332,9 +336,12 @@ def remove(name: Name, home: options.Home = None, quiet: options.Quiet = False) 
     """Delete a model. Descriptors that were made with it stay, and can be matched again once it is
     installed again.
     """
-    _store(home).remove(name)
+    store = _store(home)
+    before = _auto_detector(store)
+    store.remove(name)
     if not quiet:
         output.say(f"{name} removed.")
+    _say_detector(before, _auto_detector(store), both=False)
 
 
 def _store(home: Path | None) -> ModelStore:
@@ -358,6 +365,24 @@ def _tell(model: InstalledModel, *, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         output.say(f"{model.name} installed: {_what(model)}.")
         output.say(f"Licence: {model.license}. {model.terms}".rstrip())
+
+
+def _auto_detector(store: ModelStore) -> str | None:
+    from gestalt_space.faces.registry import auto_detector
+
+    return auto_detector(store)
+
+
+def _say_detector(before: str | None, now: str | None, *, both: bool) -> None:
+    """Say that new photos get another detector; `both`: the one of before is installed still. Said
+    with --quiet, too: nothing says it a second time."""
+    if now == before or now is None or before is None:
+        return
+    output.say(f"New photos are read by another detector from now on: {now} instead of {before}.")
+    output.say("Photos in the gallery keep the face that they have.", indent="  ")
+    kind = before.partition(" ")[0]
+    if both and kind != now.partition(" ")[0]:
+        output.say(f"To go on with the old one, give --detector {kind}.", indent="  ")
 
 
 def _say_where_it_runs(model: InstalledModel) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,28 @@ def opened(home: Path | None, **options: Any) -> Iterator[Gallery]:
         finally:
             for told in dict.fromkeys(repair.told for repair in gallery.repairs):
                 output.say(told)
+
+
+def opened_for_photos(
+    home: Path | None,
+    space: str | None,
+    detector: str,
+    landmarks: Path | None,
+    device: str,
+    precision: str | None,
+) -> AbstractContextManager[Gallery]:
+    """As `opened`, with the options of a command that reads photos, as they were given."""
+    from gestalt_space.devices import parse_device
+    from gestalt_space.encoders.precision import parse_precision
+
+    return opened(
+        home,
+        space=space,
+        detector=detector,
+        landmarks=landmarks,
+        device=parse_device(device),
+        precision=parse_precision(precision),
+    )
 
 
 def finish_erasures(gallery: Gallery) -> None:

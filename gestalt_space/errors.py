@@ -28,6 +28,7 @@ GestaltError
 │   ├── GalleryChanged    somebody was removed while it was read
 │   ├── ApproximateDamaged  an approximate index that cannot be used
 │   ├── ConsentWithdrawn  a patient who may not be matched any more
+│   │   └── ConsentReturns  an undo that would bring a patient back into matching
 │   ├── NotInGallery
 │   ├── PatientConflict
 │   ├── ErasureUnfinished  an erasure that was begun, and is remembered
@@ -46,6 +47,7 @@ GestaltError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -251,6 +253,22 @@ class ConsentWithdrawn(GalleryError):
 
     code = "consent_withdrawn"
     http_status = 403
+
+
+class ConsentReturns(ConsentWithdrawn):
+    """An undo that would give withdrawn consent back, which somebody has to say. `patients`: whose,
+    by identifier."""
+
+    code = "consent_returns"
+    http_status = 409
+
+    def __init__(self, message: str, hint: str = "", patients: Sequence[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.patients = tuple(patients)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as it stands in JSON, with the `patients`."""
+        return {**super().as_dict(), "patients": list(self.patients)}
 
 
 class NotInGallery(GalleryError):

@@ -5,13 +5,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+import tempfile
+import threading
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from gestalt_space.settings import Settings
+from gestalt_space.store import engine, migrating
+from gestalt_space.store.connecting import mapped_errors, opening
 from gestalt_space.store.engine import Database
+from gestalt_space.store.sqlite import holds_something, make_file, sqlite_file
 from gestalt_space.store.tables import Base, Change
 from tests.servers import EMPTY, MADE, SERVER, Databases
 
@@ -80,10 +87,41 @@ def empty_tables(database: Database) -> None:
 
 
 def patch_settings() -> None:
-    """Let a gallery that is opened by its home have its database on the run's server."""
+    """Let a gallery that is opened by its home have its database on the run's server; on SQLite,
+    make the tables of its file at once, and not by nine migrations each time."""
     if on_server() is not None:
         by_home = property(lambda self: self.database_url or address_of(self.home))
         Settings.database = by_home  # type: ignore[assignment, method-assign]
+    else:
+        engine.upgrade = _upgraded
+
+
+_making = threading.Lock()
+
+
+def _upgraded(one: sa.Engine) -> tuple[str, ...]:
+    """What `migrating.upgrade` makes, of a file that is not there copied from one that it made.
+    `upgrade_database`, `gestalt db upgrade` and processes of their own migrate as ever."""
+    file = sqlite_file(one.url)
+    with _making:
+        if file is None or holds_something(file):
+            return migrating.upgrade(one)
+        with opening(one):
+            make_file(file)
+            file.write_bytes(_migrated())
+        with mapped_errors(one), one.connect():
+            return ()  # what a connection is refused for is told here, as ever
+
+
+@cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "gallery.sqlite3"
+        migrating.upgrade_database(file)
+        with closing(sqlite3.connect(file)) as connection:
+            # Whoever opens a copy turns to the write-ahead log, as with a new file.
+            connection.execute("PRAGMA journal_mode = delete")
+        return file.read_bytes()
 
 
 def admin(address: str) -> sa.Engine:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from gestalt_space.index.integers import ZERO, Bytes, Whole
@@ -53,6 +51,10 @@ def arcface_onnx(
     `embedded`: with the `Sub` and `Mul` nodes in front by which InsightFace knows that the graph
     prepares its own input.
     """
+    # Here: it would make the processes of many tests start later.
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
     rng = np.random.default_rng(seed)
     side = size // 16
     weights = rng.standard_normal((3 * side * side, dim)).astype(np.float32)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from gestalt_space import errors
-from gestalt_space.errors import GestaltError, ImportConflict
+from gestalt_space.errors import ConsentReturns, GestaltError, ImportConflict
 
 CLASSES = [
     member
@@ -62,7 +62,7 @@ def test_an_error_carries_its_message_and_hint(cls: type[GestaltError]):
     error = cls("What was wrong.", "Do this.")
     assert str(error) == error.message == "What was wrong."
     told = {"code": cls.code, "message": "What was wrong.", "hint": "Do this."}
-    more = {"conflicts": []} if cls is ImportConflict else {}
+    more = {ImportConflict: {"conflicts": []}, ConsentReturns: {"patients": []}}.get(cls, {})
     assert error.as_dict() == told | more
     assert cls("Wrong.").hint == ""
 

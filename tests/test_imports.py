@@ -5,6 +5,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,13 @@ def level(room: str) -> int:
     return top + 1 if room == "gestalt_cli" else top
 
 
-def imported(path: Path, module: str) -> Iterator[str]:
+@cache
+def imported(path: Path, module: str) -> tuple[str, ...]:
     """Full names of the modules that a file imports, anywhere in it."""
+    return tuple(_imported(path, module))
+
+
+def _imported(path: Path, module: str) -> Iterator[str]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -182,6 +188,7 @@ def test_importing_the_package_loads_nothing_heavy():
             {"torch", "faiss", "onnxruntime", "insightface"},
         ),
         ("import gestalt_space.faces.registry", {"torch", "faiss", "onnxruntime", "insightface"}),
+        ("import gestalt_space.home", {"torch", "faiss", "onnxruntime", "pyarrow"}),
     ],
 )
 def test_a_name_loads_no_more_than_it_needs(statement: str, kept_away: set[str]):

@@ -25,10 +25,9 @@ def filled(form: type[F], source: object, **others: Any) -> F:
     names = form.__annotations__
     if unknown := others.keys() - names.keys():
         raise TypeError(f"{form.__name__} has no field {sorted(unknown)[0]}")
-    record = {
+    return {  # type: ignore[return-value]
         name: others[name] if name in others else _plain(getattr(source, name)) for name in names
     }
-    return record  # type: ignore[return-value]
 
 
 def time_text(at: datetime) -> str:

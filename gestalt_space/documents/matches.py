@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
-
-from typing_extensions import NotRequired
+from typing import Any, Literal, NotRequired, cast
 
 from gestalt_space.documents.form import Form, filled, rounded
 from gestalt_space.documents.parts import (
@@ -188,7 +186,7 @@ def match_document(
         "document": "match",
         "version": MATCH_VERSION,
         "space": space_form(space, encoded),
-        "gallery": GalleryForm(**gallery),  # type: ignore[typeddict-item]
+        "gallery": cast("GalleryForm", gallery),
         "calibration": None if calibration is None else calibration_form(calibration),
         "question": filled(
             QuestionForm, question, top=question.k, among=str(question.among) or None
@@ -324,4 +322,4 @@ def _probe(match: Match, by: str) -> ProbeForm:
             )
             for photo in match.photos
         ]
-    return ProbeForm(**record)  # type: ignore[typeddict-item]
+    return cast("ProbeForm", record)

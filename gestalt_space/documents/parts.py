@@ -1,13 +1,11 @@
-"""Parts that several documents have: errors, faces, spaces, encoding runs, calibrations, figures."""
+"""Parts that several documents have: errors, faces, copies, encoding runs, calibrations."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-from typing_extensions import NotRequired
+from typing import Any, Literal, NotRequired
 
 from gestalt_space.documents.form import Form, filled
-from gestalt_space.errors import GestaltError
+from gestalt_space.errors import GestaltError, ImportConflict
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.store.runs import RunCounts
@@ -111,8 +109,10 @@ class PassedOverForm(Form):
 
 def error_form(error: GestaltError) -> ErrorForm:
     """An error as it stands in documents."""
-    known: dict[str, Any] = error.as_dict()
-    return ErrorForm(**known)  # type: ignore[typeddict-item]
+    record: ErrorForm = {"code": error.code, "message": error.message, "hint": error.hint}
+    if isinstance(error, ImportConflict):
+        record["conflicts"] = [filled(ConflictForm, one) for one in error.conflicts]
+    return record
 
 
 def error_document(error: GestaltError) -> ErrorDocument:
@@ -155,7 +155,5 @@ def face_form(face: Face) -> FaceForm:
         score=round(face.score, 4),
         box=[round(float(v), 2) for v in face.box],
         landmarks=[[round(float(v), 2) for v in point] for point in face.landmarks],
-        quality={
-            name: round(getattr(quality, name), 2) for name in QualityForm.__annotations__
-        },
+        quality={name: round(getattr(quality, name), 2) for name in QualityForm.__annotations__},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gestalt_space.devices import Device, providers
@@ -47,17 +47,31 @@ def detector_factory(
         )
     if name == "aligned":
         return "aligned", _aligned
-    for kind in BEST_FIRST if name == "auto" else (name,):
-        model = store.best("detector", kind)
-        if model is not None:
-            title = kind if model.name == kind else f"{kind} of {model.name}"
-            return title, _installed(model, kind, device)
+    if found := _best(store, BEST_FIRST if name == "auto" else (name,)):
+        kind, model = found
+        return _title(kind, model), _installed(model, kind, device)
     what = "detector" if name == "auto" else f"{name} detector"
     raise ModelNotInstalled(
         f"No {what} is installed.",
         "Run `gestalt models pull yunet`, or `gestalt models add FILE --name NAME`; for photos "
         "that are aligned crops, use `--detector aligned`.",
     )
+
+
+def auto_detector(store: ModelStore) -> str | None:
+    """The detector that `auto` takes of these models, by its name in full; None where none is
+    installed."""
+    found = _best(store, BEST_FIRST)
+    return None if found is None else _title(*found)
+
+
+def _best(store: ModelStore, kinds: Sequence[str]) -> tuple[str, InstalledModel] | None:
+    models = ((kind, store.best("detector", kind)) for kind in kinds)
+    return next(((kind, model) for kind, model in models if model is not None), None)
+
+
+def _title(kind: str, model: InstalledModel) -> str:
+    return kind if model.name == kind else f"{kind} of {model.name}"
 
 
 def _landmarks(path: Path) -> DetectorFactory:

@@ -4,6 +4,7 @@ transaction."""
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -85,6 +86,7 @@ class Adding:
     made_by: Callable[[], EncodingRun]
     options: AddOptions
     told: dict[str, Told]
+    _command: str = field(default_factory=lambda: secrets.token_hex(8))
     _given: set[tuple[str, str]] = field(default_factory=set)
     _before: GalleryState | None = None
     """The gallery without what is in `_later`."""
@@ -124,6 +126,7 @@ class Adding:
                 space_id=self.space_id(session),
                 run_id=add_run(session, self.made_by()) if is_encoded else None,
                 update=self.options.update,
+                command=self._command,
             )
 
     def _copies(

@@ -40,10 +40,6 @@ class Choosing(OpenGallery):
         """The spaces of the gallery, the first made first. Raises `GalleryMissing`."""
         return [self._state_of(space) for space in self._spaces()]
 
-    def space_state(self, name: str) -> SpaceState:
-        """One of them, named as in `use_space`. Raises as it does for a name."""
-        return self._state_of(named_space(self._spaces(), name))
-
     def use_space(self, name: str, *, partly: bool = False) -> SpaceState:
         """Let the gallery work in one of its spaces from now on, by its model's name or the first
         digits of its fingerprint.
@@ -69,6 +65,13 @@ class Choosing(OpenGallery):
                 record_event(session, "default", detail={"space": space.fingerprint})
         return self._state_of(space)
 
+    def droppable_space(self, name: str) -> SpaceState:
+        """A space that `drop_space` would take away. Raises as it does before it begins."""
+        space = named_space(self._spaces(), name)
+        self.database.require_writable()
+        _check_droppable(space)
+        return self._state_of(space)
+
     def drop_space(self, name: str) -> SpaceState:
         """Take one of the gallery's spaces away for good, named as in `use_space`: descriptors,
         calibration and index files; returns what it was.
@@ -82,11 +85,7 @@ class Choosing(OpenGallery):
         was = self._state_of(space)
         with self.database.writing() as session:
             now = named_space(reads.spaces(session), space.fingerprint)
-            if now.is_default:
-                raise UsageError(
-                    f"The gallery works in the space of {space.model}.",
-                    "Choose another one first: `gestalt index use NAME`.",
-                )
+            _check_droppable(now)
             spaces.drop_space(session, now)
         self._keeper.purge()
         return was
@@ -121,6 +120,14 @@ def named_space(stored: Sequence[StoredSpace], name: str) -> StoredSpace:
     if not found:
         raise _no_space(name, stored)
     return found[0]
+
+
+def _check_droppable(space: StoredSpace) -> None:
+    if space.is_default:
+        raise UsageError(
+            f"The gallery works in the space of {space.model}.",
+            "Choose another one first: `gestalt index use NAME`.",
+        )
 
 
 def _no_space(name: str, stored: Sequence[StoredSpace]) -> NotInGallery:

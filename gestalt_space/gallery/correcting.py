@@ -32,12 +32,12 @@ OF_PHOTO = ("age", "site")
 class Correction:
     """What a correction changed, in words, nothing where all was so before. `notes`: what to look
     at; `left_in_log`: that what was replaced is still in the write-ahead log, which another process
-    holds, None where nothing is; `undone`: the event that was taken back."""
+    holds, None where nothing is; `undone`: the events that were taken back, the newest first."""
 
     changes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     left_in_log: GestaltError | None = None
-    undone: Event | None = None
+    undone: tuple[Event, ...] = ()
 
 
 class Correcting(Writing):
@@ -47,10 +47,10 @@ class Correcting(Writing):
     def set_facts(
         self, record: PhotoRecord, *, photo: str | None = None, clear: Collection[str] = ()
     ) -> Correction:
-        """Let what a record tells take the place of what the gallery has of its patient: lists as a
-        whole; what it does not tell stays. `clear` names facts to be emptied, by their columns.
+        """Replace what the gallery has of a record's patient by what the record says: lists as a
+        whole; what it does not say stays. `clear` names facts to be emptied, by their columns.
 
-        Age and site are those of `photo`, by its name or sha256. Where the consent becomes
+        Age and site are those of `photo`, named as for `move_photo`. Where the consent becomes
         `withdrawn`, nothing matches the patient from then on. Raises `UsageError`, `NotInGallery`,
         `ConsentWithdrawn` where a withdrawn consent is to be emptied.
         """
@@ -76,10 +76,11 @@ class Correcting(Writing):
         return replace(done, notes=(*told.notes, *done.notes))
 
     def move_photo(self, photo: str, *, of: str, to: str) -> Correction:
-        """Let a patient's photo, by name or sha256, be another's, who is made where there is nobody
-        of that identifier. The one who had it goes with the last photo.
+        """Let a patient's photo be another's, who is made where there is nobody of that identifier.
+        The one who had it goes with the last photo.
 
-        Raises `NotInGallery`, `PatientConflict` where the other has the photo already.
+        `photo`: its path, the name of its file, or 8 digits or more of its sha256. Raises
+        `NotInGallery`, `PatientConflict` where the other has the photo already.
         """
         photo, of, to = map(normal_name, (photo, of, to))
         check_names(PhotoRecord(photo, to))
@@ -116,24 +117,29 @@ class Correcting(Writing):
             PhotoRecord("-", to),
         )
 
-    def undo(self) -> Correction:
-        """Take back the last correction; an undo is one, too.
+    def undo(self, event: int | None = None, *, consent_again: Collection[str] = ()) -> Correction:
+        """Take back the newest correction that is not undone yet, or the event of a number in the
+        trail: a correction, or an undo, which does it again. What one `add` changed in patients who
+        were there is one correction.
 
-        Raises `NotInGallery` where there is none; `PatientConflict` where something since touched
-        the same patients.
+        `consent_again`: patients whose consent is withdrawn, and may be given back by this. Raises
+        `ConsentReturns` where others' would be; `NotInGallery` where there is nothing to undo;
+        `UsageError` for an event that is no correction; `PatientConflict` for one that is undone,
+        or where something since touched the same patients.
         """
         self.database.require()
+        named = set(map(normal_name, check_list(consent_again, "consent_again")))
         with self.database.writing() as session:
-            undone = undoing.undo_last(session)
+            undone = undoing.undo(session, event, consent_again=named)
         left = self._settle()
-        return Correction(undone.changes, undone.notes, left, undone.event)
+        return Correction(undone.changes, undone.notes, left, undone.events)
 
     def _corrected(
         self,
         work: Callable[[Session], correcting.Corrected],
         told: PhotoRecord | None = None,
     ) -> Correction:
-        """`told`: what names names, which the gallery may have in another spelling."""
+        """`told`: names that the gallery may have in another spelling."""
         self.database.require()
         notes = () if told is None else self._likenesses(told)
         with self.database.writing() as session:

@@ -12,13 +12,15 @@ from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of, registered_home, was_forgotten
 from gestalt_space.gallery.lock import locked
+from gestalt_space.gallery.rebuilding import Rebuilt, WrittenIndex
 from gestalt_space.gallery.repairs import CAME_BACK, CLEANED, Repair, half_deleted
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.index.changing import wipe_away
-from gestalt_space.index.manifest import foreign_files
+from gestalt_space.index.manifest import files_of_space, foreign_files
 from gestalt_space.paths import display_name
 from gestalt_space.store import erasures, purges, reads
 from gestalt_space.store.engine import Database
+from gestalt_space.store.mending import Mended
 
 
 class Keeper:
@@ -40,14 +42,13 @@ class Keeper:
             with suppress(OutputError, DatabaseError, DescriptorError):
                 sealer.follow()
 
-    def rebuild(self) -> int:
+    def rebuild(self, mended: Mended) -> Rebuilt:
         """Write every index anew, from the database, and wipe away files of spaces that it does not
-        have; returns how many indexes there are. Raises `OutputError`."""
-        sealers = self._sealers()
-        for sealer in sealers:
-            sealer.follow(rebuild=True)
-        self.purge(always=True)
-        return len(sealers)
+        have; says what was done, and what was mended before. Raises `OutputError`."""
+        indexes = tuple(map(self._written_anew, self._sealers()))
+        foreign = tuple(path.name for path in self._foreign())
+        cleaned = self.purge(always=True)
+        return Rebuilt(indexes, foreign, cleaned, mended)
 
     def finish_left(self) -> None:
         """Clean away what a process that was stopped has left, here and of a backup, an export or
@@ -107,6 +108,22 @@ class Keeper:
                 purges.purge_done(session, notes)
                 erasures.forget_removals(session)
         return bool(notes)
+
+    def _written_anew(self, sealer: Sealer) -> WrittenIndex:
+        space = sealer.space
+        before = {path for path, _ in files_of_space(self._folder, space.fingerprint)}
+        old = sealer.manifest()
+        sealer.follow(rebuild=True)
+        made = sealer.manifest()
+        segments = made.segments if made is not None else ()
+        return WrittenIndex(
+            space.model,
+            space.fingerprint,
+            descriptors=sum(one.rows - one.removed for one in segments),
+            segments=len(segments),
+            replaced=sum(not path.exists() for path in before),
+            approximate=tuple(one.kind for one in old.approximate) if old is not None else (),
+        )
 
     def _wipe_foreign(self, timeout: float | None) -> None:
         """Wipe away index files of spaces that the database does not have: one was dropped, say."""

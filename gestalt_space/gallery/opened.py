@@ -34,7 +34,7 @@ from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
-from gestalt_space.store.people import By
+from gestalt_space.store.people import By, matchable
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
@@ -251,21 +251,26 @@ class OpenGallery:
 
 def nothing_to_match(session: Session, space: str, by: By) -> GalleryEmpty:
     """Why a gallery has nothing to rank in the space of that model."""
-    counts = reads.counts(session)
-    diagnosed = counts.patients - counts.undiagnosed
-    if {"disorder": diagnosed, "gene": counts.genes, "patient": counts.patients}[by]:
+    found = matchable(session, by)
+    if found.consenting:
         return GalleryEmpty(
             f"The gallery has no descriptor in the space of {space}.",
             f"Run `gestalt index fill --space {space}`.",
         )
-    if by == "gene":
+    whom = {"disorder": "diagnosed patient", "gene": "patient with a gene", "patient": "patient"}[
+        by
+    ]
+    if found.withdrawn:
         return GalleryEmpty(
-            "The gallery has no patient with a gene to match against.",
-            "Give genes with `gestalt index add --gene` or in the column genes.",
+            f"The gallery has no {whom} to match against: consent is withdrawn for all of them "
+            f"({found.withdrawn:,}).",
+            "Add others: `gestalt index add patients.csv`.",
         )
     return GalleryEmpty(
-        "The gallery has no diagnosed patient to match against.",
-        "Add some: `gestalt index add patients.csv`.",
+        f"The gallery has no {whom} to match against.",
+        "Give genes with `gestalt index add --gene` or in the column genes."
+        if by == "gene"
+        else "Add some: `gestalt index add patients.csv`.",
     )
 
 

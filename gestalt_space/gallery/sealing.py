@@ -32,6 +32,7 @@ from gestalt_space.index.checksums import check_file
 from gestalt_space.index.manifest import (
     Manifest,
     delete_unnamed,
+    load_manifest,
     save_manifest,
     unnamed_files,
 )
@@ -104,6 +105,17 @@ class Sealer:
             if damage is not None:
                 self.repairs.append(rebuilt(damage.message))
             return made != known
+
+    def manifest(self) -> Manifest | None:
+        """What the index in force has; None where there is none, or its manifest is damaged."""
+        with self.database.reading() as session:
+            mark = tail.read_mark(session, self.space.id, home_of(session, self.folder))
+        if mark.digest is None:
+            return None
+        try:
+            return load_manifest(self.folder, self.space.fingerprint, mark.digest)
+        except IndexDamaged:
+            return None
 
     def keep_approximate(self, built: Built, epoch: int) -> ApproximateRecord:
         """Write an approximate index and record it, in the place of one of its kind.

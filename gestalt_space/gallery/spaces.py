@@ -8,12 +8,22 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
-from gestalt_space.errors import ModelDamaged, ModelNotInstalled, SpaceMismatch
+from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.errors import GestaltError, ModelDamaged, ModelNotInstalled, SpaceMismatch
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import EncodingRun
+from gestalt_space.weights.catalogue import find_entry
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
+
+_INSTALLED_BY = {
+    "iresnet": "import-insightface FILE",
+    "iresnet+onnx": "import-gestaltmatcher-arc --r50 FILE --r100 FILE --untouched FILE",
+    "facenet": "import-gestaltmatcher FILE",
+    "timm": "import-timm ARCHITECTURE",
+}
+"""What installs encoders of a family; those of ONNX files are added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ def active_space(
 def model_of(models: ModelStore, space: StoredSpace) -> InstalledModel | None:
     """The installed model that makes a stored space; None where none does."""
     for model in models.sound_models():
-        # One that is damaged is told of by those who look at models.
+        # `gestalt models verify` and `gestalt doctor` report a damaged one.
         with suppress(ModelDamaged):
             if model.file("encoder") and encoder_spec(model).fingerprint == space.fingerprint:
                 return model
@@ -116,14 +126,26 @@ def require_model(models: ModelStore, space: StoredSpace) -> InstalledModel:
     model = model_of(models, space)
     if model is not None:
         return model
-    hint = "Install it again, or take another one: `gestalt index fill --space NAME --default`."
-    if space.model == BUILTIN:
-        hint = (
-            "The built-in encoder has changed with gestalt-space. Take the new one: "
-            "`gestalt index fill --space builtin --default`."
-        )
+    hint = (
+        "The built-in encoder has changed with gestalt-space. Take the new one: "
+        "`gestalt index fill --space builtin --default`."
+        if space.model == BUILTIN
+        else f"Install it: `{install_command(space)}`. Or take another one: "
+        "`gestalt index fill --space NAME --default`."
+    )
     raise ModelNotInstalled(
         f"The gallery's descriptors are of the encoder {space.model} "
         f"(space {space.fingerprint[:12]}), which is not installed.",
         hint,
     )
+
+
+def install_command(space: StoredSpace) -> str:
+    """The command that installs the encoder of a stored space."""
+    if find_entry(space.model) is not None:
+        return f"gestalt models pull {space.model}"
+    try:
+        family = EncoderSpec.from_json(space.specification).family
+    except (GestaltError, ValueError, TypeError, KeyError, AttributeError):
+        family = ""  # `gestalt index verify` tells of a specification that cannot be read
+    return f"gestalt models {_INSTALLED_BY.get(family, 'add FILE')} --name {space.model}"

@@ -4,23 +4,39 @@ words."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from gestalt_space.errors import UsageError
+from gestalt_space.gallery.inspecting.findings import counted
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.names import normal_name
 from gestalt_space.store import audit
 from gestalt_space.store.audit import Event, Head
-from gestalt_space.store.correcting import CORRECTIONS, patient_key
+from gestalt_space.store.correcting import patient_key
 from gestalt_space.store.pseudonyms import holders
+from gestalt_space.store.reads import spaces
 
 _AT_ONCE = 500
 _HEAD = re.compile("([0-9]+):([0-9a-f]{64}|)")
-_NO_WORDS = {"changes", "before", "after"}
+_COUNTED = {
+    "photos": ("photo", "photos"),
+    "descriptors": ("descriptor", "descriptors"),
+    "rows": ("damaged row", "damaged rows"),
+    "unused": ("unused disorder or gene", "unused disorders and genes"),
+    "numbers": ("wrong number", "wrong numbers"),
+}
+_SAID = {
+    "photo": "photo",
+    "path": "folder",
+    "made_at": "made at",
+    "sequence": "as of change",
+    "place": "home at",
+}
+"""What stands before a value of a detail; what is neither here nor counted is for programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +66,12 @@ class Trail(OpenGallery):
             if patient is not None:
                 patient = normal_name(patient)
                 patient_key(session, patient)
+            models = {space.fingerprint: space.model for space in spaces(session)}
             found: list[LoggedEvent] = []
             events = audit.events(session, patient=patient, newest=newest)
             while some := list(islice(events, _AT_ONCE)):
                 names = holders(session, {subject for one in some for subject in one.subjects})
-                found += (_logged(one, names) for one in some)
+                found += (_logged(one, names, models) for one in some)
         return found
 
     def trail_head(self) -> Head:
@@ -88,10 +105,10 @@ def head_text(head: Head) -> str:
     return f"{head.events}:{head.chain}"
 
 
-def _logged(event: Event, names: dict[str, str]) -> LoggedEvent:
+def _logged(event: Event, names: Mapping[str, str], models: Mapping[str, str]) -> LoggedEvent:
     known = [names[subject] for subject in event.subjects if subject in names]
     detail = event.detail
-    if detail is not None and event.action in CORRECTIONS:
+    if detail is not None:
         # Copies of photos are for an undo, and no reading.
         detail = {
             name: {part: told for part, told in value.items() if part != "rows"}
@@ -106,25 +123,26 @@ def _logged(event: Event, names: dict[str, str]) -> LoggedEvent:
         event.action,
         tuple(sorted(set(known))),
         len(event.subjects) - len(known),
-        tuple(_words(event.detail)),
+        tuple(_words(event.detail, models)),
         detail,
         event.chain,
     )
 
 
-def _words(detail: dict[str, Any] | None) -> Iterator[str]:
+def _words(detail: dict[str, Any] | None, models: Mapping[str, str]) -> Iterator[str]:
+    """`models`: names of encoders by the fingerprints of their spaces."""
     if detail is None:
         yield "emptied when a patient or photo was removed"
         return
+    if "undone" in detail:
+        yield f"event {detail['undone']} ({detail['action']}) undone"
+    if "space" in detail:
+        fingerprint = str(detail["space"])
+        model = detail.get("model") or models.get(fingerprint)
+        yield f"space {fingerprint[:12]}" if model is None else f"space of {model}"
     for name, value in detail.items():
-        if name == "photos" and isinstance(value, int):
-            yield f"{value:,} photo{'' if value == 1 else 's'}"
-        elif name not in _NO_WORDS:
-            yield f"{name} {_short(value)}"
+        if name in _COUNTED and isinstance(value, int):
+            yield counted(value, *_COUNTED[name])
+        elif name in _SAID:
+            yield f"{_SAID[name]} {value}"
     yield from detail.get("changes", ())
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    # A fingerprint or another hash: its beginning tells it from others.
-    return text[:12] if re.fullmatch("[0-9a-f]{40,}", text) else text

@@ -34,6 +34,7 @@ from gestalt_space.gallery.intake.records import check_row
 from gestalt_space.gallery.intake.telling import check_together, told_of_patients
 from gestalt_space.gallery.keeper import attempted
 from gestalt_space.gallery.opened import OpenGallery
+from gestalt_space.gallery.rebuilding import Rebuilt
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, AddedPhotos, failed_row, source_of
@@ -210,20 +211,20 @@ class Writing(OpenGallery):
         is_default, lacking = self._switched(space_id, here.space.fingerprint, wanted=make_default)
         return FilledFaces(tuple(done), lacking, is_default)
 
-    def rebuild(self) -> int:
+    def rebuild(self) -> Rebuilt:
         """Write every space's index anew from the database, and calibrate it where that takes no
-        more than two seconds; returns how many there are.
+        more than two seconds; says what was done.
 
         What `inspect_gallery` finds wrong with rows, and what costs nobody's data to mend, is
         mended first. Raises `OutputError` where it cannot be written.
         """
         self.database.require_writable()
         with self.database.writing() as session:
-            mend(session)
-        count = self._keeper.rebuild()
+            mended = mend(session)
+        done = self._keeper.rebuild(mended)
         for space in self._spaces():
             self._calibrate_soon(space, force=True)
-        return count
+        return done
 
     def calibrate(
         self, *, seed: int = 0, progress: Callable[[float], object] | None = None

@@ -62,7 +62,7 @@ def writing_options(engine: Engine) -> dict[str, Any]:
 def where(engine: Engine) -> str:
     """The path or the address of a database, without a password."""
     file = sqlite_file(engine.url)
-    return postgres.shown_address(engine.url) if file is None else display_name(file)
+    return postgres.shown_address(engine) if file is None else display_name(file)
 
 
 @contextmanager

@@ -14,13 +14,13 @@ from gestalt_space.sameface import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.consent import settle_consents
+from gestalt_space.store.differences import differences
 from gestalt_space.store.facts import Told, load_catalogue, replace_facts, undo_links
-from gestalt_space.store.lookups import find_patient
+from gestalt_space.store.lookups import find_patient, photo_of
 from gestalt_space.store.merging import Keep, merged_facts
 from gestalt_space.store.past import (
     Past,
     Scope,
-    differences,
     facts_of,
     keys_of,
     scope_of,
@@ -28,7 +28,7 @@ from gestalt_space.store.past import (
 )
 from gestalt_space.store.pseudonyms import subjects_of
 from gestalt_space.store.purges import note_purge
-from gestalt_space.store.removals import photo_of, remove_photo_rows, remove_unused
+from gestalt_space.store.removals import remove_photo_rows, remove_unused
 from gestalt_space.store.restoring import (
     drop_patient,
     give_photos,
@@ -38,9 +38,6 @@ from gestalt_space.store.restoring import (
 )
 from gestalt_space.store.sequence import begin_epoch, number_changes
 from gestalt_space.types import WITHDRAWN, PhotoRecord
-
-CORRECTIONS = ("set", "move", "merge", "split", "undo")
-"""The actions of events that can be undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +52,13 @@ class Corrected:
 def set_facts(
     session: Session, patient: str, record: PhotoRecord, *, photo: str | None = None
 ) -> Corrected:
-    """Let what a record tells take the place of what is known of a patient, and of the photo of
-    that name: lists as a whole; what is in its `emptied` goes.
+    """Replace what is known of a patient, and of the photo of that name, by what a record says:
+    lists as a whole; what is in its `emptied` goes.
 
     Raises `NotInGallery`, and `ConsentWithdrawn` where a withdrawn consent is to be emptied.
     """
     key = patient_key(session, patient)
-    photos = [] if photo is None else [photo_of(session, photo, patient)]
+    photos = [] if photo is None else [photo_of(session, patient, photo)]
     before = take(session, scope_of(session, [patient], photos, record))
     catalogue = load_catalogue(session, [record])
     row = session.get_one(
@@ -113,7 +110,7 @@ def move_photo(session: Session, name: str, *, of: str, to: str) -> Corrected:
     """
     _two(of, to)
     owner = patient_key(session, of)
-    photo = photo_of(session, name, of)
+    photo = photo_of(session, of, name)
     heir = find_patient(session, to)
     if heir is not None:
         _refuse_same_bytes(session, photo, to, heir)
@@ -192,7 +189,7 @@ def split_patient(session: Session, patient: str, photos: Sequence[str], to: str
             f"There is a patient {to!r} already.",
             f"`gestalt index move --photo NAME --of {patient} --to {to}` gives them a photo.",
         )
-    moved = list(dict.fromkeys(photo_of(session, name, patient) for name in photos))
+    moved = list(dict.fromkeys(photo_of(session, patient, name) for name in photos))
     row = session.get_one(t.Patient, owner)
     if len(moved) == len(row.photos):
         raise PatientConflict(
@@ -224,7 +221,7 @@ def _told(
     subjects: Collection[str],
     notes: Sequence[str] = (),
 ) -> Corrected:
-    """Tell the audit trail, where something changed."""
+    """The correction in words, with an event in the audit trail where something changed."""
     after = take(session, Scope.of(before))
     changes = differences(before, after)
     if changes:

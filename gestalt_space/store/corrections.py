@@ -22,13 +22,15 @@ POINTS_APART = 0.01
 @dataclass
 class Compared:
     """A row beside what is stored; see `Differences`. `refused`: why nothing can be done with it.
-    `names`: disorders whose name differs."""
+    `names`: disorders whose name differs; `face`: how the face does, which is among `contradicts`,
+    too."""
 
     refused: PatientConflict | None = None
     contradicts: tuple[str, ...] = ()
     adds: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    face: tuple[str, ...] = ()
     other_face: bool = False
 
 
@@ -65,7 +67,7 @@ def compare_row(
     if face is not None:
         other = () if known is None else _other_face(known.faces[0], face)
         found.contradicts += other
-        found.other_face = bool(other)
+        found.face, found.other_face = other, bool(other)
         if known is None or found.other_face:
             owner = _owner_of_face(record.patient, face, same_bytes)
             found.refused = None if owner is None else _two_owners(record.patient, owner)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from gestalt_space.errors import NotInGallery
 from gestalt_space.names import likeness
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.people import By
 from gestalt_space.types import Ids
+
+_SHA256_START = re.compile("[0-9a-fA-F]{8,64}")
+_LISTED = 8
+"""Photos that a refusal lists."""
 
 
 def patient_names_of(session: Session, keys: Iterable[int] | Ids) -> dict[int, str]:
@@ -47,6 +53,47 @@ def photo_names_of(session: Session, descriptor_ids: Iterable[int] | Ids) -> dic
 def find_patient(session: Session, identifier: str) -> int | None:
     """The key of a patient."""
     return session.scalar(sa.select(t.Patient.id).where(t.Patient.external_id == identifier))
+
+
+def photo_of(session: Session, patient: str, named: str) -> int:
+    """The key of a photo of a patient, both as people name them. A photo has its path as it is
+    stored; its sha256, or the first 8 digits of it or more; and the file's name at the end of the
+    path. A whole path is meant before a part of one.
+
+    Raises `NotInGallery` where none or several are named so.
+    """
+    rows = session.execute(
+        sa.select(t.Photo.id, t.Photo.name, t.Photo.sha256)
+        .join(t.Photo.patient)
+        .where(t.Patient.external_id == patient)
+        .order_by(t.Photo.name, t.Photo.id)
+    ).all()
+    whole = [row for row in rows if row.name == named]
+    found = whole or [
+        row
+        for row in rows
+        if row.name.endswith(f"/{named}")
+        or (is_sha256_start(named) and row.sha256.startswith(named.lower()))
+    ]
+    if len(found) == 1:
+        return int(found[0].id)
+    if not found:
+        raise NotInGallery(
+            f"No photo of patient {patient!r} is named {named!r}.",
+            f"`gestalt index show {patient}` lists their names and sha256.",
+        )
+    listed = [f"{row.name} (sha256 {row.sha256[:12]})" for row in found[:_LISTED]]
+    more = [f"{len(found) - _LISTED:,} more"] if len(found) > _LISTED else []
+    raise NotInGallery(
+        f"{len(found):,} photos of patient {patient!r} are named {named!r}: "
+        f"{', '.join((*listed, *more))}.",
+        "Name one by its sha256, or by the beginning of it.",
+    )
+
+
+def is_sha256_start(text: str) -> bool:
+    """Whether a text may be a sha256, or enough of its beginning to name a photo."""
+    return _SHA256_START.fullmatch(text) is not None
 
 
 def family_members(session: Session, family: str) -> list[tuple[int, str]]:

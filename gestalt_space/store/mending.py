@@ -1,5 +1,5 @@
-"""Mends what `soundness` finds, as far as that costs nobody's data: rows that refer to nothing go,
-and so does what nobody has; numbers of changes are given anew."""
+"""Mends what `soundness` finds where that loses no patient's data: rows that refer to nothing and
+what nobody has are deleted, and numbers of changes are given anew."""
 
 from __future__ import annotations
 
@@ -24,28 +24,31 @@ from gestalt_space.store.soundness import (
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """How many `rows` referred to nothing and are gone or refer to nothing by intent now, how many
-    disorders and genes nobody had, and how many `numbers` of changes were given anew."""
+    """How many `rows` of each table referred to nothing, and are deleted or have an empty reference
+    now; how many `disorders` and `genes` nobody had, which are deleted; and how many `numbers` of
+    changes were given anew."""
 
-    rows: int
-    unused: int
+    rows: dict[str, int]
+    disorders: int
+    genes: int
     numbers: int
 
     @property
     def nothing(self) -> bool:
         """Whether all was sound."""
-        return not (self.rows or self.unused or self.numbers)
+        return not (self.rows or self.disorders or self.genes or self.numbers)
 
 
 def mend(session: Session) -> Mended:
-    """Mend what can be, in the transaction of the session, with an event in the trail."""
+    """Mend what can be mended, in the session's transaction, and note it in the audit trail."""
     numbered = _raise_counter(session)
     rows = _delete_dangling(session)
-    unused = _delete_unused(session)
+    disorders, genes = _delete_unused(session)
     numbered += _number_anew(session)
-    mended = Mended(rows, unused, numbered)
+    mended = Mended(rows, disorders, genes, numbered)
     if not mended.nothing:
-        detail = {"rows": rows, "unused": unused, "numbers": numbered}
+        unused = disorders + genes
+        detail = {"rows": sum(rows.values()), "unused": unused, "numbers": numbered}
         record_event(session, "mend", detail=detail)
     if rows:
         begin_epoch(session)
@@ -53,8 +56,8 @@ def mend(session: Session) -> Mended:
     return mended
 
 
-def _delete_dangling(session: Session) -> int:
-    count = 0
+def _delete_dangling(session: Session) -> dict[str, int]:
+    counts: dict[str, int] = {}
     for table, column, parent in links():
         wrong = refers_to_nothing(column, parent)
         has = sa.select(sa.literal(1)).select_from(table).where(wrong).limit(1)
@@ -70,11 +73,13 @@ def _delete_dangling(session: Session) -> int:
                 log_removals(session, sa.and_(wrong, t.Descriptor.space_id.in_(known)))
                 session.flush()
             done = session.execute(sa.delete(table).where(wrong))
-        count += done.rowcount  # type: ignore[attr-defined]
-    return count
+        count = done.rowcount  # type: ignore[attr-defined]
+        counts[table.name] = counts.get(table.name, 0) + count
+    return counts
 
 
-def _delete_unused(session: Session) -> int:
+def _delete_unused(session: Session) -> tuple[int, int]:
+    """How many disorders and how many genes went."""
     has_patient = sa.select(t.Diagnosis.patient_id).where(t.Diagnosis.disorder_id == t.Disorder.id)
     disorders = session.scalars(sa.select(t.Disorder.id).where(~has_patient.exists())).all()
     held = (
@@ -82,8 +87,11 @@ def _delete_unused(session: Session) -> int:
         for table in (t.patient_gene, t.disorder_gene)
     )
     genes = session.scalars(sa.select(t.Gene.id).where(*(~one for one in held))).all()
+    # Those that only such a disorder had go with it.
+    count_genes = sa.select(sa.func.count(t.Gene.id))
+    before = session.scalars(count_genes).one()
     remove_unused(session, disorders, genes)
-    return len(disorders) + len(genes)
+    return len(disorders), before - session.scalars(count_genes).one()
 
 
 def _raise_counter(session: Session) -> int:

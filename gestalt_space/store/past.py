@@ -1,5 +1,5 @@
-"""What patients were like, as plain JSON: taken before and after a correction, told as differences,
-and kept in the audit trail, from which an undo puts it back."""
+"""What patients were like, as plain JSON: taken before and after a correction, and
+kept in the audit trail, from which an undo puts it back."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
-from gestalt_space.ages import age_text
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
-from gestalt_space.store.facts import NOTHING, SINGLE_FACTS
+from gestalt_space.store.facts import SINGLE_FACTS
 from gestalt_space.types import EncodingRun, PhotoRecord
 
 Facts: TypeAlias = dict[str, Any]
@@ -47,6 +46,17 @@ class Scope:
         photos = map(int, past["photos"])
         return cls(*map(tuple, (past["patients"], photos, past["disorders"], past["genes"])))
 
+    @classmethod
+    def of_all(cls, pasts: Iterable[Past]) -> Scope:
+        """What was taken of several."""
+        parts = [cls.of(past) for past in pasts]
+        return cls(
+            tuple(dict.fromkeys(one for part in parts for one in part.patients)),
+            tuple(dict.fromkeys(one for part in parts for one in part.photos)),
+            tuple(dict.fromkeys(one for part in parts for one in part.disorders)),
+            tuple(dict.fromkeys(one for part in parts for one in part.genes)),
+        )
+
 
 def scope_of(
     session: Session,
@@ -55,7 +65,7 @@ def scope_of(
     record: PhotoRecord | None = None,
 ) -> Scope:
     """Patients by identifier, with their disorders and genes, and photos by key. `record`: what is
-    told of one of them now."""
+    new about one of them."""
     found = [one for one in _patients(session, patients).values() if one is not None]
     codes = {diagnosis.disorder.code for one in found for diagnosis in one.diagnoses}
     symbols = {gene.symbol for one in found for gene in one.genes}
@@ -80,15 +90,11 @@ def take(session: Session, scope: Scope, *, whole: Collection[int] = ()) -> Past
             name: None if one is None else facts_of(one) for name, one in patients.items()
         },
         "photos": {
-            str(key): None
-            if (one := photos.get(key)) is None
-            else {"of": one.patient.external_id, "name": one.name, "age": one.age, "site": one.site}
+            str(key): None if (one := photos.get(key)) is None else _photo_facts(one)
             for key in scope.photos
         },
         "disorders": {
-            code: None
-            if (title := disorders.get(code)) is None
-            else {"key": title.id, "name": title.name, "genes": [one.symbol for one in title.genes]}
+            code: None if (title := disorders.get(code)) is None else _disorder_facts(title)
             for code in scope.disorders
         },
         "genes": {symbol: genes.get(symbol) for symbol in scope.genes},
@@ -110,6 +116,31 @@ def facts_of(patient: t.Patient) -> Facts:
     }
 
 
+def loaded(
+    patient: t.Patient,
+    photo: t.Photo | None,
+    disorders: Iterable[t.Disorder],
+    genes: Iterable[t.Gene],
+) -> Past:
+    """As `take`, of rows that are at hand: a patient, perhaps one of the photos, and disorders and
+    genes beside the patient's own. What has no key yet is not there."""
+    own = [one.disorder for one in patient.diagnoses]
+    titles = {one.code: one for one in (*own, *disorders)}
+    symbols = {one.symbol: one.id for one in (*patient.genes, *genes)}
+    symbols |= {gene.symbol: gene.id for one in titles.values() for gene in one.genes}
+    return {
+        "patients": {patient.external_id: facts_of(patient)},
+        "photos": {} if photo is None else {str(photo.id): _photo_facts(photo)},
+        "disorders": {code: _disorder_facts(one) for code, one in sorted(titles.items())},
+        "genes": dict(sorted(symbols.items())),
+    }
+
+
+def part_of(whole: Past, part: Past) -> Past:
+    """Of what was taken, what another has."""
+    return {what: {name: whole[what][name] for name in part[what]} for what in part}
+
+
 def is_as(now: Past, then: Past) -> bool:
     """Whether patients and photos are what they were."""
     return all(now[what] == then[what] for what in ("patients", "photos"))
@@ -120,76 +151,35 @@ def keys_of(past: Past) -> list[int]:
     return [facts["key"] for facts in past["patients"].values() if facts is not None]
 
 
-def differences(before: Past, after: Past) -> tuple[str, ...]:
-    """What changed, each as people read it: `sex: male → female`. Where several patients were
-    touched, behind the patient's identifier."""
-    several = len(before["patients"]) > 1
-    found: list[str] = []
-    for name, was in before["patients"].items():
-        now = after["patients"][name]
-        if was is None or now is None:
-            if was != now:
-                found.append(f"{name}: {'new' if was is None else 'no patient any more'}")
-            continue
-        found += (f"{name}: {one}" if several else one for one in _fact_differences(was, now))
-    for key, was in before["photos"].items():
-        found += _photo_differences(was, after["photos"][key])
-    for code, was in before["disorders"].items():
-        now = after["disorders"][code]
-        if was is not None and now is not None:
-            for what, old, new in (
-                ("name", was["name"], now["name"]),
-                ("genes", _listed(was["genes"]), _listed(now["genes"])),
-            ):
-                if old != new:
-                    found.append(f"{what} of {code}: {old or NOTHING} → {new or NOTHING}")
-    return tuple(found)
-
-
 def utc_text(at: datetime) -> str:
     """SQLite gives back a time without its zone."""
     return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)).isoformat()
 
 
-def _fact_differences(was: Facts, now: Facts) -> Iterator[str]:
-    for fact, old, new in (
-        *((fact, was[fact] or "", now[fact] or "") for fact in SINGLE_FACTS),
-        ("disorder", _listed(was["disorders"]), _listed(now["disorders"])),
-        ("gene", _listed(was["genes"]), _listed(now["genes"])),
-        ("HPO", _terms(was["hpo"]), _terms(now["hpo"])),
-    ):
-        if old != new:
-            yield f"{fact}: {old or NOTHING} → {new or NOTHING}"
+def _photo_facts(photo: t.Photo) -> Facts:
+    told = {"of": photo.patient.external_id, "name": photo.name}
+    return {**told, "age": photo.age, "site": photo.site}
 
 
-def _photo_differences(was: Facts | None, now: Facts | None) -> Iterator[str]:
-    if was is None or now is None:
-        if was is not None:
-            yield f"photo {was['name']} of {was['of']}: dropped, another row has its bytes"
-        elif now is not None:
-            yield f"photo {now['name']} of {now['of']}: back again"
-        return
-    if was["of"] != now["of"]:
-        yield f"photo {now['name']}: {was['of']} → {now['of']}"
-    if was["age"] != now["age"]:
-        old, new = (NOTHING if age is None else age_text(age) for age in (was["age"], now["age"]))
-        yield f"age at {now['name']}: {old} → {new}"
-    if was["site"] != now["site"]:
-        yield f"site of {now['name']}: {was['site'] or NOTHING} → {now['site'] or NOTHING}"
-
-
-def _listed(values: Iterable[str]) -> str:
-    return "; ".join(sorted(values))
-
-
-def _terms(hpo: dict[str, bool]) -> str:
-    return _listed(term if present else f"!{term}" for term, present in hpo.items())
+def _disorder_facts(disorder: t.Disorder) -> Facts | None:
+    """None for one that has no key yet."""
+    genes = [one.symbol for one in disorder.genes if one.id is not None]
+    told = {"key": disorder.id, "name": disorder.name, "genes": genes}
+    return None if told["key"] is None else told
 
 
 def _patients(session: Session, names: Sequence[str]) -> dict[str, t.Patient | None]:
     found: dict[str, t.Patient] = {}
     for some in chunks(names):
-        rows = session.scalars(sa.select(t.Patient).where(t.Patient.external_id.in_(some)))
+        rows = session.scalars(
+            sa.select(t.Patient)
+            .where(t.Patient.external_id.in_(some))
+            .options(
+                selectinload(t.Patient.diagnoses),
+                selectinload(t.Patient.phenotypes),
+                selectinload(t.Patient.genes),
+            )
+        )
         found.update((one.external_id, one) for one in rows)
     return {name: found.get(name) for name in names}
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.store import tables as t
-from gestalt_space.store.reads import StoredSpace
+from gestalt_space.store.reads import StoredSpace, consents
 from gestalt_space.types import Ids
 
 By = Literal["disorder", "gene", "patient"]
@@ -40,6 +40,31 @@ class PhotoFacts:
     names: Texts
     ages: NDArray[np.float64]
     sites: Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Matchable:
+    """How many patients with a face could be ranked: those whose consent is not withdrawn, and
+    those whose is."""
+
+    consenting: int
+    withdrawn: int
+
+
+def matchable(session: Session, by: By) -> Matchable:
+    """The patients with a face who have what is ranked: a disorder, a gene of their own, or, by
+    patient, nothing more."""
+    has_face = t.Patient.id.in_(sa.select(t.Photo.patient_id).join(t.Photo.faces))
+    has: dict[By, sa.ColumnElement[bool]] = {
+        "disorder": t.Patient.id.in_(sa.select(t.Diagnosis.patient_id)),
+        "gene": t.Patient.id.in_(sa.select(t.patient_gene.c.patient_id)),
+        "patient": sa.true(),
+    }
+    query = sa.select(sa.func.count(t.Patient.id)).where(has_face, has[by])
+    return Matchable(
+        session.scalars(query.where(consents())).one(),
+        session.scalars(query.where(~consents())).one(),
+    )
 
 
 def family_numbers(names: Texts) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ One database, or one schema of it by `search_path`, holds one gallery.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -23,6 +24,9 @@ READING = {"gestalt_read": True}
 """How a transaction is begun that sees one state from its first query to its last."""
 WRITING = {"gestalt_write": True}
 """And one that sees, after it has the lock, what the writer before it did."""
+
+_SCHEMA = "gestalt_schema"
+"""The option of an engine that holds the schema of its connections, once there was one."""
 
 WRITERS = 0x67737472
 """The first half of the key of the writer's advisory lock; the second one is of the schema. The
@@ -63,10 +67,20 @@ def postgres_engine(url: sa.URL, busy_timeout: float) -> Engine:
     return engine
 
 
-def shown_address(url: sa.URL) -> str:
-    """An address as it may be shown: without a password, wherever it stands."""
+def shown_address(engine: Engine) -> str:
+    """The address of a database as it may be shown: without a password, wherever it stands, and
+    with the schema that holds the gallery where that is not `public`."""
+    url = engine.url
     place = {key: value for key, value in url.query.items() if key in ("host", "port")}
-    return url.set(drivername="postgresql", password=None, query=place).render_as_string()
+    shown = url.set(drivername="postgresql", password=None, query=place).render_as_string()
+    schema = engine.get_execution_options().get(_SCHEMA) or _schema_asked_for(url)
+    return f"{shown} (schema {schema})" if schema not in (None, "public") else shown
+
+
+def _schema_asked_for(url: sa.URL) -> str | None:
+    """The first schema that an address names; what the server makes of it is not known yet."""
+    found = re.search(r"search_path\s*=\s*\"?([^\s,\"]+)", str(url.query.get("options", "")))
+    return found[1] if found else None
 
 
 def may_write(connection: sa.Connection) -> bool:
@@ -138,16 +152,18 @@ def _set_up(engine: Engine, busy_timeout: float) -> None:
     # Whoever opens a cursor here reads it to its end: the server shall plan for that.
     wanted = {"lock_timeout": timeout, "cursor_tuple_fraction": "1", **_LOST_CLIENT}
     settings = (f"set_config('{name}', '{value}', false)" for name, value in wanted.items())
-    check = f"SELECT current_setting('server_encoding'), {', '.join(settings)}"
+    asked = "current_setting('server_encoding'), current_schema()"
+    check = f"SELECT {asked}, {', '.join(settings)}"
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
-        encoding = connection.execute(check).fetchone()[0]
+        encoding, schema, *_ = connection.execute(check).fetchone()
         connection.commit()
+        engine.update_execution_options(**{_SCHEMA: schema})
         if encoding != "UTF8":
             connection.close()
             raise DatabaseError(
-                f"The database {shown_address(engine.url)} keeps texts in {encoding}: names of "
+                f"The database {shown_address(engine)} keeps texts in {encoding}: names of "
                 "patients would be lost.",
                 "Make one with UTF-8: createdb --encoding UTF8 --template template0 NAME.",
             )

@@ -87,7 +87,7 @@ _LOST = (
 
 def postgres_failure(engine: Engine, error: BaseException) -> GestaltError:
     """What to raise for an error of the driver."""
-    where = f"The database {shown_address(engine.url)}"
+    where = f"The database {shown_address(engine)}"
     reason = _reason(engine, error)
     code = getattr(error, "sqlstate", None) or _code_of(reason)
     if code == "55P03":

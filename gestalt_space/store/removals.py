@@ -3,7 +3,6 @@ more. Every descriptor that goes is in the removal log, for indexes that still h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +13,9 @@ from gestalt_space.errors import NotInGallery
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import empty_details, empty_details_naming, record_event
 from gestalt_space.store.chunks import chunks
+from gestalt_space.store.lookups import is_sha256_start, photo_of
 from gestalt_space.store.purges import note_purge
 from gestalt_space.store.sequence import begin_epoch, count_changes
-
-_SHA256_START = re.compile("[0-9a-fA-F]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +75,14 @@ def remove_photos(
     left.
 
     A photo that shows several patients is in the gallery once for each: `patients` says whose is
-    meant. Raises `NotInGallery` for a name that no photo has, or several have, removing none.
+    meant, and then the name of the file will do, as for `photo_of`. Raises `NotInGallery` for a
+    name that no photo has, or several have, removing none.
     """
     gone: set[int] = set()
     for name in names:
-        found = _photos_named(session, name)
         if not patients:
-            gone.add(_the_only_one(name, found))
-        for patient in patients:
-            theirs = [photo for photo in found if photo.patient.external_id == patient]
-            gone.add(_the_only_one(name, theirs, patient))
+            gone.add(_the_only_one(name, _photos_named(session, name)))
+        gone.update(photo_of(session, patient, name) for patient in patients)
     owners: set[int] = set()
     hashes: set[str] = set()
     for some in chunks(gone):
@@ -124,14 +120,6 @@ def remove_faces(session: Session, photo_id: int) -> None:
     session.execute(sa.delete(t.Face).where(t.Face.photo_id == photo_id))
 
 
-def photo_of(session: Session, name: str, patient: str) -> int:
-    """The key of a patient's photo, by name or sha256 (its first 8 digits or more). Raises
-    `NotInGallery`."""
-    found = _photos_named(session, name)
-    theirs = [photo for photo in found if photo.patient.external_id == patient]
-    return _the_only_one(name, theirs, patient)
-
-
 def log_removals(session: Session, gone: sa.ColumnElement[bool]) -> int:
     """Write into the removal log which descriptors are about to go; returns how many."""
     found = session.execute(sa.select(t.Descriptor.id, t.Descriptor.space_id).where(gone)).all()
@@ -164,26 +152,25 @@ def remove_unused(session: Session, disorders: Collection[int], genes: Collectio
 
 def _photos_named(session: Session, name: str) -> Sequence[t.Photo]:
     named = t.Photo.name == name
-    if _SHA256_START.fullmatch(name):
+    if is_sha256_start(name):
         # A range, since LIKE looks through all: no digit comes after "f".
         start = name.lower()
         named = sa.or_(named, sa.and_(t.Photo.sha256 >= start, t.Photo.sha256 < start + "g"))
     return session.scalars(sa.select(t.Photo).where(named).order_by(t.Photo.id)).all()
 
 
-def _the_only_one(name: str, found: Sequence[t.Photo], patient: str | None = None) -> int:
+def _the_only_one(name: str, found: Sequence[t.Photo]) -> int:
     if len(found) == 1:
         return found[0].id
-    whose = "" if patient is None else f" of patient {patient!r}"
     if not found:
         raise NotInGallery(
-            f"No photo{whose} in the gallery is named {name!r}.",
+            f"No photo in the gallery is named {name!r}.",
             "`gestalt index show PATIENT` lists names and sha256.",
         )
     owners = [photo.patient.external_id for photo in found]
     if len({photo.sha256 for photo in found}) > 1:
         raise NotInGallery(
-            f"{len(found)} photos{whose} in the gallery are named {name!r}.",
+            f"{len(found)} photos in the gallery are named {name!r}.",
             "`gestalt index show PATIENT` lists the sha256, which names one photo.",
         )
     raise NotInGallery(

@@ -47,7 +47,7 @@ def put_back(session: Session, now: Past, then: Past, expected: Past, *, alone: 
             heir = next(facts["key"] for facts in then["patients"].values() if facts is not None)
             drop_patient(session, now["patients"][name]["key"], heir)
     _restore_links(session, then, expected, alone=alone)
-    _remove_new(session, then)
+    _remove_unused(session, then)
     number(session, [facts["key"] for facts in then["patients"].values() if facts is not None])
 
 
@@ -186,14 +186,13 @@ def _restore_links(session: Session, then: Past, expected: Past, *, alone: bool)
             session.execute(sa.insert(links), rows)
 
 
-def _remove_new(session: Session, then: Past) -> None:
-    """Disorders and genes that were not there go, unless somebody has them."""
-    codes = [code for code, told in then["disorders"].items() if told is None]
-    symbols = [symbol for symbol, key in then["genes"].items() if key is None]
+def _remove_unused(session: Session, then: Past) -> None:
+    """Disorders and genes that nobody has go: those that were not there, and those whom another
+    undo left because of these patients."""
     remove_unused(
         session,
-        disorder_keys(session, codes).values(),
-        gene_keys(session, symbols).values(),
+        disorder_keys(session, list(then["disorders"])).values(),
+        gene_keys(session, list(then["genes"])).values(),
     )
     session.expire_all()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -63,14 +64,14 @@ def _run_keys(session: Session, space_id: int) -> list[int | None]:
 def runs_of_faces(
     session: Session, face_ids: Sequence[int]
 ) -> dict[tuple[int, int], EncodingRun | None]:
-    """What descriptors of faces were made with, by the keys of face and space."""
+    """What descriptors of faces were made with, withheld ones too, by the keys of face and
+    space."""
     known = _runs(session)
     found: dict[tuple[int, int], EncodingRun | None] = {}
-    for some in chunks(face_ids):
+    tables: tuple[type[t.Descriptor | t.Withheld], ...] = (t.Descriptor, t.Withheld)
+    for some, table in product(chunks(face_ids), tables):
         rows = session.execute(
-            sa.select(t.Descriptor.face_id, t.Descriptor.space_id, t.Descriptor.run_id).where(
-                t.Descriptor.face_id.in_(some)
-            )
+            sa.select(table.face_id, table.space_id, table.run_id).where(table.face_id.in_(some))
         )
         found |= {
             (face, space): None if key is None else known.get(key) for face, space, key in rows

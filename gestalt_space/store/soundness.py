@@ -1,5 +1,5 @@
-"""Rows that cannot be as they are: which refer to nothing, which nothing refers to, and numbers
-that were given twice or not at all. Looks, and changes nothing; `mending` does."""
+"""Finds rows that are wrong: those that refer to nothing, those that nothing refers to, and numbers
+of changes that were given twice or not at all. Changes nothing; `mending` does."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ class Unused:
 
 @dataclass(frozen=True, slots=True)
 class StoredVector:
-    """A descriptor as it stands in the database, whatever it is. `sequence`: None for one that is
-    withheld."""
+    """A descriptor as the database has it, sound or not. `sequence`: None for a withheld one."""
 
     face_id: int
     space_id: int
@@ -132,7 +131,7 @@ def vectors_after(session: Session, last: int) -> Sequence[tuple[int, StoredVect
 
 
 def withheld_after(session: Session, last: tuple[int, int]) -> Sequence[StoredVector]:
-    """Likewise those that are withheld, after the keys of a face and a space."""
+    """The next withheld descriptors after the keys of a face and a space; none at the end."""
     keys = sa.tuple_(t.Withheld.face_id, t.Withheld.space_id)
     query = (
         sa.select(t.Withheld.face_id, t.Withheld.space_id, t.Withheld.vector)
@@ -156,7 +155,7 @@ def photos_of(session: Session, faces: Sequence[int]) -> list[str]:
 
 
 def numbers(session: Session) -> Numbers:
-    """Where the counter of changes is, and where it should be at least."""
+    """The counter of changes, and the highest number that a row has."""
     columns: tuple[Any, ...] = (
         t.Descriptor.sequence,
         t.Removal.sequence,

@@ -1,4 +1,4 @@
-"""The spaces of a gallery as a whole: how full each is, and how one leaves."""
+"""The spaces of a gallery as a whole: how full each is, and how one is dropped."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def filling(session: Session, space_id: int) -> Filling:
 
 
 def count_missing(session: Session, space_id: int) -> int:
-    """How many faces have no descriptor in a space, nor one that is withheld; those of patients
-    whose consent is withdrawn are to have none."""
+    """How many faces have no descriptor in a space, nor a withheld one. Faces of patients whose
+    consent is withdrawn need none, and are not counted."""
     none = (
         ~sa.select(sa.literal(1))
         .where(table.face_id == t.Face.id, table.space_id == space_id)
@@ -48,7 +48,7 @@ def count_missing(session: Session, space_id: int) -> int:
 
 
 def has_space(session: Session, space_id: int, fingerprint: str) -> bool:
-    """Whether a space is there still: a key may be given again after one was dropped."""
+    """Whether a space is still there: after one was dropped, its key may be given to another."""
     query = sa.select(t.Space.id).where(t.Space.fingerprint == fingerprint, t.Space.id == space_id)
     return session.scalar(query) is not None
 

@@ -1,112 +1,215 @@
-"""Takes back the last correction, by what the audit trail says was there before; an undo is one,
-too, so that a second one takes it back."""
+"""Takes corrections back, by what the audit trail says was there before: the newest that is not
+undone yet, or the one that is named."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import NotInGallery, PatientConflict
+from gestalt_space.errors import ConsentReturns, PatientConflict
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import Event, event_at, record_event
-from gestalt_space.store.correcting import CORRECTIONS
-from gestalt_space.store.past import Scope, differences, is_as, keys_of, take
+from gestalt_space.store.differences import differences
+from gestalt_space.store.past import Past, Scope, is_as, keys_of, part_of, take
 from gestalt_space.store.pseudonyms import subjects_of
 from gestalt_space.store.restoring import put_back
+from gestalt_space.store.taken_back import (
+    CORRECTIONS,
+    HARMLESS,
+    PENDING,
+    REMOVALS,
+    UNDO,
+    TakenBack,
+    is_last,
+    taken_back,
+    touched_since,
+)
+from gestalt_space.store.undo_choice import NAMED, listed, mid, newest, numbered, title
+from gestalt_space.types import WITHDRAWN
 
-REMOVALS = ("remove", "erase")
-HARMLESS = ("match", "export", "backup")
-"""The actions of events that change nothing of the patients they are about."""
+_NEXT = "`gestalt index log` lists what was there; `gestalt index set` puts it back."
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The correction that was taken back, and what changed with that, in words."""
+    """The corrections that were taken back, the newest first, and what changed with that, in
+    words."""
 
-    event: Event
+    events: tuple[Event, ...]
     changes: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def undo_last(session: Session) -> Undone:
-    """Take back the last correction.
+def undo(
+    session: Session, number: int | None = None, *, consent_again: Collection[str] = ()
+) -> Undone:
+    """Take back the newest correction that is not undone, all that one command added to patients
+    who were there; or the event of a number, which may be an undo.
 
-    Raises `NotInGallery` where there is none; `PatientConflict` where something since touched the
+    `consent_again`: patients whose consent is withdrawn and may come back. Raises `ConsentReturns`
+    where others' would; `NotInGallery` where there is no such event; `UsageError` for one that is
+    no correction; `PatientConflict` for one that is undone, or where something since touched the
     same patients.
     """
-    last = session.scalar(
-        sa.select(sa.func.max(t.AuditEvent.id)).where(t.AuditEvent.action.in_(CORRECTIONS))
+    taken = taken_back(session)
+    events = newest(session, taken) if number is None else [numbered(session, number, taken)]
+    now, after = _take_back(session, events, taken)
+    given_back = _withdrawn(after)
+    returning = sorted(
+        name
+        for name, is_withdrawn in _withdrawn(now).items()
+        if is_withdrawn and given_back.get(name) is False
     )
-    removed = session.scalar(
-        sa.select(sa.func.max(t.AuditEvent.id)).where(t.AuditEvent.action.in_(REMOVALS))
-    )
-    if last is None:
-        hint = "A removal cannot be undone." if removed else "`gestalt index log` lists what was."
-        raise NotInGallery("Nothing was corrected that could be undone.", hint)
-    event = event_at(session, last)
-    if event.detail is None:
-        raise PatientConflict(
-            "The last correction cannot be undone: a patient or a photo of it was removed since.",
-            "A removal cannot be undone.",
-        )
-    _refuse_touched(session, event)
-    expected, then = event.detail["after"], event.detail["before"]
+    if not set(returning) <= set(consent_again):
+        raise _returns(session, events, returning)
+    notes = []
+    if returning:
+        notes.append(f"Consent that was withdrawn is given back: {', '.join(returning)}.")
+    if any(_detail(one).get("faces") for one in events):
+        notes.append("A face that was replaced stays as it is: the one before was deleted.")
+    if _removed_since(session, events[0]):
+        notes.append("What was removed since stays removed.")
+    return Undone(tuple(events), differences(now, after), tuple(notes))
+
+
+def _take_back(session: Session, events: Sequence[Event], taken: TakenBack) -> tuple[Past, Past]:
+    """Take events back, the newest first, all at once; what was there until then, and what is there
+    now. Each gets an undo of its own in the trail."""
+    for event in events:
+        taken.add(event.id, PENDING)
+    for event in events:
+        _refuse_touched(session, event, taken)
+    expected = _joined(_detail(one)["after"] for one in events)
+    then = _joined(_detail(one)["before"] for one in reversed(events))
     scope = Scope.of(expected)
     now = take(session, scope)
     if not is_as(now, expected):
-        raise PatientConflict(
-            "The last correction cannot be undone: its patients are not what it left.",
-            "`gestalt index set` corrects what is wrong.",
-        )
+        raise _other(session, events, now, expected)
     dropped = [int(key) for key, told in then["photos"].items() if told is None]
     dropped = [key for key in dropped if now["photos"][str(key)] is not None]
     now = take(session, scope, whole=dropped) if dropped else now
-    subjects = subjects_of(session, keys_of(now))
-    put_back(session, now, then, expected, alone=_is_alone(session, event))
+    subjects = {
+        event.id: subjects_of(session, keys_of(part_of(now, _detail(event)["after"])))
+        for event in events
+    }
+    is_linked = expected["disorders"] != then["disorders"]
+    alone = is_linked and is_last(session, events[-1], taken)
+    put_back(session, now, then, expected, alone=alone)
     after = take(session, scope)
-    changes = differences(now, after)
-    record_event(
-        session,
-        "undo",
-        patients=keys_of(after),
-        subjects=subjects,
-        detail={
-            "undone": event.id,
-            "action": event.action,
-            "changes": list(changes),
-            "before": now,
-            "after": after,
-        },
-    )
-    notes = () if removed is None or removed < last else ("What was removed since stays removed.",)
-    return Undone(event, changes, notes)
-
-
-def _refuse_touched(session: Session, event: Event) -> None:
-    since = session.scalar(
-        sa.select(t.AuditEvent)
-        .join(t.AuditSubject, t.AuditSubject.event_id == t.AuditEvent.id)
-        .where(
-            t.AuditEvent.id > event.id,
-            t.AuditSubject.subject.in_(event.subjects),
-            t.AuditEvent.action.not_in(HARMLESS),
+    for event in events:
+        was, left = (now, after) if len(events) == 1 else _step(event, now, after)
+        undo = record_event(
+            session,
+            UNDO,
+            patients=keys_of(left),
+            subjects=subjects[event.id],
+            detail={
+                "undone": event.id,
+                "action": event.action,
+                "changes": list(differences(was, left)),
+                "before": was,
+                "after": left,
+            },
         )
-        .order_by(t.AuditEvent.id.desc())
-        .limit(1)
+        taken.add(event.id, undo)
+    return now, after
+
+
+def _step(event: Event, now: Past, after: Past) -> tuple[Past, Past]:
+    """What one of several events changed when it was taken back: patients who are in several of
+    them went back one event at a time."""
+    before, left = _detail(event)["before"], _detail(event)["after"]
+    people = ("patients", "photos")
+    return (
+        part_of(now, left) | {what: left[what] for what in people},
+        part_of(after, before) | {what: before[what] for what in people},
     )
-    if since is not None:
-        raise PatientConflict(
-            f"The last correction cannot be undone: {since.actor} touched its patients since "
-            f"({since.action}, {since.at:%Y-%m-%d %H:%M} UTC).",
-            "`gestalt index log` lists what was there; `gestalt index set` puts it back.",
-        )
 
 
-def _is_alone(session: Session, event: Event) -> bool:
-    """Whether nothing came since that may have given a disorder its gene."""
+def _joined(pasts: Iterable[Past]) -> Past:
+    """Several as one; of what is in several, the first counts."""
+    joined: Past = {}
+    for past in pasts:
+        for what, part in past.items():
+            known = joined.setdefault(what, {})
+            known.update((name, one) for name, one in part.items() if name not in known)
+    return joined
+
+
+def _refuse_touched(session: Session, event: Event, taken: TakenBack) -> None:
+    # Photos that came since are no matter where none changed its patient.
+    harmless = (*HARMLESS, "add") if _is_of_facts(_detail(event)) else HARMLESS
+    since = touched_since(session, event, taken, harmless=harmless)
+    if since is None:
+        return
+    other = event_at(session, since)
+    raise PatientConflict(
+        f"{title(session, event)} cannot be undone: {other.actor} touched its patients since, "
+        f"by {mid(title(session, other))}.",
+        f"First undo that one: `gestalt index undo --event {since}`."
+        if other.action in (*CORRECTIONS, UNDO)
+        else _NEXT,
+    )
+
+
+def _other(session: Session, events: Sequence[Event], now: Past, expected: Past) -> PatientConflict:
+    """The refusal of events whose patients are otherwise than they left them."""
+    event = next(
+        one
+        for one in events
+        for what in ("patients", "photos")
+        for name in _detail(one)["after"][what]
+        if now[what][name] != expected[what][name]
+    )
+    return PatientConflict(
+        f"{title(session, event)} cannot be undone: its patients are not what it left.", _NEXT
+    )
+
+
+def _detail(event: Event) -> dict[str, Any]:
+    assert event.detail is not None, "an event without it was refused"  # noqa: S101
+    return event.detail
+
+
+def _is_of_facts(detail: dict[str, Any]) -> bool:
+    """Whether a correction changed facts alone, and not whose a photo is."""
+    before, after = detail["before"], detail["after"]
+    same = all(
+        was is not None and after["patients"][name] is not None
+        for name, was in before["patients"].items()
+    )
+    return same and all(
+        was is not None and (now := after["photos"][key]) is not None and was["of"] == now["of"]
+        for key, was in before["photos"].items()
+    )
+
+
+def _withdrawn(past: Past) -> dict[str, bool]:
+    """Of patients who were there, whether their consent was withdrawn."""
+    return {
+        name: facts["consent"] == WITHDRAWN
+        for name, facts in past["patients"].items()
+        if facts is not None
+    }
+
+
+def _returns(session: Session, events: Sequence[Event], patients: list[str]) -> ConsentReturns:
+    more = f" and {len(events) - 1:,} more of the same command" if len(events) > 1 else ""
+    return ConsentReturns(
+        f"An undo of {mid(title(session, events[0]))}{more} gives back consent that was "
+        f"withdrawn: {listed(patients)} would be matched again.",
+        "If that is right: `gestalt index undo --yes`; from Python, "
+        f"consent_again={tuple(patients[:NAMED])}.",
+        patients,
+    )
+
+
+def _removed_since(session: Session, event: Event) -> bool:
     later = sa.select(t.AuditEvent.id).where(
-        t.AuditEvent.id > event.id, t.AuditEvent.action.not_in((*HARMLESS, *REMOVALS))
+        t.AuditEvent.id > event.id, t.AuditEvent.action.in_(REMOVALS)
     )
-    return session.scalar(later.limit(1)) is None
+    return session.scalar(later.limit(1)) is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from gestalt_space.store.audit import record_event
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.consent import settle_consents, withdrawn_error
 from gestalt_space.store.corrections import compare_row, contradiction, left_as_it_is
+from gestalt_space.store.differences import differences
 from gestalt_space.store.facts import (
     Catalogue,
     Told,
@@ -30,6 +32,7 @@ from gestalt_space.store.facts import (
     replace_facts,
     undo_links,
 )
+from gestalt_space.store.past import Past, Scope, loaded, part_of, take
 from gestalt_space.store.purges import note_purge
 from gestalt_space.store.removals import log_removals, remove_faces, remove_unused
 from gestalt_space.store.sequence import begin_epoch, number_changes
@@ -68,7 +71,7 @@ class Stored:
     `updated` where it was there and something was replaced.
 
     `changes`: what was added to or replaced in what was known. `notes`: what to look at.
-    `other_face`: whether the face was replaced, and so its descriptors are gone.
+    `other_face`: whether the face was replaced, and so its descriptors are gone; `faces`: in words.
     `descriptor_id`: the key of a new descriptor.
     """
 
@@ -78,6 +81,7 @@ class Stored:
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     other_face: bool = False
+    faces: tuple[str, ...] = ()
     descriptor_id: int | None = field(default=None, compare=False)
 
     @property
@@ -97,6 +101,8 @@ class _Batch:
     space_id: int
     run_id: int | None
     update: bool
+    before: dict[str, Past] = field(default_factory=dict)
+    """What patients were like who were there and are changed, by identifier."""
     new: dict[int, t.Descriptor] = field(default_factory=dict)
     """By the photo's place in the batch."""
     updated: bool = False
@@ -129,10 +135,12 @@ def add_photos(
     space_id: int,
     run_id: int | None = None,
     update: bool = False,
+    command: str | None = None,
 ) -> list[Stored]:
     """Store a batch; for each photo in order, what became of it.
 
-    `run_id`: of the run that made the descriptors, None where that is not known. A row that
+    `run_id`: of the run that made the descriptors, None where that is not known. `command`: what
+    the batches of one command have in common, so that they are undone together. A row that
     contradicts the gallery is refused; with `update`, what it tells takes the place of what is
     there, its face included. Descriptors that go then are in the removal log.
     """
@@ -162,11 +170,12 @@ def add_photos(
             if (one.consent == WITHDRAWN) != (name in withdrawn)
         ],
     )
-    _record(session, photos, stored, batch)
-    return [
+    done = [
         replace(one, descriptor_id=batch.new[place].id) if place in batch.new else one
         for place, one in enumerate(stored)
     ]
+    _record(session, photos, stored, batch, command)
+    return done
 
 
 def put_descriptors(
@@ -204,18 +213,33 @@ def make_default(session: Session, space_id: int) -> None:
 
 
 def _record(
-    session: Session, photos: Sequence[NewPhoto], stored: Sequence[Stored], batch: _Batch
+    session: Session,
+    photos: Sequence[NewPhoto],
+    stored: Sequence[Stored],
+    batch: _Batch,
+    command: str | None,
 ) -> None:
-    """Tell the audit trail: one event for all that is new, and one for each row that changed
-    something."""
+    """Tell the audit trail: one event for all that is new, and one for each patient of whom
+    something changed, with what was there before."""
+    keys = {name: one.id for name, one in batch.patients.items()}
     if batch.new:
-        owners = {batch.patients[photos[place].record.patient].id for place in batch.new}
+        owners = {keys[photos[place].record.patient] for place in batch.new}
         record_event(session, "add", patients=owners, detail={"photos": len(batch.new)})
+    changed: dict[str, list[tuple[str, Stored]]] = defaultdict(list)
     for photo, one in zip(photos, stored, strict=True):
         if one.changes:
-            patient = batch.patients[photo.record.patient].id
-            told = {"photo": photo.record.photo, "changes": list(one.changes)}
-            record_event(session, "correct", patients=[patient], detail=told)
+            changed[photo.record.patient].append((photo.record.photo, one))
+    after = take(session, Scope.of_all(batch.before.values())) if batch.before else None
+    for name, rows in changed.items():
+        told: dict[str, Any] = {"photo": rows[0][0]} if len(rows) == 1 else {"photos": len(rows)}
+        faces = [face for _, one in rows for face in one.faces]
+        told["changes"] = [change for _, one in rows for change in one.changes]
+        if after is not None and (before := batch.before.get(name)) is not None:
+            now = part_of(after, before)
+            told["changes"] = [*differences(before, now), *faces]
+            if before != now:
+                told |= {"before": before, "after": now, "faces": len(faces), "command": command}
+        record_event(session, "correct", patients=[keys[name]], detail=told)
 
 
 def _load_batch(
@@ -279,9 +303,11 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
         return Stored(contradiction(record.patient, found.contradicts))
     if (known is None or found.other_face) and _is_withdrawn(photo, batch, may_replace):
         return Stored(withdrawn_error(record.patient))
-    patient = _tell(session, photo, batch, may_replace=may_replace, is_known=known is not None)
     removed = (f"removed {one}" for one in found.lacks)
     replaced = (*found.contradicts, *found.names, *removed) if may_replace else ()
+    if replaced or (known is not None and found.adds):
+        _keep(photo, known, batch)
+    patient = _tell(session, photo, batch, may_replace=may_replace, is_known=known is not None)
     batch.updated |= bool(replaced)
     if known is None:
         assert encoded is not None  # noqa: S101 - refused above
@@ -305,7 +331,30 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
         changes=(*replaced, *(f"added {one}" for one in found.adds)),
         notes=() if may_replace else left_as_it_is(found),
         other_face=found.other_face and encoded is not None,
+        faces=found.face,
     )
+
+
+def _keep(photo: NewPhoto, known: t.Photo | None, batch: _Batch) -> None:
+    """Keep what a patient who was there is like, before a row changes it."""
+    record, catalogue = photo.record, batch.catalogue
+    patient = batch.patients.get(record.patient)
+    if patient is None or patient.id is None:
+        return
+    disorders = (catalogue.disorders.get(one.id) for one in record.disorders)
+    genes = (catalogue.genes.get(one) for one in record.genes)
+    now = loaded(
+        patient,
+        None if known is None or known.id is None else known,
+        [one for one in disorders if one is not None],
+        [one for one in genes if one is not None],
+    )
+    # Nothing that the gallery does not have has a row; it was not there.
+    now["disorders"] = dict.fromkeys(one.id for one in record.disorders) | now["disorders"]
+    now["genes"] = dict.fromkeys(record.genes) | now["genes"]
+    first = batch.before.setdefault(record.patient, now)
+    for what in now:
+        first[what] = {**now[what], **first[what]}
 
 
 def _is_withdrawn(photo: NewPhoto, batch: _Batch, may_replace: bool) -> bool:

@@ -74,6 +74,7 @@ class Table:
 
     def __init__(self, columns: Iterable[Column | str], rows: Iterable[Iterable[Value]] = ()):
         self.rows: list[tuple[Value, ...]] = [tuple(row) for row in rows]
+        self.styles: dict[int, str] = {}
         self.columns: tuple[Column, ...] = tuple(
             column
             if isinstance(column, Column)
@@ -86,10 +87,12 @@ class Table:
         """The columns' names."""
         return tuple(column.name for column in self.columns)
 
-    def add_row(self, *values: Value) -> None:
-        """Add a row with a value for each column."""
+    def add_row(self, *values: Value, style: str = "") -> None:
+        """Add a row with a value for each column; `style`: of Rich, on a terminal."""
         if len(values) != len(self.columns):
             raise ValueError(f"{len(values)} values for {len(self.columns)} columns")
+        if style:
+            self.styles[len(self.rows)] = style
         self.rows.append(values)
 
     def write_csv(self, stream: IO[str], separator: str = ",") -> None:

@@ -245,14 +245,9 @@ def test_names_and_patients_of_bytes_that_are_no_utf_8_go_in_or_are_refused(
 ) -> None:
     name = os.fsencode(tmp_path) + b"/caf\xe9.png"
     made.photo_file(tmp_path / "plain.png", 9).rename(os.fsdecode(name))
-    by_name = subprocess.run(
-        [*MAIN, "index", "add", name, "--patient", "P", "--json", *ALIGNED],
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert by_name.returncode in (0, 3), by_name.stderr
-    assert b"Traceback" not in by_name.stderr
+    # As Python gives a process its words.
+    by_name = gestalt("index", "add", os.fsdecode(name), "--patient", "P", "--json", *ALIGNED)
+    assert by_name.code in (0, 3), by_name.err
     by_patient = subprocess.run(
         [*MAIN, "index", "add", name, "--patient", b"caf\xe9", "--json", *ALIGNED],
         capture_output=True,
@@ -428,7 +423,7 @@ def test_rebuild_writes_the_index_from_the_database(
         path.unlink()
     ran = gestalt("index", "rebuild")
     assert ran.code == 0
-    assert "The index of 1 space" in ran.err
+    assert "The index of tiny is written anew" in ran.err
     assert len(list((filled / "index").glob("*.json"))) == 1
     assert gestalt("match", photos[4], "--json", *ALIGNED).document == before
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Command
 
 
@@ -13,7 +15,8 @@ def test_facts_are_set_and_taken_back(filled: Path, gestalt: Command) -> None:
     assert done.code == 0, done.err
     for line in (
         *("sex: male → female", "cohort: A → (empty)", "HPO: (empty) → HP:0000664"),
-        *("disorder: OMIM:122470 → OMIM:122470; ORPHA:199", "'122470' is read as OMIM:122470"),
+        *("(OMIM:122470) → Cornelia de Lange syndrome 1 (OMIM:122470); ORPHA:199",),
+        "'122470' is read as OMIM:122470",
     ):
         assert line in done.err
     shown = gestalt("index", "show", "P1", "--json").document["patient"]
@@ -22,19 +25,25 @@ def test_facts_are_set_and_taken_back(filled: Path, gestalt: Command) -> None:
     assert again.document["changes"] == []
     assert "Nothing changed" in again.err
     undone = gestalt("index", "undo")
-    assert "Undone: set, by " in undone.err
+    assert "Undone: event 2, set by " in undone.err
     assert "sex: female → male" in undone.err
     assert gestalt("index", "show", "P1", "--json").document["patient"]["cohort"] == "A"
-    assert gestalt("index", "undo", "--json").document["undone"]["action"] == "undo"
+    assert "Nothing was corrected" in gestalt("index", "undo").err
+    again = gestalt("index", "undo", "--event", "3", "--json").document
+    assert again["undone"] == [{"id": 3, "action": "undo"}]
+    assert "sex: male → female" in again["changes"]
     refused = gestalt("index", "set", "P0", "--age", "5y")
     assert (refused.code, "--photo NAME" in refused.err) == (2, True)
-    words = ("--age", "5y", "--photo", "photos/p0.png", "--site", "ward")
+    words = ("--age", "5y", "--photo", "p0.png", "--site", "ward")
     assert "age at photos/p0.png: 4y → 5y" in gestalt("index", "set", "P0", *words).err
     for wrong in (
         *(("--clear", "age"), ("--clear", "eyes"), ("--sex", "f", "--clear", "sex"), ()),
         ("--disorder-name", "Nothing that is there", "--clear", "disorder"),
     ):
         assert gestalt("index", "set", "P0", *wrong).code == 2
+    for option, empty in (("disorder", ""), ("gene", " "), ("sex", "unknown"), ("hpo", ";")):
+        refused = gestalt("index", "set", "P1", f"--{option}", empty)
+        assert (refused.code, f"`--clear {option}` removes it" in refused.err) == (2, True), option
     assert gestalt("index", "set", "P77", "--sex", "f").code == 1
 
 
@@ -72,7 +81,11 @@ def test_whose_consent_is_withdrawn_is_shown_and_not_matched(
     done = gestalt("index", "set", "P1", "--consent", "Consent withdrawn")
     assert "consent: (empty) → withdrawn" in done.err
     assert found() == {"P2", "P3"}
-    assert "withdrawn: not matched" in gestalt("index", "show", "P1").out
+    shown = gestalt("index", "show", "P1").out
+    assert "withdrawn: not matched" in shown
+    assert "nothing matches P1. Kept, apart from all others, are these" in shown
+    assert "1 aligned face" in shown
+    assert gestalt("index", "show", "P1", "--json").document["patient"]["photos"][0]["spaces"]
     assert "withdrawn" in gestalt("index", "list").out
     assert gestalt("index", "stats", "--json").document["gallery"]["withdrawn"] == 1
     asked = gestalt("match", "--patient", "P1")
@@ -84,3 +97,44 @@ def test_whose_consent_is_withdrawn_is_shown_and_not_matched(
     assert gestalt("index", "fill", "--space", "tiny", "--json").document["counts"]["filled"] == 0
     assert gestalt("index", "set", "P1", "--consent", "research").code == 0
     assert found() == {"P1", "P2", "P3"}
+
+
+def test_an_undo_asks_before_consent_comes_back(
+    filled: Path, gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def consent() -> str | None:
+        return gestalt("index", "show", "P1", "--json").document["patient"]["consent"]
+
+    gestalt("index", "set", "P1", "--consent", "withdrawn")
+    refused = gestalt("index", "undo")
+    assert refused.code == 1
+    assert "gives back consent that was withdrawn: P1 would be matched again" in refused.err
+    assert "gestalt index undo --yes" in refused.err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    asked = []
+    for answer, code, left in ((False, 2, "withdrawn"), (True, 0, None)):
+        monkeypatch.setattr(
+            "typer.confirm", lambda text, answer=answer, **_: asked.append(text) or answer
+        )
+        assert gestalt("index", "undo").code == code
+        assert consent() == left
+    assert "P1 would be matched again" in asked[0]
+    gestalt("index", "undo", "--event", "3")
+    done = gestalt("index", "undo", "--yes")
+    assert "Consent that was withdrawn is given back: P1." in done.err
+    assert len(asked) == 2
+    assert consent() is None
+
+
+def test_what_an_add_updated_is_undone(filled: Path, photos: list[Path], gestalt: Command) -> None:
+    table = filled.parent / "update.csv"
+    rows = "".join(f"photos/p{n}.png,P{n},other\n" for n in range(3))
+    table.write_text(f"photo,patient,sex\n{rows}")
+    before = gestalt("index", "list", "--json").document
+    words = ("index", "add", table, "--update", "--detector", "aligned", "-q")
+    assert gestalt(*words).code == 0
+    assert gestalt("index", "list", "--json").document != before
+    undone = gestalt("index", "undo")
+    assert "and 2 events more of the same `add`, correct by" in undone.err
+    assert "P1: sex: other → male" in undone.err
+    assert gestalt("index", "list", "--json").document == before

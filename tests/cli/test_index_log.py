@@ -32,6 +32,9 @@ def test_it_says_who_did_what_and_when(
     shown = gestalt("index", "log").out
     assert max(map(len, shown.splitlines())) <= 80
     assert "someone who left" in " ".join(shown.split())
+    lines = [line.split() for line in shown.splitlines()]
+    assert [line[0] for line in lines if line and line[0].isdecimal()] == ["1", "2", "3"]
+    assert "sex: male → female" in shown
     assert gestalt("index", "log", "--patient", "P0").code == 1
     check_heads(filled, gestalt)
 

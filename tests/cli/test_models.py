@@ -9,6 +9,7 @@ import torch
 
 from gestalt_space.encoders.iresnet import randomised
 from gestalt_space.faces.crops import crop_to_png
+from gestalt_space.weights.manifest import ModelFile, sha256_of
 from tests import made
 from tests.cli.conftest import Command
 from tests.encoders.checkpoints import PublishedFaceNet
@@ -51,6 +52,23 @@ def test_a_licence_that_is_named_needs_none(gestalt: Command, tiny_onnx: Path) -
     assert ran.out == ""
     assert "mine installed" in ran.err
     assert "CC0-1.0" in ran.err
+
+
+def test_who_adds_or_removes_a_detector_is_told_which_one_reads_new_photos(
+    gestalt: Command, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_yunet(path: Path) -> ModelFile:
+        return ModelFile(path.name, sha256_of(path), path.stat().st_size, "detector", "yunet")
+
+    monkeypatch.setattr("gestalt_space.weights.store.inspect_model", as_yunet)
+    added = gestalt("models", "add", tiny_onnx, "--name", "yunet", "--json")
+    assert added.document["installed"]["name"] == "yunet"
+    assert "another detector from now on: yunet instead of builtin" in added.err
+    assert "--detector builtin" in added.err
+    second = gestalt("models", "add", tiny_onnx, "--name", "yunet2")
+    assert "another detector" not in second.err
+    assert gestalt("models", "remove", "yunet2").err == "yunet2 removed.\n"
+    assert "builtin instead of yunet" in gestalt("models", "remove", "yunet", "-q").err
 
 
 def test_the_name_is_the_file_s_where_none_is_given(gestalt: Command, tiny_onnx: Path) -> None:

@@ -9,7 +9,7 @@ from gestalt_space.errors import ModelNotInstalled, UsageError
 from gestalt_space.faces.aligned import AlignedDetector
 from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.faces.builtin import BuiltinDetector
-from gestalt_space.faces.registry import detector_factory
+from gestalt_space.faces.registry import auto_detector, detector_factory
 from gestalt_space.types import Photo
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -100,4 +100,5 @@ def test_a_landmarks_file_beside_another_detector_is_refused(
 def test_auto_takes_the_best_and_says_which(name: str, title: str, real_store: ModelStore):
     found, make = detector_factory(real_store, name, device="cpu")
     assert found == title
+    assert auto_detector(real_store) == "scrfd of arcface-mbf"
     assert make(1).name == title.split()[0]

@@ -139,16 +139,19 @@ def _descriptor(gallery: Gallery, seed: int) -> np.ndarray:
     return gallery.encoder.encode(made.crop(seed)[None])[0, 0]
 
 
-def test_later_segments_leave_it_in_force(gallery: Gallery, tmp_path: Path) -> None:
+def test_later_segments_leave_it_in_force(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Many photos are sealed into a segment, which is merged with those that it is of."""
+    monkeypatch.setattr("gestalt_space.gallery.sealing.SEALED_FROM", 40)
     record = gallery.approximate(WHOLE)
     before = gallery.state().searcher.segments
-    pictures = [made.photo_file(tmp_path / f"n{n}.png", 2000 + n) for n in range(300)]
+    pictures = [made.photo_file(tmp_path / f"n{n}.png", 2000 + n) for n in range(40)]
     add(gallery, *(row(photo, f"N{n}", "D00001") for n, photo in enumerate(pictures)))
     assert gallery.state().searcher.segments != before
     view = gallery.view(Question(index="ivf"))
     assert view.approximate is not None
-    assert (view.approximate.record, view.approximate.later) == (record, 300)
+    assert (view.approximate.record, view.approximate.later) == (record, 40)
     question, nearly = Question(by="patient"), Question(by="patient", index="ivf")
     sources = [probe(tmp_path, seed) for seed in range(900, 903)]
     exact = [match.lines for match in gallery.match(sources, question)]

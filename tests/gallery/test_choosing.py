@@ -165,7 +165,7 @@ def test_a_drop_that_was_cut_off_is_finished_when_the_gallery_is_opened(
     fill(home)
     with open_gallery(home) as gallery:
         needle = gallery.using(space="other").snapshot().descriptors[0].tobytes()
-        fingerprint = gallery.space_state("other").fingerprint
+        fingerprint = gallery.droppable_space("other").fingerprint
 
         def killed(*_: object, **__: object) -> None:
             raise DatabaseError("as if the process was killed here")

@@ -72,14 +72,15 @@ def test_every_step_reads_as_the_database_does(sealed: Kept) -> None:
     other = PhotoRecord("", "P5", (Disorder("D9"),))
     for step in (
         lambda session: correcting.move_photo(session, "P1-1.png", of="P1", to="P2"),
-        undoing.undo_last,
+        undoing.undo,
         lambda session: correcting.merge_patients(session, "P0", "P3"),
-        undoing.undo_last,
+        undoing.undo,
         lambda session: correcting.merge_patients(session, "P4", "P1"),
         lambda session: correcting.split_patient(session, "P4", ["P4-4.png"], "P1"),
         lambda session: correcting.set_facts(session, "P5", other),
-        undoing.undo_last,
-        undoing.undo_last,
+        undoing.undo,
+        undoing.undo,
+        undoing.undo,
     ):
         change(sealed, step)
         true = seen(sealed, from_nothing.current(sealed.space))
@@ -122,7 +123,7 @@ def test_who_comes_back_does_not_hide_who_left(sealed: Kept) -> None:
     change(sealed, lambda session: correcting.merge_patients(session, "P4", "P1"))
     sealed.keeper().purge()
     assert keys_on_disk(sealed) & set(keys.values()) == {keys["P5"]}
-    change(sealed, undoing.undo_last)
+    change(sealed, undoing.undo)
     change(sealed, lambda session: removals.remove_patients(session, ["P5"]))
     sealed.keeper().purge()
     assert keys["P5"] not in keys_on_disk(sealed)

@@ -67,7 +67,7 @@ def test_a_damaged_vector_keeps_no_other_patient_from_being_removed_or_added(
     assert filled.remove(patients=["P3"]).photos == 1
     assert [one.status for one in add(filled, row(photo(9), "P9", "A"))] == ["added"]
     assert filled.remove(patients=["P0"]).photos == 1
-    assert filled.rebuild() == 1
+    assert len(filled.rebuild().indexes) == 1
 
 
 def test_a_damaged_crop_is_the_failure_of_its_face_alone(filled: Gallery, tmp_path: Path):

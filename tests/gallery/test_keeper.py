@@ -10,6 +10,7 @@ from gestalt_space.gallery.keeper import attempted
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
+from gestalt_space.store.mending import Mended
 from gestalt_space.store.purges import pending_purges
 from gestalt_space.types import Descriptors
 from tests.galleries import files_with
@@ -132,7 +133,9 @@ def test_every_index_is_made_anew(kept: Kept) -> None:
     kept.add(*range(3))
     kept.keeper().follow()
     before = kept.manifest()
-    assert kept.keeper().rebuild() == 1
+    (index,) = kept.keeper().rebuild(Mended({}, 0, 0, 0)).indexes
+    assert (index.descriptors, index.segments) == (3, 1)
+    assert index.replaced == len(before.files) + 1, "and their manifest"
     assert {file.name for file in kept.manifest().files}.isdisjoint(
         file.name for file in before.files
     )

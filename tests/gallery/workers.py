@@ -183,7 +183,7 @@ def remove(gallery: Gallery, patients: list[str], photos: list[str]) -> None:
 
 
 def rebuild(gallery: Gallery) -> int:
-    return gallery.rebuild()
+    return len(gallery.rebuild().indexes)
 
 
 def erase(gallery: Gallery, patient: str) -> int:

@@ -11,6 +11,8 @@ from gestalt_space.store import writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.writes import NewPhoto, Stored
 from tests.databases import address_of
+from tests.galleries import new_photo
+from tests.store.corrected import CDLS, KABUKI
 
 
 @pytest.fixture
@@ -54,3 +56,13 @@ def store(database: Database, space_id: int) -> Store:
             return writes.add_photos(session, photos, space_id=space_id)
 
     return add
+
+
+@pytest.fixture
+def two(store: Store) -> None:
+    """P1 with two photos, P2 with one."""
+    store(
+        new_photo("P1", 1, disorders=(CDLS,), genes=("NIPBL",), sex="female", age=4.0),
+        new_photo("P1", 2),
+        new_photo("P2", 3, disorders=(KABUKI,), hpo=("HP:0000001",)),
+    )

@@ -14,7 +14,7 @@ from gestalt_space.store.audit import empty_details_naming
 from gestalt_space.store.correcting import merge_patients
 from gestalt_space.store.engine import Database
 from gestalt_space.store.removals import patient_keys
-from gestalt_space.store.undoing import undo_last
+from gestalt_space.store.undoing import undo
 from gestalt_space.types import Disorder
 from tests.galleries import encoded_of, new_photo
 from tests.store.conftest import Store
@@ -213,7 +213,7 @@ def test_an_erasure_takes_copies_of_photos_out_of_the_trail(
     )
     with database.writing() as session:
         merge_patients(session, "P17", "P18", keep="P17")
-        undo_last(session)
+        undo(session)
         assert '"rows"' in trail_text(session)
         erasures.erase_rows(session, patient_keys(session, ["P18"]).values())
         for text in ('"rows"', "P18", "P17"):

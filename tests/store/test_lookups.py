@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from gestalt_space.errors import NotInGallery
 from gestalt_space.store import lookups, reads
+from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
 from gestalt_space.types import Disorder
 from tests.galleries import encoded_of, new_photo
@@ -59,3 +64,29 @@ def test_the_owner_of_a_face_comes_with_key_and_family(database: Database, store
             key = lookups.find_patient(session, patient)
             own = reads.patient_of_face(session, photo.sha256, encoded_of(photo).face)
             assert own == reads.OwnPatient(key, patient, family)
+
+
+def test_a_photo_has_its_path_its_sha256_and_its_file_name(
+    database: Database, store: Store
+) -> None:
+    paths = ("a/1.png", "1.png", "a/2.png", "b/2.png", "deadbeef")
+    photos = [new_photo("P0", n, sha256=f"{n:08x}{'c' * 56}") for n in range(len(paths))]
+    named = [
+        replace(photo, record=replace(photo.record, photo=path))
+        for photo, path in zip(photos, paths, strict=True)
+    ]
+    store(*named, new_photo("P1", 9))
+    with database.reading() as session:
+
+        def name(of: str) -> str:
+            key = lookups.photo_of(session, "P0", of)
+            return session.get_one(t.Photo, key).name
+
+        assert [name(path) for path in paths] == list(paths)
+        assert name(photos[2].sha256) == name("00000002") == name("00000002C") == "a/2.png"
+        for unknown in ("0000002", "png", "P1-9.png", ".png", ""):
+            with pytest.raises(NotInGallery, match="No photo of patient 'P0'"):
+                name(unknown)
+        with pytest.raises(NotInGallery) as refused:
+            name("2.png")
+    assert "a/2.png (sha256 00000002cccc), b/2.png (sha256 00000003cccc)" in refused.value.message

@@ -16,7 +16,7 @@ from gestalt_space.errors import DatabaseError, GestaltError, UsageError
 from gestalt_space.store import lookups, reads, removals, tail, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
-from gestalt_space.store.connecting import make_engine, mapped_errors
+from gestalt_space.store.connecting import make_engine, mapped_errors, where
 from gestalt_space.store.engine import Database
 from gestalt_space.store.migrating import REVISION, database_revision, upgrade_database
 from gestalt_space.store.postgres import count_keys_on
@@ -100,6 +100,20 @@ def test_a_server_that_is_not_there_is_told(host: str) -> None:
         Database(f"postgresql://user:secret@{host}")
     assert "GESTALT_DATABASE_URL" in caught.value.hint
     assert "secret" not in told_by(caught)
+
+
+@pytest.mark.parametrize(
+    ("query", "schema"),
+    [
+        ("", ""),
+        ("?options=-csearch_path%3Dpublic", ""),
+        ("?options=-csearch_path%3Dclinic&password=secret", " (schema clinic)"),
+        ("?options=-c%20search_path%3D%22clinic%22,public", " (schema clinic)"),
+    ],
+)
+def test_a_database_is_named_by_server_name_and_schema(query: str, schema: str) -> None:
+    engine = make_engine(f"postgresql://user:secret@host:5433/name{query}")
+    assert where(engine) == f"postgresql://user:***@host:5433/name{schema}"
 
 
 # What every connection is set to
@@ -190,6 +204,11 @@ def test_two_schemas_of_one_database_are_two_galleries() -> None:
         Database(as_user(address, user, options=f"-csearch_path={name}"), busy_timeout=0.2)
         for name in ("one", "two")
     )
+    # The second by a setting of the server, which stands in no address.
+    run(address, f'ALTER DATABASE "{sa.make_url(address).database}" SET search_path = two')
+    by_setting = Database(as_user(address, user))
+    assert by_setting.where.endswith(" (schema two)")
+    by_setting.close()
     with one.writing() as session:
         record_event(session, "add")
         session.flush()

@@ -1,4 +1,5 @@
-"""Tables fit the terminal: columns go, names wrap at words, and nothing is cut or broken."""
+"""Tables fit the terminal: columns go, names wrap at words and paths at folders, and nothing is
+cut."""
 
 from __future__ import annotations
 
@@ -58,6 +59,40 @@ def test_columns_of_least_weight_go_first_and_nothing_is_cut(
     assert (f"no room for: {', '.join(gone)}" in text) == bool(gone)
 
 
+PATH = "/srv/klinikum-bonn/institut-fuer-humangenetik/gestalt-space-gallery/home/gallery.sqlite3"
+
+
+def test_a_long_path_is_broken_at_folders_in_its_cell_and_nothing_of_it_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    table = output.new_table("id", "found", whole=("id",))
+    table.add_row(PATIENT, f"{PATH}, migration 9")
+    table.add_row("P2", "a_name_of_a_file_that_is_longer_than_the_terminal_is_wide.png")
+    output.write_table(table)
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert sum(PATIENT in line for line in lines) == 1
+    cells = [line[len(PATIENT) + 3 :].strip() for line in lines]
+    assert "/srv/klinikum-bonn/" in cells
+    assert f"{PATH}," in "".join(cells)
+    assert "longer_than_the_terminal_is_wide.png" in "".join(cells)
+
+
+def test_a_column_without_a_word_goes_unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    table = output.new_table("id", "name", "cohort", "family", least=("family", "cohort"))
+    table.add_row(PATIENT, "x" * 24, "", "F1")
+    output.write_table(table)
+    assert "F1" in stream.getvalue()
+    assert "no room" not in stream.getvalue()
+    assert "cohort" not in stream.getvalue()
+
+
 def test_where_the_least_does_not_fit_each_cell_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = shown(monkeypatch, 30).splitlines()
     assert "rank        1" in lines
@@ -96,6 +131,13 @@ def test_text_wraps_between_words_and_keeps_its_indent() -> None:
         *("  a patient", "  GM_2024-000000001742", "  is", "  left out", "", "end")
     ]
     assert wrapped(text, None) == text
+
+
+def test_a_command_is_never_broken() -> None:
+    text = "Lost: run `gestalt index fill --space NAME` or another one."
+    assert wrapped(text, 30).split("\n") == [
+        *("Lost: run", "`gestalt index fill --space NAME`", "or another one.")
+    ]
 
 
 def test_wide_characters_are_counted_as_they_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

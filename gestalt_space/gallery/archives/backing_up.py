@@ -152,7 +152,8 @@ class _Writing:
     def write(self, store: ModelStore, with_models: bool) -> tuple[dict[str, Any], int, int]:
         """Write and check all; what the manifest says, how many files there are, and their bytes.
         Raises `OSError`."""
-        with ThreadPoolExecutor(cores()) as threads, ExitStack() as held:
+        # One of them waits for the disk.
+        with ThreadPoolExecutor(cores() + 1) as threads, ExitStack() as held:
             lock = held.enter_context(ExitStack())
             session, home, records = self._begin(held, lock)
             # On another core, while the database is copied.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from gestalt_space.store.sqlite import make_file
+from gestalt_space.files import open_private
 
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file into a new one, its owner's alone. Raises `OSError`."""
-    make_file(target)
+    open_private(target, "wb").close()
     shutil.copyfile(source, target)

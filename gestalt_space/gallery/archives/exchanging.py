@@ -1,20 +1,18 @@
-"""A gallery that is backed up, exported, and imported into."""
+"""A gallery that is backed up, exported, and imported into. What does so is imported when it is
+needed: Arrow would make every command start later."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gestalt_space.gallery.archives.backing_up import BackedUp, back_up
-from gestalt_space.gallery.archives.exporting import (
-    ExportedGallery,
-    ExportOptions,
-    export_gallery,
-)
-from gestalt_space.gallery.archives.importing import Imported, import_export
 from gestalt_space.gallery.writing import Writing
 
-_EVERYTHING = ExportOptions()
+if TYPE_CHECKING:
+    from gestalt_space.gallery.archives.backing_up import BackedUp
+    from gestalt_space.gallery.archives.exporting import ExportedGallery, ExportOptions
+    from gestalt_space.gallery.archives.importing import Imported
 
 
 class Exchanging(Writing):
@@ -33,6 +31,8 @@ class Exchanging(Writing):
         `with_models`: also the models that are installed. `progress` is told the share, 0..1, that
         is done. Raises `GalleryMissing`, `OutputError`, `UsageError`, `DatabaseError`.
         """
+        from gestalt_space.gallery.archives.backing_up import back_up
+
         return back_up(
             self.database, self.settings, folder, with_models=with_models, progress=progress
         )
@@ -40,12 +40,15 @@ class Exchanging(Writing):
     def export(
         self,
         folder: Path,
-        options: ExportOptions = _EVERYTHING,
+        options: ExportOptions | None = None,
         *,
         progress: Callable[[int, int], object] = lambda _done, _whole: None,
     ) -> ExportedGallery:
-        """Write patients, photos and descriptors as tables into a new folder. See
-        `export_gallery`."""
+        """Write patients, photos and descriptors as tables into a new folder; everything without
+        `options`. See `export_gallery`."""
+        from gestalt_space.gallery.archives.exporting import ExportOptions, export_gallery
+
+        options = options or ExportOptions()
         return export_gallery(self.database, self.settings, folder, options, progress=progress)
 
     def import_export(
@@ -57,6 +60,8 @@ class Exchanging(Writing):
         progress: Callable[[int, int], object] = lambda _done, _whole: None,
     ) -> Imported:
         """Take an export in; the index follows. See `importing.import_export`."""
+        from gestalt_space.gallery.archives.importing import import_export
+
         done = import_export(self.database, folder, into=into, prefix=prefix, progress=progress)
         self._follow()
         return done

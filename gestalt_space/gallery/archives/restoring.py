@@ -6,7 +6,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,8 +45,6 @@ from gestalt_space.weights.store import ModelStore
 
 _STAGED = ".restore-"
 _Rows = Callable[[sa.Table], Iterator[Sequence[dumps.Row]]]
-_HASHING = 0.3
-"""Of the time of a restore, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +70,24 @@ def restore(
 ) -> Restored:
     """Put a backup into the home of the settings, which has no gallery yet.
 
-    All is checked before anything is written, and the gallery is there when all of it is. Models
-    that are installed stay as they are. Raises `ArchiveUnsuitable`, `ArchiveDamaged`,
-    `GalleryExists`, `OutputError`, `DatabaseError`.
+    Every file is checked while it is copied aside; nothing gets its name before all are, and the
+    gallery is there when all of it is. Models that are installed stay as they are. Raises
+    `ArchiveUnsuitable`, `ArchiveDamaged`, `GalleryExists`, `OutputError`, `DatabaseError`.
     """
     archive = read_manifest(folder, "backup")
     migration = _migration(archive)
     check_empty(settings)
-    check_files(archive, lambda done, whole: progress(_HASHING * done / max(whole, 1)))
-    try:
-        make_private_folder(settings.home)
-        check_space(settings.home, archive.bytes)
-        staged = _Staged(archive, settings, settings.home / f"{_STAGED}{secrets.token_hex(8)}")
-        notes = staged.restore(progress)
-    except OSError as error:
-        raise OutputError(
-            f"The backup cannot be restored: {error.strerror or error}.",
-            "Check the home and the free space of its disk; nothing was restored.",
-        ) from error
+    with _home_of(settings):
+        try:
+            make_private_folder(settings.home)
+            check_space(settings.home, archive.bytes)
+            staged = _Staged(archive, settings, settings.home / f"{_STAGED}{secrets.token_hex(8)}")
+            notes = staged.restore(progress)
+        except OSError as error:
+            raise OutputError(
+                f"The backup cannot be restored: {error.strerror or error}.",
+                "Check the home and the free space of its disk; nothing was restored.",
+            ) from error
     progress(1.0)
     about = archive.about
     installed = {model.name for model in ModelStore(settings.models_dir).sound_models()}
@@ -104,6 +102,19 @@ def restore(
         models=tuple(staged.models),
         missing=tuple(name for name in needed if name not in installed),
     )
+
+
+@contextmanager
+def _home_of(settings: Settings) -> Iterator[None]:
+    """Where all fails there is no home but the one that was there before."""
+    was_there = settings.home.exists()
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            with suppress(OSError):
+                settings.home.rmdir()
+        raise
 
 
 def check_empty(settings: Settings) -> None:
@@ -158,7 +169,13 @@ class _Staged:
         self.stage.mkdir(mode=0o700)
         is_done = False
         try:
-            self._copy_files(progress)
+            with ThreadPoolExecutor(1) as beside:
+                checked = beside.submit(check_files, self.archive)
+                try:
+                    self._copy_files(progress)
+                finally:
+                    # What is damaged says why it could not be copied.
+                    checked.result()
             database = make_database(self.settings)
             try:
                 file = database.file
@@ -179,7 +196,7 @@ class _Staged:
         with ThreadPoolExecutor(cores()) as threads:
             for size in threads.map(self._copy_file, self.archive.files):
                 done += size
-                progress(_HASHING + (1 - _HASHING) * done / max(self.archive.bytes, 1))
+                progress(done / max(self.archive.bytes, 1))
 
     def _copy_file(self, file: ArchivedFile) -> int:
         target = self.stage / file.path

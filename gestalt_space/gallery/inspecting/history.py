@@ -1,4 +1,4 @@
-"""Whether the audit trail is whole, and what removals and erasures have still to clean away."""
+"""Whether the audit trail is whole, and what removals and erasures still have to clean."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def inspect_trail(database: Database) -> Iterator[Finding]:
         problems = list(islice(audit.trail_problems(session), SHOWN))
         head = audit.head(session)
     for problem in problems:
-        hint = "Nothing mends a trail. Compare it with a backup: `gestalt index log`."
+        hint = "A trail cannot be mended. Compare it with a backup: `gestalt index log`."
         yield Finding("audit trail", "fail", problem, hint)
     if not problems:
         end = f", the last one {head.chain[:12]}" if head.events else ""
@@ -35,7 +35,7 @@ def inspect_trail(database: Database) -> Iterator[Finding]:
 
 
 def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
-    """What was removed or erased, and may still stand in files. `folder`: of this home's index."""
+    """What was removed or erased and may still be in files. `folder`: of this home's index."""
     with database.reading() as session:
         left = purges.left_to_clean(session, home_of(session, folder))
         begun = erasures.begun_erasures(session)
@@ -49,11 +49,11 @@ def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
         yield Finding(
             "removals",
             _state(since),
-            f"what was taken out on {since:%Y-%m-%d %H:%M} UTC may still stand in {where}",
+            f"what was taken out on {since:%Y-%m-%d %H:%M} UTC may still be in {where}",
             hint,
         )
     if not (left.here or left.elsewhere or begun):
-        yield Finding("removals", "ok", "all that was removed is out of the files")
+        yield Finding("removals", "ok", "nothing that was removed is left in files")
 
 
 def _state(since: datetime) -> State:

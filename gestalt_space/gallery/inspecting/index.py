@@ -73,7 +73,7 @@ def verify_index(database: Database, space: StoredSpace, folder: Path) -> str:
 
 
 def _standing(database: Database, space: StoredSpace, folder: Path) -> tuple[str | None, int]:
-    """Which index is in force, and how often something was removed."""
+    """The index in force, and the number of removals so far."""
     with database.reading() as session:
         mark = tail.read_mark(session, space.id, home_of(session, folder))
     return mark.digest, mark.epoch

@@ -12,14 +12,14 @@ from gestalt_space.settings import Settings
 
 
 def inspect_rights(settings: Settings) -> Iterator[Finding]:
-    """What of the home others may read; nothing where rights are not as in POSIX."""
+    """Which files of the home others may read; no finding where the system has no POSIX rights."""
     found = exposure(settings)
     if found is None:
         if os.name == "posix" and settings.home.is_dir():
-            yield Finding("rights", "ok", "the files are their owner's alone")
+            yield Finding("rights", "ok", "only the owner can read the files")
         return
     state: State = "fail" if found.to_all else "note"
     whom = "everybody on this machine" if found.to_all else "others"
     what = "files" if len(found.paths) > 1 else "the names of files"
-    detail = f"{what} of the home {display_name(found.home)} are readable for {whom}"
+    detail = f"{what} of the home {display_name(found.home)} are readable by {whom}"
     yield Finding("rights", state, detail, f"Run `{found.mending}`.")

@@ -1,5 +1,5 @@
-"""Whether the rows of the database belong together: nothing refers to what is not there, nothing is
-left over, and every change has a number of its own."""
+"""Whether the rows of the database fit together: no reference leads to nothing, nothing is left
+over, and every change has a number of its own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def inspect_rows(database: Database) -> Iterator[Finding]:
         found = soundness.numbers(session)
         keys, numbers = soundness.descriptor_numbers(session)
     if sound:
-        yield Finding("rows", "ok", "all refer to what is there, and nothing is left over")
+        yield Finding("rows", "ok", "every reference is good, and nothing is left over")
     if found.highest > found.last:
         detail = f"a row has the number {found.highest:,}; the last change was {found.last:,}"
         yield Finding("numbers of changes", "fail", detail, REBUILD)

@@ -8,8 +8,9 @@ from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import GestaltError
 from gestalt_space.gallery.inspecting.findings import BACKUP, Finding
 from gestalt_space.gallery.listing import Listing
-from gestalt_space.gallery.spaces import mixed_precisions, model_of
+from gestalt_space.gallery.spaces import install_command, mixed_precisions, model_of
 from gestalt_space.store import reads
+from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.store.runs import run_counts
 from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
@@ -17,15 +18,18 @@ from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
 def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[Finding]:
     """The specification and model of each, and the one that the gallery works in."""
+    unreadable = set()
     for stored in spaces:
         if wrong := _wrong_specification(stored):
+            unreadable.add(stored.id)
             yield Finding(f"specification {stored.model}", "fail", wrong, BACKUP)
         elif not stored.is_default and model_of(gallery.models, stored) is None:
             yield Finding(
                 f"space {stored.model}",
                 "note",
-                f"its encoder ({stored.fingerprint[:12]}) is not installed",
-                f"Install it again, or run `gestalt index drop {stored.model}`.",
+                f"its encoder ({stored.fingerprint[:12]}) is not installed: no crop was encoded "
+                "again",
+                f"Run `{install_command(stored)}`, or `gestalt index drop {stored.model}`.",
             )
     defaults = [space for space in spaces if space.is_default]
     if len(defaults) != 1:
@@ -35,19 +39,19 @@ def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[
             f"the gallery works in {len(defaults) or 'none'} of its {len(spaces)} spaces",
             "Run `gestalt index use NAME`; `gestalt index spaces` lists the names.",
         )
-    else:
+    elif defaults[0].id not in unreadable:
         space = gallery.space
         yield Finding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
         if space.model.name == BUILTIN:
             yield Finding("encoder", "note", BUILTIN_CAUTION, "Run `gestalt models list`.")
 
 
-def inspect_runs(gallery: Listing) -> Iterator[Finding]:
+def inspect_runs(database: Database, spaces: Sequence[StoredSpace]) -> Iterator[Finding]:
     """What the descriptors of the default space were made with."""
-    space = gallery.space.stored
+    space = next((space for space in spaces if space.is_default), None)
     if space is None:
         return
-    with gallery.database.reading() as session:
+    with database.reading() as session:
         count = reads.count_descriptors(session, space)
         runs = run_counts(session, space.id, count)
     mixed = mixed_precisions(runs)

@@ -1,6 +1,6 @@
 """Whether every stored descriptor, of a patient whose consent is withdrawn too, is of its space's
-length, finite, and of unit length. They are read a block at a time, each in a session of its own:
-a removal does not wait for it."""
+length, finite, and of unit length. They are read a block at a time, each in a session of its own,
+so that a removal need not wait."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Checked:
 
 
 def inspect_vectors(database: Database) -> Iterator[Finding]:
-    """A finding for each kind of damage in a space, or one for a space that is sound."""
+    """For each space, a finding for each kind of damage, or one that it is sound."""
     with database.reading() as session:
         spaces = reads.spaces(session)
     used = _checked(_blocks(database), spaces)

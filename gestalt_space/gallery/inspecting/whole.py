@@ -1,11 +1,11 @@
-"""The whole of a gallery, one thing after the other."""
+"""Checks the whole of a gallery, one thing after another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gestalt_space.gallery.inspecting.encoding import inspect_encoding
-from gestalt_space.gallery.inspecting.findings import BACKUP, Finding, guarded
+from gestalt_space.gallery.inspecting.findings import BACKUP, Finding, counted, guarded
 from gestalt_space.gallery.inspecting.history import inspect_left, inspect_trail
 from gestalt_space.gallery.inspecting.index import inspect_indexes
 from gestalt_space.gallery.inspecting.rights import inspect_rights
@@ -52,14 +52,14 @@ def _gallery(settings: Settings, sample: int, seed: int) -> Iterator[Finding]:
         yield Finding(
             "database",
             "ok",
-            f"{database.where}, migration {REVISION}: {counts.patients} patients, {counts.photos} "
-            f"photos, {counts.disorders} disorders",
+            f"{database.where}, migration {REVISION}: {counted(counts.patients, 'patient')}, "
+            f"{counted(counts.photos, 'photo')}, {counted(counts.disorders, 'disorder')}",
         )
         if not counts.patients:
             yield Finding("gallery", "note", "it is empty", "Run `gestalt index add patients.csv`.")
         else:
             yield from guarded("space", inspect_spaces(gallery, spaces))
-            yield from guarded("descriptors", inspect_runs(gallery))
+            yield from guarded("descriptors", inspect_runs(database, spaces))
         yield from guarded("rows", inspect_rows(database))
         yield from guarded("vectors", inspect_vectors(database))
         yield from guarded("index", inspect_indexes(database, spaces, folder))

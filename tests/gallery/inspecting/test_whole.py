@@ -242,7 +242,7 @@ CASES = {
             values=((datetime.now(UTC) - timedelta(days=7)).strftime("%Y-%m-%d %H:%M:%S.%f"),),
         ),
         "removals",
-        "may still stand in this home's files",
+        "may still be in this home's files",
     ),
     "rights": Case(
         open_to_all,
@@ -337,11 +337,12 @@ def test_what_the_encoder_does_not_give_is_found(home: Path) -> None:
     assert wrong(home, sample=PHOTOS) == {}
 
 
-def test_without_the_model_no_crop_is_encoded_again(home: Path) -> None:
+def test_a_model_that_is_not_installed_is_told_once_with_what_installs_it(home: Path) -> None:
     ModelStore(home / "models").remove("tiny")
     found = wrong(home, sample=2)
-    assert found["encoder tiny"].state == "note"
+    assert list(found) == ["space"]
     assert found["space"].state == "fail"
+    assert "`gestalt models add FILE --name tiny`" in found["space"].hint
 
 
 @BY_SQL

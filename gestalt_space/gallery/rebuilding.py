@@ -1,0 +1,63 @@
+"""What a rebuild did: indexes that were written, files that were deleted, rows that were mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gestalt_space.gallery.inspecting.findings import counted, named
+from gestalt_space.store.mending import Mended
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenIndex:
+    """The index of a space that was written anew. `replaced`: how many of its files were there
+    before and are deleted; `approximate`: the kinds of the approximate indexes among them."""
+
+    space: str
+    fingerprint: str
+    descriptors: int
+    segments: int
+    replaced: int
+    approximate: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did. `foreign_files`: index files, by name, of spaces that the database does
+    not have, which were overwritten and deleted; `cleaned`: whether something that was removed
+    still stood in files, which are clean of it now."""
+
+    indexes: tuple[WrittenIndex, ...]
+    foreign_files: tuple[str, ...]
+    cleaned: bool
+    mended: Mended
+
+    def told(self) -> Iterator[str]:
+        """All of it in sentences."""
+        for table, count in self.mended.rows.items():
+            yield f"{counted(count, 'row')} of {table} referred to nothing: mended or deleted."
+        for count, noun in ((self.mended.disorders, "disorder"), (self.mended.genes, "gene")):
+            if count:
+                yield f"{counted(count, noun)} that nobody has: deleted."
+        if self.mended.numbers:
+            yield f"{counted(self.mended.numbers, 'number')} of changes given anew."
+        if self.foreign_files:
+            files = counted(len(self.foreign_files), "index file")
+            names = named(self.foreign_files, len(self.foreign_files))
+            yield f"{files} of spaces that the database does not have: deleted ({names})."
+        if self.cleaned:
+            yield "What was removed and still stood in files is out of them."
+        for one in self.indexes:
+            written = (
+                f"{counted(one.descriptors, 'descriptor')} in {counted(one.segments, 'segment')}"
+            )
+            yield (
+                f"The index of {one.space} is written anew: {written}; "
+                f"{counted(one.replaced, 'old file')} deleted."
+            )
+            for kind in one.approximate:
+                yield (
+                    f"Its approximate index ({kind}) is deleted, too. To build it again: "
+                    f"`gestalt index approximate --kind {kind} --space {one.space}`."
+                )
