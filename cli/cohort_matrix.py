@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -135,6 +135,7 @@ def matrix(
     )
     from gestalt_space.cohort.heat import check_figure_path, write_figure
     from gestalt_space.cohort.large import check_large_path
+    from gestalt_space.cohort.picture_documents import large_matrix_document
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.cohort.tables import check_matrix_path, write_matrix
 
@@ -180,7 +181,7 @@ def matrix(
     if table is not None and is_large:
         _write_large(chosen, rows, kind == "distance", table, force, quiet)
         if as_json:
-            output.write_json({"version": 1, "output": str(table), "rows": len(chosen)})
+            output.write_json(large_matrix_document(str(table), len(chosen)))
         return code
     found = measure(
         chosen,
@@ -237,14 +238,9 @@ def _write_large(
 
 def _show(found: CohortMatrix, as_json: bool, *, is_written: bool) -> None:
     if as_json:
-        document: dict[str, Any] = {
-            **found.about,
-            "rows": list(found.rows),
-            "columns": list(found.columns),
-        }
-        if not is_written:
-            document["values"] = found.values.tolist()
-        output.write_json(document)
+        from gestalt_space.cohort.tables import shown_matrix_document
+
+        output.write_json(shown_matrix_document(found, with_values=not is_written))
         return
     if is_written:
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import options
+from . import options, output
 from .doctor import tell_findings
 
 EXIT_CODES = "Exit codes: 0 sound, 1 something is wrong, 2 wrong usage."
@@ -21,6 +21,7 @@ def verify(
     seed: Seed = 0,
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
 ) -> int:
     """Check the gallery: database, descriptors, spaces, index, audit trail, and rights of files.
 
@@ -32,9 +33,10 @@ def verify(
     from gestalt_space.gallery.listing import Listing
     from gestalt_space.settings import load_settings
 
+    output.check_csv(csv, as_json=as_json)
     settings = load_settings(home)
     with Listing(settings, finish=False) as gallery:
         # A monitoring job that looks at a wrong home shall not call it sound.
         gallery.database.require()
     found = inspect_gallery(settings, sample=sample, seed=seed)
-    return tell_findings(found, as_json=as_json)
+    return tell_findings(found, csv, as_json=as_json)

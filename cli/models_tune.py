@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,15 +51,10 @@ def tune(
     rows = tune_model(model, found, device=parse_device(device))
     best = fastest(rows)
     if as_json:
+        from gestalt_space.documents.models import tuned_document
+
         output.write_json(
-            {
-                "version": 1,
-                "model": name,
-                "faces": found.faces,
-                "compared_with": found.compared_with,
-                "precisions": [{**asdict(row), "sound": row.sound} for row in rows],
-                "recommended": best.precision,
-            }
+            tuned_document(name, found.faces, found.compared_with, rows, best.precision)
         )
         return
     _write_rows(rows, found)

@@ -51,7 +51,15 @@ PrecisionName = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Csv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        help="Write the table there, a new .csv or .tsv file; - is standard output.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 FaceNumber = Annotated[
     int | None,

@@ -87,20 +87,21 @@ class Table:
         """The columns' names."""
         return tuple(column.name for column in self.columns)
 
-    def add_row(self, *values: Value, style: str = "") -> None:
+    def add_row(self, *values: Value, style: str | None = None) -> None:
         """Add a row with a value for each column; `style`: of Rich, on a terminal."""
         if len(values) != len(self.columns):
             raise ValueError(f"{len(values)} values for {len(self.columns)} columns")
-        if style:
+        if style is not None:
             self.styles[len(self.rows)] = style
         self.rows.append(values)
 
-    def write_csv(self, stream: IO[str], separator: str = ",") -> None:
-        """Write names and rows as CSV: figures with six digits, times in UTC, lists with
-        semicolons, nothing where there is no value.
+    def write_csv(self, stream: IO[str], separator: str = ",", *, header: bool = True) -> None:
+        """Write names, unless without `header`, and rows as CSV: figures with six digits, times in
+        UTC, lists with semicolons, nothing where there is no value.
         """
         writer = RowWriter(stream, separator)
-        writer.write(self.names)
+        if header:
+            writer.write(self.names)
         writer.write_all(map(_cell, row) for row in self.rows)
 
     def csv(self, separator: str = ",") -> bytes:
