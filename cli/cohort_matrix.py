@@ -119,6 +119,7 @@ def matrix(
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Compare all photos or patients of a set with each other, or with a second set.
@@ -137,8 +138,11 @@ def matrix(
     from gestalt_space.cohort.large import check_large_path
     from gestalt_space.cohort.picture_documents import large_matrix_document
     from gestalt_space.cohort.selection import Criteria, select
-    from gestalt_space.cohort.tables import check_matrix_path, write_matrix
+    from gestalt_space.cohort.tables import check_matrix_path, matrix_table, write_matrix
 
+    output.check_csv(csv, as_json=as_json, overwrite=force)
+    if csv is not None and table is not None:
+        raise UsageError("-o writes the matrix as well.", "Give -o or --csv.")
     kind, how, rows = parse_value(value), parse_patient_value(patient_value), parse_unit(unit)
     if photos and (cohort or disorder or gene or patients):
         raise UsageError(
@@ -202,7 +206,10 @@ def matrix(
     if not quiet:
         for written in filter(None, (table, figure)):
             output.say(f"Written: {written}.")
-    _show(found, as_json, is_written=table is not None or figure is not None)
+    if csv is not None:
+        output.write_table(matrix_table(found), csv)
+    else:
+        _show(found, as_json, is_written=table is not None or figure is not None)
     return code
 
 

@@ -65,6 +65,8 @@ def gmdb(
     ] = None,
     seed: options.Seed = 0,
     as_json: options.Json = False,
+    csv: options.Csv = None,
+    table: options.CsvTable = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Evaluate encodings by the protocol of GestaltMatcher.
@@ -72,14 +74,22 @@ def gmdb(
     Top-k accuracy in percent, the mean over syndromes, of frequent and rare syndromes, each against
     their own gallery and against both. The 95 % intervals are over the patients tested, and
     conditional on the galleries of the files.
+
+    --csv writes the table `accuracy`, or, with --against, `comparisons`.
     """
     from gestalt_space.evaluation.gmdb import evaluate_gmdb
     from gestalt_space.evaluation.gmdb_comparison import compare_gmdb
-    from gestalt_space.evaluation.gmdb_document import gmdb_document
+    from gestalt_space.evaluation.gmdb_document import (
+        accuracy_table,
+        comparisons_table,
+        gmdb_document,
+    )
     from gestalt_space.interop.encodings import read_encodings
     from gestalt_space.interop.gmdb import check_lookup, read_splits
     from gestalt_space.stats.resampling import Bootstrap
 
+    output.check_csv(csv, as_json=as_json)
+    wanted = output.table_name(table, ("accuracy", "comparisons"), csv)
     splits = read_splits(metadata, version)
     if lookup is not None:
         check_lookup(lookup, splits)
@@ -90,6 +100,10 @@ def gmdb(
         comparisons = compare_gmdb(result, other, Bootstrap(seed=seed))
     if as_json:
         output.write_json(gmdb_document(result, comparisons, seed))
+    elif csv is not None:
+        comparing = wanted == "comparisons"
+        written = comparisons_table(comparisons) if comparing else accuracy_table(result)
+        output.write_table(written, csv)
     else:
         _write_table(result)
         _write_comparisons(comparisons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from . import options, output
 from .asking import confirm
 from .interruption import interruption
 from .opening import finish_erasures, opened
-
-if TYPE_CHECKING:
-    from gestalt_space.store.homes import KnownHome
 
 
 def homes(
@@ -43,6 +40,7 @@ def homes(
         home_forgotten_document,
         homes_document,
         homes_table,
+        owed_text,
     )
 
     output.check_csv(csv, as_json=as_json)
@@ -67,16 +65,6 @@ def homes(
         if as_json:
             output.write_json(home_forgotten_document(found, gallery.own_home()))
         elif not quiet:
-            owed = _owed(found)
+            owed = owed_text(found)
             of = f" of {owed}" if owed else ""
             output.say(f"The home {found.place} is forgotten. Its files were not cleaned{of}.")
-
-
-def _owed(home: KnownHome) -> str:
-    """What the files of a home are not clean of, in words; nothing where they are."""
-    if home.owed_since is None:
-        return ""
-    waiting = output.counted_text(home.erasures, "erasure")
-    told = f"; {waiting} waiting" if home.erasures else ""
-    removals = output.counted_text(home.owed, "removal")
-    return f"{removals} since {home.owed_since:%Y-%m-%d %H:%M} UTC{told}"

@@ -60,6 +60,15 @@ Csv = Annotated[
         show_default=False,
     ),
 ]
+CsvTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        help="With --csv: which of the tables to write. [default: the first]",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 FaceNumber = Annotated[
     int | None,

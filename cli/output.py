@@ -105,14 +105,27 @@ def write_json(document: Mapping[str, object]) -> None:
     sys.stdout.flush()
 
 
-def check_csv(csv: Path | None, *, as_json: bool) -> None:
-    """Raise, before any work is done, where a table cannot be written to the place of --csv."""
+def check_csv(csv: Path | None, *, as_json: bool, overwrite: bool | None = None) -> None:
+    """Raise, before any work is done, where a table cannot be written to the place of --csv.
+
+    `overwrite`: whether --force was given; None for a command that has no such option.
+    """
     if csv is None:
         return
     if as_json:
         raise UsageError("--json and --csv were both given.", "Give one of them.")
     if csv != STANDARD_OUTPUT:
-        check_new_file(csv, (".csv", ".tsv"), option="")
+        option = "" if overwrite is None else "--force"
+        check_new_file(csv, (".csv", ".tsv"), overwrite=bool(overwrite), option=option)
+
+
+def table_name(name: str | None, names: Sequence[str], csv: Path | None) -> str:
+    """Which table --csv writes: that of --table, else the first."""
+    if name is not None and csv is None:
+        raise UsageError("--table says which table --csv writes.", "Give --csv FILE with it.")
+    if name is not None and name not in names:
+        raise UsageError(f"There is no table {name!r}.", f"There are {', '.join(names)}.")
+    return name or names[0]
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from gestalt_space.documents.cohorts import MatrixDocument, RowForm, ShownMatrix
 from gestalt_space.errors import UsageError
 from gestalt_space.files import appearing, check_new_file, write_atomically
 from gestalt_space.tables.rows import RowWriter
+from gestalt_space.tables.table import Table
 
 TEXTS = (".csv", ".tsv")
 ENDINGS = (*TEXTS, ".npz", ".parquet", ".h5ad")
@@ -64,6 +65,12 @@ def write_matrix(matrix: CohortMatrix, path: Path | str, *, overwrite: bool = Fa
             _write_text(matrix, aside, "\t" if ending == ".tsv" else ",")
     if ending in TEXTS:
         write_atomically(sidecar(path), json_of(matrix_document(matrix)).encode())
+
+
+def matrix_table(matrix: CohortMatrix) -> Table:
+    """A square table: names as the first column and as those of the others."""
+    rows = zip(matrix.rows, matrix.values.tolist(), strict=True)
+    return Table(("", *matrix.columns), ((name, *values) for name, values in rows))
 
 
 def sidecar(path: Path) -> Path:

@@ -293,7 +293,6 @@ class AboutMatrixForm(Form):
     """What a matrix was made of. `direction`: whether higher or lower is closer;
     `relatives_left_out`: pairs of a probe and a relative, who is in no pool of ranks."""
 
-    document: Literal["matrix"]
     version: Literal[1]
     value: Literal["similarity", "distance", "rank"]
     direction: str

@@ -75,17 +75,19 @@ def contents_table(held: GalleryStats) -> Table:
     table = Table(
         (
             Column("what"),
-            Column("space", whole=True),
+            Column("space", readers="programs"),
+            Column("of", title="space", readers="people"),
             Column("fingerprint", shown=lambda text: text[:12], whole=True, least=0),
             Column("encoded_in", title="encoded in"),
             Column("count", "integer"),
         )
     )
     for name in CountsForm.__annotations__:
-        table.add_row(name, None, None, None, getattr(held.counts, name))
+        table.add_row(name, None, None, None, None, getattr(held.counts, name))
     for (space, count), runs in zip(held.spaces, held.runs, strict=True):
-        table.add_row("descriptors", space.model, space.fingerprint, None, count)
+        title = f"{space.model} (the gallery's own)" if space.is_default else space.model
+        table.add_row("descriptors", space.model, title, space.fingerprint, None, count)
         for run, of in runs:
             encoded_in = "not recorded" if run is None else str(run)
-            table.add_row("descriptors", space.model, space.fingerprint, encoded_in, of)
+            table.add_row("descriptors", space.model, title, space.fingerprint, encoded_in, of)
     return table

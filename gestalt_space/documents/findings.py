@@ -43,6 +43,6 @@ def findings_table(findings: Iterable[Finding]) -> Table:
         Column("state", title=" ", shown=lambda state: MARKS[state]),
         Column("subject", title="what"),
         Column("detail", title="found"),
-        Column("hint", printed=False),
+        Column("hint", readers="programs"),
     )
     return Table(columns, ((one.state, one.subject, one.detail, one.hint) for one in findings))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from gestalt_space.documents.form import Form, filled, time_text
 from gestalt_space.store.homes import KnownHome
-from gestalt_space.tables.table import Column, Table, Value
+from gestalt_space.tables.table import Column, Table
 
 DIGITS = 8
 """Of an identifier, in the table for people."""
@@ -57,18 +57,33 @@ def homes_table(homes: Iterable[KnownHome], own: str | None) -> Table:
     table = Table(
         (
             Column("id", title="home", shown=lambda text: text[:DIGITS], whole=True),
-            Column("place"),
-            Column("this", "truth", shown=lambda is_own: "this one" if is_own else ""),
-            Column("seen_at", "time", title="last seen (UTC)", shown="%Y-%m-%d %H:%M"),
-            Column("owed", "integer", title="removals to clean"),
-            Column("owed_since", "time", title="since (UTC)", shown="%Y-%m-%d %H:%M"),
-            Column("erasures", "integer", title="erasures that wait"),
+            Column("place", readers="programs"),
+            Column("shown", title="place", readers="people"),
+            Column("this", "truth", readers="programs"),
+            Column("seen_at", "time", title="last seen", shown="%Y-%m-%d %H:%M UTC"),
+            Column("to_clean", title="still to clean", readers="people"),
+            Column("owed", "integer", readers="programs"),
+            Column("owed_since", "time", readers="programs"),
+            Column("erasures", "integer", readers="programs"),
         )
     )
     for one in homes:
-        values: tuple[Value, ...] = (one.id, one.place, one.id == own, one.seen_at, one.owed)
-        table.add_row(*values, one.owed_since, one.erasures)
+        place = f"{one.place} (this one)" if one.id == own else one.place
+        table.add_row(
+            *(one.id, one.place, place, one.id == own, one.seen_at, owed_text(one) or "nothing"),
+            *(one.owed, one.owed_since, one.erasures),
+        )
     return table
+
+
+def owed_text(home: KnownHome) -> str:
+    """What the files of a home are not clean of, in words; nothing where they are."""
+    if home.owed_since is None:
+        return ""
+    waiting = f"{home.erasures:,} erasure{'s' * (home.erasures != 1)}"
+    told = f"; {waiting} waiting" if home.erasures else ""
+    removals = f"{home.owed:,} removal{'s' * (home.owed != 1)}"
+    return f"{removals} since {home.owed_since:%Y-%m-%d %H:%M} UTC{told}"
 
 
 def _home(home: KnownHome, own: str | None) -> HomeForm:

@@ -133,28 +133,32 @@ def photos_table(patient: PatientRecord) -> Table:
     """A row for each photo of a patient; ages in years, angles in degrees."""
     table = Table(
         (
-            Column("patient", printed=False),
+            Column("patient", readers="programs"),
             Column("photo"),
             Column("age", "number", shown=age_text, aligned="left", whole=True),
             Column("site", least=4),
-            Column("face", "integer", least=6, aligned="left"),
-            Column("faces", "integer", printed=False),
-            Column("size", "number", title="px", shown=".0f", least=5),
-            Column("detector", title="found by", least=7),
-            Column("score", "number", shown=".2f", least=4),
-            Column("step", least=3),
+            Column("shown", title="face", readers="people", least=6),
+            Column("found", title="found by", readers="people", least=5),
+            Column("face", "integer", readers="programs"),
+            Column("faces", "integer", readers="programs"),
+            Column("size", "number", readers="programs"),
+            Column("detector", readers="programs"),
+            Column("score", "number", readers="programs"),
+            Column("step", readers="programs"),
             Column("sharpness", "number", title="sharp", shown=".0f", least=0),
             Column("yaw", "number", shown="{:.0f}°".format, least=1),
             Column("roll", "number", shown="{:.0f}°".format, least=2),
             Column("sha256", shown=lambda text: text[:12], whole=True, least=3),
-            Column("spaces", printed=False),
+            Column("spaces", readers="programs"),
         )
     )
     for one in patient.photos:
         table.add_row(
-            *(patient.patient, one.name, one.age, one.site, one.face, one.faces, one.size),
-            *(one.detector, one.score, one.step, one.sharpness, one.yaw, one.roll),
-            *(one.sha256, one.spaces),
+            *(patient.patient, one.name, one.age, one.site),
+            f"{one.face} of {one.faces}, {one.size:.0f} px",
+            f"{one.detector} {one.score:.2f}, {one.step}",
+            *(one.face, one.faces, one.size, one.detector, one.score, one.step),
+            *(one.sharpness, one.yaw, one.roll, one.sha256, one.spaces),
         )
     return table
 

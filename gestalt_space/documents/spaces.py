@@ -68,12 +68,12 @@ def spaces_table(spaces: Iterable[SpaceState]) -> Table:
     table = Table(
         (
             Column("space", whole=True),
-            Column("state", printed=True),
+            Column("state", readers="people"),
             Column("fingerprint", shown=lambda text: text[:12], whole=True),
-            Column("default", "truth", printed=False),
-            Column("installed", "truth", printed=False),
+            Column("default", "truth", readers="programs"),
+            Column("installed", "truth", readers="programs"),
             Column("descriptors", "integer"),
-            Column("withheld", "integer", printed=False),
+            Column("withheld", "integer", readers="programs"),
             Column("missing", "integer"),
             Column("index_bytes", "integer", title="index", shown=_megabytes, least=0),
         )

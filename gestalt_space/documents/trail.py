@@ -97,22 +97,25 @@ def log_table(events: Iterable[LoggedEvent]) -> Table:
             Column("when", "time", shown="%Y-%m-%d %H:%M", whole=True),
             Column("who"),
             Column("what", whole=True),
-            Column("patients", shown=_named),
-            Column("left", "integer", title=" ", shown=_left, aligned="left"),
+            Column("whom", title="patients", readers="people"),
+            Column("patients", readers="programs"),
+            Column("left", "integer", readers="programs"),
             Column("details", shown=lambda told: "\n".join(_cut(told, SHOWN_WORDS, "more"))),
         )
     )
     for one in events:
-        table.add_row(one.id, one.at, one.actor, one.action, one.patients, one.left, one.told)
+        table.add_row(
+            *(one.id, one.at, one.actor, one.action, _named(one)),
+            *(one.patients, one.left, one.told),
+        )
     return table
 
 
-def _named(patients: Sequence[str]) -> str:
-    return "; ".join(_cut(patients, SHOWN_PATIENTS, "others"))
-
-
-def _left(count: int) -> str:
-    return "" if not count else NOBODY if count == 1 else f"{count:,} who left"
+def _named(event: LoggedEvent) -> str:
+    named = list(_cut(event.patients, SHOWN_PATIENTS, "others"))
+    if event.left:
+        named.append(NOBODY if event.left == 1 else f"{event.left:,} who left")
+    return "; ".join(named)
 
 
 def _cut(lines: Sequence[str], most: int, word: str) -> Sequence[str]:

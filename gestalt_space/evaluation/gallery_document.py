@@ -30,7 +30,8 @@ from gestalt_space.evaluation.findings import ESTIMANDS, METHODS, findings_of
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS, Comparison
 from gestalt_space.evaluation.strata import too_small
-from gestalt_space.stats.estimates import LEVEL
+from gestalt_space.stats.estimates import LEVEL, finding_rows
+from gestalt_space.tables.table import Table
 
 VERSION: Literal[2] = 2
 DIGITS = 6
@@ -67,6 +68,11 @@ def evaluation_document(
         "comparisons": [_comparison(one) for one in evaluation.comparisons],
         "findings": finding_forms(findings_of(evaluation)),
     }
+
+
+def evaluation_table(evaluation: GalleryEvaluation) -> Table:
+    """A row for each figure, with the ends of its interval."""
+    return Table(*finding_rows(findings_of(evaluation)))
 
 
 def _space(result: SpaceResult, with_patients: bool) -> EvaluatedSpaceForm:

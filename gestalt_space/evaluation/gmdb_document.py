@@ -11,6 +11,7 @@ from gestalt_space.evaluation.gmdb import GmdbResult
 from gestalt_space.evaluation.gmdb_comparison import GmdbComparison
 from gestalt_space.evaluation.paired import FLIPS
 from gestalt_space.stats.estimates import LEVEL
+from gestalt_space.tables.table import Column, Table
 
 
 def gmdb_document(
@@ -67,3 +68,43 @@ def gmdb_document(
         "single_patient_syndromes": list(result.single),
         "patients_tested_against_themselves": list(result.shared),
     }
+
+
+def accuracy_table(result: GmdbResult) -> Table:
+    """A row for each test set, gallery and k: percent, with the ends of the interval."""
+    columns = (
+        *(Column("test"), Column("gallery"), Column("images", "number")),
+        *(Column("in_gallery", "number"), Column("k", "integer")),
+        *(Column("top", "number"), Column("low", "number"), Column("high", "number")),
+    )
+    return Table(
+        columns,
+        (
+            (
+                *(one.test, one.gallery, one.test_size, one.gallery_size),
+                *(k, top, one.low[k], one.high[k]),
+            )
+            for one in result.evaluations
+            for k, top in one.top.items()
+        ),
+    )
+
+
+def comparisons_table(comparisons: Sequence[GmdbComparison]) -> Table:
+    """A row for each difference to other encodings: shares, with the ends of the interval."""
+    columns = (
+        *(Column("test"), Column("gallery"), Column("over"), Column("k", "integer")),
+        *(Column("difference", "number"), Column("low", "number"), Column("high", "number")),
+        *(Column("p", "number"), Column("p_holm", "number")),
+    )
+    differences = ((one, one.found.difference) for one in comparisons)
+    return Table(
+        columns,
+        (
+            (
+                *(one.test, one.gallery, one.over, one.k),
+                *(found.value, found.low, found.high, one.found.p, one.p_held),
+            )
+            for one, found in differences
+        ),
+    )

@@ -31,7 +31,7 @@ def terms_table() -> Table:
     columns = (
         Column("term", whole=True),
         Column("label"),
-        Column("axis", printed=False),
+        Column("axis", readers="programs"),
         Column("measure", title="what is measured", least=0),
     )
     return Table(

@@ -27,8 +27,8 @@ class Column:
 
     `shown`: how a value is printed, as a format or a function. `aligned`: by its kind where None;
     numbers stand at the right. `whole`: of identifiers, which are never broken. `least`: the lower,
-    the sooner the column is left out where a terminal is narrow; never for None. `printed`: else
-    it is for programs alone.
+    the sooner the column is left out where a terminal is narrow; never for None. `readers`: people,
+    who see it printed, programs, which have it in CSV, records and data frames, or both.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Column:
     aligned: Literal["left", "right"] | None = None
     whole: bool = False
     least: int | None = None
-    printed: bool = True
+    readers: Literal["both", "people", "programs"] = "both"
 
     @property
     def heading(self) -> str:
@@ -84,8 +84,15 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns' names."""
-        return tuple(column.name for column in self.columns)
+        """The names of the columns for programs."""
+        return tuple(self.columns[place].name for place in self._places("programs"))
+
+    def texts(self) -> tuple[tuple[Column, ...], list[list[str]]]:
+        """The columns for people, and the rows as people read them."""
+        places = self._places("people")
+        columns = tuple(self.columns[place] for place in places)
+        rows = [[self.columns[place].text(row[place]) for place in places] for row in self.rows]
+        return columns, rows
 
     def add_row(self, *values: Value, style: str | None = None) -> None:
         """Add a row with a value for each column; `style`: of Rich, on a terminal."""
@@ -102,7 +109,8 @@ class Table:
         writer = RowWriter(stream, separator)
         if header:
             writer.write(self.names)
-        writer.write_all(map(_cell, row) for row in self.rows)
+        places = self._places("programs")
+        writer.write_all([_cell(row[place]) for place in places] for row in self.rows)
 
     def csv(self, separator: str = ",") -> bytes:
         """The table as CSV in UTF-8."""
@@ -112,14 +120,18 @@ class Table:
 
     def records(self) -> list[dict[str, Any]]:
         """The rows as plain records, fit for JSON: None where there is no value."""
-        return [dict(zip(self.names, map(_plain, row), strict=True)) for row in self.rows]
+        places = self._places("programs")
+        return [
+            {self.columns[place].name: _plain(row[place]) for place in places} for row in self.rows
+        ]
 
     def frame(self) -> pandas.DataFrame:
         """The table as a data frame, whose columns have the types of the kinds."""
         import pandas
 
         columns: dict[str, pandas.Series[Any]] = {}
-        for place, column in enumerate(self.columns):
+        for place in self._places("programs"):
+            column = self.columns[place]
             values = [None if is_missing(row[place]) else row[place] for row in self.rows]
             if column.kind == "time":
                 columns[column.name] = pandas.Series(values, dtype="datetime64[us, UTC]")
@@ -127,6 +139,11 @@ class Table:
                 dtype = _DTYPES.get(column.kind, "object")
                 columns[column.name] = pandas.Series(values, dtype=dtype)
         return pandas.DataFrame(columns)
+
+    def _places(self, reader: Literal["people", "programs"]) -> list[int]:
+        return [
+            place for place, column in enumerate(self.columns) if column.readers in ("both", reader)
+        ]
 
 
 def is_missing(value: object) -> bool:

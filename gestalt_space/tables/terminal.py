@@ -40,13 +40,8 @@ class _Drawing:
     """The texts of a table's printed columns."""
 
     def __init__(self, table: Table) -> None:
-        shown = [place for place, column in enumerate(table.columns) if column.printed]
-        self.columns = [table.columns[place] for place in shown]
+        self.columns, self.rows = table.texts()
         self.styles = table.styles
-        self.rows = [
-            [column.text(row[place]) for place, column in zip(shown, self.columns, strict=True)]
-            for row in table.rows
-        ]
 
     def drawn(self, width: int | None) -> Iterator[RenderableType]:
         kept = list(range(len(self.columns)))

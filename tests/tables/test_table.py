@@ -21,10 +21,11 @@ def table() -> Table:
             Column("sound", "truth", shown=lambda value: "yes" if value else "no"),
             Column("seen_at", "time", title="seen"),
             Column("genes"),
+            Column("told", title="in words", readers="people"),
         )
     )
-    table.add_row("=P1", 1200, 0.123456789, True, datetime(2026, 1, 2, 3, 4, 5), ("A", "B"))
-    table.add_row("P2", None, math.nan, False, None, ())
+    table.add_row("=P1", 1200, 0.123456789, True, datetime(2026, 1, 2, 3, 4, 5), ("A", "B"), "both")
+    table.add_row("P2", None, math.nan, False, None, (), None)
     return table
 
 
@@ -61,14 +62,14 @@ def test_a_data_frame_has_the_types_of_the_columns(table: Table) -> None:
 
 
 def test_people_read_formatted_values(table: Table) -> None:
-    texts = [column.text(value) for column, value in zip(table.columns, table.rows[0], strict=True)]
-    assert texts == ["=P1", "1,200", "0.12", "yes", "2026-01-02T03:04:05Z", "A; B"]
-    assert [column.heading for column in table.columns][4] == "seen"
-    assert [column.is_right for column in table.columns] == [False, True, True, *[False] * 3]
+    columns, (texts, _) = table.texts()
+    assert texts == ["=P1", "1,200", "0.12", "yes", "2026-01-02T03:04:05Z", "A; B", "both"]
+    assert [column.heading for column in columns][4:] == ["seen", "genes", "in words"]
+    assert [column.is_right for column in columns] == [False, True, True, *[False] * 4]
 
 
 def test_a_row_has_a_value_for_each_column(table: Table) -> None:
-    with pytest.raises(ValueError, match="2 values for 6 columns"):
+    with pytest.raises(ValueError, match="2 values for 7 columns"):
         table.add_row("P3", 1)
 
 
