@@ -29,7 +29,6 @@ from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.subjects import SampledSubjects
 from gestalt_space.weights.store import BUILTIN, ModelStore
 
-DEMO_VERSION = 1
 COHORT = "cohort"
 HOME = "home"
 REPORT = "report.html"

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from gestalt_space.tables.rows import RowWriter
@@ -161,12 +162,12 @@ def _plain(value: Value) -> Any:
     return list(value or ())
 
 
-def _cell(value: Value) -> str | int:
+def _cell(value: Value) -> str | int | Decimal:
     plain = _plain(value)
     if isinstance(plain, list):
         return LIST.join(plain)
     if isinstance(plain, float):
-        return f"{plain:.6g}"
+        return Decimal(f"{plain:.6g}")  # a number, which no writer takes for a text
     return int(plain) if isinstance(plain, bool) else "" if plain is None else plain
 
 

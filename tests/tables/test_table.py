@@ -38,6 +38,11 @@ def test_csv_has_plain_values(table: Table) -> None:
     assert table.csv("\t").startswith(b"patient\tphotos\t")
 
 
+def test_a_negative_number_is_no_formula() -> None:
+    table = Table(("a", "b", "c"), [(-3.25, -1, "-3.25"), (1e9, 0, "")])
+    assert table.csv().decode() == "a,b,c\n-3.25,-1,'-3.25\n1E+9,0,\n"
+
+
 def test_records_are_fit_for_json(table: Table) -> None:
     first, second = table.records()
     assert first["seen_at"] == "2026-01-02T03:04:05Z"
