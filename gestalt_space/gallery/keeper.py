@@ -13,7 +13,7 @@ from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of, registered_home, was_forgotten
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.rebuilding import Rebuilt, WrittenIndex
-from gestalt_space.gallery.repairs import CAME_BACK, CLEANED, Repair, half_deleted
+from gestalt_space.gallery.repairs import CAME_BACK, CLEANED, TIDIED, Repair, half_deleted
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.index.changing import wipe_away
 from gestalt_space.index.manifest import files_of_space, foreign_files
@@ -68,6 +68,10 @@ class Keeper:
             self.follow()
         if self.purge(wait=False):
             self.repairs.append(CLEANED)
+        with suppress(OutputError):
+            tidied = [sealer.tidy() for sealer in self._sealers(0)]
+            if any(tidied):
+                self.repairs.append(TIDIED)
 
     def purge(
         self,

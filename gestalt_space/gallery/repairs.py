@@ -35,6 +35,10 @@ CLEANED = Repair(
     "A process that was stopped had removed something, and left it in files.",
     "They are clean of it now.",
 )
+TIDIED = Repair(
+    "A process that was stopped had left files of the index that it had not finished.",
+    "They are deleted.",
+)
 CAME_BACK = Repair(
     "The database had forgotten this home; its index may have had patients who were erased since.",
     "The index was wiped away and made anew.",

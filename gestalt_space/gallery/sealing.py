@@ -117,6 +117,18 @@ class Sealer:
         except IndexDamaged:
             return None
 
+    def tidy(self) -> bool:
+        """Delete the files that a process left that was stopped before it recorded them; says
+        whether there were any. Nobody reads them, and none has what was removed: a removal wipes
+        them. Raises `OutputError` where somebody is at work."""
+        if not self._left():
+            return False
+        with locked(self.folder, 0):
+            left = self._left()
+            for path in left:
+                path.unlink(missing_ok=True)
+        return bool(left)
+
     def keep_approximate(self, built: Built, epoch: int) -> ApproximateRecord:
         """Write an approximate index and record it, in the place of one of its kind.
 
@@ -148,6 +160,18 @@ class Sealer:
     @property
     def _segment_rows(self) -> int:
         return max(FEWEST_ROWS, SEGMENT_NUMBERS // self.space.dim)
+
+    def _left(self) -> list[Path]:
+        """The files of the space in the folder that the index in force does not name."""
+        with self.database.reading() as session:
+            digest = tail.read_mark(session, self.space.id, home_of(session, self.folder)).digest
+        if digest is None:
+            return unnamed_files(self.folder, self.space.fingerprint, None)
+        try:
+            manifest = load_manifest(self.folder, self.space.fingerprint, digest)
+        except IndexDamaged:
+            return []  # it is written anew where it is read
+        return unnamed_files(self.folder, self.space.fingerprint, manifest)
 
     def _opened(self, digest: str) -> tuple[Manifest, tuple[Segment, ...]]:
         """The index that is in force, and its segments. Raises `IndexDamaged`."""

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import DatabaseError, IndexDamaged
+from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.opened import check_not_lost
-from gestalt_space.gallery.repairs import CLEANED
+from gestalt_space.gallery.repairs import CLEANED, TIDIED
+from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.gallery.state import count_photos
 from gestalt_space.store.engine import Database
 from tests.gallery.kept import Kept, flip, vector_of
@@ -50,6 +52,38 @@ def test_what_a_stopped_process_had_removed_is_cleaned_and_told_once(kept: Kept)
     keeper.finish_left()
     keeper.finish_left()
     assert keeper.repairs == [CLEANED]
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_files_that_a_stopped_process_had_not_recorded_are_deleted_and_told_once(
+    is_sealed: bool, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.add(*range(6))
+    if is_sealed:
+        kept.seal()
+    named = set(kept.folder.glob("*"))
+    kept.add(*range(6, 20))
+    with monkeypatch.context() as killed:
+        killed.setattr(Sealer, "_record", stop)
+        with pytest.raises(KeyboardInterrupt):
+            kept.seal()
+    left = {path for path in kept.folder.iterdir() if ".npy" in path.name} - named
+    assert left
+    keeper = kept.keeper()
+    with locked(kept.folder, 1):
+        keeper.finish_left()  # somebody is at work: it may be theirs
+    assert keeper.repairs == []
+    assert all(path.exists() for path in left)
+    keeper.finish_left()
+    keeper.finish_left()
+    assert keeper.repairs == [TIDIED]
+    assert not any(path.exists() for path in left)
+    kept.seal()
+    assert "sound" in kept.check()
+
+
+def stop(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a file that is open is not deleted on Windows")

@@ -187,7 +187,9 @@ def rebuild(gallery: Gallery) -> int:
 
 
 def erase(gallery: Gallery, patient: str) -> int:
-    """How many erasures are not done then."""
+    """How many erasures are not done then. Those that a killed process began are finished first, as
+    commands do."""
+    gallery.finish_erasures()
     gallery.erase([patient])
     return len(gallery.begun_erasures())
 
