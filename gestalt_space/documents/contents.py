@@ -77,7 +77,7 @@ def contents_table(held: GalleryStats) -> Table:
             Column("what"),
             Column("space", readers="programs"),
             Column("of", title="space", readers="people"),
-            Column("fingerprint", shown=lambda text: text[:12], whole=True, least=0),
+            Column("fingerprint", readers="programs"),
             Column("encoded_in", title="encoded in"),
             Column("count", "integer"),
         )
