@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from . import output
 from .asking import can_be_asked, confirm
 from .interruption import interruption
+from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.gallery.correcting import Correction
@@ -29,7 +30,6 @@ def carry_out(
     """Correct the gallery of a home, and say what changed. `notes`: on how the options were read;
     `asked`: whether anything was to be changed."""
     from gestalt_space.errors import UsageError
-    from gestalt_space.home import Gallery
 
     if not asked:
         raise UsageError("Nothing to set was named.", "Give --sex, --disorder, … or --clear FACT.")
@@ -38,7 +38,7 @@ def carry_out(
             lambda: ": all of it was corrected, or nothing.",
             "`gestalt index log --last 1` says which.",
         ),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
     ):
         done = work(gallery)
     told = tuple(dict.fromkeys((*notes, *done.notes)))
@@ -76,4 +76,4 @@ def undone(gallery: Gallery, event: int | None, *, yes: bool) -> Correction:
         if not yes and not can_be_asked():
             raise
         confirm(f"{error.message} Undo it?", yes=yes, not_done="Nothing was undone.")
-        return gallery.undo(event, consent_again=error.patients)
+        return gallery.undo(event, consent_again=error.patients, expected=error.events)

@@ -10,6 +10,7 @@ import typer
 from . import options, output
 from .archived import people_text, say_done
 from .interruption import interruption
+from .opening import opened
 
 
 def backup(
@@ -34,11 +35,10 @@ def backup(
     lists it. Keep it as safe as the gallery.
     """
     from gestalt_space.documents.archives import backup_document
-    from gestalt_space.home import Gallery
 
     with (
         interruption(lambda: ": no backup was written.", "The same command starts anew."),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
         output.progress("Backing up", 100, quiet=quiet, unit="%") as show,
     ):
         done = gallery.back_up(

@@ -13,6 +13,7 @@ from gestalt_space.errors import ImportConflict
 from . import options, output
 from .archived import people_text, say_done
 from .interruption import interruption
+from .opening import opened
 
 if TYPE_CHECKING:
     from gestalt_space.store.imported import Conflict
@@ -47,12 +48,11 @@ def export(
     """
     from gestalt_space.documents.archives import export_document
     from gestalt_space.gallery.archives.exporting import ExportOptions
-    from gestalt_space.home import Gallery
 
     chosen = ExportOptions(tuple(patient), tuple(cohort), not no_crops, not no_descriptors)
     with (
         interruption(lambda: ": no export was written.", "The same command starts anew."),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
         output.progress("Exporting", None, quiet=quiet, unit="patients") as show,
     ):
         done = gallery.export(folder, chosen, progress=show)
@@ -100,7 +100,6 @@ def import_(
     from gestalt_space.documents.archives import imported_document
     from gestalt_space.files import check_new_file, write_atomically
     from gestalt_space.gallery.archives.conflicts import conflicts_csv
-    from gestalt_space.home import Gallery
 
     if report is not None:
         check_new_file(report, (".csv",))
@@ -109,7 +108,7 @@ def import_(
             lambda: ": nothing was imported, or all of it.",
             "The same command shows which: what is there is passed over.",
         ),
-        Gallery.open(home) as gallery,
+        opened(home) as gallery,
         output.progress("Importing", None, quiet=quiet, unit="patients") as show,
     ):
         try:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options, output
+from .opening import opened
 
 
 def log(
@@ -67,10 +68,9 @@ def log(
 def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
     from gestalt_space.documents.trail import log_check_document
     from gestalt_space.gallery.trail import parse_head
-    from gestalt_space.home import Gallery
 
     old = None if old_head is None else parse_head(old_head)
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         problems, end = gallery.check_trail(old), gallery.trail_head()
     if as_json:
         output.write_json(log_check_document(end, problems))
@@ -85,9 +85,8 @@ def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
 def _tell_head(home: Path | None, *, as_json: bool) -> None:
     from gestalt_space.documents.trail import log_head_document
     from gestalt_space.gallery.trail import head_text
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         end = gallery.trail_head()
     if as_json:
         output.write_json(log_head_document(end))
@@ -99,9 +98,8 @@ def _list(
     home: Path | None, patient: str | None, last: int | None, csv: Path | None, *, as_json: bool
 ) -> None:
     from gestalt_space.documents.trail import log_document, log_table
-    from gestalt_space.home import Gallery
 
-    with Gallery.open(home) as gallery:
+    with opened(home) as gallery:
         events = gallery.log(patient=patient, newest=last)
     if as_json:
         output.write_json(log_document(events))

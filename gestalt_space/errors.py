@@ -257,18 +257,26 @@ class ConsentWithdrawn(GalleryError):
 
 class ConsentReturns(ConsentWithdrawn):
     """An undo that would give withdrawn consent back, which somebody has to say. `patients`: whose,
-    by identifier."""
+    by identifier; `events`: the numbers of those that would be undone."""
 
     code = "consent_returns"
     http_status = 409
 
-    def __init__(self, message: str, hint: str = "", patients: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        patients: Sequence[str] = (),
+        events: Sequence[int] = (),
+    ) -> None:
         super().__init__(message, hint)
         self.patients = tuple(patients)
+        self.events = tuple(events)
 
     def as_dict(self) -> dict[str, Any]:
-        """The error as it stands in JSON, with the `patients`."""
-        return {**super().as_dict(), "patients": list(self.patients)}
+        """The error as it stands in JSON, with the `patients` and `events`."""
+        more = {"patients": list(self.patients), "events": list(self.events)}
+        return {**super().as_dict(), **more}
 
 
 class NotInGallery(GalleryError):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -74,15 +75,19 @@ def delete_begun(place: Path) -> tuple[list[Path], list[Path]]:
     what is left: another process is at it, or the system does not tell or will not delete it."""
     gone: list[Path] = []
     left: list[Path] = []
+    begun = re.compile(re.escape(_begun(place)) + _DIGITS)
     for path in sorted(place.parent.glob(f"{glob.escape(_begun(place))}*")):
         with suppress(FileNotFoundError):
-            if path.is_symlink() or not path.is_dir():
+            if not begun.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
                 continue
             with held(path) as is_mine:
                 if is_mine:
                     shutil.rmtree(path, ignore_errors=True)
             (left if path.exists() else gone).append(path)
     return gone, left
+
+
+_DIGITS = "[0-9a-f]{8}"
 
 
 def _begun(place: Path) -> str:

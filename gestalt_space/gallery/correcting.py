@@ -117,12 +117,20 @@ class Correcting(Writing):
             PhotoRecord("-", to),
         )
 
-    def undo(self, event: int | None = None, *, consent_again: Collection[str] = ()) -> Correction:
+    def undo(
+        self,
+        event: int | None = None,
+        *,
+        consent_again: Collection[str] = (),
+        expected: Sequence[int] = (),
+    ) -> Correction:
         """Take back the newest correction that is not undone yet, or the event of a number in the
         trail: a correction, or an undo, which does it again. What one `add` changed in patients who
         were there is one correction.
 
-        `consent_again`: patients whose consent is withdrawn, and may be given back by this. Raises
+        `consent_again`: patients whose consent is withdrawn, and may be given back by this;
+        `expected`: the numbers of the events that somebody was asked about, as `ConsentReturns` has
+        them: where a correction came meanwhile nothing is undone. Raises
         `ConsentReturns` where others' would be; `NotInGallery` where there is nothing to undo;
         `UsageError` for an event that is no correction; `PatientConflict` for one that is undone,
         or where something since touched the same patients.
@@ -130,7 +138,7 @@ class Correcting(Writing):
         self.database.require()
         named = set(map(normal_name, check_list(consent_again, "consent_again")))
         with self.database.writing() as session:
-            undone = undoing.undo(session, event, consent_again=named)
+            undone = undoing.undo(session, event, consent_again=named, expected=expected)
         left = self._settle()
         return Correction(undone.changes, undone.notes, left, undone.events)
 

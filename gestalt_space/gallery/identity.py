@@ -30,15 +30,21 @@ def home_of(session: Session, folder: Path) -> str | None:
 
 def registered_home(database: Database, folder: Path) -> str:
     """The same, made where there is none, and known to the database. For whoever holds the lock of
-    the folder, which is there. The index of a home that was forgotten is wiped away: it may have
-    anybody who was erased since. Raises `OutputError`, `DatabaseError`."""
+    the folder, which is there. Raises `OutputError`, `DatabaseError`.
+
+    A home that was moved is known at its new place. The index of one that was forgotten, or copied,
+    is wiped away: it may have anybody who was erased since.
+    """
     written = _id_in(folder)
     with database.reading() as session:
         home = home_of(session, folder)
         is_known = home is not None and homes.is_registered(session, home)
         is_back = was_forgotten(session, folder)
-    if home is not None and home == written and is_known:
+        has_moved = is_elsewhere(session, folder)
+    if home is not None and home == written and is_known and not has_moved:
         return home
+    if has_moved and home is not None and _is_copy(database, home, folder):
+        home, is_back = None, True
     home = home or str(uuid.uuid4())
     if is_back:
         with database.writing() as session:
@@ -48,7 +54,7 @@ def registered_home(database: Database, folder: Path) -> str:
     write_atomically(folder / HOME, f"{home}\n".encode())
     with database.writing() as session:
         homes.register_home(session, home, place_of(folder))
-        if is_back:
+        if is_back and home == written:
             homes.note_return(session, home, place_of(folder))
     return home
 
@@ -59,6 +65,28 @@ def was_forgotten(session: Session, folder: Path) -> bool:
     if written is None or homes.is_registered(session, written):
         return False
     return written in homes.forgotten_homes(session)
+
+
+def is_elsewhere(session: Session, folder: Path) -> bool:
+    """Whether the database knows the home whose index stands in a folder at another place: it was
+    moved, or is a copy of the one there."""
+    written = _id_in(folder)
+    place = None if written is None else homes.place_of_home(session, written)
+    return place is not None and place != place_of(folder)
+
+
+def _is_copy(database: Database, home: str, folder: Path) -> bool:
+    """Whether the home that is known elsewhere is there still, on this machine, and has the same
+    database: one that was copied with a database of its own shares nothing."""
+    if database.file is not None and database.file.parent == folder.absolute().parent:
+        return False
+    with database.reading() as session:
+        place = homes.place_of_home(session, home) or ""
+    machine, _, path = place.partition(":")
+    if machine != platform.node():
+        return False
+    other = Path(path) / folder.name
+    return _id_in(other) == home and not other.samefile(folder)
 
 
 def write_new_home(folder: Path) -> str:

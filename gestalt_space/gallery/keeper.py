@@ -10,10 +10,10 @@ from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, O
 from gestalt_space.folders import delete_begun
 from gestalt_space.gallery.calibration.kept import forget
 from gestalt_space.gallery.halves import delete_halves
-from gestalt_space.gallery.identity import home_of, registered_home, was_forgotten
+from gestalt_space.gallery.identity import home_of, is_elsewhere, registered_home, was_forgotten
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.rebuilding import Rebuilt, WrittenIndex
-from gestalt_space.gallery.repairs import CAME_BACK, CLEANED, TIDIED, Repair, half_deleted
+from gestalt_space.gallery.repairs import CAME_BACK, CLEANED, COPIED, TIDIED, Repair, half_deleted
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.index.changing import wipe_away
 from gestalt_space.index.manifest import files_of_space, foreign_files
@@ -52,20 +52,23 @@ class Keeper:
 
     def finish_left(self) -> None:
         """Clean away what a process that was stopped has left, here and of a backup, an export or
-        an import, and all of an index that the database has forgotten, unless another one is at
-        work. Raises as `purge` does."""
+        an import, and all of an index that the database has forgotten or knows in another folder,
+        unless another one is at work. Raises as `purge` does."""
         gone, _ = delete_halves(self._folder)
         if (file := self._database.file) is not None:
             gone += delete_begun(file)[0]
         self.repairs += [half_deleted(display_name(path)) for path in gone]
         with self._database.reading() as session:
             is_back = was_forgotten(session, self._folder)
-        if is_back:
+            has_moved = is_elsewhere(session, self._folder)
+            known = home_of(session, self._folder)
+        if is_back or has_moved:
             with locked(self._folder, 0):
-                registered_home(self._database, self._folder)
-            forget(self._calibrating)
-            self.repairs.append(CAME_BACK)
-            self.follow()
+                is_copy = registered_home(self._database, self._folder) != known
+            if is_back or is_copy:
+                forget(self._calibrating)
+                self.repairs.append(CAME_BACK if is_back else COPIED)
+                self.follow()
         if self.purge(wait=False):
             self.repairs.append(CLEANED)
         with suppress(OutputError):

@@ -39,6 +39,11 @@ TIDIED = Repair(
     "A process that was stopped had left files of the index that it had not finished.",
     "They are deleted.",
 )
+COPIED = Repair(
+    "This home is a copy of another one of the database; its index may have had patients who were "
+    "erased since.",
+    "It is a home of its own now: the index was wiped away and made anew.",
+)
 CAME_BACK = Repair(
     "The database had forgotten this home; its index may have had patients who were erased since.",
     "The index was wiped away and made anew.",

@@ -37,6 +37,12 @@ def is_registered(session: Session, home: str) -> bool:
     return session.get(t.Home, home) is not None
 
 
+def place_of_home(session: Session, home: str) -> str | None:
+    """Where a home was when it was registered; None for one that the database does not know."""
+    known = session.get(t.Home, home)
+    return None if known is None else known.place
+
+
 def home_at(session: Session, place: str) -> str | None:
     """The id of the home that was last seen at a place; None where none was."""
     newest = sa.select(t.Home.id).where(t.Home.place == place).order_by(t.Home.seen_at.desc())

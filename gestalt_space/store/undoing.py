@@ -45,25 +45,31 @@ class Undone:
 
 
 def undo(
-    session: Session, number: int | None = None, *, consent_again: Collection[str] = ()
+    session: Session,
+    number: int | None = None,
+    *,
+    consent_again: Collection[str] = (),
+    expected: Sequence[int] = (),
 ) -> Undone:
     """Take back the newest correction that is not undone, all that one command added to patients
     who were there; or the event of a number, which may be an undo.
 
-    `consent_again`: patients whose consent is withdrawn and may come back. Raises `ConsentReturns`
-    where others' would; `NotInGallery` where there is no such event; `UsageError` for one that is
-    no correction; `PatientConflict` for one that is undone, or where something since touched the
-    same patients.
+    `consent_again`: patients whose consent is withdrawn and may come back; `expected`: the numbers
+    of the events that somebody was asked about, where others are not to be taken back. Raises
+    `ConsentReturns` where others' would; `NotInGallery` where there is no such event; `UsageError`
+    for one that is no correction; `PatientConflict` for one that is undone, or where something
+    since touched the same patients.
     """
     taken = taken_back(session)
     events = newest(session, taken) if number is None else [numbered(session, number, taken)]
+    if expected and [one.id for one in events] != list(expected):
+        raise PatientConflict(
+            f"{title(session, events[0])} came meanwhile, and would be undone in the place of the "
+            "one that was asked about.",
+            "Nothing was undone. Look with `gestalt index log`, and try again.",
+        )
     now, after = _take_back(session, events, taken)
-    given_back = _withdrawn(after)
-    returning = sorted(
-        name
-        for name, is_withdrawn in _withdrawn(now).items()
-        if is_withdrawn and given_back.get(name) is False
-    )
+    returning = _matched_again(now, after)
     if not set(returning) <= set(consent_again):
         raise _returns(session, events, returning)
     notes = []
@@ -197,6 +203,20 @@ def _withdrawn(past: Past) -> dict[str, bool]:
     }
 
 
+def _matched_again(now: Past, after: Past) -> list[str]:
+    """Who is matched after an undo and was not before, their consent or that of the patient whom
+    their photos belonged to being withdrawn."""
+    was, is_now = _withdrawn(now), _withdrawn(after)
+    back = {name for name, withdrawn in was.items() if withdrawn and is_now.get(name) is False}
+    for key, photo in now["photos"].items():
+        then = after["photos"].get(key)
+        if photo is None or then is None or not was.get(photo["of"]):
+            continue
+        if is_now.get(then["of"]) is False:
+            back.add(then["of"])
+    return sorted(back)
+
+
 def _returns(session: Session, events: Sequence[Event], patients: list[str]) -> ConsentReturns:
     more = f" and {len(events) - 1:,} more of the same command" if len(events) > 1 else ""
     return ConsentReturns(
@@ -205,6 +225,7 @@ def _returns(session: Session, events: Sequence[Event], patients: list[str]) -> 
         "If that is right: `gestalt index undo --yes`; from Python, "
         f"consent_again={tuple(patients[:NAMED])}.",
         patients,
+        [one.id for one in events],
     )
 
 

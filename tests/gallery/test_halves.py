@@ -62,7 +62,10 @@ def test_the_same_command_again_deletes_it_too(tmp_path: Path):
 def test_one_that_is_being_written_stays_and_folders_of_others_do(tmp_path: Path):
     index, folder = tmp_path / "index", tmp_path / "out" / "backup"
     begin_and_die(index, folder)
-    others = [tmp_path / "out" / name for name in (".backup-20261129", ".backup", "backup-1")]
+    others = [
+        tmp_path / "out" / name
+        for name in (".backup-20261129", ".backup", "backup-1", ".backup-unfinished-mine")
+    ]
     for other in others:
         other.mkdir()
         (other / "file").write_text("mine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 from gestalt_space.errors import OutputError
 from gestalt_space.gallery import identity
 from gestalt_space.gallery.identity import home_of, was_forgotten, write_new_home
+from gestalt_space.gallery.inspecting.history import inspect_left
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.reader import Reader
-from gestalt_space.gallery.repairs import CAME_BACK
+from gestalt_space.gallery.repairs import CAME_BACK, COPIED
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 from gestalt_space.store import audit, homes, reads, tail
@@ -133,6 +135,8 @@ def test_a_home_that_was_forgotten_and_comes_back_has_nobody_who_went_meanwhile(
     assert other.vectors() == vectors_of(0, 1, 2, 4, 5), "before anything is cleaned"
     with kept.database.reading() as session:
         assert [one["place"] for one in homes.forgotten_homes(session).values()] == [gone.place]
+    (found,) = (one for one in inspect_left(other.database, other.folder))
+    assert (found.state, "forgotten this home" in found.detail) == ("fail", True)
     with locked(other.folder, 1), pytest.raises(OutputError, match="Another process"):
         other.keeper().finish_left()
     keeper = other.keeper()
@@ -148,6 +152,30 @@ def test_a_home_that_was_forgotten_and_comes_back_has_nobody_who_went_meanwhile(
     again = other.keeper()
     again.finish_left()
     assert again.repairs == []
+
+
+@pytest.mark.usefixtures("_soon")
+def test_a_home_that_was_moved_is_known_where_it_is_and_a_copy_is_one_of_its_own(
+    kept: Kept, other: Kept, tmp_path: Path
+) -> None:
+    other.add(*range(6))
+    other.seal()
+    address = address_of(kept.home)
+    shutil.copytree(other.home, tmp_path / "copy")
+    other.home.rename(tmp_path / "moved")
+    for name, repairs in (("moved", []), ("copy", [COPIED])):
+        opened = Kept(tmp_path / name, address=address)
+        try:
+            keeper = opened.keeper()
+            keeper.finish_left()
+            assert keeper.repairs == repairs
+            assert opened.vectors() == vectors_of(*range(6))
+        finally:
+            opened.close()
+    with kept.database.reading() as session:
+        known = homes.known_homes(session)
+        assert {Path(one.place).name for one in known} == {"moved", "copy"}
+        assert homes.forgotten_homes(session) == {}
 
 
 def test_a_home_whose_place_another_one_has_is_forgotten(

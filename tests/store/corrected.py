@@ -52,10 +52,13 @@ def merge(database: Database, keep: str | None = None) -> Corrected:
 
 
 def undo(
-    database: Database, event: int | None = None, consent_again: tuple[str, ...] = ()
+    database: Database,
+    event: int | None = None,
+    consent_again: tuple[str, ...] = (),
+    expected: tuple[int, ...] = (),
 ) -> undoing.Undone:
     with database.writing() as session:
-        return undoing.undo(session, event, consent_again=consent_again)
+        return undoing.undo(session, event, consent_again=consent_again, expected=expected)
 
 
 def trail(database: Database) -> list[audit.Event]:

@@ -199,6 +199,37 @@ def test_descriptors_without_consent_are_withheld(
     assert dump(database) == before
 
 
+def test_an_undo_that_was_asked_about_takes_back_no_other_one(
+    database: Database, two: None
+) -> None:
+    set_facts(database, "P1", consent="withdrawn")
+    with pytest.raises(ConsentReturns) as asked:
+        undo(database)
+    set_facts(database, "P2", sex="other")
+    before = dump(database)
+    with pytest.raises(PatientConflict, match="came meanwhile"):
+        undo(database, consent_again=("P1",), expected=asked.value.events)
+    assert dump(database) == before
+
+
+@pytest.mark.parametrize("into", ["P1", "P2"])
+def test_who_was_merged_with_a_withdrawn_patient_is_not_matched_again_unasked(
+    database: Database, two: None, into: str
+) -> None:
+    set_facts(database, "P1", consent="withdrawn")
+    other = "P2" if into == "P1" else "P1"
+    with database.writing() as session:
+        correcting.merge_patients(session, into, other, keep=into)
+    is_back = withheld(database) == (0, 3)
+    if not is_back:
+        pytest.fail("the merged patient is matched, whose consent is withdrawn")
+    with pytest.raises(ConsentReturns) as asked:
+        undo(database)
+    assert asked.value.patients == ("P2",)
+    undo(database, consent_again=("P2",))
+    assert withheld(database) == (1, 2)
+
+
 def test_photos_follow_the_consent_of_whose_they_are(database: Database, two: None) -> None:
     set_facts(database, "P1", consent="withdrawn")
     with database.writing() as session:

@@ -18,14 +18,15 @@ from gestalt_space.descriptors import unsound
 from gestalt_space.errors import ArchiveDamaged, PhotoDamaged
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.archives.reading import Row
-from gestalt_space.gallery.intake.values import OLDEST, is_unknown
+from gestalt_space.gallery.intake.values import OLDEST, is_unknown, parse_consent
 from gestalt_space.names import normal_name
 from gestalt_space.paths import display_name
 from gestalt_space.store.imported import ImportedPatient, ImportedPhoto, ImportedSpace
-from gestalt_space.types import Disorder, EncodingRun, Face, PhotoRecord, Quality
+from gestalt_space.types import WITHDRAWN, Disorder, EncodingRun, Face, PhotoRecord, Quality
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TERM = re.compile(r"HP:\d{7}")
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SEXES = (None, "female", "male", "other")
 _LONGEST = 4_000
 _LARGEST_CROP = 2**20
@@ -35,6 +36,7 @@ _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBB", _SIDE, _SIDE, 8, 
 """What a PNG of an aligned face begins with: its size, 8 bits, RGB."""
 _SHARE = 64
 """Crops that one thread decodes at once: handing them over one by one costs a quarter more."""
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _NO_CROP = np.zeros((0, _SIDE, 3), dtype=np.uint8)
 
 
@@ -62,6 +64,8 @@ class Reading:
         for text in (ancestry, cohort, consent, family):
             if text is not None:
                 _check_name(text, "patients")
+        if parse_consent(consent) == WITHDRAWN:
+            _refuse("patients", f"the consent of {name!r} is withdrawn, who is in no export then")
         for _, code, certainty in diagnoses:
             if code not in self.disorders:
                 _refuse("diagnoses", f"{code!r} is not among the disorders")
@@ -142,7 +146,8 @@ def check_vectors(table: str, vectors: Sequence[Any]) -> None:
 def read_space(row: Row) -> ImportedSpace:
     """A space. Raises `ArchiveDamaged` where its fingerprint is not of its specification."""
     fingerprint, model, specification, dim, is_default = row
-    _check_name(model, "spaces")
+    if not _MODEL.fullmatch(model):
+        _refuse("spaces", f"{model!r} is no name of a model")
     if hashlib.sha256(specification.encode()).hexdigest() != fingerprint:
         _refuse("spaces", f"the specification of {model} is not the one of its fingerprint")
     try:
@@ -175,7 +180,7 @@ def _unsound_crop(crops: Sequence[tuple[str, str, bytes]]) -> tuple[str, str, by
 
 
 def _is_crop(png: bytes) -> bool:
-    if len(png) > _LARGEST_CROP or not png.startswith(_PNG):
+    if len(png) > _LARGEST_CROP or not (png.startswith(_PNG) and png.endswith(_PNG_END)):
         return False
     try:
         crop_from_png(png)
@@ -189,7 +194,12 @@ def _face(row: Row) -> Face:
     for text in (detector, step):
         _check_name(text, "faces")
     numbers = (score, *box, *points, sharpness, size, yaw, roll)
-    if None in numbers or not all(map(math.isfinite, numbers)) or not 1 <= number <= count:
+    is_sound = (
+        None not in numbers
+        and all(math.isfinite(one) and abs(one) <= _WIDEST for one in numbers)
+        and 1 <= number <= count
+    )
+    if not is_sound:
         _refuse("faces", "a face has no place or quality")
     return Face(
         number=number,

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gestalt_space.devices import cores
-from gestalt_space.errors import ArchiveUnsuitable, GalleryExists, OutputError
+from gestalt_space.errors import ArchiveUnsuitable, GalleryExists, OutputError, UsageError
 from gestalt_space.files import (
     make_private_folder,
     move_folder,
@@ -72,10 +72,16 @@ def restore(
 
     Every file is checked while it is copied aside; nothing gets its name before all are, and the
     gallery is there when all of it is. Models that are installed stay as they are. Raises
-    `ArchiveUnsuitable`, `ArchiveDamaged`, `GalleryExists`, `OutputError`, `DatabaseError`.
+    `ArchiveUnsuitable`, `ArchiveDamaged`, `GalleryExists`, `OutputError`, `UsageError`,
+    `DatabaseError`.
     """
     archive = read_manifest(folder, "backup")
     migration = _migration(archive)
+    if folder.resolve() in (settings.home.resolve(), *settings.home.resolve().parents):
+        raise UsageError(
+            f"The home {display_name(settings.home)} lies in the backup itself.",
+            "Restore into a new home: --home FOLDER, or GESTALT_HOME.",
+        )
     check_empty(settings)
     with _home_of(settings):
         try:

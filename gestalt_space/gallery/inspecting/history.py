@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from gestalt_space.gallery.identity import home_of
+from gestalt_space.gallery.identity import home_of, is_elsewhere, was_forgotten
 from gestalt_space.gallery.inspecting.findings import SHOWN, Finding, State, counted
 from gestalt_space.store import audit, erasures, purges
 from gestalt_space.store.engine import Database
@@ -39,6 +39,15 @@ def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
     with database.reading() as session:
         left = purges.left_to_clean(session, home_of(session, folder))
         begun = erasures.begun_erasures(session)
+        is_foreign = was_forgotten(session, folder) or is_elsewhere(session, folder)
+    if is_foreign:
+        yield Finding(
+            "removals",
+            "fail",
+            "the database has forgotten this home, or knows it in another folder: its index may "
+            "have patients who were erased since",
+            "It is wiped and made anew when a command opens the gallery: `gestalt index stats`.",
+        )
     for one in begun:
         detail = f"one that {one.actor} began at {one.at:%Y-%m-%d %H:%M} UTC is not done"
         yield Finding("erasures", "fail", detail, "Run `gestalt index erase --resume`.")
@@ -52,7 +61,7 @@ def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
             f"what was taken out on {since:%Y-%m-%d %H:%M} UTC may still be in {where}",
             hint,
         )
-    if not (left.here or left.elsewhere or begun):
+    if not (left.here or left.elsewhere or begun or is_foreign):
         yield Finding("removals", "ok", "nothing that was removed is left in files")
 
 

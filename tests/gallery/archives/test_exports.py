@@ -389,7 +389,7 @@ def test_times_later_than_now_are_now(export: Path, empty: Database):
 
 def test_a_refused_import_leaves_no_gallery_where_there_was_none(tmp_path: Path, export: Path):
     changed(export, "terms", with_values("term", "AP:1"))
-    killed = tmp_path / "kept" / ".gallery.sqlite3-unfinished-1"
+    killed = tmp_path / "kept" / ".gallery.sqlite3-unfinished-0123abcd"
     killed.mkdir(parents=True)
     for home, left in (tmp_path / "new", []), (tmp_path / "kept", [tmp_path / "kept"]):
         with open_gallery(home) as gallery, pytest.raises(ArchiveDamaged):
@@ -461,6 +461,9 @@ def vector(*values: float) -> Callable[[pa.Table], pa.Table]:
         ("descriptors", vector(2.0), "unit length"),
         ("descriptors", with_values("sha256", "0" * 64), "not there|order"),
         ("patients", with_values("sex", "x"), "no patient"),
+        ("patients", with_values("consent", "Consent Withdrawn"), "withdrawn"),
+        ("faces", with_values("score", 1e300), "no place"),
+        ("spaces", with_values("model", "../../x"), "name of a model"),
         ("patients", with_values("family", "a\nb"), "no name"),
         ("patients", with_values("patient", "unknown"), "order|not there"),
         ("patients", with_values("added_at", 2**62), "out of its range"),
