@@ -285,10 +285,13 @@ def verify(
     ] = [],  # noqa: B006 - Typer copies it
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
 ) -> int:
     """Compare the files of models with what was installed."""
+    from gestalt_space.documents.models import models_verified_document, verified_table
     from gestalt_space.errors import ModelDamaged
 
+    output.check_csv(csv, as_json=as_json)
     store = _store(home)
     wanted = names or sorted([model.name for model in store.sound_models()] + store.damaged())
     found: dict[str, str] = {}
@@ -301,14 +304,9 @@ def verify(
         else:
             found[name] = "sound"
     if as_json:
-        from gestalt_space.documents.models import models_verified_document
-
         output.write_json(models_verified_document(found))
     else:
-        table = output.new_table("model", "state")
-        for name, state in found.items():
-            table.add_row(name, "sound" if state == "sound" else "damaged")
-        output.write_table(table)
+        output.write_table(verified_table(found), csv)
     return 0 if all(state == "sound" for state in found.values()) else 1
 
 

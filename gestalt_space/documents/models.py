@@ -176,6 +176,47 @@ def models_table(
     return table
 
 
+def verified_table(found: Mapping[str, str]) -> Table:
+    """A row for each model: whether it is sound, and what is wrong with it."""
+    columns = (Column("model"), Column("state"), Column("problem", readers="programs"))
+    return Table(
+        columns,
+        (
+            (name, "sound", None) if told == "sound" else (name, "damaged", told)
+            for name, told in found.items()
+        ),
+    )
+
+
+def tuned_table(rows: Sequence[Tuned]) -> Table:
+    """A row for each precision, the first being float32; shares are 0..1."""
+    table = Table(
+        (
+            Column("precision"),
+            Column("runtime", title="runs in"),
+            Column("rate", "number", title="faces/s", shown=".1f"),
+            Column("gain", "number", shown="{:.2f} ×".format),
+            Column("least_cosine", "number", title="least cosine", shown=".5f"),
+            Column("shown_top1", title="top-1", readers="people", aligned="right"),
+            Column("shown_top10", title="top-10", readers="people", aligned="right"),
+            Column("top1", "number", readers="programs"),
+            Column("top10", "number", readers="programs"),
+            Column("sound", "truth", title=" ", shown=lambda sound: "" if sound else "not sound"),
+        )
+    )
+    for row in rows:
+        table.add_row(
+            *(row.precision, row.run.runtime, row.rate, row.rate / rows[0].rate),
+            *(row.least_cosine, _share(row.top1), _share(row.top10)),
+            *(row.top1, row.top10, row.sound),
+        )
+    return table
+
+
+def _share(share: float | None) -> str:
+    return "too few" if share is None else f"{100 * share:.1f} %"
+
+
 def what_of(model: InstalledModel) -> str:
     """What a model is, in words."""
     told = [f"{file.kind} detector" for file in model.files if file.role == "detector"]

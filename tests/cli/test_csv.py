@@ -22,6 +22,7 @@ COMMANDS = {
     ("index", "homes"): ("this", "1"),
     ("index", "verify", "--sample", "0"): ("state", "ok"),
     ("models", "list"): ("model", "tiny"),
+    ("models", "verify", "tiny"): ("state", "sound"),
     ("match", "--patient", "P0"): ("id", "ORPHA:199"),
     ("match", "--patient", "P0", "--explain", "ORPHA:199"): ("patient", "P2"),
     ("cohort", "matrix", "--unit", "patient"): ("", "P0"),
