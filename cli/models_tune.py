@@ -72,6 +72,8 @@ def tune(
 
 
 def _write_rows(rows: Sequence[Tuned], found: TuningFaces) -> None:
+    from gestalt_space.documents.models import tuned_table
+
     output.write_table(tuned_table(rows))
     device = rows[0].run.device
     output.write_text(f"Measured on {found.faces}, on the device {device}.")
