@@ -62,7 +62,9 @@ def test_an_error_carries_its_message_and_hint(cls: type[GestaltError]):
     error = cls("What was wrong.", "Do this.")
     assert str(error) == error.message == "What was wrong."
     told = {"code": cls.code, "message": "What was wrong.", "hint": "Do this."}
-    more = {ImportConflict: {"conflicts": []}, ConsentReturns: {"patients": []}}.get(cls, {})
+    more = {ImportConflict: {"conflicts": []}, ConsentReturns: {"patients": [], "events": []}}.get(
+        cls, {}
+    )
     assert error.as_dict() == told | more
     assert cls("Wrong.").hint == ""
 

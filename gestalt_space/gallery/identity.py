@@ -43,7 +43,7 @@ def registered_home(database: Database, folder: Path) -> str:
         has_moved = is_elsewhere(session, folder)
     if home is not None and home == written and is_known and not has_moved:
         return home
-    if has_moved and home is not None and _is_copy(database, home, folder):
+    if has_moved and is_copy(database, folder):
         home, is_back = None, True
     home = home or str(uuid.uuid4())
     if is_back:
@@ -75,18 +75,19 @@ def is_elsewhere(session: Session, folder: Path) -> bool:
     return place is not None and place != place_of(folder)
 
 
-def _is_copy(database: Database, home: str, folder: Path) -> bool:
-    """Whether the home that is known elsewhere is there still, on this machine, and has the same
-    database: one that was copied with a database of its own shares nothing."""
-    if database.file is not None and database.file.parent == folder.absolute().parent:
+def is_copy(database: Database, folder: Path) -> bool:
+    """Whether the home whose index stands in a folder is known elsewhere, is there still, on this
+    machine, and has the same database: one that was copied with its database shares nothing."""
+    written = _id_in(folder)
+    own = database.file is not None and database.file.parent == folder.absolute().parent
+    if written is None or own:
         return False
     with database.reading() as session:
-        place = homes.place_of_home(session, home) or ""
+        place = homes.place_of_home(session, written) or ""
     machine, _, path = place.partition(":")
-    if machine != platform.node():
-        return False
     other = Path(path) / folder.name
-    return _id_in(other) == home and not other.samefile(folder)
+    is_there = machine == platform.node() and _id_in(other) == written
+    return is_there and not other.samefile(folder)
 
 
 def write_new_home(folder: Path) -> str:

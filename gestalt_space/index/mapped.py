@@ -104,7 +104,11 @@ def map_faiss(path: Path) -> Any:
 def _header(data: bytes) -> tuple[int, tuple[tuple[int, ...], bool, np.dtype[np.generic]]]:
     """Where the numbers begin, and shape, whether in Fortran order, dtype. Raises `ValueError`."""
     stream = io.BytesIO(data)
-    if np.lib.format.read_magic(stream) != (1, 0):
+    try:
+        version = np.lib.format.read_magic(stream)
+        found = np.lib.format.read_array_header_1_0(stream) if version == (1, 0) else None
+    except Exception as error:  # NumPy parses it as Python, and what is damaged raises anything
+        raise ValueError("its header is damaged") from error
+    if found is None:
         raise ValueError("another version of .npy")
-    found = np.lib.format.read_array_header_1_0(stream)
     return stream.tell(), found

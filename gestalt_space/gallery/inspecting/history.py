@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from gestalt_space.gallery.identity import home_of, is_elsewhere, was_forgotten
+from gestalt_space.gallery.identity import home_of, is_copy, was_forgotten
 from gestalt_space.gallery.inspecting.findings import SHOWN, Finding, State, counted
 from gestalt_space.store import audit, erasures, purges
 from gestalt_space.store.engine import Database
@@ -39,13 +39,14 @@ def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
     with database.reading() as session:
         left = purges.left_to_clean(session, home_of(session, folder))
         begun = erasures.begun_erasures(session)
-        is_foreign = was_forgotten(session, folder) or is_elsewhere(session, folder)
+        is_forgotten = was_forgotten(session, folder)
+    is_foreign = is_forgotten or is_copy(database, folder)
     if is_foreign:
         yield Finding(
             "removals",
             "fail",
-            "the database has forgotten this home, or knows it in another folder: its index may "
-            "have patients who were erased since",
+            f"the database {'has forgotten this home' if is_forgotten else 'knows another home'}, "
+            "and this index may have patients who were erased since",
             "It is wiped and made anew when a command opens the gallery: `gestalt index stats`.",
         )
     for one in begun:
