@@ -22,7 +22,7 @@ from gestalt_space.documents.corrected import corrected_document
 from gestalt_space.documents.evidence import evidence_table
 from gestalt_space.documents.filled import removed_document
 from gestalt_space.documents.findings import findings_document, findings_table
-from gestalt_space.documents.homes import homes_document, homes_table
+from gestalt_space.documents.homes import home_forgotten_document, homes_document, homes_table
 from gestalt_space.documents.matches import match_document, match_table
 from gestalt_space.documents.models import models_document, models_table
 from gestalt_space.documents.parts import error_document
@@ -236,6 +236,7 @@ def documents() -> dict[str, Any]:
         "removed": removed_document(Removed(1, 2)),
         "spaces": spaces_document(SPACES),
         "homes": homes_document(HOMES, "0" * 36),
+        "home-forgotten": home_forgotten_document(HOMES[1], "0" * 36),
         "findings": findings_document(FINDINGS),
         "log": log_document(EVENTS),
         "receipt": receipt_document(ERASED),
