@@ -8,7 +8,7 @@ USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-postgres lint docs clean
+.PHONY: setup demo test test-postgres test-pages lint docs clean
 
 setup: $(READY)
 
@@ -41,6 +41,10 @@ test: setup
 test-postgres: setup
 	$(BIN)/python -m pytest --database postgresql --machine $(MACHINE) --numprocesses auto \
 		--dist worksteal tests/store tests/gallery tests/match tests/cli/test_postgres.py
+
+# Pages in Chromium, without a network. Skipped where there is none.
+test-pages: setup
+	$(BIN)/python -m pytest -m browser tests/pages
 
 lint: setup
 	$(BIN)/ruff check .

@@ -23,6 +23,8 @@ from benchmarks.table import keep, seconds
 from gestalt_space.cohort.cohesion import CohesionPlan, cohesion
 from gestalt_space.cohort.comparison import ComparisonPlan, compare
 from gestalt_space.cohort.selection import Selection
+from gestalt_space.figures.saving import save_figure
+from gestalt_space.figures.studies import nulls_figure, power_figure
 from gestalt_space.stats.permutation import Stratum, draw_groups, relabelled_means
 from gestalt_space.stats.resampling import Bootstrap
 from tests.cohort.simulated import simulated
@@ -39,6 +41,13 @@ LEVEL = 0.05
 LEVELS = (0.01, 0.05, 0.10)
 _LEVELS = [f"p ≤ {level:.2f}" for level in LEVELS]
 REPEATS = 7
+STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+STRENGTH = "strength (a person's own part is 1)"
+TESTS = (
+    "cohesion, 8 of 60 patients",
+    "compare, 25 and 25 patients of 3 disorders",
+    "compare, 12 and 12 of one",
+)
 
 
 def main() -> None:
@@ -65,12 +74,14 @@ def study_nulls(rng: np.random.Generator) -> None:
         "compare, three disorders together": compared[:, 0],
         "compare, one disorder (12 and 12 patients)": compared[:, 1],
     }
-    keep(
+    table = keep(
         "cohort-nulls",
         f"python -m benchmarks.cohort_truth  # seed {SEED}, {PERMUTATIONS} permutations each",
         ("p-values without a difference", "cohorts", "KS p", *_LEVELS),
         [(name, NULLS, *_uniform(np.array(p))) for name, p in found.items()],
     )
+    figure = nulls_figure({name: np.array(p) for name, p in found.items()})
+    save_figure(figure, table.with_suffix(".svg"), overwrite=True)
 
 
 def study_compare(cohorts: int) -> None:
@@ -102,27 +113,25 @@ def _uniform(p: np.ndarray) -> list[str]:
 
 
 def study_power(rng: np.random.Generator) -> None:
-    rows = []
-    for strength in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+    rows, found = [], []
+    for strength in STRENGTHS:
         p = np.array(
             [
                 (_cohesion(rng, seed, strength), *_compare(rng, seed, strength))
                 for seed in range(COHORTS)
             ]
         )
-        shares = [f"{100 * share:.0f} %" for share in np.mean(p <= LEVEL, axis=0)]
-        rows.append((f"{strength:.1f}", *shares))
-    keep(
+        found.append(np.mean(p <= LEVEL, axis=0))
+        rows.append((f"{strength:.1f}", *(f"{100 * share:.0f} %" for share in found[-1])))
+    table = keep(
         "cohort-power",
         f"python -m benchmarks.cohort_truth  # seed {SEED}, {COHORTS} cohorts of each strength",
-        (
-            "strength (a person's own part is 1)",
-            "cohesion, 8 of 60 patients",
-            "compare, 25 and 25 patients of 3 disorders",
-            "compare, 12 and 12 of one",
-        ),
+        (STRENGTH, *TESTS),
         rows,
     )
+    shares = dict(zip(TESTS, np.transpose(found), strict=True))
+    figure = power_figure(np.array(STRENGTHS), shares, x=STRENGTH)
+    save_figure(figure, table.with_suffix(".svg"), overwrite=True)
 
 
 def measure_speed(rng: np.random.Generator) -> None:

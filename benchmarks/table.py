@@ -14,7 +14,10 @@ from pathlib import Path
 from gestalt_space.devices import cores
 
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("numpy", "onnxruntime", "faiss-gpu", "opencv-python", "insightface", "sqlalchemy")
+LIBRARIES = (
+    *("numpy", "onnxruntime", "faiss-gpu", "opencv-python", "insightface", "sqlalchemy"),
+    "matplotlib",
+)
 
 
 def processor() -> str:
@@ -43,8 +46,8 @@ def median_of(work: Callable[[], object], repeats: int) -> float:
     return statistics.median(seconds(work, repeats))
 
 
-def keep(name: str, command: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table and keep it as Markdown."""
+def keep(name: str, command: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
+    """Print a table and keep it as Markdown, in the file that is returned."""
     lines = [
         f"# {name}",
         "",
@@ -61,7 +64,9 @@ def keep(name: str, command: str, header: Sequence[str], rows: Sequence[Sequence
     print(text)
     machine = re.sub(r"[^a-z0-9]+", "-", f"{processor()}-{cores()}-cores".lower()).strip("-")
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}-{machine}.md").write_text(text, encoding="utf-8")
+    path = RESULTS / f"{name}-{machine}.md"
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _versions() -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import cohort_options, options, output
+from .figures import PICTURES, check_picture_path, write_picture
 from .opening import opened
 
 if TYPE_CHECKING:
@@ -72,14 +73,12 @@ def cluster(
     from gestalt_space.cohort.cluster_documents import cluster_document
     from gestalt_space.cohort.clusters import ClusterPlan, cluster
     from gestalt_space.cohort.columns import parse_column
-    from gestalt_space.cohort.pictures import DRAWINGS, tree_drawing, write_drawing
     from gestalt_space.cohort.result_tables import (
         clusters_table,
         disorders_table,
         members_table,
         pairs_table,
     )
-    from gestalt_space.files import check_new_file
 
     output.check_csv(csv, as_json=as_json, overwrite=force)
     tables = {"clusters": clusters_table, "disorders": disorders_table, "pairs": pairs_table}
@@ -87,7 +86,7 @@ def cluster(
         tables["patients"] = members_table
     wanted = output.table_name(table, list(tables), csv)
     if picture is not None:
-        check_new_file(picture, DRAWINGS, overwrite=force, option="--force")
+        check_picture_path(picture, PICTURES, overwrite=force)
     columns = tuple(parse_column(name.strip()) for name in within.split(",") if name.strip())
     plan = ClusterPlan(clusters, bootstrap, seed=seed, margin=margin, within=columns)
     with opened(home, space=space) as gallery:
@@ -95,9 +94,10 @@ def cluster(
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
     found = cluster(selection, plan)
     if picture is not None:
-        write_drawing(
-            tree_drawing(selection, found, show_patients=show_patients), picture, overwrite=force
-        )
+        from gestalt_space.figures.cohorts import clustering_figure
+
+        drawn = clustering_figure(selection, found, show_patients=show_patients)
+        write_picture(drawn, picture, overwrite=force)
     if csv is not None:
         output.write_table(tables[wanted](found), csv)
         return

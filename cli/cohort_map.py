@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import cohort_options, options, output
+from .figures import check_picture_path, write_picture
 from .opening import opened
 
 
@@ -17,7 +18,7 @@ def map_(
         typer.Option(
             "--output",
             "-o",
-            help="Picture (.png, .svg), or a page on which colours are chosen (.html).",
+            help="Picture (.png, .svg, .pdf), or a page on which colours are chosen (.html).",
             show_default=False,
         ),
     ],
@@ -71,13 +72,13 @@ def map_(
         write_map,
     )
     from gestalt_space.cohort.picture_documents import map_document
-    from gestalt_space.cohort.pictures import DRAWINGS, write_map_picture
     from gestalt_space.cohort.selection import Criteria, select
+    from gestalt_space.cohort.shown_map import shown_map
     from gestalt_space.errors import UsageError
     from gestalt_space.files import check_new_file
 
     column, way = parse_column(colour), parse_method(method)
-    check_new_file(path, (*DRAWINGS, ".html"), overwrite=force, option="--force")
+    check_picture_path(path, overwrite=force)
     if save_map is not None:
         if on is not None:
             raise UsageError("A map that patients are placed on stays.", "Leave --save-map out.")
@@ -97,16 +98,19 @@ def map_(
             check_space(made, selection)
             placed, there = selection, place(made, selection)
             base = select(gallery, Criteria(patients=made.patients))
-    write_map_picture(
-        made,
-        base,
-        column,
-        path,
-        placed=placed,
-        there=there,
-        show_patients=show_patients,
-        overwrite=force,
-    )
+    shown = shown_map(made, base, placed, there)
+    if path.suffix.lower() == ".html":
+        from gestalt_space.pages.point_map import write_map_page
+
+        write_map_page(
+            *(made, shown, base.source, column, path),
+            show_patients=show_patients,
+            overwrite=force,
+        )
+    else:
+        from gestalt_space.figures.cohorts import map_figure
+
+        write_picture(map_figure(shown, column, made.told), path, overwrite=force)
     if save_map is not None:
         write_map(made, save_map, overwrite=force)
     if as_json:

@@ -11,6 +11,7 @@ import typer
 from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output
+from .figures import check_picture_path, write_picture
 from .interruption import interruption
 from .opening import opened
 from .probes import probes_of
@@ -109,7 +110,7 @@ def matrix(
         Path | None,
         typer.Option(
             "--figure",
-            help="Draw a clustered heat map there: .png, .svg, or .html to point at.",
+            help="Draw a clustered heat map there: .png, .svg, .pdf, or .html to point at.",
             show_default=False,
         ),
     ] = None,
@@ -134,7 +135,6 @@ def matrix(
         parse_unit,
         parse_value,
     )
-    from gestalt_space.cohort.heat import check_figure_path, write_figure
     from gestalt_space.cohort.large import check_large_path
     from gestalt_space.cohort.picture_documents import large_matrix_document
     from gestalt_space.cohort.selection import Criteria, select
@@ -160,7 +160,7 @@ def matrix(
     elif table is not None:
         check_matrix_path(table, overwrite=force)
     if figure is not None:
-        check_figure_path(figure, overwrite=force)
+        check_picture_path(figure, overwrite=force)
     with opened(home, space=space, detector=detector, landmarks=landmarks) as gallery:
         gallery = gallery.pinned()
         if photos:
@@ -200,7 +200,7 @@ def matrix(
         pairs = output.counted_text(relatives, "pair")
         output.say(f"Relatives are not in each other's pools: {pairs} of a probe and a patient.")
     if figure is not None:
-        write_figure(found, figure, overwrite=force)
+        _draw(found, figure, force)
     if table is not None:
         write_matrix(found, table, overwrite=force)
     if not quiet:
@@ -211,6 +211,17 @@ def matrix(
     else:
         _show(found, as_json, is_written=table is not None or figure is not None)
     return code
+
+
+def _draw(found: CohortMatrix, path: Path, force: bool) -> None:
+    if path.suffix.lower() == ".html":
+        from gestalt_space.pages.heat_map import write_matrix_page
+
+        write_matrix_page(found, path, overwrite=force)
+        return
+    from gestalt_space.figures.cohorts import matrix_figure
+
+    write_picture(matrix_figure(found), path, overwrite=force)
 
 
 def _of_photos(gallery: Gallery, photos: list[Path]) -> Selection:

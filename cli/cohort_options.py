@@ -40,7 +40,7 @@ PatientsFile = Annotated[
 ]
 Picture = Annotated[
     Path | None,
-    typer.Option("--picture", help="Write a figure there, .png or .svg.", show_default=False),
+    typer.Option("--picture", help="Write a figure there: .png, .svg or .pdf.", show_default=False),
 ]
 ShowPatients = Annotated[
     bool, typer.Option("--show-patients", help="Name patients, who are not named otherwise.")

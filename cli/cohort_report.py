@@ -48,7 +48,7 @@ def report(
     faces, and the sentences for a paper's methods. DIR gets report.html, report.json and tables.
     """
     from gestalt_space.cohort.report import ReportPlan, measure_cohort, report_document
-    from gestalt_space.cohort.report_page import PAGE, check_report_folder, write_report
+    from gestalt_space.pages.report_folder import PAGE, check_report_folder, write_report
 
     check_report_folder(folder, overwrite=force)
     plan = ReportPlan(permutations, bootstrap, seed, at_least, show_faces, sharpen)

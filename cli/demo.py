@@ -47,6 +47,7 @@ def demo(
     """
     from gestalt_space.demo.run import demo_document, run_demo
     from gestalt_space.devices import parse_device
+    from gestalt_space.pages.demo import demo_page
     from gestalt_space.settings import load_settings
     from gestalt_space.simulate.cohort import CohortPlan
     from gestalt_space.weights.store import ModelStore
@@ -64,6 +65,7 @@ def demo(
             folder,
             plan=CohortPlan(disorders=disorders, patients=patients, seed=seed),
             models=ModelStore(load_settings().models_dir),
+            page=demo_page,
             space=space,
             detector=detector,
             device=parse_device(device),

@@ -10,6 +10,7 @@ import typer
 from gestalt_space.errors import UsageError
 
 from . import options, output
+from .figures import say_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +80,16 @@ def gallery(
             show_default=False,
         ),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures",
+            help="Write accuracy, groups, ROC curves and confusion into this folder, each as PDF "
+            "and PNG.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: options.Overwrite = False,
     with_patients: Annotated[
         bool,
@@ -99,10 +110,10 @@ def gallery(
     """
     from gestalt_space.evaluation.gallery_data import load_spaces, load_split
     from gestalt_space.evaluation.gallery_document import evaluation_document, evaluation_table
-    from gestalt_space.evaluation.gallery_page import check_page_path, write_page
     from gestalt_space.evaluation.gallery_results import Plan
     from gestalt_space.evaluation.own_gallery import evaluate_gallery
     from gestalt_space.match.question import parse_aggregation, parse_by
+    from gestalt_space.pages.evaluation import check_page_path, write_page
     from gestalt_space.ranking.aggregation import AGGREGATIONS
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
@@ -120,6 +131,10 @@ def gallery(
     chosen = tuple(dict.fromkeys(parse_aggregation(name) for name in aggregation))
     if page is not None:
         check_page_path(page, overwrite=overwrite)
+    if figures is not None:
+        from gestalt_space.figures.evaluations import check_figures_folder
+
+        check_figures_folder(figures, overwrite=overwrite)
     plan = Plan(
         aggregations=chosen or AGGREGATIONS,
         split=None if split is None else load_split(home, split),
@@ -142,6 +157,12 @@ def gallery(
         write_page(evaluation, page)
         if not quiet:
             output.say(f"The page is in {page}.")
+    if figures is not None:
+        from gestalt_space.figures.evaluations import write_figures
+
+        say_missing(write_figures(evaluation, figures, overwrite=overwrite), figures)
+        if not quiet:
+            output.say(f"The figures are in {figures}.")
     if as_json:
         output.write_json(evaluation_document(evaluation, with_patients=with_patients))
         return

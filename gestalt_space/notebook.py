@@ -3,21 +3,21 @@
 >>> from gestalt_space import notebook as gs
 >>> everybody = gs.selection_of(descriptors, patients, disorders=disorders)
 >>> gs.cohesion(everybody.only(mine), everybody).p
+>>> gs.measure(everybody, unit="patient").plot()
 
-What comes of a gallery is chosen by `gs.select`; what is measured, by `gs.measure`, `gs.cohesion`,
-`gs.compare`, `gs.cluster` and `gs.lay_map`. The results are told in their own docstrings, and as
-data frames by `frame()` of a matrix and of the tables.
+Patients of a gallery are chosen by `gs.select`. `gs.measure`, `gs.cluster` and `gs.lay_map` return
+what draws itself: `plot(ax=…)` on axes of yours, and `figure()` for `gs.save_figure`. Tables and
+matrices give data frames by `frame()`.
 """
 
 from gestalt_space.cohort.arrays import selection_of, selection_of_frame
-from gestalt_space.cohort.clusters import Clustering, ClusterPlan, cluster
+from gestalt_space.cohort.clusters import Clustering, ClusterPlan
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, cohesion
-from gestalt_space.cohort.cohort_matrix import CohortMatrix, measure
+from gestalt_space.cohort.cohort_matrix import CohortMatrix
 from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, compare
-from gestalt_space.cohort.heat import write_figure
-from gestalt_space.cohort.mapping import CohortMap, lay_map, place
+from gestalt_space.cohort.composite import Composite, composite
+from gestalt_space.cohort.mapping import CohortMap, place
 from gestalt_space.cohort.matrix import rank_matrix, similarity_matrix
-from gestalt_space.cohort.pictures import tree_drawing, write_drawing, write_map_picture
 from gestalt_space.cohort.result_tables import (
     clusters_table,
     cohesion_table,
@@ -32,6 +32,17 @@ from gestalt_space.cohort.result_tables import (
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.sub_blocks import Blocks, judge_blocks
 from gestalt_space.cohort.tables import write_matrix
+from gestalt_space.figures.faces import faces_figure
+from gestalt_space.figures.keys import Palette
+from gestalt_space.figures.plotted import (
+    PlottedClustering,
+    PlottedMap,
+    PlottedMatrix,
+    cluster,
+    lay_map,
+    measure,
+)
+from gestalt_space.figures.saving import save_figure
 from gestalt_space.home import Gallery
 from gestalt_space.tables.table import Table
 
@@ -45,8 +56,13 @@ __all__ = [
     "CohortMatrix",
     "Comparison",
     "ComparisonPlan",
+    "Composite",
     "Criteria",
     "Gallery",
+    "Palette",
+    "PlottedClustering",
+    "PlottedMap",
+    "PlottedMatrix",
     "Selection",
     "Table",
     "cluster",
@@ -55,8 +71,10 @@ __all__ = [
     "cohesion_table",
     "compare",
     "comparison_table",
+    "composite",
     "curve_table",
     "disorders_table",
+    "faces_figure",
     "judge_blocks",
     "lay_map",
     "measure",
@@ -65,14 +83,11 @@ __all__ = [
     "place",
     "places_table",
     "rank_matrix",
+    "save_figure",
     "select",
     "selection_of",
     "selection_of_frame",
     "similarities_table",
     "similarity_matrix",
-    "tree_drawing",
-    "write_drawing",
-    "write_figure",
-    "write_map_picture",
     "write_matrix",
 ]

@@ -28,13 +28,16 @@ ABOVE = (
     ("interop",),
 )
 """What stands on the rooms, the lowest first; whatever is not named stands on all of it."""
+BELOW = (("figures",), ("pages",), ("notebook", "gestalt_cli"))
+"""What stands on whatever is not named: what computes neither draws nor writes pages."""
 HEAVY = ("cv2", "faiss", "insightface", "numpy", "onnx", "onnxruntime", "pandas", "PIL", "pyarrow")
 """Modules that are not loaded before they are needed."""
 HEAVY += ("pydantic", "rich", "sqlalchemy", "statsmodels", "torch", "typer")
+HEAVY += ("jinja2", "matplotlib")
 
 
 def level(room: str) -> int:
-    """How high a room stands; whatever is not named here stands above the gallery."""
+    """How high a room stands; whatever is not named here stands between `ABOVE` and `BELOW`."""
     if room in GROUND:
         return 0
     if room == "weights":
@@ -44,8 +47,10 @@ def level(room: str) -> int:
     for number, names in enumerate(ABOVE, start=3):
         if room in names:
             return number
-    top = 3 + len(ABOVE)
-    return top + 1 if room == "gestalt_cli" else top
+    for number, names in enumerate(BELOW, start=4 + len(ABOVE)):
+        if room in names:
+            return number
+    return 3 + len(ABOVE)
 
 
 @cache

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 from scipy.cluster.hierarchy import leaves_list
 
 from gestalt_space import notebook as gs
-from gestalt_space.cohort.heat import clustered_order
+from gestalt_space.cohort.ordering import clustered_order
 from gestalt_space.errors import NotInGallery, UsageError
 from tests.cohort.simulated import simulated
 
@@ -72,16 +76,40 @@ def test_words_that_mean_nothing_are_told(ten: gs.Selection):
 def test_files_are_named_by_texts_too(ten: gs.Selection, tmp_path: Path):
     matrix, found = gs.measure(ten, unit="patient"), gs.cluster(ten, gs.ClusterPlan(bootstrap=0))
     gs.write_matrix(matrix, str(tmp_path / "m.csv"))
-    gs.write_figure(matrix, str(tmp_path / "m.svg"))
-    gs.write_drawing(gs.tree_drawing(ten, found), str(tmp_path / "tree.png"))
-    gs.write_map_picture(gs.lay_map(ten), ten, "disorder", str(tmp_path / "map.html"))
+    assert gs.save_figure(matrix.figure(), str(tmp_path / "m.svg")) == ""
+    gs.save_figure(found.figure(), str(tmp_path / "tree.png"))
+    gs.save_figure(gs.lay_map(ten, "pca").figure(), str(tmp_path / "map.pdf"))
     assert len(list(tmp_path.iterdir())) == 5, "four, and what the table was made of"
+
+
+def test_results_draw_themselves_on_axes_of_ones_own(ten: gs.Selection):
+    left, middle, right = Figure(figsize=(15, 5)).subplots(1, 3)
+    palette = gs.Palette()
+    found = gs.cluster(ten, gs.ClusterPlan(bootstrap=0))
+    assert gs.measure(ten, unit="patient").plot(left, palette=palette) is left
+    assert found.plot(middle, palette=palette) is middle
+    assert gs.lay_map(ten, "pca").plot(ax=right, palette=palette) is right
+    for ax in (left, middle, right):
+        titles = [one.get_title().get_text() for one in ax.findobj(Legend)]
+        assert titles == ["disorder"]
+        assert "d1 (5)" in [text.get_text() for text in ax.findobj(Text)]
+    np.testing.assert_array_equal(left.images[0].get_array().diagonal(), 1)
+
+
+def test_without_axes_a_figure_of_the_notebook_is_made(ten: gs.Selection):
+    pyplot.switch_backend("agg")
+    try:
+        ax = gs.measure(ten, unit="patient").plot()
+        assert ax.figure.number in pyplot.get_fignums()
+        assert [label.get_text() for label in ax.get_yticklabels()] != []
+    finally:
+        pyplot.close("all")
 
 
 def test_the_heat_map_is_in_the_order_of_the_tree(ten: gs.Selection):
     found = gs.cluster(ten, gs.ClusterPlan(bootstrap=0))
-    order, _ = clustered_order(gs.measure(ten, unit="patient"))
-    assert order.tolist() == leaves_list(found.linkage).tolist()
+    order = clustered_order(gs.measure(ten, unit="patient"))
+    assert order.rows.tolist() == leaves_list(found.linkage).tolist()
 
 
 def test_the_figures_of_cohesion_are_a_row(ten: gs.Selection):

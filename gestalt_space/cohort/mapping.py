@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.cohort.projection import PERPLEXITY, lay_out, perplexity_for
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import SpaceMismatch, TableDamaged, UsageError
 from gestalt_space.files import check_new_file, write_atomically
-from gestalt_space.report.projection import PERPLEXITY, lay_out, perplexity_for
 from gestalt_space.types import Descriptors
 
 Method: TypeAlias = Literal["pca", "tsne", "umap"]

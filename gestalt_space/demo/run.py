@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
-from gestalt_space.demo.page import GENERATOR, trial_page
 from gestalt_space.demo.trial import HeldBack, Stage, Trial, hold_back, run_trial, unwatched
 from gestalt_space.devices import Device
 from gestalt_space.documents.matches import line_form
@@ -29,9 +29,14 @@ from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.subjects import SampledSubjects
 from gestalt_space.weights.store import BUILTIN, ModelStore
 
+GENERATOR = "gestalt-space demo"
+"""Stands at the beginning of every page, by which an earlier demo is known."""
 COHORT = "cohort"
 HOME = "home"
 REPORT = "report.html"
+
+WritePage: TypeAlias = Callable[[Trial, Path, Persons, Sequence[str]], str]
+"""Makes the page, as HTML, of a trial, the folder of its photos, and commands to try next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ def run_demo(
     *,
     plan: CohortPlan,
     models: ModelStore,
+    page: WritePage,
     space: str = BUILTIN,
     detector: str = BUILTIN,
     device: Device = "auto",
@@ -57,8 +63,9 @@ def run_demo(
 ) -> DemoResult:
     """Simulate, fill a gallery, match, and write the report; all into `folder`, or nothing.
 
-    `overwrite`: take the place of an earlier demo. The user's own gallery is not opened. Raises
-    `OutputError` where there is something else in `folder`, and the errors of what is done.
+    `page` makes the report: `gestalt_space.pages.demo.demo_page`. `overwrite`: take the place of
+    an earlier demo. The user's own gallery is not opened. Raises `OutputError` where there is
+    something else in `folder`, and the errors of what is done.
     """
     check_place(folder, overwrite=overwrite)
     clock = _Clock()
@@ -81,8 +88,8 @@ def run_demo(
             trial = run_trial(cohort, place / COHORT, gallery, stage)
         steps = _next_steps(folder, trial, settings)
         with clock.time("report"), stage("Writing the report", 1):
-            page = trial_page(trial, place / COHORT, persons, steps)
-            write_private(place / REPORT, page.encode())
+            text = page(trial, place / COHORT, persons, steps)
+            write_private(place / REPORT, text.encode())
     return DemoResult(folder, trial, steps, clock.seconds)
 
 

@@ -85,6 +85,7 @@ class Answers:
     that came first, whichever it is. `others` `(q, BINS)`: how many scores of groups that are none
     of the patient's lie in each bin of the aggregation's range; empty where not asked for.
     `deletions`: what the ranks would be without single units; of `FOLLOWED`, where asked for.
+    `first` `(c,)`: the number of the group at rank 1, which is none of the patient's others.
     """
 
     cases: Cases
@@ -93,6 +94,7 @@ class Answers:
     best: Mapping[Aggregation, NDArray[np.float32]]
     others: Mapping[Aggregation, NDArray[np.unsignedinteger]]
     deletions: Mapping[Aggregation, Deletions] = field(default_factory=dict)
+    first: Mapping[Aggregation, Numbers] = field(default_factory=dict)
 
 
 def photo_probes(descriptors: Descriptors, patient_of_row: Numbers, patients: Numbers) -> Probes:
@@ -167,6 +169,7 @@ def ask(
         true_scores={how: np.zeros(len(places), dtype=np.float32) for how in aggregations},
         best={how: np.zeros(count, dtype=np.float32) for how in aggregations},
         others={how: np.zeros((count, bins), dtype=kind) for how in aggregations},
+        first={how: np.zeros(len(places), dtype=np.int64) for how in aggregations},
     )
     for start in range(0, count, _BLOCK):
         part = slice(start, start + _BLOCK)
@@ -191,6 +194,7 @@ def ask(
             ranked = block[of]
             ranked[np.arange(len(of)), true] = values
             answers.ranks[how][asked] = ranks_of(ranked, true)
+            answers.first[how][asked] = evidence.groups[ranked.argmax(axis=1)]
             answers.true_scores[how][asked] = values
             if units is not None and cells is not None and how in FOLLOWED:
                 nearness = patient_nearness(similarities, evidence, how, own[part])

@@ -98,6 +98,18 @@ def test_figures_and_tables_are_kept_unless_forced(filled, gestalt: Command, tmp
     assert gestalt(*words, "--force").code == 0
 
 
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_characters_that_no_font_has_are_said(
+    filled, gestalt: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+):
+    monkeypatch.setattr("gestalt_space.figures.saving.families_for", lambda texts: ((), "臺"))
+    ran = gestalt("cohort", "matrix", "--figure", tmp_path / f"m.{ending}")
+    assert ran.code == 0, ran.err
+    assert f"m.{ending}: no font on this machine has 臺" in " ".join(ran.err.split())
+    assert "fonts-noto-cjk" in ran.err
+    assert ("�" in ran.err) == (ending != "svg")
+
+
 def test_what_is_larger_than_memory_goes_to_npy(filled, gestalt: Command, tmp_path: Path):
     ran = gestalt("cohort", "matrix", "-o", tmp_path / "m.npy", "--json")
     assert ran.code == 0, ran.err
@@ -116,7 +128,7 @@ def test_what_is_larger_than_memory_goes_to_npy(filled, gestalt: Command, tmp_pa
         (("--unit", "face"), "no unit 'face'"),
         (("--patient-value", "most"), "no patient value 'most'"),
         (("-o", "m.xlsx"), "none of"),
-        (("--figure", "m.pdf"), "none of"),
+        (("--figure", "m.tiff"), "none of"),
         (("--patients", "missing.txt"), "cannot be read"),
     ],
 )

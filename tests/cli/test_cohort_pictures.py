@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.report.pages import Page
+from tests.pages.parsed import Page
 
 
 def test_clusters_are_told_and_drawn(cohort: Path, gestalt: Command, tmp_path: Path):
@@ -51,11 +51,12 @@ def test_the_page_of_a_map_needs_nothing_beside_itself(
 ):
     path = tmp_path / "map.html"
     assert gestalt("cohort", "map", "-o", path, "--show-patients").code == 0
-    page = Page(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    page = Page(text)
     assert page.open == []
     assert page.addresses == []
     assert [one["id"] for one in page.of("input")] == ["by-disorder", "by-cohort", "by-sex"]
-    assert "Q00" in page.text
+    assert "Q00" in text
 
 
 def test_new_patients_are_placed_on_a_map(cohort: Path, gestalt: Command, tmp_path: Path):

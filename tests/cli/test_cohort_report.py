@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.documents.validation import assert_valid
-from tests.report.pages import Page
+from tests.pages.parsed import Page
 
 QUICK = ("--permutations", 99, "--bootstrap", 100)
 
@@ -20,9 +20,9 @@ def test_a_report_holds_all_and_names_nobody(cohort: Path, gestalt: Command, tmp
     page = Page(text)
     assert page.open == []
     assert all(address.startswith("data:") for address in page.addresses)
-    for heading in ("Everybody against everybody", "Clusters", "A map", "Methods, to be quoted"):
+    for heading in ("Similarity of all pairs", "Clusters", "Map", "Methods"):
         assert heading in page.text
-    assert "Not asked for" in page.text
+    assert "Not included." in page.text
     written = {path.name for path in folder.iterdir()}
     assert written >= {"report.html", "report.json", "clusters.csv", "disorders.csv", "pairs.csv"}
     assert not any(b"Q00" in path.read_bytes() for path in folder.iterdir())

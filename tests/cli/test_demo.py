@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.report.pages import Page
+from tests.pages.parsed import Page
 
 SMALL = (
     "--disorders",
@@ -53,7 +53,10 @@ def test_json_is_one_document_and_progress_goes_elsewhere(gestalt: Command) -> N
     assert "Filling the gallery" in ran.err
     page = Page(Path(document["report"]).read_text(encoding="utf-8"))
     for top in document["top"]:
-        assert f"top {top['k']} {top['hits']} of {top['probes']} {top['share']:.1%}" in page.text
+        assert (
+            f"top {top['k']} {top['hits']} of {top['probes']} {100 * top['share']:.1f} %"
+            in page.text
+        )
     for line in document["probe"]["disorders"]:
         assert f"{line['similarity']:.3f} {line['patient']}"[:5] in page.text
 
@@ -128,7 +131,7 @@ def test_an_interruption_says_that_nothing_stays(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gestalt_space.demo.run.trial_page", stop)
+    monkeypatch.setattr("gestalt_space.pages.demo.demo_page", stop)
     before = sorted(tmp_path.iterdir())
     ran = gestalt("demo", *SMALL)
     assert ran.code == 130

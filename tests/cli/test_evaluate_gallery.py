@@ -6,7 +6,7 @@ import pytest
 
 from tests import made
 from tests.cli.conftest import Add, Command
-from tests.report.pages import Page
+from tests.pages.parsed import Page
 
 TOPS = {"1", "5", "10", "30"}
 
@@ -79,7 +79,7 @@ def test_the_page(shared_disorders: Path, gestalt: Command, tmp_path: Path) -> N
     assert evaluate(gestalt, "-o", place, "--controls", "healthy").code == 0
     page = Page(place.read_text(encoding="utf-8"))
     assert page.open == []
-    assert page.addresses == []
+    assert all(address.startswith("data:image/") for address in page.addresses)
     assert "P0" not in page.text
     again = evaluate(gestalt, "-o", place)
     assert again.code == 1
@@ -87,6 +87,19 @@ def test_the_page(shared_disorders: Path, gestalt: Command, tmp_path: Path) -> N
     assert evaluate(gestalt, "-o", place, "--overwrite").code == 0
     assert evaluate(gestalt, "-o", tmp_path / "page.txt").code == 2
     assert evaluate(gestalt, "-o", tmp_path / "none" / "page.html").code == 1
+
+
+def test_the_figures(shared_disorders: Path, gestalt: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "figures"
+    ran = evaluate(gestalt, "--aggregation", "nearest", "--figures", folder)
+    assert ran.code == 0, ran.err
+    names = {"accuracy", "groups-top-1", "groups-top-10", "roc-disorders", "confusion"}
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}{ending}" for name in names for ending in (".pdf", ".png")
+    }
+    again = evaluate(gestalt, "--figures", folder)
+    assert again.code == 1
+    assert "--overwrite" in again.err
 
 
 def test_a_split(shared_disorders: Path, gestalt: Command, tmp_path: Path) -> None:

@@ -10,9 +10,6 @@ import pytest
 from gestalt_space.cohort.columns import column_of
 from gestalt_space.cohort.mapping import lay_map, parse_method, place, read_map, write_map
 from gestalt_space.errors import OutputError, SpaceMismatch, TableDamaged, UsageError
-from gestalt_space.report.drawing import png_file, svg_file
-from gestalt_space.report.keyed import key_of
-from gestalt_space.report.map_figure import map_drawing
 from tests.cohort.selections import planted
 
 
@@ -118,16 +115,3 @@ def test_too_little_is_refused(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(UsageError, match="not installed") as raised:
         lay_map(old, "umap")
     assert "pip install umap-learn" in raised.value.hint
-
-
-def test_a_drawing_names_nobody_unless_it_is_told_to():
-    old, _ = halves()
-    made = lay_map(old, "pca")
-    key = key_of(column_of(old, "disorder"))
-    about = {"column": "disorder", "title": "Patients", "method": made.told}
-    drawn = map_drawing(made.places, key, **about)
-    assert b"P0000" not in svg_file(drawn)
-    assert b"OMIM:100000 (5)" in svg_file(drawn)
-    assert png_file(drawn).startswith(b"\x89PNG")
-    named = map_drawing(made.places, key, titles=old.patients, **about)
-    assert b"<title>P0000</title>" in svg_file(named)

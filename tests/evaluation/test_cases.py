@@ -72,6 +72,14 @@ def test_by_hand() -> None:
     assert as_one[-1, 0, 0] == 1
 
 
+def test_what_is_first_is_the_true_one_where_its_rank_is_one() -> None:
+    answers = answers_of(random_data(3))
+    true = answers.cases.groups
+    for how, ranks in answers.ranks.items():
+        assert ((answers.first[how] == true) == (ranks == 1)).all()
+        assert len(np.unique(answers.first[how])) > 1
+
+
 def test_ties_break_by_the_disorders_identifier() -> None:
     data = space_data(circle(0, 0, 0, 0), [0, 1, 2, 3], [[0], [0], [1], [1]])
     ranks = ranks_by_name(data, as_one=False)["nearest"]

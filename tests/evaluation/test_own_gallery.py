@@ -9,7 +9,6 @@ import pytest
 from gestalt_space.errors import GalleryError, UsageError
 from gestalt_space.evaluation.gallery_data import SpaceData
 from gestalt_space.evaluation.gallery_document import evaluation_document
-from gestalt_space.evaluation.gallery_page import evaluation_page
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.evaluation.split import Split
@@ -19,7 +18,6 @@ from gestalt_space.simulate.planted import PlantedPlan, plant
 from gestalt_space.stats.resampling import Bootstrap
 from tests.evaluation import oracle
 from tests.evaluation.made_data import random_data, space_data
-from tests.report.pages import Page
 
 FEW = Bootstrap(100, 0)
 
@@ -198,29 +196,6 @@ def test_patients_are_named_where_that_is_asked_for(evaluation: GalleryEvaluatio
     cases = document["spaces"][0]["cases"]
     assert len(cases) == evaluation.spaces[0].aggregations["nearest"].patients.cases
     assert set(cases[0]) == {"patient", "disorder", "ranks"}
-
-
-def test_the_page_is_whole_loads_nothing_and_names_no_patient(
-    evaluation: GalleryEvaluation,
-) -> None:
-    page = Page(evaluation_page(evaluation))
-    assert page.open == []
-    assert page.addresses == []
-    charts = [svg for svg in page.of("svg") if svg.get("class") == "chart"]
-    assert len(charts) == 2 * 5
-    assert all(chart["aria-label"] for chart in charts)
-    assert not any(f" P{number} " in page.text for number in range(40))
-    for words in ("not a medical device", "Methods", "seed 0", "sign-flip", "noisy"):
-        assert words in page.text
-
-
-def test_a_page_of_little_is_whole_too() -> None:
-    data = space_data(np.eye(2), range(2), [[0], [0]])
-    evaluation = evaluate_gallery([data], Plan(aggregations=("vote",), bootstrap=FEW))
-    assert evaluation.comparisons == ()
-    page = Page(evaluation_page(evaluation))
-    assert page.open == []
-    assert "no controls were named" in page.text
 
 
 def test_calibrated_evidence_lets_rare_disorders_stand_before_large_ones() -> None:

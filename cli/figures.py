@@ -1,0 +1,39 @@
+"""Figures as files, and what is said of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import output
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PICTURES = (".png", ".svg", ".pdf")
+PAGES = (".html",)
+
+
+def check_picture_path(
+    path: Path, endings: tuple[str, ...] = PICTURES + PAGES, *, overwrite: bool
+) -> None:
+    """Raise where no figure can be written, before anything is computed for it."""
+    from gestalt_space.files import check_new_file
+
+    check_new_file(path, endings, overwrite=overwrite, option="--force")
+
+
+def write_picture(figure: Figure, path: Path, *, overwrite: bool) -> None:
+    """Write a figure as the ending of its file says, and say which characters are missing."""
+    from gestalt_space.figures.saving import save_figure
+
+    say_missing(save_figure(figure, path, overwrite=overwrite), path)
+
+
+def say_missing(characters: str, path: Path) -> None:
+    """Say which characters no font of this machine has."""
+    if characters:
+        is_text = path.suffix.lower() == ".svg"
+        shown = "" if is_text else "; \N{REPLACEMENT CHARACTER} is in their place"
+        output.say(f"{path}: no font on this machine has {' '.join(characters)}{shown}.")
+        output.say("Install one that has them, such as Debian's fonts-noto-cjk.", indent="  ")

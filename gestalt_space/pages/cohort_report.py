@@ -1,0 +1,59 @@
+"""The report of a cohort as one page. It names and shows nobody unless asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib import metadata
+
+from gestalt_space.cohort.report import CohortReport
+from gestalt_space.cohort.shown_map import shown_map
+from gestalt_space.cohort.splitting import FEWEST
+from gestalt_space.figures.cohorts import heat_map_of, tree_of
+from gestalt_space.figures.heat_map import heat_map_figure
+from gestalt_space.figures.keys import Palette
+from gestalt_space.figures.trees import tree_figure
+from gestalt_space.pages.environment import render
+from gestalt_space.pages.pictures import Drawings, picture
+from gestalt_space.pages.point_map import column_maps, words_of
+
+SHOWN_PAIRS = 15
+_LIBRARIES = ("numpy", "scipy", "scikit-learn")
+
+
+def cohort_report_page(report: CohortReport, *, show_patients: bool = False) -> str:
+    """The report as HTML."""
+    of, found = report.selection, report.clustering
+    drawings, palette = Drawings(), Palette()
+    heat = heat_map_of(report.matrix, palette, show_names=show_patients)
+    tree = tree_of(of, found, palette, show_patients=show_patients)
+    shown = shown_map(report.map, of)
+    count = f"{len(of.patients):,} patients"
+    return render(
+        "cohort_report.html",
+        maker="gestalt-space cohort report",
+        scripts=("pointing.js", "point_map.js"),
+        of=of,
+        fingerprint=of.fingerprint[:12],
+        plan=report.plan,
+        matrix_svg=drawings.add(heat_map_figure(heat, ""), f"Similarity matrix of {count}"),
+        cohesion=report.cohesion,
+        comparison=_comparison(report),
+        clusters=found,
+        tree_svg=drawings.add(tree_figure(tree, ""), f"Tree of {count} by average linkage"),
+        pairs=found.pairs[:SHOWN_PAIRS],
+        maps=column_maps(shown, drawings, palette),
+        words=words_of(shown, show_patients=show_patients),
+        map_method=report.map.told,
+        composites=[(title, picture(one.pixels), one) for title, one in report.composites],
+        libraries=", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES),
+        fewest_to_split=FEWEST,
+        left_out=report.left_out,
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+    )
+
+
+def _comparison(report: CohortReport) -> dict[str, object] | None:
+    if report.comparison is None:
+        return None
+    a, b, found = report.comparison
+    return {"a": a.people.cohort[0], "b": b.people.cohort[0], "found": found}

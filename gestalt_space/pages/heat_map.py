@@ -1,0 +1,72 @@
+"""A matrix as a page with a heat map that says what is pointed at, cell by cell."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.cohort.cohort_matrix import CohortMatrix
+from gestalt_space.figures.cohorts import heat_map_of, matrix_notes, matrix_title
+from gestalt_space.figures.heat_map import heat_map_figure
+from gestalt_space.figures.positions import cells_of
+from gestalt_space.files import check_new_file, write_atomically
+from gestalt_space.pages.environment import ENDINGS, render
+from gestalt_space.pages.pictures import Drawings
+
+DIGITS = 3
+"""Of similarities and distances. Ranks are whole numbers."""
+
+
+def write_matrix_page(matrix: CohortMatrix, path: Path | str, *, overwrite: bool = False) -> None:
+    """Write the page. Raises `OutputError`, and `UsageError` for an ending other than `.html` and
+    for a matrix that is too large to be looked at."""
+    path = Path(path)
+    check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
+    # A name of a file need not be Unicode.
+    write_atomically(path, matrix_page(matrix).encode("utf-8", "replace"))
+
+
+def matrix_page(matrix: CohortMatrix) -> str:
+    """The page as HTML. Raises `UsageError` for a matrix that is too large to be looked at."""
+    heat = heat_map_of(matrix)
+    figure = heat_map_figure(heat, "")
+    rows, columns = heat.values.shape
+    title = matrix_title(matrix)
+    svg = Drawings().add(figure, f"{title}: a heat map of {rows:,} rows and {columns:,} columns")
+    cells = cells_of(figure, figure.axes[0])
+    digits = 0 if matrix.about["value"] == "rank" else DIGITS
+    values, width = _whole(heat.values, digits)
+    return render(
+        "heat_map.html",
+        maker="gestalt-space cohort matrix",
+        scripts=("pointing.js", "heat_map.js"),
+        heading=title,
+        notes=matrix_notes(matrix),
+        svg=svg,
+        data={
+            "rows": list(heat.rows),
+            "columns": None if heat.columns is None else list(heat.columns),
+            "left": cells.left,
+            "top": cells.top,
+            "width": cells.width,
+            "height": cells.height,
+            "digits": digits,
+            "bytes": width,
+            "values": base64.b64encode(values).decode("ascii"),
+            "empty": heat.empty,
+        },
+    )
+
+
+def _whole(values: NDArray[np.floating], digits: int) -> tuple[bytes, int]:
+    """Values as they are written, as whole numbers, with their width in bytes; the lowest number of
+    that width for NaN."""
+    numbers = np.rint(np.asarray(values, np.float64) * 10**digits)
+    kind = np.dtype("<i2" if np.nanmax(np.abs(numbers), initial=0) < 2**15 else "<i4")
+    none = np.isnan(numbers)
+    whole = np.where(none, 0, numbers).astype(kind)
+    whole[none] = np.iinfo(kind).min
+    return whole.tobytes(), kind.itemsize

@@ -1,1 +1,0 @@
-"""Figures and pages to look at: general, and told nothing of galleries."""

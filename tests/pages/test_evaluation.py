@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
+from gestalt_space.evaluation.own_gallery import evaluate_gallery
+from gestalt_space.evaluation.split import Split
+from gestalt_space.pages.evaluation import evaluation_page
+from gestalt_space.stats.resampling import Bootstrap
+from tests.evaluation.made_data import space_data
+from tests.pages.parsed import Page
+from tests.pages.samples import evaluation as made_evaluation
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> GalleryEvaluation:
+    return made_evaluation()
+
+
+def test_it_says_how_it_was_measured_and_names_no_patient(evaluation: GalleryEvaluation):
+    page = Page(evaluation_page(evaluation))
+    assert len(page.of("svg")) == 2 * 6
+    assert not any(f" P{number} " in page.text for number in range(40))
+    for words in ("Each was left out in turn", "Methods", "seed 0", "sign-flip", "space made 2"):
+        assert words in page.text
+
+
+def test_a_split_is_named(evaluation: GalleryEvaluation):
+    split = Split("a split.csv", frozenset(), frozenset())
+    (first, _) = evaluation.spaces
+    plan = replace(evaluation.plan, split=split)
+    page = Page(evaluation_page(replace(evaluation, plan=plan, spaces=(first,))))
+    assert "The patients of part “test” of a split.csv were matched" in page.text
+    assert "left out in turn" not in page.text
+
+
+def test_a_page_of_little_is_whole_too():
+    data = space_data(np.eye(2), range(2), [[0], [0]])
+    made = evaluate_gallery([data], Plan(aggregations=("vote",), bootstrap=Bootstrap(100, 0)))
+    assert made.comparisons == ()
+    page = Page(evaluation_page(made))
+    assert page.open == []
+    assert "No controls were named" in page.text
+    assert "Comparisons" not in page.texts
