@@ -53,6 +53,7 @@ lint: setup
 
 docs: setup
 	$(BIN)/python -m gestalt_cli.reference docs/commands.md
+	$(BIN)/python -m gestalt_space.documents docs/schemas
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gestalt_space.paths import display_name
 
@@ -17,27 +15,6 @@ from . import output
 if TYPE_CHECKING:
     from gestalt_space.gallery.storing import Added, Status
 
-REPORT_COLUMNS = (
-    "photo",
-    "patient",
-    "status",
-    "changes",
-    "notes",
-    "code",
-    "message",
-    "hint",
-    "detector",
-    "step",
-    "score",
-    "face",
-    "faces",
-    "sharpness",
-    "size",
-    "yaw",
-    "roll",
-    "eye_distance",
-    "marks",
-)
 STATUSES: dict[Status, str] = {
     "added": "added",
     "already": "already there",
@@ -56,11 +33,6 @@ def say_results(results: Sequence[Added]) -> None:
     _say_sideways(results)
     _say_marks(results)
     say_counts(Counter(result.status for result in results))
-
-
-def counts_record(counts: Counter[Status]) -> dict[Status, int]:
-    """How many photos have each status, as it stands in the JSON document."""
-    return {status: counts[status] for status in STATUSES}
 
 
 def say_counts(counts: Counter[Status]) -> None:
@@ -147,47 +119,12 @@ def report_to(path: Path | None) -> Iterator[Callable[[Added], object]]:
         stream.reconfigure(line_buffering=True)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}.", "Check it.") from error
-    writer = csv.DictWriter(stream, REPORT_COLUMNS, lineterminator="\n")
+    from gestalt_space.documents.added import added_table
+
     with stream:
-        writer.writeheader()
-        yield lambda result: writer.writerow(_flat(record(result)))
+        added_table(()).write_csv(stream)
+        yield lambda result: added_table([result]).write_csv(stream, header=False)
 
 
 def _report_nothing(result: Added) -> None:
     """In the place of a report that was not asked for."""
-
-
-def record(result: Added) -> dict[str, Any]:
-    """A photo as it stands in the JSON document."""
-    from gestalt_space.documents.matches import quality_record, rounded
-
-    error, face = result.error, result.face
-    return {
-        "photo": display_name(result.photo),
-        "patient": result.patient,
-        "status": result.status,
-        "changes": list(result.changes),
-        "notes": list(result.notes),
-        "copies": [rounded(asdict(copy)) for copy in result.copies],
-        "error": None if error is None else error.as_dict(),
-        "face": None
-        if face is None
-        else {
-            "detector": face.detector,
-            "step": face.step,
-            "score": round(face.score, 4),
-            "face": face.number,
-            "faces": face.count,
-            **quality_record(face),
-        },
-    }
-
-
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    face, error = record.pop("face"), record.pop("error")
-    del record["copies"]
-    record["changes"] = "; ".join(record["changes"])
-    record["notes"] = " ".join(record["notes"])  # they are sentences
-    if face is not None:
-        face["marks"] = "; ".join(mark["reason"] for mark in face["marks"])
-    return {**record, **(error or {}), **(face or {})}

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from . import output
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 class _Counted(Protocol):
@@ -21,11 +16,11 @@ class _Counted(Protocol):
 
 
 def say_done(
-    name: str, done: DataclassInstance, lines: Iterable[str], *, as_json: bool, quiet: bool
+    document: Mapping[str, object], lines: Iterable[str], *, as_json: bool, quiet: bool
 ) -> None:
-    """What was done, under its name in JSON; or the lines, on standard error."""
+    """What was done, as a document; or the lines, on standard error."""
     if as_json:
-        output.write_json({"version": 1, name: {k: _plain(v) for k, v in asdict(done).items()}})
+        output.write_json(document)
     elif not quiet:
         for line in lines:
             output.say(line)
@@ -37,7 +32,3 @@ def people_text(done: _Counted) -> str:
         f"{output.counted_text(done.patients, 'patient')} and "
         f"{output.counted_text(done.photos, 'photo')}"
     )
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value

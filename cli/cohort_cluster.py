@@ -58,6 +58,8 @@ def cluster(
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
+    table: options.CsvTable = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Find clusters of patients, and disorders that look like one or like two.
@@ -65,11 +67,24 @@ def cluster(
     By average linkage and by HDBSCAN of the cosine distances of patients' mean descriptors. Reports
     how stable the clusters are, how they go with the disorders, which pairs of disorders can be
     told apart, and which disorders fall into two. A family counts once.
+
+    --csv writes the table `clusters`, `disorders` or `pairs`; with --show-patients also `patients`.
     """
     from gestalt_space.cohort.cluster_documents import cluster_document
     from gestalt_space.cohort.clusters import ClusterPlan, cluster
     from gestalt_space.cohort.columns import parse_column
+    from gestalt_space.cohort.result_tables import (
+        clusters_table,
+        disorders_table,
+        members_table,
+        pairs_table,
+    )
 
+    output.check_csv(csv, as_json=as_json, overwrite=force)
+    tables = {"clusters": clusters_table, "disorders": disorders_table, "pairs": pairs_table}
+    if show_patients:
+        tables["patients"] = members_table
+    wanted = output.table_name(table, list(tables), csv)
     if picture is not None:
         check_picture_path(picture, PICTURES, overwrite=force)
     columns = tuple(parse_column(name.strip()) for name in within.split(",") if name.strip())
@@ -84,6 +99,9 @@ def cluster(
 
         drawn = clustering_figure(selection, found, show_patients=show_patients)
         write_picture(drawn, picture, overwrite=force)
+    if csv is not None:
+        output.write_table(tables[wanted](found), csv)
+        return
     if as_json:
         output.write_json(cluster_document(selection, found, show_patients=show_patients))
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,19 +40,12 @@ def cohesion(
     permutations: Permutations = 10_000,
     with_family: WithFamily = False,
     seed: options.Seed = 0,
-    table: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Write the figures of single photos there, a .csv file.",
-            show_default=False,
-        ),
-    ] = None,
     force: cohort_options.Force = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
+    table: options.CsvTable = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Ask whether patients are more alike than chance.
@@ -61,16 +53,18 @@ def cohesion(
     The mean similarity over all pairs of families is compared with random groups of as many
     families, drawn from the whole gallery; with --match, of the same sexes, ages, ancestries or
     sites. The patients of a family are averaged and count once. Nothing is stored.
+
+    --csv writes the table `figures`, or `single-photos`.
     """
     from gestalt_space.cohort.cohesion import CohesionPlan
     from gestalt_space.cohort.cohesion import cohesion as measure
     from gestalt_space.cohort.patients import parse_facts
-    from gestalt_space.cohort.result_tables import curve_table
+    from gestalt_space.cohort.result_tables import cohesion_table, curve_table
     from gestalt_space.cohort.statistics_document import cohesion_document
-    from gestalt_space.files import check_new_file, write_atomically
 
-    if table is not None:
-        check_new_file(table, (".csv",), overwrite=force, option="--force")
+    output.check_csv(csv, as_json=as_json, overwrite=force)
+    tables = {"figures": cohesion_table, "single-photos": curve_table}
+    wanted = output.table_name(table, list(tables), csv)
     plan = CohesionPlan(
         match=parse_facts(match), permutations=permutations, seed=seed, with_family=with_family
     )
@@ -80,10 +74,9 @@ def cohesion(
         everybody = cohort_options.chosen(gallery)
     with output.stages(quiet=quiet) as stages:
         found = measure(chosen, everybody, plan, stages=stages)
-    if table is not None:
-        write_atomically(table, curve_table(found).csv())
-        if not quiet:
-            output.say(f"The figures of single photos are in {table}.")
+    if csv is not None:
+        output.write_table(tables[wanted](found), csv)
+        return
     if as_json:
         output.write_json(cohesion_document(chosen, found))
         return

@@ -74,16 +74,12 @@ def compare(
         typer.Option("--prior", help="Probability of different disorders, before faces are seen."),
     ] = 0.5,
     seed: options.Seed = 0,
-    table: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Write all figures there, a .csv file.", show_default=False
-        ),
-    ] = None,
     force: cohort_options.Force = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
+    table: options.CsvTable = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Ask whether two groups of patients with the same disorders differ.
@@ -94,17 +90,19 @@ def compare(
     family counts once; one with members in both groups is refused. With --match, families are drawn
     so that both groups have as many of each sex, age, ancestry or site, and labels are dealt within
     these. Nothing is stored.
+
+    --csv writes the table `figures`, all that was tested, or `similarities`.
     """
     from gestalt_space.cohort.comparison import ComparisonPlan
     from gestalt_space.cohort.comparison import compare as measure
     from gestalt_space.cohort.patients import parse_facts
-    from gestalt_space.cohort.result_tables import comparison_table
+    from gestalt_space.cohort.result_tables import comparison_table, similarities_table
     from gestalt_space.cohort.statistics_document import comparison_document
-    from gestalt_space.files import check_new_file, write_atomically
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
-    if table is not None:
-        check_new_file(table, (".csv",), overwrite=force, option="--force")
+    output.check_csv(csv, as_json=as_json, overwrite=force)
+    tables = {"figures": comparison_table, "similarities": similarities_table}
+    wanted = output.table_name(table, list(tables), csv)
     if bootstrap < FEWEST_REPLICATES:
         raise UsageError(
             f"{bootstrap} draws are too few for an interval.",
@@ -127,10 +125,9 @@ def compare(
         everybody = cohort_options.chosen(gallery)
     with output.stages(quiet=quiet) as stages:
         found = measure(a, b, plan, everybody, stages=stages)
-    if table is not None:
-        write_atomically(table, comparison_table(found).csv())
-        if not quiet:
-            output.say(f"The figures are in {table}.")
+    if csv is not None:
+        output.write_table(tables[wanted](found), csv)
+        return
     if as_json:
         output.write_json(comparison_document(a, b, found))
         return

@@ -36,6 +36,7 @@ def composite(
     fewer than five are refused.
     """
     from gestalt_space.cohort.composite import composite
+    from gestalt_space.cohort.picture_documents import composite_document
     from gestalt_space.faces.crops import crop_to_png
     from gestalt_space.files import check_new_file, write_atomically
 
@@ -47,18 +48,7 @@ def composite(
             made = composite(gallery, selection, at_least=at_least, sharpen=sharpen, progress=show)
     write_atomically(path, crop_to_png(made.pixels))
     if as_json:
-        output.write_json(
-            {
-                "version": 1,
-                "selection": selection.source,
-                "families": made.families,
-                "patients": made.patients,
-                "photos": made.photos,
-                "without_crop": made.without,
-                "sharpened": made.sharpened,
-                "output": str(path),
-            }
-        )
+        output.write_json(composite_document(selection, made, str(path)))
     elif not quiet:
         patients_told = output.counted_text(made.patients, "patient")
         photos_told = output.counted_text(made.photos, "photo")

@@ -71,6 +71,7 @@ def map_(
         read_map,
         write_map,
     )
+    from gestalt_space.cohort.picture_documents import map_document
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.cohort.shown_map import shown_map
     from gestalt_space.errors import UsageError
@@ -115,17 +116,8 @@ def map_(
     if save_map is not None:
         write_map(made, save_map, overwrite=force)
     if as_json:
-        output.write_json(
-            {
-                "version": 1,
-                "space": {"model": made.space, "fingerprint": made.fingerprint},
-                "selection": selection.source,
-                "patients": len(made.patients),
-                "placed": 0 if placed is None else len(placed.patients),
-                "method": made.told,
-                "output": str(path),
-            }
-        )
+        count = 0 if placed is None else len(placed.patients)
+        output.write_json(map_document(selection, made, count, str(path)))
     elif not quiet:
         told = output.counted_text(len(made.patients), "patient")
         later = "" if placed is None else f", {len(placed.patients)} placed later"

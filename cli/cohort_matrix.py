@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -120,6 +120,7 @@ def matrix(
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Compare all photos or patients of a set with each other, or with a second set.
@@ -135,9 +136,13 @@ def matrix(
         parse_value,
     )
     from gestalt_space.cohort.large import check_large_path
+    from gestalt_space.cohort.picture_documents import large_matrix_document
     from gestalt_space.cohort.selection import Criteria, select
-    from gestalt_space.cohort.tables import check_matrix_path, write_matrix
+    from gestalt_space.cohort.tables import check_matrix_path, matrix_table, write_matrix
 
+    output.check_csv(csv, as_json=as_json, overwrite=force)
+    if csv is not None and table is not None:
+        raise UsageError("-o writes the matrix as well.", "Give -o or --csv.")
     kind, how, rows = parse_value(value), parse_patient_value(patient_value), parse_unit(unit)
     if photos and (cohort or disorder or gene or patients):
         raise UsageError(
@@ -180,7 +185,7 @@ def matrix(
     if table is not None and is_large:
         _write_large(chosen, rows, kind == "distance", table, force, quiet)
         if as_json:
-            output.write_json({"version": 1, "output": str(table), "rows": len(chosen)})
+            output.write_json(large_matrix_document(str(table), len(chosen)))
         return code
     with output.progress("Comparing", None, quiet=quiet, unit=f"{rows}s") as show:
         found = measure(
@@ -204,7 +209,10 @@ def matrix(
     if not quiet:
         for written in filter(None, (table, figure)):
             output.say(f"Written: {written}.")
-    _show(found, as_json, is_written=table is not None or figure is not None)
+    if csv is not None:
+        output.write_table(matrix_table(found), csv)
+    else:
+        _show(found, as_json, is_written=table is not None or figure is not None)
     return code
 
 
@@ -252,14 +260,9 @@ def _write_large(
 
 def _show(found: CohortMatrix, as_json: bool, *, is_written: bool) -> None:
     if as_json:
-        document: dict[str, Any] = {
-            **found.about,
-            "rows": list(found.rows),
-            "columns": list(found.columns),
-        }
-        if not is_written:
-            document["values"] = found.values.tolist()
-        output.write_json(document)
+        from gestalt_space.cohort.tables import shown_matrix_document
+
+        output.write_json(shown_matrix_document(found, with_values=not is_written))
         return
     if is_written:
         return

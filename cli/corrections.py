@@ -43,15 +43,9 @@ def carry_out(
         done = work(gallery)
     told = tuple(dict.fromkeys((*notes, *done.notes)))
     if as_json:
-        output.write_json(
-            {
-                "version": 1,
-                "changes": list(done.changes),
-                "notes": list(told),
-                "undone": [{"id": one.id, "action": one.action} for one in done.undone],
-                "left_in_log": None if done.left_in_log is None else done.left_in_log.as_dict(),
-            }
-        )
+        from gestalt_space.documents.corrected import corrected_document
+
+        output.write_json(corrected_document(done, told))
     if quiet:
         return
     if done.undone:

@@ -32,7 +32,9 @@ def status(home: options.Home = None, as_json: options.Json = False) -> int:
 
     found = database_revision(*_address(home))
     if as_json:
-        output.write_json({"version": 1, "migration": found, "wanted": REVISION})
+        from gestalt_space.documents.database import database_document
+
+        output.write_json(database_document(found, REVISION))
     else:
         output.write_text(f"migration {found or 'none'}, wanted {REVISION}")
     if found != REVISION:

@@ -99,6 +99,7 @@ def gallery(
     ] = False,
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure how well the gallery's own patients are ranked, each left out in turn.
@@ -108,7 +109,7 @@ def gallery(
     Nothing is stored.
     """
     from gestalt_space.evaluation.gallery_data import load_spaces, load_split
-    from gestalt_space.evaluation.gallery_document import evaluation_document
+    from gestalt_space.evaluation.gallery_document import evaluation_document, evaluation_table
     from gestalt_space.evaluation.gallery_results import Plan
     from gestalt_space.evaluation.own_gallery import evaluate_gallery
     from gestalt_space.match.question import parse_aggregation, parse_by
@@ -116,6 +117,7 @@ def gallery(
     from gestalt_space.ranking.aggregation import AGGREGATIONS
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
+    output.check_csv(csv, as_json=as_json)
     kind = parse_by(by)
     if kind == "patient":
         raise UsageError("Every patient is the only one of the kind.", "Rank by disorder or gene.")
@@ -155,6 +157,9 @@ def gallery(
             output.say(f"The figures are in {figures}.")
     if as_json:
         output.write_json(evaluation_document(evaluation, with_patients=with_patients))
+        return
+    if csv is not None:
+        output.write_table(evaluation_table(evaluation), csv)
         return
     for result in evaluation.spaces:
         _show_space(result, evaluation)

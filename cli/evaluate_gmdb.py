@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -66,6 +65,8 @@ def gmdb(
     ] = None,
     seed: options.Seed = 0,
     as_json: options.Json = False,
+    csv: options.Csv = None,
+    table: options.CsvTable = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Evaluate encodings by the protocol of GestaltMatcher.
@@ -73,13 +74,22 @@ def gmdb(
     Top-k accuracy in percent, the mean over syndromes, of frequent and rare syndromes, each against
     their own gallery and against both. The 95 % intervals are over the patients tested, and
     conditional on the galleries of the files.
+
+    --csv writes the table `accuracy`, or, with --against, `comparisons`.
     """
     from gestalt_space.evaluation.gmdb import evaluate_gmdb
     from gestalt_space.evaluation.gmdb_comparison import compare_gmdb
+    from gestalt_space.evaluation.gmdb_document import (
+        accuracy_table,
+        comparisons_table,
+        gmdb_document,
+    )
     from gestalt_space.interop.encodings import read_encodings
     from gestalt_space.interop.gmdb import check_lookup, read_splits
     from gestalt_space.stats.resampling import Bootstrap
 
+    output.check_csv(csv, as_json=as_json)
+    wanted = output.table_name(table, ("accuracy", "comparisons"), csv)
     splits = read_splits(metadata, version)
     if lookup is not None:
         check_lookup(lookup, splits)
@@ -93,7 +103,11 @@ def gmdb(
             stages("Comparing encodings", "patients")
             comparisons = compare_gmdb(result, other, Bootstrap(seed=seed))
     if as_json:
-        output.write_json(_document(result, comparisons, seed))
+        output.write_json(gmdb_document(result, comparisons, seed))
+    elif csv is not None:
+        comparing = wanted == "comparisons"
+        written = comparisons_table(comparisons) if comparing else accuracy_table(result)
+        output.write_table(written, csv)
     else:
         _write_table(result)
         _write_comparisons(comparisons)
@@ -126,62 +140,6 @@ def arrays(
         )
         _tell("left out, a slot is missing", found.incomplete)
         _tell("left out, a vector is zero or not finite", found.unsound)
-
-
-def _document(
-    result: GmdbResult, comparisons: Sequence[GmdbComparison], seed: int
-) -> dict[str, Any]:
-    from gestalt_space.evaluation.paired import FLIPS
-    from gestalt_space.stats.estimates import LEVEL
-
-    return {
-        "version": 2,
-        "data": {"gmdb": result.version, "slots": result.slots, "dim": result.dim},
-        "unit": "percent; mean over syndromes of the share of test images, then over splits",
-        "evaluations": [
-            {
-                **asdict(one),
-                **{
-                    name: {str(k): value for k, value in getattr(one, name).items()}
-                    for name in ("top", "low", "high")
-                },
-            }
-            for one in result.evaluations
-        ],
-        "interval": {
-            "level": LEVEL,
-            "estimand": "the mean over patients drawn anew and tested against these galleries",
-            "method": "variance of patients' parts of the figure, as Wilson has it: conditional on "
-            "the galleries",
-        },
-        "comparisons": [
-            {
-                "test": one.test,
-                "gallery": one.gallery,
-                "k": one.k,
-                "over": one.over,
-                "cases": one.found.cases,
-                "patients": one.found.patients,
-                "difference": asdict(one.found.difference),
-                "p": one.found.p,
-                "p_holm": one.p_held,
-            }
-            for one in comparisons
-        ],
-        "test": {
-            "method": "sign flips over patients, held by Holm; intervals: percentile bootstrap "
-            "over patients, conditional on the galleries",
-            "flips": FLIPS,
-            "seed": seed,
-        },
-        "left_out": {
-            "missing": list(result.missing),
-            "incomplete": list(result.incomplete),
-            "unsound": list(result.unsound),
-        },
-        "single_patient_syndromes": list(result.single),
-        "patients_tested_against_themselves": list(result.shared),
-    }
 
 
 def _write_table(result: GmdbResult) -> None:

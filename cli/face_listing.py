@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gestalt_space.errors import GestaltError
 
@@ -57,28 +57,17 @@ def faces(
             found.append(error)
     names = [source.name for source in sources]
     if as_json:
-        output.write_json(
-            {
-                "version": 1,
-                "detector": detectors.title,
-                "photos": [_record(name, one) for name, one in zip(names, found, strict=True)],
-                "passed_over": output.passed_over_record(over),
-            }
-        )
+        from gestalt_space.documents.faces import faces_document
+
+        told = zip(names, found, strict=True)
+        passed_over = output.passed_over_forms(over)
+        output.write_json(faces_document(detectors.title, told, passed_over))
     else:
         for name, one in zip(names, found, strict=True):
             _write(name, one)
     seen = [() if isinstance(one, GestaltError) else one for one in found]
     write_pictures(pictures, sources, seen, limits, quiet=quiet)
     return 0 if all(seen) else 3
-
-
-def _record(name: str, found: tuple[Face, ...] | GestaltError) -> dict[str, Any]:
-    from gestalt_space.documents.matches import face_record
-
-    if isinstance(found, GestaltError):
-        return {"photo": name, "error": found.as_dict(), "faces": []}
-    return {"photo": name, "error": None, "faces": list(map(face_record, found))}
 
 
 def _write(name: str, found: tuple[Face, ...] | GestaltError) -> None:

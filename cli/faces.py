@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -130,7 +130,7 @@ def encode(
 def _finish(
     results: Sequence[PhotoResult],
     place: Path,
-    done: str,
+    done: Literal["aligned", "encoded"],
     found: Found,
     *,
     as_json: bool,
@@ -138,19 +138,10 @@ def _finish(
 ) -> int:
     failed = [result for result in results if result.error is not None]
     if as_json:
-        output.write_json(
-            {
-                "version": 1,
-                "output": display_name(place),
-                "counts": {done: len(results) - len(failed), "failed": len(failed)},
-                "failed": [
-                    {"photo": result.source.name, "error": result.error.as_dict()}
-                    for result in failed
-                    if result.error is not None
-                ],
-                "passed_over": output.passed_over_record(found),
-            }
-        )
+        from gestalt_space.documents.written import written_document
+
+        over = output.passed_over_forms(found)
+        output.write_json(written_document(display_name(place), done, results, over))
     if not quiet:
         for result in failed[:SHOWN_FAILURES]:
             if result.error is not None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -71,39 +69,18 @@ def list_patients(
     ] = None,
     home: options.Home = None,
     as_json: options.Json = False,
-    as_csv: options.Csv = False,
+    csv: options.Csv = None,
 ) -> None:
     """List the patients of the gallery."""
+    from gestalt_space.documents.patients import patients_document, patients_table
 
+    output.check_csv(csv, as_json=as_json)
     with opened(home) as gallery:
         patients = gallery.patients(disorder=disorder, cohort=cohort, limit=limit)
     if as_json:
-        output.write_json({"version": 1, "patients": [asdict(patient) for patient in patients]})
+        output.write_json(patients_document(patients))
         return
-    columns = ("patient", "disorders", "sex", "ancestry", "cohort", "family", "photos", "consent")
-    rows = [
-        (
-            p.patient,
-            "; ".join(p.disorders),
-            *(fact or "" for fact in (p.sex, p.ancestry, p.cohort, p.family)),
-            p.photos,
-            p.consent or "",
-        )
-        for p in patients
-    ]
-    if as_csv:
-        output.write_csv(columns, rows)
-        return
-    table = output.new_table(
-        *columns,
-        right=("photos",),
-        whole=("patient",),
-        # That consent is withdrawn is shown however narrow the terminal is.
-        least=("ancestry", "cohort", "family", "sex", "photos"),
-    )
-    for row in rows:
-        table.add_row(*map(str, row))
-    output.write_table(table)
+    output.write_table(patients_table(patients), csv)
 
 
 @app.command("show")
@@ -111,16 +88,22 @@ def show(
     patient: Annotated[str, typer.Argument(help="The patient's identifier.", show_default=False)],
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
 ) -> None:
-    """Show all that the gallery has of a patient. No descriptor is shown."""
-    from gestalt_space.ages import age_text
+    """Show all that the gallery has of a patient. No descriptor is shown.
 
+    --csv writes the photos, one a row.
+    """
+    from gestalt_space.documents.patients import patient_document, photos_table
+
+    output.check_csv(csv, as_json=as_json)
     with opened(home) as gallery:
         detail = gallery.patient(patient)
     if as_json:
-        record = _plain(asdict(detail))
-        record["disorders"] = [{"id": id_, "name": title} for id_, title in detail.disorders]
-        output.write_json({"version": 1, "patient": record})
+        output.write_json(patient_document(detail))
+        return
+    if csv is not None:
+        output.write_table(photos_table(detail), csv)
         return
     facts = output.new_table("patient", detail.patient)
     disorders = "; ".join(f"{name} ({id_})" if name else id_ for id_, name in detail.disorders)
@@ -139,25 +122,7 @@ def show(
         if value:
             facts.add_row(name, value)
     output.write_table(facts)
-    table = output.new_table(
-        *("photo", "age", "site", "face", "found by", "sharp", "yaw", "roll", "sha256"),
-        right=("sharp", "yaw", "roll"),
-        whole=("age", "sha256"),
-        least=("sharp", "yaw", "roll", "sha256", "site", "found by", "face"),
-    )
-    for photo in detail.photos:
-        table.add_row(
-            photo.name,
-            "" if photo.age is None else age_text(photo.age),
-            photo.site or "",
-            f"{photo.face} of {photo.faces}, {photo.size:.0f} px",
-            f"{photo.detector} {photo.score:.2f}, {photo.step}",
-            f"{photo.sharpness:.0f}",
-            f"{photo.yaw:.0f}°",
-            f"{photo.roll:.0f}°",
-            photo.sha256[:12],
-        )
-    output.write_table(table)
+    output.write_table(photos_table(detail))
     made = output.new_table("photo", "space", "encoded in")
     for photo in detail.photos:
         for space, run in zip(photo.spaces, photo.runs, strict=True):
@@ -211,59 +176,29 @@ def remove(
     ):
         gone = gallery.remove(patients=patients, photos=photo, photos_of=of)
     if as_json:
-        output.write_json({"version": 1, "removed": asdict(gone)})
+        from gestalt_space.documents.filled import removed_document
+
+        output.write_json(removed_document(gone))
     elif not quiet:
         patients_gone = output.counted_text(gone.patients, "patient")
         output.say(f"{output.counted_text(gone.photos, 'photo')} and {patients_gone} removed.")
 
 
 @app.command("stats")
-def stats(home: options.Home = None, as_json: options.Json = False) -> None:
+def stats(
+    home: options.Home = None, as_json: options.Json = False, csv: options.Csv = None
+) -> None:
     """Count what the gallery holds, and what its descriptors were made with."""
-    from gestalt_space.gallery.spaces import mixed_precisions, run_records
+    from gestalt_space.documents.contents import contents_document, contents_table
+    from gestalt_space.gallery.spaces import mixed_precisions
 
+    output.check_csv(csv, as_json=as_json)
     with opened(home) as gallery:
         held = gallery.stats()
     if as_json:
-        output.write_json(
-            {
-                "version": 1,
-                "gallery": asdict(held.counts),
-                "spaces": [
-                    {
-                        "name": space.model,
-                        "fingerprint": space.fingerprint,
-                        "default": space.is_default,
-                        "descriptors": count,
-                        "runs": run_records(runs),
-                        "calibration": asdict(calibration),
-                    }
-                    for (space, count), runs, calibration in zip(
-                        held.spaces, held.runs, held.calibrations, strict=True
-                    )
-                ],
-            }
-        )
+        output.write_json(contents_document(held))
         return
-    table = output.new_table("gallery", "count", right=("count",))
-    for name, count in asdict(held.counts).items():
-        table.add_row(name, f"{count:,}")
-    output.write_table(table)
-    spaces = output.new_table(
-        *("space", "fingerprint", "descriptors"),
-        right=("descriptors",),
-        whole=("fingerprint",),
-        least=("fingerprint",),
-    )
-    for space, count in held.spaces:
-        title = f"{space.model} (the gallery's own)" if space.is_default else space.model
-        spaces.add_row(title, space.fingerprint[:12], f"{count:,}")
-    output.write_table(spaces)
-    made = output.new_table("space", "encoded in", "descriptors", right=("descriptors",))
-    for (space, _), runs in zip(held.spaces, held.runs, strict=True):
-        for run, count in runs:
-            made.add_row(space.model, _run_text(run), f"{count:,}")
-    output.write_table(made)
+    output.write_table(contents_table(held), csv)
     for (space, _), calibration in zip(held.spaces, held.calibrations, strict=True):
         if calibration.told is not None:
             output.say(f"{space.model}: {calibration.told}")
@@ -332,21 +267,9 @@ def fill(
         name, run = gallery.space.model.name, gallery.encoder.run
     count, failed = len(filled.faces) - len(filled.failed), filled.failed
     if as_json:
-        output.write_json(
-            {
-                "version": 1,
-                "space": name,
-                "run": asdict(run),
-                "counts": {"filled": count, "failed": len(failed)},
-                "missing": filled.missing,
-                "default": filled.is_default,
-                "failed": [
-                    {"photo": r.photo, "patient": r.patient, "error": r.error.as_dict()}
-                    for r in failed
-                    if r.error is not None
-                ],
-            }
-        )
+        from gestalt_space.documents.filled import filled_document
+
+        output.write_json(filled_document(filled, name, run))
     if not quiet:
         for result in failed[:SHOWN_FAILURES]:
             if result.error is not None:
@@ -386,7 +309,9 @@ def rebuild(
         rebuilt = gallery.rebuild(stages=stages)
         calibration = gallery.calibration()
     if as_json:
-        output.write_json({"version": 1, "rebuilt": asdict(rebuilt)})
+        from gestalt_space.documents.filled import rebuilt_document
+
+        output.write_json(rebuilt_document(rebuilt))
     elif not quiet:
         for line in rebuilt.told():
             output.say(line)
@@ -414,13 +339,3 @@ def _kept_text(detail: PatientRecord) -> str:
         f"The consent is withdrawn: nothing matches {detail.patient}. Kept, apart from all others, "
         f"are these descriptors, {output.counted_text(crops, 'aligned face')}, and the facts."
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC).isoformat(timespec="seconds")
-    return round(value, 4) if isinstance(value, float) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ from .opening import opened_for_photos
 from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 
 if TYPE_CHECKING:
+    from gestalt_space.documents.added import FolderForm
     from gestalt_space.gallery.intake import Intake
     from gestalt_space.gallery.intake.records import Told
     from gestalt_space.gallery.storing import Added, Status
@@ -203,16 +204,10 @@ def put_in(
 
     left = added.left_in_log
     if as_json:
-        output.write_json(
-            {
-                "version": 1,
-                **(beside or {}),
-                "counts": added_photos.counts_record(counts),
-                "photos": list(map(added_photos.record, added.photos)),
-                "left_in_log": None if left is None else left.as_dict(),
-                "calibration": None if calibration is None else asdict(calibration),
-            }
-        )
+        from gestalt_space.documents.added import added_document
+
+        document = added_document(added.photos, counts, left, calibration)
+        output.write_json({**document, **(beside or {})})
     if not quiet:
         added_photos.say_results(added.photos)
         if left is not None:
@@ -234,28 +229,24 @@ def put_in(
 
 def _rows(
     targets: list[Path], told: Told, patient_level: int | None, *, quiet: bool
-) -> tuple[list[Intake], list[dict[str, Any]]]:
+) -> tuple[list[Intake], list[FolderForm]]:
     """The rows of all targets, and what the folders among them give, as it stands in JSON."""
+    from gestalt_space.documents.added import folder_form
     from gestalt_space.gallery.intake.folders import one_photo, plan_folder
     from gestalt_space.gallery.intake.tables import TABLE_SUFFIXES
     from gestalt_space.paths import is_folder
 
     rows: list[Intake] = []
-    plans: list[dict[str, Any]] = []
+    plans: list[FolderForm] = []
     for target in targets:
         if is_folder(target):
             plan = plan_folder(target, told, patient_level=patient_level)
             if not quiet:
                 output.say(f"{display_name(target)}: {plan}.")
             rows += plan.rows
-            plans.append(
-                {
-                    "folder": display_name(target),
-                    "photos": len(plan.rows),
-                    "patients": plan.patients,
-                    "passed_over": output.passed_over_record(plan.found),
-                }
-            )
+            over = output.passed_over_forms(plan.found)
+            folder = display_name(target)
+            plans.append(folder_form(folder, len(plan.rows), plan.patients, over))
         elif target == STANDARD_INPUT or target.suffix.lower() in TABLE_SUFFIXES:
             rows += _table_rows(target, told)
         else:

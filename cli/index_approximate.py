@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -59,10 +58,9 @@ def approximate(
         )
         name = gallery.space.model.name
     if as_json:
-        record = {name: value for name, value in asdict(made).items() if name in _SHOWN}
-        output.write_json(
-            {"version": 1, "space": name, "approximate": record, "pays": made.rows >= PAYS_FROM}
-        )
+        from gestalt_space.documents.indexes import approximate_document
+
+        output.write_json(approximate_document(name, made))
     elif not quiet:
         output.say(
             f"The {made.kind} index in the space of {name} has "
@@ -71,6 +69,3 @@ def approximate(
         )
     if made.rows < PAYS_FROM and not quiet:
         output.say(f"Below {PAYS_FROM:,} photos exact search is about as fast, and misses nothing.")
-
-
-_SHOWN = ("kind", "rows", "options", "recall", "measured")

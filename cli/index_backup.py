@@ -34,6 +34,7 @@ def backup(
     is quick. It holds what is erased later, and has to be erased by you: the receipt of an erasure
     lists it. Keep it as safe as the gallery.
     """
+    from gestalt_space.documents.archives import backup_document
 
     with (
         interruption(lambda: ": no backup was written.", "The same command starts anew."),
@@ -48,7 +49,7 @@ def backup(
     lines = [f"{people_text(done)} in {folder}, {done.bytes / 1e6:,.0f} MB, checked."]
     if done.models and not done.with_models:
         lines.append(f"Its models are not in it: {', '.join(done.models)} (--with-models).")
-    say_done("backup", done, lines, as_json=as_json, quiet=quiet)
+    say_done(backup_document(done), lines, as_json=as_json, quiet=quiet)
 
 
 def restore(
@@ -69,6 +70,7 @@ def restore(
     All files are checked before any gets its name. Patients who were erased after the backup was
     made are there again: erase them again.
     """
+    from gestalt_space.documents.archives import restored_document
     from gestalt_space.gallery.archives.restoring import restore as put_back
     from gestalt_space.settings import load_settings
 
@@ -87,4 +89,4 @@ def restore(
             f"Not installed here: the models {', '.join(done.missing)}. `gestalt index "
             "verify` names the command that installs each."
         )
-    say_done("restored", done, lines, as_json=as_json, quiet=quiet)
+    say_done(restored_document(done), lines, as_json=as_json, quiet=quiet)

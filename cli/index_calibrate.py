@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -43,7 +42,9 @@ def calibrate(
         found = gallery.calibrate(seed=seed, progress=lambda share: show(int(100 * share), 100))
         name = gallery.space.model.name
     if as_json:
-        output.write_json({"version": 1, "space": name, "calibration": asdict(found)})
+        from gestalt_space.documents.indexes import calibrated_document
+
+        output.write_json(calibrated_document(name, found))
     elif not quiet:
         output.say(
             f"Calibrated in the space of {name}, in {found.seconds:.0f} s: "

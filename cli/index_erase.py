@@ -93,9 +93,9 @@ def erase(
                     )
                 ]
     if as_json:
-        from gestalt_space.documents.receipts import receipt_document
+        from gestalt_space.documents.receipts import erased_document
 
-        output.write_json({"version": 1, "erased": [receipt_document(one) for one in done]})
+        output.write_json(erased_document(done))
     elif not quiet:
         if not done:
             output.say("No erasure was begun that is not done.")

@@ -46,6 +46,7 @@ def export(
     are not exported. Crops are faces, and descriptors identify a person too: give the folder only
     to those who may have the photos.
     """
+    from gestalt_space.documents.archives import export_document
     from gestalt_space.gallery.archives.exporting import ExportOptions
 
     chosen = ExportOptions(tuple(patient), tuple(cohort), not no_crops, not no_descriptors)
@@ -59,7 +60,7 @@ def export(
     if done.withdrawn:
         left = output.counted_text(done.withdrawn, "patient")
         lines.append(f"{left} left out: the consent is withdrawn.")
-    say_done("export", done, lines, as_json=as_json, quiet=quiet)
+    say_done(export_document(done), lines, as_json=as_json, quiet=quiet)
 
 
 def import_(
@@ -96,6 +97,7 @@ def import_(
     gallery is listed, and then nothing is imported. A second import of the same export changes
     nothing.
     """
+    from gestalt_space.documents.archives import imported_document
     from gestalt_space.files import check_new_file, write_atomically
     from gestalt_space.gallery.archives.conflicts import conflicts_csv
 
@@ -126,7 +128,7 @@ def import_(
             f"{done.from_future:,} of them were added later than now, by another machine's clock: "
             "the gallery has them as added now. Check the clocks."
         )
-    say_done("imported", done, lines, as_json=as_json, quiet=quiet)
+    say_done(imported_document(done), lines, as_json=as_json, quiet=quiet)
 
 
 def _say_conflicts(conflicts: Sequence[Conflict], report: Path | None) -> None:

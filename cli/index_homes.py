@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,11 +10,6 @@ from . import options, output
 from .asking import confirm
 from .interruption import interruption
 from .opening import finish_erasures, opened
-
-if TYPE_CHECKING:
-    from gestalt_space.store.homes import KnownHome
-
-_DIGITS = 8
 
 
 def homes(
@@ -31,6 +25,7 @@ def homes(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
     quiet: options.Quiet = False,
 ) -> None:
     """List the homes that share the database, and what the files of each are still to be cleaned
@@ -41,9 +36,21 @@ def homes(
     NOT cleaned: the audit trail and the receipt say so. If the home is used again, its old index is
     wiped away first.
     """
+    from gestalt_space.documents.homes import (
+        home_forgotten_document,
+        homes_document,
+        homes_table,
+        owed_text,
+    )
+
+    output.check_csv(csv, as_json=as_json)
     with opened(home) as gallery:
         if forget is None:
-            _show(gallery.homes(), gallery.own_home(), as_json=as_json)
+            known, own = gallery.homes(), gallery.own_home()
+            if as_json:
+                output.write_json(homes_document(known, own))
+            else:
+                output.write_table(homes_table(known, own), csv)
             return
         found = gallery.named_home(forget)
         seen = f"{found.seen_at:%Y-%m-%d %H:%M} UTC"
@@ -56,37 +63,8 @@ def homes(
             found = gallery.forget_home(found.id)
             finish_erasures(gallery)
         if as_json:
-            own = gallery.own_home()
-            output.write_json({"version": 1, "forgotten": _record(found, own)})
+            output.write_json(home_forgotten_document(found, gallery.own_home()))
         elif not quiet:
-            owed = _owed(found)
+            owed = owed_text(found)
             of = f" of {owed}" if owed else ""
             output.say(f"The home {found.place} is forgotten. Its files were not cleaned{of}.")
-
-
-def _show(known: list[KnownHome], own: str | None, *, as_json: bool) -> None:
-    if as_json:
-        output.write_json({"version": 1, "homes": [_record(one, own) for one in known]})
-        return
-    table = output.new_table("home", "place", "last seen", "still to clean", whole=("home",))
-    for one in known:
-        place = f"{one.place} (this one)" if one.id == own else one.place
-        seen = f"{one.seen_at:%Y-%m-%d %H:%M} UTC"
-        table.add_row(one.id[:_DIGITS], place, seen, _owed(one) or "nothing")
-    output.write_table(table)
-
-
-def _owed(home: KnownHome) -> str:
-    """What the files of a home are not clean of, in words; nothing where they are."""
-    if home.owed_since is None:
-        return ""
-    waiting = output.counted_text(home.erasures, "erasure")
-    told = f"; {waiting} waiting" if home.erasures else ""
-    removals = output.counted_text(home.owed, "removal")
-    return f"{removals} since {home.owed_since:%Y-%m-%d %H:%M} UTC{told}"
-
-
-def _record(home: KnownHome, own: str | None) -> dict[str, Any]:
-    times = {"seen_at": home.seen_at, "owed_since": home.owed_since}
-    told = {name: at and at.isoformat(timespec="seconds") for name, at in times.items()}
-    return asdict(home) | told | {"this": home.id == own}

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from . import options, output
 from .opening import opened
-
-if TYPE_CHECKING:
-    from gestalt_space.gallery.trail import LoggedEvent
-
-NOBODY = "someone who left"
-SHOWN_PATIENTS = 4
-"""Patients of an event that are named in the table; JSON and CSV name all."""
-SHOWN_WORDS = 12
-"""Lines of an event in the table."""
 
 
 def log(
@@ -46,7 +36,7 @@ def log(
     ] = False,
     home: options.Home = None,
     as_json: options.Json = False,
-    as_csv: options.Csv = False,
+    csv: options.Csv = None,
 ) -> int:
     """List who did what to the gallery, and when. Times are UTC.
 
@@ -61,6 +51,9 @@ def log(
     """
     from gestalt_space.errors import UsageError
 
+    output.check_csv(csv, as_json=as_json)
+    if csv is not None and (check or head):
+        raise UsageError("--csv lists events.", "Leave it out, or leave --check and --head out.")
     if old_head is not None and not check:
         raise UsageError("An old head is there to be compared with.", "Add --check.")
     if check:
@@ -68,12 +61,13 @@ def log(
     if head:
         _tell_head(home, as_json=as_json)
         return 0
-    _list(home, patient, last, as_json=as_json, as_csv=as_csv)
+    _list(home, patient, last, csv, as_json=as_json)
     return 0
 
 
 def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
-    from gestalt_space.gallery.trail import head_text, parse_head
+    from gestalt_space.documents.trail import log_check_document
+    from gestalt_space.gallery.trail import parse_head
 
     old = None if old_head is None else parse_head(old_head)
     with (
@@ -82,7 +76,7 @@ def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
     ):
         problems, end = gallery.check_trail(old), gallery.trail_head()
     if as_json:
-        output.write_json({"version": 1, "head": head_text(end), "problems": problems})
+        output.write_json(log_check_document(end, problems))
     for problem in problems:
         output.say(f"{problem[:1].upper()}{problem[1:]}.")
     if not problems:
@@ -92,72 +86,25 @@ def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
 
 
 def _tell_head(home: Path | None, *, as_json: bool) -> None:
+    from gestalt_space.documents.trail import log_head_document
     from gestalt_space.gallery.trail import head_text
 
     with opened(home) as gallery:
         end = gallery.trail_head()
     if as_json:
-        output.write_json({"version": 1, "head": head_text(end), **asdict(end)})
+        output.write_json(log_head_document(end))
     else:
         output.write_text(head_text(end))
 
 
 def _list(
-    home: Path | None, patient: str | None, last: int | None, *, as_json: bool, as_csv: bool
+    home: Path | None, patient: str | None, last: int | None, csv: Path | None, *, as_json: bool
 ) -> None:
+    from gestalt_space.documents.trail import log_document, log_table
 
     with opened(home) as gallery:
         events = gallery.log(patient=patient, newest=last)
     if as_json:
-        output.write_json({"version": 1, "events": list(map(_record, events))})
+        output.write_json(log_document(events))
         return
-    columns = ("when", "who", "what", "patients", "details")
-    if as_csv:
-        output.write_csv(
-            ("id", *columns, "left"),
-            [
-                (
-                    one.id,
-                    f"{one.at:%Y-%m-%dT%H:%M:%SZ}",
-                    one.actor,
-                    one.action,
-                    "; ".join(one.patients),
-                    "; ".join(one.told),
-                    one.left,
-                )
-                for one in events
-            ],
-        )
-        return
-    table = output.new_table("event", *columns, right=("event",), whole=("when", "what"))
-    for one in events:
-        table.add_row(
-            str(one.id),
-            f"{one.at:%Y-%m-%d %H:%M}",
-            one.actor,
-            one.action,
-            _patients(one),
-            "\n".join(_cut(list(one.told), SHOWN_WORDS, "more")),
-        )
-    output.write_table(table)
-
-
-def _patients(event: LoggedEvent) -> str:
-    named = _cut(list(event.patients), SHOWN_PATIENTS, "others")
-    if event.left:
-        named.append(NOBODY if event.left == 1 else f"{event.left:,} who left")
-    return "; ".join(named)
-
-
-def _cut(lines: list[str], most: int, word: str) -> list[str]:
-    more = len(lines) - most
-    return [*lines[:most], f"{more:,} {word}"] if more > 1 else lines
-
-
-def _record(event: LoggedEvent) -> dict[str, Any]:
-    return {
-        **asdict(event),
-        "at": event.at.isoformat(timespec="seconds"),
-        "patients": list(event.patients),
-        "told": list(event.told),
-    }
+    output.write_table(log_table(events), csv)

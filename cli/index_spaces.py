@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from . import options, output
 from .interruption import interruption
 from .opening import opened
-
-if TYPE_CHECKING:
-    from gestalt_space.gallery.choosing import SpaceState
 
 Name = Annotated[
     str,
@@ -25,29 +21,19 @@ Name = Annotated[
 ]
 
 
-def spaces(home: options.Home = None, as_json: options.Json = False) -> None:
+def spaces(
+    home: options.Home = None, as_json: options.Json = False, csv: options.Csv = None
+) -> None:
     """List the spaces of the gallery: one for each encoder that photos were encoded by."""
+    from gestalt_space.documents.spaces import spaces_document, spaces_table
+
+    output.check_csv(csv, as_json=as_json)
     with opened(home) as gallery:
         found = gallery.spaces()
     if as_json:
-        output.write_json({"version": 1, "spaces": [_record(space) for space in found]})
+        output.write_json(spaces_document(found))
         return
-    table = output.new_table(
-        *("space", "state", "fingerprint", "descriptors", "missing", "index"),
-        right=("descriptors", "missing", "index"),
-        whole=("space", "fingerprint"),
-        least=("index",),
-    )
-    for space in found:
-        table.add_row(
-            space.name,
-            _state_text(space),
-            space.fingerprint[:12],
-            f"{space.descriptors:,}",
-            f"{space.missing:,}",
-            f"{space.index_bytes / 1e6:,.1f} MB",
-        )
-    output.write_table(table)
+    output.write_table(spaces_table(found), csv)
     for space in found:
         if space.withheld:
             count = output.counted_text(space.withheld, "descriptor")
@@ -75,7 +61,9 @@ def use(
     ):
         space = gallery.use_space(name, partly=partly)
     if as_json:
-        output.write_json({"version": 1, "space": _record(space)})
+        from gestalt_space.documents.spaces import space_used_document
+
+        output.write_json(space_used_document(space))
     elif not quiet:
         output.say(
             f"The gallery works in the space of {space.name} ({space.fingerprint[:12]}): "
@@ -113,16 +101,9 @@ def drop(
             typer.confirm(f"Delete the space of {space.name} with {count}?", abort=True, err=True)
         dropped = gallery.drop_space(name)
     if as_json:
-        output.write_json({"version": 1, "dropped": _record(dropped)})
+        from gestalt_space.documents.spaces import space_dropped_document
+
+        output.write_json(space_dropped_document(dropped))
     elif not quiet:
         count = output.counted_text(dropped.descriptors + dropped.withheld, "descriptor")
         output.say(f"The space of {dropped.name} is dropped, with {count}.")
-
-
-def _state_text(space: SpaceState) -> str:
-    told = ["the gallery's own"] if space.is_default else []
-    return ", ".join([*told, *([] if space.is_installed else ["encoder not installed"])])
-
-
-def _record(space: SpaceState) -> dict[str, object]:
-    return {name.removeprefix("is_"): value for name, value in asdict(space).items()}

@@ -21,6 +21,7 @@ def verify(
     seed: Seed = 0,
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
 ) -> int:
     """Check the gallery: database, descriptors, spaces, index, audit trail, and rights of files.
 
@@ -32,10 +33,11 @@ def verify(
     from gestalt_space.gallery.listing import Listing
     from gestalt_space.settings import load_settings
 
+    output.check_csv(csv, as_json=as_json)
     settings = load_settings(home)
     with Listing(settings, finish=False) as gallery:
         # A monitoring job that looks at a wrong home shall not call it sound.
         gallery.database.require()
     with output.stages(quiet=as_json) as stages:
         found = list(inspect_gallery(settings, sample=sample, seed=seed, stages=stages))
-    return tell_findings(found, as_json=as_json)
+    return tell_findings(found, csv, as_json=as_json)

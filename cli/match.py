@@ -152,7 +152,7 @@ def match(
         ),
     ] = "table",
     as_json: options.Json = False,
-    as_csv: options.Csv = False,
+    csv: options.Csv = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Rank the gallery's disorders for each photo. Nothing is stored.
@@ -167,7 +167,8 @@ def match(
     from gestalt_space.match.question import parse_index
     from gestalt_space.settings import load_settings
 
-    form = _format(format_, as_json, as_csv)
+    output.check_csv(csv, as_json=as_json)
+    form = _format(format_, as_json, csv is not None)
     names = [patient] if patient is not None else probe_names(photos)
     try:
         question = replace(
@@ -194,10 +195,10 @@ def match(
         with opened_for_photos(home, space, detector, landmarks, device, precision) as gallery:
             gallery = gallery.pinned()
             if explain is not None:
-                return _explain(gallery, question, sources, patient, as_one, explain, form)
+                return _explain(gallery, question, sources, patient, as_one, explain, form, csv)
             if form == "gestaltmatcher":
                 return _service_reply(gallery, question, sources, patient, as_one)
-            return _match(gallery, question, sources, patient, as_one, form, pictures, quiet)
+            return _match(gallery, question, sources, patient, as_one, form, csv, pictures, quiet)
     except GestaltError as error:
         if form != "json" or isinstance(error, Interrupted):
             raise
@@ -207,8 +208,6 @@ def match(
 
 
 def _format(name: str, as_json: bool, as_csv: bool) -> str:
-    if as_json and as_csv:
-        raise UsageError("--json and --csv were both given.", "Give one of them.")
     if name not in FORMATS:
         raise UsageError(f"There is no format {name!r}.", f"There are {', '.join(FORMATS)}.")
     short = "json" if as_json else "csv" if as_csv else name
@@ -276,6 +275,7 @@ def _match(
     patient: str | None,
     as_one: bool,
     form: str,
+    csv: Path | None,
     pictures: Sequence[Path],
     quiet: bool,
 ) -> int:
@@ -316,7 +316,7 @@ def _match(
             matches = list(noted)
             output.write_json(match_document(gallery.space, view, matches, encoded, calibration))
         elif form == "csv":
-            match_output.write_csv(noted, view)
+            match_output.write_csv(noted, view, csv or output.STANDARD_OUTPUT)
         else:
             detector = "" if patient is not None else gallery.pipeline.detector
             match_output.write_tables(noted, view, detector)
@@ -378,11 +378,12 @@ def _explain(
     as_one: bool,
     wanted: str,
     form: str,
+    csv: Path | None,
 ) -> int:
-    from gestalt_space.documents.matches import evidence_document
+    from gestalt_space.documents.evidence import evidence_document, evidence_table
     from gestalt_space.encoders.registry import encoder_spec
 
-    if form not in ("table", "json"):
+    if form == "gestaltmatcher":
         raise UsageError(f"--explain has no {form} form.", "Leave the format out, or take --json.")
     gallery.view(question)  # what cannot be asked is said before photos are read
     asked = _asked(gallery, question, sources, patient, as_one)
@@ -397,6 +398,8 @@ def _explain(
         encoded = gallery.encoded(photos=patient is None)
         document = evidence_document(gallery.space, asked[0], wanted, evidence, encoded)
         output.write_json(document)
+    elif form == "csv":
+        output.write_table(evidence_table(evidence), csv or output.STANDARD_OUTPUT)
     else:
         match_output.write_evidence(asked[0], evidence, slots)
     return 0

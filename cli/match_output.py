@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gestalt_space.ages import age_text
@@ -23,25 +24,6 @@ if TYPE_CHECKING:
 
 SHOWN_RELATIVES = 10
 PLAIN_STEPS = ("as is", "aligned", "landmarks file")
-CSV_COLUMNS = (
-    "photo",
-    "rank",
-    "id",
-    "name",
-    "similarity",
-    "patient",
-    "patients",
-    "photos",
-    "score",
-    "percentile",
-    "likelihood_ratio",
-    "likelihood_ratio_lower",
-    "verdict",
-    "copy_of",
-    "approximate",
-    "error",
-    "marks",
-)
 
 
 def write_tables(matches: Iterable[Match], view: View, detector: str) -> None:
@@ -94,45 +76,19 @@ def write_evidence(asked: Probe, evidence: Sequence[Evidence], slots: Sequence[s
             _write_slots(line, slots)
 
 
-def write_csv(matches: Iterable[Match], view: View) -> None:
-    """One row a line, in the order of the photos; one with its error for a photo that failed."""
-    told = "" if view.approximate is None else view.approximate.record.told
-    output.write_csv(CSV_COLUMNS, (row for match in matches for row in _csv_rows(match, told)))
+def write_csv(matches: Iterable[Match], view: View, csv: Path) -> None:
+    """The rows of each match as it comes."""
+    from gestalt_space.documents.matches import match_table
+
+    with output.csv_parts(csv) as write:
+        write(match_table((), view))
+        for match in matches:
+            write(match_table([match], view))
 
 
 def title_of(id_: str, name: str) -> str:
     """A line's name and identifier."""
     return id_ if name in ("", id_) else f"{name} ({id_})"
-
-
-def _csv_rows(match: Match, approximate: str) -> Iterator[tuple[object, ...]]:
-    if match.error is not None:
-        blank = [""] * (len(CSV_COLUMNS) - 3)
-        yield (match.photo, *blank, match.error.message, _marks(match))
-    for line in match.lines:
-        yield (
-            match.photo,
-            line.rank,
-            line.id,
-            line.name,
-            f"{line.similarity:.4f}",
-            line.patient,
-            line.patients,
-            line.photos,
-            f"{line.score:.4f}",
-            "" if line.percentile is None else f"{line.percentile:.2f}",
-            *_ratio_cells(line),
-            match.verdict or "",
-            "; ".join(dict.fromkeys(copy.patient for copy in match.copies)),
-            approximate,
-            "",
-            _marks(match),
-        )
-
-
-def _marks(match: Match) -> str:
-    """What makes the match of one photo less sure."""
-    return "" if match.face is None else output.marks_text(match.face)
 
 
 def _write_match(match: Match, view: View, detector: str) -> None:
@@ -266,11 +222,6 @@ def _percentile_text(line: MatchLine) -> str:
 def _ratio_text(line: MatchLine) -> str:
     ratio = line.likelihood_ratio
     return "" if ratio is None else f"{ratio.value:.2g} (≥ {ratio.lower:.2g})"
-
-
-def _ratio_cells(line: MatchLine) -> tuple[str, str]:
-    ratio = line.likelihood_ratio
-    return ("", "") if ratio is None else (f"{ratio.value:.4g}", f"{ratio.lower:.4g}")
 
 
 def _face_line(face: Face, detector: str, name: str = "") -> str:

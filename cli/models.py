@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from gestalt_space.paths import display_name
 
 from . import options, output
 from .interruption import interruption
@@ -48,40 +45,22 @@ Name = Annotated[str, typer.Argument(help="The model's name.", show_default=Fals
 
 
 @app.command("list")
-def list_models(home: options.Home = None, as_json: options.Json = False) -> None:
+def list_models(
+    home: options.Home = None, as_json: options.Json = False, csv: options.Csv = None
+) -> None:
     """List the models installed here, the built-in ones, and those that can be fetched by name."""
+    from gestalt_space.documents.models import models_document, models_table
     from gestalt_space.weights.catalogue import CATALOGUE
-    from gestalt_space.weights.store import BUILTIN
 
+    output.check_csv(csv, as_json=as_json)
     store = _store(home)
-    installed = store.sound_models()
+    installed, damaged = store.sound_models(), store.damaged()
     names = {model.name for model in installed}
     offered = [entry for entry in CATALOGUE if entry.name not in names]
     if as_json:
-        output.write_json(
-            {
-                "version": 1,
-                "installed": [_record(model) for model in installed],
-                "damaged": store.damaged(),
-                "offered": [asdict(entry) for entry in offered],
-            }
-        )
+        output.write_json(models_document(installed, damaged, offered))
         return
-    table = output.new_table(
-        *("model", "state", "what", "licence", "MB"),
-        right=("MB",),
-        whole=("model",),
-        least=("MB", "licence", "what"),
-    )
-    for model in installed:
-        megabytes = sum(file.bytes for file in model.files) / 1e6
-        state = "built in" if model.name == BUILTIN else "installed"
-        table.add_row(model.name, state, _what(model), model.license, f"{megabytes:.1f}")
-    for name in store.damaged():
-        table.add_row(name, "damaged", "", "", "")
-    for entry in offered:
-        table.add_row(entry.name, "offered", entry.title, entry.license, f"{entry.megabytes:.1f}")
-    output.write_table(table)
+    output.write_table(models_table(installed, damaged, offered), csv)
 
 
 @app.command("pull")
@@ -306,10 +285,13 @@ def verify(
     ] = [],  # noqa: B006 - Typer copies it
     home: options.Home = None,
     as_json: options.Json = False,
+    csv: options.Csv = None,
 ) -> int:
     """Compare the files of models with what was installed."""
+    from gestalt_space.documents.models import models_verified_document, verified_table
     from gestalt_space.errors import ModelDamaged
 
+    output.check_csv(csv, as_json=as_json)
     store = _store(home)
     wanted = names or sorted([model.name for model in store.sound_models()] + store.damaged())
     found: dict[str, str] = {}
@@ -322,12 +304,9 @@ def verify(
         else:
             found[name] = "sound"
     if as_json:
-        output.write_json({"version": 1, "models": found})
+        output.write_json(models_verified_document(found))
     else:
-        table = output.new_table("model", "state")
-        for name, state in found.items():
-            table.add_row(name, "sound" if state == "sound" else "damaged")
-        output.write_table(table)
+        output.write_table(verified_table(found), csv)
     return 0 if all(state == "sound" for state in found.values()) else 1
 
 
@@ -360,10 +339,12 @@ def _native_store(home: Path | None) -> ModelStore:
 
 
 def _tell(model: InstalledModel, *, as_json: bool, quiet: bool) -> None:
+    from gestalt_space.documents.models import model_installed_document, what_of
+
     if as_json:
-        output.write_json({"version": 1, "installed": _record(model)})
+        output.write_json(model_installed_document(model))
     elif not quiet:
-        output.say(f"{model.name} installed: {_what(model)}.")
+        output.say(f"{model.name} installed: {what_of(model)}.")
         output.say(f"Licence: {model.license}. {model.terms}".rstrip())
 
 
@@ -392,19 +373,3 @@ def _say_where_it_runs(model: InstalledModel) -> None:
     reason = why_not_native(model) if has_torch() else None
     if reason is not None:
         output.say(f"It runs through ONNX Runtime alone, without bf16: {reason}")
-
-
-def _what(model: InstalledModel) -> str:
-    told = [f"{file.kind} detector" for file in model.files if file.role == "detector"]
-    encoders = model.encoders
-    if encoders:
-        names = [file.architecture.partition(" ")[0] or file.kind for file in encoders]
-        kinds = ", ".join(dict.fromkeys(names))
-        slots = len(encoders) * max(1, len(model.views))
-        size = f"{slots} × {encoders[0].dim}-d" if slots > 1 else f"{encoders[0].dim}-d"
-        told.append(f"{kinds} encoder, {size}")
-    return " and ".join(told)
-
-
-def _record(model: InstalledModel) -> dict[str, Any]:
-    return {**asdict(model), "folder": display_name(model.folder)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +31,7 @@ def tune(
     home: options.Home = None,
     device: options.DeviceName = "auto",
     as_json: options.Json = False,
+    csv: options.Csv = None,
 ) -> None:
     """Measure what an encoder gains in a faster precision on this machine, and what that changes.
 
@@ -40,12 +40,14 @@ def tune(
     stay the same. A precision below cosine 0.999 is not recommended.
     """
     from gestalt_space.devices import parse_device
+    from gestalt_space.documents.models import tuned_document, tuned_table
     from gestalt_space.encoders.registry import find_encoder_model
     from gestalt_space.encoders.tuning import fastest
     from gestalt_space.settings import load_settings
     from gestalt_space.tuning import tune_model, tuning_faces
     from gestalt_space.weights.store import ModelStore
 
+    output.check_csv(csv, as_json=as_json)
     settings = load_settings(home)
     model = find_encoder_model(ModelStore(settings.models_dir), name)
     found = tuning_faces(settings, model, faces, detector)
@@ -54,15 +56,11 @@ def tune(
     best = fastest(rows)
     if as_json:
         output.write_json(
-            {
-                "version": 1,
-                "model": name,
-                "faces": found.faces,
-                "compared_with": found.compared_with,
-                "precisions": [{**asdict(row), "sound": row.sound} for row in rows],
-                "recommended": best.precision,
-            }
+            tuned_document(name, found.faces, found.compared_with, rows, best.precision)
         )
+        return
+    if csv is not None:
+        output.write_table(tuned_table(rows), csv)
         return
     _write_rows(rows, found)
     if best.precision == "float32":
@@ -75,26 +73,11 @@ def tune(
 
 
 def _write_rows(rows: Sequence[Tuned], found: TuningFaces) -> None:
-    numbers = ("faces/s", "gain", "least cosine", "top-1", "top-10")
-    table = output.new_table("precision", "runs in", *numbers, "", right=numbers)
-    for row in rows:
-        table.add_row(
-            row.precision,
-            row.run.runtime,
-            f"{row.rate:.1f}",
-            f"{row.rate / rows[0].rate:.2f} ×",
-            f"{row.least_cosine:.5f}",
-            _share(row.top1),
-            _share(row.top10),
-            "" if row.sound else "not sound",
-        )
-    output.write_table(table)
+    from gestalt_space.documents.models import tuned_table
+
+    output.write_table(tuned_table(rows))
     device = rows[0].run.device
     output.write_text(f"Measured on {found.faces}, on the device {device}.")
     output.write_text(f"Compared with {found.compared_with}.")
     if not all(row.sound for row in rows):
         output.write_text("Not sound: a face's descriptor is off by more than cosine 0.999.")
-
-
-def _share(share: float | None) -> str:
-    return "too few" if share is None else f"{100 * share:.1f} %"

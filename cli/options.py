@@ -51,7 +51,24 @@ PrecisionName = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Csv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        help="Write the table there, a new .csv or .tsv file; - is standard output.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
+CsvTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        help="With --csv: which of the tables to write. [default: the first]",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 FaceNumber = Annotated[
     int | None,

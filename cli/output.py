@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import csv
+import io
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from gestalt_space.errors import GestaltError
+from gestalt_space.errors import GestaltError, UsageError
+from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.paths import display_name
+from gestalt_space.tables.table import Column, Table
+from gestalt_space.tables.terminal import drawn, wrapped
 
 from .bars import counted as counted
 from .bars import progress as progress
 from .bars import stages as stages
-from .tables import Table, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gestalt_space.documents.parts import PassedOverForm
     from gestalt_space.gallery.intake.folders import Found
     from gestalt_space.gallery.pipeline import PhotoResult
     from gestalt_space.gallery.spaces import Encoded
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", "Added", "PhotoResult")
 
+STANDARD_OUTPUT = Path("-")
 _ENDLESS = 100_000
 """Width that no table reaches."""
 SIDEWAYS_DEGREES = 45
@@ -66,9 +72,9 @@ def fail(error: GestaltError, *, as_json: bool) -> None:
     """Tell of an error that ended the command; with `as_json` as a document as well."""
     say_error(error, "Error")
     if as_json:
-        from gestalt_space.documents.matches import error_document
+        from gestalt_space.documents.parts import error_document
 
-        write_json(error_document(error.as_dict()))
+        write_json(error_document(error))
 
 
 def say_passed_over(found: Found) -> None:
@@ -77,8 +83,8 @@ def say_passed_over(found: Found) -> None:
         say(f"{text}.")
 
 
-def passed_over_record(found: Found) -> list[dict[str, str]]:
-    """What is passed over in folders, as it stands in JSON."""
+def passed_over_forms(found: Found) -> list[PassedOverForm]:
+    """What is passed over in folders, as it stands in documents."""
     return [
         {"file": display_name(one.path), "reason": display_name(one.reason)}
         for one in found.passed_over
@@ -102,20 +108,55 @@ def marks_text(face: Face) -> str:
     return "; ".join(mark.reason for mark in marks_of(face.landmarks, face.quality))
 
 
-def write_json(document: dict[str, Any]) -> None:
+def write_json(document: Mapping[str, object]) -> None:
     """One JSON document on standard output, in UTF-8."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
     sys.stdout.flush()
 
 
-def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A CSV table on standard output, in UTF-8; each row is out before the next one comes."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="", line_buffering=True)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+def check_csv(csv: Path | None, *, as_json: bool, overwrite: bool | None = None) -> None:
+    """Raise, before any work is done, where a table cannot be written to the place of --csv.
+
+    `overwrite`: whether --force was given; None for a command that has no such option.
+    """
+    if csv is None:
+        return
+    if as_json:
+        raise UsageError("--json and --csv were both given.", "Give one of them.")
+    if csv != STANDARD_OUTPUT:
+        option = "" if overwrite is None else "--force"
+        check_new_file(csv, (".csv", ".tsv"), overwrite=bool(overwrite), option=option)
+
+
+def table_name(name: str | None, names: Sequence[str], csv: Path | None) -> str:
+    """Which table --csv writes: that of --table, else the first."""
+    if name is not None and csv is None:
+        raise UsageError("--table says which table --csv writes.", "Give --csv FILE with it.")
+    if name is not None and name not in names:
+        raise UsageError(f"There is no table {name!r}.", f"There are {', '.join(names)}.")
+    return name or names[0]
+
+
+@contextmanager
+def csv_parts(csv: Path) -> Iterator[Callable[[Table], None]]:
+    """Gives the function that writes a table in parts of the same columns. On standard output each
+    is out before the next one comes; a file appears when it is whole. In UTF-8.
+    """
+    separator = "\t" if csv.suffix.lower() == ".tsv" else ","
+    stream = io.StringIO() if csv != STANDARD_OUTPUT else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="replace", newline="", line_buffering=True)
+    count = 0
+
+    def write(table: Table) -> None:
+        nonlocal count
+        table.write_csv(stream, separator, header=not count)
+        count += 1
+
+    yield write
+    if isinstance(stream, io.StringIO) and csv != STANDARD_OUTPUT:
+        write_atomically(csv, stream.getvalue().encode("utf-8", "replace"))
 
 
 def new_table(
@@ -124,12 +165,24 @@ def new_table(
     """A table for people. `right`: columns of numbers; `whole`: of identifiers; `least`: those that
     may go where a terminal is narrow, the one of least weight first.
     """
-    return Table(columns, tuple(right), tuple(whole), tuple(least))
+    return Table(
+        Column(
+            name,
+            aligned="right" if name in right else "left",
+            whole=name in whole,
+            least=least.index(name) if name in least else None,
+        )
+        for name in columns
+    )
 
 
-def write_table(table: Table) -> None:
-    """A table on standard output."""
-    for part in table.drawn(shown_width()):
+def write_table(table: Table, csv: Path | None = None) -> None:
+    """A table for people on standard output, or as CSV in the place of --csv."""
+    if csv is not None:
+        with csv_parts(csv) as write:
+            write(table)
+        return
+    for part in drawn(table, shown_width()):
         _console().print(part, soft_wrap=isinstance(part, str))
 
 

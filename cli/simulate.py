@@ -263,25 +263,15 @@ def fit_persons(
 
 
 @app.command("terms")
-def terms_command(as_json: options.Json = False, as_csv: options.Csv = False) -> None:
+def terms_command(as_json: options.Json = False, csv: options.Csv = None) -> None:
     """List the phenotypes that can be simulated, by HPO identifier."""
-    from gestalt_space.simulate.phenotypes import TERMS
+    from gestalt_space.simulate.documents import terms_document, terms_table
 
-    columns = ("term", "label", "axis", "measure")
-    rows = [(term.id, term.label, term.axis, term.measure) for term in TERMS.values()]
+    output.check_csv(csv, as_json=as_json)
     if as_json:
-        output.write_json(
-            {"version": 1, "terms": [dict(zip(columns, row, strict=True)) for row in rows]}
-        )
-    elif as_csv:
-        output.write_csv(columns, rows)
+        output.write_json(terms_document())
     else:
-        table = output.new_table(
-            *("term", "label", "what is measured"), whole=("term",), least=("what is measured",)
-        )
-        for id_, label, _, measure in rows:
-            table.add_row(id_, label, measure)
-        output.write_table(table)
+        output.write_table(terms_table(), csv)
 
 
 def _source(persons: str, detector: str, home: Path | None, *, quiet: bool) -> SubjectSource:
@@ -364,22 +354,12 @@ def _site_names(text: str | None) -> tuple[str, ...]:
 
 
 def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
-    from gestalt_space.simulate.cohort import FREQUENT
+    from gestalt_space.simulate.documents import simulated_counts, simulated_document
     from gestalt_space.simulate.subjects import RealSubjects
 
-    sizes: dict[str, int] = {}
-    for patient in cohort.patients:
-        if patient.diagnosis:
-            sizes[patient.diagnosis.id] = sizes.get(patient.diagnosis.id, 0) + 1
-    counts = {
-        "disorders": len(cohort.disorders),
-        "frequent": sum(size >= FREQUENT for size in sizes.values()),
-        "patients": sum(sizes.values()),
-        "controls": len(cohort.patients) - sum(sizes.values()),
-        "photos": cohort.photo_count,
-    }
+    counts = simulated_counts(cohort)
     if as_json:
-        output.write_json({"version": 1, "output": display_name(folder), "counts": counts})
+        output.write_json(simulated_document(cohort, display_name(folder)))
     if not quiet:
         place = display_name(folder)
         are_real = isinstance(cohort.source, RealSubjects)

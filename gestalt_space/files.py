@@ -67,10 +67,12 @@ def check_path(path: Path) -> None:
 
 
 def check_free(path: Path, overwrite: bool, option: str = "--overwrite") -> None:
-    """Raise `OutputError` for a file that is there and may not be overwritten."""
+    """Raise `OutputError` for a file that is there and may not be overwritten. `option`: that of
+    the command by which it may, empty where there is none."""
     check_path(path)
     if path.exists() and not overwrite:
-        raise OutputError(f"{display_name(path)} exists.", f"Choose another place, or {option} it.")
+        told = f", or {option} it" if option else ""
+        raise OutputError(f"{display_name(path)} exists.", f"Choose another place{told}.")
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -19,7 +19,6 @@ from gestalt_space.cohort.composite import Composite, composite
 from gestalt_space.cohort.mapping import CohortMap, place
 from gestalt_space.cohort.matrix import rank_matrix, similarity_matrix
 from gestalt_space.cohort.result_tables import (
-    Table,
     clusters_table,
     cohesion_table,
     comparison_table,
@@ -45,6 +44,7 @@ from gestalt_space.figures.plotted import (
 )
 from gestalt_space.figures.saving import save_figure
 from gestalt_space.home import Gallery
+from gestalt_space.tables.table import Table
 
 __all__ = [
     "Blocks",

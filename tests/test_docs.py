@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gestalt_cli.added_photos import REPORT_COLUMNS
-from gestalt_cli.match_output import CSV_COLUMNS
 from gestalt_cli.reference import reference
 
 import gestalt_space
+from gestalt_space.documents.added import REPORT_COLUMNS
+from gestalt_space.documents.matches import MATCH_COLUMNS
+from gestalt_space.documents.schemas import DOCUMENTS
 from gestalt_space.faces.registry import DETECTORS
 from gestalt_space.gallery.intake.records import COLUMNS
 from gestalt_space.gallery.people import FACTS
@@ -27,6 +28,7 @@ from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.simulate.cohort_files import write_cohort
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.subjects import SampledSubjects
+from gestalt_space.tables.table import Column
 from tests.test_imports import edges
 
 ROOT = Path(__file__).parents[1]
@@ -77,11 +79,18 @@ def test_every_column_of_a_table_is_documented():
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [*COLUMNS]
 
 
-@pytest.mark.parametrize("columns", [REPORT_COLUMNS, CSV_COLUMNS], ids=["report", "match"])
-def test_columns_of_results_are_documented_in_their_order(columns: tuple[str, ...]):
+def test_every_document_is_listed():
+    listed = re.findall(
+        r"^\| \[[\w-]+\]\(schemas/([\w-]+)\.json\)", text_of("docs/formats.md"), re.M
+    )
+    assert listed == [*DOCUMENTS]
+
+
+@pytest.mark.parametrize("columns", [REPORT_COLUMNS, MATCH_COLUMNS], ids=["report", "match"])
+def test_columns_of_results_are_documented_in_their_order(columns: tuple[Column, ...]):
     words = re.findall(r"\w+", text_of("docs/formats.md"))
     places = iter(words)
-    assert all(column in places for column in columns)
+    assert all(column.name in places for column in columns)
 
 
 def index_section() -> str:

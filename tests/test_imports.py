@@ -18,7 +18,7 @@ PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"
 GROUND = frozenset(
     {"ages", "errors", "types", "settings", "devices", "descriptors", "names"}
     | {"paths", "files", "folders", "once", "rights", "sameface", "together", "progress"}
-    | {"held", "holders"}
+    | {"held", "holders", "tables"}
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking", "stats"})
 ABOVE = (

@@ -124,7 +124,7 @@ def test_tables_are_csv():
     groups = [simulated(rng, ["d1"] * 6 + ["d2"] * 5, prefix=name) for name in "AB"]
     compared = gs.compare(*groups)
     figures = gs.comparison_table(compared)
-    assert figures.columns[:3] == ("subject", "estimand", "estimate")
+    assert figures.names[:3] == ("subject", "estimand", "estimate")
     assert [row[0] for row in figures.rows[:10]] == ["all"] * 4 + ["d1"] * 3 + ["d2"] * 3
     table = gs.similarities_table(compared)
     head, first, *_ = table.csv().decode().splitlines()

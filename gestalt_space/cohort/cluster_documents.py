@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
-from typing import Any
-
 from gestalt_space import __version__
 from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.gallery.spaces import run_records
-from gestalt_space.stats.estimates import finding_records
+from gestalt_space.documents.cohorts import (
+    ClusteredDisorderForm,
+    ClusterForm,
+    ClusterPlanForm,
+    ClustersDocument,
+    DisorderPairForm,
+)
+from gestalt_space.documents.figures import estimate_form, finding_forms, measured_space_form
+from gestalt_space.documents.form import filled, without_nan
 
 
 def cluster_document(
     selection: Selection, found: Clustering, *, show_patients: bool = False
-) -> dict[str, Any]:
+) -> ClustersDocument:
     """All figures of a clustering; what is not a number is None."""
-    document: dict[str, Any] = {
+    document: ClustersDocument = {
+        "document": "clusters",
         "version": 1,
         "made_by": f"gestalt-space {__version__}",
-        "space": {
-            "model": selection.space,
-            "fingerprint": selection.fingerprint,
-            "runs": run_records(selection.runs),
-        },
+        "space": measured_space_form(selection.space, selection.fingerprint, selection.runs),
         "selection": selection.source,
         "patients": len(found.patients),
         "photos": len(selection),
-        "plan": asdict(found.plan),
+        "plan": filled(ClusterPlanForm, found.plan),
         "rule": found.rule,
         "silhouette": found.silhouette,
         "adjusted_rand": {
@@ -37,11 +37,13 @@ def cluster_document(
             "hdbscan": found.dense_agreement,
             "resampled": found.resampled_agreement,
         },
-        "clusters": [asdict(one) for one in found.clusters],
+        "clusters": [filled(ClusterForm, one) for one in found.clusters],
         "hdbscan_clusters": int(found.dense.max()),
-        "disorders": [{**asdict(one), "reading": one.reading} for one in found.disorders],
-        "pairs": [asdict(one) for one in found.pairs],
-        "findings": finding_records(
+        "disorders": [filled(ClusteredDisorderForm, one) for one in found.disorders],
+        "pairs": [
+            filled(DisorderPairForm, one, share=estimate_form(one.share)) for one in found.pairs
+        ],
+        "findings": finding_forms(
             [
                 *(one.finding for one in found.pairs if one.p == one.p),
                 *(one.finding for one in found.disorders if one.p == one.p),
@@ -53,13 +55,5 @@ def cluster_document(
             {"patient": patient, "cluster": int(label), "hdbscan": int(dense) or None}
             for patient, label, dense in zip(found.patients, found.labels, found.dense, strict=True)
         ]
-    return dict(without_nan(document))
-
-
-def without_nan(value: Any) -> Any:
-    """What JSON can hold: text keys, lists, and null for what is not a number."""
-    if isinstance(value, dict):
-        return {str(key): without_nan(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(one) for one in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    whole: ClustersDocument = without_nan(document)
+    return whole

@@ -8,7 +8,7 @@ from pathlib import Path
 from gestalt_space.cohort.blocks import Number, write_matrix_in_blocks
 from gestalt_space.cohort.cohort_matrix import Unit, about_of, facts_of, names_of, rows_of
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.tables import json_of, records, sidecar
+from gestalt_space.cohort.tables import about_document, json_of, records, sidecar
 from gestalt_space.files import check_new_file, write_atomically
 
 
@@ -41,7 +41,7 @@ def write_large_matrix(
         value="distance" if distance else "similarity",
     )
     rows = records(names, facts_of(cohort, unit))
-    told = json_of({**about, "rows": rows, "columns": None}).encode()
+    told = json_of(about_document(about, rows, None)).encode()
     write_matrix_in_blocks(
         rows_of(cohort, unit),
         names,

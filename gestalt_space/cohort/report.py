@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gestalt_space.cohort.cluster_documents import cluster_document
 from gestalt_space.cohort.clusters import Clustering, ClusterPlan, cluster
@@ -27,6 +27,7 @@ from gestalt_space.cohort.result_tables import (
 )
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
+from gestalt_space.documents.cohorts import ReportDocument
 from gestalt_space.errors import UsageError
 from gestalt_space.home import Gallery
 from gestalt_space.progress import Stages, unseen_stages
@@ -156,9 +157,10 @@ def report_tables(report: CohortReport, *, show_patients: bool) -> dict[str, byt
     return {f"{name}.csv": table.csv() for name, table in tables.items()}
 
 
-def report_document(report: CohortReport, *, show_patients: bool) -> dict[str, Any]:
+def report_document(report: CohortReport, *, show_patients: bool) -> ReportDocument:
     """All figures of a report for programs."""
     return {
+        "document": "report",
         "version": 1,
         "clusters": cluster_document(
             report.selection, report.clustering, show_patients=show_patients

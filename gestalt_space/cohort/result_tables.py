@@ -1,22 +1,14 @@
-"""Results as tables, whose columns have names: to a CSV file, or a data frame of pandas."""
+"""Results as tables: for people, as CSV, or as a data frame of pandas."""
 
 from __future__ import annotations
-
-import csv
-import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import Comparison
-from gestalt_space.cohort.data_frames import data_frame
 from gestalt_space.cohort.mapping import CohortMap
 from gestalt_space.cohort.sub_blocks import Blocks
 from gestalt_space.stats.estimates import finding_rows
-
-if TYPE_CHECKING:
-    import pandas
+from gestalt_space.tables.table import Table, Value
 
 PAIRS = ("within_a", "within_b", "between")
 COUNTS = ("patients_a", "patients_b", "units_a", "units_b")
@@ -24,34 +16,13 @@ BLOCKS = (
     *("side_a", "side_b", "distance", "prior", "different", "different_low", "different_high"),
     *("threshold", "sensitivity", "specificity", "disorders", "sites", "withheld"),
 )
-Value = str | int | float | bool | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under named columns; a figure that does not exist is NaN or None."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Value, ...], ...]
-
-    def csv(self) -> bytes:
-        """The table as CSV in UTF-8, figures with six digits, empty where there is none."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows([_cell(value) for value in row] for row in self.rows)
-        return text.getvalue().encode("utf-8", "replace")
-
-    def frame(self) -> pandas.DataFrame:
-        """The table as a data frame."""
-        return data_frame(list(self.rows), self.columns)
 
 
 def comparison_table(found: Comparison) -> Table:
     """A row for each figure: what was tested overall and in each disorder, with the ends of its
     interval and its p-values, and accuracy."""
     columns, rows = finding_rows(found.findings)
-    return Table(columns, tuple(map(tuple, rows)))
+    return Table(columns, rows)
 
 
 def similarities_table(found: Comparison) -> Table:
@@ -71,7 +42,7 @@ def similarities_table(found: Comparison) -> Table:
             *(f"{pairs}_{figure}" for pairs in PAIRS for figure in figures),
             *(f"block_{name}" for name in BLOCKS),
         ),
-        tuple(rows),
+        rows,
     )
 
 
@@ -177,11 +148,3 @@ def _block(found: Blocks) -> list[Value]:
         *(found.threshold, found.sensitivity, found.specificity, found.disorders),
         *(found.sites, found.withheld),
     ]
-
-
-def _cell(value: Value) -> str | int:
-    if value is None or value != value:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return int(value) if isinstance(value, bool) else value

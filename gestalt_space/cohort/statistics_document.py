@@ -2,69 +2,87 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from gestalt_space.cohort.cluster_documents import without_nan
 from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import Comparison, DisorderComparison
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.gallery.spaces import run_records
-from gestalt_space.stats.estimates import finding_records
+from gestalt_space.cohort.sub_blocks import Blocks
+from gestalt_space.documents.cohorts import (
+    BlocksForm,
+    CohesionDocument,
+    CohesionForm,
+    ComparedDisorderForm,
+    ComparisonDocument,
+    CurvePointForm,
+    GroupForm,
+    PairsForm,
+    TooFewForm,
+)
+from gestalt_space.documents.figures import (
+    BootstrapForm,
+    estimate_form,
+    finding_forms,
+    measured_space_form,
+)
+from gestalt_space.documents.form import filled, without_nan
 
-VERSION = 1
-COMPARISON_VERSION = 2
 
-
-def cohesion_document(cohort: Selection, found: Cohesion) -> dict[str, Any]:
+def cohesion_document(cohort: Selection, found: Cohesion) -> CohesionDocument:
     """A cohort's cohesion; figures that do not exist are null."""
-    figures = asdict(found)
-    plan = figures.pop("plan")
-    document: dict[str, Any] = without_nan(
-        {"version": VERSION, **_of(cohort), **plan, "cohesion": figures, "selection": cohort.source}
+    document: CohesionDocument = without_nan(
+        filled(
+            CohesionDocument,
+            found.plan,
+            document="cohesion",
+            version=1,
+            space=measured_space_form(cohort.space, cohort.fingerprint, cohort.runs),
+            selection=cohort.source,
+            cohesion=filled(
+                CohesionForm, found, curve=[filled(CurvePointForm, one) for one in found.curve]
+            ),
+        )
     )
     return document
 
 
-def comparison_document(a: Selection, b: Selection, found: Comparison) -> dict[str, Any]:
+def comparison_document(a: Selection, b: Selection, found: Comparison) -> ComparisonDocument:
     """Two groups compared; figures that do not exist are null. What was tested is in `findings`,
     as `comparison_table` has it."""
-    plan = found.plan
-    document: dict[str, Any] = without_nan(
-        {
-            "version": COMPARISON_VERSION,
-            **_of(a),
-            "match": plan.match,
-            "with_family": plan.with_family,
-            "permutations": plan.permutations,
-            "bootstrap": asdict(plan.bootstrap),
-            "seed": plan.seed,
-            "prior": plan.prior,
-            "groups": [
-                {"selection": group.source, **asdict(counts)}
+    document: ComparisonDocument = without_nan(
+        filled(
+            ComparisonDocument,
+            found.plan,
+            document="comparison",
+            version=2,
+            space=measured_space_form(a.space, a.fingerprint, a.runs),
+            bootstrap=filled(BootstrapForm, found.plan.bootstrap),
+            groups=[
+                filled(GroupForm, counts, selection=group.source)
                 for group, counts in ((a, found.a), (b, found.b))
             ],
-            "warnings": found.warnings,
-            "findings": finding_records(found.findings),
-            "disorders": [_described(one) for one in found.disorders],
-            "too_few": [asdict(one) for one in found.too_few],
-        }
+            warnings=list(found.warnings),
+            findings=finding_forms(found.findings),
+            disorders=list(map(_disorder, found.disorders)),
+            too_few=[filled(TooFewForm, one) for one in found.too_few],
+        )
     )
     return document
 
 
-def _described(one: DisorderComparison) -> dict[str, Any]:
+def _disorder(one: DisorderComparison) -> ComparedDisorderForm:
     """A disorder without its findings, which stand by themselves."""
-    figures = asdict(one)
-    figures.pop("tests")
-    return figures
-
-
-def _of(selection: Selection) -> dict[str, Any]:
-    return {
-        "space": {
-            "name": selection.space,
-            "fingerprint": selection.fingerprint,
-            "runs": run_records(selection.runs),
-        }
+    pairs: dict[str, Any] = {
+        name: filled(PairsForm, getattr(one, name)) for name in ("within_a", "within_b", "between")
     }
+    blocks = None if one.blocks is None else _blocks(one.blocks)
+    return filled(ComparedDisorderForm, one, **pairs, blocks=blocks)
+
+
+def _blocks(blocks: Blocks) -> BlocksForm:
+    return filled(
+        BlocksForm,
+        blocks,
+        different=estimate_form(blocks.different),
+        same=estimate_form(blocks.same),
+    )

@@ -6,19 +6,21 @@ room, and in `FILE.json` beside a CSV or TSV, which are plain square tables.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
+from gestalt_space.documents.cohorts import MatrixDocument, RowForm, ShownMatrixDocument
 from gestalt_space.errors import UsageError
 from gestalt_space.files import appearing, check_new_file, write_atomically
+from gestalt_space.tables.rows import RowWriter
+from gestalt_space.tables.table import Table
 
 TEXTS = (".csv", ".tsv")
 ENDINGS = (*TEXTS, ".npz", ".parquet", ".h5ad")
@@ -62,7 +64,13 @@ def write_matrix(matrix: CohortMatrix, path: Path | str, *, overwrite: bool = Fa
         else:
             _write_text(matrix, aside, "\t" if ending == ".tsv" else ",")
     if ending in TEXTS:
-        write_atomically(sidecar(path), json_of(_document(matrix)).encode())
+        write_atomically(sidecar(path), json_of(matrix_document(matrix)).encode())
+
+
+def matrix_table(matrix: CohortMatrix) -> Table:
+    """A square table: names as the first column and as those of the others."""
+    rows = zip(matrix.rows, matrix.values.tolist(), strict=True)
+    return Table(("", *matrix.columns), ((name, *values) for name, values in rows))
 
 
 def sidecar(path: Path) -> Path:
@@ -70,40 +78,58 @@ def sidecar(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def json_of(document: Mapping[str, Any]) -> str:
+def json_of(document: Mapping[str, object]) -> str:
     """A document as JSON text."""
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def records(
-    names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]
-) -> list[dict[str, str | float | None]]:
-    """Names with their facts, fit for JSON: what is not known, NaN or an empty text, is None."""
+def records(names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]) -> list[RowForm]:
+    """Names with their facts: what is not known, NaN or an empty text, is None."""
     told = {
         fact: [None if value != value or value == "" else value for value in values.tolist()]
         for fact, values in facts.items()
     }
-    return [
+    rows = [
         {"name": name, **{fact: values[row] for fact, values in told.items()}}
         for row, name in enumerate(names)
     ]
+    return cast("list[RowForm]", rows)
 
 
-def _document(matrix: CohortMatrix) -> dict[str, Any]:
-    return {
+def matrix_document(matrix: CohortMatrix) -> MatrixDocument:
+    """What a matrix was made of, and whom its rows and columns stand for."""
+    columns = None if matrix.is_within else records(matrix.columns, matrix.column_facts)
+    return about_document(matrix.about, records(matrix.rows, matrix.row_facts), columns)
+
+
+def about_document(
+    about: Mapping[str, Any], rows: Sequence[RowForm], columns: Sequence[RowForm] | None
+) -> MatrixDocument:
+    """What a matrix was made of, with its rows and columns; without columns within one set."""
+    document: dict[str, Any] = {"document": "matrix", **about, "rows": rows, "columns": columns}
+    return cast("MatrixDocument", document)
+
+
+def shown_matrix_document(matrix: CohortMatrix, *, with_values: bool) -> ShownMatrixDocument:
+    """What a matrix was made of, the names of its rows and columns, and its values."""
+    document: dict[str, Any] = {
+        "document": "matrix-shown",
         **matrix.about,
-        "rows": records(matrix.rows, matrix.row_facts),
-        "columns": None if matrix.is_within else records(matrix.columns, matrix.column_facts),
+        "rows": list(matrix.rows),
+        "columns": list(matrix.columns),
     }
+    if with_values:
+        document["values"] = matrix.values.tolist()
+    return cast("ShownMatrixDocument", document)
 
 
 def _write_text(matrix: CohortMatrix, aside: Path, separator: str) -> None:
     with aside.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
-        writer.writerow(["", *matrix.columns])
+        writer = RowWriter(stream, separator)
+        writer.write(["", *matrix.columns])
         for name, row in zip(matrix.rows, matrix.values, strict=True):
-            # As text, a float32 has the fewest digits that give it back.
-            writer.writerow([name, *row.astype(np.str_).tolist()])
+            # A float32 is written with the fewest digits that give it back.
+            writer.write([name, *row])
 
 
 def _write_npz(matrix: CohortMatrix, aside: Path) -> None:
@@ -141,7 +167,7 @@ def _write_parquet(matrix: CohortMatrix, aside: Path) -> None:
         "metadata": None,
     }
     for_pandas = {"index_columns": [INDEX_COLUMN], "column_indexes": [], "columns": [index]}
-    metadata = {"gestalt": json.dumps(_document(matrix)), "pandas": json.dumps(for_pandas)}
+    metadata = {"gestalt": json.dumps(matrix_document(matrix)), "pandas": json.dumps(for_pandas)}
     with aside.open("wb") as stream:
         pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), stream)
 

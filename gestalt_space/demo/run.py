@@ -7,13 +7,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from gestalt_space.demo.trial import HeldBack, Stage, Trial, hold_back, run_trial, unwatched
 from gestalt_space.devices import Device
-from gestalt_space.documents.matches import rounded
+from gestalt_space.documents.matches import line_form
+from gestalt_space.documents.simulated import DemoDocument, DemoProbeForm
 from gestalt_space.encoders.registry import find_encoder_model
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.faces.registry import BEST_FIRST, detector_factory
@@ -28,7 +29,6 @@ from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.subjects import SampledSubjects
 from gestalt_space.weights.store import BUILTIN, ModelStore
 
-DEMO_VERSION = 1
 GENERATOR = "gestalt-space demo"
 """Stands at the beginning of every page, by which an earlier demo is known."""
 COHORT = "cohort"
@@ -120,11 +120,12 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def demo_document(result: DemoResult) -> dict[str, Any]:
-    """What programs read of a demo, version 1."""
+def demo_document(result: DemoResult) -> DemoDocument:
+    """What programs read of a demo."""
     trial, folder = result.trial, result.folder
     return {
-        "version": DEMO_VERSION,
+        "document": "demo",
+        "version": 1,
         "output": display_name(folder),
         "report": display_name(folder / REPORT),
         "cohort": display_name(folder / COHORT),
@@ -158,13 +159,13 @@ def demo_document(result: DemoResult) -> dict[str, Any]:
     }
 
 
-def _probe_record(probe: HeldBack) -> dict[str, Any]:
+def _probe_record(probe: HeldBack) -> DemoProbeForm:
     return {
         "photo": probe.record.photo,
         "patient": probe.record.patient,
         "disorder": probe.record.disorders[0].id,
         "rank": probe.rank,
-        "disorders": [rounded(asdict(line)) for line in probe.match.lines],
+        "disorders": [line_form(line) for line in probe.match.lines],
     }
 
 

@@ -1,25 +1,170 @@
-"""The JSON documents that programs read, each with its version."""
+"""`gestalt match --json`: a ranking for each probe, with the evidence for each line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NotRequired, cast
 
-from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.documents.form import Form, filled, rounded
+from gestalt_space.documents.parts import (
+    CalibrationForm,
+    CopyForm,
+    ErrorForm,
+    FaceForm,
+    RunCountForm,
+    RunForm,
+    calibration_form,
+    copy_form,
+    error_form,
+    face_form,
+    quality_form,
+    run_count_forms,
+    run_form,
+)
 from gestalt_space.errors import GestaltError
-from gestalt_space.faces.marks import marks_of
-from gestalt_space.faces.quality import eye_distance
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
-from gestalt_space.gallery.spaces import ActiveSpace, Encoded, run_records
+from gestalt_space.gallery.spaces import ActiveSpace, Encoded
 from gestalt_space.index.approximate import NEAREST
-from gestalt_space.match.answer import Match
-from gestalt_space.match.evidence import Evidence
-from gestalt_space.match.probe import Probe
+from gestalt_space.match.answer import Match, MatchLine
 from gestalt_space.match.view import View
-from gestalt_space.types import Face
+from gestalt_space.tables.table import Column, Table, Value
 
-MATCH_VERSION = 1
+MATCH_VERSION: Literal[1] = 1
+
+
+class SpaceForm(Form):
+    """The space that was matched in. `run`: of the probes' encoder, null where none was opened;
+    `other_precision`: whether some of the gallery was encoded in another one."""
+
+    name: str
+    fingerprint: str
+    run: RunForm | None
+    gallery_runs: list[RunCountForm]
+    other_precision: bool
+
+
+class ApproximateForm(Form):
+    """What an approximate search finds: of the ten nearest photos the share `recall_at_10`."""
+
+    recall_at_10: float
+    measured_on: int
+    photos: int
+    later_photos: int
+    options: dict[str, int]
+
+
+class GalleryForm(Form):
+    """What can be matched in the space; of `disorders`, `genes` and `patients` what is ranked is
+    there. `approximate`: null for an exact search."""
+
+    patients: int
+    photos: int
+    disorders: NotRequired[int]
+    genes: NotRequired[int]
+    searched_on: str
+    approximate: ApproximateForm | None
+
+
+class QuestionForm(Form):
+    """What was asked. `top`: lines at the most; `age` in years."""
+
+    top: int
+    by: Literal["disorder", "gene", "patient"]
+    aggregation: str
+    among: str | None
+    without: list[str]
+    family: str | None
+    with_family: bool
+    sex: str | None
+    age: float | None
+    ancestry: str | None
+    index: str
+
+
+class EligibleForm(Form):
+    """What could have been listed."""
+
+    lines: int
+    patients: int
+    photos: int
+
+
+class CompositionForm(Form):
+    """How many of the neighbours, and of all that could be, share a fact with the probe."""
+
+    attribute: str
+    value: str
+    neighbours: int
+    neighbours_known: int
+    eligible: int
+    eligible_known: int
+
+
+class RatioForm(Form):
+    """A likelihood ratio; `lower`: its one-sided 95 % bound."""
+
+    value: float
+    lower: float
+
+
+class LineForm(Form):
+    """A disorder, a gene or a patient. `similarity`: of the nearest photo, cosine; `patient` and
+    `photo`: whose that is, and its name; `score`: what the line is ranked by."""
+
+    rank: int
+    id: str
+    name: str
+    similarity: float
+    patient: str
+    patients: int
+    photos: int
+    score: float
+    photo: str | None
+    percentile: float | None
+    likelihood_ratio: RatioForm | None
+    no_ratio: str | None
+
+
+class ProbePhotoForm(Form):
+    """A photo of several that were matched as one."""
+
+    photo: str
+    error: ErrorForm | None
+    face: FaceForm | None
+
+
+class ProbeForm(Form):
+    """A probe and its lines, which stand under what they are; the nearest first."""
+
+    photo: str
+    error: ErrorForm | None
+    face: FaceForm | None
+    left_out: str | None
+    relatives: list[str]
+    asked: int
+    eligible: EligibleForm | None
+    verdict: Literal["close match", "weak match", "no close match"] | None
+    best_percentile: float | None
+    copies: list[CopyForm]
+    composition: list[CompositionForm]
+    disorders: NotRequired[list[LineForm]]
+    genes: NotRequired[list[LineForm]]
+    patients: NotRequired[list[LineForm]]
+    photos: NotRequired[list[ProbePhotoForm]]
+
+
+class MatchDocument(Form):
+    """The answer to a match. Where it failed as a whole, `error` is there, `space` and `gallery`
+    are null, and every probe has the error."""
+
+    document: Literal["match"]
+    version: Literal[1]
+    error: NotRequired[ErrorForm]
+    space: SpaceForm | None
+    gallery: GalleryForm | None
+    calibration: NotRequired[CalibrationForm | None]
+    question: NotRequired[QuestionForm]
+    probes: list[ProbeForm]
 
 
 def match_document(
@@ -28,156 +173,157 @@ def match_document(
     matches: Iterable[Match],
     encoded: Encoded,
     calibration: CalibrationState | None,
-) -> dict[str, Any]:
-    """The answer to a match, version 1. The lines stand under what they are: `disorders`, `genes`
-    or `patients`. `calibration`: how old the one is that verdicts rest on."""
+) -> MatchDocument:
+    """The answer to a match. `calibration`: how old the one is that verdicts rest on."""
     question, state = view.question, view.state
-    return {
-        "version": MATCH_VERSION,
-        "space": _space(space, encoded),
-        "gallery": {
-            "patients": state.totals("patient").patients,
-            "photos": state.photos,
-            f"{question.by}s": state.totals(question.by).lines,
-            "searched_on": state.searched_on,
-            "approximate": _approximate(view),
-        },
-        "calibration": None if calibration is None else asdict(calibration),
-        "question": {
-            "top": question.k,
-            "by": question.by,
-            "aggregation": question.aggregation,
-            "among": str(question.among) or None,
-            "without": list(question.without),
-            "family": question.family,
-            "with_family": question.with_family,
-            "sex": question.sex,
-            "age": question.age,
-            "ancestry": question.ancestry,
-            "index": question.index,
-        },
-        "probes": [_probe(match, question.by) for match in matches],
+    gallery: dict[str, Any] = {
+        "patients": state.totals("patient").patients,
+        "photos": state.photos,
+        f"{question.by}s": state.totals(question.by).lines,
+        "searched_on": state.searched_on,
+        "approximate": _approximate(view),
     }
-
-
-def evidence_document(
-    space: ActiveSpace, asked: Probe, wanted: str, evidence: Iterable[Evidence], encoded: Encoded
-) -> dict[str, Any]:
-    """The evidence of lines, version 1."""
     return {
-        "version": 1,
-        "space": {
-            **_space(space, encoded),
-            "slots": list(encoder_spec(space.model).slots),
-        },
-        "probe": asked.name,
-        "left_out": None if asked.own is None else asked.own.identifier,
-        "explained": wanted,
-        "lines": [rounded(asdict(one)) for one in evidence],
+        "document": "match",
+        "version": MATCH_VERSION,
+        "space": space_form(space, encoded),
+        "gallery": cast("GalleryForm", gallery),
+        "calibration": None if calibration is None else calibration_form(calibration),
+        "question": filled(
+            QuestionForm, question, top=question.k, among=str(question.among) or None
+        ),
+        "probes": [_probe(match, question.by) for match in matches],
     }
 
 
 def failed_match_document(
     error: GestaltError, photos: Iterable[str], by: str = "disorder"
-) -> dict[str, Any]:
+) -> MatchDocument:
     """The answer where no probe could be matched: the error, at the top and for every probe."""
     return {
+        "document": "match",
         "version": MATCH_VERSION,
-        "error": error.as_dict(),
+        "error": error_form(error),
         "space": None,
         "gallery": None,
         "probes": [_probe(Match(photo, error=error), by) for photo in photos],
     }
 
 
-def _approximate(view: View) -> dict[str, Any] | None:
+MATCH_COLUMNS = (
+    Column("photo"),
+    Column("rank", "integer"),
+    Column("id"),
+    Column("name"),
+    Column("similarity", "number"),
+    Column("patient"),
+    Column("patients", "integer"),
+    Column("photos", "integer"),
+    Column("score", "number"),
+    Column("percentile", "number"),
+    Column("likelihood_ratio", "number"),
+    Column("likelihood_ratio_lower", "number"),
+    Column("verdict"),
+    Column("copy_of"),
+    Column("approximate"),
+    Column("error"),
+    Column("marks"),
+)
+
+
+def match_table(matches: Iterable[Match], view: View) -> Table:
+    """A row for each line, in the order of the probes; one with its error for a probe that
+    failed. `copy_of`: whose own photo the probe may be; `approximate`: empty for an exact search.
+    """
+    told = "" if view.approximate is None else view.approximate.record.told
+    return Table(MATCH_COLUMNS, (row for match in matches for row in _rows(match, told)))
+
+
+def space_form(space: ActiveSpace, encoded: Encoded) -> SpaceForm:
+    """The space that was matched in."""
+    return {
+        "name": space.model.name,
+        "fingerprint": space.fingerprint,
+        "run": None if encoded.probe is None else run_form(encoded.probe),
+        "gallery_runs": run_count_forms(encoded.gallery),
+        "other_precision": encoded.otherwise is not None,
+    }
+
+
+def line_form(line: MatchLine) -> LineForm:
+    """A line of a match."""
+    ratio = line.likelihood_ratio
+    return filled(
+        LineForm,
+        line,
+        similarity=round(line.similarity, 4),
+        score=round(line.score, 4),
+        percentile=rounded(line.percentile),
+        likelihood_ratio=None
+        if ratio is None
+        else filled(RatioForm, ratio, value=round(ratio.value, 4), lower=round(ratio.lower, 4)),
+    )
+
+
+def _rows(match: Match, approximate: str) -> Iterator[tuple[Value, ...]]:
+    if match.error is not None:
+        blank = [None] * (len(MATCH_COLUMNS) - 3)
+        yield (match.photo, *blank, match.error.message, None)
+    copies = tuple(dict.fromkeys(copy.patient for copy in match.copies))
+    marks = [] if match.face is None else quality_form(match.face)["marks"]
+    reasons = tuple(mark["reason"] for mark in marks)
+    for line in match.lines:
+        ratio = line.likelihood_ratio
+        yield (
+            *(match.photo, line.rank, line.id, line.name, round(line.similarity, 4)),
+            *(line.patient, line.patients, line.photos, round(line.score, 4)),
+            None if line.percentile is None else round(line.percentile, 2),
+            *((None, None) if ratio is None else (ratio.value, ratio.lower)),
+            *(match.verdict, copies, approximate, None, reasons),
+        )
+
+
+def _approximate(view: View) -> ApproximateForm | None:
     """How much an approximate search finds; None where the search was exact."""
     searcher = view.approximate
     if searcher is None:
         return None
     record = searcher.record
-    return {
-        f"recall_at_{NEAREST}": round(record.recall, 4),
-        "measured_on": record.measured,
-        "photos": record.rows,
-        "later_photos": searcher.later,
-        "options": record.options,
-    }
+    share: dict[str, Any] = {f"recall_at_{NEAREST}": round(record.recall, 4)}
+    return filled(
+        ApproximateForm,
+        record,
+        **share,
+        measured_on=record.measured,
+        photos=record.rows,
+        later_photos=searcher.later,
+    )
 
 
-def _space(space: ActiveSpace, encoded: Encoded) -> dict[str, Any]:
-    return {
-        "name": space.model.name,
-        "fingerprint": space.fingerprint,
-        "run": None if encoded.probe is None else asdict(encoded.probe),
-        "gallery_runs": run_records(encoded.gallery),
-        "other_precision": encoded.otherwise is not None,
-    }
-
-
-def error_document(error: dict[str, Any]) -> dict[str, Any]:
-    """The answer of any command that failed as a whole."""
-    return {"version": 1, "error": error}
-
-
-def face_record(face: Face) -> dict[str, Any]:
-    """A face as it stands in JSON. Coordinates in pixels of the upright photo."""
-    return {
-        "number": face.number,
-        "count": face.count,
-        "detector": face.detector,
-        "step": face.step,
-        "score": round(face.score, 4),
-        "box": [round(float(v), 2) for v in face.box],
-        "landmarks": [[round(float(v), 2) for v in point] for point in face.landmarks],
-        "quality": quality_record(face),
-    }
-
-
-def quality_record(face: Face) -> dict[str, Any]:
-    """What was measured of a face, and what of it makes a match less sure."""
-    return {
-        **{name: round(value, 2) for name, value in asdict(face.quality).items()},
-        "eye_distance": round(eye_distance(face.landmarks), 2),
-        "marks": [rounded(asdict(mark)) for mark in marks_of(face.landmarks, face.quality)],
-    }
-
-
-def _probe(match: Match, by: str) -> dict[str, Any]:
+def _probe(match: Match, by: str) -> ProbeForm:
     record: dict[str, Any] = {
         "photo": match.photo,
-        "error": _error(match.error),
-        "face": None if match.face is None else face_record(match.face),
+        "error": None if match.error is None else error_form(match.error),
+        "face": None if match.face is None else face_form(match.face),
         "left_out": match.left_out,
         "relatives": list(match.relatives),
         "asked": match.asked,
-        "eligible": None if match.eligible is None else asdict(match.eligible),
+        "eligible": None if match.eligible is None else filled(EligibleForm, match.eligible),
         "verdict": match.verdict,
         "best_percentile": rounded(match.best_percentile),
-        "copies": [rounded(asdict(copy)) for copy in match.copies],
-        "composition": [asdict(shared) for shared in match.composition],
-        f"{by}s": [rounded(asdict(line)) for line in match.lines],
+        "copies": list(map(copy_form, match.copies)),
+        "composition": [filled(CompositionForm, shared) for shared in match.composition],
+        f"{by}s": list(map(line_form, match.lines)),
     }
     if len(match.photos) > 1:
         record["photos"] = [
-            {
-                "photo": photo.name,
-                "error": _error(photo.error),
-                "face": None if photo.face is None else face_record(photo.face),
-            }
+            filled(
+                ProbePhotoForm,
+                photo,
+                photo=photo.name,
+                error=None if photo.error is None else error_form(photo.error),
+                face=None if photo.face is None else face_form(photo.face),
+            )
             for photo in match.photos
         ]
-    return record
-
-
-def _error(error: GestaltError | None) -> dict[str, Any] | None:
-    return None if error is None else error.as_dict()
-
-
-def rounded(value: Any) -> Any:
-    """Numbers to four decimals, in whatever they stand."""
-    if isinstance(value, dict):
-        return {name: rounded(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
-    return round(value, 4) if isinstance(value, float) else value
+    return cast("ProbeForm", record)

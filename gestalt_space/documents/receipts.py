@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Literal, NotRequired
 
 import gestalt_space
+from gestalt_space.documents.form import Form, filled
 from gestalt_space.errors import UsageError
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.settings import Settings
 
-RECEIPT_VERSION = 1
+RECEIPT_VERSION: Literal[1] = 1
 HASHED = "sha256 of SALT:TEXT; TEXT is a patient's identifier, in UTF-8, or a photo's sha256"
 ON_A_DISK = (
     (
@@ -36,12 +37,99 @@ ON_A_SERVER = (
 )
 
 
-def receipt_document(erased: Erased) -> dict[str, Any]:
-    """The receipt, version 1. It names nobody but where that was asked for."""
+class FoundForm(Form):
+    """Bytes that are as what was erased: what, how often, in which file."""
+
+    path: str
+    what: str
+    count: int
+
+
+class SearchForm(Form):
+    """The search of the files afterwards. `hits`: what was found of those who were erased;
+    `pieces`: of descriptors and crops."""
+
+    files: int
+    bytes: int
+    texts: int
+    texts_too_short: int
+    pieces: int
+    pieces_that_tell_too_little: int
+    hits: int
+    in_rows_of_others: list[FoundForm]
+    perhaps_by_chance: list[FoundForm]
+    not_searched: list[str]
+
+
+class CopyMadeForm(Form):
+    """A backup or an export that this tool made."""
+
+    action: str
+    path: str
+    at: str
+
+
+class HomeForgottenForm(Form):
+    """A home that was forgotten, and whose files were not cleaned."""
+
+    place: str
+    at: str
+    by: str
+
+
+class NotReachedForm(Form):
+    """What the erasure did not reach; `other` in words."""
+
+    copies: list[CopyMadeForm]
+    homes: list[HomeForgottenForm]
+    other: list[str]
+
+
+class ReceiptDocument(Form):
+    """The receipt of an erasure. `patients` and `photos`: salted hashes, made as `hashed` says;
+    `names`: the identifiers, where they were asked for; `erased_rows`: by table; `index_files`: by
+    what became of them."""
+
+    document: Literal["receipt"]
+    version: Literal[1]
+    tool: str
+    begun_at: str
+    done_at: str
+    by: str
+    salt: str
+    hashed: str
+    patients: list[str]
+    photos: list[str]
+    removed_before: int
+    erased_rows: dict[str, int]
+    index_files: dict[str, int]
+    homes: list[str]
+    database: str
+    database_written_anew: bool
+    search: SearchForm
+    not_reached: NotReachedForm
+    names: NotRequired[list[str]]
+
+
+class ErasedDocument(Form):
+    """The erasures that a command ended."""
+
+    document: Literal["erased"]
+    version: Literal[1]
+    erased: list[ReceiptDocument]
+
+
+def erased_document(done: Iterable[Erased]) -> ErasedDocument:
+    """The erasures that a command ended."""
+    return {"document": "erased", "version": 1, "erased": list(map(receipt_document, done))}
+
+
+def receipt_document(erased: Erased) -> ReceiptDocument:
+    """The receipt. It names nobody but where that was asked for."""
     searched = erased.searched
-    document: dict[str, Any] = {
+    document: ReceiptDocument = {
+        "document": "receipt",
         "version": RECEIPT_VERSION,
-        "document": "receipt of an erasure",
         "tool": f"gestalt-space {gestalt_space.__version__}",
         "begun_at": erased.at,
         "done_at": erased.done_at,
@@ -64,13 +152,13 @@ def receipt_document(erased: Erased) -> dict[str, Any]:
             "pieces": searched.pieces,
             "pieces_that_tell_too_little": searched.pieces_passed_over,
             "hits": searched.hits,
-            "in_rows_of_others": [asdict(one) for one in searched.others],
-            "perhaps_by_chance": [asdict(one) for one in searched.uncertain],
+            "in_rows_of_others": [filled(FoundForm, one) for one in searched.others],
+            "perhaps_by_chance": [filled(FoundForm, one) for one in searched.uncertain],
             "not_searched": list(searched.passed_over),
         },
         "not_reached": {
-            "copies": list(erased.copies),
-            "homes": list(erased.forgotten),
+            "copies": [CopyMadeForm(**one) for one in erased.copies],  # type: ignore[typeddict-item]
+            "homes": [HomeForgottenForm(**one) for one in erased.forgotten],  # type: ignore[typeddict-item]
             "other": [*ON_A_DISK, *(ON_A_SERVER if erased.database == "postgresql" else ())],
         },
     }
@@ -82,7 +170,7 @@ def receipt_document(erased: Erased) -> dict[str, Any]:
 def check_receipt(path: Path, settings: Settings) -> None:
     """Raise `UsageError` or `OutputError` where a receipt cannot be written to a path: in the home
     it would be searched as well."""
-    check_new_file(path, (".json",), option="choose")
+    check_new_file(path, (".json",), option="")
     if path.parent.resolve().is_relative_to(settings.home.resolve()):
         raise UsageError(
             "The receipt cannot stand in the home of the gallery.", "Choose another folder."

@@ -41,8 +41,9 @@ def findings_of(evaluation: GalleryEvaluation) -> Iterator[Finding]:
             f"sign flips over families, Holm; {METHODS[CONDITIONAL]}",
             found.difference.low,
             found.difference.high,
-            one.p_held,
-            plan.bootstrap.seed,
+            p=found.p,
+            p_adjusted=one.p_held,
+            seed=plan.bootstrap.seed,
         )
 
 

@@ -5,12 +5,24 @@ No patient is named in it unless that is asked for.
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Literal
 
 from gestalt_space import __version__
+from gestalt_space.documents.evaluations import (
+    AccuracyForm,
+    CaseForm,
+    DifferenceForm,
+    EvaluatedCountsForm,
+    EvaluatedSpaceForm,
+    EvaluationDocument,
+    PartAccuracyForm,
+    RocForm,
+    UntestedForm,
+)
+from gestalt_space.documents.figures import estimate_form, finding_forms
+from gestalt_space.documents.form import filled
+from gestalt_space.documents.parts import run_count_forms
 from gestalt_space.evaluation.accuracy import CONDITIONAL, Accuracy
 from gestalt_space.evaluation.cases import BINS
 from gestalt_space.evaluation.curves import Roc
@@ -18,25 +30,27 @@ from gestalt_space.evaluation.findings import ESTIMANDS, METHODS, findings_of
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS, Comparison
 from gestalt_space.evaluation.strata import too_small
-from gestalt_space.gallery.spaces import run_records
-from gestalt_space.stats.estimates import LEVEL, Estimate, finding_records
+from gestalt_space.stats.estimates import LEVEL, finding_rows
+from gestalt_space.tables.table import Table
 
-VERSION = 2
+VERSION: Literal[2] = 2
+DIGITS = 6
 
 
 def evaluation_document(
     evaluation: GalleryEvaluation, *, with_patients: bool = False
-) -> dict[str, Any]:
+) -> EvaluationDocument:
     """The document. Shares are 0..1; what could not be computed is null.
 
     `with_patients`: with every case's patient, disorder and ranks.
     """
     plan = evaluation.plan
     return {
+        "document": "evaluation",
         "version": VERSION,
         "gestalt_space": __version__,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "by": evaluation.spaces[0].data.by,
+        "by": "gene" if evaluation.spaces[0].data.by == "gene" else "disorder",
         "protocol": "leave-one-patient-out" if plan.split is None else "split",
         "split": None if plan.split is None else plan.split.name,
         "controls": plan.controls,
@@ -52,17 +66,22 @@ def evaluation_document(
         "score_bins": BINS,
         "spaces": [_space(result, with_patients) for result in evaluation.spaces],
         "comparisons": [_comparison(one) for one in evaluation.comparisons],
-        "findings": finding_records(findings_of(evaluation)),
+        "findings": finding_forms(findings_of(evaluation)),
     }
 
 
-def _space(result: SpaceResult, with_patients: bool) -> dict[str, Any]:
-    record = {
+def evaluation_table(evaluation: GalleryEvaluation) -> Table:
+    """A row for each figure, with the ends of its interval."""
+    return Table(*finding_rows(findings_of(evaluation)))
+
+
+def _space(result: SpaceResult, with_patients: bool) -> EvaluatedSpaceForm:
+    record: EvaluatedSpaceForm = {
         "name": result.data.space,
         "fingerprint": result.data.fingerprint,
-        "runs": run_records(result.data.runs),
-        "counts": asdict(result.counts),
-        "not_tested": [asdict(one) for one in result.untested],
+        "runs": run_count_forms(result.data.runs),
+        "counts": filled(EvaluatedCountsForm, result.counts),
+        "not_tested": [filled(UntestedForm, one) for one in result.untested],
         "aggregations": {
             how: {
                 "images": _accuracy(found.images),
@@ -88,19 +107,20 @@ def _space(result: SpaceResult, with_patients: bool) -> dict[str, Any]:
     return record
 
 
-def _cases(result: SpaceResult) -> list[dict[str, Any]]:
+def _cases(result: SpaceResult) -> list[CaseForm]:
     cases, data = result.answers.cases, result.data
-    return [
-        {
+    records: list[CaseForm] = []
+    for place, (patient, group) in enumerate(zip(cases.patients, cases.groups, strict=True)):
+        record: CaseForm = {
             "patient": data.patients[int(patient)],
-            data.by: data.titles[int(group)][0],
             "ranks": {how: int(ranks[place]) for how, ranks in result.answers.ranks.items()},
         }
-        for place, (patient, group) in enumerate(zip(cases.patients, cases.groups, strict=True))
-    ]
+        record["gene" if data.by == "gene" else "disorder"] = data.titles[int(group)][0]
+        records.append(record)
+    return records
 
 
-def _accuracy(found: Accuracy | None) -> dict[str, Any] | None:
+def _accuracy(found: Accuracy | None) -> AccuracyForm | None:
     if found is None:
         return None
     return {
@@ -108,32 +128,32 @@ def _accuracy(found: Accuracy | None) -> dict[str, Any] | None:
         "patients": found.patients,
         "disorders": found.disorders,
         "interval": found.interval,
-        "top": {str(k): _estimate(one) for k, one in found.top.items()},
+        "top": {str(k): estimate_form(one, DIGITS) for k, one in found.top.items()},
         "top_mean_over_disorders": {
-            str(k): _estimate(one) for k, one in found.top_of_disorders.items()
+            str(k): estimate_form(one, DIGITS) for k, one in found.top_of_disorders.items()
         },
         "mean_rank": round(found.mean_rank, 6),
         "median_rank": found.median_rank,
     }
 
 
-def _part(found: Accuracy | None) -> dict[str, Any] | None:
+def _part(found: Accuracy | None) -> PartAccuracyForm | None:
     record = _accuracy(found)
     return None if found is None or record is None else {"too_small": too_small(found), **record}
 
 
-def _roc(found: Roc | None) -> dict[str, Any] | None:
+def _roc(found: Roc | None) -> RocForm | None:
     if found is None:
         return None
     return {
-        "auroc": _estimate(found.auroc),
+        "auroc": estimate_form(found.auroc, DIGITS),
         "interval": CONDITIONAL,
         "positives": found.positives,
         "negatives": found.negatives,
     }
 
 
-def _comparison(one: Comparison) -> dict[str, Any]:
+def _comparison(one: Comparison) -> DifferenceForm:
     return {
         "space": one.space,
         "aggregation": one.aggregation,
@@ -142,14 +162,8 @@ def _comparison(one: Comparison) -> dict[str, Any]:
         "over": one.over,
         "patients": one.found.patients,
         "cases": one.found.cases,
-        "difference": _estimate(one.found.difference),
+        "difference": estimate_form(one.found.difference, DIGITS),
         "interval": CONDITIONAL,
         "p": round(one.found.p, 6),
         "p_holm": round(one.p_held, 6),
-    }
-
-
-def _estimate(one: Estimate) -> dict[str, float | None]:
-    return {
-        name: None if math.isnan(value) else round(value, 6) for name, value in asdict(one).items()
     }

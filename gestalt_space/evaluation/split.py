@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gestalt_space.errors import UsageError
+from gestalt_space.tables.rows import RecordReader
 
 PATIENT, PART = "patient", "part"
 GALLERY, TEST = "gallery", "test"
@@ -63,7 +64,7 @@ def _rows(path: Path) -> list[tuple[int, str, str]]:
     """Line, patient and part of each row."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, strict=True)
+            reader = RecordReader(stream, strict=True)
             header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
             reader.fieldnames = header
             for name in (PATIENT, PART):

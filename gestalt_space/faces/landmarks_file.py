@@ -16,6 +16,7 @@ import numpy as np
 
 from gestalt_space.errors import FaceError, NoFace, UsageError
 from gestalt_space.faces.plausible import implausible
+from gestalt_space.tables.rows import RowReader
 from gestalt_space.types import Detection, Landmarks, Photo
 
 LAYOUTS = {"photo": 0, "img": 4}
@@ -69,7 +70,7 @@ def read_landmarks(path: Path) -> Mapping[str, list[Detection]]:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             separator = max(SEPARATORS, key=stream.readline().count)
             stream.seek(0)
-            rows = list(csv.reader(stream, delimiter=separator))
+            rows = list(RowReader(stream, separator))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
 from gestalt_space.encoders.specification import EncoderSpec
@@ -76,15 +75,6 @@ def mixed_precisions(runs: RunCounts) -> str | None:
         return None
     told = " and ".join(f"{count:,} in {precision}" for precision, count in counts.items())
     return f"Its descriptors are of several precisions: {told}."
-
-
-def run_records(runs: RunCounts) -> list[dict[str, Any]]:
-    """Encoding runs with how many descriptors each made; its facts are null where they are not
-    recorded."""
-    nothing = dict.fromkeys(field.name for field in fields(EncodingRun))
-    return [
-        {**(nothing if run is None else asdict(run)), "descriptors": count} for run, count in runs
-    ]
 
 
 def active_space(

@@ -6,7 +6,6 @@ may be overwritten.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from gestalt_space.files import (
 )
 from gestalt_space.gallery.pipeline import PhotoResult
 from gestalt_space.paths import display_name
+from gestalt_space.tables.rows import RecordReader, RowWriter
 from gestalt_space.types import Descriptors, EncodingRun
 
 CROP_TABLE = "crops.csv"
@@ -192,7 +192,7 @@ _WRITERS: dict[str, Callable[[EncodedBatch], bytes]] = {
 
 def _csv_text(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    RowWriter(text).write_all(rows)
     return text.getvalue()
 
 
@@ -208,11 +208,11 @@ def _crop_row(result: PhotoResult, name: str) -> Sequence[object]:
         error,
         face.detector,
         face.step,
-        f"{face.score:.4f}",
+        round(face.score, 4),
         face.number,
         face.count,
-        *(f"{v:.2f}" for v in (quality.sharpness, quality.size, quality.yaw, quality.roll)),
-        *(f"{v:.2f}" for v in (*face.box, *face.landmarks.ravel())),
+        *(round(v, 2) for v in (quality.sharpness, quality.size, quality.yaw, quality.roll)),
+        *(round(float(v), 2) for v in (*face.box, *face.landmarks.ravel())),
     ]
 
 
@@ -221,7 +221,7 @@ def _listed_crops(table: Path) -> frozenset[str]:
     if not table.exists():
         return frozenset()
     with table.open(newline="", encoding="utf-8", errors="replace") as stream:
-        rows = csv.DictReader(stream)
+        rows = RecordReader(stream)
         if tuple(rows.fieldnames or ()) != CROP_COLUMNS:
             return frozenset()
         return frozenset(row["crop"] or "" for row in rows)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from gestalt_space.errors import TableDamaged, UsageError
 from gestalt_space.interop.encodings_table import Rows, Slot, number_id, unreadable
 from gestalt_space.paths import display_name
+from gestalt_space.tables.rows import safe_cell
 
 Vectors: TypeAlias = NDArray[np.float32]
 """`(n, slots, dim)`, of any length."""
@@ -112,6 +113,7 @@ def encodings_csv(names: Sequence[str], slots: Sequence[Slot], vectors: Vectors)
     """
     yield ";".join(HEADER)
     for name, image in zip(names, vectors, strict=True):
+        name = str(safe_cell(name))
         cell = f'"{name.replace(chr(34), chr(34) * 2)}"' if set(name) & set(';"') else name
         for slot, vector in zip(slots, image, strict=True):
             yield ";".join((cell, *slot, "[]", f"[{', '.join(map(str, vector))}]"))

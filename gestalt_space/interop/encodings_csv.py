@@ -21,6 +21,7 @@ from gestalt_space.devices import cores
 from gestalt_space.errors import TableDamaged
 from gestalt_space.interop.encodings_table import Rows, Slot
 from gestalt_space.paths import display_name
+from gestalt_space.tables.rows import plain_cell
 
 NEEDED = ("img_name", "representations")
 SLOT_COLUMNS = ("model", "flip", "gray")
@@ -295,6 +296,7 @@ def _read_heads(
             raise layout.error(line, "img_name", "it is not in UTF-8") from error
         if name.startswith('"'):
             name = name[1:].removesuffix('"').replace('""', '"')
+        name = plain_cell(name)
         if not name:
             raise layout.error(line, "img_name", "it is empty")
         if not name.isprintable():

@@ -8,8 +8,8 @@ one place, beside files in the published formats, where a distance leaves this p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from gestalt_space.documents.reply import ReplyDocument, ReplyEvidenceForm
 from gestalt_space.gallery.spaces import ActiveSpace
 from gestalt_space.match.answer import MatchLine
 from gestalt_space.match.view import View
@@ -22,7 +22,7 @@ def service_reply(
     view: View,
     disorders: Sequence[MatchLine],
     genes: Sequence[MatchLine],
-) -> dict[str, Any]:
+) -> ReplyDocument:
     """The reply of `/predict` for one probe's lines by disorder and by gene.
 
     `image_id` is the name of the photo that a line rests on. `omim_id` is a number, or an empty
@@ -48,7 +48,7 @@ def service_reply(
     }
 
 
-def _evidence(line: MatchLine) -> dict[str, Any]:
+def _evidence(line: MatchLine) -> ReplyEvidenceForm:
     distance = round(1 - line.similarity, 3)
     return {
         "distance": distance,

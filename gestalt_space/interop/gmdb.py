@@ -16,6 +16,7 @@ from gestalt_space.errors import TableDamaged, UsageError
 from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.interop.encodings_table import number_id, unreadable
 from gestalt_space.paths import display_name
+from gestalt_space.tables.rows import RowReader
 
 PERSONAL = frozenset({"author", "email", "patient_name", "username"})
 FREQUENT_TEST = "gmdb_frequent_test_images"
@@ -226,7 +227,7 @@ def _lines(path: Path, delimiter: str, needed: Sequence[str]) -> Iterator[tuple[
     """The header of a table and its rows, each with its line in the file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, delimiter=delimiter)
+            reader = RowReader(stream, delimiter)
             names = [name.strip() for name in next(reader, [])]
             if missing := [name for name in needed if name not in names]:
                 raise TableDamaged(

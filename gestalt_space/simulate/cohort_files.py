@@ -5,7 +5,6 @@ All is written beside the place and renamed at the end, so that there is a whole
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -24,6 +23,7 @@ from gestalt_space.simulate.capture import jpeg
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, SimulatedPatient, SimulatedPhoto
 from gestalt_space.simulate.persons import Person
 from gestalt_space.simulate.study import StudyPlan
+from gestalt_space.tables.rows import RowWriter
 
 COHORT_FILE = "gestalt-space cohort"
 FORMAT = f"{COHORT_FILE} 1"
@@ -350,6 +350,6 @@ def _write_table(
     names = columns or list(rows[0])
     delimiter = "\t" if path.suffix == ".tsv" else ","
     with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, names, restval="", delimiter=delimiter)
-        table.writeheader()
-        table.writerows(rows)
+        table = RowWriter(stream, delimiter)
+        table.write(names)
+        table.write_all([row.get(name) for name in names] for row in rows)

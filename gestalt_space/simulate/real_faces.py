@@ -19,6 +19,7 @@ from gestalt_space.paths import display_name
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, lay_on_canvas
 from gestalt_space.simulate.persons import FaceLabels, Portrait
 from gestalt_space.simulate.photo_files import open_photo_files
+from gestalt_space.tables.rows import RecordReader
 from gestalt_space.types import Pixels
 
 LABELS_FILE = "faces.csv"
@@ -107,7 +108,7 @@ def _labels(name: str, content: bytes | None) -> dict[str, FaceLabels]:
     if content is None:
         raise _unusable(name, "it cannot be read")
     try:
-        rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
+        rows = RecordReader(io.StringIO(content.decode("utf-8-sig")))
         labels = {}
         for row in rows:
             try:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from gestalt_cli.entry import run
 
+from gestalt_space.documents.schemas import REPLY
 from gestalt_space.weights.store import ModelStore
 from tests import made
+from tests.documents.validation import assert_valid
 from tests.galleries import make_home
 from tests.prepared import Prepared
 
@@ -43,7 +45,14 @@ def gestalt(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         capsys.readouterr()
         code = run([str(word) for word in words])
         captured = capsys.readouterr()
-        return Ran(code, captured.out, captured.err)
+        ran = Ran(code, captured.out, captured.err)
+        # Every document that any test of a command sees is held against its schema.
+        if "--json" in words or "json" in words:
+            if captured.out:
+                assert_valid(ran.document)
+        elif "gestaltmatcher" in words and captured.out:
+            assert_valid(ran.document, REPLY)
+        return ran
 
     return command
 

@@ -31,7 +31,9 @@ def test_photos_on_the_command_line_make_a_square_table(home, photos, gestalt: C
     assert np.array_equal(values, values.T)
     assert (values.diagonal() == 1).all()
     assert json.loads((tmp_path / "m.csv.json").read_text())["selection"] == "3 photos"
-    assert not list(home.rglob("*.sqlite")) or "p0" not in gestalt("index", "list", "--csv").out
+    assert (
+        not list(home.rglob("*.sqlite")) or "p0" not in gestalt("index", "list", "--csv", "-").out
+    )
 
 
 def test_a_folder_is_its_photos(home, photos, gestalt: Command):

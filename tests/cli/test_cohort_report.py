@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
+from tests.documents.validation import assert_valid
 from tests.pages.parsed import Page
 
 QUICK = ("--permutations", 99, "--bootstrap", 100)
@@ -25,7 +26,9 @@ def test_a_report_holds_all_and_names_nobody(cohort: Path, gestalt: Command, tmp
     written = {path.name for path in folder.iterdir()}
     assert written >= {"report.html", "report.json", "clusters.csv", "disorders.csv", "pairs.csv"}
     assert not any(b"Q00" in path.read_bytes() for path in folder.iterdir())
-    assert json.loads((folder / "report.json").read_text("utf-8"))["clusters"]["patients"] == 12
+    document = json.loads((folder / "report.json").read_text("utf-8"))
+    assert_valid(document, "report")
+    assert document["clusters"]["patients"] == 12
 
 
 def test_patients_and_faces_are_shown_when_asked(cohort: Path, gestalt: Command, tmp_path: Path):

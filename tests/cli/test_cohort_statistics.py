@@ -132,10 +132,15 @@ def test_compare_tells_the_probability_of_different_disorders(
 def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
     table = tmp_path / "found.csv"
     words = ("cohort", "compare", "--a-cohort", "north", "--b-cohort", "south", *COMPARED)
-    ran = gestalt(*words, "--json", "-o", table)
+    ran = gestalt(*words, "--json")
     assert ran.code == 0, ran.err
     document = ran.document
     assert document["version"] == 2
+    table.touch()
+    refused = gestalt(*words, "--csv", table)
+    assert refused.code == 1
+    assert "exists" in refused.err
+    assert gestalt(*words, "--csv", table, "--force").code == 0
     assert [group["patients"] for group in document["groups"]] == [8, 6]
     assert [group["units"] for group in document["groups"]] == [6, 6]
     assert [one["disorder"] for one in document["disorders"]] == ["OMIM:122470", "OMIM:147920"]
@@ -154,12 +159,10 @@ def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
         assert described["blocks"]["withheld"] != "", "too few other disorders"
     assert "Secret" not in ran.out + table.read_text(encoding="utf-8")
 
-    again = gestalt(*words, "-o", table)
-    assert again.code == 1
-    assert "exists" in again.err
-    assert gestalt(*words, "-o", table, "--force").code == 0
-    assert "does not end in .csv" in gestalt(*words, "-o", tmp_path / "x.txt").err
-    assert "There is no folder" in gestalt(*words, "-o", tmp_path / "no" / "x.csv").err
+    assert "none of .csv and .tsv" in gestalt(*words, "--csv", tmp_path / "x.txt").err
+    assert "There is no folder" in gestalt(*words, "--csv", tmp_path / "no" / "x.csv").err
+    assert "There is no table 'x'" in gestalt(*words, "--csv", "-", "--table", "x").err
+    assert gestalt(*words, "--table", "figures").code == 2
 
 
 @pytest.mark.usefixtures("cohorts")

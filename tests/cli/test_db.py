@@ -28,7 +28,12 @@ def test_upgrade_makes_the_database_and_can_be_run_again(gestalt: Command, tmp_p
     assert (tmp_path / "home" / "gallery.sqlite3").exists()
     status = gestalt("db", "status", "--json")
     assert status.code == 0
-    assert status.document == {"version": 1, "migration": REVISION, "wanted": REVISION}
+    assert status.document == {
+        "document": "database",
+        "version": 1,
+        "migration": REVISION,
+        "wanted": REVISION,
+    }
 
 
 @pytest.mark.parametrize("command", ["upgrade", "status"])

@@ -21,7 +21,18 @@ SMALL = (
     "--detector",
     "aligned",
 )
-KEYS = {"version", "output", "report", "cohort", "home", "seed", "space", "detector", "gallery"}
+KEYS = {
+    "document",
+    "version",
+    "output",
+    "report",
+    "cohort",
+    "home",
+    "seed",
+    "space",
+    "detector",
+    "gallery",
+}
 KEYS |= {"held_back", "top", "probe", "seconds"}
 
 

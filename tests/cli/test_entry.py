@@ -134,7 +134,7 @@ def test_an_interruption_is_exit_code_130(
 def test_a_reader_that_goes_away_ends_the_command_quietly(filled: Path) -> None:
     code = "from gestalt_cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "index", "list", "--csv"],
+        [sys.executable, "-c", code, "index", "list", "--csv", "-"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -285,7 +285,7 @@ def test_list_can_be_narrowed(filled: Path, gestalt: Command) -> None:
 
 
 def test_list_as_csv_is_a_table_on_standard_output_only(filled: Path, gestalt: Command) -> None:
-    ran = gestalt("index", "list", "--csv")
+    ran = gestalt("index", "list", "--csv", "-")
     assert ran.err == ""
     rows = list(csv.reader(ran.out.splitlines()))
     columns = ["patient", "disorders", "sex", "ancestry", "cohort", "family", "photos", "consent"]

@@ -61,7 +61,7 @@ def test_a_match_says_that_it_is_approximate(
     text = f"approximate (ivf): recall@10 {told['recall_at_10']:.2f} measured on 60 photos"
     assert text in gestalt(*match).out
     assert text in gestalt(*match, "--quiet").out
-    rows = list(csv.DictReader(io.StringIO(gestalt(*match, "--csv").out)))
+    rows = list(csv.DictReader(io.StringIO(gestalt(*match, "--csv", "-").out)))
     assert {line["approximate"] for line in rows} == {text}
     exact = gestalt("match", photos[0], *ALIGNED)
     assert "approximate" not in exact.out

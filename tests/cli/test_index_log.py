@@ -25,7 +25,7 @@ def test_it_says_who_did_what_and_when(
     assert (removed["action"], removed["patients"], removed["left"]) == ("remove", [], 1)
     (only,) = gestalt("index", "log", "--patient", "P1", "--last", "1", "--json").document["events"]
     assert only["id"] == changed["id"]
-    rows = list(csv.DictReader(io.StringIO(gestalt("index", "log", "--csv").out)))
+    rows = list(csv.DictReader(io.StringIO(gestalt("index", "log", "--csv", "-").out)))
     assert [row["what"] for row in rows] == ["add", "set", "remove"]
     assert rows[1]["details"] == "sex: male → female"
     monkeypatch.setenv("COLUMNS", "80")

@@ -164,7 +164,7 @@ def test_a_copy_of_another_patient_s_photo_is_told_where_it_is_added_and_matched
     shown = gestalt("match", tmp_path / "screen.jpg", *ALIGNED)
     assert "this face may be A's own photo" in shown.out
     assert "to leave them out: --without " in shown.out
-    table = gestalt("match", tmp_path / "screen.jpg", "--csv", *ALIGNED).out
+    table = gestalt("match", tmp_path / "screen.jpg", "--csv", "-", *ALIGNED).out
     for row in csv.DictReader(table.splitlines()):
         assert sorted(row["copy_of"].split("; ")) == ["A", "B"]
     without = gestalt("match", tmp_path / "screen.jpg", "--without", "A", "--json", *ALIGNED)

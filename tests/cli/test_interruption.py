@@ -64,7 +64,7 @@ def test_answers_are_printed_as_they_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stopping(monkeypatch, "Gallery.match", number, after=2)
-    ran = gestalt("match", *photos, "--csv", "--top", "1", *ALIGNED)
+    ran = gestalt("match", *photos, "--csv", "-", "--top", "1", *ALIGNED)
     assert ran.code == code
     rows = list(csv.DictReader(io.StringIO(ran.out)))
     assert [row["photo"] for row in rows] == [str(photo) for photo in photos[:2]]

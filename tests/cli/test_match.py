@@ -18,7 +18,7 @@ from tests import made
 from tests.cli.conftest import Command
 
 SPACE_KEYS = {"name", "fingerprint", "run", "gallery_runs", "other_precision"}
-TOP_KEYS = {"version", "space", "gallery", "calibration", "question", "probes"}
+TOP_KEYS = {"document", "version", "space", "gallery", "calibration", "question", "probes"}
 PROBE_KEYS = {"photo", "error", "face", "disorders", "left_out", "relatives"}
 PROBE_KEYS |= {"asked", "eligible", "verdict", "best_percentile", "composition", "copies"}
 FACE_KEYS = {"detector", "score", "box", "landmarks", "step", "number", "count", "quality"}
@@ -118,7 +118,7 @@ def test_top_bounds_the_lines_and_may_exceed_the_disorders(
 def test_csv_has_a_row_for_each_line_and_each_failure(
     filled: Path, photos: list[Path], gestalt: Command, tmp_path: Path
 ) -> None:
-    ran = gestalt("match", photos[4], tmp_path / "missing.png", "--csv", *ALIGNED)
+    ran = gestalt("match", photos[4], tmp_path / "missing.png", "--csv", "-", *ALIGNED)
     assert ran.code == 3
     rows = list(csv.DictReader(io.StringIO(ran.out)))
     assert [row["rank"] for row in rows] == ["1", "2", ""]
@@ -260,7 +260,14 @@ def test_a_name_of_bytes_that_are_no_utf_8_comes_through(filled: Path, tmp_path:
     name = os.fsencode(tmp_path) + b"/caf\xe9.png"
     made.photo_file(tmp_path / "plain.png", 9)
     Path(tmp_path / "plain.png").rename(os.fsdecode(name))
-    for options in ((), ("--json",), ("--csv",)):
+    for options in (
+        (),
+        ("--json",),
+        (
+            "--csv",
+            "-",
+        ),
+    ):
         ran = subprocess.run(
             [*MAIN, "match", *options, *ALIGNED, name],
             capture_output=True,
@@ -291,7 +298,7 @@ def test_what_is_passed_over_in_a_folder_is_told(
     filled: Path, photos: list[Path], gestalt: Command
 ) -> None:
     (photos[0].parent / "x.raw").touch()
-    ran = gestalt("match", photos[0].parent, "--csv", "--detector", "aligned")
+    ran = gestalt("match", photos[0].parent, "--csv", "-", "--detector", "aligned")
     assert "1 file passed over: 1 .raw (not a known photo)" in ran.err
     assert "passed over" not in ran.out
 

@@ -113,7 +113,9 @@ def test_an_aggregation_shows_its_score(
     assert how in ran.out
     rows = list(
         csv.DictReader(
-            io.StringIO(gestalt("match", photos[4], "--aggregation", how, "--csv", *ALIGNED).out)
+            io.StringIO(
+                gestalt("match", photos[4], "--aggregation", how, "--csv", "-", *ALIGNED).out
+            )
         )
     )
     scores = [float(row["score"]) for row in rows]
@@ -171,7 +173,7 @@ def test_the_reply_of_the_published_service(
         ("--among", "sex", "--patient", "P0"),
         ("--format", "xml", "--patient", "P0"),
         ("--format", "csv", "--json", "--patient", "P0"),
-        ("--explain", "P0", "--csv", "--patient", "P0"),
+        ("--explain", "P0", "--format", "gestaltmatcher", "--patient", "P0"),
         ("--format", "gestaltmatcher", "--aggregation", "vote", "--patient", "P0"),
         ("--format", "gestaltmatcher", "--by", "patient", "--patient", "P0"),
         ("--sex", "?!", "--patient", "P0"),

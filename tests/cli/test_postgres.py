@@ -41,7 +41,7 @@ def test_the_first_add_makes_the_tables(
     words = ("index", "add", photos[0], "--patient", "P1", "--detector", "aligned")
     ran = gestalt(*words)
     assert ran.code == 0, ran.err
-    assert "P1" in gestalt("index", "list", "--csv").out
+    assert "P1" in gestalt("index", "list", "--csv", "-").out
 
 
 @pytest.mark.postgresql_only
@@ -60,5 +60,5 @@ def test_commands_tell_of_the_database_on_the_server(
     assert name in ran.out
     assert "4 patients" in ran.out
     assert gestalt("index", "remove", "P0").code == 0
-    assert gestalt("index", "list", "--csv").out.count("\nP") == 3
+    assert gestalt("index", "list", "--csv", "-").out.count("\nP") == 3
     assert gestalt("match", photos[1], "--by", "patient", "--detector", "aligned").code == 0

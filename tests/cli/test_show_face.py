@@ -59,7 +59,7 @@ def test_match_says_what_makes_it_less_sure(
         "limit": LEAST_EYE_DISTANCE,
         "reason": small,
     }
-    out = gestalt("match", photos[4], "--landmarks", landmarks, "--csv").out
+    out = gestalt("match", photos[4], "--landmarks", landmarks, "--csv", "-").out
     assert next(csv.DictReader(io.StringIO(out)))["marks"].startswith(small)
 
 

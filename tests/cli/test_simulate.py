@@ -70,6 +70,7 @@ def test_json_is_one_document(gestalt: Command) -> None:
     document = ran.document
     photos = len(list(Path("cohort", "photos").iterdir()))
     assert document == {
+        "document": "simulated",
         "version": 1,
         "output": "cohort",
         "counts": {
@@ -217,8 +218,8 @@ def test_terms_fit_in_80_columns(gestalt: Command, monkeypatch: pytest.MonkeyPat
 
 def test_terms_for_programs(gestalt: Command) -> None:
     document = gestalt("simulate", "terms", "--json").document
-    rows = list(csv.DictReader(io.StringIO(gestalt("simulate", "terms", "--csv").out)))
-    assert document == {"version": 1, "terms": rows}
+    rows = list(csv.DictReader(io.StringIO(gestalt("simulate", "terms", "--csv", "-").out)))
+    assert document == {"document": "terms", "version": 1, "terms": rows}
     assert [row["term"] for row in rows] == list(TERMS)
 
 

@@ -65,10 +65,10 @@ def test_findings_are_tidy_rows_and_every_pair_is_in_the_document():
     assert share["subject"] == "OMIM:100000 and OMIM:100001"
     assert (share["n"], share["unit"], share["p"]) == (18, "families", found.pairs[0].q)
     assert [one["estimate"] for one in gaps] == [one.apart for one in found.disorders]
-    row = dict(zip(pairs_table(found).columns, pairs_table(found).rows[0], strict=True))
+    row = dict(zip(pairs_table(found).names, pairs_table(found).rows[0], strict=True))
     assert row["share_low"] == found.pairs[0].share.low
     assert (
-        dict(zip(disorders_table(found).columns, disorders_table(found).rows[0], strict=True))[
+        dict(zip(disorders_table(found).names, disorders_table(found).rows[0], strict=True))[
             "follows"
         ]
         == ""

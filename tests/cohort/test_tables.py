@@ -27,6 +27,7 @@ from gestalt_space.cohort.tables import (
 )
 from gestalt_space.errors import OutputError, SpaceMismatch, UsageError
 from tests.cohort.selections import full_after, planted
+from tests.documents.validation import assert_valid
 
 
 @pytest.fixture
@@ -221,6 +222,7 @@ def test_text_is_a_square_table_with_names_on_two_sides(tmp_path, found, separat
     values = np.array([row[1:] for row in rows]).astype(np.float32)
     assert np.array_equal(values, found.values), "every bit comes back"
     about = json.loads(sidecar(path).read_text(encoding="utf-8"))
+    assert_valid(about, "matrix")
     assert about["fingerprint"] == found.about["fingerprint"]
     assert about["rows"][0]["disorders"] == "OMIM:100000"
 

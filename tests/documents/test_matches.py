@@ -11,11 +11,10 @@ import pytest
 
 from gestalt_space.documents.matches import (
     MATCH_VERSION,
-    error_document,
-    face_record,
     failed_match_document,
     match_document,
 )
+from gestalt_space.documents.parts import error_document, face_form
 from gestalt_space.errors import NoFace
 from gestalt_space.faces.marks import marks_of
 from gestalt_space.gallery.copies import Copy
@@ -47,7 +46,7 @@ def face() -> Face:
 
 
 def test_a_face_is_told_without_its_pixels(face: Face) -> None:
-    record = face_record(face)
+    record = face_form(face)
     assert record == {
         "number": 2,
         "count": 3,
@@ -100,6 +99,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
         fingerprint = gallery.space.fingerprint
     assert json.loads(json.dumps(document)) == document
     assert document == {
+        "document": "match",
         "version": 1,
         "space": {
             "name": "tiny",
@@ -155,7 +155,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
             {
                 "photo": "x.png",
                 "error": None,
-                "face": face_record(face),
+                "face": face_form(face),
                 "left_out": "P9",
                 "relatives": ["P8"],
                 "asked": 10,
@@ -227,4 +227,8 @@ def test_a_match_that_failed_as_a_whole_has_the_same_form() -> None:
 
 def test_an_error_is_a_document_of_its_own() -> None:
     error = NoFace("No face.", "Try another.")
-    assert error_document(error.as_dict()) == {"version": 1, "error": error.as_dict()}
+    assert error_document(error) == {
+        "document": "error",
+        "version": 1,
+        "error": error.as_dict(),
+    }

@@ -58,7 +58,7 @@ def test_crops_bear_the_names_of_their_photos_and_the_table_says_which(tmp_path:
     assert [row["photo"] for row in table] == ["a/x.jpg", "b/x.png", "c/y.png"]
     assert [row["crop"] for row in table] == ["x.png", "x-2.png", ""]
     assert [row["error"] for row in table] == ["", "", "No face."]
-    assert [row["score"] for row in table] == ["1.0000", "1.0000", ""]
+    assert [row["score"] for row in table] == ["1.0", "1.0", ""]
     for row, seed in zip(table[:2], (1, 2), strict=True):
         data = (tmp_path / "crops" / row["crop"]).read_bytes()
         assert np.array_equal(crop_from_png(data), made.crop(seed))

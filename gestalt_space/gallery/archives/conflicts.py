@@ -3,15 +3,13 @@ people."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from gestalt_space.errors import ImportConflict
-from gestalt_space.gallery.archives.people_csv import safe_cell
 from gestalt_space.store.imported import Conflict, ConflictKind
+from gestalt_space.tables.table import Table
 
 CONFLICT_COLUMNS = ("kind", "patient", "photo", "reason")
 _MENDED: dict[ConflictKind, str] = {
@@ -56,9 +54,5 @@ def refusal(conflicts: Sequence[Conflict], prefix: str) -> ImportConflict:
 
 def conflicts_csv(conflicts: Iterable[Conflict]) -> bytes:
     """A line for each conflict, in UTF-8."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CONFLICT_COLUMNS)
-    for one in conflicts:
-        writer.writerow(safe_cell(getattr(one, column)) for column in CONFLICT_COLUMNS)
-    return text.getvalue().encode()
+    rows = ([getattr(one, column) for column in CONFLICT_COLUMNS] for one in conflicts)
+    return Table(CONFLICT_COLUMNS, rows).csv()

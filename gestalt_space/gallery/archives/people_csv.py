@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from typing import IO, Any
 
 from gestalt_space.ages import age_text
+from gestalt_space.tables.rows import RowWriter
 
 COLUMNS = (
     *("patient", "photo", "disorder", "disorder_name", "genes", "sex", "age", "ancestry"),
     *("cohort", "family", "site", "hpo", "consent", "sha256", "added"),
 )
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 class PeopleWriter:
     """Writes the table to a stream of text."""
 
     def __init__(self, stream: IO[str]) -> None:
-        self._writer = csv.writer(stream, lineterminator="\n")
-        self._writer.writerow(COLUMNS)
+        self._writer = RowWriter(stream)
+        self._writer.write(COLUMNS)
 
     def write(
         self,
@@ -34,9 +33,8 @@ class PeopleWriter:
         """A photo, of rows of the tables `patients` and `photos`; `disorders` with their names."""
         patient, sex, ancestry, cohort, consent, family, _ = person
         _, sha256, name, age, site, _, _, added_at = photo
-        self._writer.writerow(
-            safe_cell(cell)
-            for cell in (
+        self._writer.write(
+            (
                 *(patient, name, _listed(code for code, _ in disorders)),
                 *(_listed(title for _, title in disorders), _listed(genes), sex),
                 *(None if age is None else age_text(age), ancestry, cohort, family, site),
@@ -44,14 +42,6 @@ class PeopleWriter:
                 *(consent, sha256, f"{added_at:%Y-%m-%d}"),
             )
         )
-
-
-def safe_cell(text: str | None) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe stands before what begins as
-    one."""
-    if text is None:
-        return ""
-    return f"'{text}" if text.lstrip(" ").startswith(_STARTS) else text
 
 
 def _listed(values: Any) -> str:

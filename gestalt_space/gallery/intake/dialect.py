@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gestalt_space.errors import UsageError
+from gestalt_space.tables.rows import RowReader
 
 SEPARATOR_NAMES = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 """What tables are separated by, and how it is named."""
@@ -37,7 +38,7 @@ class Lines:
 
         Raises `UsageError` for a quote that is not closed.
         """
-        reader = csv.reader(self.lines, delimiter=self.separator, strict=True)
+        reader = RowReader(self.lines, self.separator, strict=True)
         while True:
             begins = self.before + reader.line_num + 1
             try:
@@ -116,7 +117,7 @@ def _is_letter(character: str) -> bool:
 def _find_separator(lines: Sequence[str], columns: Sequence[str], *, is_tabbed: bool) -> str:
     def fitness(separator: str) -> tuple[int, int, bool]:
         try:
-            cells = next(csv.reader(lines, delimiter=separator, strict=True), [])
+            cells = next(RowReader(lines, separator, strict=True), [])
         except csv.Error:
             return -1, 0, False
         known = {cell.strip().lower() for cell in cells} & set(columns)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from gestalt_space.tables.table import Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,35 +29,32 @@ _GLUE = "\0"
 """In the place of a space at which no line ends."""
 
 
-@dataclass
-class Table:
-    """Rows of cells under the names of columns.
-
-    `right`: columns of numbers; `whole`: those of identifiers; `least`: those that may go, the one
-    of least weight first, and before them those in which nothing stands.
+def drawn(table: Table, width: int | None) -> Iterator[RenderableType]:
+    """A table as it is printed in so many columns of a terminal, or in as many as it takes for
+    None.
     """
+    return _Drawing(table).drawn(width)
 
-    columns: tuple[str, ...]
-    right: tuple[str, ...] = ()
-    whole: tuple[str, ...] = ()
-    least: tuple[str, ...] = ()
-    rows: list[tuple[tuple[str, ...], str | None]] = field(default_factory=list)
 
-    def add_row(self, *cells: str, style: str | None = None) -> None:
-        """Add a row with a cell for each column."""
-        self.rows.append((cells, style))
+class _Drawing:
+    """The texts of a table's printed columns."""
+
+    def __init__(self, table: Table) -> None:
+        self.columns, self.rows = table.texts()
+        self.styles = table.styles
 
     def drawn(self, width: int | None) -> Iterator[RenderableType]:
-        """What is printed in so many columns of a terminal, or in as many as it takes for None."""
         kept = list(range(len(self.columns)))
         gone = []
-        least = [name for name in self.least if name in self.columns]
-        for name in sorted(least, key=self._says_something):
+        spare = [place for place in kept if self.columns[place].least is not None]
+        for place in sorted(
+            spare, key=lambda place: (self._says_something(place), self.columns[place].least)
+        ):
             if width is None or self._least_width(kept, readable=READABLE) <= width:
                 break
-            kept.remove(self.columns.index(name))
-            if self._says_something(name):
-                gone.append(name)
+            kept.remove(place)
+            if self._says_something(place):
+                gone.append(self.columns[place].heading)
         all_break = width is not None and self._least_width(kept) > width
         if width is not None and self._least_width(kept, all_break=all_break) > width:
             yield from self._by_field(width)
@@ -89,31 +87,32 @@ class Table:
         table = RichTable(
             box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, header_style="bold"
         )
-        for column, wide in zip(kept, widths, strict=True):
-            name = self.columns[column]
-            table.add_column(name, justify="right" if name in self.right else "left", width=wide)
-        for cells, style in self.rows:
-            shown = [
-                _broken(cells[column], wide) for column, wide in zip(kept, widths, strict=True)
-            ]
-            table.add_row(*shown, style=style)
+        for place, wide in zip(kept, widths, strict=True):
+            column = self.columns[place]
+            justify: Literal["left", "right"] = "right" if column.is_right else "left"
+            table.add_column(column.heading, justify=justify, width=wide)
+        for number, cells in enumerate(self.rows):
+            table.add_row(
+                *(_broken(cells[place], wide) for place, wide in zip(kept, widths, strict=True)),
+                style=self.styles.get(number),
+            )
         return table
 
     def _by_field(self, width: int | None) -> Iterator[str]:
         """A line for each cell behind its column's name, and an empty one between two rows."""
-        label = max(map(len, self.columns))
-        for cells, _ in self.rows:
+        label = max(len(column.heading) for column in self.columns)
+        for cells in self.rows:
             yield ""
-            for name, cell in zip(self.columns, cells, strict=True):
+            for column, cell in zip(self.columns, cells, strict=True):
                 if cell:
                     indent = " " * (label + GAP)
-                    yield from _lines(cell, width, f"{name:<{label}}  ", indent)
+                    yield from _lines(cell, width, f"{column.heading:<{label}}  ", indent)
 
-    def _says_something(self, name: str) -> bool:
-        return any(cells[self.columns.index(name)] for cells, _ in self.rows)
+    def _says_something(self, place: int) -> bool:
+        return any(cells[place] for cells in self.rows)
 
     def _cells(self, column: int) -> list[str]:
-        return [self.columns[column], *(cells[column] for cells, _ in self.rows)]
+        return [self.columns[column].heading, *(cells[column] for cells in self.rows)]
 
     def _widest(self, column: int) -> int:
         return max(_width(line) for cell in self._cells(column) for line in cell.split("\n"))
@@ -122,7 +121,7 @@ class Table:
         """The least width of a column, in which paths are broken, and with `all_break` every long
         word."""
         widest = self._widest(column)
-        if self.columns[column] in (*self.right, *self.whole):
+        if self.columns[column].is_right or self.columns[column].whole:
             return widest
         words = (
             min(_width(word), max(readable, BROKEN))

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 from gestalt_cli import output
-from gestalt_cli.tables import wrapped
+
+from gestalt_space.tables.terminal import wrapped
 
 NAME = "Cornelia de Lange syndrome 1 (OMIM:122470)"
 PATIENT = "GM_2024-000000001742"

@@ -1,0 +1,130 @@
+"""JSON Schemas of all documents, made from their forms by pydantic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic.json_schema import GenerateJsonSchema
+
+from gestalt_space.documents import (
+    added,
+    archives,
+    cohorts,
+    contents,
+    corrected,
+    database,
+    evaluations,
+    evidence,
+    faces,
+    filled,
+    findings,
+    homes,
+    indexes,
+    matches,
+    models,
+    parts,
+    patients,
+    receipts,
+    reply,
+    simulated,
+    spaces,
+    trail,
+    written,
+)
+from gestalt_space.documents.form import Form
+from gestalt_space.files import write_atomically
+
+REPLY = "gestaltmatcher-reply"
+"""The one document that does not say by itself which it is: its form is another program's."""
+DOCUMENTS: dict[str, Any] = {
+    "added": added.AddedDocument,
+    "approximate": indexes.ApproximateDocument,
+    "backup": archives.BackupDocument,
+    "calibrated": indexes.CalibratedDocument,
+    "clusters": cohorts.ClustersDocument,
+    "cohesion": cohorts.CohesionDocument,
+    "comparison": cohorts.ComparisonDocument,
+    "composite": cohorts.CompositeDocument,
+    "contents": contents.ContentsDocument,
+    "corrected": corrected.CorrectedDocument,
+    "database": database.DatabaseDocument,
+    "demo": simulated.DemoDocument,
+    "erased": receipts.ErasedDocument,
+    "error": parts.ErrorDocument,
+    "evaluation": evaluations.EvaluationDocument,
+    "evaluation-gmdb": evaluations.GmdbDocument,
+    "evidence": evidence.EvidenceDocument,
+    "export": archives.ExportDocument,
+    "faces": faces.FacesDocument,
+    "filled": filled.FilledDocument,
+    "findings": findings.FindingsDocument,
+    REPLY: reply.ReplyDocument,
+    "home-forgotten": homes.HomeForgottenDocument,
+    "homes": homes.HomesDocument,
+    "imported": archives.ImportedDocument,
+    "log": trail.LogDocument,
+    "log-check": trail.LogCheckDocument,
+    "log-head": trail.LogHeadDocument,
+    "map": cohorts.MapDocument,
+    "match": matches.MatchDocument,
+    "matrix": cohorts.MatrixDocument,
+    "matrix-file": cohorts.LargeMatrixDocument,
+    "matrix-shown": cohorts.ShownMatrixDocument,
+    "model-installed": models.ModelInstalledDocument,
+    "models": models.ModelsDocument,
+    "models-verified": models.ModelsVerifiedDocument,
+    "patient": patients.PatientDocument,
+    "patients": patients.PatientsDocument,
+    "rebuilt": filled.RebuiltDocument,
+    "receipt": receipts.ReceiptDocument,
+    "removed": filled.RemovedDocument,
+    "report": cohorts.ReportDocument,
+    "restored": archives.RestoredDocument,
+    "simulated": simulated.SimulatedDocument,
+    "space-dropped": spaces.SpaceDroppedDocument,
+    "space-used": spaces.SpaceUsedDocument,
+    "spaces": spaces.SpacesDocument,
+    "terms": simulated.TermsDocument,
+    "tuned": models.TunedDocument,
+    "written": written.WrittenDocument,
+}
+"""The forms by what a document says under `document`."""
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a document. Raises `KeyError`."""
+    with_config(ConfigDict(extra="forbid"))(Form)  # here, so that forms do not import pydantic
+    schema = TypeAdapter(DOCUMENTS[name]).json_schema(mode="serialization")
+    return {"$schema": GenerateJsonSchema.schema_dialect, **_without_titles(schema)}
+
+
+def write_schemas(folder: Path) -> None:
+    """Write the schemas as `NAME.json` into a folder, and delete those that nothing has any more.
+
+    Raises `OutputError`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.json"):
+        if path.stem not in DOCUMENTS:
+            path.unlink()
+    for name in DOCUMENTS:
+        write_atomically(folder / f"{name}.json", schema_text(name).encode())
+
+
+def schema_text(name: str) -> str:
+    """The schema of a document as its file has it."""
+    return json.dumps(schema_of(name), indent=1, ensure_ascii=False) + "\n"
+
+
+def _without_titles(value: Any) -> Any:
+    """A schema without the titles that pydantic makes of the names of fields."""
+    if isinstance(value, dict):
+        return {
+            key: _without_titles(item)
+            for key, item in value.items()
+            if key != "title" or not isinstance(item, str)
+        }
+    return list(map(_without_titles, value)) if isinstance(value, list) else value

@@ -1,0 +1,107 @@
+"""`gestalt simulate` and `demo`: people who do not exist. The rooms of these names fill them in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gestalt_space.documents.form import Form
+from gestalt_space.documents.matches import LineForm
+
+
+class TermForm(Form):
+    """An HPO term that can be simulated, and what of the face is measured by it."""
+
+    term: str
+    label: str
+    axis: str
+    measure: str
+
+
+class TermsDocument(Form):
+    """`gestalt simulate terms`."""
+
+    document: Literal["terms"]
+    version: Literal[1]
+    terms: list[TermForm]
+
+
+class SimulatedCountsForm(Form):
+    """How many there are; `frequent`: disorders of so many patients that GMDB calls them so."""
+
+    disorders: int
+    frequent: int
+    patients: int
+    controls: int
+    photos: int
+
+
+class SimulatedDocument(Form):
+    """`gestalt simulate cohort`."""
+
+    document: Literal["simulated"]
+    version: Literal[1]
+    output: str
+    counts: SimulatedCountsForm
+
+
+class DemoSpaceForm(Form):
+    """The space of a demo."""
+
+    name: str
+    fingerprint: str
+
+
+class DemoGalleryForm(Form):
+    """The gallery of a demo."""
+
+    patients: int
+    photos: int
+    disorders: int
+    failed: int
+
+
+class HeldBackForm(Form):
+    """Patients who were held back and asked about."""
+
+    patients: int
+    photos: int
+    failed: int
+
+
+class DemoTopForm(Form):
+    """How many of the probes had the true disorder among the first k; `chance`: by guessing."""
+
+    k: int
+    hits: int
+    probes: int
+    share: float
+    chance: float
+
+
+class DemoProbeForm(Form):
+    """One patient who was held back, the planted disorder, its rank, and the lines."""
+
+    photo: str
+    patient: str
+    disorder: str
+    rank: int | None
+    disorders: list[LineForm]
+
+
+class DemoDocument(Form):
+    """`gestalt demo`. `seconds`: by part of the work."""
+
+    document: Literal["demo"]
+    version: Literal[1]
+    output: str
+    report: str
+    cohort: str
+    home: str
+    seed: int
+    space: DemoSpaceForm
+    detector: str
+    gallery: DemoGalleryForm
+    held_back: HeldBackForm
+    top: list[DemoTopForm]
+    probe: DemoProbeForm
+    seconds: dict[str, float]

@@ -1,0 +1,61 @@
+"""What programs and people read of simulated phenotypes and cohorts."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gestalt_space.documents.simulated import (
+    SimulatedCountsForm,
+    SimulatedDocument,
+    TermsDocument,
+)
+from gestalt_space.simulate.cohort import FREQUENT, Cohort
+from gestalt_space.simulate.phenotypes import TERMS
+from gestalt_space.tables.table import Column, Table
+
+
+def terms_document() -> TermsDocument:
+    """The phenotypes that can be simulated."""
+    return {
+        "document": "terms",
+        "version": 1,
+        "terms": [
+            {"term": term.id, "label": term.label, "axis": term.axis, "measure": term.measure}
+            for term in TERMS.values()
+        ],
+    }
+
+
+def terms_table() -> Table:
+    """A row for each phenotype."""
+    columns = (
+        Column("term", whole=True),
+        Column("label"),
+        Column("axis", readers="programs"),
+        Column("measure", title="what is measured", least=0),
+    )
+    return Table(
+        columns, ((term.id, term.label, term.axis, term.measure) for term in TERMS.values())
+    )
+
+
+def simulated_document(cohort: Cohort, output: str) -> SimulatedDocument:
+    """A cohort that was written to `output`."""
+    return {
+        "document": "simulated",
+        "version": 1,
+        "output": output,
+        "counts": simulated_counts(cohort),
+    }
+
+
+def simulated_counts(cohort: Cohort) -> SimulatedCountsForm:
+    """How many patients there are, and of how many disorders."""
+    sizes = Counter(patient.diagnosis.id for patient in cohort.patients if patient.diagnosis)
+    return {
+        "disorders": len(cohort.disorders),
+        "frequent": sum(size >= FREQUENT for size in sizes.values()),
+        "patients": sizes.total(),
+        "controls": len(cohort.patients) - sizes.total(),
+        "photos": cohort.photo_count,
+    }

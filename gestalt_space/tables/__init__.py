@@ -1,0 +1,1 @@
+"""Tables: rows under named columns, for people, for spreadsheets and for programs."""

@@ -1,0 +1,277 @@
+"""Documents and tables of made-up patients. `python -m tests.documents.examples` writes the golden
+files anew: where that changes one, CHANGELOG.md and docs/formats.md say so, and the version rises
+if a field went or means something else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, CurvePoint
+from gestalt_space.cohort.statistics_document import cohesion_document
+from gestalt_space.documents.added import added_document, added_table
+from gestalt_space.documents.contents import contents_document, contents_table
+from gestalt_space.documents.corrected import corrected_document
+from gestalt_space.documents.evidence import evidence_table
+from gestalt_space.documents.filled import removed_document
+from gestalt_space.documents.findings import findings_document, findings_table
+from gestalt_space.documents.homes import home_forgotten_document, homes_document, homes_table
+from gestalt_space.documents.matches import match_document, match_table
+from gestalt_space.documents.models import models_document, models_table
+from gestalt_space.documents.parts import error_document
+from gestalt_space.documents.patients import (
+    patient_document,
+    patients_document,
+    patients_table,
+    photos_table,
+)
+from gestalt_space.documents.receipts import receipt_document
+from gestalt_space.documents.schemas import REPLY
+from gestalt_space.documents.spaces import spaces_document, spaces_table
+from gestalt_space.documents.trail import log_document, log_table
+from gestalt_space.errors import NoFace
+from gestalt_space.gallery.calibration.calibrating import CalibrationState
+from gestalt_space.gallery.choosing import SpaceState
+from gestalt_space.gallery.copies import Copy
+from gestalt_space.gallery.correcting import Correction
+from gestalt_space.gallery.erasure.erased import Erased
+from gestalt_space.gallery.erasure.searching import Finding as Found
+from gestalt_space.gallery.erasure.searching import Searched
+from gestalt_space.gallery.inspecting.findings import Finding
+from gestalt_space.gallery.listing import GalleryStats
+from gestalt_space.gallery.spaces import Encoded
+from gestalt_space.gallery.storing import Added
+from gestalt_space.gallery.trail import LoggedEvent
+from gestalt_space.interop.gestaltmatcher import service_reply
+from gestalt_space.match.answer import Eligible, Match, MatchLine, Shared
+from gestalt_space.match.evidence import Evidence, EvidencePhoto
+from gestalt_space.match.question import Question
+from gestalt_space.ranking.calibration import LikelihoodRatio
+from gestalt_space.store.homes import KnownHome
+from gestalt_space.store.reads import (
+    Counts,
+    PatientRecord,
+    PatientSummary,
+    PhotoDetail,
+    StoredSpace,
+)
+from gestalt_space.store.removals import Removed
+from gestalt_space.tables.table import Table
+from gestalt_space.types import EncodingRun, Face, Quality
+from gestalt_space.weights.catalogue import CatalogueEntry
+from gestalt_space.weights.manifest import InstalledModel, ModelFile
+from tests import made
+
+GOLDEN = Path(__file__).parent / "golden"
+AT = datetime(2026, 1, 2, 3, 4, 5)
+RUN = EncodingRun("float32", "cpu", "onnxruntime", "1.2")
+RUNS = ((RUN, 3), (None, 1))
+FACE = Face(
+    number=1,
+    count=2,
+    detector="scrfd",
+    step="as is",
+    box=np.array([1.234, 2.345, 101.5, 120.25], np.float32),
+    landmarks=np.arange(10, dtype=np.float32).reshape(5, 2),
+    score=0.87654321,
+    quality=Quality(12.3456, 100.0, -3.2, 0.5),
+    crop=made.crop(1),
+)
+ERROR = NoFace("No face was found.", "Give another photo.")
+LINES = (
+    MatchLine(
+        *(1, "OMIM:122470", "=Cornelia de Lange syndrome 1", 0.81234567, "P1", 3, 4, 0.81234567),
+        photo="p1.jpg",
+        percentile=99.123456,
+        likelihood_ratio=LikelihoodRatio(12.345678, 3.4567891),
+    ),
+    MatchLine(2, "ORPHA:199", "", 0.5, "-P2", 1, 1, 0.5, no_ratio="too few"),
+)
+MATCHES = (
+    Match(
+        "new.jpg",
+        face=FACE,
+        lines=LINES,
+        left_out="P9",
+        relatives=("P8",),
+        asked=10,
+        eligible=Eligible(2, 3, 5),
+        composition=(Shared("sex", "female", 1, 2, 3, 4),),
+        verdict="close match",
+        best_percentile=87.654321,
+        copies=(Copy("P7", "copy.png", 0.99999, "crops"),),
+    ),
+    Match("text.jpg", error=ERROR),
+)
+SPACE: Any = SimpleNamespace(model=SimpleNamespace(name="tiny"), fingerprint="ab" * 32)
+VIEW: Any = SimpleNamespace(
+    question=Question(sex="female", age=4.5, without=("P6",)),
+    state=SimpleNamespace(
+        totals=lambda by: SimpleNamespace(patients=4, lines=len(by)),
+        photos=5,
+        searched_on="processor",
+    ),
+    approximate=None,
+)
+CALIBRATION = CalibrationState("current", 5, 4, 5, 4, 0)
+PATIENTS = (
+    PatientSummary("P1", ("OMIM:122470",), "female", "Taiwanese", "=A", "F1", 2, None),
+    PatientSummary("-P2", (), None, None, None, None, 1, "withdrawn"),
+)
+PATIENT = PatientRecord(
+    patient="P1",
+    disorders=(("OMIM:122470", "Cornelia de Lange syndrome 1"),),
+    genes=("NIPBL",),
+    sex="female",
+    ancestry="Taiwanese",
+    cohort="A",
+    consent=None,
+    family="F1",
+    hpo=("HP:0000664",),
+    hpo_absent=("HP:0000252",),
+    added_at=AT,
+    photos=(
+        PhotoDetail(
+            *("p1.jpg", "cd" * 32, 4.5, "Bonn", AT, "scrfd", "as is", 0.87654321, 1, 2),
+            *((1.234, 2.345, 101.5, 120.25), 12.3456, 100.0, -3.2, 0.5, True),
+            *(("tiny", "other"), (RUN, None)),
+        ),
+    ),
+)
+STATS = GalleryStats(
+    Counts(4, 1, 5, 5, 2, 1, 1),
+    ((StoredSpace(1, "tiny", "ab" * 32, "{}", 16, True), 4),),
+    (RUNS,),
+    (CALIBRATION,),
+)
+ADDED = (
+    Added("a.jpg", "P1", "updated", FACE, None, ("sex: – → female",), ("A note.", "Another.")),
+    Added("@b.jpg", "P2", "failed", error=ERROR, copies=(Copy("P7", "c.png", 0.987654, "crops"),)),
+)
+SPACES = (
+    SpaceState("tiny", "ab" * 32, True, True, 4, 1, 0, 123456),
+    SpaceState("other", "ef" * 32, False, False, 3, 0, 1, 2345678),
+)
+HOMES = (
+    KnownHome("0" * 36, "ward-1:/data", AT, 0, None, 0),
+    KnownHome("1" * 36, "ward-2:/data", AT, 2, AT, 1),
+)
+FINDINGS = (
+    Finding("database", "ok", "SQLite", ""),
+    Finding("index", "fail", "a file is damaged", "Run `gestalt index rebuild`."),
+)
+EVENTS = (
+    LoggedEvent(1, AT, "ann", "add", ("P1", "P2"), 1, ("2 photos",), {"photos": 2}, "aa" * 32),
+    LoggedEvent(2, AT, "ann", "remove", (), 1, ("emptied",), None, "bb" * 32),
+)
+ERASED = Erased(
+    at="2026-01-02T03:04:05+00:00",
+    actor="ann",
+    done_at="2026-01-02T03:05:05+00:00",
+    salt="5a",
+    patients=("12" * 32,),
+    photos=("34" * 32,),
+    removed_before=0,
+    rows={"patient": 1, "photo": 1},
+    files={"overwritten": 2},
+    homes=("ward-1:/data",),
+    forgotten=({"place": "ward-3:/data", "at": "2026-01-01T00:00:00+00:00", "by": "ann"},),
+    database="sqlite",
+    compacted=True,
+    searched=Searched(
+        files=9,
+        bytes=12345,
+        texts=3,
+        pieces=40,
+        pieces_passed_over=1,
+        found=(),
+        others=(Found("gallery.sqlite", "name of a photo", 1),),
+        uncertain=(),
+        unreadable=(),
+        not_searched=0,
+        passed_over=(),
+    ),
+    copies=({"action": "backup", "path": "/backup", "at": "2026-01-01T00:00:00+00:00"},),
+    names=("P1",),
+)
+MODEL = InstalledModel(
+    name="tiny",
+    folder=Path("models/tiny"),
+    files=(ModelFile("e.onnx", "ab" * 32, 1234567, "encoder", "arcface", 112, dim=16),),
+    source="tests",
+    license="made",
+    terms="",
+    restricted=False,
+    accepted_at=None,
+    added_at="2026-01-02T03:04:05+00:00",
+    views=("plain",),
+)
+OFFERED = CatalogueEntry("yunet", "YuNet", "https://x.y/z", "ab" * 32, 1, "MIT", "", False)
+COHESION = Cohesion(
+    *(3, 2, 4, 9, 1, 0.51234, 0.4, 0.05, 2.2468, 98.7, 0.013, 8),
+    curve=(CurvePoint(2, 0.5, 0.25, 90.0),),
+    plan=CohesionPlan(match=("sex",), permutations=1000, seed=3),
+)
+COHORT: Any = SimpleNamespace(space="tiny", fingerprint="ab" * 32, runs=RUNS, source="cohort Bonn")
+EVIDENCE = (Evidence("OMIM:122470", "=CdLS", (EvidencePhoto("P1", "p1.jpg", 4.5, 0.812345, ()),)),)
+
+
+def documents() -> dict[str, Any]:
+    """Documents by the names of their schemas."""
+    return {
+        "match": match_document(SPACE, VIEW, MATCHES, Encoded(RUN, RUNS), CALIBRATION),
+        "error": error_document(ERROR),
+        "patients": patients_document(PATIENTS),
+        "patient": patient_document(PATIENT),
+        "contents": contents_document(STATS),
+        "added": added_document(ADDED, Counter(one.status for one in ADDED), None, CALIBRATION),
+        "corrected": corrected_document(Correction(("sex: – → female",)), ["A note."]),
+        "removed": removed_document(Removed(1, 2)),
+        "spaces": spaces_document(SPACES),
+        "homes": homes_document(HOMES, "0" * 36),
+        "home-forgotten": home_forgotten_document(HOMES[1], "0" * 36),
+        "findings": findings_document(FINDINGS),
+        "log": log_document(EVENTS),
+        "receipt": receipt_document(ERASED),
+        "models": models_document([MODEL], ["broken"], [OFFERED]),
+        "cohesion": cohesion_document(COHORT, COHESION),
+        REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
+    }
+
+
+def tables() -> dict[str, Table]:
+    """Tables by the names of their golden files."""
+    return {
+        "match": match_table(MATCHES, VIEW),
+        "evidence": evidence_table(EVIDENCE),
+        "patients": patients_table(PATIENTS),
+        "photos": photos_table(PATIENT),
+        "contents": contents_table(STATS),
+        "added": added_table(ADDED),
+        "spaces": spaces_table(SPACES),
+        "homes": homes_table(HOMES, "0" * 36),
+        "findings": findings_table(FINDINGS),
+        "log": log_table(EVENTS),
+        "models": models_table([MODEL], ["broken"], [OFFERED]),
+    }
+
+
+def text_of(document: Any) -> str:
+    """A document as its golden file has it, without this release's version."""
+    if "tool" in document:
+        document = {**document, "tool": "gestalt-space"}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    for name, document in documents().items():
+        (GOLDEN / f"{name}.json").write_text(text_of(document), encoding="utf-8")
+    for name, table in tables().items():
+        (GOLDEN / f"{name}.csv").write_bytes(table.csv())
