@@ -61,7 +61,7 @@ def test_all_is_sound_but_the_detector_that_is_not_installed(
 ) -> None:
     assert failing(settings) == {"detector"}
     findings = found(settings)
-    assert "3 patients, 3 photos, 1 disorders" in findings["database"].detail
+    assert "3 patients, 3 photos, 1 disorder" in findings["database"].detail
     assert f"migration {REVISION}" in findings["database"].detail
     assert "made by the tests" in findings["model tiny"].detail
     assert "3 descriptors in 1 segment" in findings["index tiny"].detail
