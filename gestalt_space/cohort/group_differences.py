@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gestalt_space.cohort.compared_units import ComparedUnits
-from gestalt_space.progress import Stages, unseen_stages
+from gestalt_space.progress import Stages
 from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.design import least_p, require_labellings
 from gestalt_space.stats.estimates import Estimate, Finding
@@ -87,7 +87,7 @@ def tested_groups(
     permutations: int,
     seed: int,
     unit: str,
-    stages: Stages = unseen_stages,
+    stages: Stages,
 ) -> tuple[GroupTests, tuple[DisorderTests, ...]]:
     """Test the groups, overall and in each disorder. Raises `UsageError`, before anything is
     computed, where labels can be dealt in too few ways for any p of 0.05."""
