@@ -25,6 +25,7 @@ from gestalt_space.cohort.group_differences import GroupTests, tested_groups
 from gestalt_space.cohort.matched import match_groups
 from gestalt_space.cohort.patients import Fact
 from gestalt_space.cohort.selection import Selection
+from gestalt_space.progress import unseen_stages
 from gestalt_space.simulate.planted import PlantedPlan, plant
 
 SEED = 140_000
@@ -71,7 +72,9 @@ def measured(
     are dealt within disorders alone, as they were once."""
     a, b = match_groups(*groups_of(selection), match, seed, with_family=with_family)
     units, _ = compared_units(a, b, match if within else (), with_family=with_family)
-    return tested_groups(units, permutations=PERMUTATIONS, seed=seed, unit="families")[0]
+    return tested_groups(
+        units, permutations=PERMUTATIONS, seed=seed, unit="families", stages=unseen_stages
+    )[0]
 
 
 def shift_p(selection: Selection, seed: int) -> float:
