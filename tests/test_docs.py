@@ -246,3 +246,12 @@ def test_every_public_name_is_explained():
     table = text_of("docs/python.md").partition("## ")[0]
     explained = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)))
     assert sorted(explained) == sorted({*gestalt_space.__all__} - {"__version__"})
+
+
+def test_every_error_is_explained():
+    from gestalt_space import errors
+
+    page = (ROOT / "docs" / "problems.md").read_text(encoding="utf-8")
+    kinds = [one for one in vars(errors).values() if isinstance(one, type)]
+    codes = {one.code for one in kinds if issubclass(one, errors.GestaltError)}
+    assert {code for code in codes if f"`{code}`" not in page} == set()
