@@ -14,8 +14,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from gestalt_space.gallery.identity import place_of
 from gestalt_space.settings import Settings
 from gestalt_space.store import engine, migrating
+from gestalt_space.store import tables as t
 from gestalt_space.store.connecting import mapped_errors, opening
 from gestalt_space.store.engine import Database
 from gestalt_space.store.sqlite import holds_something, make_file, sqlite_file
@@ -54,6 +56,19 @@ def copy_database(home: Path, other: Path) -> None:
         server.of(other, server.name_of(home))
 
 
+def _move_home(home: Path, other: Path) -> None:
+    """Let the database of a home that was copied know it at its place, as if it had been moved: for
+    the copy of a home that shares its database is another home."""
+    with closing(Database(address_of(other), create=False)) as database:
+        if database.exists():
+            with database.writing() as session:
+                session.execute(
+                    sa.update(t.Home)
+                    .where(t.Home.place == place_of(home / "index"))
+                    .values(place=place_of(other / "index"))
+                )
+
+
 def copy_databases(folder: Path, other: Path, *, keep: bool = False) -> None:
     """After a folder was copied: the databases of the homes in it, which nobody has open. Files are
     copied with the folder. With `keep`, they outlive the test."""
@@ -65,6 +80,7 @@ def copy_databases(folder: Path, other: Path, *, keep: bool = False) -> None:
         if place.is_relative_to(root):
             copy = other.absolute() / place.relative_to(root)
             server.of(copy, name)
+            _move_home(place, copy)
             if keep:
                 server.kept.add(server.name_of(copy))
 
