@@ -41,7 +41,7 @@ def marks_of(landmarks: Landmarks, quality: Quality) -> tuple[Mark, ...]:
     fine contrasts.
     """
     found = []
-    # Whole numbers are compared, as they are told.
+    # Whole numbers are compared, since the reason shows whole numbers.
     eyes, sharpness = round(eye_distance(landmarks)), round(quality.sharpness)
     yaw = round(abs(quality.yaw))
     if eyes < LEAST_EYE_DISTANCE:

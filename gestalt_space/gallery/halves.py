@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from gestalt_space.files import make_private_folder, sync_folder, write_private
+from gestalt_space.files import make_private_folder, sync_folder, unwritable, write_private
 from gestalt_space.folders import delete_begun
 from gestalt_space.held import held
 
@@ -19,10 +19,13 @@ _NOTES = "copying-"
 @contextmanager
 def noted(index: Path, folder: Path) -> Iterator[None]:
     """Note in the folder of a home's index that `folder` is being written, until it is whole or
-    nothing of it is left. Raises `OSError`."""
-    make_private_folder(index)
+    nothing of it is left. Raises `OutputError` where the home cannot be written."""
     with ExitStack() as holding:
-        note = _held_note(index, folder.resolve(), holding)
+        try:
+            make_private_folder(index)
+            note = _held_note(index, folder.resolve(), holding)
+        except OSError as error:
+            raise unwritable(index, error) from error
         holding.callback(note.unlink, missing_ok=True)
         yield
 

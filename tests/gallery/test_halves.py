@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from gestalt_space.errors import OutputError
 from gestalt_space.folders import delete_begun, whole_folder
 from gestalt_space.gallery.halves import delete_halves, noted
 from gestalt_space.home import Gallery
@@ -92,6 +94,20 @@ def test_a_failure_leaves_neither_folder_nor_note(tmp_path: Path):
         (aside / "file").write_text("half")
         raise KeyboardInterrupt
     assert (names(index), names(tmp_path)) == ([], ["index"])
+
+
+def test_a_home_that_takes_no_note_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gestalt_space.gallery.halves.write_private", refuse)
+    with (
+        pytest.raises(OutputError, match="No space left"),
+        noted(tmp_path / "index", tmp_path / "backup"),
+    ):
+        pytest.fail("it was not noted")
 
 
 def test_an_erasure_deletes_it_and_its_receipt_names_what_is_out_of_reach(
