@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,15 @@ def titles_of(selection: Selection, column: Column) -> NDArray[np.str_]:
         return values
     kinds, of = np.unique(values, return_inverse=True)
     return np.array([selection.title(str(kind)) for kind in kinds], dtype=np.str_)[of]
+
+
+def titles_in(facts: Mapping[str, NDArray[Any]]) -> NDArray[np.str_]:
+    """The titles of disorders of a matrix's rows or columns, in the words of `titles_of`."""
+    found = []
+    for ids, names in zip(facts["disorders"], facts["disorder_names"], strict=True):
+        pairs = sorted(zip(str(ids).split("; "), str(names).split("; "), strict=False))
+        found.append(" + ".join(name for _, name in pairs))
+    return np.array(found, dtype=np.str_)
 
 
 def known_columns(selection: Selection) -> tuple[Column, ...]:

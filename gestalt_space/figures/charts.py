@@ -122,7 +122,7 @@ def _laid(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> list[tuple
     ax.set_yticks(range(len(names)), names)
     for label in [ax.get_yticklabels()[place] for place in heads]:
         label.set_fontweight("bold")
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, pad=6)
     ax.spines["left"].set_color(LINE)
     for row, _, share in rows:
         ax.annotate(

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
-from gestalt_space.cohort.columns import Column, column_of, known_columns, titles_of
+from gestalt_space.cohort.columns import Column, column_of, known_columns, titles_in, titles_of
 from gestalt_space.cohort.ordering import clustered_order
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.shown_map import ShownMap
@@ -19,7 +19,6 @@ from gestalt_space.figures.trees import Tree, tree_figure
 
 MOST_ROWS = 3000
 """Rows or columns beyond which a cell would be smaller than what a page or a printer can show."""
-_MATRIX_BARS = (("disorder_names", "disorder"), ("cohort", "cohort"))
 _TREE_BARS: tuple[Column, ...] = ("disorder", "cohort", "sex")
 _UNITS = {
     "similarity": "similarity (mean cosine)",
@@ -28,9 +27,7 @@ _UNITS = {
 }
 
 
-def heat_map_of(
-    matrix: CohortMatrix, palette: Palette | None = None, *, show_names: bool = True
-) -> HeatMap:
+def heat_map_of(matrix: CohortMatrix, palette: Palette | None = None) -> HeatMap:
     """The heat map of a matrix, its rows and columns in the order of their clusters. `palette`: of
     the figures beside which it stands. Raises `UsageError` for a matrix that is too large to be
     looked at."""
@@ -46,15 +43,18 @@ def heat_map_of(
         values[values < 0] = np.nan
     palette = palette or Palette()
     bars = []
-    for fact, title in _MATRIX_BARS:
-        of_rows, of_columns = matrix.row_facts[fact], matrix.column_facts[fact]
+    told = (
+        ("disorder", titles_in(matrix.row_facts), titles_in(matrix.column_facts)),
+        ("cohort", matrix.row_facts["cohort"], matrix.column_facts["cohort"]),
+    )
+    for title, of_rows, of_columns in told:
         known = of_rows if matrix.is_within else np.concatenate([of_rows, of_columns])
         if len(np.unique(known)) > 1:
             key = palette.key(title, known)
             rows, columns = key.groups(of_rows)[order.rows], key.groups(of_columns)[order.columns]
             bars.append(Bar(key, rows, columns))
-    names = [matrix.rows[row] if show_names else "" for row in order.rows]
-    across = [matrix.columns[column] if show_names else "" for column in order.columns]
+    names = [matrix.rows[row] for row in order.rows]
+    across = [matrix.columns[column] for column in order.columns]
     return HeatMap(
         values=values,
         rows=names,

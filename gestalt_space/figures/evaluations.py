@@ -89,6 +89,7 @@ def result_confusion_figure(result: SpaceResult) -> Figure:
     note = f"{how}; {int(is_shown.sum()):,} of {len(true):,} cases"
     if len(shown) < len(groups):
         note += f", of the {len(shown)} most frequent of {len(groups):,} {by}s"
+    note += ". The stronger the blue, the larger the share of the row."
     return confusion_figure(
         counts, names, columns=[*names, "another"], rows_are=f"true {by}", note=note
     )

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import Transform, blended_transform_factory
+from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
 from gestalt_space.figures.frames import framed, inches_from, inches_of
 from gestalt_space.figures.keys import Key, draw_keys, shortened, thinned, width_of
+from gestalt_space.figures.strips import draw_strip
 from gestalt_space.figures.style import FAINT, INCH, adopt, hue, styled
 from gestalt_space.figures.trees import draw_branches
 
@@ -140,26 +140,16 @@ def _draw_bars(ax: Axes, heat: HeatMap) -> None:
     above = blended_transform_factory(ax.transAxes, inches_from(ax, 0, 1))
     for number, bar in enumerate(heat.bars):
         away = (len(heat.bars) - number) * (_BAR + _GAP)
-        _strip(ax, bar.row_groups[:, None], (-away, 0, _BAR, 1), beside)
-        _strip(ax, bar.column_groups[None], (0, away - _BAR, 1, _BAR), above)
+        rows, columns = (
+            [hue(group) for group in of.tolist()] for of in (bar.row_groups, bar.column_groups)
+        )
+        draw_strip(ax, rows, (-away, 0, _BAR, 1), beside, lies="down")
+        draw_strip(ax, columns, (0, away - _BAR, 1, _BAR), above, lies="across")
         ax.annotate(
             bar.key.title, (1, 1), xytext=(4, (away - _BAR / 2) * INCH), xycoords="axes fraction",
             textcoords="offset points", va="center", fontsize=LABEL, color=FAINT,
             annotation_clip=False,
         )  # fmt: skip
-
-
-def _strip(
-    ax: Axes,
-    groups: NDArray[np.int64],
-    bounds: tuple[float, float, float, float],
-    transform: Transform,
-) -> None:
-    numbers, places = np.unique(groups, return_inverse=True)
-    colours = np.array([to_rgb(hue(int(number))) for number in numbers])[places]
-    strip = ax.inset_axes(bounds, transform=transform, xticks=[], yticks=[])
-    strip.imshow(colours, aspect="auto", interpolation="none")
-    strip.set_axis_off()
 
 
 def _draw_tree(ax: Axes, linkage: NDArray[np.float64], bars: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from unicodedata import east_asian_width
 
 import numpy as np
@@ -73,10 +74,22 @@ class Palette:
             title,
             chosen,
             sizes,
-            tuple(self._hues.setdefault((title, name), len(self._hues)) for name in chosen),
+            self._hues_of(title, chosen),
             others=len(values) - sum(sizes) - unknown,
             unknown=unknown,
         )
+
+    def _hues_of(self, title: str, names: Sequence[str]) -> tuple[int, ...]:
+        """The hues of the groups of a figure's column. A group that is new to the report gets the
+        next one that no other group of the column has."""
+        known = [self._hues[title, name] for name in names if (title, name) in self._hues]
+        taken = {number % len(HUES) for number in known}
+        for name in names:
+            if (title, name) not in self._hues:
+                free = (n for n in count(len(self._hues)) if n % len(HUES) not in taken)
+                self._hues[title, name] = next(free)
+                taken.add(self._hues[title, name] % len(HUES))
+        return tuple(self._hues[title, name] for name in names)
 
 
 def draw_keys(

@@ -127,7 +127,7 @@ def _name_groups(ax: Axes, of: PointMap) -> None:
             continue
         free = [
             (_hidden(box, at) + _away(box, at[is_own]) / _NEAR, text, box)
-            for text, box in _beside(ax, shortened(name, 28), hue(number), at[is_own])
+            for text, box in _beside(ax, shortened(name, 28), at[is_own])
             if _is_free(ax, box, taken)
             and _hidden(box, at[~is_own]) <= _MOST_HIDDEN
             and _away(box, at[is_own]) < _FARTHEST
@@ -139,24 +139,28 @@ def _name_groups(ax: Axes, of: PointMap) -> None:
             ax.add_artist(text)
 
 
-def _beside(
-    ax: Axes, name: str, colour: str, theirs: NDArray[np.float64]
-) -> list[tuple[Annotation, Box]]:
-    """A name above, below, right and left of points in pixels, with the boxes that it takes."""
-    low, middle, high = np.quantile(theirs, (0.1, 0.5, 0.9), axis=0)
+def _beside(ax: Axes, name: str, theirs: NDArray[np.float64]) -> list[tuple[Annotation, Box]]:
+    """A name above, below, right and left of points in pixels, of most and of all of them, with the
+    boxes that it takes."""
+    ends = [np.quantile(theirs, (out, 0.5, 1 - out), axis=0) for out in (0.1, 0.0)]
     renderer, figure = renderer_of(ax), ax.get_figure(root=False)
     assert figure is not None  # noqa: S101
     found = []
-    for x, y, across, up in (
-        (middle[0], high[1], "center", "bottom"),
-        (middle[0], low[1], "center", "top"),
-        (high[0], middle[1], "left", "center"),
-        (low[0], middle[1], "right", "center"),
-    ):
+    places = [
+        place
+        for low, middle, high in ends
+        for place in (
+            (middle[0], high[1], "center", "bottom"),
+            (middle[0], low[1], "center", "top"),
+            (high[0], middle[1], "left", "center"),
+            (low[0], middle[1], "right", "center"),
+        )
+    ]
+    for x, y, across, up in places:
         away = ({"left": 5, "right": -5}.get(across, 0), {"bottom": 5, "top": -5}.get(up, 0))
         text = Annotation(
             name, (x, y), xytext=away, xycoords="figure pixels", textcoords="offset points",
-            ha=across, va=up, fontsize=7, fontweight="bold", color=colour, zorder=4,
+            ha=across, va=up, fontsize=7, fontweight="bold", color=INK, zorder=4,
             annotation_clip=False,
         )  # fmt: skip
         text.set_figure(figure)

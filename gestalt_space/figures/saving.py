@@ -15,15 +15,36 @@ from matplotlib.text import Text
 from matplotlib.ticker import Formatter
 
 from gestalt_space.figures.fonts import families_for
-from gestalt_space.figures.pictures import with_small_pictures
-from gestalt_space.figures.style import FAINT, INK, LINE, PAPER, styled
+from gestalt_space.figures.pictures import smaller
+from gestalt_space.figures.style import (
+    EMPTY,
+    FAINT,
+    HUES,
+    INK,
+    LINE,
+    PALE,
+    PAPER,
+    TURNS,
+    styled,
+)
 from gestalt_space.files import check_new_file, write_atomically
 
 Format = Literal["png", "svg", "pdf"]
 ENDINGS = (".png", ".svg", ".pdf")
 _DATELESS = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-_ON_PAGES = {INK: "var(--ink)", FAINT: "var(--faint)", LINE: "var(--line)", PAPER: "var(--paper)"}
+ON_PAGES = {
+    INK: "--ink",
+    FAINT: "--faint",
+    LINE: "--line",
+    PAPER: "--paper",
+    PALE: "--pale",
+    EMPTY: "--empty",
+    TURNS[0]: "--turn-1",
+    TURNS[1]: "--turn-2",
+    **{colour: f"--hue-{number}" for number, colour in enumerate(HUES)},
+}
+"""The names by which a page's style sheet has the colours of figures: in the dark it has others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +86,7 @@ def rendered(figure: Figure, kind: Format) -> Written:
     ):
         figure.savefig(stream, format=kind, metadata=_DATELESS[kind])
     data = stream.getvalue()
-    return Written(with_small_pictures(data) if kind == "svg" else data, missing)
+    return Written(smaller(data) if kind == "svg" else data, missing)
 
 
 @contextmanager
@@ -124,7 +145,7 @@ def page_svg(figure: Figure, alt: str) -> tuple[str, str]:
     made = rendered(figure, "svg")
     text = made.data.decode("utf-8")
     text = text[text.index("<svg") :]
-    for colour, variable in _ON_PAGES.items():
-        text = text.replace(colour, variable)
+    for colour, variable in ON_PAGES.items():
+        text = text.replace(colour, f"var({variable})")
     words = alt.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     return text.replace("<svg", f'<svg role="img" aria-label="{words}"', 1), made.missing

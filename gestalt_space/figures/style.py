@@ -27,6 +27,8 @@ HUES = (
     *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a07800"),
     *("#56b4e9", "#5b3a8c", "#e69f00", "#444444", "#8fbf3f"),
 )
+TURNS = ("#8d989e", "#dfe4e6")
+"""The shades of neighbouring clusters, in turns."""
 MARKERS = ("o", "s", "^", "D", "P")
 DASHES: tuple[str | tuple[float, tuple[float, ...]], ...] = (
     "solid",

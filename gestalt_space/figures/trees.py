@@ -9,14 +9,14 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
 from gestalt_space.figures.frames import framed, inches_from, inches_of
 from gestalt_space.figures.keys import Key, draw_keys, shortened
-from gestalt_space.figures.style import INCH, INK, adopt, hue, styled
+from gestalt_space.figures.strips import draw_strip
+from gestalt_space.figures.style import INCH, INK, TURNS, adopt, hue, styled
 
 _HEIGHT, _NARROWEST, _WIDEST = 3.0, 5.6, 9.6
 """Inches of a figure's tree."""
@@ -24,7 +24,6 @@ _BAR, _GAP = 0.15, 0.05
 _LABEL = 6.0
 _LEAF = (_LABEL + 0.6) / INCH
 """Inches of a leaf with a name: where there is less room, no leaf is named."""
-_TURNS = ("#8d989e", "#dfe4e6")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def draw_tree(ax: Axes, tree: Tree, *, keys: bool = True) -> Axes:
         ax.grid(axis="y")
         _draw_bar(ax, 0, "cluster", _cluster_colours(tree.clusters[leaves]))
         for number, (key, groups) in enumerate(tree.bars, start=1):
-            colours = np.array([to_rgb(hue(int(group))) for group in groups[leaves]])
+            colours = [hue(group) for group in groups[leaves].tolist()]
             _draw_bar(ax, number, key.title, colours)
         if tree.names is not None and inches_of(ax)[0] / len(leaves) > _LEAF:
             _name_leaves(ax, [tree.names[leaf] for leaf in leaves], 1 + len(tree.bars))
@@ -111,22 +110,20 @@ def _laid(
     return leaves, along, up
 
 
-def _draw_bar(ax: Axes, number: int, title: str, colours: NDArray[np.float64]) -> None:
+def _draw_bar(ax: Axes, number: int, title: str, colours: Sequence[str]) -> None:
     bottom = -(number + 1) * (_BAR + _GAP)
     under = blended_transform_factory(ax.transAxes, inches_from(ax, 0, 0))
-    place = ax.inset_axes((0, bottom, 1, _BAR), transform=under, xticks=[], yticks=[])
-    place.imshow(colours[None], aspect="auto", interpolation="none")
-    place.set_axis_off()
+    draw_strip(ax, colours, (0, bottom, 1, _BAR), under, lies="across")
     ax.annotate(
         title, (0, 0), xytext=(-4, (bottom + _BAR / 2) * INCH), xycoords="axes fraction",
         textcoords="offset points", ha="right", va="center", fontsize=7, annotation_clip=False,
     )  # fmt: skip
 
 
-def _cluster_colours(clusters: NDArray[np.int64]) -> NDArray[np.float64]:
+def _cluster_colours(clusters: NDArray[np.int64]) -> list[str]:
     """Neighbouring clusters in turning shades."""
     turns = np.concatenate([[0], np.cumsum(np.diff(clusters) != 0)]) % 2
-    return np.array([to_rgb(_TURNS[turn]) for turn in turns])
+    return [TURNS[turn] for turn in turns.tolist()]
 
 
 def _name_leaves(ax: Axes, names: Sequence[str], bars: int) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 
+from gestalt_space.cohort.columns import titles_of
 from gestalt_space.cohort.report import CohortReport
 from gestalt_space.cohort.shown_map import shown_map
 from gestalt_space.cohort.splitting import FEWEST
@@ -13,10 +16,13 @@ from gestalt_space.figures.heat_map import heat_map_figure
 from gestalt_space.figures.keys import Palette
 from gestalt_space.figures.trees import tree_figure
 from gestalt_space.pages.environment import render
+from gestalt_space.pages.heat_map import pointed_cells
 from gestalt_space.pages.pictures import Drawings, picture
 from gestalt_space.pages.point_map import column_maps, words_of
 
 SHOWN_PAIRS = 15
+CELL_DIGITS = 2
+"""Of similarities that are pointed at: of hundreds of patients they are most of the page."""
 _LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
 
@@ -24,18 +30,24 @@ def cohort_report_page(report: CohortReport, *, show_patients: bool = False) -> 
     """The report as HTML."""
     of, found = report.selection, report.clustering
     drawings, palette = Drawings(), Palette()
-    heat = heat_map_of(report.matrix, palette, show_names=show_patients)
+    heat = heat_map_of(report.matrix, palette)
+    said_of_rows = _said_of(report, heat.rows, show_patients=show_patients)
+    if not show_patients:
+        heat = replace(heat, rows=[""] * len(heat.rows))
+    heat_figure = heat_map_figure(heat, "")
     tree = tree_of(of, found, palette, show_patients=show_patients)
     shown = shown_map(report.map, of)
     count = f"{len(of.patients):,} patients"
+    matrix_svg = drawings.add(heat_figure, f"Similarity matrix of {count}")
     return render(
         "cohort_report.html",
         maker="gestalt-space cohort report",
-        scripts=("pointing.js", "point_map.js"),
+        scripts=("pointing.js", "heat_map.js", "point_map.js"),
         of=of,
         fingerprint=of.fingerprint[:12],
         plan=report.plan,
-        matrix_svg=drawings.add(heat_map_figure(heat, ""), f"Similarity matrix of {count}"),
+        matrix_svg=matrix_svg,
+        cells=pointed_cells(heat, heat_figure, CELL_DIGITS, said_of_rows),
         cohesion=report.cohesion,
         comparison=_comparison(report),
         clusters=found,
@@ -50,6 +62,16 @@ def cohort_report_page(report: CohortReport, *, show_patients: bool = False) -> 
         left_out=report.left_out,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
     )
+
+
+def _said_of(report: CohortReport, patients: Sequence[str], *, show_patients: bool) -> list[str]:
+    """What is said of patients who are pointed at: the disorder, and the name where it is shown."""
+    titles = titles_of(report.selection, "disorder").tolist()
+    title_of = dict(zip(report.selection.patients, titles, strict=True))
+    return [
+        ", ".join(filter(None, [patient * show_patients, title_of[patient]])) or "a patient"
+        for patient in patients
+    ]
 
 
 def _comparison(report: CohortReport) -> dict[str, object] | None:

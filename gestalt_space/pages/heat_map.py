@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
 from gestalt_space.figures.cohorts import heat_map_of, matrix_notes, matrix_title
-from gestalt_space.figures.heat_map import heat_map_figure
+from gestalt_space.figures.heat_map import HeatMap, heat_map_figure
 from gestalt_space.figures.positions import cells_of
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.pages.environment import ENDINGS, render
@@ -36,9 +38,7 @@ def matrix_page(matrix: CohortMatrix) -> str:
     rows, columns = heat.values.shape
     title = matrix_title(matrix)
     svg = Drawings().add(figure, f"{title}: a heat map of {rows:,} rows and {columns:,} columns")
-    cells = cells_of(figure, figure.axes[0])
     digits = 0 if matrix.about["value"] == "rank" else DIGITS
-    values, width = _whole(heat.values, digits)
     return render(
         "heat_map.html",
         maker="gestalt-space cohort matrix",
@@ -46,26 +46,42 @@ def matrix_page(matrix: CohortMatrix) -> str:
         heading=title,
         notes=matrix_notes(matrix),
         svg=svg,
-        data={
-            "rows": list(heat.rows),
-            "columns": None if heat.columns is None else list(heat.columns),
-            "left": cells.left,
-            "top": cells.top,
-            "width": cells.width,
-            "height": cells.height,
-            "digits": digits,
-            "bytes": width,
-            "values": base64.b64encode(values).decode("ascii"),
-            "empty": heat.empty,
-        },
+        data=pointed_cells(heat, figure, digits),
     )
+
+
+def pointed_cells(
+    heat: HeatMap, figure: Figure, digits: int, names: Sequence[str] | None = None
+) -> dict[str, object]:
+    """What `heat_map.js` needs of a heat map that was drawn as SVG: where its cells lie, and their
+    values with so many digits. `names`: what is said of its rows, other than what is drawn."""
+    cells = cells_of(figure, figure.axes[0])
+    is_half = heat.columns is None and np.allclose(
+        heat.values, heat.values.T, rtol=0, atol=1e-6, equal_nan=True
+    )
+    shown = heat.values[np.tril_indices(len(heat.values))] if is_half else heat.values
+    values, width = _whole(shown, digits)
+    return {
+        "rows": list(heat.rows if names is None else names),
+        "columns": None if heat.columns is None else list(heat.columns),
+        "left": cells.left,
+        "top": cells.top,
+        "width": cells.width,
+        "height": cells.height,
+        "digits": digits,
+        "bytes": width,
+        "half": is_half,
+        "values": base64.b64encode(values).decode("ascii"),
+        "empty": heat.empty,
+    }
 
 
 def _whole(values: NDArray[np.floating], digits: int) -> tuple[bytes, int]:
     """Values as they are written, as whole numbers, with their width in bytes; the lowest number of
     that width for NaN."""
     numbers = np.rint(np.asarray(values, np.float64) * 10**digits)
-    kind = np.dtype("<i2" if np.nanmax(np.abs(numbers), initial=0) < 2**15 else "<i4")
+    largest = np.nanmax(np.abs(numbers), initial=0)
+    kind = np.dtype("<i1" if largest < 2**7 else "<i2" if largest < 2**15 else "<i4")
     none = np.isnan(numbers)
     whole = np.where(none, 0, numbers).astype(kind)
     whole[none] = np.iinfo(kind).min

@@ -34,6 +34,16 @@ def test_a_group_has_one_hue_in_all_figures_of_a_report():
     assert palette.key("cohort", np.array(["a"])).hues[0] not in (*hues.values(), again["c"])
 
 
+def test_no_two_groups_of_a_column_have_one_hue():
+    palette = Palette()
+    first = palette.key("disorder", np.array(list("abcdefgh")))
+    palette.key("cohort", np.array(["x", "y"]))
+    second = palette.key("disorder", np.array([*"bcdefgh", "new", "newer"]))
+    assert len({hue(number) for number in second.hues}) == 9
+    known = dict(zip(first.names, first.hues, strict=True))
+    assert all(known[name] == number for name, number in zip("bcdefgh", second.hues, strict=False))
+
+
 def test_groups_of_one_hue_have_different_marks():
     assert len({to_rgb(one) for one in HUES}) == len(HUES)
     signs = {(hue(number), marker(number)) for number in range(50)}

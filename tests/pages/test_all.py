@@ -76,7 +76,9 @@ def test_a_page_is_readable_without_seeing_it(parsed: dict[str, Page]):
         pointed = [one for one in page.of("div") if "pointed" in str(one.get("class"))]
         live = [one for one in page.of("p") if one.get("aria-live") == "polite"]
         assert all(one["aria-label"] for one in pointed), name
-        assert len(live) == bool(pointed), name
+        telling = [one for one in page.of("div") if one.get("class") == "telling"]
+        assert len(live) == len(telling), name
+        assert bool(pointed) == bool(telling), name
 
 
 def test_no_identifier_is_there_twice(parsed: dict[str, Page]):
