@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from . import cohort_options, options, output
+from .figures import PICTURES, check_picture_path, write_picture
 from .opening import opened
 
 
 def composite(
     path: Annotated[
-        Path, typer.Option("--output", "-o", help="The .png to write.", show_default=False)
+        Path,
+        typer.Option("--output", "-o", help="The .png, .svg or .pdf to write.", show_default=False),
     ],
     cohorts: cohort_options.Cohorts = [],  # noqa: B006 - Typer copies it
     disorders: cohort_options.Disorders = [],  # noqa: B006
@@ -23,6 +25,10 @@ def composite(
         int, typer.Option("--at-least", help="Refuse groups of fewer patients.")
     ] = 5,
     sharpen: cohort_options.Sharpen = False,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Write the image alone, 336 × 336 pixels, as .png."),
+    ] = False,
     force: cohort_options.Force = False,
     space: options.Space = None,
     home: options.Home = None,
@@ -38,15 +44,21 @@ def composite(
     from gestalt_space.cohort.composite import composite
     from gestalt_space.cohort.picture_documents import composite_document
     from gestalt_space.faces.crops import crop_to_png
-    from gestalt_space.files import check_new_file, write_atomically
+    from gestalt_space.files import write_atomically
 
-    check_new_file(path, (".png",), overwrite=force, option="--force")
+    check_picture_path(path, PICTURES[:1] if plain else PICTURES, overwrite=force)
     with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         with output.progress("Averaging", None, quiet=quiet, unit="faces") as show:
             made = composite(gallery, selection, at_least=at_least, sharpen=sharpen, progress=show)
-    write_atomically(path, crop_to_png(made.pixels))
+    if plain:
+        write_atomically(path, crop_to_png(made.pixels))
+    else:
+        from gestalt_space.figures.faces import composite_figure
+
+        title = f"Average face: {selection.source}"
+        write_picture(composite_figure(made, title), path, overwrite=force)
     if as_json:
         output.write_json(composite_document(selection, made, str(path)))
     elif not quiet:

@@ -9,9 +9,11 @@ from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
 from gestalt_space.cohort.columns import Column, column_of, known_columns, titles_in, titles_of
 from gestalt_space.cohort.ordering import clustered_order
+from gestalt_space.cohort.pair_similarities import pair_similarities
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.shown_map import ShownMap
 from gestalt_space.errors import UsageError
+from gestalt_space.figures.distributions import distributions, distributions_figure
 from gestalt_space.figures.heat_map import Bar, HeatMap, heat_map_figure
 from gestalt_space.figures.keys import Palette
 from gestalt_space.figures.point_maps import PointMap, point_map_figure
@@ -94,6 +96,16 @@ def matrix_figure(matrix: CohortMatrix, palette: Palette | None = None) -> Figur
     """A figure of its own of a matrix. Raises `UsageError` for one that is too large."""
     heat = heat_map_of(matrix, palette)
     return heat_map_figure(heat, matrix_title(matrix), matrix_notes(matrix))
+
+
+def similarities_figure(selection: Selection) -> Figure | None:
+    """A figure of its own of the similarities of two families with one disorder, and with different
+    ones; None where no two have one."""
+    found = pair_similarities(selection)
+    if not len(found.same):
+        return None
+    of = distributions({"same disorder": found.same, "different disorders": found.different})
+    return distributions_figure(of, x="similarity of two families", each="pairs")
 
 
 def tree_of(

@@ -9,11 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gestalt_space.errors import OutputError
+from gestalt_space.evaluation.cases import SCORES
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.strata import too_small
 from gestalt_space.figures.charts import Curve, Share, curves_figure, shares_figure
 from gestalt_space.figures.confusion import confusion_figure
+from gestalt_space.figures.distributions import Distribution, distributions_figure
 from gestalt_space.figures.saving import save_figure
 from gestalt_space.paths import display_name
 from gestalt_space.ranking.aggregation import Aggregation
@@ -22,6 +24,8 @@ from gestalt_space.stats.estimates import Estimate
 ENDINGS = (".pdf", ".png")
 TOPS = (1, 5, 10)
 GROUP_TOPS = (1, 10)
+_MERGED = 10
+"""Bins of scores that a figure shows as one."""
 _MOST_CONFUSED = 30
 """Rows of a confusion; cases with other disorders are left out, which its note says."""
 _ATTRIBUTES = {
@@ -56,6 +60,30 @@ def groups_figure(result: SpaceResult, k: int) -> Figure:
         ]
         groups += [(title, shares)] * bool(shares)
     return shares_figure(groups, dots=True)
+
+
+def scores_figure(result: SpaceResult) -> Figure | None:
+    """How the scores of true and of other disorders by the first aggregation are distributed; None
+    where there are none."""
+    how, by = next(iter(result.aggregations)), result.data.by
+    counts = result.answers.others[how].sum(axis=0, dtype=np.int64)
+    true = result.answers.true_scores[how]
+    if not counts.any() or not len(true):
+        return None
+    # Coarser bins, and those alone that hold anything.
+    whole = counts.reshape(-1, _MERGED).sum(axis=1)
+    edges = np.linspace(*SCORES[how], len(whole) + 1)
+    own = np.histogram(np.clip(true, *SCORES[how]), edges)[0]
+    kept = np.flatnonzero(whole + own)
+    here = slice(kept[0], kept[-1] + 1)
+    middle = np.searchsorted(np.cumsum(counts), counts.sum() / 2)
+    of_others = SCORES[how][0] + (middle + 0.5) * (np.ptp(SCORES[how]) / len(counts))
+    edges = edges[here.start : here.stop + 1]
+    of = [
+        Distribution(f"true {by}", own[here], edges, float(np.median(true))),
+        Distribution(f"other {by}s", whole[here], edges, float(of_others)),
+    ]
+    return distributions_figure(of, x=f"score of a {by} ({how})", each="scores")
 
 
 def disorder_curves_figure(result: SpaceResult) -> Figure | None:
@@ -132,6 +160,7 @@ def _figures(evaluation: GalleryEvaluation) -> Iterator[tuple[str, Figure]]:
         for k in GROUP_TOPS:
             yield f"groups-top-{k}{end}", groups_figure(result, k)
         for name, curves in (
+            ("scores", scores_figure(result)),
             ("roc-disorders", disorder_curves_figure(result)),
             ("roc-controls", control_curves_figure(result)),
         ):

@@ -5,14 +5,20 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gestalt_space.cohort.composite import Composite
+from gestalt_space.faces.alignment import SIZE, TEMPLATE
+from gestalt_space.figures.frames import framed
 from gestalt_space.figures.keys import shortened
-from gestalt_space.figures.style import new_figure, styled
+from gestalt_space.figures.style import INK, new_figure, styled
 from gestalt_space.types import Pixels
 
 _SIDE, _LINE, _ACROSS = 1.3, 0.13, 6
+_ALONE = 2.8
+"""Inches of a face that has a figure of its own."""
 _SIGNS, _MOST = 21, 60
 """Of a line of a title, and of a title."""
 
@@ -39,6 +45,39 @@ def faces_figure(faces: Sequence[tuple[str, Pixels]]) -> Figure:
         for ax, (title, pixels) in zip(grid.flat, faces, strict=False):
             draw_face(ax, pixels, title)
     return figure
+
+
+def draw_composite(ax: Axes, made: Composite) -> Axes:
+    """Draw an average face on `ax`, with the distance between the eyes under it as its scale, and
+    return it."""
+    draw_face(ax, made.pixels)
+    side = made.pixels.shape[0]
+    eyes = [side * float(TEMPLATE[eye, 0]) / SIZE - 0.5 for eye in (0, 1)]
+    with styled():
+        limits = ax.axis()
+        ax.plot(eyes, [1.03 * side] * 2, color=INK, linewidth=0.9, marker="|", clip_on=False)
+        ax.axis(limits)
+        ax.text(
+            float(np.mean(eyes)), 1.05 * side, "between the eyes", ha="center", va="top", fontsize=7
+        )
+    return ax
+
+
+def composite_figure(made: Composite, title: str) -> Figure:
+    """A figure of its own of an average face, with a title, its scale and of whom it is."""
+    of = [
+        _counted(made.patients, "patient", "patients"),
+        _counted(made.families, "family", "families"),
+        _counted(made.photos, "photo", "photos"),
+    ]
+    notes = [f"Average of {of[0]} from {of[1]}, {of[2]}; each family weighs once."]
+    if made.sharpened:
+        notes.append("Sharpened: the fine contrasts are those of a face, and no average.")
+    return framed(_ALONE, _ALONE, lambda ax: draw_composite(ax, made), title, notes)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _lines(title: str) -> list[str]:

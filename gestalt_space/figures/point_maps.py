@@ -39,6 +39,8 @@ _MOST_HIDDEN = 1
 """Points of other groups that a name may hide."""
 _SIDE, _BESIDE = 5.6, 0.2
 """Inches of a figure's map, and between it and its key."""
+_BETWEEN = 4.0
+"""Pixels between two names."""
 _FEWEST = 3
 _FARTHEST, _NEAR = 45.0, 15.0
 """Pixels, at 100 an inch, from a name to its group, and how many are as bad as a hidden point."""
@@ -134,7 +136,7 @@ def _name_groups(ax: Axes, of: PointMap) -> None:
         ]
         if free:
             _, text, box = min(free, key=lambda one: one[0])
-            taken.append(box)
+            taken.append(box + np.repeat([-_BETWEEN, _BETWEEN], 2))
             _fasten(ax, text)
             ax.add_artist(text)
 

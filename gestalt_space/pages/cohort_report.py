@@ -11,7 +11,7 @@ from gestalt_space.cohort.columns import titles_of
 from gestalt_space.cohort.report import CohortReport
 from gestalt_space.cohort.shown_map import shown_map
 from gestalt_space.cohort.splitting import FEWEST
-from gestalt_space.figures.cohorts import heat_map_of, tree_of
+from gestalt_space.figures.cohorts import heat_map_of, similarities_figure, tree_of
 from gestalt_space.figures.heat_map import heat_map_figure
 from gestalt_space.figures.keys import Palette
 from gestalt_space.figures.trees import tree_figure
@@ -48,6 +48,9 @@ def cohort_report_page(report: CohortReport, *, show_patients: bool = False) -> 
         plan=report.plan,
         matrix_svg=matrix_svg,
         cells=pointed_cells(heat, heat_figure, CELL_DIGITS, said_of_rows),
+        similarities_svg=None
+        if (similarities := similarities_figure(of)) is None
+        else drawings.add(similarities, "Similarities with one disorder and with different ones"),
         cohesion=report.cohesion,
         comparison=_comparison(report),
         clusters=found,

@@ -22,6 +22,7 @@ from gestalt_space.figures.evaluations import (
     disorder_curves_figure,
     groups_figure,
     result_confusion_figure,
+    scores_figure,
 )
 from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.pages.environment import ENDINGS, render
@@ -102,6 +103,9 @@ def _space(result: SpaceResult, drawings: Drawings) -> dict[str, object]:
         "patients": {how: found.patients for how, found in result.aggregations.items()},
         "images": {how: found.images for how, found in result.aggregations.items()},
         "confusion": drawings.add(result_confusion_figure(result), confusion),
+        "scores": None
+        if (scores := scores_figure(result)) is None
+        else drawings.add(scores, f"Scores of true {by}s and of other {by}s"),
         "curves": list(_curves(result, drawings)),
         "groups": [
             (k, drawings.add(groups_figure(result, k), f"Top-{k} of groups of patients"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Command
 from tests.pages.parsed import Page
@@ -84,6 +85,11 @@ def test_a_composite_is_written_and_a_small_group_refused(
     words = ("cohort", "composite", "--disorder", "ORPHA:199", "-o", path, "--force", "--sharpen")
     assert "It is sharpened" in gestalt(*words).out + gestalt(*words).err
     assert path.read_bytes().startswith(b"\x89PNG")
+    assert Image.open(path).width > 336
+    plain = gestalt(*words[:-1], "--plain")
+    assert (plain.code, Image.open(path).size) == (0, (336, 336))
+    refused = gestalt("cohort", "composite", "-o", tmp_path / "n.pdf", "--plain")
+    assert refused.code == 2
     small = gestalt("cohort", "composite", "-o", tmp_path / "n.png", "--at-least", 20)
     assert small.code == 2
     assert not (tmp_path / "n.png").exists()

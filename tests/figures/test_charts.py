@@ -8,9 +8,11 @@ from matplotlib import rcParams, style
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from gestalt_space.cohort.composite import Composite
+from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.figures.charts import Curve, Share, curves_figure, draw_curves, shares_figure
 from gestalt_space.figures.confusion import confusion_figure, draw_confusion
-from gestalt_space.figures.faces import faces_figure
+from gestalt_space.figures.faces import composite_figure, faces_figure
 from gestalt_space.figures.style import HUES
 
 SHARES = [Share("nearest", 0.5, 0.4, 0.6), Share("mean", 1.0, 0.9, 1.2, "n = 3", faint=True)]
@@ -69,6 +71,20 @@ def test_faces_stand_in_rows_of_six_under_their_titles():
     assert len(figure.axes) == 12
     assert [ax.get_title() for ax in figure.axes][:8] == [f"group {n}" for n in range(8)]
     assert sum(bool(ax.images) for ax in figure.axes) == 8
+
+
+def test_a_composite_has_its_scale_and_of_whom_it_is():
+    made = Composite(np.zeros((336, 336, 3), np.uint8), 1, 7, 9, 0, True)
+    figure = composite_figure(made, "Average face: ORPHA:199")
+    ax = figure.axes[0]
+    (scale,) = ax.lines
+    eyes = TEMPLATE[:2, 0] * 3 - 0.5
+    assert scale.get_xdata() == pytest.approx(eyes)
+    assert tuple(ax.axis()) == (-0.5, 335.5, 335.5, -0.5)
+    told = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert "Average face: ORPHA:199" in told
+    assert "7 patients from 1 family, 9 photos" in told
+    assert "Sharpened" in told
 
 
 def test_the_style_can_be_used_by_its_name():

@@ -22,7 +22,7 @@ def evaluation() -> GalleryEvaluation:
 
 def test_it_says_how_it_was_measured_and_names_no_patient(evaluation: GalleryEvaluation):
     page = Page(evaluation_page(evaluation))
-    assert len(page.of("svg")) == 2 * 6
+    assert len(page.of("svg")) == 2 * 7
     assert not any(f" P{number} " in page.text for number in range(40))
     for words in ("Each was left out in turn", "Methods", "seed 0", "sign-flip", "space made 2"):
         assert words in page.text
