@@ -30,6 +30,14 @@ def progress(title: str, total: int | None, *, quiet: bool, unit: str = "photos"
 
 
 @contextmanager
+def step(title: str, *, quiet: bool) -> Iterator[None]:
+    """A bar for work of one step that nothing counts, such as a library's: it shows how long the
+    work has taken."""
+    with progress(title, None, quiet=quiet, unit=""):
+        yield
+
+
+@contextmanager
 def stages(*, quiet: bool) -> Iterator[Callable[..., Show]]:
     """A bar for work of several stages, one after another.
 
@@ -63,7 +71,10 @@ def counted(
 
 
 def figures(task: Task) -> str:
-    """How far a task has come, in words: `1,200 of 5,000 photos, 35/s, 2 min left`."""
+    """How far a task has come, in words: `1,200 of 5,000 photos, 35/s, 2 min left`. Where nothing
+    is counted, how long it has taken."""
+    if task.total is None and not task.completed:
+        return _time(task.elapsed or 0)
     unit = task.fields["unit"]
     of = "" if task.total is None or unit == "%" else f" of {task.total:,.0f}"
     parts = [f"{task.completed:,.0f}{of} {unit}"] if task.completed or of else []

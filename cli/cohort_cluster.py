@@ -97,8 +97,12 @@ def cluster(
     if picture is not None:
         from gestalt_space.figures.cohorts import clustering_figure
 
-        drawn = clustering_figure(selection, found, show_patients=show_patients)
-        write_picture(drawn, picture, overwrite=force)
+        write_picture(
+            lambda: clustering_figure(selection, found, show_patients=show_patients),
+            picture,
+            overwrite=force,
+            quiet=quiet,
+        )
     if csv is not None:
         output.write_table(tables[wanted](found), csv)
         return

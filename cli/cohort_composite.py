@@ -58,7 +58,7 @@ def composite(
         from gestalt_space.figures.faces import composite_figure
 
         title = f"Average face: {selection.source}"
-        write_picture(composite_figure(made, title), path, overwrite=force)
+        write_picture(lambda: composite_figure(made, title), path, overwrite=force, quiet=quiet)
     if as_json:
         output.write_json(composite_document(selection, made, str(path)))
     elif not quiet:

@@ -104,15 +104,18 @@ def map_(
     if path.suffix.lower() == ".html":
         from gestalt_space.pages.point_map import write_map_page
 
-        write_map_page(
-            *(made, shown, base.source, column, path),
-            show_patients=show_patients,
-            overwrite=force,
-        )
+        with output.step("Drawing", quiet=quiet):
+            write_map_page(
+                *(made, shown, base.source, column, path),
+                show_patients=show_patients,
+                overwrite=force,
+            )
     else:
         from gestalt_space.figures.cohorts import map_figure
 
-        write_picture(map_figure(shown, column, made.told), path, overwrite=force)
+        write_picture(
+            lambda: map_figure(shown, column, made.told), path, overwrite=force, quiet=quiet
+        )
     if save_map is not None:
         write_map(made, save_map, overwrite=force)
     if as_json:

@@ -203,7 +203,7 @@ def matrix(
         output.say(f"Relatives are not in each other's pools: {pairs} of a probe and a patient.")
     if figure is not None:
         with output.progress("Drawing", None, quiet=quiet):
-            _draw(found, figure, force)
+            _draw(found, figure, force, quiet)
     if table is not None:
         write_matrix(found, table, overwrite=force)
     if not quiet:
@@ -216,15 +216,16 @@ def matrix(
     return code
 
 
-def _draw(found: CohortMatrix, path: Path, force: bool) -> None:
+def _draw(found: CohortMatrix, path: Path, force: bool, quiet: bool) -> None:
     if path.suffix.lower() == ".html":
         from gestalt_space.pages.heat_map import write_matrix_page
 
-        write_matrix_page(found, path, overwrite=force)
+        with output.step("Drawing", quiet=quiet):
+            write_matrix_page(found, path, overwrite=force)
         return
     from gestalt_space.figures.cohorts import matrix_figure
 
-    write_picture(matrix_figure(found), path, overwrite=force)
+    write_picture(lambda: matrix_figure(found), path, overwrite=force, quiet=quiet)
 
 
 def _of_photos(gallery: Gallery, photos: list[Path], quiet: bool) -> Selection:

@@ -26,9 +26,11 @@ def carry_out(
     quiet: bool,
     notes: Sequence[str] = (),
     asked: bool = True,
+    may_ask: bool = False,
 ) -> None:
     """Correct the gallery of a home, and say what changed. `notes`: on how the options were read;
-    `asked`: whether anything was to be changed."""
+    `asked`: whether anything was to be changed; `may_ask`: whether the work asks a question, beside
+    which no bar is shown."""
     from gestalt_space.errors import UsageError
 
     if not asked:
@@ -39,6 +41,7 @@ def carry_out(
             "`gestalt index log --last 1` says which.",
         ),
         opened(home) as gallery,
+        output.step("Correcting", quiet=quiet or may_ask),
     ):
         done = work(gallery)
     told = tuple(dict.fromkeys((*notes, *done.notes)))

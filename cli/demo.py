@@ -37,6 +37,8 @@ def demo(
     device: options.DeviceName = "auto",
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
+    csv: options.Csv = None,
+    table: options.CsvTable = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Everything once on simulated patients, with a report to look at. Needs no network.
@@ -44,13 +46,20 @@ def demo(
     Simulates a cohort, fills a gallery with it, matches patients who were held back, and writes
     `report.html`. All goes into DIR: the cohort, the report, and a gallery of its own; yours is not
     touched. Neither the people nor the disorders exist.
+
+    --csv writes the table `top` or `ranking`.
     """
     from gestalt_space.demo.run import demo_document, run_demo
+    from gestalt_space.demo.tables import ranking_table, top_table
     from gestalt_space.devices import parse_device
     from gestalt_space.pages.demo import demo_page
     from gestalt_space.settings import load_settings
     from gestalt_space.simulate.cohort import CohortPlan
     from gestalt_space.weights.store import ModelStore
+
+    output.check_csv(csv, as_json=as_json)
+    tables = {"top": top_table, "ranking": ranking_table}
+    wanted = output.table_name(table, list(tables), csv)
 
     @contextmanager
     def stage(title: str, total: int) -> Iterator[Show]:
@@ -74,6 +83,9 @@ def demo(
         )
     if as_json:
         output.write_json(demo_document(result))
+        return
+    if csv is not None:
+        output.write_table(tables[wanted](result.trial), csv)
         return
     _show_ranking(result.trial)
     _show_top(result.trial)

@@ -146,13 +146,16 @@ def gallery(
     with output.stages(quiet=quiet) as stages:
         evaluation = evaluate_gallery(spaces, plan, stages=stages)
     if page is not None:
-        write_page(evaluation, page)
+        with output.step("Writing the page", quiet=quiet):
+            write_page(evaluation, page)
         if not quiet:
             output.say(f"The page is in {page}.")
     if figures is not None:
         from gestalt_space.figures.evaluations import write_figures
 
-        say_missing(write_figures(evaluation, figures, overwrite=overwrite), figures)
+        with output.step("Drawing", quiet=quiet):
+            missing = write_figures(evaluation, figures, overwrite=overwrite)
+        say_missing(missing, figures)
         if not quiet:
             output.say(f"The figures are in {figures}.")
     if as_json:

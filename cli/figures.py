@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from . import output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.figure import Figure
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -23,11 +25,14 @@ def check_picture_path(
     check_new_file(path, endings, overwrite=overwrite, option="--force")
 
 
-def write_picture(figure: Figure, path: Path, *, overwrite: bool) -> None:
-    """Write a figure as the ending of its file says, and say which characters are missing."""
+def write_picture(draw: Callable[[], Figure], path: Path, *, overwrite: bool, quiet: bool) -> None:
+    """Draw a figure, write it as the ending of its file says, and say which characters are
+    missing."""
     from gestalt_space.figures.saving import save_figure
 
-    say_missing(save_figure(figure, path, overwrite=overwrite), path)
+    with output.step("Drawing", quiet=quiet):
+        missing = save_figure(draw(), path, overwrite=overwrite)
+    say_missing(missing, path)
 
 
 def say_missing(characters: str, path: Path) -> None:

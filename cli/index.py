@@ -173,6 +173,7 @@ def remove(
             "`gestalt index list` says which; `gestalt index rebuild` then clears the index.",
         ),
         opened(home) as gallery,
+        output.step("Removing", quiet=quiet),
     ):
         gone = gallery.remove(patients=patients, photos=photo, photos_of=of)
     if as_json:

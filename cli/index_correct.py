@@ -137,4 +137,10 @@ def undo(
     removed or added is not undone by this. If a patient's consent was withdrawn and would come
     back, you are asked; without a terminal give --yes.
     """
-    carry_out(lambda gallery: undone(gallery, event, yes=yes), home, as_json=as_json, quiet=quiet)
+    carry_out(
+        lambda gallery: undone(gallery, event, yes=yes),
+        home,
+        as_json=as_json,
+        quiet=quiet,
+        may_ask=True,
+    )

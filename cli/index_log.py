@@ -72,9 +72,9 @@ def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
     old = None if old_head is None else parse_head(old_head)
     with (
         opened(home) as gallery,
-        output.progress("Checking the trail", None, quiet=as_json, unit="events"),
+        output.progress("Checking the trail", None, quiet=as_json, unit="events") as show,
     ):
-        problems, end = gallery.check_trail(old), gallery.trail_head()
+        problems, end = gallery.check_trail(old, show), gallery.trail_head()
     if as_json:
         output.write_json(log_check_document(end, problems))
     for problem in problems:

@@ -22,6 +22,7 @@ from gestalt_space.tables.terminal import drawn, wrapped
 from .bars import counted as counted
 from .bars import progress as progress
 from .bars import stages as stages
+from .bars import step as step
 
 if TYPE_CHECKING:
     from rich.console import Console

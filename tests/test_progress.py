@@ -124,7 +124,8 @@ def test_a_gallery_that_is_checked_and_rebuilt(seen: Seen, tmp_path: Path, tiny_
         photos = [made.photo_file(tmp_path / f"{n}.png", n) for n in range(3)]
         add(gallery, *(row(photo, f"P{n}", "D") for n, photo in enumerate(photos)))
         gallery.rebuild(stages=seen)
-    assert seen.ended() == ["Writing the index of tiny"]
+        assert gallery.check_trail(progress=seen("Checking the trail", "events")) == []
+    assert seen.ended() == ["Writing the index of tiny", "Checking the trail"]
     checked = Seen()
     findings = list(inspect_gallery(load_settings(home), sample=2, stages=checked))
     assert all(one.state != "fail" for one in findings)

@@ -23,6 +23,7 @@ from gestalt_space.documents import (
     findings,
     homes,
     indexes,
+    manifests,
     matches,
     models,
     parts,
@@ -32,6 +33,7 @@ from gestalt_space.documents import (
     simulated,
     spaces,
     trail,
+    truth,
     written,
 )
 from gestalt_space.documents.form import Form
@@ -92,12 +94,20 @@ DOCUMENTS: dict[str, Any] = {
     "written": written.WrittenDocument,
 }
 """The forms by what a document says under `document`."""
+FILES: dict[str, Any] = {
+    "backup-manifest": manifests.BackupManifest,
+    "export-manifest": manifests.ExportManifest,
+    "truth": truth.Truth,
+}
+"""The forms of files that say under `format` what they are: parts of a backup, of an export and of
+a simulated cohort."""
+FORMS = DOCUMENTS | FILES
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a document. Raises `KeyError`."""
+    """The JSON Schema (2020-12) of a document or file. Raises `KeyError`."""
     with_config(ConfigDict(extra="forbid"))(Form)  # here, so that forms do not import pydantic
-    schema = TypeAdapter(DOCUMENTS[name]).json_schema(mode="serialization")
+    schema = TypeAdapter(FORMS[name]).json_schema(mode="serialization")
     return {"$schema": GenerateJsonSchema.schema_dialect, **_without_titles(schema)}
 
 
@@ -108,9 +118,9 @@ def write_schemas(folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.json"):
-        if path.stem not in DOCUMENTS:
+        if path.stem not in FORMS:
             path.unlink()
-    for name in DOCUMENTS:
+    for name in FORMS:
         write_atomically(folder / f"{name}.json", schema_text(name).encode())
 
 

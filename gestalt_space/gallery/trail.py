@@ -14,6 +14,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.gallery.inspecting.findings import counted
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.names import normal_name
+from gestalt_space.progress import Progress, unseen
 from gestalt_space.store import audit
 from gestalt_space.store.audit import Event, Head
 from gestalt_space.store.correcting import patient_key
@@ -79,11 +80,11 @@ class Trail(OpenGallery):
         with self.database.reading() as session:
             return audit.head(session)
 
-    def check_trail(self, old: Head | None = None) -> list[str]:
+    def check_trail(self, old: Head | None = None, progress: Progress = unseen) -> list[str]:
         """What shows that the trail was changed or cut, since an `old` head also by somebody who
         made it anew; nothing where it was not."""
         with self.database.reading() as session:
-            problems = list(audit.trail_problems(session))
+            problems = list(audit.trail_problems(session, progress))
             if old is not None and (other := audit.head_problem(session, old)) is not None:
                 problems.append(other)
         return problems

@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gestalt_space.progress import Progress, unseen
 from gestalt_space.store import tables as t
 from gestalt_space.store.actors import actor_of
 from gestalt_space.store.chunks import chunks
@@ -191,9 +192,10 @@ def is_erased_after(session: Session, event: int) -> bool:
     return session.scalar(later.limit(1)) is not None
 
 
-def trail_problems(session: Session) -> Iterator[str]:
-    """What shows that the trail was changed or cut, in words; nothing where it was not."""
-    chain, count = "", 0
+def trail_problems(session: Session, progress: Progress = unseen) -> Iterator[str]:
+    """What shows that the trail was changed or cut, in words; nothing where it was not. `progress`
+    is given events."""
+    chain, count, whole = "", 0, head(session).events
     query = sa.select(t.AuditEvent).order_by(t.AuditEvent.id)
     for some in session.scalars(query.execution_options(yield_per=FETCHED)).partitions():
         subjects = _subjects_of(session, [event.id for event in some])
@@ -209,6 +211,7 @@ def trail_problems(session: Session) -> Iterator[str]:
                 yield f"event {event.id} is about others than it was"
             chain = event.chain
             session.expunge(event)
+        progress(count, max(count, whole))
     end = head(session)
     if (count, chain) != (end.events, end.chain):
         yield f"the trail has {count:,} events, and should have {end.events:,}: its end was cut"

@@ -57,8 +57,8 @@ def test_long_work_shows_what_is_done_how_fast_and_what_is_left(
     monkeypatch.setattr(bars, "SHOWN_AFTER", 0.01)
     work(pause=0.15)
     assert re.search(r"Comparing .*[1-4] of 5 pairs, \d+/s, \d+ s left", terminal.text)
-    # A stage that cannot count says what it does.
-    assert "Drawing" in terminal.text
+    # A stage that cannot count says what it does, and since when.
+    assert re.search(r"Drawing .*\d s", terminal.text)
 
 
 def test_nothing_where_no_terminal_is_and_with_quiet(
@@ -99,7 +99,8 @@ def test_an_error_ends_the_bar(monkeypatch: pytest.MonkeyPatch):
         (40, 100, "%", 2.0, 30, "40 %, 30 s left"),
         (0, 100, "%", None, None, ""),
         (0, 7, "pairs", None, None, "0 of 7 pairs"),
-        (0, None, "pairs", None, None, ""),
+        (0, None, "pairs", None, None, "1 min"),
+        (0, None, "", None, None, "1 min"),
     ],
 )
 def test_figures(
@@ -111,6 +112,11 @@ def test_figures(
     told: str,
 ):
     task = SimpleNamespace(
-        completed=done, total=total, fields={"unit": unit}, speed=speed, time_remaining=left
+        completed=done,
+        total=total,
+        fields={"unit": unit},
+        speed=speed,
+        time_remaining=left,
+        elapsed=75,
     )
     assert bars.figures(task) == told  # type: ignore[arg-type]

@@ -102,12 +102,19 @@ def test_quiet_leaves_the_tables_alone(gestalt: Command) -> None:
 
 
 def test_a_second_time_needs_overwrite(gestalt: Command) -> None:
-    assert gestalt("demo", *SMALL).code == 0
+    first = gestalt("demo", "--csv", "-", "--table", "ranking", *SMALL)
+    assert first.code == 0, first.err
+    header, *lines = first.out.splitlines()
+    assert header == "photo,rank,disorder,name,similarity,patient,true"
+    assert len(lines) == 5
+    assert sum(line.endswith(",true") for line in lines) == 1
     ran = gestalt("demo", "--json", *SMALL)
     assert ran.code == 1
     assert ran.document["error"]["code"] == "output"
     assert "--overwrite" in ran.document["error"]["hint"]
-    assert gestalt("demo", "--overwrite", *SMALL).code == 0
+    again = gestalt("demo", "--overwrite", "--csv", "-", *SMALL)
+    assert again.code == 0
+    assert again.out.splitlines()[0] == "k,hits,probes,share,chance"
 
 
 def test_a_folder_of_the_users_is_left_alone(gestalt: Command, tmp_path: Path) -> None:

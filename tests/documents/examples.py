@@ -5,6 +5,7 @@ if a field went or means something else.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from datetime import datetime
@@ -14,14 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from gestalt_space.cohort.cluster_documents import cluster_document
+from gestalt_space.cohort.clusters import cluster
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, CurvePoint
-from gestalt_space.cohort.statistics_document import cohesion_document
+from gestalt_space.cohort.comparison import ComparisonPlan, compare
+from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
 from gestalt_space.documents.added import added_document, added_table
 from gestalt_space.documents.contents import contents_document, contents_table
 from gestalt_space.documents.corrected import corrected_document
 from gestalt_space.documents.evidence import evidence_table
 from gestalt_space.documents.filled import removed_document
 from gestalt_space.documents.findings import findings_document, findings_table
+from gestalt_space.documents.form import rounded
 from gestalt_space.documents.homes import home_forgotten_document, homes_document, homes_table
 from gestalt_space.documents.matches import match_document, match_table
 from gestalt_space.documents.models import models_document, models_table
@@ -37,6 +42,9 @@ from gestalt_space.documents.schemas import REPLY
 from gestalt_space.documents.spaces import spaces_document, spaces_table
 from gestalt_space.documents.trail import log_document, log_table
 from gestalt_space.errors import NoFace
+from gestalt_space.evaluation.gallery_document import evaluation_document
+from gestalt_space.evaluation.gallery_results import Plan
+from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.choosing import SpaceState
 from gestalt_space.gallery.copies import Copy
@@ -54,6 +62,7 @@ from gestalt_space.match.answer import Eligible, Match, MatchLine, Shared
 from gestalt_space.match.evidence import Evidence, EvidencePhoto
 from gestalt_space.match.question import Question
 from gestalt_space.ranking.calibration import LikelihoodRatio
+from gestalt_space.stats.resampling import Bootstrap
 from gestalt_space.store.homes import KnownHome
 from gestalt_space.store.reads import (
     Counts,
@@ -68,6 +77,8 @@ from gestalt_space.types import EncodingRun, Face, Quality
 from gestalt_space.weights.catalogue import CatalogueEntry
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
 from tests import made
+from tests.cohort.selections import QUICK, planted
+from tests.evaluation.made_data import random_data
 
 GOLDEN = Path(__file__).parent / "golden"
 AT = datetime(2026, 1, 2, 3, 4, 5)
@@ -223,6 +234,25 @@ COHORT: Any = SimpleNamespace(space="tiny", fingerprint="ab" * 32, runs=RUNS, so
 EVIDENCE = (Evidence("OMIM:122470", "=CdLS", (EvidencePhoto("P1", "p1.jpg", 4.5, 0.812345, ()),)),)
 
 
+@functools.cache
+def measured() -> dict[str, Any]:
+    """Documents of what is measured of made-up patients, to three digits, which are the same on any
+    machine."""
+    of = planted(disorders=2, each=8, strength=2.0)
+    a, b = (of.only(of.patients[place::2]) for place in (0, 1))
+    few = ComparisonPlan(permutations=99, bootstrap=Bootstrap(100))
+    evaluated = evaluate_gallery(
+        [random_data(1, patients=16, disorders=3)],
+        Plan(aggregations=("nearest",), bootstrap=Bootstrap(100, 0)),
+    )
+    found = {
+        "clusters": cluster_document(of, cluster(of, QUICK), show_patients=True),
+        "comparison": comparison_document(a, b, compare(a, b, few)),
+        "evaluation": evaluation_document(evaluated, with_patients=True),
+    }
+    return {name: rounded(document, 3) for name, document in found.items()}
+
+
 def documents() -> dict[str, Any]:
     """Documents by the names of their schemas."""
     return {
@@ -242,6 +272,7 @@ def documents() -> dict[str, Any]:
         "receipt": receipt_document(ERASED),
         "models": models_document([MODEL], ["broken"], [OFFERED]),
         "cohesion": cohesion_document(COHORT, COHESION),
+        **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
     }
 
@@ -264,9 +295,9 @@ def tables() -> dict[str, Table]:
 
 
 def text_of(document: Any) -> str:
-    """A document as its golden file has it, without this release's version."""
-    if "tool" in document:
-        document = {**document, "tool": "gestalt-space"}
+    """A document as its golden file has it, without this release's version and today's date."""
+    told = {"tool": "gestalt-space", "made_by": "gestalt-space", "gestalt_space": "", "date": ""}
+    document = {**document, **{name: told[name] for name in told if name in document}}
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -11,19 +11,26 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from gestalt_space.documents.form import Form, filled
-from gestalt_space.documents.schemas import DOCUMENTS, REPLY, schema_of, schema_text, write_schemas
+from gestalt_space.documents.schemas import (
+    DOCUMENTS,
+    FORMS,
+    REPLY,
+    schema_of,
+    schema_text,
+    write_schemas,
+)
 from tests.documents.examples import PATIENTS, documents
 from tests.documents.validation import SCHEMAS
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", FORMS)
 def test_the_file_is_what_the_code_says(name: str) -> None:
     written = (SCHEMAS / f"{name}.json").read_text(encoding="utf-8")
     assert written == schema_text(name), "run `make docs`"
 
 
 def test_there_is_a_file_for_each_and_no_other() -> None:
-    assert {path.stem for path in SCHEMAS.iterdir()} == set(DOCUMENTS)
+    assert {path.stem for path in SCHEMAS.iterdir()} == set(FORMS)
 
 
 @pytest.mark.parametrize("name", sorted(set(DOCUMENTS) - {REPLY}))
@@ -34,7 +41,7 @@ def test_a_document_says_what_it_is_and_its_version(name: str) -> None:
     assert {"document", "version"} <= set(schema["required"])
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", FORMS)
 def test_every_form_is_closed_and_described(name: str) -> None:
     schema = schema_of(name)
     Draft202012Validator.check_schema(schema)
@@ -70,7 +77,7 @@ def test_a_form_takes_its_own_fields_and_no_others() -> None:
 def test_schemas_that_nothing_has_go(tmp_path: Any) -> None:
     (tmp_path / "old.json").write_text("{}", encoding="utf-8")
     write_schemas(tmp_path)
-    assert {path.stem for path in tmp_path.iterdir()} == set(DOCUMENTS)
+    assert {path.stem for path in tmp_path.iterdir()} == set(FORMS)
 
 
 def test_a_match_needs_no_schemas() -> None:

@@ -21,6 +21,7 @@ from gestalt_space.simulate.cohort_files import SPLITS, write_cohort
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.study import StudyPlan
 from gestalt_space.simulate.subjects import SampledSubjects
+from tests.documents.validation import assert_valid
 from tests.simulate.faces import GreySubjects
 
 PLAN = CohortPlan(disorders=6, patients=24, controls=3, photos_per_patient=1.5, seed=11)
@@ -151,6 +152,7 @@ def test_the_table_says_what_the_photos_show(written: Path, cohort: Cohort):
 
 def test_the_truth_is_what_was_planted(written: Path, cohort: Cohort):
     truth = json.loads((written / "truth.json").read_text(encoding="utf-8"))
+    assert_valid(truth, "truth")
     assert truth["format"] == "gestalt-space cohort 1"
     assert truth["gestalt_space"] == __version__
     assert (truth["plan"]["seed"], truth["plan"]["disorders"]) == (11, 6)
@@ -490,6 +492,7 @@ def test_a_plain_cohort_is_what_it_was_before_there_were_sites(written: Path):
 
 def test_tables_have_families_and_sites_where_there_are_any(studied: tuple[Cohort, Path]):
     cohort, folder = studied
+    assert_valid(json.loads((folder / "truth.json").read_text(encoding="utf-8")), "truth")
     table = rows(folder / "patients.csv")
     for row, photo in zip(table, cohort.photos(), strict=True):
         assert row["family"] == photo.patient.family

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import sqlite3
@@ -32,6 +33,7 @@ from gestalt_space.store.audit import record_event, trail_problems
 from gestalt_space.store.engine import Database
 from gestalt_space.store.removals import remove_patients
 from gestalt_space.weights.store import ModelStore
+from tests.documents.validation import assert_valid
 from tests.galleries import add, make_home, new_photo, open_gallery, row
 from tests.gallery.archives import homes
 from tests.made import photo_file
@@ -105,6 +107,7 @@ def test_a_restored_home_answers_as_the_first_one_does_also_after_the_next_write
 
 
 def test_a_backup_is_the_database_to_the_row(tmp_path: Path, database: Database, backup: Path):
+    assert_valid(json.loads((backup / "manifest.json").read_text()), "backup-manifest")
     with closing(restored(backup, tmp_path / "new")) as new:
         here, there = homes.dump(database), homes.dump(new)
         assert homes.actions(database)[-1:] == ["backup"]
@@ -128,6 +131,7 @@ def test_a_backup_as_tables_is_the_database_to_the_row(
         patched.setattr(backing_up, "is_copied", lambda _: False)
         back_up(database, settings, tmp_path / "backup")
     assert read_manifest(tmp_path / "backup", "backup").about["database"] == "tables"
+    assert_valid(json.loads((tmp_path / "backup" / "manifest.json").read_text()), "backup-manifest")
     with closing(restored(tmp_path / "backup", tmp_path / "new")) as new:
         here, there = homes.dump(database), homes.dump(new)
         homes.fill(new, new_photo("P9", 9))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -42,6 +43,7 @@ from gestalt_space.store.imported import Conflict, ConflictKind
 from gestalt_space.types import Disorder, PhotoRecord
 from gestalt_space.weights.store import ModelStore
 from tests import made
+from tests.documents.validation import assert_valid
 from tests.galleries import add, encoded_of, make_home, new_photo, open_gallery, row
 from tests.gallery.archives import homes
 from tests.made import photo_file
@@ -103,6 +105,7 @@ def names_in(folder: Path, table: str, column: str = "patient") -> list[Any]:
 
 
 def test_a_round_trip_is_exact(tmp_path: Path, export: Path, empty: Database):
+    assert_valid(json.loads((export / "manifest.json").read_text()), "export-manifest")
     done = import_export(empty, export)
     assert (done.new_patients, done.new_photos, done.new_descriptors) == (3, 5, 5)
     again = exported(empty, tmp_path / "new", tmp_path / "again")
