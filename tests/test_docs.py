@@ -35,6 +35,7 @@ from tests.documented import ROOT, block_commands, check, inline_commands, pytho
 from tests.test_imports import edges
 
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = [page for page in DOCS if page.parent.name == "docs" and page.name != "index.md"]
 WRITTEN = [page for page in DOCS if page.name not in {"CHANGELOG.md", "commands.md"}]
 """Those that say, in words of somebody, what the code does today."""
 
@@ -90,6 +91,13 @@ def test_every_page_is_once_in_the_navigation():
     blocks = re.findall(r"^```{toctree}\n(.*?)^```$", index, re.MULTILINE | re.DOTALL)
     named = [name for block in blocks for name in re.findall(r"^[\w-]+$", block, re.MULTILINE)]
     assert sorted(named) == sorted({path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_says_for_whom_it_is_and_what_they_will_have(page: Path):
+    _, empty, *first = page.read_text(encoding="utf-8").splitlines()
+    assert empty == ""
+    assert re.match(r"For [^.]+\. At the end you (have|know|can) ", " ".join(first[:2]))
 
 
 def test_every_public_name_is_on_the_api_page():

@@ -19,6 +19,7 @@ from tests.documented import ROOT, block_commands, python_of, words_of
 from tests.prepared import Prepared
 
 NOT_RUN = {
+    "gestalt doctor": "seconds for a look at the whole machine, in other tests too",
     "models add": "a file of a model",
     "models import-": "a file of a model",
     "models pull": "a network",
