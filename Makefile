@@ -54,6 +54,9 @@ lint: setup
 docs: setup
 	$(BIN)/python -m gestalt_cli.reference docs/commands.md
 	$(BIN)/python -m gestalt_space.documents docs/schemas
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env \
+		--doctree-dir build/doctrees docs build/docs
+	@echo "The site is in build/docs/index.html."
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,6 +17,8 @@ from .app import app_for
 
 HEADER = """# Commands
 
+For everybody who types commands. At the end you know every command, option, error code and setting.
+
 Made from the code by `make docs`; a test compares the two.
 """
 EXIT_CODES = """

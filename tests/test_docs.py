@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from gestalt_cli.reference import reference
 
 import gestalt_space
+from gestalt_space import notebook
 from gestalt_space.documents.added import REPORT_COLUMNS
 from gestalt_space.documents.matches import MATCH_COLUMNS
 from gestalt_space.documents.schemas import DOCUMENTS
@@ -29,10 +31,13 @@ from gestalt_space.simulate.cohort_files import write_cohort
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.subjects import SampledSubjects
 from gestalt_space.tables.table import Column
+from tests.documented import ROOT, block_commands, check, inline_commands, python_of
 from tests.test_imports import edges
 
-ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = [page for page in DOCS if page.parent.name == "docs" and page.name != "index.md"]
+WRITTEN = [page for page in DOCS if page.name not in {"CHANGELOG.md", "commands.md"}]
+"""Those that say, in words of somebody, what the code does today."""
 
 
 def text_of(name: str) -> str:
@@ -66,12 +71,43 @@ def test_links_lead_to_headings(page: Path):
     ] == []
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
-def test_commands_in_the_docs_are_commands(page: Path):
-    known = set(re.findall(r"^### (gestalt [a-z -]+)$", text_of("docs/commands.md"), re.MULTILINE))
-    used = re.findall(r"^gestalt ([a-z]+)(?: ([a-z-]+)\b)?", page.read_text(), re.MULTILINE)
-    for first, second in used:
-        assert f"gestalt {first}" in known or f"gestalt {first} {second}" in known
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_commands_and_their_options_exist(page: Path):
+    for line in [*block_commands(page), *inline_commands(page)]:
+        check(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["gestalt match a.jpg --toop 3", "gestalt index ad a.csv", "gestalt index show P1 P2"],
+)
+def test_a_command_that_does_not_exist_is_found(line: str):
+    with pytest.raises((typer.TyperException, KeyError, AssertionError)):
+        check(line)
+
+
+def test_every_page_is_once_in_the_navigation():
+    index = text_of("docs/index.md")
+    blocks = re.findall(r"^```{toctree}\n(.*?)^```$", index, re.MULTILINE | re.DOTALL)
+    named = [name for block in blocks for name in re.findall(r"^[\w-]+$", block, re.MULTILINE)]
+    assert sorted(named) == sorted({path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_says_for_whom_it_is_and_what_they_will_have(page: Path):
+    _, empty, *first = page.read_text(encoding="utf-8").splitlines()
+    assert empty == ""
+    assert re.match(r"For [^.]+\. At the end you (have|know|can) ", " ".join(first[:2]))
+
+
+def test_every_public_name_is_on_the_api_page():
+    _, of_package, of_notebook = text_of("docs/api.md").split("\n## ")
+    listed = [
+        re.findall(r"^\.\. auto\w+:: (\w+)$", part, re.M) for part in (of_package, of_notebook)
+    ]
+    public = {*gestalt_space.__all__} - {"__version__"}
+    assert sorted(listed[0]) == sorted(public)
+    assert sorted(listed[1]) == sorted({*notebook.__all__} - public)
 
 
 def test_every_column_of_a_table_is_documented():
@@ -191,15 +227,6 @@ def test_versions_are_pinned_without_addresses():
     lines = [line for line in text_of("constraints.txt").splitlines() if line[:1] not in ("", "#")]
     assert len(lines) > 20
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][\w.]*", line)] == []
-
-
-def python_of(name: str) -> list[str]:
-    """The Python of a page, a block each, on the lines that it has there: errors name them."""
-    text = text_of(name)
-    return [
-        "\n" * text.count("\n", 0, block.start(1)) + block.group(1)
-        for block in re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    ]
 
 
 @pytest.fixture

@@ -100,8 +100,8 @@ class Selection:
         )
 
     def title(self, disorder: str) -> str:
-        """The name of a disorder, or of several joined by ` + `; the identifier where it has none
-        of its own."""
+        """The name of a disorder, or of several joined by "+"; the identifier if it has no name of
+        its own."""
         return " + ".join(self._titles.get(one, one) for one in disorder.split(" + "))
 
     @cached_property
