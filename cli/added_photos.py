@@ -77,8 +77,8 @@ def _say_sideways(results: Sequence[Added]) -> None:
     ]
     for photo, roll in lying[:SHOWN]:
         output.say(
-            f"{photo}: the face lies on its side (roll {roll:.0f}°) and may be misread. Remove the "
-            "photo, turn it upright and add it again."
+            f"{photo}: the face is turned on its side (roll {roll:.0f}°), so the descriptor may "
+            "be wrong. Remove the photo, turn it upright and add it again."
         )
     _say_rest(len(lying), "on their side")
 
@@ -118,7 +118,9 @@ def report_to(path: Path | None) -> Iterator[Callable[[Added], object]]:
         stream = open_private(path, "w")
         stream.reconfigure(line_buffering=True)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.", "Check it.") from error
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror}.", "Check the path and its permissions."
+        ) from error
     from gestalt_space.documents.added import added_table
 
     with stream:

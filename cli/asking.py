@@ -19,6 +19,8 @@ def confirm(question: str, *, yes: bool, not_done: str) -> None:
     if yes:
         return
     if not can_be_asked():
-        raise UsageError("Nobody can be asked here.", "Give --yes if you are sure.")
+        raise UsageError(
+            "Cannot ask for confirmation: this is not a terminal.", "If you are sure, add --yes."
+        )
     if not typer.confirm(question, err=True):
         raise UsageError(not_done, "")

@@ -14,7 +14,7 @@ from .cohort_matrix import matrix
 from .cohort_report import report
 
 app = typer.Typer(
-    help="Which patients look alike, and what can be concluded from it.",
+    help="Compare patients: who looks alike, and how groups differ.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )

@@ -29,26 +29,27 @@ def cluster(
         int | None,
         typer.Option(
             "--clusters",
-            help="How many. [default: the cut with the highest mean silhouette]",
+            help="Number of clusters. [default: the number with the highest mean silhouette]",
             show_default=False,
         ),
     ] = None,
     bootstrap: Annotated[
-        int, typer.Option("--bootstrap", min=0, help="How often patients are drawn again.")
+        int, typer.Option("--bootstrap", min=0, help="Number of bootstrap draws of patients.")
     ] = 100,
     margin: Annotated[
         float,
         typer.Option(
             "--margin",
-            help="Disorders count as alike within this margin around 0.5, which is chance.",
+            help="Disorders count as alike if the result is within this margin of 0.5, which is "
+            "chance.",
         ),
     ] = 0.1,
     within: Annotated[
         str,
         typer.Option(
             "--within",
-            help="Compare two disorders only within a site, sex, age, ancestry or cohort; '' for "
-            "none.",
+            help="Compare two disorders only among patients with the same site, sex, age, "
+            "ancestry or cohort; '' for none.",
         ),
     ] = "site,sex",
     seed: options.Seed = 0,
@@ -64,9 +65,10 @@ def cluster(
 ) -> None:
     """Find clusters of patients, and disorders that look like one or like two.
 
-    By average linkage and by HDBSCAN of the cosine distances of patients' mean descriptors. Reports
-    how stable the clusters are, how they go with the disorders, which pairs of disorders can be
-    told apart, and which disorders fall into two. A family counts once.
+    Clusters the cosine distances between patients' mean descriptors, by average linkage and by
+    HDBSCAN. The output lists how stable the clusters are, how well they agree with the disorders,
+    which pairs of disorders can be told apart, and which disorders split into two. A family counts
+    once.
 
     --csv writes the table `clusters`, `disorders` or `pairs`; with --show-patients also `patients`.
     """
@@ -116,14 +118,14 @@ def cluster(
             f"Mean silhouette {found.silhouette:.2f}. Adjusted Rand index with the disorders of "
             f"{found.compared} patients: {found.agreement:.2f} by average linkage, "
             f"{found.dense_agreement:.2f} by HDBSCAN ({found.dense.max()} clusters, "
-            f"{int((found.dense == 0).sum())} patients in none); with itself, of patients drawn "
-            f"again: {found.resampled_agreement:.2f}."
+            f"{int((found.dense == 0).sum())} patients in none). Index between bootstrap draws: "
+            f"{found.resampled_agreement:.2f}."
         )
         reasons = Counter(pair.reason for pair in found.pairs if pair.reason).most_common()
         for reason, count in reasons[:REASONS]:
             output.say(f"No verdict for {count} pair{'s' * (count > 1)}: {reason}.")
         if more := sum(count for _, count in reasons[REASONS:]):
-            output.say(f"No verdict for {more} more; --json has the reasons.")
+            output.say(f"No verdict for {more} more; --json lists the reasons.")
         if picture is not None:
             output.say(f"The tree is in {picture}.")
         output.say(output.DISCLAIMER)
@@ -131,7 +133,7 @@ def cluster(
 
 def _show(found: Clustering, *, show_patients: bool) -> None:
     table = output.new_table(
-        *("cluster", "patients", "commonest disorder", "stability"),
+        *("cluster", "patients", "most common disorder", "stability"),
         right=("cluster", "patients", "stability"),
     )
     for one in found.clusters:

@@ -17,13 +17,13 @@ Match = Annotated[
     list[str],
     typer.Option(
         "--match",
-        help="What groups are made alike in: sex, age, ancestry, site; several by commas.",
+        help="Match groups on sex, age, ancestry or site; separate several by commas.",
         metavar="FACT",
         show_default=False,
     ),
 ]
 Permutations = Annotated[
-    int, typer.Option("--permutations", help="How often chance is drawn for p-values.")
+    int, typer.Option("--permutations", help="Number of random draws for p-values.")
 ]
 
 WithFamily = Annotated[
@@ -48,13 +48,13 @@ def cohesion(
     table: options.CsvTable = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Ask whether patients are more alike than chance.
+    """Test whether patients look more alike than by chance.
 
-    The mean similarity over all pairs of families is compared with random groups of as many
-    families, drawn from the whole gallery; with --match, of the same sexes, ages, ancestries or
-    sites. The patients of a family are averaged and count once. Nothing is stored.
+    Compares the mean similarity of all pairs of families with random groups of as many families
+    from the whole gallery; with --match, with the same sexes, ages, ancestries or sites. The
+    patients of a family are averaged and count once. Nothing is stored.
 
-    --csv writes the table `figures`, or `single-photos`.
+    --csv writes the table `figures` or `single-photos`.
     """
     from gestalt_space.cohort.cohesion import CohesionPlan
     from gestalt_space.cohort.cohesion import cohesion as measure
@@ -84,8 +84,8 @@ def cohesion(
     _show(found)
     if not quiet:
         output.write_text(
-            f"{found.plan.permutations:,} random groups, seed {seed}. What the figures mean: "
-            "docs/cohorts.md.",
+            f"{found.plan.permutations:,} random groups, seed {seed}. For the meaning of the "
+            "figures, see docs/cohorts.md.",
             style="dim",
         )
         output.write_text(output.DISCLAIMER, style="dim")
@@ -95,19 +95,21 @@ def _show(found: Cohesion) -> None:
     matched = f", matched on {' and '.join(found.plan.match)}" if found.plan.match else ""
     output.write_text(
         f"  {output.counted_text(found.patients, 'patient')} with "
-        f"{output.counted_text(found.photos, 'photo')} beside "
-        f"{found.controls:,} {'family' if found.controls == 1 else 'families'} of controls{matched}"
+        f"{output.counted_text(found.photos, 'photo')} and {found.controls:,} control "
+        f"{'family' if found.controls == 1 else 'families'}{matched}"
     )
     if found.families < found.patients:
-        output.write_text(f"  of {found.families:,} families, whose patients are averaged")
+        output.write_text(
+            f"  of {found.families:,} families; the patients of a family are averaged"
+        )
     if found.relatives:
         output.write_text(
-            f"  {output.counted_text(found.relatives, 'relative')} of the cohort's patients are no "
-            "controls"
+            f"  {output.counted_text(found.relatives, 'relative')} of the cohort's patients not "
+            "used as controls"
         )
     table = output.new_table("", "figure", right=("figure",))
-    table.add_row("mean similarity of the cohort's pairs", f"{found.similarity:.3f}")
-    table.add_row("of random groups", f"{found.random_mean:.3f}")
+    table.add_row("mean similarity of pairs in the cohort", f"{found.similarity:.3f}")
+    table.add_row("mean of random groups", f"{found.random_mean:.3f}")
     table.add_row("their standard deviation", f"{found.random_sd:.3f}")
     effect = "–" if math.isnan(found.effect) else f"{found.effect:+.1f}"
     table.add_row("effect, in standard deviations", effect)
@@ -115,11 +117,11 @@ def _show(found: Cohesion) -> None:
     table.add_row("p, one-sided", p_text(found.p))
     output.write_table(table)
     if not found.curve:
-        output.write_text("  too few patients of other disorders to draw single photos of")
+        output.write_text("  single photos: too few patients with other disorders")
         return
     output.write_text(
-        f"Single photos, beside {output.counted_text(found.curve_controls, 'control')} without the "
-        "cohort's\ndisorders" + (", who are not matched" if found.plan.match else ""),
+        f"Single photos, compared with {output.counted_text(found.curve_controls, 'control')} "
+        "without the cohort's\ndisorders" + (", who are not matched" if found.plan.match else ""),
         style="bold",
     )
     columns = ("drawn", "similarity", "of others", "percentile")

@@ -31,7 +31,7 @@ _A, _B = "The first group: patients", "The second group: patients"
 def compare(
     cohorts: Annotated[
         list[str],
-        typer.Argument(help="Two cohorts, by name.", metavar="[A B]", show_default=False),
+        typer.Argument(help="Names of two cohorts.", metavar="[A B]", show_default=False),
     ] = [],  # noqa: B006 - Typer copies it
     a_cohort: Annotated[
         list[str], typer.Option("--a-cohort", help=f"{_A} of this cohort.", show_default=False)
@@ -41,37 +41,43 @@ def compare(
     ] = [],  # noqa: B006
     a_disorder: Annotated[
         list[str],
-        typer.Option("--a-disorder", help=f"{_A} with it.", metavar="ID", show_default=False),
+        typer.Option(
+            "--a-disorder", help=f"{_A} with this disorder.", metavar="ID", show_default=False
+        ),
     ] = [],  # noqa: B006
     b_disorder: Annotated[
         list[str],
-        typer.Option("--b-disorder", help=f"{_B} with it.", metavar="ID", show_default=False),
+        typer.Option(
+            "--b-disorder", help=f"{_B} with this disorder.", metavar="ID", show_default=False
+        ),
     ] = [],  # noqa: B006
     a_gene: Annotated[
         list[str],
-        typer.Option("--a-gene", help=f"{_A} with variants in it.", show_default=False),
+        typer.Option("--a-gene", help=f"{_A} with variants in this gene.", show_default=False),
     ] = [],  # noqa: B006
     b_gene: Annotated[
         list[str],
-        typer.Option("--b-gene", help=f"{_B} with variants in it.", show_default=False),
+        typer.Option("--b-gene", help=f"{_B} with variants in this gene.", show_default=False),
     ] = [],  # noqa: B006
     a_patients: Annotated[
         Path | None,
-        typer.Option("--a-patients", help=f"{_A} that a file names.", show_default=False),
+        typer.Option("--a-patients", help=f"{_A} listed in this file.", show_default=False),
     ] = None,
     b_patients: Annotated[
         Path | None,
-        typer.Option("--b-patients", help=f"{_B} that a file names.", show_default=False),
+        typer.Option("--b-patients", help=f"{_B} listed in this file.", show_default=False),
     ] = None,
     match: Match = [],  # noqa: B006
     permutations: Permutations = 10_000,
     bootstrap: Annotated[
-        int, typer.Option("--bootstrap", help="How often patients are drawn for intervals.")
+        int, typer.Option("--bootstrap", help="Number of bootstrap draws for intervals.")
     ] = 1000,
     with_family: WithFamily = False,
     prior: Annotated[
         float,
-        typer.Option("--prior", help="Probability of different disorders, before faces are seen."),
+        typer.Option(
+            "--prior", help="Prior probability that the two groups have different disorders."
+        ),
     ] = 0.5,
     seed: options.Seed = 0,
     force: cohort_options.Force = False,
@@ -82,16 +88,16 @@ def compare(
     table: options.CsvTable = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Ask whether two groups of patients with the same disorders differ.
+    """Test whether two groups of patients with the same disorders differ.
 
-    Each disorder with two families or more in both groups is compared. The output lists how far
+    Compares each disorder that has two or more families in both groups. The output lists how far
     apart the mean faces of the groups are, whether all disorders share that shift, whether one
-    group varies more, and how well each group's patients are recognised by the photos of either. A
-    family counts once; one with members in both groups is refused. With --match, families are drawn
-    so that both groups have as many of each sex, age, ancestry or site, and labels are dealt within
-    these. Nothing is stored.
+    group varies more, and how well each group's patients are recognised by the photos of either
+    group. A family counts once, and cannot have members in both groups. With --match, families are
+    drawn so that both groups have equal numbers of each sex, age, ancestry or site, and labels are
+    permuted within these. Nothing is stored.
 
-    --csv writes the table `figures`, all that was tested, or `similarities`.
+    --csv writes the table `figures` (all tests) or `similarities`.
     """
     from gestalt_space.cohort.comparison import ComparisonPlan
     from gestalt_space.cohort.comparison import compare as measure
@@ -111,8 +117,8 @@ def compare(
     if cohorts:
         if len(cohorts) != 2 or a_cohort or b_cohort:
             raise UsageError(
-                "Two groups are compared.",
-                "Name two cohorts, or choose groups with --a-cohort, --b-cohort and the like.",
+                "Choose two groups to compare.",
+                "Name two cohorts, or use options such as --a-cohort and --b-cohort.",
             )
         a_cohort, b_cohort = [cohorts[0]], [cohorts[1]]
     plan = ComparisonPlan(
@@ -139,7 +145,7 @@ def compare(
     if not quiet:
         output.write_text(
             f"{permutations:,} permutations, {bootstrap:,} bootstrap draws, seed {seed}. In "
-            "brackets: 95 % intervals.\nWhat the figures mean: docs/cohorts.md.",
+            "brackets: 95 % intervals.\nFor the meaning of the figures, see docs/cohorts.md.",
             style="dim",
         )
         output.write_text(output.DISCLAIMER, style="dim")
@@ -155,8 +161,8 @@ def _group(
 ) -> Selection:
     if not (cohorts or disorders or genes or patients):
         raise UsageError(
-            f"Nothing says who group {letter.upper()} is.",
-            f"Name two cohorts, or give --{letter}-cohort, --{letter}-disorder, --{letter}-gene or "
+            f"Group {letter.upper()} is missing.",
+            f"Name two cohorts, or add --{letter}-cohort, --{letter}-disorder, --{letter}-gene or "
             f"--{letter}-patients.",
         )
     return cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
@@ -188,20 +194,20 @@ def _show_overall(found: Comparison) -> None:
     table = output.new_table("", "figure", "95 % interval", "p", right=("figure", "p"))
     tests = found.tests
     for told, one, digits in (
-        ("mean faces apart (1 - cosine)", tests.shift, 4),
-        ("shift common to all disorders", tests.common, 4),
-        ("disorders differ beyond that", tests.own, 4),
-        ("spread of B over that of A", tests.spread, 2),
+        ("distance of mean faces (1 - cosine)", tests.shift, 4),
+        ("shift shared by all disorders", tests.common, 4),
+        ("differences beyond that shift", tests.own, 4),
+        ("spread of B relative to A", tests.spread, 2),
     ):
         table.add_row(told, _value(one, digits), _interval(one, digits), _p(one.p))
     output.write_table(table)
     if math.isnan(tests.own.p):
-        output.write_text(f"  what is a disorder's own was {tests.own.method}")
+        output.write_text(f"  differences beyond the shift: {tests.own.method}")
 
 
 def _show_disorders(found: Comparison) -> None:
     output.write_text(
-        "\nEach disorder: mean similarity, and how far apart the mean faces are", style="bold"
+        "\nEach disorder: mean similarity, and distance of the mean faces", style="bold"
     )
     columns = ["A, B", "in A", "in B", "between", "apart", "p", "p (BH)", "own (BH)"]
     table = output.new_table(
@@ -223,7 +229,7 @@ def _show_disorders(found: Comparison) -> None:
 
     if untested := sum(one.tests.shift.method == WITHHELD for one in found.disorders):
         output.write_text(
-            f"  {output.counted_text(untested, 'disorder')} with too few labellings for a p-value"
+            f"  {output.counted_text(untested, 'disorder')} with too few permutations for a p-value"
         )
 
 
@@ -247,9 +253,11 @@ def _show_blocks(found: Comparison) -> None:
     """How probable it is that A and B have different disorders; why that is withheld, once for all
     disorders of which that is true."""
     shown = [(one.disorder, one.blocks) for one in found.disorders if one.blocks is not None]
-    output.write_text("\nDo A and B have different disorders, by their distance?", style="bold")
+    output.write_text(
+        "\nProbability that A and B have different disorders, from their distance", style="bold"
+    )
     if any(not blocks.withheld for _, blocks in shown):
-        output.write_text(f"  if that was {100 * found.plan.prior:g} % probable before")
+        output.write_text(f"  with a prior probability of {100 * found.plan.prior:g} %")
         columns = ["families", "distance", "threshold", "different, %"]
         table = output.new_table("disorder", *columns, right=columns, least=("threshold",))
         for disorder, blocks in shown:
@@ -263,8 +271,8 @@ def _show_blocks(found: Comparison) -> None:
                 )
         output.write_table(table)
         output.write_text(
-            "  Right only if A and B were photographed like the gallery's patients.\n"
-            "  Other cameras or worse photos make the same disorder look like another."
+            "  This holds only if A and B were photographed like the patients of the gallery.\n  "
+            "With other cameras or worse photos, the same disorder looks different."
         )
     for reason in sorted({blocks.withheld for _, blocks in shown} - {""}):
         about = [disorder for disorder, blocks in shown if blocks.withheld == reason]

@@ -15,14 +15,16 @@ from .opening import opened
 def composite(
     path: Annotated[
         Path,
-        typer.Option("--output", "-o", help="The .png, .svg or .pdf to write.", show_default=False),
+        typer.Option(
+            "--output", "-o", help="The .png, .svg or .pdf file to write.", show_default=False
+        ),
     ],
     cohorts: cohort_options.Cohorts = [],  # noqa: B006 - Typer copies it
     disorders: cohort_options.Disorders = [],  # noqa: B006
     genes: cohort_options.Genes = [],  # noqa: B006
     patients: cohort_options.PatientsFile = None,
     at_least: Annotated[
-        int, typer.Option("--at-least", help="Refuse groups of fewer patients.")
+        int, typer.Option("--at-least", help="Refuse groups with fewer patients.")
     ] = 5,
     sharpen: cohort_options.Sharpen = False,
     plain: Annotated[
@@ -35,11 +37,11 @@ def composite(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the average face of a group of patients, each family weighing once.
+    """Write the average face of a group of patients. Each family counts once.
 
-    From the aligned crops that the gallery keeps. An average is softer than a face; --sharpen gives
-    it the contrasts of one. A composite of a few shows a person: groups of
-    fewer than five are refused.
+    Averages the aligned crops of the gallery. An average face is softer than a real face; --sharpen
+    restores the contrasts. The average of a few patients could show a person, so groups of fewer
+    than five are refused.
     """
     from gestalt_space.cohort.composite import composite
     from gestalt_space.cohort.picture_documents import composite_document
@@ -66,6 +68,9 @@ def composite(
         photos_told = output.counted_text(made.photos, "photo")
         output.say(f"The average face of {patients_told} ({photos_told}) is in {path}.")
         if made.sharpened:
-            output.say("It is sharpened: its fine contrasts are not averages. Say so beside it.")
+            output.say(
+                "The face is sharpened: its fine contrasts are not averages. Say so when "
+                "you show it."
+            )
         if made.without:
-            output.say(f"Of {made.without} more no crop is kept.")
+            output.say(f"No crop is stored for {made.without} more.")

@@ -18,7 +18,8 @@ def map_(
         typer.Option(
             "--output",
             "-o",
-            help="Picture (.png, .svg, .pdf), or a page on which colours are chosen (.html).",
+            help="File to write: a picture (.png, .svg, .pdf), or a page with a choice of colours "
+            "(.html).",
             show_default=False,
         ),
     ],
@@ -26,20 +27,24 @@ def map_(
     disorders: cohort_options.Disorders = [],  # noqa: B006
     genes: cohort_options.Genes = [],  # noqa: B006
     patients: cohort_options.PatientsFile = None,
-    method: Annotated[str, typer.Option("--method", help="tsne, pca or umap.")] = "tsne",
+    method: Annotated[str, typer.Option("--method", help="Method: tsne, pca or umap.")] = "tsne",
     colour: Annotated[
-        str, typer.Option("--colour", help="disorder, gene, cohort, sex, ancestry, age or site.")
+        str,
+        typer.Option(
+            "--colour", help="Colour by disorder, gene, cohort, sex, ancestry, age or site."
+        ),
     ] = "disorder",
     perplexity: Annotated[
-        float, typer.Option("--perplexity", help="Of t-SNE; lowered for few patients.")
+        float,
+        typer.Option("--perplexity", help="Perplexity of t-SNE. It is lowered for few patients."),
     ] = 15.0,
     seed: options.Seed = 0,
     save_map: Annotated[
         Path | None,
         typer.Option(
             "--save-map",
-            help="Keep the map in this .npz, on which --on places new patients. It holds "
-            "descriptors: biometric data.",
+            help="Save the map to this .npz file, so that --on can place new patients on it. It "
+            "has descriptors, which are biometric data.",
             show_default=False,
         ),
     ] = None,
@@ -47,7 +52,8 @@ def map_(
         Path | None,
         typer.Option(
             "--on",
-            help="Place the patients on this map, kept by --save-map, which stays as it is.",
+            help="Place the patients on this map, saved by --save-map. The map itself does not "
+            "change.",
             show_default=False,
         ),
     ] = None,
@@ -58,9 +64,9 @@ def map_(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Lay patients out on a map, those who look alike near each other.
+    """Plot patients on a 2-D map; patients who look alike are close.
 
-    Of t-SNE and UMAP distances between groups, and the size of a group, mean nothing.
+    With t-SNE and UMAP, distances between groups and sizes of groups mean nothing.
     """
     from gestalt_space.cohort.columns import parse_column
     from gestalt_space.cohort.mapping import (
@@ -81,13 +87,16 @@ def map_(
     check_picture_path(path, overwrite=force)
     if save_map is not None:
         if on is not None:
-            raise UsageError("A map that patients are placed on stays.", "Leave --save-map out.")
+            raise UsageError(
+                "--on does not change the map, so it cannot be saved again.",
+                "Leave --save-map out.",
+            )
         check_new_file(save_map, (".npz",), overwrite=force, option="--force")
     with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
         if on is None:
-            with output.progress("Laying out the map", None, quiet=quiet):
+            with output.progress("Computing the map", None, quiet=quiet):
                 laid = lay_map(selection, way, perplexity=perplexity, seed=seed)
             made, base, placed, there = (
                 laid,

@@ -31,7 +31,7 @@ def matrix(
     photos: Annotated[
         list[Path],
         typer.Argument(
-            help="Photos, or folders of photos, that are not stored.",
+            help="Photos, or folders of photos. They are not stored.",
             metavar="[PHOTO…]",
             show_default=False,
         ),
@@ -43,14 +43,14 @@ def matrix(
     against_cohort: Annotated[
         list[str],
         typer.Option(
-            "--against-cohort", help="Compare with a second set: this cohort.", show_default=False
+            "--against-cohort", help="Second set: patients of this cohort.", show_default=False
         ),
     ] = [],  # noqa: B006
     against_disorder: Annotated[
         list[str],
         typer.Option(
             "--against-disorder",
-            help="Likewise: patients with this disorder.",
+            help="Second set: patients with this disorder.",
             metavar="ID",
             show_default=False,
         ),
@@ -59,7 +59,7 @@ def matrix(
         list[str],
         typer.Option(
             "--against-gene",
-            help="Likewise: patients with variants in this gene.",
+            help="Second set: patients with variants in this gene.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -67,33 +67,32 @@ def matrix(
         Path | None,
         typer.Option(
             "--against-patients",
-            help="Likewise: text file that names patients, one a line.",
+            help="Second set: text file with patient ids, one per line.",
             show_default=False,
         ),
     ] = None,
-    unit: Annotated[str, typer.Option("--unit", help="Rows: photo or patient.")] = "photo",
+    unit: Annotated[str, typer.Option("--unit", help="What a row is: photo or patient.")] = "photo",
     patient_value: Annotated[
         str,
         typer.Option(
             "--patient-value",
-            help="How patients are compared: mean (of their descriptors) or nearest (photos).",
+            help="How to compare patients: by mean (descriptors) or nearest (photos).",
         ),
     ] = "mean",
     value: Annotated[
         str,
         typer.Option(
             "--value",
-            help="similarity (-1 to 1), distance (1 − similarity), or rank: the place of a row in "
-            "the column's pool, 0 the closest, among the set and all others of the gallery but "
-            "relatives.",
+            help="Value of a cell: similarity (-1 to 1), distance (1 − similarity), or rank. Rank "
+            "is the place of the row among the set and all other patients of the gallery "
+            "except relatives, by similarity to the column; 0 is the closest.",
         ),
     ] = "similarity",
     with_family: Annotated[
         bool,
         typer.Option(
             "--with-family",
-            help="Let relatives be in a probe's pool of ranks. They look alike without a disorder, "
-            "too.",
+            help="Rank relatives too. Relatives look alike even without a disorder.",
         ),
     ] = False,
     table: Annotated[
@@ -101,8 +100,8 @@ def matrix(
         typer.Option(
             "--output",
             "-o",
-            help="Write there: .csv, .tsv, .npz, .parquet, .h5ad; or .npy, block by block, for "
-            "what is larger than memory.",
+            help="File to write: .csv, .tsv, .npz, .parquet, .h5ad, or .npy. An .npy file is "
+            "written block by block, for matrices larger than memory.",
             show_default=False,
         ),
     ] = None,
@@ -110,7 +109,7 @@ def matrix(
         Path | None,
         typer.Option(
             "--figure",
-            help="Draw a clustered heat map there: .png, .svg, .pdf, or .html to point at.",
+            help="Clustered heat map to write: .png, .svg, .pdf, or an interactive .html.",
             show_default=False,
         ),
     ] = None,
@@ -125,9 +124,9 @@ def matrix(
 ) -> int:
     """Compare all photos or patients of a set with each other, or with a second set.
 
-    A square table with names as header and first column. Patients are chosen from the gallery by
-    options that must all hold, all patients where none is given; or name photos, which are not
-    stored. Without -o a small matrix is shown.
+    Choose patients of the gallery by options, which must all fit; without options, all patients are
+    used. Or name photos, which are not stored. The result is a table with names as header and first
+    column. Without -o, a small matrix is shown.
     """
     from gestalt_space.cohort.cohort_matrix import (
         measure,
@@ -142,19 +141,21 @@ def matrix(
 
     output.check_csv(csv, as_json=as_json, overwrite=force)
     if csv is not None and table is not None:
-        raise UsageError("-o writes the matrix as well.", "Give -o or --csv.")
+        raise UsageError("--csv and -o both write the matrix.", "Give -o or --csv.")
     kind, how, rows = parse_value(value), parse_patient_value(patient_value), parse_unit(unit)
     if photos and (cohort or disorder or gene or patients):
         raise UsageError(
-            "Photos and patients of the gallery were both chosen.", "Give one or the other."
+            "You chose photos as well as patients of the gallery.",
+            "Choose either photos or patients.",
         )
     against = bool(against_cohort or against_disorder or against_gene or against_patients)
     is_large = table is not None and table.suffix.lower() == ".npy"
     if table is not None and is_large:
         if against or kind == "rank" or (rows, how) == ("patient", "nearest") or figure:
             raise UsageError(
-                "An .npy file holds similarities or distances within one set, without a figure.",
-                "Name another ending, or leave the other options out.",
+                "An .npy file can only have similarities or distances of one set, without a "
+                "figure.",
+                "Choose another file ending, or leave out the other options.",
             )
         check_large_path(table, overwrite=force)
     elif table is not None:
@@ -200,7 +201,7 @@ def matrix(
         )
     if (relatives := found.about["relatives_left_out"]) and not quiet:
         pairs = output.counted_text(relatives, "pair")
-        output.say(f"Relatives are not in each other's pools: {pairs} of a probe and a patient.")
+        output.say(f"Relatives are not ranked: {pairs} of a probe and a patient left out.")
     if figure is not None:
         with output.progress("Drawing", None, quiet=quiet):
             _draw(found, figure, force, quiet)
@@ -247,8 +248,8 @@ def _write_large(
 
     with (
         interruption(
-            lambda: ": the rows that were done are kept in a file beside it.",
-            "The same command goes on where it ended.",
+            lambda: ": finished rows are kept in a file next to it.",
+            "Run the same command again to continue.",
         ),
         output.progress("Comparing", None, quiet=quiet, unit="rows") as show,
     ):
@@ -256,7 +257,7 @@ def _write_large(
             chosen, path, unit=unit, distance=distance, overwrite=force, on_rows=show
         )
     if not quiet:
-        output.say(f"Written: {path}, and its names in {path.name}.json.")
+        output.say(f"Wrote {path}, and its row names to {path.name}.json.")
 
 
 def _show(found: CohortMatrix, as_json: bool, *, is_written: bool) -> None:
@@ -270,8 +271,8 @@ def _show(found: CohortMatrix, as_json: bool, *, is_written: bool) -> None:
     if max(found.values.shape) > MOST_SHOWN:
         height, width = found.values.shape
         raise UsageError(
-            f"A matrix of {height:,} × {width:,} does not fit on a terminal.",
-            "Write it to a file: -o matrix.csv; or draw it: --figure matrix.png.",
+            f"A matrix of {height:,} × {width:,} does not fit on the terminal.",
+            "Write it to a file with -o matrix.csv, or draw it with --figure matrix.png.",
         )
     numbers = [str(number) for number in range(1, len(found.columns) + 1)]
     table = output.new_table("", *numbers, right=numbers)

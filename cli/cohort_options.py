@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 Cohorts = Annotated[
     list[str],
-    typer.Option("--cohort", help="Patients of this cohort; repeat for more.", show_default=False),
+    typer.Option("--cohort", help="Patients of this cohort. Repeatable.", show_default=False),
 ]
 Disorders = Annotated[
     list[str],
     typer.Option(
         "--disorder",
-        help="Patients with this disorder, by its identifier; repeat for more.",
+        help="Patients with this disorder, by its identifier. Repeatable.",
         metavar="ID",
         show_default=False,
     ),
@@ -29,26 +29,26 @@ Disorders = Annotated[
 Genes = Annotated[
     list[str],
     typer.Option(
-        "--gene", help="Patients with variants in this gene; repeat for more.", show_default=False
+        "--gene", help="Patients with variants in this gene. Repeatable.", show_default=False
     ),
 ]
 PatientsFile = Annotated[
     Path | None,
     typer.Option(
-        "--patients", help="Text file that names patients, one a line.", show_default=False
+        "--patients", help="Text file with patient ids, one per line.", show_default=False
     ),
 ]
 Picture = Annotated[
     Path | None,
-    typer.Option("--picture", help="Write a figure there: .png, .svg or .pdf.", show_default=False),
+    typer.Option("--picture", help="Figure to write: .png, .svg or .pdf.", show_default=False),
 ]
 ShowPatients = Annotated[
-    bool, typer.Option("--show-patients", help="Name patients, who are not named otherwise.")
+    bool, typer.Option("--show-patients", help="Show patient ids. They are hidden by default.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 Sharpen = Annotated[
     bool,
-    typer.Option("--sharpen", help="Give average faces the fine contrasts of a face."),
+    typer.Option("--sharpen", help="Sharpen average faces to the fine contrasts of a real face."),
 ]
 
 

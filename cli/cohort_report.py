@@ -21,19 +21,25 @@ def report(
     genes: cohort_options.Genes = [],  # noqa: B006
     patients: cohort_options.PatientsFile = None,
     permutations: Annotated[
-        int, typer.Option("--permutations", help="Of cohesion and comparison.")
+        int,
+        typer.Option("--permutations", help="Number of random draws for cohesion and comparison."),
     ] = 10_000,
     bootstrap: Annotated[
-        int, typer.Option("--bootstrap", help="Of the comparison's intervals.")
+        int,
+        typer.Option(
+            "--bootstrap", help="Number of bootstrap draws for the intervals of the comparison."
+        ),
     ] = 1000,
     seed: options.Seed = 0,
     show_patients: cohort_options.ShowPatients = False,
     show_faces: Annotated[
         bool,
-        typer.Option("--show-faces", help="Average faces of groups, which are not shown else."),
+        typer.Option(
+            "--show-faces", help="Show average faces of groups. They are hidden by default."
+        ),
     ] = False,
     at_least: Annotated[
-        int, typer.Option("--at-least", help="No average faces of fewer patients.")
+        int, typer.Option("--at-least", help="Show no average face of fewer patients.")
     ] = 5,
     sharpen: cohort_options.Sharpen = False,
     force: cohort_options.Force = False,
@@ -42,10 +48,11 @@ def report(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write all that can be said of a cohort as one page, with tables beside it.
+    """Write a report about a cohort: one page, with tables.
 
-    Heat map, cohesion, comparison where the patients are of two cohorts, clusters, map and average
-    faces, and the sentences for a paper's methods. DIR gets report.html, report.json and tables.
+    The page has a heat map, cohesion, clusters, a map, average faces (with --show-faces), and
+    sentences for the methods section of a paper. If the patients are of two cohorts, it also
+    compares them. DIR gets report.html, report.json and tables.
     """
     from gestalt_space.cohort.report import ReportPlan, measure_cohort, report_document
     from gestalt_space.pages.report_folder import PAGE, check_report_folder, write_report
@@ -63,7 +70,7 @@ def report(
         output.write_json(report_document(made, show_patients=show_patients))
     elif not quiet:
         told = output.counted_text(len(selection.patients), "patient")
-        output.say(f"The report of {told} is {folder / PAGE}.")
+        output.say(f"Wrote the report of {told} to {folder / PAGE}.")
         for reason in made.left_out:
             output.say(reason, indent="  ")
         output.say(output.DISCLAIMER)

@@ -34,11 +34,14 @@ def carry_out(
     from gestalt_space.errors import UsageError
 
     if not asked:
-        raise UsageError("Nothing to set was named.", "Give --sex, --disorder, … or --clear FACT.")
+        raise UsageError(
+            "There is nothing to set.",
+            "Add an option such as --sex or --disorder, or --clear FACT.",
+        )
     with (
         interruption(
-            lambda: ": all of it was corrected, or nothing.",
-            "`gestalt index log --last 1` says which.",
+            lambda: ": either everything was corrected, or nothing.",
+            "`gestalt index log --last 1` shows which.",
         ),
         opened(home) as gallery,
         output.step("Correcting", quiet=quiet or may_ask),
@@ -61,7 +64,7 @@ def carry_out(
     for change in done.changes:
         output.say(change, indent="  " if done.undone else "")
     if not done.changes:
-        output.say("Nothing changed: the gallery says so already.")
+        output.say("Nothing changed: the gallery already has these facts.")
     for note in told:
         output.say(note)
     if done.left_in_log is not None:

@@ -8,12 +8,16 @@ import typer
 
 from . import options, output
 
-app = typer.Typer(help="The database's version.", no_args_is_help=True, rich_markup_mode="markdown")
+app = typer.Typer(
+    help="Show or upgrade the version of the database.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
 
 
 @app.command("upgrade")
 def upgrade(home: options.Home = None, quiet: options.Quiet = False) -> None:
-    """Bring the database to this version, or make it where there is none."""
+    """Upgrade the database to this version, or create it."""
     from gestalt_space.store.migrating import REVISION, upgrade_database
 
     with output.progress("Upgrading", None, quiet=quiet, unit="steps"):
@@ -22,12 +26,12 @@ def upgrade(home: options.Home = None, quiet: options.Quiet = False) -> None:
     for note in done.notes:
         output.say(note)
     if not quiet:
-        output.say(f"{done.where} is at migration {REVISION}.")
+        output.say(f"{done.where} is at version {REVISION}.")
 
 
 @app.command("status")
 def status(home: options.Home = None, as_json: options.Json = False) -> int:
-    """Say which version the database is at. Exit code 1 where it is not this one."""
+    """Show the version of the database. The exit code is 1 if an upgrade is needed."""
     from gestalt_space.store.migrating import REVISION, database_revision
 
     found = database_revision(*_address(home))
@@ -36,7 +40,7 @@ def status(home: options.Home = None, as_json: options.Json = False) -> int:
 
         output.write_json(database_document(found, REVISION))
     else:
-        output.write_text(f"migration {found or 'none'}, wanted {REVISION}")
+        output.write_text(f"version {found or 'none'}, current {REVISION}")
     if found != REVISION:
         output.say("Run `gestalt db upgrade`.")
         return 1

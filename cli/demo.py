@@ -25,13 +25,13 @@ LISTED = 10
 
 def demo(
     folder: Annotated[
-        Path, typer.Argument(help="Folder to make.", metavar="DIR", show_default=True)
+        Path, typer.Argument(help="Folder to create.", metavar="DIR", show_default=True)
     ] = Path("gestalt-demo"),
     disorders: options.Disorders = 40,
     patients: options.Patients = None,
     seed: options.Seed = 7,
     space: Annotated[
-        str, typer.Option("--space", help="Encoder, by the name of its model.")
+        str, typer.Option("--space", help="Encoder to use, by the name of its model.")
     ] = "builtin",
     detector: options.Detector = "builtin",
     device: options.DeviceName = "auto",
@@ -41,7 +41,7 @@ def demo(
     table: options.CsvTable = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Everything once on simulated patients, with a report to look at. Needs no network.
+    """Run everything on simulated patients and write a report. Needs no network.
 
     Simulates a cohort, fills a gallery with it, matches patients who were held back, and writes
     `report.html`. All goes into DIR: the cohort, the report, and a gallery of its own; yours is not
@@ -91,8 +91,7 @@ def demo(
     _show_top(result.trial)
     if not quiet:
         output.write_text(
-            "Neither these people nor these disorders exist; how well this works says nothing "
-            "about real patients.",
+            "These people and disorders do not exist. The results say nothing about real patients.",
             style="dim",
         )
         output.write_text(output.DISCLAIMER, style="dim")
@@ -104,8 +103,8 @@ def _show_ranking(trial: Trial) -> None:
     true = probe.record.disorders[0]
     output.write_text(f"\nPatient {probe.record.patient}, held back", style="bold")
     output.write_text(
-        f"  {probe.record.photo}, the first by identifier and not the best;\n"
-        f"  the disorder planted in this face is {true.name} ({true.id})"
+        f"  {probe.record.photo}; the first patient by id, not the best result.\n  The simulated "
+        f"disorder is {true.name} ({true.id})"
     )
     table = output.new_table(
         *("rank", "disorder", "similarity", "nearest patient", ""),
@@ -131,8 +130,8 @@ def _show_ranking(trial: Trial) -> None:
 
 def _show_top(trial: Trial) -> None:
     output.write_text(
-        f"All {output.counted_text(len(trial.probes), 'photo')} of the "
-        f"{output.counted_text(len(trial.held_back), 'patient')} held back, against "
+        f"All {output.counted_text(len(trial.probes), 'photo')} of "
+        f"{output.counted_text(len(trial.held_back), 'patient')} held back, matched against "
         f"{trial.patient_count} patients",
         style="bold",
     )
@@ -151,7 +150,7 @@ def _show_top(trial: Trial) -> None:
     failed = sum(probe.encoded is None for probe in trial.probes)
     if failed:
         output.write_text(
-            f"In {output.counted_text(failed, 'photo')} no face was found: counted as not found."
+            f"No face was found in {output.counted_text(failed, 'photo')}; counted as not found."
         )
 
 

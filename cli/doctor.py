@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def doctor(
     home: options.Home = None, as_json: options.Json = False, csv: options.Csv = None
 ) -> int:
-    """Say what works on this machine, and with what. Exit code 1 where something does not."""
+    """Check what works on this machine. The exit code is 1 if something does not work."""
     from gestalt_space.doctor import examine
     from gestalt_space.settings import load_settings
 

@@ -53,7 +53,7 @@ def _run(words: Sequence[str], stop: _Stop) -> int:
         if not message:
             # A group without a command: its help has been shown.
             return UsageError.exit_code
-        hint = "Options stand behind the command, and `--` before names that begin with a dash."
+        hint = "Put options after the command, and `--` before names that start with a dash."
         return _end(UsageError(f"{message}.", f"{hint} --help lists them."), as_json)
     except GestaltError as error:
         return _end(error, as_json)
@@ -67,7 +67,7 @@ def _run(words: Sequence[str], stop: _Stop) -> int:
         where = f" ({display_name(error.filename)})" if error.filename else ""
         reason = f"{error.strerror or error}{where}."
         hint = "Check the path, its permissions and the free space of the disk."
-        return _end(OutputError(f"The system refused: {reason}", hint), as_json)
+        return _end(OutputError(f"The operating system reports: {reason}", hint), as_json)
     except Exception as error:  # noqa: BLE001 - the last place where a fault can be reported
         if stop.asked:
             # The interrupt broke off an import, which then failed in a way of its own.
@@ -75,8 +75,8 @@ def _run(words: Sequence[str], stop: _Stop) -> int:
         traceback.print_exc()
         return _end(
             Fault(
-                f"A fault of gestalt-space: {type(error).__name__}: {error}.",
-                "Please report it with the lines above; they name no photo's content.",
+                f"A bug in gestalt-space: {type(error).__name__}: {error}.",
+                "Please report it with the lines above. They do not show the content of photos.",
             ),
             as_json,
         )

@@ -9,7 +9,7 @@ from .evaluate_gallery import gallery
 from .evaluate_gmdb import arrays, gmdb
 
 app = typer.Typer(
-    help="How good rankings are, by published protocols and on one's own gallery.",
+    help="Measure how good rankings are, by a published protocol or on your own gallery.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )

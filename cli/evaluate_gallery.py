@@ -30,8 +30,8 @@ def gallery(
         list[str],
         typer.Option(
             "--space",
-            help="Encoder, by the name of its model; repeat to compare. [default: the gallery's "
-            "own]",
+            help="Encoder to use, by the name of its model. Repeat to compare. [default: the "
+            "gallery's own]",
             show_default=False,
         ),
     ] = [],  # noqa: B006 - Typer copies it
@@ -40,8 +40,8 @@ def gallery(
         Path | None,
         typer.Option(
             "--split",
-            help="CSV with the columns patient and part (gallery or test): who is asked about, and "
-            "who is evidence. [default: every patient is left out in turn]",
+            help="CSV file with the columns patient and part. Patients of part `test` are matched "
+            "against those of part `gallery`. [default: leave out each patient in turn]",
             show_default=False,
         ),
     ] = None,
@@ -49,26 +49,29 @@ def gallery(
         str | None,
         typer.Option(
             "--controls",
-            help="Cohort whose undiagnosed patients stand for people without a disorder.",
+            help="Cohort whose undiagnosed patients serve as people without a disorder.",
             show_default=False,
         ),
     ] = None,
     with_family: Annotated[
         bool,
-        typer.Option("--with-family", help="Let relatives be evidence for each other, too."),
+        typer.Option("--with-family", help="Match relatives against each other too."),
     ] = False,
     aggregation: Annotated[
         list[str],
         typer.Option(
             "--aggregation",
-            help="nearest, patient-mean, centroid, blend, vote or calibrated; repeat. Strata are "
-            "for the first. [default: all but calibrated]",
+            help="Aggregation: nearest, patient-mean, centroid, blend, vote or calibrated. "
+            "Repeatable. Groups of patients are reported for the first. [default: all except "
+            "calibrated]",
             show_default=False,
         ),
     ] = [],  # noqa: B006
     bootstrap: Annotated[
         int,
-        typer.Option("--bootstrap", help="How often families are drawn for conditional intervals."),
+        typer.Option(
+            "--bootstrap", help="Number of bootstrap draws of families, for conditional intervals."
+        ),
     ] = 1000,
     seed: options.Seed = 0,
     page: Annotated[
@@ -76,7 +79,7 @@ def gallery(
         typer.Option(
             "--output",
             "-o",
-            help="Write a page with figures there, an .html file.",
+            help="Page with figures to write: an .html file.",
             show_default=False,
         ),
     ] = None,
@@ -84,7 +87,7 @@ def gallery(
         Path | None,
         typer.Option(
             "--figures",
-            help="Write accuracy, groups, ROC curves and confusion into this folder, each as PDF "
+            help="Folder for figures of accuracy, groups, ROC curves and confusion, each as PDF "
             "and PNG.",
             metavar="FOLDER",
             show_default=False,
@@ -94,7 +97,8 @@ def gallery(
     with_patients: Annotated[
         bool,
         typer.Option(
-            "--with-patients", help="With --json: every patient's ranks, by the identifier."
+            "--with-patients",
+            help="With --json: include the ranks of every patient, by patient id.",
         ),
     ] = False,
     home: options.Home = None,
@@ -102,11 +106,11 @@ def gallery(
     csv: options.Csv = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure how well the gallery's own patients are ranked, each left out in turn.
+    """Measure how well the gallery ranks its own patients, leaving out each in turn.
 
-    Every photo of every diagnosed patient is asked about, and all photos of a patient as one; the
-    patient's own photos are never evidence, nor are those of relatives. Shares have 95 % intervals.
-    Nothing is stored.
+    Each photo of a diagnosed patient is matched, and then all photos of the patient as one probe.
+    Patients are never matched against their own photos or against relatives. Shares have 95 %
+    intervals. Nothing is stored.
     """
     from gestalt_space.evaluation.gallery_data import load_spaces, load_split
     from gestalt_space.evaluation.gallery_document import evaluation_document, evaluation_table
@@ -120,12 +124,17 @@ def gallery(
     output.check_csv(csv, as_json=as_json)
     kind = parse_by(by)
     if kind == "patient":
-        raise UsageError("Every patient is the only one of the kind.", "Rank by disorder or gene.")
+        raise UsageError(
+            "Patients cannot be ranked in an evaluation: each is unique.",
+            "Use --by disorder or --by gene.",
+        )
     if with_patients and not as_json:
-        raise UsageError("--with-patients goes with --json.", "Add --json, or leave it out.")
+        raise UsageError(
+            "--with-patients needs --json.", "Add --json, or leave out --with-patients."
+        )
     if bootstrap < FEWEST_REPLICATES:
         raise UsageError(
-            f"{bootstrap} draws are too few for an interval.",
+            f"{bootstrap} bootstrap draws are too few for an interval.",
             f"Give --bootstrap {FEWEST_REPLICATES} or more; 1000 are usual.",
         )
     chosen = tuple(dict.fromkeys(parse_aggregation(name) for name in aggregation))
@@ -149,7 +158,7 @@ def gallery(
         with output.step("Writing the page", quiet=quiet):
             write_page(evaluation, page)
         if not quiet:
-            output.say(f"The page is in {page}.")
+            output.say(f"Wrote the page to {page}.")
     if figures is not None:
         from gestalt_space.figures.evaluations import write_figures
 
@@ -157,7 +166,7 @@ def gallery(
             missing = write_figures(evaluation, figures, overwrite=overwrite)
         say_missing(missing, figures)
         if not quiet:
-            output.say(f"The figures are in {figures}.")
+            output.say(f"Wrote the figures to {figures}.")
     if as_json:
         output.write_json(evaluation_document(evaluation, with_patients=with_patients))
         return
@@ -174,7 +183,7 @@ def gallery(
 def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
     counts, by = result.counts, result.data.by
     output.write_text(f"Space {result.data.space} ({result.data.fingerprint[:12]})", style="bold")
-    how = "left out in turn" if evaluation.plan.split is None else "asked about, of the split"
+    how = "left out in turn" if evaluation.plan.split is None else "tested, from the split"
     output.write_text(
         f"  {output.counted_text(counts.asked_patients, 'patient')} with "
         f"{output.counted_text(counts.asked_photos, 'photo')} {how}; "
@@ -191,8 +200,8 @@ def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
     _show_relatives(counts.with_relatives, evaluation.plan.with_family)
     _show_untested(result)
     for title, figures in (
-        ("Each patient's photos as one", "patients"),
-        ("Every photo by itself", "images"),
+        ("All photos of a patient as one probe", "patients"),
+        ("Each photo as a probe", "images"),
     ):
         accuracies: dict[Aggregation, Accuracy] = {
             how: getattr(found, figures) for how, found in result.aggregations.items()
@@ -207,8 +216,8 @@ def _show_relatives(count: int, with_family: bool) -> None:
     if count:
         who = output.counted_text(count, "patient")
         verb = "has" if count == 1 else "have"
-        were = "were evidence" if with_family else "were not evidence"
-        output.write_text(f"  {who} {verb} relatives in the gallery, who {were}")
+        were = "were matched too" if with_family else "were not matched"
+        output.write_text(f"  {who} {verb} relatives in the gallery; they {were}")
 
 
 def _show_untested(result: SpaceResult) -> None:
@@ -218,8 +227,8 @@ def _show_untested(result: SpaceResult) -> None:
     names = ", ".join(one.id for one in result.untested[:NAMED])
     more = len(result.untested) - NAMED
     output.write_text(
-        f"  {output.counted_text(len(result.untested), by)} without another patient to be found "
-        f"by cannot be\n  tested: {names}" + (f" and {more:,} more" if more > 0 else "")
+        f"  {output.counted_text(len(result.untested), by)} cannot be tested, because no other "
+        f"patient has\n  them: {names}" + (f" and {more:,} more" if more > 0 else "")
     )
 
 
@@ -235,7 +244,7 @@ def _show_tops(title: str, accuracies: Mapping[Aggregation, Accuracy], which: st
 
 
 def _show_ranks(result: SpaceResult) -> None:
-    output.write_text("\nEach patient's photos as one: ranks and curves", style="bold")
+    output.write_text("\nAll photos of a patient as one probe: ranks and curves", style="bold")
     columns = ["mean rank", "median", "AUROC same", "AUROC patient"]
     table = output.new_table("aggregation", *columns, right=columns, least=columns[:0:-1])
     for how, found in result.aggregations.items():
@@ -252,13 +261,13 @@ def _show_ranks(result: SpaceResult) -> None:
     output.write_text(
         f"  AUROC patient: against {output.counted_text(controls, 'control')}"
         if controls
-        else "  AUROC patient is not computed: no --controls were named"
+        else "  No AUROC patient: it needs --controls COHORT"
     )
 
 
 def _show_strata(result: SpaceResult) -> None:
     first = next(iter(result.aggregations))
-    output.write_text(f"\nSide by side, by {first}: patients, photos as one", style="bold")
+    output.write_text(f"\nGroups of patients, by {first}, all photos as one probe", style="bold")
     columns = ["patients", "top-1, %", "top-10, %", "photos: top-1"]
     table = output.new_table("", *columns, right=columns, least=columns[:1:-1])
     for part in result.strata:
@@ -271,14 +280,14 @@ def _show_strata(result: SpaceResult) -> None:
             _part(images, 1),
         )
     output.write_table(table)
-    output.write_text("  * fewer than 10 patients: too few to read anything from")
+    output.write_text("  * fewer than 10 patients: too few to conclude anything")
 
 
 def _show_comparisons(evaluation: GalleryEvaluation) -> None:
     if not evaluation.comparisons:
         return
     several = len(evaluation.spaces) > 1
-    output.write_text("\nCompared, each patient's photos as one", style="bold")
+    output.write_text("\nComparisons, all photos of a patient as one probe", style="bold")
     columns = ["top-k", "difference, points", "p", "p (Holm)"]
     table = output.new_table("", "against", *columns, right=columns, least=("p",))
     for one in evaluation.comparisons:
@@ -301,8 +310,8 @@ def _show_reading(evaluation: GalleryEvaluation) -> None:
     output.write_text(
         "In brackets: 95 % intervals, for galleries of other patients with the same disorders.\n"
         "†, AUROC and differences: conditional on this gallery, too narrow for another one "
-        f"({bootstrap.replicates:,}\ndraws, seed {bootstrap.seed}). What the figures mean: "
-        "docs/evaluation.md.",
+        f"({bootstrap.replicates:,}\ndraws, seed {bootstrap.seed}). For the meaning of the "
+        "figures, see docs/evaluation.md.",
         style="dim",
     )
     output.write_text(output.DISCLAIMER, style="dim")

@@ -22,8 +22,8 @@ EncodingsFile = Annotated[
     Path,
     typer.Option(
         "--encodings",
-        help="Encodings as published (.csv, .pkl), or as `gestalt evaluate arrays` and `gestalt "
-        "encode` write them (.npz, .csv).",
+        help="Encodings: published files (.csv, .pkl), or files from `gestalt evaluate arrays` or "
+        "`gestalt encode` (.npz, .csv).",
         show_default=False,
     ),
 ]
@@ -35,7 +35,7 @@ def gmdb(
         Path,
         typer.Option(
             "--metadata",
-            help="Folder of gmdb_frequent_gallery_images_….csv and the other three.",
+            help="Folder with gmdb_frequent_gallery_images_….csv and the three other files.",
             show_default=False,
         ),
     ],
@@ -43,7 +43,7 @@ def gmdb(
         str | None,
         typer.Option(
             "--version",
-            help="Of the metadata, like v1.0.3. [default: the only one there]",
+            help="Version of the metadata, such as v1.0.3. [default: the only one there]",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +51,7 @@ def gmdb(
         Path | None,
         typer.Option(
             "--lookup",
-            help="The model's lookup_table_….txt: checked to have the frequent syndromes.",
+            help="The model's lookup_table_….txt, to check that it has all frequent syndromes.",
             show_default=False,
         ),
     ] = None,
@@ -59,7 +59,7 @@ def gmdb(
         Path | None,
         typer.Option(
             "--against",
-            help="Encodings of the same photos by another encoder, to compare with.",
+            help="Encodings of the same photos by another encoder, to compare.",
             show_default=False,
         ),
     ] = None,
@@ -71,11 +71,11 @@ def gmdb(
 ) -> None:
     """Evaluate encodings by the protocol of GestaltMatcher.
 
-    Top-k accuracy in percent, the mean over syndromes, of frequent and rare syndromes, each against
-    their own gallery and against both. The 95 % intervals are over the patients tested, and
-    conditional on the galleries of the files.
+    Reports top-k accuracy in percent, averaged over syndromes: for frequent and for rare syndromes,
+    against their own gallery and against both. The 95 % intervals are over the patients tested and
+    conditional on the galleries in the files.
 
-    --csv writes the table `accuracy`, or, with --against, `comparisons`.
+    --csv writes the table `accuracy`; with --against also `comparisons`.
     """
     from gestalt_space.evaluation.gmdb import evaluate_gmdb
     from gestalt_space.evaluation.gmdb_comparison import compare_gmdb
@@ -123,20 +123,22 @@ def arrays(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write published encodings as arrays, which open many times faster."""
+    """Convert published encodings to arrays, which load many times faster."""
     from gestalt_space.errors import UsageError
     from gestalt_space.files import check_free, write_atomically
     from gestalt_space.interop.encodings import encodings_npz, read_encodings
 
     if destination.suffix != ".npz":
-        raise UsageError(f"{destination.name} does not end in .npz.", "Name it so.")
+        raise UsageError(
+            f"{destination.name} does not end in .npz.", "Give a file name that ends in .npz."
+        )
     check_free(destination, overwrite)
     found = read_encodings(encodings)
     write_atomically(destination, encodings_npz(found))
     if not quiet:
         output.say(
-            f"{output.counted_text(len(found.images), 'image')} in "
-            f"{output.counted_text(len(found.slots), 'slot')} written to {destination}."
+            f"Wrote {output.counted_text(len(found.images), 'image')} with "
+            f"{output.counted_text(len(found.slots), 'slot')} to {destination}."
         )
         _tell("left out, a slot is missing", found.incomplete)
         _tell("left out, a vector is zero or not finite", found.unsound)
@@ -180,7 +182,7 @@ def _write_comparisons(comparisons: Sequence[GmdbComparison]) -> None:
         )
         cells = (str(one.k), f"{value} ({low} to {high})", f"{one.found.p:.3f}")
         table.add_row(one.test, one.gallery, one.over, *cells, f"{one.p_held:.3f}")
-    output.write_text("\nLess the encodings of --against", style="bold")
+    output.write_text("\nDifference from the encodings of --against", style="bold")
     output.write_table(table)
 
 
@@ -191,12 +193,12 @@ def _tell_left_out(result: GmdbResult) -> None:
     _tell("left out, a vector is zero or not finite", result.unsound)
     for one in result.evaluations:
         _tell(
-            f"{one.test} on {one.gallery}: not in the gallery, counted as not found",
+            f"{one.test} against {one.gallery}: not in the gallery, counted as not found",
             one.absent,
             "syndrome",
         )
     _tell("of one patient, tested only against others", result.single, "syndrome")
-    _tell("in a test set and in its gallery: the figures are too good", result.shared, "patient")
+    _tell("in a test set and in its gallery, so the figures are too good", result.shared, "patient")
 
 
 def _tell(what: str, names: Sequence[str], noun: str = "image") -> None:

@@ -26,10 +26,10 @@ def faces(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """List all faces of photos, with what makes a match less sure. Nothing is stored.
+    """List all faces in photos, and what makes a match less reliable. Nothing is stored.
 
-    Faces are counted from the largest: the number is what --face takes elsewhere. A face is marked
-    where it is small, blurred or turned to the side. `-` is one photo from standard input.
+    Face 1 is the largest. Use this number for --face in other commands. Small, blurred and turned
+    faces are marked. `-` reads one photo from standard input.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.gallery.models import OpenModels

@@ -27,7 +27,7 @@ CropFolder = Annotated[
 DescriptorFile = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", help="File that ends in .npz, .parquet or .csv.", show_default=False
+        "--output", "-o", help="File to write: .npz, .parquet or .csv.", show_default=False
     ),
 ]
 SHOWN_FAILURES = 20
@@ -47,10 +47,10 @@ def align(
 ) -> int:
     """Cut the aligned face out of each photo, as a PNG of 112 × 112 pixels.
 
-    Of several faces the largest is taken. `crops.csv` in the folder says which crop is of which
-    photo, with box, landmarks and quality, and why a photo has none. Until all are done it is
-    called `crops.csv.part`; after an interruption the same command starts anew and writes over the
-    crops that are listed there. `-` is one photo from standard input.
+    If a photo has several faces, the largest is used. `crops.csv` in the folder lists the photo,
+    box, landmarks and quality of each crop, and why a photo has none. Until all photos are done,
+    its name is `crops.csv.part`. After an interruption, run the same command: it starts again and
+    overwrites the crops listed there. `-` reads one photo from standard input.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.gallery.models import OpenModels
@@ -75,9 +75,9 @@ def align(
     with interruption(
         lambda: (
             f" after {len(results):,} of {output.counted_text(len(sources), 'photo')}: "
-            f"{PART_TABLE} in {display_name(folder)} says whose crops are there."
+            f"{PART_TABLE} in {display_name(folder)} lists the crops written so far."
         ),
-        "The same command starts anew, and writes over those crops.",
+        "Run the same command again; it starts over and overwrites those crops.",
     ):
         for result in output.without_pixels(shown):
             results.append(result)  # noqa: PERF402 - the message counts what came before
@@ -98,13 +98,13 @@ def encode(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Write the descriptors of photos to a file; nothing is stored in the gallery.
+    """Write the descriptors of photos to a file. Nothing is stored in the gallery.
 
-    `.npz` holds arrays `descriptors` (n, d) float32 and `photos` (n,), the photos that failed in
-    `failed`, and as JSON the space's specification in `space` and what the encoder ran with in
-    `run`; `.parquet` holds the same as columns and metadata; `.csv` holds the slots as
-    GestaltMatcher-Arc's encodings, a row for each photo and slot. Descriptors are personal data: a
-    face can be rebuilt from them. `-` is one photo from standard input.
+    `.npz` has the arrays `descriptors` (n, d) float32 and `photos` (n,), the photos that failed in
+    `failed`, and two JSON texts: the specification of the space in `space`, and the precision,
+    device and runtime in `run`. `.parquet` has the same as columns and metadata. `.csv` has the
+    slots in the format of GestaltMatcher-Arc's encodings, one row per photo and slot. Descriptors
+    are personal data: a face can be rebuilt from them. `-` reads one photo from standard input.
     """
     from gestalt_space.interop.descriptor_files import (
         check_descriptor_path,
@@ -147,7 +147,7 @@ def _finish(
             if result.error is not None:
                 output.say_error(result.error, result.source.name)
         if len(failed) > SHOWN_FAILURES:
-            output.say(f"… and {len(failed) - SHOWN_FAILURES} more; {place} names them all.")
+            output.say(f"… and {len(failed) - SHOWN_FAILURES} more; {place} lists them all.")
         count = output.counted_text(len(results) - len(failed), "photo")
         output.say(f"{count} {done} to {display_name(place)}, {len(failed)} failed.")
     return 3 if failed else 0

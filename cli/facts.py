@@ -11,16 +11,20 @@ Disorder = Annotated[
     list[str],
     typer.Option(
         "--disorder",
-        help="OMIM:…, ORPHA:…, MONDO:… or a name; repeat for several.",
+        help="OMIM:…, ORPHA:…, MONDO:… or a name. Repeatable.",
         show_default=False,
     ),
 ]
 DisorderName = Annotated[
     list[str],
-    typer.Option("--disorder-name", help="Its name; as often as --disorder.", show_default=False),
+    typer.Option(
+        "--disorder-name",
+        help="Name of the disorder. Give one for each --disorder.",
+        show_default=False,
+    ),
 ]
 Gene = Annotated[
-    list[str], typer.Option("--gene", help="Gene symbol; repeat for several.", show_default=False)
+    list[str], typer.Option("--gene", help="Gene symbol. Repeatable.", show_default=False)
 ]
 Sex = Annotated[
     str | None, typer.Option("--sex", help="female, male or other.", show_default=False)
@@ -30,16 +34,17 @@ Age = Annotated[
     typer.Option("--age", help="Age at the photo: 4y, 18m, 4y6m, 10d.", show_default=False),
 ]
 Ancestry = Annotated[
-    str | None, typer.Option("--ancestry", help="In your own words.", show_default=False)
+    str | None, typer.Option("--ancestry", help="Ancestry, in your own words.", show_default=False)
 ]
 Cohort = Annotated[
-    str | None, typer.Option("--cohort", help="Name of a group.", show_default=False)
+    str | None,
+    typer.Option("--cohort", help="Cohort: the name of a group of patients.", show_default=False),
 ]
 Family = Annotated[
     str | None,
     typer.Option(
         "--family",
-        help="A name that patients of one family share; relatives are no evidence for each other.",
+        help="Name of the family. Relatives are never matched against each other.",
         show_default=False,
     ),
 ]
@@ -47,22 +52,24 @@ Site = Annotated[
     str | None,
     typer.Option(
         "--site",
-        help="Where and with what the photo was taken: clinic, camera.",
+        help="Where and how the photo was taken: clinic, camera.",
         show_default=False,
     ),
 ]
 Hpo = Annotated[
     list[str],
-    typer.Option("--hpo", help="HPO term present; repeat for several.", show_default=False),
+    typer.Option("--hpo", help="HPO term that is present. Repeatable.", show_default=False),
 ]
 HpoAbsent = Annotated[
     list[str],
     typer.Option(
-        "--hpo-absent", help="HPO term looked for and absent; repeat.", show_default=False
+        "--hpo-absent",
+        help="HPO term that was looked for and is absent. Repeatable.",
+        show_default=False,
     ),
 ]
 Consent = Annotated[
-    str | None, typer.Option("--consent", help="What was consented to.", show_default=False)
+    str | None, typer.Option("--consent", help="What the patient consented to.", show_default=False)
 ]
 
 

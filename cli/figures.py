@@ -39,6 +39,6 @@ def say_missing(characters: str, path: Path) -> None:
     """Say which characters no font of this machine has."""
     if characters:
         is_text = path.suffix.lower() == ".svg"
-        shown = "" if is_text else "; \N{REPLACEMENT CHARACTER} is in their place"
+        shown = "" if is_text else "; they are shown as �"
         output.say(f"{path}: no font on this machine has {' '.join(characters)}{shown}.")
         output.say("Install one that has them, such as Debian's fonts-noto-cjk.", indent="  ")

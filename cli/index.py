@@ -59,13 +59,16 @@ SHOWN_FAILURES = 20
 @app.command("list")
 def list_patients(
     disorder: Annotated[
-        str | None, typer.Option("--disorder", help="Only with this one.", show_default=False)
+        str | None,
+        typer.Option("--disorder", help="Only patients with this disorder.", show_default=False),
     ] = None,
     cohort: Annotated[
-        str | None, typer.Option("--cohort", help="Only of this one.", show_default=False)
+        str | None,
+        typer.Option("--cohort", help="Only patients of this cohort.", show_default=False),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="At most so many.", show_default=False)
+        int | None,
+        typer.Option("--limit", min=1, help="List at most this many.", show_default=False),
     ] = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -85,14 +88,14 @@ def list_patients(
 
 @app.command("show")
 def show(
-    patient: Annotated[str, typer.Argument(help="The patient's identifier.", show_default=False)],
+    patient: Annotated[str, typer.Argument(help="Patient id.", show_default=False)],
     home: options.Home = None,
     as_json: options.Json = False,
     csv: options.Csv = None,
 ) -> None:
-    """Show all that the gallery has of a patient. No descriptor is shown.
+    """Show everything stored about a patient, except descriptors.
 
-    --csv writes the photos, one a row.
+    --csv writes one row per photo.
     """
     from gestalt_space.documents.patients import patient_document, photos_table
 
@@ -139,13 +142,18 @@ def remove(
     ] = [],  # noqa: B006 - Typer copies it
     photo: Annotated[
         list[str],
-        typer.Option("--photo", help="A photo, by its name or sha256; repeat.", show_default=False),
+        typer.Option(
+            "--photo",
+            help="Photo to remove, by its name or sha256. Repeatable.",
+            show_default=False,
+        ),
     ] = [],  # noqa: B006
     of: Annotated[
         list[str],
         typer.Option(
             "--of",
-            help="Whose photo, where a photo shows several patients of the gallery; repeat.",
+            help="Patient whose photo to remove, if it shows several patients of the gallery. "
+            "Repeatable.",
             metavar="PATIENT",
             show_default=False,
         ),
@@ -156,21 +164,22 @@ def remove(
 ) -> None:
     """Remove patients with all their photos, or single photos.
 
-    A patient whose last photo is removed goes with it, facts included. Rows, crops and descriptors
-    leave the database and every index on disk. There is no way back. Exit code 1 with a message
-    that begins with what was removed: it is, and another process keeps a file from being cleaned;
-    the next opening does that.
+    If you remove the last photo of a patient, the patient is removed with all facts. Rows, crops
+    and descriptors are deleted from the database and from every index on disk. This cannot be
+    undone. If another process is using a file, the exit code is 1 and the message starts with what
+    was removed; that file is cleaned the next time the gallery is opened.
     """
     from gestalt_space.errors import UsageError
 
     if not patients and not photo:
-        raise UsageError("Nothing to remove was named.", "Name patients, or --photo NAME.")
+        raise UsageError("There is nothing to remove.", "Name patients, or add --photo NAME.")
     if of and not photo:
-        raise UsageError("--of says whose photo is meant.", "Give --photo NAME with it.")
+        raise UsageError("--of needs --photo.", "Add --photo NAME.")
     with (
         interruption(
-            lambda: ": all of it was removed, or nothing.",
-            "`gestalt index list` says which; `gestalt index rebuild` then clears the index.",
+            lambda: ": either everything was removed, or nothing.",
+            "`gestalt index list` shows which; then run `gestalt index rebuild` to clean the "
+            "index.",
         ),
         opened(home) as gallery,
         output.step("Removing", quiet=quiet),
@@ -182,14 +191,14 @@ def remove(
         output.write_json(removed_document(gone))
     elif not quiet:
         patients_gone = output.counted_text(gone.patients, "patient")
-        output.say(f"{output.counted_text(gone.photos, 'photo')} and {patients_gone} removed.")
+        output.say(f"Removed {output.counted_text(gone.photos, 'photo')} and {patients_gone}.")
 
 
 @app.command("stats")
 def stats(
     home: options.Home = None, as_json: options.Json = False, csv: options.Csv = None
 ) -> None:
-    """Count what the gallery holds, and what its descriptors were made with."""
+    """Count the patients and photos of the gallery, and list how they were encoded."""
     from gestalt_space.documents.contents import contents_document, contents_table
     from gestalt_space.gallery.spaces import mixed_precisions
 
@@ -217,15 +226,15 @@ def fill(
         bool,
         typer.Option(
             "--again",
-            help="Encode faces that have a descriptor too, but those encoded as it is done now: in "
-            "this precision, by this device and runtime.",
+            help="Also encode faces that have a descriptor, unless it was made with the same "
+            "precision, device and runtime.",
         ),
     ] = False,
     default: Annotated[
         bool,
         typer.Option(
             "--default",
-            help="Work in this space from now on, if every face has a descriptor in it.",
+            help="Use this space from now on, if every face has a descriptor in it.",
         ),
     ] = False,
     home: options.Home = None,
@@ -234,10 +243,9 @@ def fill(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Encode the stored faces into another space, or with --again into the same, from their kept
-    crops.
+    """Encode the stored crops into another space, or with --again into the same space.
 
-    Can be run again after an interruption; what is done is passed over.
+    After an interruption, run the same command again: finished faces are skipped.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
@@ -254,7 +262,7 @@ def fill(
         with (
             interruption(
                 lambda: f" after {done:,} of {output.counted_text(total, 'face')}.",
-                "The same command goes on: what was filled is kept.",
+                "Run the same command again to continue; finished faces are kept.",
             ),
             output.progress("Encoding", total, quiet=quiet) as show,
         ):
@@ -276,15 +284,17 @@ def fill(
             if result.error is not None:
                 output.say_error(result.error, f"{result.photo} ({result.patient})")
         output.say(
-            f"{output.counted_text(count, 'face')} filled in the space of {name} ({run}), "
-            f"{len(failed)} failed; the others were there."
+            f"Encoded {output.counted_text(count, 'face')} in the space of {name} ({run}); "
+            f"{len(failed)} failed. All others were already there."
         )
     if default and not filled.is_default:
         output.say(
-            f"The gallery works in its old space still: "
-            f"{output.counted_text(filled.missing, 'face')} without a descriptor in that of {name}."
+            f"The gallery still uses its old space: {output.counted_text(filled.missing, 'face')} "
+            f"without a descriptor in the space of {name}."
         )
-        output.say(f"To use it without them: `gestalt index use {name} --partly`.", indent="  ")
+        output.say(
+            f"To use the new space without them: `gestalt index use {name} --partly`.", indent="  "
+        )
     return 3 if failed or (default and not filled.is_default) else 0
 
 
@@ -292,17 +302,16 @@ def fill(
 def rebuild(
     home: options.Home = None, as_json: options.Json = False, quiet: options.Quiet = False
 ) -> None:
-    """Write the index anew from the database, and mend what `gestalt index verify` says it mends.
+    """Rebuild the index from the database, and repair what `gestalt index verify` reports.
 
-    Deleted are: index files of spaces that the database does not have, rows that belong to nothing,
-    and disorders and genes that nobody has. No patient and no photo is. The output says what was
-    deleted.
+    This deletes index files of unknown spaces, rows that belong to nothing, and disorders and genes
+    that no patient has. It never deletes patients or photos. The output lists what was deleted.
     """
 
     with (
         interruption(
-            lambda: ": the index of each space is whole, the one before or the new one.",
-            "The same command writes them anew.",
+            lambda: ": the index of each space is complete, either the old one or the new one.",
+            "Run the same command again.",
         ),
         opened(home) as gallery,
         output.stages(quiet=quiet) as stages,
@@ -337,6 +346,6 @@ def _is_withdrawn(consent: str | None) -> bool:
 def _kept_text(detail: PatientRecord) -> str:
     crops = sum(photo.crop_kept for photo in detail.photos)
     return (
-        f"The consent is withdrawn: nothing matches {detail.patient}. Kept, apart from all others, "
-        f"are these descriptors, {output.counted_text(crops, 'aligned face')}, and the facts."
+        f"The consent is withdrawn: {detail.patient} is not matched. The gallery keeps these "
+        f"descriptors separately, with {output.counted_text(crops, 'aligned face')} and the facts."
     )

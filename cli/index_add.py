@@ -29,20 +29,21 @@ if TYPE_CHECKING:
 Targets = Annotated[
     list[Path],
     typer.Argument(
-        help="Photos with options, a folder, or a table (.csv, .tsv, .txt) with one row a photo.",
+        help="Photos, a folder, or a table (.csv, .tsv, .txt) with one row per photo.",
         metavar="PHOTO…|FOLDER|TABLE",
         show_default=False,
     ),
 ]
 Patient = Annotated[
-    str, typer.Option("--patient", help="Whose photos they are.", show_default=False)
+    str, typer.Option("--patient", help="Patient in the photos.", show_default=False)
 ]
 Update = Annotated[
     bool,
     typer.Option(
         "--update",
-        help="Replace what the gallery has where a row differs, and list what was replaced: facts "
-        "of the patient, also for a new photo, and the face of a photo that is there.",
+        help="If a row differs from the gallery, replace what is stored and list the changes. "
+        "This applies to the facts of patients, and to the face of a photo that is already "
+        "there.",
     ),
 ]
 PatientLevel = Annotated[
@@ -50,7 +51,7 @@ PatientLevel = Annotated[
     typer.Option(
         "--patient-level",
         min=1,
-        help="Where folders stand in folders: those of which level are named after patients. 1 is "
+        help="For nested folders: the level of the folders that are named after patients. 1 is "
         "the outermost.",
         show_default=False,
     ),
@@ -87,23 +88,23 @@ def add(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Add photos of patients: one with options, a folder, or a table with a row for each photo.
+    """Add photos of patients: single photos, a folder, or a table with one row per photo.
 
     Columns of a table: photo, patient, disorder, disorder_name, genes, sex, age, ancestry, cohort,
-    family, site, hpo, face, consent; the first two are needed, lists are separated by `;` or `|`,
-    an absent HPO term is written `!HP:0000252`, paths are relative to the table. Its separator and
-    its encoding are found out. An empty cell, `unknown`, `NA` or `?` means that something is not
-    known. `-` is a table from standard input, with paths relative to the folder that you are in.
+    family, site, hpo, face, consent. Only the first two are required. Separate lists by `;` or `|`,
+    and write an absent HPO term as `!HP:0000252`. Paths are relative to the table. The separator
+    and the text encoding are detected. An empty cell, `unknown`, `NA` or `?` means not known. `-`
+    reads a table from standard input, with paths relative to the current folder.
 
-    In a folder, a photo in a subfolder belongs to the patient whom the subfolder is named after, a
-    photo beside it to a patient of its own name; with --patient, all are of that patient. Where
-    folders stand in folders, --patient-level says which of them are named after patients.
+    In a folder, each subfolder is named after a patient, and a photo outside a subfolder is named
+    after its patient. With --patient, all photos are of that patient. For nested folders,
+    --patient-level says which of them are named after patients.
 
-    A patient without a disorder is undiagnosed. A photo that is in the gallery already is passed
-    over, so the same command can be run again after an interruption; new facts are added. If a row
-    contradicts the gallery, the row fails and the differences are listed; with --update the row
-    replaces what is stored. An empty option, --disorder "", removes a fact with --update. Photos
-    are not copied.
+    A patient without a disorder is undiagnosed. A photo that is already in the gallery is skipped,
+    and new facts about it are added. After an interruption, run the same command again. If a row
+    contradicts the gallery, the row fails and the differences are listed. With --update, the row
+    replaces what is stored; an empty option, --disorder "", then removes the fact. Photos are not
+    copied.
     """
     with ExitStack() as stack:
         with starting():
@@ -198,7 +199,7 @@ def put_in(
             raise Interrupted(
                 f"Interrupted after {counts.total():,} of "
                 f"{output.counted_text(len(rows), 'photo')}.",
-                "Run the same command again to go on: what was added is skipped.",
+                "Run the same command again to continue; photos already added are skipped.",
             ) from None
     from gestalt_space.rights import exposure
 
@@ -215,7 +216,7 @@ def put_in(
         rights = exposure(gallery.settings)
         if rights is not None and rights.to_all:
             output.say(
-                f"Everybody on this machine may read files of the home: run `{rights.mending}`."
+                f"Everybody on this machine can read files of the home: run `{rights.mending}`."
             )
         if unfilled:
             output.say(
@@ -263,8 +264,8 @@ def _table_rows(target: Path, told: Told) -> tuple[Intake, ...]:
     name = INPUT_NAME if is_piped else display_name(target.name)
     if told.record != PhotoRecord(photo="", patient=""):
         raise UsageError(
-            f"{name} is a table: what is known of each photo stands in its columns.",
-            "Leave --patient and the options like it out.",
+            f"{name} is a table, so its columns give the facts of each photo.",
+            "Leave out --patient and similar options.",
         )
     if is_piped:
         table = read_table_bytes(read_standard_input(), name, Path.cwd())
@@ -282,7 +283,7 @@ def _check_report(report: Path | None, targets: list[Path]) -> None:
 
     if report is not None and report.resolve() in {target.resolve() for target in targets}:
         raise UsageError(
-            f"The report would take the place of {report.name}.", "Name another --report FILE."
+            f"The report would overwrite {report.name}.", "Choose another --report FILE."
         )
 
 
@@ -292,7 +293,7 @@ def _say_how(gallery: Gallery) -> None:
     space, detector = gallery.space, gallery.pipeline.detector
     if space.chosen:
         output.say(
-            f"A new gallery: it takes the best encoder installed, {space.model.name}, and keeps it."
+            f"New gallery: it uses the best encoder installed, {space.model.name}, from now on."
         )
     output.say(f"Encoder {space.model.name}, detector {detector}.")
     if space.model.name == BUILTIN:

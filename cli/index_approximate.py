@@ -10,26 +10,28 @@ from . import options, output
 from .interruption import interruption
 from .opening import opened
 
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Draws the photos that are compared.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Seed for choosing the photos to compare.")
+]
 
 
 def approximate(
     kind: Annotated[str, typer.Option("--kind", help="ivf or hnsw.", show_default=False)],
     lists: Annotated[
         int | None,
-        typer.Option("--lists", min=1, help="ivf: lists of photos. By default 4 × √photos."),
+        typer.Option("--lists", min=1, help="ivf: number of lists. [default: 4 × √photos]"),
     ] = None,
     probes: Annotated[
         int | None,
-        typer.Option("--probes", min=1, help="ivf: lists that a search looks at. By default 64."),
+        typer.Option("--probes", min=1, help="ivf: number of lists to search. [default: 64]"),
     ] = None,
     links: Annotated[
         int | None,
-        typer.Option("--links", min=2, help="hnsw: links of each photo. By default 32."),
+        typer.Option("--links", min=2, help="hnsw: links per photo. [default: 32]"),
     ] = None,
     breadth: Annotated[
         int | None,
-        typer.Option("--breadth", min=1, help="hnsw: breadth of a search. By default 128."),
+        typer.Option("--breadth", min=1, help="hnsw: breadth of the search. [default: 128]"),
     ] = None,
     seed: Seed = 0,
     space: options.Space = None,
@@ -37,19 +39,19 @@ def approximate(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Build an approximate index, and measure how many of the nearest photos it finds.
+    """Build an approximate index and measure how many of the nearest photos it finds.
 
-    `gestalt match --index ivf` or `--index hnsw` then uses it. It is faster for millions of
-    photos, and misses many of the nearest: nothing uses it unless asked to. Photos that are added
-    later are searched exactly, until it is built again. Removing a patient or photo deletes it, and
-    so does `gestalt index rebuild`. It is built in memory; hnsw takes minutes at a million photos.
+    To use it, run `gestalt match --index ivf` or `--index hnsw`. It is faster for millions of
+    photos, but misses many of the nearest, so it is never used by default. Photos added later are
+    searched exactly until you build it again. Removing a patient or photo deletes it, and so does
+    `gestalt index rebuild`. It is built in memory; hnsw takes minutes for a million photos.
     """
     from gestalt_space.index.approximate import NEAREST
     from gestalt_space.index.approximating import PAYS_FROM, ApproximateOptions, parse_kind
 
     wanted = ApproximateOptions(parse_kind(kind), lists, probes, links, breadth)
     with (
-        interruption(lambda: ": nothing was built; what was there is as it was."),
+        interruption(lambda: ": nothing was built or changed."),
         opened(home, space=space) as gallery,
         output.progress("Building", 100, quiet=quiet, unit="%") as show,
     ):
@@ -68,4 +70,4 @@ def approximate(
             f"{NEAREST} nearest photos, measured on {output.counted_text(made.measured, 'photo')}."
         )
     if made.rows < PAYS_FROM and not quiet:
-        output.say(f"Below {PAYS_FROM:,} photos exact search is about as fast, and misses nothing.")
+        output.say(f"Below {PAYS_FROM:,} photos, exact search is about as fast and misses nothing.")

@@ -16,28 +16,30 @@ from .opening import opened
 def backup(
     folder: Annotated[
         Path,
-        typer.Argument(help="A new folder, best on another disk.", show_default=False),
+        typer.Argument(help="New folder, if possible on another disk.", show_default=False),
     ],
     with_models: Annotated[
         bool,
         typer.Option(
-            "--with-models", help="Also the installed models; without, their names and sha256."
+            "--with-models",
+            help="Include the installed models. Otherwise the backup has only "
+            "their names and sha256.",
         ),
     ] = False,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a backup of the gallery and check it; the gallery can be used meanwhile.
+    """Back up the gallery and check the backup. You can use the gallery meanwhile.
 
-    Everything is in it: patients, crops, descriptors, audit trail, and the index, so that a restore
-    is quick. It holds what is erased later, and has to be erased by you: the receipt of an erasure
-    lists it. Keep it as safe as the gallery.
+    The backup has everything: patients, crops, descriptors, audit trail, and the index for a quick
+    restore. Patients that you erase later are still in it, so you must delete it yourself; the
+    receipt of an erasure lists it. Protect it like the gallery.
     """
     from gestalt_space.documents.archives import backup_document
 
     with (
-        interruption(lambda: ": no backup was written.", "The same command starts anew."),
+        interruption(lambda: ": no backup was written.", "Run the same command again."),
         opened(home) as gallery,
         output.progress("Backing up", 100, quiet=quiet, unit="%") as show,
     ):
@@ -48,7 +50,10 @@ def backup(
         )
     lines = [f"{people_text(done)} in {folder}, {done.bytes / 1e6:,.0f} MB, checked."]
     if done.models and not done.with_models:
-        lines.append(f"Its models are not in it: {', '.join(done.models)} (--with-models).")
+        lines.append(
+            f"The backup does not include the models {', '.join(done.models)}; use "
+            "--with-models to include them."
+        )
     say_done(backup_document(done), lines, as_json=as_json, quiet=quiet)
 
 
@@ -56,7 +61,7 @@ def restore(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="The folder that `gestalt index backup` wrote.",
+            help="Folder that `gestalt index backup` wrote.",
             metavar="BACKUP",
             show_default=False,
         ),
@@ -65,10 +70,10 @@ def restore(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Put a backup into a home that has no gallery yet.
+    """Restore a backup into a home that has no gallery yet.
 
-    All files are checked before any gets its name. Patients who were erased after the backup was
-    made are there again: erase them again.
+    All files are checked first. Patients who were erased after the backup come back: erase them
+    again.
     """
     from gestalt_space.documents.archives import restored_document
     from gestalt_space.gallery.archives.restoring import restore as put_back
@@ -76,17 +81,17 @@ def restore(
 
     settings = load_settings(home)
     with (
-        interruption(lambda: ": nothing was restored.", "The same command starts anew."),
+        interruption(lambda: ": nothing was restored.", "Run the same command again."),
         output.progress("Restoring", 100, quiet=quiet, unit="%") as show,
     ):
         done = put_back(folder, settings, progress=lambda share: show(int(100 * share), 100))
     lines = [f"{people_text(done)} restored to {settings.home}, as of {done.made_at}."]
     if done.upgraded_from is not None:
-        lines.append(f"The database was upgraded from migration {done.upgraded_from}.")
+        lines.append(f"The database was upgraded from version {done.upgraded_from}.")
     lines += done.notes
     if done.missing:
         lines.append(
-            f"Not installed here: the models {', '.join(done.missing)}. `gestalt index "
-            "verify` names the command that installs each."
+            f"These models are not installed here: {', '.join(done.missing)}. `gestalt index "
+            "verify` shows how to install each."
         )
     say_done(restored_document(done), lines, as_json=as_json, quiet=quiet)

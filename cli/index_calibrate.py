@@ -11,7 +11,7 @@ from .interruption import interruption
 from .opening import opened
 
 Seed = Annotated[
-    int, typer.Option("--seed", min=0, help="Draws the patients and photos that are compared.")
+    int, typer.Option("--seed", min=0, help="Seed for choosing the patients and photos to compare.")
 ]
 
 
@@ -22,19 +22,19 @@ def calibrate(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure what similarities mean in this gallery: for verdicts, percentiles and likelihood
+    """Measure what similarities mean in this gallery, for verdicts, percentiles and likelihood
     ratios.
 
-    Small galleries are calibrated when photos are added. For a large one, run this when
-    `gestalt index add` or `gestalt match` reports that the calibration is old: it takes minutes
-    at a million photos. Until it ends, the earlier calibration is used. Can be run again after an
-    interruption; what is done is not repeated.
+    Small galleries are calibrated when photos are added. For a large gallery, run this command when
+    `gestalt index add` or `gestalt match` reports that the calibration is old. It takes minutes for
+    a million photos. Until it ends, the old calibration is used. After an interruption, run it
+    again: finished work is kept.
     """
 
     with (
         interruption(
-            lambda: ": the earlier calibration is used, and what was done is kept.",
-            "The same command goes on.",
+            lambda: ": the old calibration is still used, and finished work is kept.",
+            "Run the same command again to continue.",
         ),
         opened(home, space=space) as gallery,
         output.progress("Calibrating", 100, quiet=quiet, unit="%") as show,
@@ -53,4 +53,7 @@ def calibrate(
             f"{output.counted_text(found.disorders, 'disorder')}."
         )
         if not found.saved:
-            output.say("Another process calibrated a later state meanwhile; that one is used.")
+            output.say(
+                "Meanwhile, another process calibrated a newer state of the gallery; that "
+                "calibration is used."
+            )

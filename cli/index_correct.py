@@ -15,26 +15,30 @@ def move(
         str,
         typer.Option(
             "--photo",
-            help="The photo, by its file name, path in the gallery or sha256.",
+            help="Photo to move, by its file name, path in the gallery or sha256.",
             show_default=False,
         ),
     ],
     of: Annotated[
         str,
-        typer.Option("--of", help="Whose it is now.", metavar="PATIENT", show_default=False),
+        typer.Option(
+            "--of", help="Patient who has the photo now.", metavar="PATIENT", show_default=False
+        ),
     ],
     to: Annotated[
         str,
-        typer.Option("--to", help="Whose it is in truth.", metavar="PATIENT", show_default=False),
+        typer.Option(
+            "--to", help="Patient who should have it.", metavar="PATIENT", show_default=False
+        ),
     ],
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Move a photo that was filed under the wrong patient.
+    """Move a photo from the wrong patient to the right one.
 
-    If there is no patient of the name after --to, one is made, without facts. A patient whose last
-    photo is moved goes with it, facts included, as by `remove`; `gestalt index undo` brings them
+    If the patient after --to does not exist, they are created without facts. If you move the last
+    photo of a patient, the patient is removed with all facts. `gestalt index undo` brings them
     back.
     """
     carry_out(
@@ -44,19 +48,17 @@ def move(
 
 def merge(
     into: Annotated[
-        str, typer.Argument(help="The patient who stays.", metavar="P1", show_default=False)
+        str, typer.Argument(help="Patient who stays.", metavar="P1", show_default=False)
     ],
     other: Annotated[
         str,
-        typer.Argument(
-            help="The patient who becomes part of the first.", metavar="P2", show_default=False
-        ),
+        typer.Argument(help="Patient who becomes part of P1.", metavar="P2", show_default=False),
     ],
     keep: Annotated[
         str | None,
         typer.Option(
             "--keep",
-            help="Whose facts are right where the two contradict each other.",
+            help="Patient whose facts to keep if the two contradict each other.",
             metavar="PATIENT",
             show_default=False,
         ),
@@ -67,9 +69,10 @@ def merge(
 ) -> None:
     """Merge two patients who are one person: P2 becomes part of P1.
 
-    Photos move, and facts that P1 does not have. If the two contradict each other, nothing is
-    changed and the differences are listed; --keep says whose facts are right. Of photos with the
-    same bytes one stays. If one of the two has withdrawn consent, it is withdrawn for both.
+    P1 gets the photos of P2, and the facts that P1 does not have. If the two contradict each other,
+    nothing is changed and the differences are listed; --keep says whose facts are right. If both
+    have the same photo, one copy stays. If one of them has withdrawn consent, it is withdrawn for
+    both.
     """
     carry_out(
         lambda gallery: gallery.merge(into, other, keep=keep), home, as_json=as_json, quiet=quiet
@@ -78,26 +81,26 @@ def merge(
 
 def split(
     patient: Annotated[
-        str, typer.Argument(help="The patient who is two.", metavar="P1", show_default=False)
+        str, typer.Argument(help="Patient to split.", metavar="P1", show_default=False)
     ],
     photo: Annotated[
         list[str],
         typer.Option(
             "--photo",
-            help="A photo of the other person, by its file name, path in the gallery or sha256; "
-            "repeat.",
+            help="Photo of the other person, by its file name, path in the gallery or sha256. "
+            "Repeatable.",
             show_default=False,
         ),
     ],
     to: Annotated[
         str,
-        typer.Option("--to", help="Name of the new patient.", metavar="P2", show_default=False),
+        typer.Option("--to", help="Id of the new patient.", metavar="P2", show_default=False),
     ],
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Split a patient who is two persons: some photos become those of a new patient.
+    """Split a patient who is two people: move some photos to a new patient.
 
     The new patient gets a copy of all facts. Check them with `gestalt index show`.
     """
@@ -112,7 +115,7 @@ def undo(
         typer.Option(
             "--event",
             min=1,
-            help="The event to take back, by its number in `gestalt index log`. [default: the last "
+            help="Number of the event to undo, from `gestalt index log`. [default: the last "
             "correction that is not undone yet]",
             metavar="N",
             show_default=False,
@@ -120,22 +123,22 @@ def undo(
     ] = None,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="Do not ask before consent that was withdrawn is given back."),
+        typer.Option("--yes", help="Do not ask before restoring a withdrawn consent."),
     ] = False,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Take back the last correction that is not undone yet: `set`, `move`, `merge`, `split`, or
-    what `add` changed in patients who were there.
+    """Undo the last correction: `set`, `move`, `merge`, `split`, or the changes that `add` made to
+    existing patients.
 
-    Each further `undo` goes back one more. What one `add` changed is taken back as a whole, with
-    --event for the one patient of that event. --event with the number of an undo does again what
-    it undid.
+    Each further `undo` goes back one more correction. The changes of one `add` are undone together;
+    with --event, only those of one event. To redo a correction, give --event with the number of its
+    undo.
 
-    If the patients were changed since by something that is not undone, nothing is undone. What was
-    removed or added is not undone by this. If a patient's consent was withdrawn and would come
-    back, you are asked; without a terminal give --yes.
+    If a later change to the same patients is still in place, nothing is undone. Adding and removing
+    patients cannot be undone this way. If an undo would restore a consent that was withdrawn, you
+    are asked first; without a terminal, give --yes.
     """
     carry_out(
         lambda gallery: undone(gallery, event, yes=yes),

@@ -22,36 +22,44 @@ SHOWN_CONFLICTS = 20
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="New folder.", show_default=False)],
     patient: Annotated[
         list[str],
-        typer.Option("--patient", help="Only this patient; repeat.", show_default=False),
+        typer.Option("--patient", help="Only this patient. Repeatable.", show_default=False),
     ] = [],  # noqa: B006 - Typer copies it
     cohort: Annotated[
         list[str],
-        typer.Option("--cohort", help="Only patients of this cohort; repeat.", show_default=False),
+        typer.Option(
+            "--cohort", help="Only patients of this cohort. Repeatable.", show_default=False
+        ),
     ] = [],  # noqa: B006
-    no_crops: Annotated[bool, typer.Option("--no-crops", help="Without aligned faces.")] = False,
+    no_crops: Annotated[
+        bool, typer.Option("--no-crops", help="Leave out the aligned faces.")
+    ] = False,
     no_descriptors: Annotated[
         bool,
-        typer.Option("--no-descriptors", help="Without descriptors: `index fill` makes them anew."),
+        typer.Option(
+            "--no-descriptors",
+            help="Leave out the descriptors. `gestalt index fill` computes them again.",
+        ),
     ] = False,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the gallery as Parquet tables, for another machine, another database or your own work.
+    """Export the gallery as Parquet tables, for another machine, another database or your own
+    analysis.
 
-    Beside them stands people.csv for reading, one row a photo. Patients whose consent is withdrawn
-    are not exported. Crops are faces, and descriptors identify a person too: give the folder only
-    to those who may have the photos.
+    The folder also has people.csv, a readable table with one row per photo. Patients whose consent
+    is withdrawn are not exported. Crops show faces, and descriptors identify people: share the
+    folder only with people who may have the photos.
     """
     from gestalt_space.documents.archives import export_document
     from gestalt_space.gallery.archives.exporting import ExportOptions
 
     chosen = ExportOptions(tuple(patient), tuple(cohort), not no_crops, not no_descriptors)
     with (
-        interruption(lambda: ": no export was written.", "The same command starts anew."),
+        interruption(lambda: ": no export was written.", "Run the same command again."),
         opened(home) as gallery,
         output.progress("Exporting", None, quiet=quiet, unit="patients") as show,
     ):
@@ -67,35 +75,38 @@ def import_(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="The folder that `gestalt index export` wrote.",
+            help="Folder that `gestalt index export` wrote.",
             metavar="EXPORT",
             show_default=False,
         ),
     ],
     into: Annotated[
-        bool, typer.Option("--into", help="Merge it into a gallery that has patients.")
+        bool,
+        typer.Option("--into", help="Merge the export into a gallery that already has patients."),
     ] = False,
     prefix: Annotated[
         str,
         typer.Option(
             "--prefix",
-            help="Put before the identifiers of its patients and families, as LAB-.",
+            help="Text to put before the ids of its patients and families, such as LAB-.",
             show_default=False,
         ),
     ] = "",
     report: Annotated[
         Path | None,
-        typer.Option("--report", help="CSV with a line for each conflict.", show_default=False),
+        typer.Option(
+            "--report", help="Write a CSV file with one line per conflict.", show_default=False
+        ),
     ] = None,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Take an export into a gallery: all of it, or nothing.
+    """Import an export into a gallery: all of it, or nothing.
 
-    Photos of patients who are there with the same facts are added to them. What contradicts the
-    gallery is listed, and then nothing is imported. A second import of the same export changes
-    nothing.
+    If a patient is already there with the same facts, their new photos are added. If anything
+    contradicts the gallery, all conflicts are listed and nothing is imported. Importing the same
+    export again changes nothing.
     """
     from gestalt_space.documents.archives import imported_document
     from gestalt_space.files import check_new_file, write_atomically
@@ -105,8 +116,8 @@ def import_(
         check_new_file(report, (".csv",))
     with (
         interruption(
-            lambda: ": nothing was imported, or all of it.",
-            "The same command shows which: what is there is passed over.",
+            lambda: ": either everything was imported, or nothing.",
+            "Run the same command again; anything already imported is skipped.",
         ),
         opened(home) as gallery,
         output.progress("Importing", None, quiet=quiet, unit="patients") as show,
@@ -125,8 +136,8 @@ def import_(
     lines = [f"{new} and {patients} imported; {there} there already."]
     if done.from_future:
         lines.append(
-            f"{done.from_future:,} of them were added later than now, by another machine's clock: "
-            "the gallery has them as added now. Check the clocks."
+            f"{done.from_future:,} of them have a date in the future, from another machine's "
+            "clock. They are recorded as added now. Check the clocks."
         )
     say_done(imported_document(done), lines, as_json=as_json, quiet=quiet)
 
@@ -137,4 +148,4 @@ def _say_conflicts(conflicts: Sequence[Conflict], report: Path | None) -> None:
         output.say(f"{about}: {one.reason}")
     if len(conflicts) > SHOWN_CONFLICTS:
         where = "--report FILE.csv" if report is None else str(report)
-        output.say(f"{SHOWN_CONFLICTS} of {len(conflicts):,} shown; {where} has all.")
+        output.say(f"{SHOWN_CONFLICTS} of {len(conflicts):,} shown; {where} lists all.")

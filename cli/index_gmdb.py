@@ -16,13 +16,14 @@ from .opening import opened_for_photos
 def import_gmdb(
     folder: Annotated[
         Path,
-        typer.Argument(help="Folder of image_metadata_….tsv.", metavar="DIR", show_default=False),
+        typer.Argument(help="Folder with image_metadata_….tsv.", metavar="DIR", show_default=False),
     ],
     images: Annotated[
         Path | None,
         typer.Option(
             "--images",
-            help="Folder of the images. [default: DIR, or images or photos in it or beside it]",
+            help="Folder with the images. [default: DIR, or a folder `images` or `photos` in it "
+            "or next to it]",
             show_default=False,
         ),
     ] = None,
@@ -30,7 +31,7 @@ def import_gmdb(
         str | None,
         typer.Option(
             "--version",
-            help="Of the metadata, like v1.0.3. [default: the only one there]",
+            help="Version of the metadata, such as v1.0.3. [default: the only one there]",
             show_default=False,
         ),
     ] = None,
@@ -38,13 +39,15 @@ def import_gmdb(
         str,
         typer.Option(
             "--prefix",
-            help="Put before every patient's identifier, where yours are numbers too.",
+            help="Text to put before every patient id, if your own ids are numbers too.",
             show_default=False,
         ),
     ] = "",
     include_private: Annotated[
         bool,
-        typer.Option("--include-private", help="Also images marked private, if you may use them."),
+        typer.Option(
+            "--include-private", help="Add private images too, if you are allowed to use them."
+        ),
     ] = False,
     largest: options.Largest = False,
     no_crops: options.NoCrops = False,
@@ -60,9 +63,9 @@ def import_gmdb(
 ) -> int:
     """Add the images of a release of GestaltMatcher Database.
 
-    Images without consent, and private ones, are left out and counted; authors, e-mail addresses
-    and names are not read. Controls and relatives go in without a disorder, in a cohort of their
-    own. Can be run again: what was added is skipped.
+    Images without consent and private images are skipped and counted. Authors, e-mail addresses and
+    names are not read. Controls and relatives are added without a disorder, in a separate cohort.
+    You can run this command again: images already added are skipped.
     """
     with ExitStack() as stack:
         with starting():

@@ -17,7 +17,8 @@ def homes(
         str | None,
         typer.Option(
             "--forget",
-            help="Forget a home that is gone for good: its place, or the first 8 digits of its id.",
+            help="Forget a home that no longer exists. Give its path, or the first 8 digits of "
+            "its id.",
             metavar="HOME",
             show_default=False,
         ),
@@ -28,13 +29,13 @@ def homes(
     csv: options.Csv = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """List the homes that share the database, and what the files of each are still to be cleaned
-    of.
+    """List the homes that share the database, and the removals that the files of each still
+    contain.
 
-    An erasure waits until the index of every home is clean. With --forget it no longer waits for a
-    home that is gone, for example on a machine that was thrown away. The files of that home are
-    NOT cleaned: the audit trail and the receipt say so. If the home is used again, its old index is
-    wiped away first.
+    An erasure waits until the index of every home is clean. With --forget, it stops waiting for a
+    home that no longer exists, for example on a discarded machine. The files of that home are NOT
+    cleaned; the audit trail and the receipt say so. If the home is used again, its old index is
+    deleted first.
     """
     from gestalt_space.documents.homes import (
         home_forgotten_document,
@@ -59,7 +60,7 @@ def homes(
             yes=yes,
             not_done="Nothing was forgotten.",
         )
-        with interruption(lambda: ": the home is forgotten, or it is not."):
+        with interruption(lambda: ": `gestalt index homes` shows whether the home is forgotten."):
             found = gallery.forget_home(found.id)
             finish_erasures(gallery)
         if as_json:
@@ -67,4 +68,4 @@ def homes(
         elif not quiet:
             owed = owed_text(found)
             of = f" of {owed}" if owed else ""
-            output.say(f"The home {found.place} is forgotten. Its files were not cleaned{of}.")
+            output.say(f"Forgot the home {found.place}. Its files were not cleaned{of}.")

@@ -15,47 +15,52 @@ def log(
     old_head: Annotated[
         str | None,
         typer.Argument(
-            help="With --check: an old head, to compare with.",
+            help="With --check: an earlier head to compare with.",
             metavar="[COUNT:HASH]",
             show_default=False,
         ),
     ] = None,
     patient: Annotated[
         str | None,
-        typer.Option("--patient", help="Only what was done to this one.", show_default=False),
+        typer.Option("--patient", help="Only events of this patient.", show_default=False),
     ] = None,
     last: Annotated[
-        int | None, typer.Option("--last", min=1, help="Only the last so many.", show_default=False)
+        int | None,
+        typer.Option("--last", min=1, help="Only the last N events.", show_default=False),
     ] = None,
     head: Annotated[
         bool,
-        typer.Option("--head", help="Print how many events there are and the last one's hash."),
+        typer.Option("--head", help="Print the number of events and the hash of the last one."),
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Check that nothing was changed or cut.")
+        bool, typer.Option("--check", help="Check that no event was changed or deleted.")
     ] = False,
     home: options.Home = None,
     as_json: options.Json = False,
     csv: options.Csv = None,
 ) -> int:
-    """List who did what to the gallery, and when. Times are UTC.
+    """List who changed what in the gallery, and when. Times are in UTC.
 
-    `gestalt index undo --event N` takes back the correction of that number.
+    `gestalt index undo --event N` undoes correction number N.
 
-    Patients who were removed are `someone who left`: nobody can tell who that was. What an event
-    says about a patient is emptied when the patient is removed.
+    Removed patients are listed as `someone who left`. When a patient is removed, the details about
+    them are deleted from all events.
 
-    Each event has a hash over itself and the event before. --check finds events that were changed
-    or cut out (exit code 1). Whoever can write to the database could make all hashes anew: keep
-    what --head prints in another place, and compare later with `--check --head COUNT:HASH`.
+    Each event has a hash of itself and the previous event. --check finds events that were changed
+    or deleted (exit code 1). A person who can write to the database could compute all hashes again.
+    So keep the output of --head in another place, and compare later with `--check --head
+    COUNT:HASH`.
     """
     from gestalt_space.errors import UsageError
 
     output.check_csv(csv, as_json=as_json)
     if csv is not None and (check or head):
-        raise UsageError("--csv lists events.", "Leave it out, or leave --check and --head out.")
+        raise UsageError(
+            "--csv cannot be combined with --check or --head.",
+            "Leave out --csv, or leave out --check and --head.",
+        )
     if old_head is not None and not check:
-        raise UsageError("An old head is there to be compared with.", "Add --check.")
+        raise UsageError("An earlier head needs --check.", "Add --check.")
     if check:
         return _check(home, old_head, as_json=as_json)
     if head:
@@ -80,8 +85,8 @@ def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
     for problem in problems:
         output.say(f"{problem[:1].upper()}{problem[1:]}.")
     if not problems:
-        since = "" if old is None else f", the first {old.events:,} of them as they were"
-        output.say(f"The trail is whole: {output.counted_text(end.events, 'event')}{since}.")
+        since = "" if old is None else f"; the first {old.events:,} are unchanged"
+        output.say(f"The trail is complete: {output.counted_text(end.events, 'event')}{since}.")
     return 1 if problems else 0
 
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from gestalt_space.gallery.correcting import Correction
     from gestalt_space.home import Gallery
 
-Patient = Annotated[str, typer.Argument(help="The patient's identifier.", show_default=False)]
+Patient = Annotated[str, typer.Argument(help="Patient id.", show_default=False)]
 Photo = Annotated[
     str | None,
     typer.Option(
         "--photo",
-        help="The photo whose age or site is set, by its file name, path in the gallery or sha256.",
+        help="Photo whose age or site to set, by its file name, path in the gallery or sha256.",
         show_default=False,
     ),
 ]
@@ -25,8 +25,8 @@ Clear = Annotated[
     list[str],
     typer.Option(
         "--clear",
-        help="A fact that is not known: disorder, gene, sex, ancestry, cohort, family, hpo, "
-        "consent; with --photo also age, site. Repeat for several.",
+        help="Fact to remove: disorder, gene, sex, ancestry, cohort, family, hpo, consent; with "
+        "--photo also age, site. Repeatable.",
         metavar="FACT",
         show_default=False,
     ),
@@ -53,15 +53,15 @@ def set_facts(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Correct what the gallery says of a patient, or of one of the photos.
+    """Correct facts about a patient, or about one of their photos.
 
-    Lists (disorders, genes, HPO terms) are replaced by what you give; facts that you do not name
-    stay, and --clear removes one. The old values stand in `gestalt index log`, and `gestalt index
-    undo` puts them back.
+    The facts that you give replace the old ones, lists included (disorders, genes, HPO terms).
+    Other facts stay; --clear removes one. `gestalt index log` shows the old values, and `gestalt
+    index undo` restores them.
 
-    `--consent withdrawn` takes the patient out of matching at once. Photos and facts stay, and
-    nothing reads them but `list`, `show` and `stats`; any other --consent brings them back.
-    `gestalt index remove` removes them.
+    `--consent withdrawn` takes the patient out of matching at once. Photos and facts stay, but only
+    `list`, `show` and `stats` read them. Any other --consent brings the patient back. `gestalt
+    index remove` removes the patient.
     """
     from gestalt_space.errors import UsageError
     from gestalt_space.gallery.intake.emptied import mark_emptied
@@ -84,8 +84,8 @@ def set_facts(
     for column in mark_emptied([told.record], cells)[0].emptied:
         option = "gene" if column == "genes" else column
         raise UsageError(
-            f"--{option} says nothing.",
-            f"If that is not known any more: `--clear {option}` removes it.",
+            f"The value of --{option} is empty.",
+            f"To remove the fact, use `--clear {option}`.",
         )
     cleared = ["genes" if fact == "gene" else fact for fact in clear]
 

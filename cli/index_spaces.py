@@ -14,7 +14,7 @@ from .opening import opened
 Name = Annotated[
     str,
     typer.Argument(
-        help="A space, by its encoder's name or the first digits of its fingerprint.",
+        help="Space, by the name of its encoder or the first digits of its fingerprint.",
         metavar="NAME",
         show_default=False,
     ),
@@ -24,7 +24,7 @@ Name = Annotated[
 def spaces(
     home: options.Home = None, as_json: options.Json = False, csv: options.Csv = None
 ) -> None:
-    """List the spaces of the gallery: one for each encoder that photos were encoded by."""
+    """List the spaces of the gallery, one for each encoder used."""
     from gestalt_space.documents.spaces import spaces_document, spaces_table
 
     output.check_csv(csv, as_json=as_json)
@@ -37,26 +37,26 @@ def spaces(
     for space in found:
         if space.withheld:
             count = output.counted_text(space.withheld, "descriptor")
-            output.say(f"{space.name}: {count} more of patients whose consent is withdrawn.")
+            output.say(f"{space.name}: {count} more, of patients whose consent is withdrawn.")
 
 
 def use(
     name: Name,
     partly: Annotated[
         bool,
-        typer.Option("--partly", help="Also where faces have no descriptor in it."),
+        typer.Option("--partly", help="Use it even if some faces have no descriptor in it."),
     ] = False,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Work in another space of the gallery from now on.
+    """Use another space of the gallery from now on.
 
-    Refused where stored faces have no descriptor in it: `gestalt index fill --space NAME` makes
-    them.
+    This fails if some faces have no descriptor in that space. `gestalt index fill --space NAME`
+    computes them.
     """
     with (
-        interruption(lambda: ": the gallery works in the one space or the other."),
+        interruption(lambda: ": `gestalt index spaces` shows which space the gallery uses."),
         opened(home) as gallery,
     ):
         space = gallery.use_space(name, partly=partly)
@@ -66,7 +66,7 @@ def use(
         output.write_json(space_used_document(space))
     elif not quiet:
         output.say(
-            f"The gallery works in the space of {space.name} ({space.fingerprint[:12]}): "
+            f"The gallery now uses the space of {space.name} ({space.fingerprint[:12]}): "
             f"{output.counted_text(space.descriptors, 'descriptor')}, "
             f"{output.counted_text(space.missing, 'face')} without one."
         )
@@ -79,24 +79,28 @@ def drop(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Delete a space: all its descriptors, its calibration and its index.
+    """Delete a space with its descriptors, calibration and index.
 
-    Photos' crops stay: `gestalt index fill --space NAME` makes the space again where its encoder is
-    installed. The space that the gallery works in is refused.
+    Crops stay. If the encoder is installed, `gestalt index fill --space NAME` computes the space
+    again. You cannot delete the space that the gallery uses.
     """
     from gestalt_space.errors import UsageError
 
     with (
         interruption(
-            lambda: ": the space is there, or it is dropped.",
-            "`gestalt index spaces` says which; `gestalt index rebuild` then clears its files.",
+            lambda: ": either the space was deleted, or nothing.",
+            "`gestalt index spaces` shows which; then run `gestalt index rebuild` to clean the "
+            "files.",
         ),
         opened(home) as gallery,
     ):
         space = gallery.droppable_space(name)
         if not yes:
             if sys.stdin is None or not sys.stdin.isatty():
-                raise UsageError("Nobody can be asked here.", "Give --yes to drop the space.")
+                raise UsageError(
+                    "Cannot ask for confirmation: this is not a terminal.",
+                    "To delete the space, add --yes.",
+                )
             count = output.counted_text(space.descriptors + space.withheld, "descriptor")
             typer.confirm(f"Delete the space of {space.name} with {count}?", abort=True, err=True)
         dropped = gallery.drop_space(name)
@@ -106,4 +110,4 @@ def drop(
         output.write_json(space_dropped_document(dropped))
     elif not quiet:
         count = output.counted_text(dropped.descriptors + dropped.withheld, "descriptor")
-        output.say(f"The space of {dropped.name} is dropped, with {count}.")
+        output.say(f"Deleted the space of {dropped.name} with {count}.")

@@ -9,11 +9,11 @@ import typer
 from . import options, output
 from .doctor import tell_findings
 
-EXIT_CODES = "Exit codes: 0 sound, 1 something is wrong, 2 wrong usage."
+EXIT_CODES = "Exit codes: 0 no problem found, 1 problem found, 2 wrong usage."
 Sample = Annotated[
-    int, typer.Option("--sample", min=0, help="How many crops to encode again; 0: none.")
+    int, typer.Option("--sample", min=0, help="Number of crops to encode again; 0 for none.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Draws the crops.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed for choosing the crops.")]
 
 
 def verify(
@@ -23,11 +23,11 @@ def verify(
     as_json: options.Json = False,
     csv: options.Csv = None,
 ) -> int:
-    """Check the gallery: database, descriptors, spaces, index, audit trail, and rights of files.
+    """Check the gallery: database, descriptors, spaces, index, audit trail and file permissions.
 
-    A sample of the kept crops is encoded again and compared with the stored descriptors. Nothing is
-    changed. Each line that fails names the command that repairs it. For a monitoring job:
-    `gestalt index verify --json`.
+    Some of the stored crops are encoded again and compared with the stored descriptors. Nothing is
+    changed. Each failed check names the command that repairs it. For monitoring, use `gestalt index
+    verify --json`.
     """
     from gestalt_space.gallery.inspecting.whole import inspect_gallery
     from gestalt_space.gallery.listing import Listing

@@ -23,6 +23,6 @@ def interruption(told: Callable[[], str], hint: str = "") -> Iterator[None]:
 def unchanged(path: Path) -> Iterator[None]:
     """An interruption within leaves what is at `path`, and says so."""
     with interruption(
-        lambda: f": {display_name(path)} is as it was before.", "The same command starts anew."
+        lambda: f": {display_name(path)} is unchanged.", "Run the same command again."
     ):
         yield

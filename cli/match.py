@@ -42,19 +42,22 @@ def match(
         str | None,
         typer.Option(
             "--patient",
-            help="Ask about a patient of the gallery, all photos as one.",
+            help="Match a patient of the gallery, all photos as one probe.",
             show_default=False,
         ),
     ] = None,
     as_one: Annotated[
         bool,
-        typer.Option("--as-one", help="The photos are of one patient, at one age or several."),
+        typer.Option(
+            "--as-one", help="Treat the photos as one patient. They may show different ages."
+        ),
     ] = False,
     without: Annotated[
         list[str],
         typer.Option(
             "--without",
-            help="Leave this patient of the gallery out, as one whose own photo it may be; repeat.",
+            help="Exclude this patient of the gallery, for example because the photo may be "
+            "theirs. Repeatable.",
             metavar="PATIENT",
             show_default=False,
         ),
@@ -63,8 +66,8 @@ def match(
         str | None,
         typer.Option(
             "--family",
-            help="The family of new photos, by its name in the gallery: its patients are left out. "
-            "A stored patient's family is left out without it.",
+            help="Family of the new photos, by its name in the gallery. Its patients are "
+            "excluded. For a stored patient, the family is excluded anyway.",
             metavar="NAME",
             show_default=False,
         ),
@@ -73,11 +76,11 @@ def match(
         bool,
         typer.Option(
             "--with-family",
-            help="Let the family of a stored patient be evidence. Relatives look alike without a "
-            "disorder, too.",
+            help="Match a stored patient against their family too. Relatives look alike even "
+            "without a disorder.",
         ),
     ] = False,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many lines to list.")] = 10,
+    top: Annotated[int, typer.Option("--top", min=1, help="Number of lines to list.")] = 10,
     by: Annotated[
         str, typer.Option("--by", help="What to rank: disorder, gene or patient.")
     ] = "disorder",
@@ -85,16 +88,17 @@ def match(
         str,
         typer.Option(
             "--aggregation",
-            help="How a line's patients are weighed: nearest, patient-mean, centroid, blend, vote "
-            "or calibrated.",
+            help="How to combine the patients of a line: nearest, patient-mean, centroid, blend, "
+            "vote or calibrated.",
         ),
     ] = "nearest",
     among: Annotated[
         list[str],
         typer.Option(
             "--among",
-            help="Only photos that fit are evidence: sex=female, ancestry=European;African, "
-            "age=0-5y, cohort=…, family=…, site=…, disorder=OMIM:…, consent=…; repeat to narrow.",
+            help="Match only against photos that fit: sex=female, ancestry=European;African, "
+            "age=0-5y, cohort=…, family=…, site=…, disorder=OMIM:…, consent=…. If repeated, "
+            "all filters must fit.",
             metavar="KEY=VALUE",
             show_default=False,
         ),
@@ -103,33 +107,40 @@ def match(
         str,
         typer.Option(
             "--index",
-            help="exact, or ivf or hnsw: built by `gestalt index approximate`, for galleries of "
-            "millions. These miss photos, and the answer says how many; they go with --aggregation "
-            "nearest and without --among.",
+            help="exact, ivf or hnsw. ivf and hnsw are approximate indexes for millions of "
+            "photos; `gestalt index approximate` builds them. They miss some photos, and the "
+            "output says how many. They need --aggregation nearest and no --among.",
         ),
     ] = "exact",
     sex: Annotated[
         str | None,
         typer.Option(
             "--sex",
-            help="Of the probe's patient: the answer says how many in the gallery share it.",
+            help="Sex of the probe's patient. The output says how many patients of the gallery "
+            "share it.",
             show_default=False,
         ),
     ] = None,
     age: Annotated[
         str | None,
-        typer.Option("--age", help="Likewise: 4, 18m, 4y6m, 3w.", show_default=False),
+        typer.Option(
+            "--age", help="Age of the probe's patient: 4, 18m, 4y6m, 3w.", show_default=False
+        ),
     ] = None,
     ancestry: Annotated[
         str | None,
-        typer.Option("--ancestry", help="Likewise, in the gallery's words.", show_default=False),
+        typer.Option(
+            "--ancestry",
+            help="Ancestry of the probe's patient, as the gallery spells it.",
+            show_default=False,
+        ),
     ] = None,
     explain: Annotated[
         str | None,
         typer.Option(
             "--explain",
-            help="Show every photo behind a line: the identifier of its disorder, or of a patient "
-            "who has it.",
+            help="Show every photo that a line uses. Give the identifier of the disorder, or of a "
+            "patient who has it.",
             metavar="ID",
             show_default=False,
         ),
@@ -147,8 +158,8 @@ def match(
         str,
         typer.Option(
             "--format",
-            help="table, json, csv, or gestaltmatcher: the reply of the published service for one "
-            "probe.",
+            help="Output format: table, json, csv, or gestaltmatcher (the reply of the published "
+            "service, for one probe).",
         ),
     ] = "table",
     as_json: options.Json = False,
@@ -157,10 +168,10 @@ def match(
 ) -> int:
     """Rank the gallery's disorders for each photo. Nothing is stored.
 
-    Each line rests on one patient, the nearest with that disorder: similarity is the cosine of the
-    two faces' descriptors, from -1 to 1, higher is closer. Of several faces in a photo the largest
-    is taken, and the output says so. A patient whose own photo is asked about is left out, and so
-    is the patient's family. `-` is one photo from standard input.
+    Each line shows the nearest patient with that disorder. Similarity is the cosine of two
+    descriptors, from -1 to 1; higher is closer. If a photo has several faces, the largest is used
+    and reported. A patient is never matched against their own photos or against their family. `-`
+    reads one photo from standard input.
     """
     from gestalt_space.documents.matches import failed_match_document
     from gestalt_space.gallery.intake.values import parse_text
@@ -189,7 +200,7 @@ def match(
         pictures = picture_paths(show_face, sources, overwrite=overwrite)
         if form == "gestaltmatcher" and len(sources) > 1 and not as_one:
             raise UsageError(
-                "The published reply is about one probe.",
+                "The published reply is for one probe.",
                 "Give one photo, or several of one patient with --as-one.",
             )
         with opened_for_photos(home, space, detector, landmarks, device, precision) as gallery:
@@ -209,10 +220,12 @@ def match(
 
 def _format(name: str, as_json: bool, as_csv: bool) -> str:
     if name not in FORMATS:
-        raise UsageError(f"There is no format {name!r}.", f"There are {', '.join(FORMATS)}.")
+        raise UsageError(f"Unknown format {name!r}.", f"Choose one of: {', '.join(FORMATS)}.")
     short = "json" if as_json else "csv" if as_csv else name
     if name not in ("table", short):
-        raise UsageError(f"--format {name} and --{short} were both given.", "Give one of them.")
+        raise UsageError(
+            f"--format {name} and --{short} cannot be combined.", "Leave one of them out."
+        )
     return short
 
 
@@ -250,21 +263,21 @@ def _check_probes(photos: Sequence[Path], patient: str | None, as_one: bool) -> 
         )
     if patient is not None and (photos or as_one):
         raise UsageError(
-            "--patient asks about the stored photos of a patient.",
-            "Give no photos and no --as-one with it.",
+            "--patient already matches all stored photos of a patient.",
+            "Leave out the photos and --as-one.",
         )
 
 
 def _check_pictures(patient: str | None, explain: str | None, form: str) -> None:
     if patient is not None:
         raise UsageError(
-            "--show-face shows faces of photos; of a stored patient no photo is kept.",
-            "Name the photos in place of --patient.",
+            "--show-face needs photos; the gallery does not keep the photos of a patient.",
+            "Name the photos instead of --patient.",
         )
     if explain is not None or form == "gestaltmatcher":
         raise UsageError(
-            "--show-face does not go with --explain or --format gestaltmatcher.",
-            "Run `gestalt faces` with --show-face for the picture.",
+            "--show-face cannot be combined with --explain or --format gestaltmatcher.",
+            "To write the picture, run `gestalt faces PHOTO --show-face FILE`.",
         )
 
 
@@ -284,8 +297,8 @@ def _match(
     view = gallery.view(question)
     if view.state.damage is not None:
         output.say(
-            f"{view.state.damage} The gallery is read from the database, which takes longer. "
-            "The next change rebuilds the index, and so does `gestalt index rebuild`."
+            f"{view.state.damage} The gallery is read from the database instead, which is slower. "
+            "The next change rebuilds the index; or run `gestalt index rebuild` now."
         )
     if patient is not None:
         answers = iter([gallery.match_patient(patient, question)])
@@ -308,8 +321,8 @@ def _match(
     with interruption(
         lambda: (
             f" after {len(shown):,} of {output.counted_text(len(sources), 'photo')}. "
-            f"{'Nothing was printed' if form == 'json' else 'What is printed is whole'}, and "
-            "nothing was stored."
+            f"{'Nothing was printed' if form == 'json' else 'The results printed are complete'}, "
+            "and nothing was stored."
         )
     ):
         if form == "json":
@@ -364,8 +377,9 @@ def _asked(
     copies = (gallery.copies(one, question) for one in asked)
     for copy in itertools.chain.from_iterable(copies):
         output.say(
-            f"This face may be the own photo of {copy.patient}: {copy.photo} (similarity "
-            f"{copy.similarity:.3f}). To leave that patient out: --without {copy.patient}."
+            f"This photo may be of patient {copy.patient}: it is very similar to {copy.photo} "
+            f"(similarity {copy.similarity:.3f}). To exclude that patient: --without "
+            f"{copy.patient}."
         )
     return asked
 
@@ -384,12 +398,12 @@ def _explain(
     from gestalt_space.encoders.registry import encoder_spec
 
     if form == "gestaltmatcher":
-        raise UsageError(f"--explain has no {form} form.", "Leave the format out, or take --json.")
+        raise UsageError(f"--explain has no {form} format.", "Leave out --format, or use --json.")
     gallery.view(question)  # what cannot be asked is said before photos are read
     asked = _asked(gallery, question, sources, patient, as_one)
     if len(asked) != 1:
         raise UsageError(
-            "--explain is about one probe.",
+            "--explain works for one probe.",
             "Give one photo, or several of one patient with --as-one.",
         )
     slots = encoder_spec(gallery.space.model).slots
@@ -417,14 +431,14 @@ def _service_reply(
 
     if question.aggregation != "nearest":
         raise UsageError(
-            "The published reply ranks by the nearest photo.", "Leave --aggregation out."
+            "The published reply always ranks by the nearest photo.", "Leave out --aggregation."
         )
     if question.index != "exact":
         raise UsageError(
-            "The published reply cannot say that it is approximate.", "Leave --index out."
+            "The published reply has no field for an approximate index.", "Leave out --index."
         )
     if question.by != "disorder":
-        raise UsageError("The published reply has disorders and genes.", "Leave --by out.")
+        raise UsageError("The published reply always has disorders and genes.", "Leave out --by.")
     view = gallery.view(question)
     asked = _asked(gallery, question, sources, patient, as_one)
     _, (disorders,) = gallery.answer(asked, question, view)

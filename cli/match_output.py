@@ -58,7 +58,7 @@ def write_evidence(asked: Probe, evidence: Sequence[Evidence], slots: Sequence[s
     """Every photo of some lines; where there are several slots, a table of those for each line."""
     output.write_text(asked.name, style="bold")
     if asked.own is not None:
-        output.write_text(f"  patient {asked.own.identifier} is left out")
+        output.write_text(f"  patient {asked.own.identifier} is excluded")
     for line in evidence:
         output.write_text(title_of(line.id, line.name))
         table = output.new_table(
@@ -104,22 +104,22 @@ def _write_match(match: Match, view: View, detector: str) -> None:
     if len(match.photos) > 1:
         _write_photos(match, detector)
     if match.left_out == match.photo:
-        output.write_text("  the patient's own photos are left out")
+        output.write_text("  the patient's own photos are excluded")
     elif match.left_out is not None:
         output.write_text(
             f"  {'these photos are' if len(match.photos) > 1 else 'this photo is'} of patient "
-            f"{match.left_out}, who is left out"
+            f"{match.left_out}, who is excluded"
         )
     if match.relatives:
         output.write_text(_relatives_line(match.relatives))
     if question.without:
-        output.write_text(f"  left out: {', '.join(question.without)}")
+        output.write_text(f"  excluded: {', '.join(question.without)}")
     _write_copies(match)
     if match.verdict is not None and match.best_percentile is not None:
         output.write_text(f"  {match.verdict}", style="bold")
         share = f"{match.best_percentile:.0f} %" if match.best_percentile < 99.5 else "nearly all"
         output.write_text(
-            f"  the nearest line is closer than the nearest wrong disorder of {share} of the "
+            f"  the nearest line is closer than the nearest wrong disorder is for {share} of the "
             "gallery's patients"
         )
     _write_lines(match, question)
@@ -130,25 +130,25 @@ def _relatives_line(relatives: tuple[str, ...]) -> str:
     named = ", ".join(relatives[:SHOWN_RELATIVES])
     more = len(relatives) - SHOWN_RELATIVES
     rest = f" and {more:,} more" if more > 0 else ""
-    return f"  left out as family: {output.counted_text(len(relatives), 'patient')}, {named}{rest}"
+    return f"  excluded as family: {output.counted_text(len(relatives), 'patient')}, {named}{rest}"
 
 
 def _write_copies(match: Match) -> None:
     """Stored photos that may be the probe itself in another file."""
     what = "one of these faces" if len(match.photos) > 1 else "this face"
     for copy in match.copies:
-        proof = "" if copy.proof == "crops" else ", crop not kept"
-        output.write_text(f"  {what} may be {copy.patient}'s own photo", style="bold")
+        proof = "" if copy.proof == "crops" else ", no crop stored"
+        output.write_text(f"  {what} may be of patient {copy.patient}", style="bold")
         output.write_text(f"    {copy.photo} (similarity {copy.similarity:.3f}{proof})")
     if match.copies:
         names = dict.fromkeys(copy.patient for copy in match.copies)
         how = " ".join(f"--without {shlex.quote(name)}" for name in names)
-        output.write_text(f"  to leave {'that patient' if len(names) == 1 else 'them'} out: {how}")
+        output.write_text(f"  to exclude {'that patient' if len(names) == 1 else 'them'}: {how}")
 
 
 def _write_photos(match: Match, detector: str) -> None:
     used = [photo for photo in match.photos if photo.error is None]
-    output.write_text(f"  {len(used)} of {len(match.photos)} photos as one")
+    output.write_text(f"  {len(used)} of {len(match.photos)} photos as one probe")
     for photo in match.photos:
         if photo.error is not None:
             output.say_error(photo.error, photo.name)
@@ -189,10 +189,9 @@ def _write_around(match: Match, question: Question) -> None:
     if match.eligible is not None and (question.among or match.eligible.lines < match.asked):
         among = f" among {question.among}" if question.among else ""
         output.write_text(
-            f"  {output.counted_text(match.asked, question.by)} asked for, "
-            f"{match.eligible.lines} eligible{among}, of "
-            f"{output.counted_text(match.eligible.patients, 'patient')} with "
-            f"{output.counted_text(match.eligible.photos, 'photo')}"
+            f"  {output.counted_text(match.asked, question.by)} requested, {match.eligible.lines} "
+            f"eligible{among}, from {output.counted_text(match.eligible.patients, 'patient')} "
+            f"with {output.counted_text(match.eligible.photos, 'photo')}"
         )
     for shared in match.composition:
         output.write_text(
@@ -232,7 +231,7 @@ def _face_line(face: Face, detector: str, name: str = "") -> str:
     )
     line += f": {name}" if name else ""
     if output.lies_on_its_side(face):
-        line += "\n  the face lies on its side: turn the photo upright for a better match"
+        line += "\n  the face is turned on its side: turn the photo upright for a better match"
     if reasons := output.marks_text(face):
         line += f"\n  {reasons}"
     return line

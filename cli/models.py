@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gestalt_space.weights.store import ModelStore
 
 app = typer.Typer(
-    help="Detectors and encoders: list, fetch, add, import, export, verify, tune, remove.",
+    help="Manage detectors and encoders.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -26,29 +26,33 @@ Checkpoint = Annotated[
     Path, typer.Argument(help="The checkpoint, .pth or .pt.", show_default=False)
 ]
 AcceptLicense = Annotated[
-    bool, typer.Option("--accept-license", help="Your use is one that its licence allows.")
+    bool, typer.Option("--accept-license", help="Confirm that the licence allows your use.")
 ]
 LicenseName = Annotated[
     str | None,
     typer.Option(
         "--license",
-        help="Its licence, where that is another than the usual one of its family.",
+        help="Licence of the model, if it is not the usual one of its family.",
         show_default=False,
     ),
 ]
 FileName = Annotated[
     str | None,
-    typer.Option("--name", help="Its name here. [default: the file's]", show_default=False),
+    typer.Option(
+        "--name",
+        help="Name of the installed model. [default: the name of the file]",
+        show_default=False,
+    ),
 ]
-OwnName = Annotated[str, typer.Option("--name", help="Its name here.")]
-Name = Annotated[str, typer.Argument(help="The model's name.", show_default=False)]
+OwnName = Annotated[str, typer.Option("--name", help="Name of the installed model.")]
+Name = Annotated[str, typer.Argument(help="Name of the model.", show_default=False)]
 
 
 @app.command("list")
 def list_models(
     home: options.Home = None, as_json: options.Json = False, csv: options.Csv = None
 ) -> None:
-    """List the models installed here, the built-in ones, and those that can be fetched by name."""
+    """List the installed models, the built-in ones, and those that can be downloaded by name."""
     from gestalt_space.documents.models import models_document, models_table
     from gestalt_space.weights.catalogue import CATALOGUE
 
@@ -71,16 +75,16 @@ def pull(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Fetch a model from its project's own release page, check it, and install it.
+    """Download a model from the release page of its project, check it, and install it.
 
-    An interrupted download goes on where it ended when the command is run again.
+    To continue an interrupted download, run the same command again.
     """
     store = _store(home)
     before = _auto_detector(store)
     with (
         interruption(
-            lambda: f": {name} is not installed, and what came of it is kept.",
-            "The same command goes on where it ended.",
+            lambda: f": {name} is not installed. The downloaded part is kept.",
+            "Run the same command again to continue.",
         ),
         output.progress(f"Fetching {name}", None, quiet=quiet, unit="bytes") as show,
     ):
@@ -104,10 +108,10 @@ def add(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Install a model from this machine's disk.
+    """Install a model from a local file.
 
-    What is of use here is copied: SCRFD and YuNet detectors, and ArcFace-style encoders. Each is
-    opened and run once before it counts as installed.
+    Copies the models that gestalt-space can use: SCRFD and YuNet detectors, and ArcFace-style
+    encoders. Each one is opened and run once before it is installed.
     """
     store = _store(home)
     before = _auto_detector(store)
@@ -141,7 +145,8 @@ def import_gestaltmatcher_arc(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Install GestaltMatcher-Arc: three networks, mirrored and grey, 12 slots a face.
+    """Install GestaltMatcher-Arc: three networks, each also mirrored and in grey, with 12 slots per
+    face.
 
     Checkpoints are read without running the code in them.
     """
@@ -169,7 +174,9 @@ def import_gestaltmatcher(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Install a network of GestaltMatcher (2022): DeepGestalt's, or that of face recognition."""
+    """Install a network of GestaltMatcher (2022): the DeepGestalt network or the one for face
+    recognition.
+    """
     from gestalt_space.encoders.importing import import_facenet
 
     model = import_facenet(
@@ -192,7 +199,9 @@ def import_insightface(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Install an IResNet from a checkpoint of InsightFace's training; `models add` takes ONNX."""
+    """Install an IResNet from a training checkpoint of InsightFace. For ONNX files, use `gestalt
+    models add`.
+    """
     from gestalt_space.encoders.importing import import_insightface
 
     model = import_insightface(
@@ -210,14 +219,15 @@ def import_timm(
     architecture: Annotated[
         str,
         typer.Argument(
-            help="timm's name of it, or `hf_hub:…` for a model of its hub.", show_default=False
+            help="Name of the backbone in timm, or `hf_hub:…` for a model of its hub.",
+            show_default=False,
         ),
     ],
     weights: Annotated[
         Path | None,
         typer.Option(
             "--weights",
-            help="A file of weights. [default: those of the hub, which is asked for them]",
+            help="File with the weights. [default: download them from the hub]",
             show_default=False,
         ),
     ] = None,
@@ -225,12 +235,16 @@ def import_timm(
         bool,
         typer.Option(
             "--head",
-            help="The last layer is a part of the encoder, as in face-recognition models.",
+            help="Keep the last layer as part of the encoder, as in face-recognition models.",
         ),
     ] = False,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="Its name here. [default: timm's]", show_default=False),
+        typer.Option(
+            "--name",
+            help="Name of the installed model. [default: the name in timm]",
+            show_default=False,
+        ),
     ] = None,
     accept_license: AcceptLicense = False,
     license_name: LicenseName = None,
@@ -238,7 +252,7 @@ def import_timm(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Install any backbone of timm, with its own preparation of faces and its own licence."""
+    """Install a backbone of timm, with its own image preprocessing and its own licence."""
     from gestalt_space.encoders.importing import import_timm
 
     model = import_timm(
@@ -263,10 +277,11 @@ def export(
     home: options.Home = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a model's encoder as one ONNX file, for other programs.
+    """Export the encoder of a model as one ONNX file, for other programs.
 
-    Its input `faces` (n, channels, size, size) float32 are aligned faces, levels 0..255; its output
-    `slots` (n, slots, dim) have unit length. The terms of the model's licence go with the file.
+    The input `faces` (n, channels, size, size) float32 has aligned faces with levels 0..255. The
+    output `slots` (n, slots, dim) has vectors of unit length. The licence of the model applies to
+    the file.
     """
     from gestalt_space.encoders.export import export_encoder
 
@@ -274,20 +289,22 @@ def export(
     spec = export_encoder(model, path, overwrite=overwrite)
     if not quiet:
         size = f"{len(spec.slots)} × {spec.dim}"
-        output.say(f"{path} written: {size} numbers a face. Licence: {model.license}.")
+        output.say(f"Wrote {path}: {size} numbers per face. Licence: {model.license}.")
 
 
 @app.command("verify")
 def verify(
     names: Annotated[
         list[str],
-        typer.Argument(help="Models; all where left out.", metavar="[NAME…]", show_default=False),
+        typer.Argument(
+            help="Models to check. [default: all]", metavar="[NAME…]", show_default=False
+        ),
     ] = [],  # noqa: B006 - Typer copies it
     home: options.Home = None,
     as_json: options.Json = False,
     csv: options.Csv = None,
 ) -> int:
-    """Compare the files of models with what was installed."""
+    """Check that the files of models have not changed since they were installed."""
     from gestalt_space.documents.models import models_verified_document, verified_table
     from gestalt_space.errors import ModelDamaged
 
@@ -312,9 +329,7 @@ def verify(
 
 @app.command("remove")
 def remove(name: Name, home: options.Home = None, quiet: options.Quiet = False) -> None:
-    """Delete a model. Descriptors that were made with it stay, and can be matched again once it is
-    installed again.
-    """
+    """Delete a model. Its descriptors stay. Install the model again to match them."""
     store = _store(home)
     before = _auto_detector(store)
     store.remove(name)
@@ -359,11 +374,11 @@ def _say_detector(before: str | None, now: str | None, *, both: bool) -> None:
     with --quiet, too: nothing says it a second time."""
     if now == before or now is None or before is None:
         return
-    output.say(f"New photos are read by another detector from now on: {now} instead of {before}.")
-    output.say("Photos in the gallery keep the face that they have.", indent="  ")
+    output.say(f"From now on, faces in new photos are found by {now} instead of {before}.")
+    output.say("Photos in the gallery keep their faces.", indent="  ")
     kind = before.partition(" ")[0]
     if both and kind != now.partition(" ")[0]:
-        output.say(f"To go on with the old one, give --detector {kind}.", indent="  ")
+        output.say(f"To use the old detector, add --detector {kind}.", indent="  ")
 
 
 def _say_where_it_runs(model: InstalledModel) -> None:
@@ -372,4 +387,4 @@ def _say_where_it_runs(model: InstalledModel) -> None:
 
     reason = why_not_native(model) if has_torch() else None
     if reason is not None:
-        output.say(f"It runs through ONNX Runtime alone, without bf16: {reason}")
+        output.say(f"It can run only in ONNX Runtime, without bf16: {reason}")

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def tune(
-    name: Annotated[str, typer.Argument(help="The model's name.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Name of the model.", show_default=False)],
     faces: Annotated[
         Path | None,
         typer.Option(
             "--faces",
-            help="A folder of photos to measure on. [default: faces of the gallery, else of "
-            "simulated persons]",
+            help="Folder of photos to measure on. [default: faces of the gallery, else simulated "
+            "faces]",
             show_default=False,
         ),
     ] = None,
@@ -33,11 +33,12 @@ def tune(
     as_json: options.Json = False,
     csv: options.Csv = None,
 ) -> None:
-    """Measure what an encoder gains in a faster precision on this machine, and what that changes.
+    """Measure how much faster an encoder is in a lower precision, and how much its results change.
 
-    Nothing is changed by it. For each precision that the hardware can do: faces a second, the least
-    cosine of a face's slots to the same in float32, and how often the nearest and the ten nearest
-    stay the same. A precision below cosine 0.999 is not recommended.
+    Nothing is changed. For each precision that the hardware supports, the output lists faces per
+    second, the lowest cosine between the slots of a face and the same slots in float32, and how
+    often the nearest photo and the ten nearest stay the same. A precision below cosine 0.999 is not
+    recommended.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.documents.models import tuned_document, tuned_table
@@ -64,11 +65,13 @@ def tune(
         return
     _write_rows(rows, found)
     if best.precision == "float32":
-        output.write_text("float32, the default, is the best here: there is nothing to set.")
+        output.write_text(
+            "float32, the default, is the best choice here. You need to change nothing."
+        )
         return
     from gestalt_space.settings import settings_file
 
-    output.write_text(f"For {best.precision}, write into {settings_file()}:")
+    output.write_text(f"To use {best.precision}, add to {settings_file()}:")
     output.write_text(f'\n[precisions]\n"{name}" = "{best.precision}"\n')
 
 
@@ -77,7 +80,7 @@ def _write_rows(rows: Sequence[Tuned], found: TuningFaces) -> None:
 
     output.write_table(tuned_table(rows))
     device = rows[0].run.device
-    output.write_text(f"Measured on {found.faces}, on the device {device}.")
+    output.write_text(f"Measured on {found.faces}, on device {device}.")
     output.write_text(f"Compared with {found.compared_with}.")
     if not all(row.sound for row in rows):
-        output.write_text("Not sound: a face's descriptor is off by more than cosine 0.999.")
+        output.write_text("Not recommended: for some faces, the cosine to float32 is below 0.999.")

@@ -57,11 +57,11 @@ def finish_erasures(gallery: Gallery) -> None:
         return
     for erased in gallery.finish_erasures():
         output.say(
-            f"The erasure of {output.counted_text(len(erased.patients), 'patient')} that "
-            f"{erased.actor} began is done now, and its receipt is written."
+            f"Finished the erasure of {output.counted_text(len(erased.patients), 'patient')} that "
+            f"{erased.actor} started, and wrote its receipt."
         )
     for begun in gallery.begun_erasures():
         output.say(
-            f"The erasure that {begun.actor} began at {begun.at:%Y-%m-%d %H:%M} UTC is not done: "
-            "run `gestalt index erase --resume`."
+            f"The erasure that {begun.actor} started at {begun.at:%Y-%m-%d %H:%M} UTC is not "
+            "finished: run `gestalt index erase --resume`."
         )

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some photos failed."
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but some photos failed."
 
 Home = Annotated[
     Path | None,
     typer.Option(
         "--home",
-        help="Folder of the gallery and the models. [default: $GESTALT_HOME, else the user's "
+        help="Folder with the gallery and the models. [default: $GESTALT_HOME, else the user's "
         "data folder]",
         show_default=False,
     ),
@@ -22,40 +22,42 @@ Space = Annotated[
     str | None,
     typer.Option(
         "--space",
-        help="Encoder, by the name of its model. [default: the gallery's own; for a new gallery "
-        "the best installed]",
+        help="Encoder to use, by the name of its model. [default: the gallery's own; for a new "
+        "gallery, the best one installed]",
         show_default=False,
     ),
 ]
 Detector = Annotated[
     str,
-    typer.Option("--detector", help="auto, scrfd, yunet, builtin, aligned or landmarks."),
+    typer.Option(
+        "--detector", help="Face detector: auto, scrfd, yunet, builtin, aligned or landmarks."
+    ),
 ]
 LandmarksFile = Annotated[
     Path | None,
     typer.Option(
         "--landmarks",
-        help="CSV with five points for each photo (photo,x1,y1,…,x5,y5, or GestaltMatcher's "
+        help="CSV file with five landmarks per photo (photo,x1,y1,…,x5,y5, or GestaltMatcher's "
         "face_coords.csv).",
         show_default=False,
     ),
 ]
-DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+DeviceName = Annotated[str, typer.Option("--device", help="Device to run on: auto, cpu or cuda.")]
 PrecisionName = Annotated[
     str | None,
     typer.Option(
         "--precision",
-        help="float32, bf16 or fp16: the numbers that the encoder multiplies in. `gestalt models "
-        "tune` measures what you gain. [default: the model's in the settings, else float32]",
+        help="Precision of the encoder: float32, bf16 or fp16. `gestalt models tune` measures the "
+        "gain. [default: the one in the settings for this model, else float32]",
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 Csv = Annotated[
     Path | None,
     typer.Option(
         "--csv",
-        help="Write the table there, a new .csv or .tsv file; - is standard output.",
+        help="Write the table to a new .csv or .tsv file; - is standard output.",
         metavar="FILE",
         show_default=False,
     ),
@@ -64,45 +66,49 @@ CsvTable = Annotated[
     str | None,
     typer.Option(
         "--table",
-        help="With --csv: which of the tables to write. [default: the first]",
+        help="With --csv: the table to write. [default: the first]",
         metavar="NAME",
         show_default=False,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
 FaceNumber = Annotated[
     int | None,
     typer.Option(
         "--face",
         min=1,
-        help="Which face of a photo with several, counted from the largest.",
+        help="Which face to use if a photo has several; 1 is the largest.",
         show_default=False,
     ),
 ]
-Largest = Annotated[bool, typer.Option("--largest", help="Of several faces take the largest.")]
+Largest = Annotated[
+    bool, typer.Option("--largest", help="If a photo has several faces, use the largest.")
+]
 NoCrops = Annotated[
     bool,
-    typer.Option("--no-crops", help="Do not keep aligned faces: a new space needs the photos."),
+    typer.Option(
+        "--no-crops",
+        help="Do not keep the aligned faces. A new encoder then needs the photos again.",
+    ),
 ]
 Report = Annotated[
     Path | None,
-    typer.Option("--report", help="CSV with a line for each photo.", show_default=False),
+    typer.Option("--report", help="Write a CSV file with one line per photo.", show_default=False),
 ]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Write over an earlier result in that place.")
-]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite an earlier result.")]
 Photos = Annotated[
     list[Path],
     typer.Argument(help="Photos, or folders of photos.", metavar="PHOTO…", show_default=False),
 ]
-Disorders = Annotated[int, typer.Option("--disorders", min=1, help="How many.")]
+Disorders = Annotated[int, typer.Option("--disorders", min=1, help="Number of disorders.")]
 Patients = Annotated[
     int | None,
     typer.Option(
         "--patients",
         min=2,
-        help="How many in all, dealt to the disorders in a long tail. [default: 8 a disorder]",
+        help="Number of patients. A few disorders get many, most get few. [default: 8 per "
+        "disorder]",
         show_default=False,
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]

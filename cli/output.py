@@ -40,7 +40,7 @@ STANDARD_OUTPUT = Path("-")
 _ENDLESS = 100_000
 """Width that no table reaches."""
 SIDEWAYS_DEGREES = 45
-DISCLAIMER = "A research tool, not a medical device: similarity of faces is not a diagnosis."
+DISCLAIMER = "A research tool, not a medical device: similar faces are not a diagnosis."
 
 
 def say(message: str, *, indent: str = "") -> None:
@@ -62,9 +62,8 @@ def say_precisions(encoded: Encoded) -> None:
     if encoded.probe is not None and encoded.otherwise is not None:
         say(encoded.otherwise)
         say(
-            "Their similarities may be off by a little. Use the gallery's --precision, or bring "
-            f"the gallery to this one: `gestalt index fill --again --precision "
-            f"{encoded.probe.precision}`.",
+            "Similarities may differ slightly. Use the gallery's --precision, or encode the "
+            f"gallery again: `gestalt index fill --again --precision {encoded.probe.precision}`.",
             indent="  ",
         )
 
@@ -124,7 +123,7 @@ def check_csv(csv: Path | None, *, as_json: bool, overwrite: bool | None = None)
     if csv is None:
         return
     if as_json:
-        raise UsageError("--json and --csv were both given.", "Give one of them.")
+        raise UsageError("--json and --csv cannot be combined.", "Leave one of them out.")
     if csv != STANDARD_OUTPUT:
         option = "" if overwrite is None else "--force"
         check_new_file(csv, (".csv", ".tsv"), overwrite=bool(overwrite), option=option)
@@ -133,9 +132,9 @@ def check_csv(csv: Path | None, *, as_json: bool, overwrite: bool | None = None)
 def table_name(name: str | None, names: Sequence[str], csv: Path | None) -> str:
     """Which table --csv writes: that of --table, else the first."""
     if name is not None and csv is None:
-        raise UsageError("--table says which table --csv writes.", "Give --csv FILE with it.")
+        raise UsageError("--table needs --csv.", "Add --csv FILE.")
     if name is not None and name not in names:
-        raise UsageError(f"There is no table {name!r}.", f"There are {', '.join(names)}.")
+        raise UsageError(f"Unknown table {name!r}.", f"Choose one of: {', '.join(names)}.")
     return name or names[0]
 
 

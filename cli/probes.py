@@ -37,7 +37,7 @@ def probes_of(
     from gestalt_space.gallery.pipeline import PhotoSource
 
     if photos.count(STANDARD_INPUT) > 1:
-        raise UsageError("Standard input is named twice.", "Name - once: it is one photo.")
+        raise UsageError("`-` is given twice.", "Give - once: standard input is one photo.")
     found = find_photos(photos)
     sources = [
         PhotoSource(INPUT_NAME, read_standard_input(most_bytes), face, largest=True)
@@ -54,5 +54,5 @@ def read_standard_input(most_bytes: int | None = None) -> bytes:
     Raises `UsageError` where nothing is piped in.
     """
     if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("Nothing comes from standard input.", "Pipe a file into the command.")
+        raise UsageError("There is nothing on standard input.", "Pipe a file into the command.")
     return sys.stdin.buffer.read(-1 if most_bytes is None else most_bytes + 1)

@@ -19,7 +19,7 @@ HEADER = """# Commands
 
 For everybody who types commands. At the end you know every command, option, error code and setting.
 
-Made from the code by `make docs`; a test compares the two.
+Generated from the code by `make docs`.
 """
 EXIT_CODES = """
 ## Exit codes
@@ -27,15 +27,15 @@ EXIT_CODES = """
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | failed; the message says why, and the hint what to do |
-| 2 | wrong usage: an option, a column, a licence that was not accepted |
-| 3 | done, but some photos failed; each has its reason |
-| 70 | a fault of gestalt-space itself |
+| 1 | failed; the message says why, and the hint says what to do |
+| 2 | wrong usage: a wrong option or column, or a licence that was not accepted |
+| 3 | done, but some photos failed; the output lists the reason for each |
+| 70 | a bug in gestalt-space |
 | 130 | interrupted from the keyboard (SIGINT); the message says what is kept |
-| 143 | ended by the system (SIGTERM), with the same message |
+| 143 | stopped by the system (SIGTERM), with the same message |
 
 Data goes to standard output, everything else to standard error. With `--json`, standard output is
-one JSON document whatever happens; where a command failed as a whole, it has the key `error`.
+always one JSON document; if the whole command failed, it has the key `error`.
 """
 
 
@@ -77,7 +77,7 @@ def _is_argument(param: Any) -> bool:
 
 
 def _errors() -> Iterator[str]:
-    yield "## Errors\n\nThe `code` of an error in JSON, and what it means.\n"
+    yield "## Errors\n\nThe `code` of an error in JSON, and its meaning.\n"
     kinds = [
         kind
         for _, kind in inspect.getmembers(errors, inspect.isclass)
@@ -92,9 +92,9 @@ def _errors() -> Iterator[str]:
 
 def _settings() -> Iterator[str]:
     yield (
-        "## Settings\n\nFrom the environment, else from the file that `GESTALT_SETTINGS` names "
-        "(left out: `settings.toml` in the user's configuration folder), where each stands "
-        "without its `GESTALT_`.\n"
+        "## Settings\n\nSettings come from environment variables, or from a file: `settings.toml` "
+        "in the user's configuration folder, or the file that `GESTALT_SETTINGS` names. In the "
+        "file, write the name of a setting without `GESTALT_`.\n"
     )
     rows = [
         f"| `GESTALT_{name.upper()}` | {field.description} | {_default(field)} |"

@@ -22,9 +22,9 @@ ShowFace = Annotated[
     Path | None,
     typer.Option(
         "--show-face",
-        help="Write a picture, .jpg or .png, of what was found: the photo with box and landmarks, "
-        "and the aligned face. With several photos the pictures are numbered: face-1.jpg, "
-        "face-2.jpg. A picture is as personal as its photo.",
+        help="Write a picture (.jpg or .png) of the face found: the photo with box and landmarks, "
+        "and the aligned face. For several photos, the pictures are numbered: face-1.jpg, "
+        "face-2.jpg. A picture is personal data, like the photo.",
         metavar="FILE",
         show_default=False,
     ),
@@ -54,8 +54,8 @@ def picture_paths(
     for place in places:
         if place.resolve() in photos:
             raise UsageError(
-                f"{display_name(place)} is a photo that is asked about.",
-                "Name another file for --show-face.",
+                f"--show-face would overwrite the photo {display_name(place)}.",
+                "Choose another file for --show-face.",
             )
         check_new_file(place, ENDINGS, overwrite=overwrite)
     return places

@@ -24,7 +24,7 @@ BUILTIN = "builtin"
 MOST_SITES = 1_000
 
 app = typer.Typer(
-    help="Simulate patients: people who do not exist, with phenotypes that are known.",
+    help="Simulate patients: people who do not exist, with known phenotypes.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -39,54 +39,59 @@ def cohort(
     patients: options.Patients = None,
     even: Annotated[
         bool,
-        typer.Option("--even", help="Deal as many patients to each disorder, without a long tail."),
+        typer.Option("--even", help="Give every disorder the same number of patients."),
     ] = False,
     controls: Annotated[
-        int, typer.Option("--controls", min=0, help="People without a disorder.")
+        int, typer.Option("--controls", min=0, help="Number of people without a disorder.")
     ] = 0,
     cohorts: Annotated[
         str,
         typer.Option(
             "--cohorts",
-            help="Names of cohorts, separated by commas, to which the patients of each disorder "
-            "are dealt in turn.",
+            help="Names of cohorts, separated by commas. The patients of each disorder are "
+            "divided among them.",
         ),
     ] = "simulated",
     photos_per_patient: Annotated[
         float, typer.Option("--photos-per-patient", min=1, max=20, help="A mean.")
     ] = 1.3,
     difficulty: Annotated[
-        str, typer.Option("--difficulty", help="textbook, clinical or subtle.")
+        str,
+        typer.Option(
+            "--difficulty", help="How strong the phenotypes are: textbook, clinical or subtle."
+        ),
     ] = "clinical",
     persons: Annotated[
         str,
         typer.Option(
             "--persons",
-            help="builtin, a file of `fit-persons`, or a folder or zip of photos of real faces, "
-            "which then carry the phenotypes.",
+            help="Source of the faces: builtin, a file from `gestalt simulate fit-persons`, or a "
+            "folder or zip file of photos of real faces.",
         ),
     ] = BUILTIN,
     sex: Annotated[
         str | None,
-        typer.Option("--sex", help="Shares, as female=0.5,male=0.5.", show_default=False),
+        typer.Option("--sex", help="Shares, such as female=0.5,male=0.5.", show_default=False),
     ] = None,
     age: Annotated[
         str | None,
         typer.Option(
-            "--age", help="Shares of 0-2, 3-9, 10-19, 20-39, 40-59 and 60+.", show_default=False
+            "--age",
+            help="Shares of the age groups 0-2, 3-9, 10-19, 20-39, 40-59 and 60+.",
+            show_default=False,
         ),
     ] = None,
     ancestry: Annotated[
         str | None,
         typer.Option(
-            "--ancestry", help="Shares, as white=0.7,asian=0.2,black=0.1.", show_default=False
+            "--ancestry", help="Shares, such as white=0.7,asian=0.2,black=0.1.", show_default=False
         ),
     ] = None,
     terms: Annotated[
         str | None,
         typer.Option(
             "--terms",
-            help="HPO identifiers to make disorders of, separated by commas. [default: all]",
+            help="HPO identifiers to build disorders from, separated by commas. [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -94,8 +99,8 @@ def cohort(
         str | None,
         typer.Option(
             "--sites",
-            help="Names of hospitals, separated by commas, or how many. They differ in camera, "
-            "light, background, ages and ancestries.",
+            help="Names of hospitals, separated by commas, or their number. They differ in "
+            "camera, light, background, ages and ancestries.",
             show_default=False,
         ),
     ] = None,
@@ -109,13 +114,13 @@ def cohort(
             "--sites-by-disorder",
             min=0,
             max=1,
-            help="Share of the patients who are at the one site of their disorder; the others are "
-            "dealt evenly.",
+            help="Share of patients who are at the main site of their disorder. The others are "
+            "divided evenly.",
         ),
     ] = 0.0,
     cohorts_by_site: Annotated[
         bool,
-        typer.Option("--cohorts-by-site", help="Make each cohort of whole sites."),
+        typer.Option("--cohorts-by-site", help="Build each cohort from whole sites."),
     ] = False,
     families: Annotated[
         float,
@@ -123,7 +128,7 @@ def cohort(
             "--families",
             min=0,
             max=1,
-            help="Share of the patients who have a sibling or parent with the same disorder in the "
+            help="Share of patients who have a sibling or parent with the same disorder in the "
             "cohort.",
         ),
     ] = 0.0,
@@ -137,8 +142,8 @@ def cohort(
             "--wrong",
             min=0,
             max=1,
-            help="Share of the patients whose diagnosis in the tables is wrong. truth.json has the "
-            "true disorder.",
+            help="Share of patients with a wrong diagnosis in the tables. truth.json has the true "
+            "disorder.",
         ),
     ] = 0.0,
     photos_dispersion: Annotated[
@@ -147,7 +152,8 @@ def cohort(
             "--photos-dispersion",
             min=0,
             max=20,
-            help="How unequal the numbers of photos are: with 5, a few patients have most of them.",
+            help="How unequal the numbers of photos are. With 5, a few patients have most of the "
+            "photos.",
         ),
     ] = 0.0,
     seed: options.Seed = 7,
@@ -157,10 +163,10 @@ def cohort(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a cohort of simulated patients: photos, tables and what was planted.
+    """Write a cohort of simulated patients: photos, tables and the truth.
 
-    `patients.csv` is for `gestalt index add`; `gmdb/` holds metadata and splits in the layout of
-    GestaltMatcher's database; `truth.json` says which phenotypes each patient has, how strongly,
+    `patients.csv` is for `gestalt index add`. `gmdb/` has metadata and splits in the format of the
+    GestaltMatcher Database. `truth.json` lists the phenotypes of each patient with their strength,
     and how each photo was taken. The same options give the same files.
 
     Real cohorts have several hospitals, families and wrong diagnoses. `--sites`, `--families` and
@@ -207,8 +213,8 @@ def fit_persons(
     photos: Annotated[
         Path,
         typer.Argument(
-            help="Folder or zip of photos of faces; `faces.csv` in it (file, age_years, sex, "
-            "ancestry) tells who is who.",
+            help="Folder or zip file of photos of faces. A `faces.csv` in it (file, age_years, "
+            "sex, ancestry) describes the people.",
             metavar="PHOTOS|ZIP",
             show_default=False,
         ),
@@ -218,25 +224,25 @@ def fit_persons(
         typer.Option("--output", "-o", help="The .safetensors file to write.", show_default=False),
     ],
     components: Annotated[
-        int, typer.Option("--components", min=8, max=1000, help="Principal components kept.")
+        int, typer.Option("--components", min=8, max=1000, help="Number of principal components.")
     ] = 280,
     hold_out: Annotated[
         bool,
         typer.Option(
             "--hold-out",
-            help="Leave out the fifth of the photos, by a hash of their names, that the trainings "
-            "of the built-in models never see.",
+            help="Leave out the fifth of the photos, chosen by a hash of their names, that the "
+            "built-in models are never trained on.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the decomposition.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the decomposition.")] = 0,
     overwrite: options.Overwrite = False,
     detector: options.Detector = "auto",
     home: options.Home = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Fit a statistical model of faces to photos, from which persons are sampled.
+    """Fit a statistical model of faces to photos. Simulated people are sampled from it.
 
-    Frontal faces in colour are used. The file holds means and directions, and no photo.
+    Only frontal faces in colour are used. The file has means and directions, but no photo.
     """
     from gestalt_space.simulate.persons import Persons, check_persons_path
     from gestalt_space.training.splits import held_out
@@ -259,7 +265,7 @@ def fit_persons(
         )
         fitted.save(path)
     if not quiet:
-        output.say(f"Persons of {output.counted_text(len(faces), 'face')} written to {path}.")
+        output.say(f"Wrote a model of {output.counted_text(len(faces), 'face')} to {path}.")
 
 
 @app.command("terms")
@@ -308,8 +314,8 @@ def _faces(
         faces = list(read_faces(photos, factory(1), wanted=wanted, progress=show))
     if not faces:
         raise UsageError(
-            f"{name} finds no face in the photos of {photos}.",
-            "Give photos of faces, or try another --detector.",
+            f"{name} found no face in the photos of {photos}.",
+            "Use photos of faces, or try another --detector.",
         )
     return faces
 
@@ -330,7 +336,7 @@ def _shares(option: str, text: str | None) -> Mapping[str, float] | None:
             shares[name] = float(share)
         except ValueError:
             raise UsageError(
-                f"{option} {part!r} is no share.", "Write NAME=SHARE,NAME=SHARE."
+                f"{option} {part!r} is not a share.", "Write NAME=SHARE,NAME=SHARE."
             ) from None
     return shares
 
@@ -348,7 +354,7 @@ def _site_names(text: str | None) -> tuple[str, ...]:
         return tuple(name.strip() for name in text.split(","))
     if not 1 <= count <= MOST_SITES:
         raise UsageError(
-            f"{count:,} is no number of sites.", f"Give 1 to {MOST_SITES:,}, or names."
+            f"{count:,} is not a valid number of sites.", f"Give 1 to {MOST_SITES:,}, or names."
         )
     return tuple(f"site-{number}" for number in range(1, count + 1))
 
@@ -364,15 +370,14 @@ def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
         place = display_name(folder)
         are_real = isinstance(cohort.source, RealSubjects)
         output.say(
-            f"{output.counted_text(counts['photos'], 'photo')} of "
+            f"Wrote {output.counted_text(counts['photos'], 'photo')} of "
             f"{output.counted_text(counts['patients'], 'patient')} with "
-            f"{output.counted_text(counts['disorders'], 'disorder')} "
-            f"({counts['frequent']:,} frequent) and "
-            f"{output.counted_text(counts['controls'], 'control')} written to {place}. "
+            f"{output.counted_text(counts['disorders'], 'disorder')} ({counts['frequent']:,} "
+            f"frequent) and {output.counted_text(counts['controls'], 'control')} to {place}. "
             + (
-                "The faces are real people's, the disorders are not."
+                "The faces are of real people, but the disorders are not real."
                 if are_real
-                else "None of these people exists."
+                else "These people do not exist."
             )
         )
         if told := _circumstances(cohort):

@@ -11,7 +11,8 @@ from . import options, output
 from .interruption import unchanged
 
 Photos = Annotated[
-    Path, typer.Argument(help="A folder or zip of photos, one face each.", show_default=False)
+    Path,
+    typer.Argument(help="Folder or zip file of photos, with one face each.", show_default=False),
 ]
 ModelFile = Annotated[
     Path, typer.Option("--output", "-o", help="The .onnx file to write.", show_default=False)
@@ -20,7 +21,7 @@ PersonsFile = Annotated[
     Path | None,
     typer.Option(
         "--persons",
-        help="Persons to mix in. [default: those that come with gestalt-space]",
+        help="Model of simulated people to add. [default: the one that comes with gestalt-space]",
         show_default=False,
     ),
 ]
@@ -42,24 +43,27 @@ def detector(
     photos: Photos,
     teacher: Annotated[
         Path,
-        typer.Option("--teacher", help="The YuNet model that shows the faces.", show_default=False),
+        typer.Option(
+            "--teacher", help="The YuNet model to learn the faces from.", show_default=False
+        ),
     ],
     out: ModelFile,
     persons: PersonsFile = None,
     steps: Annotated[
-        int, typer.Option("--steps", min=1, help="Batches to learn finding faces from.")
+        int, typer.Option("--steps", min=1, help="Number of batches for finding faces.")
     ] = 14_000,
     look_steps: Annotated[
-        int, typer.Option("--look-steps", min=1, help="Batches to learn exact landmarks from.")
+        int, typer.Option("--look-steps", min=1, help="Number of batches for exact landmarks.")
     ] = 9_000,
     seed: options.Seed = 3,
     device: options.DeviceName = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Train the face detector on photos and on simulated persons, and write it as ONNX.
+    """Train the face detector on photos and simulated people, and write it as ONNX.
 
-    One photo in five, by a hash of its file name, is kept out, and one in twenty serves to measure
-    the result. The same photos, persons, steps and seed give the same model on the same machine.
+    One photo in five, chosen by a hash of its file name, is not used, and one in twenty is used to
+    measure the result. The same photos, people, steps and seed give the same model on the same
+    machine.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.training.preconditions import check_training
@@ -73,7 +77,7 @@ def detector(
             faces = collect(recipe, show)
         measured = cook(recipe, faces, out, log=_nothing if quiet else output.say)
     if not quiet:
-        output.say(f"{out} written, its log beside it: {measured}.")
+        output.say(f"Wrote {out} and its log: {measured}.")
 
 
 @app.command("encoder")
@@ -87,9 +91,9 @@ def encoder(
     device: options.DeviceName = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Train the encoder on photos and simulated persons that carry deformations; write it as ONNX.
+    """Train the encoder on photos and simulated people with deformations, and write it as ONNX.
 
-    The photos kept out are those of `train detector`. 5 GB of memory are needed.
+    The same photos are left out as in `gestalt train detector`. Needs 5 GB of memory.
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.faces.registry import detector_factory
@@ -108,7 +112,7 @@ def encoder(
         recipe = Recipe(photos=photos, persons=persons, seed=seed, device=parse_device(device))
         share = cook(recipe, faces, out, log=_nothing if quiet else output.say)
     if not quiet:
-        output.say(f"{out} written, its log beside it; {share:.1%} found on people kept out.")
+        output.say(f"Wrote {out} and its log: {share:.1%} found on people not used in training.")
 
 
 def _may_be_seen(name: str) -> bool:

@@ -57,14 +57,12 @@ def check_descriptors(descriptors: Descriptors, dim: int | None = None) -> Descr
     checked = np.ascontiguousarray(descriptors, dtype=np.float32)
     if checked.ndim != 2 or (dim is not None and checked.shape[1] != dim):
         wanted = "(n, d)" if dim is None else f"(n, {dim})"
-        raise DescriptorError(
-            f"Descriptors of shape {wanted} were expected, and {checked.shape} was given."
-        )
+        raise DescriptorError(f"Descriptors must have the shape {wanted}, not {checked.shape}.")
     wrong = np.flatnonzero(unsound(checked))
     if len(wrong):
         raise DescriptorError(
             f"{len(wrong)} of {len(checked)} descriptors are zero, not finite or not of unit "
-            f"length, the first in row {wrong[0]}.",
-            "The photo is unfit or the model is damaged: run `gestalt models verify`.",
+            f"length; the first is in row {wrong[0]}.",
+            "The photo is unusable, or the model is damaged: run `gestalt models verify`.",
         )
     return checked

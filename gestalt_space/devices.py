@@ -55,7 +55,7 @@ def parse_device(name: str) -> Device:
     for device in DEVICES:
         if name == device:
             return device
-    raise UsageError(f"There is no device {name!r}.", f"Devices are {', '.join(DEVICES)}.")
+    raise UsageError(f"Unknown device {name!r}.", f"Choose one of: {', '.join(DEVICES)}.")
 
 
 def providers(device: Device = "auto") -> list[str | tuple[str, dict[str, str]]]:
@@ -71,9 +71,9 @@ def providers(device: Device = "auto") -> list[str | tuple[str, dict[str, str]]]
         return [_PROVIDERS["cpu"]]
     if _PROVIDERS["cuda"] not in available:
         raise DeviceUnavailable(
-            "CUDA was asked for, but this ONNX Runtime has no CUDA provider "
-            f"(it has {', '.join(available)}).",
-            "Install onnxruntime-gpu in the place of onnxruntime, or leave --device out.",
+            "You chose CUDA, but this ONNX Runtime has no CUDA provider (it has "
+            f"{', '.join(available)}).",
+            "Install onnxruntime-gpu instead of onnxruntime, or leave out --device.",
         )
     return [(_PROVIDERS["cuda"], _CUDA_OPTIONS), _PROVIDERS["cpu"]]
 
@@ -99,7 +99,7 @@ def check_provider(session: Any, device: Device) -> str:
     used = "cuda" if in_force[0] == _PROVIDERS["cuda"] else "cpu"
     if device == "cuda" and used != "cuda":
         raise DeviceUnavailable(
-            "CUDA was asked for, but ONNX Runtime could not start it and would use the processor.",
-            "Run `gestalt doctor`; leave --device out to use the processor.",
+            "You chose CUDA, but ONNX Runtime could not start it.",
+            "Run `gestalt doctor`. To use the CPU, leave out --device.",
         )
     return used

@@ -103,7 +103,7 @@ def _faiss() -> Iterator[Finding]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        yield Finding("faiss", "fail", "the self-test did not end", "Install faiss-cpu instead.")
+        yield Finding("faiss", "fail", "the self-test did not finish", "Install faiss-cpu instead.")
         return
     if test.returncode:
         last = (test.stderr.strip().splitlines() or ["no message"])[-1]
@@ -118,14 +118,14 @@ def _faiss() -> Iterator[Finding]:
 def _search(settings: Settings) -> Finding:
     """What would search a large gallery."""
     if settings.search_device == "cpu":
-        return Finding("search", "ok", "on the processor, as the setting search_device says")
+        return Finding("search", "ok", "on the CPU, because of the setting search_device")
     why = gpu_works()
     if why is None:
         return Finding("search", "ok", f"large galleries on {gpu_name()}")
     if settings.search_device == "cuda":
         hint = "Set GESTALT_SEARCH_DEVICE=auto to search without a GPU."
-        return Finding("search", "fail", f"no GPU can search: {why}", hint)
-    return Finding("search", "ok", f"on the processor; no GPU, since {why}")
+        return Finding("search", "fail", f"no GPU can be used for searching: {why}", hint)
+    return Finding("search", "ok", f"on the CPU; no GPU: {why}")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
@@ -138,14 +138,14 @@ def _models(settings: Settings) -> Iterator[Finding]:
             f"model {folder}",
             "fail",
             "its manifest cannot be read",
-            f"Run `gestalt models remove {folder}` and add it again.",
+            f"Run `gestalt models remove {folder}` and add the model again.",
         )
     for role in ("encoder", "detector"):
         if not any(model.file(role) for model in models):
             yield Finding(
                 role,
                 "fail",
-                "none is installed",
+                "none installed",
                 "Run `gestalt models pull NAME`, or `gestalt models add FILE --name NAME`.",
             )
 

@@ -89,7 +89,7 @@ class PhotoError(GestaltError):
 
 
 class PhotoNotFound(PhotoError):
-    """No file stands at the path."""
+    """There is no file at the path."""
 
     code = "photo_not_found"
     http_status = 404
@@ -103,39 +103,39 @@ class PhotoTooLarge(PhotoError):
 
 
 class PhotoFormatError(PhotoError):
-    """Not an image of a format that is read here."""
+    """A file that is not an image, or an image of an unsupported format."""
 
     code = "photo_format"
     http_status = 415
 
 
 class PhotoDamaged(PhotoError):
-    """An image whose data are cut off or wrong."""
+    """An image that is cut off or damaged."""
 
     code = "photo_damaged"
 
 
 class FaceError(GestaltError):
-    """A photo that was read, but gave no face to work with."""
+    """A photo without a face that can be used."""
 
     code = "face"
     http_status = 422
 
 
 class NoFace(FaceError):
-    """No face was found at any step of the ladder."""
+    """No face was found in the photo."""
 
     code = "no_face"
 
 
 class SeveralFaces(FaceError):
-    """Several faces, and nothing says which one is meant."""
+    """The photo has several faces, and none was chosen."""
 
     code = "several_faces"
 
 
 class NoSuchFace(FaceError):
-    """A face number beyond the faces of the photo."""
+    """The photo has no face of that number."""
 
     code = "no_such_face"
 
@@ -154,34 +154,34 @@ class ModelError(GestaltError):
 
 
 class ModelNotInstalled(ModelError):
-    """No installed model has that name or does that work."""
+    """No installed model has that name or can do that task."""
 
     code = "model_not_installed"
     http_status = 404
 
 
 class ModelExists(ModelError):
-    """A model of that name is installed already."""
+    """A model of that name is already installed."""
 
     code = "model_exists"
     http_status = 409
 
 
 class ModelDamaged(ModelError):
-    """A model's files are not what they were when it was installed, or were cut off."""
+    """The files of a model have changed since it was installed, or are cut off."""
 
     code = "model_damaged"
 
 
 class ModelUnsuitable(ModelError):
-    """A file that is no model this package can use."""
+    """A file that is not a model gestalt-space can use."""
 
     code = "model_unsuitable"
     http_status = 422
 
 
 class GraphUnknown(ModelError):
-    """An ONNX file that may be sound, but whose graph is not understood to the last attribute."""
+    """An ONNX file whose graph has an operator or attribute that gestalt-space does not know."""
 
     code = "graph_unknown"
     http_status = 422
@@ -196,20 +196,20 @@ class LicenseNotAccepted(ModelError):
 
 
 class DownloadFailed(ModelError):
-    """A model could not be fetched."""
+    """A model could not be downloaded."""
 
     code = "download_failed"
     http_status = 502
 
 
 class DeviceUnavailable(GestaltError):
-    """A device that was asked for and is not there."""
+    """The chosen device is not available."""
 
     code = "device_unavailable"
 
 
 class SpaceMismatch(GestaltError):
-    """Descriptors of two spaces were about to be compared or mixed."""
+    """Descriptors of different spaces cannot be compared or mixed."""
 
     code = "space_mismatch"
     http_status = 409
@@ -223,7 +223,7 @@ class GalleryError(GestaltError):
 
 
 class GalleryEmpty(GalleryError):
-    """Nothing in the gallery can be matched against."""
+    """The gallery has nothing to match against."""
 
     code = "gallery_empty"
 
@@ -236,28 +236,29 @@ class GalleryMissing(GalleryEmpty):
 
 
 class GalleryChanged(GalleryError):
-    """Patients or photos were removed since the state that was asked was read."""
+    """Patients or photos were removed while the gallery was read."""
 
     code = "gallery_changed"
     http_status = 409
 
 
 class ApproximateDamaged(GalleryError):
-    """An approximate index that is damaged, or of other descriptors than the gallery's."""
+    """An approximate index that is damaged, or that was built from other descriptors."""
 
     code = "approximate_damaged"
 
 
 class ConsentWithdrawn(GalleryError):
-    """A patient whose consent is withdrawn, of whom nothing is added or matched."""
+    """The patient's consent is withdrawn; they are not matched, and nothing is added."""
 
     code = "consent_withdrawn"
     http_status = 403
 
 
 class ConsentReturns(ConsentWithdrawn):
-    """An undo that would give withdrawn consent back, which somebody has to say. `patients`: whose,
-    by identifier; `events`: the numbers of those that would be undone."""
+    """An undo that would restore a withdrawn consent, and needs a confirmation. `patients`: whose,
+    by identifier; `events`: the numbers of those that would be undone.
+    """
 
     code = "consent_returns"
     http_status = 409
@@ -280,26 +281,26 @@ class ConsentReturns(ConsentWithdrawn):
 
 
 class NotInGallery(GalleryError):
-    """No patient or photo of that name is in the gallery."""
+    """The gallery has no patient or photo of that name."""
 
     code = "not_in_gallery"
     http_status = 404
 
 
 class PatientConflict(GalleryError):
-    """What is to be added contradicts what the gallery says of a patient, photo or disorder."""
+    """New data contradict what the gallery has about a patient, photo or disorder."""
 
     code = "patient_conflict"
 
 
 class ErasureUnfinished(GalleryError):
-    """Patients were erased from the database, and not yet from every file; it is remembered."""
+    """Patients were erased from the database, but not yet from every file."""
 
     code = "erasure_unfinished"
 
 
 class ImportConflict(GalleryError):
-    """What is to be imported contradicts the gallery; all of it is named, and nothing was taken."""
+    """An import contradicts the gallery; nothing was imported. All conflicts are listed."""
 
     code = "import_conflict"
 
@@ -313,7 +314,7 @@ class ImportConflict(GalleryError):
 
 
 class GalleryExists(GalleryError):
-    """The home has a gallery already, or something of one."""
+    """The home already has a gallery, or files of one."""
 
     code = "gallery_exists"
 
@@ -326,19 +327,19 @@ class ArchiveError(GestaltError):
 
 
 class ArchiveDamaged(ArchiveError):
-    """A backup or an export whose files are not what was written."""
+    """A backup or an export whose files have changed since it was written."""
 
     code = "archive_damaged"
 
 
 class ArchiveUnsuitable(ArchiveError):
-    """A folder that is no backup or export, or one of another version."""
+    """A folder that is not a backup or export, or one of another version."""
 
     code = "archive_unsuitable"
 
 
 class TableDamaged(GestaltError):
-    """A file of others, encodings or metadata, that is not as its format says."""
+    """A file of encodings or metadata that does not follow its format."""
 
     code = "table_damaged"
     http_status = 422
@@ -352,7 +353,7 @@ class DatabaseError(GestaltError):
 
 
 class IndexDamaged(GestaltError):
-    """An index file whose bytes are not what its manifest says."""
+    """An index file that does not match its manifest."""
 
     code = "index_damaged"
 
@@ -364,7 +365,7 @@ class OutputError(GestaltError):
 
 
 class Interrupted(GestaltError):
-    """The user or the system stopped the work; the message says what is kept."""
+    """The user or the system stopped the command; the message says what is kept."""
 
     code = "interrupted"
     exit_code = 130
@@ -372,7 +373,7 @@ class Interrupted(GestaltError):
 
 
 class Fault(GestaltError):
-    """A fault of this package itself."""
+    """A bug in gestalt-space."""
 
     code = "fault"
     exit_code = 70

@@ -37,13 +37,13 @@ def check_new_file(
     """
     if endings and path.suffix.lower() not in endings:
         *others, last = endings
-        told = f"ends in none of {', '.join(others)} and" if others else "does not end in"
+        told = f"does not end in {', '.join(others)} or" if others else "does not end in"
         raise UsageError(
-            f"{display_name(path.name)} {told} {last}.", "Name the file so that it does."
+            f"{display_name(path.name)} {told} {last}.", "Choose a file name with this ending."
         )
     check_path(path)
     if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {display_name(path.parent)}.", "Make it first.")
+        raise OutputError(f"There is no folder {display_name(path.parent)}.", "Create it first.")
     check_free(path, overwrite, option)
     if path.exists():
         return
@@ -72,7 +72,7 @@ def check_free(path: Path, overwrite: bool, option: str = "--overwrite") -> None
     check_path(path)
     if path.exists() and not overwrite:
         told = f", or {option} it" if option else ""
-        raise OutputError(f"{display_name(path)} exists.", f"Choose another place{told}.")
+        raise OutputError(f"{display_name(path)} exists.", f"Choose another path{told}.")
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -37,8 +37,8 @@ def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
         raise _unwritable(folder, str(error)) from error
     if folder.is_mount():
         raise OutputError(
-            f"{display_name(folder)} is a mounted disk itself, which cannot be replaced.",
-            "Name a new folder in it.",
+            f"{display_name(folder)} is a mounted disk, which cannot be replaced.",
+            "Choose a new folder in it.",
         )
     old = folder.with_name(f".{short_name(folder.name)}-replaced-{secrets.token_hex(4)}")
     try:
@@ -102,8 +102,8 @@ def _take_free_place(aside: Path, folder: Path) -> None:
     except OSError as error:
         if os.path.lexists(folder) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise OutputError(
-                f"{display_name(folder)} was filled meanwhile, perhaps by another run.",
-                "What is there stays. Choose another place.",
+                f"Meanwhile, files were written to {display_name(folder)}, perhaps by another run.",
+                "These files are kept. Choose another folder.",
             ) from error
         raise
 

@@ -37,8 +37,8 @@ class Holder:
         clock = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.since))
         where = f"process {self.pid} on {self.host} since {clock}"
         if self.place == _place():
-            return f"`{self.work}` ({where}), which still runs"
-        return f"`{self.work}` ({where}), on a machine or in a container that is not this one"
+            return f"`{self.work}` ({where}), which is still running"
+        return f"`{self.work}` ({where}), on another machine or in another container"
 
 
 def doing(work: str) -> None:

@@ -1,4 +1,4 @@
-"""The gallery of a home, with all that can be done with it."""
+"""The gallery of a home, with all its operations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gestalt_space.match.asking import Asking
 
 
 class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking):
-    """The patients, photos and descriptors of one home. Threads share it."""
+    """The patients, photos and descriptors of one home. Threads can share it."""
 
     def erase(
         self,
@@ -38,8 +38,8 @@ class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking)
     ) -> Erased:
         """Erase patients from every file of the gallery, search all of them, and write a receipt.
 
-        The receipt, a JSON file that is not there yet, is written when all is done. Raises as
-        `erase_with` does, and `UsageError` or `OutputError` for a receipt that cannot be written.
+        The receipt must be a new JSON file; it is written at the end. Raises as `erase_with` does,
+        and `UsageError` or `OutputError` if the receipt cannot be written.
         """
         if receipt is not None:
             check_receipt(receipt, self.settings)
@@ -59,20 +59,23 @@ class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking)
         progress: Progress = None,
         waiting: Waiting = nobody_listens,
     ) -> list[Erased]:
-        """Bring erasures that were begun to their end; each receipt is written where it was to be,
-        or, of a single one, to `receipt`. Raises as `erase` does."""
+        """Finish the erasures that were started. Each receipt is written to the path given for it,
+        or, for a single erasure, to `receipt`. Raises as `erase` does.
+        """
         if receipt is not None:
             check_receipt(receipt, self.settings)
             if len(self.begun_erasures()) > 1:
                 raise UsageError(
-                    "Several erasures are not done yet, each with a receipt of its own.",
-                    "Leave --receipt out: each is written where it was to be.",
+                    "Several erasures are not finished, each with its own receipt.",
+                    "Leave out --receipt: each receipt is written to the path given for it.",
                 )
         return self.resume_with(partial(_deliver, receipt), progress=progress, waiting=waiting)
 
     def finish_erasures(self) -> list[Erased]:
-        """Bring erasures to their end that a stopped process had begun, where they wait for nobody;
-        each receipt is written where it was to be. Commands do this when they open a gallery."""
+        """Finish the erasures of a process that was stopped, unless they have to wait for another
+        one. Each receipt is written to the path given for it. Commands do this when they open a
+        gallery.
+        """
         return self.finish_with(partial(_deliver, None))
 
 

@@ -22,7 +22,7 @@ def check_names(names: Iterable[str], example: str) -> tuple[str, ...]:
     """Several names. Raises `UsageError` for a text, whose letters would be taken for names."""
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise UsageError(
-            f"{names!r} is not a list of names.", f"Give a tuple, as {example}=({names!r},)."
+            f"{names!r} is not a list of names.", f"Give a tuple, such as {example}=({names!r},)."
         )
     return tuple(names)
 

@@ -5,9 +5,9 @@
 >>> gs.cohesion(everybody.only(mine), everybody).p
 >>> gs.measure(everybody, unit="patient").plot()
 
-Patients of a gallery are chosen by `gs.select`. `gs.measure`, `gs.cluster` and `gs.lay_map` return
-what draws itself: `plot(ax=…)` on axes of yours, and `figure()` for `gs.save_figure`. Tables and
-matrices give data frames by `frame()`.
+`gs.select` chooses patients of a gallery. The results of `gs.measure`, `gs.cluster` and
+`gs.lay_map` can draw themselves: `plot(ax=…)` on your axes, and `figure()` for `gs.save_figure`.
+Tables and matrices have `frame()` for a data frame.
 """
 
 from gestalt_space.cohort.arrays import selection_of, selection_of_frame

@@ -1,4 +1,4 @@
-"""The settings: defaults, a TOML file, and `GESTALT_*` in the environment, later ones winning.
+"""The settings: defaults, a TOML file, and `GESTALT_*` in the environment. Later ones win.
 
 Nothing is read until `load_settings()` is called.
 """
@@ -39,50 +39,54 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default_factory=lambda: platformdirs.user_data_path(APP),
-        description="Folder of the gallery, its index and the models.",
+        description="Folder with the gallery, its index and the models.",
     )
     models: Path | None = Field(
-        default=None, description="Folder of the models, where it is not `models` in the home."
+        default=None, description="Folder with the models, if it is not `models` in the home."
     )
     database_url: str | None = Field(
         default=None,
-        description="Address of a PostgreSQL database, as `postgresql://USER@HOST/NAME`, where the "
-        "database is not a SQLite file in the home.",
+        description="Address of a PostgreSQL database, such as `postgresql://USER@HOST/NAME`. "
+        "Without it, the database is a SQLite file in the home.",
     )
     max_photo_bytes: int = Field(
-        default=64 * 2**20, gt=0, description="Largest photo file that is opened, in bytes."
+        default=64 * 2**20, gt=0, description="Largest photo file to open, in bytes."
     )
     max_photo_pixels: int = Field(
         default=80_000_000,
         gt=0,
         le=178_000_000,
-        description="Largest photo that is decoded, in pixels; at most 178 million.",
+        description="Largest photo to decode, in pixels; at most 178 million.",
     )
-    batch_size: int = Field(default=16, gt=0, description="Faces encoded at once.")
+    batch_size: int = Field(default=16, gt=0, description="Number of faces to encode at once.")
     precisions: dict[str, Precision] = Field(
         default_factory=dict,
-        description="Precision of encoders by the names of their models, float32 for all others: a "
-        'table `[precisions]` with lines as `"mobilefacenet" = "bf16"`, in the environment JSON. '
-        "`gestalt models tune NAME` measures what a machine gains and what it changes.",
+        description="Precision of encoders, by model name; all others use float32. In the file, a "
+        'table `[precisions]` with lines such as `"mobilefacenet" = "bf16"`; in the '
+        "environment, JSON. `gestalt models tune NAME` measures the gain, and how "
+        "much the results change.",
     )
     compile_encoders: bool = Field(
         default=False,
-        description="Compile encoders that run in torch: faster for thousands of photos, after a "
-        "minute. Needs a C++ compiler.",
+        description="Compile encoders that run in torch. This takes a minute, and is faster for "
+        "thousands of photos. Needs a C++ compiler.",
     )
     search_device: Device = Field(
         default="auto",
-        description="What searches galleries of more than about 50,000 photos: `auto`, a GPU where "
-        "one works, after a few matches of a gallery that stays open; `cpu`; or `cuda`, at once, "
-        "and an error where none works.",
+        description="Device for searching galleries of more than about 50,000 photos. `auto` uses "
+        "a GPU, if one works, after a few matches of a gallery that stays open. "
+        "`cuda` uses it at once, and fails if none works. `cpu` never uses it.",
     )
     audit_matches: bool = Field(
         default=False,
-        description="Write each match into the audit trail: who asked, when, about how many "
-        "photos, and about which patient of the gallery. Nothing of the photos is kept.",
+        description="Record each match in the audit trail: user, time, number of photos, and the "
+        "patient if one of the gallery was matched. Nothing about the photos is "
+        "recorded.",
     )
     busy_timeout: float = Field(
-        default=30.0, ge=0, description="Seconds to wait for another writer of the database."
+        default=30.0,
+        ge=0,
+        description="Seconds to wait if another process is writing to the database.",
     )
 
     @field_validator("home", "models")
@@ -91,7 +95,7 @@ class Settings(BaseSettings):
         try:
             return None if path is None else path.expanduser()
         except RuntimeError as error:
-            raise ValueError(f"{path} is the home of nobody here") from error
+            raise ValueError(f"{path}: this machine has no user of that name") from error
 
     @property
     def models_dir(self) -> Path:
@@ -127,17 +131,17 @@ class Settings(BaseSettings):
 
 
 def load_settings(home: Path | str | None = None) -> Settings:
-    """The settings in force; `home`, where given, wins over file and environment.
+    """The current settings. A `home` given here wins over file and environment.
 
-    Raises `UsageError` for a value that does not fit, or a settings file that cannot be read.
+    Raises `UsageError` for an invalid value, or a settings file that cannot be read.
     """
     try:
         return Settings() if home is None else Settings(home=Path(home))
     except ValidationError as error:
         wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
         raise UsageError(
-            f"A setting does not fit: {wrong}.",
-            f"Mend the GESTALT_… variable or the line in {settings_file()}.",
+            f"A setting is invalid: {wrong}.",
+            f"Correct the GESTALT_… variable or the line in {settings_file()}.",
         ) from error
     except SettingsError as error:
         raise UsageError(
@@ -146,5 +150,5 @@ def load_settings(home: Path | str | None = None) -> Settings:
         ) from error
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(
-            f"The settings file {settings_file()} cannot be read: {error}", "Mend its TOML."
+            f"The settings file {settings_file()} cannot be read: {error}", "Correct its TOML."
         ) from error

@@ -59,7 +59,7 @@ def tuning_faces(
     if folder is not None:
         crops = _of_folder(settings, folder, detector)
         if not len(crops):
-            raise NoFace(f"No face was found in {folder.name}.", "Name another --faces FOLDER.")
+            raise NoFace(f"No face was found in {folder.name}.", "Choose another --faces FOLDER.")
         owners, words = [""] * len(crops), f"{len(crops)} faces of {folder.name}"
     elif kept:
         crops = np.stack([crop for _, crop in kept])

@@ -74,7 +74,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What can be said of a face without a model.
+    """Quality of a face, measured without a model.
 
     `sharpness`: variance of the Laplacian of the grey aligned face, from brows to chin, higher is
     sharper.
@@ -124,11 +124,11 @@ WITHDRAWN = "withdrawn"
 
 @dataclass(frozen=True, slots=True)
 class PhotoRecord:
-    """What is told about one photo to be added, before it is read.
+    """The facts about one photo to add, before it is read.
 
-    `family`: a name that patients of one family share; `site`: where and with what the photo was
-    taken. `sex` is `female`, `male` or `other`. `age` is the age at the photo in years. `hpo` and
-    `hpo_absent` are HPO identifiers. `face` is the number of the face meant, or `None`.
+    `family`: a name that patients of one family share. `site`: where and how the photo was taken.
+    `sex`: `female`, `male` or `other`. `age`: age at the photo, in years. `hpo` and `hpo_absent`:
+    HPO identifiers. `face`: number of the face to use, or `None`.
     """
 
     photo: str

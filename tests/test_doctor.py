@@ -169,7 +169,7 @@ def test_a_database_that_cannot_be_opened_is_found(
     [
         (subprocess.CompletedProcess([], -6, "", "no kernel image\naborted"), "aborted"),
         (subprocess.CompletedProcess([], 1, "", ""), "no message"),
-        (subprocess.TimeoutExpired([], 60), "did not end"),
+        (subprocess.TimeoutExpired([], 60), "did not finish"),
     ],
 )
 def test_a_faiss_that_ends_its_process_is_found_and_survived(
@@ -200,10 +200,15 @@ def test_a_library_that_is_missing_is_named(
     ("device", "why", "state", "told"),
     [
         ("auto", None, "ok", "large galleries on Some Card"),
-        ("auto", "there is no driver", "ok", "on the processor; no GPU, since there is no driver"),
-        ("cpu", None, "ok", "on the processor, as the setting"),
+        ("auto", "there is no driver", "ok", "on the CPU; no GPU: there is no driver"),
+        ("cpu", None, "ok", "on the CPU, because of the setting"),
         ("cuda", None, "ok", "large galleries on Some Card"),
-        ("cuda", "there is no driver", "fail", "no GPU can search: there is no driver"),
+        (
+            "cuda",
+            "there is no driver",
+            "fail",
+            "no GPU can be used for searching: there is no driver",
+        ),
     ],
 )
 def test_what_searches_is_told_and_why(

@@ -79,7 +79,7 @@ def test_a_folder_that_somebody_filled_meanwhile_stays(tmp_path: Path):
     (second.__enter__() / "file").write_text("second")
     with whole_folder(tmp_path / "place") as aside:
         (aside / "file").write_text("first")
-    with pytest.raises(OutputError, match="filled meanwhile"):
+    with pytest.raises(OutputError, match="files were written to"):
         second.__exit__(None, None, None)
     assert names(tmp_path) == ["place"]
     assert (tmp_path / "place" / "file").read_text() == "first"
@@ -90,7 +90,7 @@ def test_a_file_put_into_an_empty_folder_meanwhile_stays(tmp_path: Path):
     filling = whole_folder(tmp_path / "place")
     (filling.__enter__() / "file").write_text("new")
     (tmp_path / "place" / "mine").write_text("mine")
-    with pytest.raises(OutputError, match="filled meanwhile"):
+    with pytest.raises(OutputError, match="files were written to"):
         filling.__exit__(None, None, None)
     assert names(tmp_path) == ["place"]
     assert names(tmp_path / "place") == ["mine"]

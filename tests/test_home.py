@@ -499,7 +499,7 @@ def test_without_crops_a_photo_cannot_be_filled_and_says_so(
         filled = {one.patient: one.error for one in gallery.fill().faces}
         assert filled["P1"] is None
         assert filled["P0"] is not None
-        assert "crop was not kept" in filled["P0"].message
+        assert "No crop is stored" in filled["P0"].message
         assert filled["P0"].hint
         assert gallery.faces_to_fill() == 1
 
@@ -584,7 +584,7 @@ def test_what_was_removed_under_a_reader_is_gone_once_the_reader_is(
             assert reads.counts(session).patients == 2
             with pytest.raises(DatabaseError, match="write-ahead log") as caught:
                 gallery.remove(patients=["PATIENT-0000"])
-            assert caught.value.message.startswith("1 photo and 1 patient removed, for good.")
+            assert caught.value.message.startswith("1 photo and 1 patient removed permanently.")
             assert "when the gallery is next opened" in caught.value.hint
             assert gallery.stats().counts.patients == 1
         with open_gallery(home):

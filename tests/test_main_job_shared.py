@@ -372,7 +372,7 @@ def test_a_face_that_is_turned_is_not_warned_of(
     _, sideways, _, _ = turned_copies(wild / "bulk_kun.jpg", tmp_path)
     words = ["index", "add", sideways, "--patient", "A", "--detector", "scrfd", "--home", own_home]
     assert run([*map(str, words)]) == 0
-    assert "lies on its side" not in capsys.readouterr().err
+    assert "is turned on its side" not in capsys.readouterr().err
 
 
 def test_encode_agrees_with_the_people_on_the_photos(

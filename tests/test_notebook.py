@@ -51,7 +51,7 @@ def test_patients_are_chosen_by_name_and_nothing_else(ten: gs.Selection):
         ten.only(["nobody", ten.patients[0]])
     with pytest.raises(NotInGallery, match=r"no patient (True|False)"):
         ten.only(np.arange(10) > 5)
-    with pytest.raises(UsageError, match="one text was given"):
+    with pytest.raises(UsageError, match="a single text was given"):
         ten.only(ten.patients[0])
     numbered = gs.selection_of(np.eye(4, dtype=np.float32), [7, 8, 9, 9])
     assert numbered.only([8, 9]).patients == ("8", "9")
@@ -63,13 +63,13 @@ def test_a_selection_shows_nobodys_descriptors(ten: gs.Selection):
 
 
 def test_words_that_mean_nothing_are_told(ten: gs.Selection):
-    with pytest.raises(UsageError, match="no method 'nope'"):
+    with pytest.raises(UsageError, match="Unknown method 'nope'"):
         gs.lay_map(ten, "nope")
-    with pytest.raises(UsageError, match="no value 'cosine'"):
+    with pytest.raises(UsageError, match="Unknown value 'cosine'"):
         gs.measure(ten, value="cosine")
-    with pytest.raises(UsageError, match="no matching on 'height'"):
+    with pytest.raises(UsageError, match="Cannot match on 'height'"):
         gs.cohesion(ten.only(ten.patients[:3]), ten, gs.CohesionPlan(match=("height",)))
-    with pytest.raises(UsageError, match="has nobody"):
+    with pytest.raises(UsageError, match="has no patients"):
         gs.cohesion(ten.only([]), ten)
 
 

@@ -61,9 +61,9 @@ def test_parts_count_on():
 def test_clusters(seen: Seen):
     found = cluster(planted(disorders=3, each=8, strength=2), QUICK, stages=seen)
     assert seen.ended() == [
-        "Choosing a cut",
-        "Drawing patients again",
-        "Halving disorders",
+        "Choosing the number of clusters",
+        "Drawing bootstrap samples",
+        "Splitting disorders",
         "Comparing disorders",
     ]
     assert dict(seen.stages)["Comparing disorders"][-1] == (len(found.pairs), 3)
@@ -75,10 +75,10 @@ def test_groups(seen: Seen):
     a, b = (simulated(rng, kinds, prefix=name) for name in "AB")
     compare(a, b, ComparisonPlan(permutations=99, bootstrap=Bootstrap(100)), stages=seen)
     assert seen.ended() == [
-        "Dealing labels",
-        "Dealing labels again",
+        "Permuting labels",
+        "Permuting labels again",
         "Comparing disorders",
-        "Asking each group of the other",
+        "Matching each group against the other",
     ]
 
 
@@ -132,7 +132,7 @@ def test_a_gallery_that_is_checked_and_rebuilt(seen: Seen, tmp_path: Path, tiny_
     assert checked.ended() == [
         "Checking descriptors",
         "Checking the index of tiny",
-        "Encoding crops again by tiny",
+        "Encoding crops again with tiny",
     ]
 
 

@@ -62,8 +62,8 @@ def selection_of(
         told = [None] * len(rows) if values is None else list(values)  # type: ignore[arg-type]
         if len(told) != len(rows):
             raise UsageError(
-                f"{len(told):,} {what} are given for {len(rows):,} descriptors.",
-                "Give one for each.",
+                f"There are {len(told):,} {what} for {len(rows):,} descriptors.",
+                "Give one for each descriptor.",
             )
         return [None if _is_unknown(value) else value for value in told]
 
@@ -71,7 +71,7 @@ def selection_of(
     numbers = [f"{row:0{width}}" for row in range(1, len(rows) + 1)]
     told_owners = numbers if patients is None else column("patients", patients)
     if None in told_owners:
-        raise UsageError("A photo has no patient.", "Name the patient of each.")
+        raise UsageError("A photo has no patient.", "Give the patient of each photo.")
     owners = list(map(_name, told_owners))
     named = zip(column("photos", photos), numbers, strict=True)
     names = [number if name is None else _name(name) for name, number in named]
@@ -120,7 +120,7 @@ def selection_of_frame(
     there = set(getattr(frame, "columns", frame))
     told = {name: list(frame[name]) for name in COLUMNS if name in there}
     if "patient" not in told:
-        raise UsageError("The table has no column `patient`.", "Name the patient of each photo.")
+        raise UsageError("The table has no column `patient`.", "Add the patient of each photo.")
     return selection_of(
         descriptors,
         told["patient"],
@@ -159,7 +159,7 @@ def _name(value: Any) -> str:
     """A name, which is a text or a number."""
     if not isinstance(value, str | int | float | np.generic) or isinstance(value, bytes):
         raise UsageError(
-            f"{value!r} is no name.", "Give a text or a number for each row, not a list."
+            f"{value!r} is not a name.", "Give a text or a number for each row, not a list."
         )
     return str(value)
 
@@ -172,8 +172,8 @@ def _one_each(
     for owner, value in zip(owners, values, strict=True):
         if value is not None and found.setdefault(owner, _name(value)) != _name(value):
             raise UsageError(
-                f"The {what} of patient {owner} is told as {found[owner]} and as {value}.",
-                "Tell it alike in all rows of a patient.",
+                f"Patient {owner} has two values for {what}: {found[owner]} and {value}.",
+                "Give the same value in all rows of a patient.",
             )
     return [found.get(patient, "") for patient in people]
 

@@ -85,9 +85,12 @@ def write_matrix_in_blocks(
     all its room is taken at the start.
     """
     if len(names) != len(descriptors):
-        raise UsageError(f"{len(names)} names are given for {len(descriptors)} rows.", "One each.")
+        raise UsageError(
+            f"There are {len(names)} names for {len(descriptors)} rows.",
+            "Give one name for each row.",
+        )
     if not len(descriptors):
-        raise UsageError("There are no descriptors.", "Choose a photo at least.")
+        raise UsageError("There are no descriptors.", "Choose at least one photo.")
     check_new_file(path, (".npy",), overwrite=overwrite, option="--force")
     rows = np.ascontiguousarray(descriptors, np.float32)
     fresh = Progress(
@@ -209,10 +212,10 @@ def _begun(
     if overwrite:
         return None
     raise OutputError(
-        f"{part} was begun with other photos or options."
+        f"{part} was started with other photos or options."
         if told is not None and not same
-        else f"{part} or what tells how far it is was damaged.",
-        "Choose another place, or --force to begin anew.",
+        else f"{part} or its progress file is damaged.",
+        "Choose another file, or use --force to start over.",
     )
 
 
@@ -242,7 +245,7 @@ def _alone(part: Path) -> Iterator[None]:
         if is_mine is False:
             raise OutputError(
                 f"{part} is being written by another process.",
-                "Wait for it, or name another file.",
+                "Wait until it has finished, or choose another file.",
             )
         try:
             yield
@@ -278,5 +281,5 @@ def _told(path: Path) -> Iterator[None]:
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}.",
-            "Check the permissions and the free space of the disk; what was done is kept.",
+            "Check the permissions and the free disk space. Finished rows are kept.",
         ) from error

@@ -56,7 +56,8 @@ class ClusterPlan:
     def __post_init__(self) -> None:
         if not 0 < self.margin < 0.5:
             raise UsageError(
-                f"A margin of {self.margin:g} is none.", "Give more than 0 and less than 0.5."
+                f"The margin {self.margin:g} is out of range.",
+                "Give a number above 0 and below 0.5.",
             )
 
 
@@ -162,17 +163,18 @@ def cluster(
     count = len(selection.patients)
     if count < FEWEST_PATIENTS:
         raise UsageError(
-            f"Clusters of {count} patients say nothing.",
-            f"Select {FEWEST_PATIENTS} or more: `gestalt index list`.",
+            f"{count} patients are too few for clusters.",
+            f"Select {FEWEST_PATIENTS} or more; `gestalt index list` shows all patients.",
         )
     if count > MOST_PATIENTS:
         raise UsageError(
-            f"{count:,} patients are more than the {MOST_PATIENTS:,} that are clustered at once.",
+            f"{count:,} patients are too many to cluster; the limit is {MOST_PATIENTS:,}.",
             "Select fewer: --cohort, --disorder, --gene or --patients.",
         )
     if plan.clusters is not None and not 1 <= plan.clusters <= count:
         raise UsageError(
-            f"{count} patients do not make {plan.clusters} clusters.", f"Give 1 to {count}."
+            f"Cannot divide {count} patients into {plan.clusters} clusters.",
+            f"Give a number from 1 to {count}.",
         )
     from threadpoolctl import threadpool_limits
 
@@ -182,19 +184,21 @@ def cluster(
 
 
 def _clustered(selection: Selection, plan: ClusterPlan, stages: Stages) -> Clustering:
-    stages("Joining patients to a tree", "patients")
+    stages("Building the tree", "patients")
     rows = selection.patient_descriptors().astype(np.float64)
     disorders = column_of(selection, "disorder")
     single = np.array([len(one) == 1 for one in selection.disorders])
     distances = cosine_distances(rows)
     tree = average_linkage(distances, ordered=True)
     if plan.clusters is None:
-        labels, rule = silhouette_cut(tree, distances, stages("Choosing a cut", "cuts"))
+        labels, rule = silhouette_cut(
+            tree, distances, stages("Choosing the number of clusters", "cuts")
+        )
     else:
-        labels, rule = cut_into(tree, plan.clusters), f"cut into {plan.clusters}, as asked"
+        labels, rule = cut_into(tree, plan.clusters), f"cut into {plan.clusters}, as requested"
     stages("Clustering by density", "patients")
     dense = dense_clusters(distances)
-    drawing = stages("Drawing patients again", "draws")
+    drawing = stages("Drawing bootstrap samples", "draws")
     stability, agreement = _stability(distances, labels, plan, drawing)
     return Clustering(
         patients=selection.patients,
@@ -214,7 +218,7 @@ def _clustered(selection: Selection, plan: ClusterPlan, stages: Stages) -> Clust
             distances,
             single_disorders(selection),
             plan,
-            stages("Halving disorders", "disorders"),
+            stages("Splitting disorders", "disorders"),
         ),
         pairs=pairs_of(selection, plan, stages("Comparing disorders", "pairs")),
         plan=plan,
@@ -307,8 +311,8 @@ def silhouette_cut(
     cuts = _cuts(tree, range(2, most + 1))
     best = int(np.argmax([_silhouette(distances, labels) for labels in followed(cuts, progress)]))
     return cuts[best], (
-        f"of the cuts into 2 to {most} clusters, the one with the highest mean silhouette; "
-        "patients alone in a cluster count 0"
+        f"of the cuts into 2 to {most} clusters, the one with the highest mean silhouette; a "
+        "patient alone in a cluster counts 0"
     )
 
 

@@ -58,8 +58,8 @@ class CohesionPlan:
     def __post_init__(self) -> None:
         if self.permutations > MOST_PERMUTATIONS:
             raise UsageError(
-                f"{self.permutations} random groups are more than are drawn.",
-                f"Give {MOST_PERMUTATIONS} at the most; {PERMUTATIONS} are usual.",
+                f"{self.permutations} random groups are too many.",
+                f"Give at most {MOST_PERMUTATIONS}; {PERMUTATIONS} are usual.",
             )
         if self.permutations < FEWEST_PERMUTATIONS:
             raise UsageError(
@@ -129,15 +129,16 @@ def cohesion(
     check_space(cohort, gallery)
     if (patients := len(cohort.patients)) < FEWEST:
         raise UsageError(
-            "The cohort has one patient." if patients else "The cohort has nobody.",
-            "Two or more are needed to be alike: select more.",
+            "The cohort has only one patient." if patients else "The cohort has no patients.",
+            "Select two or more patients.",
         )
     units = units_of(cohort, with_family=plan.with_family)
     means = unit_means(cohort.patient_means(), units)
     if (count := len(means)) < FEWEST:
         raise UsageError(
-            f"The cohort's {patients:,} patients are of one family.",
-            "Families are compared: select more, or count members as unrelated: --with-family.",
+            f"All {patients:,} patients of the cohort are of one family.",
+            "Select patients of other families too, or count family members as unrelated with "
+            "--with-family.",
         )
     controls, relatives = _controls(cohort, gallery, with_family=plan.with_family)
     control_units = units_of(controls, with_family=plan.with_family)
@@ -203,9 +204,10 @@ def _strata(
     known = strata_of(cohort, match)
     if unknown := int(np.count_nonzero(known == "")):
         raise UsageError(
-            f"The {' or '.join(match)} of {unknown:,} of the cohort's {len(known):,} patients "
+            f"For {unknown:,} of the {len(known):,} patients of the cohort, {' or '.join(match)} "
             "is not known.",
-            "Match on less, or add what is missing: `gestalt index add patients.csv`.",
+            "Match on fewer attributes, or add the missing facts: `gestalt index add "
+            "patients.csv`.",
         )
     of_cohort = unit_strata(known, units)
     of_controls = unit_strata(strata_of(controls, match), control_units)
@@ -218,11 +220,11 @@ def _strata(
         if there < take:
             told = "" if name == "all" else f" ({name})"
             raise UsageError(
-                f"Besides the cohort's {take:,}{told}, the gallery has {there:,}: too few "
-                f"{unit_word(with_family=plan.with_family)} to draw random groups from.",
-                "Match on less, or add controls to the gallery."
+                f"Besides the cohort's {take:,}{told}, the gallery has only {there:,}: too few "
+                f"{unit_word(with_family=plan.with_family)} for random groups.",
+                "Match on fewer attributes, or add controls to the gallery."
                 if match
-                else "Add patients to the gallery who are not of the cohort.",
+                else "Add patients to the gallery who are not in the cohort.",
             )
         strata.append(Stratum(np.flatnonzero(names == name), take))
     require_labellings(strata, _LEAST_LEVEL, unit=unit_word(with_family=plan.with_family))

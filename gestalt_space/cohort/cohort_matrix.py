@@ -38,7 +38,7 @@ PATIENT_VALUES: tuple[PatientValue, ...] = ("mean", "nearest")
 DIRECTIONS: Mapping[Value, str] = {
     "similarity": "-1 to 1, higher is closer",
     "distance": "0 to 2, lower is closer",
-    "rank": "0 is the closest; -1: of the probe's own patient or family; columns are probes",
+    "rank": "0 is the closest; -1: the probe's own patient or family; columns are probes",
 }
 
 
@@ -96,7 +96,7 @@ def measure(
     relatives: int | None = None
     if value == "rank":
         if gallery is None:
-            raise UsageError("Ranks are among controls.", "Give the gallery's photos.")
+            raise UsageError("Ranks need controls.", "Give the photos of the gallery.")
         controls = gallery.only(set(gallery.patients).difference(filter(None, cohort.stored_as)))
         sets = (cohort, cohort if against is None else against, controls)
         persons = _owners(sets, gallery, with_family=True)
@@ -222,20 +222,21 @@ def _parse(what: str, text: str, known: Sequence[Name]) -> Name:
     for one in known:
         if one == text:
             return one
-    raise UsageError(f"There is no {what} {text!r}.", f"There are {', '.join(known)}.")
+    raise UsageError(f"Unknown {what} {text!r}.", f"Choose one of: {', '.join(known)}.")
 
 
 def _check_pairs(cohort: Selection, unit: Unit, value: Value) -> None:
     count = len(cohort) if unit == "photo" else len(cohort.patients)
     if count < 2:
         raise UsageError(
-            f"{cohort.source} is one {unit} alone, and pairs are compared.",
-            "Choose more, or a second set by --against-cohort, --against-disorder or "
+            f"{cohort.source} has only one {unit}, so there are no pairs to compare.",
+            "Choose more, or a second set with --against-cohort, --against-disorder or "
             "--against-patients.",
         )
     if value == "rank" and len(cohort.patients) < 2:
         raise UsageError(
-            f"{cohort.source} is one patient, whose own photos are not ranked.",
+            f"{cohort.source} has only one patient, and a patient is never ranked against their "
+            "own photos.",
             "Choose more patients.",
         )
 

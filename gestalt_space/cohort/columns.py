@@ -22,7 +22,7 @@ def parse_column(name: str) -> Column:
     for column in COLUMNS:
         if name == column:
             return column
-    raise UsageError(f"There is no column {name!r}.", f"There are {', '.join(COLUMNS)}.")
+    raise UsageError(f"Unknown column {name!r}.", f"Choose one of: {', '.join(COLUMNS)}.")
 
 
 def column_of(selection: Selection, column: Column) -> NDArray[np.str_]:

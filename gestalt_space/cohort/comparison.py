@@ -156,7 +156,8 @@ def compare(
         raise UsageError(
             f"No disorder has {FEWEST} {unit} in each group"
             + (" after matching." if plan.match else "."),
-            "Choose groups that share disorders" + (", or match on less." if plan.match else "."),
+            "Choose groups with the same disorders"
+            + (", or match on fewer attributes." if plan.match else "."),
         )
     tests, by_disorder = tested_groups(
         units, permutations=plan.permutations, seed=plan.seed, unit=unit, stages=stages
@@ -179,7 +180,7 @@ def compare(
             plan.bootstrap,
             plan.seed,
             unit,
-            stages("Asking each group of the other", "draws"),
+            stages("Matching each group against the other", "draws"),
         ),
         plan=plan,
     )
@@ -201,12 +202,13 @@ def _check(a: Selection, b: Selection, plan: ComparisonPlan, reference: Selectio
             f"{shared[0]} is in both groups"
             + (f", and {len(shared) - 1:,} more" if len(shared) > 1 else "")
             + ".",
-            "Choose groups that share nobody.",
+            "Choose groups without common patients.",
         )
     for name, group in (("first", a), ("second", b)):
         if len(group.patients) < FEWEST:
             raise UsageError(
-                f"The {name} group has {len(group.patients)} patient.", "Two or more are needed."
+                f"The {name} group has only {len(group.patients)} patient.",
+                "Choose two or more patients.",
             )
     if not plan.with_family:
         check_no_shared_family(a, b)

@@ -86,7 +86,7 @@ def composite(
     with gallery.database.reading() as session:
         kept = kept_faces(session, selection.patients)
     patients = [one.patient for one in kept]
-    _check_size(len(set(patients)), at_least, "Crops are kept of")
+    _check_size(len(set(patients)), at_least, "There are stored crops of")
     family = dict(zip(selection.patients, selection.families.tolist(), strict=True))
     families = [family[patient] for patient in patients]
     faces = [
@@ -242,13 +242,16 @@ def _pixels(light: Floats) -> Pixels:
 def check_fewest(at_least: int) -> None:
     """Raise `UsageError` for a smallest size of groups that is none."""
     if at_least < 2:
-        raise UsageError("A composite of one is a photo.", "Give --at-least 2 or more.")
+        raise UsageError(
+            "An average face needs at least two patients.", "Use --at-least 2 or more."
+        )
 
 
 def _check_size(patients: int, at_least: int, who: str) -> None:
     if patients < at_least:
         raise UsageError(
-            f"{who} {patients} patients, fewer than {at_least}: a composite of a few shows "
-            "a person.",
-            "Select more patients. --at-least N takes fewer, where they consented to be shown.",
+            f"{who} {patients} patients, fewer than {at_least}. The average of a few faces could "
+            "show a person.",
+            "Select more patients. If the patients consented to be shown, use a smaller "
+            "--at-least N.",
         )

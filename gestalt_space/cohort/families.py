@@ -52,7 +52,8 @@ def check_no_shared_family(a: Selection, b: Selection) -> None:
             f"{listed(shared, 'family', 'families')} has members in both groups."
             if len(shared) == 1
             else f"{listed(shared, 'family', 'families')} have members in both groups.",
-            "Put each family into one group, or count members as unrelated: --with-family.",
+            "Put each family into one group, or count family members as unrelated with "
+            "--with-family.",
         )
 
 
@@ -64,14 +65,14 @@ def site_warnings(a: Selection, b: Selection) -> tuple[str, ...]:
         return ()
     if not in_a & in_b:
         told = (
-            "No site has photos of both groups: nothing can be concluded about the groups apart "
-            "from their sites."
+            "No site has photos of both groups, so a difference between the groups may be a "
+            "difference between the sites."
         )
         return (told,)
     return tuple(
         f"{listed(sorted(alone), 'site', 'sites')} {'has' if len(alone) == 1 else 'have'} photos "
-        f"of group {letter} alone: of these photos nothing can be concluded apart from the site. "
-        "Match on site to leave them out."
+        f"of group {letter} only, so a difference may come from the site. To leave these photos "
+        "out, match on site."
         for letter, alone in (("A", in_a - in_b), ("B", in_b - in_a))
         if alone
     )

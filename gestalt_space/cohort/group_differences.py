@@ -40,14 +40,14 @@ add up; what a larger one leaves, against what chance gives, was taken for shift
 disorders in 7 to 8 of 100 cohorts."""
 
 SHIFT = "1 - cosine of the mean faces of A and B"
-COMMON = "half the squared length of the shift common to all disorders"
-OWN = "1 - correlation of how the disorders lie to each other in A and in B"
+COMMON = "half the squared length of the shift shared by all disorders"
+OWN = "1 - correlation of the distances between disorders in A and in B"
 OWN_ONE = "half the squared shift beyond the mean of the other disorders"
 SPREAD = "spread of B over spread of A"
-WITHHELD = "not tested: the labels can be dealt in too few ways"
+WITHHELD = "not tested: too few permutations of the labels"
 FEW_DISORDERS = f"not tested: fewer than {FEWEST_DISORDERS} disorders"
-LARGE_COMMON = "not tested: the common shift is too large to be taken away"
-FEW_UNITS = "not given: too few of a disorder in a group"
+LARGE_COMMON = "not tested: the shared shift is too large to remove"
+FEW_UNITS = "not reported: too few patients with a disorder in a group"
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ def tested_groups(
     of = cells_of(vectors, kinds, *two_rows(in_a))
     sizes = of.counts[:, 0].astype(int).T
     intervals = shift_intervals(vectors, kinds, in_a)
-    p = shift_p(*tried, progress=stages("Dealing labels", "times"))
-    how = f"labels dealt {permutations:,} times"
-    beyond = f"{how}, the common shift taken away"
+    p = shift_p(*tried, progress=stages("Permuting labels", "times"))
+    how = f"labels permuted {permutations:,} times"
+    beyond = f"{how}, shared shift removed"
     if len(sizes) < FEWEST_DISORDERS:
         beyond = FEW_DISORDERS
     elif intervals[1].value * (sizes.prod(axis=1) / sizes.sum(axis=1)).mean() > LARGEST_COMMON:
@@ -109,7 +109,7 @@ def tested_groups(
     own = own_shift(of).half_square[0] if told else np.full(1 + len(sizes), math.nan)
     own_p = np.full(1 + len(sizes), math.nan)
     if told:
-        own_p = own_shift_p(*tried, progress=stages("Dealing labels again", "times"))
+        own_p = own_shift_p(*tried, progress=stages("Permuting labels again", "times"))
     total = Finding("all", SHIFT, intervals[0].value, len(kinds), unit, how, seed=seed)
     overall = GroupTests(
         shift=_overall(_with(total, _withheld(intervals[0]), p[0]), units, vectors),

@@ -68,7 +68,7 @@ class Pair:
             p=self.q,
             n=sum(self.families),
             unit="families",
-            method="labels dealt within strata, Benjamini-Hochberg over pairs; jackknife",
+            method="labels permuted within strata, Benjamini-Hochberg over pairs; jackknife",
         )
 
 
@@ -147,15 +147,17 @@ def _pair(
         return replace(blank, reason=f"{families[0]} and {families[1]} families are too few")
     found = separability(rows @ rows.T, first, design, draws=draws, seed=seed)
     if found is None:
-        return replace(blank, reason="no two families, one of each, are of one site, sex, …")
+        return replace(
+            blank, reason="no two families, one of each disorder, have the same site, sex, …"
+        )
     least = least_separability_p(first, design)
     measured = replace(blank, share=found.share, sides=found.sides)
     if least > ALPHA:
         ways = labellings(design.shuffles(_first_of(first, design)))
         return replace(
             measured,
-            reason=f"{families[0]} and {families[1]} families can be labelled in {ways:,} ways: no "
-            f"p below {least:.2g}",
+            reason=f"{families[0]} and {families[1]} families have only {ways:,} permutations, so "
+            f"p cannot be below {least:.2g}",
         )
     return replace(measured, p=found.p, p_alike=found.p_alike(margin), verdict="undecided")
 

@@ -67,7 +67,7 @@ def parse_method(name: str) -> Method:
     for method in METHODS:
         if name == method:
             return method
-    raise UsageError(f"There is no method {name!r}.", f"There are {', '.join(METHODS)}.")
+    raise UsageError(f"Unknown method {name!r}.", f"Choose one of: {', '.join(METHODS)}.")
 
 
 def lay_map(
@@ -87,7 +87,7 @@ def lay_map(
     rows = selection.patient_descriptors()
     if len(rows) < FEWEST_PATIENTS:
         raise UsageError(
-            f"A map of {len(rows)} patients shows nothing.", f"Select {FEWEST_PATIENTS} or more."
+            f"{len(rows)} patients are too few for a map.", f"Select {FEWEST_PATIENTS} or more."
         )
     if not perplexity >= 1:
         raise UsageError(f"A perplexity of {perplexity:g} is too low.", "Give 1 or more.")
@@ -125,7 +125,7 @@ def _umap(rows: Descriptors, seed: int) -> NDArray[np.float64]:
         import umap
     except ImportError as error:
         raise UsageError(
-            "UMAP is not installed.", "Run `pip install umap-learn`, or take --method tsne."
+            "UMAP is not installed.", "Run `pip install umap-learn`, or use --method tsne."
         ) from error
     neighbours = min(15, len(rows) - 1)
     model = umap.UMAP(metric="cosine", n_neighbors=neighbours, random_state=seed % 2**32, n_jobs=1)
@@ -144,8 +144,8 @@ def place(on: CohortMap, selection: Selection) -> NDArray[np.float64]:
     there = set(on.patients)
     if again := [patient for patient in selection.patients if patient in there]:
         raise UsageError(
-            f"{len(again):,} of the patients are on the map already, the first is {again[0]}.",
-            "Select those who are not.",
+            f"{len(again):,} of the patients are already on the map, for example {again[0]}.",
+            "Select only patients who are not on the map.",
         )
     rows = selection.patient_descriptors()
     if on.method == "pca":
@@ -163,9 +163,9 @@ def check_space(on: CohortMap, selection: Selection) -> None:
     """Raise `SpaceMismatch` for a map of another space."""
     if on.fingerprint != selection.fingerprint:
         raise SpaceMismatch(
-            f"The map is of the space of {on.space} ({on.fingerprint[:12]}), the patients of that "
-            f"of {selection.space} ({selection.fingerprint[:12]}).",
-            f"Give --space {on.space}, or lay a new map.",
+            f"The map was made in the space of {on.space} ({on.fingerprint[:12]}), but the "
+            f"patients are in the space of {selection.space} ({selection.fingerprint[:12]}).",
+            f"Use --space {on.space}, or make a new map.",
         )
 
 
@@ -215,12 +215,13 @@ def read_map(path: Path) -> CohortMap:
         _check_map(made)
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read: {error.strerror or error}.", "Name a map: --save-map."
+            f"{path} cannot be read: {error.strerror or error}.",
+            "Give a map that --save-map wrote.",
         ) from error
     except Exception as error:  # a damaged archive raises anything
         raise TableDamaged(
-            f"{path} is no map that this version reads.",
-            "Lay one: `gestalt cohort map --save-map map.npz`.",
+            f"{path} is not a map that this version can read.",
+            "Make one: `gestalt cohort map --save-map map.npz`.",
         ) from error
     return made
 
@@ -237,4 +238,4 @@ def _check_map(made: CohortMap) -> None:
             raise ValueError("no two axes")
     for part, shape in shapes:
         if part.shape != shape or part.dtype.kind != "f" or not np.isfinite(part).all():
-            raise ValueError("a part of another form")
+            raise ValueError("a part with the wrong shape or type")

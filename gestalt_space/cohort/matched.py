@@ -30,8 +30,8 @@ def match_groups(
     for name, group in (("first", a), ("second", b)):
         if not (strata_of(group, facts) != "").any():
             raise UsageError(
-                f"The {' and '.join(facts)} of no patient of the {name} group is known.",
-                "Leave --match out, or add what is missing: `gestalt index add patients.csv`.",
+                f"No patient of the {name} group has a known {' and '.join(facts)}.",
+                "Leave out --match, or add the missing facts: `gestalt index add patients.csv`.",
             )
     units = [units_of(group, with_family=with_family) for group in (a, b)]
     keys = [_keys(group, of, facts) for group, of in zip((a, b), units, strict=True)]
@@ -44,9 +44,8 @@ def match_groups(
             which[rng.permutation(there)[:size]] = True
     if not kept[0].any():
         raise UsageError(
-            f"No patient of one group is like one of the other in disorder and "
-            f"{' and '.join(facts)}.",
-            "Match on less.",
+            f"The groups have no patients with the same disorder and {' and '.join(facts)}.",
+            "Match on fewer attributes.",
         )
     first, second = (
         patients_of(group, which[of]) for group, which, of in zip((a, b), kept, units, strict=True)

@@ -42,7 +42,7 @@ def similarity_matrix(
     which needs controls: `rank_matrix`.
     """
     if value == "rank":
-        raise UsageError("Ranks are among controls.", "Call rank_matrix.")
+        raise UsageError("Ranks need controls.", "Call rank_matrix.")
     rows = sound_descriptors(descriptors)
     distance = value == "distance"
     if others is None:
@@ -56,8 +56,8 @@ def similarity_matrix(
     columns = sound_descriptors(others)
     if rows.shape[1] != columns.shape[1]:
         raise SpaceMismatch(
-            f"Descriptors of {rows.shape[1]} and of {columns.shape[1]} numbers are not of one "
-            "space.",
+            f"The two sets are of different spaces: their descriptors have {rows.shape[1]} and "
+            f"{columns.shape[1]} numbers.",
             "Encode both sets with the same model.",
         )
     found = np.empty((len(rows), len(columns)), np.float32)
@@ -197,7 +197,8 @@ def sound_descriptors(descriptors: Descriptors) -> Descriptors:
     rows = np.ascontiguousarray(descriptors, np.float32)
     if rows.ndim != 2 or not rows.size:
         raise UsageError(
-            f"Descriptors {rows.shape} are no set of photos.", "Give an array (photos, numbers)."
+            f"Descriptors of shape {rows.shape} are not a set of photos.",
+            "Give an array of shape (photos, numbers).",
         )
     lengths = np.einsum("nd,nd->n", rows, rows)
     if not np.all(np.abs(lengths - 1) < _LENGTH_ERROR):

@@ -24,7 +24,7 @@ def parse_facts(names: Sequence[str]) -> tuple[Fact, ...]:
     wanted = [part.strip() for name in names for part in name.split(",") if part.strip()]
     for name in wanted:
         if name not in FACTS:
-            raise UsageError(f"There is no matching on {name!r}.", f"There is {', '.join(FACTS)}.")
+            raise UsageError(f"Cannot match on {name!r}.", f"Choose one of: {', '.join(FACTS)}.")
     return tuple(fact for fact in FACTS if fact in wanted)
 
 
@@ -36,9 +36,9 @@ def check_space(one: Selection, other: Selection) -> None:
     dims = [of.descriptors.shape[1] for of in (one, other)]
     if one.fingerprint != other.fingerprint or dims[0] != dims[1]:
         raise SpaceMismatch(
-            f"One set is in the space of {told[0]}, with {dims[0]} numbers a photo, the other in "
-            f"that of {told[1]}, with {dims[1]}.",
-            "Select both in one space: --space NAME.",
+            f"The two sets are in different spaces: {told[0]} with {dims[0]} numbers per photo, "
+            f"and {told[1]} with {dims[1]}.",
+            "Select both in the same space with --space NAME.",
         )
 
 

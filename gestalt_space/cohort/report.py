@@ -63,7 +63,7 @@ class ReportPlan:
         CohesionPlan(permutations=self.permutations)
         if self.bootstrap < FEWEST_REPLICATES:
             raise UsageError(
-                f"{self.bootstrap} draws are too few for an interval.",
+                f"{self.bootstrap} bootstrap draws are too few for an interval.",
                 f"Give --bootstrap {FEWEST_REPLICATES} or more; 1000 are usual.",
             )
         check_fewest(self.at_least)
@@ -95,8 +95,8 @@ def measure_cohort(
     """Measure a selection's patients in every way. Raises `UsageError` for fewer than four."""
     if len(selection.patients) > MOST_PATIENTS:
         raise UsageError(
-            f"A report of {len(selection.patients):,} patients cannot be read.",
-            f"Select at most {MOST_PATIENTS:,}.",
+            f"{len(selection.patients):,} patients are too many for a readable report.",
+            f"Select at most {MOST_PATIENTS:,} patients.",
         )
     left_out: list[str] = []
     clustering = cluster(selection, ClusterPlan(seed=plan.seed), stages=stages)
@@ -122,8 +122,10 @@ def measure_cohort(
         )
         compared = None if found is None else (a, b, found)
     else:
-        left_out.append(f"Comparison: the patients are not of two cohorts, but of {len(cohorts)}.")
-    stages("Laying out the map", "patients")
+        left_out.append(
+            f"Comparison: it needs patients of two cohorts, but these are of {len(cohorts)}."
+        )
+    stages("Computing the map", "patients")
     laid = lay_map(selection, seed=plan.seed)
     return CohortReport(
         selection=selection,

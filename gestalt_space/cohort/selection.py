@@ -44,7 +44,7 @@ class Criteria:
     def __post_init__(self) -> None:
         for values in vars(self).values():
             if isinstance(values, str):
-                raise UsageError(f"{values!r} is one text.", "Give a tuple of names.")
+                raise UsageError(f"{values!r} is a single text.", "Give a tuple of names.")
 
     def __str__(self) -> str:
         parts = (
@@ -142,8 +142,9 @@ class Selection:
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         if len(zero := np.flatnonzero(lengths < TOLERANCE)):
             raise DescriptorError(
-                f"The photos of {self.patients[zero[0]]} contradict each other.",
-                "Are they of one patient?",
+                f"The photos of {self.patients[zero[0]]} cancel each other out: their mean is "
+                "zero.",
+                "Check that all of them show the same patient.",
             )
         return np.asarray(means / lengths, dtype=np.float32)
 
@@ -151,14 +152,16 @@ class Selection:
         """The photos of some of the patients, by their names. Raises `NotInGallery` for a name
         that nobody has, and `UsageError` for a text in place of names."""
         if isinstance(patients, str):
-            raise UsageError("Patients are a list of names, and one text was given.", "Use a list.")
+            raise UsageError(
+                "A list of patients was expected, but a single text was given.", "Give a list."
+            )
         wanted = set(map(str, patients))
         if unknown := sorted(wanted.difference(self.patients)):
             raise NotInGallery(
                 f"There is no patient {unknown[0]} among {self.source}.",
-                f"Names are those of `patients`, like {self.patients[0]}."
+                f"Use a name from `patients`, such as {self.patients[0]}."
                 if self.patients
-                else "There is nobody.",
+                else "The selection is empty.",
             )
         kept = np.array([patient in wanted for patient in self.patients], dtype=bool)
         rows = kept[self.patient_of_row]
@@ -199,7 +202,10 @@ def select(gallery: Gallery, criteria: Criteria) -> Selection:
     kept &= _fits("gene", symbols, belongings.genes)
     kept &= _fits("patient", criteria.patients, [(one,) for one in snapshot.patients], all_=True)
     if not kept.any():
-        raise NotInGallery(f"No patient fits {criteria}.", "Ask for less: `gestalt index list`.")
+        raise NotInGallery(
+            f"No patient fits {criteria}.",
+            "Use fewer criteria; `gestalt index list` shows all patients.",
+        )
     return _whole(gallery, snapshot, str(criteria)).only(
         patient for patient, keep in zip(snapshot.patients, kept, strict=True) if keep
     )
@@ -215,7 +221,7 @@ def select_photos(
     """
     names = Counter(source.name for source in sources)
     if twice := sorted(name for name, count in names.items() if count > 1):
-        raise UsageError(f"{twice[0]} is given twice.", "Give every photo once.")
+        raise UsageError(f"{twice[0]} is given twice.", "Give each photo only once.")
     gallery = gallery.pinned()
     more, found, failed = adding_up(progress, len(sources)), [], []
     for batch in gallery.probes(sources):
@@ -228,7 +234,7 @@ def select_photos(
                 failed.append((asked.name, asked.error))
     if not found:
         if not failed:
-            raise UsageError("There are no photos.", "Name some.")
+            raise UsageError("No photos were given.", "Name at least one photo.")
         name, error = failed[0]
         others = f" {len(failed) - 1:,} more failed." if len(failed) > 1 else ""
         raise type(error)(f"{name}: {error.message}{others}", error.hint)
@@ -262,11 +268,13 @@ def read_patients(path: Path) -> tuple[str, ...]:
         lines = decode(path.read_bytes(), path.name)[0].splitlines()
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read: {error}.", "One patient a line is expected, in UTF-8."
+            f"{path} cannot be read: {error}.", "The file must have one patient per line, in UTF-8."
         ) from error
     patients = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if not patients:
-        raise UsageError(f"{path.name} names nobody.", "One patient a line is expected.")
+        raise UsageError(
+            f"{path.name} lists no patients.", "The file must have one patient per line."
+        )
     return tuple(dict.fromkeys(patients))
 
 
@@ -288,7 +296,7 @@ def _fits(
     if not wanted:
         return np.ones(len(told), dtype=bool)
     if "" in wanted:
-        raise UsageError(f"The name of a {what} is empty.", "Leave the option out, or name one.")
+        raise UsageError(f"The name of a {what} is empty.", "Leave the option out, or give a name.")
     asks_unknown = any(map(is_unknown, wanted))
     wanted = [normal_name(one) for one in wanted if not is_unknown(one)]
     known = {one for ids in told for one in ids}
@@ -297,7 +305,7 @@ def _fits(
             f"No patient with a descriptor has the {what} {missing[0]}."
             if not all_
             else f"There is no {what} {missing[0]} with a descriptor in the gallery.",
-            "Run `gestalt index list`.",
+            "`gestalt index list` shows all patients.",
         )
     fits = (any(one in wanted for one in ids) or (asks_unknown and not ids) for ids in told)
     return np.fromiter(fits, dtype=bool, count=len(told))

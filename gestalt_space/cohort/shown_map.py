@@ -28,7 +28,7 @@ class ShownMap:
         """The values of a column. Raises `UsageError` where nothing is known in it."""
         if column not in self.columns:
             raise UsageError(
-                f"The {column} of nobody on the map is known.", f"Known: {', '.join(self.columns)}."
+                f"No patient on the map has a known {column}.", f"Known: {', '.join(self.columns)}."
             )
         return self.columns[column]
 
@@ -43,7 +43,8 @@ def shown_map(
     `UsageError` for other patients than those of the map."""
     if (placed is None) != (there is None) or on.patients != selection.patients:
         raise UsageError(
-            "The map is of other patients.", "Give its own, and places with those placed later."
+            "The map was made from other patients.",
+            "Give the patients of the map, and the positions of those placed later.",
         )
     selections = [selection] if placed is None else [selection, placed]
     names: tuple[Column, ...] = known_columns(selection) or ("disorder",)

@@ -121,8 +121,8 @@ def judge_blocks(
     ]
     if shared := sorted(set(sides[0].names) & set(sides[1].names)):
         raise UsageError(
-            f"The family {shared[0].removeprefix(_ALONE)} is on both sides.",
-            "Choose groups that share no family.",
+            f"The family {shared[0].removeprefix(_ALONE)} is in both groups.",
+            "Choose groups without common families.",
         )
     counts = len(sides[0].names), len(sides[1].names)
     if min(counts) < SMALLEST_SIDE:
@@ -145,10 +145,9 @@ def judge_blocks(
             *counts,
             prior,
             sites=known,
-            withheld=f"only {enough} of the {FEWEST_DISORDERS} other disorders that are needed "
-            f"have {SMALLEST_SIDE} families for each side"
-            + ", from its sites"
-            * (known == "apart"),
+            withheld=f"only {enough} other disorders have {SMALLEST_SIDE} families for each side"
+            + ", from its sites" * (known == "apart")
+            + f"; {FEWEST_DISORDERS} are needed",
         )
     rng = np.random.default_rng(seed)
     groups = [one for one in groups if one.has(*sizes)]
@@ -177,8 +176,8 @@ def check_prior(prior: float) -> None:
     """Raises `UsageError` for a probability before that leaves nothing to find out."""
     if not 0 < prior < 1:
         raise UsageError(
-            f"The prior {prior:g} is not between 0 and 1.",
-            "Give --prior 0.5 where both are as likely.",
+            f"The prior must be between 0 and 1, not {prior:g}.",
+            "If both are equally likely, use --prior 0.5.",
         )
 
 

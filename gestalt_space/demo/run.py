@@ -97,26 +97,26 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
     """Raises `OutputError` or `UsageError` where no demo can be written to `folder`."""
     if Path.cwd().is_relative_to(folder.resolve()):
         raise UsageError(
-            f"{display_name(folder)} is the folder that you are in.", "Name a new one in it."
+            f"{display_name(folder)} is the current folder.", "Give a new folder in it."
         )
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not _is_demo(folder):
         raise OutputError(
-            f"{display_name(folder)} is there already, and is no earlier demo.",
-            "Name another folder.",
+            f"{display_name(folder)} already exists, and is not an earlier demo.",
+            "Choose another folder.",
         )
     foreign = sorted({path.name for path in folder.iterdir()} - {COHORT, HOME, REPORT})
     if foreign:
         raise OutputError(
-            f"{display_name(folder)} has something in it that is not of the demo: "
+            f"{display_name(folder)} has a file that is not from the demo: "
             f"{display_name(foreign[0])}.",
-            "Take it out, or name another folder.",
+            "Move it elsewhere, or choose another folder.",
         )
     if not overwrite:
         raise OutputError(
-            f"There is a demo in {display_name(folder)} already.",
-            "Name another folder, or add --overwrite.",
+            f"{display_name(folder)} already has a demo.",
+            "Choose another folder, or add --overwrite.",
         )
 
 

@@ -161,8 +161,8 @@ def hold_back(cohort: Cohort) -> frozenset[str]:
     )
     if not held:
         raise UsageError(
-            f"No disorder has {ENOUGH_PATIENTS} patients, so that none can be held back.",
-            f"Give more --patients; by default there are {8 * len(cohort.disorders)}.",
+            f"No disorder has {ENOUGH_PATIENTS} patients, so no patient can be held back.",
+            f"Use more --patients; the default is {8 * len(cohort.disorders)}.",
         )
     return held
 
@@ -227,7 +227,7 @@ def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[Held
     rows = sorted(rows, key=lambda row: (_record(row).patient, row.photo))
     sources = [PhotoSource(row.photo, row.path, largest=True) for row in rows]
     probes: list[HeldBack] = []
-    with stage("Matching who was held back", len(rows)) as show:
+    with stage("Matching the patients held back", len(rows)) as show:
         for batch in gallery.pipeline.run(sources):
             for result in batch:
                 record = _record(rows[len(probes)])
@@ -251,6 +251,6 @@ def _record(row: Intake) -> PhotoRecord:
 
 def _faceless(whose: str, gallery: Gallery) -> FaceError:
     return FaceError(
-        f"The detector {gallery.pipeline.detector} finds no face in the photos of {whose}.",
+        f"The detector {gallery.pipeline.detector} found no face in the photos of {whose}.",
         "Try another --detector.",
     )

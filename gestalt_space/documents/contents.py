@@ -85,7 +85,7 @@ def contents_table(held: GalleryStats) -> Table:
     for name in CountsForm.__annotations__:
         table.add_row(name, None, None, None, None, getattr(held.counts, name))
     for (space, count), runs in zip(held.spaces, held.runs, strict=True):
-        title = f"{space.model} (the gallery's own)" if space.is_default else space.model
+        title = f"{space.model} (in use)" if space.is_default else space.model
         table.add_row("descriptors", space.model, title, space.fingerprint, None, count)
         for run, of in runs:
             encoded_in = "not recorded" if run is None else str(run)

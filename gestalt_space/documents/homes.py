@@ -61,7 +61,7 @@ def homes_table(homes: Iterable[KnownHome], own: str | None) -> Table:
             Column("shown", title="place", readers="people"),
             Column("this", "truth", readers="programs"),
             Column("seen_at", "time", title="last seen", shown="%Y-%m-%d %H:%M UTC"),
-            Column("to_clean", title="still to clean", readers="people"),
+            Column("to_clean", title="to be cleaned", readers="people"),
             Column("owed", "integer", readers="programs"),
             Column("owed_since", "time", readers="programs"),
             Column("erasures", "integer", readers="programs"),

@@ -201,7 +201,9 @@ def tuned_table(rows: Sequence[Tuned]) -> Table:
             Column("shown_top10", title="top-10", readers="people", aligned="right"),
             Column("top1", "number", readers="programs"),
             Column("top10", "number", readers="programs"),
-            Column("sound", "truth", title=" ", shown=lambda sound: "" if sound else "not sound"),
+            Column(
+                "sound", "truth", title=" ", shown=lambda sound: "" if sound else "not recommended"
+            ),
         )
     )
     for row in rows:

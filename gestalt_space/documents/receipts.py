@@ -19,10 +19,10 @@ RECEIPT_VERSION: Literal[1] = 1
 HASHED = "sha256 of SALT:TEXT; TEXT is a patient's identifier, in UTF-8, or a photo's sha256"
 ON_A_DISK = (
     (
-        "What the disk and its file system keep of overwritten and deleted bytes: snapshots, spare "
+        "Overwritten and deleted bytes that the disk and its file system keep: snapshots, spare "
         "blocks of an SSD, backups of the whole machine."
     ),
-    "Copies that people made: photos, exports that were passed on, screenshots, printed pages.",
+    "Copies that people made: photos, exports given to others, screenshots, printed pages.",
 )
 ON_A_SERVER = (
     (
@@ -30,8 +30,8 @@ ON_A_SERVER = (
         "SELECT pg_switch_wal();"
     ),
     (
-        "Archives of that log, base backups, dumps, replicas that lag behind, replication slots: "
-        "their administrator deletes or renews them (pg_archivecleanup, pg_basebackup, "
+        "Archives of that log, base backups, dumps, delayed replicas, replication slots: their "
+        "administrator must delete or renew them (pg_archivecleanup, pg_basebackup, "
         "pg_drop_replication_slot)."
     ),
 )
@@ -173,7 +173,7 @@ def check_receipt(path: Path, settings: Settings) -> None:
     check_new_file(path, (".json",), option="")
     if path.parent.resolve().is_relative_to(settings.home.resolve()):
         raise UsageError(
-            "The receipt cannot stand in the home of the gallery.", "Choose another folder."
+            "The receipt cannot be written into the home of the gallery.", "Choose another folder."
         )
 
 

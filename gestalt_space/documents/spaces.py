@@ -91,7 +91,7 @@ def _space(space: SpaceState) -> SpaceForm:
 
 
 def _state(space: SpaceState) -> str:
-    told = ["the gallery's own"] if space.is_default else []
+    told = ["in use"] if space.is_default else []
     return ", ".join([*told, *([] if space.is_installed else ["encoder not installed"])])
 
 

@@ -27,7 +27,7 @@ FACENET_BENDS: Mapping[str, type[nn.Module]] = {
     "facenet-prelu": nn.PReLU,
 }
 ARC_DIM = 512
-ARC_HINT = "Expected is a checkpoint whose `base` was made from an IResNet by onnx2torch."
+ARC_HINT = "Give a checkpoint whose `base` was converted from an IResNet by onnx2torch."
 NORM = ("weight", "bias", "running_mean", "running_var")
 COUNTER = "num_batches_tracked"
 
@@ -63,7 +63,7 @@ class FaceNet(nn.Module):
         super().__init__()
         if architecture not in FACENET_BENDS:
             raise ModelUnsuitable(
-                f"There is no network {architecture!r}.", f"There are {', '.join(FACENET_BENDS)}."
+                f"Unknown network {architecture!r}.", f"Choose one of: {', '.join(FACENET_BENDS)}."
             )
         bend = FACENET_BENDS[architecture]
         layers: list[nn.Module] = []
@@ -129,8 +129,8 @@ def read_arc(state: State) -> ArcWeights:
     if architecture is None:
         known = ", ".join(f"{sum(counts) + 1} ({name})" for name, counts in BLOCKS.items())
         raise ModelUnsuitable(
-            f"This is no checkpoint of GestaltMatcher-Arc: {len(graph.bends)} PReLU were found, "
-            f"and expected were {known}.",
+            f"This is not a checkpoint of GestaltMatcher-Arc: it has {len(graph.bends)} PReLU "
+            f"layers instead of {known}.",
             ARC_HINT,
         )
     shapes = _iresnet_shapes(architecture)
@@ -153,9 +153,9 @@ def read_insightface(state: State) -> tuple[str, dict[str, Array]]:
     if architecture is None:
         known = ", ".join(f"{counts} ({name})" for name, counts in BLOCKS.items())
         raise ModelUnsuitable(
-            f"This is no checkpoint of InsightFace's IResNet: its four stages have {counts} "
-            f"blocks, and expected were {known}.",
-            "Expected is the backbone.pth of an InsightFace training in torch.",
+            f"This is not a checkpoint of InsightFace's IResNet: its four stages have {counts} "
+            f"blocks instead of {known}.",
+            "Give the backbone.pth of an InsightFace training in torch.",
         )
     shapes = _iresnet_shapes(architecture)
     folded, kept = _insightface_names(counts)
@@ -232,8 +232,8 @@ class _Graph:
         ):
             if len(found) != expected:
                 raise ModelUnsuitable(
-                    f"This is no checkpoint of GestaltMatcher-Arc: {len(found)} {what} were "
-                    f"found, and expected for {architecture} were {expected}.",
+                    f"This is not a checkpoint of GestaltMatcher-Arc: it has {len(found)} {what}, "
+                    f"and {architecture} has {expected}.",
                     ARC_HINT,
                 )
         layers = {"stem": inner[0], "norm": self.norms[-1]}
@@ -252,7 +252,8 @@ class _Graph:
         weight = self.state.get(f"{layer}.weight")
         if weight is None:
             raise ModelUnsuitable(
-                f"This is no checkpoint of GestaltMatcher-Arc: missing: {layer}.weight.", ARC_HINT
+                f"This is not a checkpoint of GestaltMatcher-Arc: {layer}.weight is missing.",
+                ARC_HINT,
             )
         return weight.shape[2:]
 
@@ -326,13 +327,13 @@ def _check(wanted: Shapes, state: State, what: str) -> None:
     if given != wanted:
         raise ModelUnsuitable(
             f"These are not the weights of {what}: {difference(wanted, given)}.",
-            "Check that the file is the one that belongs to this network.",
+            "Check that the file belongs to this network.",
         )
     odd = [name for name in wanted if state[name].dtype.kind != "f"]
     if odd:
         raise ModelUnsuitable(
             f"These are not the weights of {what}: {odd[0]} holds {state[odd[0]].dtype}.",
-            "Expected are floating-point numbers.",
+            "The weights must be floating-point numbers.",
         )
 
 

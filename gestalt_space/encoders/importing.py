@@ -33,12 +33,12 @@ ARC_NETWORKS = ("iresnet50", "iresnet100")
 """The fine-tuned ones."""
 ARC = License(
     "GestaltMatcher-Arc weights",
-    "Given out by their authors on request, for research; InsightFace's terms hold for what they "
-    "were trained from.",
+    "Available from their authors on request, for research. InsightFace's terms apply to the "
+    "models they were trained from.",
     True,
 )
 FACENET = License(
-    "GestaltMatcher weights", "Given out by their authors on request, for research.", True
+    "GestaltMatcher weights", "Available from their authors on request, for research.", True
 )
 INSIGHTFACE = License(INSIGHTFACE_LICENSE, INSIGHTFACE_TERMS, True)
 
@@ -67,8 +67,8 @@ def import_arc(
             arc = gestaltmatcher.read_arc(_checkpoint(path))
             if arc.architecture != wanted:
                 raise ModelUnsuitable(
-                    f"{path.name} holds {arc.architecture}, and {wanted} was expected.",
-                    "Check that the files of --r50 and --r100 are not exchanged.",
+                    f"{path.name} has the network {arc.architecture} instead of {wanted}.",
+                    "Check that the files of --r50 and --r100 are not swapped.",
                 )
             classifier = {}
             if arc.classifier_weight is not None and arc.classifier_bias is not None:
@@ -210,7 +210,7 @@ def _checkpoint(path: Path) -> Arrays:
 
 def _check_file(path: Path) -> None:
     if path.is_dir():
-        raise ModelError(f"{path} is a folder.", "Name the file in it.")
+        raise ModelError(f"{path} is a folder.", "Give a file in it.")
     if not path.is_file():
         raise ModelError(f"There is no file {path}.", "Check the path and its spelling.")
 
@@ -220,8 +220,8 @@ def _check_finite(arrays: Arrays, what: str) -> None:
     wrong = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if wrong:
         raise ModelUnsuitable(
-            f"Weights of {what} are not finite: {', '.join(wrong[:3])}.",
-            "Get the file again from where it was published.",
+            f"Some weights of {what} are not finite: {', '.join(wrong[:3])}.",
+            "Download the file again from its publisher.",
         )
 
 
@@ -236,7 +236,7 @@ def _untouched(path: Path, folder: Path) -> ModelFile:
     if found != expected:
         raise ModelUnsuitable(
             f"{path.name} is a {file.role} ({file.kind}) of {file.input_size} pixels, levels "
-            f"{file.mean} and {file.std}, {file.dim} numbers; expected was an ArcFace encoder of "
+            f"{file.mean} and {file.std}, {file.dim} numbers. It must be an ArcFace encoder of "
             f"{iresnet.INPUT_SIZE} pixels, levels {ARC_LEVELS} and {ARC_LEVELS}, 512 numbers.",
             "The untouched model of GestaltMatcher-Arc is glint360k_r100.onnx.",
         )

@@ -52,7 +52,7 @@ class IResNet(nn.Module):
         super().__init__()
         if architecture not in BLOCKS:
             raise ModelUnsuitable(
-                f"There is no network {architecture!r}.", f"There are {', '.join(BLOCKS)}."
+                f"Unknown network {architecture!r}.", f"Choose one of: {', '.join(BLOCKS)}."
             )
         self.stem = nn.Conv2d(3, WIDTHS[0], 3, 1, 1)
         self.bend = nn.PReLU(WIDTHS[0])

@@ -71,8 +71,8 @@ def empty_network(file: ModelFile) -> nn.Module:
 
         return empty_backbone(file.architecture)
     raise ModelUnsuitable(
-        f"No encoder of the kind {file.kind!r} is known here.",
-        "It may be of a newer gestalt-space; install that, or remove the model.",
+        f"Unknown kind of encoder {file.kind!r}.",
+        "It may be from a newer gestalt-space. Install that version, or remove the model.",
     )
 
 
@@ -106,7 +106,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
     if wanted != given:
         raise ModelUnsuitable(
             f"These are not the weights of {what}: {difference(wanted, given)}.",
-            "Check that the file is the one that belongs to this network.",
+            "Check that the file belongs to this network.",
         )
     network.load_state_dict({name: tensors[name] for name in given}, strict=False)
 

@@ -93,15 +93,15 @@ def read_graph(path: Path) -> GraphNetwork:
         return _Reader(model, constants).network()
     except NotUnderstood as error:
         raise GraphUnknown(
-            f"The graph of {path.name} cannot be read into torch: {error}.",
-            "It can be run by ONNX Runtime.",
+            f"The graph of {path.name} cannot be converted to torch: {error}.",
+            "ONNX Runtime can still run the model.",
         ) from error
 
 
 def _damaged(path: Path) -> ModelDamaged:
     return ModelDamaged(
-        f"{path.name} is not a whole ONNX file.",
-        "Copy or download it again, with all files that belong to it.",
+        f"{path.name} is not a complete ONNX file.",
+        "Copy or download it again, with all its files.",
     )
 
 
@@ -155,7 +155,7 @@ class _Reader:
         node = Node(proto, self.constants, shapes, self.batch)
         output = proto.output[0]
         if any(proto.output[1:]):
-            raise node.unknown("has more outputs than one")
+            raise node.unknown("has more than one output")
         if any(output in known for known in (self.constants, self.shapes, self.same)):
             raise node.unknown("gives what is there already")
         if not shapes or proto.op_type == "Shape":

@@ -41,7 +41,7 @@ def parse_precision(name: str | None) -> Precision | None:
     for precision in PRECISIONS:
         if name == precision:
             return precision
-    raise UsageError(f"There is no precision {name!r}.", f"Precisions are {', '.join(PRECISIONS)}.")
+    raise UsageError(f"Unknown precision {name!r}.", f"Choose one of: {', '.join(PRECISIONS)}.")
 
 
 def has_torch() -> bool:
@@ -74,8 +74,8 @@ def torch_device(device: Device = "auto") -> torch.device:
     if wanted == "auto":
         return torch.device("cpu")
     raise DeviceUnavailable(
-        f"CUDA was asked for, but {reason}.",
-        "Run `gestalt doctor`; leave --device out to use the processor.",
+        f"You chose CUDA, but {reason}.",
+        "Run `gestalt doctor`. To use the CPU, leave out --device.",
     )
 
 
@@ -127,9 +127,9 @@ def check_precision(precision: Precision, device: torch.device) -> None:
     able = fast_precisions(device)
     if precision not in able:
         raise DeviceUnavailable(
-            f"{precision} was asked for; this {_described(device)} multiplies in "
-            f"{' and '.join(able)} alone, and would be many times slower in it.",
-            "Leave --precision out, or mend the model's line under [precisions] in the settings.",
+            f"You chose {precision}, but this {_described(device)} supports only "
+            f"{' and '.join(able)}. It would be many times slower.",
+            "Leave out --precision, or change the model's line under [precisions] in the settings.",
         )
 
 
@@ -138,8 +138,8 @@ def _check_environment() -> None:
         mode = os.environ.get(name, "STRICT")
         if mode.upper() != "STRICT":
             raise DeviceUnavailable(
-                f"The environment has {name}={mode}: torch would multiply float32 more coarsely.",
-                f"Unset {name}, and choose a faster precision by --precision.",
+                f"The environment has {name}={mode}, which makes float32 in torch less exact.",
+                f"Unset {name}, and choose a faster precision with --precision.",
             )
 
 

@@ -41,7 +41,7 @@ def find_encoder_model(store: ModelStore, name: str | None = None) -> InstalledM
         return best
     model = store.get(name)
     if model.file("encoder") is None:
-        raise ModelUnsuitable(f"The model {name} finds faces; it has no encoder.", _INSTALL_HINT)
+        raise ModelUnsuitable(f"The model {name} is a detector and has no encoder.", _INSTALL_HINT)
     return model
 
 
@@ -58,8 +58,8 @@ def encoder_spec(model: InstalledModel) -> EncoderSpec:
     same = ("dim", "input_size", "channels", "mean", "std", "resize")
     if any(getattr(file, name) != getattr(first, name) for file in files for name in same):
         raise ModelDamaged(
-            f"The encoders of the model {model.name} do not take and give the same.",
-            f"Run `gestalt models remove {model.name}` and add it again.",
+            f"The encoders of the model {model.name} have different inputs or outputs.",
+            f"Run `gestalt models remove {model.name}` and add the model again.",
         )
     kinds = dict.fromkeys("onnx" if file.kind in ONNX_KINDS else file.kind for file in files)
     alone = len(files) == 1 and not model.views and first.kind in ONNX_KINDS

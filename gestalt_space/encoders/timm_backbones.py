@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HUB = "hf_hub:"
 HUB_SECONDS = 10
-_OFFLINE_HINT = "Without a network, carry the weights over and name them with --weights."
+_OFFLINE_HINT = "Without a network connection, copy the weights here and give them with --weights."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ def open_backbone(name: str, *, weights: Path | None = None, head: bool = False)
     else:
         if name.startswith(HUB):
             raise ModelUnsuitable(
-                f"{name} names a model of the hub, and --weights a file.",
-                "Give the architecture's name in timm, as vit_small_patch16_224, or leave "
-                "--weights out.",
+                f"{name} is a model of the hub, so --weights cannot be used.",
+                "Give the name of an architecture in timm, such as vit_small_patch16_224, or "
+                "leave out --weights.",
             )
         network = _created(name, pretrained=False, **arguments)
     return _described(name, network, arguments)
@@ -110,7 +110,7 @@ def _fetched(name: str, **arguments: Any) -> nn.Module:
         raise
     except Exception as error:  # the hub's client has no common base of its errors
         raise DownloadFailed(
-            f"The weights of {name} could not be fetched ({_first_line(error)}).", _OFFLINE_HINT
+            f"The weights of {name} could not be downloaded ({_first_line(error)}).", _OFFLINE_HINT
         ) from error
 
 
@@ -137,8 +137,8 @@ def _created(name: str, *, pretrained: bool, **arguments: Any) -> nn.Module:
         if pretrained and known:
             raise
         raise ModelUnsuitable(
-            f"timm makes no backbone {name!r} ({_first_line(error)}).",
-            "`timm.list_models()` has the names that it knows.",
+            f"timm cannot build the backbone {name!r} ({_first_line(error)}).",
+            "`timm.list_models()` lists the names it knows.",
         ) from error
     return network
 
@@ -152,13 +152,17 @@ def _described(name: str, network: nn.Module, arguments: dict[str, Any]) -> Back
     channels, height, width = wanted["input_size"]
     if channels != 3 or height != width or wanted["interpolation"] not in FILTERS:
         raise ModelUnsuitable(
-            f"{name} takes input of {channels} × {height} × {width}, {wanted['interpolation']}.",
-            f"Used are square inputs of 3 channels, resized by {', '.join(FILTERS)}.",
+            f"{name} has an unsupported input: {channels} × {height} × {width}, "
+            f"{wanted['interpolation']}.",
+            "Choose a backbone with a square input of 3 channels, resized by "
+            f"{', '.join(FILTERS)}.",
         )
     with torch.inference_mode():
         output = network.eval()(torch.zeros(1, channels, height, width))
     if not isinstance(output, torch.Tensor) or output.ndim != 2:
-        raise ModelUnsuitable(f"{name} gives no one vector a face.", "Choose another backbone.")
+        raise ModelUnsuitable(
+            f"{name} does not give one vector per face.", "Choose another backbone."
+        )
     configured = getattr(network, "pretrained_cfg", None) or {}
     arguments = {**_hub_arguments(name), **arguments}
     base = str(configured.get("architecture") or name) if name.startswith(HUB) else name

@@ -117,7 +117,7 @@ class TorchEncoder:
         stacked = torch.stack(slots).cpu().numpy()
         if stacked.shape[2] != self.spec.dim:
             raise ModelDamaged(
-                f"The network gives {stacked.shape[2]} numbers a face; its manifest says "
+                f"The network gives {stacked.shape[2]} numbers per face, but its manifest says "
                 f"{self.spec.dim}.",
                 "Run `gestalt models verify`, or add the model again.",
             )

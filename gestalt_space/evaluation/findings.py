@@ -13,12 +13,13 @@ from gestalt_space.evaluation.strata import too_small
 from gestalt_space.stats.estimates import Estimate, Finding
 
 ESTIMANDS: dict[Interval, str] = {
-    REFITTED: "mean over galleries of as many families of the same disorders, all drawn anew",
-    CONDITIONAL: "mean over families drawn anew and asked of this very gallery",
+    REFITTED: "mean over new galleries of as many families with the same disorders",
+    CONDITIONAL: "mean over families drawn again and matched against this same gallery",
 }
 METHODS: dict[Interval, str] = {
-    REFITTED: "jackknife over families within disorders, ranks found again without each; disorders "
-    "of fewer than six families as one, among those of their size; corrected by second differences",
+    REFITTED: "jackknife over families within disorders, ranks computed again without each "
+    "family; disorders with fewer than six families are pooled with those of their "
+    "size; corrected by second differences",
     CONDITIONAL: "percentile bootstrap over families, ranks kept: conditional on this gallery",
 }
 

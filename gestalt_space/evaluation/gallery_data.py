@@ -57,7 +57,7 @@ def load_spaces(home: Path | None, spaces: Sequence[str], by: By) -> list[SpaceD
     Raises `UsageError` for a space named twice, `GalleryEmpty` for one with nothing to rank.
     """
     if len(set(spaces)) < len(spaces):
-        raise UsageError("A space is named twice.", "Name each --space once.")
+        raise UsageError("The same --space is given twice.", "Give each --space once.")
     return [_load(home, name, by) for name in spaces or (None,)]
 
 

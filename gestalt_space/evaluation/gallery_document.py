@@ -62,7 +62,7 @@ def evaluation_document(
             "replicates": plan.bootstrap.replicates,
             "seed": plan.bootstrap.seed,
         },
-        "test": {"method": "sign flips over families, held by Holm", "flips": FLIPS},
+        "test": {"method": "sign flips over families, adjusted by Holm's method", "flips": FLIPS},
         "score_bins": BINS,
         "spaces": [_space(result, with_patients) for result in evaluation.spaces],
         "comparisons": [_comparison(one) for one in evaluation.comparisons],

@@ -122,8 +122,9 @@ def evaluate_gmdb(
     missing = tuple(image for image in named if image not in seen)
     if not named.keys() & set(encodings.images):
         raise TableDamaged(
-            f"The encodings are of none of the {len(named):,} images of GMDB {splits.version}.",
-            "Images are told by their names up to the first `_`. Are the files of one version?",
+            f"The encodings have none of the {len(named):,} images of GMDB {splits.version}.",
+            "Images are identified by their names up to the first `_`. Check that all files are "
+            "of the same version.",
         )
     joined = _Joined(encodings, rows)
     f_test, f_gallery = joined.rows(splits.frequent_test), joined.rows(splits.frequent_gallery)

@@ -36,9 +36,9 @@ def gmdb_document(
         ],
         "interval": {
             "level": LEVEL,
-            "estimand": "the mean over patients drawn anew and tested against these galleries",
-            "method": "variance of patients' parts of the figure, as Wilson has it: conditional on "
-            "the galleries",
+            "estimand": "the mean over new patients tested against these galleries",
+            "method": "variance of the patients' contributions, as in Wilson (1927): conditional "
+            "on the galleries",
         },
         "comparisons": [
             {
@@ -55,8 +55,8 @@ def gmdb_document(
             for one in comparisons
         ],
         "test": {
-            "method": "sign flips over patients, held by Holm; intervals: percentile bootstrap "
-            "over patients, conditional on the galleries",
+            "method": "sign flips over patients, adjusted by Holm's method; intervals: percentile "
+            "bootstrap over patients, conditional on the galleries",
             "flips": FLIPS,
             "seed": seed,
         },

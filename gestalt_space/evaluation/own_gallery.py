@@ -51,12 +51,12 @@ def evaluate_gallery(
     """
     if plan.bootstrap.replicates > MOST_REPLICATES:
         raise UsageError(
-            f"{plan.bootstrap.replicates} draws are more than are made.",
-            f"Give {MOST_REPLICATES} at the most; 1000 are usual.",
+            f"{plan.bootstrap.replicates} bootstrap draws are too many.",
+            f"Give at most {MOST_REPLICATES}; 1000 are usual.",
         )
     if plan.bootstrap.replicates < FEWEST_REPLICATES:
         raise UsageError(
-            f"{plan.bootstrap.replicates} draws are too few for an interval.",
+            f"{plan.bootstrap.replicates} bootstrap draws are too few for an interval.",
             f"Give {FEWEST_REPLICATES} or more; 1000 are usual.",
         )
     results = tuple(_evaluate(data, plan, stages) for data in spaces)
@@ -153,7 +153,8 @@ def _check_families(data: SpaceData, split: Split) -> None:
         if patient in split.test and other is not None:
             raise UsageError(
                 f"{split.name}: patients {patient} (test) and {other} (gallery) are of one family.",
-                "Put a family into one part: relatives look alike without sharing a disorder.",
+                "Put each family into one part: relatives look alike even without a common "
+                "disorder.",
             )
 
 
@@ -184,10 +185,12 @@ def _controls(data: SpaceData, cohort: str | None) -> Numbers:
     inside = np.flatnonzero(np.char.lower(data.cohorts) == cohort.lower())
     undiagnosed = np.setdiff1d(inside, data.grouping.patients)
     if not len(undiagnosed):
-        why = f"all its {len(inside)} patients are diagnosed" if len(inside) else "nobody is of it"
+        why = (
+            f"all its {len(inside)} patients are diagnosed" if len(inside) else "it has no patients"
+        )
         raise UsageError(
             f"The cohort {cohort!r} has no control: {why}.",
-            "Controls are patients without a disorder; see `gestalt index list --cohort`.",
+            "Controls are patients without a disorder; see `gestalt index list --cohort NAME`.",
         )
     return undiagnosed
 
@@ -230,12 +233,12 @@ def _untested(data: SpaceData, untestable: Cases, cases: Cases) -> tuple[Unteste
 def _nothing_to_test(data: SpaceData, plan: Plan) -> GalleryError:
     if plan.split is not None:
         return GalleryError(
-            f"No patient of the part test in {plan.split.name} has a {data.by} that a patient of "
-            "the part gallery has.",
-            "Put patients of one disorder into both parts.",
+            f"In {plan.split.name}, no patient of part test shares a {data.by} with a patient of "
+            "part gallery.",
+            "Put patients with the same disorder into both parts.",
         )
     return GalleryError(
-        f"No {data.by} of the gallery has patients of two families, so that none can be left out "
+        f"No {data.by} of the gallery has patients of two families, so no patient can be left out "
         "and found again.",
         "Add patients who share a diagnosis: `gestalt index add patients.csv`.",
     )

@@ -12,7 +12,7 @@ from gestalt_space.tables.rows import RecordReader
 
 PATIENT, PART = "patient", "part"
 GALLERY, TEST = "gallery", "test"
-_FORM = f"Its columns are {PATIENT} and {PART}, and a {PART} is {GALLERY} or {TEST}."
+_FORM = f"The columns must be {PATIENT} and {PART}; a {PART} is {GALLERY} or {TEST}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,18 @@ def read_split(path: Path, known: Collection[str]) -> Split:
     for line, patient, part in _rows(path):
         where = f"{path.name}, line {line}"
         if part not in (GALLERY, TEST):
-            raise UsageError(f"{where}, column {PART}: {part[:40]!r} is no part.", _FORM)
+            raise UsageError(f"{where}, column {PART}: {part[:40]!r} is not a part.", _FORM)
         if patient not in known:
             raise UsageError(
                 f"{where}, column {PATIENT}: the gallery has no patient {patient[:40]!r}.",
-                "Take the row out, or add the patient: `gestalt index add`.",
+                "Delete the row, or add the patient: `gestalt index add`.",
             )
         first, first_line = parts.setdefault(patient, (part, line))
         if first != part:
             raise UsageError(
-                f"{where}, column {PART}: patient {patient} is in {part}, and in {first} on line "
+                f"{where}, column {PART}: patient {patient} is in {part}, but in {first} on line "
                 f"{first_line}.",
-                "A patient is in one part: photos of one person on both sides would be recognised.",
+                "Put each patient into one part: photos of the same person are too easy to match.",
             )
     of = {
         name: frozenset(patient for patient, (part, _) in parts.items() if part == name)
@@ -56,7 +56,7 @@ def read_split(path: Path, known: Collection[str]) -> Split:
     }
     for name, patients in of.items():
         if not patients:
-            raise UsageError(f"{path.name} has no patient in the part {name}.", _FORM)
+            raise UsageError(f"{path.name} has no patient in part {name}.", _FORM)
     return Split(path.name, of[GALLERY], of[TEST])
 
 

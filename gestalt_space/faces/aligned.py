@@ -21,8 +21,8 @@ class AlignedDetector:
         height, width = photo.pixels.shape[:2]
         if height != width:
             raise NoFace(
-                f"The photo is {width} × {height}; an aligned crop is square.",
-                "Leave `--detector aligned` out for photos that are not aligned.",
+                f"The photo is {width} × {height} pixels, but an aligned crop must be square.",
+                "For photos that are not aligned, leave out `--detector aligned`.",
             )
         scale = width / SIZE
         # The middle of a pixel stays the middle of a pixel.

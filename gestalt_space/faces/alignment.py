@@ -51,9 +51,11 @@ def similarity_transform(
     try:
         left, singular, right = np.linalg.svd(covariance)
     except np.linalg.LinAlgError as error:
-        raise FaceError("The landmarks lie beyond all photos.", "Check the file.") from error
+        raise FaceError(
+            "The landmarks are far outside the photo.", "Check the landmarks file."
+        ) from error
     if singular.max() <= np.finfo(np.float32).eps:
-        raise FaceError("The landmarks lie on one point.", "Check the landmarks file.")
+        raise FaceError("All landmarks are at the same point.", "Check the landmarks file.")
     signs = np.ones(2)
     if np.linalg.det(left) * np.linalg.det(right) < 0:
         signs[1] = -1.0

@@ -34,9 +34,9 @@ def find_faces(photo: Photo, detector: Detector) -> tuple[Face, ...]:
     found = sorted(detector.find(photo), key=_by_area)
     if not found:
         raise NoFace(
-            f"No face was found by {detector.name}, not in the photo padded, rescaled, in tiles or "
-            "turned.",
-            "Crop the photo to the face, try another --detector, or give --landmarks.",
+            f"{detector.name} found no face, even after padding, rescaling, tiling and turning "
+            "the photo.",
+            "Crop the photo to the face, try another --detector, or use --landmarks.",
         )
     height, width = photo.pixels.shape[:2]
     reasons = [implausible(detection, width, height) for detection in found]
@@ -48,11 +48,11 @@ def find_faces(photo: Photo, detector: Detector) -> tuple[Face, ...]:
     kept = [(detection, crop) for detection, crop in crops if not is_blank(crop)]
     if not kept:
         reason = next(
-            (reason for reason in reasons if reason), "The aligned face is of one colour."
+            (reason for reason in reasons if reason), "The aligned face has only one colour."
         )
         raise FaceError(
-            f"What {detector.name} found is no face. {reason}",
-            "Crop the photo to the face, try another --detector, or give --landmarks.",
+            f"{detector.name} found something that is not a face. {reason}",
+            "Crop the photo to the face, try another --detector, or use --landmarks.",
         )
     return tuple(
         _face(detector.name, detection, crop, number, len(kept))
@@ -68,14 +68,14 @@ def choose_face(faces: Sequence[Face], *, number: int | None = None, largest: bo
     if number is not None:
         if not 1 <= number <= len(faces):
             raise NoSuchFace(
-                f"Face {number} was asked for; the photo has {len(faces)}: {_listing(faces)}.",
-                "Faces are counted from 1, the largest first.",
+                f"The photo has no face {number}; it has {len(faces)}: {_listing(faces)}.",
+                "Choose a number from this list; 1 is the largest face.",
             )
         return faces[number - 1]
     if len(faces) > 1 and not largest:
         raise SeveralFaces(
-            f"The photo shows {len(faces)} faces: {_listing(faces)}.",
-            "Say which one is meant: --face N (or the column `face`), or --largest.",
+            f"The photo has {len(faces)} faces: {_listing(faces)}.",
+            "Choose one with --face N (or the column `face`), or use --largest.",
         )
     return faces[0]
 

@@ -15,7 +15,7 @@ _STARTS = (
     (b"<svg", "an SVG drawing"),
     (b"P5", "a PGM picture"),
     (b"P6", "a PPM picture"),
-    (b"FUJIFILM", "a raw file of a camera"),
+    (b"FUJIFILM", "a raw camera file"),
 )
 _BRAND = slice(4, 12)
 _DICOM = slice(128, 132)
@@ -26,8 +26,8 @@ def foreign_kind(data: bytes) -> str | None:
     if data[_DICOM] == b"DICM":
         return "a DICOM file"
     if data[_BRAND].startswith(b"ftyp"):
-        return {b"avif": AVIF, b"crx ": "a raw file of a camera"}.get(
-            data[_BRAND][4:], "a video, or a picture of an unknown kind"
+        return {b"avif": AVIF, b"crx ": "a raw camera file"}.get(
+            data[_BRAND][4:], "a video, or an unknown kind of picture"
         )
     text = data[:1000].lstrip(b"\xef\xbb\xbf \r\n\t")
     if text.startswith(b"<?xml") and b"<svg" in text:

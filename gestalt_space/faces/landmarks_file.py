@@ -46,16 +46,16 @@ class LandmarksDetector:
         if not found:
             raise NoFace(
                 f"{self._path.name} has no landmarks for this photo.",
-                "Its first column names the photo, by its path as given or its file name.",
+                "The first column must have the path of the photo as given, or its file name.",
             )
         height, width = photo.pixels.shape[:2]
         for detection in found:
             reason = implausible(detection, width, height)
             if reason:
                 raise FaceError(
-                    f"{self._path.name} has no face for this photo. {reason}",
-                    "Give the points in pixels of the upright photo as it is, or leave it out of "
-                    "the file.",
+                    f"{self._path.name} has wrong landmarks for this photo. {reason}",
+                    "Give the points in pixels of the upright photo in its original size, or "
+                    "remove the photo from the file.",
                 )
         return found
 
@@ -80,8 +80,8 @@ def read_landmarks(path: Path) -> Mapping[str, list[Detection]]:
     boxes = LAYOUTS.get(header[0].strip() if header else "")
     if boxes is None or len(header) < 1 + boxes + 10:
         raise UsageError(
-            f"{path.name} is no landmarks file: its header is {','.join(header) or 'empty'!r}.",
-            "Its columns are photo,x1,y1,…,x5,y5 or img,x1,y1,x2,y2 and the five points.",
+            f"{path.name} is not a landmarks file: its header is {','.join(header) or 'empty'!r}.",
+            "The columns must be photo,x1,y1,…,x5,y5, or img,x1,y1,x2,y2 and the five points.",
         )
     faces: dict[str, list[Detection]] = {}
     for line, row in enumerate(rows[1:], start=2):
@@ -102,8 +102,8 @@ def _detection(path: Path, line: int, cells: list[str], boxes: int) -> Detection
             raise ValueError("not finite")
     except ValueError as error:
         raise UsageError(
-            f"{path.name}, line {line}: {boxes + 10} numbers were expected after the name.",
-            "Mend the line, or leave it out.",
+            f"{path.name}, line {line}: the name must be followed by {boxes + 10} numbers.",
+            "Correct or delete the line.",
         ) from error
     box = numbers[:4] if boxes else _box_around(landmarks)
     return Detection(box=box, landmarks=landmarks, score=1.0, step="landmarks file")

@@ -34,8 +34,8 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp"}
     | {".heic", ".heif", ".avif", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"}
 )
-_FORMATS_HINT = "Photos may be JPEG, PNG, WebP, TIFF, BMP, HEIC, AVIF or JPEG 2000."
-_AGAIN = "Copy the photo again from where it came, or save it anew as PNG."
+_FORMATS_HINT = "Save the photo as JPEG, PNG, WebP, TIFF, BMP, HEIC, AVIF or JPEG 2000."
+_AGAIN = "Copy the photo again from its source, or save it as PNG."
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """How files of the kind start that the reader of HEIC is loaded for."""
 
@@ -81,9 +81,9 @@ def read_photo(
 ) -> Photo:
     """Read a photo from a path, or from the bytes of a file, as upright RGB.
 
-    The first frame of an animation, the EXIF orientation applied, transparency laid on white,
-    16-bit data brought to 8 bits. `name` is the photo's name in results; the path where left out.
-    Raises `PhotoError`.
+    Uses the first frame of an animation, applies the EXIF orientation, replaces transparency by
+    white, and converts 16-bit data to 8 bits. `name` is the photo's name in results; the default is
+    the path. Raises `PhotoError`.
     """
     limits = limits or PhotoLimits()
     return decode_photo(read_bytes(source, name=name, limits=limits), limits=limits)
@@ -104,7 +104,7 @@ def read_bytes(
         path = Path(source)
         data, name = _read_file(path, limits), name or str(source)
     if not data:
-        raise PhotoDamaged("The file is empty.", "Copy the photo again from where it came.")
+        raise PhotoDamaged("The file is empty.", "Copy the photo again from its source.")
     return PhotoBytes(name, data, hashlib.sha256(data).hexdigest())
 
 
@@ -136,13 +136,15 @@ def _read_file(path: Path, limits: PhotoLimits) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise PhotoFormatError("This is a folder, not a photo.", "Name the photos inside it.")
+            raise PhotoFormatError("This is a folder, not a photo.", "Give the photos in it.")
         if not stat.S_ISREG(status.st_mode):
             raise PhotoFormatError("This is not a regular file.", _FORMATS_HINT)
         _check_size(status.st_size, limits)
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise PhotoNotFound("There is no such file.", "Check the path and its spelling.") from error
+        raise PhotoNotFound(
+            "The file does not exist.", "Check the path and its spelling."
+        ) from error
     except (OSError, ValueError) as error:
         raise PhotoError(
             f"The file cannot be read: {_first_line(error)}.", "Check the path and its permissions."
@@ -152,8 +154,8 @@ def _read_file(path: Path, limits: PhotoLimits) -> bytes:
 def _check_size(size: int, limits: PhotoLimits) -> None:
     if size > limits.max_bytes:
         raise PhotoTooLarge(
-            f"The file has {size:,} bytes; at most {limits.max_bytes:,} are opened.",
-            "Save it smaller, or raise GESTALT_MAX_PHOTO_BYTES.",
+            f"The file has {size:,} bytes, more than the limit of {limits.max_bytes:,}.",
+            "Save the photo smaller, or raise GESTALT_MAX_PHOTO_BYTES.",
         )
 
 
@@ -165,7 +167,7 @@ def _check_pixels(size: tuple[int, int], limits: PhotoLimits) -> None:
 
 def _too_many_pixels(limits: PhotoLimits, what: str = "The image has") -> PhotoTooLarge:
     return PhotoTooLarge(
-        f"{what} more than the {limits.max_pixels:,} pixels that are decoded at most.",
+        f"{what} more than the limit of {limits.max_pixels:,} pixels.",
         "Save the photo smaller, or raise GESTALT_MAX_PHOTO_PIXELS.",
     )
 
@@ -173,8 +175,10 @@ def _too_many_pixels(limits: PhotoLimits, what: str = "The image has") -> PhotoT
 def _unknown(data: bytes) -> PhotoError:
     kind = foreign_kind(data)
     if kind == AVIF and features.check("avif"):
-        return PhotoDamaged("The image data are damaged (no AVIF that can be opened).", _AGAIN)
-    what = "not a photo that can be read" if kind is None else f"{kind}, which is not read"
+        return PhotoDamaged("The image data are damaged (this AVIF cannot be opened).", _AGAIN)
+    what = (
+        "not a photo of a supported format" if kind is None else f"{kind}, which is not supported"
+    )
     return PhotoFormatError(f"The file is {what}.", _FORMATS_HINT)
 
 

@@ -53,19 +53,22 @@ def is_blank(crop: Pixels) -> bool:
 
 def _outside(points: NDArray[np.float64], width: int, height: int) -> str:
     if points.min() >= 0 and points.max() <= 1:
-        return "All numbers lie between 0 and 1: shares of the photo? Pixels are needed."
+        return "All numbers are between 0 and 1. They must be pixels, not shares of the photo."
     if _inside(points, width, height) >= LEAST_INSIDE:
         return ""
     (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
     lie = (
-        f"The points lie at x {x0:,.0f}–{x1:,.0f}, y {y0:,.0f}–{y1:,.0f} px; "
-        f"the photo has {width:,} × {height:,} px"
+        f"The points are at x {x0:,.0f}–{x1:,.0f}, y {y0:,.0f}–{y1:,.0f} px, but the photo has "
+        f"{width:,} × {height:,} px"
     )
     if _inside(points, height, width) == len(points):
-        return f"{lie}: they may be of the photo turned on its side."
+        return f"{lie}. They may belong to the photo turned on its side."
     times = max(x1 / width, y1 / height)
     if min(x0, y0) >= 0 and times > 1:
-        return f"{lie}: they may be of the photo in {times:.1f} times the size or more."
+        return (
+            f"{lie}. They may belong to a copy of the photo that is {times:.1f} times larger "
+            "or more."
+        )
     return f"{lie}."
 
 
@@ -77,8 +80,8 @@ def _inside(points: NDArray[np.float64], width: int, height: int) -> int:
 def _crumpled(points: NDArray[np.float64]) -> str:
     along, across = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
     if along < 1e-3:
-        return "The five points lie in one place."
-    return "The five points lie on one line." if across < LEAST_FLATNESS * along else ""
+        return "All five points are in the same place."
+    return "All five points are on one line." if across < LEAST_FLATNESS * along else ""
 
 
 def _mirrored(points: NDArray[np.float64]) -> str:
@@ -89,7 +92,7 @@ def _mirrored(points: NDArray[np.float64]) -> str:
         return ""
     left_to_right = [eyes[0] * down[1] - eyes[1] * down[0], mouth[0] * down[1] - mouth[1] * down[0]]
     if max(left_to_right) < 0:
-        return f"The points of left and right are swapped. {_ORDER}"
+        return f"Left and right points are swapped. {_ORDER}"
     if min(left_to_right) < 0:
         part = "eyes" if left_to_right[0] < 0 else "corners of the mouth"
         return f"The {part} are swapped, or the points are in another order. {_ORDER}"
@@ -97,8 +100,8 @@ def _mirrored(points: NDArray[np.float64]) -> str:
 
 
 _ORDER = (
-    "The order is: the eye at the image's left, the one at its right, the tip of the nose, "
-    "the corner of the mouth at the image's left, the one at its right."
+    "The order is: the eye on the left of the image, the eye on the right, the tip of the nose, "
+    "the corner of the mouth on the left of the image, the corner on the right."
 )
 
 
@@ -107,19 +110,19 @@ def _unlike_a_face(points: NDArray[np.float64], width: int, height: int) -> str:
     linear, shift = matrix[:, :2], matrix[:, 2]
     across = SIZE / float(np.sqrt(abs(np.linalg.det(linear))))
     if across < LEAST_WIDTH:
-        return f"The face is {across:.0f} px wide; the smallest that is used has {LEAST_WIDTH} px."
+        return f"The face is {across:.0f} px wide, less than the minimum of {LEAST_WIDTH} px."
     down = points[3:].mean(axis=0) - points[:2].mean(axis=0)
     nose = float((points[2] - points[:2].mean(axis=0)) @ down / (down @ down))
     if not -NOSE_BEYOND <= nose <= 1 + NOSE_BEYOND:
-        return f"The nose does not lie between the eyes and the mouth. {_ORDER}"
+        return f"The nose is not between the eyes and the mouth. {_ORDER}"
     away = float(np.sqrt(((points @ linear.T + shift - TEMPLATE) ** 2).sum(axis=1).mean()))
     if away > MOST_AWAY:
-        return f"The five points do not lie as those of a face do. {_ORDER}"
+        return f"The five points do not form a face. {_ORDER}"
     grid = (np.stack(np.meshgrid(*[np.arange(16)] * 2), axis=-1).reshape(-1, 2) + 0.5) * SIZE / 16
     shown = _inside((grid - shift) @ np.linalg.inv(linear).T, width, height) / len(grid)
     if shown < LEAST_SHOWN:
         most = 1 - LEAST_SHOWN
-        return f"{1 - shown:.0%} of the face lies outside the photo; at most {most:.0%} may."
+        return f"{1 - shown:.0%} of the face is outside the photo; the limit is {most:.0%}."
     return ""
 
 
@@ -131,4 +134,7 @@ def _box_elsewhere(points: NDArray[np.float64], box: Box) -> str:
     if around and least <= float((opposite - corner).max()) <= most:
         return ""
     sides = f"x {box[0]:,.0f}–{box[2]:,.0f}, y {box[1]:,.0f}–{box[3]:,.0f}"
-    return f"The box at {sides} is not of the points around x {middle[0]:,.0f}, y {middle[1]:,.0f}."
+    return (
+        f"The box at {sides} does not contain the points around x {middle[0]:,.0f}, y "
+        f"{middle[1]:,.0f}."
+    )

@@ -32,9 +32,7 @@ def detector_factory(
     that is not one of `DETECTORS`.
     """
     if name not in DETECTORS:
-        raise UsageError(
-            f"There is no detector {name!r}.", f"Detectors are {', '.join(DETECTORS)}."
-        )
+        raise UsageError(f"Unknown detector {name!r}.", f"Choose one of: {', '.join(DETECTORS)}.")
     if device == "cuda":
         # So that a device that is not there is told, whatever the detector runs on.
         providers(device)
@@ -42,8 +40,8 @@ def detector_factory(
         return f"landmarks of {landmarks.name}", _landmarks(landmarks)
     if name == "landmarks" or landmarks is not None:
         raise UsageError(
-            "--landmarks FILE and --detector landmarks go together.",
-            "Give both, or the file alone.",
+            "--detector landmarks and --landmarks FILE must be used together.",
+            "Give both, or only --landmarks FILE.",
         )
     if name == "aligned":
         return "aligned", _aligned
@@ -53,8 +51,8 @@ def detector_factory(
     what = "detector" if name == "auto" else f"{name} detector"
     raise ModelNotInstalled(
         f"No {what} is installed.",
-        "Run `gestalt models pull yunet`, or `gestalt models add FILE --name NAME`; for photos "
-        "that are aligned crops, use `--detector aligned`.",
+        "Run `gestalt models pull yunet`, or `gestalt models add FILE --name NAME`. If the photos "
+        "are aligned crops, use `--detector aligned`.",
     )
 
 

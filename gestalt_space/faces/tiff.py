@@ -129,9 +129,7 @@ def open_deep(data: bytes) -> DeepTiff | None:
         return None
     tiff = DeepTiff(data, _tags(data))
     if tiff.colours in RAW or tiff.one(Tag.NEW_SUBFILE_TYPE, 0) & REDUCED:
-        raise _unread(
-            "a raw file of a camera, or a TIFF that begins with a small copy of the photo"
-        )
+        raise _unread("a raw camera file, or a TIFF that starts with a small copy of the photo")
     if tiff.one(Tag.SAMPLE_FORMAT, UNSIGNED) == SIGNED:
         raise _unread(tiff.name())
     if _is_for_pillow(tiff):
@@ -178,5 +176,6 @@ def _tags(data: bytes) -> Tags:
 
 def _unread(name: str) -> PhotoFormatError:
     return PhotoFormatError(
-        f"The file is {name}, which is not read.", "Save the photo as PNG, or as an 8-bit TIFF."
+        f"The file is {name}, which is not supported.",
+        "Save the photo as PNG, or as an 8-bit TIFF.",
     )

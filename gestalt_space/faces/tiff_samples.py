@@ -48,7 +48,7 @@ _SHORT = frozenset(
 )
 """Tags that are written as numbers of 16 bits; the others are of 32."""
 _DAMAGED = "The image data are damaged (parts of the TIFF are missing)."
-_AGAIN = "Copy the photo again from where it came, or save it anew as PNG."
+_AGAIN = "Copy the photo again from its source, or save it as PNG."
 
 
 def decode_deep(tiff: DeepTiff) -> Pixels:

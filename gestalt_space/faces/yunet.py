@@ -66,7 +66,7 @@ def _open(path: Path) -> cv2.FaceDetectorYN:
             return _create(path)
     except cv2.error as error:
         raise ModelUnsuitable(
-            f"{path.name} is not a YuNet model that OpenCV opens.",
+            f"{path.name} is not a YuNet model that OpenCV can open.",
             "Run `gestalt models verify`, or add the model again.",
         ) from error
 

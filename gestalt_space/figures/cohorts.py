@@ -35,8 +35,9 @@ def heat_map_of(matrix: CohortMatrix, palette: Palette | None = None) -> HeatMap
     looked at."""
     if max(matrix.values.shape) > MOST_ROWS:
         raise UsageError(
-            f"A heat map of {max(matrix.values.shape):,} rows cannot be read.",
-            f"Choose at most {MOST_ROWS:,}, or patients in place of photos: --unit patient.",
+            f"{max(matrix.values.shape):,} rows are too many for a readable heat map.",
+            f"Choose at most {MOST_ROWS:,}, or show patients instead of photos with --unit "
+            "patient.",
         )
     order = clustered_order(matrix)
     values = matrix.values[np.ix_(order.rows, order.columns)].astype(np.float64)
@@ -65,7 +66,7 @@ def heat_map_of(matrix: CohortMatrix, palette: Palette | None = None) -> HeatMap
         unit=_UNITS[value],
         is_closer_high=value == "similarity",
         tree=order.row_tree,
-        empty="of the probe's own patient",
+        empty="the probe's own patient",
     )
 
 

@@ -127,10 +127,10 @@ def check_figures_folder(folder: Path, *, overwrite: bool = False) -> None:
     """Raise `OutputError` where the figures cannot be written to a folder: to a file, or, without
     `overwrite`, to a folder that holds anything."""
     if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{display_name(folder)} is not a folder.", "Choose another place.")
+        raise OutputError(f"{display_name(folder)} is not a folder.", "Choose another folder.")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise OutputError(
-            f"{display_name(folder)} is not empty.", "Choose another place, or --overwrite it."
+            f"{display_name(folder)} is not empty.", "Choose another folder, or add --overwrite."
         )
 
 
@@ -142,8 +142,8 @@ def write_figures(evaluation: GalleryEvaluation, folder: Path, *, overwrite: boo
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{display_name(folder)} cannot be made: {error.strerror or error}.",
-            "Choose another place.",
+            f"{display_name(folder)} cannot be created: {error.strerror or error}.",
+            "Choose another folder.",
         ) from error
     missing: set[str] = set()
     for name, figure in _figures(evaluation):

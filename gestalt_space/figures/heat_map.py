@@ -177,7 +177,7 @@ def _draw_keys(ax: Axes, heat: HeatMap, image: AxesImage) -> None:
     scale.outline.set_visible(False)
     scale.locator = MaxNLocator(5, integer=_is_whole(heat.values))
     scale.update_ticks()
-    words = "99 % of the cells lie between the ends"
+    words = "99 % of the cells are between the ends"
     if np.isnan(heat.values).any():
         words += f"\ngrey: {heat.empty}"
     where.set_xlabel(words, fontsize=LABEL, color=FAINT, loc="left")

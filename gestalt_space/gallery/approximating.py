@@ -26,12 +26,12 @@ def build_approximate(
     """
     if len(rows_by_id(state.searcher)[0]) < FEWEST:
         raise GalleryEmpty(
-            f"Fewer than {FEWEST} photos are in the index on disk in this space.",
-            "Add photos; `gestalt index rebuild` then writes them to the index.",
+            f"The index of this space has fewer than {FEWEST} photos.",
+            "Add photos, then run `gestalt index rebuild`.",
         )
     if len(state.gone):
         raise GalleryChanged(
-            "What was removed is still in the index on disk.", "Run `gestalt index rebuild`."
+            "The index still has photos that were removed.", "Run `gestalt index rebuild`."
         )
     built = build(state.searcher, options, seed=seed, progress=progress)
     return sealer.keep_approximate(built, state.mark.epoch)

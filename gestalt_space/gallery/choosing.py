@@ -56,9 +56,9 @@ class Choosing(OpenGallery):
             missing = spaces.count_missing(session, space.id)
             if missing and not partly:
                 raise GalleryError(
-                    f"In the space of {space.model} {missing:,} stored faces have no descriptor: "
-                    "their photos would be in no match.",
-                    f"Run `gestalt index fill --space {space.model}`; or give --partly.",
+                    f"{missing:,} faces have no descriptor in the space of {space.model}, so they "
+                    "would never be matched.",
+                    f"Run `gestalt index fill --space {space.model}`, or add --partly.",
                 )
             if not space.is_default:
                 writes.make_default(session, space.id)
@@ -115,7 +115,7 @@ def named_space(stored: Sequence[StoredSpace], name: str) -> StoredSpace:
     if len(found) > 1:
         digits = ", ".join(space.fingerprint[:12] for space in found)
         raise UsageError(
-            f"{len(found)} spaces are named {name!r}: {digits}.", "Name one by these digits."
+            f"{len(found)} spaces have the name {name!r}: {digits}.", "Choose one by these digits."
         )
     if not found:
         raise _no_space(name, stored)
@@ -125,15 +125,15 @@ def named_space(stored: Sequence[StoredSpace], name: str) -> StoredSpace:
 def _check_droppable(space: StoredSpace) -> None:
     if space.is_default:
         raise UsageError(
-            f"The gallery works in the space of {space.model}.",
+            f"The gallery uses the space of {space.model}.",
             "Choose another one first: `gestalt index use NAME`.",
         )
 
 
 def _no_space(name: str, stored: Sequence[StoredSpace]) -> NotInGallery:
-    have = f" It has {', '.join(space.model for space in stored)}." if stored else ""
+    have = f" Its spaces are {', '.join(space.model for space in stored)}." if stored else ""
     return NotInGallery(
         f"The gallery has no space {name!r}.{have}",
-        "Run `gestalt index spaces`. To make one of an installed encoder: "
-        "`gestalt index fill --space NAME`.",
+        "Run `gestalt index spaces`. To add the space of an installed encoder: `gestalt index "
+        "fill --space NAME`.",
     )

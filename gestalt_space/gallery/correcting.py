@@ -30,9 +30,11 @@ OF_PHOTO = ("age", "site")
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a correction changed, in words, nothing where all was so before. `notes`: what to look
-    at; `left_in_log`: that what was replaced is still in the write-ahead log, which another process
-    holds, None where nothing is; `undone`: the events that were taken back, the newest first."""
+    """What a correction changed, in words; empty if nothing changed. `notes`: what to check.
+    `left_in_log`: an error that says that replaced data are still in the write-ahead log, because
+    another process is using it; None if none are. `undone`: the events that were undone, the newest
+    first.
+    """
 
     changes: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -47,27 +49,29 @@ class Correcting(Writing):
     def set_facts(
         self, record: PhotoRecord, *, photo: str | None = None, clear: Collection[str] = ()
     ) -> Correction:
-        """Replace what the gallery has of a record's patient by what the record says: lists as a
-        whole; what it does not say stays. `clear` names facts to be emptied, by their columns.
+        """Replace the facts of a patient by those of the record, lists as a whole. Facts that the
+        record does not have stay. `clear` lists facts to remove, by their columns.
 
-        Age and site are those of `photo`, named as for `move_photo`. Where the consent becomes
-        `withdrawn`, nothing matches the patient from then on. Raises `UsageError`, `NotInGallery`,
-        `ConsentWithdrawn` where a withdrawn consent is to be emptied.
+        Age and site are those of `photo`, named as for `move_photo`. If the consent becomes
+        `withdrawn`, the patient is no longer matched. Raises `UsageError`, `NotInGallery`, and
+        `ConsentWithdrawn` if a withdrawn consent would be cleared.
         """
         check_names(replace(record, photo=record.photo or "-"))
         told = check_facts(record)
         unknown = [one for one in clear if one not in EMPTIED]
         if unknown:
             raise UsageError(
-                f"There is no fact {unknown[0]!r}.", f"There are {', '.join(EMPTIED)}."
+                f"Unknown fact {unknown[0]!r}.", f"Choose one of: {', '.join(EMPTIED)}."
             )
         emptied = tuple(dict.fromkeys((*told.record.emptied, *clear)))
         checked = replace(told.record, emptied=emptied)
         if photo is None and any(_is_told(checked, fact) for fact in OF_PHOTO):
-            raise UsageError("Age and site are those of a photo.", "Say which: --photo NAME.")
+            raise UsageError("Age and site belong to a photo.", "Add --photo NAME.")
         twice = [one for one in clear if _is_told(replace(checked, emptied=()), one)]
         if twice:
-            raise UsageError(f"{twice[0]} is set and cleared.", "Do one of the two.")
+            raise UsageError(
+                f"{twice[0]} is both set and cleared.", "Leave out one of the two options."
+            )
         name = None if photo is None else normal_name(photo)
         done = self._corrected(
             lambda session: correcting.set_facts(session, checked.patient, checked, photo=name),
@@ -76,11 +80,11 @@ class Correcting(Writing):
         return replace(done, notes=(*told.notes, *done.notes))
 
     def move_photo(self, photo: str, *, of: str, to: str) -> Correction:
-        """Let a patient's photo be another's, who is made where there is nobody of that identifier.
-        The one who had it goes with the last photo.
+        """Move a photo to another patient, who is created if needed. If it was the last photo of
+        the old patient, that patient is removed.
 
-        `photo`: its path, the name of its file, or 8 digits or more of its sha256. Raises
-        `NotInGallery`, `PatientConflict` where the other has the photo already.
+        `photo`: its path, its file name, or at least 8 digits of its sha256. Raises `NotInGallery`,
+        and `PatientConflict` if the other patient already has the photo.
         """
         photo, of, to = map(normal_name, (photo, of, to))
         check_names(PhotoRecord(photo, to))
@@ -90,10 +94,12 @@ class Correcting(Writing):
         )
 
     def merge(self, into: str, other: str, *, keep: str | None = None) -> Correction:
-        """Let a second patient be the first: with photos, and facts that the first does not have.
+        """Merge a second patient into the first, with photos, and facts that the first does not
+        have.
 
-        `keep`: which of the two is right where they contradict each other; without it that raises
-        `PatientConflict`, and nothing is changed. Raises `NotInGallery`, `UsageError`.
+        `keep`: the patient whose facts to keep if the two contradict each other; without it, a
+        contradiction raises `PatientConflict`, and nothing is changed. Raises `NotInGallery`,
+        `UsageError`.
         """
         into, other = normal_name(into), normal_name(other)
         kept = None if keep is None else normal_name(keep)
@@ -102,16 +108,18 @@ class Correcting(Writing):
         )
 
     def split(self, patient: str, photos: Sequence[str], *, to: str) -> Correction:
-        """Let some photos of a patient be those of a new one, of whom the same is known.
+        """Move some photos of a patient to a new patient with the same facts.
 
-        Raises `NotInGallery`, `PatientConflict` where there is somebody of that identifier, or the
-        first would have no photo left.
+        Raises `NotInGallery`, and `PatientConflict` if the new patient already exists, or the old
+        one would have no photo left.
         """
         named = [normal_name(one) for one in check_list(photos, "photos")]
         patient, to = normal_name(patient), normal_name(to)
         check_names(PhotoRecord("-", to))
         if not named:
-            raise UsageError("No photo was named.", "Say which are the other's: --photo NAME.")
+            raise UsageError(
+                "No photo was given.", "Give the photos of the other person with --photo NAME."
+            )
         return self._corrected(
             lambda session: correcting.split_patient(session, patient, named, to),
             PhotoRecord("-", to),
@@ -124,16 +132,16 @@ class Correcting(Writing):
         consent_again: Collection[str] = (),
         expected: Sequence[int] = (),
     ) -> Correction:
-        """Take back the newest correction that is not undone yet, or the event of a number in the
-        trail: a correction, or an undo, which does it again. What one `add` changed in patients who
-        were there is one correction.
+        """Undo the newest correction that is not undone yet, or the event of a number in the trail:
+        a correction, or an undo, which is then redone. The changes of one `add` to existing
+        patients are one correction.
 
-        `consent_again`: patients whose consent is withdrawn, and may be given back by this;
-        `expected`: the numbers of the events that somebody was asked about, as `ConsentReturns` has
-        them: where a correction came meanwhile nothing is undone. Raises
-        `ConsentReturns` where others' would be; `NotInGallery` where there is nothing to undo;
-        `UsageError` for an event that is no correction; `PatientConflict` for one that is undone,
-        or where something since touched the same patients.
+        `consent_again`: patients whose withdrawn consent may be restored. `expected`: the numbers
+        of the events that a person confirmed, as in `ConsentReturns`; if there was a correction
+        meanwhile, nothing is undone. Raises `ConsentReturns` if the consent of other patients would
+        be restored; `NotInGallery` if there is nothing to undo; `UsageError` for an event that is
+        not a correction; `PatientConflict` for an event that is already undone, or if the same
+        patients were changed later.
         """
         self.database.require()
         named = set(map(normal_name, check_list(consent_again, "consent_again")))

@@ -60,7 +60,7 @@ class Erasing(Writing):
         """
         names = sorted({normal_name(name) for name in check_names(patients, "patients")} - {""})
         if not names:
-            raise UsageError("Nobody to erase was named.", "Give --patient P17.")
+            raise UsageError("No patient to erase was given.", "Add --patient P17.")
         self.database.require()
         self.database.require_writable()
         finishing = self._finishing(progress, waiting)
@@ -129,12 +129,12 @@ class Erasing(Writing):
             return
         if len(name.encode()) < SHORT:
             # In files so few bytes stand by chance.
-            raise _no_trace(name, "no trace of one in the database")
+            raise _no_trace(name, "no trace of any of them in the database")
         places = places_of(self.settings, self.database)
         searched = finishing.search([Text("identifier", name)], pieces_of([]), places)
         if not searched.found:
             files = f"{searched.files:,} files ({searched.bytes:,} bytes)"
-            raise _no_trace(name, f"no trace of one in {files}")
+            raise _no_trace(name, f"no trace of any of them in {files}")
 
     def _taken_out(
         self,

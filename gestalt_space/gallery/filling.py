@@ -76,7 +76,9 @@ def fill_faces(
         described = _describe(encoder, crops)
         with database.writing() as session:
             if not has_space(session, space_id, encoder.spec.fingerprint):
-                raise GalleryChanged("The space was dropped meanwhile.", "Run the command again.")
+                raise GalleryChanged(
+                    "Meanwhile, the space was deleted.", "Run the same command again."
+                )
             # Others may have removed or filled some meanwhile.
             left = reads.faces_without(session, space_id, faces, made_by=made_by)
             left += reads.named_faces(session, again.intersection(faces))
@@ -107,11 +109,11 @@ def _error(has_crop: bool, sound: bool) -> GestaltError | None:
     """Why a stored face got no descriptor, None where it did."""
     if not has_crop:
         return NotInGallery(
-            "The crop was not kept.", "Remove the photo and add it again from its file."
+            "No crop is stored.", "Remove the photo and add it again from its file."
         )
     if not sound:
         return DescriptorError(
-            "The crop is damaged, or the encoder gave no sound vector for it.",
+            "The crop is damaged, or the encoder gave no valid vector for it.",
             "Remove the photo and add it again from its file.",
         )
     return None

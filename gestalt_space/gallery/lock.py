@@ -60,18 +60,19 @@ def locked(
         raise OutputError(
             f"Another process has been {WORK[lock]} in {display_name(folder)} for "
             f"{timeout:.0f} seconds.{_who(note)}",
-            "Wait until it has ended; the database has everything, and the index follows.",
+            "Wait until it has finished. The database has everything, and the index is updated "
+            "later.",
         ) from error
     except OSError as error:
         if error.errno in _NO_LOCKS:
             raise OutputError(
-                f"The disk of {display_name(folder)} has no locks that end with their process "
-                f"({error.strerror}).",
-                "Put the home on a local disk: a network folder cannot hold it.",
+                f"The disk of {display_name(folder)} does not support the file locks that the "
+                f"gallery needs ({error.strerror}).",
+                "Move the home to a local disk. A network folder cannot be used.",
             ) from error
         raise OutputError(
             f"The index cannot be written to {display_name(folder)}: {error.strerror or error}.",
-            "Check the folder and the free space of the disk; the database has everything.",
+            "Check the folder and the free disk space. The database has everything.",
         ) from error
 
 

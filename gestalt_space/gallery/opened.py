@@ -84,14 +84,14 @@ class OpenGallery:
         device: Device = "auto",
         precision: Precision | None = None,
     ) -> Self:
-        """Open the gallery of a home, the settings' own where left out.
+        """Open the gallery of a home; without one, of the home in the settings.
 
-        Nothing is made: where the home has no gallery, `add` makes one, and what is asked of it
-        raises `GalleryMissing`. A home that may not be written can be read. `space` names an
-        installed encoder's model; left out, it is the gallery's own, and for a new gallery the best
-        installed. `precision`: the settings' own for the model where left out. Models are opened
-        when they are needed, once. Any number of threads may work with it, each with options of
-        its own (`using`). Raises `DatabaseError`.
+        Nothing is created: if the home has no gallery, `add` creates it, and all other methods
+        raise `GalleryMissing`. A read-only home can be read. `space` is the name of an installed
+        encoder's model; the default is the gallery's own space, and for a new gallery the best
+        encoder installed. The default of `precision` is the one in the settings for the model. Each
+        model is opened once, when it is first needed. Any number of threads can use the gallery,
+        each with its own options (`using`). Raises `DatabaseError`.
         """
         return cls(
             load_settings(home),
@@ -103,7 +103,7 @@ class OpenGallery:
         )
 
     def using(self, **options: Unpack[PhotoChanges]) -> Self:
-        """The same gallery with other options, for one request; what is left out stays.
+        """The same gallery with other options, for one request. Options left out do not change.
 
         Costs nothing: database and open models are shared. Closing either closes both.
         """
@@ -114,14 +114,15 @@ class OpenGallery:
         return view
 
     def pinned(self) -> Self:
-        """The same gallery in the space of now, for calls that belong together: another process may
-        give it another default space at any time. Raises as `space` does."""
+        """The same gallery, fixed to its current space, for calls that belong together: another
+        process can change the default space at any time. Raises as `space` does.
+        """
         view = copy(self)
         view._pinned = self.space
         return view
 
     def close(self) -> None:
-        """Let go of the models and of a GPU's memory, and give the database's connections back."""
+        """Release the models, GPU memory and database connections."""
         self._open_models.close()
         self._reader.close()
         self.database.close()
@@ -134,7 +135,7 @@ class OpenGallery:
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
-        """What was found wrong with the index on disk since the gallery was opened, and mended."""
+        """Problems of the index that were found and repaired since the gallery was opened."""
         return tuple(self._keeper.repairs)
 
     @property
@@ -146,7 +147,7 @@ class OpenGallery:
 
     @property
     def space(self) -> ActiveSpace:
-        """The space worked in: the one named, or the default of now, which costs a small query.
+        """The space in use: the one named, or the current default, which needs a small query.
 
         Raises `ModelNotInstalled` or `SpaceMismatch`.
         """
@@ -164,7 +165,7 @@ class OpenGallery:
 
     @property
     def pipeline(self) -> Pipeline:
-        """The way from photos to descriptors of this gallery's space."""
+        """The pipeline from photos to descriptors of this gallery's space."""
         options, model = self.options, self.space.model
         return Pipeline(
             model=model,
@@ -183,12 +184,12 @@ class OpenGallery:
 
     @property
     def precision(self) -> Precision:
-        """What the encoder of this space multiplies in: as was asked, else as the settings say."""
+        """The precision of the encoder: the one requested, else the one in the settings."""
         return self._precision_of(self.space.model)
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder of this space, opened on first use, which any number of threads may call.
+        """The encoder of this space, opened on first use. Any number of threads can call it.
 
         Raises `ModelDamaged` or `DeviceUnavailable`.
         """
@@ -198,10 +199,10 @@ class OpenGallery:
         )
 
     def state(self) -> GalleryState:
-        """The newest state of the gallery in this space; one query where nothing changed.
+        """The newest state of the gallery in this space; one query if nothing has changed.
 
-        Raises `GalleryEmpty` where the space has no descriptor, `DeviceUnavailable` where the
-        settings ask for a GPU that cannot search.
+        Raises `GalleryEmpty` if the space has no descriptor, `DeviceUnavailable` if the settings
+        require a GPU and none can be used.
         """
         space = self.space.stored
         if space is None:
@@ -211,7 +212,7 @@ class OpenGallery:
         return state
 
     def calibration(self) -> CalibrationState | None:
-        """How old the calibration in force is; None where the gallery has nothing in this space."""
+        """How old the current calibration is; None if the gallery has nothing in this space."""
         if self.space.stored is None:
             return None
         state = self.state()
@@ -262,15 +263,15 @@ def nothing_to_match(session: Session, space: str, by: By) -> GalleryEmpty:
     ]
     if found.withdrawn:
         return GalleryEmpty(
-            f"The gallery has no {whom} to match against: consent is withdrawn for all of them "
+            f"The gallery has no {whom} to match against: all of them have withdrawn consent "
             f"({found.withdrawn:,}).",
-            "Add others: `gestalt index add patients.csv`.",
+            "Add other patients: `gestalt index add patients.csv`.",
         )
     return GalleryEmpty(
         f"The gallery has no {whom} to match against.",
-        "Give genes with `gestalt index add --gene` or in the column genes."
+        "Add genes with `gestalt index add --gene`, or in the column genes of a table."
         if by == "gene"
-        else "Add some: `gestalt index add patients.csv`.",
+        else "Add patients: `gestalt index add patients.csv`.",
     )
 
 
@@ -279,9 +280,9 @@ def check_not_lost(database: Database, folder: Path) -> None:
     gallery would take its place. `folder`: of the index."""
     if database.file is not None and next(folder.glob("*.json"), None) is not None:
         raise DatabaseError(
-            f"The home has the index of a gallery, and the gallery's database {database.where} is "
-            "empty or missing.",
-            "Go back to your last backup. To begin a new gallery in its place, delete "
+            f"The home has the index of a gallery, but its database {database.where} is empty or "
+            "missing.",
+            "Restore your last backup. To start a new gallery instead, delete "
             f"{display_name(folder)}.",
         )
 

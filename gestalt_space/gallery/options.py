@@ -11,10 +11,10 @@ from gestalt_space.devices import Device, Precision
 
 @dataclass(frozen=True, slots=True)
 class PhotoOptions:
-    """What travels with a request, not with the gallery.
+    """Options of a request, not of the gallery.
 
-    `space`: the name of an installed encoder's model; None: the gallery's own. `precision`: None
-    for the settings' own of that model. `landmarks`: a file of them, in the place of a detector.
+    `space`: name of an installed encoder's model; None for the gallery's own. `precision`: None for
+    the one in the settings for that model. `landmarks`: a file of landmarks, instead of a detector.
     """
 
     space: str | None = None

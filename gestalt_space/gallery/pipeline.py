@@ -31,10 +31,10 @@ from gestalt_space.weights.manifest import InstalledModel
 
 @dataclass(frozen=True, slots=True)
 class PhotoSource:
-    """A photo to be worked on: its name in results, where its bytes are, and which face is meant.
+    """A photo to process: its name in results, where its bytes are, and which face to use.
 
-    `face` is a face's number; without one, `largest` says whether the largest of several is taken
-    or several are refused. `patient`: whose photo it is, where that is known.
+    `face`: number of the face. Without one, `largest` says whether to use the largest of several
+    faces, or to fail. `patient`: the patient in the photo, if known.
     """
 
     name: str
@@ -190,7 +190,7 @@ def _find_face(
             raise
         failure = FaceError(
             f"The detector {name} failed on this photo ({type(error).__name__}: {error}).",
-            "Save the photo anew as PNG, or try another --detector.",
+            "Save the photo as PNG, or try another --detector.",
         )
         return replace(result, error=failure)
 

@@ -140,7 +140,7 @@ def open_index(
     state has are taken from it. Raises `IndexDamaged`."""
     manifest = load_manifest(folder, space.fingerprint, digest)
     if manifest.dim != space.dim:
-        raise IndexDamaged("The index is of another space.", "Run `gestalt index rebuild`.")
+        raise IndexDamaged("The index belongs to another space.", "Run `gestalt index rebuild`.")
     have = {
         segment.record: segment
         for segment in (known.searcher.segments if known is not None else ())

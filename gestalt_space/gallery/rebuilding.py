@@ -36,28 +36,30 @@ class Rebuilt:
     def told(self) -> Iterator[str]:
         """All of it in sentences."""
         for table, count in self.mended.rows.items():
-            yield f"{counted(count, 'row')} of {table} referred to nothing: mended or deleted."
+            yield (
+                f"Repaired or deleted {counted(count, 'row')} of {table} that referred to nothing."
+            )
         for count, noun in ((self.mended.disorders, "disorder"), (self.mended.genes, "gene")):
             if count:
-                yield f"{counted(count, noun)} that nobody has: deleted."
+                yield f"Deleted {counted(count, noun)} that no patient has."
         if self.mended.numbers:
-            yield f"{counted(self.mended.numbers, 'number')} of changes given anew."
+            yield f"Corrected {counted(self.mended.numbers, 'number')} of changes."
         if self.foreign_files:
             files = counted(len(self.foreign_files), "index file")
             names = named(self.foreign_files, len(self.foreign_files))
-            yield f"{files} of spaces that the database does not have: deleted ({names})."
+            yield f"Deleted {files} of spaces that the database does not have ({names})."
         if self.cleaned:
-            yield "What was removed and still stood in files is out of them."
+            yield "Removed data that files still contained was deleted."
         for one in self.indexes:
             written = (
                 f"{counted(one.descriptors, 'descriptor')} in {counted(one.segments, 'segment')}"
             )
             yield (
-                f"The index of {one.space} is written anew: {written}; "
-                f"{counted(one.replaced, 'old file')} deleted."
+                f"Rebuilt the index of {one.space}: {written}; deleted "
+                f"{counted(one.replaced, 'old file')}."
             )
             for kind in one.approximate:
                 yield (
-                    f"Its approximate index ({kind}) is deleted, too. To build it again: "
-                    f"`gestalt index approximate --kind {kind} --space {one.space}`."
+                    f"Its approximate index ({kind}) was deleted too. To build it again: `gestalt "
+                    f"index approximate --kind {kind} --space {one.space}`."
                 )

@@ -20,31 +20,31 @@ class Repair:
 
 def rebuilt(why: str) -> Repair:
     """An index was damaged or missing, and was written anew."""
-    return Repair(why, "The index was rebuilt from the database; nothing is lost.")
+    return Repair(why, "The index was rebuilt from the database. Nothing is lost.")
 
 
 def half_deleted(folder: str) -> Repair:
     """What a killed process left of a backup, an export or an import is gone."""
     return Repair(
-        f"A backup, export or import that was stopped had left {folder}, with patients in it.",
-        "It is deleted.",
+        f"An interrupted backup, export or import had left {folder}, with data of patients.",
+        "It was deleted.",
     )
 
 
 CLEANED = Repair(
-    "A process that was stopped had removed something, and left it in files.",
-    "They are clean of it now.",
+    "An interrupted process had removed data, but left it in files.",
+    "The files are clean now.",
 )
 TIDIED = Repair(
-    "A process that was stopped had left files of the index that it had not finished.",
-    "They are deleted.",
+    "An interrupted process had left unfinished index files.",
+    "They were deleted.",
 )
 COPIED = Repair(
-    "This home is a copy of another one of the database; its index may have had patients who were "
-    "erased since.",
-    "It is a home of its own now: the index was wiped away and made anew.",
+    "This home is a copy of another home of the database. Its index could still have erased "
+    "patients.",
+    "It is now a separate home. The index was deleted and rebuilt.",
 )
 CAME_BACK = Repair(
-    "The database had forgotten this home; its index may have had patients who were erased since.",
-    "The index was wiped away and made anew.",
+    "The database had forgotten this home. Its index could still have erased patients.",
+    "The index was deleted and rebuilt.",
 )

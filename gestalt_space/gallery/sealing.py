@@ -142,7 +142,8 @@ class Sealer:
                 mark = tail.read_mark(session, self.space.id, home)
             if mark.epoch != epoch:
                 raise GalleryChanged(
-                    "Somebody was removed while the index was built.", "Build it again."
+                    "A patient was removed while the index was built.",
+                    "Run the same command again.",
                 )
             if mark.digest is None:
                 raise IndexDamaged("There is no index on disk.", "Run `gestalt index rebuild`.")

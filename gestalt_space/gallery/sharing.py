@@ -19,7 +19,7 @@ class Sharing(Writing):
     """A gallery whose database other homes may share."""
 
     def homes(self) -> list[KnownHome]:
-        """The homes that have an index of this database, by their places."""
+        """The homes that have an index of this database, by path."""
         with self.database.reading() as session:
             return homes.known_homes(session)
 
@@ -29,18 +29,19 @@ class Sharing(Writing):
             return home_of(session, self.settings.index_dir)
 
     def named_home(self, name: str) -> KnownHome:
-        """The home of that place or id, or whose id begins so, which is not this one. Raises
-        `NotInGallery`, `UsageError`."""
+        """The other home with this path, id, or first digits of an id. Raises `NotInGallery`,
+        `UsageError`.
+        """
         found = _named(self.homes(), name)
         _require_other(found, self.own_home())
         return found
 
     def forget_home(self, name: str) -> KnownHome:
-        """Forget a home that is gone: erasures end without it. Its files are not cleaned, and the
-        audit trail and every receipt say so.
+        """Forget a home that no longer exists: erasures stop waiting for it. Its files are not
+        cleaned, and the audit trail and every receipt say so.
 
-        One that comes back makes its index anew when it is opened, and wipes away the old one.
-        Raises as `named_home` does.
+        If the home is used again, its old index is deleted and rebuilt. Raises as `named_home`
+        does.
         """
         folder = self.settings.index_dir
         with self.database.writing() as session:
@@ -54,7 +55,7 @@ class Sharing(Writing):
 def _require_other(home: KnownHome, own: str | None) -> None:
     if home.id == own:
         raise UsageError(
-            f"{home.place} is the home that you work in.", "Only another one can be forgotten."
+            f"{home.place} is the home that you are using.", "Choose another home to forget."
         )
 
 
@@ -66,5 +67,7 @@ def _named(known: Sequence[KnownHome], name: str) -> KnownHome:
         raise NotInGallery(f"The database has no home {name!r}.", _LIST)
     if len(found) > 1:
         ids = ", ".join(one.id for one in found)
-        raise UsageError(f"{len(found)} homes are called {name!r}.", f"Name one by its id: {ids}.")
+        raise UsageError(
+            f"{len(found)} homes have the name {name!r}.", f"Choose one by its id: {ids}."
+        )
     return found[0]

@@ -150,7 +150,9 @@ def load_snapshot(
 
 def gallery_changed() -> GalleryChanged:
     """That somebody or something was removed while it was read."""
-    return GalleryChanged("Patients were removed while the gallery was read.", "Ask again.")
+    return GalleryChanged(
+        "Patients were removed while the gallery was read.", "Run the same command again."
+    )
 
 
 def _by_identifier(

@@ -60,8 +60,8 @@ class Encoded:
         count = sum(count for _, count in others)
         precisions = " and ".join(dict.fromkeys(one for one, _ in others))
         return (
-            f"These photos are encoded in {self.probe.precision}; {count:,} descriptors of the "
-            f"gallery are in {precisions}."
+            f"These photos are encoded in {self.probe.precision}, but {count:,} descriptors of "
+            f"the gallery are in {precisions}."
         )
 
 
@@ -74,7 +74,7 @@ def mixed_precisions(runs: RunCounts) -> str | None:
     if len(counts) < 2:
         return None
     told = " and ".join(f"{count:,} in {precision}" for precision, count in counts.items())
-    return f"Its descriptors are of several precisions: {told}."
+    return f"Its descriptors have different precisions: {told}."
 
 
 def active_space(
@@ -93,9 +93,9 @@ def active_space(
     for space in stored:
         if space.model == model.name and space.fingerprint != fingerprint:
             raise SpaceMismatch(
-                f"The encoder {model.name} installed now makes the space {fingerprint[:12]}; "
-                f"the gallery's descriptors of that name are of {space.fingerprint[:12]}.",
-                "Install it under another name, or install the encoder that was used.",
+                f"The installed encoder {model.name} has the space {fingerprint[:12]}, but the "
+                f"gallery's descriptors of that name are of the space {space.fingerprint[:12]}.",
+                "Install the encoder under another name, or install the one that was used.",
             )
     known = next((space for space in stored if space.fingerprint == fingerprint), None)
     return ActiveSpace(model, fingerprint, known, name is None)
@@ -117,15 +117,15 @@ def require_model(models: ModelStore, space: StoredSpace) -> InstalledModel:
     if model is not None:
         return model
     hint = (
-        "The built-in encoder has changed with gestalt-space. Take the new one: "
+        "The built-in encoder has changed in this version of gestalt-space. To use the new one: "
         "`gestalt index fill --space builtin --default`."
         if space.model == BUILTIN
-        else f"Install it: `{install_command(space)}`. Or take another one: "
-        "`gestalt index fill --space NAME --default`."
+        else f"Install it: `{install_command(space)}`. To use another encoder: `gestalt index "
+        "fill --space NAME --default`."
     )
     raise ModelNotInstalled(
-        f"The gallery's descriptors are of the encoder {space.model} "
-        f"(space {space.fingerprint[:12]}), which is not installed.",
+        f"The gallery uses the encoder {space.model} (space {space.fingerprint[:12]}), which is "
+        "not installed.",
         hint,
     )
 

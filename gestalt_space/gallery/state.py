@@ -193,8 +193,9 @@ class GalleryState:
         found = self._nearly.get(kind)
         if found is None:
             raise UsageError(
-                f"The gallery has no {kind} index in this space: removals and rebuilds delete it.",
-                f"Run `gestalt index approximate --kind {kind}`, or search without --index.",
+                f"The gallery has no {kind} index in this space. Removing patients and rebuilding "
+                "deletes it.",
+                f"Run `gestalt index approximate --kind {kind}`, or leave out --index.",
             )
         return found
 
@@ -308,7 +309,7 @@ def count_photos(patients: Numbers, last_key: int) -> Numbers:
     Raises `IndexDamaged` for keys that nobody has.
     """
     if len(patients) and not -1 <= patients.min() <= patients.max() <= last_key:
-        raise IndexDamaged("The index has rows of nobody.", REBUILD)
+        raise IndexDamaged("The index has rows that belong to no patient.", REBUILD)
     counts = np.bincount(patients + 1, minlength=last_key + 2)
     return np.asarray(counts[1:], dtype=np.int64)
 

@@ -19,10 +19,10 @@ Status = Literal["added", "already", "updated", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of a photo that was to be added.
+    """The result of adding a photo.
 
-    `changes`: what was added to or replaced in what the gallery knew. `notes`: what a person should
-    look at; `copies` of other patients are told among them.
+    `changes`: facts that were added or replaced. `notes`: what a person should check, `copies` of
+    other patients' photos included.
     """
 
     photo: str
@@ -41,10 +41,10 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class AddedPhotos:
-    """What became of photos that were to be added, in the order of their rows, without crops.
+    """The results of adding photos, in the order of their rows, without crops.
 
-    `left_in_log`: that what was replaced is still in the write-ahead log, which another process
-    holds; None where nothing is.
+    `left_in_log`: an error that says that replaced data are still in the write-ahead log, because
+    another process is using it; None if none are.
     """
 
     photos: tuple[Added, ...]
@@ -57,7 +57,7 @@ class AddedPhotos:
 
     @property
     def failed(self) -> tuple[Added, ...]:
-        """Those that were not added."""
+        """The photos that were not added."""
         return tuple(photo for photo in self.photos if photo.status == "failed")
 
 
@@ -112,8 +112,8 @@ def added_row(
 
 
 def _copy_note(copy: Copy) -> str:
-    proof = "" if copy.proof == "crops" else ", by descriptors alone: its crop was not kept"
+    proof = "" if copy.proof == "crops" else ", by descriptors only: no crop is stored"
     return (
-        f"Looks like the photo {copy.photo} of patient {copy.patient} (similarity "
-        f"{copy.similarity:.3f}{proof}). One patient or two?"
+        f"Very similar to the photo {copy.photo} of patient {copy.patient} (similarity "
+        f"{copy.similarity:.3f}{proof}). Check whether they are the same patient."
     )

@@ -95,8 +95,9 @@ def parse_head(text: str) -> Head:
     found = _HEAD.fullmatch(text.strip())
     if found is None:
         raise UsageError(
-            f"{text[:40]!r} is not the head of a trail.",
-            "Give what `gestalt index log --head` printed: 12:3a7f…, 64 digits behind the colon.",
+            f"{text[:40]!r} is not the head of an audit trail.",
+            "Give the output of `gestalt index log --head`, like 12:3a7f… with 64 digits after "
+            "the colon.",
         )
     return Head(int(found[1]), found[2])
 
@@ -133,7 +134,7 @@ def _logged(event: Event, names: Mapping[str, str], models: Mapping[str, str]) -
 def _words(detail: dict[str, Any] | None, models: Mapping[str, str]) -> Iterator[str]:
     """`models`: names of encoders by the fingerprints of their spaces."""
     if detail is None:
-        yield "emptied when a patient or photo was removed"
+        yield "deleted when a patient or photo was removed"
         return
     if "undone" in detail:
         yield f"event {detail['undone']} ({detail['action']}) undone"

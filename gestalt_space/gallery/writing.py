@@ -69,20 +69,20 @@ class Writing(OpenGallery):
         update: bool = False,
         progress: Callable[[Added], object] = _nobody_follows,
     ) -> AddedPhotos:
-        """Add photos; for each in order, what became of it, and what is to be known of its row.
+        """Add photos, and return the result of each, in order.
 
-        A gallery is made where there is none. A record that cannot be fails alone.
+        The gallery is created if there is none. An invalid record fails without affecting the
+        others.
 
-        Idempotent: a photo whose bytes are in the gallery for the same patient is `already` there,
-        and what the row tells beyond what is known, a diagnosis say, is taken. A row that
-        contradicts the gallery, or gives another face of the photo, is refused; with `update`, it
-        takes the place of what is there. A photo that is a copy of another patient's, saved again,
-        is added with a note. What was replaced leaves the files; `left_in_log` says if another
-        process keeps it in the write-ahead log.
-        Written in transactions of `WRITE_BATCH` photos, so that an interruption loses no more. The
-        photo itself is not kept; its aligned crop is, unless `keep_crops` is off.
-        `progress` is called with each photo when it is stored or has failed, its face's crop
-        included. What is stored stays, also where an interruption or an error ends the call.
+        Adding a photo twice is safe: if the gallery has the same bytes for the same patient, the
+        result is `already`, and new facts in the row, such as a diagnosis, are added. A row that
+        contradicts the gallery, or gives another face of the photo, fails; with `update`, it
+        replaces what is stored. A photo that looks like a copy of another patient's photo is added
+        with a note. Replaced data are deleted from the files; `left_in_log` says whether another
+        process keeps them in the write-ahead log. Photos are written in transactions of
+        `WRITE_BATCH`, so an interruption or error loses no more than that. The photo itself is not
+        kept; its aligned crop is, unless `keep_crops` is off. `progress` is called with each photo
+        when it is stored or has failed, with the crop of its face.
         """
         rows = check_together([check_row(row) for row in rows])
         self.database.require_writable()
@@ -135,11 +135,11 @@ class Writing(OpenGallery):
     ) -> removals.Removed:
         """Remove patients, or photos by name or sha256, and patients who have no photo left.
 
-        Of a photo that shows several patients, `photos_of` says whose is meant. Rows, crops and
-        descriptors leave the database and every index on disk. Raises `UsageError` for a name that
-        is not in a list, and `NotInGallery`, both removing nothing; `DatabaseError` or
-        `OutputError` where they are removed and another process keeps a file from being cleaned of
-        them: the message says so, and it is done when the gallery is next opened.
+        If a photo shows several patients, `photos_of` says whose photo to remove. Rows, crops and
+        descriptors are deleted from the database and from every index on disk. Raises `UsageError`
+        for a name that is not in a list, and `NotInGallery`; then nothing is removed. Raises
+        `DatabaseError` or `OutputError` if they were removed, but another process is using a file
+        that contains them; the file is cleaned when the gallery is next opened.
         """
         patients = check_names(patients, "patients")
         photos, photos_of = check_names(photos, "photos"), check_names(photos_of, "photos_of")
@@ -159,7 +159,7 @@ class Writing(OpenGallery):
             # It is done, whatever is left to clean: who asks again would be told that it is not
             # there.
             photos_gone, gone_too = counted(gone.photos, "photo"), counted(gone.patients, "patient")
-            done = f"{photos_gone} and {gone_too} removed, for good."
+            done = f"{photos_gone} and {gone_too} removed permanently."
             raise type(left)(f"{done} {left.message}", left.hint) from left
         return gone
 
@@ -170,14 +170,13 @@ class Writing(OpenGallery):
         again: bool = False,
         progress: Callable[[Filled], object] = _nobody_follows,
     ) -> FilledFaces:
-        """Give every stored face a descriptor in this space, from its kept crop.
+        """Compute a descriptor in this space for every stored face, from its crop.
 
-        With `again`, faces that have one get a new one, but those whose descriptor is of the
-        present encoding run: the same precision, device, runtime and its version; and those whose
-        descriptor is damaged. Resumable: what is done is passed over. With `make_default`, the
-        gallery works in this space from then on, if no face lacks a descriptor.
-        `progress` is called with each face when it has its descriptor or failed; what is done stays
-        done, also where an interruption ends the call.
+        With `again`, faces that have a descriptor get a new one, unless it was made by the current
+        encoding run: the same precision, device, runtime and version. It also replaces damaged
+        descriptors. With `make_default`, the gallery uses this space from then on, if every face
+        has a descriptor. After an interruption, call it again: finished faces are skipped.
+        `progress` is called with each face when it has its descriptor or has failed.
         """
         self.database.require()
         self.database.require_writable()
@@ -213,11 +212,11 @@ class Writing(OpenGallery):
         return FilledFaces(tuple(done), lacking, is_default)
 
     def rebuild(self, *, stages: Stages = unseen_stages) -> Rebuilt:
-        """Write every space's index anew from the database, and calibrate it where that takes no
-        more than two seconds; says what was done.
+        """Rebuild the index of every space from the database, and calibrate it if that takes at
+        most two seconds. Returns what was done.
 
-        What `inspect_gallery` finds wrong with rows, and what costs nobody's data to mend, is
-        mended first. Raises `OutputError` where it cannot be written.
+        First repairs the rows that `inspect_gallery` reports, if that loses no data. Raises
+        `OutputError` if the index cannot be written.
         """
         self.database.require_writable()
         with self.database.writing() as session:
@@ -230,12 +229,12 @@ class Writing(OpenGallery):
     def calibrate(
         self, *, seed: int = 0, progress: Callable[[float], object] | None = None
     ) -> Calibrated:
-        """Fit what similarities mean in this space to the gallery as it is.
+        """Measure what similarities mean in this space, for the current gallery.
 
-        `add`, `remove` and `fill` do it by themselves where it is due and takes no more than two
-        seconds. It can be interrupted: what was done is kept, and the next one goes on from there.
-        `progress` is given the share, 0..1, that is done; `seed` draws patients and photos. Raises
-        `GalleryEmpty` without a descriptor in this space.
+        `add`, `remove` and `fill` calibrate automatically if it is due and takes at most two
+        seconds. After an interruption, call it again: finished work is kept. `progress` gets the
+        share done, 0..1; `seed` chooses the patients and photos. Raises `GalleryEmpty` without a
+        descriptor in this space.
         """
         self.database.require()
         self.database.require_writable()
@@ -260,14 +259,14 @@ class Writing(OpenGallery):
         seed: int = 0,
         progress: Callable[[float], object] | None = None,
     ) -> ApproximateRecord:
-        """Build an approximate index of this space, for questions that ask for it by name, and
-        measure how much of what is nearest it finds.
+        """Build an approximate index of this space, and measure how many of the nearest photos it
+        finds. Only questions that name it use it.
 
-        It is built in memory, a byte for each number of a descriptor and more for links, and
-        recorded when it is whole. Photos that come later are searched exactly; a removal deletes
-        it, and so does `rebuild`. `seed` draws the photos that it is measured with; `progress` is
-        told the share, 0..1, that is done. Raises `GalleryEmpty` where too little is on disk,
-        `GalleryChanged` where somebody was removed meanwhile.
+        It is built in memory: one byte for each number of a descriptor, and more for links. Photos
+        added later are searched exactly; a removal deletes it, and so does `rebuild`. `seed`
+        chooses the photos for the measurement; `progress` gets the share done, 0..1. Raises
+        `GalleryEmpty` if the index has too few photos, `GalleryChanged` if a patient was removed
+        meanwhile.
         """
         self.database.require()
         self.database.require_writable()

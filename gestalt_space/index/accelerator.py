@@ -72,7 +72,7 @@ class Accelerator:
             return
         with self._one_loads:
             if (why := gpu_works()) is not None:
-                raise DeviceUnavailable(f"No GPU can search here: {why}.", _HINT)
+                raise DeviceUnavailable(f"No GPU can be used for searching: {why}.", _HINT)
             with self._lock:
                 stop = self._stop
                 if self._wanted != tuple(segments):

@@ -27,7 +27,7 @@ Kind = Literal["ivf", "hnsw"]
 KINDS: tuple[Kind, ...] = ("ivf", "hnsw")
 NEAREST = 10
 """Of so many nearest photos the recall is measured."""
-_AGAIN = "Run `gestalt index approximate` to build it again, or search without --index."
+_AGAIN = "Run `gestalt index approximate` to build it again, or leave out --index."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Approximate:
         except (RuntimeError, OSError) as error:
             raise ApproximateDamaged(f"{path.name} cannot be read by FAISS.", _AGAIN) from error
         if (index.ntotal, index.d) != (self.record.rows, self._dim):
-            raise ApproximateDamaged(f"{path.name} does not hold the rows that it should.", _AGAIN)
+            raise ApproximateDamaged(f"{path.name} does not have the expected rows.", _AGAIN)
         return index
 
 
@@ -127,7 +127,7 @@ class ApproximateSearcher:
         rows, ids = rows_by_id(self._searcher, self.record.last)
         if (len(rows), sha256_of(ids)) != (self.record.rows, self.record.ids):
             raise ApproximateDamaged(
-                f"The {self.record.kind} index was built of other descriptors.", _AGAIN
+                f"The {self.record.kind} index was built from other descriptors.", _AGAIN
             )
         return rows
 

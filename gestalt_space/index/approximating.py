@@ -70,7 +70,7 @@ def parse_kind(text: str) -> Kind:
     for kind in KINDS:
         if text == kind:
             return kind
-    raise UsageError(f"There is no approximate index {text!r}.", f"There are {', '.join(KINDS)}.")
+    raise UsageError(f"Unknown approximate index {text!r}.", f"Choose one of: {', '.join(KINDS)}.")
 
 
 @dataclass(frozen=True, slots=True)

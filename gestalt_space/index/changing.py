@@ -139,18 +139,20 @@ def verify_segment(folder: Path, record: SegmentRecord) -> None:
     )
     removed = segment.patients == REMOVED
     if not np.array_equal(segment.ids == REMOVED, removed) or removed.sum() != record.removed:
-        raise IndexDamaged(f"{record.name} does not know which rows are removed.", REBUILD)
+        raise IndexDamaged(f"{record.name} has no record of removed rows.", REBUILD)
     if segment.vectors[removed].any():
         raise IndexDamaged(f"{record.name} has vectors of removed rows.", REBUILD)
     if (np.diff(segment.ids[~removed]) <= 0).any():
-        raise IndexDamaged(f"The ids of {record.name} do not ascend.", REBUILD)
+        raise IndexDamaged(f"The ids of {record.name} are not in order.", REBUILD)
     step = rows_at_once(record.dim)
     for first in range(0, record.rows, step):
         codes, errors = encode(segment.vectors[first : first + step], record.scale)
         if not np.array_equal(codes, stored[first : first + step]):
-            raise IndexDamaged(f"The codes of {record.name} are not of its vectors.", REBUILD)
+            raise IndexDamaged(f"The codes of {record.name} do not match its vectors.", REBUILD)
         if errors.max() > record.error:
-            raise IndexDamaged(f"The codes of {record.name} err by more than it says.", REBUILD)
+            raise IndexDamaged(
+                f"The error of the codes of {record.name} is larger than recorded.", REBUILD
+            )
     segment.codes.index  # noqa: B018 - FAISS can read them
 
 

@@ -20,7 +20,7 @@ CHUNK = 8 * 2**20
 HASHED = 2**20
 """Bytes up to which a file is hashed when it is opened, which takes a millisecond or two. Of larger
 ones `gestalt index verify` finds what changed."""
-REBUILD = "Run `gestalt index rebuild`; nothing is lost, the database has everything."
+REBUILD = "Run `gestalt index rebuild`. Nothing is lost: the database has everything."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,7 @@ def check_size(folder: Path, record: FileRecord) -> Path:
     except OSError as error:
         raise IndexDamaged(f"{record.name} cannot be read ({error.strerror}).", REBUILD) from error
     if size != record.bytes:
-        raise IndexDamaged(
-            f"{record.name} has {size} bytes in the place of {record.bytes}.", REBUILD
-        )
+        raise IndexDamaged(f"{record.name} has {size} bytes instead of {record.bytes}.", REBUILD)
     return path
 
 
@@ -94,5 +92,5 @@ def check_file(folder: Path, record: FileRecord) -> Path:
     except OSError as error:
         raise IndexDamaged(f"{record.name} cannot be read ({error.strerror}).", REBUILD) from error
     if found != record:
-        raise IndexDamaged(f"{record.name} is not what was written.", REBUILD)
+        raise IndexDamaged(f"{record.name} has changed since it was written.", REBUILD)
     return path

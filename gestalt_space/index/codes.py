@@ -157,7 +157,7 @@ class Codes:
             or (index.sq.qtype, index.metric_type) != (kind, faiss.METRIC_INNER_PRODUCT)
             or index.codes.size() != self.rows * self.dim
         ):
-            raise IndexDamaged(f"{self.path.name} does not hold the codes that it should.", REBUILD)
+            raise IndexDamaged(f"{self.path.name} does not have the expected codes.", REBUILD)
         return index
 
     def check_place(self, first: NDArray[np.float32], last: NDArray[np.float32]) -> None:
@@ -167,7 +167,7 @@ class Codes:
         """
         ends = np.stack([first, last])
         if not np.array_equal(self.index.reconstruct_batch(np.array([0, self.rows - 1])), ends):
-            raise IndexDamaged(f"{self.path.name} is read by FAISS in another way.", REBUILD)
+            raise IndexDamaged(f"FAISS reads {self.path.name} differently.", REBUILD)
 
     def read_ahead(self) -> None:
         """Read the file, so that it lies in the system's memory. Raises `IndexDamaged`."""

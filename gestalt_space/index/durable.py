@@ -38,7 +38,7 @@ def writing(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise OutputError(
             f"The index cannot be written to {folder}: {error.strerror or error}.",
-            "Check the folder and the free space of the disk; the database has everything.",
+            "Check the folder and the free disk space. The database has everything.",
         ) from error
 
 

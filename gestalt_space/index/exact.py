@@ -34,5 +34,5 @@ def products(rows: Descriptors, probes: Descriptors) -> NDArray[np.float32]:
     with np.errstate(invalid="ignore"):
         values = np.asarray(np.matmul(rows, probes), dtype=np.float32)
     if not np.isfinite(values).all():
-        raise IndexDamaged("The index holds numbers that are not finite.", REBUILD)
+        raise IndexDamaged("The index has numbers that are not finite.", REBUILD)
     return values

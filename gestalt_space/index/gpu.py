@@ -84,7 +84,7 @@ def _tried(program: str) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return "the self-test did not end"
+        return "the self-test did not finish"
     if not test.returncode:
         return None
     last = (test.stderr.strip().splitlines() or [f"it ended with {test.returncode}"])[-1]
@@ -178,8 +178,8 @@ def to_gpu(
             start += count
     except RuntimeError as error:  # torch has this for a full memory and for a lost device
         raise DeviceUnavailable(
-            f"The gallery cannot be held on the GPU: {str(error).splitlines()[0]}",
-            "Set GESTALT_SEARCH_DEVICE=cpu to search on the processor.",
+            f"The gallery does not fit on the GPU: {str(error).splitlines()[0]}",
+            "Set GESTALT_SEARCH_DEVICE=cpu to search on the CPU.",
         ) from error
     return HalfRows(whole, tuple(pieces))
 

@@ -86,11 +86,11 @@ def load_manifest(folder: Path, space: str, digest: str) -> Manifest:
     except OSError as error:
         raise IndexDamaged(f"{path.name} cannot be read ({error.strerror}).", REBUILD) from error
     if hashlib.sha256(text).hexdigest() != digest:
-        raise IndexDamaged(f"{path.name} is not this gallery's.", REBUILD)
+        raise IndexDamaged(f"{path.name} belongs to another gallery.", REBUILD)
     try:
         read = json.loads(text)
         if (read["format"], read["space"]) != (FORMAT, space):
-            raise IndexDamaged(f"{path.name} is of another format or space.", REBUILD)
+            raise IndexDamaged(f"{path.name} has another format or space.", REBUILD)
         return Manifest(
             **read
             | {

@@ -66,7 +66,7 @@ def map_array(
     count = int(np.prod(shape, dtype=np.int64))
     kind = np.dtype(dtype)
     if found != (shape, False, kind) or start + count * kind.itemsize != record.bytes:
-        raise IndexDamaged(f"{record.name} does not hold the numbers that it should.", REBUILD)
+        raise IndexDamaged(f"{record.name} does not have the expected numbers.", REBUILD)
     array = np.frombuffer(pages, dtype=kind, count=count, offset=start).reshape(shape)
     return MappedArray(array, pages, start)
 
@@ -80,7 +80,7 @@ def map_bytes(path: Path, size: int, shape: tuple[int, int]) -> NDArray[np.uint8
         raise IndexDamaged(f"{path.name} cannot be read ({error}).", REBUILD) from error
     count = shape[0] * shape[1]
     if len(pages) != size or size < count:
-        raise IndexDamaged(f"{path.name} does not hold the numbers that it should.", REBUILD)
+        raise IndexDamaged(f"{path.name} does not have the expected numbers.", REBUILD)
     return np.frombuffer(pages, np.uint8, count, len(pages) - count).reshape(shape)
 
 

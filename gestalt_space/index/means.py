@@ -78,7 +78,7 @@ def write_means(
                 stream.write(np.ascontiguousarray(means, dtype="<f4").data)
             whole = np.concatenate(keys)
             if len(whole) != patients or whole[0] < 0 or (np.diff(whole) <= 0).any():
-                raise IndexDamaged("The means are not those of the patients.", REBUILD)
+                raise IndexDamaged("The means do not match the patients.", REBUILD)
         return MeansRecord(name, patients, dim, _write_keys(folder, name, whole), record_file(path))
 
 
@@ -120,7 +120,7 @@ def verify_means(folder: Path, record: MeansRecord) -> None:
     part = open_means(folder, record)
     removed = part.keys == REMOVED
     if (np.diff(part.keys[~removed]) <= 0).any():
-        raise IndexDamaged(f"The keys of {record.name} do not ascend.", REBUILD)
+        raise IndexDamaged(f"The keys of {record.name} are not in order.", REBUILD)
     if part.means[removed].any():
         raise IndexDamaged(f"{record.name} has means of removed patients.", REBUILD)
 

@@ -102,7 +102,7 @@ def _write(
 ) -> SegmentRecord:
     ids, patients = columns[:2]
     if not len(ids) or ids[0] < 0 or (np.diff(ids) <= 0).any() or (patients < 0).any():
-        raise IndexDamaged("The ids of a segment's rows do not ascend from 0.", REBUILD)
+        raise IndexDamaged("The ids of the rows of a segment are not in order from 0.", REBUILD)
     name = unique_name(space)
     with writing(folder):
         vectors = folder / f"{name}.vectors.npy"

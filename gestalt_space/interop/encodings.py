@@ -68,7 +68,8 @@ def read_encodings(path: Path, *, whole_names: bool = False) -> Encodings:
 
         return _arranged(path, _rows_of_frame(path, read_frame(path)), whole_names)
     raise UsageError(
-        f"{path.name} ends in none of .csv, .pkl and .npz.", "Name it after what is in it."
+        f"{path.name} does not end in .csv, .pkl or .npz.",
+        "Give the file the ending of its format.",
     )
 
 
@@ -135,20 +136,20 @@ def _read_arrays(path: Path, whole_names: bool) -> Encodings:
     except Exception as error:  # a damaged archive raises anything
         reason = display_name(str(error)[:200]).rstrip(".") or type(error).__name__
         raise TableDamaged(
-            f"{path.name} is no file of encodings in our arrays ({reason}).",
-            "Make it: `gestalt evaluate arrays --encodings all_encodings.csv -o encodings.npz`.",
+            f"{path.name} is not a file of encodings as arrays ({reason}).",
+            "Make one: `gestalt evaluate arrays --encodings all_encodings.csv -o encodings.npz`.",
         ) from error
     shape = (len(images), len(slots))
     if vectors.ndim != 3 or vectors.shape[:2] != shape or vectors.dtype != np.float32:
         raise TableDamaged(
             f"{path.name} has vectors of shape {vectors.shape} and type {vectors.dtype} for "
             f"{shape[0]} images in {shape[1]} slots.",
-            "Make it anew from the published file.",
+            "Make it again from the published file.",
         )
     ids = images if whole_names else [image_id(name) for name in images]
     if len(set(ids)) != len(ids):
         twice = next(image for image, count in Counter(ids).items() if count > 1)
-        raise TableDamaged(f"{path.name} has the image {twice} twice.", "Keep one of them.")
+        raise TableDamaged(f"{path.name} has the image {twice} twice.", "Keep only one of them.")
     return _sound(Encodings(tuple(ids), tuple(slots), vectors))
 
 
@@ -170,7 +171,7 @@ def _rows_of_frame(path: Path, columns: dict[str, list[object]]) -> Rows:
     missing = [name for name in ("img_name", "representations") if name not in columns]
     if missing:
         raise TableDamaged(
-            f"{path.name} has no column {missing[0]}.", f"Expected are {', '.join(HEADER)}."
+            f"{path.name} has no column {missing[0]}.", f"The columns must be {', '.join(HEADER)}."
         )
     names = [str(name) for name in columns["img_name"]]
     places = [columns.get(name, [""] * len(names)) for name in _PLACE]
@@ -182,8 +183,8 @@ def _rows_of_frame(path: Path, columns: dict[str, list[object]]) -> Rows:
     for row, vector in enumerate(vectors, start=1):
         if len(vector) != dim:
             raise TableDamaged(
-                f"{path.name}, row {row}, column representations: {len(vector)} numbers where "
-                f"others have {dim}.",
+                f"{path.name}, row {row}, column representations: {len(vector)} numbers instead "
+                f"of {dim} as in other rows.",
                 "Encode all images with the same model.",
             )
     values = np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
@@ -200,7 +201,7 @@ def _vector(path: Path, row: int, cell: object) -> NDArray[np.float32]:
             raise ValueError(f"its shape is {vector.shape}")
     except (ValueError, TypeError) as error:
         raise TableDamaged(
-            f"{path.name}, row {row}, column representations: it is no list of numbers "
+            f"{path.name}, row {row}, column representations: it is not a list of numbers "
             f"({display_name(str(error)[:80])}).",
             "Encode the image again.",
         ) from error
@@ -216,7 +217,7 @@ def _flag(value: object) -> str:
 def _arranged(path: Path, rows: Rows, whole_names: bool) -> Encodings:
     """Rows put together by image and slot."""
     if not rows.names:
-        raise TableDamaged(f"{path.name} has no rows.", f"Expected are {', '.join(HEADER)}.")
+        raise TableDamaged(f"{path.name} has no rows.", f"The columns must be {', '.join(HEADER)}.")
     ids = list(rows.names) if whole_names else [image_id(name) for name in rows.names]
     images = list(dict.fromkeys(ids))
     slots = sorted(set(rows.slots))
@@ -227,10 +228,10 @@ def _arranged(path: Path, rows: Rows, whole_names: bool) -> Encodings:
         cell = place_of_image[image], place_of_slot[slot]
         if row_of[cell] >= 0:
             raise TableDamaged(
-                f"{path.name}, row {row + rows.first_line}, column img_name: the image {image} "
-                f"is in row {row_of[cell] + rows.first_line} already, in the same slot "
+                f"{path.name}, row {row + rows.first_line}, column img_name: the image {image} is "
+                f"already in row {row_of[cell] + rows.first_line}, in the same slot "
                 f"({', '.join(slot)}).",
-                "Keep one of them.",
+                "Keep only one of them.",
             )
         row_of[cell] = row
     whole = np.all(row_of >= 0, axis=1)

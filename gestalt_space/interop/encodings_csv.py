@@ -52,7 +52,7 @@ class _Layout:
         """What is wrong in a row, which is told by its line in the file, from 1."""
         return TableDamaged(
             f"{self.path.name}, row {line}, column {column}: {reason}.",
-            "Mend the row, or encode the image again.",
+            "Correct the row, or encode the image again.",
         )
 
 
@@ -90,12 +90,14 @@ def _layout(path: Path, file: int) -> _Layout:
     if missing:
         raise TableDamaged(
             f"{path.name} has no column {missing[0]}.",
-            "Expected is a header like img_name;model;flip;gray;class_conf;representations.",
+            "The header must be like img_name;model;flip;gray;class_conf;representations.",
         )
     given = [name for name in SLOT_COLUMNS if name in names]
     if given and len(given) < len(SLOT_COLUMNS):
         lacking = next(name for name in SLOT_COLUMNS if name not in names)
-        raise TableDamaged(f"{path.name} has no column {lacking}.", "Slots are told by all three.")
+        raise TableDamaged(
+            f"{path.name} has no column {lacking}.", "A slot needs all three columns."
+        )
     vector = names.index("representations")
     line = b"\n" + rest.lstrip(b"\r\n").partition(b"\n")[0]
     row = _row(line, 0, len(line)) if len(line) > 1 else []
@@ -143,7 +145,7 @@ def _rest_of_row(file: int, stop: int, layout: _Layout) -> bytes:
         if len(rest) > LONGEST_ROW:
             raise TableDamaged(
                 f"{layout.path.name} has a row of more than {LONGEST_ROW >> 20} MiB.",
-                "Is it a file of encodings?",
+                "Check that it is a file of encodings.",
             )
         more = os.pread(file, 1 << 16, stop)
         rest += more
@@ -169,7 +171,7 @@ def _borders(
                 raise layout.error(
                     line,
                     "img_name" if len(row) == 2 else "representations",
-                    f"the row has {len(row) - 1} cells where the header has {layout.columns}",
+                    f"the row has {len(row) - 1} cells, but the header has {layout.columns}",
                 )
             borders.append(row)
             lines.append(line)
@@ -218,7 +220,7 @@ def _read_numbers(
         raise layout.error(
             lines[wrong[0]],
             "representations",
-            f"{count} numbers where others have {layout.dim}",
+            f"{count} numbers instead of {layout.dim} as in other rows",
         )
     inner = commas[low[:, None] + np.arange(layout.dim - 1)]
     # An Arrow array of texts without copying one: every other element is what lies between two
@@ -256,7 +258,7 @@ def _check_lists(
 ) -> None:
     for line, begin, end in zip(lines, begins.tolist(), ends.tolist(), strict=True):
         if end - begin < 2 or data[begin] != ord("[") or data[end - 1] != ord("]"):
-            raise layout.error(line, "representations", "it is no list of numbers in [ ]")
+            raise layout.error(line, "representations", "it is not a list of numbers in [ ]")
 
 
 def _find_wrong_number(
@@ -273,13 +275,13 @@ def _find_wrong_number(
         try:
             listed = json.loads(data[begin:end])
             if not all(type(one) in (int, float) for one in listed):
-                raise ValueError("something else than numbers is in it")
+                raise ValueError("it contains something other than numbers")
             with np.errstate(over="ignore"):
                 out[place] = listed
         except (ValueError, TypeError, OverflowError) as error:
             reason = "".join(one if one.isprintable() else "?" for one in str(error)[:80])
             raise layout.error(
-                line, "representations", f"it is no list of numbers ({reason})"
+                line, "representations", f"it is not a list of numbers ({reason})"
             ) from error
 
 
@@ -300,7 +302,7 @@ def _read_heads(
         if not name:
             raise layout.error(line, "img_name", "it is empty")
         if not name.isprintable():
-            raise layout.error(line, "img_name", "it has characters that are no text")
+            raise layout.error(line, "img_name", "it has characters that are not text")
         told = data[row[first] : row[last]]
         if told not in known:
             cells = tuple(data[row[column] + 1 : row[column + 1]] for column in layout.slot)

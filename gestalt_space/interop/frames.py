@@ -21,7 +21,7 @@ from gestalt_space.errors import TableDamaged
 from gestalt_space.weights.pickles import Operation, check_program
 
 SAVE_AS_CSV = (
-    "Nothing of it was run. Where you trust it, open it with pandas and save it as text: "
+    "No code in it was run. If you trust the file, open it with pandas and save it as text: "
     'pandas.read_pickle(path).to_csv("encodings.csv", sep=";", index=False).'
 )
 _FLOATS = re.compile(rb"(?:[G\x95].{8})+(?=[et])", re.DOTALL)
@@ -50,7 +50,7 @@ def read_frame(path: Path) -> dict[str, list[Any]]:
     except Exception as error:  # a damaged pickle raises anything
         reason = "".join(one if one.isprintable() else "?" for one in str(error)[:200])
         raise TableDamaged(
-            f"{path.name} is not a whole pickled table ({reason or type(error).__name__}).",
+            f"{path.name} is not a complete pickled table ({reason or type(error).__name__}).",
             SAVE_AS_CSV,
         ) from error
 

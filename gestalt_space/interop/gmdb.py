@@ -76,8 +76,8 @@ def read_splits(folder: Path, version: str | None = None) -> Splits:
     gallery = {row.split for row in splits.rare_gallery}
     if lonely := sorted(set(splits.rare_splits) ^ gallery):
         raise TableDamaged(
-            f"Split {lonely[0]} of the rare syndromes has a test set or a gallery alone.",
-            f"Check the gmdb_rare_…_images_{version}.csv.",
+            f"Split {lonely[0]} of the rare syndromes has only a test set or only a gallery.",
+            f"Check the files gmdb_rare_…_images_{version}.csv.",
         )
     return splits
 
@@ -89,8 +89,8 @@ def check_lookup(path: Path, splits: Splits) -> None:
     tested = {number_id(row.label) for row in (*splits.frequent_gallery, *splits.frequent_test)}
     if lacking := sorted(tested - trained):
         raise TableDamaged(
-            f"{path.name} lacks {len(lacking)} of the {len(tested)} frequent syndromes, "
-            f"{lacking[0]} among them.",
+            f"{path.name} does not have {len(lacking)} of the {len(tested)} frequent syndromes, "
+            f"for example {lacking[0]}.",
             f"Give the lookup table of version {splits.version}.",
         )
 
@@ -102,17 +102,19 @@ def read_lookup(path: Path) -> tuple[int | str, ...]:
     except OSError as error:
         raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
-        raise TableDamaged(f"{path.name} is not in UTF-8.", "Is it a lookup table?") from error
+        raise TableDamaged(
+            f"{path.name} is not in UTF-8.", "Check that it is a lookup table."
+        ) from error
     try:
         if len(lines) < 2:
             raise ValueError("it has no second line")
         labels = json.loads(lines[1])
         if not isinstance(labels, list) or len(set(map(str, labels))) != len(labels):
-            raise ValueError("line 2 is no list of different disorders")
+            raise ValueError("line 2 is not a list of different disorders")
     except (ValueError, TypeError) as error:
         raise TableDamaged(
-            f"{path.name} is no lookup table ({error}).",
-            "Expected are a line of words, and a line with a list of disorders in [ ].",
+            f"{path.name} is not a lookup table ({error}).",
+            "It must have a line of words, and a line with a list of disorders in [ ].",
         ) from error
     return tuple(labels)
 
@@ -150,7 +152,7 @@ def read_images(folder: Path, version: str | None = None) -> tuple[str, list[Ima
     for row in rows:
         image = row.text("image_id")
         if image in seen:
-            raise _wrong(path, row.line, "image_id", f"{image} is in row {seen[image]} already")
+            raise _wrong(path, row.line, "image_id", f"{image} is already in row {seen[image]}")
         seen[image] = row.line
     return version, rows
 
@@ -165,18 +167,20 @@ def read_syndromes(folder: Path, version: str) -> dict[str, dict[str, str]]:
 
 def _only_version(folder: Path, pattern: re.Pattern[str]) -> str:
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", "Name the folder of the metadata files.")
+        raise UsageError(
+            f"There is no folder {folder}.", "Give the folder with the metadata files."
+        )
     found = sorted(
         match["version"] for path in folder.iterdir() if (match := pattern.fullmatch(path.name))
     )
     if not found:
         raise UsageError(
-            f"{folder} has no metadata of GMDB: no file is named like {_example(pattern)}.",
-            "Name the folder in which they are.",
+            f"{folder} has no metadata of GMDB: there is no file like {_example(pattern)}.",
+            "Give the folder with the metadata files.",
         )
     if len(found) > 1:
         raise UsageError(
-            f"{folder} has the versions {', '.join(found)}.", "Name one with --version."
+            f"{folder} has the versions {', '.join(found)}.", "Choose one with --version."
         )
     return found[0]
 
@@ -196,7 +200,7 @@ def _split_rows(path: Path, with_split: bool) -> tuple[SplitRow, ...]:
             raise _wrong(path, line, "label" if row.image else "image_id", "it is empty")
         key = row.image, split
         if key in seen:
-            raise _wrong(path, line, "image_id", f"{row.image} is in row {seen[key]} already")
+            raise _wrong(path, line, "image_id", f"{row.image} is already in row {seen[key]}")
         seen[key] = line
         rows.append(row)
     return tuple(rows)
@@ -208,7 +212,7 @@ def _example(pattern: re.Pattern[str]) -> str:
 
 def _split_number(path: Path, line: int, cell: str) -> int:
     if not number_id(cell).isdecimal():
-        raise _wrong(path, line, "split", f"{display_name(cell[:20])!r} is no number")
+        raise _wrong(path, line, "split", f"{display_name(cell[:20])!r} is not a number")
     return int(number_id(cell))
 
 
@@ -232,7 +236,7 @@ def _lines(path: Path, delimiter: str, needed: Sequence[str]) -> Iterator[tuple[
             if missing := [name for name in needed if name not in names]:
                 raise TableDamaged(
                     f"{path.name} has no column {missing[0]}.",
-                    f"Expected are at least {', '.join(needed)}.",
+                    f"It must have at least the columns {', '.join(needed)}.",
                 )
             yield reader.line_num, names
             for row in reader:
@@ -247,12 +251,14 @@ def _lines(path: Path, delimiter: str, needed: Sequence[str]) -> Iterator[tuple[
     except OSError as error:
         raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
-        raise TableDamaged(f"{path.name} is not in UTF-8.", "Save it in UTF-8.") from error
+        raise TableDamaged(f"{path.name} is not in UTF-8.", "Save the file in UTF-8.") from error
     except csv.Error as error:
-        raise TableDamaged(f"{path.name} cannot be read: {error}.", "Save it anew.") from error
+        raise TableDamaged(
+            f"{path.name} cannot be read: {error}.", "Save the file again."
+        ) from error
 
 
 def _wrong(path: Path, line: int, column: str, reason: str) -> TableDamaged:
     return TableDamaged(
-        f"{path.name}, row {line}, column {column}: {reason}.", "Mend the row, and try again."
+        f"{path.name}, row {line}, column {column}: {reason}.", "Correct the row and try again."
     )

@@ -78,8 +78,8 @@ def check_patients(found: GmdbIntake, cohorts: Mapping[str, str | None]) -> None
         cohort = cohorts[row.record.patient]
         if cohort is None or not cohort.startswith(COHORT):
             raise PatientConflict(
-                f"The gallery has a patient {row.record.patient} already, who is not of GMDB.",
-                "Give the patients of GMDB names of their own: --prefix GMDB:",
+                f"The gallery already has a patient {row.record.patient} who is not from GMDB.",
+                "Add a prefix to the ids of the GMDB patients: --prefix GMDB:",
             )
 
 
@@ -89,7 +89,7 @@ def _reason(row: ImageRow, *, include_private: bool) -> str:
     if consent in NO:
         return "no consent"
     if consent and consent not in YES:
-        return f"consent {display_name(consent[:40])!r}, which is not understood"
+        return f"unknown consent {display_name(consent[:40])!r}"
     if private and private not in NO and not include_private:
         return "private"
     kind = row.text("image_type").lower()
@@ -126,7 +126,10 @@ def _intake(
         cells |= _disorder(row, syndromes)
     try:
         if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
-            raise UsageError(f"The file {display_name(name)!r} lies elsewhere.", "Mend its name.")
+            raise UsageError(
+                f"The file {display_name(name)!r} is outside the folder of the images.",
+                "Correct its name.",
+            )
         told = make_record(cells)
         check_names(told.record)
         return Intake(name, find_file(images / name), told.record, notes=told.notes)
@@ -174,13 +177,13 @@ def _age(row: ImageRow) -> str:
 def _image_folder(folder: Path, images: Path | None, rows: Sequence[ImageRow]) -> Path:
     if images is not None:
         if not images.is_dir():
-            raise UsageError(f"There is no folder {images}.", "Name that of the images.")
+            raise UsageError(f"There is no folder {images}.", "Give the folder with the images.")
         return images
     names = [row.text("filename") for row in rows[:50]]
     for place in IMAGE_FOLDERS:
         if any(name and (folder / place / name).is_file() for name in names):
             return folder / place
     raise UsageError(
-        f"The images of {folder} are in none of {', '.join(IMAGE_FOLDERS)}.",
-        "Say where they are: --images FOLDER.",
+        f"Cannot find the images of {folder} in {', '.join(IMAGE_FOLDERS)}.",
+        "Give their folder with --images FOLDER.",
     )

@@ -24,17 +24,17 @@ TEXTS = ("sex", "ancestry", "cohort", "consent", "family", "site", "disorder")
 KEYS = (*TEXTS, "age")
 HINT = (
     "Write --among sex=female, ancestry=European, age=0-5y, cohort=…, family=…, site=…, "
-    "disorder=OMIM:… or consent=…; several values are separated by ;, and unknown is a value."
+    "disorder=OMIM:… or consent=…. Separate several values by ;. `unknown` is a value too."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """What is asked of evidence; each part holds, and any value of a part.
+    """A filter on evidence: every part must fit, with any one of its values.
 
-    `texts`: pairs of a key of `TEXTS` and its values, in lower case but for disorders and families;
-    an empty one is asked of those of whom it is not known. `age`: first and last age in years, both
-    included to the day. `unknown_age`: photos without an age fit as well, or alone.
+    `texts`: pairs of a key of `TEXTS` and its values, in lower case except for disorders and
+    families; an empty value means not known. `age`: youngest and oldest age in years, both included
+    to the day. `unknown_age`: photos without an age fit too, or only those.
     """
 
     texts: tuple[tuple[str, frozenset[str]], ...] = ()
@@ -82,7 +82,9 @@ def parse_among(parts: Sequence[str]) -> Among:
         if key not in KEYS or not equals or not values:
             raise UsageError(f"{part!r} is not a filter.", HINT)
         if key in texts or (key == "age" and ages):
-            raise UsageError(f"There are two filters on {key}.", "Separate values by ; in one.")
+            raise UsageError(
+                f"There are two filters on {key}.", "Use one filter, and separate its values by ;."
+            )
         if key == "age":
             ages = values
         else:
@@ -90,7 +92,7 @@ def parse_among(parts: Sequence[str]) -> Among:
             texts[key] = frozenset("" if is_unknown(value) else spelling(value) for value in values)
     ranges = [text for text in ages if not is_unknown(text)]
     if len(ranges) > 1:
-        raise UsageError("There are two ranges of ages.", "Give one, like age=0-5y.")
+        raise UsageError("There are two age ranges.", "Give one, such as age=0-5y.")
     return Among(
         tuple(sorted(texts.items())), _ages(ranges[0]) if ranges else None, len(ages) > len(ranges)
     )
@@ -156,9 +158,11 @@ def _ages(text: str) -> tuple[float, float]:
     first, dash, last = text.replace("\N{EN DASH}", "-").partition("-")
     ends = [end for end in (first, last) if end.strip()]
     if not dash or not ends or any(map(is_unknown, ends)):
-        raise UsageError(f"{text!r} is not a range of ages.", "Write 0-5y, 18m-4y, 10y- or -2y.")
+        raise UsageError(f"{text!r} is not an age range.", "Write 0-5y, 18m-4y, 10y- or -2y.")
     low, high = parse_age(first), parse_age(last)
     low, high = low or 0.0, math.inf if high is None else high
     if low > high and not same_age(low, high):
-        raise UsageError(f"The ages {text!r} run backwards.", "The younger one comes first.")
+        raise UsageError(
+            f"The age range {text!r} ends before it starts.", "Write the younger age first."
+        )
     return low, high

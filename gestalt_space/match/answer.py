@@ -15,13 +15,12 @@ class MatchLine:
     """One line of a match: a disorder, a gene or a patient, and the evidence for it.
 
     `similarity`: of the nearest photo, mean cosine over slots, -1..1. `score`: what the line is
-    ranked by, as its aggregation has it; the same for `nearest`. `patient`: whose photo is the
-    nearest; `photo`: its name. `patients`, `photos`: how many of this
-    line could have been that evidence.
-    `percentile`: the share, in percent, of patients without a disorder who are less similar to it,
-    of disorders with as many references. `likelihood_ratio`: how many times more often a similarity
-    like this is seen with such a disorder than without. Both are None where the gallery cannot
-    tell; `no_ratio`: why there is no likelihood ratio, in words.
+    ranked by; for `nearest`, the similarity. `patient`: the patient of the nearest photo; `photo`:
+    its name. `patients`, `photos`: how many of this line were compared. `percentile`: the
+    percentage of patients without a disorder who are less similar to it, for disorders with as many
+    references. `likelihood_ratio`: how many times more often such a similarity is seen with the
+    disorder than without it. Both are None if the gallery has too little data; `no_ratio` says why
+    there is no likelihood ratio.
     """
 
     rank: int
@@ -50,9 +49,10 @@ class Eligible:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """How many share something with the probe's patient: of the neighbours, whose photos the lines
-    rest on, and of all who are eligible. `attribute`: ancestry, sex or age group; `value`: the
-    probe's. `…_known`: of how many it is known."""
+    """How many patients share an attribute with the probe's patient: among the neighbours, whose
+    photos the lines use, and among all eligible. `attribute`: ancestry, sex or age group; `value`:
+    the probe's. `…_known`: for how many it is known.
+    """
 
     attribute: str
     value: str
@@ -75,13 +75,13 @@ class ProbePhoto:
 class Match:
     """The answer for one probe: the lines, best first; or the error.
 
-    `photo`: the probe's name, a photo's or a patient's. `photos`: all that were asked about as one.
-    `left_out`: the patient whom the probe is stored for, who is never evidence for it; `relatives`:
-    patients of the probe's family, who are none either. `asked`: how many lines were. `verdict`:
-    close match, weak match or no close match, by `best_percentile`, the share in percent of
-    patients whose nearest wrong disorder is less similar; None where the gallery cannot tell.
-    `copies`: stored photos that show the same picture as the probe in another file: it may be of
-    their patient, who is evidence here.
+    `photo`: name of the probe, a photo or a patient. `photos`: all photos of the probe. `left_out`:
+    the patient that the probe is stored for, who is never matched against it; `relatives`: patients
+    of the probe's family, who are not matched either. `asked`: number of lines requested.
+    `verdict`: close match, weak match or no close match, from `best_percentile`, the percentage of
+    patients whose nearest wrong disorder is less similar; None if the gallery has too little data.
+    `copies`: stored photos that show the same picture as the probe in another file. The probe may
+    be of their patients, who are not excluded.
     """
 
     photo: str

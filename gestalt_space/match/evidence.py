@@ -23,8 +23,9 @@ from gestalt_space.store.people import By
 
 @dataclass(frozen=True, slots=True)
 class EvidencePhoto:
-    """A stored photo beside a probe. `similarity` -1..1, the mean of `slots`, which are empty where
-    the encoder has one alone. `age` in years."""
+    """A stored photo compared with a probe. `similarity`: -1..1, the mean of `slots`, which are
+    empty if the encoder has only one. `age` in years.
+    """
 
     patient: str
     photo: str
@@ -45,7 +46,7 @@ class Evidence:
 def evidence_of(
     probe: Probe, view: View, session: Session, wanted: str, slots: int
 ) -> tuple[Evidence, ...]:
-    """The evidence for a probe of the line `wanted`, or of the lines of the patient `wanted`.
+    """The evidence for the line `wanted`, or for the lines of the patient `wanted`.
 
     `slots`: how many a descriptor has. Raises `NotInGallery`, or the probe's own error.
     """
@@ -74,8 +75,8 @@ def _groups(view: View, session: Session, wanted: str) -> list[int]:
         found = view.state.people.groups_of(by, theirs)[1].tolist()
     if not found:
         raise NotInGallery(
-            f"No {by} and no patient {wanted!r} is among what can be ranked.",
-            "Name the identifier of a line, or the patient that a line rests on.",
+            f"No {by} or patient {wanted!r} can be ranked here.",
+            "Give the identifier of a line, or a patient of a line.",
         )
     return found
 

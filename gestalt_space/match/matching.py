@@ -109,7 +109,7 @@ def _check_aggregation(view: View) -> None:
         return
     if view.question.by != "disorder":
         raise UsageError(
-            "A gallery is calibrated for disorders.",
+            "The calibration is only for disorders.",
             f"Leave out --by {view.question.by}, or use --aggregation nearest.",
         )
     Chance.of(view.state.calibration)

@@ -58,6 +58,7 @@ def _known(
         known.update(find(new))
         if any(key not in known for key in new):
             raise GalleryChanged(
-                "Patients were removed while the gallery was searched.", "Ask again."
+                "Patients were removed while the gallery was searched.",
+                "Run the same command again.",
             )
     return known

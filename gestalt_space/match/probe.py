@@ -1,4 +1,4 @@
-"""What is asked about: a new photo, several of one patient, or a patient of the gallery."""
+"""Probes: a new photo, several photos of one patient, or a patient of the gallery."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A probe: its name, its photos, its descriptor `(d,)`, None where no photo gave one, and the
-    patient whom it is stored for, who is left out. `seen`: what it was made of."""
+    """A probe: its name, its photos, its descriptor `(d,)` (None if no photo gave one), and the
+    patient that it is stored for, who is excluded. `seen`: the faces it was made from.
+    """
 
     name: str
     photos: tuple[ProbePhoto, ...]
@@ -58,7 +59,10 @@ def fuse(descriptors: Sequence[Descriptors]) -> Descriptors:
     mean = np.mean(descriptors, axis=0, dtype=np.float64)
     length = float(np.linalg.norm(mean))
     if length < TOLERANCE:
-        raise UsageError("The photos contradict each other.", "Are they of one patient?")
+        raise UsageError(
+            "The photos cancel each other out: their mean is zero.",
+            "Check that all of them show the same patient.",
+        )
     return np.asarray(mean / length, dtype=np.float32)
 
 
@@ -71,8 +75,9 @@ def as_one_probe(asked: Sequence[Probe]) -> Probe:
     if len(owners) > 1:
         first, second = sorted(owners)[:2]
         raise UsageError(
-            f"The photos are stored for {len(owners)} patients, {first} and {second} among them.",
-            "Give photos of one patient, or ask without --as-one.",
+            f"The gallery has these photos for {len(owners)} different patients, including "
+            f"{first} and {second}.",
+            "Give photos of one patient, or leave out --as-one.",
         )
     descriptors = [one.descriptor for one in asked if one.descriptor is not None]
     return Probe(

@@ -25,14 +25,12 @@ INDEXES: tuple[IndexName, ...] = ("exact", *KINDS)
 class Question:
     """What is asked of a gallery about every probe.
 
-    `k`: how many lines. `without`: patients who are no evidence. `family`: of new photos, by its
-    name in the gallery, whose patients are no evidence; a stored patient's own family is none
-    either. `with_family`: a stored patient's family may be evidence. `sex`, `age` in years,
-    `ancestry`: of the probe's patient, where they are told; the gallery's composition is set beside
-    them. `index`: other than `exact`, photos are looked for by an approximate index that was built,
-    which misses some; it takes no filter, and ranks by `nearest` alone. Raises `UsageError` for a
-    value that there is not, for a family to leave out where families are let in, and for what no
-    approximate index answers.
+    `k`: number of lines. `without`: patients to exclude. `family`: family of new photos, by its
+    name in the gallery, whose patients are excluded; a stored patient's own family is always
+    excluded, unless `with_family` is set. `sex`, `age` in years, `ancestry`: of the probe's
+    patient, if known; the answer counts the patients of the gallery who share them. `index`:
+    `exact`, or an approximate index, which misses some photos, has no filter, and ranks only by
+    `nearest`. Raises `UsageError` for an unknown value, and for options that cannot be combined.
     """
 
     k: int = 10
@@ -53,10 +51,10 @@ class Question:
         parse_index(self.index)
         check_names(self.without, "without")
         if not isinstance(self.k, int | np.integer) or self.k < 1:
-            raise UsageError(f"{self.k!r} lines cannot be shown.", "Ask for 1 or more.")
+            raise UsageError(f"The number of lines cannot be {self.k!r}.", "Give 1 or more.")
         if not isinstance(self.among, Among):
             raise UsageError(
-                f"{self.among!r} is not a filter.", 'Make one: parse_among(["sex=female"]).'
+                f"{self.among!r} is not a filter.", 'Make a filter: parse_among(["sex=female"]).'
             )
         if self.age is not None:
             if not isinstance(self.age, int | float | np.number):
@@ -66,19 +64,19 @@ class Question:
             raise UsageError(f"{self.sex!r} is not a sex.", "Give female, male, other or None.")
         if self.index != "exact" and self.aggregation != "nearest":
             raise UsageError(
-                f"The aggregation {self.aggregation} needs more than the nearest photos, and "
-                f"{self.index} misses some.",
-                "Leave --index or --aggregation out.",
+                f"The aggregation {self.aggregation} needs all photos, but the index {self.index} "
+                "misses some.",
+                "Leave out --index or --aggregation.",
             )
         if self.index != "exact" and self.among:
             raise UsageError(
-                f"What {self.index} finds was measured without a filter.",
-                "Leave --index or --among out.",
+                f"The recall of the index {self.index} was measured without a filter.",
+                "Leave out --index or --among.",
             )
         if self.with_family and self.family is not None:
             raise UsageError(
-                "A family is to be left out, and families are let in.",
-                "Give --family or --with-family.",
+                "--family and --with-family cannot be combined.",
+                "Leave one of them out.",
             )
 
     def about(self, patient: PatientRecord) -> Question:
@@ -99,7 +97,7 @@ def parse_by(text: str) -> By:
     for by in get_args(By):
         if text == by:
             return cast(By, by)
-    raise UsageError(f"Nothing is ranked by {text!r}.", f"There are {', '.join(get_args(By))}.")
+    raise UsageError(f"Cannot rank by {text!r}.", f"Choose one of: {', '.join(get_args(By))}.")
 
 
 def parse_aggregation(text: str) -> Aggregation:
@@ -108,7 +106,7 @@ def parse_aggregation(text: str) -> Aggregation:
         if text == aggregation:
             return aggregation
     raise UsageError(
-        f"There is no aggregation {text!r}.", f"There are {', '.join(EVERY_AGGREGATION)}."
+        f"Unknown aggregation {text!r}.", f"Choose one of: {', '.join(EVERY_AGGREGATION)}."
     )
 
 
@@ -117,7 +115,7 @@ def parse_index(text: str) -> IndexName:
     for index in INDEXES:
         if text == index:
             return index
-    raise UsageError(f"There is no index {text!r}.", f"There are {', '.join(INDEXES)}.")
+    raise UsageError(f"Unknown index {text!r}.", f"Choose one of: {', '.join(INDEXES)}.")
 
 
 TEN_DISORDERS = Question()

@@ -199,23 +199,23 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
     without = _keys_of(session, question.without)
     _check_left(
         View(state, question, excluded=without),
-        f"No {by} of the gallery is left without {', '.join(question.without)}.",
-        "Leave fewer patients out.",
+        f"Without {', '.join(question.without)}, the gallery has no {by} left to rank.",
+        "Exclude fewer patients.",
     )
     rows = eligible_rows(state, question.among, session) if question.among else None
     view = View(state, question, excluded=without, rows=rows)
     _check_left(
         view,
-        f"No {by} of the gallery is left by the filter {question.among}.",
-        "Ask for less, or look at what there is: `gestalt index list`.",
+        f"With the filter {question.among}, the gallery has no {by} left to rank.",
+        "Use fewer filters; `gestalt index list` shows all patients.",
     )
     if question.family is None:
         return view
     family = dict(family_members(session, question.family))
     if not family:
         raise NotInGallery(
-            f"No patient is of the family {question.family!r}.",
-            "See the families: `gestalt index list`.",
+            f"The gallery has no family {question.family!r}.",
+            "`gestalt index list` shows the families.",
         )
     ranked = view.ranked(np.array(sorted(family), dtype=np.int64))
     last = View(
@@ -227,8 +227,8 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
     )
     _check_left(
         last,
-        f"No {by} of the gallery is left without the family {question.family}.",
-        "Add patients of other families, or leave --family out.",
+        f"Without the family {question.family}, the gallery has no {by} left to rank.",
+        "Add patients of other families, or leave out --family.",
     )
     return last
 
@@ -251,7 +251,9 @@ def _keys_of(session: Session, patients: Sequence[str]) -> Numbers:
 def _key_of(session: Session, patient: str) -> int:
     key = find_patient(session, patient)
     if key is None:
-        raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
+        raise NotInGallery(
+            f"There is no patient {patient!r}.", "`gestalt index list` shows all patients."
+        )
     return key
 
 

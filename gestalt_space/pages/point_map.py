@@ -100,5 +100,5 @@ def words_of(shown: ShownMap, *, show_patients: bool) -> list[str]:
     for row, name in enumerate(shown.patients):
         known = [f"{column} {of[row]}" for column, of in shown.columns.items() if of[row]]
         later = ["placed later"] * bool(shown.is_placed[row])
-        words.append("; ".join([name] * show_patients + known + later) or "nothing is known")
+        words.append("; ".join([name] * show_patients + known + later) or "no known facts")
     return words

@@ -23,16 +23,21 @@ def check_report_folder(folder: Path, *, overwrite: bool = False) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise OutputError(f"{display_name(folder)} is not a folder.", "Choose another place.")
+        raise OutputError(f"{display_name(folder)} is not a folder.", "Choose another folder.")
     if not any(folder.iterdir()):
         return
     others = sorted({one.name for one in folder.iterdir()} - OWN_FILES)
     if others or not (folder / PAGE).is_file():
-        what = f"{display_name(others[0])}, which is of no report" if others else "no report"
-        raise OutputError(f"{display_name(folder)} holds {what}.", "Name a new folder.")
+        what = (
+            f"{display_name(others[0])}, which does not belong to a report"
+            if others
+            else "no report"
+        )
+        raise OutputError(f"{display_name(folder)} holds {what}.", "Choose a new folder.")
     if not overwrite:
         raise OutputError(
-            f"{display_name(folder)} holds a report.", "Choose another place, or --force it."
+            f"{display_name(folder)} already has a report.",
+            "Choose another folder, or add --force.",
         )
 
 

@@ -137,7 +137,8 @@ class Calibration:
         if self._ratio_curve(references) is not None:
             return None
         return (
-            f"fewer than {FEWEST_DISORDERS} disorders of the gallery have about as many patients"
+            f"fewer than {FEWEST_DISORDERS} disorders of the gallery have about the same number "
+            "of patients"
             if self.curves
             else "the gallery has too few patients who share a disorder"
         )

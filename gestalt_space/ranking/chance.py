@@ -40,8 +40,8 @@ class Chance:
         """Raises `UsageError` where a gallery has too few patients for such curves."""
         if calibration is None or not calibration.curves:
             raise UsageError(
-                "This gallery has too few patients who share a disorder, or is not calibrated, so "
-                "that nobody can say how near is near by chance.",
+                "This gallery is not calibrated, or has too few patients who share a disorder, so "
+                "the nearness expected by chance is not known.",
                 "Use --aggregation nearest, the published one, or run `gestalt index rebuild`.",
             )
         middle, high = (

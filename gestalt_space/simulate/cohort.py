@@ -138,8 +138,8 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
     difficulty = DIFFICULTIES.get(plan.difficulty)
     if difficulty is None:
         raise UsageError(
-            f"There is no difficulty {plan.difficulty!r}.",
-            f"Difficulties are {', '.join(DIFFICULTIES)}.",
+            f"Unknown difficulty {plan.difficulty!r}.",
+            f"Choose one of: {', '.join(DIFFICULTIES)}.",
         )
     if (
         plan.controls < 0
@@ -147,10 +147,10 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
         or not 1 <= plan.photos_per_patient <= MOST_PHOTOS
     ):
         raise UsageError(
-            f"{plan.controls} controls, {plan.photos_per_patient:g} photos a patient and seed "
-            f"{plan.seed} do not make a cohort.",
-            f"Controls and seed are 0 or more, the seed {MOST_SEED} at most; photos a patient 1 to "
-            f"{MOST_PHOTOS} in the mean.",
+            f"Cannot make a cohort with {plan.controls} controls, {plan.photos_per_patient:g} "
+            f"photos per patient and seed {plan.seed}.",
+            f"Controls must be 0 or more, the seed 0 to {MOST_SEED}, and the mean number of "
+            f"photos per patient 1 to {MOST_PHOTOS}.",
         )
     if not plan.cohorts or not all(plan.cohorts):
         raise UsageError("The name of a cohort is empty.", "Give names, separated by commas.")
@@ -158,7 +158,7 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
     if total + plan.controls > MOST_PEOPLE:
         raise UsageError(
             f"{total + plan.controls:,} people are too many for a cohort.",
-            f"It has {MOST_PEOPLE:,} at most: ask for fewer disorders, patients or controls.",
+            f"The limit is {MOST_PEOPLE:,}. Use fewer disorders, patients or controls.",
         )
     rng = np.random.default_rng([plan.seed, 0])
     disorders = draw_disorders(rng, plan.disorders, difficulty, plan.terms)
@@ -221,8 +221,8 @@ def patient_counts(
     """
     if disorders < 1 or not 2 * disorders <= patients <= MOST_PATIENTS * disorders:
         raise UsageError(
-            f"{patients} patients cannot be dealt to {disorders} disorders.",
-            f"A disorder has 2 to {MOST_PATIENTS} patients.",
+            f"Cannot divide {patients} patients among {disorders} disorders.",
+            f"A disorder must have 2 to {MOST_PATIENTS} patients.",
         )
     if is_even:
         return [patients // disorders + (row < patients % disorders) for row in range(disorders)]
@@ -262,13 +262,13 @@ def _shares(
     for name, share in shares.items():
         if name not in known:
             raise UsageError(
-                f"There is no {what} {name!r} among the persons.", f"They are {', '.join(known)}."
+                f"The model of persons has no {what} {name!r}.", f"Choose from: {', '.join(known)}."
             )
         if not 0 <= share < float("inf"):
-            raise UsageError(f"{share:g} is no share of {what} {name}.", "Give 0 or more.")
+            raise UsageError(f"{share:g} is not a share of {what} {name}.", "Give 0 or more.")
     largest = max(shares.values(), default=0.0)
     if not largest > 0:
-        raise UsageError(f"The shares of {what} are all 0.", "Give one that is more.")
+        raise UsageError(f"The shares of {what} are all 0.", "Give at least one share above 0.")
     # By the largest first: the sum of numbers near the end of their range is beyond it.
     parts = {name: share / largest for name, share in shares.items()}
     total = sum(parts.values())

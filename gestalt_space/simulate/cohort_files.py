@@ -125,21 +125,21 @@ def check_cohort_place(folder: Path, *, overwrite: bool) -> None:
     """Raises `OutputError` or `UsageError` where no cohort can be written to `folder`."""
     shown = display_name(folder)
     if os.path.lexists(folder) and Path.cwd().is_relative_to(os.path.realpath(folder)):
-        raise UsageError(f"{shown} is the folder that you are in.", "Name a new one in it.")
+        raise UsageError(f"{shown} is the current folder.", "Choose a new folder in it.")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not _is_cohort(folder):
-        raise OutputError(f"{shown} is there already, and is no cohort.", "Choose another place.")
+        raise OutputError(f"{shown} already exists, and is not a cohort.", "Choose another folder.")
     if not overwrite:
         raise OutputError(
-            f"There is a cohort in {shown} already.", "Choose another place, or add --overwrite."
+            f"{shown} already has a cohort.", "Choose another folder, or add --overwrite."
         )
     within = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
     foreign = min((name for name in within if not _OURS.fullmatch(name)), default=None)
     if foreign is not None:
         raise OutputError(
-            f"{shown} has something in it that is not of the cohort: {display_name(foreign)}.",
-            "Take it out, or choose another place.",
+            f"{shown} has a file that is not from the cohort: {display_name(foreign)}.",
+            "Move it elsewhere, or choose another folder.",
         )
 
 

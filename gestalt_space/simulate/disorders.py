@@ -94,15 +94,15 @@ def draw_disorders(
     unknown = [term for term in terms if term not in TERMS]
     if unknown:
         raise UsageError(
-            f"There is no simulated phenotype {unknown[0]!r}.",
-            "`gestalt simulate terms` lists those that there are.",
+            f"Unknown simulated phenotype {unknown[0]!r}.",
+            "`gestalt simulate terms` lists all phenotypes.",
         )
     allowed = term_combinations(terms)
     if count > allowed:
         raise UsageError(
-            f"{count} disorders were asked for; {len(terms)} terms allow {allowed} with "
+            f"Cannot make {count} disorders: {len(terms)} terms allow only {allowed}, with "
             f"{FEWEST_TERMS} to {MOST_TERMS} terms each.",
-            "Ask for fewer disorders, or give more --terms.",
+            "Use fewer disorders, or more --terms.",
         )
     sets = _term_sets(rng, count, terms)
     genes = _genes(rng, count)

@@ -122,7 +122,7 @@ class Persons:
         if len(portraits) < LEAST_FACES:
             raise UsageError(
                 f"{len(portraits)} frontal faces are too few for a model of persons.",
-                f"Give at least {LEAST_FACES}; the built-in model rests on thousands.",
+                f"Give at least {LEAST_FACES}; the built-in model uses thousands.",
             )
         rows = np.stack([_features(portrait) for portrait in portraits])
         kept = min(components, len(rows) // 2)
@@ -151,14 +151,15 @@ class Persons:
                 header = file.metadata() or {}
                 if header.get("format") != FORMAT:
                     raise ModelUnsuitable(
-                        f"{path.name} is {header.get('format', 'no file of persons')!r}; "
-                        f"this version reads {FORMAT!r}.",
+                        f"{path.name} has the format "
+                        f"{header.get('format', 'no file of persons')!r}; this version reads "
+                        f"{FORMAT!r}.",
                         "Fit it again: `gestalt simulate fit-persons PHOTOS -o FILE`.",
                     )
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError) as error:
             raise ModelUnsuitable(
-                f"{path} is not a file of persons that can be read.",
+                f"{path} is not a valid file of persons.",
                 "Make one with `gestalt simulate fit-persons PHOTOS -o FILE`.",
             ) from error
         try:
@@ -174,7 +175,7 @@ class Persons:
             loaded._check()
         except (KeyError, TypeError, ValueError) as error:
             raise ModelUnsuitable(
-                f"{path} lacks a part of a file of persons, or has one that does not fit.",
+                f"{path} is not a valid file of persons: a part is missing or does not fit.",
                 "Make one with `gestalt simulate fit-persons PHOTOS -o FILE`.",
             ) from error
         return loaded
@@ -210,7 +211,8 @@ class Persons:
         for word, known in ((sex, SEXES), (ancestry, self.ancestries)):
             if word not in known:
                 raise UsageError(
-                    f"The persons are not known by {word!r}.", f"They are {', '.join(known)}."
+                    f"The model of persons has no attribute {word!r}.",
+                    f"Choose from: {', '.join(known)}.",
                 )
         drawn = rng.standard_normal(len(self.spread)).astype(np.float32)
         return Person(
@@ -294,7 +296,7 @@ class Persons:
 
 def _words(listed: object) -> tuple[str, ...]:
     if not isinstance(listed, list):
-        raise ValueError("no list of words")
+        raise ValueError("not a list of words")
     return tuple(listed)
 
 

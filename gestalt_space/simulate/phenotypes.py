@@ -173,12 +173,12 @@ def _checked(term_id: str, strength: float) -> bool:
     """Whether the term does anything."""
     if term_id not in TERMS:
         raise UsageError(
-            f"There is no simulated phenotype {term_id!r}.",
-            "`gestalt simulate terms` lists those that there are.",
+            f"Unknown simulated phenotype {term_id!r}.",
+            "`gestalt simulate terms` lists all phenotypes.",
         )
     if not abs(strength) <= STRONGEST:
         raise UsageError(
-            f"A strength of {strength:g} for {TERMS[term_id].label} is beyond ±{STRONGEST:g}.",
+            f"The strength {strength:g} for {TERMS[term_id].label} is outside ±{STRONGEST:g}.",
             "Strengths are standard deviations; 2 to 3 are usual in patients.",
         )
     return strength != 0.0

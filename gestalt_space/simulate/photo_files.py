@@ -53,7 +53,7 @@ def open_photo_files(source: Path) -> Iterator[PhotoFiles]:
         archive = zipfile.ZipFile(source)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise UsageError(
-            f"{display_name(source)} is neither a folder nor a zip of photos.", "Check the path."
+            f"{display_name(source)} is not a folder or zip file of photos.", "Check the path."
         ) from error
     with archive:
         yield PhotoFiles(

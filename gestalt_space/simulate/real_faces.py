@@ -74,7 +74,7 @@ def read_faces(
         photos = files.photos(wanted)
         if not photos:
             raise UsageError(
-                f"{source} holds no photos.", "Give a folder or a zip of photos of faces."
+                f"{source} has no photos.", "Give a folder or zip file of photos of faces."
             )
         for done, name in enumerate(photos, start=1):
             content = files.read(name)
@@ -127,7 +127,9 @@ def _label(row: Mapping[str, str | None]) -> FaceLabels:
     """What a row says, in words that the table of a cohort can have. Raises `UsageError`."""
     ancestry = (row.get("ancestry") or "").strip()
     if ancestry != display_name(ancestry):
-        raise UsageError(f"the ancestry {display_name(ancestry)!r} has characters that are no text")
+        raise UsageError(
+            f"the ancestry {display_name(ancestry)!r} has characters that are not text"
+        )
     return FaceLabels(
         sex=parse_sex(row.get("sex")),
         age_years=parse_age(row.get("age_years")),
@@ -137,6 +139,6 @@ def _label(row: Mapping[str, str | None]) -> FaceLabels:
 
 def _unusable(name: str, reason: str) -> UsageError:
     return UsageError(
-        f"{display_name(name)} beside the photos cannot be used: {display_name(reason)}.",
-        "Its columns are file, age_years (a number), sex and ancestry, in UTF-8.",
+        f"{display_name(name)} next to the photos cannot be used: {display_name(reason)}.",
+        "Its columns must be file, age_years (a number), sex and ancestry, in UTF-8.",
     )

@@ -120,29 +120,31 @@ def _check(plan: StudyPlan, told: Numbers, disorders: int, cohorts: int) -> None
     for name in ("site_strength", "sites_by_disorder", "families", "kinship", "wrong"):
         if not 0 <= (value := getattr(plan, name)) <= 1:
             words = name.replace("_", " ")
-            raise UsageError(f"{value:g} is no {words}.", "Give a number from 0 to 1.")
+            raise UsageError(
+                f"The value of {words} cannot be {value:g}.", "Give a number from 0 to 1."
+            )
     if not 0 <= plan.photos_dispersion <= MOST_DISPERSION:
         raise UsageError(
-            f"{plan.photos_dispersion:g} is no dispersion of the photos.",
+            f"{plan.photos_dispersion:g} is not a valid dispersion of the photos.",
             f"Give a number from 0 to {MOST_DISPERSION:g}.",
         )
     if not all(plan.sites):
         raise UsageError("The name of a site is empty.", "Give names, separated by commas.")
     if len(set(plan.sites)) < len(plan.sites):
-        raise UsageError("Two sites have one name.", "Give every site its own.")
+        raise UsageError("Two sites have the same name.", "Give each site a different name.")
     if len(plan.sites) > len(told):
         raise UsageError(
             f"{len(plan.sites):,} sites are too many for {len(told):,} people.",
-            "Ask for fewer sites, or more patients.",
+            "Use fewer sites, or more patients.",
         )
     if not plan.sites and (plan.sites_by_disorder or plan.cohorts_by_site):
-        raise UsageError("There are no sites to deal to.", "Add --sites.")
+        raise UsageError("The cohort has no sites.", "Add --sites.")
     if plan.cohorts_by_site and cohorts > len(plan.sites):
         raise UsageError(
-            f"{cohorts} cohorts cannot be groups of {len(plan.sites)} sites.",
-            "Ask for more sites, or fewer cohorts.",
+            f"Cannot build {cohorts} cohorts from {len(plan.sites)} sites.",
+            "Use more sites, or fewer cohorts.",
         )
     if plan.wrong and disorders < 2:
         raise UsageError(
-            "With one disorder no diagnosis can be wrong.", "Ask for two disorders or more."
+            "With only one disorder, no diagnosis can be wrong.", "Use two or more disorders."
         )

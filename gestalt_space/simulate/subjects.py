@@ -130,7 +130,7 @@ class RealSubjects:
         if not self._free:
             raise UsageError(
                 "The folder has fewer faces than the cohort has people.",
-                "Give more photos, or ask for fewer --patients and --controls.",
+                "Use more photos, or fewer --patients and --controls.",
             )
         misfit = [
             (face.labels.sex or UNKNOWN, face.labels.ancestry or UNKNOWN) != (sex, ancestry)
@@ -153,8 +153,8 @@ class RealSubjects:
     def relative(self, *_: object, **__: object) -> NoReturn:
         """Raises `UsageError`: who of the real people is related is not known."""
         raise UsageError(
-            "Families cannot be made of real faces.",
-            "Leave --families out, or sample the persons: --persons builtin.",
+            "Families cannot be simulated with real faces.",
+            "Leave out --families, or use simulated faces: --persons builtin.",
         )
 
     def portrait(

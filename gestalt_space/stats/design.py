@@ -87,7 +87,7 @@ def require_labellings(
     least = least_p(shuffles, mirrored=mirrored)
     if least > level:
         raise UsageError(
-            f"The labels of these {unit} can be dealt in {labellings(shuffles):,} ways, so that no "
-            f"p-value below {least:.3g} is possible, and {level:g} was asked.",
-            "Add patients, or match on less.",
+            f"There are only {labellings(shuffles):,} permutations of these {unit}, so no p-value "
+            f"below {least:.3g} is possible; {level:g} is needed.",
+            "Add patients, or match on fewer attributes.",
         )

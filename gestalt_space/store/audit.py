@@ -204,17 +204,17 @@ def trail_problems(session: Session, progress: Progress = unseen) -> Iterator[st
             if _chain(chain, event) != event.chain:
                 yield f"event {event.id} was changed, or one before it is missing"
             if event.salt is not None and _digest(event.salt, event.detail) != event.digest:
-                yield f"the detail of event {event.id} was changed"
+                yield f"the details of event {event.id} were changed"
             if event.salt is None and event.detail is not None:
-                yield f"the detail of event {event.id} was put back"
+                yield f"the details of event {event.id} were restored"
             if _subjects_digest(subjects.get(event.id, [])) != event.subjects:
-                yield f"event {event.id} is about others than it was"
+                yield f"the patients of event {event.id} were changed"
             chain = event.chain
             session.expunge(event)
         progress(count, max(count, whole))
     end = head(session)
     if (count, chain) != (end.events, end.chain):
-        yield f"the trail has {count:,} events, and should have {end.events:,}: its end was cut"
+        yield f"the trail has {count:,} events instead of {end.events:,}: its end was deleted"
 
 
 def values_of(value: Any) -> Iterator[str]:
@@ -253,9 +253,9 @@ def head_problem(session: Session, old: Head) -> str | None:
     query = sa.select(t.AuditEvent.chain).order_by(t.AuditEvent.id)
     last = "" if not old.events else session.scalar(query.offset(old.events - 1).limit(1))
     if last is None:
-        return f"the trail has fewer events than the {old.events:,} that it had"
+        return f"the trail had {old.events:,} events, and now has fewer"
     if last != old.chain:
-        return f"the first {old.events:,} events are not those that they were"
+        return f"the first {old.events:,} events were changed"
     return None
 
 

@@ -19,7 +19,7 @@ from gestalt_space.store.postgres_errors import out_of_range, postgres_failure
 from gestalt_space.store.sqlite import sqlite_file
 
 _KINDS = (
-    "A SQLite file in the home is the default; for PostgreSQL write "
+    "The default is a SQLite file in the home. For PostgreSQL, set "
     "GESTALT_DATABASE_URL=postgresql://USER@HOST/NAME."
 )
 
@@ -40,7 +40,7 @@ def make_engine(address: str | Path, *, busy_timeout: float = 30.0) -> Engine:
                 "pip install 'gestalt-space[postgres]'",
             ) from error
     if url.drivername not in sqlite.NAMES:
-        raise DatabaseError(f"{url.drivername} is no kind of database that is used here.", _KINDS)
+        raise DatabaseError(f"Unsupported kind of database: {url.drivername}.", _KINDS)
     return sqlite.sqlite_engine(url, busy_timeout)
 
 
@@ -73,7 +73,7 @@ def mapped_errors(engine: Engine) -> Iterator[None]:
     except SQLAlchemyError as error:
         raise _failure(engine, getattr(error, "orig", None) or error) from error
     except UnicodeEncodeError as error:
-        raise UsageError("A name holds bytes that are no text.", "Use UTF-8.") from error
+        raise UsageError("A name has bytes that are not text.", "Use UTF-8.") from error
     except OverflowError as error:
         if "SQLite" not in str(error):
             raise
@@ -108,8 +108,8 @@ def _url_of(address: str | Path) -> sa.URL:
         raise DatabaseError("The address of the database cannot be read.", _KINDS) from None
     if url.drivername in sqlite.NAMES and url.query:
         raise DatabaseError(
-            f"The address {url.render_as_string(hide_password=True)} has options behind `?`, which "
-            "a SQLite file does not take here.",
-            "Give its path alone: sqlite:////folder/gallery.sqlite3.",
+            f"The address {url.render_as_string(hide_password=True)} has options after `?`, which "
+            "a SQLite file cannot have here.",
+            "Give only the path: sqlite:////folder/gallery.sqlite3.",
         )
     return url

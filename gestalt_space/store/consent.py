@@ -22,7 +22,7 @@ def withdrawn_error(patient: str) -> ConsentWithdrawn:
     """The refusal of what a withdrawn consent does not allow."""
     return ConsentWithdrawn(
         f"The consent of patient {patient!r} is withdrawn.",
-        f"Where it was given again: `gestalt index set {patient} --consent TEXT`.",
+        f"If the patient consents again: `gestalt index set {patient} --consent TEXT`.",
     )
 
 

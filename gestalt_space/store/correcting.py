@@ -73,8 +73,8 @@ def set_facts(
     was = row.consent
     if was == WITHDRAWN and "consent" in record.emptied:
         raise ConsentWithdrawn(
-            f"The consent of patient {patient!r} is withdrawn, and no consent takes its place.",
-            "Say what was consented to: --consent TEXT.",
+            f"The consent of patient {patient!r} is withdrawn and cannot just be cleared.",
+            "Give the new consent: --consent TEXT.",
         )
     with session.no_autoflush:
         replace_facts(session, row, record, Told.of([record]), catalogue, emptied=True)
@@ -119,17 +119,17 @@ def move_photo(session: Session, name: str, *, of: str, to: str) -> Corrected:
     consent = before["patients"][of]["consent"]
     notes = []
     if heir is None:
-        notes.append(f"Patient {to} is new: nothing is known of them yet.")
+        notes.append(f"Patient {to} is new and has no facts yet.")
         heir = make_patient(session, to, {}, claiming=[owner])
         if consent == WITHDRAWN:
-            notes.append(f"The consent of {to} is withdrawn, as that of {of} is.")
+            notes.append(f"The consent of {to} is withdrawn too, like that of {of}.")
             session.execute(
                 sa.update(t.Patient).where(t.Patient.id == heir).values(consent=WITHDRAWN)
             )
     give_photos(session, [photo], heir)
     there = [owner, heir]
     if not session.scalar(sa.select(t.Photo.id).where(t.Photo.patient_id == owner).limit(1)):
-        notes.append(f"It was the last photo of {of}, who is no patient of the gallery any more.")
+        notes.append(f"It was the last photo of {of}, who was removed from the gallery.")
         drop_patient(session, owner, heir)
         _drop_unused(session, before)
         there = [heir]
@@ -147,7 +147,9 @@ def merge_patients(
     """
     _two(into, other)
     if keep not in (None, into, other):
-        raise UsageError(f"{keep!r} is neither of the two.", f"Give --keep {into} or {other}.")
+        raise UsageError(
+            f"{keep!r} is not one of the two patients.", f"Use --keep {into} or --keep {other}."
+        )
     names, keys = (into, other), (patient_key(session, into), patient_key(session, other))
     which: Keep | None = None if keep is None else 0 if keep == into else 1
     rows = [session.get_one(t.Patient, key) for key in keys]
@@ -156,7 +158,8 @@ def merge_patients(
     if (conflicts or more) and keep is None:
         raise PatientConflict(
             f"{into} and {other} contradict each other: {', '.join((*conflicts, *more))}.",
-            f"Correct what is wrong: `gestalt index set`. Or say whose facts stay: --keep {into}.",
+            "Correct the wrong facts with `gestalt index set`, or choose whose facts to keep: "
+            f"--keep {into}.",
         )
     theirs = [photo.id for photo in rows[1].photos]
     before = take(session, scope_of(session, names, {*theirs, *touched, *dropped}), whole=dropped)
@@ -186,14 +189,14 @@ def split_patient(session: Session, patient: str, photos: Sequence[str], to: str
     owner = patient_key(session, patient)
     if find_patient(session, to) is not None:
         raise PatientConflict(
-            f"There is a patient {to!r} already.",
-            f"`gestalt index move --photo NAME --of {patient} --to {to}` gives them a photo.",
+            f"Patient {to!r} already exists.",
+            f"To give them a photo: `gestalt index move --photo NAME --of {patient} --to {to}`.",
         )
     moved = list(dict.fromkeys(photo_of(session, patient, name) for name in photos))
     row = session.get_one(t.Patient, owner)
     if len(moved) == len(row.photos):
         raise PatientConflict(
-            f"Patient {patient!r} would have no photo left.", "Name fewer, with --photo."
+            f"Patient {patient!r} would have no photo left.", "Give fewer photos with --photo."
         )
     before = take(session, scope_of(session, [patient, to], moved))
     subjects = subjects_of(session, [owner])
@@ -203,14 +206,18 @@ def split_patient(session: Session, patient: str, photos: Sequence[str], to: str
     give_photos(session, moved, new)
     number(session, [owner, new], moved)
     kin = (
-        f"Both are of the family {facts['family']}. If they are no relatives: "
-        f"`gestalt index set {to} --clear family`."
+        f"Both are of the family {facts['family']}. If they are not relatives: `gestalt index set "
+        f"{to} --clear family`."
         if facts["family"]
-        else f"If they are relatives, neither should be evidence for the other: `gestalt index set "
-        f"{to} --family NAME`, and {patient} the same."
+        else "If they are relatives, they should not be matched against each other: `gestalt "
+        f"index set {to} --family NAME`, and the same for {patient}."
     )
     return _told(
-        session, "split", before, subjects, (f"{to} has the facts of {patient}: check them.", kin)
+        session,
+        "split",
+        before,
+        subjects,
+        (f"{to} has a copy of the facts of {patient}. Check them.", kin),
     )
 
 
@@ -239,13 +246,15 @@ def patient_key(session: Session, name: str) -> int:
     """The key of a patient by identifier. Raises `NotInGallery`."""
     key = find_patient(session, name)
     if key is None:
-        raise NotInGallery(f"There is no patient {name!r}.", "Run `gestalt index list`.")
+        raise NotInGallery(
+            f"There is no patient {name!r}.", "`gestalt index list` shows all patients."
+        )
     return key
 
 
 def _two(one: str, other: str) -> None:
     if one == other:
-        raise UsageError(f"{one!r} is named twice.", "Name two patients.")
+        raise UsageError(f"{one!r} is given twice.", "Give two different patients.")
 
 
 def _refuse_same_bytes(session: Session, photo: int, name: str, patient: int) -> None:
@@ -255,8 +264,8 @@ def _refuse_same_bytes(session: Session, photo: int, name: str, patient: int) ->
     )
     if found is not None:
         raise PatientConflict(
-            f"Patient {name!r} has this photo already, as {found!r}.",
-            "`gestalt index remove --photo NAME --of PATIENT` takes one of the two out.",
+            f"Patient {name!r} already has this photo, as {found!r}.",
+            "Remove one of the two: `gestalt index remove --photo NAME --of PATIENT`.",
         )
 
 
@@ -277,7 +286,7 @@ def _same_photos(
         is_same = is_same_face(faces[0].box, faces[0].landmarks, faces[1].box, faces[1].landmarks)
         if not is_same:
             conflicts.append(
-                f"the photo {photo.name} shows them as two: face {faces[0].number} and face "
+                f"the photo {photo.name} shows both of them: face {faces[0].number} and face "
                 f"{faces[1].number}"
             )
         stays, goes = (photo, pair[0]) if keep == 1 else (pair[0], photo)

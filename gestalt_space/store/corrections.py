@@ -78,7 +78,8 @@ def contradiction(patient: str, differences: Sequence[str]) -> PatientConflict:
     """The refusal of a row that differs from the gallery."""
     return PatientConflict(
         f"The gallery has other facts of patient {patient!r}: {', '.join(differences)}.",
-        "If the new values are right, run the command again with --update. If not, mend the row.",
+        "If the new values are right, run the command again with --update. If not, correct the "
+        "row.",
     )
 
 
@@ -131,17 +132,16 @@ def _other_site(known: t.Photo, record: PhotoRecord) -> tuple[str, ...]:
 def _two_owners(patient: str, owner: str) -> PatientConflict:
     """The refusal of a face under two patients."""
     return PatientConflict(
-        f"It was given for patient {patient!r}, and the same face of the same photo is in the "
-        f"gallery for patient {owner!r}.",
-        "If the photo shows both, say which face is whose: --face N, or the column face. If not, "
-        f"`gestalt index remove --photo NAME --of {owner}` takes the wrong one out.",
+        f"You gave it for patient {patient!r}, but the gallery has the same face of the same "
+        f"photo for patient {owner!r}.",
+        "If the photo shows both, choose the face with --face N, or the column face. If not, "
+        f"remove the wrong one: `gestalt index remove --photo NAME --of {owner}`.",
     )
 
 
 def _name_taken(patient: str) -> PatientConflict:
     return PatientConflict(
-        f"The name of the file makes it a photo of patient {patient!r}, who is in the gallery "
-        "already.",
-        f"If it is the same person: --patient {patient}. If not: give the patient a name of their "
-        "own.",
+        f"By its file name, the photo is of patient {patient!r}, who is already in the gallery.",
+        f"If it is the same person, add --patient {patient}. If not, give the patient another id "
+        "with --patient.",
     )

@@ -64,9 +64,9 @@ def _fact_differences(
 def _photo_differences(was: Facts | None, now: Facts | None) -> Iterator[str]:
     if was is None or now is None:
         if was is not None:
-            yield f"photo {was['name']} of {was['of']}: dropped, another row has its bytes"
+            yield f"photo {was['name']} of {was['of']}: removed, the same photo is already there"
         elif now is not None:
-            yield f"photo {now['name']} of {now['of']}: back again"
+            yield f"photo {now['name']} of {now['of']}: restored"
         return
     if was["of"] != now["of"]:
         yield f"photo {now['name']}: {was['of']} → {now['of']}"

@@ -70,10 +70,10 @@ class Database:
         found = self.revision()
         if found not in (None, REVISION):
             raise DatabaseError(
-                f"The database is at migration {found}; this version works with {REVISION}.",
+                f"The database has version {found}; this gestalt-space needs {REVISION}.",
                 "Run `gestalt db upgrade`."
                 if found < REVISION
-                else "It was made by a newer version of gestalt-space: install that one.",
+                else "The database was made by a newer gestalt-space: install that version.",
             )
         self._is_sound = found == REVISION
         return self._is_sound
@@ -86,11 +86,11 @@ class Database:
         if file is None:
             raise GalleryMissing(
                 f"There is no gallery in {self.where}.",
-                "Check GESTALT_DATABASE_URL. `gestalt index add` makes a gallery.",
+                "Check GESTALT_DATABASE_URL. To create a gallery: `gestalt index add`.",
             )
         raise GalleryMissing(
             f"There is no gallery in {display_name(file.parent)}.",
-            "Check --home and GESTALT_HOME. `gestalt index add` makes a gallery.",
+            "Check --home and GESTALT_HOME. To create a gallery: `gestalt index add`.",
         )
 
     @property
@@ -123,8 +123,9 @@ class Database:
         if not self.is_writable:
             who = "the owner of the home" if self.is_sqlite else "a role that may write to it"
             raise DatabaseError(
-                f"The database {self.where} may not be written here.",
-                f"Run it as {who}, or where its disk is not read-only. Matches work as it is.",
+                f"You may not write to the database {self.where}.",
+                f"Run the command as {who}, or where the disk is not read-only. Matching still "
+                "works.",
             )
 
     def revision(self) -> str | None:
@@ -183,10 +184,10 @@ class Database:
             is_empty = sqlite.truncate_log(connection, wait=wait, waiting=waiting)
         if not is_empty:
             raise DatabaseError(
-                "Another process reads the database: what was removed is gone from it, and still "
-                "stands in its write-ahead log.",
-                "It is cleaned when the gallery is next opened and no other process reads it; "
-                "`gestalt index rebuild` then does it at once.",
+                "Another process is reading the database, so removed data are still in its "
+                "write-ahead log.",
+                "The log is cleaned when the gallery is next opened and no other process is using "
+                "it. To clean it then at once, run `gestalt index rebuild`.",
             )
 
     def vacuum(self, tables: Collection[str]) -> None:
@@ -219,7 +220,7 @@ class Database:
             if not error.connection_invalidated or error.statement is not None:
                 raise
             raise DatabaseError(
-                f"The connection to {self.where} was lost just when a change was to be kept: "
-                "it may have been made or not.",
-                "Run the same command again: what is there already is passed over.",
+                f"The connection to {self.where} was lost while a change was saved. The change "
+                "may be saved or not.",
+                "Run the same command again; anything already saved is skipped.",
             ) from error

@@ -106,7 +106,7 @@ def forgotten_homes(session: Session) -> dict[str, dict[str, str]]:
 
 def note_return(session: Session, home: str, place: str) -> None:
     """Note that a home that was forgotten is there again, and its files are clean."""
-    told = {"home": home, "place": place, "changes": ["its old index was wiped away"]}
+    told = {"home": home, "place": place, "changes": ["its old index was deleted"]}
     record_event(session, RETURN, detail=told)
 
 

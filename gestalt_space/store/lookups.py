@@ -79,15 +79,15 @@ def photo_of(session: Session, patient: str, named: str) -> int:
         return int(found[0].id)
     if not found:
         raise NotInGallery(
-            f"No photo of patient {patient!r} is named {named!r}.",
-            f"`gestalt index show {patient}` lists their names and sha256.",
+            f"Patient {patient!r} has no photo {named!r}.",
+            f"`gestalt index show {patient}` lists the names and sha256 of photos.",
         )
     listed = [f"{row.name} (sha256 {row.sha256[:12]})" for row in found[:_LISTED]]
     more = [f"{len(found) - _LISTED:,} more"] if len(found) > _LISTED else []
     raise NotInGallery(
-        f"{len(found):,} photos of patient {patient!r} are named {named!r}: "
+        f"Patient {patient!r} has {len(found):,} photos with the name {named!r}: "
         f"{', '.join((*listed, *more))}.",
-        "Name one by its sha256, or by the beginning of it.",
+        "Give the sha256 of one of them, or its first digits.",
     )
 
 

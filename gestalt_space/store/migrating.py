@@ -94,7 +94,7 @@ def upgrade(engine: Engine) -> tuple[str, ...]:
             command.upgrade(config, "head")
         except CommandError as error:
             raise DatabaseError(
-                f"The database cannot be brought to migration {REVISION}: {error}.",
+                f"The database cannot be upgraded to version {REVISION}: {error}.",
                 "Use the version of gestalt-space that made it.",
             ) from error
     return tuple(notes)

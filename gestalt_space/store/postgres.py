@@ -54,7 +54,7 @@ def postgres_engine(url: sa.URL, busy_timeout: float) -> Engine:
         # Not shown: a part of the password would stand in the host's place.
         raise DatabaseError(
             "The address of the database has more than one @.",
-            "Write %40 for an @ in the password, %2F for /, %3A for : and %25 for %.",
+            "In the password, write %40 for @, %2F for /, %3A for : and %25 for %.",
         )
     engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
@@ -141,8 +141,8 @@ def vacuum(engine: Engine, tables: Collection[str]) -> None:
             driver.remove_notice_handler(note)
     if notices:
         raise DatabaseError(
-            f"The server did not clear what was deleted: {notices[0]}.",
-            "Let the owner of the tables run VACUUM FULL.",
+            f"The server did not clean deleted rows: {notices[0]}.",
+            "Ask the owner of the tables to run VACUUM FULL.",
         )
 
 
@@ -163,9 +163,9 @@ def _set_up(engine: Engine, busy_timeout: float) -> None:
         if encoding != "UTF8":
             connection.close()
             raise DatabaseError(
-                f"The database {shown_address(engine)} keeps texts in {encoding}: names of "
-                "patients would be lost.",
-                "Make one with UTF-8: createdb --encoding UTF8 --template template0 NAME.",
+                f"The database {shown_address(engine)} uses the encoding {encoding}, which cannot "
+                "store all names.",
+                "Create a database in UTF-8: createdb --encoding UTF8 --template template0 NAME.",
             )
 
     @event.listens_for(engine, "begin")

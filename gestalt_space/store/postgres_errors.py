@@ -14,29 +14,32 @@ from gestalt_space.errors import DatabaseError, GestaltError, UsageError
 from gestalt_space.store.postgres import WRITERS, shown_address
 
 _AGAIN = "Run the same command again."
-_ADDRESS = "Check GESTALT_DATABASE_URL, and that the server runs and takes connections from here."
+_ADDRESS = (
+    "Check GESTALT_DATABASE_URL, and that the server is running and accepts connections "
+    "from this machine."
+)
 _RIGHTS = (
-    "The owner of the database may allow it: GRANT CONNECT, CREATE ON DATABASE, and SELECT, INSERT,"
-    " UPDATE, DELETE on all tables, USAGE on all sequences."
+    "The owner of the database can allow it: GRANT CONNECT, CREATE ON DATABASE, and SELECT, "
+    "INSERT, UPDATE, DELETE on all tables, USAGE on all sequences."
 )
 
 _BY_CODE: tuple[tuple[str, str, str], ...] = (
-    ("08", "lost the connection; nothing of an unfinished change was made", _AGAIN),
-    ("57P01", "ended the connection; nothing of an unfinished change was made", _AGAIN),
+    ("08", "lost the connection; no unfinished change was saved", _AGAIN),
+    ("57P01", "closed the connection; no unfinished change was saved", _AGAIN),
     ("57P02", "crashed; nothing of an unfinished change was made", _AGAIN),
     ("57P03", "is starting or stopping", "Wait a moment and run the same command again."),
     (
         "57P05",
-        "ended a transaction in which nothing happened for long; nothing of it was made",
+        "ended an idle transaction; nothing of it was saved",
         _AGAIN,
     ),
-    ("57014", "stopped a query that took too long", "Raise the role's statement_timeout."),
+    ("57014", "stopped a query that took too long", "Raise the statement_timeout of the role."),
     (
         "53100",
         "has no space left on its disk; nothing was changed",
         "Free some space on the server's disk and run the same command again.",
     ),
-    ("53300", "has no connection left", "Close other programs that use it, and try again."),
+    ("53300", "has no connection left", "Close other programs that use the server, and try again."),
     ("53", "has too little memory or room", "Ask the server's administrator."),
     ("28P01", "refuses the password", "Check user and password in GESTALT_DATABASE_URL."),
     (
@@ -44,27 +47,31 @@ _BY_CODE: tuple[tuple[str, str, str], ...] = (
         "refuses the user",
         "Check the user in GESTALT_DATABASE_URL, and the server's pg_hba.conf.",
     ),
-    ("3D000", "does not exist", "Make it: createdb --encoding UTF8 --template template0 NAME."),
-    ("3F000", "has no schema to work in", "Check the role's search_path, or CREATE SCHEMA public."),
+    ("3D000", "does not exist", "Create it: createdb --encoding UTF8 --template template0 NAME."),
+    (
+        "3F000",
+        "has no schema to work in",
+        "Check the search_path of the role, or CREATE SCHEMA public.",
+    ),
     (
         "25006",
-        "may be read only: it is a standby, or its role is set so",
+        "is read-only: it is a standby server, or its role is read-only",
         "Give the address of the primary server in GESTALT_DATABASE_URL.",
     ),
     ("42501", "does not allow that", _RIGHTS),
     (
         "42P07",
-        "has tables of the same names already, of something else",
-        "Give the gallery a database of its own.",
+        "already has other tables with the same names",
+        "Use a separate database for the gallery.",
     ),
-    ("40", "undid a change that another one stood in the way of", _AGAIN),
+    ("40", "undid a change because of a conflict with another change", _AGAIN),
     (
         "54000",
-        "does not take a name that is so long",
-        "Give patients, disorders and photos names of at most 500 characters.",
+        "cannot store such a long name",
+        "Use names of at most 500 characters for patients, disorders and photos.",
     ),
-    ("XX", "is damaged", "Go back to your last backup."),
-    ("58", "is damaged, or its disk is", "Go back to your last backup."),
+    ("XX", "is damaged", "Restore your last backup."),
+    ("58", "is damaged, or its disk is", "Restore your last backup."),
 )
 """The beginning of a code, what the database did or is, and what to do."""
 
@@ -93,12 +100,12 @@ def postgres_failure(engine: Engine, error: BaseException) -> GestaltError:
     if code == "55P03":
         return DatabaseError(
             f"{where} is busy: {_holder(engine)}.",
-            "Wait until that has ended, or raise GESTALT_BUSY_TIMEOUT.",
+            "Wait until it has finished, or raise GESTALT_BUSY_TIMEOUT.",
         )
     if code == "22003" or ("out of range" in reason and code is None):
         return out_of_range()
     if "NUL (0x00)" in reason or code == "22021":
-        return UsageError("A name holds a NUL character.", "Take it out.")
+        return UsageError("A name has a NUL character.", "Remove it.")
     for start, what, hint in _BY_CODE:
         if code is not None and code.startswith(start):
             return DatabaseError(f"{where} {what} ({reason}).", hint)
@@ -114,9 +121,7 @@ def postgres_failure(engine: Engine, error: BaseException) -> GestaltError:
 
 def out_of_range() -> UsageError:
     """What to raise for a number of more than 64 bits."""
-    return UsageError(
-        "A number is beyond those that the database holds, 64 bits.", "Give a smaller one."
-    )
+    return UsageError("A number is too large for the database (64 bits).", "Give a smaller number.")
 
 
 def _reason(engine: Engine, error: BaseException) -> str:

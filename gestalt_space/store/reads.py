@@ -62,7 +62,8 @@ class PatientSummary:
 @dataclass(frozen=True, slots=True)
 class PhotoDetail:
     """A stored photo and its face. `spaces`: the models whose spaces have its descriptor; `runs`:
-    what each of these was made with, None where that is not recorded."""
+    how each descriptor was made, None if that is not recorded.
+    """
 
     name: str
     sha256: str
@@ -86,7 +87,7 @@ class PhotoDetail:
 
 @dataclass(frozen=True, slots=True)
 class PatientRecord:
-    """All that the gallery says of a patient. `disorders`: pairs of identifier and name."""
+    """Everything stored about a patient. `disorders`: pairs of identifier and name."""
 
     patient: str
     disorders: tuple[tuple[str, str], ...]
@@ -194,8 +195,8 @@ def damaged_descriptor(session: Session, space: StoredSpace) -> DatabaseError:
     ).first()
     where = "" if row is None else f" of the photo {row[0]} (patient {row[1]})"
     return DatabaseError(
-        f"The descriptor{where} in the space of {space.model} is not of {space.dim} numbers.",
-        "Go back to your last backup, or remove the photo and add it again.",
+        f"The descriptor{where} in the space of {space.model} does not have {space.dim} numbers.",
+        "Restore your last backup, or remove the photo and add it again.",
     )
 
 
@@ -391,7 +392,9 @@ def patient_detail(session: Session, patient: str) -> PatientRecord:
         .options(selectinload(t.Patient.photos).selectinload(t.Photo.faces))
     ).one_or_none()
     if row is None:
-        raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
+        raise NotInGallery(
+            f"There is no patient {patient!r}.", "`gestalt index list` shows all patients."
+        )
     models = {space.id: space.model for space in spaces(session)}
     runs = runs_of_faces(session, [face.id for photo in row.photos for face in photo.faces])
     return PatientRecord(

@@ -34,7 +34,9 @@ def remove_patients(session: Session, patients: Sequence[str]) -> Removed:
     found = patient_keys(session, patients)
     for patient in patients:
         if patient not in found:
-            raise NotInGallery(f"There is no patient {patient!r}.", "Run `gestalt index list`.")
+            raise NotInGallery(
+                f"There is no patient {patient!r}.", "`gestalt index list` shows all patients."
+            )
     return take_out(session, found.values(), "remove")
 
 
@@ -164,18 +166,18 @@ def _the_only_one(name: str, found: Sequence[t.Photo]) -> int:
         return found[0].id
     if not found:
         raise NotInGallery(
-            f"No photo in the gallery is named {name!r}.",
-            "`gestalt index show PATIENT` lists names and sha256.",
+            f"The gallery has no photo {name!r}.",
+            "`gestalt index show PATIENT` lists the names and sha256 of photos.",
         )
     owners = [photo.patient.external_id for photo in found]
     if len({photo.sha256 for photo in found}) > 1:
         raise NotInGallery(
-            f"{len(found)} photos in the gallery are named {name!r}.",
-            "`gestalt index show PATIENT` lists the sha256, which names one photo.",
+            f"The gallery has {len(found)} photos with the name {name!r}.",
+            "Give the sha256 of one photo; `gestalt index show PATIENT` lists it.",
         )
     raise NotInGallery(
         f"The photo {name!r} shows {len(found)} patients of the gallery: {', '.join(owners)}.",
-        f"Say whose face to remove, `--of {owners[0]}`; for all of them: "
+        f"Choose whose face to remove: `--of {owners[0]}`. To remove all: "
         f"{' '.join(f'--of {owner}' for owner in owners)}.",
     )
 

@@ -241,9 +241,9 @@ def _check_face_free(session: Session, row: dict[str, Any], owners: Collection[s
             for one in row["faces"]:
                 if is_same_face(face.box, face.landmarks, one["box"], one["landmarks"]):
                     raise PatientConflict(
-                        f"The photo {row['name']!r} is that of patient "
-                        f"{other.patient.external_id!r} by now.",
-                        "If that is wrong, remove it there, and undo then.",
+                        f"The photo {row['name']!r} now belongs to patient "
+                        f"{other.patient.external_id!r}.",
+                        "If that is wrong, remove it there, then undo.",
                     )
 
 

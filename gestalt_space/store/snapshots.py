@@ -46,7 +46,7 @@ def copy_sqlite(
     except sqlite3.Error as error:
         raise OutputError(
             f"{display_name(file)} cannot be written: {error}.",
-            "Check the free space of the disk.",
+            "Check the free disk space.",
         ) from error
     finally:
         source.execute(f"PRAGMA mmap_size = {mapped}")
@@ -71,7 +71,7 @@ def check_references(file: Path) -> dict[str, int]:
     with _opened(file) as copy:
         orphan = copy.execute("PRAGMA foreign_key_check").fetchone()
         if orphan is not None:
-            raise _unsound(f"a row of {orphan[0]} refers to nothing in {orphan[2]}")
+            raise _unsound(f"a row of {orphan[0]} refers to a missing row of {orphan[2]}")
         counts = {}
         for table in Base.metadata.sorted_tables:
             query = f'SELECT count(*) FROM "{table.name}"'  # noqa: S608 - names of our own
@@ -92,6 +92,6 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
 
 def _unsound(reason: str) -> DatabaseError:
     return DatabaseError(
-        f"The copy of the database is not sound: {reason}.",
+        f"The copy of the database is damaged: {reason}.",
         "Run `gestalt doctor`: the gallery may be damaged, or the disk.",
     )

@@ -72,11 +72,10 @@ def sqlite_failure(where: str, file: Path | None, error: BaseException) -> Datab
         hint = "Free some space on the disk and run the same command again."
     elif "unable to open" in reason or "readonly" in reason:
         hint = (
-            "Check the permissions of the folder and the free space of the disk, or choose another "
-            "--home."
+            "Check the permissions of the folder and the free disk space, or choose another --home."
         )
     elif "malformed" in reason or "not a database" in reason:
-        hint = "The file is damaged: go back to your last backup."
+        hint = "The file is damaged: restore your last backup."
     return DatabaseError(f"The database {where} failed: {reason}.", hint)
 
 
@@ -121,8 +120,8 @@ def compact(connection: sa.Connection) -> None:
         direct.execute("VACUUM")
     except sqlite3.Error as error:
         raise DatabaseError(
-            f"The database cannot be written anew: {error}.",
-            "End other processes that write to it, or free as much space as it takes.",
+            f"The database cannot be compacted: {error}.",
+            "End other processes that write to it, or free as much disk space as the file needs.",
         ) from error
     finally:
         direct.close()
@@ -140,8 +139,8 @@ def without_foreign_keys(connection: sa.Connection) -> Iterator[sa.Connection]:
             yield connection
             if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
                 raise DatabaseError(
-                    "Rows of the database refer to others that are not there.",
-                    "Go back to your last backup; nothing was changed.",
+                    "Some rows of the database refer to missing rows.",
+                    "Nothing was changed. Restore your last backup.",
                 )
     finally:
         direct.execute("PRAGMA foreign_keys = 1")
@@ -181,9 +180,10 @@ def open_file(file: Path, busy_timeout: float) -> sqlite3.Connection:
         log, shared = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
         if not shared.exists() and holds_something(log):
             raise DatabaseError(
-                f"{display_name(log)} holds changes that are not in the database yet, and may not "
-                "be written.",
-                "Run `gestalt index stats` once where the home may be written, then copy it again.",
+                f"{display_name(log)} has changes that are not in the database yet, but you may "
+                "not write to it.",
+                "Run `gestalt index stats` once where you may write to the home, then copy the "
+                "home again.",
             )
         # Without a writer at work the file is all there is, and SQLite need not make the files
         # beside it that a read-only folder refuses.
@@ -203,8 +203,8 @@ def set_pragmas(connection: sqlite3.Connection, busy_timeout: float, *, writable
         found = connection.execute(f"PRAGMA {name}").fetchone()[0]
         if found != wanted:
             raise DatabaseError(
-                f"SQLite does not take {name} = {wanted} here (it is {found}).",
-                "Put the home on a local disk: network folders cannot hold the database.",
+                f"SQLite does not accept {name} = {wanted} here (it is {found}).",
+                "Move the home to a local disk. The database cannot be in a network folder.",
             )
 
 

@@ -37,10 +37,10 @@ def newest(session: Session, taken: TakenBack) -> list[Event]:
         command = event.detail.get("command")
         return [event] if command is None else _of_command(session, command, taken)
     removed = sa.select(t.AuditEvent.id).where(t.AuditEvent.action.in_(REMOVALS)).limit(1)
-    hint = "`gestalt index log` lists what was."
+    hint = "`gestalt index log` lists all events."
     if session.scalar(removed) is not None:
         hint = "A removal cannot be undone."
-    raise NotInGallery("Nothing was corrected that could be undone.", hint)
+    raise NotInGallery("There is no correction to undo.", hint)
 
 
 def _of_command(session: Session, command: str, taken: TakenBack) -> list[Event]:
@@ -56,23 +56,23 @@ def _of_command(session: Session, command: str, taken: TakenBack) -> list[Event]
 def numbered(session: Session, number: int, taken: TakenBack) -> Event:
     """The event of a number, where it is a correction, or an undo, that is not undone."""
     if session.get(t.AuditEvent, number) is None:
-        raise NotInGallery(f"There is no event {number}.", "`gestalt index log` lists them.")
+        raise NotInGallery(f"There is no event {number}.", "`gestalt index log` lists all events.")
     event = event_at(session, number)
     if event.action not in (*CORRECTIONS, UNDO):
         raise UsageError(
-            f"{title(session, event)} is no correction.",
-            f"Those are {', '.join(CORRECTIONS)} and {UNDO}.",
+            f"{title(session, event)} is not a correction.",
+            f"Corrections are {', '.join(CORRECTIONS)} and {UNDO}.",
         )
     if event.detail is None:
         raise _emptied(session, event, None)
     if number in taken.by:
         raise PatientConflict(
-            f"{title(session, event)} is undone already, by event {taken.by[number]}.",
-            f"`gestalt index undo --event {taken.by[number]}` takes that back.",
+            f"{title(session, event)} is already undone, by event {taken.by[number]}.",
+            f"To redo it: `gestalt index undo --event {taken.by[number]}`.",
         )
     if "before" not in event.detail:
         raise PatientConflict(
-            f"{title(session, event)} replaced a face, and the one before was deleted.",
+            f"{title(session, event)} replaced a face, and the old face was deleted.",
             "Add the photo again with the right --face and --update.",
         )
     return event
@@ -99,8 +99,8 @@ def listed(names: Sequence[str]) -> str:
 def _emptied(session: Session, event: Event, before: int | None) -> PatientConflict:
     hint = "A removal cannot be undone."
     if before is not None:
-        hint += f" `gestalt index undo --event {before}` takes back the correction before it."
+        hint += f" To undo the correction before it: `gestalt index undo --event {before}`."
     return PatientConflict(
-        f"{title(session, event)} cannot be undone: a patient or a photo of it was removed since.",
+        f"{title(session, event)} cannot be undone: a patient or photo in it was removed later.",
         hint,
     )

@@ -31,7 +31,7 @@ from gestalt_space.store.taken_back import (
 from gestalt_space.store.undo_choice import NAMED, listed, mid, newest, numbered, title
 from gestalt_space.types import WITHDRAWN
 
-_NEXT = "`gestalt index log` lists what was there; `gestalt index set` puts it back."
+_NEXT = "`gestalt index log` shows the old values; restore them with `gestalt index set`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ def undo(
     events = newest(session, taken) if number is None else [numbered(session, number, taken)]
     if expected and [one.id for one in events] != list(expected):
         raise PatientConflict(
-            f"{title(session, events[0])} came meanwhile, and would be undone in the place of the "
-            "one that was asked about.",
-            "Nothing was undone. Look with `gestalt index log`, and try again.",
+            f"Meanwhile, there was a new event: {mid(title(session, events[0]))}. It would be "
+            "undone instead of the one that you confirmed.",
+            "Nothing was undone. Check `gestalt index log` and try again.",
         )
     now, after = _take_back(session, events, taken)
     returning = _matched_again(now, after)
@@ -74,11 +74,11 @@ def undo(
         raise _returns(session, events, returning)
     notes = []
     if returning:
-        notes.append(f"Consent that was withdrawn is given back: {', '.join(returning)}.")
+        notes.append(f"Restored the withdrawn consent of: {', '.join(returning)}.")
     if any(_detail(one).get("faces") for one in events):
-        notes.append("A face that was replaced stays as it is: the one before was deleted.")
+        notes.append("A replaced face was not restored: the old face was deleted.")
     if _removed_since(session, events[0]):
-        notes.append("What was removed since stays removed.")
+        notes.append("Data removed later stay removed.")
     return Undone(tuple(events), differences(now, after), tuple(notes))
 
 
@@ -154,9 +154,9 @@ def _refuse_touched(session: Session, event: Event, taken: TakenBack) -> None:
         return
     other = event_at(session, since)
     raise PatientConflict(
-        f"{title(session, event)} cannot be undone: {other.actor} touched its patients since, "
-        f"by {mid(title(session, other))}.",
-        f"First undo that one: `gestalt index undo --event {since}`."
+        f"{title(session, event)} cannot be undone: {other.actor} changed its patients later, by "
+        f"{mid(title(session, other))}.",
+        f"Undo the later change first: `gestalt index undo --event {since}`."
         if other.action in (*CORRECTIONS, UNDO)
         else _NEXT,
     )
@@ -172,7 +172,7 @@ def _other(session: Session, events: Sequence[Event], now: Past, expected: Past)
         if now[what][name] != expected[what][name]
     )
     return PatientConflict(
-        f"{title(session, event)} cannot be undone: its patients are not what it left.", _NEXT
+        f"{title(session, event)} cannot be undone: its patients were changed later.", _NEXT
     )
 
 
@@ -220,9 +220,9 @@ def _matched_again(now: Past, after: Past) -> list[str]:
 def _returns(session: Session, events: Sequence[Event], patients: list[str]) -> ConsentReturns:
     more = f" and {len(events) - 1:,} more of the same command" if len(events) > 1 else ""
     return ConsentReturns(
-        f"An undo of {mid(title(session, events[0]))}{more} gives back consent that was "
-        f"withdrawn: {listed(patients)} would be matched again.",
-        "If that is right: `gestalt index undo --yes`; from Python, "
+        f"Undoing {mid(title(session, events[0]))}{more} would restore a withdrawn consent: "
+        f"{listed(patients)} would be matched again.",
+        "If that is right, use `gestalt index undo --yes`; in Python, "
         f"consent_again={tuple(patients[:NAMED])}.",
         patients,
         [one.id for one in events],

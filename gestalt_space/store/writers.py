@@ -39,13 +39,13 @@ def busy(where: str, file: Path | None) -> DatabaseError:
     """The error of a wait in vain for a database, shown as `where`."""
     holder = None if file is None else holder_of(_note(file))
     who = (
-        f". Another process writes to it: {holder.told}."
+        f". Another process is writing to it: {holder.told}."
         if holder is not None
-        else " by another process; which one is not known."
+        else " by another, unknown process."
     )
     return DatabaseError(
         f"The database {where} is locked{who}",
-        "Wait until that has ended and try again, or raise GESTALT_BUSY_TIMEOUT.",
+        "Wait until it has finished and try again, or raise GESTALT_BUSY_TIMEOUT.",
     )
 
 

@@ -279,7 +279,9 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
     record, encoded = photo.record, photo.encoded
     known = batch.photos[photo.sha256].get(record.patient)
     if known is None and encoded is None:
-        return Stored(NotInGallery("The photo was removed meanwhile.", "Run the command again."))
+        return Stored(
+            NotInGallery("The photo was removed meanwhile.", "Run the same command again.")
+        )
     vector = None
     if encoded is not None:
         try:

@@ -96,7 +96,7 @@ def taught_faces(
     `UsageError` where nothing is left.
     """
     if not teacher.is_file():
-        raise UsageError(f"There is no file {teacher}.", "Name the .onnx file of YuNet.")
+        raise UsageError(f"There is no file {teacher}.", "Give the .onnx file of YuNet.")
     own = threading.local()
 
     def look(content: bytes | None) -> tuple[Pixels, tuple[Detection, Detection]] | None:
@@ -119,7 +119,8 @@ def taught_faces(
             told(start + len(some), len(names))
     if not kept:
         raise UsageError(
-            f"No face was found in the photos of {source}.", "Name a folder or zip of face photos."
+            f"No face was found in the photos of {source}.",
+            "Give a folder or zip file of photos of faces.",
         )
     return Faces(
         tuple(name for name, _, _ in kept),

@@ -19,8 +19,8 @@ ENCODER_MEAN = 127.5
 ENCODER_STD = 127.5
 LICENSE = "Research use (trained on UTKFace)"
 TERMS = (
-    "Trained here from scratch on UTKFace, whose photos are for non-commercial research; not for "
-    "the surveillance or identification of people. See MODEL_CARD.md."
+    "Trained by this project from scratch on UTKFace, whose photos are for non-commercial "
+    "research. Not for surveillance or identification of people. See MODEL_CARD.md."
 )
 
 

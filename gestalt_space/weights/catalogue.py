@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 INSIGHTFACE_LICENSE = "InsightFace model licence"
 INSIGHTFACE_TERMS = (
-    "Non-commercial research only. Licences for other use are sold by InsightFace "
+    "Only for non-commercial research. InsightFace sells licences for other use "
     "(https://insightface.ai)."
 )
 YUNET_LICENSE = "MIT (OpenCV Zoo)"
 YUNET_FAMILY_LICENSE = "as its publisher states (YuNet: MIT or Apache-2.0)"
 UNKNOWN_LICENSE = "not stated"
-UNKNOWN_TERMS = "The licence of this file is not known; that you may use it is yours to see to."
+UNKNOWN_TERMS = "The licence of this file is not known. Make sure that you may use it."
 
 
 @dataclass(frozen=True, slots=True)

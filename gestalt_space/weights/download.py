@@ -36,16 +36,16 @@ def download(
         reason = getattr(error, "reason", None) or error
         reason = getattr(reason, "strerror", None) or reason
         raise DownloadFailed(
-            f"{url} could not be fetched: {reason}.",
-            "Run the same command again to go on where it ended. Without a network: fetch the "
-            f"file elsewhere and run `{by_hand}`.",
+            f"{url} could not be downloaded: {reason}.",
+            "Run the same command again to continue. Without a network connection, download the "
+            f"file on another machine and run `{by_hand}`.",
         ) from error
     found = sha256_of(part)
     if sha256 is not None and found != sha256:
         part.unlink()
         raise ModelDamaged(
-            f"{url} gave a file with sha256 {found}; {sha256} was expected.",
-            "Run the same command again. If it stays so, the file at the address has changed: "
+            f"The file at {url} has the sha256 {found} instead of {sha256}.",
+            "Run the same command again. If it fails again, the file at this address has changed: "
             "do not use it.",
         )
     take_name(part, target)

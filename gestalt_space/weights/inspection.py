@@ -37,14 +37,14 @@ def _outputs(path: Path) -> set[str]:
         graph = onnx.load(str(path), load_external_data=False).graph
     except Exception as error:  # protobuf raises anything on hostile input
         raise ModelDamaged(
-            f"{path.name} is not a whole ONNX file.", "Copy or download it again."
+            f"{path.name} is not a complete ONNX file.", "Copy or download it again."
         ) from error
     tensors = (*graph.initializer, *(one.t for node in graph.node for one in node.attribute))
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
         # What is opened is what was hashed: one file, and nothing that it names.
         raise ModelUnsuitable(
-            f"{path.name} keeps its numbers in another file.",
-            "Save it as one file: `onnx.save(onnx.load(OLD), NEW)` in Python.",
+            f"{path.name} has its weights in another file.",
+            "Save it as one file, with `onnx.save(onnx.load(OLD), NEW)` in Python.",
         )
     return {output.name for output in graph.output}
 
@@ -71,13 +71,13 @@ def _insightface(path: Path) -> dict[str, Any]:
     if kind == "SCRFD":
         if not model.use_kps:
             raise ModelUnsuitable(
-                f"{path.name} finds faces, but not their five landmarks.",
-                "Use a SCRFD model whose name has `kps`, or one of a buffalo pack.",
+                f"{path.name} finds faces, but not the five landmarks.",
+                "Use a SCRFD model with `kps` in its name, or one from a buffalo pack.",
             )
         return {"role": "detector", "kind": "scrfd"}
     if kind != "ArcFaceONNX":
         raise ModelUnsuitable(
-            f"{path.name} is no model that is used here.", f"Used are {SUPPORTED}."
+            f"{path.name} is not a supported model.", f"Supported models are {SUPPORTED}."
         )
     return _encoder(path, model)
 
@@ -86,7 +86,8 @@ def _encoder(path: Path, model: Any) -> dict[str, Any]:
     size = model.input_size[0]
     if size % 112 and size % 128:
         raise ModelUnsuitable(
-            f"{path.name} takes faces of {size} pixels.", f"Used are {SUPPORTED}."
+            f"{path.name} has an unsupported input: faces of {size} pixels.",
+            f"Supported models are {SUPPORTED}.",
         )
     batch = model.input_shape[0] if isinstance(model.input_shape[0], int) else 1
     noise = np.random.default_rng(0).uniform(-1, 1, (batch, 3, size, size)).astype(np.float32)
@@ -95,12 +96,12 @@ def _encoder(path: Path, model: Any) -> dict[str, Any]:
     except Exception as error:  # ONNX Runtime has no common base of its errors
         raise ModelUnsuitable(
             f"{path.name} fails on a face of {size} × {size} pixels ({_first_line(error)}).",
-            f"Used are {SUPPORTED}.",
+            f"Supported models are {SUPPORTED}.",
         ) from error
     if output.ndim != 2 or output.shape[0] != batch or not np.isfinite(output).all():
         raise ModelUnsuitable(
-            f"{path.name} gives an output of shape {output.shape}, not one vector a face.",
-            f"Used are {SUPPORTED}.",
+            f"{path.name} gives an output of shape {output.shape} instead of one vector per face.",
+            f"Supported models are {SUPPORTED}.",
         )
     return {
         "role": "encoder",

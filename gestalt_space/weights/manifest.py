@@ -106,8 +106,9 @@ class InstalledModel:
         if not same:
             raise ModelDamaged(
                 f"{file.file} of the model {self.name} is not the file that was installed.",
-                f"Run `gestalt models verify {self.name}`. To mend it: `gestalt models remove "
-                f"{self.name}`, and add it again; another model goes under a name of its own.",
+                f"Run `gestalt models verify {self.name}`. To repair it, run `gestalt models "
+                f"remove {self.name}` and add the model again. To use another model, add it under "
+                "another name.",
             )
         if self.name != BUILTIN:  # the package is left as it was installed
             _note_time(self.folder, file, status.st_mtime_ns)
@@ -147,8 +148,8 @@ def read_manifest(folder: Path) -> InstalledModel:
         return InstalledModel(folder=folder, files=files, views=views, **record)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamaged(
-            f"The model {folder.name} has no manifest that can be read ({error}).",
-            f"Run `gestalt models remove {folder.name}` and add it again.",
+            f"The model {folder.name} has no readable manifest ({error}).",
+            f"Run `gestalt models remove {folder.name}` and add the model again.",
         ) from error
 
 
@@ -168,7 +169,7 @@ def _note_time(folder: Path, known: ModelFile, modified_ns: int) -> None:
 
 def _file(record: dict[str, Any]) -> ModelFile:
     if Path(record["file"]).name != record["file"]:
-        raise ValueError(f"{record['file']!r} is no name of a file in it")
+        raise ValueError(f"{record['file']!r} is not the name of a file in it")
     for name, kind in _KINDS.items():
         if not isinstance(record.get(name, kind()), kind):
             raise TypeError(f"{name} is {record[name]!r}")

@@ -53,11 +53,11 @@ CLOSED = frozenset(
 )
 """Packages that no checkpoint has to name."""
 STATE_ONLY = (
-    "Nothing of it was run. If you trust where it comes from, open it there with torch, and save "
-    "the state dictionary only: torch.save(model.state_dict(), path)."
+    "No code in it was run. If you trust its source, open it with torch and save only the state "
+    "dictionary: torch.save(model.state_dict(), path)."
 )
 SAVE_ANEW = (
-    "Open it where you trust it, and save it anew with torch 1.6 or later: "
+    "If you trust the file, open it and save it again with torch 1.6 or later: "
     "torch.save(torch.load(path), path)."
 )
 
@@ -86,7 +86,8 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
     except Exception as error:  # archives and pickles that are damaged raise anything
         reason = _printable(str(error)).rstrip(".") or type(error).__name__
         raise ModelDamaged(
-            f"{path.name} is not a whole torch checkpoint ({reason}).", "Copy or download it again."
+            f"{path.name} is not a complete torch checkpoint ({reason}).",
+            "Copy or download it again.",
         ) from error
 
 
@@ -112,8 +113,8 @@ def _check_format(path: Path) -> None:
         raise _Refused("was written by a torch before 1.6", SAVE_ANEW)
     if not head.startswith(b"PK"):
         raise _Refused(
-            "is no checkpoint of torch",
-            "Expected is a file written by torch.save, as .pth and .pt files are.",
+            "is not a checkpoint of torch",
+            "Give a file written by torch.save, such as a .pth or .pt file.",
         )
 
 
@@ -348,7 +349,7 @@ class _Checkpoint(pickle.Unpickler):
         if len(folders) != 1:
             raise _Refused(
                 "is a zip archive, but no checkpoint of torch",
-                "Expected is a file written by torch.save, as .pth and .pt files are.",
+                "Give a file written by torch.save, such as a .pth or .pt file.",
             )
         folder = folders[0]
         if f"{folder}constants.pkl" in names:
@@ -427,7 +428,8 @@ def _named(content: object) -> dict[str, Array]:
     if not tensors:
         raise _Refused(
             "holds no tensors by name",
-            "Expected is a state dictionary, alone or under `state_dict` or `model`, or a module.",
+            "The file must have a state dictionary, alone or under `state_dict` or `model`, or a "
+            "module.",
         )
     if all(name.startswith(DATA_PARALLEL) for name in tensors):
         tensors = {name.removeprefix(DATA_PARALLEL): one for name, one in tensors.items()}

@@ -47,7 +47,7 @@ _LARGEST_UNPACKED = 4 * 2**30
 _DOWNLOADS = ".downloads"
 _ASIDE = ".adding-"
 BUILTIN_CAUTION = (
-    "The built-in encoder was trained on simulated phenotypes: it is there to try things out, and "
+    "The built-in encoder was trained on simulated phenotypes. Use it to try out gestalt-space, "
     "not for patients."
 )
 BUILTIN_FOLDER = Path(__file__).parent / BUILTIN
@@ -74,7 +74,7 @@ UNKNOWN = License(catalogue.UNKNOWN_LICENSE, catalogue.UNKNOWN_TERMS, True)
 class ModelStore:
     """The models installed under one folder, and the built-in ones.
 
-    Nothing is fetched unless `pull` is called.
+    Nothing is downloaded unless `pull` is called.
     """
 
     def __init__(self, folder: Path, *, builtin: Path | None = BUILTIN_FOLDER) -> None:
@@ -134,7 +134,7 @@ class ModelStore:
         if entry is None:
             known = ", ".join(e.name for e in catalogue.CATALOGUE)
             raise ModelNotInstalled(
-                f"The catalogue has no model {name!r}; it has {known}.",
+                f"The catalogue has no model {name!r}. It has {known}.",
                 "For any other model: `gestalt models add FILE --name NAME`.",
             )
         _check_accepted(name, License(entry.license, entry.terms, entry.restricted), accept_license)
@@ -159,8 +159,8 @@ class ModelStore:
     ) -> InstalledModel:
         """Install a model from an `.onnx` file, a folder of them, or a `.zip` of them.
 
-        `license_name`: the licence, where you know it to be another than the family's usual one.
-        Raises `ModelUnsuitable`, `ModelDamaged`, `LicenseNotAccepted` or `ModelExists`.
+        `license_name`: the licence, if it is not the usual one of the family. Raises
+        `ModelUnsuitable`, `ModelDamaged`, `LicenseNotAccepted` or `ModelExists`.
         """
         name = name if name is not None else path.stem
         entry = find_entry(name)
@@ -226,12 +226,12 @@ class ModelStore:
         for file in model.files:
             path = model.path(file)
             if not path.exists() or sha256_of(path) != file.sha256:
-                state = "is not what was installed" if path.exists() else "is missing"
+                state = "has changed since it was installed" if path.exists() else "is missing"
                 raise ModelDamaged(
                     f"{file.file} of the model {name} {state}.",
                     "Install gestalt-space again."
                     if name == BUILTIN
-                    else f"Run `gestalt models remove {name}` and add it again.",
+                    else f"Run `gestalt models remove {name}` and add the model again.",
                 )
         return model
 
@@ -240,8 +240,8 @@ class ModelStore:
         folder = self.folder / _checked(name)
         if name == BUILTIN:
             raise UsageError(
-                "The built-in models are a part of gestalt-space, and are not removed.",
-                "Nothing needs to be: they are used only where nothing better is installed.",
+                "The built-in models are part of gestalt-space and cannot be removed.",
+                "They are used only if no better model is installed.",
             )
         if not folder.is_dir():
             raise _not_installed(name, [model.name for model in self.sound_models()])
@@ -268,7 +268,7 @@ class ModelStore:
     def _check_free(self, name: str) -> None:
         if (self.folder / name).exists():
             raise ModelExists(
-                f"A model {name} is installed already.",
+                f"A model {name} is already installed.",
                 f"Choose another --name, or run `gestalt models remove {name}` first.",
             )
 
@@ -289,8 +289,8 @@ class ModelStore:
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name[:64]!r} cannot be a model's name.",
-            "Use up to 64 letters, digits, dots and dashes.",
+            f"{name[:64]!r} is not a valid name for a model.",
+            "Use at most 64 letters, digits, dots and dashes.",
         )
     return name
 
@@ -299,7 +299,7 @@ def _check_not_builtin(name: str) -> None:
     if name == BUILTIN:
         raise UsageError(
             f"{BUILTIN} is the name of the models that come with gestalt-space.",
-            "They are there already; for a model of your own choose another --name.",
+            "They are always there. For your own model, choose another --name.",
         )
 
 
@@ -317,7 +317,7 @@ def _check_accepted(name: str, license_: License, accept: bool) -> None:
         raise LicenseNotAccepted(
             f"The licence of {name} restricts its use, or is not known: {license_.name}. "
             f"{license_.terms}".rstrip(),
-            "If you may use it so, run the command again with --accept-license.",
+            "If the licence allows your use, run the command again with --accept-license.",
         )
 
 
@@ -358,14 +358,15 @@ def _copied(source: Path, staging: Path) -> list[Path]:
         ) from error
     except OSError as error:
         raise ModelError(
-            f"{source.name} cannot be copied into the store: {error.strerror or error}.",
-            "Check the permissions and the free space of the disk.",
+            f"{source.name} cannot be copied into the folder of the models: "
+            f"{error.strerror or error}.",
+            "Check the permissions and the free disk space.",
         ) from error
     copied = sorted(staging.glob("*.onnx"))
     if not copied:
         raise ModelUnsuitable(
-            f"{source} holds no .onnx file.",
-            f"Used are {SUPPORTED}; checkpoints go in by `gestalt models import-…`.",
+            f"{source} has no .onnx file.",
+            f"Supported models are {SUPPORTED}. For checkpoints, use `gestalt models import-…`.",
         )
     return copied
 
@@ -383,11 +384,11 @@ def _unzip(source: Path, staging: Path) -> None:
         members = [info for info in archive.infolist() if info.filename.endswith(".onnx")]
         if sum(info.file_size for info in members) > _LARGEST_UNPACKED:
             raise ModelUnsuitable(
-                f"{source.name} unpacks to more than 4 GiB.", "Unpack it, and add the folder."
+                f"{source.name} unpacks to more than 4 GiB.", "Unpack it and add the folder."
             )
         if len({Path(info.filename).name for info in members}) < len(members):
             raise ModelUnsuitable(
-                f"{source.name} holds two files of one name.", "Add them one by one."
+                f"{source.name} has two files with the same name.", "Add them one by one."
             )
         for info in members:
             with (
@@ -411,4 +412,6 @@ def _inspected(paths: list[Path]) -> Iterator[ModelFile]:
             useful += 1
             yield file
     if not useful:
-        raise ModelUnsuitable("None of the files is of use here.", f"Used are {SUPPORTED}.")
+        raise ModelUnsuitable(
+            "None of the files is a supported model.", f"Supported models are {SUPPORTED}."
+        )

@@ -52,7 +52,7 @@ def test_a_home_that_may_not_be_written_refuses_before_any_work(
         monkeypatch.setattr(f"gestalt_space.{module}.open_encoder", work, raising=False)
     ran = gestalt(*words)
     assert ran.code == 1
-    assert "may not be written here" in ran.err
+    assert "may not write to the database" in ran.err
     assert "as the owner of the home" in ran.err
 
 

@@ -123,12 +123,12 @@ def test_what_is_larger_than_memory_goes_to_npy(filled, gestalt: Command, tmp_pa
     [
         (("--gene", "NOBODY"), "gene NOBODY"),
         (("--cohort", "A", "--disorder", "ORPHA:199"), "No patient fits"),
-        (("--cohort", "B"), "one photo alone"),
-        (("--value", "angle"), "no value 'angle'"),
-        (("--unit", "face"), "no unit 'face'"),
-        (("--patient-value", "most"), "no patient value 'most'"),
-        (("-o", "m.xlsx"), "none of"),
-        (("--figure", "m.tiff"), "none of"),
+        (("--cohort", "B"), "has only one photo"),
+        (("--value", "angle"), "Unknown value 'angle'"),
+        (("--unit", "face"), "Unknown unit 'face'"),
+        (("--patient-value", "most"), "Unknown patient value 'most'"),
+        (("-o", "m.xlsx"), "does not end in"),
+        (("--figure", "m.tiff"), "does not end in"),
         (("--patients", "missing.txt"), "cannot be read"),
     ],
 )
@@ -140,7 +140,7 @@ def test_bad_input_is_told(filled, gestalt: Command, words, told):
 
 def test_photos_and_patients_are_not_mixed(filled, photos, gestalt: Command):
     ran = gestalt("cohort", "matrix", photos[0], "--cohort", "A")
-    assert (ran.code, "one or the other" in ran.err) == (2, True)
+    assert (ran.code, "Choose either photos or patients" in ran.err) == (2, True)
 
 
 def test_a_photo_that_fails_is_told_and_the_others_compared(home, photos, gestalt: Command):

@@ -51,11 +51,11 @@ def test_what_is_there_is_kept(cohort: Path, gestalt: Command, tmp_path: Path):
     other = tmp_path / "twelve"
     refused = gestalt("cohort", "report", other, "--force", *QUICK)
     assert refused.code == 1
-    assert "which is of no report" in refused.err
+    assert "which does not belong to a report" in refused.err
     (folder / "chapter.tex").write_text("mine")
     refused = gestalt("cohort", "report", folder, "--force", *QUICK)
     assert refused.code == 1
-    assert "holds chapter.tex, which is of no report" in refused.err
+    assert "holds chapter.tex, which does not belong to a report" in refused.err
     assert (folder / "chapter.tex").read_text() == "mine"
 
 

@@ -42,7 +42,7 @@ def test_cohesion_tells_its_figures_in_eighty_columns(
     monkeypatch.setenv("COLUMNS", "80")
     ran = gestalt("cohort", "cohesion", "--gene", "NIPBL", *QUICK)
     assert ran.code == 0, ran.err
-    assert "6 patients with 6 photos beside 8 families of controls" in ran.out
+    assert "6 patients with 6 photos and 8 control families" in ran.out
     assert "percentile among random groups" in ran.out
     assert "p, one-sided" in ran.out
     assert "not a medical device" in ran.out
@@ -73,7 +73,7 @@ def test_matched_cohesion(gestalt: Command):
     assert matched.document["cohesion"]["controls"] == 6
     refused = gestalt("cohort", "cohesion", "--cohort", "north", "--match", "sex", *QUICK)
     assert refused.code == 2
-    assert "sex of 2 of the cohort's 8 patients is not known" in refused.err
+    assert "For 2 of the 8 patients of the cohort, sex is not known" in refused.err
 
 
 @pytest.mark.usefixtures("cohorts")
@@ -81,10 +81,10 @@ def test_cohorts_that_cannot_be_judged(gestalt: Command, tmp_path: Path):
     one = tmp_path / "one.txt"
     one.write_text("Secret0\n", encoding="utf-8")
     for words, code, message in (
-        (("--patients", one), 2, "The cohort has one patient."),
+        (("--patients", one), 2, "The cohort has only one patient."),
         (("--gene", "NOBODY1"), 1, "No patient with a descriptor has the gene NOBODY1."),
-        ((), 2, "the gallery has 0: too few families"),
-        (("--gene", "NIPBL", "--match", "height"), 2, "no matching on 'height'"),
+        ((), 2, "the gallery has only 0: too few families"),
+        (("--gene", "NIPBL", "--match", "height"), 2, "Cannot match on 'height'"),
         (("--gene", "NIPBL", "--permutations", 5), 2, "too few for a p-value"),
     ):
         ran = gestalt("cohort", "cohesion", *words)
@@ -101,10 +101,10 @@ def test_compare_tells_its_figures_in_eighty_columns(
     assert ran.code == 0, ran.err
     assert "A: cohort north\n  8 patients" in ran.out
     assert "Over 2 disorders" in ran.out
-    assert "mean faces apart" in ran.out
+    assert "distance of mean faces" in ran.out
     assert "not tested: fewer than 3 disorders" in ran.out
-    assert "2 disorders with too few labellings for a p-value" in ran.out
-    assert "Do A and B have different disorders" in ran.out
+    assert "2 disorders with too few permutations for a p-value" in ran.out
+    assert "Probability that A and B have different disorders" in ran.out
     reason = "not given for OMIM:122470, OMIM:147920: the sites of some of its photos are not known"
     assert reason in " ".join(ran.out.split())
     lines = ran.out.splitlines()
@@ -121,9 +121,9 @@ def test_compare_tells_the_probability_of_different_disorders(
     told = Blocks(3, 3, 0.2, 3, 3, 0.4, Estimate(0.91, 0.8, 0.97), disorders=12)
     monkeypatch.setattr("gestalt_space.cohort.comparison.judge_blocks", lambda *_, **__: told)
     ran = gestalt("cohort", "compare", "north", "south", *COMPARED, "--prior", 0.2)
-    assert "if that was 20 % probable before" in ran.out
+    assert "with a prior probability of 20 %" in ran.out
     assert ran.out.count("91 (80–97)") == 2
-    assert "photographed like the gallery's patients." in " ".join(ran.out.split())
+    assert "photographed like the patients of the gallery." in " ".join(ran.out.split())
     assert max(map(len, ran.out.splitlines())) <= 80
     assert gestalt("cohort", "compare", "north", "south", "--prior", 1).code == 2
 
@@ -159,9 +159,9 @@ def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
         assert described["blocks"]["withheld"] != "", "too few other disorders"
     assert "Secret" not in ran.out + table.read_text(encoding="utf-8")
 
-    assert "none of .csv and .tsv" in gestalt(*words, "--csv", tmp_path / "x.txt").err
+    assert "not end in .csv or .tsv" in gestalt(*words, "--csv", tmp_path / "x.txt").err
     assert "There is no folder" in gestalt(*words, "--csv", tmp_path / "no" / "x.csv").err
-    assert "There is no table 'x'" in gestalt(*words, "--csv", "-", "--table", "x").err
+    assert "Unknown table 'x'" in gestalt(*words, "--csv", "-", "--table", "x").err
     assert gestalt(*words, "--table", "figures").code == 2
 
 
@@ -176,14 +176,18 @@ def test_compare_matches_groups(gestalt: Command):
 @pytest.mark.usefixtures("cohorts")
 def test_groups_that_cannot_be_compared(gestalt: Command):
     for words, code, message in (
-        ((), 2, "Nothing says who group A is."),
-        (("north",), 2, "Two groups are compared."),
-        (("north", "south", "--a-cohort", "north"), 2, "Two groups are compared."),
-        (("--a-cohort", "north"), 2, "Nothing says who group B is."),
+        ((), 2, "Group A is missing."),
+        (("north",), 2, "Choose two groups to compare."),
+        (("north", "south", "--a-cohort", "north"), 2, "Choose two groups to compare."),
+        (("--a-cohort", "north"), 2, "Group B is missing."),
         (("north", "west"), 1, "No patient with a descriptor has the cohort west."),
         (("--a-cohort", "north", "--b-gene", "NIPBL"), 2, "is in both groups, and 2 more."),
         (("--a-gene", "NIPBL", "--b-gene", "KMT2D"), 2, "No disorder has 2 families in each"),
-        (("north", "south", "--match", "ancestry"), 2, "ancestry of no patient of the first"),
+        (
+            ("north", "south", "--match", "ancestry"),
+            2,
+            "No patient of the first group has a known ancestry",
+        ),
         (("north", "south", "--bootstrap", 3), 2, "too few for an interval"),
     ):
         ran = gestalt("cohort", "compare", *words)

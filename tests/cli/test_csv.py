@@ -51,11 +51,11 @@ def test_every_table_is_csv_on_standard_output_and_in_a_file(
     ("words", "told"),
     [
         (("index", "list", "--csv", "-", "--json"), "--json and --csv"),
-        (("index", "list", "--csv", "list.txt"), "none of .csv and .tsv"),
+        (("index", "list", "--csv", "list.txt"), "not end in .csv or .tsv"),
         (("index", "list", "--csv", "no/list.csv"), "There is no folder no."),
-        (("index", "log", "--csv", "-", "--head"), "--csv lists events"),
-        (("cohort", "cluster", "--table", "pairs"), "Give --csv FILE"),
-        (("cohort", "cluster", "--csv", "-", "--table", "patients"), "no table 'patients'"),
+        (("index", "log", "--csv", "-", "--head"), "--csv cannot be combined"),
+        (("cohort", "cluster", "--table", "pairs"), "Add --csv FILE"),
+        (("cohort", "cluster", "--csv", "-", "--table", "patients"), "Unknown table 'patients'"),
         (("cohort", "matrix", "--csv", "-", "-o", "m.csv"), "Give -o or --csv."),
     ],
 )
@@ -78,7 +78,7 @@ def test_a_file_that_is_there_is_kept(home: Path, gestalt: Command, tmp_path: Pa
     path.write_text("mine", encoding="utf-8")
     ran = gestalt("simulate", "terms", "--csv", path)
     assert ran.code == 1
-    assert "Choose another place." in ran.err
+    assert "Choose another path." in ran.err
     assert path.read_text(encoding="utf-8") == "mine"
 
 

@@ -14,7 +14,7 @@ from tests.cli.conftest import Command
 def test_status_of_no_database_makes_none(gestalt: Command, tmp_path: Path) -> None:
     ran = gestalt("db", "status")
     assert ran.code == 1
-    assert ran.out == f"migration none, wanted {REVISION}\n"
+    assert ran.out == f"version none, current {REVISION}\n"
     assert "gestalt db upgrade" in ran.err
     assert not (tmp_path / "home").exists()
 

@@ -120,13 +120,13 @@ def test_a_split(shared_disorders: Path, gestalt: Command, tmp_path: Path) -> No
     ("words", "code", "message"),
     [
         (["--bootstrap", "99"], 2, "too few for an interval"),
-        (["--bootstrap", "100000000000"], 2, "more than are made"),
-        (["--by", "patient"], 2, "Rank by disorder or gene"),
+        (["--bootstrap", "100000000000"], 2, "too many"),
+        (["--by", "patient"], 2, "Use --by disorder or --by gene"),
         (["--by", "gene"], 1, "no patient with a gene"),
-        (["--aggregation", "best"], 2, "no aggregation 'best'"),
+        (["--aggregation", "best"], 2, "Unknown aggregation 'best'"),
         (["--controls", "none"], 2, "has no control"),
         (["--controls", "A"], 2, "all its 10 patients are diagnosed"),
-        (["--space", "tiny", "--space", "tiny"], 2, "named twice"),
+        (["--space", "tiny", "--space", "tiny"], 2, "given twice"),
         (["--space", "nothing"], 1, "nothing"),
     ],
 )

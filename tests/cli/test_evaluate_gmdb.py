@@ -83,7 +83,7 @@ def test_arrays_give_the_same_document(
     arrays = tmp_path / "encodings.npz"
     ran = gestalt("evaluate", "arrays", "--encodings", encodings, "-o", arrays)
     assert ran.code == 0
-    assert "40 images in 12 slots" in ran.err
+    assert "40 images with 12 slots" in ran.err
     words = ("evaluate", "gmdb", "--metadata", metadata, "--json", "--encodings")
     assert gestalt(*words, arrays).document == gestalt(*words, encodings).document
     again = gestalt("evaluate", "arrays", "--encodings", encodings, "-o", arrays)
@@ -225,11 +225,11 @@ def test_a_lookup_table_is_checked(
     table.write_text("index_id to disorder_id\n[999]\n")
     lacking = gestalt(*words, "--lookup", table)
     assert lacking.code == 1
-    assert f"lacks {len(labels)} of the {len(labels)} frequent syndromes" in lacking.err
+    assert f"does not have {len(labels)} of the {len(labels)} frequent syndromes" in lacking.err
     for text in ("", "one line", "words\n[1, 1]\n", "words\n{}\n", "words\nno list\n"):
         table.write_text(text)
         damaged = gestalt(*words, "--lookup", table)
-        assert (damaged.code, "no lookup table" in damaged.err) == (1, True)
+        assert (damaged.code, "not a lookup table" in damaged.err) == (1, True)
     assert "nowhere" in gestalt(*words, "--lookup", tmp_path / "nowhere.txt").err
 
 
@@ -241,5 +241,5 @@ def test_two_encodings_are_compared(gestalt: Command, encodings: Path, metadata:
     first = document["evaluations"][0]
     assert first["low"]["1"] <= first["top"]["1"] <= first["high"]["1"]
     shown = gestalt(*words, "--against", encodings)
-    assert "Less the encodings of --against" in shown.out
+    assert "Difference from the encodings of --against" in shown.out
     assert "conditional on these galleries" in shown.out

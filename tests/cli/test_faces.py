@@ -60,7 +60,7 @@ def test_align_names_the_photos_that_failed(
     assert ran.document["failed"][0]["error"]["code"] == "photo_not_found"
     row = crops_of(folder)["no.png"]
     assert row["crop"] == ""
-    assert row["error"] == "There is no such file."
+    assert row["error"] == "The file does not exist."
 
 
 def test_align_never_writes_over_a_file_that_it_did_not_make(
@@ -209,6 +209,6 @@ def test_what_is_passed_over_in_a_folder_is_told(
     command, option, place = words
     ran = gestalt(command, photos[0].parent, option, tmp_path / place, "--json", *ALIGNED)
     assert ran.code == 0
-    assert "1 file passed over: 1 .raw (not a known photo)" in ran.err
+    assert "1 file skipped: 1 .raw (not a known photo)" in ran.err
     (passed,) = ran.document["passed_over"]
     assert (Path(passed["file"]).name, passed["reason"]) == ("x.raw", "not a known photo")

@@ -35,7 +35,7 @@ def test_building_says_what_is_found_and_that_it_does_not_pay(
     said = gestalt("index", "approximate", "--kind", "ivf", "--lists", 14, "--probes", 1)
     assert said.code == 0
     assert "% of the 10 nearest photos, measured on 60 photos" in said.err
-    assert "Below 100,000 photos exact search is about as fast" in said.err
+    assert "Below 100,000 photos, exact search is about as fast" in said.err
     document = gestalt("index", "approximate", "--kind", "hnsw", "--json").document
     assert document["pays"] is False
     assert document["approximate"]["rows"] == 600
@@ -77,4 +77,4 @@ def test_what_cannot_say_so_is_refused(large: Path, photos: list[Path], gestalt:
         refused = gestalt(*match, *more)
         assert (refused.code, "Error" in refused.err) == (2, True)
     refused = gestalt(*match, "--format", "gestaltmatcher")
-    assert "cannot say that it is approximate" in refused.err
+    assert "has no field for an approximate index" in refused.err

@@ -47,7 +47,7 @@ def test_an_export_is_imported_merged_and_its_conflicts_reported(
     assert other.code == 1
     assert len(report.read_text(encoding="utf-8").splitlines()) == 3
     assert "--report" not in other.err
-    assert "leave --prefix out" in other.err
+    assert "leave out --prefix" in other.err
     wrong = gestalt("index", "import", tmp_path, "--home", new, "--into")
     assert wrong.code == 1
     assert "manifest.json" in wrong.err
@@ -66,7 +66,7 @@ def test_twenty_conflicts_are_shown_and_all_are_in_the_document_and_the_report(
     assert "10 of 12 shown; --report FILE.csv has all." in shown.err
     report = tmp_path / "conflicts.csv"
     reported = gestalt(*words, "--report", report)
-    assert f"10 of 12 shown; {report} has all." in reported.err
+    assert f"10 of 12 shown; {report} lists all." in reported.err
     assert len(report.read_text(encoding="utf-8").splitlines()) == 13
     error = gestalt(*words, "--json").document["error"]
     assert len(error["conflicts"]) == 12

@@ -46,7 +46,7 @@ def test_an_old_calibration_is_reported_until_the_command_is_run(
     assert before["state"] == "current"
     held = before["gallery_photos"]
     new = more(tmp_path, held)
-    told = f"The calibration is of {held} photos; the gallery has {2 * held}. {HINT}"
+    told = f"The calibration is old: it used {held} photos, and the gallery has {2 * held}. {HINT}"
     assert told in added(gestalt, new)
     document = added(gestalt, new, "--json")
     assert document["calibration"]["state"] == "old"
@@ -114,7 +114,7 @@ def test_an_interruption_keeps_the_earlier_one(
     shutil.rmtree(filled / "calibrating")
     ran = gestalt("index", "calibrate")
     assert ran.code == code
-    assert "the earlier calibration is used" in ran.err
+    assert "the old calibration is still used" in ran.err
     monkeypatch.undo()
     monkeypatch.setenv("GESTALT_HOME", str(filled))
     assert gestalt("index", "stats", "--json").document["spaces"] == before

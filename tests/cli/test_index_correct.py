@@ -28,7 +28,7 @@ def test_facts_are_set_and_taken_back(filled: Path, gestalt: Command) -> None:
     assert "Undone: event 2, set by " in undone.err
     assert "sex: female → male" in undone.err
     assert gestalt("index", "show", "P1", "--json").document["patient"]["cohort"] == "A"
-    assert "Nothing was corrected" in gestalt("index", "undo").err
+    assert "There is no correction" in gestalt("index", "undo").err
     again = gestalt("index", "undo", "--event", "3", "--json").document
     assert again["undone"] == [{"id": 3, "action": "undo"}]
     assert "sex: male → female" in again["changes"]
@@ -43,7 +43,7 @@ def test_facts_are_set_and_taken_back(filled: Path, gestalt: Command) -> None:
         assert gestalt("index", "set", "P0", *wrong).code == 2
     for option, empty in (("disorder", ""), ("gene", " "), ("sex", "unknown"), ("hpo", ";")):
         refused = gestalt("index", "set", "P1", f"--{option}", empty)
-        assert (refused.code, f"`--clear {option}` removes it" in refused.err) == (2, True), option
+        assert (refused.code, f"use `--clear {option}`" in refused.err) == (2, True), option
     assert gestalt("index", "set", "P77", "--sex", "f").code == 1
 
 
@@ -62,9 +62,12 @@ def test_photos_find_their_patients(filled: Path, gestalt: Command) -> None:
     assert gestalt("index", "split", "P0", "--photo", "x.png", "--to", "P9").code == 1
     gestalt("index", "set", "P3", "--disorder", "Made up")
     done = gestalt("index", "set", "P2", "--disorder", "made  up")
-    assert "disorder 'made  up': the gallery has 'Made up'. Are they the same?" in done.err
+    assert (
+        "disorder 'made  up': the gallery has 'Made up'. Check whether they are the same."
+        in done.err
+    )
     moved = gestalt("index", "move", "--photo", "photos/p2.png", "--of", "P2", "--to", "p0")
-    assert "patient 'p0': the gallery has 'P0'. Are they the same?" in moved.err
+    assert "patient 'p0': the gallery has 'P0'. Check whether they are the same." in moved.err
     assert "P2: no patient any more" in moved.err
 
 
@@ -83,7 +86,7 @@ def test_whose_consent_is_withdrawn_is_shown_and_not_matched(
     assert found() == {"P2", "P3"}
     shown = gestalt("index", "show", "P1").out
     assert "withdrawn: not matched" in shown
-    assert "nothing matches P1. Kept, apart from all others, are these" in shown
+    assert "P1 is not matched. The gallery keeps these" in shown
     assert "1 aligned face" in shown
     assert gestalt("index", "show", "P1", "--json").document["patient"]["photos"][0]["spaces"]
     assert "withdrawn" in gestalt("index", "list").out
@@ -108,7 +111,7 @@ def test_an_undo_asks_before_consent_comes_back(
     gestalt("index", "set", "P1", "--consent", "withdrawn")
     refused = gestalt("index", "undo")
     assert refused.code == 1
-    assert "gives back consent that was withdrawn: P1 would be matched again" in refused.err
+    assert "would restore a withdrawn consent: P1 would be matched again" in refused.err
     assert "gestalt index undo --yes" in refused.err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     asked = []
@@ -121,7 +124,7 @@ def test_an_undo_asks_before_consent_comes_back(
     assert "P1 would be matched again" in asked[0]
     gestalt("index", "undo", "--event", "3")
     done = gestalt("index", "undo", "--yes")
-    assert "Consent that was withdrawn is given back: P1." in done.err
+    assert "Restored the withdrawn consent of: P1." in done.err
     assert len(asked) == 2
     assert consent() is None
 

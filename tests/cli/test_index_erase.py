@@ -28,7 +28,7 @@ def test_a_patient_is_erased_with_a_receipt(home: Path, tmp_path: Path, gestalt:
     ran = gestalt("index", "erase", "--patient", NAME, "--receipt", receipt, "--yes")
     assert ran.code == 0, ran.err
     assert ran.out == ""
-    assert "1 patient erased with 1 photo." in ran.err
+    assert "Erased 1 patient with 1 photo." in ran.err
     assert "0 hits" in ran.err
     assert json.loads(receipt.read_text("utf-8"))["search"]["hits"] == 0
     assert files_with(home, NAME.encode()) == []
@@ -37,7 +37,7 @@ def test_a_patient_is_erased_with_a_receipt(home: Path, tmp_path: Path, gestalt:
     again = gestalt("index", "erase", "--patient", NAME, "--receipt", tmp_path / "b.json", "--yes")
     assert again.code == 1
     assert "no trace" in again.err
-    assert "No erasure was begun" in gestalt("index", "erase", "--resume").err
+    assert "There is no unfinished erasure" in gestalt("index", "erase", "--resume").err
 
 
 def test_what_is_left_is_remembered_and_told(home: Path, tmp_path: Path, gestalt: Command) -> None:
@@ -63,10 +63,10 @@ def test_what_is_left_is_remembered_and_told(home: Path, tmp_path: Path, gestalt
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "Either patients"),
-        (("--patient", NAME, "--resume"), "Either patients"),
-        (("--patient", NAME), "has a receipt"),
-        (("--patient", NAME, "--receipt", "r.json"), "Give --yes"),
+        ((), "Nothing to erase"),
+        (("--patient", NAME, "--resume"), "Nothing to erase"),
+        (("--patient", NAME), "needs a receipt"),
+        (("--patient", NAME, "--receipt", "r.json"), "add --yes"),
         (("--patient", NAME, "--receipt", "r.txt", "--yes"), "does not end in .json"),
     ],
 )

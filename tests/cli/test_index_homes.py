@@ -36,7 +36,7 @@ def test_a_home_that_is_gone_is_listed_and_forgotten(
     ran = gestalt(*forget, "--yes")
     assert ran.code == 0, ran.err
     assert "Its files were not cleaned of 1 removal" in ran.err
-    assert "its receipt is written" in ran.err
+    assert "wrote its receipt" in ran.err
     assert "ward-3" in receipt.read_text("utf-8")
     logged = gestalt("index", "log").out
     assert "ward-3" in logged

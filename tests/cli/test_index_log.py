@@ -19,7 +19,7 @@ def test_it_says_who_did_what_and_when(
     gestalt("index", "remove", "P0")
     add, changed, removed = gestalt("index", "log", "--json").document["events"]
     assert (add["action"], add["patients"], add["left"]) == ("add", ["P1", "P2", "P3"], 1)
-    assert add["told"] == ["emptied when a patient or photo was removed"]
+    assert add["told"] == ["deleted when a patient or photo was removed"]
     assert (changed["action"], changed["told"]) == ("set", ["sex: male → female"])
     assert changed["detail"]["before"]["patients"]["P1"]["sex"] == "male"
     assert (removed["action"], removed["patients"], removed["left"]) == ("remove", [], 1)
@@ -45,11 +45,11 @@ def check_heads(filled: Path, gestalt: Command) -> None:
     gestalt("index", "set", "P1", "--sex", "male")
     assert gestalt("index", "log", "--check").code == 0
     whole = gestalt("index", "log", "--check", "--head", head)
-    assert (whole.code, "4 events, the first 3 of them as they were" in whole.err) == (0, True)
+    assert (whole.code, "4 events; the first 3 are unchanged" in whole.err) == (0, True)
     other = gestalt("index", "log", "--check", "--head", f"3:{'0' * 64}")
-    assert (other.code, "The first 3 events are not those" in other.err) == (1, True)
+    assert (other.code, "The first 3 events were changed" in other.err) == (1, True)
     assert gestalt("index", "log", "--check", f"9:{'0' * 64}", "--json").document["problems"] == [
-        "the trail has fewer events than the 9 that it had"
+        "the trail had 9 events, and now has fewer"
     ]
     assert gestalt("index", "log", "--check", "nonsense").code == 2
     assert gestalt("index", "log", head).code == 2

@@ -21,7 +21,7 @@ def test_a_space_is_filled_used_and_dropped(filled: Path, gestalt: Command) -> N
     ]
     back = gestalt("index", "use", "tiny")
     assert back.code == 0
-    assert "works in the space of tiny" in back.err
+    assert "now uses the space of tiny" in back.err
     spaces = gestalt("index", "spaces", "--json").document["spaces"]
     assert [(one["name"], one["default"], one["installed"], one["missing"]) for one in spaces] == [
         ("tiny", True, True, 0),
@@ -31,7 +31,7 @@ def test_a_space_is_filled_used_and_dropped(filled: Path, gestalt: Command) -> N
     assert asked.code == 2
     assert "--yes" in asked.err
     assert gestalt("index", "drop", "tiny", "--yes").code == 2
-    for name, told in (("tiny", "works in the space of tiny"), ("other", "no space 'other'")):
+    for name, told in (("tiny", "now uses the space of tiny"), ("other", "no space 'other'")):
         assert told in gestalt("index", "drop", name).err, "before anybody is asked"
     dropped = gestalt("index", "drop", "builtin", "--yes", "--json")
     assert dropped.document["dropped"]["descriptors"] == 4
@@ -72,12 +72,12 @@ def test_rebuild_says_what_it_wrote_deleted_and_mended(filled: Path, gestalt: Co
     ran = gestalt("index", "rebuild")
     assert ran.code == 0
     assert "1 row of crop referred to nothing" in ran.err
-    assert "1 gene that nobody has: deleted." in ran.err
+    assert "Deleted 1 gene that no patient has." in ran.err
     assert (
-        f"1 index file of spaces that the database does not have: deleted ({stranger.name})"
+        f"Deleted 1 index file of spaces that the database does not have ({stranger.name})"
         in ran.err
     )
-    assert "The index of tiny is written anew: 4 descriptors in 1 segment; " in ran.err
+    assert "Rebuilt the index of tiny: 4 descriptors in 1 segment; " in ran.err
     rebuilt = gestalt("index", "rebuild", "--json").document["rebuilt"]
     assert rebuilt["mended"] == {"rows": {}, "disorders": 0, "genes": 0, "numbers": 0}
     assert (rebuilt["foreign_files"], rebuilt["cleaned"]) == ([], False)

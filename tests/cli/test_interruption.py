@@ -136,7 +136,7 @@ def test_an_interrupted_fill_and_add_go_on(
     assert ran.code == 143
     assert "Interrupted after 1 of 2 photos" in ran.err
     assert "1 added, 0 already there, 0 failed" in ran.err
-    assert "what was added is skipped" in ran.err
+    assert "photos already added are skipped" in ran.err
 
 
 def test_signals_are_the_caller_s_again_in_the_end(home: Path, gestalt: Command) -> None:

@@ -70,7 +70,7 @@ def test_a_photo_that_is_in_the_gallery_is_no_evidence_for_itself(
     assert probe["left_out"] == "P2"
     assert [line["id"] for line in probe["disorders"]] == ["OMIM:122470"]
     shown = gestalt("match", photos[2], *ALIGNED)
-    assert "P2, who is left out" in shown.out
+    assert "P2, who is excluded" in shown.out
 
 
 def test_a_copy_of_the_photo_under_another_name_is_left_out_too(
@@ -123,7 +123,7 @@ def test_csv_has_a_row_for_each_line_and_each_failure(
     rows = list(csv.DictReader(io.StringIO(ran.out)))
     assert [row["rank"] for row in rows] == ["1", "2", ""]
     assert {row["photo"] for row in rows[:2]} == {str(photos[4])}
-    assert rows[2]["error"] == "There is no such file."
+    assert rows[2]["error"] == "The file does not exist."
     assert rows[2]["id"] == ""
 
 
@@ -299,8 +299,8 @@ def test_what_is_passed_over_in_a_folder_is_told(
 ) -> None:
     (photos[0].parent / "x.raw").touch()
     ran = gestalt("match", photos[0].parent, "--csv", "-", "--detector", "aligned")
-    assert "1 file passed over: 1 .raw (not a known photo)" in ran.err
-    assert "passed over" not in ran.out
+    assert "1 file skipped: 1 .raw (not a known photo)" in ran.err
+    assert "skipped" not in ran.out
 
 
 def test_a_line_is_explained_by_any_spelling_of_its_identifier(

@@ -16,7 +16,7 @@ ALIGNED = ("--detector", "aligned")
 
 def test_several_photos_as_one(filled: Path, photos: list[Path], gestalt: Command) -> None:
     ran = gestalt("match", photos[4], photos[5], "--as-one", *ALIGNED)
-    assert "2 of 2 photos as one" in ran.out
+    assert "2 of 2 photos as one probe" in ran.out
     document = gestalt("match", photos[4], photos[5], "--as-one", "--json", *ALIGNED).document
     (probe,) = document["probes"]
     assert [photo["photo"] for photo in probe["photos"]] == [str(p) for p in photos[4:6]]
@@ -30,14 +30,14 @@ def test_one_bad_photo_of_several_is_told_and_the_others_are_asked(
     bad.write_bytes(b"no photo")
     ran = gestalt("match", photos[4], bad, "--as-one", *ALIGNED)
     assert ran.code == 3
-    assert "1 of 2 photos as one" in ran.out
+    assert "1 of 2 photos as one probe" in ran.out
     assert "bad.png" in ran.err
 
 
 def test_a_patient_of_the_gallery(filled: Path, gestalt: Command) -> None:
     ran = gestalt("match", "--patient", "P0", "--by", "patient")
     assert ran.code == 0, ran.err
-    assert "own photos are left out" in ran.out
+    assert "own photos are excluded" in ran.out
     (probe,) = gestalt("match", "--patient", "P0", "--by", "patient", "--json").document["probes"]
     assert sorted(line["id"] for line in probe["patients"]) == ["P1", "P2", "P3"]
     assert probe["left_out"] == "P0"
@@ -50,7 +50,7 @@ def test_relatives_are_left_out_and_named(
         words = ("index", "add", photos[number], "--patient", f"P{number}", "--family", "F 1")
         assert gestalt(*words, *ALIGNED).code == 0
     ran = gestalt("match", "--patient", "P0", "--by", "patient")
-    assert "left out as family: 1 patient, P1" in ran.out
+    assert "excluded as family: 1 patient, P1" in ran.out
     (probe,) = gestalt("match", "--patient", "P0", "--by", "patient", "--json").document["probes"]
     assert probe["relatives"] == ["P1"]
     assert sorted(line["id"] for line in probe["patients"]) == ["P2", "P3"]
@@ -80,7 +80,7 @@ def test_a_filter_and_how_many_are_eligible(
 ) -> None:
     words = ("match", photos[4], "--among", "sex=female", "--among", "age=0-5y", *ALIGNED)
     assert (
-        "10 disorders asked for, 1 eligible among sex=female, age=0-5y, of 1 patient with 1 photo"
+        "10 disorders requested, 1 eligible among sex=female, age=0-5y, from 1 patient with 1 photo"
         in (" ".join(gestalt(*words).out.split()))
     )
     document = gestalt(*words, "--json").document

@@ -78,8 +78,8 @@ def test_a_precision_that_moves_descriptors_is_not_recommended(
 ) -> None:
     monkeypatch.setattr(tuning, "LEAST_COSINE", 1 - 1e-12)
     shown = gestalt("models", "tune", "tiny").out
-    assert "not sound" in shown
-    assert "nothing to set" in shown
+    assert "not recommended" in shown
+    assert "change nothing" in shown
 
 
 def test_on_a_processor_with_nothing_else_float32_stays(

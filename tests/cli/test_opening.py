@@ -48,7 +48,7 @@ def test_an_erasure_that_was_stopped_is_finished_and_told(
         assert gestalt("index", "erase", *words).code == 130
     assert not receipt.exists()
     told = " ".join(gestalt("index", "list").err.split())
-    assert "erasure of 1 patient" in told
-    assert "is done now" in told
+    assert "Finished the erasure of 1 patient" in told
+    assert "wrote its receipt" in told
     assert receipt.exists()
     assert "erasure" not in gestalt("index", "list").err

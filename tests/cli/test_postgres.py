@@ -53,7 +53,7 @@ def test_commands_tell_of_the_database_on_the_server(
     name = sa.make_url(address).database
     monkeypatch.setenv("GESTALT_DATABASE_URL", address)
     assert not (filled / "gallery.sqlite3").exists()
-    assert gestalt("db", "status").out == f"migration {REVISION}, wanted {REVISION}\n"
+    assert gestalt("db", "status").out == f"version {REVISION}, current {REVISION}\n"
     assert "undiagnosed" in gestalt("index", "stats").out
     ran = gestalt("doctor")
     assert name is not None

@@ -92,7 +92,7 @@ def test_faces_are_listed_with_numbers_and_marks(
     assert ran.out.count("face 1 of 1: ") == 2
     assert "70 px between the eyes, sharpness 0, yaw" in ran.out
     assert f"blurred: sharpness 0, below {LEAST_SHARPNESS}" in ran.out
-    assert "none.png: There is no such file." in ran.err
+    assert "none.png: The file does not exist." in ran.err
     first, second, third = gestalt(
         "faces", photos[0], blurred, tmp_path / "none.png", "--json", *ALIGNED
     ).document["photos"]
@@ -133,11 +133,14 @@ def test_pictures_of_several_photos_are_numbered(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("{photo}", "--show-face", "{photo}", "--overwrite"), "is a photo that is asked about"),
-        (("{photo}", "--show-face", "face.gif"), "ends in none of"),
+        (("{photo}", "--show-face", "{photo}", "--overwrite"), "would overwrite the photo"),
+        (("{photo}", "--show-face", "face.gif"), "does not end in"),
         (("{photo}", "--show-face", "none/face.png"), "There is no folder"),
-        (("--patient", "P0", "--show-face", "face.png"), "no photo is kept"),
-        (("{photo}", "--explain", "P0", "--show-face", "face.png"), "does not go with --explain"),
+        (("--patient", "P0", "--show-face", "face.png"), "does not keep the photos"),
+        (
+            ("{photo}", "--explain", "P0", "--show-face", "face.png"),
+            "cannot be combined with --explain",
+        ),
     ],
 )
 def test_a_picture_that_cannot_be_is_refused_before_any_work(

@@ -53,8 +53,8 @@ def test_a_cohort_is_written_and_the_gallery_takes_it(gestalt: Command, tmp_path
     ran = gestalt("simulate", "cohort", "-o", "my cohort", *SMALL)
     assert ran.code == 0, ran.err
     assert ran.out == ""
-    assert "of 5 patients with 2 disorders (0 frequent) and 1 control written to" in ran.err
-    assert "None of these people exists." in ran.err
+    assert "of 5 patients with 2 disorders (0 frequent) and 1 control to" in ran.err
+    assert "These people do not exist." in ran.err
     assert "Next: gestalt index add 'my cohort/patients.csv'" in ran.err
     folder = tmp_path / "my cohort"
     assert left(folder) == ["gmdb", "patients.csv", "photos", "truth.json"]
@@ -116,7 +116,7 @@ def test_shares_and_terms_reach_the_plan(gestalt: Command, tmp_path: Path) -> No
         (("--age", "0-2=0"), "all 0"),
         (("--terms", ""), "simulate terms"),
         (("--terms", "HP:0000316,HP:0000343"), "--terms"),
-        (("--persons", "none"), "neither a folder nor a zip"),
+        (("--persons", "none"), "not a folder or zip file"),
     ],
 )
 def test_wrong_usage_is_one_message(
@@ -142,7 +142,9 @@ def test_a_second_time_needs_overwrite(gestalt: Command, tmp_path: Path) -> None
     refused(gestalt("simulate", "cohort", "-o", "cohort", *SMALL, "--overwrite"), 1, "notes")
     (tmp_path / "cohort" / "notes").unlink()
     assert gestalt("simulate", "cohort", "-o", "cohort", *SMALL, "--overwrite").code == 0
-    refused(gestalt("simulate", "cohort", "-o", ".", *SMALL, "--overwrite"), 2, "you are in")
+    refused(
+        gestalt("simulate", "cohort", "-o", ".", *SMALL, "--overwrite"), 2, "the current folder"
+    )
 
 
 def test_the_place_is_looked_at_before_the_photos(
@@ -151,7 +153,7 @@ def test_the_place_is_looked_at_before_the_photos(
     monkeypatch.delattr("gestalt_space.simulate.real_faces.read_faces")
     (tmp_path / "mine").write_text("mine")
     refused(
-        gestalt("simulate", "cohort", "-o", "mine", *SMALL, "--persons", "."), 1, "is no cohort"
+        gestalt("simulate", "cohort", "-o", "mine", *SMALL, "--persons", "."), 1, "is not a cohort"
     )
 
 
@@ -163,7 +165,7 @@ def test_an_interruption_says_that_nothing_stays(
 
     monkeypatch.setattr("gestalt_space.simulate.cohort_files._write_truth", stop)
     ran = gestalt("simulate", "cohort", "-o", "cohort", *SMALL)
-    refused(ran, 130, "cohort is as it was before")
+    refused(ran, 130, "cohort is unchanged")
     assert left(tmp_path) == []
 
 
@@ -172,7 +174,7 @@ def test_real_faces_are_called_real(gestalt: Command) -> None:
     ran = gestalt("simulate", "cohort", "-o", "cohort", *SMALL, "--persons", "photos")
     assert ran.code == 0, ran.err
     assert "real people" in ran.err
-    assert "None of these people exists" not in ran.err
+    assert "These people do not exist" not in ran.err
 
 
 @pytest.mark.usefixtures("cartoons")
@@ -236,7 +238,7 @@ def test_an_interrupted_training_says_that_nothing_changed(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("gestalt_space.training.encoder_recipe.cook", stop)
-    refused(gestalt("train", "encoder", "x", "-o", "x.onnx"), 130, "x.onnx is as it was before")
+    refused(gestalt("train", "encoder", "x", "-o", "x.onnx"), 130, "x.onnx is unchanged")
 
 
 def test_sites_families_and_wrong_diagnoses_reach_the_tables(gestalt: Command) -> None:
@@ -266,7 +268,7 @@ def test_sites_families_and_wrong_diagnoses_reach_the_tables(gestalt: Command) -
 
 def test_sites_can_be_a_number(gestalt: Command) -> None:
     words = ("simulate", "cohort", "-o", "cohort", *SMALL, "--sites")
-    refused(gestalt(*words, 0), 2, "no number of sites")
+    refused(gestalt(*words, 0), 2, "not a valid number of sites")
     refused(gestalt(*words, 7), 2, "7 sites are too many for 6 people")
     assert gestalt(*words, 2).code == 0
     table = csv.DictReader(io.StringIO(Path("cohort/patients.csv").read_text("utf-8")))

@@ -75,7 +75,7 @@ def test_an_age_that_nobody_has_is_told(age: object):
 
 
 def test_a_list_is_no_name():
-    with pytest.raises(UsageError, match="is no name"):
+    with pytest.raises(UsageError, match="is not a name"):
         selection_of(ROWS, [["a"], ["b"], ["c"], ["d"]])
 
 
@@ -93,7 +93,9 @@ def test_a_frame_is_read_by_its_columns(kind: type):
     assert found.disorders == (("y",), ("x",))
     assert found.ages.tolist() == [2, 2, 1, 1]
     assert found.space == "mine"
-    with pytest.raises(SpaceMismatch, match=r"mine, with .* in that of these descriptors"):
+    with pytest.raises(
+        SpaceMismatch, match=r"different spaces: mine with .* and these descriptors"
+    ):
         measure(found, selection_of(ROWS))
 
 
@@ -105,9 +107,9 @@ def test_a_frame_of_pandas_is_read():
 
 
 def test_what_cannot_be_is_told():
-    with pytest.raises(UsageError, match="3 ages are given for 4"):
+    with pytest.raises(UsageError, match="3 ages for 4"):
         selection_of(ROWS, ages=[1, 2, 3])
-    with pytest.raises(UsageError, match="sex of patient b is told as male and as female"):
+    with pytest.raises(UsageError, match="Patient b has two values for sex: male and female"):
         selection_of(ROWS, PATIENTS, sex=["male", None, "female", None])
     with pytest.raises(UsageError, match="no patient"):
         selection_of(ROWS, ["a", None, "b", "c"])

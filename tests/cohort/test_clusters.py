@@ -101,17 +101,17 @@ def test_the_order_of_patients_does_not_matter():
 def test_a_number_of_clusters_can_be_asked_for():
     found = cluster(planted(disorders=3, each=6, strength=3), ClusterPlan(5, 5, 19))
     assert found.labels.max() == 5
-    assert found.rule == "cut into 5, as asked"
+    assert found.rule == "cut into 5, as requested"
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_too_few_patients_are_refused(count: int):
-    with pytest.raises(UsageError, match="say nothing"):
+    with pytest.raises(UsageError, match="too few for clusters"):
         cluster(planted(disorders=1, each=count, strength=1), QUICK)
 
 
 def test_more_clusters_than_patients_are_refused():
-    with pytest.raises(UsageError, match="do not make 99"):
+    with pytest.raises(UsageError, match="into 99"):
         cluster(planted(disorders=2, each=4, strength=1), ClusterPlan(99))
 
 

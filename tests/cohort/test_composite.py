@@ -124,7 +124,7 @@ def test_a_group_of_a_few_is_refused(tmp_path: Path, tiny_store: ModelStore):
         chosen = select(gallery, Criteria())
         with pytest.raises(UsageError, match="4 patients, fewer than 5"):
             composite(gallery, chosen)
-        with pytest.raises(UsageError, match="of one is a photo"):
+        with pytest.raises(UsageError, match="needs at least two patients"):
             composite(gallery, chosen, at_least=1)
         assert composite(gallery, chosen, at_least=4).patients == 4
 

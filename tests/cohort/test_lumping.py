@@ -46,7 +46,7 @@ def test_three_and_three_have_a_reason_in_place_of_a_verdict():
     rows, names = cohort((3, 4), (3, 4), (9, 4))
     *apart, small = compare_pairs(rows, names, *alone(names))
     assert small.verdict == "no verdict"
-    assert small.reason == "3 and 3 families can be labelled in 20 ways: no p below 0.2"
+    assert small.reason == "3 and 3 families have only 20 permutations, so p cannot be below 0.2"
     assert small.share.value == 1
     assert math.isnan(small.share.low)
     assert math.isnan(small.q)

@@ -138,7 +138,7 @@ def test_stages_are_told_with_their_sizes(tmp_path: Path, tiny_store: ModelStore
     assert watch.stages == [
         ("Taking photos", result.trial.cohort.photo_count),
         ("Filling the gallery", len(result.trial.gallery)),
-        ("Matching who was held back", probes),
+        ("Matching the patients held back", probes),
         ("Writing the report", 1),
     ]
     assert watch.last == probes
@@ -164,7 +164,7 @@ def test_what_is_no_demo_is_never_replaced(tmp_path: Path, overwrite: bool):
     (tmp_path / "thesis" / "report.html").write_text("<p>mine</p>")
     (tmp_path / "file").write_text("mine")
     for name in ("thesis", "file"):
-        assert "no earlier demo" in refusal(tmp_path / name, overwrite=overwrite).message
+        assert "not an earlier demo" in refusal(tmp_path / name, overwrite=overwrite).message
 
 
 def test_a_demo_with_something_of_the_users_in_it_is_never_replaced(tmp_path: Path):
@@ -178,7 +178,7 @@ def test_the_folder_one_is_in_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     inside.mkdir(parents=True)
     monkeypatch.chdir(inside)
     for place in (".", "..", str(inside), os.fspath(tmp_path)):
-        assert "that you are in" in refusal(Path(place)).message
+        assert "the current folder" in refusal(Path(place)).message
     demo_run.check_place(Path("new"), overwrite=False)
 
 
@@ -200,5 +200,5 @@ def test_a_cohort_of_which_nobody_can_be_held_back_is_told(tmp_path: Path, tiny_
     from dataclasses import replace
 
     plan = replace(PLAN, patients=10)
-    with pytest.raises(UsageError, match="none can be held back"):
+    with pytest.raises(UsageError, match="no patient can be held back"):
         run_demo(tmp_path / "demo", models=tiny_store, **{**OPTIONS, "plan": plan})

@@ -117,6 +117,6 @@ def test_photos_without_a_face_end_the_trial_with_a_hint(
     home = make_home(tmp_path / "home", tiny_store)
     with (
         Gallery.open(home, space="tiny", landmarks=landmarks) as gallery,
-        pytest.raises(FaceError, match="finds no face in the photos of the gallery"),
+        pytest.raises(FaceError, match="found no face in the photos of the gallery"),
     ):
         run_trial(trial.cohort, tmp_path / "cohort", gallery)

@@ -74,5 +74,5 @@ def test_files_that_do_not_go_together_are_no_model(tmp_path: Path):
     from gestalt_space.errors import ModelDamaged
 
     model = ModelStore(tmp_path / "models").add(tmp_path, name="ab", license_name="made")
-    with pytest.raises(ModelDamaged, match="do not take and give the same"):
+    with pytest.raises(ModelDamaged, match="have different inputs or outputs"):
         open_encoder(model, device="cpu")

@@ -650,8 +650,8 @@ def test_what_is_not_understood_is_refused_with_the_reason(tmp_path: Path, what:
     with pytest.raises(GraphUnknown, match=reason) as caught:
         read_graph(path)
     assert isinstance(caught.value, GestaltError)
-    assert caught.value.message.startswith("The graph of odd.onnx cannot be read into torch: ")
-    assert "cannot be read into torch" in caught.value.message
+    assert caught.value.message.startswith("The graph of odd.onnx cannot be converted to torch: ")
+    assert "cannot be converted to torch" in caught.value.message
     assert "ONNX Runtime" in caught.value.hint
 
 
@@ -692,7 +692,7 @@ def test_a_second_output_and_a_reshape_to_one_of_four_images_are_refused(tmp_pat
 def test_a_file_that_was_cut_off_is_damaged(small: Path, share: float):
     whole_file = small.read_bytes()
     small.write_bytes(whole_file[: int(len(whole_file) * share)])
-    with pytest.raises(ModelDamaged, match=r"small\.onnx is not a whole ONNX file"):
+    with pytest.raises(ModelDamaged, match=r"small\.onnx is not a complete ONNX file"):
         read_graph(small)
 
 

@@ -140,7 +140,7 @@ def test_without_a_network_the_hub_is_not_waited_for(
 
 
 def test_a_hub_that_has_no_such_model_is_told(store: ModelStore, hub: Path):
-    with pytest.raises(DownloadFailed, match="could not be fetched"):
+    with pytest.raises(DownloadFailed, match="could not be downloaded"):
         import_timm(store, "hf_hub:somebody/else")
 
 

@@ -143,13 +143,13 @@ def test_a_family_on_both_sides_of_a_split_is_refused_and_named() -> None:
 @pytest.mark.parametrize(
     ("plan", "error", "message"),
     [
-        (Plan(bootstrap=Bootstrap(99)), UsageError, "99 draws are too few"),
-        (Plan(controls="nobody"), UsageError, "nobody is of it"),
+        (Plan(bootstrap=Bootstrap(99)), UsageError, "99 bootstrap draws are too few"),
+        (Plan(controls="nobody"), UsageError, "it has no patients"),
         (Plan(controls="A"), UsageError, "all its 2 patients are diagnosed"),
         (
             Plan(split=Split("s.csv", frozenset({"P2"}), frozenset({"P0"}))),
             GalleryError,
-            "No patient of the part test in s.csv",
+            "In s.csv, no patient of part test",
         ),
     ],
 )
@@ -181,7 +181,7 @@ def test_the_document_is_plain_and_names_no_patient(evaluation: GalleryEvaluatio
     row = document["findings"][0]
     assert row["estimate"] == pytest.approx(nearest["patients"]["top"]["1"]["value"], abs=1e-5)
     assert row["seed"] is None
-    assert "drawn anew" in row["estimand"]
+    assert "new galleries" in row["estimand"]
     assert {part["attribute"] for part in space["strata"]} == {
         "ancestry",
         "sex",

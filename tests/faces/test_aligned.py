@@ -50,7 +50,7 @@ def test_a_photo_that_is_not_square_is_no_aligned_crop(shape: tuple[int, int, in
 @pytest.mark.parametrize(
     ("pixels", "words"),
     [
-        (np.full((112, 112, 3), 200, np.uint8), "of one colour"),
+        (np.full((112, 112, 3), 200, np.uint8), "only one colour"),
         (made.crop(1, 20), "The face is 20 px wide"),
         (made.crop(1, 1), "The face is 1 px wide"),
     ],

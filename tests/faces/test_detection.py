@@ -82,13 +82,13 @@ def test_what_cannot_be_a_face_is_passed_over(photo: Photo):
     elsewhere = Detection(far.box, far.landmarks + 5000, 0.99)
     faces = find_faces(photo, Fixed(elsewhere, detection(100, 100, 120)))
     assert [(face.number, face.count, face.score) for face in faces] == [(1, 1, 0.9)]
-    with pytest.raises(FaceError, match=r"What fixed found is no face\. The points lie at x"):
+    with pytest.raises(FaceError, match=r"something that is not a face\. The points are at x"):
         find_faces(photo, Fixed(elsewhere))
 
 
 def test_a_face_of_one_colour_is_none():
     grey = Photo("grey.png", np.full((300, 300, 3), 90, np.uint8), "0" * 64, "PNG")
-    with pytest.raises(FaceError, match="of one colour"):
+    with pytest.raises(FaceError, match="only one colour"):
         find_faces(grey, Fixed(detection(100, 100, 120)))
 
 

@@ -87,7 +87,7 @@ def test_a_quoted_name_may_hold_a_comma(path: Path):
 
 @pytest.mark.parametrize("header", ["", "file,x1,y1", "photo,x1,y1", THEIRS[:-8], "img"])
 def test_a_file_of_another_layout_is_refused(header: str, path: Path):
-    with pytest.raises(UsageError, match="no landmarks file"):
+    with pytest.raises(UsageError, match="not a landmarks file"):
         read_landmarks(write(path, header))
 
 
@@ -146,7 +146,7 @@ def test_points_that_cannot_be_a_face_are_refused_for_that_photo(path: Path):
     detector = LandmarksDetector(write(path, *lines))
     assert len(detector.find(photo("a.jpg"))) == 1
     with pytest.raises(
-        FaceError, match=r"landmarks\.csv.*y 160–480 px; the photo has 300"
+        FaceError, match=r"landmarks\.csv.*y 160–480 px, but the photo has 300"
     ) as caught:
         detector.find(photo("b.jpg"))
     assert "pixels of the upright photo" in caught.value.hint

@@ -374,7 +374,7 @@ def test_a_file_of_more_bytes_than_the_cap_is_refused(kind: str, tmp_path: Path)
     path = made.photo_file(tmp_path / "one.png", 1)
     size = path.stat().st_size
     source = path if kind == "path" else path.read_bytes()
-    with pytest.raises(PhotoTooLarge, match=f"{size - 1:,} are opened") as caught:
+    with pytest.raises(PhotoTooLarge, match=f"more than the limit of {size - 1:,}") as caught:
         read_photo(source, limits=PhotoLimits(max_bytes=size - 1))
     assert "GESTALT_MAX_PHOTO_BYTES" in caught.value.hint
     assert read_photo(source, limits=PhotoLimits(max_bytes=size)).format == "PNG"

@@ -37,7 +37,7 @@ def test_a_face_may_lie_in_any_way(degrees: int):
 @pytest.mark.parametrize("degrees", range(0, 360, 15))
 def test_a_mirrored_face_may_not_however_it_lies(degrees: int):
     swapped = FACE[[1, 0, 2, 4, 3]]
-    assert "left and right are swapped" in reason(turned(swapped, degrees))
+    assert "Left and right points are swapped" in reason(turned(swapped, degrees))
 
 
 @pytest.mark.parametrize(
@@ -61,20 +61,20 @@ def test_a_profile_is_a_face(towards: int):
 
 def test_points_of_a_larger_copy_of_the_photo_are_named():
     found = reason(FACE * 8)
-    assert "x 1,026–1,308, y 1,132–1,459 px; the photo has 300 × 300 px" in found
-    assert "in 4.9 times the size or more" in found
+    assert "x 1,026–1,308, y 1,132–1,459 px, but the photo has 300 × 300 px" in found
+    assert "4.9 times larger or more" in found
 
 
 def test_points_in_shares_of_the_photo_are_named():
-    assert "shares of the photo? Pixels are needed" in reason(FACE / SIZE)
+    assert "must be pixels, not shares of the photo" in reason(FACE / SIZE)
 
 
 def test_points_of_the_photo_before_it_was_turned_are_named():
-    assert "of the photo turned on its side" in reason(FACE + np.array([200, 0]), size=(300, 600))
+    assert "to the photo turned on its side" in reason(FACE + np.array([200, 0]), size=(300, 600))
 
 
 def test_points_before_the_photo_are_refused():
-    assert "The points lie at x -" in reason(FACE - 400)
+    assert "The points are at x -" in reason(FACE - 400)
 
 
 @pytest.mark.parametrize("shift", [30, 50])
@@ -84,13 +84,13 @@ def test_a_face_that_the_photo_cuts_off_is_legal_up_to_a_share(shift: float):
 
 def test_a_face_of_which_the_photo_shows_little_is_refused():
     strip = TEMPLATE * 3 - [0, 208]
-    assert "lies outside the photo; at most 75% may" in reason(strip, size=(336, 72))
+    assert "is outside the photo; the limit is 75%" in reason(strip, size=(336, 72))
 
 
 @pytest.mark.parametrize(
     ("points", "words"),
     [
-        (np.full((5, 2), 50.0), "in one place"),
+        (np.full((5, 2), 50.0), "in the same place"),
         (np.column_stack([np.arange(5) * 20 + 50, np.arange(5) * 20 + 50]), "on one line"),
         (np.full((5, 2), np.nan), "not finite"),
     ],
@@ -103,7 +103,7 @@ def test_the_smallest_face_is_told():
     smallest = TEMPLATE * (LEAST_WIDTH / 112)
     assert reason(smallest * 1.01 + 90) == ""
     assert reason(smallest * 0.5 + 90) == (
-        "The face is 12 px wide; the smallest that is used has 24 px."
+        "The face is 12 px wide, less than the minimum of 24 px."
     )
 
 

@@ -83,7 +83,7 @@ def test_landmarks_without_a_file_are_refused(empty_store: ModelStore):
 def test_a_landmarks_file_beside_another_detector_is_refused(
     name: str, empty_store: ModelStore, landmarks: Path
 ):
-    with pytest.raises(UsageError, match="go together"):
+    with pytest.raises(UsageError, match="must be used together"):
         detector_factory(empty_store, name, landmarks=landmarks)
 
 

@@ -161,9 +161,9 @@ def test_a_classic_tiff_and_a_bigtiff_give_the_same():
         (
             brought_to(GREY, "uint16"),
             {"photometric": "minisblack", "subfiletype": 1},
-            "begins with a small copy",
+            "starts with a small copy",
         ),
-        (brought_to(GREY, "uint16"), {"photometric": "cfa"}, "raw file of a camera"),
+        (brought_to(GREY, "uint16"), {"photometric": "cfa"}, "raw camera file"),
         (
             brought_to(PICTURE, "uint16"),
             {"photometric": "rgb", "compression": "lzma"},

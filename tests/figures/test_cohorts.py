@@ -86,5 +86,5 @@ def test_patients_placed_later_are_shown_with_the_maps_own():
     assert of.ringed.tolist() == [False] * 12 + [True] * 12
     with pytest.raises(UsageError, match="other patients"):
         shown_map(made, new)
-    with pytest.raises(UsageError, match="gene of nobody"):
+    with pytest.raises(UsageError, match="has a known gene"):
         map_of(shown_map(made, old), "gene")

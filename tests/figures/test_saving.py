@@ -119,7 +119,7 @@ def test_a_page_gets_an_element_on_its_own_paper():
 
 
 def test_figures_that_cannot_be_written_are_refused_before(tmp_path: Path):
-    with pytest.raises(UsageError, match="none of"):
+    with pytest.raises(UsageError, match="does not end in"):
         check_figure_path(tmp_path / "m.tiff")
     with pytest.raises(OutputError, match="no folder"):
         check_figure_path(tmp_path / "none" / "m.png")

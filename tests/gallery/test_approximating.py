@@ -169,7 +169,7 @@ def test_a_removal_overwrites_and_deletes_it(home: Path, gallery: Gallery, tmp_p
         stream.seek(0)
         assert not any(stream.read())
         stream.close()
-    with pytest.raises(UsageError, match="removals and rebuilds delete it"):
+    with pytest.raises(UsageError, match="rebuilding deletes it"):
         gallery.view(Question(index="ivf"))
     assert "sound" in gallery.check_index()["tiny"]
 

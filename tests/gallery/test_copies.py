@@ -107,8 +107,8 @@ def test_a_copy_under_another_patient_is_added_with_a_note(
     assert [one.status for one in results] == ["added"] * 3
     assert [len(one.notes) for one in results] == [0, 0, 1]
     (note,) = results[2].notes
-    assert "Looks like the photo p1.png of patient A" in note
-    assert "One patient or two?" in note
+    assert "Very similar to the photo p1.png of patient A" in note
+    assert "Check whether they are the same patient." in note
     (copy,) = results[2].copies
     assert (copy.patient, copy.photo, copy.proof) == ("A", "p1.png", "crops")
     assert copy.similarity > 0.97
@@ -146,7 +146,7 @@ def test_where_no_crop_was_kept_the_descriptors_alone_have_to_be_nearer(
     add(gallery, row(files("p1.png", picture), "A", "D1"), keep_crops=False)
     (result,) = add(gallery, row(files("again.png", jpeg(picture, 90)), "B"))
     assert [copy.proof for copy in result.copies] == ["descriptors"]
-    assert "its crop was not kept" in result.notes[0]
+    assert "no crop is stored" in result.notes[0]
     (far,) = add(gallery, row(files("p2.png", made.crop(2)), "C"))
     assert far.copies == ()
 

@@ -187,7 +187,7 @@ def test_an_erasure_no_longer_waits_for_a_home_that_is_forgotten(home: Home) -> 
     gone, mine = sorted(gallery.homes(), key=lambda one: one.owed, reverse=True)
     assert (gone.place, gone.owed, gone.erasures) == ("ward-3:/data/gestalt", 1, 1)
     assert (mine.id, mine.owed, mine.erasures) == (gallery.own_home(), 0, 0)
-    with pytest.raises(UsageError, match="you work in"):
+    with pytest.raises(UsageError, match="you are using"):
         gallery.forget_home(mine.place)
     with pytest.raises(NotInGallery, match="no home"):
         gallery.forget_home("0000")
@@ -229,7 +229,7 @@ def test_files_that_are_not_the_gallerys_are_told(home: Home) -> None:
     note, named = home.home / "notes.txt", home.home / f"{NAME}-left.jpg"
     note.write_text(f"{NAME} called on Monday")
     named.write_bytes(b"")
-    with pytest.raises(ErasureUnfinished, match="something is left") as told:
+    with pytest.raises(ErasureUnfinished, match="files still contain traces") as told:
         home.erase(NAME)
     assert f"identifier in {note} (1 times)" in told.value.message
     assert f"name of a file in {named}" in told.value.message
@@ -305,7 +305,7 @@ def test_nobody_is_erased_where_one_is_unknown(home: Home) -> None:
     home.put(photo(NAME, 50))
     with pytest.raises(NotInGallery, match="PAT-nobody"):
         home.erase(NAME, "PAT-nobody")
-    with pytest.raises(UsageError, match="Nobody"):
+    with pytest.raises(UsageError, match="No patient to erase"):
         home.gallery().erase([])
     with pytest.raises(UsageError, match="not a list"):
         home.gallery().erase(NAME)
@@ -322,7 +322,7 @@ def test_nobody_is_erased_where_one_is_unknown(home: Home) -> None:
             with pytest.raises(OutputError, match="cannot be written"):
                 copy(place)
     home.home.parent.joinpath("linked").symlink_to(home.home)
-    with pytest.raises(UsageError, match="in the home"):
+    with pytest.raises(UsageError, match="into the home"):
         home.gallery().erase([NAME], home.home.parent / "linked" / "receipt.json")
     with home.database.reading() as session:
         assert NAME in reads.patient_names(session).values()

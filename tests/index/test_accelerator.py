@@ -180,7 +180,7 @@ def test_an_older_state_does_not_take_the_gpu_back(opened: Open, segments: list[
 @pytest.mark.parametrize(
     "error",
     [
-        DeviceUnavailable("The gallery cannot be held"),
+        DeviceUnavailable("The gallery does not fit"),
         RuntimeError("CUDA error"),
         ImportError("libcudart.so"),
     ],

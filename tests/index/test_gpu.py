@@ -160,7 +160,7 @@ def test_without_a_driver_no_gpu_works(monkeypatch: pytest.MonkeyPatch):
     [
         ("raise RuntimeError('no kernel image')", "the self-test failed: RuntimeError: no kernel"),
         ("import os, signal; os.kill(os.getpid(), 6)", "it ended with -6"),
-        ("import time; time.sleep(60)", "did not end"),
+        ("import time; time.sleep(60)", "did not finish"),
     ],
 )
 def test_why_a_gpu_does_not_work_is_found_in_another_process(

@@ -86,10 +86,10 @@ def test_another_manifest_is_not_believed(tmp_path: Path, manifest: Manifest):
         load_manifest(tmp_path, SPACE, "0" * 64)
     with pytest.raises(IndexDamaged, match="cannot be read"):
         load_manifest(tmp_path, OTHER_SPACE, digest)
-    with pytest.raises(IndexDamaged, match="not this gallery's"):
+    with pytest.raises(IndexDamaged, match="belongs to another gallery"):
         load_manifest(tmp_path, SPACE, digest[:24] + "0" * 40)
     path.write_bytes(path.read_bytes().replace(b'"sequence": 12', b'"sequence": 13'))
-    with pytest.raises(IndexDamaged, match="not this gallery's") as caught:
+    with pytest.raises(IndexDamaged, match="belongs to another gallery") as caught:
         load_manifest(tmp_path, SPACE, digest)
     assert "gestalt index rebuild" in caught.value.hint
     path.unlink()

@@ -212,7 +212,7 @@ def test_places_are_checked_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no folder"):
         check_descriptor_path(tmp_path / "none" / "d.npz")
     for name in ("d.txt", "d", "d.npy"):
-        with pytest.raises(UsageError, match="ends in none of"):
+        with pytest.raises(UsageError, match="does not end in"):
             check_descriptor_path(tmp_path / name)
 
 

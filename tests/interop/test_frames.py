@@ -79,7 +79,7 @@ def refused(path: Path, content: object, protocol: int = 4) -> str:
     path.write_bytes(content if isinstance(content, bytes) else pickle.dumps(content, protocol))
     with pytest.raises(TableDamaged) as caught:
         read_frame(path)
-    assert "Nothing of it was run" in caught.value.hint
+    assert "No code in it was run" in caught.value.hint
     return caught.value.message
 
 

@@ -101,7 +101,7 @@ def test_a_word_that_is_not_understood_means_the_worst(tmp_path: Path) -> None:
     folder = release(tmp_path, {"consent": "withdrawn"}, {"private": "perhaps"}, {"private": "0"})
     found = gmdb_intake(folder)
     assert found.left_out == {
-        "consent 'withdrawn', which is not understood": ("1",),
+        "unknown consent 'withdrawn'": ("1",),
         "private": ("2",),
     }
     assert [row.photo for row in found.rows] == ["3.png"]
@@ -113,7 +113,7 @@ def test_a_file_that_lies_elsewhere_is_not_read(tmp_path: Path, name: str) -> No
     rows = gmdb_intake(folder).rows
     assert rows[0].record is not None
     assert rows[1].record is None
-    assert "lies elsewhere" in str(rows[1].error)
+    assert "outside the folder of the images" in str(rows[1].error)
 
 
 def test_controls_have_no_disorder_and_a_cohort_of_their_own(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_images_are_found_beside_the_metadata(tmp_path: Path) -> None:
     (row,) = gmdb_intake(folder).rows
     assert row.path.is_file()
     (tmp_path / "photos" / "1.png").rename(tmp_path / "elsewhere.png")
-    with pytest.raises(UsageError, match="are in none of"):
+    with pytest.raises(UsageError, match="Cannot find the images"):
         gmdb_intake(folder)
     with pytest.raises(UsageError, match="no folder"):
         gmdb_intake(folder, images=tmp_path / "nowhere")

@@ -189,7 +189,7 @@ def test_few_patients_cannot_be_ranked_by_calibrated_evidence(
     with pytest.raises(UsageError, match="too few patients") as error:
         list(gallery.match(sources(photos[5]), question))
     assert "--aggregation nearest" in str(error.value.hint)
-    with pytest.raises(UsageError, match="calibrated for disorders"):
+    with pytest.raises(UsageError, match="only for disorders"):
         list(gallery.match(sources(photos[5]), Question(by="gene", aggregation="calibrated")))
 
 

@@ -167,12 +167,12 @@ def test_the_family_that_is_named_is_left_out_with_those_who_could_be_evidence(
     [
         (Question(without=("Z",)), NotInGallery, "'Z'"),
         (Question(family="Z"), NotInGallery, "'Z'"),
-        (Question(without=tuple(f"P{n}" for n in range(12))), GalleryEmpty, "left without P0"),
+        (Question(without=tuple(f"P{n}" for n in range(12))), GalleryEmpty, "Without P0"),
         (Question(among=parse_among(["sex=unknown"])), GalleryEmpty, "filter sex=unknown"),
         (
             Question(among=parse_among(["family=F1"]), family="F1"),
             GalleryEmpty,
-            "without the family F1",
+            "Without the family F1",
         ),
     ],
 )

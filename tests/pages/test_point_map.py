@@ -51,7 +51,7 @@ def test_names_are_shown_when_asked(shown):
 
 
 def test_a_column_of_which_nothing_is_known_is_refused(shown):
-    with pytest.raises(UsageError, match="gene of nobody"):
+    with pytest.raises(UsageError, match="has a known gene"):
         map_page(*shown, "all", "gene")
 
 

@@ -399,7 +399,7 @@ def test_a_folder_that_is_no_cohort_is_refused(
 ):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / name).write_text('{"mine": 1}')
-    with pytest.raises(OutputError, match="is no cohort"):
+    with pytest.raises(OutputError, match="is not a cohort"):
         write_cohort(grey, tmp_path / "work", overwrite=overwrite)
     assert (tmp_path / "work" / name).read_text() == '{"mine": 1}'
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
@@ -436,10 +436,10 @@ def test_what_is_not_of_the_cohort_is_not_overwritten(name: str, grey: Cohort, t
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("mine")
     before = all_bytes(folder)
-    with pytest.raises(OutputError, match="not of the cohort") as caught:
+    with pytest.raises(OutputError, match="not from the cohort") as caught:
         write_cohort(grey, folder, overwrite=True)
     assert name.split("/")[0] in caught.value.message
-    assert "Take it out" in caught.value.hint
+    assert "Move it elsewhere" in caught.value.hint
     assert all_bytes(folder) == before
 
 
@@ -459,7 +459,7 @@ def test_the_folder_that_one_is_in_is_refused(
     here.mkdir(parents=True)
     monkeypatch.chdir(here)
     target = tmp_path / "empty" if place == "empty" else Path(place)
-    with pytest.raises(UsageError, match="that you are in"):
+    with pytest.raises(UsageError, match="the current folder"):
         write_cohort(grey, target, overwrite=True)
     assert here.is_dir()
 

@@ -329,7 +329,7 @@ def test_a_file_of_another_version_is_refused(other: str | None, drawn: Persons,
 @pytest.mark.parametrize("part", ["mean", "scales", "effect_age", "ancestries"])
 def test_a_file_that_lacks_a_part_is_refused(part: str, drawn: Persons, tmp_path: Path):
     path = saved(drawn, tmp_path / "persons.safetensors", **{part: None})
-    with pytest.raises(ModelUnsuitable, match="lacks a part"):
+    with pytest.raises(ModelUnsuitable, match="a part is missing"):
         Persons.load(path)
 
 
@@ -338,7 +338,7 @@ def test_ancestries_that_are_not_those_of_the_model_are_refused(
     text: str, drawn: Persons, tmp_path: Path
 ):
     path = saved(drawn, tmp_path / "persons.safetensors", ancestries=text)
-    with pytest.raises(ModelUnsuitable, match="lacks a part"):
+    with pytest.raises(ModelUnsuitable, match="a part is missing"):
         Persons.load(path)
 
 

@@ -161,14 +161,14 @@ def test_other_files_and_unwanted_photos_are_passed_over(source: Source):
 
 
 def test_a_source_without_photos_is_refused(source: Source):
-    with pytest.raises(UsageError, match="holds no photos"):
+    with pytest.raises(UsageError, match="has no photos"):
         list(read_faces(source({"notes.txt": b"a"}), MeanFace()))
 
 
 def test_what_is_neither_a_folder_nor_a_zip_is_refused(tmp_path: Path):
     (tmp_path / "photos.zip").write_bytes(b"PK no zip")
     for path in (tmp_path / "photos.zip", tmp_path / "none"):
-        with pytest.raises(UsageError, match="neither a folder nor a zip"):
+        with pytest.raises(UsageError, match="not a folder or zip file"):
             list(read_faces(path, MeanFace()))
 
 

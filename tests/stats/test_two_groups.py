@@ -173,5 +173,7 @@ def test_labels_that_change_places_are_counted_once():
     assert least_p(even, mirrored=True) == 1 / 10
     assert least_p(uneven, mirrored=True) == 1 / 35
     require_labellings(even, 0.05)
-    with pytest.raises(UsageError, match=r"20 ways, so that no p-value below 0\.1 is possible"):
+    with pytest.raises(
+        UsageError, match=r"20 permutations of these .*, so no p-value below 0\.1 is possible"
+    ):
         require_labellings(even, 0.05, mirrored=True)

@@ -117,16 +117,19 @@ CHANGES = {
     ),
     "detail": (
         "UPDATE audit_event SET detail = '{\"photos\": 9}' WHERE id = 2",
-        "the detail of event 2 was changed",
+        "the details of event 2 were changed",
     ),
     "detail put back": (
         "UPDATE audit_event SET salt = NULL WHERE id = 2",
-        "the detail of event 2 was put back",
+        "the details of event 2 were restored",
     ),
-    "subject gone": ("DELETE FROM audit_subject WHERE event_id = 2", "event 2 is about others"),
+    "subject gone": (
+        "DELETE FROM audit_subject WHERE event_id = 2",
+        "the patients of event 2 were changed",
+    ),
     "cut out": ("DELETE FROM audit_event WHERE id = 2", "event 3 was changed, or one before it"),
-    "cut off": ("DELETE FROM audit_event WHERE id = 3", "its end was cut"),
-    "emptied": ("DELETE FROM audit_event", "its end was cut"),
+    "cut off": ("DELETE FROM audit_event WHERE id = 3", "its end was deleted"),
+    "emptied": ("DELETE FROM audit_event", "its end was deleted"),
 }
 
 

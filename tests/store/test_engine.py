@@ -147,7 +147,7 @@ def test_a_writer_that_waits_in_vain_is_told_who_writes(
             with pytest.raises(DatabaseError) as caught, second.writing() as waiting:
                 tail.read_mark(waiting, None)
             assert f"process {os.getpid()} on " in caught.value.message
-            assert "which still runs" in caught.value.message
+            assert "which is still running" in caught.value.message
             assert "rebuild" not in caught.value.hint
     assert not list(Path(str(database.engine.url.database)).parent.glob("*-writer"))
 
@@ -157,7 +157,7 @@ def test_a_writer_that_is_not_known_is_not_named(
     second: Database, other: sqlite3.Connection
 ) -> None:
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(DatabaseError, match="not known"), second.writing() as waiting:
+    with pytest.raises(DatabaseError, match="unknown process"), second.writing() as waiting:
         tail.read_mark(waiting, None)
     other.execute("ROLLBACK")
 
@@ -209,7 +209,7 @@ def test_a_writer_that_waited_long_enough_says_that_another_writes(
             tail.read_mark(other, None)
         assert time.monotonic() - began >= 0.2
     told = f"{caught.value.message} {caught.value.hint}"
-    assert "nother process writes" in told
+    assert "nother process is writing" in told
     assert "GESTALT_BUSY_TIMEOUT" in told
     with second.writing() as session:
         record_event(session, "free again")

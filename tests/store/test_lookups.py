@@ -85,7 +85,7 @@ def test_a_photo_has_its_path_its_sha256_and_its_file_name(
         assert [name(path) for path in paths] == list(paths)
         assert name(photos[2].sha256) == name("00000002") == name("00000002C") == "a/2.png"
         for unknown in ("0000002", "png", "P1-9.png", ".png", ""):
-            with pytest.raises(NotInGallery, match="No photo of patient 'P0'"):
+            with pytest.raises(NotInGallery, match="Patient 'P0' has no photo"):
                 name(unknown)
         with pytest.raises(NotInGallery) as refused:
             name("2.png")

@@ -321,7 +321,7 @@ def test_a_migration_does_not_commit_rows_that_refer_to_nothing(
 ) -> None:
     store(new_photo("P0", 0))
     with (
-        pytest.raises(DatabaseError, match="refer to others"),
+        pytest.raises(DatabaseError, match="refer to missing rows"),
         migrating(database.engine) as connection,
     ):
         connection.exec_driver_sql("DELETE FROM patient")
@@ -361,7 +361,7 @@ def test_a_database_of_another_version_is_refused(found: str, url: str, database
         Database(url)
     assert found in caught.value.message
     assert REVISION in caught.value.message
-    assert {"0000": "gestalt db upgrade", "9999": "newer version"}[found] in caught.value.hint
+    assert {"0000": "gestalt db upgrade", "9999": "newer gestalt-space"}[found] in caught.value.hint
 
 
 def test_upgrading_a_database_of_a_later_version_is_refused(url: str, database: Database) -> None:

@@ -71,5 +71,8 @@ def test_only_patients_who_have_what_is_ranked_and_consent_can_be_matched(
         assert matchable(session, "disorder") == Matchable(1, 1)
         assert matchable(session, "gene") == Matchable(0, 1)
         told = nothing_to_match(session, "tiny", "gene")
-        assert "no patient with a gene to match against: consent is withdrawn" in told.message
+        assert (
+            "no patient with a gene to match against: all of them have withdrawn consent"
+            in told.message
+        )
         assert "no descriptor in the space" in nothing_to_match(session, "tiny", "disorder").message

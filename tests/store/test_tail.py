@@ -174,7 +174,7 @@ def test_a_damaged_descriptor_is_named(
             session.execute(cut.values(vector=bytes(size)))
     with (
         database.reading() as session,
-        pytest.raises(DatabaseError, match=r"P0-0.png \(patient P0\) .* is not of 16 numbers"),
+        pytest.raises(DatabaseError, match=r"P0-0.png \(patient P0\) .* does not have 16 numbers"),
     ):
         tail.rows_after(session, space, -1)
 

@@ -217,7 +217,7 @@ def test_photos_and_a_teacher_that_are_not_there_are_told(tmp_path: Path):
     with pytest.raises(UsageError, match=r"yunet\.onnx"):
         taught_faces(tmp_path, tmp_path / "yunet.onnx", held_out)
     (tmp_path / "yunet.onnx").write_bytes(b"")
-    with pytest.raises(UsageError, match="neither a folder nor a zip"):
+    with pytest.raises(UsageError, match="not a folder or zip file"):
         taught_faces(tmp_path / "nothing", tmp_path / "yunet.onnx", held_out)
 
 

@@ -151,7 +151,7 @@ def test_a_network_of_another_input_rank_is_refused(tmp_path: Path):
 
 def test_a_network_that_gives_no_vector_a_face_is_unsuitable(tmp_path: Path):
     path = network(tmp_path / "map.onnx", [["n", 3, 112, 112]], rank=4)
-    with pytest.raises(ModelUnsuitable, match="not one vector a face"):
+    with pytest.raises(ModelUnsuitable, match="instead of one vector per face"):
         inspect_model(path)
 
 

@@ -328,7 +328,7 @@ def test_a_file_of_before_torch_1_6_says_how_to_save_it_anew(path: Path):
     saved({"a": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
     with pytest.raises(ModelUnsuitable, match=r"before 1\.6") as caught:
         read_checkpoint(path)
-    assert "save it anew with torch 1.6" in caught.value.hint
+    assert "save it again with torch 1.6" in caught.value.hint
 
 
 def test_a_torchscript_archive_is_refused(path: Path):
@@ -376,7 +376,7 @@ def test_a_checkpoint_without_names_and_tensors_is_refused(content: object, path
         ({"stride": (1, 1)}, "more sizes than strides"),
         ({"size": (2**40,), "stride": (0,)}, "more than 4096 MiB"),
         ({"size": (0, 2**62), "stride": (1, 1)}, "more than 4096 MiB"),
-        ({"size": (1,) * 99, "stride": (1,) * 99}, "not a whole"),
+        ({"size": (1,) * 99, "stride": (1,) * 99}, "not a complete"),
         ({"elements": 5}, "not as long as the pickle says"),
         ({"elements": 2**62}, "not as long as the pickle says"),
         ({"storage": "DoubleStorage"}, "not as long as the pickle says"),

@@ -72,12 +72,13 @@ def check_new_folder(folder: Path, home: Path) -> None:
     place, inside = folder.resolve(), home.resolve()
     if place == inside or inside in place.parents:
         raise UsageError(
-            f"{display_name(folder)} lies in the home itself, and would go with it.",
-            "Name a folder elsewhere, on another disk if you have one.",
+            f"{display_name(folder)} is in the home, so it could be lost together with the "
+            "gallery.",
+            "Choose a folder elsewhere, if possible on another disk.",
         )
     if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise OutputError(
-            f"{display_name(folder)} is there already.", "Name a folder that is new or empty."
+            f"{display_name(folder)} already exists.", "Choose a new or empty folder."
         )
 
 
@@ -86,7 +87,7 @@ def check_nobody_erased(session: Session, before: int) -> None:
     would be in a copy that no receipt names."""
     if is_erased_after(session, before):
         raise GalleryChanged(
-            "Somebody was erased meanwhile, and would be in it: nothing was written.",
+            "A patient was erased meanwhile and would be in the backup, so nothing was written.",
             "Run the same command again.",
         )
 
@@ -109,8 +110,9 @@ def back_up(
     check_new_folder(folder, settings.home)
     if not database.is_writable:
         raise DatabaseError(
-            f"{database.where} may not be written, and each backup is noted in its audit trail.",
-            "Run it as the owner of the home.",
+            f"You may not write to {database.where}, and each backup must be recorded in its "
+            "audit trail.",
+            "Run the command as the owner of the home.",
         )
     with database.reading() as session:
         before = last_event(session)
@@ -121,7 +123,7 @@ def back_up(
         except OSError as error:
             raise OutputError(
                 f"The backup cannot be written: {error.strerror or error}.",
-                "Check the free space of the disk.",
+                "Check the free disk space.",
             ) from error
         with database.writing() as session:
             told = {"path": display_name(folder.absolute()), "sequence": about["sequence"]}
@@ -281,9 +283,9 @@ def check_space(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < wanted:
         raise OutputError(
-            f"The disk of {display_name(folder.parent)} has {free / 1e6:,.0f} MB free, and "
-            f"{wanted / 1e6:,.0f} MB are needed.",
-            "Free some space, or name a folder on another disk.",
+            f"The disk of {display_name(folder.parent)} has {free / 1e6:,.0f} MB free, but the "
+            f"backup needs {wanted / 1e6:,.0f} MB.",
+            "Free some space, or choose a folder on another disk.",
         )
 
 

@@ -60,12 +60,15 @@ class Reading:
         name, sex, ancestry, cohort, consent, family, added_at = row
         _check_name(name, "patients")
         if is_unknown(name) or sex not in _SEXES:
-            _refuse("patients", f"{name!r} with the sex {sex!r} is no patient")
+            _refuse("patients", f"{name!r} with the sex {sex!r} is not a valid patient")
         for text in (ancestry, cohort, consent, family):
             if text is not None:
                 _check_name(text, "patients")
         if parse_consent(consent) == WITHDRAWN:
-            _refuse("patients", f"the consent of {name!r} is withdrawn, who is in no export then")
+            _refuse(
+                "patients",
+                f"the consent of {name!r} is withdrawn, so the patient cannot be in an export",
+            )
         for _, code, certainty in diagnoses:
             if code not in self.disorders:
                 _refuse("diagnoses", f"{code!r} is not among the disorders")
@@ -74,7 +77,7 @@ class Reading:
             _check_name(symbol, "patient_genes")
         for _, term, _ in terms:
             if not _TERM.fullmatch(term):
-                _refuse("terms", f"{term!r} is no HPO term")
+                _refuse("terms", f"{term!r} is not an HPO term")
         record = PhotoRecord(
             photo="",
             patient=f"{self.prefix}{name}",
@@ -96,14 +99,14 @@ class Reading:
         `ArchiveDamaged`."""
         patient, sha256, name, age, site, width, height, added_at = photo
         if not _SHA256.fullmatch(sha256):
-            _refuse("photos", f"{sha256!r} is no sha256")
+            _refuse("photos", f"{sha256!r} is not a sha256")
         _check_name(name, "photos")
         if site is not None:
             _check_name(site, "photos")
         if age is not None and not 0 <= age <= OLDEST:
-            _refuse("photos", f"{age!r} is no age")
+            _refuse("photos", f"{age!r} is not an age")
         if not (0 < width <= _WIDEST and 0 < height <= _WIDEST):
-            _refuse("photos", f"{width} × {height} is no size of a photo")
+            _refuse("photos", f"{width} × {height} is not the size of a photo")
         return ImportedPhoto(
             patient=f"{self.prefix}{patient}",
             sha256=sha256,
@@ -132,8 +135,8 @@ def check_crops(crops: Sequence[tuple[str, str, bytes]], threads: ThreadPoolExec
             patient, name, _ = one
             _refuse(
                 "crops",
-                f"the crop of {name!r} of patient {patient!r} is damaged, or no PNG of an aligned "
-                "face",
+                f"the crop of {name!r} of patient {patient!r} is damaged, or is not a PNG of an "
+                "aligned face",
             )
 
 
@@ -147,16 +150,16 @@ def read_space(row: Row) -> ImportedSpace:
     """A space. Raises `ArchiveDamaged` where its fingerprint is not of its specification."""
     fingerprint, model, specification, dim, is_default = row
     if not _MODEL.fullmatch(model):
-        _refuse("spaces", f"{model!r} is no name of a model")
+        _refuse("spaces", f"{model!r} is not the name of a model")
     if hashlib.sha256(specification.encode()).hexdigest() != fingerprint:
-        _refuse("spaces", f"the specification of {model} is not the one of its fingerprint")
+        _refuse("spaces", f"the specification of {model} does not match its fingerprint")
     try:
         told = json.loads(specification)
         wanted = len(told["slots"]) * told["dim"]
     except (ValueError, TypeError, KeyError, RecursionError):
         _refuse("spaces", f"the specification of {model} cannot be read")
     if wanted != dim or not 0 < dim <= _WIDEST:
-        _refuse("spaces", f"{model} has descriptors of {dim} numbers, and {wanted} are specified")
+        _refuse("spaces", f"{model} has descriptors of {dim} numbers instead of {wanted}")
     return ImportedSpace(fingerprint, model, specification, dim, is_default)
 
 
@@ -218,7 +221,7 @@ def _run(facts: Row) -> EncodingRun | None:
     if all(fact is None for fact in facts):
         return None
     if None in facts or facts[0] not in ("float32", "bf16", "fp16"):
-        _refuse("descriptors", f"{facts!r} is no encoding run")
+        _refuse("descriptors", f"{facts!r} is not an encoding run")
     for text in facts:
         _check_name(text, "descriptors")
     return EncodingRun(*facts)
@@ -227,11 +230,11 @@ def _run(facts: Row) -> EncodingRun | None:
 def _check_name(text: str, table: str) -> None:
     """A text as the gallery has them: of one line, in one spelling."""
     if not text or len(text) > _LONGEST or not text.isprintable() or text != normal_name(text):
-        _refuse(table, f"{text[:80]!r} is no name that a gallery has")
+        _refuse(table, f"{text[:80]!r} is not a valid name in a gallery")
 
 
 def _refuse(table: str, reason: str) -> NoReturn:
     raise ArchiveDamaged(
-        f"{table}.parquet is not as the format says: {display_name(reason)}.",
-        "Make the export again with `gestalt index export`; nothing was imported.",
+        f"{table}.parquet does not follow the format: {display_name(reason)}.",
+        "Nothing was imported. Make the export again with `gestalt index export`.",
     )

@@ -13,17 +13,19 @@ from gestalt_space.tables.table import Table
 
 CONFLICT_COLUMNS = ("kind", "patient", "photo", "reason")
 _MENDED: dict[ConflictKind, str] = {
-    "patient": "Correct the facts of patients on one side: `gestalt index set`.",
-    "consent": "Export the patients who consent: nothing is taken of those whose consent is "
-    "withdrawn.",
-    "photo": "Correct the photos on one side: `gestalt index set PATIENT --photo NAME`.",
-    "owner": "Say on one side whose a photo is: `gestalt index move`, or `gestalt index merge` "
-    "where two patients are one person.",
-    "descriptor": "Export without descriptors (--no-descriptors), or make those of one side anew: "
-    "`gestalt index fill --again`.",
-    "disorder": "Give the disorders one name on both sides: `gestalt index set PATIENT --disorder "
-    "CODE --disorder-name NAME`.",
-    "space": "Two models have one name: export with --no-descriptors, then `gestalt index fill`.",
+    "patient": "Correct the patients in one of the two galleries: `gestalt index set`.",
+    "consent": "Export only patients who consent. Patients whose consent is withdrawn cannot be "
+    "imported.",
+    "photo": "Correct the photos in one of the two galleries: `gestalt index set PATIENT --photo "
+    "NAME`.",
+    "owner": "Give the photo to the right patient in one of the two galleries: `gestalt index "
+    "move`. If two patients are one person: `gestalt index merge`.",
+    "descriptor": "Export without descriptors (--no-descriptors), or compute the descriptors of "
+    "one gallery again: `gestalt index fill --again`.",
+    "disorder": "Give the disorders the same name in both galleries: `gestalt index set PATIENT "
+    "--disorder CODE --disorder-name NAME`.",
+    "space": "Two models have the same name. Export with --no-descriptors, import, then run "
+    "`gestalt index fill`.",
 }
 
 
@@ -35,17 +37,16 @@ def refusal(conflicts: Sequence[Conflict], prefix: str) -> ImportConflict:
     if "patient" in kinds:
         another = "another" if prefix else "a"
         hints.append(
-            f"Or, if they are other people who have the same identifiers, give {another} --prefix, "
-            "as LAB-."
+            f"If they are other people with the same ids, use {another} --prefix, such as LAB-."
         )
     if "owner" in kinds and prefix:
-        hints.append("Or, if they are the same people under other identifiers, leave --prefix out.")
+        hints.append("If they are the same people with other ids, leave out --prefix.")
     told = ", ".join(f"{kind} {counts[kind]:,}" for kind in kinds)
     first = conflicts[0]
     about = ", ".join(filter(None, (first.kind, first.patient, first.photo)))
     return ImportConflict(
         f"The export contradicts the gallery in {len(conflicts):,} "
-        f"{'place' if len(conflicts) == 1 else 'places'} ({told}), first: {about}: "
+        f"{'place' if len(conflicts) == 1 else 'places'} ({told}). The first: {about}: "
         f"{first.reason.removesuffix('.')}.",
         " ".join(("Nothing was imported.", *hints)),
         tuple(conflicts),

@@ -49,7 +49,7 @@ def read_dump(folder: Path, table: sa.Table, count: int) -> Iterator[Sequence[du
                     None if text is None else json.loads(text) for text in columns[place]
                 ]
         except (OverflowError, ValueError) as error:
-            raise ArchiveDamaged(f"{path.name} has a value that cannot be: {error}.") from error
+            raise ArchiveDamaged(f"{path.name} has an impossible value: {error}.") from error
         yield list(zip(*columns, strict=True))
 
 

@@ -81,8 +81,9 @@ def export_gallery(
     check_new_folder(folder, settings.home)
     if not database.is_writable:
         raise DatabaseError(
-            f"{database.where} may not be written, and each export is noted in its audit trail.",
-            "Run it as the owner of the home.",
+            f"You may not write to {database.where}, and each export must be recorded in its "
+            "audit trail.",
+            "Run the command as the owner of the home.",
         )
     with noted(settings.index_dir, folder), whole_folder(folder) as aside:
         try:
@@ -99,7 +100,7 @@ def export_gallery(
         except OSError as error:
             raise OutputError(
                 f"The export cannot be written: {error.strerror or error}.",
-                "Check the free space of the disk.",
+                "Check the free disk space.",
             ) from error
         with database.writing() as session:
             told = {"path": display_name(folder.absolute()), "photos": counts["photos"]}
@@ -114,10 +115,10 @@ def export_gallery(
 def _nobody(withdrawn: int) -> GalleryEmpty:
     if not withdrawn:
         return GalleryEmpty(
-            "The gallery has no patient to export.", "`gestalt index add` adds some."
+            "The gallery has no patient to export.", "Add patients with `gestalt index add`."
         )
     return GalleryEmpty(
-        "Nobody who was chosen may be exported: the consent of all of them is withdrawn.",
+        "None of the chosen patients can be exported: the consent of all of them is withdrawn.",
         "`gestalt index list` lists patients and their consent.",
     )
 
@@ -127,8 +128,8 @@ def _check_still_exported(session: Session, chosen: Sequence[Exported]) -> None:
     gone = len(chosen) - exports.count_still_exported(session, chosen)
     if gone:
         raise GalleryChanged(
-            f"{gone:,} {'patient' if gone == 1 else 'patients'} of the export left the gallery "
-            "meanwhile, or their consent was withdrawn: nothing was written.",
+            f"Meanwhile, {gone:,} {'patient' if gone == 1 else 'patients'} of the export were "
+            "removed or withdrew consent, so nothing was written.",
             "Run the same command again.",
         )
 

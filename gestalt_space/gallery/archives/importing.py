@@ -76,7 +76,10 @@ def import_export(
     `ImportConflict`, `UsageError`, `DatabaseError`.
     """
     if prefix != display_name(prefix) or prefix != normal_name(prefix):
-        raise UsageError(f"The prefix {prefix!r} is no text of one line.", "For example: LAB-.")
+        raise UsageError(
+            f"The prefix {prefix!r} is not a single line of text.",
+            "Give a short text, such as LAB-.",
+        )
     archive = read_manifest(folder, "export")
     _check_tables(archive)
     check_files(archive)
@@ -144,11 +147,11 @@ def _spaces(archive: Archive) -> dict[str, ImportedSpace]:
     told = {name for name in archive.about["rows"] if name not in SCHEMAS}
     if told != set(named) or len(named) != len(found):
         raise ArchiveDamaged(
-            "The export has descriptors of other spaces than it names.", "Make the export again."
+            "The export has descriptors of spaces that it does not list.", "Make the export again."
         )
     if len({space.model for space in found}) != len(found):
         raise ArchiveDamaged(
-            "The export has two spaces of one model's name.", "Make the export again."
+            "The export has two spaces with the same model name.", "Make the export again."
         )
     return named
 
@@ -162,14 +165,14 @@ def _check_tables(archive: Archive) -> None:
         and all(isinstance(count, int) and 0 <= count < 2**40 for count in rows.values())
         and {f"{TABLES}/{name}.parquet" for name in rows} <= {file.path for file in archive.files}
     ):
-        raise ArchiveDamaged("The manifest does not name all tables.", "Make the export again.")
+        raise ArchiveDamaged("The manifest does not list all tables.", "Make the export again.")
 
 
 def _check_without_patients(session: Session) -> None:
     if session.scalar(sa.select(t.Patient.id).limit(1)) is not None:
         raise GalleryExists(
-            "The gallery has patients already.",
-            "To merge the export with them: --into. To keep them apart: a new --home.",
+            "The gallery already has patients.",
+            "To merge the export with them, use --into. To keep them separate, use a new --home.",
         )
 
 

@@ -40,5 +40,5 @@ def check_index_file(record: FileRecord, folder: Path) -> ArchivedFile:
     `IndexDamaged` for one that is not what was written."""
     found = hash_file(folder, f"{FOLDER}/{record.name}")
     if (found.bytes, found.sha256) != (record.bytes, record.sha256):
-        raise IndexDamaged(f"{record.name} is not what was written.", REBUILD)
+        raise IndexDamaged(f"{record.name} has changed since it was written.", REBUILD)
     return found

@@ -110,9 +110,8 @@ def read_manifest(folder: Path, kind: Kind) -> Archive:
         text = path.read_bytes()
     except OSError as error:
         raise ArchiveUnsuitable(
-            f"{display_name(folder)} has no {MANIFEST} that can be read "
-            f"({error.strerror or error}).",
-            f"`gestalt index {command}` wants the folder that `gestalt index {kind}` wrote.",
+            f"{display_name(folder)} has no readable {MANIFEST} ({error.strerror or error}).",
+            f"Give a folder that `gestalt index {kind}` wrote.",
         ) from error
     try:
         read = json.loads(text)
@@ -122,15 +121,17 @@ def read_manifest(folder: Path, kind: Kind) -> Archive:
     if name != f"gestalt-space {kind}":
         other = "import" if command == "restore" else "restore"
         raise ArchiveUnsuitable(
-            f"{display_name(folder)} is no {kind}: its {MANIFEST} is of {display_name(name)!r}.",
-            f"An export is for `gestalt index import`, a backup for `restore`; this is for {other}."
+            f"{display_name(folder)} is not a gestalt-space {kind}: its {MANIFEST} is from "
+            f"{display_name(name)!r}.",
+            "Use `gestalt index import` for an export, and `gestalt index restore` for a backup. "
+            f"This folder is for {other}."
             if name.startswith("gestalt-space ")
-            else f"Name the folder that `gestalt index {kind}` wrote.",
+            else f"Give a folder that `gestalt index {kind}` wrote.",
         )
     if not 1 <= version <= VERSION:
         raise ArchiveUnsuitable(
-            f"{display_name(folder)} is a {kind} of version {version}; this gestalt-space reads "
-            f"versions 1 to {VERSION}.",
+            f"{display_name(folder)} is a {kind} of format version {version}; this gestalt-space "
+            f"reads versions 1 to {VERSION}.",
             "Use the version of gestalt-space that wrote it, or a newer one.",
         )
     if read.pop("seal", None) is None or _sealed_text(read) != text:
@@ -182,14 +183,14 @@ def _check_plain(folder: Path, file: ArchivedFile) -> None:
             is_last = depth == len(parts)
             if not (stat.S_ISREG if is_last else stat.S_ISDIR)(found.st_mode):
                 raise ArchiveDamaged(
-                    f"{display_name('/'.join(parts[:depth]))} is a link, or no plain file or "
+                    f"{display_name('/'.join(parts[:depth]))} is a link, or not a regular file or "
                     "folder.",
-                    "Copy the folder again, files and not links.",
+                    "Copy the folder again, with files instead of links.",
                 )
     except OSError as error:
         raise _damaged(file.path, error.strerror or str(error)) from error
     if found.st_size != file.bytes:
-        raise _damaged(file.path, f"{found.st_size:,} bytes in the place of {file.bytes:,}")
+        raise _damaged(file.path, f"{found.st_size:,} bytes instead of {file.bytes:,}")
 
 
 def _check_alone(archive: Archive) -> None:
@@ -199,7 +200,7 @@ def _check_alone(archive: Archive) -> None:
         name = path.relative_to(archive.folder).as_posix()
         if name not in known and (path.is_symlink() or not path.is_dir()):
             raise ArchiveDamaged(
-                f"{display_name(name)} is in the folder, and not in its {MANIFEST}.",
+                f"{display_name(name)} is in the folder, but not in its {MANIFEST}.",
                 "Move it elsewhere, or copy the folder again.",
             )
 
@@ -234,6 +235,7 @@ def _text(told: Mapping[str, Any]) -> bytes:
 def _damaged(path: str, reason: str = "") -> ArchiveDamaged:
     told = f" ({display_name(reason)})" if reason else ""
     return ArchiveDamaged(
-        f"{display_name(path)} is not what was written{told}; nothing was taken from the folder.",
-        "Copy the folder again from where it was made, or take an earlier one.",
+        f"{display_name(path)} has changed since it was written{told}. Nothing was read from the "
+        "folder.",
+        "Copy the folder again from its source, or use an earlier one.",
     )

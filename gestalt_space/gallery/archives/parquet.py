@@ -95,9 +95,9 @@ def read_batches(path: Path, schema: pa.Schema, count: int) -> Iterator[pa.Recor
     try:
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(schema):
-                raise _damaged(name, "it has other columns than this version writes")
+                raise _damaged(name, "its columns are not those of this version")
             if file.metadata.num_rows != count:
-                raise _damaged(name, f"{file.metadata.num_rows:,} rows in the place of {count:,}")
+                raise _damaged(name, f"{file.metadata.num_rows:,} rows instead of {count:,}")
             for group in range(file.num_row_groups):
                 # One after the other: what was read of a selection is kept until its end.
                 for batch in file.iter_batches(batch_size=READ, row_groups=[group]):
@@ -111,6 +111,6 @@ def read_batches(path: Path, schema: pa.Schema, count: int) -> Iterator[pa.Recor
 
 def _damaged(name: str, reason: str) -> ArchiveDamaged:
     return ArchiveDamaged(
-        f"{name} is not as the format says: {reason}.",
-        "Make the export or backup again, with a sound gallery.",
+        f"{name} does not follow the format: {reason}.",
+        "Check the gallery with `gestalt index verify`, then make the export or backup again.",
     )

@@ -63,7 +63,7 @@ class ExportTables:
             yield some, about
         for name in ("photos", "faces", *ABOUT_PATIENTS, *self._beside_photos):
             if next(self._cursor(name).rest(), None) is not None:
-                raise _damaged(name, "it has rows of patients or photos that are not there")
+                raise _damaged(name, "it has rows of missing patients or photos")
 
     def photos(self, patients: Sequence[Row]) -> Iterator[list[tuple[Row, Row, dict[str, Row]]]]:
         """The photos of a block, some at a time: rows of `photos` and `faces`, and those of crops
@@ -75,12 +75,12 @@ class ExportTables:
             keys = [row[:2] for row in some]
             faces = self._cursor("faces").take(keys[-1])
             if [row[:2] for row in faces] != keys:
-                raise _damaged("faces", "its rows are not those of the photos")
+                raise _damaged("faces", "its rows do not match the photos")
             beside: dict[Row, dict[str, Row]] = {key: {} for key in keys}
             for name in self._beside_photos:
                 for row in self._cursor(name).take(keys[-1]):
                     if row[:2] not in beside:
-                        raise _damaged(name, "it has rows of photos that are not there")
+                        raise _damaged(name, "it has rows of missing photos")
                     beside[row[:2]][name] = row
             yield [
                 (photo, face, beside[key])
@@ -145,7 +145,7 @@ class _Cursor:
             if self._waiting is not None:
                 key = self._waiting[: self._key]
                 if self._last is not None and key <= self._last:
-                    raise _damaged(self._name, "a row is there twice, or not in its order")
+                    raise _damaged(self._name, "a row appears twice or is out of order")
                 self._last = key
         return self._waiting
 
@@ -170,11 +170,11 @@ def _values(column: pa.Array) -> Sequence[Any]:
 
 def _check_named(name: str, rows: Sequence[Row], names: Collection[str]) -> None:
     if any(row[0] not in names for row in rows):
-        raise _damaged(name, "it has rows of patients who are not there")
+        raise _damaged(name, "it has rows of missing patients")
 
 
 def _damaged(name: str, reason: str) -> ArchiveDamaged:
     return ArchiveDamaged(
-        f"{name}.parquet is not as the format says: {reason}.",
+        f"{name}.parquet does not follow the format: {reason}.",
         "Make the export again with `gestalt index export`.",
     )

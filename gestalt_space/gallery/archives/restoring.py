@@ -79,8 +79,8 @@ def restore(
     migration = _migration(archive)
     if folder.resolve() in (settings.home.resolve(), *settings.home.resolve().parents):
         raise UsageError(
-            f"The home {display_name(settings.home)} lies in the backup itself.",
-            "Restore into a new home: --home FOLDER, or GESTALT_HOME.",
+            f"The home {display_name(settings.home)} is inside the backup.",
+            "Restore into a new home, with --home FOLDER or GESTALT_HOME.",
         )
     check_empty(settings)
     with _home_of(settings):
@@ -92,7 +92,7 @@ def restore(
         except OSError as error:
             raise OutputError(
                 f"The backup cannot be restored: {error.strerror or error}.",
-                "Check the home and the free space of its disk; nothing was restored.",
+                "Nothing was restored. Check the home and the free disk space.",
             ) from error
     progress(1.0)
     about = archive.about
@@ -150,8 +150,8 @@ def check_empty(settings: Settings) -> None:
     if found:
         raise GalleryExists(
             f"{display_name(home)} is not empty: {', '.join(map(display_name, found[:8]))}.",
-            "Restore into a new home: --home FOLDER, or GESTALT_HOME. To add to a gallery, use "
-            "`gestalt index import --into`.",
+            "Restore into a new home, with --home FOLDER or GESTALT_HOME. To add to a gallery, "
+            "use `gestalt index import --into`.",
         )
 
 
@@ -304,7 +304,7 @@ class _Staged:
             staged = aside
         if file.exists():
             raise GalleryExists(
-                f"{display_name(file)} was made meanwhile.", "Restore into another home."
+                f"Meanwhile, {display_name(file)} was created.", "Restore into another home."
             )
         take_name(staged, file)
 
@@ -318,14 +318,14 @@ def _migration(archive: Archive) -> str:
     found = str(archive.about.get("migration"))
     if found > REVISION or not found.isdecimal():
         raise ArchiveUnsuitable(
-            f"The backup is at migration {display_name(found)}; this version works with "
+            f"The backup has the database version {display_name(found)}; this gestalt-space needs "
             f"{REVISION}.",
             "Use the version of gestalt-space that made it, or a newer one.",
         )
     if found != REVISION and archive.about["database"] != "sqlite":
         raise ArchiveUnsuitable(
-            f"The backup is of a database server, at the older migration {found}.",
-            "Restore it with the version of gestalt-space that made it; then upgrade.",
+            f"The backup is from a database server with the older database version {found}.",
+            "Restore it with the version of gestalt-space that made it, then upgrade.",
         )
     return found
 

@@ -38,14 +38,14 @@ def whole_database(database: Database) -> Iterator[Database]:
             sync_file(made)
             if file.exists():
                 raise GalleryExists(
-                    f"{display_name(file)} was made meanwhile; nothing was imported.",
-                    "To merge the export with it: --into.",
+                    f"Meanwhile, {display_name(file)} was created. Nothing was imported.",
+                    "To merge the export with it, use --into.",
                 )
             take_name(made, file)
     except OSError as error:
         raise OutputError(
             f"{display_name(file)} cannot be written: {error.strerror or error}.",
-            "Check the home and the free space of its disk; nothing was imported.",
+            "Nothing was imported. Check the home and the free disk space.",
         ) from error
     finally:
         if is_new:

@@ -60,19 +60,22 @@ class CalibrationState:
         if self.state == "current" or not self.gallery_photos:
             return None
         if self.photos is None:
-            found = "The gallery is not calibrated in this space, so that there is no verdict."
+            found = "The gallery is not calibrated in this space, so matches have no verdict."
         elif self.photos != self.gallery_photos:
             found = (
-                f"The calibration is of {self.photos:,} photos; the gallery has "
+                f"The calibration is old: it used {self.photos:,} photos, and the gallery has "
                 f"{self.gallery_photos:,}."
             )
         elif self.diagnoses != self.gallery_diagnoses:
             found = (
-                f"The calibration is of {self.diagnoses:,} diagnoses; the gallery has "
-                f"{self.gallery_diagnoses:,}."
+                f"The calibration is old: it used {self.diagnoses:,} diagnoses, and the gallery "
+                f"has {self.gallery_diagnoses:,}."
             )
         else:
-            found = f"Since the calibration {self.changes:,} photos came or went."
+            found = (
+                f"The calibration is old: since then, {self.changes:,} photos were added or "
+                "removed."
+            )
         return f"{found} Run `gestalt index calibrate`."
 
 
@@ -183,7 +186,7 @@ def calibrate(
     with database.writing() as session:
         if read_epoch(session) != state.mark.epoch:
             raise GalleryChanged(
-                "Somebody was removed while the gallery was calibrated.",
+                "A patient was removed during the calibration.",
                 "Run `gestalt index calibrate` again.",
             )
         saved = save_calibration(session, space, stored)

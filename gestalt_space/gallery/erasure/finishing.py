@@ -47,8 +47,8 @@ from gestalt_space.store.engine import Database
 from gestalt_space.store.sqlite import sqlite_file
 
 RESUME = (
-    "It is remembered. When that is over, run `gestalt index erase --resume`: it cleans what is "
-    "left, searches, and writes the receipt."
+    "When the other process has ended, run `gestalt index erase --resume`. It cleans the "
+    "remaining files, searches, and writes the receipt."
 )
 SHOWN = 5
 _OF_AN_INDEX = re.compile(r"[0-9a-f]{16}-")
@@ -125,10 +125,10 @@ class Finishing:
             forgotten = homes.forgotten_homes(session).values()
         if left:
             raise ErasureUnfinished(
-                "The rows are erased; the index of another home of this database is not cleaned "
-                f"yet: {', '.join(left)}.",
+                "The rows are erased, but the index of another home of this database is not "
+                f"cleaned yet: {', '.join(left)}.",
                 "Run `gestalt index stats` with that home, then `gestalt index erase --resume` "
-                "here. If that home is gone for good: `gestalt index homes --forget HOME`.",
+                "here. If that home no longer exists: `gestalt index homes --forget HOME`.",
             )
         with self.database.writing() as session:
             erasures.forget_removals(session)
@@ -242,23 +242,23 @@ class Finishing:
     def _holders(self) -> str:
         file = sqlite_file(self.database.engine.url)
         holders = [] if file is None else holders_of(file)
-        return f" These have the database open: {', '.join(holders)}." if holders else ""
+        return f" These processes have the database open: {', '.join(holders)}." if holders else ""
 
     def _unfinished(self, error: GestaltError) -> ErasureUnfinished:
         told = self._holders() if isinstance(error, DatabaseError) else ""
         return ErasureUnfinished(
-            f"The rows are erased, and not every file is clean yet. {error.message}{told}", RESUME
+            f"The rows are erased, but not every file is clean yet. {error.message}{told}", RESUME
         )
 
 
 def _left(searched: Searched) -> ErasureUnfinished:
     found = [f"{one.what} in {one.path} ({one.count} times)" for one in searched.found]
-    found += [f"not readable: {one}" for one in searched.unreadable]
+    found += [f"cannot be read: {one}" for one in searched.unreadable]
     more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return ErasureUnfinished(
-        f"The rows are erased, and something is left: {'; '.join(found[:SHOWN])}{more}.",
-        "Delete files that are not the gallery's, or move them elsewhere; then run `gestalt index "
-        "erase --resume`.",
+        f"The rows are erased, but files still contain traces: {'; '.join(found[:SHOWN])}{more}.",
+        "Delete or move files that do not belong to the gallery, then run `gestalt index erase "
+        "--resume`.",
     )
 
 

@@ -37,11 +37,11 @@ def places_of(settings: Settings, database: Database) -> Places:
     passed = []
     files = dict.fromkeys(_files(home, but=models))
     if models.is_relative_to(home) and models.is_dir():
-        passed.append(f"the models in {display_name(models)}: no patient's data come there")
+        passed.append(f"the models in {display_name(models)}: they never have patient data")
     file = sqlite_file(database.engine.url)
     own: tuple[Path, ...] = ()
     if file is None:
-        passed.append("the database's own files: they are the server's")
+        passed.append("the database files: they are on the server")
     else:
         own = tuple(
             path
@@ -51,8 +51,8 @@ def places_of(settings: Settings, database: Database) -> Places:
         files |= dict.fromkeys(own)
     folder = Path(tempfile.gettempdir())
     passed.append(
-        f"in the temporary folder {display_name(folder)} all but files of this user whose names "
-        f"begin with {' or '.join(OURS)}"
+        f"the temporary folder {display_name(folder)}, except files of this user whose names "
+        f"start with {' or '.join(OURS)}"
     )
     files |= dict.fromkeys(_temporary(folder))
     ours = (settings.index_dir.absolute(), settings.calibrating_dir.absolute())

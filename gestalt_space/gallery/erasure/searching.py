@@ -228,6 +228,6 @@ def _asked(
                 program.kill()
     if program.returncode:
         raise ErasureUnfinished(
-            f"The files could not be searched: the search ended with {program.returncode}.",
+            f"The search of the files failed: it ended with {program.returncode}.",
             "Run `gestalt index erase --resume`.",
         )

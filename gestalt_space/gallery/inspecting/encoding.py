@@ -26,8 +26,8 @@ other precision or one that is not recorded."""
 AT_ONCE = 16
 """Faces that are encoded together."""
 _REPLACE = (
-    "Remove these photos, `gestalt index remove --photo NAME`, and add them again. If all differ: "
-    "`gestalt models verify`."
+    "Remove these photos with `gestalt index remove --photo NAME` and add them again. If all "
+    "differ, run `gestalt models verify`."
 )
 
 
@@ -71,9 +71,9 @@ def _space(
         drawn = samples.draw_described(session, space.id, *draw)
         crops = samples.kept_crops(session, drawn)
     if not crops:
-        yield Finding(subject, "note", "no crop is kept that could be encoded again")
+        yield Finding(subject, "note", "no crops are stored, so none was encoded again")
         return
-    progress = stages(f"Encoding crops again by {space.model}", "crops")
+    progress = stages(f"Encoding crops again with {space.model}", "crops")
     encoder = gallery.using(space=model.name, precision="float32").encoder
     found = _compared(crops, encoder, progress)
     if found.damaged:
@@ -82,8 +82,8 @@ def _space(
         yield Finding(f"crops {space.model}", "fail", detail, _REPLACE)
     if found.different:
         detail = (
-            f"{len(found.different)} of {counted(found.count, 'crop')} give another descriptor "
-            f"than the stored one (cosine {found.lowest:.5f}): "
+            f"{len(found.different)} of {counted(found.count, 'crop')} give a different "
+            f"descriptor than the stored one (cosine {found.lowest:.5f}): "
             f"{named(found.different, len(found.different))}"
         )
         yield Finding(subject, "fail", detail, _REPLACE)

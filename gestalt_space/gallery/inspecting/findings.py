@@ -10,7 +10,7 @@ from gestalt_space.errors import GestaltError
 
 State = Literal["ok", "note", "fail"]
 REBUILD = "Run `gestalt index rebuild`."
-BACKUP = "Go back to your last backup."
+BACKUP = "Restore your last backup."
 SHOWN = 3
 """How many of those that are wrong are named."""
 

@@ -15,10 +15,10 @@ from gestalt_space.store.engine import Database
 PATIENCE = timedelta(days=1)
 """Another process may read for a while; what is left longer than this is a failure."""
 _CLEAN = (
-    "It is cleaned when the gallery is next opened and no other process reads it; "
-    "`gestalt index rebuild` does it now."
+    "The files are cleaned when the gallery is next opened and no other process is using it. To "
+    "clean them now, run `gestalt index rebuild`."
 )
-_GONE = " If that home is gone for good: `gestalt index homes --forget HOME`."
+_GONE = " If that home no longer exists: `gestalt index homes --forget HOME`."
 
 
 def inspect_trail(database: Database) -> Iterator[Finding]:
@@ -27,7 +27,7 @@ def inspect_trail(database: Database) -> Iterator[Finding]:
         problems = list(islice(audit.trail_problems(session), SHOWN))
         head = audit.head(session)
     for problem in problems:
-        hint = "A trail cannot be mended. Compare it with a backup: `gestalt index log`."
+        hint = "An audit trail cannot be repaired. Compare `gestalt index log` with a backup."
         yield Finding("audit trail", "fail", problem, hint)
     if not problems:
         end = f", the last one {head.chain[:12]}" if head.events else ""
@@ -46,11 +46,14 @@ def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
             "removals",
             "fail",
             f"the database {'has forgotten this home' if is_forgotten else 'knows another home'}, "
-            "and this index may have patients who were erased since",
-            "It is wiped and made anew when a command opens the gallery: `gestalt index stats`.",
+            "so this index may still have patients who were erased",
+            "Run `gestalt index stats`: opening the gallery deletes this index and builds a new "
+            "one.",
         )
     for one in begun:
-        detail = f"one that {one.actor} began at {one.at:%Y-%m-%d %H:%M} UTC is not done"
+        detail = (
+            f"an erasure that {one.actor} started at {one.at:%Y-%m-%d %H:%M} UTC is not finished"
+        )
         yield Finding("erasures", "fail", detail, "Run `gestalt index erase --resume`.")
     for since, where, hint in (
         *((at, "this home's files", _CLEAN) for at in left.here),
@@ -59,11 +62,11 @@ def inspect_left(database: Database, folder: Path) -> Iterator[Finding]:
         yield Finding(
             "removals",
             _state(since),
-            f"what was taken out on {since:%Y-%m-%d %H:%M} UTC may still be in {where}",
+            f"data removed on {since:%Y-%m-%d %H:%M} UTC may still be in {where}",
             hint,
         )
     if not (left.here or left.elsewhere or begun or is_foreign):
-        yield Finding("removals", "ok", "nothing that was removed is left in files")
+        yield Finding("removals", "ok", "no removed data left in files")
 
 
 def _state(since: datetime) -> State:

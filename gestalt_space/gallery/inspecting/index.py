@@ -50,7 +50,7 @@ def inspect_indexes(
             strangers = foreign_files(folder, now)
     if strangers:
         names = named([path.name for path in strangers], len(strangers))
-        detail = f"of no space of this gallery, and may hold what was removed: {names}"
+        detail = f"these belong to no space of this gallery, and may contain removed data: {names}"
         yield Finding("index files", "fail", detail, REBUILD)
 
 
@@ -101,7 +101,7 @@ def _verified(database: Database, space: StoredSpace, folder: Path, progress: Pr
         home = home_of(session, folder)
         mark = tail.read_mark(session, space.id, home)
         if mark.digest is None:
-            return "no index on disk; it is built from the database when it is needed"
+            return "no index on disk; it is built from the database when needed"
         manifest, segments, parts, means = open_index(folder, space, mark.digest)
         for record in manifest.segments:
             verify_segment(folder, record)
@@ -125,17 +125,19 @@ def _verified(database: Database, space: StoredSpace, folder: Path, progress: Pr
     _check_people(state.people, true)
     _check_means(state)
     if is_clean and len(np.setdiff1d(state.people.pairs("patient")[0], true["keys"])):
-        raise IndexDamaged("The index on disk has patients who were removed.", REBUILD)
+        raise IndexDamaged("The index on disk still has patients who were removed.", REBUILD)
     segments_text = "1 segment" if len(segments) == 1 else f"{len(segments)} segments"
     indexed = sum(record.rows - record.removed for record in manifest.segments)
-    return f"{indexed:,} descriptors in {segments_text}, up to change {manifest.sequence:,}, sound"
+    return (
+        f"{indexed:,} descriptors in {segments_text}, up to change {manifest.sequence:,}, no "
+        "problem found"
+    )
 
 
 def _check_foreign(folder: Path, space: StoredSpace, manifest: Manifest) -> None:
     if foreign := unnamed_files(folder, space.fingerprint, manifest):
         raise IndexDamaged(
-            f"{foreign[0].name} was left by a process that was stopped, and may hold what was "
-            "removed.",
+            f"A process that was stopped left {foreign[0].name}, which may contain removed data.",
             REBUILD,
         )
 
@@ -183,4 +185,4 @@ def _ordered(patients: Numbers, groups: Numbers) -> Numbers:
 
 
 def _differs() -> IndexDamaged:
-    return IndexDamaged("The index on disk is not what the database says.", REBUILD)
+    return IndexDamaged("The index on disk does not match the database.", REBUILD)

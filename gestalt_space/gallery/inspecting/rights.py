@@ -21,5 +21,5 @@ def inspect_rights(settings: Settings) -> Iterator[Finding]:
     state: State = "fail" if found.to_all else "note"
     whom = "everybody on this machine" if found.to_all else "others"
     what = "files" if len(found.paths) > 1 else "the names of files"
-    detail = f"{what} of the home {display_name(found.home)} are readable by {whom}"
+    detail = f"{whom} can read {what} of the home {display_name(found.home)}"
     yield Finding("rights", state, detail, f"Run `{found.mending}`.")

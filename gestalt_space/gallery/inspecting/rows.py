@@ -16,8 +16,8 @@ from gestalt_space.store import soundness
 from gestalt_space.store.engine import Database
 from gestalt_space.store.soundness import Unused
 
-_BACKUP = "Your last backup may have what they belonged to. Without one:"
-_REMOVE = "Run `gestalt index remove --photo NAME`, and add the photo again from its file."
+_BACKUP = "Your last backup may have the missing rows. Without a backup,"
+_REMOVE = "Run `gestalt index remove --photo NAME`, then add the photo again from its file."
 
 
 def inspect_rows(database: Database) -> Iterator[Finding]:
@@ -27,7 +27,7 @@ def inspect_rows(database: Database) -> Iterator[Finding]:
         for one in soundness.dangling(session):
             sound = False
             detail = f"{counted(one.rows, 'row')} of {one.table} without its {one.parent}"
-            hint = f"{_BACKUP} `gestalt index rebuild` deletes what belongs to nothing."
+            hint = f"{_BACKUP} `gestalt index rebuild` deletes rows that belong to nothing."
             yield Finding(f"rows of {one.table}", "fail", detail, hint)
         for left in soundness.unused(session, SHOWN):
             sound = False
@@ -35,7 +35,7 @@ def inspect_rows(database: Database) -> Iterator[Finding]:
         found = soundness.numbers(session)
         keys, numbers = soundness.descriptor_numbers(session)
     if sound:
-        yield Finding("rows", "ok", "every reference is good, and nothing is left over")
+        yield Finding("rows", "ok", "every reference is valid, and nothing is left over")
     if found.highest > found.last:
         detail = f"a row has the number {found.highest:,}; the last change was {found.last:,}"
         yield Finding("numbers of changes", "fail", detail, REBUILD)
@@ -53,6 +53,8 @@ def _unused(left: Unused) -> Finding:
     if noun == "photo":
         return Finding("photos", "fail", detail, _REMOVE)
     if noun == "patient":
-        hint = "They are in no match: add a photo, or `gestalt index remove PATIENT`."
+        hint = (
+            "These patients are never matched: add a photo, or run `gestalt index remove PATIENT`."
+        )
         return Finding("patients", "note", detail, hint)
     return Finding(f"{noun}s", "note", detail, REBUILD)

@@ -27,8 +27,8 @@ def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[
             yield Finding(
                 f"space {stored.model}",
                 "note",
-                f"its encoder ({stored.fingerprint[:12]}) is not installed: no crop was encoded "
-                "again",
+                f"its encoder ({stored.fingerprint[:12]}) is not installed, so no crop was "
+                "encoded again",
                 f"Run `{install_command(stored)}`, or `gestalt index drop {stored.model}`.",
             )
     defaults = [space for space in spaces if space.is_default]
@@ -36,7 +36,7 @@ def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[
         yield Finding(
             "space",
             "fail",
-            f"the gallery works in {len(defaults) or 'none'} of its {len(spaces)} spaces",
+            f"the gallery uses {len(defaults) or 'none'} of its {len(spaces)} spaces",
             "Run `gestalt index use NAME`; `gestalt index spaces` lists the names.",
         )
     elif defaults[0].id not in unreadable:
@@ -73,7 +73,10 @@ def _wrong_specification(space: StoredSpace) -> str | None:
     except (ValueError, TypeError, KeyError, AttributeError):
         return "the stored specification cannot be read"
     if spec.fingerprint != space.fingerprint:
-        return f"is that of {spec.fingerprint[:12]}, and stored as {space.fingerprint[:12]}"
+        return (
+            f"has the fingerprint {spec.fingerprint[:12]}, but is stored as "
+            f"{space.fingerprint[:12]}"
+        )
     if spec.descriptor_dim != space.dim:
-        return f"gives {spec.descriptor_dim} numbers, and {space.dim} are stored"
+        return f"gives {spec.descriptor_dim} numbers, but the descriptors have {space.dim}"
     return None

@@ -19,8 +19,8 @@ from gestalt_space.store.reads import StoredSpace
 from gestalt_space.store.soundness import StoredVector
 
 LENGTH, VALUES = "of a wrong length", "not finite or not of unit length"
-_NO_CROP = "Of a photo without its crop: remove the photo and add it again."
-_WITHHELD = "Remove the photo, and add it again when there is consent."
+_NO_CROP = "If a photo has no stored crop, remove the photo and add it again."
+_WITHHELD = "Remove the photo, and add it again when the patient consents."
 
 
 @dataclass

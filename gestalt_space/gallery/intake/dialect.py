@@ -48,8 +48,8 @@ class Lines:
             except csv.Error as error:
                 raise UsageError(
                     f'{self.name}, line {begins}: a quotation mark (") opens a cell that does not '
-                    f"end as it should ({error}).",
-                    "Close the quotation, or write the mark twice where it is part of the text.",
+                    f"end correctly ({error}).",
+                    "Close the quotation. If the mark is part of the text, write it twice.",
                 ) from error
             yield begins, row
 
@@ -82,7 +82,7 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
     """
     for start, kind in SPREADSHEETS.items():
         if data.startswith(start):
-            raise UsageError(f"{name} is {kind}, not a table in text.", SAVE_AS)
+            raise UsageError(f"{name} is {kind}, not a text table.", SAVE_AS)
     for encoding in _encodings(data):
         try:
             text = data.decode(encoding)
@@ -90,7 +90,7 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
             continue
         if "\0" not in text and (encoding != "cp1252" or _is_western(text)):
             return text, {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252"}.get(encoding, "UTF-16")
-    raise UsageError(f"{name} is neither in UTF-8 nor in Windows-1252.", SAVE_AS)
+    raise UsageError(f"{name} is not in UTF-8 or Windows-1252.", SAVE_AS)
 
 
 def _encodings(data: bytes) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from gestalt_space.gallery.intake.values import (
 from gestalt_space.names import normal_name
 from gestalt_space.types import Disorder
 
-ADVICE = "write it alone, with its catalogue."
-EXAMPLES = "They look like OMIM:122470, OMIM:PS122470, ORPHA:199, MONDO:0007387."
+ADVICE = "write only the identifier, with its catalogue."
+EXAMPLES = "Write it like OMIM:122470, OMIM:PS122470, ORPHA:199 or MONDO:0007387."
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def parse_disorders(ids: str | None, names: str | None) -> tuple[Disorder, ...]:
         elif titles and len(titles) != len(codes):
             raise UsageError(
                 f"{len(codes)} disorders have {len(titles)} names.",
-                "Give as many names as identifiers, separated by ;.",
+                "Give one name for each identifier, separated by ;.",
             )
     pairs = zip(codes, titles or [""] * len(codes), strict=True)
     named = ((title if is_unknown(code) else code, title) for code, title in pairs)

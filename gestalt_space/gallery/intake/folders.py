@@ -59,7 +59,7 @@ class Found:
         folders = sum(one.is_folder for one in self.passed_over)
         counts = [_counted(len(self.passed_over) - folders, "file"), _counted(folders, "folder")]
         told = " and ".join(text for text in counts if not text.startswith("0 "))
-        return f"{told} passed over: {', '.join(parts)}"
+        return f"{told} skipped: {', '.join(parts)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def photos_in(folder: Path) -> Found:
         over = found.passed_over_text()
         raise UsageError(
             f"There is no photo in {display_name(folder)}{f': {over}' if over else ''}.",
-            f"Photos end in {', '.join(sorted(SUFFIXES))}.",
+            f"The names of photos must end in {', '.join(sorted(SUFFIXES))}.",
         )
     return found
 
@@ -111,8 +111,8 @@ def one_photo(path: Path, told: Told) -> Intake:
     """A single photo with its options. Raises `UsageError` where the patient is missing."""
     if not told.record.patient:
         raise UsageError(
-            f"Whose photo is {display_name(path.name)}?",
-            "Give --patient ID, and --disorder OMIM:… where the patient is diagnosed.",
+            f"The patient of {display_name(path.name)} is not known.",
+            "Add --patient ID and, if the patient is diagnosed, --disorder OMIM:….",
         )
     name = normal_name(display_name(path))
     return Intake(name, find_file(path), replace(told.record, photo=name), notes=told.notes)
@@ -190,7 +190,7 @@ def _looks_like(path: Path) -> str:
         kinds.append("a WebP")
     if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
         kinds.append("a HEIC")
-    return f"{kinds[0]} by its first bytes: give it that ending" if kinds else ""
+    return f"{kinds[0]} by its first bytes: rename it to that ending" if kinds else ""
 
 
 def _kind(one: PassedOver) -> str:
@@ -211,11 +211,11 @@ def _check_flat(parts: dict[Path, tuple[str, ...]]) -> None:
         len({names[:level] for names in parts.values() if len(names) > level}) for level in (1, 2)
     ]
     raise UsageError(
-        f"Whose photo is {'/'.join(names)}? Folders stand in folders, and the patient may be "
+        f"The patient of {'/'.join(names)} is not clear: the folders are nested, so it may be "
         f"{names[0]!r} or {names[1]!r}.",
-        f"Say which: --patient-level 1 takes the outer folders for patients "
-        f"({_counted(counts[0], 'patient')}), --patient-level 2 the inner ones "
-        f"({_counted(counts[1], 'patient')}). Or give a table.",
+        "Use --patient-level 1 if the outer folders are patients "
+        f"({_counted(counts[0], 'patient')}), or --patient-level 2 if the inner ones are "
+        f"({_counted(counts[1], 'patient')}). Or use a table.",
     )
 
 
@@ -230,8 +230,8 @@ def _check_names(parts: dict[Path, tuple[str, ...]], level: int) -> None:
             one, two = (display_name("/".join(names)) for names in sorted(folders)[:2])
             raise UsageError(
                 f"Two folders are named after the patient {display_name(name)!r}: {one} and {two}.",
-                "If they are two patients, give each folder a name of its own. If they are one, "
-                "put the photos in one folder.",
+                "If they are two patients, give the folders different names. If they are one, put "
+                "the photos in one folder.",
             )
 
 
@@ -246,8 +246,8 @@ def _placed(folder: Path, path: Path, told: Told, parts: tuple[str, ...], level:
         path,
         None,
         UsageError(
-            f"It lies in no folder of level {level}, so that its patient is not known.",
-            "Move it into its patient's folder, or add it with --patient.",
+            f"It is not in a folder of level {level}, so its patient is not known.",
+            "Move it into the folder of its patient, or add it with --patient.",
         ),
     )
 

@@ -71,12 +71,12 @@ def read_gene(text: str) -> Reading:
             day_meant = _DAY_ZERO + timedelta(days=number)
             if day_meant.month in _FAMILIES:
                 raise _made_by_spreadsheet(name, "a number", day_meant.month, day_meant.day)
-        raise UsageError(f"{name!r} is a number, not a gene symbol.", "Write the gene's symbol.")
+        raise UsageError(f"{name!r} is a number, not a gene symbol.", "Write the gene symbol.")
     if found := _OPEN_FRAME.fullmatch(simple):
         return Reading(f"C{found[1].upper()}orf{found[2]}")
     if _SYMBOL.fullmatch(simple.upper()):
         return Reading(simple.upper())
-    return Reading(name, f"{name!r} does not look like a gene symbol. It is kept as written.")
+    return Reading(name, f"{name!r} does not look like a gene symbol. It is stored as written.")
 
 
 def _day_of(text: str) -> tuple[int, int] | None:
@@ -97,9 +97,9 @@ def _day_of(text: str) -> tuple[int, int] | None:
 
 def _made_by_spreadsheet(text: str, what: str, month: int, day: int) -> UsageError:
     meant = [f"{family}{day}" for family in _FAMILIES.get(month, ()) if day in _MEMBERS[family]]
-    hint = "Format the column as text, and write the gene's symbol"
+    hint = "Format the column as text, and write the gene symbol"
     if meant:
         hint += f", perhaps {' or '.join(meant)}"
     return UsageError(
-        f"The gene {text!r} is {what}, which a spreadsheet made of a symbol.", f"{hint}."
+        f"The gene {text!r} is {what}: a spreadsheet has changed the gene symbol.", f"{hint}."
     )

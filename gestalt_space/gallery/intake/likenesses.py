@@ -23,11 +23,14 @@ class Spellings:
         if name in self._known:
             return ""
         if seen in self._stored:
-            return f"{what} {name!r}: the gallery has {self._stored[seen]!r}. Are they the same?"
+            return (
+                f"{what} {name!r}: the gallery has {self._stored[seen]!r}. Check whether they "
+                "are the same."
+            )
         first = self._given.setdefault(seen, name)
         if first == name:
             return ""
-        return f"{what} {name!r}: another row has {first!r}. Are they the same?"
+        return f"{what} {name!r}: another row has {first!r}. Check whether they are the same."
 
 
 Alike = Callable[[Iterable[str]], Iterable[str]]

@@ -125,11 +125,11 @@ def check_names(record: PhotoRecord) -> None:
         value = getattr(record, name)
         _check_text(name, value)
         if not value.strip():
-            raise UsageError(f"The column {name} is empty.", "Fill it in.")
+            raise UsageError(f"The column {name} is empty.", "Fill in a value.")
     if is_unknown(record.patient):
         raise UsageError(
-            f"The patient {record.patient!r} means that the patient is not known.",
-            "Every photo needs the identifier of its patient: give one, even if you make it up.",
+            f"{record.patient!r} is not a patient id: it means that the patient is not known.",
+            "Every photo needs a patient id. Give one, even if you invent it.",
         )
 
 
@@ -213,7 +213,7 @@ def _age(value: Any) -> float | None:
     if value is None or value != value:
         return None
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise UsageError(f"The age {value!r} is no number.", "Give years: 4.5, or None.")
+        raise UsageError(f"The age {value!r} is not a number.", "Give years, such as 4.5, or None.")
     return check_age(float(value), str(value))
 
 
@@ -221,7 +221,9 @@ def _face(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise UsageError(f"{value!r} is not the number of a face.", "Faces are counted from 1.")
+        raise UsageError(
+            f"{value!r} is not the number of a face.", "Give 1 or more; 1 is the largest face."
+        )
     return int(value)
 
 
@@ -234,9 +236,9 @@ def _text(value: Any, name: str) -> str | None:
 
 def _check_text(name: str, value: Any) -> None:
     if not isinstance(value, str):
-        raise UsageError(f"The {name} {value!r} is no text.", "Give it as text.")
+        raise UsageError(f"The {name} {value!r} is not text.", "Give it as text.")
     if value != display_name(value):
         raise UsageError(
-            f"The {name} {display_name(value)!r} has characters that are no text.",
-            "Correct it: in UTF-8, and on one line.",
+            f"The {name} {display_name(value)!r} has characters that are not text.",
+            "Write it in UTF-8, on one line.",
         )

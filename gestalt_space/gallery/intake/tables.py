@@ -34,7 +34,7 @@ class IntakeTable:
 def read_table(path: Path) -> IntakeTable:
     """Read a table from a file; paths in it are relative to it. See `read_table_bytes`."""
     if path.suffix.lower() in SPREADSHEET_SUFFIXES:
-        raise UsageError(f"{path.name} is the file of a spreadsheet, not a table in text.", SAVE_AS)
+        raise UsageError(f"{path.name} is a spreadsheet file, not a text table.", SAVE_AS)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -57,7 +57,7 @@ def read_table_bytes(data: bytes, name: str, folder: Path) -> IntakeTable:
     _check_header(table, header)
     kept = [(line, row) for line, row in rows if any(cell.strip() for cell in row)]
     if not kept:
-        raise UsageError(f"{name} has no rows.", "One row a photo is expected.")
+        raise UsageError(f"{name} has no rows.", "The table must have one row per photo.")
     read = [_row(table, line, header, row, folder) for line, row in kept]
     return IntakeTable(
         _with_emptied(read, header), _unread(header, [row for _, row in kept]), _written(table)
@@ -80,13 +80,13 @@ def _check_header(table: Lines, header: Sequence[str]) -> None:
         found = ", ".join(display_name(name[:40]) for name in header[:15] if name) or "nothing"
         separator = SEPARATOR_NAMES.get(table.separator, table.separator)
         raise UsageError(
-            f"{table.name} has no column {' and no column '.join(missing)}. Its header is line "
-            f"{table.before + 1}, read with the separator {separator}: {found}.",
-            f"Its columns are {', '.join(COLUMNS)}; the first two are needed.",
+            f"{table.name} has no column {' and no column '.join(missing)}. Its header in line "
+            f"{table.before + 1}, with the separator {separator}, is: {found}.",
+            f"The columns can be {', '.join(COLUMNS)}; the first two are required.",
         )
     twice = sorted({name for name in header if header.count(name) > 1 and name in COLUMNS})
     if twice:
-        raise UsageError(f"{table.name} has the column {twice[0]} twice.", "Keep one of them.")
+        raise UsageError(f"{table.name} has the column {twice[0]} twice.", "Keep only one of them.")
 
 
 def _row(table: Lines, line: int, header: Sequence[str], row: list[str], folder: Path) -> Intake:
@@ -99,7 +99,8 @@ def _row(table: Lines, line: int, header: Sequence[str], row: list[str], folder:
             separator = SEPARATOR_NAMES.get(table.separator, table.separator)
             raise UsageError(
                 "The row has more cells than the header.",
-                f"Quote cells that hold the separator {separator}; lists may use | instead.",
+                f"Put quotation marks around cells that contain the separator {separator}, or "
+                "separate lists by |.",
             )
         told = make_record(cells)
         check_names(told.record)

@@ -64,7 +64,7 @@ def _conflict(key: Key, values: Sequence[tuple[Any, str]]) -> PatientConflict | 
         return PatientConflict(
             f"Two rows of patient {key[0]!r} contradict each other: {key[-1]} {one} ({where}) and "
             f"{another} ({place}).",
-            "Correct one of them. Neither was used.",
+            "Correct one of them. Neither row was used.",
         )
     return None
 

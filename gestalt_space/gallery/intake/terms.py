@@ -48,14 +48,14 @@ def parse_term(text: str) -> str:
     """A term in its one spelling: `hp_0000316` is `HP:0000316`. Raises `UsageError`."""
     found = _TERM.fullmatch(plain(text))
     if found is None:
-        raise UsageError(f"{text!r} is not an HPO term.", "They look like HP:0000316.")
+        raise UsageError(f"{text!r} is not an HPO term.", "Write it like HP:0000316.")
     return f"HP:{found['number']}"
 
 
 def check_terms(present: Iterable[str], absent: Iterable[str]) -> None:
     """Raise `UsageError` for a term that is both present and absent."""
     if both := set(present) & set(absent):
-        raise UsageError(f"{min(both)} stands both as present and as absent.", "Keep one.")
+        raise UsageError(f"{min(both)} is given both as present and as absent.", "Keep only one.")
 
 
 def notes_on_terms(terms: Iterable[str]) -> list[str]:
@@ -65,7 +65,7 @@ def notes_on_terms(terms: Iterable[str]) -> list[str]:
     if ontology is None:
         return []
     return [
-        f"HPO of {ontology.release} has no term {term}. Is the number right?"
+        f"HPO of {ontology.release} has no term {term}. Check the number."
         for term in terms
         if term not in ontology.terms
     ]

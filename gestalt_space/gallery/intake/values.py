@@ -79,8 +79,8 @@ def note_on_consent(consent: str | None) -> str:
     """What to say of words that seem to take consent back and are not read so; empty for others."""
     if consent in (None, WITHDRAWN) or not re.search("withdr|revok", consent.casefold()):
         return ""
-    told = f"The consent {consent!r} is kept as it is:"
-    return f"{told} only `withdrawn` takes a patient out of matching."
+    told = f"The consent {consent!r} is stored as written."
+    return f"{told} Only `withdrawn` takes a patient out of matching."
 
 
 def split_list(text: str | None, separators: str = SEPARATORS) -> list[str]:
@@ -119,7 +119,8 @@ def check_age(years: float, text: str) -> float:
     """The age, if a person can have it. Raises `UsageError`, which quotes the text."""
     if not 0 <= years <= OLDEST:
         raise UsageError(
-            f"{text!r} is not an age.", "Write years (4 or 4.5), or 4y, 18m, 4y6m, 3w, 10d."
+            f"{text!r} is not an age.",
+            "Write years (4 or 4.5), or for example 4y, 18m, 4y6m, 3w, 10d.",
         )
     return years
 
@@ -131,8 +132,8 @@ def parse_sex(text: str | None) -> str | None:
     text = plain(text).lower()
     if text not in SEXES:
         raise UsageError(
-            f"{text!r} is not a sex that is known here.",
-            "Write female, male or other, or leave it empty.",
+            f"Unknown sex {text!r}.",
+            "Write female, male or other, or leave the value empty.",
         )
     return SEXES[text]
 
@@ -143,5 +144,7 @@ def parse_face(text: str | None) -> int | None:
         return None
     text = plain(text)
     if not _FACE.fullmatch(text):
-        raise UsageError(f"{text[:20]!r} is not the number of a face.", "Faces are counted from 1.")
+        raise UsageError(
+            f"{text[:20]!r} is not the number of a face.", "Give 1 or more; 1 is the largest face."
+        )
     return int(text)

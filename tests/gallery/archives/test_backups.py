@@ -220,8 +220,8 @@ def test_a_flipped_byte_or_a_cut_in_any_file_is_refused_and_nothing_written(
     ("change", "message"),
     [
         ({"version": 2}, "version 2"),
-        ({"format": "gestalt-space export"}, "no backup"),
-        ({"format": "other"}, "no backup"),
+        ({"format": "gestalt-space export"}, "not a gestalt-space backup"),
+        ({"format": "other"}, "not a gestalt-space backup"),
         ({"migration": "9999"}, "9999"),
         ({"migration": "x"}, "x"),
     ],
@@ -307,7 +307,7 @@ def test_a_full_disk_leaves_no_backup_and_no_note_of_one(
     monkeypatch.setattr(
         backing_up.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 9)
     )
-    with pytest.raises(OutputError, match="are needed"):
+    with pytest.raises(OutputError, match="the backup needs"):
         back_up(database, settings, tmp_path / "backup")
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
     assert homes.actions(database).count("backup") == 1  # that of the template
@@ -318,9 +318,9 @@ def test_a_backup_goes_to_a_new_folder_outside_the_home(
 ):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_text("x")
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="already exists"):
         back_up(database, settings, tmp_path / "there")
-    with pytest.raises(UsageError, match="home itself"):
+    with pytest.raises(UsageError, match="is in the home"):
         back_up(database, settings, tmp_path / "home" / "backup")
 
 
@@ -335,7 +335,7 @@ def test_a_copy_that_is_not_sound_is_no_backup(
             connection.execute("DELETE FROM photo WHERE id = 1")
 
     monkeypatch.setattr(backing_up.snapshots, "copy_sqlite", damage)
-    with pytest.raises(DatabaseError, match="not sound"):
+    with pytest.raises(DatabaseError, match="is damaged"):
         back_up(database, settings, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
 

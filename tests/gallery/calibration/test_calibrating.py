@@ -130,7 +130,8 @@ def test_what_takes_too_long_is_left_and_said_to_be_due(
     assert state is not None
     assert (state.state, state.photos, state.gallery_photos) == ("old", PATIENTS, PATIENTS + 9)
     assert state.told == (
-        "The calibration is of 24 photos; the gallery has 33. Run `gestalt index calibrate`."
+        "The calibration is old: it used 24 photos, and the gallery has 33. "
+        "Run `gestalt index calibrate`."
     )
     found = gallery.calibrate()
     assert found.saved
@@ -161,10 +162,10 @@ def test_one_that_takes_longer_than_expected_leaves_what_was_done_to_the_job(
 def test_a_state_in_words() -> None:
     old = CalibrationState("old", 8, 8, 8, 12, 0)
     assert old.told is not None
-    assert "of 8 diagnoses; the gallery has 12" in old.told
+    assert "used 8 diagnoses, and the gallery has 12" in old.told
     moved = replace(old, gallery_diagnoses=8, changes=2_000)
     assert moved.told is not None
-    assert "2,000 photos came or went" in moved.told
+    assert "2,000 photos were added or removed" in moved.told
     none = CalibrationState("none", None, None, 8, 8, 0)
     assert none.told is not None
     assert "not calibrated" in none.told

@@ -18,7 +18,7 @@ def test_another_process_is_named(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     with file.open(encoding="utf-8"):
-        assert holders_of(file) == [], "not this one"
+        assert holders_of(file) == [], "another machine"
     with subprocess.Popen(
         [sys.executable, "-c", OPEN, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:

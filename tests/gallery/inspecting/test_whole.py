@@ -154,7 +154,7 @@ CASES = {
     ),
     "files of a space that is lost": Case(stranger, "index files", "000-abcdef"),
     "an index that is not the database's": Case(
-        by_sql("UPDATE photo SET age = 3.5 WHERE id = 2"), "index tiny", "not what the database"
+        by_sql("UPDATE photo SET age = 3.5 WHERE id = 2"), "index tiny", "not match the database"
     ),
     "a face without its photo": Case(
         by_sql("DELETE FROM photo WHERE id = 2"),

@@ -64,7 +64,7 @@ def test_a_photo_in_a_subfolder_is_of_the_patient_it_is_named_after(folder: Path
 
 def test_the_plan_says_what_is_passed_over_and_why(folder: Path) -> None:
     assert str(plan_folder(folder, NOTHING)) == (
-        "6 photos of 4 patients, 2 files and 1 folder passed over: 1 .png (hidden), "
+        "6 photos of 4 patients, 2 files and 1 folder skipped: 1 .png (hidden), "
         "1 .hidden/ (hidden), 1 .txt (not a known photo)"
     )
 
@@ -113,13 +113,13 @@ def test_what_systems_make_is_no_patient(tmp_path: Path) -> None:
     }
     assert "2 @eaDir/ (made by the system)" in str(plan)
     only = photos_in(touch(tmp_path / "only", "a.jpg", "@eaDir/a.jpg"))
-    assert only.passed_over_text() == "1 folder passed over: 1 @eaDir/ (made by the system)"
+    assert only.passed_over_text() == "1 folder skipped: 1 @eaDir/ (made by the system)"
 
 
 def test_files_that_are_no_known_photo_are_counted_by_their_ending(tmp_path: Path) -> None:
     touch(tmp_path, "P1/a.jpg", "P1/b.xyz", "P2/c.XYZ", "P2/notes.docx", "P2/raw")
     assert plan_folder(tmp_path, NOTHING).found.passed_over_text() == (
-        "4 files passed over: 2 .xyz (not a known photo), 1 .docx (not a known photo), "
+        "4 files skipped: 2 .xyz (not a known photo), 1 .docx (not a known photo), "
         "1 raw (not a known photo)"
     )
 
@@ -132,7 +132,7 @@ def test_a_photo_under_another_ending_is_named(tmp_path: Path) -> None:
     text = plan_folder(tmp_path, NOTHING).found.passed_over_text()
     for named in (
         *("1 scan (a JPEG by its first bytes", "1 b.jpg_large (a PNG", "1 c.x (a WebP"),
-        "1 d (a TIFF by its first bytes: give it that ending)",
+        "1 d (a TIFF by its first bytes: rename it to that ending)",
     ):
         assert named in text
 
@@ -140,7 +140,7 @@ def test_a_photo_under_another_ending_is_named(tmp_path: Path) -> None:
 def test_of_many_kinds_the_first_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "P1/a.jpg", *(f"P1/b.x{n}" for n in range(20)))
     text = plan_folder(tmp_path, NOTHING).found.passed_over_text()
-    assert text.startswith("20 files passed over: 1 .x0 (not a known photo)")
+    assert text.startswith("20 files skipped: 1 .x0 (not a known photo)")
     assert text.endswith(", and 8 other kinds")
 
 
@@ -162,7 +162,7 @@ def test_folders_in_folders_are_asked_about(tmp_path: Path) -> None:
     assert "Kabuki/P1/a.jpg" in caught.value.message
     assert "'Kabuki' or 'P1'" in caught.value.message
     assert "--patient-level 1" in caught.value.hint
-    assert "--patient-level 2 the inner ones (2 patients)" in caught.value.hint
+    assert "--patient-level 2 if the inner ones are (2 patients)" in caught.value.hint
 
 
 def test_a_level_says_which_folders_are_patients(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_level_says_which_folders_are_patients(tmp_path: Path) -> None:
     assert [record(row).patient for row in inner.rows[:2]] == ["P1", "P2"]
     for row in inner.rows[2:]:
         assert row.error is not None
-        assert "no folder of level 2" in row.error.message
+        assert "not in a folder of level 2" in row.error.message
     assert str(inner) == "4 photos of 2 patients"
 
 
@@ -216,7 +216,7 @@ def test_folders_among_paths_stand_for_their_photos(folder: Path) -> None:
 
 
 def test_a_single_photo_needs_its_patient() -> None:
-    with pytest.raises(UsageError, match=r"Whose photo is x\.png") as caught:
+    with pytest.raises(UsageError, match=r"The patient of x\.png") as caught:
         one_photo(Path("a/x.png"), NOTHING)
     assert "--patient" in caught.value.hint
     row = one_photo(Path("a/x.png"), Told(PhotoRecord("", "P", sex="male"), ("a note",)))

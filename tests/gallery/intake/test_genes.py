@@ -37,7 +37,7 @@ def test_symbols_are_in_hgnc_s_casing(text: str, symbol: str) -> None:
     ],
 )
 def test_what_a_spreadsheet_made_is_refused_and_the_gene_named(text: str, meant: str) -> None:
-    with pytest.raises(UsageError, match="which a spreadsheet made of a symbol") as caught:
+    with pytest.raises(UsageError, match="a spreadsheet has changed the gene symbol") as caught:
         read_gene(text)
     assert f"perhaps {meant}." in caught.value.hint
 

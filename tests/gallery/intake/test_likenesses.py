@@ -23,7 +23,7 @@ def notes(
 
 def test_a_patient_who_differs_in_case_from_one_of_the_gallery_is_noted() -> None:
     assert notes(("p17",), ("P17",), ("P18",), patients=["P17"]) == [
-        ("patient 'p17': the gallery has 'P17'. Are they the same?",),
+        ("patient 'p17': the gallery has 'P17'. Check whether they are the same.",),
         (),
         (),
     ]
@@ -36,7 +36,7 @@ def test_blanks_and_wide_letters_do_not_count() -> None:
 def test_patients_of_two_rows_are_compared() -> None:
     assert notes(("P17",), ("p17",), ("P17",)) == [
         (),
-        ("patient 'p17': another row has 'P17'. Are they the same?",),
+        ("patient 'p17': another row has 'P17'. Check whether they are the same.",),
         (),
     ]
 
@@ -47,7 +47,12 @@ def test_one_that_is_known_in_both_spellings_is_not_asked_about_again() -> None:
 
 def test_free_names_of_disorders_are_compared() -> None:
     assert notes(("A", "noonan syndrome"), disorders=["Noonan Syndrome"]) == [
-        ("disorder 'noonan syndrome': the gallery has 'Noonan Syndrome'. Are they the same?",)
+        (
+            (
+                "disorder 'noonan syndrome': the gallery has 'Noonan Syndrome'. "
+                "Check whether they are the same."
+            ),
+        )
     ]
 
 

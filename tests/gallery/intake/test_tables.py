@@ -151,9 +151,9 @@ def test_columns_that_nothing_reads_are_named(table: Table) -> None:
         ("photo,patient\n,\n", "no rows"),
         ("photo,patient,sex,sex\nx.png,P,m,f\n", "column sex twice"),
         ('photo,patient\n"x.png,P\n', "line 2: a quotation mark"),
-        ("photo,patient\n林.png,P\n".encode("big5"), "neither in UTF-8"),
-        ("photo,patient\nx.png,Петров\n".encode("cp1251"), "neither in UTF-8"),
-        (b"photo,patient\nx.png,P\0\n", "neither in UTF-8"),
+        ("photo,patient\n林.png,P\n".encode("big5"), "not in UTF-8 or Windows-1252"),
+        ("photo,patient\nx.png,Петров\n".encode("cp1251"), "not in UTF-8 or Windows-1252"),
+        (b"photo,patient\nx.png,P\0\n", "not in UTF-8 or Windows-1252"),
         (b"PK\x03\x04 and so on", "a spreadsheet or an archive"),
     ],
 )
@@ -264,7 +264,7 @@ def test_lines_are_those_of_the_file_whatever_stands_above(table: Table) -> None
 def test_a_header_that_is_none_is_shown(table: Table) -> None:
     with pytest.raises(UsageError) as caught:
         table("\nname;file;note\nP;x.png;hello\n")
-    assert "line 2, read with the separator ;: name, file, note" in caught.value.message
+    assert "line 2, with the separator ;, is: name, file, note" in caught.value.message
     assert "photo, patient" in caught.value.hint
 
 
