@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.table import keep, seconds
 from gestalt_space.gallery.calibration.fitting import fit_calibration, fit_curve
-from gestalt_space.gallery.calibration.references import Sides, draw_sides
+from gestalt_space.gallery.calibration.references import ReferenceSimilarities, draw_sides
 from gestalt_space.gallery.calibration.rows import ArrayRows
 from gestalt_space.ranking.calibration import Calibration, SizeCurve, verdict_of
 from gestalt_space.ranking.grouping import Grouping, grouping
@@ -110,7 +110,7 @@ class _Counted:
     same: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SLOTS) - 1))
     other: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SLOTS) - 1))
 
-    def add(self, sides: Sides) -> None:
+    def add(self, sides: ReferenceSimilarities) -> None:
         for into, one in ((self.same, sides.same), (self.other, sides.other)):
             counted = np.histogram(one.values, SLOTS, weights=one.weights)[0]
             into += counted / one.weights.sum()

@@ -14,7 +14,7 @@ from benchmarks.cohort_clusters import persons, shift, unit
 from benchmarks.table import keep
 from gestalt_space.cohort.arrays import selection_of
 from gestalt_space.cohort.clusters import cluster
-from gestalt_space.progress import Progress, unseen
+from gestalt_space.progress import Progress, no_progress
 
 PATIENTS, DISORDERS, STRENGTH = 2_000, 40, 1.0
 
@@ -30,7 +30,7 @@ def main() -> None:
 
     def stages(title: str, unit: str) -> Progress:  # noqa: ARG001 - as `Stages` has it
         begun.append((title, time.perf_counter()))
-        return unseen
+        return no_progress
 
     start = time.perf_counter()
     cluster(selection, stages=stages)

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.table import keep, seconds
 from gestalt_space.cohort.cohesion import CohesionPlan, cohesion
-from gestalt_space.cohort.comparison import ComparisonPlan, compare
+from gestalt_space.cohort.comparison import ComparisonPlan, compare_groups
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.figures.saving import save_figure
 from gestalt_space.figures.studies import nulls_figure, power_figure
@@ -31,7 +31,7 @@ from tests.cohort.simulated import simulated
 
 SEED = 41
 SEEDS = (77, 78)
-"""Of the nulls of `compare` alone."""
+"""Of the nulls of `compare_groups` alone."""
 NULLS = 1_000
 COHORTS = 200
 """Of each strength."""
@@ -85,7 +85,7 @@ def study_nulls(rng: np.random.Generator) -> None:
 
 
 def study_compare(cohorts: int) -> None:
-    """Nulls of `compare` alone, as many as it takes to see a small deviation."""
+    """Nulls of `compare_groups` alone, as many as it takes to see a small deviation."""
     rows = []
     with threadpool_limits(1):
         for seed in SEEDS:
@@ -195,7 +195,7 @@ def _groups(rng: np.random.Generator, seed: int, shift: float) -> tuple[Selectio
 def _compare(rng: np.random.Generator, seed: int, shift: float) -> tuple[float, float]:
     """The p over all disorders, and of the first, of two groups that lie `shift` apart."""
     plan = ComparisonPlan(permutations=PERMUTATIONS, bootstrap=Bootstrap(1), seed=seed)
-    found = compare(*_groups(rng, seed, shift), plan)
+    found = compare_groups(*_groups(rng, seed, shift), plan)
     return found.tests.shift.p, found.disorders[0].tests.shift.p
 
 

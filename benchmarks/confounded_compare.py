@@ -25,7 +25,7 @@ from gestalt_space.cohort.group_differences import GroupTests, tested_groups
 from gestalt_space.cohort.matched import match_groups
 from gestalt_space.cohort.patients import Fact
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.progress import unseen_stages
+from gestalt_space.progress import no_stages
 from gestalt_space.simulate.planted import PlantedPlan, plant
 
 SEED = 140_000
@@ -73,7 +73,7 @@ def measured(
     a, b = match_groups(*groups_of(selection), match, seed, with_family=with_family)
     units, _ = compared_units(a, b, match if within else (), with_family=with_family)
     return tested_groups(
-        units, permutations=PERMUTATIONS, seed=seed, unit="families", stages=unseen_stages
+        units, permutations=PERMUTATIONS, seed=seed, unit="families", stages=no_stages
     )[0]
 
 

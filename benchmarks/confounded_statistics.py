@@ -21,7 +21,7 @@ from benchmarks.confounded_plan import BOUND, Statistic, Verdict
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
 from gestalt_space.evaluation.gallery_data import SpaceData
-from gestalt_space.evaluation.gallery_results import Plan
+from gestalt_space.evaluation.gallery_results import EvaluationPlan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.evaluation.strata import Facts
 from gestalt_space.gallery.calibration.fitting import fit_calibration
@@ -94,7 +94,7 @@ def accuracy_above_chance(selection: Selection, seed: int) -> Verdict:
         facts=Facts(selection.people.sex, selection.people.ancestry, selection.ages, rows),
         cohorts=selection.people.cohort,
     )
-    plan = Plan(aggregations=("nearest",), bootstrap=Bootstrap(REPLICATES, seed))
+    plan = EvaluationPlan(aggregations=("nearest",), bootstrap=Bootstrap(REPLICATES, seed))
     top = evaluate_gallery([data], plan).spaces[0].aggregations["nearest"].patients.top
     return bool(top[1].low > chance)
 

@@ -24,10 +24,10 @@ from gestalt_space.faces.builtin import BuiltinDetector
 from gestalt_space.faces.detection import Detector
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.yunet import YunetDetector
-from gestalt_space.sameface import overlap
+from gestalt_space.same_face import overlap
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training.detector_data import Faces, teacher_face
-from gestalt_space.training.detector_recipe import LEAST_OVERLAP, Measured, measure
+from gestalt_space.training.detector_recipe import LEAST_OVERLAP, Measured, measure_detector
 from gestalt_space.training.splits import held_out
 from gestalt_space.types import Detection, Photo, Pixels
 from gestalt_space.weights.store import BUILTIN_FOLDER
@@ -56,9 +56,13 @@ def main() -> None:
             *in_the_wild(wild, Smaller(yunet, 0.5), yunet),
             "",
         ),
-        ("held-out UTKFace, 60 px border", *told(measure(ours, taught)), "99 %, 4 %"),
-        ("held-out UTKFace, no border", *told(measure(ours, taught, border=0)), ""),
-        ("the same, YuNet on them at 0.8", *told(measure(Smaller(yunet, 0.8), taught)), ""),
+        ("held-out UTKFace, 60 px border", *told(measure_detector(ours, taught)), "99 %, 4 %"),
+        ("held-out UTKFace, no border", *told(measure_detector(ours, taught, border=0)), ""),
+        (
+            "the same, YuNet on them at 0.8",
+            *told(measure_detector(Smaller(yunet, 0.8), taught)),
+            "",
+        ),
         ("simulated persons", persons, "", ""),
         ("simulated persons, YuNet", both, "", ""),
         ("pictures without a face", false_faces(empty, ours), "", "at most 2"),

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from benchmarks.table import keep
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.evaluation.accuracy import Accuracy, measure
+from gestalt_space.evaluation.accuracy import Accuracy, measure_accuracy
 from gestalt_space.evaluation.cases import ask, find_cases, patient_probes
-from gestalt_space.evaluation.measuring import Measuring, ranked
+from gestalt_space.evaluation.measuring import AccuracyEstimator, ranked
 from gestalt_space.evaluation.units import draw_units
 from gestalt_space.ranking.grouping import Grouping, grouping
 from gestalt_space.simulate.planted import PlantedPlan, plant
@@ -60,10 +60,14 @@ def accuracies(selection: Selection) -> tuple[Accuracy, Accuracy]:
     probes = patient_probes(selection.descriptors, selection.patient_of_row, truth.patients)
     cases, _ = find_cases(probes.patients, truth, truth)
     answers = ask(probes, cases, selection.descriptors, truth, ["nearest"], units=units)
-    refitted = Measuring(units, families, FEW).accuracy(ranked(answers, probes.rows, "nearest"))
+    refitted = AccuracyEstimator(units, families, FEW).accuracy(
+        ranked(answers, probes.rows, "nearest")
+    )
     clusters = families[cases.patients]
     ranks = [answers.ranks["nearest"]]
-    return refitted, measure(ranks, cases.patients, cases.groups, FEW, clusters=clusters)[0]
+    return refitted, measure_accuracy(ranks, cases.patients, cases.groups, FEW, clusters=clusters)[
+        0
+    ]
 
 
 def figures_of(found: Accuracy) -> Figures:

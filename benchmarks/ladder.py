@@ -30,7 +30,7 @@ from gestalt_space.faces.detection import Detector, find_faces
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.registry import detector_factory
 from gestalt_space.faces.yunet import YunetDetector
-from gestalt_space.sameface import overlap
+from gestalt_space.same_face import overlap
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training.detector_data import teacher_face
 from gestalt_space.types import Box, Face, Photo, Pixels

@@ -20,7 +20,7 @@ from benchmarks.calibration import planted_gallery, tail_like
 from benchmarks.table import keep
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.evaluation.cases import ask, find_cases, patient_probes
-from gestalt_space.evaluation.paired import compare
+from gestalt_space.evaluation.paired import compare_hits
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.yunet import YunetDetector
 from gestalt_space.gallery.calibration.fitting import fit_calibration
@@ -115,7 +115,7 @@ def _rows(name: str, gallery: Gallery) -> Iterator[tuple[object, ...]]:
         kept = chosen(cases.sizes)
         for k in (1, 10):
             first, second = (ranks[how][kept] <= k for how in HOW)
-            found = compare(second, first, cases.patients[kept], BOOTSTRAP)
+            found = compare_hits(second, first, cases.patients[kept], BOOTSTRAP)
             one = found.difference
             yield (
                 name,

@@ -29,7 +29,7 @@ from benchmarks.million import PROBES, SEED, fill_gallery, make_population
 from benchmarks.table import keep, seconds
 from benchmarks.threads import lines_of, measure
 from gestalt_space import Disorder, Gallery, Intake, PhotoRecord, PhotoSource, Probe, Question
-from gestalt_space.match.probe import Seen
+from gestalt_space.match.probe import ProbeFace
 from gestalt_space.types import Descriptors
 from tests.made import photo_file
 
@@ -360,7 +360,7 @@ def _probes(photos: int) -> list[Probe]:
 
 
 def _probe(name: str, vector: Descriptors) -> Probe:
-    return Probe(name, (), vector, None, (Seen(vector, None),))
+    return Probe(name, (), vector, None, (ProbeFace(vector, None),))
 
 
 def _new_rows(folder: Path, turn: int) -> list[Intake]:

@@ -31,7 +31,7 @@ from gestalt_space.evaluation.cases import (
 )
 from gestalt_space.evaluation.curves import patient_control
 from gestalt_space.evaluation.gallery_data import SpaceData
-from gestalt_space.evaluation.gallery_results import Plan
+from gestalt_space.evaluation.gallery_results import EvaluationPlan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.evaluation.strata import Facts
 from gestalt_space.evaluation.topk import hits_of
@@ -148,7 +148,7 @@ def _thinned(data: SpaceData) -> SpaceData:
 
 
 def _accuracies(gallery: str, data: SpaceData) -> Iterator[tuple[object, ...]]:
-    found = evaluate_gallery([data], Plan(bootstrap=BOOTSTRAP))
+    found = evaluate_gallery([data], EvaluationPlan(bootstrap=BOOTSTRAP))
     result = found.spaces[0]
     differences = {
         one.aggregation: one for one in found.comparisons if (one.k, one.over) == (1, "cases")

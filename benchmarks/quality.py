@@ -39,7 +39,7 @@ from gestalt_space.faces.marks import LEAST_EYE_DISTANCE, LEAST_SHARPNESS, MOST_
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.quality import eye_distance
 from gestalt_space.faces.registry import detector_factory
-from gestalt_space.training.detector_poses import Turn
+from gestalt_space.training.detector_poses import HeadPose
 from gestalt_space.training.splits import held_out
 from gestalt_space.types import Descriptors, Face, Landmarks, Photo, Pixels
 from gestalt_space.weights.store import ModelStore
@@ -236,7 +236,7 @@ def turned(degrees: float, pixels: Pixels, landmarks: Landmarks) -> Pixels:
     """The head turned to the image's right, with the depth of a usual head."""
     there, back = to_template(landmarks)
     height, width = pixels.shape[:2]
-    turn = Turn(float(np.radians(degrees)), 0.0)
+    turn = HeadPose(float(np.radians(degrees)), 0.0)
     rows = []
     for y in range(height):  # OpenCV reads no more than 32,767 depths at a time
         points = np.column_stack([np.arange(width), np.full(width, y)]).astype(np.float64)

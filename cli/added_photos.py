@@ -108,8 +108,8 @@ def _say_failures(failed: list[Added]) -> None:
 def report_to(path: Path | None) -> Iterator[Callable[[Added], object]]:
     """What writes a line of the report for each photo; nothing without a path. Raises
     `OutputError`."""
+    from gestalt_space.atomic_files import open_private
     from gestalt_space.errors import OutputError
-    from gestalt_space.files import open_private
 
     if path is None:
         yield _report_nothing

@@ -60,7 +60,7 @@ def stages(*, quiet: bool) -> Iterator[Callable[..., Show]]:
             bar.stop()
 
 
-def counted(
+def with_bar(
     items: Iterable[T], title: str, total: int, *, quiet: bool, unit: str = "photos"
 ) -> Iterator[T]:
     """Pass items through, showing how many have come."""

@@ -17,7 +17,7 @@ from .opening import opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gestalt_space.cohort.comparison import Comparison
+    from gestalt_space.cohort.comparison import GroupComparison
     from gestalt_space.cohort.selection import Selection
     from gestalt_space.home import Gallery
     from gestalt_space.stats.estimates import Estimate, Finding
@@ -100,7 +100,7 @@ def compare(
     --csv writes the table `figures` (all tests) or `similarities`.
     """
     from gestalt_space.cohort.comparison import ComparisonPlan
-    from gestalt_space.cohort.comparison import compare as measure
+    from gestalt_space.cohort.comparison import compare_groups as measure
     from gestalt_space.cohort.patients import parse_facts
     from gestalt_space.cohort.result_tables import comparison_table, similarities_table
     from gestalt_space.cohort.statistics_document import comparison_document
@@ -168,7 +168,7 @@ def _group(
     return cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
 
 
-def _show_groups(a: Selection, b: Selection, found: Comparison) -> None:
+def _show_groups(a: Selection, b: Selection, found: GroupComparison) -> None:
     unit = found.tests.shift.unit
     for letter, group, of in (("A", a, found.a), ("B", b, found.b)):
         output.write_text(f"{letter}: {group.source}", style="bold")
@@ -187,7 +187,7 @@ def _show_groups(a: Selection, b: Selection, found: Comparison) -> None:
         )
 
 
-def _show_overall(found: Comparison) -> None:
+def _show_overall(found: GroupComparison) -> None:
     output.write_text(
         f"\nOver {output.counted_text(len(found.disorders), 'disorder')}", style="bold"
     )
@@ -205,7 +205,7 @@ def _show_overall(found: Comparison) -> None:
         output.write_text(f"  differences beyond the shift: {tests.own.method}")
 
 
-def _show_disorders(found: Comparison) -> None:
+def _show_disorders(found: GroupComparison) -> None:
     output.write_text(
         "\nEach disorder: mean similarity, and distance of the mean faces", style="bold"
     )
@@ -233,7 +233,7 @@ def _show_disorders(found: Comparison) -> None:
         )
 
 
-def _show_accuracy(found: Comparison) -> None:
+def _show_accuracy(found: GroupComparison) -> None:
     first = found.accuracy[0]
     count = output.counted_text(first.disorders, "disorder")
     for title, figures in (
@@ -249,7 +249,7 @@ def _show_accuracy(found: Comparison) -> None:
         output.write_table(table)
 
 
-def _show_blocks(found: Comparison) -> None:
+def _show_blocks(found: GroupComparison) -> None:
     """How probable it is that A and B have different disorders; why that is withheld, once for all
     disorders of which that is true."""
     shown = [(one.disorder, one.blocks) for one in found.disorders if one.blocks is not None]

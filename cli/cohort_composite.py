@@ -43,10 +43,10 @@ def composite(
     restores the contrasts. The average of a few patients could show a person, so groups of fewer
     than five are refused.
     """
+    from gestalt_space.atomic_files import write_atomically
     from gestalt_space.cohort.composite import composite
     from gestalt_space.cohort.picture_documents import composite_document
     from gestalt_space.faces.crops import crop_to_png
-    from gestalt_space.files import write_atomically
 
     check_picture_path(path, PICTURES[:1] if plain else PICTURES, overwrite=force)
     with opened(home, space=space) as gallery:

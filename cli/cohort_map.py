@@ -68,9 +68,10 @@ def map_(
 
     With t-SNE and UMAP, distances between groups and sizes of groups mean nothing.
     """
+    from gestalt_space.atomic_files import check_new_file
     from gestalt_space.cohort.columns import parse_column
     from gestalt_space.cohort.mapping import (
-        check_space,
+        check_map_space,
         lay_map,
         parse_method,
         place,
@@ -81,7 +82,6 @@ def map_(
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.cohort.shown_map import shown_map
     from gestalt_space.errors import UsageError
-    from gestalt_space.files import check_new_file
 
     column, way = parse_column(colour), parse_method(method)
     check_picture_path(path, overwrite=force)
@@ -106,7 +106,7 @@ def map_(
             )
         else:
             made = read_map(on)
-            check_space(made, selection)
+            check_map_space(made, selection)
             placed, there = selection, place(made, selection)
             base = select(gallery, Criteria(patients=made.patients))
     shown = shown_map(made, base, placed, there)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from . import options, output
 
 if TYPE_CHECKING:
-    from gestalt_space.gallery.inspecting.findings import Finding
+    from gestalt_space.gallery.inspecting.findings import CheckFinding
 
 
 def doctor(
     home: options.Home = None, as_json: options.Json = False, csv: options.Csv = None
 ) -> int:
     """Check what works on this machine. The exit code is 1 if something does not work."""
-    from gestalt_space.doctor import examine
+    from gestalt_space.machine.doctor import examine
     from gestalt_space.settings import load_settings
 
     output.check_csv(csv, as_json=as_json)
     return tell_findings(examine(load_settings(home)), csv, as_json=as_json)
 
 
-def tell_findings(found: Iterable[Finding], csv: Path | None, *, as_json: bool) -> int:
+def tell_findings(found: Iterable[CheckFinding], csv: Path | None, *, as_json: bool) -> int:
     """Show what was looked at, and below it what to do; the exit code is 1 where something is
     wrong."""
     from gestalt_space.documents.findings import findings_document, findings_table

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from gestalt_space.errors import Fault, GestaltError, Interrupted, OutputError, UsageError
-from gestalt_space.holders import doing
+from gestalt_space.lock_holders import doing
 from gestalt_space.paths import display_name
 
 from . import output

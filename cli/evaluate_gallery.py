@@ -114,7 +114,7 @@ def gallery(
     """
     from gestalt_space.evaluation.gallery_data import load_spaces, load_split
     from gestalt_space.evaluation.gallery_document import evaluation_document, evaluation_table
-    from gestalt_space.evaluation.gallery_results import Plan
+    from gestalt_space.evaluation.gallery_results import EvaluationPlan
     from gestalt_space.evaluation.own_gallery import evaluate_gallery
     from gestalt_space.match.question import parse_aggregation, parse_by
     from gestalt_space.pages.evaluation import check_page_path, write_page
@@ -144,7 +144,7 @@ def gallery(
         from gestalt_space.figures.evaluations import check_figures_folder
 
         check_figures_folder(figures, overwrite=overwrite)
-    plan = Plan(
+    plan = EvaluationPlan(
         aggregations=chosen or AGGREGATIONS,
         split=None if split is None else load_split(home, split),
         controls=controls,

@@ -124,8 +124,8 @@ def arrays(
     quiet: options.Quiet = False,
 ) -> None:
     """Convert published encodings to arrays, which load many times faster."""
+    from gestalt_space.atomic_files import check_free, write_atomically
     from gestalt_space.errors import UsageError
-    from gestalt_space.files import check_free, write_atomically
     from gestalt_space.interop.encodings import encodings_npz, read_encodings
 
     if destination.suffix != ".npz":

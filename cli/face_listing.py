@@ -49,7 +49,7 @@ def faces(
         output.say(f"Detector {detectors.title}.")
     limits = photo_limits(settings)
     found: list[tuple[Face, ...] | GestaltError] = []
-    for source in output.counted(sources, "Looking for faces", len(sources), quiet=quiet):
+    for source in output.with_bar(sources, "Looking for faces", len(sources), quiet=quiet):
         try:
             every = every_face(source, detectors, limits=limits)
             found.append(tuple(face.without_crop() for face in every))

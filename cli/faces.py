@@ -18,7 +18,7 @@ from .probes import probes_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gestalt_space.gallery.intake.folders import Found
+    from gestalt_space.gallery.intake.folders import FoundPhotos
     from gestalt_space.gallery.pipeline import PhotoResult
 
 CropFolder = Annotated[
@@ -70,7 +70,7 @@ def align(
         output.say(f"Detector {detectors.title}.")
     found = find_all_faces(sources, detectors, limits=photo_limits(settings))
     written = write_crops(found, folder, overwrite=overwrite)
-    shown = output.counted(written, "Aligning", len(sources), quiet=quiet)
+    shown = output.with_bar(written, "Aligning", len(sources), quiet=quiet)
     results: list[PhotoResult] = []
     with interruption(
         lambda: (
@@ -120,7 +120,7 @@ def encode(
             output.say_passed_over(over)
             output.say(f"Encoder {pipeline.model.name}, detector {pipeline.detector}.")
         found = itertools.chain.from_iterable(pipeline.run(sources))
-        shown = output.counted(found, "Encoding", len(sources), quiet=quiet)
+        shown = output.with_bar(found, "Encoding", len(sources), quiet=quiet)
         results = list(output.without_pixels(shown))
         encoder = pipeline.encoder
         write_descriptors(collect(results, encoder.spec, encoder.run), path)
@@ -131,7 +131,7 @@ def _finish(
     results: Sequence[PhotoResult],
     place: Path,
     done: Literal["aligned", "encoded"],
-    found: Found,
+    found: FoundPhotos,
     *,
     as_json: bool,
     quiet: bool,

@@ -20,7 +20,7 @@ def check_picture_path(
     path: Path, endings: tuple[str, ...] = PICTURES + PAGES, *, overwrite: bool
 ) -> None:
     """Raise where no figure can be written, before anything is computed for it."""
-    from gestalt_space.files import check_new_file
+    from gestalt_space.atomic_files import check_new_file
 
     check_new_file(path, endings, overwrite=overwrite, option="--force")
 

@@ -22,7 +22,7 @@ from .probes import INPUT_NAME, STANDARD_INPUT, read_standard_input
 if TYPE_CHECKING:
     from gestalt_space.documents.added import FolderForm
     from gestalt_space.gallery.intake import Intake
-    from gestalt_space.gallery.intake.records import Told
+    from gestalt_space.gallery.intake.records import ReadRecord
     from gestalt_space.gallery.storing import Added, Status
     from gestalt_space.home import Gallery
 
@@ -201,7 +201,7 @@ def put_in(
                 f"{output.counted_text(len(rows), 'photo')}.",
                 "Run the same command again to continue; photos already added are skipped.",
             ) from None
-    from gestalt_space.rights import exposure
+    from gestalt_space.gallery.permissions import exposure
 
     left = added.left_in_log
     if as_json:
@@ -229,7 +229,7 @@ def put_in(
 
 
 def _rows(
-    targets: list[Path], told: Told, patient_level: int | None, *, quiet: bool
+    targets: list[Path], told: ReadRecord, patient_level: int | None, *, quiet: bool
 ) -> tuple[list[Intake], list[FolderForm]]:
     """The rows of all targets, and what the folders among them give, as it stands in JSON."""
     from gestalt_space.documents.added import folder_form
@@ -255,7 +255,7 @@ def _rows(
     return rows, plans
 
 
-def _table_rows(target: Path, told: Told) -> tuple[Intake, ...]:
+def _table_rows(target: Path, told: ReadRecord) -> tuple[Intake, ...]:
     from gestalt_space.errors import UsageError
     from gestalt_space.gallery.intake.tables import read_table, read_table_bytes
     from gestalt_space.types import PhotoRecord

@@ -108,8 +108,8 @@ def import_(
     contradicts the gallery, all conflicts are listed and nothing is imported. Importing the same
     export again changes nothing.
     """
+    from gestalt_space.atomic_files import check_new_file, write_atomically
     from gestalt_space.documents.archives import imported_document
-    from gestalt_space.files import check_new_file, write_atomically
     from gestalt_space.gallery.archives.conflicts import conflicts_csv
 
     if report is not None:

@@ -30,12 +30,12 @@ def verify(
     verify --json`.
     """
     from gestalt_space.gallery.inspecting.whole import inspect_gallery
-    from gestalt_space.gallery.listing import Listing
+    from gestalt_space.gallery.listing import ListingMixin
     from gestalt_space.settings import load_settings
 
     output.check_csv(csv, as_json=as_json)
     settings = load_settings(home)
-    with Listing(settings, finish=False) as gallery:
+    with ListingMixin(settings, finish=False) as gallery:
         # A monitoring job that looks at a wrong home shall not call it sound.
         gallery.database.require()
     with output.stages(quiet=as_json) as stages:

@@ -240,7 +240,7 @@ def _question(
     ancestry: str | None,
 ) -> Question:
     from gestalt_space.gallery.intake.values import parse_age, parse_sex, parse_text
-    from gestalt_space.match.among import parse_among
+    from gestalt_space.match.filters import parse_filter
     from gestalt_space.match.question import Question, parse_aggregation, parse_by
     from gestalt_space.names import normal_name
 
@@ -248,7 +248,7 @@ def _question(
         k=top,
         by=parse_by(by),
         aggregation=parse_aggregation(aggregation),
-        among=parse_among(among),
+        among=parse_filter(among),
         without=tuple(map(normal_name, without)),
         sex=parse_sex(sex),
         age=parse_age(age),
@@ -311,7 +311,7 @@ def _match(
         # Answers are shown as they come, so that on a terminal they are the progress themselves.
         unseen = form == "json" or not sys.stdout.isatty()
         bar = unseen and len(sources) > 1 and not (quiet or as_one)
-        answers = output.counted(answers, "Matching", len(sources), quiet=not bar)
+        answers = output.with_bar(answers, "Matching", len(sources), quiet=not bar)
     encoded = gallery.encoded(photos=patient is None)
     output.say_precisions(encoded)
     calibration = gallery.calibration()

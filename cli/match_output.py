@@ -19,20 +19,22 @@ if TYPE_CHECKING:
     from gestalt_space.match.evidence import Evidence
     from gestalt_space.match.probe import Probe
     from gestalt_space.match.question import Question
-    from gestalt_space.match.view import View
+    from gestalt_space.match.view import GalleryView
     from gestalt_space.types import Face
 
 SHOWN_RELATIVES = 10
 PLAIN_STEPS = ("as is", "aligned", "landmarks file")
 
 
-def write_tables(matches: Iterable[Match], view: View, detector: str) -> None:
+def write_tables(matches: Iterable[Match], view: GalleryView, detector: str) -> None:
     """A table for each match; errors on standard error."""
     for match in matches:
         _write_match(match, view, detector)
 
 
-def write_summary(view: View, space: ActiveSpace, calibration: CalibrationState | None) -> None:
+def write_summary(
+    view: GalleryView, space: ActiveSpace, calibration: CalibrationState | None
+) -> None:
     """What was ranked, and what kind of tool this is."""
     from gestalt_space.index.accelerator import PROCESSOR
     from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
@@ -76,7 +78,7 @@ def write_evidence(asked: Probe, evidence: Sequence[Evidence], slots: Sequence[s
             _write_slots(line, slots)
 
 
-def write_csv(matches: Iterable[Match], view: View, csv: Path) -> None:
+def write_csv(matches: Iterable[Match], view: GalleryView, csv: Path) -> None:
     """The rows of each match as it comes."""
     from gestalt_space.documents.matches import match_table
 
@@ -91,7 +93,7 @@ def title_of(id_: str, name: str) -> str:
     return id_ if name in ("", id_) else f"{name} ({id_})"
 
 
-def _write_match(match: Match, view: View, detector: str) -> None:
+def _write_match(match: Match, view: GalleryView, detector: str) -> None:
     question = view.question
     if match.error is not None:
         output.say_error(match.error, match.photo)

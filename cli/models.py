@@ -312,7 +312,7 @@ def verify(
     store = _store(home)
     wanted = names or sorted([model.name for model in store.sound_models()] + store.damaged())
     found: dict[str, str] = {}
-    for name in output.counted(wanted, "Checking", len(wanted), quiet=as_json, unit="models"):
+    for name in output.with_bar(wanted, "Checking", len(wanted), quiet=as_json, unit="models"):
         try:
             store.verify(name)
         except ModelDamaged as error:

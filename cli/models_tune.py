@@ -12,8 +12,8 @@ from . import options, output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gestalt_space.encoders.tuning import Tuned
-    from gestalt_space.tuning import TuningFaces
+    from gestalt_space.encoders.tuning import PrecisionMeasurement
+    from gestalt_space.machine.tuning import TuningFaces
 
 
 def tune(
@@ -44,8 +44,8 @@ def tune(
     from gestalt_space.documents.models import tuned_document, tuned_table
     from gestalt_space.encoders.registry import find_encoder_model
     from gestalt_space.encoders.tuning import fastest
+    from gestalt_space.machine.tuning import tune_model, tuning_faces
     from gestalt_space.settings import load_settings
-    from gestalt_space.tuning import tune_model, tuning_faces
     from gestalt_space.weights.store import ModelStore
 
     output.check_csv(csv, as_json=as_json)
@@ -75,7 +75,7 @@ def tune(
     output.write_text(f'\n[precisions]\n"{name}" = "{best.precision}"\n')
 
 
-def _write_rows(rows: Sequence[Tuned], found: TuningFaces) -> None:
+def _write_rows(rows: Sequence[PrecisionMeasurement], found: TuningFaces) -> None:
     from gestalt_space.documents.models import tuned_table
 
     output.write_table(tuned_table(rows))

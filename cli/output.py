@@ -13,13 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.errors import GestaltError, UsageError
-from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.paths import display_name
 from gestalt_space.tables.table import Column, Table
 from gestalt_space.tables.terminal import drawn, wrapped
 
-from .bars import counted as counted
 from .bars import progress as progress
 from .bars import stages as stages
 from .bars import step as step
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gestalt_space.documents.parts import PassedOverForm
-    from gestalt_space.gallery.intake.folders import Found
+    from gestalt_space.gallery.intake.folders import FoundPhotos
     from gestalt_space.gallery.pipeline import PhotoResult
     from gestalt_space.gallery.spaces import Encoded
     from gestalt_space.gallery.storing import Added
@@ -77,13 +76,13 @@ def fail(error: GestaltError, *, as_json: bool) -> None:
         write_json(error_document(error))
 
 
-def say_passed_over(found: Found) -> None:
+def say_passed_over(found: FoundPhotos) -> None:
     """Say what is passed over in folders, and why."""
     if text := found.passed_over_text():
         say(f"{text}.")
 
 
-def passed_over_forms(found: Found) -> list[PassedOverForm]:
+def passed_over_forms(found: FoundPhotos) -> list[PassedOverForm]:
     """What is passed over in folders, as it stands in documents."""
     return [
         {"file": display_name(one.path), "reason": display_name(one.reason)}

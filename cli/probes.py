@@ -13,7 +13,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.paths import display_name
 
 if TYPE_CHECKING:
-    from gestalt_space.gallery.intake.folders import Found
+    from gestalt_space.gallery.intake.folders import FoundPhotos
     from gestalt_space.gallery.pipeline import PhotoSource
 
 STANDARD_INPUT = Path("-")
@@ -27,7 +27,7 @@ def probe_names(photos: Sequence[Path]) -> list[str]:
 
 def probes_of(
     photos: Sequence[Path], face: int | None, most_bytes: int
-) -> tuple[list[PhotoSource], Found]:
+) -> tuple[list[PhotoSource], FoundPhotos]:
     """The photos that are named, in order, and what was found in the folders among them.
 
     Of several faces the largest is taken, or `face`. Raises `UsageError` for a folder without

@@ -41,8 +41,8 @@ def picture_paths(
     """
     if path is None:
         return []
+    from gestalt_space.atomic_files import check_new_file
     from gestalt_space.faces.face_picture import ENDINGS
-    from gestalt_space.files import check_new_file
 
     places = [path]
     if len(sources) > 1:
@@ -71,9 +71,9 @@ def write_pictures(
 ) -> None:
     """Write the picture of each photo in which faces were found. A photo that cannot be read again
     is reported."""
+    from gestalt_space.atomic_files import write_atomically
     from gestalt_space.faces.face_picture import face_picture, picture_file
     from gestalt_space.faces.photos import read_photo
-    from gestalt_space.files import write_atomically
 
     written = []
     for place, source, found in zip(places, sources, faces, strict=False):

@@ -69,13 +69,15 @@ def detector(
     from gestalt_space.training.preconditions import check_training
 
     check_training(out, parse_device(device))
-    from gestalt_space.training.detector_recipe import Recipe, collect, cook
+    from gestalt_space.training.detector_recipe import DetectorRecipe, collect, train_detector
 
-    recipe = Recipe(photos, teacher, persons, steps, look_steps, seed, device=parse_device(device))
+    recipe = DetectorRecipe(
+        photos, teacher, persons, steps, look_steps, seed, device=parse_device(device)
+    )
     with unchanged(out):
         with output.progress("Looking at photos", None, quiet=quiet) as show:
             faces = collect(recipe, show)
-        measured = cook(recipe, faces, out, log=_nothing if quiet else output.say)
+        measured = train_detector(recipe, faces, out, log=_nothing if quiet else output.say)
     if not quiet:
         output.say(f"Wrote {out} and its log: {measured}.")
 
@@ -103,14 +105,16 @@ def encoder(
     from gestalt_space.weights.store import ModelStore
 
     check_training(out, parse_device(device))
-    from gestalt_space.training.encoder_recipe import Recipe, cook
+    from gestalt_space.training.encoder_recipe import EncoderRecipe, train_encoder
 
     _, factory = detector_factory(ModelStore(load_settings(home).models_dir), detector)
     with unchanged(out):
         with output.progress("Looking at photos", None, quiet=quiet) as show:
             faces = list(read_faces(photos, factory(1), wanted=_may_be_seen, progress=show))
-        recipe = Recipe(photos=photos, persons=persons, seed=seed, device=parse_device(device))
-        share = cook(recipe, faces, out, log=_nothing if quiet else output.say)
+        recipe = EncoderRecipe(
+            photos=photos, persons=persons, seed=seed, device=parse_device(device)
+        )
+        share = train_encoder(recipe, faces, out, log=_nothing if quiet else output.say)
     if not quiet:
         output.say(f"Wrote {out} and its log: {share:.1%} found on people not used in training.")
 

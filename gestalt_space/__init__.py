@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from gestalt_space.gallery.pipeline import PhotoSource
     from gestalt_space.gallery.storing import Added, AddedPhotos
     from gestalt_space.home import Gallery
-    from gestalt_space.match.among import Among, parse_among
     from gestalt_space.match.answer import Match, MatchLine
     from gestalt_space.match.evidence import Evidence
+    from gestalt_space.match.filters import PatientFilter, parse_filter
     from gestalt_space.match.probe import Probe
     from gestalt_space.match.question import Question
     from gestalt_space.settings import Settings, load_settings
@@ -31,7 +31,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Added": "gestalt_space.gallery.storing",
     "AddedPhotos": "gestalt_space.gallery.storing",
-    "Among": "gestalt_space.match.among",
+    "Among": "gestalt_space.match.filters",
     "Disorder": "gestalt_space.types",
     "Evidence": "gestalt_space.match.evidence",
     "Face": "gestalt_space.types",
@@ -50,7 +50,7 @@ _HOMES = {
     "Question": "gestalt_space.match.question",
     "Settings": "gestalt_space.settings",
     "load_settings": "gestalt_space.settings",
-    "parse_among": "gestalt_space.match.among",
+    "parse_among": "gestalt_space.match.filters",
     "read_photo": "gestalt_space.faces.photos",
 }
 

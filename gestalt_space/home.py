@@ -13,18 +13,26 @@ from gestalt_space.documents.receipts import (
     write_receipt,
 )
 from gestalt_space.errors import UsageError
-from gestalt_space.gallery.archives.exchanging import Exchanging
-from gestalt_space.gallery.choosing import Choosing
-from gestalt_space.gallery.correcting import Correcting
-from gestalt_space.gallery.erasing import Erasing, Progress, Waiting
+from gestalt_space.gallery.archives.exchanging import ExchangeMixin
+from gestalt_space.gallery.choosing import SpacesMixin
+from gestalt_space.gallery.correcting import CorrectionsMixin
+from gestalt_space.gallery.erasing import ErasureMixin, ErasureProgress, Waiting
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.finishing import nobody_listens
-from gestalt_space.gallery.sharing import Sharing
-from gestalt_space.gallery.trail import Trail
-from gestalt_space.match.asking import Asking
+from gestalt_space.gallery.sharing import SharedDatabaseMixin
+from gestalt_space.gallery.trail import AuditTrailMixin
+from gestalt_space.match.match_mixin import MatchMixin
 
 
-class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking):
+class Gallery(
+    SpacesMixin,
+    CorrectionsMixin,
+    ErasureMixin,
+    ExchangeMixin,
+    SharedDatabaseMixin,
+    AuditTrailMixin,
+    MatchMixin,
+):
     """The patients, photos and descriptors of one home. Threads can share it."""
 
     def erase(
@@ -33,7 +41,7 @@ class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking)
         receipt: Path | None = None,
         *,
         name_patients: bool = False,
-        progress: Progress = None,
+        progress: ErasureProgress = None,
         waiting: Waiting = nobody_listens,
     ) -> Erased:
         """Erase patients from every file of the gallery, search all of them, and write a receipt.
@@ -56,7 +64,7 @@ class Gallery(Choosing, Correcting, Erasing, Exchanging, Sharing, Trail, Asking)
         self,
         receipt: Path | None = None,
         *,
-        progress: Progress = None,
+        progress: ErasureProgress = None,
         waiting: Waiting = nobody_listens,
     ) -> list[Erased]:
         """Finish the erasures that were started. Each receipt is written to the path given for it,

@@ -14,7 +14,7 @@ from gestalt_space.cohort.arrays import selection_of, selection_of_frame
 from gestalt_space.cohort.clusters import Clustering, ClusterPlan
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, cohesion
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
-from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, compare
+from gestalt_space.cohort.comparison import ComparisonPlan
 from gestalt_space.cohort.composite import Composite, composite
 from gestalt_space.cohort.mapping import CohortMap, place
 from gestalt_space.cohort.matrix import rank_matrix, similarity_matrix

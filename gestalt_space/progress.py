@@ -16,13 +16,13 @@ Stages = Callable[[str, str], Progress]
 gives the stage's own progress. A stage that cannot count never calls it."""
 
 
-def unseen(done: int, whole: int) -> None:
+def no_progress(done: int, whole: int) -> None:
     """In the place of progress that nobody looks at."""
 
 
-def unseen_stages(title: str, unit: str) -> Progress:  # noqa: ARG001 - see `Stages`
+def no_stages(title: str, unit: str) -> Progress:  # noqa: ARG001 - see `Stages`
     """In the place of stages that nobody looks at."""
-    return unseen
+    return no_progress
 
 
 def followed(items: Iterable[T], progress: Progress, whole: int | None = None) -> Iterator[T]:

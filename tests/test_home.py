@@ -35,10 +35,10 @@ from gestalt_space.gallery import state as gallery_state
 from gestalt_space.gallery.adding import WRITE_BATCH
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Pipeline
 from gestalt_space.home import Gallery
-from gestalt_space.match import asking, matching
-from gestalt_space.match.among import parse_among
+from gestalt_space.match import match_mixin, probe_matches
 from gestalt_space.match.answer import Match
-from gestalt_space.match.matching import match_probes
+from gestalt_space.match.filters import parse_filter
+from gestalt_space.match.probe_matches import match_probes
 from gestalt_space.match.question import Question
 from gestalt_space.ranking.aggregation import EVERY_AGGREGATION, Aggregation
 from gestalt_space.store import reads, removals
@@ -283,9 +283,9 @@ def test_remove_takes_a_patient_out_of_matches(
 @pytest.mark.parametrize(
     ("aggregation", "place"),
     [
-        *((aggregation, (matching, "rank_probes")) for aggregation in EVERY_AGGREGATION[:-1]),
+        *((aggregation, (probe_matches, "rank_probes")) for aggregation in EVERY_AGGREGATION[:-1]),
         ("nearest", (gallery_state, "count_totals")),
-        ("nearest", (asking, "open_view")),
+        ("nearest", (match_mixin, "open_view")),
     ],
 )
 def test_files_that_are_wiped_while_it_is_asked_give_no_wrong_line(
@@ -779,7 +779,7 @@ def test_both_spellings_of_a_name_are_one_name(
     for name in (nfc, nfd):
         assert gallery.patient(name).patient == nfc
         assert [one.photos for one in gallery.patients(cohort=name, disorder=name)] == [2]
-        among = parse_among([f"ancestry={name}", f"cohort={name}", f"disorder={name}"])
+        among = parse_filter([f"ancestry={name}", f"cohort={name}", f"disorder={name}"])
         assert gallery.view(Question(by="patient", among=among)).totals.patients == 1
         own = gallery.stored_probe(name).own
         assert own is not None

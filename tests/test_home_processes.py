@@ -12,7 +12,7 @@ import pytest
 from gestalt_space.errors import DatabaseError, GalleryChanged
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
-from gestalt_space.match.matching import match_probes
+from gestalt_space.match.probe_matches import match_probes
 from gestalt_space.match.question import Question
 from gestalt_space.store.engine import Database
 from gestalt_space.store.purges import pending_purges

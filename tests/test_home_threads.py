@@ -16,7 +16,7 @@ from gestalt_space.gallery.storing import Added
 from gestalt_space.home import Gallery
 from gestalt_space.match.answer import Match
 from gestalt_space.match.question import Question
-from gestalt_space.match.view import View
+from gestalt_space.match.view import GalleryView
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row
@@ -143,7 +143,7 @@ def test_a_match_keeps_to_one_space_when_the_default_changes_within_it(
     before = [plain(match) for match in gallery.match([source])]
     whole = Gallery.view
 
-    def overtaken(self: Gallery, *given: Any, **options: Any) -> View:
+    def overtaken(self: Gallery, *given: Any, **options: Any) -> GalleryView:
         found = whole(self, *given, **options)
         with open_gallery(home, space="other") as elsewhere:
             elsewhere.fill(make_default=True)

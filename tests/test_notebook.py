@@ -122,7 +122,7 @@ def test_the_figures_of_cohesion_are_a_row(ten: gs.Selection):
 def test_tables_are_csv():
     rng = np.random.default_rng(5)
     groups = [simulated(rng, ["d1"] * 6 + ["d2"] * 5, prefix=name) for name in "AB"]
-    compared = gs.compare(*groups)
+    compared = gs.compare_groups(*groups)
     figures = gs.comparison_table(compared)
     assert figures.names[:3] == ("subject", "estimand", "estimate")
     assert [row[0] for row in figures.rows[:10]] == ["all"] * 4 + ["d1"] * 3 + ["d2"] * 3

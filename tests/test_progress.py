@@ -11,10 +11,10 @@ import pytest
 from gestalt_space.cohort.clusters import cluster
 from gestalt_space.cohort.cohesion import CohesionPlan, cohesion
 from gestalt_space.cohort.cohort_matrix import measure
-from gestalt_space.cohort.comparison import ComparisonPlan, compare
+from gestalt_space.cohort.comparison import ComparisonPlan, compare_groups
 from gestalt_space.cohort.composite import WeightedFace, average_face
 from gestalt_space.cohort.selection import select_photos
-from gestalt_space.evaluation.gallery_results import Plan
+from gestalt_space.evaluation.gallery_results import EvaluationPlan
 from gestalt_space.evaluation.gmdb import evaluate_gmdb
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.faces.alignment import TEMPLATE
@@ -73,7 +73,7 @@ def test_groups(seen: Seen):
     rng = np.random.default_rng(1)
     kinds = ["d1"] * 6 + ["d2"] * 6 + ["d3"] * 6
     a, b = (simulated(rng, kinds, prefix=name) for name in "AB")
-    compare(a, b, ComparisonPlan(permutations=99, bootstrap=Bootstrap(100)), stages=seen)
+    compare_groups(a, b, ComparisonPlan(permutations=99, bootstrap=Bootstrap(100)), stages=seen)
     assert seen.ended() == [
         "Permuting labels",
         "Permuting labels again",
@@ -105,7 +105,7 @@ def test_average_faces(seen: Seen):
 def test_evaluations(seen: Seen):
     data = random_data(1)
     other = replace(data, space="other")
-    evaluate_gallery([data, other], Plan(bootstrap=Bootstrap(100)), stages=seen)
+    evaluate_gallery([data, other], EvaluationPlan(bootstrap=Bootstrap(100)), stages=seen)
     assert len(seen.ended()) == len(seen.stages) == 6
 
 

@@ -23,9 +23,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.cohort.matrix import TILE, transposed, upper_tiles
-from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.files import (
+from gestalt_space.atomic_files import (
     check_new_file,
     open_private,
     sync,
@@ -33,7 +31,9 @@ from gestalt_space.files import (
     take_name,
     write_atomically,
 )
-from gestalt_space.held import held
+from gestalt_space.cohort.matrix import TILE, transposed, upper_tiles
+from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.file_lock import try_lock
 from gestalt_space.types import Descriptors
 
 Number = Literal["float32", "float16"]
@@ -45,7 +45,7 @@ _PENDING = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BlockProgress:
     """How far a file is: its first `rows_done` rows, and what was mirrored below them, are on disk.
 
     `inputs`: sha256 of descriptors and names. `block`: rows between two records.
@@ -93,7 +93,7 @@ def write_matrix_in_blocks(
         raise UsageError("There are no descriptors.", "Choose at least one photo.")
     check_new_file(path, (".npy",), overwrite=overwrite, option="--force")
     rows = np.ascontiguousarray(descriptors, np.float32)
-    fresh = Progress(
+    fresh = BlockProgress(
         inputs=_digest(rows, names),
         space=space,
         value="distance" if distance else "similarity",
@@ -123,7 +123,7 @@ def _fill(
     part: Path,
     record: Path,
     rows: Descriptors,
-    begun: Progress,
+    begun: BlockProgress,
     offset: int,
     on_rows: Callable[[int, int], None] | None,
     sync_every: float,
@@ -186,13 +186,13 @@ def _put(
 
 
 def _begun(
-    part: Path, record: Path, fresh: Progress, size: int, overwrite: bool
-) -> Progress | None:
+    part: Path, record: Path, fresh: BlockProgress, size: int, overwrite: bool
+) -> BlockProgress | None:
     """What an earlier call left, None where there is nothing to go on with."""
     if not part.stat().st_size:
         return None
     try:
-        told = Progress(**json.loads(record.read_text(encoding="utf-8")))
+        told = BlockProgress(**json.loads(record.read_text(encoding="utf-8")))
         whole = part.stat().st_size == size
         numbers = (told.rows_done, told.count, told.block)
         sound = all(type(one) is int for one in numbers) and told.block > 0
@@ -241,7 +241,7 @@ def _header(count: int, number: Number) -> bytes:
 def _alone(part: Path) -> Iterator[None]:
     """Hold a file against other processes that would write it; it is made where there is none."""
     open_private(part, "ab").close()
-    with held(part) as is_mine:
+    with try_lock(part) as is_mine:
         if is_mine is False:
             raise OutputError(
                 f"{part} is being written by another process.",
@@ -269,7 +269,7 @@ def _take_room(part: Path, record: Path, header: bytes, size: int) -> None:
             raise
 
 
-def _keep(record: Path, begun: Progress, rows_done: int = 0) -> None:
+def _keep(record: Path, begun: BlockProgress, rows_done: int = 0) -> None:
     text = json.dumps({**asdict(begun), "rows_done": rows_done}, indent=2)
     write_atomically(record, text.encode())
 

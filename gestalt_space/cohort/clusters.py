@@ -16,9 +16,9 @@ from gestalt_space.cohort.columns import Column, column_of, known_columns
 from gestalt_space.cohort.lumping import MARGIN, Pair, compare_pairs
 from gestalt_space.cohort.patients import patient_ages
 from gestalt_space.cohort.selection import Selection
-from gestalt_space.cohort.splitting import Split, split_in_two
+from gestalt_space.cohort.splitting import DisorderSplit, split_in_two
 from gestalt_space.errors import UsageError
-from gestalt_space.progress import Progress, Stages, followed, unseen, unseen_stages
+from gestalt_space.progress import Progress, Stages, followed, no_progress, no_stages
 from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.estimates import Finding
 from gestalt_space.stats.halves import SAMPLES, SMALLEST_HALF
@@ -156,7 +156,7 @@ def cluster(
     selection: Selection,
     plan: ClusterPlan = USUAL_PLAN,
     *,
-    stages: Stages = unseen_stages,
+    stages: Stages = no_stages,
 ) -> Clustering:
     """Clusters of a selection's patients. Raises `UsageError` for fewer than four patients, more
     than 10,000, or more clusters than patients."""
@@ -226,7 +226,7 @@ def _clustered(selection: Selection, plan: ClusterPlan, stages: Stages) -> Clust
 
 
 def pairs_of(
-    selection: Selection, plan: ClusterPlan = USUAL_PLAN, progress: Progress = unseen
+    selection: Selection, plan: ClusterPlan = USUAL_PLAN, progress: Progress = no_progress
 ) -> tuple[Pair, ...]:
     """The pairs of disorders of a selection, of patients with one disorder."""
     return compare_pairs(
@@ -304,7 +304,7 @@ def _by_size(labels: Labels) -> Labels:
 
 
 def silhouette_cut(
-    tree: Floats, distances: Floats, progress: Progress = unseen
+    tree: Floats, distances: Floats, progress: Progress = no_progress
 ) -> tuple[Labels, str]:
     """The cut with the highest mean silhouette, and the rule in words."""
     most = min(len(distances) // 2, MOST_CLUSTERS)
@@ -417,7 +417,7 @@ def _disorders(
     figures = []
     for name in names:
         theirs = disorders == name
-        one = splits.get(name, Split((0, 0), nan, nan, ()))
+        one = splits.get(name, DisorderSplit((0, 0), nan, nan, ()))
         q = tested.get(name, nan)
         figures.append(
             DisorderFigures(
@@ -437,7 +437,7 @@ def _disorders(
 
 def split_of(
     selection: Selection, theirs: NDArray[np.bool_], plan: ClusterPlan = USUAL_PLAN
-) -> Split | None:
+) -> DisorderSplit | None:
     """The halves of some of the patients `(p,)`; None for too few families."""
     rows = selection.patient_descriptors().astype(np.float64)
     ages = patient_ages(selection)

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.cohort.families import unit_means, unit_strata, unit_word, units_of
-from gestalt_space.cohort.patients import Fact, check_space, strata_of
+from gestalt_space.cohort.patients import Fact, check_same_space, strata_of
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
-from gestalt_space.progress import Progress, Stages, followed, unseen_stages
+from gestalt_space.progress import Progress, Stages, followed, no_stages
 from gestalt_space.stats.design import require_labellings
 from gestalt_space.stats.permutation import (
     FEWEST_PERMUTATIONS,
@@ -118,7 +118,7 @@ def cohesion(
     gallery: Selection,
     plan: CohesionPlan = USUAL_PLAN,
     *,
-    stages: Stages = unseen_stages,
+    stages: Stages = no_stages,
 ) -> Cohesion:
     """How alike a cohort's patients are, beside random groups of the gallery's.
 
@@ -126,7 +126,7 @@ def cohesion(
     of the cohort's patients, and where the gallery has too few others, with the stratum;
     `SpaceMismatch` for two spaces.
     """
-    check_space(cohort, gallery)
+    check_same_space(cohort, gallery)
     if (patients := len(cohort.patients)) < FEWEST:
         raise UsageError(
             "The cohort has only one patient." if patients else "The cohort has no patients.",

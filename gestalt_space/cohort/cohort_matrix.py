@@ -21,10 +21,10 @@ from gestalt_space.cohort.matrix import (
     ranks_among,
     similarity_matrix,
 )
-from gestalt_space.cohort.patients import check_space, patient_ages, patient_sites
+from gestalt_space.cohort.patients import check_same_space, patient_ages, patient_sites
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
-from gestalt_space.progress import Progress, unseen
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.types import Descriptors
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def measure(
     value: Value = "similarity",
     gallery: Selection | None = None,
     with_family: bool = False,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> CohortMatrix:
     """All pairs within a cohort, or of a cohort with another set.
 
@@ -89,7 +89,7 @@ def measure(
     value = parse_value(value)
     for other in (against, gallery):
         if other is not None:
-            check_space(cohort, other)
+            check_same_space(cohort, other)
     if against is None:
         _check_pairs(cohort, unit, value)
     controls: Selection | None = None
@@ -123,8 +123,8 @@ def measure(
         values=values,
         rows=names_of(cohort, unit),
         columns=names_of(columns, unit),
-        row_facts=facts_of(cohort, unit),
-        column_facts=facts_of(columns, unit),
+        row_facts=facts_of_rows(cohort, unit),
+        column_facts=facts_of_rows(columns, unit),
         about=about,
         is_within=against is None,
     )
@@ -175,7 +175,7 @@ def names_of(selection: Selection, unit: Unit) -> tuple[str, ...]:
     return tuple(f"{owner}/{name}" for owner, name in zip(owners, names, strict=True))
 
 
-def facts_of(selection: Selection, unit: Unit) -> dict[str, NDArray[Any]]:
+def facts_of_rows(selection: Selection, unit: Unit) -> dict[str, NDArray[Any]]:
     """What is known of each row; a patient's age is the median of the photos' ones."""
     people = selection.people
     facts: dict[str, NDArray[Any]] = {

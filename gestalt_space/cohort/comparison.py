@@ -25,11 +25,11 @@ from gestalt_space.cohort.cross_accuracy import CrossAccuracy, cross_accuracy
 from gestalt_space.cohort.families import check_no_shared_family, site_warnings, unit_word
 from gestalt_space.cohort.group_differences import DisorderTests, GroupTests, tested_groups
 from gestalt_space.cohort.matched import match_groups
-from gestalt_space.cohort.patients import Fact, check_space
+from gestalt_space.cohort.patients import Fact, check_same_space
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import PRIOR, Blocks, check_prior, judge_blocks
 from gestalt_space.errors import UsageError
-from gestalt_space.progress import Stages, followed, unseen_stages
+from gestalt_space.progress import Stages, followed, no_stages
 from gestalt_space.stats.estimates import Finding
 from gestalt_space.stats.permutation import FEWEST_PERMUTATIONS, PERMUTATIONS
 from gestalt_space.stats.resampling import Bootstrap
@@ -102,7 +102,7 @@ class GroupCounts:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GroupComparison:
     """Two groups compared.
 
     `tests`: over all disorders, each weighing n·m/(n + m), n and m being its families in A and B.
@@ -129,14 +129,14 @@ class Comparison:
         ]
 
 
-def compare(
+def compare_groups(
     a: Selection,
     b: Selection,
     plan: ComparisonPlan = USUAL_PLAN,
     reference: Selection | None = None,
     *,
-    stages: Stages = unseen_stages,
-) -> Comparison:
+    stages: Stages = no_stages,
+) -> GroupComparison:
     """Compare two groups, disorder by disorder and overall; blocks are read by the patients of a
     `reference`, without those compared.
 
@@ -163,7 +163,7 @@ def compare(
         units, permutations=plan.permutations, seed=plan.seed, unit=unit, stages=stages
     )
     comparing = stages("Comparing disorders", "disorders")
-    return Comparison(
+    return GroupComparison(
         a=_counts(a, before[0], units, in_a=True),
         b=_counts(b, before[1], units, in_a=False),
         tests=tests,
@@ -194,9 +194,9 @@ def _with_unmatched(too_few: Sequence[TooFew], asked: Collection[str]) -> tuple[
 
 
 def _check(a: Selection, b: Selection, plan: ComparisonPlan, reference: Selection | None) -> None:
-    check_space(a, b)
+    check_same_space(a, b)
     if reference is not None:
-        check_space(a, reference)
+        check_same_space(a, reference)
     if shared := sorted(set(a.patients) & set(b.patients)):
         raise UsageError(
             f"{shared[0]} is in both groups"

@@ -25,7 +25,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import SIZE, TEMPLATE, similarity_transform
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.home import Gallery
-from gestalt_space.progress import Progress, unseen
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.store.reads import kept_faces
 from gestalt_space.types import Pixels
 
@@ -74,7 +74,7 @@ def composite(
     *,
     at_least: int = FEWEST,
     sharpen: bool = False,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> Composite:
     """The average face of a selection's patients, each family weighing once.
 
@@ -120,7 +120,7 @@ def weights_of(families: Sequence[int], patients: Sequence[str]) -> Floats:
 
 
 def average_face(
-    faces: Sequence[WeightedFace], *, sharpen: bool = False, progress: Progress = unseen
+    faces: Sequence[WeightedFace], *, sharpen: bool = False, progress: Progress = no_progress
 ) -> Pixels:
     """The weighted mean `(336, 336, 3)` of faces, black where none of them has a photo. `progress`
     is given the faces laid down, each once in every round."""
@@ -132,7 +132,7 @@ def average_face(
         light, total = np.zeros((SIDE, SIDE, 3)), np.zeros((SIDE, SIDE, 1))
         contrast = np.zeros((len(SCALES), SIDE, SIDE))
         for one in faces:
-            laid = bent(np.dstack([one.crop, covered(one.crop)]), one.points, shape)
+            laid = bent(np.dstack([one.crop, photo_mask(one.crop)]), one.points, shape)
             if average is not None:
                 laid = flown(laid, average)
             weight = one.weight * laid[..., 3:] / 255.0
@@ -150,7 +150,7 @@ def average_face(
     return with_contrast(average, (contrast / total[..., 0]).astype(np.float32))
 
 
-def covered(crop: Pixels) -> Pixels:
+def photo_mask(crop: Pixels) -> Pixels:
     """`(112, 112)`: 255 where a crop shows its photo, and 0 beyond that, where alignment leaves it
     black: from the crop's edge as far as it is black, and two pixels more, which are mixed. A crop
     that is black all over is a photo."""
@@ -188,7 +188,7 @@ def bent(crop: Pixels, points: Floats, shape: Floats) -> Pixels:
 
 
 def flown(face: Pixels, average: Pixels) -> Pixels:
-    """A face `(336, 336, 4)`, whose last channel is where it is `covered`, moved onto an average of
+    """A face `(336, 336, 4)`, whose last channel is where it is `photo_mask`, moved onto an average of
     its size, smoothly, by dense optical flow."""
     # Beyond its photo a face is as the average, so that it does not move there.
     shown = np.where(face[..., 3:] < 128, average, face[..., :3])

@@ -15,7 +15,7 @@ from gestalt_space.cohort.compared_units import ComparedUnits, Numbers
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.evaluation.cases import patient_probes
 from gestalt_space.evaluation.topk import TOPS
-from gestalt_space.progress import Progress, followed, unseen
+from gestalt_space.progress import Progress, followed, no_progress
 from gestalt_space.ranking.ranks import ranks_of
 from gestalt_space.stats.estimates import Estimate, Finding
 from gestalt_space.stats.resampling import Bootstrap, estimate
@@ -81,7 +81,7 @@ def cross_accuracy(
     bootstrap: Bootstrap,
     seed: int,
     unit: str,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> tuple[CrossAccuracy, ...]:
     """Top-k of both groups' patients against three galleries each.
 

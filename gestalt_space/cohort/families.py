@@ -49,9 +49,9 @@ def check_no_shared_family(a: Selection, b: Selection) -> None:
     shared = sorted((set(a.people.family.tolist()) & set(b.people.family.tolist())) - {""})
     if shared:
         raise UsageError(
-            f"{listed(shared, 'family', 'families')} has members in both groups."
+            f"{names_text(shared, 'family', 'families')} has members in both groups."
             if len(shared) == 1
-            else f"{listed(shared, 'family', 'families')} have members in both groups.",
+            else f"{names_text(shared, 'family', 'families')} have members in both groups.",
             "Put each family into one group, or count family members as unrelated with "
             "--with-family.",
         )
@@ -70,7 +70,7 @@ def site_warnings(a: Selection, b: Selection) -> tuple[str, ...]:
         )
         return (told,)
     return tuple(
-        f"{listed(sorted(alone), 'site', 'sites')} {'has' if len(alone) == 1 else 'have'} photos "
+        f"{names_text(sorted(alone), 'site', 'sites')} {'has' if len(alone) == 1 else 'have'} photos "
         f"of group {letter} only, so a difference may come from the site. To leave these photos "
         "out, match on site."
         for letter, alone in (("A", in_a - in_b), ("B", in_b - in_a))
@@ -78,7 +78,7 @@ def site_warnings(a: Selection, b: Selection) -> tuple[str, ...]:
     )
 
 
-def listed(names: Sequence[str], one: str, many: str) -> str:
+def names_text(names: Sequence[str], one: str, many: str) -> str:
     """Names in a sentence, some of them: `Family F1`, `Families F1, F2 and 7 more`."""
     shown, more = ", ".join(names[:NAMED]), len(names) - NAMED
     return f"{(one if len(names) == 1 else many).capitalize()} {shown}" + (

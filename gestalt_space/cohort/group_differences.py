@@ -19,9 +19,9 @@ from gestalt_space.stats.two_groups import (
     Floats,
     Members,
     Numbers,
-    cells_of,
-    compact,
+    group_moments,
     own_shift,
+    reduce_dimensions,
     two_rows,
 )
 
@@ -93,9 +93,9 @@ def tested_groups(
     computed, where labels can be dealt in too few ways for any p of 0.05."""
     strata = units.shuffles()
     require_labellings(strata, LEVEL, unit=unit, mirrored=True)
-    vectors, kinds, in_a = compact(units.means), units.kinds, units.in_a
+    vectors, kinds, in_a = reduce_dimensions(units.means), units.kinds, units.in_a
     tried = (vectors, kinds, in_a, strata, permutations, seed)
-    of = cells_of(vectors, kinds, *two_rows(in_a))
+    of = group_moments(vectors, kinds, *two_rows(in_a))
     sizes = of.counts[:, 0].astype(int).T
     intervals = shift_intervals(vectors, kinds, in_a)
     p = shift_p(*tried, progress=stages("Permuting labels", "times"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.cohort.blocks import Number, write_matrix_in_blocks
-from gestalt_space.cohort.cohort_matrix import Unit, about_of, facts_of, names_of, rows_of
+from gestalt_space.cohort.cohort_matrix import Unit, about_of, facts_of_rows, names_of, rows_of
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.tables import about_document, json_of, records, sidecar
-from gestalt_space.files import check_new_file, write_atomically
 
 
 def check_large_path(path: Path, *, overwrite: bool = False) -> None:
@@ -40,7 +40,7 @@ def write_large_matrix(
         patient_value="mean",
         value="distance" if distance else "similarity",
     )
-    rows = records(names, facts_of(cohort, unit))
+    rows = records(names, facts_of_rows(cohort, unit))
     told = json_of(about_document(about, rows, None)).encode()
     write_matrix_in_blocks(
         rows_of(cohort, unit),

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.progress import Progress, followed, unseen
+from gestalt_space.progress import Progress, followed, no_progress
 from gestalt_space.stats.adjustment import false_discovery_rates
 from gestalt_space.stats.design import Design, labellings
 from gestalt_space.stats.estimates import Estimate, Finding
@@ -28,7 +28,7 @@ MOST_DRAWS = 9_999
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
 
 Floats = NDArray[np.float64]
-Verdict = Literal["told apart", "alike", "undecided", "no verdict"]
+LumpingVerdict = Literal["told apart", "alike", "undecided", "no verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Pair:
     q: float
     p_alike: float
     q_alike: float
-    verdict: Verdict
+    verdict: LumpingVerdict
     reason: str
 
     @property
@@ -80,7 +80,7 @@ def compare_pairs(
     *,
     margin: float = MARGIN,
     seed: int = 0,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> tuple[Pair, ...]:
     """All pairs of disorders of three patients or more: those that are least told apart first, and
     those without a verdict last.
@@ -183,7 +183,7 @@ def _judged(pairs: Sequence[Pair]) -> Iterator[Pair]:
             yield one
             continue
         q, q_alike = next(adjusted)
-        verdict: Verdict = "undecided"
+        verdict: LumpingVerdict = "undecided"
         if q_alike <= ALPHA:
             verdict = "alike"
         elif q <= ALPHA and min(one.sides) > CHANCE:

@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.cohort.projection import PERPLEXITY, lay_out, perplexity_for
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import SpaceMismatch, TableDamaged, UsageError
-from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.types import Descriptors
 
 Method: TypeAlias = Literal["pca", "tsne", "umap"]
@@ -140,7 +140,7 @@ def place(on: CohortMap, selection: Selection) -> NDArray[np.float64]:
     them: a patient unlike all others does not stand out. Raises `SpaceMismatch`, and `UsageError`
     for a patient who is on the map.
     """
-    check_space(on, selection)
+    check_map_space(on, selection)
     there = set(on.patients)
     if again := [patient for patient in selection.patients if patient in there]:
         raise UsageError(
@@ -159,7 +159,7 @@ def place(on: CohortMap, selection: Selection) -> NDArray[np.float64]:
     return np.asarray(np.einsum("qk,qkx->qx", weights, on.places[order[:, :nearest]]))
 
 
-def check_space(on: CohortMap, selection: Selection) -> None:
+def check_map_space(on: CohortMap, selection: Selection) -> None:
     """Raise `SpaceMismatch` for a map of another space."""
     if on.fingerprint != selection.fingerprint:
         raise SpaceMismatch(

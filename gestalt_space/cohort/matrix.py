@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import DescriptorError, SpaceMismatch, UsageError
-from gestalt_space.progress import Progress, unseen
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.types import Descriptors
 
 Matrix = NDArray[np.float32]
@@ -123,7 +123,7 @@ def rank_matrix(
     *,
     probes: Descriptors | None = None,
     probe_owners: NDArray[np.int64] | None = None,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> NDArray[np.int32]:
     """The place of each photo of a cohort in each probe's pool `(n, p)`, 0 the nearest.
 

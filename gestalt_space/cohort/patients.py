@@ -28,7 +28,7 @@ def parse_facts(names: Sequence[str]) -> tuple[Fact, ...]:
     return tuple(fact for fact in FACTS if fact in wanted)
 
 
-def check_space(one: Selection, other: Selection) -> None:
+def check_same_space(one: Selection, other: Selection) -> None:
     """Raises `SpaceMismatch` for selections whose descriptors are of two spaces."""
     told = [of.space for of in (one, other)]
     if one.space == other.space:

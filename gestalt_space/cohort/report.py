@@ -11,7 +11,7 @@ from gestalt_space.cohort.clusters import Clustering, ClusterPlan, cluster
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, cohesion
 from gestalt_space.cohort.cohort_matrix import CohortMatrix, measure
 from gestalt_space.cohort.columns import column_of
-from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, compare
+from gestalt_space.cohort.comparison import ComparisonPlan, GroupComparison, compare_groups
 from gestalt_space.cohort.composite import FEWEST, Composite, check_fewest, composite
 from gestalt_space.cohort.mapping import CohortMap, lay_map
 from gestalt_space.cohort.result_tables import (
@@ -30,7 +30,7 @@ from gestalt_space.cohort.statistics_document import cohesion_document, comparis
 from gestalt_space.documents.cohorts import ReportDocument
 from gestalt_space.errors import UsageError
 from gestalt_space.home import Gallery
-from gestalt_space.progress import Stages, unseen_stages
+from gestalt_space.progress import Stages, no_stages
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
 MOST_COMPOSITES = 12
@@ -77,7 +77,7 @@ class CohortReport:
     selection: Selection
     matrix: CohortMatrix
     cohesion: Cohesion | None
-    comparison: tuple[Selection, Selection, Comparison] | None
+    comparison: tuple[Selection, Selection, GroupComparison] | None
     clustering: Clustering
     map: CohortMap
     composites: tuple[tuple[str, Composite], ...]
@@ -90,7 +90,7 @@ def measure_cohort(
     selection: Selection,
     plan: ReportPlan,
     *,
-    stages: Stages = unseen_stages,
+    stages: Stages = no_stages,
 ) -> CohortReport:
     """Measure a selection's patients in every way. Raises `UsageError` for fewer than four."""
     if len(selection.patients) > MOST_PATIENTS:
@@ -118,7 +118,7 @@ def measure_cohort(
         bootstrap = Bootstrap(plan.bootstrap, plan.seed)
         how = ComparisonPlan(permutations=plan.permutations, bootstrap=bootstrap, seed=plan.seed)
         found = _tried(
-            left_out, "The comparison", lambda: compare(a, b, how, everybody, stages=stages)
+            left_out, "The comparison", lambda: compare_groups(a, b, how, everybody, stages=stages)
         )
         compared = None if found is None else (a, b, found)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.cohesion import Cohesion
-from gestalt_space.cohort.comparison import Comparison
+from gestalt_space.cohort.comparison import GroupComparison
 from gestalt_space.cohort.mapping import CohortMap
 from gestalt_space.cohort.sub_blocks import Blocks
 from gestalt_space.stats.estimates import finding_rows
@@ -18,14 +18,14 @@ BLOCKS = (
 )
 
 
-def comparison_table(found: Comparison) -> Table:
+def comparison_table(found: GroupComparison) -> Table:
     """A row for each figure: what was tested overall and in each disorder, with the ends of its
     interval and its p-values, and accuracy."""
     columns, rows = finding_rows(found.findings)
     return Table(columns, rows)
 
 
-def similarities_table(found: Comparison) -> Table:
+def similarities_table(found: GroupComparison) -> Table:
     """The compared disorders: similarities of pairs of families in the groups and between them,
     and blocks."""
     figures = ("pairs", "mean", "sd", "low", "median", "high")

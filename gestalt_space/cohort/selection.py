@@ -24,7 +24,7 @@ from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.home import Gallery
 from gestalt_space.index.exact import TOLERANCE
 from gestalt_space.names import normal_name
-from gestalt_space.progress import Progress, adding_up, unseen
+from gestalt_space.progress import Progress, adding_up, no_progress
 from gestalt_space.store.people import PatientFacts, family_numbers
 from gestalt_space.store.runs import RunCounts
 from gestalt_space.types import Descriptors
@@ -212,7 +212,7 @@ def select(gallery: Gallery, criteria: Criteria) -> Selection:
 
 
 def select_photos(
-    gallery: Gallery, sources: Sequence[PhotoSource], *, progress: Progress = unseen
+    gallery: Gallery, sources: Sequence[PhotoSource], *, progress: Progress = no_progress
 ) -> Selection:
     """Photos that are not stored, each as a patient of its own, in their order by name.
 

@@ -22,7 +22,7 @@ Values = Mapping[Column, NDArray[np.str_] | Floats]
 
 
 @dataclass(frozen=True)
-class Split:
+class DisorderSplit:
     """Two halves of a disorder. `sizes`: families in them, the larger first; `apart`: their
     distance in standard deviations within; `p` of a disorder in one piece showing as clear a gap;
     `follows`: the columns with which the halves go."""
@@ -40,7 +40,7 @@ def split_in_two(
     *,
     samples: int = SAMPLES,
     seed: int = 0,
-) -> Split | None:
+) -> DisorderSplit | None:
     """The halves of patients with `rows` `(p, d)` of unit length; None for too few `families`
     `(p,)`. `columns`: what is known of each patient `(p,)`: texts, empty where not known, or
     numbers, NaN where not."""
@@ -51,7 +51,7 @@ def split_in_two(
     np.add.at(sums, family, rows)
     halves = halve(sums / np.bincount(family)[:, None], samples=samples, seed=seed)
     smaller = int(halves.second.sum())
-    return Split(
+    return DisorderSplit(
         (len(kinds) - smaller, smaller),
         halves.apart,
         halves.p,

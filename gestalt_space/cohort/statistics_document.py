@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gestalt_space.cohort.cohesion import Cohesion
-from gestalt_space.cohort.comparison import Comparison, DisorderComparison
+from gestalt_space.cohort.comparison import DisorderComparison, GroupComparison
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import Blocks
 from gestalt_space.documents.cohorts import (
@@ -46,7 +46,7 @@ def cohesion_document(cohort: Selection, found: Cohesion) -> CohesionDocument:
     return document
 
 
-def comparison_document(a: Selection, b: Selection, found: Comparison) -> ComparisonDocument:
+def comparison_document(a: Selection, b: Selection, found: GroupComparison) -> ComparisonDocument:
     """Two groups compared; figures that do not exist are null. What was tested is in `findings`,
     as `comparison_table` has it."""
     document: ComparisonDocument = without_nan(

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.cohort.patients import check_space
+from gestalt_space.cohort.patients import check_same_space
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.errors import UsageError
 from gestalt_space.stats.estimates import Estimate
@@ -53,7 +53,7 @@ class Families(NamedTuple):
     means: Floats
 
 
-class Sides(NamedTuple):
+class BlockSides(NamedTuple):
     """The families of one disorder that may stand on either side of a block."""
 
     a: Families
@@ -114,7 +114,7 @@ def judge_blocks(
     """
     check_prior(prior)
     for other in (b, gallery):
-        check_space(a, other)
+        check_same_space(a, other)
     sides = [
         families_of(group, group.patient_means(), np.arange(len(group.patients)))
         for group in (a, b)
@@ -200,7 +200,7 @@ def reference_sides(
     patients: Collection[str],
     families: Collection[str],
     sites: tuple[set[str], set[str]] | None = None,
-) -> list[Sides]:
+) -> list[BlockSides]:
     """The families of each disorder of a gallery, by identifier, of patients who have that alone;
     without some disorders, patients and families. With `sites`, each side has the patients whose
     photos are all from its own."""
@@ -217,14 +217,14 @@ def reference_sides(
         both = [families_of(gallery, means, of[side[of]]) for side in allowed]
         kept = [~np.isin(one.names, list(families)) for one in both]
         found.append(
-            Sides(
+            BlockSides(
                 *(Families(one.names[k], one.means[k]) for one, k in zip(both, kept, strict=True))
             )
         )
     return found
 
 
-def block_sizes(groups: list[Sides], wanted: tuple[int, int]) -> tuple[int, int] | None:
+def block_sizes(groups: list[BlockSides], wanted: tuple[int, int]) -> tuple[int, int] | None:
     """The sides of blocks that a reference of some disorders has: those `wanted`, or less, the
     larger one first, until `WANTED_DISORDERS` have both; or all that have the smallest, where those
     are fewer. None where `FEWEST_DISORDERS` have not even these."""
@@ -240,7 +240,7 @@ def block_sizes(groups: list[Sides], wanted: tuple[int, int]) -> tuple[int, int]
 
 
 def fit_reference(
-    groups: list[Sides], sizes: tuple[int, int], rng: np.random.Generator
+    groups: list[BlockSides], sizes: tuple[int, int], rng: np.random.Generator
 ) -> Reference:
     """Distances of blocks of some sizes: between two sides of each disorder, all of whose groups
     have families enough, and between two disorders, which is the high kind."""

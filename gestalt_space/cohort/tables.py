@@ -15,10 +15,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.atomic_files import appearing, check_new_file, write_atomically
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
 from gestalt_space.documents.cohorts import MatrixDocument, RowForm, ShownMatrixDocument
 from gestalt_space.errors import UsageError
-from gestalt_space.files import appearing, check_new_file, write_atomically
 from gestalt_space.tables.rows import RowWriter
 from gestalt_space.tables.table import Table
 

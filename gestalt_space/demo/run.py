@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from gestalt_space.atomic_files import write_private
+from gestalt_space.atomic_folders import whole_folder
 from gestalt_space.demo.trial import HeldBack, Stage, Trial, hold_back, run_trial, unwatched
 from gestalt_space.devices import Device
 from gestalt_space.documents.matches import line_form
@@ -18,8 +20,6 @@ from gestalt_space.documents.simulated import DemoDocument, DemoProbeForm
 from gestalt_space.encoders.registry import find_encoder_model
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.faces.registry import BEST_FIRST, detector_factory
-from gestalt_space.files import write_private
-from gestalt_space.folders import whole_folder
 from gestalt_space.home import Gallery
 from gestalt_space.paths import display_name, is_folder
 from gestalt_space.settings import Settings, load_settings

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from gestalt_space.documents.form import Form, filled, rounded
-from gestalt_space.documents.matches import SpaceForm, space_form
+from gestalt_space.documents.matches import MatchedSpaceForm, space_form
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded
 from gestalt_space.match.evidence import Evidence
@@ -14,7 +14,7 @@ from gestalt_space.match.probe import Probe
 from gestalt_space.tables.table import Column, Table
 
 
-class SlotSpaceForm(SpaceForm):
+class SlotSpaceForm(MatchedSpaceForm):
     """The space, with the names of its slots."""
 
     slots: list[str]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from gestalt_space.documents.form import Form, filled
-from gestalt_space.gallery.inspecting.findings import Finding
+from gestalt_space.gallery.inspecting.findings import CheckFinding
 from gestalt_space.tables.table import Column, Table
 
 MARKS = {"ok": "ok", "note": "note", "fail": "FAIL"}
@@ -30,14 +30,14 @@ class FindingsDocument(Form):
     findings: list[FindingForm]
 
 
-def findings_document(findings: Iterable[Finding]) -> FindingsDocument:
+def findings_document(findings: Iterable[CheckFinding]) -> FindingsDocument:
     """All that was looked at."""
     found = [filled(FindingForm, finding) for finding in findings]
     sound = all(one["state"] != "fail" for one in found)
     return {"document": "findings", "version": 1, "sound": sound, "findings": found}
 
 
-def findings_table(findings: Iterable[Finding]) -> Table:
+def findings_table(findings: Iterable[CheckFinding]) -> Table:
     """A row for each thing that was looked at; people read the hints below it."""
     columns = (
         Column("state", title=" ", shown=lambda state: MARKS[state]),

@@ -29,7 +29,7 @@ class CalibratedDocument(Form):
     calibration: CalibratedForm
 
 
-class ApproximateForm(Form):
+class ApproximateIndexForm(Form):
     """An approximate index. `recall`: the share of the ten nearest that it finds, a mean over
     `measured` photos."""
 
@@ -47,7 +47,7 @@ class ApproximateDocument(Form):
     document: Literal["approximate"]
     version: Literal[1]
     space: str
-    approximate: ApproximateForm
+    approximate: ApproximateIndexForm
     pays: bool
 
 
@@ -63,6 +63,6 @@ def approximate_document(space: str, made: ApproximateRecord) -> ApproximateDocu
         "document": "approximate",
         "version": 1,
         "space": space,
-        "approximate": filled(ApproximateForm, made),
+        "approximate": filled(ApproximateIndexForm, made),
         "pays": made.rows >= PAYS_FROM,
     }

@@ -26,13 +26,13 @@ from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded
 from gestalt_space.index.approximate import NEAREST
 from gestalt_space.match.answer import Match, MatchLine
-from gestalt_space.match.view import View
+from gestalt_space.match.view import GalleryView
 from gestalt_space.tables.table import Column, Table, Value
 
 MATCH_VERSION: Literal[1] = 1
 
 
-class SpaceForm(Form):
+class MatchedSpaceForm(Form):
     """The space that was matched in. `run`: of the probes' encoder, null where none was opened;
     `other_precision`: whether some of the gallery was encoded in another one."""
 
@@ -43,7 +43,7 @@ class SpaceForm(Form):
     other_precision: bool
 
 
-class ApproximateForm(Form):
+class ApproximateSearchForm(Form):
     """What an approximate search finds: of the ten nearest photos the share `recall_at_10`."""
 
     recall_at_10: float
@@ -62,7 +62,7 @@ class GalleryForm(Form):
     disorders: NotRequired[int]
     genes: NotRequired[int]
     searched_on: str
-    approximate: ApproximateForm | None
+    approximate: ApproximateSearchForm | None
 
 
 class QuestionForm(Form):
@@ -160,7 +160,7 @@ class MatchDocument(Form):
     document: Literal["match"]
     version: Literal[1]
     error: NotRequired[ErrorForm]
-    space: SpaceForm | None
+    space: MatchedSpaceForm | None
     gallery: GalleryForm | None
     calibration: NotRequired[CalibrationForm | None]
     question: NotRequired[QuestionForm]
@@ -169,7 +169,7 @@ class MatchDocument(Form):
 
 def match_document(
     space: ActiveSpace,
-    view: View,
+    view: GalleryView,
     matches: Iterable[Match],
     encoded: Encoded,
     calibration: CalibrationState | None,
@@ -231,7 +231,7 @@ MATCH_COLUMNS = (
 )
 
 
-def match_table(matches: Iterable[Match], view: View) -> Table:
+def match_table(matches: Iterable[Match], view: GalleryView) -> Table:
     """A row for each line, in the order of the probes; one with its error for a probe that
     failed. `copy_of`: whose own photo the probe may be; `approximate`: empty for an exact search.
     """
@@ -239,7 +239,7 @@ def match_table(matches: Iterable[Match], view: View) -> Table:
     return Table(MATCH_COLUMNS, (row for match in matches for row in _rows(match, told)))
 
 
-def space_form(space: ActiveSpace, encoded: Encoded) -> SpaceForm:
+def space_form(space: ActiveSpace, encoded: Encoded) -> MatchedSpaceForm:
     """The space that was matched in."""
     return {
         "name": space.model.name,
@@ -283,7 +283,7 @@ def _rows(match: Match, approximate: str) -> Iterator[tuple[Value, ...]]:
         )
 
 
-def _approximate(view: View) -> ApproximateForm | None:
+def _approximate(view: GalleryView) -> ApproximateSearchForm | None:
     """How much an approximate search finds; None where the search was exact."""
     searcher = view.approximate
     if searcher is None:
@@ -291,7 +291,7 @@ def _approximate(view: View) -> ApproximateForm | None:
     record = searcher.record
     share: dict[str, Any] = {f"recall_at_{NEAREST}": round(record.recall, 4)}
     return filled(
-        ApproximateForm,
+        ApproximateSearchForm,
         record,
         **share,
         measured_on=record.measured,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from gestalt_space.documents.form import Form, filled
 from gestalt_space.documents.parts import RunForm, run_form
-from gestalt_space.encoders.tuning import Tuned
+from gestalt_space.encoders.tuning import PrecisionMeasurement
 from gestalt_space.paths import display_name
 from gestalt_space.tables.table import Column, Table
 from gestalt_space.weights.catalogue import CatalogueEntry
@@ -138,7 +138,11 @@ def models_verified_document(found: Mapping[str, str]) -> ModelsVerifiedDocument
 
 
 def tuned_document(
-    model: str, faces: str, compared_with: str, rows: Iterable[Tuned], recommended: str
+    model: str,
+    faces: str,
+    compared_with: str,
+    rows: Iterable[PrecisionMeasurement],
+    recommended: str,
 ) -> TunedDocument:
     """What an encoder gains in faster precisions."""
     return {
@@ -188,7 +192,7 @@ def verified_table(found: Mapping[str, str]) -> Table:
     )
 
 
-def tuned_table(rows: Sequence[Tuned]) -> Table:
+def tuned_table(rows: Sequence[PrecisionMeasurement]) -> Table:
     """A row for each precision, the first being float32; shares are 0..1."""
     table = Table(
         (

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal, NotRequired
 
 import gestalt_space
+from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.documents.form import Form, filled
 from gestalt_space.errors import UsageError
-from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.settings import Settings
 

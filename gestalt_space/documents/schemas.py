@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, with_config
 from pydantic.json_schema import GenerateJsonSchema
 
+from gestalt_space.atomic_files import write_atomically
 from gestalt_space.documents import (
     added,
     archives,
@@ -37,7 +38,6 @@ from gestalt_space.documents import (
     written,
 )
 from gestalt_space.documents.form import Form
-from gestalt_space.files import write_atomically
 
 REPLY = "gestaltmatcher-reply"
 """The one document that does not say by itself which it is: its form is another program's."""

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.atomic_files import appearing, check_new_file
 from gestalt_space.encoders.networks import load_network
 from gestalt_space.encoders.precision import INSTALL_HINT
 from gestalt_space.encoders.preparation import parse_views, sized
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import ModelUnsuitable
-from gestalt_space.files import appearing, check_new_file
 from gestalt_space.types import Crops
 
 if TYPE_CHECKING:

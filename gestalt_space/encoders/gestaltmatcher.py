@@ -32,7 +32,7 @@ NORM = ("weight", "bias", "running_mean", "running_var")
 COUNTER = "num_batches_tracked"
 
 Array = NDArray[Any]
-State = Mapping[str, Array]
+StateDict = Mapping[str, Array]
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -95,12 +95,12 @@ class ArcWeights:
     classifier_bias: Array | None
 
 
-def facenet_architecture(state: State) -> str:
+def facenet_architecture(state: StateDict) -> str:
     """Which of `FACENET_BENDS` a state dictionary is of."""
     return "facenet-prelu" if "base.0.act.weight" in state else "facenet-relu"
 
 
-def read_facenet(state: State) -> tuple[dict[str, Array], tuple[Array, Array] | None]:
+def read_facenet(state: StateDict) -> tuple[dict[str, Array], tuple[Array, Array] | None]:
     """The weights of `FaceNet`, and those of the class layer `(classes, 320)`, `(classes,)` if any.
 
     Takes state dictionaries of GestaltMatcher's `FaceRecogNet` and `DeepGestalt`. Raises
@@ -115,7 +115,7 @@ def read_facenet(state: State) -> tuple[dict[str, Array], tuple[Array, Array] | 
     return _float32({name: own[name] for name in shapes}), classifier
 
 
-def read_arc(state: State) -> ArcWeights:
+def read_arc(state: StateDict) -> ArcWeights:
     """The weights of a checkpoint of GestaltMatcher-Arc (Hustinx 2023).
 
     Its `base` is what onnx2torch makes of InsightFace's `glint360k_r50.onnx` or `_r100.onnx`, whose
@@ -141,7 +141,7 @@ def read_arc(state: State) -> ArcWeights:
     return ArcWeights(architecture, weights, *(classifier or (None, None)))
 
 
-def read_insightface(state: State) -> tuple[str, dict[str, Array]]:
+def read_insightface(state: StateDict) -> tuple[str, dict[str, Array]]:
     """The architecture and the weights of `IResNet` from InsightFace's training (`backbone.pth`).
 
     Norms that follow a convolution are folded into it, computed in float64. Raises
@@ -187,7 +187,7 @@ class _Graph:
     )
     _INITIALIZER = re.compile(r"base\.initializers\.onnx_initializer_(\d+)")
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         self.state = dict(state)
         layers: dict[str, dict[int, str]] = {}
         slopes: dict[int, str] = {}
@@ -285,7 +285,7 @@ def _insightface_names(
     return folded, kept
 
 
-def _folded(state: State, conv: str, norm: str) -> tuple[Array, Array]:
+def _folded(state: StateDict, conv: str, norm: str) -> tuple[Array, Array]:
     """Weight and bias of the convolution that does what the convolution and the norm did."""
     weight, bias, mean, variance = (state[f"{norm}.{part}"].astype(np.float64) for part in NORM)
     scale = weight / np.sqrt(variance + EPSILON)
@@ -294,7 +294,7 @@ def _folded(state: State, conv: str, norm: str) -> tuple[Array, Array]:
 
 
 def _without_classifier(
-    state: State, layer: str, dim: int
+    state: StateDict, layer: str, dim: int
 ) -> tuple[dict[str, Array], tuple[Array, Array] | None]:
     own = {name: array for name, array in state.items() if not name.startswith("classifier.")}
     given = {name: array for name, array in state.items() if name not in own}
@@ -322,7 +322,7 @@ def _shapes(network: nn.Module) -> Shapes:
     }
 
 
-def _check(wanted: Shapes, state: State, what: str) -> None:
+def _check(wanted: Shapes, state: StateDict, what: str) -> None:
     given = {name: array.shape for name, array in state.items() if not name.endswith(COUNTER)}
     if given != wanted:
         raise ModelUnsuitable(
@@ -337,7 +337,7 @@ def _check(wanted: Shapes, state: State, what: str) -> None:
         )
 
 
-def _float32(state: State) -> dict[str, Array]:
+def _float32(state: StateDict) -> dict[str, Array]:
     return {
         name: np.ascontiguousarray(array, dtype=np.float32)
         for name, array in state.items()

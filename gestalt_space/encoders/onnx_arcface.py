@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.devices import Device, check_provider, providers, runtime, session_options
-from gestalt_space.encoders.preparation import View, prepare_views
+from gestalt_space.encoders.preparation import FaceView, prepare_views
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import ModelDamaged
 from gestalt_space.paths import plain_path
@@ -34,7 +34,7 @@ class ArcFaceEncoder:
         self,
         model: InstalledModel,
         spec: EncoderSpec,
-        views: Sequence[View] = (View(),),
+        views: Sequence[FaceView] = (FaceView(),),
         *,
         device: Device = "auto",
         threads: int | None = None,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from torch import Tensor, nn
 
-from gestalt_space.encoders.onnx_nodes import Made, Node, NotUnderstood, Shape
+from gestalt_space.encoders.onnx_nodes import ConvertedNode, Node, NotUnderstood, Shape
 from gestalt_space.encoders.onnx_operators import ON_CONSTANTS, ON_FEATURES, fold
 from gestalt_space.errors import GraphUnknown, ModelDamaged
 
@@ -174,7 +174,7 @@ class _Reader:
     def _value(self, name: str) -> str:
         return self.same.get(name, name)
 
-    def _folded(self, before: str, made: Made) -> bool:
+    def _folded(self, before: str, made: ConvertedNode) -> bool:
         """Whether what was made is a batch norm that what gives its input now does as well."""
         norm, maker = made.module, self.makers.get(before)
         if isinstance(maker, nn.Sequential):

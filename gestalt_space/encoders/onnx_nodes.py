@@ -28,7 +28,7 @@ class NotUnderstood(Exception):
 
 
 @dataclass(frozen=True)
-class Made:
+class ConvertedNode:
     """What an operator becomes, None where it does nothing, and the shape of what it gives."""
 
     module: nn.Module | None

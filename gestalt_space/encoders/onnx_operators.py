@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gestalt_space.encoders.onnx_nodes import Array, Made, Node, Shape
+from gestalt_space.encoders.onnx_nodes import Array, ConvertedNode, Node, Shape
 
 
 def parameter(array: Array) -> nn.Parameter:
@@ -164,7 +164,7 @@ class _Window:
         return nn.Sequential(nn.ConstantPad2d((left, right, top, bottom), value), module)
 
 
-def _conv(node: Node) -> Made:
+def _conv(node: Node) -> ConvertedNode:
     weights = node.numbers(1)
     window = _Window.of(node, node.take("kernel_shape", weights.shape[2:]))
     groups, channels, out = node.take("group", 1), node.shape()[0], weights.shape[0]
@@ -184,10 +184,12 @@ def _conv(node: Node) -> Made:
     module.weight = parameter(node.of_shape(weights, tuple(module.weight.shape)))
     if node.has(2):
         module.bias = parameter(node.of_shape(node.numbers(2), (out,)))
-    return Made(module if window.symmetric else window.padded(module, 0.0), (out, *window.sides))
+    return ConvertedNode(
+        module if window.symmetric else window.padded(module, 0.0), (out, *window.sides)
+    )
 
 
-def _gemm(node: Node) -> Made:
+def _gemm(node: Node) -> ConvertedNode:
     node.expect("transA", 0)
     if len(node.shape()) != 1:
         raise node.unknown(f"is given {node.shape()} an image, not a vector")
@@ -202,11 +204,11 @@ def _gemm(node: Node) -> Made:
     return _matrix(node, weights, bias)
 
 
-def _matmul(node: Node) -> Made:
+def _matmul(node: Node) -> ConvertedNode:
     return _matrix(node, node.numbers(1).T, None)
 
 
-def _matrix(node: Node, weights: Array, bias: Array | None) -> Made:
+def _matrix(node: Node, weights: Array, bias: Array | None) -> ConvertedNode:
     shape = node.shape()
     if weights.ndim != 2 or not shape or weights.shape[1] != shape[-1]:
         raise node.unknown(f"has a matrix {weights.shape[::-1]} for {shape} an image")
@@ -214,10 +216,10 @@ def _matrix(node: Node, weights: Array, bias: Array | None) -> Made:
     module.weight = parameter(weights)
     if bias is not None:
         module.bias = parameter(bias)
-    return Made(module, (*shape[:-1], len(weights)))
+    return ConvertedNode(module, (*shape[:-1], len(weights)))
 
 
-def _batch_norm(node: Node) -> Made:
+def _batch_norm(node: Node) -> ConvertedNode:
     node.expect("spatial", 1)
     node.expect("training_mode", 0)
     node.take("momentum")
@@ -230,10 +232,10 @@ def _batch_norm(node: Node) -> Made:
     module = (nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d)(shape[0], eps=epsilon)
     module.weight, module.bias = gain, shift
     module.running_mean, module.running_var = mean.data, variance.data
-    return Made(module, shape)
+    return ConvertedNode(module, shape)
 
 
-def _prelu(node: Node) -> Made:
+def _prelu(node: Node) -> ConvertedNode:
     slope, shape = node.numbers(1), node.shape()
     _broadcast(node, slope.shape, shape)
     if slope.size != 1:
@@ -241,29 +243,29 @@ def _prelu(node: Node) -> Made:
         slope = node.of_shape(slope, (1, *shape[:1], *(1,) * (len(shape) - 1)))
     module = nn.PReLU(slope.size)
     module.weight = parameter(slope.reshape(-1))
-    return Made(module, shape)
+    return ConvertedNode(module, shape)
 
 
-def _clip(node: Node) -> Made:
+def _clip(node: Node) -> ConvertedNode:
     bounds = {
         name: node.number(index) if node.has(index) else node.take(name)
         for index, name in enumerate(("min", "max"), start=1)
     }
     bounded = any(value is not None for value in bounds.values())
-    return Made(Applied(torch.clamp, **bounds) if bounded else None, node.shape())
+    return ConvertedNode(Applied(torch.clamp, **bounds) if bounded else None, node.shape())
 
 
-def _arithmetic(work: Callable[[Any, Any], Tensor]) -> Callable[[Node], Made]:
-    def read(node: Node) -> Made:
+def _arithmetic(work: Callable[[Any, Any], Tensor]) -> Callable[[Node], ConvertedNode]:
+    def read(node: Node) -> ConvertedNode:
         for index in (0, 1):
             if node.fixed(index):
                 constant, shape = node.numbers(index), node.shape(1 - index)
                 result = _broadcast(node, constant.shape, shape)
-                return Made(Arithmetic(work, constant, constant_first=index == 0), result)
+                return ConvertedNode(Arithmetic(work, constant, constant_first=index == 0), result)
         left, right = node.shape(0), node.shape(1)
         if len(left) != len(right):
             raise node.unknown(f"is given {left} and {right} an image")
-        return Made(Arithmetic(work), _broadcast(node, (1, *left), right))
+        return ConvertedNode(Arithmetic(work), _broadcast(node, (1, *left), right))
 
     return read
 
@@ -280,7 +282,7 @@ def _broadcast(node: Node, constant: Shape, shape: Shape) -> Shape:
     return tuple(result)
 
 
-def _average_pool(node: Node) -> Made:
+def _average_pool(node: Node) -> ConvertedNode:
     window = _pool_window(node)
     counted = bool(node.take("count_include_pad", 0))
     if window.dilations != (1, 1) or not (counted or window.suits_pools):
@@ -290,7 +292,7 @@ def _average_pool(node: Node) -> Made:
     return _pooled(node, window, pool, 0.0)
 
 
-def _max_pool(node: Node) -> Made:
+def _max_pool(node: Node) -> ConvertedNode:
     node.take("storage_order")
     window = _pool_window(node)
     pads = window.pads[:2] if window.suits_pools else 0
@@ -303,23 +305,23 @@ def _pool_window(node: Node) -> _Window:
     return _Window.of(node, node.take("kernel_shape"))
 
 
-def _pooled(node: Node, window: _Window, pool: nn.Module, padding: float) -> Made:
+def _pooled(node: Node, window: _Window, pool: nn.Module, padding: float) -> ConvertedNode:
     module = pool if window.suits_pools else window.padded(pool, padding)
-    return Made(module, (node.shape()[0], *window.sides))
+    return ConvertedNode(module, (node.shape()[0], *window.sides))
 
 
-def _global_average_pool(node: Node) -> Made:
+def _global_average_pool(node: Node) -> ConvertedNode:
     if len(node.shape()) != 3:
         raise node.unknown(f"is given {node.shape()} an image")
-    return Made(nn.AdaptiveAvgPool2d(1), (node.shape()[0], 1, 1))
+    return ConvertedNode(nn.AdaptiveAvgPool2d(1), (node.shape()[0], 1, 1))
 
 
-def _flatten(node: Node) -> Made:
+def _flatten(node: Node) -> ConvertedNode:
     node.expect("axis", 1, -len(node.shape()))
     return _reshaped((prod(node.shape()),))
 
 
-def _reshape(node: Node) -> Made:
+def _reshape(node: Node) -> ConvertedNode:
     zero_copies = not node.take("allowzero", 0)
     shape, (first, *rest) = node.shape(), node.sizes(1) or [0]
     sizes = [
@@ -336,7 +338,7 @@ def _reshape(node: Node) -> Made:
     return _reshaped(tuple(sizes))
 
 
-def _squeeze(node: Node) -> Made:
+def _squeeze(node: Node) -> ConvertedNode:
     shape = node.shape()
     axes = node.axes(len(shape) + 1)
     if any(axis == 0 or shape[axis - 1] != 1 for axis in axes):
@@ -344,7 +346,7 @@ def _squeeze(node: Node) -> Made:
     return _reshaped(tuple(size for axis, size in enumerate(shape, 1) if axis not in axes))
 
 
-def _unsqueeze(node: Node) -> Made:
+def _unsqueeze(node: Node) -> ConvertedNode:
     shape = list(node.shape())
     for axis in _new_axes(node, len(shape) + 1):
         if axis == 0:
@@ -358,26 +360,28 @@ def _new_axes(node: Node, rank: int) -> list[int]:
     return node.axes(rank + (len(node.integers(1)) if node.has(1) else node.count("axes")))
 
 
-def _reshaped(shape: Shape) -> Made:
-    return Made(Reshaped(shape), shape)
+def _reshaped(shape: Shape) -> ConvertedNode:
+    return ConvertedNode(Reshaped(shape), shape)
 
 
-def _expand(node: Node) -> Made:
+def _expand(node: Node) -> ConvertedNode:
     shape, (first, *rest) = node.shape(), node.sizes(1) or [None]
     if len(rest) != len(shape) or first not in (None, 1, node.batch) or None in rest:
         raise node.unknown(f"makes {[first, *rest]} of a batch of {shape}")
     result = _broadcast(node, (1, *(one or 0 for one in rest)), shape)
-    return Made(Expanded(result), result)
+    return ConvertedNode(Expanded(result), result)
 
 
-def _transpose(node: Node) -> Made:
+def _transpose(node: Node) -> ConvertedNode:
     shape, order = node.shape(), node.take("perm", [])
     if sorted(order) != list(range(len(shape) + 1)) or order[0] != 0:
         raise node.unknown(f"has perm = {order}")
-    return Made(Applied(torch.permute, dims=order), tuple(shape[axis - 1] for axis in order[1:]))
+    return ConvertedNode(
+        Applied(torch.permute, dims=order), tuple(shape[axis - 1] for axis in order[1:])
+    )
 
 
-def _reduce_l2(node: Node) -> Made:
+def _reduce_l2(node: Node) -> ConvertedNode:
     shape = node.shape()
     node.expect("noop_with_empty_axes", 0)
     kept = bool(node.take("keepdims", 1))
@@ -386,18 +390,18 @@ def _reduce_l2(node: Node) -> Made:
         raise node.unknown("goes over the batch")
     sizes = [(size if axis not in axes else 1, axis) for axis, size in enumerate(shape, 1)]
     result = tuple(size for size, axis in sizes if kept or axis not in axes)
-    return Made(Applied(torch.linalg.vector_norm, dim=tuple(axes), keepdim=kept), result)
+    return ConvertedNode(Applied(torch.linalg.vector_norm, dim=tuple(axes), keepdim=kept), result)
 
 
-def _lp_normalization(node: Node) -> Made:
+def _lp_normalization(node: Node) -> ConvertedNode:
     rank, power, axis = len(node.shape()) + 1, node.take("p", 2), node.take("axis", -1)
     if power not in (1, 2) or not -rank < axis < rank or axis == 0:
         raise node.unknown(f"has p = {power}, axis = {axis}")
     tiny = float(np.finfo(np.float32).tiny)
-    return Made(Applied(functional.normalize, p=power, dim=axis, eps=tiny), node.shape())
+    return ConvertedNode(Applied(functional.normalize, p=power, dim=axis, eps=tiny), node.shape())
 
 
-def _dropout(node: Node) -> Made:
+def _dropout(node: Node) -> ConvertedNode:
     node.take("ratio")
     node.take("seed")
     if node.has(2) and node.constant(2).any():
@@ -405,21 +409,21 @@ def _dropout(node: Node) -> Made:
     return _unchanged(node)
 
 
-def _cast(node: Node) -> Made:
+def _cast(node: Node) -> ConvertedNode:
     node.expect("to", TensorProto.FLOAT)
     node.take("saturate")
     return _unchanged(node)
 
 
-def _unchanged(node: Node) -> Made:
-    return Made(None, node.shape())
+def _unchanged(node: Node) -> ConvertedNode:
+    return ConvertedNode(None, node.shape())
 
 
-def _activation(module: Callable[[Node], nn.Module]) -> Callable[[Node], Made]:
-    return lambda node: Made(module(node), node.shape())
+def _activation(module: Callable[[Node], nn.Module]) -> Callable[[Node], ConvertedNode]:
+    return lambda node: ConvertedNode(module(node), node.shape())
 
 
-ON_FEATURES: Mapping[str, Callable[[Node], Made]] = {
+ON_FEATURES: Mapping[str, Callable[[Node], ConvertedNode]] = {
     "Add": _arithmetic(operator.add),
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,

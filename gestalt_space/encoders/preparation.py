@@ -23,7 +23,7 @@ FILTERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class FaceView:
     """How a face is shown: mirrored, and without its colours."""
 
     flip: bool = False
@@ -35,14 +35,14 @@ class View:
         return f"flip{int(self.flip)}-grey{int(self.grey)}"
 
 
-ALL_VIEWS = tuple(View(flip, grey) for flip in (False, True) for grey in (False, True))
+ALL_VIEWS = tuple(FaceView(flip, grey) for flip in (False, True) for grey in (False, True))
 """The four of GestaltMatcher-Arc's test-time augmentation, in the order of its files."""
 
 
-def parse_views(names: Sequence[str]) -> tuple[View, ...]:
+def parse_views(names: Sequence[str]) -> tuple[FaceView, ...]:
     """Views by name; without any, the face as it is. Raises `KeyError`."""
     known = {view.name: view for view in ALL_VIEWS}
-    return tuple(known[name] for name in names) or (View(),)
+    return tuple(known[name] for name in names) or (FaceView(),)
 
 
 def prepare(crops: Crops, spec: EncoderSpec) -> NDArray[np.float32]:
@@ -50,7 +50,9 @@ def prepare(crops: Crops, spec: EncoderSpec) -> NDArray[np.float32]:
     return levelled(sized(crops, spec), spec)
 
 
-def prepare_views(crops: Crops, spec: EncoderSpec, views: Sequence[View]) -> NDArray[np.float32]:
+def prepare_views(
+    crops: Crops, spec: EncoderSpec, views: Sequence[FaceView]
+) -> NDArray[np.float32]:
     """`(views, n, c, size, size)` float32: each face is resized once, and made grey once."""
     coloured = sized(crops, spec)
     greyed = grey(coloured) if any(view.grey for view in views) else coloured

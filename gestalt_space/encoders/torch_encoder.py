@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gestalt_space.devices import Precision
 from gestalt_space.encoders.precision import dtype_of, strict_numbers
-from gestalt_space.encoders.preparation import View, prepare_views
+from gestalt_space.encoders.preparation import FaceView, prepare_views
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import ModelDamaged
 from gestalt_space.types import Crops, EncodingRun, Slots
@@ -41,7 +41,7 @@ class TorchEncoder:
         self,
         spec: EncoderSpec,
         networks: Sequence[nn.Module],
-        views: Sequence[View],
+        views: Sequence[FaceView],
         *,
         device: torch.device,
         precision: Precision = "float32",
@@ -144,7 +144,7 @@ class WholeEncoder(nn.Module):
     luma: Tensor
 
     def __init__(
-        self, spec: EncoderSpec, networks: Sequence[nn.Module], views: Sequence[View]
+        self, spec: EncoderSpec, networks: Sequence[nn.Module], views: Sequence[FaceView]
     ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
@@ -161,7 +161,7 @@ class WholeEncoder(nn.Module):
         views = [unit(network(shown)).reshape(form) for network in self.networks]
         return torch.cat(views).transpose(0, 1)
 
-    def _shown(self, faces: Tensor, view: View) -> Tensor:
+    def _shown(self, faces: Tensor, view: FaceView) -> Tensor:
         if view.grey:
             luma = torch.floor((faces * self.luma).sum(dim=1, keepdim=True) + 0.5)
             faces = luma.expand(-1, 3, -1, -1)

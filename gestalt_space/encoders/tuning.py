@@ -21,7 +21,7 @@ ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class PrecisionMeasurement:
     """A precision, measured. `rate`: faces a second. `least_cosine`: of any slot of any face to the
     same in float32. `top1`, `top10`: the shares of faces whose nearest, and of the ten nearest that
     are among the ten nearest in float32; None with too few to be compared.
@@ -41,7 +41,7 @@ class Tuned:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ReferenceFaces:
     """What faces are compared with: descriptors `(m, d)`, and which of them are not to be found by
     which face, their own patient's, `(n, m)` bool."""
 
@@ -50,23 +50,25 @@ class Compared:
 
 
 def tune(
-    encoders: Sequence[Encoder], crops: Crops, compared: Compared | None = None
-) -> list[Tuned]:
+    encoders: Sequence[Encoder], crops: Crops, compared: ReferenceFaces | None = None
+) -> list[PrecisionMeasurement]:
     """Measure a model's encoders, each in a precision of its own and the first in float32, on
     aligned faces. Without `compared`, faces are compared with each other.
     """
     exact = encoders[0].encode(crops)
-    among = compared or Compared(to_descriptors(exact), np.eye(len(exact), dtype=bool))
+    among = compared or ReferenceFaces(to_descriptors(exact), np.eye(len(exact), dtype=bool))
     rows = []
     for encoder in encoders:
         slots, seconds = _timed(encoder, crops)
         top1, top10 = agreement(to_descriptors(slots), to_descriptors(exact), among)
         rate, cosine = len(crops) / seconds, least_cosine(slots, exact)
-        rows.append(Tuned(encoder.run.precision, encoder.run, rate, cosine, top1, top10))
+        rows.append(
+            PrecisionMeasurement(encoder.run.precision, encoder.run, rate, cosine, top1, top10)
+        )
     return rows
 
 
-def fastest(rows: Sequence[Tuned]) -> Tuned:
+def fastest(rows: Sequence[PrecisionMeasurement]) -> PrecisionMeasurement:
     """The fastest of the precisions that leave descriptors as they are."""
     return max((row for row in rows if row.sound), key=lambda row: row.rate)
 
@@ -82,9 +84,9 @@ def least_cosine(slots: Slots, exact: Slots) -> float:
 
 
 def agreement(
-    descriptors: Descriptors, exact: Descriptors, compared: Compared
+    descriptors: Descriptors, exact: Descriptors, compared: ReferenceFaces
 ) -> tuple[float | None, float | None]:
-    """How far faces find the same as in float32: `top1` and `top10` of `Tuned`."""
+    """How far faces find the same as in float32: `top1` and `top10` of `PrecisionMeasurement`."""
     if (~compared.own).sum(axis=1).min() <= NEAREST:
         return None, None
     found, true = (_nearest(rows, compared) for rows in (descriptors, exact))
@@ -92,7 +94,7 @@ def agreement(
     return float((found[:, 0] == true[:, 0]).mean()), float(np.mean(shared)) / NEAREST
 
 
-def _nearest(rows: Descriptors, compared: Compared) -> NDArray[np.int64]:
+def _nearest(rows: Descriptors, compared: ReferenceFaces) -> NDArray[np.int64]:
     similarities = np.nan_to_num(rows @ compared.descriptors.T, nan=-1.0)
     similarities[compared.own] = -np.inf
     return np.asarray(np.argsort(-similarities, axis=1, kind="stable")[:, :NEAREST])

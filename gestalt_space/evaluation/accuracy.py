@@ -50,7 +50,7 @@ class Accuracy:
     interval: Interval = CONDITIONAL
 
 
-def measure(
+def measure_accuracy(
     ranks: Sequence[Numbers],
     patients: Numbers,
     groups: Numbers,
@@ -87,7 +87,7 @@ def measure(
 def measure_refitted(
     ranks: Numbers, patients: Numbers, groups: Numbers, units: Units, deletions: Deletions
 ) -> Accuracy:
-    """The accuracy of one ranking of cases `(c,)`, given as for `measure`, with intervals for other
+    """The accuracy of one ranking of cases `(c,)`, given as for `measure_accuracy`, with intervals for other
     families of the same disorders."""
     cases, many = len(ranks), len(TOPS)
     owners = units.of_patient[patients]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.evaluation.deletions import FOLLOWED, Cells, Deletions, patient_nearness
+from gestalt_space.evaluation.deletions import FOLLOWED, Deletions, UnitCells, patient_nearness
 from gestalt_space.evaluation.units import Units
 from gestalt_space.ranking.aggregation import Aggregation, measure_centroids, score_groups
 from gestalt_space.ranking.chance import Chance
@@ -39,11 +39,11 @@ _SHORTEST = 1e-6
 _BLOCK = 256
 
 
-Progress = Callable[[int], None]
+ProbeProgress = Callable[[int], None]
 """Told how many probes more are done."""
 
 
-def unseen(done: int) -> None:
+def no_probe_progress(done: int) -> None:
     """Progress that nobody sees."""
 
 
@@ -146,7 +146,7 @@ def ask(
     chance: Chance | None = None,
     histograms: bool = False,
     units: Units | None = None,
-    progress: Progress = unseen,
+    progress: ProbeProgress = no_probe_progress,
 ) -> Answers:
     """Rank the groups of the evidence, rows of `descriptors` `(n, d)`, for every probe.
 
@@ -161,7 +161,7 @@ def ask(
     places = places_in(evidence.groups, cases.groups)
     kind = np.uint16 if groups <= np.iinfo(np.uint16).max else np.uint32
     bins = BINS if histograms else 0
-    cells = None if units is None else Cells(evidence, units)
+    cells = None if units is None else UnitCells(evidence, units)
     followed: dict[Aggregation, list[Deletions]] = {how: [] for how in aggregations}
     answers = Answers(
         cases,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.evaluation.gallery_results import Plan, SpaceResult
-from gestalt_space.evaluation.paired import Comparison, Difference, Over, compare
+from gestalt_space.evaluation.gallery_results import EvaluationPlan, SpaceResult
+from gestalt_space.evaluation.paired import Difference, Over, PairedComparison, compare_hits
 from gestalt_space.evaluation.topk import even_over_groups, hits_of
 from gestalt_space.ranking.grouping import Numbers
 
@@ -16,7 +16,7 @@ COMPARED = (1, 10)
 """The k of comparisons."""
 
 
-def between_aggregations(result: SpaceResult, plan: Plan) -> list[Comparison]:
+def between_aggregations(result: SpaceResult, plan: EvaluationPlan) -> list[PairedComparison]:
     """Every aggregation against `nearest`, where that is among them, each patient's photos as
     one."""
     if "nearest" not in plan.aggregations:
@@ -24,7 +24,7 @@ def between_aggregations(result: SpaceResult, plan: Plan) -> list[Comparison]:
     ranks, cases = result.answers.ranks, result.answers.cases
     space, families = result.data.space, result.data.families[cases.patients]
     return [
-        Comparison(space, how, space, "nearest", k, over, found)
+        PairedComparison(space, how, space, "nearest", k, over, found)
         for how in plan.aggregations
         if how != "nearest"
         for k, over, found in _compared(
@@ -33,7 +33,9 @@ def between_aggregations(result: SpaceResult, plan: Plan) -> list[Comparison]:
     ]
 
 
-def between_spaces(result: SpaceResult, other: SpaceResult, plan: Plan) -> list[Comparison]:
+def between_spaces(
+    result: SpaceResult, other: SpaceResult, plan: EvaluationPlan
+) -> list[PairedComparison]:
     """One space against another by each aggregation, on the cases that both have."""
     ours, theirs = _keys(result), _keys(other)
     common = sorted(ours.keys() & theirs.keys())
@@ -44,7 +46,7 @@ def between_spaces(result: SpaceResult, other: SpaceResult, plan: Plan) -> list[
     cases = result.answers.cases.of(places)
     families = result.data.families[cases.patients]
     return [
-        Comparison(result.data.space, how, other.data.space, how, k, over, found)
+        PairedComparison(result.data.space, how, other.data.space, how, k, over, found)
         for how in plan.aggregations
         for k, over, found in _compared(
             result.answers.ranks[how][places],
@@ -63,7 +65,7 @@ def _compared(
     patients: Numbers,
     groups: Numbers,
     families: Numbers,
-    plan: Plan,
+    plan: EvaluationPlan,
 ) -> Iterator[tuple[int, Over, Difference]]:
     """Two rankings of the same cases `(c,)`, over the cases and over the disorders."""
     weights: dict[Over, NDArray[np.float64] | None]
@@ -71,7 +73,7 @@ def _compared(
     for k in COMPARED:
         ours, theirs = hits_of(ranks, (k,))[:, 0], hits_of(other, (k,))[:, 0]
         for over, weight in weights.items():
-            found = compare(
+            found = compare_hits(
                 ours, theirs, patients, plan.bootstrap, families=families, weights=weight
             )
             yield k, over, found

@@ -46,7 +46,7 @@ class Deletions:
         return Deletions(numbers[self.cases[kept]], self.units[kept], self.ranks[kept])
 
 
-class Cells:
+class UnitCells:
     """The evidence by unit and group: a cell is what a unit gives to a group."""
 
     def __init__(self, evidence: Grouping, units: Units) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from gestalt_space.evaluation.accuracy import CONDITIONAL, REFITTED, Accuracy, Interval
 from gestalt_space.evaluation.curves import Roc
-from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan, SpaceResult
+from gestalt_space.evaluation.gallery_results import EvaluationPlan, GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.strata import too_small
 from gestalt_space.stats.estimates import Estimate, Finding
 
@@ -48,7 +48,7 @@ def findings_of(evaluation: GalleryEvaluation) -> Iterator[Finding]:
         )
 
 
-def _of_space(result: SpaceResult, plan: Plan) -> Iterator[Finding]:
+def _of_space(result: SpaceResult, plan: EvaluationPlan) -> Iterator[Finding]:
     space, seed = result.data.space, plan.bootstrap.seed
     for how, found in result.aggregations.items():
         subject = f"{space}: {how}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space.errors import UsageError
-from gestalt_space.evaluation.split import Split, read_split
+from gestalt_space.evaluation.split import EvaluationSplit, read_split
 from gestalt_space.evaluation.strata import Facts, Texts
 from gestalt_space.home import Gallery
 from gestalt_space.ranking.grouping import Grouping, Numbers
@@ -61,7 +61,7 @@ def load_spaces(home: Path | None, spaces: Sequence[str], by: By) -> list[SpaceD
     return [_load(home, name, by) for name in spaces or (None,)]
 
 
-def load_split(home: Path | None, path: Path) -> Split:
+def load_split(home: Path | None, path: Path) -> EvaluationSplit:
     """A split of the patients of the gallery of a home. Raises as `read_split` does."""
     with Gallery.open(home) as gallery:
         return read_split(path, {patient.patient for patient in gallery.patients()})

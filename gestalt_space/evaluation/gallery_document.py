@@ -28,7 +28,7 @@ from gestalt_space.evaluation.cases import BINS
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.findings import ESTIMANDS, METHODS, findings_of
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
-from gestalt_space.evaluation.paired import FLIPS, Comparison
+from gestalt_space.evaluation.paired import FLIPS, PairedComparison
 from gestalt_space.evaluation.strata import too_small
 from gestalt_space.stats.estimates import LEVEL, finding_rows
 from gestalt_space.tables.table import Table
@@ -153,7 +153,7 @@ def _roc(found: Roc | None) -> RocForm | None:
     }
 
 
-def _comparison(one: Comparison) -> DifferenceForm:
+def _comparison(one: PairedComparison) -> DifferenceForm:
     return {
         "space": one.space,
         "aggregation": one.aggregation,

@@ -9,15 +9,15 @@ from gestalt_space.evaluation.accuracy import Accuracy
 from gestalt_space.evaluation.cases import Answers
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_data import SpaceData
-from gestalt_space.evaluation.paired import Comparison
-from gestalt_space.evaluation.split import Split
-from gestalt_space.evaluation.strata import Stratum
+from gestalt_space.evaluation.paired import PairedComparison
+from gestalt_space.evaluation.split import EvaluationSplit
+from gestalt_space.evaluation.strata import SubgroupAccuracy
 from gestalt_space.ranking.aggregation import AGGREGATIONS, Aggregation
 from gestalt_space.stats.resampling import Bootstrap
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """How a gallery is evaluated.
 
     `aggregations`: without doublets, one at least; the first is the one that strata are told of,
@@ -27,7 +27,7 @@ class Plan:
     """
 
     aggregations: tuple[Aggregation, ...] = AGGREGATIONS
-    split: Split | None = None
+    split: EvaluationSplit | None = None
     controls: str | None = None
     with_family: bool = False
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
@@ -43,7 +43,7 @@ class Untested:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class EvaluationCounts:
     """Of how much an evaluation is. `evidence_…`: what is compared with; `asked_…`: what is asked
     about, whose cases can be tested; `with_relatives`: those of them who have relatives among the
     evidence; `undiagnosed`: patients without a disorder; `aside`: diagnosed patients whom a split
@@ -77,10 +77,10 @@ class SpaceResult:
     """The figures of one space. `answers`: of patients, for what is asked about single ones."""
 
     data: SpaceData
-    counts: Counts
+    counts: EvaluationCounts
     untested: tuple[Untested, ...]
     aggregations: Mapping[Aggregation, AggregationResult]
-    strata: tuple[Stratum, ...]
+    strata: tuple[SubgroupAccuracy, ...]
     answers: Answers
 
 
@@ -89,6 +89,6 @@ class GalleryEvaluation:
     """An evaluation: what was planned, what came of each space, and the comparisons between
     aggregations and between spaces."""
 
-    plan: Plan
+    plan: EvaluationPlan
     spaces: tuple[SpaceResult, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[PairedComparison, ...]

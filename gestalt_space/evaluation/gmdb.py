@@ -20,7 +20,7 @@ from gestalt_space.errors import TableDamaged
 from gestalt_space.evaluation.topk import TOPS, even_over_groups, hits_of
 from gestalt_space.interop.encodings import Encodings
 from gestalt_space.interop.gmdb import SplitRow, Splits
-from gestalt_space.progress import Progress, Stages, adding_up, unseen_stages
+from gestalt_space.progress import Progress, Stages, adding_up, no_stages
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.jackknife import Effects, share_interval, variance
@@ -56,7 +56,7 @@ class StandardEvaluation:
 
 
 @dataclass(frozen=True)
-class AskedCases:
+class ProbeCases:
     """What was asked in one evaluation, each `(c,)`: the split, the image's and the patient's
     identifiers, the syndrome, and where it came out, from 1; 0 for never."""
 
@@ -75,9 +75,9 @@ class AskedCases:
             found[inside] = even_over_groups(self.syndromes[inside]) / len(tested)
         return found
 
-    def of(self, places: Numbers) -> AskedCases:
+    def of(self, places: Numbers) -> ProbeCases:
         """The cases at some places."""
-        return AskedCases(*(getattr(self, field.name)[places] for field in fields(self)))
+        return ProbeCases(*(getattr(self, field.name)[places] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,11 @@ class GmdbResult:
     shared: tuple[str, ...]
     slots: int
     dim: int
-    cases: tuple[AskedCases, ...]
+    cases: tuple[ProbeCases, ...]
 
 
 def evaluate_gmdb(
-    encodings: Encodings, splits: Splits, *, stages: Stages = unseen_stages
+    encodings: Encodings, splits: Splits, *, stages: Stages = no_stages
 ) -> GmdbResult:
     """The four evaluations, F→F, R→R, F→F+R and R→F+R, joined by image identifier.
 
@@ -331,12 +331,12 @@ def _ranks(table: _Similarities, test: _Rows, gallery: _Rows) -> Numbers:
 
 def _evaluation(
     test: str, gallery: str, found: Sequence[_Split], joined: _Joined
-) -> tuple[StandardEvaluation, AskedCases]:
+) -> tuple[StandardEvaluation, ProbeCases]:
     """One evaluation, the mean over its splits, and its cases."""
     empty = _Rows(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.str_))
     rows = [empty, *(split.test for split in found)]
     labels = np.array(joined.labels, dtype=np.str_)
-    cases = AskedCases(
+    cases = ProbeCases(
         splits=np.repeat(np.arange(len(found)), [len(split.test) for split in found]),
         images=joined.images[np.concatenate([one.images for one in rows])],
         patients=np.concatenate([one.patients for one in rows]),
@@ -365,7 +365,7 @@ def _evaluation(
     return evaluation, cases
 
 
-def _tops(cases: AskedCases) -> dict[int, Estimate | None]:
+def _tops(cases: ProbeCases) -> dict[int, Estimate | None]:
     """Top-k in percent, with intervals over patients; None where nothing was tested."""
     if not len(cases.ranks):
         return dict.fromkeys(TOPS)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.evaluation.gmdb import AskedCases, GmdbResult
-from gestalt_space.evaluation.paired import Difference, Over, compare
+from gestalt_space.evaluation.gmdb import GmdbResult, ProbeCases
+from gestalt_space.evaluation.paired import Difference, Over, compare_hits
 from gestalt_space.evaluation.topk import hits_of
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.stats.adjustment import holm
@@ -48,7 +48,7 @@ def compare_gmdb(
 
 
 def _compared(
-    ours: AskedCases, theirs: AskedCases, bootstrap: Bootstrap
+    ours: ProbeCases, theirs: ProbeCases, bootstrap: Bootstrap
 ) -> Iterator[tuple[int, Over, Difference]]:
     first, second = _common(ours, theirs)
     if not len(first):
@@ -60,10 +60,10 @@ def _compared(
     for k in COMPARED:
         hits, others = hits_of(cases.ranks, (k,))[:, 0], hits_of(ranks, (k,))[:, 0]
         for over, weight in weights.items():
-            yield k, over, compare(hits, others, patients, bootstrap, weights=weight)
+            yield k, over, compare_hits(hits, others, patients, bootstrap, weights=weight)
 
 
-def _common(ours: AskedCases, theirs: AskedCases) -> tuple[Numbers, Numbers]:
+def _common(ours: ProbeCases, theirs: ProbeCases) -> tuple[Numbers, Numbers]:
     """The places of the cases that both have, in either."""
     sides = [{key: place for place, key in enumerate(_keys(cases))} for cases in (ours, theirs)]
     keys = sorted(sides[0].keys() & sides[1].keys())
@@ -71,7 +71,7 @@ def _common(ours: AskedCases, theirs: AskedCases) -> tuple[Numbers, Numbers]:
     return first, second
 
 
-def _keys(cases: AskedCases) -> list[tuple[int, str, str]]:
+def _keys(cases: ProbeCases) -> list[tuple[int, str, str]]:
     return list(
         zip(cases.splits.tolist(), cases.images.tolist(), cases.syndromes.tolist(), strict=True)
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.evaluation.accuracy import Accuracy, measure, measure_refitted
+from gestalt_space.evaluation.accuracy import Accuracy, measure_accuracy, measure_refitted
 from gestalt_space.evaluation.cases import Answers, Cases
 from gestalt_space.evaluation.deletions import Deletions
 from gestalt_space.evaluation.units import Units
@@ -18,7 +18,7 @@ from gestalt_space.stats.resampling import Bootstrap
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedCases:
     """Cases and their ranks `(c,)`; `rows` `(c,)`: each one's photo, -1 where all are as one;
     `deletions`: None where they are not known."""
 
@@ -27,9 +27,9 @@ class Ranked:
     rows: Numbers
     deletions: Deletions | None = None
 
-    def of(self, which: NDArray[np.bool_]) -> Ranked:
+    def of(self, which: NDArray[np.bool_]) -> RankedCases:
         """The cases that are chosen `(c,)`."""
-        return Ranked(
+        return RankedCases(
             self.cases.of(which),
             self.ranks[which],
             self.rows[which],
@@ -38,7 +38,7 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Measuring:
+class AccuracyEstimator:
     """What is drawn anew: `units`, where ranks are found again; otherwise `families` `(p,)`, by
     their numbers, as often as `bootstrap` says."""
 
@@ -46,16 +46,18 @@ class Measuring:
     families: Numbers
     bootstrap: Bootstrap
 
-    def accuracy(self, ranked: Ranked) -> Accuracy:
+    def accuracy(self, ranked: RankedCases) -> Accuracy:
         """The accuracy of cases, one at least."""
         patients, groups = ranked.cases.patients, ranked.cases.groups
         if ranked.deletions is not None:
             return measure_refitted(ranked.ranks, patients, groups, self.units, ranked.deletions)
         clusters = self.families[patients]
-        return measure([ranked.ranks], patients, groups, self.bootstrap, clusters=clusters)[0]
+        return measure_accuracy(
+            [ranked.ranks], patients, groups, self.bootstrap, clusters=clusters
+        )[0]
 
 
-def ranked(answers: Answers, rows: Numbers, how: Aggregation) -> Ranked:
+def ranked(answers: Answers, rows: Numbers, how: Aggregation) -> RankedCases:
     """The answers of probes, whose `rows` are given `(q,)`, by one aggregation."""
     cases = answers.cases
-    return Ranked(cases, answers.ranks[how], rows[cases.probes], answers.deletions.get(how))
+    return RankedCases(cases, answers.ranks[how], rows[cases.probes], answers.deletions.get(how))

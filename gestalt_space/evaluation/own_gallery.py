@@ -23,26 +23,26 @@ from gestalt_space.evaluation.curves import patient_control, same_different
 from gestalt_space.evaluation.gallery_data import SpaceData
 from gestalt_space.evaluation.gallery_results import (
     AggregationResult,
-    Counts,
+    EvaluationCounts,
+    EvaluationPlan,
     GalleryEvaluation,
-    Plan,
     SpaceResult,
     Untested,
 )
-from gestalt_space.evaluation.measuring import Measuring, ranked
-from gestalt_space.evaluation.paired import held
-from gestalt_space.evaluation.split import Split
+from gestalt_space.evaluation.measuring import AccuracyEstimator, ranked
+from gestalt_space.evaluation.paired import adjust_comparisons
+from gestalt_space.evaluation.split import EvaluationSplit
 from gestalt_space.evaluation.strata import stratify
 from gestalt_space.evaluation.units import draw_units
 from gestalt_space.gallery.calibration.fitting import fit_calibration
-from gestalt_space.progress import Stages, adding_up, followed, unseen_stages
+from gestalt_space.progress import Stages, adding_up, followed, no_stages
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.stats.resampling import FEWEST_REPLICATES, MOST_REPLICATES
 
 
 def evaluate_gallery(
-    spaces: Sequence[SpaceData], plan: Plan, *, stages: Stages = unseen_stages
+    spaces: Sequence[SpaceData], plan: EvaluationPlan, *, stages: Stages = no_stages
 ) -> GalleryEvaluation:
     """Evaluate a gallery in some spaces, one at least, by the same plan.
 
@@ -64,10 +64,10 @@ def evaluate_gallery(
     comparisons = [one for result in compared for one in between_aggregations(result, plan)]
     for other in followed(results[1:], stages("Comparing spaces", "spaces")):
         comparisons += between_spaces(other, results[0], plan)
-    return GalleryEvaluation(plan, results, held(comparisons))
+    return GalleryEvaluation(plan, results, adjust_comparisons(comparisons))
 
 
-def _evaluate(data: SpaceData, plan: Plan, stages: Stages) -> SpaceResult:
+def _evaluate(data: SpaceData, plan: EvaluationPlan, stages: Stages) -> SpaceResult:
     asked, evidence = _parts(data, plan)
     controls = _controls(data, plan.controls)
     of_photos = photo_probes(data.descriptors, data.patient_of_row, asked)
@@ -92,7 +92,7 @@ def _evaluate(data: SpaceData, plan: Plan, stages: Stages) -> SpaceResult:
     nobody, _ = find_cases(of_controls.patients, evidence, data.grouping)
     unaffected = asking(of_controls, nobody)
     first = plan.aggregations[0]
-    measuring = Measuring(units, data.families, plan.bootstrap)
+    measuring = AccuracyEstimator(units, data.families, plan.bootstrap)
     measured = stages(f"Measuring {data.space}", "aggregations")
     return SpaceResult(
         data=data,
@@ -117,14 +117,14 @@ def _evaluate(data: SpaceData, plan: Plan, stages: Stages) -> SpaceResult:
     )
 
 
-def _chance(data: SpaceData, evidence: Grouping, plan: Plan) -> Chance | None:
+def _chance(data: SpaceData, evidence: Grouping, plan: EvaluationPlan) -> Chance | None:
     """How near is near by chance among the evidence, where that is asked for."""
     if "calibrated" not in plan.aggregations:
         return None
     return Chance.of(fit_calibration(data.descriptors, evidence, seed=plan.bootstrap.seed))
 
 
-def _parts(data: SpaceData, plan: Plan) -> tuple[Numbers, Grouping]:
+def _parts(data: SpaceData, plan: EvaluationPlan) -> tuple[Numbers, Grouping]:
     """The numbers of the diagnosed patients who are asked about, and the evidence."""
     split, everybody = plan.split, data.grouping
     if plan.with_family:
@@ -141,7 +141,7 @@ def _parts(data: SpaceData, plan: Plan) -> tuple[Numbers, Grouping]:
     return asked, everybody.restricted(in_gallery[data.patient_of_row])
 
 
-def _check_families(data: SpaceData, split: Split) -> None:
+def _check_families(data: SpaceData, split: EvaluationSplit) -> None:
     """Raises `UsageError` for a family on both sides of a split."""
     of: dict[int, str] = {
         int(family): patient
@@ -166,7 +166,7 @@ def _with_relatives(data: SpaceData, asked: Numbers, evidence: Grouping) -> int:
     return int(np.count_nonzero(counts[families[asked]] > own))
 
 
-def _roles(data: SpaceData, split: Split | None) -> Numbers | None:
+def _roles(data: SpaceData, split: EvaluationSplit | None) -> Numbers | None:
     """`(p,)`: 1 for those a split asks about, 2 for those who are its evidence."""
     if split is None:
         return None
@@ -197,16 +197,16 @@ def _controls(data: SpaceData, cohort: str | None) -> Numbers:
 
 def _counts(
     data: SpaceData,
-    plan: Plan,
+    plan: EvaluationPlan,
     evidence: Grouping,
     photos: tuple[Probes, Cases],
     cases: Cases,
     controls: int,
-) -> Counts:
+) -> EvaluationCounts:
     split = plan.split
     diagnosed = [data.patients[number] for number in data.grouping.patients]
     named = frozenset() if split is None else split.gallery | split.test
-    return Counts(
+    return EvaluationCounts(
         evidence_patients=len(evidence.patients),
         evidence_photos=len(evidence.rows),
         evidence_disorders=len(evidence.groups),
@@ -230,7 +230,7 @@ def _untested(data: SpaceData, untestable: Cases, cases: Cases) -> tuple[Unteste
     )
 
 
-def _nothing_to_test(data: SpaceData, plan: Plan) -> GalleryError:
+def _nothing_to_test(data: SpaceData, plan: EvaluationPlan) -> GalleryError:
     if plan.split is not None:
         return GalleryError(
             f"In {plan.split.name}, no patient of part test shares a {data.by} with a patient of "

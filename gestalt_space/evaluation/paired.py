@@ -35,7 +35,7 @@ class Difference:
     cases: int
 
 
-def compare(
+def compare_hits(
     hits: NDArray[np.bool_],
     other: NDArray[np.bool_],
     patients: Numbers,
@@ -86,7 +86,7 @@ def _flip_test(change: NDArray[np.float64], seed: int, flips: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedComparison:
     """One line of a list of comparisons: an aggregation in a space against another aggregation or
     space, at `k`; `over`: whose share it is, of cases or the mean over disorders. `p_held`: the
     p-value after Holm, over the whole list."""
@@ -101,7 +101,7 @@ class Comparison:
     p_held: float = 1.0
 
 
-def held(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+def adjust_comparisons(comparisons: Sequence[PairedComparison]) -> tuple[PairedComparison, ...]:
     """Comparisons with the p-values that hold for them all."""
     adjusted = holm([one.found.p for one in comparisons])
     return tuple(replace(one, p_held=p) for one, p in zip(comparisons, adjusted, strict=True))

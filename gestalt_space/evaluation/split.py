@@ -16,7 +16,7 @@ _FORM = f"The columns must be {PATIENT} and {PART}; a {PART} is {GALLERY} or {TE
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class EvaluationSplit:
     """Identifiers of the patients who are evidence, and of those who are asked about. `name`: of
     the file."""
 
@@ -25,7 +25,7 @@ class Split:
     test: frozenset[str]
 
 
-def read_split(path: Path, known: Collection[str]) -> Split:
+def read_split(path: Path, known: Collection[str]) -> EvaluationSplit:
     """Read a split from CSV in UTF-8, one row a patient or one row a photo.
 
     `known`: the gallery's patients; those who are not in the file are neither asked about nor
@@ -57,7 +57,7 @@ def read_split(path: Path, known: Collection[str]) -> Split:
     for name, patients in of.items():
         if not patients:
             raise UsageError(f"{path.name} has no patient in part {name}.", _FORM)
-    return Split(path.name, of[GALLERY], of[TEST])
+    return EvaluationSplit(path.name, of[GALLERY], of[TEST])
 
 
 def _rows(path: Path) -> list[tuple[int, str, str]]:

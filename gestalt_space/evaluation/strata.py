@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.evaluation.accuracy import Accuracy
-from gestalt_space.evaluation.measuring import Measuring, Ranked
+from gestalt_space.evaluation.measuring import AccuracyEstimator, RankedCases
 from gestalt_space.match.demographics import AGE_GROUPS, age_groups
 from gestalt_space.ranking.grouping import Numbers
 
@@ -29,7 +29,7 @@ _ORDER = (*AGE_GROUPS, SEVERAL_AGES, *SIZES)
 
 
 @dataclass(frozen=True, slots=True)
-class Stratum:
+class SubgroupAccuracy:
     """One part: of `attribute`, those with `value`. `images`, every photo by itself, and
     `patients`, all photos as one, are None where the part has no such case."""
 
@@ -52,8 +52,8 @@ class Facts:
 
 
 def stratify(
-    images: Ranked, patients: Ranked, facts: Facts, measuring: Measuring
-) -> tuple[Stratum, ...]:
+    images: RankedCases, patients: RankedCases, facts: Facts, measuring: AccuracyEstimator
+) -> tuple[SubgroupAccuracy, ...]:
     """Every part's accuracy, attribute by attribute."""
     ages = _ages_of_patients(facts)
     sexes, ancestries = _as_usual(facts.sex), _as_usual(facts.ancestry)
@@ -65,7 +65,7 @@ def stratify(
         ("disorder", size_groups(images.cases.sizes), size_groups(patients.cases.sizes)),
     )
     return tuple(
-        Stratum(
+        SubgroupAccuracy(
             attribute,
             value or UNKNOWN,
             _measured(images, of_images == value, measuring),
@@ -86,7 +86,9 @@ def size_groups(sizes: Numbers) -> Texts:
     return np.array(SIZES)[np.searchsorted(_SIZE_STARTS, sizes, side="right")]
 
 
-def _measured(ranked: Ranked, which: NDArray[np.bool_], measuring: Measuring) -> Accuracy | None:
+def _measured(
+    ranked: RankedCases, which: NDArray[np.bool_], measuring: AccuracyEstimator
+) -> Accuracy | None:
     return measuring.accuracy(ranked.of(which)) if which.any() else None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gestalt_space.faces.quality import roll
 from gestalt_space.faces.rungs import Rung, tile_sets, turned_rungs, upright_rungs
-from gestalt_space.sameface import overlap
+from gestalt_space.same_face import overlap
 from gestalt_space.types import Box, Detection, Pixels
 
 DetectFunction = Callable[[Pixels], Sequence[Detection]]

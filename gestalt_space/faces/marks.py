@@ -25,7 +25,7 @@ MarkKind = Literal["small", "blurred", "turned"]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class QualityMark:
     """One thing about a face: `value`, rounded, lies beyond `limit`. `reason`: in words."""
 
     kind: MarkKind
@@ -34,7 +34,7 @@ class Mark:
     reason: str
 
 
-def marks_of(landmarks: Landmarks, quality: Quality) -> tuple[Mark, ...]:
+def marks_of(landmarks: Landmarks, quality: Quality) -> tuple[QualityMark, ...]:
     """What makes a face's similarities less sure; nothing for a good photo.
 
     A small face is not called blurred as well: enlarged to the size of the aligned face, it has no
@@ -46,11 +46,11 @@ def marks_of(landmarks: Landmarks, quality: Quality) -> tuple[Mark, ...]:
     yaw = round(abs(quality.yaw))
     if eyes < LEAST_EYE_DISTANCE:
         told = f"small: {eyes} pixels between the eyes, fewer than {LEAST_EYE_DISTANCE}"
-        found.append(Mark("small", eyes, LEAST_EYE_DISTANCE, told))
+        found.append(QualityMark("small", eyes, LEAST_EYE_DISTANCE, told))
     elif sharpness < LEAST_SHARPNESS:
         told = f"blurred: sharpness {sharpness}, below {LEAST_SHARPNESS}"
-        found.append(Mark("blurred", sharpness, LEAST_SHARPNESS, told))
+        found.append(QualityMark("blurred", sharpness, LEAST_SHARPNESS, told))
     if yaw > MOST_YAW:
         told = f"turned: about {yaw}° to the side, more than {MOST_YAW}°"
-        found.append(Mark("turned", yaw, MOST_YAW, told))
+        found.append(QualityMark("turned", yaw, MOST_YAW, told))
     return tuple(found)

@@ -20,7 +20,7 @@ _ROW = 0.24
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ShareWithInterval:
     """A share 0..1 with the ends of its interval. `name` stands before it; `note`, behind it, may
     say of how many it is; a `faint` one is of too few to be read."""
 
@@ -46,7 +46,7 @@ class Curve:
     y: NDArray[np.float64]
 
 
-def draw_bars(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> Axes:
+def draw_bars(ax: Axes, groups: Sequence[tuple[str, Sequence[ShareWithInterval]]]) -> Axes:
     """Draw shares as bars with intervals under headings on `ax`, and return it; the bars of each
     group have the hues in order."""
     adopt(ax)
@@ -58,7 +58,7 @@ def draw_bars(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> Axes:
     return ax
 
 
-def draw_dots(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> Axes:
+def draw_dots(ax: Axes, groups: Sequence[tuple[str, Sequence[ShareWithInterval]]]) -> Axes:
     """Draw shares as dots with intervals under headings on `ax`, and return it: one series, in one
     hue."""
     adopt(ax)
@@ -93,7 +93,10 @@ def draw_curves(ax: Axes, curves: Sequence[Curve], *, x: str, y: str, key: bool 
 
 
 def shares_figure(
-    groups: Sequence[tuple[str, Sequence[Share]]], *, dots: bool = False, width: float = 4.8
+    groups: Sequence[tuple[str, Sequence[ShareWithInterval]]],
+    *,
+    dots: bool = False,
+    width: float = 4.8,
 ) -> Figure:
     """A figure of its own of bars, or of dots, on axes of `width` inches."""
     rows = sum(1 + len(shares) for _, shares in groups)
@@ -106,9 +109,11 @@ def curves_figure(curves: Sequence[Curve], *, x: str, y: str) -> Figure:
     return framed(3.6, 3.6, lambda ax: draw_curves(ax, curves, x=x, y=y))
 
 
-def _laid(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> list[tuple[int, int, Share]]:
+def _laid(
+    ax: Axes, groups: Sequence[tuple[str, Sequence[ShareWithInterval]]]
+) -> list[tuple[int, int, ShareWithInterval]]:
     """The rows of a chart with headings between them: place, number in its group, share."""
-    rows: list[tuple[int, int, Share]] = []
+    rows: list[tuple[int, int, ShareWithInterval]] = []
     names: list[str] = []
     heads: list[int] = []
     for title, shares in groups:
@@ -132,7 +137,7 @@ def _laid(ax: Axes, groups: Sequence[tuple[str, Sequence[Share]]]) -> list[tuple
     return rows
 
 
-def _draw_interval(ax: Axes, share: Share, place: int) -> None:
+def _draw_interval(ax: Axes, share: ShareWithInterval, place: int) -> None:
     away = [[max(share.value - share.low, 0)], [max(share.high - share.value, 0)]]
     strength = 0.4 if share.faint else 1
     ax.errorbar(

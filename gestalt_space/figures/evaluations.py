@@ -13,7 +13,7 @@ from gestalt_space.evaluation.cases import SCORES
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.strata import too_small
-from gestalt_space.figures.charts import Curve, Share, curves_figure, shares_figure
+from gestalt_space.figures.charts import Curve, ShareWithInterval, curves_figure, shares_figure
 from gestalt_space.figures.confusion import confusion_figure
 from gestalt_space.figures.distributions import Distribution, distributions_figure
 from gestalt_space.figures.saving import save_figure
@@ -178,8 +178,8 @@ def _curves(found: Mapping[Aggregation, Roc | None], x: str, y: str) -> Figure |
     return curves_figure(curves, x=x, y=y) if curves else None
 
 
-def _share(name: str, of: Estimate, note: str = "", *, faint: bool = False) -> Share:
-    return Share(name, of.value, of.low, of.high, note, faint)
+def _share(name: str, of: Estimate, note: str = "", *, faint: bool = False) -> ShareWithInterval:
+    return ShareWithInterval(name, of.value, of.low, of.high, note, faint)
 
 
 def _area(of: Estimate) -> str:

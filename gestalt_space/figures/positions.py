@@ -13,7 +13,7 @@ from gestalt_space.figures.style import INCH
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class CellGrid:
     """The upper left corner of a matrix in its figure's SVG, and the size of a cell, in the units
     of the SVG's `viewBox`, y downwards."""
 
@@ -23,11 +23,11 @@ class Cells:
     height: float
 
 
-def cells_of(figure: Figure, ax: Axes) -> Cells:
+def cell_grid_of(figure: Figure, ax: Axes) -> CellGrid:
     """Where the cells of the heat map on `ax` lie. The figure must have been rendered before: only
     then its parts have their places."""
     (left, top), (right, bottom) = points_of(figure, ax, np.array([[-0.5, -0.5], [0.5, 0.5]]))
-    return Cells(float(left), float(top), float(right - left), float(bottom - top))
+    return CellGrid(float(left), float(top), float(right - left), float(bottom - top))
 
 
 def points_of(figure: Figure, ax: Axes, places: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter
 
+from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.figures.fonts import families_for
 from gestalt_space.figures.pictures import smaller
 from gestalt_space.figures.style import (
@@ -27,7 +28,6 @@ from gestalt_space.figures.style import (
     TURNS,
     styled,
 )
-from gestalt_space.files import check_new_file, write_atomically
 
 Format = Literal["png", "svg", "pdf"]
 ENDINGS = (".png", ".svg", ".pdf")
@@ -48,7 +48,7 @@ ON_PAGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class SavedFigure:
     """A figure as bytes. `missing`: characters that no font of this machine has; in PNG and PDF a
     question mark in a diamond stands for each, in SVG they are there, for the reader's fonts."""
 
@@ -74,7 +74,7 @@ def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) ->
     return made.missing
 
 
-def rendered(figure: Figure, kind: Format) -> Written:
+def rendered(figure: Figure, kind: Format) -> SavedFigure:
     """A figure as a file's bytes."""
     texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
     families, missing = families_for(text.get_text() for text in texts)
@@ -86,7 +86,7 @@ def rendered(figure: Figure, kind: Format) -> Written:
     ):
         figure.savefig(stream, format=kind, metadata=_DATELESS[kind])
     data = stream.getvalue()
-    return Written(smaller(data) if kind == "svg" else data, missing)
+    return SavedFigure(smaller(data) if kind == "svg" else data, missing)
 
 
 @contextmanager

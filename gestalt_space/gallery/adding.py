@@ -21,7 +21,7 @@ from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, added_row, new_photo
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
-from gestalt_space.store.facts import Told
+from gestalt_space.store.facts import CommandFacts
 from gestalt_space.store.runs import add_run
 from gestalt_space.types import Descriptors, EncodingRun, Ids
 
@@ -85,7 +85,7 @@ class Adding:
     follow: Callable[[], None]
     made_by: Callable[[], EncodingRun]
     options: AddOptions
-    told: dict[str, Told]
+    told: dict[str, CommandFacts]
     _command: str = field(default_factory=lambda: secrets.token_hex(8))
     _given: set[tuple[str, str]] = field(default_factory=set)
     _before: GalleryState | None = None

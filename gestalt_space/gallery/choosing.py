@@ -33,7 +33,7 @@ class SpaceState:
     index_bytes: int
 
 
-class Choosing(OpenGallery):
+class SpacesMixin(OpenGallery):
     """A gallery whose spaces are chosen."""
 
     def spaces(self) -> list[SpaceState]:

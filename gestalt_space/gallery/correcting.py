@@ -14,9 +14,9 @@ from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.emptied import EMPTIED
 from gestalt_space.gallery.intake.likenesses import note_likenesses
-from gestalt_space.gallery.intake.records import check_facts, check_names
+from gestalt_space.gallery.intake.records import check_facts, check_record
 from gestalt_space.gallery.keeper import attempted
-from gestalt_space.gallery.writing import Writing
+from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.names import check_names as check_list
 from gestalt_space.names import normal_name
 from gestalt_space.store import correcting, undoing
@@ -42,7 +42,7 @@ class Correction:
     undone: tuple[Event, ...] = ()
 
 
-class Correcting(Writing):
+class CorrectionsMixin(WritableGallery):
     """A gallery that is corrected. Each correction is one transaction, and one event of the audit
     trail, with what was there before; matches follow at once."""
 
@@ -56,7 +56,7 @@ class Correcting(Writing):
         `withdrawn`, the patient is no longer matched. Raises `UsageError`, `NotInGallery`, and
         `ConsentWithdrawn` if a withdrawn consent would be cleared.
         """
-        check_names(replace(record, photo=record.photo or "-"))
+        check_record(replace(record, photo=record.photo or "-"))
         told = check_facts(record)
         unknown = [one for one in clear if one not in EMPTIED]
         if unknown:
@@ -87,7 +87,7 @@ class Correcting(Writing):
         and `PatientConflict` if the other patient already has the photo.
         """
         photo, of, to = map(normal_name, (photo, of, to))
-        check_names(PhotoRecord(photo, to))
+        check_record(PhotoRecord(photo, to))
         return self._corrected(
             lambda session: correcting.move_photo(session, photo, of=of, to=to),
             PhotoRecord(photo, to),
@@ -115,7 +115,7 @@ class Correcting(Writing):
         """
         named = [normal_name(one) for one in check_list(photos, "photos")]
         patient, to = normal_name(patient), normal_name(to)
-        check_names(PhotoRecord("-", to))
+        check_record(PhotoRecord("-", to))
         if not named:
             raise UsageError(
                 "No photo was given.", "Give the photos of the other person with --photo NAME."
@@ -152,7 +152,7 @@ class Correcting(Writing):
 
     def _corrected(
         self,
-        work: Callable[[Session], correcting.Corrected],
+        work: Callable[[Session], correcting.CorrectionResult],
         told: PhotoRecord | None = None,
     ) -> Correction:
         """`told`: names that the gallery may have in another spelling."""

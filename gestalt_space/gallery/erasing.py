@@ -11,29 +11,34 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.errors import GestaltError, NotInGallery, UsageError
 from gestalt_space.gallery.erasure.erased import Erased
-from gestalt_space.gallery.erasure.finishing import Deliver, Finishing, nobody_listens, path_of
+from gestalt_space.gallery.erasure.finishing import (
+    Deliver,
+    ErasureFinisher,
+    nobody_listens,
+    path_of,
+)
 from gestalt_space.gallery.erasure.forms import SHORT, Text
 from gestalt_space.gallery.erasure.pieces import after_head, pieces_of
 from gestalt_space.gallery.erasure.places import places_of
-from gestalt_space.gallery.erasure.plans import Plan, masked
+from gestalt_space.gallery.erasure.plans import ErasurePlan, masked
 from gestalt_space.gallery.erasure.searching import codes_of
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.lock import ERASING, locked
-from gestalt_space.gallery.writing import Writing
+from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.names import check_names, normal_name
 from gestalt_space.store import copied, erasures, purges
 from gestalt_space.store.audit import empty_details_naming
-from gestalt_space.store.erasures import Begun
+from gestalt_space.store.erasures import UnfinishedErasure
 from gestalt_space.store.removals import patient_keys
 
-Progress = Callable[[int], object] | None
+ErasureProgress = Callable[[int], object] | None
 Waiting = Callable[[str], object]
 
 
-class Erasing(Writing):
+class ErasureMixin(WritableGallery):
     """A gallery that patients are erased from."""
 
-    def begun_erasures(self) -> list[Begun]:
+    def begun_erasures(self) -> list[UnfinishedErasure]:
         """The erasures that are not done yet, the oldest first."""
         with self.database.reading() as session:
             return erasures.begun_erasures(session)
@@ -45,7 +50,7 @@ class Erasing(Writing):
         *,
         receipt: Path | None = None,
         named: bool = False,
-        progress: Progress = None,
+        progress: ErasureProgress = None,
         waiting: Waiting = nobody_listens,
     ) -> Erased:
         """Erase patients, search every file for them, and hand over what the receipt says.
@@ -78,7 +83,11 @@ class Erasing(Writing):
         return erased
 
     def resume_with(
-        self, deliver: Deliver, *, progress: Progress = None, waiting: Waiting = nobody_listens
+        self,
+        deliver: Deliver,
+        *,
+        progress: ErasureProgress = None,
+        waiting: Waiting = nobody_listens,
     ) -> list[Erased]:
         """Bring every erasure that was begun to its end; see `erase_with`."""
         self.database.require()
@@ -118,10 +127,12 @@ class Erasing(Writing):
         """So that no two processes of a home erase at once, or finish what another is at."""
         return locked(self.settings.index_dir, timeout, ERASING, waiting)
 
-    def _finishing(self, progress: Progress = None, waiting: Waiting = nobody_listens) -> Finishing:
-        return Finishing(self.database, self.settings, self._keeper, progress, waiting)
+    def _finishing(
+        self, progress: ErasureProgress = None, waiting: Waiting = nobody_listens
+    ) -> ErasureFinisher:
+        return ErasureFinisher(self.database, self.settings, self._keeper, progress, waiting)
 
-    def _require_trace(self, name: str, finishing: Finishing) -> None:
+    def _require_trace(self, name: str, finishing: ErasureFinisher) -> None:
         """Raise `NotInGallery` where there is no trace of a patient who has no row."""
         with self.database.reading() as session:
             rows = {place for place, _ in erasures.texts_with(session, name)}
@@ -140,15 +151,15 @@ class Erasing(Writing):
         self,
         session: Session,
         names: Sequence[str],
-        finishing: Finishing,
+        finishing: ErasureFinisher,
         *,
         receipt: Path | None,
         named: bool,
-    ) -> Plan:
+    ) -> ErasurePlan:
         """Take the rows of patients out; what is to be remembered of them."""
         keys = patient_keys(session, names)
         traces = erasures.traces_of(session, keys.values())
-        plan = Plan(
+        plan = ErasurePlan(
             patients=list(names),
             removed_before=sorted(set(names) - set(keys)),
             salt=secrets.token_hex(16),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.gallery.means import Floats, PatientMeans, run_sums
 from gestalt_space.gallery.people import People
-from gestalt_space.once import Once
+from gestalt_space.lazy_value import LazyValue
 from gestalt_space.ranking.aggregation import with_direction
 from gestalt_space.ranking.grouping import Numbers, ranges
 from gestalt_space.store.people import By
@@ -31,7 +31,7 @@ class GroupMeans:
     members: Numbers
     there: NDArray[np.bool_]
     counts: Numbers
-    _lengths: Once[Floats]
+    _lengths: LazyValue[Floats]
 
     @property
     def lengths(self) -> Floats:
@@ -69,7 +69,7 @@ class GroupMeans:
             self.members,
             there,
             np.bincount(of_group[there[self.members]], minlength=len(self.groups)),
-            Once(lengths),
+            LazyValue(lengths),
         )
         return made
 
@@ -118,7 +118,7 @@ def group_means(means: PatientMeans, dim: int, people: People, by: By) -> GroupM
         members,
         np.ones(len(means.keys), dtype=bool),
         np.diff(starts, append=len(members)).astype(np.int64),
-        Once(lambda: _measured(made, np.arange(len(keys)))),
+        LazyValue(lambda: _measured(made, np.arange(len(keys)))),
     )
     return made
 

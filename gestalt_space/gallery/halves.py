@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from gestalt_space.files import make_private_folder, sync_folder, unwritable, write_private
-from gestalt_space.folders import delete_begun
-from gestalt_space.held import held
+from gestalt_space.atomic_files import make_private_folder, sync_folder, unwritable, write_private
+from gestalt_space.atomic_folders import delete_begun
+from gestalt_space.file_lock import try_lock
 
 _NOTES = "copying-"
 
@@ -38,7 +38,7 @@ def delete_halves(index: Path) -> tuple[list[Path], list[Path]]:
     for note in sorted(index.glob(f"{_NOTES}*")):
         with suppress(FileNotFoundError):
             folder = Path(os.fsdecode(note.read_bytes()))
-            with held(note) as is_mine:
+            with try_lock(note) as is_mine:
                 if not is_mine or not folder.parent.is_dir():
                     left.append(folder)
                     continue
@@ -55,7 +55,7 @@ def _held_note(index: Path, folder: Path, holding: ExitStack) -> Path:
         note = index / f"{_NOTES}{secrets.token_hex(8)}"
         write_private(note, os.fsencode(folder))
         sync_folder(index)
-        holding.enter_context(held(note))
+        holding.enter_context(try_lock(note))
         # Another process may have taken it for that of a dead one, before it was held.
         if note.exists():
             return note

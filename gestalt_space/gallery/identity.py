@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from gestalt_space.files import write_atomically
+from gestalt_space.atomic_files import write_atomically
 from gestalt_space.index.changing import wipe_away
 from gestalt_space.index.manifest import foreign_files
 from gestalt_space.paths import display_name

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gestalt_space.call_batching import BatchedCalls
 from gestalt_space.encoders.specification import Encoder
-from gestalt_space.together import Together
 from gestalt_space.types import Crops, Slots
 
 MOST_JOINED = 64
@@ -15,7 +15,7 @@ MOST_JOINED = 64
 
 
 class SharedEncoder:
-    """An encoder that any number of threads may call; see `Together`.
+    """An encoder that any number of threads may call; see `BatchedCalls`.
 
     A face comes back the same in any company (`Encoder.encode`), so that the load decides nothing.
     """
@@ -24,7 +24,7 @@ class SharedEncoder:
         self.spec = encoder.spec
         self.run = encoder.run
         self._encoder = encoder
-        self.encode_together = Together(
+        self.encode_together = BatchedCalls(
             self._encode, kind=lambda _: None, weight=len, most=MOST_JOINED
         )
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from gestalt_space.atomic_folders import delete_begun
 from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
-from gestalt_space.folders import delete_begun
-from gestalt_space.gallery.calibration.kept import forget
+from gestalt_space.gallery.calibration.array_cache import forget
 from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of, is_copy, registered_home, was_forgotten
 from gestalt_space.gallery.lock import locked
@@ -18,7 +18,7 @@ from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.index.changing import wipe_away
 from gestalt_space.index.manifest import files_of_space, foreign_files
 from gestalt_space.paths import display_name
-from gestalt_space.progress import Stages, unseen_stages
+from gestalt_space.progress import Stages, no_stages
 from gestalt_space.store import erasures, purges, reads
 from gestalt_space.store.engine import Database
 from gestalt_space.store.mending import Mended
@@ -43,7 +43,7 @@ class Keeper:
             with suppress(OutputError, DatabaseError, DescriptorError):
                 sealer.follow()
 
-    def rebuild(self, mended: Mended, stages: Stages = unseen_stages) -> Rebuilt:
+    def rebuild(self, mended: Mended, stages: Stages = no_stages) -> Rebuilt:
         """Write every index anew, from the database, and wipe away files of spaces that it does not
         have; says what was done, and what was mended before. Raises `OutputError`."""
         indexes = tuple(self._written_anew(sealer, stages) for sealer in self._sealers())

@@ -23,13 +23,13 @@ class GalleryStats:
     """How much a gallery holds, of which spaces, and, of each, what made the descriptors and how
     old the calibration is."""
 
-    counts: reads.Counts
+    counts: reads.GalleryCounts
     spaces: tuple[tuple[reads.StoredSpace, int], ...]
     runs: tuple[RunCounts, ...]
     calibrations: tuple[CalibrationState, ...]
 
 
-class Listing(OpenGallery):
+class ListingMixin(OpenGallery):
     """A gallery that is listed."""
 
     def stats(self) -> GalleryStats:

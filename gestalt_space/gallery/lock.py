@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gestalt_space.atomic_files import make_private_folder
 from gestalt_space.errors import OutputError
-from gestalt_space.files import make_private_folder
-from gestalt_space.holders import holder_of, leave_note, take_note_away
+from gestalt_space.lock_holders import holder_of, leave_note, take_note_away
 from gestalt_space.paths import display_name
 from gestalt_space.store.sqlite import SILENT
 

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from gestalt_space.devices import Device
 from gestalt_space.errors import IndexDamaged
-from gestalt_space.gallery.blame import blaming_files, check_files
+from gestalt_space.gallery.damage import blaming_files, check_index_files
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.people import Arrays, People, arrays_of, folded_hashes
-from gestalt_space.gallery.state import Corrected, GalleryState
+from gestalt_space.gallery.state import CorrectedPhotos, GalleryState
 from gestalt_space.index.accelerator import Accelerator
 from gestalt_space.index.approximate import Approximate
 from gestalt_space.index.manifest import Manifest, load_manifest, open_arrays
@@ -76,7 +76,7 @@ class Reader:
         for accelerator in list(self._accelerators.values()):
             accelerator.close()
 
-    def _mark(self, session: Session, space: StoredSpace) -> tail.Mark:
+    def _mark(self, session: Session, space: StoredSpace) -> tail.DatabasePosition:
         # Read until it is there: the first index that is written gives the home its id.
         self._home = self._home or home_of(session, self._folder)
         return tail.read_mark(session, space.id, self._home)
@@ -90,7 +90,7 @@ class Reader:
         known = self._states.get(space.id)
         if known is not None and known.mark.digest is not None:
             manifest = load_manifest(self._folder, space.fingerprint, known.mark.digest)
-            check_files(self._folder, manifest, error)
+            check_index_files(self._folder, manifest, error)
 
     def doubt(self, space: StoredSpace, error: IndexDamaged) -> None:
         """After a search came upon a file that is damaged, or was deleted by a process that merged
@@ -168,7 +168,7 @@ def open_approximates(
 def read_state(
     session: Session,
     space: StoredSpace,
-    mark: tail.Mark,
+    mark: tail.DatabasePosition,
     manifest: Manifest | None,
     segments: tuple[Segment, ...],
     parts: tuple[Arrays, ...],
@@ -191,7 +191,7 @@ def read_state(
         People((*parts, *([arrays_of(people)] if len(people.keys) else []))),
         means,
         gone_ids=tail.removed_after(session, space, sequence),
-        corrected=Corrected(photos.ids, photos.ages, folded_hashes(photos.sites)),
+        corrected=CorrectedPhotos(photos.ids, photos.ages, folded_hashes(photos.sites)),
         calibration=_calibration(session, space, mark),
         damage=damage,
         accelerator=accelerator,
@@ -206,6 +206,8 @@ def memory_segment(rows: tail.NewRows) -> MemorySegment:
     )
 
 
-def _calibration(session: Session, space: StoredSpace, mark: tail.Mark) -> Calibration | None:
+def _calibration(
+    session: Session, space: StoredSpace, mark: tail.DatabasePosition
+) -> Calibration | None:
     stored = None if mark.calibrated is None else stored_calibration(session, space)
     return None if stored is None else Calibration.from_json(stored.document)

@@ -11,8 +11,8 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import DatabaseError, DescriptorError, GalleryChanged, IndexDamaged
-from gestalt_space.gallery.blame import blaming_files
 from gestalt_space.gallery.cleaning import Cleaning
+from gestalt_space.gallery.damage import blaming_files
 from gestalt_space.gallery.identity import home_of, registered_home
 from gestalt_space.gallery.index_files import (
     IndexFiles,
@@ -40,7 +40,7 @@ from gestalt_space.index.means import (
     MeansRecord,
 )
 from gestalt_space.index.segment import Segment, SegmentRecord, open_segment
-from gestalt_space.progress import Progress, unseen
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import homes, purges, tail
 from gestalt_space.store.engine import Database
@@ -70,7 +70,7 @@ class Sealer:
     timeout: float
     repairs: list[Repair] = field(default_factory=list)
 
-    def follow(self, *, rebuild: bool = False, progress: Progress = unseen) -> bool:
+    def follow(self, *, rebuild: bool = False, progress: Progress = no_progress) -> bool:
         """Bring the index up to the database where it lacks much or has what was removed; says
         whether it did. With `rebuild`, from the database alone.
 
@@ -180,7 +180,7 @@ class Sealer:
         return open_index(self.folder, self.space, digest)[:2]
 
     def _built_anew(
-        self, session: Session, mark: tail.Mark, progress: Progress, *, keep: bool
+        self, session: Session, mark: tail.DatabasePosition, progress: Progress, *, keep: bool
     ) -> Manifest:
         """Everything, from the database. Where that is damaged, what is on disk is deleted, which
         may have what was removed, unless it is to be kept."""
@@ -191,7 +191,7 @@ class Sealer:
                 delete_unnamed(self.folder, self.space.fingerprint, None)
             raise
 
-    def _built(self, session: Session, mark: tail.Mark, progress: Progress) -> Manifest:
+    def _built(self, session: Session, mark: tail.DatabasePosition, progress: Progress) -> Manifest:
         """Everything, from the database."""
         whole, done = tail.count_waiting(session, self.space, -1)[0], 0
         segments = []
@@ -212,7 +212,7 @@ class Sealer:
     def _followed(
         self,
         session: Session,
-        mark: tail.Mark,
+        mark: tail.DatabasePosition,
         known: Manifest,
         opened: Sequence[Segment],
         cleaning: Cleaning,

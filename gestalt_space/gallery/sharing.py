@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gestalt_space.errors import NotInGallery, UsageError
 from gestalt_space.gallery.identity import home_of
-from gestalt_space.gallery.writing import Writing
+from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.store import erasures, homes
 from gestalt_space.store.homes import KnownHome
 
@@ -15,7 +15,7 @@ FEWEST_DIGITS = 8
 _LIST = "`gestalt index homes` lists them."
 
 
-class Sharing(Writing):
+class SharedDatabaseMixin(WritableGallery):
     """A gallery whose database other homes may share."""
 
     def homes(self) -> list[KnownHome]:

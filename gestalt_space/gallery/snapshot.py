@@ -32,7 +32,7 @@ from gestalt_space.types import Descriptors
 
 
 @dataclass(frozen=True)
-class Lines:
+class RankedGroups:
     """What is ranked: the disorders, genes or patients of a gallery.
 
     `titles`: identifier and name of each, in the order of the identifiers; `keys` `(g,)`: theirs in
@@ -74,7 +74,7 @@ class Snapshot:
     patients: tuple[str, ...]
     keys: Numbers
     patient_of_row: NDArray[np.int64]
-    lines: Lines
+    lines: RankedGroups
     people: PatientFacts | None = None
     photos: PhotoFacts | None = None
     belongings: Belongings | None = None
@@ -191,7 +191,7 @@ def _lines(
     keys: Sequence[int],
     patient_of_row: NDArray[np.int64],
     family: NDArray[np.int64] | None,
-) -> Lines:
+) -> RankedGroups:
     """What is ranked; groups without a patient who has a row are none."""
     patients, groups = state.people.pairs(by)
     order = np.argsort(keys)
@@ -202,7 +202,7 @@ def _lines(
     ranked = np.array(sorted(present.tolist(), key=lambda key: titles[key][0]), dtype=np.int64)
     by_key = np.argsort(ranked)
     numbers = by_key[np.searchsorted(ranked, groups[known], sorter=by_key)]
-    return Lines(
+    return RankedGroups(
         by,
         tuple(titles[int(key)] for key in ranked),
         ranked,

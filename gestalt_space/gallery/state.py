@@ -17,23 +17,23 @@ from gestalt_space.gallery.group_means import GroupMeans, group_means
 from gestalt_space.gallery.means import PartMeans, mean_blocks
 from gestalt_space.gallery.people import People
 from gestalt_space.index.accelerator import Accelerator
-from gestalt_space.index.approximate import Approximate, ApproximateSearcher, Kind
+from gestalt_space.index.approximate import Approximate, ApproximateKind, ApproximateSearcher
 from gestalt_space.index.checksums import REBUILD
 from gestalt_space.index.means import MeansPart
 from gestalt_space.index.search import Candidates, Column, Searcher
 from gestalt_space.index.segment import MemorySegment, Segment
-from gestalt_space.once import Once
+from gestalt_space.lazy_value import LazyValue
 from gestalt_space.ranking.calibration import Calibration
 from gestalt_space.ranking.contenders import Nearest
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store.people import By
 from gestalt_space.store.reads import StoredSpace
-from gestalt_space.store.tail import Mark
+from gestalt_space.store.tail import DatabasePosition
 from gestalt_space.types import Descriptors
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
+class CorrectedPhotos:
     """Ages and sites of photos that were corrected since their segment was written, by the keys of
     their descriptors `(c,)`, ascending; sites as 64-bit hashes."""
 
@@ -63,14 +63,14 @@ class GalleryState:
     def __init__(
         self,
         space: StoredSpace,
-        mark: Mark,
+        mark: DatabasePosition,
         segments: Sequence[Segment],
         tail: MemorySegment | None,
         people: People,
         means: Sequence[MeansPart],
         *,
         gone_ids: Numbers,
-        corrected: Corrected,
+        corrected: CorrectedPhotos,
         calibration: Calibration | None,
         damage: str | None = None,
         accelerator: Accelerator | None = None,
@@ -88,16 +88,16 @@ class GalleryState:
         }
         self._corrected = corrected
         self.gone = self.rows_with(gone_ids)
-        self._reading = Once(self._read)
+        self._reading = LazyValue(self._read)
         # Read now: whoever cleans the index takes them out of the columns.
         self._lost = self.column_at("patients", self.gone)
         self._mean_parts = tuple(means)
-        self._means = Once(self._read_means)
-        self._groups = {by: Once(partial(self._read_groups, by)) for by in _BYS}
-        self._ids = Once(lambda: self.searcher.column("ids"))
-        self._patients = Once(self._read_patients)
-        self._photo_counts = Once(self._count_photos)
-        self._totals = {by: Once(partial(self._count_totals, by)) for by in _BYS}
+        self._means = LazyValue(self._read_means)
+        self._groups = {by: LazyValue(partial(self._read_groups, by)) for by in _BYS}
+        self._ids = LazyValue(lambda: self.searcher.column("ids"))
+        self._patients = LazyValue(self._read_patients)
+        self._photo_counts = LazyValue(self._count_photos)
+        self._totals = {by: LazyValue(partial(self._count_totals, by)) for by in _BYS}
 
     @property
     def ids(self) -> Numbers:
@@ -188,7 +188,7 @@ class GalleryState:
         `least` may be missing."""
         return self._nearest(self.searcher.candidates_of(probes, count, among, least=least))
 
-    def approximate(self, kind: Kind) -> ApproximateSearcher:
+    def approximate(self, kind: ApproximateKind) -> ApproximateSearcher:
         """The approximate index of a kind. Raises `UsageError` where there is none."""
         found = self._nearly.get(kind)
         if found is None:
@@ -199,7 +199,7 @@ class GalleryState:
             )
         return found
 
-    def nearly(self, probe: Descriptors, count: int, kind: Kind) -> Nearest:
+    def nearly(self, probe: Descriptors, count: int, kind: ApproximateKind) -> Nearest:
         """Photos near to a probe `(d,)`, by an approximate index: what it misses is not known."""
         return self._nearest([self.approximate(kind).candidates(probe, count)])[0]
 

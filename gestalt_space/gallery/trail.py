@@ -14,7 +14,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.gallery.inspecting.findings import counted
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.names import normal_name
-from gestalt_space.progress import Progress, unseen
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.store import audit
 from gestalt_space.store.audit import Event, Head
 from gestalt_space.store.correcting import patient_key
@@ -57,7 +57,7 @@ class LoggedEvent:
     chain: str
 
 
-class Trail(OpenGallery):
+class AuditTrailMixin(OpenGallery):
     """A gallery whose audit trail is read."""
 
     def log(self, *, patient: str | None = None, newest: int | None = None) -> list[LoggedEvent]:
@@ -80,7 +80,7 @@ class Trail(OpenGallery):
         with self.database.reading() as session:
             return audit.head(session)
 
-    def check_trail(self, old: Head | None = None, progress: Progress = unseen) -> list[str]:
+    def check_trail(self, old: Head | None = None, progress: Progress = no_progress) -> list[str]:
         """What shows that the trail was changed or cut, since an `old` head also by somebody who
         made it anew; nothing where it was not."""
         with self.database.reading() as session:

@@ -41,7 +41,7 @@ from gestalt_space.gallery.storing import Added, AddedPhotos, failed_row, source
 from gestalt_space.index.approximate import ApproximateRecord
 from gestalt_space.index.approximating import ApproximateOptions
 from gestalt_space.names import check_names, normal_name
-from gestalt_space.progress import Stages, unseen_stages
+from gestalt_space.progress import Stages, no_stages
 from gestalt_space.store import reads, removals, writes
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.lookups import disorders_like, patients_like
@@ -57,7 +57,7 @@ def _nobody_follows(done: object) -> None:
     """In the place of what shows progress."""
 
 
-class Writing(OpenGallery):
+class WritableGallery(OpenGallery):
     """A gallery that is written."""
 
     def add(
@@ -211,7 +211,7 @@ class Writing(OpenGallery):
         is_default, lacking = self._switched(space_id, here.space.fingerprint, wanted=make_default)
         return FilledFaces(tuple(done), lacking, is_default)
 
-    def rebuild(self, *, stages: Stages = unseen_stages) -> Rebuilt:
+    def rebuild(self, *, stages: Stages = no_stages) -> Rebuilt:
         """Rebuild the index of every space from the database, and calibrate it if that takes at
         most two seconds. Returns what was done.
 

@@ -20,11 +20,11 @@ from gestalt_space.errors import ApproximateDamaged, IndexDamaged
 from gestalt_space.index.checksums import FileRecord, check_file
 from gestalt_space.index.mapped import map_faiss
 from gestalt_space.index.search import Candidates, Searcher
-from gestalt_space.once import Once
+from gestalt_space.lazy_value import LazyValue
 from gestalt_space.types import Ids
 
-Kind = Literal["ivf", "hnsw"]
-KINDS: tuple[Kind, ...] = ("ivf", "hnsw")
+ApproximateKind = Literal["ivf", "hnsw"]
+KINDS: tuple[ApproximateKind, ...] = ("ivf", "hnsw")
 NEAREST = 10
 """Of so many nearest photos the recall is measured."""
 _AGAIN = "Run `gestalt index approximate` to build it again, or leave out --index."
@@ -40,7 +40,7 @@ class ApproximateRecord:
     `measured` photos.
     """
 
-    kind: Kind
+    kind: ApproximateKind
     file: FileRecord
     rows: int
     last: int
@@ -63,7 +63,7 @@ class Approximate:
         self.record = record
         self._folder = folder
         self._dim = dim
-        self._index = Once(self._open)
+        self._index = LazyValue(self._open)
 
     def search(self, probe: NDArray[np.float32], count: int) -> Ids:
         """About the `count` nearest of its rows to a probe `(d,)`, in no order, none twice.
@@ -98,8 +98,8 @@ class ApproximateSearcher:
         self.record = approximate.record
         self._approximate = approximate
         self._searcher = searcher
-        self._rows = Once(self._find_rows)
-        self._later = Once(self._find_later)
+        self._rows = LazyValue(self._find_rows)
+        self._later = LazyValue(self._find_later)
 
     @property
     def later(self) -> int:
@@ -125,7 +125,7 @@ class ApproximateSearcher:
 
     def _find_rows(self) -> Ids:
         rows, ids = rows_by_id(self._searcher, self.record.last)
-        if (len(rows), sha256_of(ids)) != (self.record.rows, self.record.ids):
+        if (len(rows), sha256_of_ids(ids)) != (self.record.rows, self.record.ids):
             raise ApproximateDamaged(
                 f"The {self.record.kind} index was built from other descriptors.", _AGAIN
             )
@@ -139,7 +139,7 @@ class ApproximateSearcher:
 
 def search_index(
     index: Any,
-    kind: Kind,
+    kind: ApproximateKind,
     options: Mapping[str, int],
     probe: NDArray[np.float32],
     count: int,
@@ -165,6 +165,6 @@ def rows_by_id(searcher: Searcher, last: int | None = None) -> tuple[Ids, Ids]:
     return rows[order], ids[rows[order]]
 
 
-def sha256_of(ids: Ids) -> str:
+def sha256_of_ids(ids: Ids) -> str:
     """Of identifiers, in hex."""
     return hashlib.sha256(ids.astype("<i8", copy=False).tobytes()).hexdigest()

@@ -18,11 +18,11 @@ from gestalt_space.errors import UsageError
 from gestalt_space.index.approximate import (
     KINDS,
     NEAREST,
+    ApproximateKind,
     ApproximateRecord,
-    Kind,
     rows_by_id,
     search_index,
-    sha256_of,
+    sha256_of_ids,
 )
 from gestalt_space.index.checksums import record_file
 from gestalt_space.index.durable import new_file, unique_name, writing
@@ -50,7 +50,7 @@ class ApproximateOptions:
     """What to build. `ivf`: `lists`, of which `probes` are looked at. `hnsw`: `links` of each row,
     `breadth` of a search. None: chosen by the number of rows, or usual."""
 
-    kind: Kind
+    kind: ApproximateKind
     lists: int | None = None
     probes: int | None = None
     links: int | None = None
@@ -65,7 +65,7 @@ class ApproximateOptions:
         return {"lists": lists, "probes": min(self.probes or 64, lists)}
 
 
-def parse_kind(text: str) -> Kind:
+def parse_kind(text: str) -> ApproximateKind:
     """A kind of index by its name. Raises `UsageError`."""
     for kind in KINDS:
         if text == kind:
@@ -78,7 +78,7 @@ class Built:
     """An index of FAISS in memory, and what is to be recorded of it; see `ApproximateRecord`."""
 
     index: Any
-    kind: Kind
+    kind: ApproximateKind
     ids: Ids
     options: dict[str, int]
     recall: float
@@ -97,7 +97,7 @@ class Built:
                 file=record_file(path),
                 rows=len(self.ids),
                 last=int(self.ids[-1]),
-                ids=sha256_of(self.ids),
+                ids=sha256_of_ids(self.ids),
                 options=self.options,
                 recall=self.recall,
                 measured=self.measured,
@@ -141,7 +141,11 @@ def build(
 
 
 def _trained(
-    kind: Kind, numbers: dict[str, int], searcher: Searcher, rows: Ids, rng: np.random.Generator
+    kind: ApproximateKind,
+    numbers: dict[str, int],
+    searcher: Searcher,
+    rows: Ids,
+    rng: np.random.Generator,
 ) -> Any:
     import faiss
 
@@ -160,7 +164,12 @@ def _trained(
 
 
 def _recall(
-    index: Any, kind: Kind, numbers: dict[str, int], searcher: Searcher, rows: Ids, held: Ids
+    index: Any,
+    kind: ApproximateKind,
+    numbers: dict[str, int],
+    searcher: Searcher,
+    rows: Ids,
+    held: Ids,
 ) -> float:
     """Of the photos nearest to those held out, the share that is found."""
     patients = searcher.column("patients")

@@ -12,7 +12,7 @@ from gestalt_space.types import Ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class BoundedRows:
     """Rows `(m,)`, what their similarities are at most `(m,)`, and what those of all others are at
     most: -inf where there are none."""
 
@@ -21,16 +21,16 @@ class Found:
     others: float = -np.inf
 
 
-def best_of(found: list[Found], count: int) -> Found:
+def best_of(found: list[BoundedRows], count: int) -> BoundedRows:
     """The `count` rows that may be nearest, of all that were found."""
     rows = np.concatenate([np.zeros(0, dtype=np.int64), *(one.rows for one in found)])
     at_most = np.concatenate([np.zeros(0), *(one.at_most for one in found)])
     others = max((one.others for one in found), default=-np.inf)
     if len(rows) <= count:
-        return Found(rows, at_most, others)
+        return BoundedRows(rows, at_most, others)
     order = np.argpartition(-at_most, count - 1)
     kept, left = order[:count], order[count:]
-    return Found(rows[kept], at_most[kept], max(others, float(at_most[left].max())))
+    return BoundedRows(rows[kept], at_most[kept], max(others, float(at_most[left].max())))
 
 
 class Best:
@@ -65,12 +65,12 @@ class Best:
             if len(new) == 1 or np.isneginf(self.floor).any():
                 self._keep()
 
-    def found(self) -> list[Found]:
+    def found(self) -> list[BoundedRows]:
         """What was found for each probe, once all is offered; rows in no order."""
         with self._lock:
             self._keep()
             return [
-                Found(rows[:filled], values[:filled], float(floor))
+                BoundedRows(rows[:filled], values[:filled], float(floor))
                 for rows, values, filled, floor in zip(
                     self._rows, self._values, self._filled, self.floor, strict=True
                 )

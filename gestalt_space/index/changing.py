@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.atomic_files import sync
 from gestalt_space.errors import IndexDamaged
-from gestalt_space.files import sync
 from gestalt_space.index.checksums import (
     CHUNK,
     REBUILD,

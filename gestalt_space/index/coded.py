@@ -14,15 +14,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.index.best import Best, Found
+from gestalt_space.index.best import Best, BoundedRows
 from gestalt_space.index.codes import CodedProbes, Mask, code_probes, rounding
 from gestalt_space.index.exact import products
 from gestalt_space.index.integers import MOST, Bytes, Product
-from gestalt_space.index.segment import Rows, Segment
+from gestalt_space.index.segment import SearchRows, Segment
 from gestalt_space.index.threads import pool
 from gestalt_space.types import Descriptors
 
-Place: TypeAlias = tuple[Rows, int, Mask | None]
+Place: TypeAlias = tuple[SearchRows, int, Mask | None]
 """A part, where its rows begin, and which of them are eligible; None for all."""
 
 _NUMBERS = 2**18
@@ -38,7 +38,7 @@ def nearest_by_codes(
     product: Product,
     *,
     least: float = -np.inf,
-) -> tuple[list[Found], float]:
+) -> tuple[list[BoundedRows], float]:
     """For each of `(q, d)` probes the `count` eligible rows that may be nearest, but for those that
     are less similar than `least`; and how much an estimate errs at the most: similarities lie at
     most twice as far below what they are at most.
@@ -113,7 +113,7 @@ def _scan_codes(
 
 
 def _scan_vectors(
-    best: Best, probes: Descriptors, part: Rows, rows: slice, offset: int, mask: Mask | None
+    best: Best, probes: Descriptors, part: SearchRows, rows: slice, offset: int, mask: Mask | None
 ) -> float:
     """Offer what some rows in memory have, by products in float32; how much these err."""
     error = rounding(probes.shape[1])

@@ -14,8 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.atomic_files import make_private_folder, replacing, sync_folder
 from gestalt_space.errors import OutputError
-from gestalt_space.files import make_private_folder, replacing, sync_folder
 
 
 def prefix_of(space: str) -> str:

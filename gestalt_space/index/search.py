@@ -16,18 +16,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.call_batching import BatchedCalls
 from gestalt_space.descriptors import check_descriptors
 from gestalt_space.index.accelerator import PROCESSOR, Accelerator
-from gestalt_space.index.best import Found, best_of
+from gestalt_space.index.best import BoundedRows, best_of
 from gestalt_space.index.coded import nearest_by_codes
 from gestalt_space.index.codes import CodedProbes, Mask, code_probes, rounding
 from gestalt_space.index.exact import exact_similarities, products
 from gestalt_space.index.gpu import HalfRows
 from gestalt_space.index.integers import integer_product
 from gestalt_space.index.many import nearest_of_many
-from gestalt_space.index.segment import Rows, Segment, rows_at_once
+from gestalt_space.index.segment import SearchRows, Segment, rows_at_once
 from gestalt_space.index.threads import pool
-from gestalt_space.together import Together
 from gestalt_space.types import Descriptors, Ids
 
 PLAIN_NUMBERS = 25_000_000
@@ -59,7 +59,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class _Query:
     """What is looked for: about `count` rows near to each of the probes `(q, d)`, that are not less
     similar than `least`. `masks`: which rows of each part are eligible, None for all; `eligible` of
     them are. `shared`: all are, as in others' searches."""
@@ -79,17 +79,17 @@ class Searcher:
         self,
         dim: int,
         segments: Sequence[Segment],
-        tail: Rows | None = None,
+        tail: SearchRows | None = None,
         accelerator: Accelerator | None = None,
     ) -> None:
         self.dim = dim
         self.accelerator = accelerator
         """Has the segments' rows on a GPU, or not; what is found is the same."""
         self.segments = tuple(segments)
-        self.parts: tuple[Rows, ...] = (*segments, *([] if tail is None else [tail]))
+        self.parts: tuple[SearchRows, ...] = (*segments, *([] if tail is None else [tail]))
         self.offsets = [0, *np.cumsum([len(part) for part in self.parts], dtype=int).tolist()]
         """Where the rows of each part begin; the last is the number of all."""
-        self._together = Together(
+        self._together = BatchedCalls(
             self._joined,
             kind=lambda one: one.count,
             weight=lambda one: len(one.probes),
@@ -181,14 +181,14 @@ class Searcher:
         """
         probes = check_descriptors(probes, self.dim)
         masks = self._masks(among)
-        asked = _Asked(probes, count, masks, self._eligible(masks), least, shared=among is None)
+        asked = _Query(probes, count, masks, self._eligible(masks), least, shared=among is None)
         at_once = max(1, min(_MOST_PROBES, _MOST_FOUND // count))
         found: list[Candidates] = []
         for block in _blocks(len(probes), at_once):
             found += self._candidates(replace(asked, probes=probes[block]))
         return found
 
-    def _candidates(self, asked: _Asked) -> list[Candidates]:
+    def _candidates(self, asked: _Query) -> list[Candidates]:
         few = asked.eligible <= max(asked.count, FEW_ROWS * len(self))
         if not few and (by_gpu := self._by_gpu(asked)) is not None:
             return by_gpu
@@ -200,17 +200,19 @@ class Searcher:
         by = self._by_gathering if few else self._by_product if self._plain() else self._by_faiss
         return [self._exactly(probe, by(probe, asked), asked.count) for probe in asked.probes]
 
-    def _exactly(self, probe: NDArray[np.float32], found: list[Found], count: int) -> Candidates:
+    def _exactly(
+        self, probe: NDArray[np.float32], found: list[BoundedRows], count: int
+    ) -> Candidates:
         nearest = best_of(found, count)
         return Candidates(nearest.rows, self.exact(probe, nearest.rows), nearest.others)
 
-    def _joined(self, calls: Sequence[_Asked]) -> list[list[Candidates]]:
+    def _joined(self, calls: Sequence[_Query]) -> list[list[Candidates]]:
         """What several threads look for among all rows, by one way through them."""
         probes = np.concatenate([one.probes for one in calls])
         found = iter(self._by_integers(replace(calls[0], probes=probes)))
         return [list(itertools.islice(found, len(one.probes))) for one in calls]
 
-    def _by_integers(self, asked: _Asked) -> list[Candidates]:
+    def _by_integers(self, asked: _Query) -> list[Candidates]:
         product = integer_product(self.dim)
         assert product is not None, "looked at before"  # noqa: S101
         places = [
@@ -224,7 +226,7 @@ class Searcher:
             Candidates(one.rows, one.at_most - tolerance, one.others, tolerance) for one in found
         ]
 
-    def _by_matrices(self, asked: _Asked) -> list[Candidates]:
+    def _by_matrices(self, asked: _Query) -> list[Candidates]:
         error = rounding(self.dim)
         every = asked.eligible <= asked.count
         found = nearest_of_many(asked.probes, self._eligible_blocks(asked.masks), asked.count)
@@ -264,10 +266,10 @@ class Searcher:
             return None
         return self.accelerator.rows(self.segments)
 
-    def _places(self) -> Iterator[tuple[Rows, int, int]]:
+    def _places(self) -> Iterator[tuple[SearchRows, int, int]]:
         yield from zip(self.parts, self.offsets, self.offsets[1:], strict=False)
 
-    def _split(self, rows: Ids) -> Iterator[tuple[Rows, Ids, Ids]]:
+    def _split(self, rows: Ids) -> Iterator[tuple[SearchRows, Ids, Ids]]:
         """Each part that some rows are of: their places among those given, and in the part."""
         for part, start, end in self._places():
             places = np.flatnonzero((rows >= start) & (rows < end))
@@ -309,27 +311,27 @@ class Searcher:
             for block in _blocks(len(local), 8 * rows_at_once(self.dim)):
                 yield start + local[block], part.vectors[local[block]]
 
-    def _by_gathering(self, probe: NDArray[np.float32], asked: _Asked) -> list[Found]:
+    def _by_gathering(self, probe: NDArray[np.float32], asked: _Query) -> list[BoundedRows]:
         rows = self._eligible_rows(asked.masks)
         if len(rows) <= asked.count:
-            return [Found(rows, np.zeros(len(rows)))]
+            return [BoundedRows(rows, np.zeros(len(rows)))]
         values = [
             products(part.take(local[block]), probe)
             for part, _, local in self._split(rows)
             for block in _blocks(len(local), rows_at_once(self.dim))
         ]
-        return [Found(rows, np.concatenate(values).astype(np.float64) + rounding(self.dim))]
+        return [BoundedRows(rows, np.concatenate(values).astype(np.float64) + rounding(self.dim))]
 
-    def _by_product(self, probe: NDArray[np.float32], asked: _Asked) -> list[Found]:
+    def _by_product(self, probe: NDArray[np.float32], asked: _Query) -> list[BoundedRows]:
         return [
             _product(probe, part, start, mask)
             for (part, start, _), mask in zip(self._places(), asked.masks, strict=True)
         ]
 
-    def _by_faiss(self, probe: NDArray[np.float32], asked: _Asked) -> list[Found]:
+    def _by_faiss(self, probe: NDArray[np.float32], asked: _Query) -> list[BoundedRows]:
         """By FAISS's products of the codes: for processors without exact products of integers."""
         coded = code_probes(probe[None])
-        searches: list[Callable[[], Found]] = []
+        searches: list[Callable[[], BoundedRows]] = []
         for (part, start, _), mask in zip(self._places(), asked.masks, strict=True):
             if mask is not None and not mask.any():
                 continue
@@ -339,7 +341,7 @@ class Searcher:
                 searches.append(partial(_product, probe, part, start, mask))
         return list(pool().map(lambda search: search(), searches))
 
-    def _by_gpu(self, asked: _Asked) -> list[Candidates] | None:
+    def _by_gpu(self, asked: _Query) -> list[Candidates] | None:
         """None where no GPU has the rows, or it fails: the processor is still there."""
         rows = self._half_rows()
         if rows is None or self.accelerator is None:
@@ -356,7 +358,7 @@ class Searcher:
         candidates = []
         for probe in asked.probes:
             try:
-                found = [Found(*rows.search(probe, asked.count, eligible))]
+                found = [BoundedRows(*rows.search(probe, asked.count, eligible))]
             except RuntimeError as error:  # torch has this for a GPU that is full or gone
                 self.accelerator.lost(rows, error)
                 return None
@@ -366,21 +368,23 @@ class Searcher:
         return candidates
 
 
-def _product(probe: NDArray[np.float32], part: Rows, start: int, mask: Mask | None) -> Found:
+def _product(
+    probe: NDArray[np.float32], part: SearchRows, start: int, mask: Mask | None
+) -> BoundedRows:
     """All eligible rows of a part, by a product in float32."""
     values = products(part.vectors, probe)
     local = np.arange(len(part)) if mask is None else np.flatnonzero(mask)
-    return Found(start + local, values[local].astype(np.float64) + rounding(len(probe)))
+    return BoundedRows(start + local, values[local].astype(np.float64) + rounding(len(probe)))
 
 
 def _coded(
     probe: CodedProbes, segment: Segment, start: int, mask: Mask | None, count: int
-) -> Found:
+) -> BoundedRows:
     """The nearest eligible rows of a segment by its codes."""
     rows, products = segment.codes.search(probe.whole[0], count, mask)
     error = float(probe.greatest_errors(segment.record.error, segment.record.dim)[0])
     at_most = products / (float(probe.scales[0]) * segment.record.scale) + error
-    return Found(start + rows, at_most, float(at_most[-1]) if len(rows) == count else -np.inf)
+    return BoundedRows(start + rows, at_most, float(at_most[-1]) if len(rows) == count else -np.inf)
 
 
 def _blocks(count: int, step: int) -> Iterator[slice]:

@@ -53,7 +53,7 @@ class SegmentRecord:
         return self.vectors, self.codes, self.columns
 
 
-class Rows(Protocol):
+class SearchRows(Protocol):
     """Rows that a search goes through: of a segment, or in memory."""
 
     @property
@@ -116,11 +116,11 @@ class Segment:
 
     @property
     def kept(self) -> Mask | None:
-        """See `Rows.kept`."""
+        """See `SearchRows.kept`."""
         return self.patients != REMOVED if self.record.removed else None
 
     def take(self, rows: Ids) -> Descriptors:
-        """See `Rows.take`."""
+        """See `SearchRows.take`."""
         self._pages.read_ahead(rows)
         return self.vectors[rows]
 
@@ -140,12 +140,12 @@ class MemorySegment:
 
     @property
     def kept(self) -> Mask | None:
-        """See `Rows.kept`."""
+        """See `SearchRows.kept`."""
         kept: Mask = self.patients != REMOVED
         return None if kept.all() else kept
 
     def take(self, rows: Ids) -> Descriptors:
-        """See `Rows.take`."""
+        """See `SearchRows.take`."""
         return self.vectors[rows]
 
 

@@ -16,7 +16,7 @@ from gestalt_space.index.checksums import REBUILD, FileRecord, record_file
 from gestalt_space.index.codes import Codes, encode, header, scale_of
 from gestalt_space.index.durable import new_file, unique_name, write_array, write_header, writing
 from gestalt_space.index.integers import ZERO
-from gestalt_space.index.segment import REMOVED, Rows, SegmentRecord, blocks_of, rows_at_once
+from gestalt_space.index.segment import REMOVED, SearchRows, SegmentRecord, blocks_of, rows_at_once
 from gestalt_space.types import Descriptors, Ids
 
 Blocks = Callable[[], Iterator[Descriptors]]
@@ -33,7 +33,7 @@ def write_segment(
 ) -> SegmentRecord:
     """Write `n` rows as a segment of a space, one or more; `space` is the fingerprint.
 
-    See `Rows` for the columns; `ids` ascend. All is synced, and no manifest names it yet. Raises
+    See `SearchRows` for the columns; `ids` ascend. All is synced, and no manifest names it yet. Raises
     `DescriptorError` for a row that is no finite unit vector, `IndexDamaged` for columns that do
     not fit or ids that do not ascend, `OutputError`.
     """
@@ -43,7 +43,9 @@ def write_segment(
     return _write(folder, space, columns, vectors.shape[1], partial(blocks_of, vectors))
 
 
-def merge_segments(folder: Path, space: str, segments: Sequence[Rows]) -> SegmentRecord | None:
+def merge_segments(
+    folder: Path, space: str, segments: Sequence[SearchRows]
+) -> SegmentRecord | None:
     """Write what is not removed of one or more segments as one; None where nothing is left.
 
     Holds some megabytes beside the columns, whatever their size. Raises as `write_segment` does,
@@ -84,7 +86,7 @@ def write_columns(folder: Path, name: str, columns: NDArray[np.int64]) -> FileRe
     return record_file(path)
 
 
-def _gathered(segments: Sequence[Rows], source: Ids, row: Ids) -> Iterator[Descriptors]:
+def _gathered(segments: Sequence[SearchRows], source: Ids, row: Ids) -> Iterator[Descriptors]:
     """The rows `row` of the segments `source`, in their order, block by block."""
     dim = segments[0].vectors.shape[1]
     step = rows_at_once(dim)

@@ -14,10 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gestalt_space.descriptors import to_slots
-from gestalt_space.encoders.specification import EncoderSpec
-from gestalt_space.faces.crops import crop_to_png
-from gestalt_space.files import (
+from gestalt_space.atomic_files import (
     check_free,
     check_new_file,
     make_private_folder,
@@ -25,6 +22,9 @@ from gestalt_space.files import (
     unwritable,
     write_atomically,
 )
+from gestalt_space.descriptors import to_slots
+from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.gallery.pipeline import PhotoResult
 from gestalt_space.paths import display_name
 from gestalt_space.tables.rows import RecordReader, RowWriter

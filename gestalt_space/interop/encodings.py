@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import TableDamaged, UsageError
-from gestalt_space.interop.encodings_table import Rows, Slot, number_id, unreadable
+from gestalt_space.interop.encodings_table import EncodingRows, Slot, number_id, unreadable
 from gestalt_space.paths import display_name
 from gestalt_space.tables.rows import safe_cell
 
@@ -167,7 +167,7 @@ def _of_encode(file: Mapping[str, NDArray[Any]]) -> tuple[list[str], list[Slot],
     )
 
 
-def _rows_of_frame(path: Path, columns: dict[str, list[object]]) -> Rows:
+def _rows_of_frame(path: Path, columns: dict[str, list[object]]) -> EncodingRows:
     missing = [name for name in ("img_name", "representations") if name not in columns]
     if missing:
         raise TableDamaged(
@@ -188,7 +188,7 @@ def _rows_of_frame(path: Path, columns: dict[str, list[object]]) -> Rows:
                 "Encode all images with the same model.",
             )
     values = np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
-    return Rows(names, slots, values, first_line=1)
+    return EncodingRows(names, slots, values, first_line=1)
 
 
 def _vector(path: Path, row: int, cell: object) -> NDArray[np.float32]:
@@ -214,7 +214,7 @@ def _flag(value: object) -> str:
     return {"True": "1", "False": "0", "1.0": "1", "0.0": "0"}.get(text, text)
 
 
-def _arranged(path: Path, rows: Rows, whole_names: bool) -> Encodings:
+def _arranged(path: Path, rows: EncodingRows, whole_names: bool) -> Encodings:
     """Rows put together by image and slot."""
     if not rows.names:
         raise TableDamaged(f"{path.name} has no rows.", f"The columns must be {', '.join(HEADER)}.")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.devices import cores
 from gestalt_space.errors import TableDamaged
-from gestalt_space.interop.encodings_table import Rows, Slot
+from gestalt_space.interop.encodings_table import EncodingRows, Slot
 from gestalt_space.paths import display_name
 from gestalt_space.tables.rows import plain_cell
 
@@ -56,7 +56,7 @@ class _Layout:
         )
 
 
-def read_rows(path: Path) -> Rows:
+def read_rows(path: Path) -> EncodingRows:
     """The rows of a file. Raises `TableDamaged` with row and column for what does not fit."""
     try:
         with path.open("rb", buffering=0) as stream:
@@ -79,7 +79,7 @@ def read_rows(path: Path) -> Rows:
     if len(names) < len(values):  # there are empty lines
         runs = zip(firsts[:-1], heads, strict=True)
         values = np.concatenate([values[first : first + len(part)] for first, (part, _) in runs])
-    return Rows(names, slots, values, first_line=2)
+    return EncodingRows(names, slots, values, first_line=2)
 
 
 def _layout(path: Path, file: int) -> _Layout:

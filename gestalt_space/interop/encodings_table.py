@@ -17,7 +17,7 @@ Slot: TypeAlias = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class EncodingRows:
     """Names of images and slots of rows `(n,)`, and their vectors `(n, d)` float32.
 
     `first_line`: the number by which the first of them is told in errors.

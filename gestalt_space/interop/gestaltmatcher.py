@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from gestalt_space.documents.reply import ReplyDocument, ReplyEvidenceForm
 from gestalt_space.gallery.spaces import ActiveSpace
 from gestalt_space.match.answer import MatchLine
-from gestalt_space.match.view import View
+from gestalt_space.match.view import GalleryView
 
 OMIM = "OMIM:"
 
 
 def service_reply(
     space: ActiveSpace,
-    view: View,
+    view: GalleryView,
     disorders: Sequence[MatchLine],
     genes: Sequence[MatchLine],
 ) -> ReplyDocument:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from gestalt_space.errors import PatientConflict, UsageError
 from gestalt_space.gallery.intake import Intake
-from gestalt_space.gallery.intake.records import check_names, make_record
+from gestalt_space.gallery.intake.records import check_record, make_record
 from gestalt_space.interop.gmdb import ImageRow, read_images, read_syndromes
 from gestalt_space.names import find_file
 from gestalt_space.paths import display_name
@@ -131,7 +131,7 @@ def _intake(
                 "Correct its name.",
             )
         told = make_record(cells)
-        check_names(told.record)
+        check_record(told.record)
         return Intake(name, find_file(images / name), told.record, notes=told.notes)
     except UsageError as error:
         placed = f"image_metadata_{version}.tsv, row {row.line}: {error.message}"

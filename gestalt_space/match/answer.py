@@ -48,7 +48,7 @@ class Eligible:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedTrait:
     """How many patients share an attribute with the probe's patient: among the neighbours, whose
     photos the lines use, and among all eligible. `attribute`: ancestry, sex or age group; `value`:
     the probe's. `…_known`: for how many it is known.
@@ -93,7 +93,7 @@ class Match:
     photos: tuple[ProbePhoto, ...] = ()
     asked: int = 0
     eligible: Eligible | None = None
-    composition: tuple[Shared, ...] = ()
+    composition: tuple[SharedTrait, ...] = ()
     verdict: Verdict | None = None
     best_percentile: float | None = None
     copies: tuple[Copy, ...] = ()

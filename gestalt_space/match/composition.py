@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.gallery.people import folded_hashes
-from gestalt_space.match.answer import Shared
+from gestalt_space.match.answer import SharedTrait
 from gestalt_space.match.demographics import age_group_numbers, age_groups
 from gestalt_space.match.lines import RankedLine
-from gestalt_space.match.view import Kin, View
+from gestalt_space.match.view import GalleryView, OwnFamily
 from gestalt_space.ranking.grouping import Numbers
 
 
-def composition(view: View, lines: Sequence[RankedLine], kin: Kin) -> tuple[Shared, ...]:
+def composition(
+    view: GalleryView, lines: Sequence[RankedLine], kin: OwnFamily
+) -> tuple[SharedTrait, ...]:
     """For each of the three that the question tells. The neighbours are the patients whose photos
     the lines rest on."""
     question, state = view.question, view.state
@@ -33,7 +35,7 @@ def composition(view: View, lines: Sequence[RankedLine], kin: Kin) -> tuple[Shar
                 _share(patients, state.people.fact(fact, patients), wanted)
                 for patients in (neighbours, eligible)
             ]
-            found.append(Shared(fact, value, *shares[0], *shares[1]))
+            found.append(SharedTrait(fact, value, *shares[0], *shares[1]))
     if question.age is not None:
         asked = np.array([question.age])
         wanted = int(age_group_numbers(asked)[0])
@@ -45,11 +47,11 @@ def composition(view: View, lines: Sequence[RankedLine], kin: Kin) -> tuple[Shar
         shares = [
             _share(state.patients[of], groups[of], wanted) for of in (nearest, np.flatnonzero(rows))
         ]
-        found.append(Shared("age group", str(age_groups(asked)[0]), *shares[0], *shares[1]))
+        found.append(SharedTrait("age group", str(age_groups(asked)[0]), *shares[0], *shares[1]))
     return tuple(found)
 
 
-def _eligible(view: View, kin: Kin) -> Numbers:
+def _eligible(view: GalleryView, kin: OwnFamily) -> Numbers:
     """The keys of the patients who may be evidence."""
     patients = np.unique(view.state.people.pairs(view.question.by)[0])
     patients = patients[patients < len(view.photo_counts)]

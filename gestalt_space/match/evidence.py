@@ -15,7 +15,7 @@ from gestalt_space.gallery.intake.genes import read_gene
 from gestalt_space.index.exact import exact_similarities
 from gestalt_space.match.names import Names
 from gestalt_space.match.probe import Probe
-from gestalt_space.match.view import NO_KIN, Kin, View, kin_of
+from gestalt_space.match.view import NO_KIN, GalleryView, OwnFamily, kin_of
 from gestalt_space.names import normal_name
 from gestalt_space.store.lookups import find_patient, group_key
 from gestalt_space.store.people import By
@@ -44,7 +44,7 @@ class Evidence:
 
 
 def evidence_of(
-    probe: Probe, view: View, session: Session, wanted: str, slots: int
+    probe: Probe, view: GalleryView, session: Session, wanted: str, slots: int
 ) -> tuple[Evidence, ...]:
     """The evidence for the line `wanted`, or for the lines of the patient `wanted`.
 
@@ -61,7 +61,7 @@ def evidence_of(
     return tuple(_evidence(probe, view, names, kin, group, slots) for group in ordered)
 
 
-def _groups(view: View, session: Session, wanted: str) -> list[int]:
+def _groups(view: GalleryView, session: Session, wanted: str) -> list[int]:
     """The keys of the lines that are meant, of those that somebody may be evidence for."""
     by = view.question.by
     title = _title(wanted, by)
@@ -90,7 +90,9 @@ def _title(wanted: str, by: By) -> str:
     return wanted
 
 
-def _evidence(probe: Probe, view: View, names: Names, kin: Kin, group: int, slots: int) -> Evidence:
+def _evidence(
+    probe: Probe, view: GalleryView, names: Names, kin: OwnFamily, group: int, slots: int
+) -> Evidence:
     assert probe.descriptor is not None, "a probe without an error has a descriptor"  # noqa: S101
     state = view.state
     members = state.people.members_of(view.question.by, group)

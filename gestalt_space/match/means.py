@@ -13,7 +13,7 @@ from gestalt_space.gallery.snapshot import gallery_changed
 from gestalt_space.index.codes import rounding
 from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.segment import rows_at_once
-from gestalt_space.match.view import Kin, View
+from gestalt_space.match.view import GalleryView, OwnFamily
 from gestalt_space.ranking.aggregation import SHORTEST, Aggregation, with_direction
 from gestalt_space.ranking.contenders import (
     BlendRule,
@@ -44,7 +44,7 @@ Floats = NDArray[np.float64]
 
 
 def contenders_by_means(
-    probe: Descriptors, nearest: Nearest, kin: Kin, view: View
+    probe: Descriptors, nearest: Nearest, kin: OwnFamily, view: GalleryView
 ) -> tuple[list[Contender], Nearest]:
     """The groups that score highest for a probe `(d,)`, best first, with those at one score with
     the last, and the photos that their places are of. `nearest`: photos nearest to the probe."""
@@ -80,7 +80,7 @@ def contenders_by_means(
 def _first_blends(
     probe: Descriptors,
     found: Nearest,
-    view: View,
+    view: GalleryView,
     groups: GroupMeans,
     cosines: Floats,
     margin: Floats,
@@ -109,7 +109,7 @@ def _bests(found: Nearest, keys: Numbers) -> Floats:
     return best
 
 
-def _all_photos(probe: Descriptors, view: View) -> Nearest:
+def _all_photos(probe: Descriptors, view: GalleryView) -> Nearest:
     """Every photo that may be evidence, with similarities that err."""
     state = view.state
     there = state.patients >= 0
@@ -142,7 +142,9 @@ class _Exact:
     cosines: Floats
 
     @classmethod
-    def of(cls, probe: Descriptors, view: View, groups: GroupMeans, first: Numbers) -> _Exact:
+    def of(
+        cls, probe: Descriptors, view: GalleryView, groups: GroupMeans, first: Numbers
+    ) -> _Exact:
         """Of groups at places `first` `(c,)`, each with a patient or more."""
         from scipy.sparse import csr_array
 
@@ -187,6 +189,6 @@ class _Exact:
         )
 
 
-def _rows_of(view: View, patients: Numbers) -> Numbers:
+def _rows_of(view: GalleryView, patients: Numbers) -> Numbers:
     rows = view.state.rows_of(patients)
     return rows if view.rows is None else rows[view.rows[rows]]

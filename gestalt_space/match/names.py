@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Named:
+class NamesByKey:
     """Titles, patients' identifiers and photos' names by their keys, as `Names` gives them."""
 
     titles: Mapping[int, tuple[str, str]]

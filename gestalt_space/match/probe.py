@@ -22,7 +22,7 @@ from gestalt_space.types import WITHDRAWN, Descriptors
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProbeFace:
     """What a photo of a probe gave: its descriptor `(d,)`, and the look of its aligned face, None
     where that was not kept."""
 
@@ -40,7 +40,7 @@ class Probe:
     photos: tuple[ProbePhoto, ...]
     descriptor: Descriptors | None
     own: OwnPatient | None
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[ProbeFace, ...] = ()
 
     @property
     def error(self) -> GestaltError | None:
@@ -103,7 +103,7 @@ def probe_of(session: Session | None, result: PhotoResult) -> Probe:
         (ProbePhoto(name, face.without_crop()),),
         result.descriptor,
         own,
-        (Seen(result.descriptor, look_of(face.crop)),),
+        (ProbeFace(result.descriptor, look_of(face.crop)),),
     )
 
 
@@ -125,4 +125,4 @@ def stored_probe(session: Session, state: GalleryState, patient: str) -> Probe:
     photos = tuple(ProbePhoto(photo.name) for photo in detail.photos)
     looks = stored_looks(session, state.column_at("ids", rows))
     own = OwnPatient(key, patient, detail.family)
-    return Probe(patient, photos, fuse(list(vectors)), own, tuple(map(Seen, vectors, looks)))
+    return Probe(patient, photos, fuse(list(vectors)), own, tuple(map(ProbeFace, vectors, looks)))

@@ -9,15 +9,15 @@ import numpy as np
 
 from gestalt_space.errors import UsageError
 from gestalt_space.gallery.intake.values import check_age, parse_sex
-from gestalt_space.index.approximate import KINDS, Kind
-from gestalt_space.match.among import EVERYBODY, Among
+from gestalt_space.index.approximate import KINDS, ApproximateKind
 from gestalt_space.match.demographics import age_groups
+from gestalt_space.match.filters import EVERYBODY, PatientFilter
 from gestalt_space.names import check_names
 from gestalt_space.ranking.aggregation import EVERY_AGGREGATION, Aggregation
 from gestalt_space.store.people import By
 from gestalt_space.store.reads import PatientRecord
 
-IndexName = Literal["exact"] | Kind
+IndexName = Literal["exact"] | ApproximateKind
 INDEXES: tuple[IndexName, ...] = ("exact", *KINDS)
 
 
@@ -36,7 +36,7 @@ class Question:
     k: int = 10
     by: By = "disorder"
     aggregation: Aggregation = "nearest"
-    among: Among = EVERYBODY
+    among: PatientFilter = EVERYBODY
     without: tuple[str, ...] = ()
     family: str | None = None
     with_family: bool = False
@@ -52,7 +52,7 @@ class Question:
         check_names(self.without, "without")
         if not isinstance(self.k, int | np.integer) or self.k < 1:
             raise UsageError(f"The number of lines cannot be {self.k!r}.", "Give 1 or more.")
-        if not isinstance(self.among, Among):
+        if not isinstance(self.among, PatientFilter):
             raise UsageError(
                 f"{self.among!r} is not a filter.", 'Make a filter: parse_among(["sex=female"]).'
             )

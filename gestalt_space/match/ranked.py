@@ -10,12 +10,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.index.approximate import Kind
+from gestalt_space.index.approximate import ApproximateKind
+from gestalt_space.match.full_ranking import FullRanking
 from gestalt_space.match.lines import RankedLine
 from gestalt_space.match.means import BY_MEANS, contenders_by_means
 from gestalt_space.match.names import Names
-from gestalt_space.match.view import Kin, View
-from gestalt_space.match.whole import Whole
+from gestalt_space.match.view import GalleryView, OwnFamily
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.contenders import (
     CalibratedRule,
@@ -48,7 +48,7 @@ Lines: TypeAlias = tuple[RankedLine, ...]
 
 
 @dataclass(frozen=True)
-class Contending:
+class ContendingGroups:
     """The groups that may be a probe's lines, and the photos that their places are of."""
 
     first: Sequence[Contender]
@@ -56,7 +56,7 @@ class Contending:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What a search gave for a probe: its lines, best first, and the photos nearest to it, whosever
     they are, as far as they were looked at."""
 
@@ -65,8 +65,12 @@ class Found:
 
 
 def rank_probes(
-    probes: Descriptors, kins: Sequence[Kin], view: View, names: Names, whole: Whole
-) -> list[Found]:
+    probes: Descriptors,
+    kins: Sequence[OwnFamily],
+    view: GalleryView,
+    names: Names,
+    whole: FullRanking,
+) -> list[SearchResult]:
     """The lines of probes `(q, d)`; of each, its `kins` are no evidence."""
     state, rows, k = view.state, view.rows, view.question.k
     if view.question.index != "exact":
@@ -75,17 +79,17 @@ def rank_probes(
             for probe, kin in zip(probes, kins, strict=True)
         ]
         lines = _named([contending for contending, _ in nearly], view, names)
-        return [Found(some, near) for some, (_, near) in zip(lines, nearly, strict=True)]
+        return [SearchResult(some, near) for some, (_, near) in zip(lines, nearly, strict=True)]
     if view.question.aggregation in BY_MEANS:
         found = state.nearest_of(probes, _first(len(probes), k), rows)
-        ranked: list[Contending | Lines] = [
-            Contending(*contenders_by_means(*one, view))
+        ranked: list[ContendingGroups | Lines] = [
+            ContendingGroups(*contenders_by_means(*one, view))
             for one in zip(probes, found, kins, strict=True)
         ]
     else:
         found, ranked = _ranked(probes, kins, view, whole)
     lines = _named(ranked, view, names)
-    return [Found(some, nearest) for some, nearest in zip(lines, found, strict=True)]
+    return [SearchResult(some, nearest) for some, nearest in zip(lines, found, strict=True)]
 
 
 def _first(probes: int, k: int) -> int:
@@ -93,21 +97,21 @@ def _first(probes: int, k: int) -> int:
 
 
 def _ranked(
-    probes: Descriptors, kins: Sequence[Kin], view: View, whole: Whole
-) -> tuple[list[Nearest], list[Contending | Lines]]:
+    probes: Descriptors, kins: Sequence[OwnFamily], view: GalleryView, whole: FullRanking
+) -> tuple[list[Nearest], list[ContendingGroups | Lines]]:
     """The first photos found for each probe, and its lines; those whose ranking they do not settle
     are looked at again together."""
     state, count = view.state, _first(len(probes), view.question.k)
     most = max(FEWEST, int(MOST_SHARE * len(state)))
     first = state.nearest_of(probes, count, view.rows)
-    ranked: dict[int, Contending | Lines] = {}
+    ranked: dict[int, ContendingGroups | Lines] = {}
     asked, found = list(range(len(probes))), first
     while asked:
         theirs = [kins[one] for one in asked]
         evidence = _evidence(probes[asked], found, theirs, view)
         for one, kin, some in zip(asked, theirs, evidence, strict=True):
             if (settled := _settled(some, kin, view)) is not None:
-                ranked[one] = Contending(settled, some.nearest)
+                ranked[one] = ContendingGroups(settled, some.nearest)
         asked = [one for one in asked if one not in ranked]
         count *= WIDER
         if count > most:
@@ -119,7 +123,7 @@ def _ranked(
 
 
 @dataclass(frozen=True)
-class Evidence:
+class GroupedPhotos:
     """The photos found that may be evidence for a probe, and what they belong to: `which` `(x,)`
     of them are of which `groups` `(x,)`."""
 
@@ -127,14 +131,16 @@ class Evidence:
     which: Numbers
     groups: Numbers
 
-    def only(self, keep: NDArray[np.bool_]) -> Evidence:
+    def only(self, keep: NDArray[np.bool_]) -> GroupedPhotos:
         """The photos to keep `(m,)`; the others count as not found."""
         places = np.cumsum(keep) - 1
         kept = keep[self.which]
-        return Evidence(self.nearest.only(keep), places[self.which[kept]], self.groups[kept])
+        return GroupedPhotos(self.nearest.only(keep), places[self.which[kept]], self.groups[kept])
 
 
-def _nearly(probe: Descriptors, kin: Kin, view: View, index: Kind) -> tuple[Contending, Nearest]:
+def _nearly(
+    probe: Descriptors, kin: OwnFamily, view: GalleryView, index: ApproximateKind
+) -> tuple[ContendingGroups, Nearest]:
     """By what an approximate index finds, as if there were no other photos; by more of it where
     that gives too few lines."""
     state, k = view.state, view.question.k
@@ -146,11 +152,11 @@ def _nearly(probe: Descriptors, kin: Kin, view: View, index: Kind) -> tuple[Cont
         (evidence,) = _evidence(probe[None], [nearest], [kin], view)
         first = _settled(evidence, kin, view) or []
         if len(first) >= wanted or count >= most:
-            return Contending(first, evidence.nearest), nearest
+            return ContendingGroups(first, evidence.nearest), nearest
         count *= WIDER
 
 
-def _settled(evidence: Evidence, kin: Kin, view: View) -> list[Contender] | None:
+def _settled(evidence: GroupedPhotos, kin: OwnFamily, view: GalleryView) -> list[Contender] | None:
     """The first groups, where the photos found settle them."""
     nearest, which, groups = evidence.nearest, evidence.which, evidence.groups
     rule: Rule | None = NearestRule()
@@ -165,8 +171,8 @@ def _settled(evidence: Evidence, kin: Kin, view: View) -> list[Contender] | None
 
 
 def _evidence(
-    probes: Descriptors, found: Sequence[Nearest], kins: Sequence[Kin], view: View
-) -> list[Evidence]:
+    probes: Descriptors, found: Sequence[Nearest], kins: Sequence[OwnFamily], view: GalleryView
+) -> list[GroupedPhotos]:
     """What was found for each of some probes, with exact similarities; for all of them at once,
     since most of the time goes into each call and not into what it does."""
     eligible = [
@@ -180,13 +186,15 @@ def _evidence(
     which, groups = which[order], groups[order]
     ends = np.searchsorted(which, starts)
     evidence = [
-        Evidence(one, which[first:last] - start, groups[first:last])
+        GroupedPhotos(one, which[first:last] - start, groups[first:last])
         for one, start, first, last in zip(eligible, starts, ends, ends[1:], strict=False)
     ]
     return _exact(probes, _deciding(probes, evidence, view), view)
 
 
-def _deciding(probes: Descriptors, evidence: Sequence[Evidence], view: View) -> Sequence[Evidence]:
+def _deciding(
+    probes: Descriptors, evidence: Sequence[GroupedPhotos], view: GalleryView
+) -> Sequence[GroupedPhotos]:
     """The photos that can decide the ranking, where similarities err: those that may be as near as
     the farthest of the first groups' nearest."""
     k = view.question.k
@@ -202,14 +210,16 @@ def _deciding(probes: Descriptors, evidence: Sequence[Evidence], view: View) -> 
     ]
 
 
-def _nearest_of_first(evidence: Evidence, k: int) -> Numbers:
+def _nearest_of_first(evidence: GroupedPhotos, k: int) -> Numbers:
     """The places of the nearest photos of the `k` groups that seem nearest, or of all groups."""
     bests = group_bests(evidence.nearest, evidence.which, evidence.groups)
     first = np.argsort(-bests.best, kind="stable")[:k]
     return bests.places[bests.starts[first]]
 
 
-def _exact(probes: Descriptors, evidence: Sequence[Evidence], view: View) -> list[Evidence]:
+def _exact(
+    probes: Descriptors, evidence: Sequence[GroupedPhotos], view: GalleryView
+) -> list[GroupedPhotos]:
     """The same with exact similarities."""
     if not any(one.nearest.tolerance for one in evidence):
         return list(evidence)
@@ -222,7 +232,10 @@ def _exact(probes: Descriptors, evidence: Sequence[Evidence], view: View) -> lis
 
 
 def _exact_at(
-    probes: Descriptors, places: Sequence[Numbers], evidence: Sequence[Evidence], view: View
+    probes: Descriptors,
+    places: Sequence[Numbers],
+    evidence: Sequence[GroupedPhotos],
+    view: GalleryView,
 ) -> list[NDArray[np.float64]]:
     """The exact similarities of each probe's photos at some places."""
     rows = [one.nearest.rows[some] for one, some in zip(evidence, places, strict=True)]
@@ -232,13 +245,15 @@ def _exact_at(
     return np.split(exact, np.cumsum(lengths)[:-1])
 
 
-def _named(ranked: Sequence[Contending | Lines], view: View, names: Names) -> list[Lines]:
+def _named(
+    ranked: Sequence[ContendingGroups | Lines], view: GalleryView, names: Names
+) -> list[Lines]:
     """The lines of each probe: ties between groups break by their identifiers, ties between the
     photos of one by the patients', then by the descriptors' keys.
 
     The names for all probes are asked for at once.
     """
-    contending = [one for one in ranked if isinstance(one, Contending)]
+    contending = [one for one in ranked if isinstance(one, ContendingGroups)]
     titles = names.titles(group.group for one in contending for group in one.first)
     photos = [_photos(one, view) for one in contending]
     people = names.patients(patient for some in photos for patient, _ in some.values())
@@ -246,7 +261,7 @@ def _named(ranked: Sequence[Contending | Lines], view: View, names: Names) -> li
     k = view.question.k
     lines: list[Lines] = []
     for one in ranked:
-        if not isinstance(one, Contending):
+        if not isinstance(one, ContendingGroups):
             lines.append(one)
             continue
         theirs = next(of_contending)
@@ -255,7 +270,7 @@ def _named(ranked: Sequence[Contending | Lines], view: View, names: Names) -> li
     return lines
 
 
-def _photos(one: Contending, view: View) -> dict[int, tuple[int, int]]:
+def _photos(one: ContendingGroups, view: GalleryView) -> dict[int, tuple[int, int]]:
     """Patient and descriptor, by their keys, of the photos at places that may be shown."""
     empty = np.zeros(0, dtype=np.int64)
     places = np.concatenate([empty, *(group.places for group in one.first)])

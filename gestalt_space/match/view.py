@@ -14,9 +14,9 @@ from gestalt_space.gallery.group_means import GroupMeans, group_means
 from gestalt_space.gallery.means import ChosenMeans
 from gestalt_space.gallery.state import GalleryState, Totals, count_photos, count_totals
 from gestalt_space.index.approximate import ApproximateSearcher
-from gestalt_space.match.among import eligible_rows
+from gestalt_space.lazy_value import LazyValue
+from gestalt_space.match.filters import eligible_rows
 from gestalt_space.match.question import Question
-from gestalt_space.once import Once
 from gestalt_space.ranking.calibration import references_of
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store.lookups import family_members, find_patient
@@ -27,7 +27,7 @@ NOBODY: Numbers = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class OwnFamily:
     """Patients who are no evidence for a probe: the one it is stored for, and their family; `keys`
     ascending, `names` of all but the own patient."""
 
@@ -35,10 +35,10 @@ class Kin:
     names: dict[int, str]
 
 
-NO_KIN = Kin(NOBODY, {})
+NO_KIN = OwnFamily(NOBODY, {})
 
 
-class View:
+class GalleryView:
     """A state, and what of it may be evidence for a question. Threads share it.
 
     `excluded`: keys of patients who are no evidence, ascending; `relatives`: those of them who are
@@ -62,10 +62,10 @@ class View:
         self.rows = rows
         self._references_of: dict[int, float] = {}
         self._of_group: dict[int, tuple[Numbers, Numbers]] = {}
-        self._photo_counts = Once(self._count_photos)
-        self._totals = Once(self._count_totals)
-        self._groups = Once(self._read_groups)
-        self._references = Once(self._count_references)
+        self._photo_counts = LazyValue(self._count_photos)
+        self._totals = LazyValue(self._count_totals)
+        self._groups = LazyValue(self._read_groups)
+        self._references = LazyValue(self._count_references)
 
     @property
     def photo_counts(self) -> Numbers:
@@ -103,13 +103,13 @@ class View:
         which, _ = self.state.people.groups_of(self.question.by, patients)
         return patients[np.intersect1d(np.flatnonzero(counts > 0), which)]
 
-    def photos_of(self, group: int, kin: Kin) -> Numbers:
+    def photos_of(self, group: int, kin: OwnFamily) -> Numbers:
         """How many photos each patient has who may be evidence for a line, but for a probe's
         kin."""
         members, counts = self._evidence_of(group)
         return counts[~np.isin(members, kin.keys)] if len(kin.keys) else counts
 
-    def references_of(self, group: int, kin: Kin) -> float:
+    def references_of(self, group: int, kin: OwnFamily) -> float:
         """How many references a line has by the gallery's calibration, but for a probe's kin."""
         if len(kin.keys):
             return float(self._worth(self.photos_of(group, kin)).sum())
@@ -128,7 +128,7 @@ class View:
             known = self._of_group[group] = members[counts > 0], counts[counts > 0]
         return known
 
-    def eligible(self, kin: Kin) -> Totals:
+    def eligible(self, kin: OwnFamily) -> Totals:
         """How much may be evidence for a probe."""
         own = self.ranked(kin.keys)
         if not len(own):
@@ -140,7 +140,7 @@ class View:
             self.totals.lines - lost, self.totals.patients - len(own), self.totals.photos - photos
         )
 
-    def references_without(self, kin: Kin) -> tuple[Numbers, Floats]:
+    def references_without(self, kin: OwnFamily) -> tuple[Numbers, Floats]:
         """`references`, a probe's kin left out."""
         groups, references = self.references
         own = self.ranked(kin.keys)
@@ -187,7 +187,7 @@ class View:
         return groups, np.bincount(places, worth, minlength=len(groups)).astype(np.float64)
 
 
-def open_view(state: GalleryState, question: Question, session: Session) -> View:
+def open_view(state: GalleryState, question: Question, session: Session) -> GalleryView:
     """What may be evidence for a question.
 
     Raises `NotInGallery` for a patient or a family to leave out who is not there, `GalleryEmpty`
@@ -198,12 +198,12 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
         state.approximate(question.index)
     without = _keys_of(session, question.without)
     _check_left(
-        View(state, question, excluded=without),
+        GalleryView(state, question, excluded=without),
         f"Without {', '.join(question.without)}, the gallery has no {by} left to rank.",
         "Exclude fewer patients.",
     )
     rows = eligible_rows(state, question.among, session) if question.among else None
-    view = View(state, question, excluded=without, rows=rows)
+    view = GalleryView(state, question, excluded=without, rows=rows)
     _check_left(
         view,
         f"With the filter {question.among}, the gallery has no {by} left to rank.",
@@ -218,7 +218,7 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
             "`gestalt index list` shows the families.",
         )
     ranked = view.ranked(np.array(sorted(family), dtype=np.int64))
-    last = View(
+    last = GalleryView(
         state,
         question,
         excluded=np.union1d(without, list(family)),
@@ -233,15 +233,15 @@ def open_view(state: GalleryState, question: Question, session: Session) -> View
     return last
 
 
-def kin_of(session: Session, own: OwnPatient | None, *, with_family: bool) -> Kin:
+def kin_of(session: Session, own: OwnPatient | None, *, with_family: bool) -> OwnFamily:
     """Who is no evidence for a probe that is stored for a patient."""
     if own is None:
         return NO_KIN
     if with_family or not own.family:
-        return Kin(np.array([own.key], dtype=np.int64), {})
+        return OwnFamily(np.array([own.key], dtype=np.int64), {})
     family = dict(family_members(session, own.family))
     keys = np.union1d([own.key], list(family)).astype(np.int64)
-    return Kin(keys, {key: name for key, name in family.items() if key != own.key})
+    return OwnFamily(keys, {key: name for key, name in family.items() if key != own.key})
 
 
 def _keys_of(session: Session, patients: Sequence[str]) -> Numbers:
@@ -257,7 +257,7 @@ def _key_of(session: Session, patient: str) -> int:
     return key
 
 
-def _check_left(view: View, message: str, hint: str) -> None:
+def _check_left(view: GalleryView, message: str, hint: str) -> None:
     if not view.totals.lines:
         raise GalleryEmpty(message, hint)
 

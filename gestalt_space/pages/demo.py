@@ -30,7 +30,7 @@ from gestalt_space.figures.keys import Palette
 from gestalt_space.figures.point_maps import PointMap
 from gestalt_space.match.answer import MatchLine
 from gestalt_space.pages.environment import render
-from gestalt_space.pages.pictures import Drawings, Picture, picture
+from gestalt_space.pages.pictures import Drawings, EmbeddedPicture, picture
 from gestalt_space.pages.point_map import ColumnMap, column_map
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.phenotypes import TERMS
@@ -49,7 +49,7 @@ class _Line:
     id: str
     similarity: float
     patient: str
-    face: Picture
+    face: EmbeddedPicture
     shared: int
     is_true: bool
 

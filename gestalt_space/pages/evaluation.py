@@ -10,6 +10,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.evaluation.curves import Roc
 from gestalt_space.evaluation.gallery_results import GalleryEvaluation, SpaceResult
 from gestalt_space.evaluation.paired import FLIPS
@@ -24,7 +25,6 @@ from gestalt_space.figures.evaluations import (
     result_confusion_figure,
     scores_figure,
 )
-from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.pages.environment import ENDINGS, render
 from gestalt_space.pages.pictures import Drawings
 

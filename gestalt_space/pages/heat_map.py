@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
 from gestalt_space.figures.cohorts import heat_map_of, matrix_notes, matrix_title
 from gestalt_space.figures.heat_map import HeatMap, heat_map_figure
-from gestalt_space.figures.positions import cells_of
-from gestalt_space.files import check_new_file, write_atomically
+from gestalt_space.figures.positions import cell_grid_of
 from gestalt_space.pages.environment import ENDINGS, render
 from gestalt_space.pages.pictures import Drawings
 
@@ -55,7 +55,7 @@ def pointed_cells(
 ) -> dict[str, object]:
     """What `heat_map.js` needs of a heat map that was drawn as SVG: where its cells lie, and their
     values with so many digits. `names`: what is said of its rows, other than what is drawn."""
-    cells = cells_of(figure, figure.axes[0])
+    cells = cell_grid_of(figure, figure.axes[0])
     is_half = heat.columns is None and np.allclose(
         heat.values, heat.values.T, rtol=0, atol=1e-6, equal_nan=True
     )

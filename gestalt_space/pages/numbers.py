@@ -54,7 +54,7 @@ def finding(of: Finding, digits: int) -> str:
     return value if low == NONE else f"{value} ({low} to {high})"
 
 
-def p_value(p: float) -> str:
+def p_value_text(p: float) -> str:
     """A p-value."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
@@ -68,5 +68,5 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "share": share,
     "points": points,
     "finding": finding,
-    "p_value": p_value,
+    "p_value": p_value_text,
 }

@@ -21,7 +21,7 @@ _ID = re.compile(r'(\bid="|href="#|url\(#)')
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class EmbeddedPicture:
     """A photo that lies in the page: its address is the picture itself."""
 
     address: str
@@ -29,13 +29,13 @@ class Picture:
     height: int
 
 
-def picture(pixels: Pixels) -> Picture:
+def picture(pixels: Pixels) -> EmbeddedPicture:
     """RGB pixels `(h, w, 3)` as a JPEG in the page."""
     settings = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     written, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), settings)
     assert written, "OpenCV writes any RGB image as JPEG"  # noqa: S101
     text = base64.b64encode(bytes(data)).decode("ascii")
-    return Picture(f"data:image/jpeg;base64,{text}", pixels.shape[1], pixels.shape[0])
+    return EmbeddedPicture(f"data:image/jpeg;base64,{text}", pixels.shape[1], pixels.shape[0])
 
 
 class Drawings:

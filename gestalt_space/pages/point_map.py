@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
+from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.cohort.columns import Column
 from gestalt_space.cohort.mapping import CohortMap
 from gestalt_space.cohort.shown_map import ShownMap
@@ -16,7 +17,6 @@ from gestalt_space.figures.cohorts import map_of
 from gestalt_space.figures.keys import Palette
 from gestalt_space.figures.point_maps import PointMap, point_map_figure
 from gestalt_space.figures.positions import points_of
-from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.pages.environment import ENDINGS, render
 from gestalt_space.pages.pictures import Drawings
 

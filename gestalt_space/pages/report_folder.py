@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from gestalt_space.atomic_files import write_private
+from gestalt_space.atomic_folders import whole_folder
 from gestalt_space.cohort.report import TABLES, CohortReport, report_document, report_tables
 from gestalt_space.errors import OutputError
-from gestalt_space.files import write_private
-from gestalt_space.folders import whole_folder
 from gestalt_space.pages.cohort_report import cohort_report_page
 from gestalt_space.paths import display_name
 

@@ -122,12 +122,12 @@ class Grouping:
         return self.family_of(self.patients)
 
     @cached_property
-    def kin(self) -> Kin:
+    def kin(self) -> FamilyCounts:
         """Who is left out of each group together, family after family."""
         pairs = np.stack([self.families[self.members], self.group_of_member])
         found, kin_of_member = np.unique(pairs, axis=1, return_inverse=True)
         counts = np.bincount(kin_of_member.ravel(), minlength=found.shape[1])
-        return Kin(found[0], found[1], counts, kin_of_member.ravel())
+        return FamilyCounts(found[0], found[1], counts, kin_of_member.ravel())
 
     @cached_property
     def _member_order(self) -> Numbers:
@@ -209,7 +209,7 @@ class Grouping:
 
 
 @dataclass(frozen=True)
-class Kin:
+class FamilyCounts:
     """The patients of one family in one group, each `(k,)`, in the order of `families`.
 
     `families`, their number; `groups`, the place in the grouping's `groups`; `counts`, how many

@@ -12,7 +12,7 @@ from gestalt_space.simulate.capture import Capture, sample_capture, take
 from gestalt_space.simulate.disorders import DIFFICULTIES, SimulatedDisorder, draw_disorders
 from gestalt_space.simulate.persons import Portrait
 from gestalt_space.simulate.phenotypes import show
-from gestalt_space.simulate.sites import Site, draw_sites
+from gestalt_space.simulate.sites import PhotoSite, draw_sites
 from gestalt_space.simulate.study import StudyPlan, deal, photo_count, relative_age
 from gestalt_space.simulate.subjects import Subject, SubjectSource
 
@@ -81,7 +81,7 @@ class SimulatedPatient:
     ages: tuple[float, ...]
     """Age in years at each photo."""
     cohort: str
-    site: Site | None = None
+    site: PhotoSite | None = None
     family: str = ""
     relation: str = ""
 
@@ -105,7 +105,7 @@ class Cohort:
     disorders: tuple[SimulatedDisorder, ...]
     patients: tuple[SimulatedPatient, ...]
     source: SubjectSource
-    sites: tuple[Site, ...] = ()
+    sites: tuple[PhotoSite, ...] = ()
 
     @property
     def photo_count(self) -> int:
@@ -245,7 +245,7 @@ class _Strata:
         self.ages = _shares("age", plan.ages, tuple(AGE_GROUPS))
         self.ancestries = _shares("ancestry", plan.ancestries, source.ancestries)
 
-    def draw(self, rng: np.random.Generator, site: Site | None) -> tuple[str, float, str]:
+    def draw(self, rng: np.random.Generator, site: PhotoSite | None) -> tuple[str, float, str]:
         ages = self.ages if site is None else site.ages
         ancestries = self.ancestries if site is None else site.ancestries
         sex, group, ancestry = (

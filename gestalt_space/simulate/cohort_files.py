@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space import __version__
+from gestalt_space.atomic_folders import whole_folder
 from gestalt_space.errors import OutputError, UsageError
-from gestalt_space.folders import whole_folder
 from gestalt_space.paths import display_name
 from gestalt_space.simulate.capture import jpeg
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, SimulatedPatient, SimulatedPhoto

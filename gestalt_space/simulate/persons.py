@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.errors import ModelDamaged, ModelUnsuitable, UsageError
-from gestalt_space.files import check_new_file, write_atomically
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, SIZE, reshape
-from gestalt_space.simulate.surroundings import Hair, Wall, face_oval, paint, sample_hair
+from gestalt_space.simulate.surroundings import Background, Hair, face_oval, paint, sample_hair
 from gestalt_space.types import Landmarks, Pixels
 
 FORMAT = "gestalt-space persons 1"
@@ -249,7 +249,7 @@ class Persons:
         rng: np.random.Generator,
         *,
         age_years: float | None = None,
-        wall: Wall | None = None,
+        wall: Background | None = None,
     ) -> Portrait:
         """The person's face at an age, before a wall where there is one; `rng` decides what changes
         from photo to photo."""

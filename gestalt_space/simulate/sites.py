@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gestalt_space.simulate.capture import Capture
-from gestalt_space.simulate.surroundings import Wall
+from gestalt_space.simulate.surroundings import Background
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class PhotoSite:
     """A place, and what every photo of it has.
 
     `light`, added to a photo's own; `balance`, multiplied with it; `blur` and `noise`, added;
@@ -27,7 +27,7 @@ class Site:
     noise: float
     resolution: float
     quality: int
-    wall: Wall
+    wall: Background
     ages: Mapping[str, float]
     ancestries: Mapping[str, float]
 
@@ -50,14 +50,14 @@ def draw_sites(
     strength: float,
     ages: Mapping[str, float],
     ancestries: Mapping[str, float],
-) -> tuple[Site, ...]:
+) -> tuple[PhotoSite, ...]:
     """Places that differ in style and patients; `strength` 0..1: how much, 0 for not at all.
 
     `ages`, `ancestries`: shares in all, about which those of a place are drawn: at strength 1 the
     logarithm of a share has a standard deviation of 1.
     """
     return tuple(
-        Site(
+        PhotoSite(
             name=name,
             light=_spread(rng, strength, (0.22, 0.12, 0.18)),
             balance=_spread(rng, strength, (0.1, 0.0, 0.1), exponential=True),
@@ -65,7 +65,7 @@ def draw_sites(
             noise=strength * float(rng.uniform(0, 4)),
             resolution=1 - strength * float(rng.uniform(0, 0.4)),
             quality=-round(strength * float(rng.uniform(0, 40))),
-            wall=Wall(_colour(rng), 0.85 * strength),
+            wall=Background(_colour(rng), 0.85 * strength),
             ages=_varied(rng, ages, strength),
             ancestries=_varied(rng, ancestries, strength),
         )

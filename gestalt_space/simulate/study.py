@@ -44,7 +44,7 @@ class StudyPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Deal:
+class PatientAssignments:
     """What each patient gets, all `(p,)`. `first`: the place of the first of the patient's family,
     which is the own one for most; `site`: number, -1 where there are none; `cohort`: number;
     `true`: number of the disorder that a patient has, -1 for controls."""
@@ -57,7 +57,7 @@ class Deal:
 
 def deal(
     plan: StudyPlan, seed: int, diagnosed: Sequence[int], disorders: int, cohorts: int
-) -> Deal:
+) -> PatientAssignments:
     """Deal sites, families and wrong diagnoses to patients with the diagnoses `diagnosed` `(p,)`:
     numbers of `disorders`, -1 for controls. The same arguments give the same.
 
@@ -78,7 +78,7 @@ def deal(
     cohort = site if plan.cohorts_by_site else np.arange(len(lead))
     wrong = (rng.random(len(lead)) < plan.wrong) & (told[lead] >= 0)
     other = (told[lead] + rng.integers(1, max(disorders, 2), len(lead))) % disorders
-    return Deal(
+    return PatientAssignments(
         first=first,
         site=site[unit],
         cohort=(cohort % cohorts)[unit],

@@ -11,7 +11,7 @@ import numpy as np
 from gestalt_space.errors import UsageError
 from gestalt_space.simulate.persons import SEXES, Person, Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
-from gestalt_space.simulate.surroundings import Wall
+from gestalt_space.simulate.surroundings import Background
 
 UNKNOWN = "unknown"
 
@@ -66,7 +66,7 @@ class SubjectSource(Protocol):
         subject: Subject,
         rng: np.random.Generator,
         age_years: float,
-        wall: Wall | None = None,
+        wall: Background | None = None,
     ) -> Portrait:
         """The subject's face at an age, before a wall where one is given."""
         ...
@@ -108,7 +108,7 @@ class SampledSubjects:
         subject: Subject,
         rng: np.random.Generator,
         age_years: float,
-        wall: Wall | None = None,
+        wall: Background | None = None,
     ) -> Portrait:
         """See `SubjectSource.portrait`."""
         assert isinstance(subject.source, Person)  # noqa: S101 - subjects of this source only
@@ -162,7 +162,7 @@ class RealSubjects:
         subject: Subject,
         rng: np.random.Generator,  # noqa: ARG002 - one photo is all there is
         age_years: float,  # noqa: ARG002
-        wall: Wall | None = None,  # noqa: ARG002
+        wall: Background | None = None,  # noqa: ARG002
     ) -> Portrait:
         """See `SubjectSource.portrait`."""
         assert isinstance(subject.source, RealFace)  # noqa: S101 - subjects of this source only

@@ -40,7 +40,7 @@ class Hair:
 
 
 @dataclass(frozen=True, slots=True)
-class Wall:
+class Background:
     """What photos of one place have behind the face: a colour, RGB 0..255, and its share, 0..1, in
     each background; the rest is the photo's own."""
 
@@ -73,7 +73,7 @@ def paint(
     hair: Hair,
     age_years: float,
     rng: np.random.Generator,
-    wall: Wall | None = None,
+    wall: Background | None = None,
 ) -> Pixels:
     """Lay a face, known inside its oval, over painted surroundings.
 

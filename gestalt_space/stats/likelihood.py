@@ -30,7 +30,7 @@ _AT_FIRST = 2_000
 
 
 @dataclass(frozen=True)
-class Weighed:
+class WeightedValues:
     """Values `(n,)` of one kind, with weights above 0, and the groups `(n,)`, numbers from 0, that
     each is of; `origins` `(n,)`: a second group that each is of, -1 for none."""
 
@@ -39,12 +39,12 @@ class Weighed:
     groups: NDArray[np.integer]
     origins: NDArray[np.integer]
 
-    def descending(self) -> Weighed:
+    def descending(self) -> WeightedValues:
         """With the highest values first; itself where it is so."""
         if (self.values[:-1] >= self.values[1:]).all():
             return self
         order = np.argsort(-self.values)
-        return Weighed(
+        return WeightedValues(
             self.values[order], self.weights[order], self.groups[order], self.origins[order]
         )
 
@@ -59,7 +59,9 @@ class RatioCurve:
     lower: Floats
 
 
-def fit_ratio(same: Weighed, other: Weighed, *, fewest: int = FEWEST_IN_BIN) -> RatioCurve | None:
+def fit_ratio(
+    same: WeightedValues, other: WeightedValues, *, fewest: int = FEWEST_IN_BIN
+) -> RatioCurve | None:
     """The ratio of the densities of `same` and `other`; None where they do not fill two bins.
 
     The ratio is the isotonic regression of the share of `same` on the bins, both kinds weighing
@@ -112,7 +114,7 @@ def independent(sums: Floats) -> float:
 class _Descent:
     """The way down the values of one kind, which are descending."""
 
-    def __init__(self, kind: Weighed, *groups: NDArray[np.integer]) -> None:
+    def __init__(self, kind: WeightedValues, *groups: NDArray[np.integer]) -> None:
         self._values, self._weights, self._groups = kind.values, kind.weights, groups
         self._grown = np.cumsum(kind.weights)
         self._start = 0
@@ -156,7 +158,7 @@ class _Descent:
             some = min(8 * some + 8, whole)
 
 
-def _edges(same: Weighed, other: Weighed, fewest: int) -> Floats:
+def _edges(same: WeightedValues, other: WeightedValues, fewest: int) -> Floats:
     """Where bins begin but the lowest, ascending; empty where there is one alone.
 
     A bin holds as much of one kind as all above it, up to `LARGEST_BIN`, and at the least `fewest`
@@ -193,7 +195,9 @@ def _reached(weights: Floats, groups: NDArray[np.integer], need: float) -> int |
     return int(far.argmax()) if far.any() else None
 
 
-def _shares(same: Weighed, other: Weighed, edges: Floats) -> tuple[Floats, Floats, Floats]:
+def _shares(
+    same: WeightedValues, other: WeightedValues, edges: Floats
+) -> tuple[Floats, Floats, Floats]:
     """The shares `(2, b)` of both kinds in each bin, the jackknife variance `(b,)` of the logarithm
     of their ratio, and how many independent groups `(b,)` of `same` there are.
 

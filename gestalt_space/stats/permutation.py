@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.progress import Progress, unseen
+from gestalt_space.progress import Progress, no_progress
 
 Numbers = NDArray[np.int64]
 
@@ -37,7 +37,7 @@ class Stratum:
 
 
 @dataclass(frozen=True)
-class GroupMeans:
+class GroupSimilarities:
     """Mean similarities of two groups in each of `m` draws, each `(m,)`, over pairs of different
     patients: within the first, within the second, and between them. NaN where there is no pair."""
 
@@ -59,7 +59,7 @@ def draw_groups(
     patients: int,
     draws: int,
     *,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> Iterator[NDArray[np.float32]]:
     """Random groups: blocks `(b, patients)` of 1 for who is in and 0 for who is not, `draws` rows
     in all. Every choice of `take` in each stratum is as likely as any other."""
@@ -91,7 +91,7 @@ def centred(similarities: NDArray[np.floating]) -> tuple[NDArray[np.float32], fl
 
 def relabelled_means(
     similarities: NDArray[np.floating], blocks: Iterator[NDArray[np.float32]]
-) -> GroupMeans:
+) -> GroupSimilarities:
     """The means where every patient is in one of two groups: the first has those who are 1 in the
     rows of `blocks`, the second all others. `similarities` `(p, p)`, symmetric."""
     matrix, mean = centred(similarities)
@@ -113,7 +113,7 @@ def relabelled_means(
                 ]
             )
         )
-    return GroupMeans(*(np.concatenate(found, axis=1) + mean))
+    return GroupSimilarities(*(np.concatenate(found, axis=1) + mean))
 
 
 def row_products(

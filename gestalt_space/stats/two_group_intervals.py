@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from gestalt_space.stats.estimates import LEVEL, Estimate
 from gestalt_space.stats.two_groups import (
-    Cells,
     Floats,
+    GroupMoments,
     Members,
     Numbers,
     at_one_length,
-    cells_of,
+    group_moments,
     in_blocks,
     shift,
     two_rows,
@@ -30,7 +30,7 @@ def shift_intervals(vectors: Floats, kinds: Numbers, first: Members) -> list[Est
     product of two residuals has no part that is linear in one unit). Half of that is taken off:
     with all of it, intervals of large shifts held the truth too seldom. NaN ends of what is common.
     """
-    of = cells_of(vectors, kinds, *two_rows(first))
+    of = group_moments(vectors, kinds, *two_rows(first))
     values = shift(of).half_square[0]
     left_out = _left_out(vectors, kinds, first, lambda cells: shift(cells).half_square)
     variance, freedom = _jackknife_variance(left_out, 2 * kinds + first)
@@ -53,7 +53,7 @@ def spread_ratio(vectors: Floats, kinds: Numbers, first: Members) -> tuple[Estim
     """
     from scipy.stats import t
 
-    value = float(_log_ratio(cells_of(vectors, kinds, *two_rows(first)))[0, 0])
+    value = float(_log_ratio(group_moments(vectors, kinds, *two_rows(first)))[0, 0])
     left_out = _left_out(vectors, kinds, first, _log_ratio)
     variance, freedom = _jackknife_variance(left_out, 2 * kinds + first)
     far = float(_reach(variance, freedom)[0])
@@ -83,7 +83,7 @@ def _reach(variance: Floats, freedom: Floats) -> Floats:
     return np.asarray(np.sqrt(variance) * t.ppf((1 + LEVEL) / 2, freedom), dtype=np.float64)
 
 
-def _log_ratio(of: Cells) -> Floats:
+def _log_ratio(of: GroupMoments) -> Floats:
     spreads = np.maximum((of.shares * (1 - of.squares)).sum(axis=2), np.finfo(float).tiny)
     return np.asarray(np.log(spreads[1] / spreads[0])[:, None])
 
@@ -92,7 +92,7 @@ def _left_out(
     vectors: Floats,
     kinds: Numbers,
     first: Members,
-    figure: Callable[[Cells], Floats],
+    figure: Callable[[GroupMoments], Floats],
 ) -> Floats:
     """A figure of cells without each unit: `(u, c)`."""
     one, other = two_rows(first)
@@ -100,11 +100,11 @@ def _left_out(
     return in_blocks(vectors, kinds, [(one * kept, other * kept)], figure)
 
 
-def _product_variance(of: Cells, vectors: Floats, kinds: Numbers, first: Members) -> Floats:
+def _product_variance(of: GroupMoments, vectors: Floats, kinds: Numbers, first: Members) -> Floats:
     """`(k,)`: the variance of half the squared distance where the true means are alike, from traces
     of the groups' covariances, pooled over kinds (Bai and Saranadasa 1996; Chen and Qin 2010)."""
     scaled = at_one_length(vectors, kinds, first)
-    means = cells_of(scaled, kinds, *two_rows(first)).means[:, 0]
+    means = group_moments(scaled, kinds, *two_rows(first)).means[:, 0]
     residuals = scaled - np.where(first[:, None], means[0][kinds], means[1][kinds])
     own, free = [], []
     for group in (first, ~first):

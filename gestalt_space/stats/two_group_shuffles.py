@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.progress import Progress, unseen
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.stats.permutation import Stratum, draw_groups, p_value
 from gestalt_space.stats.two_groups import (
-    Cells,
     Floats,
+    GroupMoments,
     Members,
     Numbers,
     Shift,
     at_one_length,
-    cells_of,
+    group_moments,
     in_blocks,
     own_shift,
     shift,
@@ -35,7 +35,7 @@ def shift_p(
     strata: Sequence[Stratum],
     permutations: int,
     seed: int,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> Floats:
     """The p of the groups' means being alike: over all kinds, of what is common to them, and in
     each kind, `(2 + k,)`. `strata`: places of units within each of which labels are dealt, none of
@@ -55,7 +55,7 @@ def own_shift_p(
     strata: Sequence[Stratum],
     permutations: int,
     seed: int,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> Floats:
     """The p of the kinds' shifts being one common shift: over all kinds, and of each against the
     mean of the others, `(1 + k,)`. Of three kinds or more.
@@ -68,7 +68,7 @@ def own_shift_p(
 
 
 def _tested(
-    figure: Callable[[Cells], Shift],
+    figure: Callable[[GroupMoments], Shift],
     moved: Floats,
     observed: tuple[Floats, Numbers, Members],
     strata: Sequence[Stratum],
@@ -77,7 +77,7 @@ def _tested(
     progress: Progress,
 ) -> Floats:
     vectors, kinds, first = observed
-    found = figure(cells_of(vectors, kinds, *two_rows(first))).ratio[0]
+    found = figure(group_moments(vectors, kinds, *two_rows(first))).ratio[0]
     blocks = draw_groups(
         np.random.default_rng(seed), strata, len(vectors), permutations, progress=progress
     )

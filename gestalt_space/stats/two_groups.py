@@ -27,7 +27,7 @@ _AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
-class Cells:
+class GroupMoments:
     """Groups by kinds, in each of `m` labellings; the first and the second group stand first.
 
     `counts` `(2, m, k)`: units. `means` `(2, m, k, d)`. `squares` `(2, m, k)`: mean inner products
@@ -69,7 +69,7 @@ class Shift:
         return cls((squares - chance) / 2, squares / np.maximum(chance, _SHORTEST))
 
 
-def compact(vectors: NDArray[np.floating]) -> Floats:
+def reduce_dimensions(vectors: NDArray[np.floating]) -> Floats:
     """Vectors `(u, d)` in as few dimensions as keep their inner products: `(u, min(u, d))`."""
     wide = np.asarray(vectors, dtype=np.float64)
     if wide.shape[1] <= wide.shape[0]:
@@ -77,7 +77,7 @@ def compact(vectors: NDArray[np.floating]) -> Floats:
     return np.ascontiguousarray(np.linalg.qr(wide.T).R.T)
 
 
-def cells_of(vectors: Floats, kinds: Numbers, first: Floats, second: Floats) -> Cells:
+def group_moments(vectors: Floats, kinds: Numbers, first: Floats, second: Floats) -> GroupMoments:
     """Of units `(u, d)`, whose kinds `(u,)` are numbered from 0, where the rows of `first` and
     `second` `(m, u)` are 1 for those in the group and 0 for others."""
     number = int(kinds.max(initial=-1)) + 1
@@ -99,10 +99,10 @@ def cells_of(vectors: Floats, kinds: Numbers, first: Floats, second: Floats) -> 
             noise[group, :, kind] = np.where(
                 count >= 2, (own - whole / np.maximum(count, 1)) / pairs, 0
             )
-    return Cells(counts, means, squares, noise)
+    return GroupMoments(counts, means, squares, noise)
 
 
-def shift(of: Cells) -> Shift:
+def shift(of: GroupMoments) -> Shift:
     """How far the directions of the groups' means lie apart: over all kinds, then what is common
     to them, then each kind, `(m, 2 + k)`.
 
@@ -122,7 +122,7 @@ def shift(of: Cells) -> Shift:
     )
 
 
-def own_shift(of: Cells) -> Shift:
+def own_shift(of: GroupMoments) -> Shift:
     """What the kinds' shifts have beyond a common one: over all kinds, then each, against the mean
     of the others, `(m, 1 + k)`.
 
@@ -146,21 +146,21 @@ def own_shift(of: Cells) -> Shift:
     return Shift(np.where((seen[0] & seen[1])[:, None], found.half_square, np.nan), found.ratio)
 
 
-def group_lengths(of: Cells) -> Floats:
+def group_lengths(of: GroupMoments) -> Floats:
     """`(2, m)`: of each group's true means, pooled over kinds."""
     return np.asarray(np.sqrt(np.maximum((of.shares * of.squares).sum(axis=2), _SHORTEST)))
 
 
 def at_one_length(vectors: Floats, kinds: Numbers, first: Members) -> Floats:
     """Units `(u, d)`, each group brought to the length 1 of its means: what is permuted."""
-    one, other = group_lengths(cells_of(vectors, kinds, *two_rows(first)))[:, 0]
+    one, other = group_lengths(group_moments(vectors, kinds, *two_rows(first)))[:, 0]
     return np.asarray(vectors / np.where(first, one, other)[:, None])
 
 
 def without_common_shift(vectors: Floats, kinds: Numbers, first: Members) -> Floats:
     """Units `(u, d)` less what their group has in common over all kinds, and at one length: what is
     permuted where such a shift is no news (Freedman and Lane 1983)."""
-    of = cells_of(vectors, kinds, *two_rows(first))
+    of = group_moments(vectors, kinds, *two_rows(first))
     one, other = _patterns(of)[1][:, 0]
     middle, its_middle = np.einsum("mk,gmkd->gd", of.shares, of.means)
     moved = vectors - np.where(first[:, None], middle, its_middle)
@@ -177,13 +177,13 @@ def in_blocks(
     vectors: Floats,
     kinds: Numbers,
     rows: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]],
-    figure: Callable[[Cells], Floats],
+    figure: Callable[[GroupMoments], Floats],
 ) -> Floats:
     """A figure `(m, c)` of all labellings, whose rows `(b, u)` come block by block."""
     most = max(1, _AT_ONCE // max(1, vectors.shape[1] * (int(kinds.max(initial=-1)) + 1)))
     return np.concatenate(
         [
-            figure(cells_of(vectors, kinds, one, other))
+            figure(group_moments(vectors, kinds, one, other))
             for first, second in rows
             for one, other in _parts(first, second, most)
         ]
@@ -198,7 +198,7 @@ def _parts(
         yield first[part].astype(np.float64), second[part].astype(np.float64)
 
 
-def _patterns(of: Cells) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _patterns(of: GroupMoments) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """How each group's kinds lie to each other: `(2, m, k, d)` their means less the mean of all;
     the length of that `(2, m)`, noise taken off; and where it is seen at all."""
     share = of.shares

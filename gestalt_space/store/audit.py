@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gestalt_space.progress import Progress, unseen
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.store import tables as t
 from gestalt_space.store.actors import actor_of
 from gestalt_space.store.chunks import chunks
@@ -192,7 +192,7 @@ def is_erased_after(session: Session, event: int) -> bool:
     return session.scalar(later.limit(1)) is not None
 
 
-def trail_problems(session: Session, progress: Progress = unseen) -> Iterator[str]:
+def trail_problems(session: Session, progress: Progress = no_progress) -> Iterator[str]:
     """What shows that the trail was changed or cut, in words; nothing where it was not. `progress`
     is given events."""
     chain, count, whole = "", 0, head(session).events

@@ -10,18 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from gestalt_space.errors import ConsentWithdrawn, NotInGallery, PatientConflict, UsageError
-from gestalt_space.sameface import is_same_face
+from gestalt_space.same_face import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.consent import settle_consents
 from gestalt_space.store.differences import differences
-from gestalt_space.store.facts import Told, load_catalogue, replace_facts, undo_links
+from gestalt_space.store.facts import CommandFacts, load_catalogue, replace_facts, undo_links
 from gestalt_space.store.lookups import find_patient, photo_of
 from gestalt_space.store.merging import Keep, merged_facts
 from gestalt_space.store.past import (
     Past,
     Scope,
-    facts_of,
+    facts_of_patient,
     keys_of,
     scope_of,
     take,
@@ -41,7 +41,7 @@ from gestalt_space.types import WITHDRAWN, PhotoRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
+class CorrectionResult:
     """What a correction changed, in words, nothing where all was so before; and what a person
     should know of it."""
 
@@ -51,7 +51,7 @@ class Corrected:
 
 def set_facts(
     session: Session, patient: str, record: PhotoRecord, *, photo: str | None = None
-) -> Corrected:
+) -> CorrectionResult:
     """Replace what is known of a patient, and of the photo of that name, by what a record says:
     lists as a whole; what is in its `emptied` goes.
 
@@ -77,7 +77,7 @@ def set_facts(
             "Give the new consent: --consent TEXT.",
         )
     with session.no_autoflush:
-        replace_facts(session, row, record, Told.of([record]), catalogue, emptied=True)
+        replace_facts(session, row, record, CommandFacts.of([record]), catalogue, emptied=True)
         shown = [session.get_one(t.Photo, one) for one in photos]
         for one in shown:
             for fact in ("age", "site"):
@@ -102,7 +102,7 @@ def set_facts(
     return done
 
 
-def move_photo(session: Session, name: str, *, of: str, to: str) -> Corrected:
+def move_photo(session: Session, name: str, *, of: str, to: str) -> CorrectionResult:
     """Let a patient's photo be another's, who is made where there is nobody of that identifier.
 
     The one who had it goes with the last photo, as by a removal. Raises `NotInGallery`;
@@ -139,7 +139,7 @@ def move_photo(session: Session, name: str, *, of: str, to: str) -> Corrected:
 
 def merge_patients(
     session: Session, into: str, other: str, *, keep: str | None = None
-) -> Corrected:
+) -> CorrectionResult:
     """Let a second patient be the first: photos, and facts that the first does not have.
 
     Of photos of the same bytes and face one stays. `keep`: whose facts stay where the two
@@ -153,7 +153,9 @@ def merge_patients(
     names, keys = (into, other), (patient_key(session, into), patient_key(session, other))
     which: Keep | None = None if keep is None else 0 if keep == into else 1
     rows = [session.get_one(t.Patient, key) for key in keys]
-    facts, conflicts = merged_facts(names, (facts_of(rows[0]), facts_of(rows[1])), which)
+    facts, conflicts = merged_facts(
+        names, (facts_of_patient(rows[0]), facts_of_patient(rows[1])), which
+    )
     dropped, touched, more = _same_photos(rows[0], rows[1], which)
     if (conflicts or more) and keep is None:
         raise PatientConflict(
@@ -179,7 +181,9 @@ def merge_patients(
     return _told(session, "merge", before, subjects)
 
 
-def split_patient(session: Session, patient: str, photos: Sequence[str], to: str) -> Corrected:
+def split_patient(
+    session: Session, patient: str, photos: Sequence[str], to: str
+) -> CorrectionResult:
     """Let some photos of a patient be those of a new one, of whom the same is known.
 
     Raises `NotInGallery`; `PatientConflict` where there is somebody of that identifier, or no photo
@@ -227,7 +231,7 @@ def _told(
     before: Past,
     subjects: Collection[str],
     notes: Sequence[str] = (),
-) -> Corrected:
+) -> CorrectionResult:
     """The correction in words, with an event in the audit trail where something changed."""
     after = take(session, Scope.of(before))
     changes = differences(before, after)
@@ -239,7 +243,7 @@ def _told(
             subjects=subjects,
             detail={"changes": list(changes), "before": before, "after": after},
         )
-    return Corrected(changes, tuple(notes))
+    return CorrectionResult(changes, tuple(notes))
 
 
 def patient_key(session: Session, name: str) -> int:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from gestalt_space.ages import age_text, same_age
 from gestalt_space.errors import PatientConflict
-from gestalt_space.sameface import is_same_face, landmarks_moved
+from gestalt_space.same_face import is_same_face, landmarks_moved
 from gestalt_space.store import tables as t
-from gestalt_space.store.facts import NOTHING, Catalogue, Told, compare_facts, other_names
+from gestalt_space.store.facts import NOTHING, Catalogue, CommandFacts, compare_facts, other_names
 from gestalt_space.types import Face, PhotoRecord
 
 DETECTORS_APART = 0.1
@@ -20,7 +20,7 @@ POINTS_APART = 0.01
 
 
 @dataclass
-class Compared:
+class RowComparison:
     """A row beside what is stored; see `Differences`. `refused`: why nothing can be done with it.
     `names`: disorders whose name differs; `face`: how the face does, which is among `contradicts`,
     too."""
@@ -36,19 +36,19 @@ class Compared:
 
 def compare_row(
     record: PhotoRecord,
-    told: Told,
+    told: CommandFacts,
     face: Face | None,
     *,
     patient: t.Patient | None,
     same_bytes: Mapping[str, t.Photo],
     catalogue: Catalogue,
-) -> Compared:
+) -> RowComparison:
     """How a row, and the face that was found for it, differ from what is stored.
 
     `same_bytes`: the stored photos of the same bytes, by patient.
     """
     known = same_bytes.get(record.patient)
-    found = Compared()
+    found = RowComparison()
     if known is None and record.new_patient and patient is not None:
         found.refused = _name_taken(record.patient)
         return found
@@ -83,7 +83,7 @@ def contradiction(patient: str, differences: Sequence[str]) -> PatientConflict:
     )
 
 
-def left_as_it_is(found: Compared) -> tuple[str, ...]:
+def left_as_it_is(found: RowComparison) -> tuple[str, ...]:
     """What a row does not tell, or tells in other words, and the gallery keeps."""
     lacks = ", ".join(found.lacks)
     kept = [f"The gallery also has {lacks}; --update removes it."] if lacks else []

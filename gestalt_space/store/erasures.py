@@ -31,7 +31,7 @@ TOUCHED += ("gene", "disorder_gene", "removal", "audit_event", "erasure")
 
 
 @dataclass
-class Traces:
+class PatientTraces:
     """What the database has of patients. `photos`: names and sha256; `vectors`: with the key of
     the space; `rows`: how many each table has."""
 
@@ -43,7 +43,7 @@ class Traces:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class UnfinishedErasure:
     """An erasure that is not done yet."""
 
     id: int
@@ -52,9 +52,9 @@ class Begun:
     plan: dict[str, Any]
 
 
-def traces_of(session: Session, patients: Collection[int]) -> Traces:
+def traces_of(session: Session, patients: Collection[int]) -> PatientTraces:
     """All that the database has of patients, by their keys."""
-    found = Traces()
+    found = PatientTraces()
     rows = dict.fromkeys(("patient", "photo", "face", "crop", "descriptor", "withheld"), 0)
     rows |= dict.fromkeys(_OF_PATIENTS, 0)
     for some in chunks(patients):
@@ -116,10 +116,10 @@ def end_erasure(session: Session, erasure: int) -> None:
     session.execute(sa.delete(t.Erasure).where(t.Erasure.id == erasure))
 
 
-def begun_erasures(session: Session) -> list[Begun]:
+def begun_erasures(session: Session) -> list[UnfinishedErasure]:
     """The erasures that are not done yet, the oldest first."""
     rows = session.scalars(sa.select(t.Erasure).order_by(t.Erasure.id))
-    return [Begun(row.id, row.at, row.actor, row.plan) for row in rows]
+    return [UnfinishedErasure(row.id, row.at, row.actor, row.plan) for row in rows]
 
 
 def unclean_homes(session: Session, sequence: int, but: str | None = None) -> list[str]:

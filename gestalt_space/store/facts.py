@@ -18,7 +18,7 @@ NOTHING = "(empty)"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandFacts:
     """The lists that all rows of one command tell of a patient together: disorders, genes, and HPO
     terms, present or absent. Facts of one patient often stand in several rows."""
 
@@ -29,7 +29,7 @@ class Told:
     """Whether a row says that the patient's consent is withdrawn."""
 
     @classmethod
-    def of(cls, records: Iterable[PhotoRecord]) -> Told:
+    def of(cls, records: Iterable[PhotoRecord]) -> CommandFacts:
         """What records of one patient tell."""
         records = list(records)
         return cls(
@@ -66,7 +66,7 @@ class Catalogue:
 
 
 def compare_facts(
-    record: PhotoRecord, told: Told, patient: t.Patient, *, emptied: bool
+    record: PhotoRecord, told: CommandFacts, patient: t.Patient, *, emptied: bool
 ) -> Differences:
     """How a row differs from what is stored of its patient.
 
@@ -138,7 +138,7 @@ def replace_facts(
     session: Session,
     patient: t.Patient,
     record: PhotoRecord,
-    told: Told,
+    told: CommandFacts,
     catalogue: Catalogue,
     *,
     emptied: bool,

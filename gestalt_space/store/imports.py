@@ -21,7 +21,7 @@ from gestalt_space.store.corrections import compare_row
 from gestalt_space.store.facts import (
     SINGLE_FACTS,
     Catalogue,
-    Told,
+    CommandFacts,
     add_facts,
     compare_facts,
     other_names,
@@ -43,7 +43,7 @@ SAME_DESCRIPTOR = 0.999
 
 
 @dataclass
-class Importing:
+class ImportRun:
     """The state of one import into the database of a session. `changed`: how many patients, photos
     and disorders that were there got a fact."""
 
@@ -226,7 +226,7 @@ class Importing:
             self._refuse("consent", record.patient, reason=reason)
             return
         self._patients[record.patient] = row.id
-        found = compare_facts(record, Told.of([record]), row, emptied=False)
+        found = compare_facts(record, CommandFacts.of([record]), row, emptied=False)
         certain = {one.disorder.code: one.certainty for one in row.diagnoses}
         differs = [
             f"certainty of {code}: {certain[code]} → {certainty}"
@@ -315,7 +315,7 @@ class Importing:
         record = PhotoRecord(photo.name, photo.patient, age=photo.age, site=photo.site)
         found = compare_row(
             record,
-            Told(),
+            CommandFacts(),
             photo.face,
             patient=None,
             same_bytes=same[photo.sha256],

@@ -87,7 +87,7 @@ def take(session: Session, scope: Scope, *, whole: Collection[int] = ()) -> Past
     genes = _genes(session, scope.genes)
     past: Past = {
         "patients": {
-            name: None if one is None else facts_of(one) for name, one in patients.items()
+            name: None if one is None else facts_of_patient(one) for name, one in patients.items()
         },
         "photos": {
             str(key): None if (one := photos.get(key)) is None else _photo_facts(one)
@@ -104,7 +104,7 @@ def take(session: Session, scope: Scope, *, whole: Collection[int] = ()) -> Past
     return past
 
 
-def facts_of(patient: t.Patient) -> Facts:
+def facts_of_patient(patient: t.Patient) -> Facts:
     """All that is known of a patient but for photos."""
     return {
         "key": patient.id,
@@ -129,7 +129,7 @@ def loaded(
     symbols = {one.symbol: one.id for one in (*patient.genes, *genes)}
     symbols |= {gene.symbol: gene.id for one in titles.values() for gene in one.genes}
     return {
-        "patients": {patient.external_id: facts_of(patient)},
+        "patients": {patient.external_id: facts_of_patient(patient)},
         "photos": {} if photo is None else {str(photo.id): _photo_facts(photo)},
         "disorders": {code: _disorder_facts(one) for code, one in sorted(titles.items())},
         "genes": dict(sorted(symbols.items())),

@@ -39,7 +39,7 @@ def note_purge(session: Session) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class PendingPurge:
     """Since when something has to be cleaned away, the oldest alone: in the files of a home and of
     the database, and in other homes by their places."""
 
@@ -47,7 +47,7 @@ class Left:
     elsewhere: tuple[tuple[str, datetime], ...]
 
 
-def left_to_clean(session: Session, home: str | None) -> Left:
+def left_to_clean(session: Session, home: str | None) -> PendingPurge:
     """What is still to be cleaned away, as one home sees it."""
     oldest = sa.func.min(t.Purge.at)
     mine = sa.or_(t.Purge.home_id.is_(None), t.Purge.home_id == home)
@@ -58,7 +58,7 @@ def left_to_clean(session: Session, home: str | None) -> Left:
         .group_by(t.Home.place)
         .order_by(t.Home.place)
     )
-    return Left(
+    return PendingPurge(
         tuple(at for at in session.scalars(sa.select(oldest).where(mine)) if at),
         tuple((place, at) for place, at in session.execute(others)),
     )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from gestalt_space.errors import DatabaseError, NotInGallery
-from gestalt_space.sameface import is_same_face
+from gestalt_space.same_face import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.runs import runs_of_faces
@@ -32,7 +32,7 @@ class StoredSpace:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class GalleryCounts:
     """How much there is."""
 
     patients: int
@@ -326,7 +326,7 @@ def kept_faces(session: Session, patients: Sequence[str]) -> list[KeptFace]:
     return found
 
 
-def counts(session: Session) -> Counts:
+def counts(session: Session) -> GalleryCounts:
     """How much there is."""
 
     def count(table: type[t.Base]) -> int:
@@ -334,7 +334,7 @@ def counts(session: Session) -> Counts:
 
     diagnosed = session.scalar(sa.select(sa.func.count(sa.distinct(t.Diagnosis.patient_id)))) or 0
     patients = count(t.Patient)
-    return Counts(
+    return GalleryCounts(
         patients=patients,
         undiagnosed=patients - diagnosed,
         photos=count(t.Photo),

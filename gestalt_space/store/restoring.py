@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import PatientConflict
-from gestalt_space.sameface import is_same_face
+from gestalt_space.same_face import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.consent import rekey, settle_consents

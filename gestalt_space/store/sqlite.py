@@ -16,8 +16,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from gestalt_space.atomic_files import make_private_folder, sync_folder
 from gestalt_space.errors import DatabaseError
-from gestalt_space.files import make_private_folder, sync_folder
 from gestalt_space.paths import display_name
 from gestalt_space.store.writers import busy, leave_notes
 

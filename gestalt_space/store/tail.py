@@ -28,7 +28,7 @@ Ages = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class DatabasePosition:
     """Where the database stands, and with it whether what a reader holds is still true.
 
     `sequence`: of the last change; `epoch`: how often something was removed or replaced.
@@ -105,9 +105,9 @@ def _mark_query() -> sa.Select[Any]:
 _MARK = _mark_query()
 
 
-def read_mark(session: Session, space_id: int | None, home: str | None = None) -> Mark:
+def read_mark(session: Session, space_id: int | None, home: str | None = None) -> DatabasePosition:
     """Where the database stands, by one question; None: of no space, of no index on disk."""
-    return Mark(*session.execute(_MARK, {"space": space_id, "home": home}).one())
+    return DatabasePosition(*session.execute(_MARK, {"space": space_id, "home": home}).one())
 
 
 def read_epoch(session: Session) -> int:

@@ -81,7 +81,7 @@ def numbered(session: Session, number: int, taken: TakenBack) -> Event:
 def title(session: Session, event: Event) -> str:
     """`Event 12 (set of P1, 2026-03-01 10:20 UTC)`."""
     names = sorted(set(holders(session, event.subjects).values()))
-    of = listed(names) if names else "someone who left"
+    of = patients_text(names) if names else "someone who left"
     return f"Event {event.id} ({event.action} of {of}, {event.at:%Y-%m-%d %H:%M} UTC)"
 
 
@@ -90,7 +90,7 @@ def mid(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def listed(names: Sequence[str]) -> str:
+def patients_text(names: Sequence[str]) -> str:
     """Patients in a message: not all of very many."""
     more = len(names) - NAMED
     return ", ".join((*islice(names, NAMED), *([f"{more:,} more"] if more > 0 else [])))

@@ -28,7 +28,7 @@ from gestalt_space.store.taken_back import (
     taken_back,
     touched_since,
 )
-from gestalt_space.store.undo_choice import NAMED, listed, mid, newest, numbered, title
+from gestalt_space.store.undo_choice import NAMED, mid, newest, numbered, patients_text, title
 from gestalt_space.types import WITHDRAWN
 
 _NEXT = "`gestalt index log` shows the old values; restore them with `gestalt index set`."
@@ -221,7 +221,7 @@ def _returns(session: Session, events: Sequence[Event], patients: list[str]) -> 
     more = f" and {len(events) - 1:,} more of the same command" if len(events) > 1 else ""
     return ConsentReturns(
         f"Undoing {mid(title(session, events[0]))}{more} would restore a withdrawn consent: "
-        f"{listed(patients)} would be matched again.",
+        f"{patients_text(patients)} would be matched again.",
         "If that is right, use `gestalt index undo --yes`; in Python, "
         f"consent_again={tuple(patients[:NAMED])}.",
         patients,

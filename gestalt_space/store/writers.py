@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from gestalt_space.errors import DatabaseError
-from gestalt_space.holders import holder_of, leave_note, take_note_away
+from gestalt_space.lock_holders import holder_of, leave_note, take_note_away
 
 _HAS_NOTE = "gestalt_note"
 

@@ -26,7 +26,7 @@ from gestalt_space.store.corrections import compare_row, contradiction, left_as_
 from gestalt_space.store.differences import differences
 from gestalt_space.store.facts import (
     Catalogue,
-    Told,
+    CommandFacts,
     add_facts,
     load_catalogue,
     replace_facts,
@@ -61,7 +61,7 @@ class NewPhoto:
     record: PhotoRecord
     sha256: str
     encoded: EncodedFace | None
-    told: Told | None = None
+    told: CommandFacts | None = None
     again: bool = False
 
 
@@ -290,7 +290,7 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
             return Stored(error)
     found = compare_row(
         record,
-        photo.told or Told.of([record]),
+        photo.told or CommandFacts.of([record]),
         None if encoded is None else encoded.face,
         patient=batch.patients.get(record.patient),
         same_bytes=batch.photos[photo.sha256],
@@ -362,7 +362,7 @@ def _keep(photo: NewPhoto, known: t.Photo | None, batch: _Batch) -> None:
 def _is_withdrawn(photo: NewPhoto, batch: _Batch, may_replace: bool) -> bool:
     """Whether a row's patient has withdrawn consent, or does with this command."""
     record, patient = photo.record, batch.patients.get(photo.record.patient)
-    if (photo.told or Told.of([record])).withdrawn:
+    if (photo.told or CommandFacts.of([record])).withdrawn:
         return True
     known = None if patient is None else patient.consent
     return known == WITHDRAWN and not (may_replace and record.consent is not None)
@@ -378,7 +378,7 @@ def _tell(
         patient = batch.patients[record.patient] = t.Patient(external_id=record.patient)
         session.add(patient)
     elif may_replace:
-        told = photo.told or Told.of([record])
+        told = photo.told or CommandFacts.of([record])
         replace_facts(session, patient, record, told, batch.catalogue, emptied=is_known)
         return patient
     add_facts(session, patient, record, batch.catalogue)

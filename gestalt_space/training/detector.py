@@ -17,8 +17,8 @@ from gestalt_space.devices import Device
 from gestalt_space.faces.builtin import STRIDES, UNITS, grid
 from gestalt_space.training.computing import Computing, drawn_ahead
 from gestalt_space.training.detector_data import Faces
-from gestalt_space.training.detector_network import Network
-from gestalt_space.training.detector_pictures import Painter, Picture
+from gestalt_space.training.detector_network import DetectorNetwork
+from gestalt_space.training.detector_pictures import Painter, TrainingPicture
 
 STEPS = 14_000
 SEED = 3
@@ -45,12 +45,12 @@ BOX_WEIGHT = 0.5
 Log = Callable[[str], None]
 
 
-def tells_nobody(line: str) -> None:
+def no_log(line: str) -> None:
     """Shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """How long, and from which seed. The same plan and photos give the same network."""
 
     steps: int = STEPS
@@ -79,8 +79,8 @@ class Batch:
 
 
 def train(
-    faces: Faces, plan: Plan, *, drawn: Faces | None = None, log: Log = tells_nobody
-) -> Network:
+    faces: Faces, plan: TrainingPlan, *, drawn: Faces | None = None, log: Log = no_log
+) -> DetectorNetwork:
     """A network trained on pictures of these faces; `drawn` are mixed in, one in ten.
 
     The same arguments give the same network on the same machine, with as many threads. Raises
@@ -91,7 +91,7 @@ def train(
     computing = Computing.on(plan.device)
     computing.repeatable()
     painter = Painter(faces, np.random.default_rng(plan.seed), drawn)
-    network = computing.placed(Network())
+    network = computing.placed(DetectorNetwork())
     mean = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, plan.steps))
@@ -123,7 +123,7 @@ def train(
     return mean.cpu()
 
 
-def batched(pictures: Sequence[Picture]) -> Batch:
+def batched(pictures: Sequence[TrainingPicture]) -> Batch:
     """Pictures of one side as a batch, with what each cell is to say."""
     side = len(pictures[0].pixels)
     middles, units = grid(side, side)
@@ -162,7 +162,7 @@ def _assign(
     states: NDArray[np.int8],
     owner: NDArray[np.int_],
     nearest: NDArray[np.float64],
-    picture: Picture,
+    picture: TrainingPicture,
     face: int,
     box: NDArray[np.float64],
     middles: NDArray[np.float32],
@@ -214,7 +214,7 @@ def loss(cells: Tensor, batch: Batch) -> Tensor:
     return torch.stack([face, BOX_WEIGHT * box, LANDMARK_WEIGHT * apart.sum() / count])
 
 
-def _forward(network: Network, pictures: Tensor, computing: Computing) -> Tensor:
+def _forward(network: DetectorNetwork, pictures: Tensor, computing: Computing) -> Tensor:
     pictures = pictures.float().contiguous(memory_format=torch.channels_last)
     with computing.mixed():
         cells: Tensor = network(pictures)

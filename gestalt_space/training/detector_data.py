@@ -39,11 +39,11 @@ LOOKED_AT_ONCE = 200
 MIRRORED = [1, 0, 2, 4, 3]
 """The order of the landmarks in the mirror image."""
 
-Told = Callable[[int, int | None], None]
+CountProgress = Callable[[int, int | None], None]
 """Told how many of how many are done."""
 
 
-def tells_nobody(done: int, of: int | None) -> None:
+def no_count_progress(done: int, of: int | None) -> None:
     """Shows nothing."""
 
 
@@ -88,7 +88,7 @@ def taught_faces(
     source: Path,
     teacher: Path,
     wanted: Callable[[str], bool],
-    told: Told = tells_nobody,
+    told: CountProgress = no_count_progress,
 ) -> Faces:
     """The photos of a folder or zip whose file name is wanted, and what the teacher finds in them.
 

@@ -19,12 +19,12 @@ from torch import Tensor
 from gestalt_space.faces.alignment import TEMPLATE, similarity_transform
 from gestalt_space.faces.builtin import LOOK_PLACES, LOOK_SIDE
 from gestalt_space.training.computing import Computing, drawn_ahead
-from gestalt_space.training.detector import Log, Plan, drift, rate, tells_nobody
+from gestalt_space.training.detector import Log, TrainingPlan, drift, no_log, rate
 from gestalt_space.training.detector_backgrounds import Random, noise, shapes, stripes, words
 from gestalt_space.training.detector_data import SIDE, Faces
-from gestalt_space.training.detector_network import Look
-from gestalt_space.training.detector_pictures import covered, developed
-from gestalt_space.training.detector_poses import Turn, drawn_turn
+from gestalt_space.training.detector_network import LandmarkNetwork
+from gestalt_space.training.detector_pictures import cover_face, developed
+from gestalt_space.training.detector_poses import HeadPose, drawn_turn
 from gestalt_space.types import Pixels
 
 LOOK_STEPS = 9_000
@@ -51,8 +51,8 @@ BETWEEN = float(np.linalg.norm(LOOK_PLACES[1] - LOOK_PLACES[0]))
 
 
 def train_look(
-    faces: Faces, plan: Plan, *, drawn: Faces | None = None, log: Log = tells_nobody
-) -> Look:
+    faces: Faces, plan: TrainingPlan, *, drawn: Faces | None = None, log: Log = no_log
+) -> LandmarkNetwork:
     """A second look trained on these faces; `drawn` are mixed in, one in ten."""
     cv2.setNumThreads(1)
     torch.manual_seed(plan.seed)
@@ -60,7 +60,7 @@ def train_look(
     computing.repeatable()
     ground_rng = np.random.default_rng(plan.seed)
     grounds = [background(ground_rng) for _ in range(GROUNDS) for background in BACKGROUNDS]
-    network = computing.placed(Look())
+    network = computing.placed(LandmarkNetwork())
     mean = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, plan.steps))
@@ -105,7 +105,7 @@ def _example(
     """A crop as the detector's landmarks would give it, and the true ones in it."""
     pixels, landmarks = face
     if rng.random() < COVERED_SHARE:
-        pixels = covered(pixels.copy(), landmarks, rng)
+        pixels = cover_face(pixels.copy(), landmarks, rng)
     if rng.random() < 0.3:
         pixels = _coarse(pixels, rng)
     to_template = similarity_transform(landmarks, TEMPLATE.astype(np.float64))
@@ -134,7 +134,7 @@ def _mistaken(points: NDArray[np.float64], rng: Random) -> NDArray[np.float64]:
 def _laid(
     pixels: Pixels,
     to_template: NDArray[np.float64],
-    turn: Turn | None,
+    turn: HeadPose | None,
     to_crop: NDArray[np.float64],
     grounds: Sequence[Pixels],
     rng: Random,

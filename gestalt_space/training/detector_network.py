@@ -59,7 +59,7 @@ def separable(into: int, out: int, *, stride: int = 1) -> nn.Sequential:
     )
 
 
-class Network(nn.Module):
+class DetectorNetwork(nn.Module):
     """Pictures `(n, 3, h, w)` float32 RGB 0..255, sides multiples of 32, to `(n, 15, cells)`."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class Network(nn.Module):
         return torch.cat(cells, dim=2)
 
 
-class Look(nn.Module):
+class LandmarkNetwork(nn.Module):
     """Crops of faces that were found, `(n, 3, LOOK_SIDE, LOOK_SIDE)` float32 RGB 0..255, laid
     upright by their landmarks, to the landmarks `(n, 10)` x, y in pixels of the crop.
     """
@@ -144,7 +144,7 @@ def _doubled(features: Tensor) -> Tensor:
     return nn.functional.interpolate(features, scale_factor=2.0, mode="nearest")
 
 
-def export(network: Network, look: Look, path: Path) -> None:
+def export(network: DetectorNetwork, look: LandmarkNetwork, path: Path) -> None:
     """Write both networks as one ONNX model, of any batch, height and width; norms are folded in.
 
     Weights are kept in 16 bits and used in 32. What is asked for decides which network runs.

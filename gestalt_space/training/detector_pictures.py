@@ -42,7 +42,7 @@ MOST_TRIES = 8
 
 
 @dataclass(slots=True)
-class Picture:
+class TrainingPicture:
     """`pixels (side, side, 3)` uint8 RGB and its faces: `boxes (k, 4)`, `landmarks (k, 5, 2)`
     float32, and `counted (k,)` bool: False where finding the face is neither right nor wrong.
     """
@@ -65,9 +65,9 @@ class Painter:
         self.drawn = drawn
         self.backgrounds = [self._background(rng) for _ in range(BACKGROUNDS)]
 
-    def picture(self, side: int, rng: Random) -> Picture:
+    def picture(self, side: int, rng: Random) -> TrainingPicture:
         """One picture of that side, with any number of faces from none to five."""
-        picture = Picture(self._cut_background(side, rng))
+        picture = TrainingPicture(self._cut_background(side, rng))
         kind = rng.random()
         if kind < 0.5:
             self._paste(picture, rng, _log_uniform(rng, 0.16 * side, 1.05 * side), first=True)
@@ -97,10 +97,12 @@ class Painter:
         points = faces.landmarks[row, mirrored].astype(np.float64)
         box = faces.boxes[row, mirrored].astype(np.float64)
         if rng.random() < 0.22:
-            pixels = covered(pixels.copy(), points, rng)
+            pixels = cover_face(pixels.copy(), points, rng)
         return pixels, points, box
 
-    def _paste(self, picture: Picture, rng: Random, size: float, *, first: bool = False) -> None:
+    def _paste(
+        self, picture: TrainingPicture, rng: Random, size: float, *, first: bool = False
+    ) -> None:
         """Paste a face of that size, unless no place is free for it."""
         pixels, points, box = self._face(rng)
         degrees = _roll(rng)
@@ -128,7 +130,7 @@ class Painter:
         picture.landmarks.append(moved)
         picture.counted.append(bool(lies <= UPRIGHT_DEGREES and inside.sum() >= 4))
 
-    def _paste_no_face(self, picture: Picture, rng: Random) -> None:
+    def _paste_no_face(self, picture: TrainingPicture, rng: Random) -> None:
         """A scrambled face, or an oval of the colour of skin with marks on it."""
         side = len(picture.pixels)
         size = _log_uniform(rng, 20, 0.8 * side)
@@ -193,7 +195,9 @@ class Painter:
         return np.asarray(cv2.blur(drawn, (int(rng.integers(1, 30)), 1)), np.uint8)
 
 
-def _place(picture: Picture, rng: Random, size: float, first: bool) -> NDArray[np.float64] | None:
+def _place(
+    picture: TrainingPicture, rng: Random, size: float, first: bool
+) -> NDArray[np.float64] | None:
     side = len(picture.pixels)
     margin = min(0.45 * size, 0.42 * side)
     for _ in range(MOST_TRIES):
@@ -271,7 +275,7 @@ def _before(matrix: NDArray[np.float64], halved: float) -> NDArray[np.float64]:
 
 
 def _lay(
-    picture: Picture,
+    picture: TrainingPicture,
     pixels: Pixels,
     matrix: NDArray[np.float64],
     box: NDArray[np.float64],
@@ -320,7 +324,7 @@ def _soft_oval() -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), 1.6), np.float32)
 
 
-def covered(pixels: Pixels, points: NDArray[np.float64], rng: Random) -> Pixels:
+def cover_face(pixels: Pixels, points: NDArray[np.float64], rng: Random) -> Pixels:
     """A face behind a medical mask, sunglasses, or something before a part of it."""
     between = float(np.linalg.norm(points[1] - points[0]))
     plain = colour(rng)
@@ -387,7 +391,7 @@ def _oval(pixels: Pixels, points: NDArray[np.float64], rng: Random) -> Pixels:
     return result
 
 
-def _scribble(picture: Picture, rng: Random) -> None:
+def _scribble(picture: TrainingPicture, rng: Random) -> None:
     """A few lines and words over everything."""
     side = len(picture.pixels)
     for _ in range(int(rng.integers(1, 4))):

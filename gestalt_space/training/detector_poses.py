@@ -34,7 +34,7 @@ ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class HeadPose:
     """A turn to the side and one up or down, in radians."""
 
     yaw: float
@@ -63,13 +63,13 @@ class Turn:
         )
 
 
-def drawn_turn(rng: Random) -> Turn | None:
+def drawn_turn(rng: Random) -> HeadPose | None:
     """A turn, or none."""
     if rng.random() >= TURNED_SHARE:
         return None
     yaw = np.clip(rng.normal(0, YAW), -MOST_YAW, MOST_YAW)
     pitch = np.clip(rng.normal(0, PITCH), -MOST_PITCH, MOST_PITCH)
-    return Turn(float(np.radians(yaw)), float(np.radians(pitch)))
+    return HeadPose(float(np.radians(yaw)), float(np.radians(pitch)))
 
 
 def depth_at(points: NDArray[np.float64]) -> NDArray[np.float64]:

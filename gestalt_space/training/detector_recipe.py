@@ -11,17 +11,17 @@ import numpy as np
 from gestalt_space.devices import Device
 from gestalt_space.faces.builtin import BuiltinDetector
 from gestalt_space.faces.detection import Detector
-from gestalt_space.sameface import overlap
+from gestalt_space.same_face import overlap
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training.computing import Computing
-from gestalt_space.training.detector import SEED, STEPS, Plan, train
+from gestalt_space.training.detector import SEED, STEPS, TrainingPlan, train
 from gestalt_space.training.detector_data import (
     BORDER,
+    CountProgress,
     Faces,
-    Told,
     drawn_faces,
+    no_count_progress,
     taught_faces,
-    tells_nobody,
 )
 from gestalt_space.training.detector_landmarks import LOOK_STEPS, train_look
 from gestalt_space.training.detector_network import export
@@ -37,7 +37,7 @@ LEAST_OVERLAP = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class DetectorRecipe:
     """What to train on. `persons`: a file of persons; None for those of gestalt-space."""
 
     photos: Path
@@ -68,12 +68,12 @@ class Measured:
         )
 
 
-def collect(recipe: Recipe, told: Told = tells_nobody) -> Faces:
+def collect(recipe: DetectorRecipe, told: CountProgress = no_count_progress) -> Faces:
     """The photos that training may see, as the teacher sees them. Raises `UsageError`."""
     return taught_faces(recipe.photos, recipe.teacher, lambda name: not held_out(name), told)
 
 
-def cook(recipe: Recipe, faces: Faces, out: Path, log: Log) -> Measured:
+def train_detector(recipe: DetectorRecipe, faces: Faces, out: Path, log: Log) -> Measured:
     """Train on the collected faces, write the model, and a log beside it; measure the model.
 
     The same recipe gives the same model on the same machine with the same libraries.
@@ -89,18 +89,18 @@ def cook(recipe: Recipe, faces: Faces, out: Path, log: Log) -> Measured:
         kept = faces.among(validating)
         drawn = simulated(recipe, known)
         note(f"{len(known)} faces, {len(drawn)} simulated persons, {len(kept)} to measure with")
-        plan = Plan(recipe.steps, recipe.seed, device=recipe.device)
+        plan = TrainingPlan(recipe.steps, recipe.seed, device=recipe.device)
         network = train(known, plan, drawn=drawn, log=note)
         look_plan = replace(plan, steps=recipe.look_steps)
         look = train_look(known, look_plan, drawn=drawn, log=note)
         export(network, look, out)
         note(f"{out.name}: {out.stat().st_size} bytes, sha256 {sha256_of(out)}")
-        measured = measure(BuiltinDetector(out, device="cpu", threads=1), kept)
+        measured = measure_detector(BuiltinDetector(out, device="cpu", threads=1), kept)
         note(str(measured))
     return measured
 
 
-def simulated(recipe: Recipe, like: Faces) -> Faces:
+def simulated(recipe: DetectorRecipe, like: Faces) -> Faces:
     """Portraits of simulated persons, the same ones for the same seed."""
     persons = Persons.builtin() if recipe.persons is None else Persons.load(recipe.persons)
     rng = np.random.default_rng(recipe.seed)
@@ -108,7 +108,7 @@ def simulated(recipe: Recipe, like: Faces) -> Faces:
     return drawn_faces([(portrait.pixels, portrait.landmarks) for portrait in portraits], like)
 
 
-def measure(detector: Detector, faces: Faces, *, border: int = BORDER) -> Measured:
+def measure_detector(detector: Detector, faces: Faces, *, border: int = BORDER) -> Measured:
     """How well a detector finds, in photos with a black border, what the teacher found."""
     errors, found = [], 0
     for pixels, landmarks, box in zip(

@@ -51,7 +51,7 @@ class Residual(nn.Module):
         return torch.relu(features + self.body(features))
 
 
-class Network(nn.Module):
+class EncoderNetwork(nn.Module):
     """`(n, 3, 112, 112)` float32, pixels as (x − 127.5) / 127.5, to features `(n, DIM)`."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ def _convolution(into: int, out: int, *, stride: int = 1) -> nn.Sequential:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class TargetScaling:
     """How targets are told: their mean, their principal components `(k, t)`, the deviations."""
 
     mean: NDArray[np.float32]
@@ -95,7 +95,7 @@ class Telling:
     deviations: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, targets: NDArray[np.float32], seed: int) -> Telling:
+    def fit(cls, targets: NDArray[np.float32], seed: int) -> TargetScaling:
         """Fit to `(n, t)` targets."""
         from sklearn.decomposition import PCA
 
@@ -113,7 +113,7 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TrainingStage:
     """A part of the training: `pairs` in a batch, `steps`, and the weight of the contrastive loss.
 
     `rates`: learning rates at its start and end, between them half a cosine.
@@ -126,9 +126,9 @@ class Stage:
 
 
 STAGES = (
-    Stage(pairs=16, steps=7_000, contrast=0.0, rates=(1e-3, 7e-4)),
-    Stage(pairs=64, steps=2_500, contrast=0.3, rates=(1e-3, 0.0)),
-    Stage(pairs=96, steps=2_500, contrast=0.5, rates=(7e-4, 0.0)),
+    TrainingStage(pairs=16, steps=7_000, contrast=0.0, rates=(1e-3, 7e-4)),
+    TrainingStage(pairs=64, steps=2_500, contrast=0.3, rates=(1e-3, 0.0)),
+    TrainingStage(pairs=96, steps=2_500, contrast=0.5, rates=(7e-4, 0.0)),
 )
 """Small batches first: from scratch it is the number of steps that makes geometry seen at all."""
 WARM_UP = 200
@@ -140,13 +140,13 @@ Report = Callable[[int, float, float], None]
 
 def train(
     pairs: Pairs,
-    telling: Telling,
+    telling: TargetScaling,
     report: Report,
     *,
-    stages: Sequence[Stage] = STAGES,
+    stages: Sequence[TrainingStage] = STAGES,
     seed: int = 11,
     device: Device = "auto",
-) -> Network:
+) -> EncoderNetwork:
     """Train a network on pairs. The same on a machine for a seed and a number of threads.
 
     Raises `DeviceUnavailable`.
@@ -155,7 +155,7 @@ def train(
     rng = np.random.default_rng(seed)
     computing = Computing.on(device)
     computing.repeatable()
-    network = computing.placed(Network())
+    network = computing.placed(EncoderNetwork())
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=DECAY)
     order, signs = mirrored_order()
     step = 0
@@ -187,7 +187,9 @@ def train(
     return network.cpu().eval()
 
 
-def _batches(rng: np.random.Generator, count: int, stage: Stage) -> Iterator[NDArray[np.int64]]:
+def _batches(
+    rng: np.random.Generator, count: int, stage: TrainingStage
+) -> Iterator[NDArray[np.int64]]:
     """Rows of each step: all pairs once in each round, in a new order."""
     rows: list[int] = []
     for _ in range(stage.steps):
@@ -197,7 +199,7 @@ def _batches(rng: np.random.Generator, count: int, stage: Stage) -> Iterator[NDA
         rows = rows[stage.pairs :]
 
 
-def _rates(stage: Stage) -> Iterator[float]:
+def _rates(stage: TrainingStage) -> Iterator[float]:
     high, low = stage.rates
     for step in range(stage.steps):
         yield low + (high - low) * 0.5 * (1 + math.cos(math.pi * step / stage.steps))

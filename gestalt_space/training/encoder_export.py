@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from gestalt_space.encoders.export import without_traces
-from gestalt_space.training.encoder import DIM, Network
+from gestalt_space.training.encoder import DIM, EncoderNetwork
 
 
 class _Encoder(nn.Module):
     """The convolutions, and all linear maps after them as one."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: EncoderNetwork) -> None:
         super().__init__()
         *body, linear, norm = network.trunk
         assert isinstance(linear, nn.Linear)  # noqa: S101 - the network's own layout
@@ -34,7 +34,7 @@ class _Encoder(nn.Module):
         return features
 
 
-def export(network: Network, path: Path) -> None:
+def export(network: EncoderNetwork, path: Path) -> None:
     """Write the encoder as ONNX: `(n, 3, 112, 112)` float32 to `(n, DIM)`, not of unit length."""
     encoder = _Encoder(network.eval()).eval()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -19,7 +19,14 @@ from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
 from gestalt_space.training.computing import Computing
 from gestalt_space.training.deformations import TARGET_LENGTH
-from gestalt_space.training.encoder import STAGES, Network, Stage, Telling, normalised, train
+from gestalt_space.training.encoder import (
+    STAGES,
+    EncoderNetwork,
+    TargetScaling,
+    TrainingStage,
+    normalised,
+    train,
+)
 from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs
 from gestalt_space.training.encoder_export import export
 from gestalt_space.training.logs import Log, kept_log, libraries
@@ -41,18 +48,18 @@ TELLING_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class EncoderRecipe:
     """What to train on: `photos` is named in the log; `persons` is a file of them, or built in."""
 
     photos: Path
     persons: Path | None = None
     pairs: int = PAIRS
-    stages: Sequence[Stage] = STAGES
+    stages: Sequence[TrainingStage] = STAGES
     seed: int = 11
     device: Device = "auto"
 
 
-def cook(recipe: Recipe, faces: Iterable[RealFace], out: Path, log: Log) -> float:
+def train_encoder(recipe: EncoderRecipe, faces: Iterable[RealFace], out: Path, log: Log) -> float:
     """Train on faces, write the model, and a log beside it.
 
     Faces whose names are held out are left out. Returns the share of simulated persons, others than
@@ -73,7 +80,7 @@ def cook(recipe: Recipe, faces: Iterable[RealFace], out: Path, log: Log) -> floa
         note(f"{len(known)} real faces, {PERSONS} simulated persons")
         pairs = _drawn(people, recipe)
         targets = pairs.targets.reshape(2 * len(pairs.targets), -1)
-        telling = Telling.fit(targets[:: max(1, len(targets) // TELLING_ROWS)], recipe.seed)
+        telling = TargetScaling.fit(targets[:: max(1, len(targets) // TELLING_ROWS)], recipe.seed)
         note(f"{len(pairs.crops)} pairs drawn")
         network = train(
             pairs,
@@ -99,13 +106,13 @@ def _near(portrait: Portrait) -> bool:
     return bool(off < MOST_OFF)
 
 
-def _simulated(recipe: Recipe, count: int, *, part: int) -> list[Portrait]:
+def _simulated(recipe: EncoderRecipe, count: int, *, part: int) -> list[Portrait]:
     persons = Persons.builtin() if recipe.persons is None else Persons.load(recipe.persons)
     rng = np.random.default_rng([recipe.seed, part])
     return [persons.portrait(persons.sample(rng), rng) for _ in range(count)]
 
 
-def _drawn(people: Sequence[Portrait], recipe: Recipe) -> Pairs:
+def _drawn(people: Sequence[Portrait], recipe: EncoderRecipe) -> Pairs:
     """The pairs of all chunks, drawn on all cores; the cores decide nothing of what is drawn."""
     chunks = -(-recipe.pairs // CHUNK)
     pairs = Pairs(
@@ -124,7 +131,7 @@ def _drawn(people: Sequence[Portrait], recipe: Recipe) -> Pairs:
     return pairs
 
 
-def _descriptors(network: Network, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _descriptors(network: EncoderNetwork, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     with torch.inference_mode():
         parts = [
             network(normalised(torch.from_numpy(crops[start : start + BATCH])))

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import torch
 
-from gestalt_space.files import open_private
+from gestalt_space.atomic_files import open_private
 
 Log = Callable[[str], None]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from gestalt_space.atomic_files import check_new_file
 from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import torch_device
 from gestalt_space.errors import UsageError
-from gestalt_space.files import check_new_file
 
 
 def check_training(out: Path, device: Device = "auto") -> None:

@@ -8,19 +8,19 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from gestalt_space.atomic_files import make_private_folder, open_private, sync, take_name
 from gestalt_space.errors import DownloadFailed, ModelDamaged
-from gestalt_space.files import make_private_folder, open_private, sync, take_name
 from gestalt_space.weights.manifest import sha256_of
 
 CHUNK = 1 << 18
 TIMEOUT_SECONDS = 30.0
 
-Progress = Callable[[int, int | None], None]
+DownloadProgress = Callable[[int, int | None], None]
 """Called with the bytes so far, and of the whole where the server says."""
 
 
 def download(
-    url: str, target: Path, *, by_hand: str, sha256: str | None, progress: Progress
+    url: str, target: Path, *, by_hand: str, sha256: str | None, progress: DownloadProgress
 ) -> None:
     """Fetch `url` to `target`; `by_hand` is the command that does without a network.
 
@@ -51,7 +51,7 @@ def download(
     take_name(part, target)
 
 
-def _fetch(url: str, part: Path, progress: Progress) -> None:
+def _fetch(url: str, part: Path, progress: DownloadProgress) -> None:
     have = part.stat().st_size if part.exists() else 0
     # The addresses are those of the catalogue.
     request = urllib.request.Request(  # noqa: S310

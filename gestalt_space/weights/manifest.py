@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from gestalt_space.atomic_files import write_atomically
 from gestalt_space.errors import ModelDamaged, OutputError
-from gestalt_space.files import write_atomically
 
 FORMAT = 1
 FILE_NAME = "model.json"

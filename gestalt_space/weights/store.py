@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gestalt_space.atomic_files import make_private_folder, move_folder, take_folder_name
 from gestalt_space.errors import (
     LicenseNotAccepted,
     ModelDamaged,
@@ -24,11 +25,10 @@ from gestalt_space.errors import (
     ModelUnsuitable,
     UsageError,
 )
-from gestalt_space.files import make_private_folder, move_folder, take_folder_name
 from gestalt_space.paths import is_folder
 from gestalt_space.weights import catalogue
 from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
-from gestalt_space.weights.download import Progress, download
+from gestalt_space.weights.download import DownloadProgress, download
 from gestalt_space.weights.inspection import SUPPORTED, inspect_model
 from gestalt_space.weights.manifest import BUILTIN as BUILTIN
 from gestalt_space.weights.manifest import (
@@ -122,7 +122,7 @@ class ModelStore:
         return min(fitting, key=lambda item: item[:3])[3] if fitting else None
 
     def pull(
-        self, name: str, *, accept_license: bool = False, progress: Progress = _no_progress
+        self, name: str, *, accept_license: bool = False, progress: DownloadProgress = _no_progress
     ) -> InstalledModel:
         """Fetch a model of the catalogue and install it.
 

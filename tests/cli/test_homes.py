@@ -45,7 +45,7 @@ def test_a_mistyped_home_is_named_and_not_made(
 def test_what_asks_about_a_home_makes_none(
     words: tuple[str, ...], gestalt: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gestalt_space.doctor._faiss", lambda: iter(()))
+    monkeypatch.setattr("gestalt_space.machine.doctor._faiss", lambda: iter(()))
     gestalt(*words, "--home", tmp_path / "mistyped")
     assert not (tmp_path / "mistyped").exists()
 

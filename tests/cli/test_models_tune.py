@@ -23,7 +23,7 @@ def bf16_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
         return slots, {"float32": 1.0, "bf16": 0.5}[encoder.run.precision]
 
     monkeypatch.setattr(tuning, "_timed", by_precision)
-    monkeypatch.setattr("gestalt_space.tuning.SIMULATED_FACES", 12)
+    monkeypatch.setattr("gestalt_space.machine.tuning.SIMULATED_FACES", 12)
 
 
 def test_without_a_gallery_simulated_persons_are_measured_on(home: Path, gestalt: Command) -> None:

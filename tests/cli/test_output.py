@@ -71,6 +71,6 @@ def test_json_refuses_what_is_no_json() -> None:
 
 
 def test_progress_is_silent_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(output.counted([1, 2, 3], "Adding", 3, quiet=False)) == [1, 2, 3]
+    assert list(output.with_bar([1, 2, 3], "Adding", 3, quiet=False)) == [1, 2, 3]
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""

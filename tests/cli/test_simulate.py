@@ -237,7 +237,7 @@ def test_an_interrupted_training_says_that_nothing_changed(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gestalt_space.training.encoder_recipe.cook", stop)
+    monkeypatch.setattr("gestalt_space.training.encoder_recipe.train_encoder", stop)
     refused(gestalt("train", "encoder", "x", "-o", "x.onnx"), 130, "x.onnx is unchanged")
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import kstest
 
 from gestalt_space.cohort.compared_units import TooFew, compared_units
-from gestalt_space.cohort.comparison import Comparison, ComparisonPlan, compare
+from gestalt_space.cohort.comparison import ComparisonPlan, GroupComparison, compare_groups
 from gestalt_space.cohort.families import patients_of
 from gestalt_space.cohort.matched import match_groups
 from gestalt_space.cohort.patients import parse_facts, patient_ages, strata_of
@@ -34,12 +34,12 @@ def cohorts(selection: Selection) -> tuple[Selection, Selection]:
 
 
 @pytest.fixture(scope="module")
-def differing() -> tuple[Selection, Selection, Comparison]:
+def differing() -> tuple[Selection, Selection, GroupComparison]:
     a, b = groups(1, shift=1.0)
-    return a, b, compare(a, b, QUICK)
+    return a, b, compare_groups(a, b, QUICK)
 
 
-def test_groups_that_differ_are_found_to(differing: tuple[Selection, Selection, Comparison]):
+def test_groups_that_differ_are_found_to(differing: tuple[Selection, Selection, GroupComparison]):
     _, _, found = differing
     assert [(one.disorder, one.units_a, one.units_b) for one in found.disorders] == [
         ("d1", 10, 10),
@@ -57,13 +57,15 @@ def test_groups_that_differ_are_found_to(differing: tuple[Selection, Selection, 
 
 
 def test_disorders_that_cannot_be_compared_are_named(
-    differing: tuple[Selection, Selection, Comparison],
+    differing: tuple[Selection, Selection, GroupComparison],
 ):
     _, _, found = differing
     assert found.too_few == (TooFew("d4", 1, 1), TooFew("d5", 1, 0))
 
 
-def test_the_figures_are_those_of_the_pairs(differing: tuple[Selection, Selection, Comparison]):
+def test_the_figures_are_those_of_the_pairs(
+    differing: tuple[Selection, Selection, GroupComparison],
+):
     a, b, found = differing
     means = [group.patient_means()[:10] for group in (a, b)]
     within = [np.mean((m @ m.T)[np.triu_indices(10, 1)]) for m in means]
@@ -75,24 +77,26 @@ def test_the_figures_are_those_of_the_pairs(differing: tuple[Selection, Selectio
 
 
 def test_a_seed_gives_the_same_again_and_sides_do_not_matter(
-    differing: tuple[Selection, Selection, Comparison],
+    differing: tuple[Selection, Selection, GroupComparison],
 ):
     a, b, found = differing
-    assert finding_records(compare(a, b, QUICK).findings) == finding_records(found.findings)
-    turned = compare(b, a, QUICK)
+    assert finding_records(compare_groups(a, b, QUICK).findings) == finding_records(found.findings)
+    turned = compare_groups(b, a, QUICK)
     assert turned.tests.shift.estimate == pytest.approx(found.tests.shift.estimate, abs=1e-6)
     assert turned.tests.spread.estimate == pytest.approx(1 / found.tests.spread.estimate, abs=1e-6)
     assert turned.disorders[0].within_a == found.disorders[0].within_b
 
 
 def test_a_shift_of_all_disorders_is_not_one_of_a_disorder():
-    far = compare(*groups(1, shift=2.0), QUICK)
+    far = compare_groups(*groups(1, shift=2.0), QUICK)
     assert far.tests.common.p == 1 / 500
     assert "too large to remove" in far.tests.own.method
     assert np.isnan([far.tests.own.p, far.tests.own.estimate]).all()
-    near = compare(*groups(1, shift=0.5), QUICK)
+    near = compare_groups(*groups(1, shift=0.5), QUICK)
     assert near.tests.common.p < 0.05 < near.tests.own.p
-    odd = compare(*cohorts(plant(PlantedPlan(sizes=(24,) * 4, shift=1.2, shifted=(0,)), 5)), QUICK)
+    odd = compare_groups(
+        *cohorts(plant(PlantedPlan(sizes=(24,) * 4, shift=1.2, shifted=(0,)), 5)), QUICK
+    )
     assert odd.tests.own.p < 0.05
     assert odd.disorders[0].tests.own.p_adjusted < 0.05
     assert odd.disorders[0].tests.own.estimate == max(
@@ -103,14 +107,14 @@ def test_a_shift_of_all_disorders_is_not_one_of_a_disorder():
 def test_two_disorders_cannot_tell_a_common_shift():
     rng = np.random.default_rng(3)
     a, b = (simulated(rng, ["d1"] * 6 + ["d2"] * 6, prefix=name) for name in "AB")
-    own = compare(a, b, QUICK).tests.own
+    own = compare_groups(a, b, QUICK).tests.own
     assert np.isnan([own.p, own.estimate]).all()
     assert "fewer than 3 disorders" in own.method
 
 
 def test_p_is_uniform_where_groups_do_not_differ():
     plan = ComparisonPlan(permutations=99, bootstrap=Bootstrap(1))
-    found = [compare(*groups(seed), replace(plan, seed=seed)) for seed in range(60)]
+    found = [compare_groups(*groups(seed), replace(plan, seed=seed)) for seed in range(60)]
     assert kstest([one.tests.shift.p for one in found], "uniform").pvalue > 0.01
     assert kstest([one.tests.own.p for one in found], "uniform").pvalue > 0.01
     assert kstest([one.disorders[0].tests.shift.p for one in found], "uniform").pvalue > 0.01
@@ -120,12 +124,12 @@ def test_unequal_shares_of_disorders_are_no_difference():
     rng = np.random.default_rng(6)
     a = simulated(rng, ["d1"] * 20 + ["d2"] * 3, strength=2, prefix="A")
     b = simulated(rng, ["d1"] * 3 + ["d2"] * 20, strength=2, prefix="B")
-    assert compare(a, b, QUICK).tests.shift.p > 0.05
+    assert compare_groups(a, b, QUICK).tests.shift.p > 0.05
 
 
 def test_noisier_photos_are_a_spread_and_no_shift():
     plan = PlantedPlan(sizes=(40, 40), photo_b=2.0)
-    found = [compare(*cohorts(plant(plan, seed)), QUICK).tests for seed in range(20)]
+    found = [compare_groups(*cohorts(plant(plan, seed)), QUICK).tests for seed in range(20)]
     assert np.mean([one.shift.p <= 0.05 for one in found]) <= 0.2
     assert all(one.spread.p < 0.01 and one.spread.low > 1 for one in found)
 
@@ -134,20 +138,22 @@ def test_few_families_have_no_interval_and_too_few_no_p():
     rng = np.random.default_rng(14)
     names = ["d1"] * 4 + ["d2"] * 5 + ["d3"] * 3
     a, b = (simulated(rng, names, prefix=name) for name in "AB")
-    few, enough, fewest = (one.tests for one in compare(a, b, QUICK).disorders)
+    few, enough, fewest = (one.tests for one in compare_groups(a, b, QUICK).disorders)
     assert np.isnan([few.shift.low, few.shift.high, few.spread.estimate]).all()
     assert np.isfinite([few.shift.estimate, few.shift.p]).all()
     assert enough.shift.low < enough.shift.estimate < enough.shift.high
     # Two and two cannot do without one of them.
     tiny = ["d1"] * 6 + ["d2"] * 2
-    overall = compare(*(simulated(rng, tiny, prefix=name) for name in "AB"), QUICK).tests.shift
+    overall = compare_groups(
+        *(simulated(rng, tiny, prefix=name) for name in "AB"), QUICK
+    ).tests.shift
     assert np.isfinite([overall.low, overall.p]).all()
     assert (overall.n, "with 3 or more in each group" in overall.method) == (12, True)
     # Three and three have 20 labellings, and those that change places are alike.
     assert np.isnan([fewest.shift.p, fewest.shift.p_adjusted, fewest.own.p]).all()
     assert "too few permutations" in fewest.shift.method
     with pytest.raises(UsageError, match="only 20 permutations"):
-        compare(a.only(a.patients[-3:]), b.only(b.patients[-3:]), QUICK)
+        compare_groups(a.only(a.patients[-3:]), b.only(b.patients[-3:]), QUICK)
 
 
 def test_a_family_counts_once():
@@ -157,11 +163,11 @@ def test_a_family_counts_once():
     related = replace(
         twice, people=replace(twice.people, family=np.array([f"F{i % 24}" for i in range(48)]))
     )
-    once, again = compare(a, b, QUICK), compare(related, b, QUICK)
+    once, again = compare_groups(a, b, QUICK), compare_groups(related, b, QUICK)
     assert again.tests.shift == once.tests.shift
     assert (again.a.compared, again.a.units, again.disorders[0].units_a) == (48, 24, 10)
     assert again.disorders[0].within_a == once.disorders[0].within_a
-    alone = compare(related, b, replace(QUICK, with_family=True))
+    alone = compare_groups(related, b, replace(QUICK, with_family=True))
     assert (alone.a.units, alone.tests.shift.unit) == (48, "patients")
     # A twin of everybody is found at once; a family's own photos are no evidence.
     assert again.accuracy[0].top[1].value == pytest.approx(once.accuracy[0].top[1].value, abs=0.1)
@@ -173,8 +179,8 @@ def test_a_family_in_both_groups_is_refused_by_name():
     families = ["Lin", *[""] * 23]
     a, b = (simulated(rng, DISORDERS, prefix=name, family=families) for name in "AB")
     with pytest.raises(UsageError, match=r"Family Lin has members in both groups\."):
-        compare(a, b, QUICK)
-    assert compare(a, b, replace(QUICK, with_family=True)).a.units == 24
+        compare_groups(a, b, QUICK)
+    assert compare_groups(a, b, replace(QUICK, with_family=True)).a.units == 24
 
 
 def test_sites_of_one_group_alone_are_told():
@@ -187,13 +193,13 @@ def test_sites_of_one_group_alone_are_told():
             simulated(rng, DISORDERS, prefix=name, site=site)
             for name, site in zip("AB", sites, strict=True)
         )
-        (warning,) = compare(a, b, QUICK).warnings
+        (warning,) = compare_groups(a, b, QUICK).warnings
         assert message in warning
-    assert compare(*groups(1), QUICK).warnings == ()
+    assert compare_groups(*groups(1), QUICK).warnings == ()
 
 
 def test_accuracy_is_of_the_same_patients_against_galleries_of_one_size(
-    differing: tuple[Selection, Selection, Comparison],
+    differing: tuple[Selection, Selection, GroupComparison],
 ):
     _, _, found = differing
     assert [(one.group, one.evidence) for one in found.accuracy] == [
@@ -210,7 +216,7 @@ def test_a_larger_group_is_not_easier():
     rng = np.random.default_rng(18)
     a = simulated(rng, ["d1"] * 40 + ["d2"] * 40 + ["d3"] * 40, strength=0.3, prefix="A")
     b = simulated(rng, ["d1"] * 8 + ["d2"] * 8 + ["d3"] * 8, strength=0.3, prefix="B")
-    own, other, both = compare(a, b, QUICK).accuracy[:3]
+    own, other, both = compare_groups(a, b, QUICK).accuracy[:3]
     assert own.gallery == other.gallery == both.gallery == 21
     assert own.top[1].value == pytest.approx(other.top[1].value, abs=0.1)
 
@@ -220,7 +226,7 @@ def test_a_patient_is_never_evidence_for_themselves():
     a = simulated(rng, ["d1"] * 3 + ["d2"] * 3, strength=0, prefix="A")
     b = simulated(rng, ["d1"] * 3 + ["d2"] * 3, strength=0, prefix="B")
     twins = replace(a, descriptors=np.repeat(a.descriptors[:1], len(a), axis=0))
-    own = compare(twins, b, QUICK).accuracy[0]
+    own = compare_groups(twins, b, QUICK).accuracy[0]
     # All are alike, so that d1 comes first for everybody; own photos would put d2 first for d2.
     assert own.top[1].value == 0.5
 
@@ -236,7 +242,7 @@ def test_blocks_are_read_by_a_reference():
         )
     )
     compared = [group.only(group.patients[: len(DISORDERS)]) for group in (a, b)]
-    found = compare(*compared, QUICK, everybody).disorders
+    found = compare_groups(*compared, QUICK, everybody).disorders
     assert [(one.blocks.side_a, one.blocks.disorders) for one in found if one.blocks] == [
         # Of 15 disorders, one of which is compared; the smallest others have 12 patients.
         (6, 14),
@@ -244,9 +250,9 @@ def test_blocks_are_read_by_a_reference():
         (6, 14),
     ]
     assert all(one.blocks and one.blocks.different.value < 0.5 for one in found)
-    few = compare(*compared, QUICK, compared[0]).disorders
+    few = compare_groups(*compared, QUICK, compared[0]).disorders
     assert all(one.blocks and one.blocks.withheld for one in few)
-    assert all(one.blocks is None for one in compare(*compared, QUICK).disorders)
+    assert all(one.blocks is None for one in compare_groups(*compared, QUICK).disorders)
 
 
 def test_matched_groups_have_the_same_composition():
@@ -259,7 +265,7 @@ def test_matched_groups_have_the_same_composition():
         assert sorted(strata_of(one, facts)) == sorted(strata_of(other, facts))
     assert len(one.patients) == len(other.patients) == 8
     assert match_groups(a, b, ("sex", "age"), seed=0)[1].patients == other.patients
-    found = compare(a, b, replace(QUICK, match=("sex", "age")))
+    found = compare_groups(a, b, replace(QUICK, match=("sex", "age")))
     assert (found.a.unmatched, found.b.unmatched) == (2, 2)
 
 
@@ -270,7 +276,7 @@ def test_a_disorder_that_matching_takes_away_is_named():
     women, men = ["female", "male"] * 8 + ["female"] * 3, ["female", "male"] * 8 + ["male"] * 3
     a = simulated(rng, told, prefix="A", sex=women)
     b = simulated(rng, told, prefix="B", sex=men)
-    found = compare(a, b, replace(QUICK, match=("sex",)))
+    found = compare_groups(a, b, replace(QUICK, match=("sex",)))
     assert [one.disorder for one in found.disorders] == ["d1", "d2"]
     assert [(one.disorder, one.patients_a) for one in found.too_few] == [("d9", 0)]
 
@@ -284,7 +290,7 @@ def test_labels_are_dealt_within_what_was_matched():
         sexes = {units.strata[place] for place in stratum.places}
         assert len(sexes) == 1
         assert 2 * stratum.take == len(stratum.places)
-    assert compare(a, b, replace(QUICK, match=("sex",))).tests.shift.p < 0.05
+    assert compare_groups(a, b, replace(QUICK, match=("sex",))).tests.shift.p < 0.05
 
 
 def test_families_of_several_strata_are_matched_with_their_like():
@@ -316,7 +322,7 @@ def test_blocks_of_another_space_are_refused():
     a, b = (simulated(rng, ["d1"] * 6 + ["d2"] * 6, prefix=name) for name in "AB")
     other = replace(simulated(rng, ["d1"] * 6 + ["d2"] * 6), fingerprint="0" * 64)
     with pytest.raises(SpaceMismatch, match="in the space of"):
-        compare(a, b, reference=other)
+        compare_groups(a, b, reference=other)
 
 
 def test_photos_that_are_all_alike_do_not_differ():
@@ -326,7 +332,7 @@ def test_photos_that_are_all_alike_do_not_differ():
         replace(one, descriptors=np.repeat(groups[0].descriptors[:1], len(one), 0))
         for one in groups
     ]
-    tests = compare(*alike, QUICK).tests
+    tests = compare_groups(*alike, QUICK).tests
     assert tests.shift.estimate == pytest.approx(0, abs=1e-6)
     assert (tests.shift.p, tests.spread.p) == (1, 1)
 
@@ -334,14 +340,14 @@ def test_photos_that_are_all_alike_do_not_differ():
 def test_groups_that_cannot_be_compared_are_told():
     a, b = groups(13)
     with pytest.raises(UsageError, match=r"^A0000 is in both groups, and 25 more\.$"):
-        compare(a, a, QUICK)
+        compare_groups(a, a, QUICK)
     with pytest.raises(UsageError, match="second group has only 1 patient"):
-        compare(a, b.only(b.patients[:1]), QUICK)
+        compare_groups(a, b.only(b.patients[:1]), QUICK)
     with pytest.raises(UsageError, match="No disorder has 2 families in each group"):
-        compare(a, b.only(b.patients[-2:]), QUICK)
+        compare_groups(a, b.only(b.patients[-2:]), QUICK)
     with pytest.raises(UsageError, match="No patient of the first group has a known sex"):
-        compare(a, b, replace(QUICK, match=("sex",)))
+        compare_groups(a, b, replace(QUICK, match=("sex",)))
     with pytest.raises(SpaceMismatch, match="different spaces: simulated"):
-        compare(a, replace(b, fingerprint="0" * 64), QUICK)
+        compare_groups(a, replace(b, fingerprint="0" * 64), QUICK)
     with pytest.raises(UsageError, match="too few for a p-value"):
         ComparisonPlan(permutations=5)

@@ -12,8 +12,8 @@ from gestalt_space.cohort.composite import (
     average_face,
     bent,
     composite,
-    covered,
     in_crop,
+    photo_mask,
     weights_of,
 )
 from gestalt_space.cohort.selection import Criteria, select
@@ -76,8 +76,8 @@ def test_what_is_beyond_a_photo_does_not_count():
     assert (edge[:, 110:] == 200).all()
     dark = flat(200)
     dark[50:60, 50:60] = 0
-    assert (covered(dark) == 255).all(), "black within a face is the photo's"
-    assert (covered(flat(0)) == 255).all()
+    assert (photo_mask(dark) == 255).all(), "black within a face is the photo's"
+    assert (photo_mask(flat(0)) == 255).all()
 
 
 def test_landmarks_are_laid_on_the_mean_shape():

@@ -10,8 +10,8 @@ import pytest
 from benchmarks.confounded_blocks import BlockDesign, bands, judged, study
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import (
+    BlockSides,
     Families,
-    Sides,
     block_sizes,
     fit_reference,
     judge_blocks,
@@ -103,14 +103,14 @@ def test_a_family_of_two_disorders_is_on_one_side_alone():
     rows = rng.standard_normal((4, 300))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     families = Families(np.array(["f0", "f1", "f2", "f3"]), rows)
-    found = fit_reference([Sides(families, families)] * 3, (2, 2), rng)
+    found = fit_reference([BlockSides(families, families)] * 3, (2, 2), rng)
     assert abs(found.values[found.high].mean() - 1) < 0.1
 
 
-def sides(*sizes: int) -> list[Sides]:
+def sides(*sizes: int) -> list[BlockSides]:
     """Disorders with so many families, who may all stand on either side."""
     families = [Families(np.arange(size).astype(str), np.zeros((size, 1))) for size in sizes]
-    return [Sides(one, one) for one in families]
+    return [BlockSides(one, one) for one in families]
 
 
 def test_sides_are_as_large_as_the_reference_has():
@@ -122,7 +122,7 @@ def test_sides_are_as_large_as_the_reference_has():
     assert block_sizes(sides(*[4] * 10), (9, 2)) == (2, 2)
     assert block_sizes(sides(*[40] * 9, *[3] * 30), (2, 2)) is None
     few, many = sides(3, 9)
-    own = [Sides(few.a, many.a._replace(names=np.array(list("abcdefghi"))))] * 12
+    own = [BlockSides(few.a, many.a._replace(names=np.array(list("abcdefghi"))))] * 12
     assert block_sizes(own, (5, 5)) == (3, 5), "three from the first group's sites"
 
 

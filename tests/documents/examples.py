@@ -18,7 +18,7 @@ import numpy as np
 from gestalt_space.cohort.cluster_documents import cluster_document
 from gestalt_space.cohort.clusters import cluster
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, CurvePoint
-from gestalt_space.cohort.comparison import ComparisonPlan, compare
+from gestalt_space.cohort.comparison import ComparisonPlan, compare_groups
 from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
 from gestalt_space.documents.added import added_document, added_table
 from gestalt_space.documents.contents import contents_document, contents_table
@@ -43,29 +43,29 @@ from gestalt_space.documents.spaces import spaces_document, spaces_table
 from gestalt_space.documents.trail import log_document, log_table
 from gestalt_space.errors import NoFace
 from gestalt_space.evaluation.gallery_document import evaluation_document
-from gestalt_space.evaluation.gallery_results import Plan
+from gestalt_space.evaluation.gallery_results import EvaluationPlan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.choosing import SpaceState
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.correcting import Correction
 from gestalt_space.gallery.erasure.erased import Erased
-from gestalt_space.gallery.erasure.searching import Finding as Found
-from gestalt_space.gallery.erasure.searching import Searched
-from gestalt_space.gallery.inspecting.findings import Finding
+from gestalt_space.gallery.erasure.searching import FileTrace as Found
+from gestalt_space.gallery.erasure.searching import SearchReport
+from gestalt_space.gallery.inspecting.findings import CheckFinding
 from gestalt_space.gallery.listing import GalleryStats
 from gestalt_space.gallery.spaces import Encoded
 from gestalt_space.gallery.storing import Added
 from gestalt_space.gallery.trail import LoggedEvent
 from gestalt_space.interop.gestaltmatcher import service_reply
-from gestalt_space.match.answer import Eligible, Match, MatchLine, Shared
+from gestalt_space.match.answer import Eligible, Match, MatchLine, SharedTrait
 from gestalt_space.match.evidence import Evidence, EvidencePhoto
 from gestalt_space.match.question import Question
 from gestalt_space.ranking.calibration import LikelihoodRatio
 from gestalt_space.stats.resampling import Bootstrap
 from gestalt_space.store.homes import KnownHome
 from gestalt_space.store.reads import (
-    Counts,
+    GalleryCounts,
     PatientRecord,
     PatientSummary,
     PhotoDetail,
@@ -114,7 +114,7 @@ MATCHES = (
         relatives=("P8",),
         asked=10,
         eligible=Eligible(2, 3, 5),
-        composition=(Shared("sex", "female", 1, 2, 3, 4),),
+        composition=(SharedTrait("sex", "female", 1, 2, 3, 4),),
         verdict="close match",
         best_percentile=87.654321,
         copies=(Copy("P7", "copy.png", 0.99999, "crops"),),
@@ -157,7 +157,7 @@ PATIENT = PatientRecord(
     ),
 )
 STATS = GalleryStats(
-    Counts(4, 1, 5, 5, 2, 1, 1),
+    GalleryCounts(4, 1, 5, 5, 2, 1, 1),
     ((StoredSpace(1, "tiny", "ab" * 32, "{}", 16, True), 4),),
     (RUNS,),
     (CALIBRATION,),
@@ -175,8 +175,8 @@ HOMES = (
     KnownHome("1" * 36, "ward-2:/data", AT, 2, AT, 1),
 )
 FINDINGS = (
-    Finding("database", "ok", "SQLite", ""),
-    Finding("index", "fail", "a file is damaged", "Run `gestalt index rebuild`."),
+    CheckFinding("database", "ok", "SQLite", ""),
+    CheckFinding("index", "fail", "a file is damaged", "Run `gestalt index rebuild`."),
 )
 EVENTS = (
     LoggedEvent(1, AT, "ann", "add", ("P1", "P2"), 1, ("2 photos",), {"photos": 2}, "aa" * 32),
@@ -196,7 +196,7 @@ ERASED = Erased(
     forgotten=({"place": "ward-3:/data", "at": "2026-01-01T00:00:00+00:00", "by": "ann"},),
     database="sqlite",
     compacted=True,
-    searched=Searched(
+    searched=SearchReport(
         files=9,
         bytes=12345,
         texts=3,
@@ -243,11 +243,11 @@ def measured() -> dict[str, Any]:
     few = ComparisonPlan(permutations=99, bootstrap=Bootstrap(100))
     evaluated = evaluate_gallery(
         [random_data(1, patients=16, disorders=3)],
-        Plan(aggregations=("nearest",), bootstrap=Bootstrap(100, 0)),
+        EvaluationPlan(aggregations=("nearest",), bootstrap=Bootstrap(100, 0)),
     )
     found = {
         "clusters": cluster_document(of, cluster(of, QUICK), show_patients=True),
-        "comparison": comparison_document(a, b, compare(a, b, few)),
+        "comparison": comparison_document(a, b, compare_groups(a, b, few)),
         "evaluation": evaluation_document(evaluated, with_patients=True),
     }
     return {name: rounded(document, 3) for name, document in found.items()}

@@ -19,7 +19,7 @@ from gestalt_space.errors import NoFace
 from gestalt_space.faces.marks import marks_of
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.spaces import Encoded
-from gestalt_space.match.answer import Eligible, Match, MatchLine, ProbePhoto, Shared
+from gestalt_space.match.answer import Eligible, Match, MatchLine, ProbePhoto, SharedTrait
 from gestalt_space.match.question import Question
 from gestalt_space.types import EncodingRun, Face, Quality
 from gestalt_space.weights.store import ModelStore
@@ -84,7 +84,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 photos=(ProbePhoto("x.png", face),),
                 asked=10,
                 eligible=Eligible(1, 1, 2),
-                composition=(Shared("sex", "female", 0, 1, 0, 1),),
+                composition=(SharedTrait("sex", "female", 0, 1, 0, 1),),
                 copies=(Copy("P7", "y.png", 0.991249, "crops"),),
             ),
             Match("y.png", error=NoFace("No face.", "Try another.")),

@@ -26,7 +26,7 @@ from gestalt_space.encoders.importing import (
 )
 from gestalt_space.encoders.iresnet import BLOCKS, WIDTHS, IResNet, randomised
 from gestalt_space.encoders.networks import load_network
-from gestalt_space.encoders.preparation import ALL_VIEWS, View
+from gestalt_space.encoders.preparation import ALL_VIEWS, FaceView
 from gestalt_space.encoders.registry import encoder_spec, open_encoder
 from gestalt_space.encoders.specification import Encoder, EncoderSpec
 from gestalt_space.encoders.torch_encoder import TorchEncoder
@@ -121,7 +121,7 @@ def encoder_of(model: InstalledModel, family: str) -> Encoder:
     if family != "arcface in torch":
         return open_encoder(model, device="cpu", precision="float32")
     networks = [load_network(model, file) for file in model.encoders]
-    return TorchEncoder(encoder_spec(model), networks, (View(),), device=torch.device("cpu"))
+    return TorchEncoder(encoder_spec(model), networks, (FaceView(),), device=torch.device("cpu"))
 
 
 @pytest.fixture(params=FAMILIES)
@@ -252,7 +252,7 @@ def test_a_compiled_encoder_gives_the_same_for_any_number_of_faces(make: Make):
         pytest.skip("no C++ compiler, which torch.compile needs on a processor")
     model, encoder = make("arcface in torch")
     networks = [load_network(model, file) for file in model.encoders]
-    views = (View(), View(flip=True))
+    views = (FaceView(), FaceView(flip=True))
     plain, compiled = (
         TorchEncoder(
             replace(encoder.spec, slots=("a", "b")),

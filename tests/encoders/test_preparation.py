@@ -8,7 +8,7 @@ from PIL import Image
 
 from gestalt_space.encoders.preparation import (
     ALL_VIEWS,
-    View,
+    FaceView,
     grey,
     levelled,
     parse_views,
@@ -114,7 +114,7 @@ def test_timm_prepares_a_face_alike(crops: Crops):
 
 
 def test_views_are_known_by_name():
-    assert parse_views([]) == (View(),)
+    assert parse_views([]) == (FaceView(),)
     assert parse_views([view.name for view in ALL_VIEWS]) == ALL_VIEWS
     assert len({view.name for view in ALL_VIEWS}) == 4
     with pytest.raises(KeyError):

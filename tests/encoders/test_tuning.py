@@ -9,7 +9,7 @@ from gestalt_space.descriptors import to_descriptors
 from gestalt_space.devices import Precision
 from gestalt_space.encoders import tuning
 from gestalt_space.encoders.specification import EncoderSpec
-from gestalt_space.encoders.tuning import Compared, agreement, fastest, least_cosine, tune
+from gestalt_space.encoders.tuning import ReferenceFaces, agreement, fastest, least_cosine, tune
 from gestalt_space.types import Crops, EncodingRun, Slots
 from tests import made
 
@@ -91,7 +91,7 @@ def test_agreement_is_that_of_an_exact_search(rng: np.random.Generator):
         ]
         first += ten[0][0] == ten[1][0]
         shared += len(set(ten[0]) & set(ten[1]))
-    top1, top10 = agreement(near, exact, Compared(gallery, own))
+    top1, top10 = agreement(near, exact, ReferenceFaces(gallery, own))
     assert (top1, top10) == pytest.approx((first / 6, shared / 60))
     assert top10 is not None
     assert 0 < top10 < 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gestalt_space.evaluation.accuracy import measure
+from gestalt_space.evaluation.accuracy import measure_accuracy
 from gestalt_space.evaluation.topk import TOPS
 from gestalt_space.stats.resampling import Bootstrap
 
@@ -14,7 +14,7 @@ FEW = Bootstrap(200, 3)
 
 def test_by_hand() -> None:
     """D0 has ranks 1, 1, 6, 40 of three patients; D1 has rank 1 of one."""
-    found = measure(
+    found = measure_accuracy(
         [np.array([1, 1, 1, 6, 40])], np.array([9, 1, 1, 2, 3]), np.array([1, 0, 0, 0, 0]), FEW
     )[0]
     assert (found.cases, found.patients, found.disorders) == (5, 4, 2)
@@ -31,7 +31,7 @@ def test_by_hand() -> None:
 @pytest.mark.parametrize(("ranks", "median"), [([1, 2, 3, 10], 2.5), ([4], 4), ([2, 2, 9], 2)])
 def test_the_median_lies_in_the_middle(ranks: list[int], median: float) -> None:
     places = np.arange(len(ranks))
-    found = measure([np.array(ranks)], places, np.zeros(len(ranks), np.int64), FEW)[0]
+    found = measure_accuracy([np.array(ranks)], places, np.zeros(len(ranks), np.int64), FEW)[0]
     assert found.median_rank == median
 
 
@@ -54,7 +54,7 @@ def test_replicates_are_figures_of_patients_drawn_with_all_their_cases() -> None
         micro = [float(np.mean(ranks[cases] <= k)) for k in TOPS]
         tops.append([*micro, *macro])
     low, high = np.quantile(np.array(tops), [0.025, 0.975], axis=0)
-    found = measure([ranks], patients, groups, drawn)[0]
+    found = measure_accuracy([ranks], patients, groups, drawn)[0]
     estimates = [
         *found.top.values(),
         *found.top_of_disorders.values(),
@@ -67,5 +67,5 @@ def test_several_rankings_are_each_what_they_are_alone() -> None:
     rng = np.random.default_rng(1)
     patients, groups = rng.integers(0, 20, 50), rng.integers(0, 5, 50)
     ranks = [rng.integers(1, 30, 50) for _ in range(3)]
-    together = measure(ranks, patients, groups, FEW)
-    assert together == [measure([one], patients, groups, FEW)[0] for one in ranks]
+    together = measure_accuracy(ranks, patients, groups, FEW)
+    assert together == [measure_accuracy([one], patients, groups, FEW)[0] for one in ranks]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gestalt_space.evaluation.findings import findings_of
-from gestalt_space.evaluation.gallery_results import Plan
+from gestalt_space.evaluation.gallery_results import EvaluationPlan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.stats.resampling import Bootstrap
 from tests.evaluation.made_data import random_data
 
 
 def test_a_difference_has_its_p_the_one_held_and_the_seed():
-    plan = Plan(aggregations=("nearest", "centroid"), bootstrap=Bootstrap(100, 77))
+    plan = EvaluationPlan(aggregations=("nearest", "centroid"), bootstrap=Bootstrap(100, 77))
     found = evaluate_gallery([random_data(1)], plan)
     # As if no two of them were alike.
     told = tuple(

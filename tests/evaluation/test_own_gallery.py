@@ -9,9 +9,9 @@ import pytest
 from gestalt_space.errors import GalleryError, UsageError
 from gestalt_space.evaluation.gallery_data import SpaceData
 from gestalt_space.evaluation.gallery_document import evaluation_document
-from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
+from gestalt_space.evaluation.gallery_results import EvaluationPlan, GalleryEvaluation
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
-from gestalt_space.evaluation.split import Split
+from gestalt_space.evaluation.split import EvaluationSplit
 from gestalt_space.evaluation.topk import TOPS
 from gestalt_space.ranking.aggregation import AGGREGATIONS
 from gestalt_space.simulate.planted import PlantedPlan, plant
@@ -28,7 +28,7 @@ def evaluated(**plan: object) -> GalleryEvaluation:
     rows = first.descriptors + 0.3 * noise
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     second = dataclasses.replace(first, space="noisy", descriptors=rows.astype(np.float32))
-    return evaluate_gallery([first, second], Plan(bootstrap=FEW, **plan))  # type: ignore[arg-type]
+    return evaluate_gallery([first, second], EvaluationPlan(bootstrap=FEW, **plan))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_comparisons_are_with_nearest_and_with_the_first_space(
 
 def test_disorders_of_one_patient_are_counted_apart_and_named() -> None:
     data = space_data(np.eye(4), [0, 1, 2, 3], [[0], [0], [1], []])
-    result = evaluate_gallery([data], Plan(bootstrap=FEW)).spaces[0]
+    result = evaluate_gallery([data], EvaluationPlan(bootstrap=FEW)).spaces[0]
     assert [(one.id, one.name, one.patients) for one in result.untested] == [
         ("D1", "disorder 1", 1)
     ]
@@ -94,8 +94,8 @@ def test_disorders_of_one_patient_are_counted_apart_and_named() -> None:
 
 def test_a_split_asks_about_its_test_patients_alone() -> None:
     data = space_data(np.eye(6), range(6), [[0], [0], [0], [1], [1], []])
-    split = Split("s.csv", frozenset({"P1", "P3"}), frozenset({"P0", "P5"}))
-    evaluation = evaluate_gallery([data], Plan(split=split, bootstrap=FEW))
+    split = EvaluationSplit("s.csv", frozenset({"P1", "P3"}), frozenset({"P0", "P5"}))
+    evaluation = evaluate_gallery([data], EvaluationPlan(split=split, bootstrap=FEW))
     counts = evaluation.spaces[0].counts
     assert (counts.asked_patients, counts.evidence_patients, counts.aside) == (1, 2, 2)
     assert evaluation.spaces[0].answers.ranks["nearest"].tolist() == [1]
@@ -115,7 +115,8 @@ def test_relatives_are_no_evidence_unless_that_is_asked_for() -> None:
     data = siblings()
     plain, switched = (
         evaluate_gallery(
-            [data], Plan(aggregations=("nearest",), bootstrap=FEW, with_family=with_family)
+            [data],
+            EvaluationPlan(aggregations=("nearest",), bootstrap=FEW, with_family=with_family),
         ).spaces[0]
         for with_family in (False, True)
     )
@@ -126,34 +127,38 @@ def test_relatives_are_no_evidence_unless_that_is_asked_for() -> None:
 
 def test_disorders_of_one_family_cannot_be_tested() -> None:
     data = space_data(np.eye(4), range(4), [[0], [0], [1], [1]], families=[0, 0, 2, 3])
-    result = evaluate_gallery([data], Plan(aggregations=("nearest",), bootstrap=FEW)).spaces[0]
+    result = evaluate_gallery(
+        [data], EvaluationPlan(aggregations=("nearest",), bootstrap=FEW)
+    ).spaces[0]
     assert [one.id for one in result.untested] == ["D0"]
     assert result.counts.with_relatives == 0
 
 
 def test_a_family_on_both_sides_of_a_split_is_refused_and_named() -> None:
     data = space_data(np.eye(4), range(4), [[0], [0], [0], [0]], families=[0, 1, 0, 3])
-    split = Split("s.csv", frozenset({"P0", "P1"}), frozenset({"P2", "P3"}))
+    split = EvaluationSplit("s.csv", frozenset({"P0", "P1"}), frozenset({"P2", "P3"}))
     with pytest.raises(UsageError, match=r"P2 \(test\) and P0 \(gallery\) are of one family"):
-        evaluate_gallery([data], Plan(split=split, bootstrap=FEW))
-    let_in = evaluate_gallery([data], Plan(split=split, bootstrap=FEW, with_family=True))
+        evaluate_gallery([data], EvaluationPlan(split=split, bootstrap=FEW))
+    let_in = evaluate_gallery([data], EvaluationPlan(split=split, bootstrap=FEW, with_family=True))
     assert let_in.spaces[0].counts.asked_patients == 2
 
 
 @pytest.mark.parametrize(
     ("plan", "error", "message"),
     [
-        (Plan(bootstrap=Bootstrap(99)), UsageError, "99 bootstrap draws are too few"),
-        (Plan(controls="nobody"), UsageError, "it has no patients"),
-        (Plan(controls="A"), UsageError, "all its 2 patients are diagnosed"),
+        (EvaluationPlan(bootstrap=Bootstrap(99)), UsageError, "99 bootstrap draws are too few"),
+        (EvaluationPlan(controls="nobody"), UsageError, "it has no patients"),
+        (EvaluationPlan(controls="A"), UsageError, "all its 2 patients are diagnosed"),
         (
-            Plan(split=Split("s.csv", frozenset({"P2"}), frozenset({"P0"}))),
+            EvaluationPlan(split=EvaluationSplit("s.csv", frozenset({"P2"}), frozenset({"P0"}))),
             GalleryError,
             "In s.csv, no patient of part test",
         ),
     ],
 )
-def test_what_cannot_be_evaluated_is_said(plan: Plan, error: type[Exception], message: str) -> None:
+def test_what_cannot_be_evaluated_is_said(
+    plan: EvaluationPlan, error: type[Exception], message: str
+) -> None:
     data = space_data(np.eye(3), range(3), [[0], [0], [1]], cohorts=["A", "A", ""])
     with pytest.raises(error, match=message):
         evaluate_gallery([data], plan)
@@ -162,7 +167,7 @@ def test_what_cannot_be_evaluated_is_said(plan: Plan, error: type[Exception], me
 def test_no_disorder_with_two_patients_is_an_error() -> None:
     data = space_data(np.eye(2), range(2), [[0], [1]])
     with pytest.raises(GalleryError, match="has patients of two families"):
-        evaluate_gallery([data], Plan(bootstrap=FEW))
+        evaluate_gallery([data], EvaluationPlan(bootstrap=FEW))
 
 
 def test_the_document_is_plain_and_names_no_patient(evaluation: GalleryEvaluation) -> None:
@@ -206,7 +211,7 @@ def test_calibrated_evidence_lets_rare_disorders_stand_before_large_ones() -> No
     data = space_data(
         selection.descriptors, selection.patient_of_row.tolist(), [[int(one)] for one in told]
     )
-    plan = Plan(aggregations=("nearest", "calibrated"), bootstrap=FEW)
+    plan = EvaluationPlan(aggregations=("nearest", "calibrated"), bootstrap=FEW)
     answers = evaluate_gallery([data], plan).spaces[0].answers
     rare = answers.cases.groups > 0
     nearest, calibrated = (
@@ -218,5 +223,5 @@ def test_calibrated_evidence_lets_rare_disorders_stand_before_large_ones() -> No
 def test_a_gallery_too_small_for_calibrated_evidence_says_so() -> None:
     data = space_data(np.eye(4, dtype=np.float32), [0, 1, 2, 3], [[0], [0], [1], [1]])
     with pytest.raises(UsageError, match="too few patients") as error:
-        evaluate_gallery([data], Plan(aggregations=("calibrated",), bootstrap=FEW))
+        evaluate_gallery([data], EvaluationPlan(aggregations=("calibrated",), bootstrap=FEW))
     assert "nearest" in str(error.value.hint)

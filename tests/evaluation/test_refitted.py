@@ -7,7 +7,7 @@ import numpy as np
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.evaluation.accuracy import Accuracy
 from gestalt_space.evaluation.cases import ask, find_cases, patient_probes
-from gestalt_space.evaluation.measuring import Measuring, ranked
+from gestalt_space.evaluation.measuring import AccuracyEstimator, ranked
 from gestalt_space.evaluation.units import draw_units
 from gestalt_space.ranking.grouping import grouping
 from gestalt_space.simulate.planted import PlantedPlan, plant
@@ -24,7 +24,7 @@ def measured(selection: Selection) -> Accuracy:
     cases, _ = find_cases(probes.patients, truth, truth)
     units = draw_units(truth, families)
     answers = ask(probes, cases, selection.descriptors, truth, ["nearest"], units=units)
-    measuring = Measuring(units, families, Bootstrap(100, 0))
+    measuring = AccuracyEstimator(units, families, Bootstrap(100, 0))
     return measuring.accuracy(ranked(answers, probes.rows, "nearest"))
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 
 from gestalt_space.evaluation.cases import Cases
-from gestalt_space.evaluation.measuring import Measuring, Ranked
+from gestalt_space.evaluation.measuring import AccuracyEstimator, RankedCases
 from gestalt_space.evaluation.strata import (
     SEVERAL_AGES,
     UNKNOWN,
     Facts,
-    Stratum,
+    SubgroupAccuracy,
     size_groups,
     stratify,
     too_small,
@@ -19,7 +19,7 @@ from gestalt_space.stats.resampling import Bootstrap
 FEW = Bootstrap(100, 0)
 
 
-def strata() -> dict[tuple[str, str], Stratum]:
+def strata() -> dict[tuple[str, str], SubgroupAccuracy]:
     """Four patients: P0 with photos at 0.5 and 3 years, P1 at 12, P2 at no known age, P3 at 4."""
     owners = np.array([0, 0, 1, 2, 3])
     facts = Facts(
@@ -28,17 +28,17 @@ def strata() -> dict[tuple[str, str], Stratum]:
         ages=np.array([0.5, 3, 12, np.nan, 4]),
         patient_of_row=owners,
     )
-    images = Ranked(
+    images = RankedCases(
         Cases(np.arange(5), owners, np.array([0, 0, 0, 1, 1]), np.array([2, 2, 2, 7, 7])),
         np.array([1, 9, 1, 2, 1]),
         np.arange(5),
     )
-    patients = Ranked(
+    patients = RankedCases(
         Cases(np.arange(4), np.arange(4), np.array([0, 0, 1, 1]), np.array([2, 2, 7, 7])),
         np.array([1, 1, 2, 1]),
         np.full(4, -1),
     )
-    measuring = Measuring(Units(np.arange(9), np.arange(9)), np.arange(9), FEW)
+    measuring = AccuracyEstimator(Units(np.arange(9), np.arange(9)), np.arange(9), FEW)
     parts = stratify(images, patients, facts, measuring)
     return {(part.attribute, part.value): part for part in parts}
 

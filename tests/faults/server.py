@@ -25,7 +25,7 @@ LOADED = (
     *("gestalt_cli.index_add", "gestalt_cli.index_approximate", "gestalt_cli.index_calibrate"),
     *("gestalt_cli.models", "gestalt_cli.db", "gestalt_space.gallery.intake.tables", "filelock"),
     *("gestalt_space.faces.aligned", "gestalt_space.encoders.onnx_arcface", "rich.console"),
-    *("gestalt_space.doctor", "gestalt_space.weights.inspection", "gestalt_cli.entry"),
+    *("gestalt_space.machine.doctor", "gestalt_space.weights.inspection", "gestalt_cli.entry"),
     *("scipy.stats", "charset_normalizer", "alembic.config", "PIL.PngImagePlugin", "numpy.random"),
     *("gestalt_space.gallery.calibration.fitting", "PIL.JpegImagePlugin", "PIL.BmpImagePlugin"),
     *("PIL.GifImagePlugin", "PIL.PpmImagePlugin", "importlib.resources", "encodings.cp437"),

@@ -10,12 +10,21 @@ from matplotlib.text import Text
 
 from gestalt_space.cohort.composite import Composite
 from gestalt_space.faces.alignment import TEMPLATE
-from gestalt_space.figures.charts import Curve, Share, curves_figure, draw_curves, shares_figure
+from gestalt_space.figures.charts import (
+    Curve,
+    ShareWithInterval,
+    curves_figure,
+    draw_curves,
+    shares_figure,
+)
 from gestalt_space.figures.confusion import confusion_figure, draw_confusion
 from gestalt_space.figures.faces import composite_figure, faces_figure
 from gestalt_space.figures.style import HUES
 
-SHARES = [Share("nearest", 0.5, 0.4, 0.6), Share("mean", 1.0, 0.9, 1.2, "n = 3", faint=True)]
+SHARES = [
+    ShareWithInterval("nearest", 0.5, 0.4, 0.6),
+    ShareWithInterval("mean", 1.0, 0.9, 1.2, "n = 3", faint=True),
+]
 
 
 def test_bars_are_as_long_as_their_shares_and_end_where_their_intervals_do():

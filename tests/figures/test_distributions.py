@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gestalt_space.evaluation.gallery_results import Plan
+from gestalt_space.evaluation.gallery_results import EvaluationPlan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.figures.distributions import distributions, distributions_figure
 from gestalt_space.figures.evaluations import scores_figure
@@ -33,7 +33,7 @@ def test_nothing_and_one_value_are_drawn_too():
 
 
 def test_scores_are_those_of_all_cases_and_of_all_others():
-    plan = Plan(aggregations=("nearest",), bootstrap=Bootstrap(100, 0))
+    plan = EvaluationPlan(aggregations=("nearest",), bootstrap=Bootstrap(100, 0))
     result = evaluate_gallery([random_data(1)], plan).spaces[0]
     figure = scores_figure(result)
     assert figure is not None

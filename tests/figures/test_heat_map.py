@@ -22,7 +22,7 @@ from gestalt_space.figures.heat_map import (
     size_of,
 )
 from gestalt_space.figures.keys import Palette
-from gestalt_space.figures.positions import cells_of
+from gestalt_space.figures.positions import cell_grid_of
 from gestalt_space.figures.saving import rendered
 from gestalt_space.figures.style import INCH
 
@@ -58,7 +58,7 @@ def test_a_cell_has_the_colour_of_its_value_at_the_place_that_is_told():
     of = heat(10, values=np.where(np.eye(10) > 0, np.nan, heat(10).values))
     figure = heat_map_figure(of, "title", ["note"])
     picture = np.asarray(Image.open(io.BytesIO(rendered(figure, "png").data)).convert("RGB"))
-    cells = cells_of(figure, figure.axes[0])
+    cells = cell_grid_of(figure, figure.axes[0])
     scale = picture.shape[0] / (figure.get_figheight() * INCH)
     low, high = colour_range(of.values)
     for row, column in ((0, 1), (3, 7), (9, 0), (4, 4)):

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.figures import fonts, saving
-from gestalt_space.figures.charts import Share, shares_figure
+from gestalt_space.figures.charts import ShareWithInterval, shares_figure
 from gestalt_space.figures.saving import check_figure_path, page_svg, rendered, save_figure
 from gestalt_space.figures.style import styled
 from gestalt_space.paths import display_name
@@ -31,7 +31,7 @@ for ending in ("png", "svg", "pdf"):
 
 
 def figure_of(name: str) -> Figure:
-    return shares_figure([("group", [Share(name, 0.5, 0.4, 0.6)])])
+    return shares_figure([("group", [ShareWithInterval(name, 0.5, 0.4, 0.6)])])
 
 
 def unicode_of(pdf: bytes) -> set[int]:

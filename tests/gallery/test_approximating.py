@@ -19,7 +19,7 @@ from gestalt_space.gallery import approximating
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.index.approximating import ApproximateOptions
-from gestalt_space.match.among import parse_among
+from gestalt_space.match.filters import parse_filter
 from gestalt_space.match.question import Question, parse_index
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -273,7 +273,7 @@ def test_of_one_photo_there_is_nothing_to_build(tmp_path: Path, tiny_store: Mode
     [
         {"aggregation": "centroid"},
         {"aggregation": "calibrated"},
-        {"among": parse_among(["sex=female"])},
+        {"among": parse_filter(["sex=female"])},
     ],
 )
 def test_what_was_not_measured_is_not_answered(more: dict[str, object]) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from gestalt_space.devices import Precision
-from gestalt_space.doctor import examine
 from gestalt_space.encoders import precision as precisions
 from gestalt_space.errors import GalleryChanged
 from gestalt_space.gallery.filling import Filled
 from gestalt_space.gallery.spaces import mixed_precisions
 from gestalt_space.home import Gallery
+from gestalt_space.machine.doctor import examine
 from gestalt_space.settings import load_settings
 from gestalt_space.store import tables as t
 from gestalt_space.types import Descriptors

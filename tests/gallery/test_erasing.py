@@ -362,12 +362,12 @@ def test_the_key_of_what_was_remembered_goes_after_a_stop_as_well(
 
     home.put(photo(NAME, 50))
     with monkeypatch.context() as patch:
-        patch.setattr(finishing.Finishing, "_erased", stopped)
+        patch.setattr(finishing.ErasureFinisher, "_erased", stopped)
         with pytest.raises(KeyboardInterrupt):
             home.erase(NAME)
     (begun,) = home.gallery().begun_erasures()
     with monkeypatch.context() as patch:
-        patch.setattr(finishing.Finishing, "_forget_mask", stopped)
+        patch.setattr(finishing.ErasureFinisher, "_forget_mask", stopped)
         with pytest.raises(KeyboardInterrupt):
             home.gallery().resume_erasures()
     leave_free_pages(home, begun.plan["key"])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gestalt_space.atomic_folders import delete_begun, whole_folder
 from gestalt_space.errors import OutputError
-from gestalt_space.folders import delete_begun, whole_folder
 from gestalt_space.gallery.halves import delete_halves, noted
 from gestalt_space.home import Gallery
 from tests.galleries import new_photo

@@ -12,7 +12,7 @@ import pytest
 
 from gestalt_space.errors import OutputError
 from gestalt_space.gallery.lock import LOCK, locked
-from gestalt_space.holders import holder_of
+from gestalt_space.lock_holders import holder_of
 from tests.processes import Process
 
 HOLD = """

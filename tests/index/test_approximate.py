@@ -9,7 +9,7 @@ import pytest
 
 from gestalt_space.errors import ApproximateDamaged, UsageError
 from gestalt_space.index import approximating
-from gestalt_space.index.approximate import Approximate, ApproximateSearcher, Kind
+from gestalt_space.index.approximate import Approximate, ApproximateKind, ApproximateSearcher
 from gestalt_space.index.approximating import ApproximateOptions, Built, build, parse_kind
 from gestalt_space.index.changing import scrub, wipe
 from gestalt_space.index.exact import exact_similarities
@@ -24,7 +24,7 @@ EVERYTHING = {
     "ivf": ApproximateOptions("ivf", lists=8, probes=8),
     "hnsw": ApproximateOptions("hnsw", breadth=1000),
 }
-KINDS: tuple[Kind, ...] = ("ivf", "hnsw")
+KINDS: tuple[ApproximateKind, ...] = ("ivf", "hnsw")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def opened(folder: Path, built: Built, searcher: Searcher) -> ApproximateSearche
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_that_is_looked_at_is_found_with_exact_similarities(
-    kind: Kind, tmp_path: Path, segments: list[Segment], rng: np.random.Generator
+    kind: ApproximateKind, tmp_path: Path, segments: list[Segment], rng: np.random.Generator
 ):
     searcher = Searcher(DIM, segments)
     found = opened(tmp_path, build(searcher, EVERYTHING[kind]), searcher)
@@ -64,7 +64,7 @@ def test_all_that_is_looked_at_is_found_with_exact_similarities(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_recall_is_the_share_that_is_found(
-    kind: Kind, segments: list[Segment], monkeypatch: pytest.MonkeyPatch
+    kind: ApproximateKind, segments: list[Segment], monkeypatch: pytest.MonkeyPatch
 ):
     """Measured again by hand: with photos that it does not have, and without their patients."""
     monkeypatch.setattr(approximating, "CANDIDATES", 15)
@@ -101,7 +101,7 @@ def test_the_recall_is_the_share_that_is_found(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_that_came_later_are_searched_exactly(
-    kind: Kind, tmp_path: Path, rows: list[MemorySegment], rng: np.random.Generator
+    kind: ApproximateKind, tmp_path: Path, rows: list[MemorySegment], rng: np.random.Generator
 ):
     first = [open_segment(tmp_path, written(tmp_path, rows[0]))]
     options = ApproximateOptions(kind, lists=20, probes=1, breadth=1)
@@ -173,7 +173,7 @@ def test_a_damaged_file_is_an_error(damage: str, tmp_path: Path, segments: list[
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_searches_while_it_is_wiped_comes_to_no_harm(
-    kind: Kind, tmp_path: Path, segments: list[Segment]
+    kind: ApproximateKind, tmp_path: Path, segments: list[Segment]
 ):
     """What is found then is thrown away; it must be rows that there are."""
     searcher = Searcher(DIM, segments)

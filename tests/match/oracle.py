@@ -95,7 +95,7 @@ class Books:
 
 
 @dataclass(frozen=True)
-class Asked:
+class OracleQuestion:
     """A question. `among`: texts by their key, None being unknown; `ages`: first and last, and
     whether those without one fit as well; None where ages are not asked for."""
 
@@ -139,7 +139,7 @@ def similarity(probe: np.ndarray, vector: np.ndarray) -> float:
     return math.fsum(float(a) * float(b) for a, b in zip(probe, vector, strict=True))
 
 
-def fits(books: Books, photo: Photo, asked: Asked) -> bool:
+def fits(books: Books, photo: Photo, asked: OracleQuestion) -> bool:
     """Whether the filter lets a photo in."""
     patient = books.patients[photo.patient]
     for key, values in asked.among.items():
@@ -170,7 +170,7 @@ def groups_of(books: Books, name: str, by: str) -> Iterable[str]:
 
 
 def evidence(
-    books: Books, asked: Asked, left_out: Iterable[str]
+    books: Books, asked: OracleQuestion, left_out: Iterable[str]
 ) -> dict[str, dict[str, list[Photo]]]:
     """The photos of every line, by line and patient."""
     found: dict[str, dict[str, list[Photo]]] = {}
@@ -181,7 +181,7 @@ def evidence(
     return found
 
 
-def kin(books: Books, asked: Asked, own: str | None) -> set[str]:
+def kin(books: Books, asked: OracleQuestion, own: str | None) -> set[str]:
     """Who is no evidence beside those whom the question goes without: the probe's own patient and
     their family, and the family that is named."""
     found = set() if own is None else {own}
@@ -190,7 +190,7 @@ def kin(books: Books, asked: Asked, own: str | None) -> set[str]:
     return found | {name for name, one in books.patients.items() if one.family in named}
 
 
-def answer(books: Books, asked: Asked, probe: np.ndarray, own: str | None) -> Answer:
+def answer(books: Books, asked: OracleQuestion, probe: np.ndarray, own: str | None) -> Answer:
     """The answer for a probe `(d,)` that is stored for the patient `own`, if it is."""
     relatives = kin(books, asked, own)
     there = evidence(books, asked, {*relatives, *asked.without})
@@ -210,7 +210,7 @@ def answer(books: Books, asked: Asked, probe: np.ndarray, own: str | None) -> An
 
 
 def composition(
-    books: Books, asked: Asked, own: str | None, shown: Sequence[Photo]
+    books: Books, asked: OracleQuestion, own: str | None, shown: Sequence[Photo]
 ) -> list[tuple[str, str, int, int, int, int]]:
     """How many of the neighbours, whose photos are shown, and of all who are eligible, share what
     the question tells; each with those of whom it is known."""
@@ -252,7 +252,7 @@ def _folded(text: str | None) -> str | None:
 
 def _line(
     books: Books,
-    asked: Asked,
+    asked: OracleQuestion,
     group: str,
     score: float,
     members: Mapping[str, list[Photo]],

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gestalt_space.gallery import means as patient_means
 from gestalt_space.gallery.means import mean_blocks
 from gestalt_space.gallery.people import People, arrays_of
-from gestalt_space.gallery.state import Corrected, GalleryState
+from gestalt_space.gallery.state import CorrectedPhotos, GalleryState
 from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.means import MeansPart
 from gestalt_space.index.search import Searcher
@@ -26,13 +26,13 @@ from gestalt_space.match import ranked as ranking
 from gestalt_space.match.lines import RankedLine
 from gestalt_space.match.question import Question
 from gestalt_space.match.ranked import rank_probes
-from gestalt_space.match.view import Kin, View
+from gestalt_space.match.view import GalleryView, OwnFamily
 from gestalt_space.ranking.aggregation import Aggregation, measure_centroids
 from gestalt_space.ranking.grouping import Numbers, grouping
 from gestalt_space.ranking.ranks import rank_groups
 from gestalt_space.store.people import By
 from gestalt_space.store.reads import StoredSpace
-from gestalt_space.store.tail import Mark, PeopleRows
+from gestalt_space.store.tail import DatabasePosition, PeopleRows
 from gestalt_space.types import Descriptors
 from tests import made
 
@@ -72,10 +72,10 @@ class Case:
     probe: Descriptors
 
     @property
-    def kin(self) -> Kin:
+    def kin(self) -> OwnFamily:
         if self.own < 0:
-            return Kin(np.zeros(0, dtype=np.int64), {})
-        return Kin(np.flatnonzero(self.families == self.families[self.own]), {})
+            return OwnFamily(np.zeros(0, dtype=np.int64), {})
+        return OwnFamily(np.flatnonzero(self.families == self.families[self.own]), {})
 
     @property
     def there(self) -> NDArray[np.bool_]:
@@ -92,13 +92,13 @@ class Case:
         )
         return GalleryState(
             StoredSpace(1, "m", "f", "{}", self.vectors.shape[1], True),
-            Mark(1, 0, 1, None, None, None),
+            DatabasePosition(1, 0, 1, None, None, None),
             cast(Any, (first,)),
             last,
             People((people,)),
             self._means(first),
             gone_ids=self.gone + 10,
-            corrected=Corrected(*(np.zeros(0, dtype=np.int64),) * 3),
+            corrected=CorrectedPhotos(*(np.zeros(0, dtype=np.int64),) * 3),
             calibration=None,
         )
 
@@ -195,7 +195,7 @@ def expected(case: Case, by: By, how: Aggregation, *, digits: int = 9) -> list[R
 def ranked(case: Case, by: By, how: Aggregation) -> tuple[RankedLine, ...]:
     state = case.state()
     question = Question(k=case.k, by=by, aggregation=how)
-    view = View(state, question, excluded=case.excluded, rows=case.rows)
+    view = GalleryView(state, question, excluded=case.excluded, rows=case.rows)
     unused: Any = None
     names = cast(Any, Scrambled())
     (found,) = rank_probes(case.probe[None], [case.kin], view, names, unused)
@@ -326,7 +326,7 @@ def test_the_vectors_are_never_copied(
         probe=vectors[5],
     )
     state = case.state()
-    view = View(state, Question(aggregation=how), excluded=case.excluded, rows=case.rows)
+    view = GalleryView(state, Question(aggregation=how), excluded=case.excluded, rows=case.rows)
     unused: Any = None
     tracemalloc.start()
     try:

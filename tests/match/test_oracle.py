@@ -29,13 +29,13 @@ from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.index import coded, search
 from gestalt_space.match import means, ranked
-from gestalt_space.match.among import KEYS, parse_among
 from gestalt_space.match.answer import Match
-from gestalt_space.match.matching import match_probes
+from gestalt_space.match.filters import KEYS, parse_filter
+from gestalt_space.match.full_ranking import FullRanking
 from gestalt_space.match.probe import Probe, ProbePhoto, stored_probe
+from gestalt_space.match.probe_matches import match_probes
 from gestalt_space.match.question import Question
 from gestalt_space.match.view import open_view
-from gestalt_space.match.whole import Whole
 from gestalt_space.ranking.aggregation import AGGREGATIONS, EVERY_AGGREGATION
 from gestalt_space.store.engine import Database
 from gestalt_space.store.lookups import find_patient
@@ -44,7 +44,7 @@ from gestalt_space.store.writes import add_space
 from tests.databases import address_of, empty_tables, file_of
 from tests.match import histories as h
 from tests.match import oracle
-from tests.match.oracle import Answer, Asked, Books, Line
+from tests.match.oracle import Answer, Books, Line, OracleQuestion
 
 EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "60"))
 """Histories; about three galleries each are asked."""
@@ -152,7 +152,7 @@ ASKED = st.fixed_dictionaries(
 )
 PROBES = st.lists(st.integers(0, 2**12), min_size=1, max_size=3).map(tuple)
 MOMENTS = st.integers(0, 100)
-Timed = tuple[int, Asked, tuple[str, ...], tuple[int, ...]]
+Timed = tuple[int, OracleQuestion, tuple[str, ...], tuple[int, ...]]
 """When a question is asked, itself, its filters as texts, and numbers that stand for probes."""
 
 
@@ -177,7 +177,7 @@ def questions(
         told["by"] = "disorder"
     told["with_family"] = told.get("with_family", False) and told.get("family") is None
     told["without"] = tuple(told.get("without", ()))
-    asked = Asked(**told, among=among, ages=ages, sex=sex, age=age, ancestry=ancestry)
+    asked = OracleQuestion(**told, among=among, ages=ages, sex=sex, age=age, ancestry=ancestry)
     return draw(MOMENTS), asked, tuple(texts), draw(PROBES)
 
 
@@ -374,7 +374,7 @@ def _ask(world: h.World, asked: Sequence[Sequence[Any]]) -> None:
 def _watch(patch: pytest.MonkeyPatch) -> None:
     """Count the ways that answers come by."""
     for owner, name, what in (
-        (Whole, "rank", "whole"),
+        (FullRanking, "rank", "whole"),
         (search.Searcher, "_by_gathering", "gathered"),
         (search.Searcher, "_by_product", "product"),
         (search, "nearest_by_codes", "products of integers"),
@@ -413,7 +413,7 @@ def _check(
     world: h.World,
     state: GalleryState,
     session: Session,
-    asked: Asked,
+    asked: OracleQuestion,
     texts: tuple[str, ...],
     numbers: tuple[int, ...],
 ) -> None:
@@ -421,7 +421,7 @@ def _check(
         k=asked.k,
         by=asked.by,
         aggregation=asked.aggregation,
-        among=parse_among(texts),
+        among=parse_filter(texts),
         without=asked.without,
         family=asked.family,
         with_family=asked.with_family,
@@ -453,11 +453,11 @@ def _check(
         SEEN[what] += bool(is_asked)
 
 
-def _refusal(books: Books, asked: Asked) -> type[GestaltError] | None:
+def _refusal(books: Books, asked: OracleQuestion) -> type[GestaltError] | None:
     """Why a question has no answer."""
     if any(name not in books.patients for name in asked.without):
         return NotInGallery
-    everybody = Asked(by=asked.by)
+    everybody = OracleQuestion(by=asked.by)
     if not oracle.evidence(books, everybody, asked.without):
         return GalleryEmpty
     if not oracle.evidence(books, asked, asked.without):
@@ -501,7 +501,9 @@ def _probe(world: h.World, state: GalleryState, session: Session, number: int) -
     return probe
 
 
-def _compare(match: Match, expected: Answer, asked: Asked, books: Books, own: str | None) -> None:
+def _compare(
+    match: Match, expected: Answer, asked: OracleQuestion, books: Books, own: str | None
+) -> None:
     assert match.left_out == own
     assert match.relatives == expected.relatives
     assert match.eligible is not None
@@ -543,7 +545,7 @@ def _compare(match: Match, expected: Answer, asked: Asked, books: Books, own: st
     SEEN["relatives"] += len(match.relatives)
 
 
-def _check_swapped(mine: Line, first: Line, asked: Asked) -> None:
+def _check_swapped(mine: Line, first: Line, asked: OracleQuestion) -> None:
     """Two lines may change places where nobody can tell their scores apart."""
     assert abs(mine.score - first.score) < SAME, "the order is another"
     if asked.aggregation == "nearest":

@@ -11,9 +11,9 @@ import pytest
 
 from gestalt_space.errors import GalleryEmpty, NotInGallery
 from gestalt_space.gallery.state import GalleryState
-from gestalt_space.match.among import parse_among
+from gestalt_space.match.filters import parse_filter
 from gestalt_space.match.question import Question
-from gestalt_space.match.view import NO_KIN, NOBODY, Kin, View, kin_of, open_view
+from gestalt_space.match.view import NO_KIN, NOBODY, GalleryView, OwnFamily, kin_of, open_view
 from gestalt_space.ranking.calibration import references_of
 from gestalt_space.store import reads, writes
 from gestalt_space.store.people import By
@@ -72,8 +72,8 @@ QUESTIONS = (
     Question(),
     Question(without=("P0", "P7")),
     Question(family="F1"),
-    Question(among=parse_among(["sex=male;female"])),
-    Question(among=parse_among(["age=0-1"]), without=("P3",), family="F2"),
+    Question(among=parse_filter(["sex=male;female"])),
+    Question(among=parse_filter(["age=0-1"]), without=("P3",), family="F2"),
 )
 
 
@@ -123,8 +123,10 @@ def test_a_probe_s_kin_are_left_out_as_though_they_were_not_there(
     question = replace(question, by=by)
     with kept.database.reading() as session:
         view = open_view(state, question, session)
-    of = Kin(np.array(sorted(keys[one] for one in kin), np.int64), {})
-    without = View(state, question, excluded=np.union1d(view.excluded, of.keys), rows=view.rows)
+    of = OwnFamily(np.array(sorted(keys[one] for one in kin), np.int64), {})
+    without = GalleryView(
+        state, question, excluded=np.union1d(view.excluded, of.keys), rows=view.rows
+    )
     assert view.eligible(of) == without.totals
     groups, references = view.references_without(of)
     assert groups.tolist() == without.references[0].tolist()
@@ -168,9 +170,9 @@ def test_the_family_that_is_named_is_left_out_with_those_who_could_be_evidence(
         (Question(without=("Z",)), NotInGallery, "'Z'"),
         (Question(family="Z"), NotInGallery, "'Z'"),
         (Question(without=tuple(f"P{n}" for n in range(12))), GalleryEmpty, "Without P0"),
-        (Question(among=parse_among(["sex=unknown"])), GalleryEmpty, "filter sex=unknown"),
+        (Question(among=parse_filter(["sex=unknown"])), GalleryEmpty, "filter sex=unknown"),
         (
-            Question(among=parse_among(["family=F1"]), family="F1"),
+            Question(among=parse_filter(["family=F1"]), family="F1"),
             GalleryEmpty,
             "Without the family F1",
         ),

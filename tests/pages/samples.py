@@ -17,7 +17,7 @@ from gestalt_space.cohort.report import CohortReport, ReportPlan
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.shown_map import shown_map
 from gestalt_space.demo.trial import EncodedPhoto, HeldBack, Trial
-from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
+from gestalt_space.evaluation.gallery_results import EvaluationPlan, GalleryEvaluation
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
 from gestalt_space.match.answer import Match, MatchLine
 from gestalt_space.pages.cohort_report import cohort_report_page
@@ -96,7 +96,7 @@ def evaluation(name: Name = plain) -> GalleryEvaluation:
         titles=tuple((name(id_), name(title)) for id_, title in data.titles),
         facts=replace(facts, ancestry=np.array([name(str(one)) for one in facts.ancestry])),
     )
-    plan = Plan(bootstrap=Bootstrap(100, 0), controls="Controls")
+    plan = EvaluationPlan(bootstrap=Bootstrap(100, 0), controls="Controls")
     return evaluate_gallery([data, replace(data, space=f"{data.space} 2")], plan)
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gestalt_space.evaluation.gallery_results import GalleryEvaluation, Plan
+from gestalt_space.evaluation.gallery_results import EvaluationPlan, GalleryEvaluation
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
-from gestalt_space.evaluation.split import Split
+from gestalt_space.evaluation.split import EvaluationSplit
 from gestalt_space.pages.evaluation import evaluation_page
 from gestalt_space.stats.resampling import Bootstrap
 from tests.evaluation.made_data import space_data
@@ -29,7 +29,7 @@ def test_it_says_how_it_was_measured_and_names_no_patient(evaluation: GalleryEva
 
 
 def test_a_split_is_named(evaluation: GalleryEvaluation):
-    split = Split("a split.csv", frozenset(), frozenset())
+    split = EvaluationSplit("a split.csv", frozenset(), frozenset())
     (first, _) = evaluation.spaces
     plan = replace(evaluation.plan, split=split)
     page = Page(evaluation_page(replace(evaluation, plan=plan, spaces=(first,))))
@@ -39,7 +39,9 @@ def test_a_split_is_named(evaluation: GalleryEvaluation):
 
 def test_a_page_of_little_is_whole_too():
     data = space_data(np.eye(2), range(2), [[0], [0]])
-    made = evaluate_gallery([data], Plan(aggregations=("vote",), bootstrap=Bootstrap(100, 0)))
+    made = evaluate_gallery(
+        [data], EvaluationPlan(aggregations=("vote",), bootstrap=Bootstrap(100, 0))
+    )
     assert made.comparisons == ()
     page = Page(evaluation_page(made))
     assert page.open == []

@@ -8,7 +8,7 @@ import numpy as np
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, SIZE
 from gestalt_space.simulate.persons import SEXES, FaceLabels, Portrait
 from gestalt_space.simulate.subjects import Subject
-from gestalt_space.simulate.surroundings import Wall
+from gestalt_space.simulate.surroundings import Background
 from tests.simulate import blobs
 
 SKIN = {"dark": (90, 62, 48), "light": (214, 172, 150)}
@@ -64,6 +64,6 @@ class GreySubjects:
         subject: Subject,
         rng: np.random.Generator,
         age_years: float,
-        wall: Wall | None = None,
+        wall: Background | None = None,
     ) -> Portrait:
         return Portrait(blobs.plain(), MEAN_LANDMARKS)

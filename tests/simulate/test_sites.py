@@ -5,8 +5,8 @@ import pytest
 
 from gestalt_space.simulate.capture import Capture
 from gestalt_space.simulate.persons import Persons
-from gestalt_space.simulate.sites import Site, draw_sites
-from gestalt_space.simulate.surroundings import Wall
+from gestalt_space.simulate.sites import PhotoSite, draw_sites
+from gestalt_space.simulate.surroundings import Background
 
 AGES = {"0-2": 0.5, "3-9": 0.5}
 ANCESTRIES = {"here": 0.25, "there": 0.75}
@@ -28,7 +28,7 @@ def test_sites_of_strength_0_change_nothing():
 def test_sites_differ_in_everything_that_a_camera_and_patients_have():
     one, two = sites(1.0)
     assert (one.name, two.name) == ("Bonn", "Taipei")
-    for part in Site.__slots__[1:]:
+    for part in PhotoSite.__slots__[1:]:
         assert getattr(one, part) != getattr(two, part), part
     for shares in (one.ages, one.ancestries):
         assert sum(shares.values()) == pytest.approx(1)
@@ -59,7 +59,7 @@ def test_a_wall_stands_behind_the_face_and_changes_nothing_else(builtin: Persons
     person = builtin.sample(np.random.default_rng(1), sex="female", age_years=9)
     shown = {
         share: builtin.portrait(
-            person, np.random.default_rng(2), wall=Wall((0.0, 255.0, 0.0), share)
+            person, np.random.default_rng(2), wall=Background((0.0, 255.0, 0.0), share)
         ).pixels.astype(int)
         for share in (0.0, 1.0)
     }

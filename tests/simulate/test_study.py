@@ -6,14 +6,22 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import UsageError
-from gestalt_space.simulate.study import Deal, StudyPlan, deal, photo_count, relative_age
+from gestalt_space.simulate.study import (
+    PatientAssignments,
+    StudyPlan,
+    deal,
+    photo_count,
+    relative_age,
+)
 
 TOLD = [number for number in range(8) for _ in range(30)] + [-1] * 20
 """Of 8 disorders, and controls."""
 SITES = StudyPlan(sites=("a", "b", "c", "d"))
 
 
-def dealt(plan: StudyPlan = SITES, *, seed: int = 1, cohorts: int = 1, **changes: object) -> Deal:
+def dealt(
+    plan: StudyPlan = SITES, *, seed: int = 1, cohorts: int = 1, **changes: object
+) -> PatientAssignments:
     return deal(replace(plan, **changes), seed, TOLD, 8, cohorts)
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from gestalt_space.stats.likelihood import (
     FEWEST_IN_BIN,
-    Weighed,
+    WeightedValues,
     fit_ratio,
     independent,
     lower_share,
@@ -16,16 +16,16 @@ from gestalt_space.stats.likelihood import (
 )
 
 
-def weighed(values: np.ndarray, groups: np.ndarray | None = None) -> Weighed:
+def weighed(values: np.ndarray, groups: np.ndarray | None = None) -> WeightedValues:
     """Values whose groups weigh alike; each its own group where none are given."""
     given = np.arange(len(values)) if groups is None else groups
     weights = 1 / np.bincount(given)[given]
-    return Weighed(values, weights, given, np.full(len(values), -1))
+    return WeightedValues(values, weights, given, np.full(len(values), -1))
 
 
-def others(values: np.ndarray, groups: int) -> Weighed:
+def others(values: np.ndarray, groups: int) -> WeightedValues:
     places = np.arange(len(values)) % groups
-    return Weighed(values, np.ones(len(values)), places, (places + 1) % groups)
+    return WeightedValues(values, np.ones(len(values)), places, (places + 1) % groups)
 
 
 def test_the_ratio_of_two_normal_distributions_is_found_and_bounded() -> None:

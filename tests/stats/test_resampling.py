@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gestalt_space.evaluation.accuracy import measure
+from gestalt_space.evaluation.accuracy import measure_accuracy
 from gestalt_space.stats import resampling
 from gestalt_space.stats.resampling import Bootstrap, estimate
 
@@ -43,9 +43,9 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
         hit = rng.random(60) < 0.4
         patients = np.repeat(np.arange(60), rng.integers(1, 4, 60))
         ranks = np.where(hit[patients], 1, 99)
-        one = measure([ranks], patients, np.zeros(len(ranks), np.int64), Bootstrap(200, 0))[0].top[
-            1
-        ]
+        one = measure_accuracy(
+            [ranks], patients, np.zeros(len(ranks), np.int64), Bootstrap(200, 0)
+        )[0].top[1]
         held += one.low <= 0.4 <= one.high
     assert 0.89 <= held / 200 <= 0.98
 
@@ -60,6 +60,6 @@ def test_intervals_of_means_over_small_disorders_hold_the_truth_a_little_less_of
     patients, held = np.arange(len(groups)), 0
     for _ in range(300):
         ranks = np.where(rng.random(len(groups)) < found[groups], 1, 99)
-        top = measure([ranks], patients, groups, Bootstrap(400, 1))[0].top_of_disorders[1]
+        top = measure_accuracy([ranks], patients, groups, Bootstrap(400, 1))[0].top_of_disorders[1]
         held += top.low <= found.mean() <= top.high
     assert 0.88 <= held / 300 <= 0.97

@@ -10,10 +10,10 @@ from gestalt_space.stats.two_group_intervals import shift_intervals, spread_rati
 from gestalt_space.stats.two_group_shuffles import own_shift_p, shift_p
 from gestalt_space.stats.two_groups import (
     at_one_length,
-    cells_of,
-    compact,
     group_lengths,
+    group_moments,
     own_shift,
+    reduce_dimensions,
     shift,
     two_rows,
     without_common_shift,
@@ -51,7 +51,7 @@ def drawn(
 
 
 def cells(vectors: np.ndarray):
-    return cells_of(vectors, KINDS, *two_rows(FIRST))
+    return group_moments(vectors, KINDS, *two_rows(FIRST))
 
 
 def test_cells_are_what_loops_over_units_give():
@@ -71,9 +71,9 @@ def test_cells_are_what_loops_over_units_give():
 
 def test_fewer_dimensions_keep_inner_products():
     wide = drawn(2, dim=200)
-    assert compact(wide).shape == (60, 60)
-    assert compact(wide) @ compact(wide).T == pytest.approx(wide @ wide.T)
-    assert compact(wide[:, :40]).shape == (60, 40)
+    assert reduce_dimensions(wide).shape == (60, 60)
+    assert reduce_dimensions(wide) @ reduce_dimensions(wide).T == pytest.approx(wide @ wide.T)
+    assert reduce_dimensions(wide[:, :40]).shape == (60, 40)
 
 
 def test_a_shift_is_one_less_the_cosine_of_means():

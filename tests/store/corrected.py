@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from gestalt_space.store import audit, correcting, reads, undoing
 from gestalt_space.store import tables as t
-from gestalt_space.store.correcting import Corrected
+from gestalt_space.store.correcting import CorrectionResult
 from gestalt_space.store.engine import Database
 from gestalt_space.types import Disorder, PhotoRecord
 
@@ -41,12 +41,12 @@ def told(patient: str = "P1", **facts: Any) -> PhotoRecord:
 
 def set_facts(
     database: Database, patient: str, photo: str | None = None, **facts: Any
-) -> Corrected:
+) -> CorrectionResult:
     with database.writing() as session:
         return correcting.set_facts(session, patient, told(patient, **facts), photo=photo)
 
 
-def merge(database: Database, keep: str | None = None) -> Corrected:
+def merge(database: Database, keep: str | None = None) -> CorrectionResult:
     with database.writing() as session:
         return correcting.merge_patients(session, "P1", "P2", keep=keep)
 

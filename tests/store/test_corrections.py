@@ -11,7 +11,7 @@ from gestalt_space.errors import PatientConflict
 from gestalt_space.store import reads, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
-from gestalt_space.store.facts import Told
+from gestalt_space.store.facts import CommandFacts
 from gestalt_space.store.reads import PatientRecord
 from gestalt_space.store.writes import NewPhoto, Stored
 from gestalt_space.types import Disorder
@@ -136,7 +136,7 @@ def test_a_second_diagnosis_beside_the_first_is_added(database: Database, store:
 
 
 def test_the_rows_of_a_patient_tell_together(database: Database, store: Store) -> None:
-    whole = Told.of([told(disorders=(A,)).record, told(disorders=(B,)).record])
+    whole = CommandFacts.of([told(disorders=(A,)).record, told(disorders=(B,)).record])
     first = told(disorders=(A,))
     second = new_photo("P0", 1, disorders=(B,))
     both = [NewPhoto(one.record, one.sha256, one.encoded, whole) for one in (first, second)]

@@ -65,7 +65,9 @@ def test_a_gallery_of_before_keeps_all_and_is_new_to_every_reader(
         assert len(people.keys) == len(NAMES)
         assert people.disorders.shape == (16, 2)
         mark = tail.read_mark(session, space_id, "home")
-        assert mark == tail.Mark(6, 0, space_id, None, None, None), "the index is made anew"
+        assert mark == tail.DatabasePosition(6, 0, space_id, None, None, None), (
+            "the index is made anew"
+        )
         found = lookups.patients_like(session, ["anna b", "ABC"])
         assert sorted(found) == ["Anna  B", "ＡＢＣ"]
         # What the migration does not bring back, so that all else can be compared.

@@ -120,7 +120,7 @@ def test_faces_without_a_descriptor_and_their_crops(
         assert reads.faces_without(session, space.id) == []
         assert reads.faces_without(session, other) == missing[1:]
         assert tail.count_waiting(session, space, -1)[0] == 4
-        assert reads.counts(session) == reads.Counts(3, 1, 4, 3, 2, 1, 0)
+        assert reads.counts(session) == reads.GalleryCounts(3, 1, 4, 3, 2, 1, 0)
 
 
 def test_patients_are_listed_by_identifier_and_narrowed(

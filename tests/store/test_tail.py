@@ -49,8 +49,8 @@ def test_the_mark_is_one_question(database: Database, space: StoredSpace) -> Non
 
 def test_the_mark_of_a_new_gallery(database: Database) -> None:
     with database.reading() as session:
-        assert tail.read_mark(session, None) == tail.Mark(0, 0, None, None, None, None)
-        assert tail.read_mark(session, 7) == tail.Mark(0, 0, None, None, None, None)
+        assert tail.read_mark(session, None) == tail.DatabasePosition(0, 0, None, None, None, None)
+        assert tail.read_mark(session, 7) == tail.DatabasePosition(0, 0, None, None, None, None)
 
 
 def test_the_mark_tells_of_what_another_connection_wrote(
@@ -58,27 +58,29 @@ def test_the_mark_tells_of_what_another_connection_wrote(
 ) -> None:
     other = Database(url, busy_timeout=5)
 
-    def mark() -> tail.Mark:
+    def mark() -> tail.DatabasePosition:
         with other.reading() as session:
             return tail.read_mark(session, space.id, "home")
 
-    assert mark() == tail.Mark(0, 0, space.id, None, None, None)
+    assert mark() == tail.DatabasePosition(0, 0, space.id, None, None, None)
     store(new_photo("P0", 0), new_photo("P1", 1))
-    assert mark() == tail.Mark(2, 0, space.id, None, None, None)
+    assert mark() == tail.DatabasePosition(2, 0, space.id, None, None, None)
     with database.writing() as session:
         homes.register_home(session, "home", "here")
         homes.record_generation(session, "home", space.id, sequence=2, digest="d" * 64)
         save_calibration(session, space, StoredCalibration("{}", 1, 2, 0))
-    assert mark() == tail.Mark(3, 0, space.id, "d" * 64, 2, 1)
+    assert mark() == tail.DatabasePosition(3, 0, space.id, "d" * 64, 2, 1)
     with database.writing() as session:
         removals.remove_patients(session, ["P0"])
-    assert mark() == tail.Mark(4, 1, space.id, "d" * 64, 2, 1)
+    assert mark() == tail.DatabasePosition(4, 1, space.id, "d" * 64, 2, 1)
     with database.writing() as session:
         second = other_space(session)
         writes.make_default(session, second.id)
-    assert mark() == tail.Mark(4, 1, second.id, "d" * 64, 2, 1)
+    assert mark() == tail.DatabasePosition(4, 1, second.id, "d" * 64, 2, 1)
     with other.reading() as session:
-        assert tail.read_mark(session, second.id) == tail.Mark(4, 1, second.id, None, None, None)
+        assert tail.read_mark(session, second.id) == tail.DatabasePosition(
+            4, 1, second.id, None, None, None
+        )
     other.close()
 
 

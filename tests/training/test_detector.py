@@ -12,10 +12,10 @@ from gestalt_space.errors import UsageError
 from gestalt_space.faces.builtin import LOOK_SIDE, BuiltinDetector, decode, grid
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.yunet import YunetDetector
-from gestalt_space.sameface import overlap
+from gestalt_space.same_face import overlap
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training import detector
-from gestalt_space.training.detector import Plan, batched, loss, train
+from gestalt_space.training.detector import TrainingPlan, batched, loss, train
 from gestalt_space.training.detector_data import (
     Faces,
     drawn_faces,
@@ -25,9 +25,14 @@ from gestalt_space.training.detector_data import (
     teacher_face,
 )
 from gestalt_space.training.detector_landmarks import train_look
-from gestalt_space.training.detector_network import Network, export
-from gestalt_space.training.detector_pictures import Painter, Picture
-from gestalt_space.training.detector_recipe import Recipe, collect, cook, measure
+from gestalt_space.training.detector_network import DetectorNetwork, export
+from gestalt_space.training.detector_pictures import Painter, TrainingPicture
+from gestalt_space.training.detector_recipe import (
+    DetectorRecipe,
+    collect,
+    measure_detector,
+    train_detector,
+)
 from gestalt_space.training.splits import held_out
 from gestalt_space.types import Photo
 from tests import made
@@ -102,10 +107,10 @@ def test_the_same_seed_paints_the_same_pictures(faces: Faces, few: None):
         assert np.array_equal(first.boxes, second.boxes)
 
 
-def picture_with(box: tuple[float, float, float, float], counted: bool = True) -> Picture:
+def picture_with(box: tuple[float, float, float, float], counted: bool = True) -> TrainingPicture:
     corners = np.array(box)
     landmarks = np.linspace(corners[:2], corners[2:], 5)
-    return Picture(np.zeros((128, 128, 3), np.uint8), [corners], [landmarks], [counted])
+    return TrainingPicture(np.zeros((128, 128, 3), np.uint8), [corners], [landmarks], [counted])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,7 @@ def test_a_face_that_does_not_count_is_neither_wanted_nor_refused():
 
 
 def test_a_picture_without_faces_wants_none():
-    batch = batched([Picture(np.zeros((64, 64, 3), np.uint8))])
+    batch = batched([TrainingPicture(np.zeros((64, 64, 3), np.uint8))])
     assert (batch.states == 0).all()
     assert torch.isfinite(loss(torch.zeros(1, 15, batch.states.shape[1]), batch)).all()
 
@@ -162,7 +167,7 @@ def test_what_is_wanted_costs_nothing_when_it_is_said():
 
 def test_a_few_steps_are_the_same_again(faces: Faces, few: None):
     lines: list[str] = []
-    one, other = (train(faces, Plan(3, log_every=1), log=lines.append) for _ in range(2))
+    one, other = (train(faces, TrainingPlan(3, log_every=1), log=lines.append) for _ in range(2))
     assert len(lines) == 6
     for first, second in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(first, second)
@@ -173,13 +178,13 @@ def test_a_second_look_learns_where_the_landmarks_are(
 ):
     monkeypatch.setattr("gestalt_space.training.detector_landmarks.BATCH", 16)
     lines: list[str] = []
-    train_look(faces, Plan(30, log_every=10), drawn=faces, log=lines.append)
+    train_look(faces, TrainingPlan(30, log_every=10), drawn=faces, log=lines.append)
     first, *_, last = (float(line.split()[3]) for line in lines)
     assert last < first
 
 
 def test_the_model_file_says_what_the_network_says(faces: Faces, few: None, tmp_path: Path):
-    network, look = train(faces, Plan(3)), train_look(faces, Plan(2))
+    network, look = train(faces, TrainingPlan(3)), train_look(faces, TrainingPlan(2))
     export(network, look, tmp_path / "model.onnx")
     assert (tmp_path / "model.onnx").stat().st_size < 1_500_000
     session = runtime().InferenceSession(
@@ -202,7 +207,7 @@ def test_the_model_file_says_what_the_network_says(faces: Faces, few: None, tmp_
 
 
 def test_a_network_of_an_odd_size_is_learned_in_training_mode():
-    network = Network()
+    network = DetectorNetwork()
     assert network(torch.zeros(1, 3, 32, 64)).shape == (1, 15, 32 + 8 + 2)
 
 
@@ -248,14 +253,14 @@ def test_the_recipe_goes_from_photos_to_a_model(
             (tmp_path / "photos" / name).write_bytes(archive.read(name))
     (tmp_path / "photos" / "damaged.jpg").write_bytes(b"no photo")
     teacher = shared / "models" / "yunet_n.onnx"
-    recipe = Recipe(tmp_path / "photos", teacher, steps=2, look_steps=2)
+    recipe = DetectorRecipe(tmp_path / "photos", teacher, steps=2, look_steps=2)
     faces = collect(recipe)
     assert not any(held_out(name) for name in faces.names)
     assert 20 < len(faces) < 60
     lines: list[str] = []
-    measured = cook(recipe, faces, tmp_path / "model.onnx", lines.append)
+    measured = train_detector(recipe, faces, tmp_path / "model.onnx", lines.append)
     assert 0 <= measured.found <= 1
     assert (tmp_path / "model.log").read_text().splitlines() == lines
     assert "seed 3" in lines[0]
-    again = measure(BuiltinDetector(tmp_path / "model.onnx", device="cpu"), faces)
+    again = measure_detector(BuiltinDetector(tmp_path / "model.onnx", device="cpu"), faces)
     assert again.photos == len(faces)

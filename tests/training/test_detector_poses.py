@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from gestalt_space.faces.alignment import TEMPLATE
-from gestalt_space.training.detector_poses import MIDDLE, NOSE, Turn, depth_at, drawn_turn
+from gestalt_space.training.detector_poses import MIDDLE, NOSE, HeadPose, depth_at, drawn_turn
 
 POINTS = TEMPLATE.astype(np.float64)
 
 
 def test_a_face_that_is_not_turned_stays():
-    assert np.allclose(Turn(0.0, 0.0).moved(POINTS), POINTS)
+    assert np.allclose(HeadPose(0.0, 0.0).moved(POINTS), POINTS)
 
 
 def test_the_tip_of_the_nose_is_the_nearest_landmark():
@@ -21,7 +21,7 @@ def test_the_tip_of_the_nose_is_the_nearest_landmark():
 
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_the_nose_goes_where_the_face_turns_and_the_far_eye_comes_nearer(sign: int):
-    moved = Turn(sign * np.radians(30), 0.0).moved(POINTS) - POINTS
+    moved = HeadPose(sign * np.radians(30), 0.0).moved(POINTS) - POINTS
     eyes = (moved[0] + moved[1]) / 2
     assert sign * (moved[2, 0] - eyes[0]) > 3
     turned = POINTS + moved
@@ -33,7 +33,7 @@ def test_a_turn_is_taken_back():
     rng = np.random.default_rng(3)
     points = rng.uniform(20, 92, (200, 2))
     for yaw, pitch in ((0.3, 0.0), (-0.3, 0.2), (0.2, -0.3)):
-        turn = Turn(yaw, pitch)
+        turn = HeadPose(yaw, pitch)
         assert np.abs(turn.taken_back(turn.moved(points)) - points).max() < 0.5
 
 

@@ -24,9 +24,9 @@ from gestalt_space.training.deformations import (
 from gestalt_space.training.encoder import (
     COMPONENTS,
     DIM,
-    Network,
-    Stage,
-    Telling,
+    EncoderNetwork,
+    TargetScaling,
+    TrainingStage,
     contrastive_loss,
     train,
 )
@@ -129,9 +129,9 @@ def test_a_few_steps_lower_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     crops = np.where(away < 12, 220, 60)[..., None].repeat(3, axis=-1).astype(np.uint8)
     targets = rng.normal(0, 0.01, (60, 2, TARGET_LENGTH)).astype(np.float32)
     targets[..., POINTS : 2 * POINTS] += high[..., None]
-    telling = Telling.fit(targets.reshape(120, -1), 0)
+    telling = TargetScaling.fit(targets.reshape(120, -1), 0)
     losses: list[tuple[float, float]] = []
-    stages = (Stage(4, 14, 0.0, (1e-3, 1e-3)), Stage(4, 14, 0.2, (1e-3, 0.0)))
+    stages = (TrainingStage(4, 14, 0.0, (1e-3, 1e-3)), TrainingStage(4, 14, 0.2, (1e-3, 0.0)))
     train(
         Pairs(crops, targets),
         telling,
@@ -143,7 +143,7 @@ def test_a_few_steps_lower_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_file_gives_what_the_network_gives(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    network = Network()
+    network = EncoderNetwork()
     network(torch.rand(8, 3, 112, 112))  # so that the normalisations are not those of birth
     network.eval()
     export(network, tmp_path / "encoder.onnx")
@@ -168,10 +168,10 @@ def test_the_recipe_writes_a_model_and_its_log_and_leaves_held_out_photos_out(
     faces = [RealFace(f"{n}.jpg", portraits[n % 12], FaceLabels()) for n in range(40)]
     seen = sum(not held_out(face.name) for face in faces)
     assert 20 <= seen < 40
-    stages = (Stage(4, 2, 0.2, (1e-3, 0.0)),)
-    recipe = encoder_recipe.Recipe(tmp_path, pairs=COMPONENTS, stages=stages)
+    stages = (TrainingStage(4, 2, 0.2, (1e-3, 0.0)),)
+    recipe = encoder_recipe.EncoderRecipe(tmp_path, pairs=COMPONENTS, stages=stages)
     lines: list[str] = []
-    share = encoder_recipe.cook(recipe, faces, tmp_path / "e.onnx", lines.append)
+    share = encoder_recipe.train_encoder(recipe, faces, tmp_path / "e.onnx", lines.append)
     assert 0 <= share <= 1
     assert (tmp_path / "e.log").read_text(encoding="utf-8").splitlines() == lines
     assert any(f"{seen} real faces" in line for line in lines)
@@ -181,5 +181,7 @@ def test_the_recipe_writes_a_model_and_its_log_and_leaves_held_out_photos_out(
 def test_too_few_faces_are_refused(tmp_path: Path, portraits: list[Portrait]) -> None:
     faces = [RealFace("a.jpg", portraits[0], FaceLabels())]
     with pytest.raises(UsageError, match="too few"):
-        encoder_recipe.cook(encoder_recipe.Recipe(tmp_path), faces, tmp_path / "e.onnx", print)
+        encoder_recipe.train_encoder(
+            encoder_recipe.EncoderRecipe(tmp_path), faces, tmp_path / "e.onnx", print
+        )
     assert not (tmp_path / "e.log").exists()

@@ -10,7 +10,7 @@ import pytest
 
 from gestalt_space.errors import DownloadFailed, ModelDamaged
 from gestalt_space.weights.download import CHUNK, download
-from gestalt_space.weights.download import Progress as ProgressCall
+from gestalt_space.weights.download import DownloadProgress as ProgressCall
 from tests.weights.conftest import LocalServer
 
 CONTENT = np.random.default_rng(1).bytes(3 * CHUNK + 1234)

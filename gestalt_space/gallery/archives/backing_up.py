@@ -16,6 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gestalt_space.atomic_files import check_path, make_private_folder, sync_file
+from gestalt_space.atomic_folders import whole_folder
 from gestalt_space.devices import cores
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import (
@@ -25,11 +27,9 @@ from gestalt_space.errors import (
     OutputError,
     UsageError,
 )
-from gestalt_space.files import check_path, make_private_folder, sync_file
-from gestalt_space.folders import whole_folder
 from gestalt_space.gallery.archives import dumped, indexed
 from gestalt_space.gallery.archives.copying import copy_file
-from gestalt_space.gallery.archives.manifest import ArchivedFile, hash_file, write_manifest
+from gestalt_space.gallery.archives.manifest import ArchivedFile, hash_file, write_archive_manifest
 from gestalt_space.gallery.halves import noted
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.lock import locked
@@ -167,7 +167,7 @@ class _Writing:
             about["models"] = [_model_record(model) for model in _needed(store, about["spaces"])]
             models = self._copied_models(store) if with_models else []
             files = [*checked, *index.result(), *models]
-        write_manifest(self.aside, "backup", about, files)
+        write_archive_manifest(self.aside, "backup", about, files)
         return about, len(files), sum(file.bytes for file in files)
 
     def _begin(
@@ -267,7 +267,7 @@ class _Writing:
         if is_copied(self.database):
             size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
             wanted += session.scalar(sa.text(size)) or 0
-        check_space(self.aside, wanted)
+        check_free_disk(self.aside, wanted)
 
     def _copying(self, done: int, whole: int) -> None:
         self.progress(_COPYING * done / max(whole, 1))
@@ -278,7 +278,7 @@ def is_copied(database: Database) -> bool:
     return database.is_sqlite
 
 
-def check_space(folder: Path, wanted: int) -> None:
+def check_free_disk(folder: Path, wanted: int) -> None:
     """Raise `OutputError` where the disk of a folder has not so many bytes free."""
     free = shutil.disk_usage(folder).free
     if free < wanted:

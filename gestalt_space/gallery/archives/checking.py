@@ -41,7 +41,7 @@ _NO_CROP = np.zeros((0, _SIDE, 3), dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RowParser:
     """How rows become records. `prefix`: put before identifiers of patients and families;
     `disorders`: names by identifier, as the export has them; `spaces`: by their tables' names."""
 

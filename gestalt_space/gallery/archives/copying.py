@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from gestalt_space.files import open_private
+from gestalt_space.atomic_files import open_private
 
 
 def copy_file(source: Path, target: Path) -> None:

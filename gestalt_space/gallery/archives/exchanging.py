@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gestalt_space.gallery.writing import Writing
+from gestalt_space.gallery.writing import WritableGallery
 
 if TYPE_CHECKING:
     from gestalt_space.gallery.archives.backing_up import BackedUp
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gestalt_space.gallery.archives.importing import Imported
 
 
-class Exchanging(Writing):
+class ExchangeMixin(WritableGallery):
     """A gallery that goes to other disks and homes."""
 
     def back_up(

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from gestalt_space.atomic_files import open_private
+from gestalt_space.atomic_folders import whole_folder
 from gestalt_space.errors import DatabaseError, GalleryChanged, GalleryEmpty, OutputError
-from gestalt_space.files import open_private
-from gestalt_space.folders import whole_folder
 from gestalt_space.gallery.archives.backing_up import check_new_folder, check_nobody_erased
 from gestalt_space.gallery.archives.layout import (
     PEOPLE,
@@ -23,7 +23,7 @@ from gestalt_space.gallery.archives.layout import (
     descriptors_schema,
     descriptors_table,
 )
-from gestalt_space.gallery.archives.manifest import hash_file, write_manifest
+from gestalt_space.gallery.archives.manifest import hash_file, write_archive_manifest
 from gestalt_space.gallery.archives.parquet import TableWriter, new_table
 from gestalt_space.gallery.archives.people_csv import PeopleWriter
 from gestalt_space.gallery.halves import noted
@@ -96,7 +96,7 @@ def export_gallery(
                 counts = writing.write(choice.patients, progress)
             paths = [f"{TABLES}/{name}.parquet" for name in counts]
             files = [hash_file(aside, path) for path in (*paths, f"{TABLES}/{PEOPLE}")]
-            write_manifest(aside, "export", {"rows": counts}, files)
+            write_archive_manifest(aside, "export", {"rows": counts}, files)
         except OSError as error:
             raise OutputError(
                 f"The export cannot be written: {error.strerror or error}.",

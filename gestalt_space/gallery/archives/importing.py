@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.devices import cores
 from gestalt_space.errors import ArchiveDamaged, GalleryExists, UsageError
 from gestalt_space.gallery.archives.checking import (
-    Reading,
+    RowParser,
     check_crops,
     check_vectors,
     read_disorders,
@@ -28,7 +28,11 @@ from gestalt_space.gallery.archives.layout import (
     descriptors_schema,
     descriptors_table,
 )
-from gestalt_space.gallery.archives.manifest import Archive, check_files, read_manifest
+from gestalt_space.gallery.archives.manifest import (
+    Archive,
+    check_archive_files,
+    read_archive_manifest,
+)
 from gestalt_space.gallery.archives.reading import ExportTables, Row
 from gestalt_space.gallery.archives.staging import whole_database
 from gestalt_space.names import normal_name
@@ -37,7 +41,7 @@ from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.engine import Database
 from gestalt_space.store.imported import ImportedSpace
-from gestalt_space.store.imports import Importing
+from gestalt_space.store.imports import ImportRun
 
 _ALWAYS = frozenset(SCHEMAS) - {"crops"}
 
@@ -80,9 +84,9 @@ def import_export(
             f"The prefix {prefix!r} is not a single line of text.",
             "Give a short text, such as LAB-.",
         )
-    archive = read_manifest(folder, "export")
+    archive = read_archive_manifest(folder, "export")
     _check_tables(archive)
-    check_files(archive)
+    check_archive_files(archive)
     with whole_database(database) as whole, whole.writing() as session:
         if not into:
             _check_without_patients(session)
@@ -104,9 +108,9 @@ def import_export(
 
 def _import(
     session: Session, archive: Archive, prefix: str, progress: Callable[[int, int], object]
-) -> Importing:
+) -> ImportRun:
     """Write an export in the transaction of a session. Raises `ArchiveDamaged`."""
-    importing = Importing(session)
+    importing = ImportRun(session)
     spaces = _spaces(archive)
     schemas = {table: descriptors_schema(space.dim) for table, space in spaces.items()}
     importing.add_spaces(spaces.values())
@@ -114,7 +118,7 @@ def _import(
         genes = tables.all_rows("disorder_genes")
         names = read_disorders(tables.all_rows("disorders"), genes)
         importing.add_disorders(names, [(code, symbol) for code, symbol in genes])
-        reading = Reading(prefix, names, spaces)
+        reading = RowParser(prefix, names, spaces)
         done, whole = 0, tables.count("patients")
         for rows, about in tables.patients():
             by_patient = {name: _grouped(some) for name, some in about.items()}

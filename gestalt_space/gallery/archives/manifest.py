@@ -16,13 +16,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from gestalt_space.atomic_files import open_private
 from gestalt_space.devices import cores
 from gestalt_space.errors import ArchiveDamaged, ArchiveUnsuitable
-from gestalt_space.files import open_private
 from gestalt_space.index.checksums import CHUNK
 from gestalt_space.paths import display_name
 
-Kind = Literal["backup", "export"]
+ArchiveKind = Literal["backup", "export"]
 MANIFEST = "manifest.json"
 VERSION = 1
 """Of both formats. Read are those from 1 to this one."""
@@ -48,7 +48,7 @@ class Archive:
     """A folder whose manifest was read. `about`: what it says beside the files."""
 
     folder: Path
-    kind: Kind
+    kind: ArchiveKind
     version: int
     about: Mapping[str, Any]
     files: tuple[ArchivedFile, ...]
@@ -82,8 +82,8 @@ def hash_file(folder: Path, path: str) -> ArchivedFile:
     return ArchivedFile(path, size, tuple(hashes))
 
 
-def write_manifest(
-    folder: Path, kind: Kind, about: Mapping[str, Any], files: Iterable[ArchivedFile]
+def write_archive_manifest(
+    folder: Path, kind: ArchiveKind, about: Mapping[str, Any], files: Iterable[ArchivedFile]
 ) -> None:
     """Write the manifest, as the last file of a folder. Raises `OSError`."""
     told = {
@@ -98,7 +98,7 @@ def write_manifest(
         stream.write(_sealed_text(told))
 
 
-def read_manifest(folder: Path, kind: Kind) -> Archive:
+def read_archive_manifest(folder: Path, kind: ArchiveKind) -> Archive:
     """The manifest of a folder. Raises `ArchiveUnsuitable` for a folder of another kind or version,
     `ArchiveDamaged` for one that is not as it was written."""
     command = {"backup": "restore", "export": "import"}[kind]
@@ -145,7 +145,7 @@ def read_manifest(folder: Path, kind: Kind) -> Archive:
     return Archive(folder, kind, version, read, files)
 
 
-def check_files(
+def check_archive_files(
     archive: Archive, progress: Callable[[int, int], object] = lambda _done, _whole: None
 ) -> None:
     """Compare every file with the manifest. Raises `ArchiveDamaged`.

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gestalt_space.atomic_files import open_private
 from gestalt_space.errors import ArchiveDamaged
-from gestalt_space.files import open_private
 
 GROUP = 4096
 """Rows of a row group, at the most."""

@@ -14,9 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gestalt_space.devices import cores
-from gestalt_space.errors import ArchiveUnsuitable, GalleryExists, OutputError, UsageError
-from gestalt_space.files import (
+from gestalt_space.atomic_files import (
     make_private_folder,
     move_folder,
     sync_file,
@@ -24,14 +22,16 @@ from gestalt_space.files import (
     take_folder_name,
     take_name,
 )
+from gestalt_space.devices import cores
+from gestalt_space.errors import ArchiveUnsuitable, GalleryExists, OutputError, UsageError
 from gestalt_space.gallery.archives import dumped, indexed
-from gestalt_space.gallery.archives.backing_up import DATABASE, MODELS, check_space
+from gestalt_space.gallery.archives.backing_up import DATABASE, MODELS, check_free_disk
 from gestalt_space.gallery.archives.copying import copy_file
 from gestalt_space.gallery.archives.manifest import (
     Archive,
     ArchivedFile,
-    check_files,
-    read_manifest,
+    check_archive_files,
+    read_archive_manifest,
 )
 from gestalt_space.gallery.identity import place_of, write_new_home
 from gestalt_space.paths import display_name
@@ -75,7 +75,7 @@ def restore(
     `ArchiveUnsuitable`, `ArchiveDamaged`, `GalleryExists`, `OutputError`, `UsageError`,
     `DatabaseError`.
     """
-    archive = read_manifest(folder, "backup")
+    archive = read_archive_manifest(folder, "backup")
     migration = _migration(archive)
     if folder.resolve() in (settings.home.resolve(), *settings.home.resolve().parents):
         raise UsageError(
@@ -86,7 +86,7 @@ def restore(
     with _home_of(settings):
         try:
             make_private_folder(settings.home)
-            check_space(settings.home, archive.bytes)
+            check_free_disk(settings.home, archive.bytes)
             staged = _Staged(archive, settings, settings.home / f"{_STAGED}{secrets.token_hex(8)}")
             notes = staged.restore(progress)
         except OSError as error:
@@ -176,7 +176,7 @@ class _Staged:
         is_done = False
         try:
             with ThreadPoolExecutor(1) as beside:
-                checked = beside.submit(check_files, self.archive)
+                checked = beside.submit(check_archive_files, self.archive)
                 try:
                     self._copy_files(progress)
                 finally:

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from gestalt_space.atomic_files import sync_file, take_name
+from gestalt_space.atomic_folders import begun_folder
 from gestalt_space.errors import GalleryExists, OutputError
-from gestalt_space.files import sync_file, take_name
-from gestalt_space.folders import begun_folder
 from gestalt_space.paths import display_name
 from gestalt_space.store.engine import Database
 

@@ -12,9 +12,9 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import GalleryChanged
+from gestalt_space.gallery.calibration.array_cache import ArrayCache
 from gestalt_space.gallery.calibration.expected import Sizes, expected_seconds, measured_rate
 from gestalt_space.gallery.calibration.fitting import finish, fit_in_steps
-from gestalt_space.gallery.calibration.kept import Kept
 from gestalt_space.gallery.calibration.states import StateRows, state_grouping
 from gestalt_space.gallery.reader import Reader
 from gestalt_space.gallery.state import GalleryState
@@ -34,7 +34,7 @@ diagnoses."""
 AT_ONCE_SECONDS = 2.0
 """What a calibration may take after a change; a longer one is left to `gestalt index calibrate`."""
 
-State = Literal["current", "old", "none"]
+CalibrationState = Literal["current", "old", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class CalibrationState:
     what the gallery has. `changes`: photos that came or went since.
     """
 
-    state: State
+    state: CalibrationState
     photos: int | None
     diagnoses: int | None
     gallery_photos: int
@@ -175,7 +175,7 @@ def calibrate(
     rows = StateRows(state)
     grouping = state_grouping(state, rows.places)
     sequence = state.mark.sequence
-    kept = Kept(folder / space.fingerprint[:16])
+    kept = ArrayCache(folder / space.fingerprint[:16])
     steps = fit_in_steps(rows, grouping, seed=seed, kept=kept)
     calibration = finish(steps, within=within, progress=progress)
     if calibration is None:

@@ -9,15 +9,15 @@ from time import monotonic
 
 import numpy as np
 
+from gestalt_space.gallery.calibration.array_cache import ArrayCache
 from gestalt_space.gallery.calibration.expected import Sizes, expected_seconds
-from gestalt_space.gallery.calibration.kept import Kept
 from gestalt_space.gallery.calibration.nearest_wrong import NearestWrong
 from gestalt_space.gallery.calibration.photos import photo_correlation
 from gestalt_space.gallery.calibration.references import (
+    ReferenceSimilarities,
     Samples,
-    Sides,
-    compare,
-    questions,
+    compare_with_references,
+    draw_references,
     sizes_of,
 )
 from gestalt_space.gallery.calibration.rows import ArrayRows, DescriptorRows
@@ -67,7 +67,7 @@ def finish(
 
 
 def fit_in_steps(
-    rows: DescriptorRows, grouping: Grouping, *, seed: int = 0, kept: Kept | None = None
+    rows: DescriptorRows, grouping: Grouping, *, seed: int = 0, kept: ArrayCache | None = None
 ) -> Generator[float, None, Calibration]:
     """Fit the calibration of a gallery, grouped by disorder: a generator that says after each step
     what share, 0..1, of the work is done, and returns the calibration.
@@ -93,9 +93,9 @@ def fit_in_steps(
     companions = _companions(grouping)
     curves = []
     if companions >= FEWEST_PATIENTS:
-        asked = list(questions(grouping, seed))
+        asked = list(draw_references(grouping, seed))
         samples = Samples(len(grouping.groups))
-        for done in compare(rows, grouping, asked, seed, samples):
+        for done in compare_with_references(rows, grouping, asked, seed, samples):
             yield (before + expected.references * done / len(asked)) / whole
         before += expected.references
         numbers = sizes_of(grouping)
@@ -114,7 +114,7 @@ def fit_in_steps(
     )
 
 
-def fit_curve(sides: Sides) -> SizeCurve:
+def fit_curve(sides: ReferenceSimilarities) -> SizeCurve:
     """The curves for one number of references; without a likelihood ratio where fewer than
     `FEWEST_DISORDERS` have so many."""
     disorders = len(np.unique(sides.same.groups))

@@ -2,7 +2,7 @@
 calibration, since photos of thousands of patients are compared with every photo of the gallery.
 
 It is done a block of the gallery at a time, and of every block the highest similarity of each probe
-is kept (`Kept`): the highest of all blocks is that of the gallery, in whatever order they come. It
+is kept (`ArrayCache`): the highest of all blocks is that of the gallery, in whatever order they come. It
 is kept under hashes of all that it depends on: the block's descriptors, the probe's, and which of
 the block are of its patient's disorders or family. So what was kept is right or is not found:
 after an interruption nothing is done twice, and when photos were added, known probes are compared
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.gallery.calibration.kept import Kept
+from gestalt_space.gallery.calibration.array_cache import ArrayCache
 from gestalt_space.gallery.calibration.profiles import Profiles
 from gestalt_space.gallery.calibration.rows import (
     BLOCK,
@@ -59,7 +59,7 @@ class NearestWrong:
     """
 
     def __init__(
-        self, rows: DescriptorRows, grouping: Grouping, seed: int, kept: Kept | None = None
+        self, rows: DescriptorRows, grouping: Grouping, seed: int, kept: ArrayCache | None = None
     ) -> None:
         drawn = drawn_patients(grouping, rows.ids, MOST_PATIENTS, salt_of(seed, _PATIENTS))
         each = max(MOST_PHOTOS // max(len(drawn), 1), 1)
@@ -67,7 +67,7 @@ class NearestWrong:
             grouping, rows.ids, drawn, each, salt_of(seed, _PHOTOS)
         )
         self.best: Best = np.full(len(photos), -np.inf, dtype=np.float32)
-        self._rows, self._kept = rows, Kept() if kept is None else kept
+        self._rows, self._kept = rows, ArrayCache() if kept is None else kept
         self._patient_of_row = np.full(len(rows.ids), -1)
         self._patient_of_row[grouping.rows] = grouping.patient_of_row
         self._families = grouping.families
@@ -131,7 +131,7 @@ class _Block:
         faces: Descriptors,
         patients: Numbers,
         families: Numbers,
-        kept: Kept,
+        kept: ArrayCache,
     ) -> None:
         self._probes, self._faces, self._family, self._kept = probes, faces, families, kept
         self._profile = probes.profiles.of_patient[patients]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.gallery.calibration.rows import DescriptorRows, drawn_photos, salt_of
 from gestalt_space.ranking.grouping import Grouping, Numbers
-from gestalt_space.stats.likelihood import Weighed
+from gestalt_space.stats.likelihood import WeightedValues
 
 Floats = NDArray[np.float64]
 Ranked = NDArray[np.float32]
@@ -47,18 +47,18 @@ _PHOTOS, _DISORDERS = 1, 2
 
 
 @dataclass(frozen=True)
-class Sides:
+class ReferenceSimilarities:
     """Similarities to the nearest of `size` references: of patients with their disorder, and of
     patients without. Groups are places in the grouping's `groups`; `origins`, of the other side,
     are the disorders that the patients without have."""
 
     size: int
-    same: Weighed
-    other: Weighed
+    same: WeightedValues
+    other: WeightedValues
 
 
 @dataclass(frozen=True)
-class Question:
+class DisorderReferences:
     """Who is compared with the members of one disorder.
 
     `asked` `(a,)`: of the members; `others` `(o,)`: patients without it, as places in the
@@ -74,7 +74,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Kind:
+class SimilarityRows:
     """Rows of similarities to as many eligible members, `(r, count)`, each descending; the disorder
     `(r,)` whose members they are, and the one `(r,)` that a patient without it has, -1 for a
     member."""
@@ -89,10 +89,10 @@ class Samples:
 
     def __init__(self, groups: int) -> None:
         self._groups = groups
-        self._same: dict[int, list[Kind]] = {}
-        self._other: dict[int, list[Kind]] = {}
+        self._same: dict[int, list[SimilarityRows]] = {}
+        self._other: dict[int, list[SimilarityRows]] = {}
 
-    def add(self, grouping: Grouping, one: Question, near: Ranked, far: Ranked) -> None:
+    def add(self, grouping: Grouping, one: DisorderReferences, near: Ranked, far: Ranked) -> None:
         """The similarities `(a, m)` and `(o, m)` of those asked to a disorder's members."""
         families = grouping.families
         members = grouping.members_of(one.group)
@@ -101,19 +101,19 @@ class Samples:
         # References for a patient without are drawn as for a member: without that one's family.
         _sort_in(self._other, far, kin[one.stands_for], one.group, one.origins)
 
-    def sides(self, size: int) -> Sides | None:
+    def sides(self, size: int) -> ReferenceSimilarities | None:
         """The two sides for a number of references; None where no disorder has so many."""
         present = _present(self._same, size, self._groups) & _present(
             self._other, size, self._groups
         )
         if not present.any():
             return None
-        return Sides(
+        return ReferenceSimilarities(
             size, _weighed(self._same, size, present), _weighed(self._other, size, present)
         )
 
 
-def questions(grouping: Grouping, seed: int) -> Iterator[Question]:
+def draw_references(grouping: Grouping, seed: int) -> Iterator[DisorderReferences]:
     """Who is compared with each disorder that has two patients or more, in the groups' order."""
     groups = np.flatnonzero(grouping.patient_counts > 1)
     if len(grouping.groups) < 2:
@@ -128,11 +128,15 @@ def questions(grouping: Grouping, seed: int) -> Iterator[Question]:
         others, origins = _others(grouping, int(group), members, each, rng)
         if len(others):
             stands_for = rng.permutation(np.arange(len(others)) % len(asked))
-            yield Question(int(group), asked, others, origins, stands_for)
+            yield DisorderReferences(int(group), asked, others, origins, stands_for)
 
 
-def compare(
-    rows: DescriptorRows, grouping: Grouping, asked: list[Question], seed: int, into: Samples
+def compare_with_references(
+    rows: DescriptorRows,
+    grouping: Grouping,
+    asked: list[DisorderReferences],
+    seed: int,
+    into: Samples,
 ) -> Iterator[int]:
     """Compare the descriptors of those asked, some disorders at a time; says after each how many
     are done."""
@@ -162,25 +166,29 @@ def sizes_of(grouping: Grouping) -> list[int]:
     return [size for size in GRID if size < most] + [most] * (most > 0)
 
 
-def draw_sides(rows: DescriptorRows, grouping: Grouping, seed: int = 0) -> list[Sides]:
+def draw_sides(
+    rows: DescriptorRows, grouping: Grouping, seed: int = 0
+) -> list[ReferenceSimilarities]:
     """The two sides for each number of references that a disorder of the gallery has, ascending.
 
     The cost is bounded by `OTHERS`, or by `FEWEST_OTHERS` for each disorder, and by `MOST_MEMBERS`.
     """
     samples = Samples(len(grouping.groups))
-    for _ in compare(rows, grouping, list(questions(grouping, seed)), seed, samples):
+    for _ in compare_with_references(
+        rows, grouping, list(draw_references(grouping, seed)), seed, samples
+    ):
         pass
     found = (samples.sides(size) for size in sizes_of(grouping))
     return [sides for sides in found if sides is not None]
 
 
-def _some(grouping: Grouping, asked: list[Question]) -> list[Question]:
+def _some(grouping: Grouping, asked: list[DisorderReferences]) -> list[DisorderReferences]:
     """The first ones that need no more descriptors than are fetched at once, or the first."""
     needed = np.cumsum([len(_whom(grouping, one)) for one in asked[:AT_ONCE]])
     return asked[: max(int(np.searchsorted(needed, AT_ONCE, side="right")), 1)]
 
 
-def _whom(grouping: Grouping, one: Question) -> Numbers:
+def _whom(grouping: Grouping, one: DisorderReferences) -> Numbers:
     return np.concatenate([grouping.members_of(one.group), one.others])
 
 
@@ -211,7 +219,7 @@ def _others(
 
 
 def _sort_in(
-    kinds: dict[int, list[Kind]],
+    kinds: dict[int, list[SimilarityRows]],
     similarities: Ranked,
     left_out: NDArray[np.bool_],
     group: int,
@@ -223,11 +231,11 @@ def _sort_in(
     ranked = -np.sort(np.where(left_out, np.float32(np.inf), -similarities), axis=1)
     for count in set(eligible.tolist()) - {0}:
         of = np.flatnonzero(eligible == count)
-        one = Kind(ranked[of, :count], np.full(len(of), group), origins[of])
+        one = SimilarityRows(ranked[of, :count], np.full(len(of), group), origins[of])
         kinds.setdefault(count, []).append(one)
 
 
-def _present(kinds: dict[int, list[Kind]], size: int, groups: int) -> NDArray[np.bool_]:
+def _present(kinds: dict[int, list[SimilarityRows]], size: int, groups: int) -> NDArray[np.bool_]:
     """`(g,)`: the disorders with a row of so many eligible members or more."""
     found = np.zeros(groups, dtype=bool)
     for count, some in kinds.items():
@@ -237,7 +245,9 @@ def _present(kinds: dict[int, list[Kind]], size: int, groups: int) -> NDArray[np
     return found
 
 
-def _weighed(kinds: dict[int, list[Kind]], size: int, present: NDArray[np.bool_]) -> Weighed:
+def _weighed(
+    kinds: dict[int, list[SimilarityRows]], size: int, present: NDArray[np.bool_]
+) -> WeightedValues:
     """The similarity to the nearest of `size` members who are drawn of all eligible ones, of every
     row of the disorders that are `present` `(g,)`.
 
@@ -261,13 +271,13 @@ def _weighed(kinds: dict[int, list[Kind]], size: int, present: NDArray[np.bool_]
         groups[part] = np.repeat(one.groups, len(chance))
         origins[part] = np.repeat(one.origins, len(chance))
         start = part.stop
-    return Weighed(values, weights, groups, origins).descending()
+    return WeightedValues(values, weights, groups, origins).descending()
 
 
-def _joined(some: list[Kind], present: NDArray[np.bool_]) -> Kind:
+def _joined(some: list[SimilarityRows], present: NDArray[np.bool_]) -> SimilarityRows:
     groups = np.concatenate([one.groups for one in some])
     kept = present[groups]
-    return Kind(
+    return SimilarityRows(
         np.concatenate([one.values for one in some])[kept],
         groups[kept],
         np.concatenate([one.origins for one in some])[kept],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from gestalt_space.gallery.erasure.searching import Finding, Searched
+from gestalt_space.gallery.erasure.searching import FileTrace, SearchReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Erased:
     forgotten: tuple[dict[str, str], ...]
     database: str
     compacted: bool
-    searched: Searched
+    searched: SearchReport
     copies: tuple[dict[str, str], ...]
     names: tuple[str, ...] = ()
 
@@ -48,9 +48,9 @@ def erased_from(read: Mapping[str, Any]) -> Erased:
     """What `as_plan` gave."""
     searched = dict(read["searched"])
     for kind in ("found", "others", "uncertain"):
-        searched[kind] = tuple(Finding(**one) for one in searched[kind])
+        searched[kind] = tuple(FileTrace(**one) for one in searched[kind])
     for kind in ("unreadable", "passed_over"):
         searched[kind] = tuple(searched[kind])
     lists = ("patients", "photos", "homes", "forgotten", "copies", "names")
     tuples = {name: tuple(read[name]) for name in lists}
-    return Erased(**{**read, **tuples, "searched": Searched(**searched)})
+    return Erased(**{**read, **tuples, "searched": SearchReport(**searched)})

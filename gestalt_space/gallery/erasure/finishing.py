@@ -23,9 +23,9 @@ from gestalt_space.gallery.erasure.forms import Text
 from gestalt_space.gallery.erasure.holders import holders_of
 from gestalt_space.gallery.erasure.on_disk import OnDisk
 from gestalt_space.gallery.erasure.pieces import Pieces
-from gestalt_space.gallery.erasure.places import Places, places_of
+from gestalt_space.gallery.erasure.places import FilesToSearch, places_of
 from gestalt_space.gallery.erasure.plans import (
-    Plan,
+    ErasurePlan,
     delivered,
     erased_of,
     former_mask,
@@ -34,7 +34,7 @@ from gestalt_space.gallery.erasure.plans import (
     to_deliver,
     unmasked,
 )
-from gestalt_space.gallery.erasure.searching import Searched, search_files
+from gestalt_space.gallery.erasure.searching import SearchReport, search_files
 from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.keeper import Keeper, attempted
@@ -62,7 +62,7 @@ def nobody_listens(told: str) -> None:
 
 
 @dataclass(frozen=True)
-class Finishing:
+class ErasureFinisher:
     """Of the erasures of a home. `progress` is given the bytes searched so far; `waiting`, where
     others hold something for longer than a second, what is waited for."""
 
@@ -72,7 +72,7 @@ class Finishing:
     progress: Callable[[int], object] | None = None
     waiting: Callable[[str], object] = nobody_listens
 
-    def finish(self, begun: erasures.Begun, deliver: Deliver) -> Erased:
+    def finish(self, begun: erasures.UnfinishedErasure, deliver: Deliver) -> Erased:
         """Bring an erasure to its end.
 
         Raises `ErasureUnfinished` where something is left, and what `deliver` raises; it is
@@ -103,7 +103,7 @@ class Finishing:
         """The index of this home."""
         return OnDisk(self.database, self.settings.index_dir)
 
-    def search(self, texts: list[Text], pieces: Pieces, places: Places) -> Searched:
+    def search(self, texts: list[Text], pieces: Pieces, places: FilesToSearch) -> SearchReport:
         """Search files for what was erased."""
         with self.database.reading() as session:
             return search_files(
@@ -115,7 +115,7 @@ class Finishing:
                 progress=self.progress,
             )
 
-    def _erased(self, begun: erasures.Begun, plan: Plan) -> Erased:
+    def _erased(self, begun: erasures.UnfinishedErasure, plan: ErasurePlan) -> Erased:
         """Clean and search until nothing is found."""
         self._cleaned()
         with self.database.reading() as session:
@@ -221,7 +221,7 @@ class Finishing:
             raise self._unfinished(error) from error
         self._emptied()
 
-    def _change(self, begun: erasures.Begun, stored: Mapping[str, Any]) -> None:
+    def _change(self, begun: erasures.UnfinishedErasure, stored: Mapping[str, Any]) -> None:
         with self.database.writing() as session:
             erasures.change_plan(session, begun.id, stored)
 
@@ -251,7 +251,7 @@ class Finishing:
         )
 
 
-def _left(searched: Searched) -> ErasureUnfinished:
+def _left(searched: SearchReport) -> ErasureUnfinished:
     found = [f"{one.what} in {one.path} ({one.count} times)" for one in searched.found]
     found += [f"cannot be read: {one}" for one in searched.unreadable]
     more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

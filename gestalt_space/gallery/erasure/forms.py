@@ -32,7 +32,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TextPattern:
     """The bytes of a form, the text among them from byte `at` on, `length` long. `lead`: in base64,
     how many bytes of the group of three in which the text begins are before it."""
 
@@ -60,12 +60,12 @@ class Form:
         return b64decode(groups.translate(_STANDARD)), (begin - first) // 4 * 3 + self.lead
 
 
-def forms_of(text: Text) -> list[Form]:
+def forms_of(text: Text) -> list[TextPattern]:
     """All forms of a text, each once."""
     return list({form.data: form for form in _forms(text)}.values())
 
 
-def _forms(text: Text) -> Iterator[Form]:
+def _forms(text: Text) -> Iterator[TextPattern]:
     value = text.value
     spellings = [value, *([likeness(value)] if text.what == "identifier" else [])]
     for spelling in spellings:
@@ -73,38 +73,38 @@ def _forms(text: Text) -> Iterator[Form]:
         escaped = json.dumps(spelling)[1:-1].encode()
         for data in (whole, escaped):
             if len(data) >= SHORT:
-                yield Form(data, 0, len(data))
+                yield TextPattern(data, 0, len(data))
             else:
-                yield Form(b'"%b"' % data, 1, len(data))
+                yield TextPattern(b'"%b"' % data, 1, len(data))
         if len(whole) >= SHORT and text.what in ("identifier", "photo name"):
             yield from _in_base64(whole)
         for encoding in ("utf-16-le", "utf-16-be"):
             wide = spelling.encode(encoding)
             if len(wide) >= SHORT:
-                yield Form(wide, 0, len(wide))
+                yield TextPattern(wide, 0, len(wide))
         if len(whole) < SHORT:
             for integer in _INTEGERS:
                 start = bytes([3, 13 + 2 * len(whole), integer])
-                yield Form(start + whole, len(start), len(whole))
+                yield TextPattern(start + whole, len(start), len(whole))
     whole = value.encode()
     if text.what == "identifier" and len(whole) < SHORT:
-        yield Form(whole + likeness(value).encode(), 0, len(whole))
+        yield TextPattern(whole + likeness(value).encode(), 0, len(whole))
     if text.before:
         start = text.before.encode()
-        yield Form(start + whole, len(start), len(whole))
+        yield TextPattern(start + whole, len(start), len(whole))
     if text.what == "photo sha256":
         binary = bytes.fromhex(value)
-        yield Form(binary, 0, len(binary))
+        yield TextPattern(binary, 0, len(binary))
 
 
-def _in_base64(data: bytes) -> Iterator[Form]:
+def _in_base64(data: bytes) -> Iterator[TextPattern]:
     """The characters that stand for bytes alone, whatever is before and after them: seven or more
     for `SHORT` bytes, as hard to come upon by chance."""
     for lead in range(3):
         last = 8 * (lead + len(data)) // 6
         text = b64encode(bytes(lead) + data + bytes(2))[_cut_off(lead) : last]
         for one in {text, text.translate(_FOR_URLS)}:
-            yield Form(one, 0, len(data), lead)
+            yield TextPattern(one, 0, len(data), lead)
 
 
 def _cut_off(lead: int) -> int:

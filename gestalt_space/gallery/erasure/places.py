@@ -20,7 +20,7 @@ BESIDE = ("", "-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class FilesToSearch:
     """Files to search, those of the database among them. `strangers`: those that this package does
     not make, whose names are looked at. `passed_over`: what is not searched, in words."""
 
@@ -30,7 +30,7 @@ class Places:
     passed_over: tuple[str, ...]
 
 
-def places_of(settings: Settings, database: Database) -> Places:
+def places_of(settings: Settings, database: Database) -> FilesToSearch:
     """Where to search for what was in a gallery."""
     home = settings.home.absolute()
     models = settings.models_dir.absolute()
@@ -61,7 +61,7 @@ def places_of(settings: Settings, database: Database) -> Places:
         for path in files
         if path not in own and not any(path.is_relative_to(folder) for folder in ours)
     )
-    return Places(tuple(files), own, tuple(strangers), tuple(passed))
+    return FilesToSearch(tuple(files), own, tuple(strangers), tuple(passed))
 
 
 def _temporary(folder: Path) -> Iterator[Path]:

@@ -29,7 +29,7 @@ _SHA256_END = 8
 
 
 @dataclass
-class Plan:
+class ErasurePlan:
     """See `Erased` for most. `photos`: names and sha256; `sequence`: of the last change when rows
     went; `descriptors`: their keys; `hashes`: of pieces; `times`: of the index's files then."""
 
@@ -74,20 +74,20 @@ class Plan:
         self.passed_over = pieces.passed_over
 
 
-def masked(plan: Plan) -> dict[str, Any]:
+def masked(plan: ErasurePlan) -> dict[str, Any]:
     """A plan as it stands in the database."""
     known = {"version": VERSION, "sequence": plan.sequence, "descriptors": plan.descriptors}
     return known | _masked(asdict(plan))
 
 
-def unmasked(stored: Mapping[str, Any]) -> Plan:
+def unmasked(stored: Mapping[str, Any]) -> ErasurePlan:
     """The plan that was masked."""
     read = _unmasked(stored)
     read["photos"] = [(name, sha256) for name, sha256 in read["photos"]]
-    return Plan(**read)
+    return ErasurePlan(**read)
 
 
-def to_deliver(stored: Mapping[str, Any], plan: Plan, erased: Erased) -> dict[str, Any]:
+def to_deliver(stored: Mapping[str, Any], plan: ErasurePlan, erased: Erased) -> dict[str, Any]:
     """What takes the place of a plan when all is clean, and the receipt is still to be handed over:
     names, where the receipt is to have them, under another mask."""
     left = {name: stored[name] for name in ("version", "sequence", "descriptors")}

@@ -34,7 +34,7 @@ _STEP = 2**17
 
 
 @dataclass
-class Found:
+class FileHits:
     """What stands in a file: at which place which text, by its number, with what is around it and
     where in that it begins; and hashes of pieces, one for each place."""
 
@@ -66,9 +66,9 @@ class Scanner:
         self._maybe_text = np.zeros(2**_BITS, bool)
         self._maybe_text[_of_half_bits(self._wanted)] = True
 
-    def scan(self, path: Path) -> Found:
+    def scan(self, path: Path) -> FileHits:
         """Search a file. Raises `OSError`."""
-        found = Found()
+        found = FileHits()
         number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
             before = b""
@@ -82,7 +82,7 @@ class Scanner:
             os.close(number)
         return found
 
-    def _scan(self, data: bytes, known: int, found: Found) -> None:
+    def _scan(self, data: bytes, known: int, found: FileHits) -> None:
         """Search bytes; what ends within the first `known` was found before."""
         for start in range(0, len(data), _STEP):
             part = data[start : start + _STEP + WINDOW - WORD]
@@ -110,7 +110,7 @@ class Scanner:
                 while (start := data.find(text, start + 1)) >= 0:
                     self._tell(data, known, number, start, found)
 
-    def _tell(self, data: bytes, known: int, number: int, start: int, found: Found) -> None:
+    def _tell(self, data: bytes, known: int, number: int, start: int, found: FileHits) -> None:
         """Note a text that begins at a place."""
         end = start + len(self._texts[number])
         if start < 0 or end <= known:

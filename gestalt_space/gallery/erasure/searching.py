@@ -19,9 +19,9 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import ErasureUnfinished
-from gestalt_space.gallery.erasure.forms import SHORT, Form, Text, forms_of
+from gestalt_space.gallery.erasure.forms import SHORT, Text, TextPattern, forms_of
 from gestalt_space.gallery.erasure.pieces import Pieces, after_head, pieces_of
-from gestalt_space.gallery.erasure.places import Places
+from gestalt_space.gallery.erasure.places import FilesToSearch
 from gestalt_space.gallery.erasure.scanning import question
 from gestalt_space.index.codes import encode
 from gestalt_space.names import likeness
@@ -33,7 +33,7 @@ FILE_NAME = "name of a file"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FileTrace:
     """That something stands in a file, so often."""
 
     path: str
@@ -42,7 +42,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class SearchReport:
     """A search. `found`: what should not be there. `others`: what is in rows of others as well, or
     a part of a text of theirs. `uncertain`: of texts so short that they stand there by chance.
     `unreadable`: files that could not be read, with why. `not_searched`: texts too short for it.
@@ -53,9 +53,9 @@ class Searched:
     texts: int = 0
     pieces: int = 0
     pieces_passed_over: int = 0
-    found: tuple[Finding, ...] = ()
-    others: tuple[Finding, ...] = ()
-    uncertain: tuple[Finding, ...] = ()
+    found: tuple[FileTrace, ...] = ()
+    others: tuple[FileTrace, ...] = ()
+    uncertain: tuple[FileTrace, ...] = ()
     unreadable: tuple[str, ...] = ()
     not_searched: int = 0
     passed_over: tuple[str, ...] = ()
@@ -67,14 +67,14 @@ class Searched:
 
 
 def search_files(
-    places: Places,
+    places: FilesToSearch,
     texts: Sequence[Text],
     pieces: Pieces,
     *,
     session: Session,
     scales: Callable[[], Sequence[float]] = tuple,
     progress: Callable[[int], object] | None = None,
-) -> Searched:
+) -> SearchReport:
     """Search the raw bytes of files, and their names, for texts in all their forms, and for pieces.
 
     `session`: tells what others have. `scales`: of the codes on disk, in which others' descriptors
@@ -113,7 +113,7 @@ def search_files(
             counts["others" if theirs.has_piece(piece) else "found"][place, PIECE] += 1
         if progress is not None:
             progress(size)
-    return Searched(
+    return SearchReport(
         files=files,
         bytes=size,
         texts=len(texts),
@@ -123,7 +123,7 @@ def search_files(
         passed_over=places.passed_over,
         not_searched=sum(text not in searched for text in texts),
         **{
-            kind: tuple(Finding(path, what, count) for (path, what), count in found.items())
+            kind: tuple(FileTrace(path, what, count) for (path, what), count in found.items())
             for kind, found in counts.items()
         },
     )
@@ -141,7 +141,7 @@ class _OfOthers:
         self._texts: dict[Text, set[bytes]] = {}
         self._known: set[int] | None = None
 
-    def has_text(self, text: Text, form: Form, around: bytes, at: int) -> bool:
+    def has_text(self, text: Text, form: TextPattern, around: bytes, at: int) -> bool:
         """Whether a text that was found is, or is a part of, a text in a row."""
         if text not in self._texts:
             parts = {text.value, likeness(text.value), json.dumps(text.value)[1:-1]}

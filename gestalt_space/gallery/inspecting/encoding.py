@@ -12,10 +12,10 @@ from gestalt_space.descriptors import to_descriptors
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import PhotoDamaged
 from gestalt_space.faces.crops import crop_from_png
-from gestalt_space.gallery.inspecting.findings import Finding, counted, guarded, named
+from gestalt_space.gallery.inspecting.findings import CheckFinding, counted, guarded, named
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.gallery.spaces import model_of
-from gestalt_space.progress import Progress, Stages, unseen_stages
+from gestalt_space.progress import Progress, Stages, no_stages
 from gestalt_space.store import samples
 from gestalt_space.store.reads import StoredSpace
 from gestalt_space.store.samples import KeptCrop
@@ -32,7 +32,7 @@ _REPLACE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class EncodingCheck:
     """A sample that was encoded again: `lowest` cosine, and what differs or cannot be read, by the
     names of photos and patients."""
 
@@ -48,8 +48,8 @@ def inspect_encoding(
     *,
     sample: int,
     seed: int,
-    stages: Stages = unseen_stages,
-) -> Iterator[Finding]:
+    stages: Stages = no_stages,
+) -> Iterator[CheckFinding]:
     """For each space whose model is installed, whether so many crops, drawn by a seed, or all where
     there are fewer, give their descriptors again."""
     for space in spaces:
@@ -63,7 +63,7 @@ def _space(
     subject: str,
     draw: tuple[int, int],
     stages: Stages,
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     model = model_of(gallery.models, space)
     if model is None:
         return  # `inspect_spaces` reports it
@@ -71,7 +71,7 @@ def _space(
         drawn = samples.draw_described(session, space.id, *draw)
         crops = samples.kept_crops(session, drawn)
     if not crops:
-        yield Finding(subject, "note", "no crops are stored, so none was encoded again")
+        yield CheckFinding(subject, "note", "no crops are stored, so none was encoded again")
         return
     progress = stages(f"Encoding crops again with {space.model}", "crops")
     encoder = gallery.using(space=model.name, precision="float32").encoder
@@ -79,20 +79,20 @@ def _space(
     if found.damaged:
         names = named(found.damaged, len(found.damaged))
         detail = f"{counted(len(found.damaged), 'crop')} cannot be read: {names}"
-        yield Finding(f"crops {space.model}", "fail", detail, _REPLACE)
+        yield CheckFinding(f"crops {space.model}", "fail", detail, _REPLACE)
     if found.different:
         detail = (
             f"{len(found.different)} of {counted(found.count, 'crop')} give a different "
             f"descriptor than the stored one (cosine {found.lowest:.5f}): "
             f"{named(found.different, len(found.different))}"
         )
-        yield Finding(subject, "fail", detail, _REPLACE)
+        yield CheckFinding(subject, "fail", detail, _REPLACE)
     elif found.count:
         detail = f"{counted(found.count, 'crop')} encoded again, cosine at least {found.lowest:.6f}"
-        yield Finding(subject, "ok", detail)
+        yield CheckFinding(subject, "ok", detail)
 
 
-def _compared(crops: Sequence[KeptCrop], encoder: Encoder, progress: Progress) -> Compared:
+def _compared(crops: Sequence[KeptCrop], encoder: Encoder, progress: Progress) -> EncodingCheck:
     images, whole, damaged = [], [], []
     for crop in crops:
         try:
@@ -112,4 +112,4 @@ def _compared(crops: Sequence[KeptCrop], encoder: Encoder, progress: Progress) -
                 different.append(crop.title)
             lowest = min(lowest, cosine if np.isfinite(cosine) else 0.0)
         progress(min(start + AT_ONCE, len(whole)), len(whole))
-    return Compared(len(whole), lowest, tuple(different), tuple(damaged))
+    return EncodingCheck(len(whole), lowest, tuple(different), tuple(damaged))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from gestalt_space.errors import GestaltError
 
-State = Literal["ok", "note", "fail"]
+CheckState = Literal["ok", "note", "fail"]
 REBUILD = "Run `gestalt index rebuild`."
 BACKUP = "Restore your last backup."
 SHOWN = 3
@@ -16,21 +16,21 @@ SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """One thing that was looked at. `note`: not wrong, and worth knowing."""
 
     subject: str
-    state: State
+    state: CheckState
     detail: str
     hint: str = ""
 
 
-def guarded(subject: str, look: Iterator[Finding]) -> Iterator[Finding]:
+def guarded(subject: str, look: Iterator[CheckFinding]) -> Iterator[CheckFinding]:
     """The findings of a look; an error that ends it is the last of them."""
     try:
         yield from look
     except GestaltError as error:
-        yield Finding(subject, "fail", error.message, error.hint)
+        yield CheckFinding(subject, "fail", error.message, error.hint)
 
 
 def counted(count: int, noun: str, nouns: str | None = None) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gestalt_space.errors import IndexDamaged, OutputError
 from gestalt_space.gallery.identity import home_of
-from gestalt_space.gallery.inspecting.findings import REBUILD, Finding, guarded, named
+from gestalt_space.gallery.inspecting.findings import REBUILD, CheckFinding, guarded, named
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.means import mean_blocks
 from gestalt_space.gallery.people import FACTS, KINDS, Arrays, People, arrays_of, folded_hashes
@@ -20,7 +20,7 @@ from gestalt_space.index.changing import verify_segment
 from gestalt_space.index.checksums import check_file
 from gestalt_space.index.manifest import Manifest, foreign_files, unnamed_files
 from gestalt_space.index.means import verify_means
-from gestalt_space.progress import Progress, Stages, unseen, unseen_stages
+from gestalt_space.progress import Progress, Stages, no_progress, no_stages
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store import purges, reads, tail
 from gestalt_space.store.engine import Database
@@ -36,8 +36,8 @@ def inspect_indexes(
     database: Database,
     spaces: Sequence[StoredSpace],
     folder: Path,
-    stages: Stages = unseen_stages,
-) -> Iterator[Finding]:
+    stages: Stages = no_stages,
+) -> Iterator[CheckFinding]:
     """The index of each space, and files in the folder that are of no space."""
     for space in spaces:
         subject = f"index {space.model}"
@@ -51,18 +51,18 @@ def inspect_indexes(
     if strangers:
         names = named([path.name for path in strangers], len(strangers))
         detail = f"these belong to no space of this gallery, and may contain removed data: {names}"
-        yield Finding("index files", "fail", detail, REBUILD)
+        yield CheckFinding("index files", "fail", detail, REBUILD)
 
 
 def _index(
     database: Database, space: StoredSpace, folder: Path, subject: str, stages: Stages
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     progress = stages(f"Checking the index of {space.model}", "descriptors")
-    yield Finding(subject, "ok", verify_index(database, space, folder, progress))
+    yield CheckFinding(subject, "ok", verify_index(database, space, folder, progress))
 
 
 def verify_index(
-    database: Database, space: StoredSpace, folder: Path, progress: Progress = unseen
+    database: Database, space: StoredSpace, folder: Path, progress: Progress = no_progress
 ) -> str:
     """Hash every file of a space's index and compare what it holds with the database; says what was
     found.

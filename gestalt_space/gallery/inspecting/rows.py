@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gestalt_space.gallery.inspecting.findings import (
     REBUILD,
     SHOWN,
-    Finding,
+    CheckFinding,
     counted,
     named,
 )
@@ -20,7 +20,7 @@ _BACKUP = "Your last backup may have the missing rows. Without a backup,"
 _REMOVE = "Run `gestalt index remove --photo NAME`, then add the photo again from its file."
 
 
-def inspect_rows(database: Database) -> Iterator[Finding]:
+def inspect_rows(database: Database) -> Iterator[CheckFinding]:
     """References, what is left over, and numbers of changes."""
     sound = True
     with database.reading() as session:
@@ -28,33 +28,33 @@ def inspect_rows(database: Database) -> Iterator[Finding]:
             sound = False
             detail = f"{counted(one.rows, 'row')} of {one.table} without its {one.parent}"
             hint = f"{_BACKUP} `gestalt index rebuild` deletes rows that belong to nothing."
-            yield Finding(f"rows of {one.table}", "fail", detail, hint)
+            yield CheckFinding(f"rows of {one.table}", "fail", detail, hint)
         for left in soundness.unused(session, SHOWN):
             sound = False
             yield _unused(left)
         found = soundness.numbers(session)
         keys, numbers = soundness.descriptor_numbers(session)
     if sound:
-        yield Finding("rows", "ok", "every reference is valid, and nothing is left over")
+        yield CheckFinding("rows", "ok", "every reference is valid, and nothing is left over")
     if found.highest > found.last:
         detail = f"a row has the number {found.highest:,}; the last change was {found.last:,}"
-        yield Finding("numbers of changes", "fail", detail, REBUILD)
+        yield CheckFinding("numbers of changes", "fail", detail, REBUILD)
     elif again := len(soundness.repeated_numbers(keys, numbers)):
         detail = f"{counted(again, 'descriptor')} with the number of another one"
-        yield Finding("numbers of changes", "fail", detail, REBUILD)
+        yield CheckFinding("numbers of changes", "fail", detail, REBUILD)
     else:
-        yield Finding("numbers of changes", "ok", f"up to {found.last:,}, each given once")
+        yield CheckFinding("numbers of changes", "ok", f"up to {found.last:,}, each given once")
 
 
-def _unused(left: Unused) -> Finding:
+def _unused(left: Unused) -> CheckFinding:
     noun, _, rest = left.what.partition(" ")
     found = counted(left.count, left.what, f"{noun}s {rest}")
     detail = f"{found}: {named(left.first, left.count)}"
     if noun == "photo":
-        return Finding("photos", "fail", detail, _REMOVE)
+        return CheckFinding("photos", "fail", detail, _REMOVE)
     if noun == "patient":
         hint = (
             "These patients are never matched: add a photo, or run `gestalt index remove PATIENT`."
         )
-        return Finding("patients", "note", detail, hint)
-    return Finding(f"{noun}s", "note", detail, REBUILD)
+        return CheckFinding("patients", "note", detail, hint)
+    return CheckFinding(f"{noun}s", "note", detail, REBUILD)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import GestaltError
-from gestalt_space.gallery.inspecting.findings import BACKUP, Finding
-from gestalt_space.gallery.listing import Listing
+from gestalt_space.gallery.inspecting.findings import BACKUP, CheckFinding
+from gestalt_space.gallery.listing import ListingMixin
 from gestalt_space.gallery.spaces import install_command, mixed_precisions, model_of
 from gestalt_space.store import reads
 from gestalt_space.store.engine import Database
@@ -16,15 +16,15 @@ from gestalt_space.store.runs import run_counts
 from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
 
-def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[Finding]:
+def inspect_spaces(gallery: ListingMixin, spaces: Sequence[StoredSpace]) -> Iterator[CheckFinding]:
     """The specification and model of each, and the one that the gallery works in."""
     unreadable = set()
     for stored in spaces:
         if wrong := _wrong_specification(stored):
             unreadable.add(stored.id)
-            yield Finding(f"specification {stored.model}", "fail", wrong, BACKUP)
+            yield CheckFinding(f"specification {stored.model}", "fail", wrong, BACKUP)
         elif not stored.is_default and model_of(gallery.models, stored) is None:
-            yield Finding(
+            yield CheckFinding(
                 f"space {stored.model}",
                 "note",
                 f"its encoder ({stored.fingerprint[:12]}) is not installed, so no crop was "
@@ -33,7 +33,7 @@ def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[
             )
     defaults = [space for space in spaces if space.is_default]
     if len(defaults) != 1:
-        yield Finding(
+        yield CheckFinding(
             "space",
             "fail",
             f"the gallery uses {len(defaults) or 'none'} of its {len(spaces)} spaces",
@@ -41,12 +41,12 @@ def inspect_spaces(gallery: Listing, spaces: Sequence[StoredSpace]) -> Iterator[
         )
     elif defaults[0].id not in unreadable:
         space = gallery.space
-        yield Finding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
+        yield CheckFinding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
         if space.model.name == BUILTIN:
-            yield Finding("encoder", "note", BUILTIN_CAUTION, "Run `gestalt models list`.")
+            yield CheckFinding("encoder", "note", BUILTIN_CAUTION, "Run `gestalt models list`.")
 
 
-def inspect_runs(database: Database, spaces: Sequence[StoredSpace]) -> Iterator[Finding]:
+def inspect_runs(database: Database, spaces: Sequence[StoredSpace]) -> Iterator[CheckFinding]:
     """What the descriptors of the default space were made with."""
     space = next((space for space in spaces if space.is_default), None)
     if space is None:
@@ -56,12 +56,12 @@ def inspect_runs(database: Database, spaces: Sequence[StoredSpace]) -> Iterator[
         runs = run_counts(session, space.id, count)
     mixed = mixed_precisions(runs)
     if mixed is not None:
-        yield Finding("descriptors", "note", mixed, "Run `gestalt index fill --again`.")
+        yield CheckFinding("descriptors", "note", mixed, "Run `gestalt index fill --again`.")
     elif runs:
         made = (
             f"{count:,} in {'a run not recorded' if run is None else run}" for run, count in runs
         )
-        yield Finding("descriptors", "ok", "; ".join(made))
+        yield CheckFinding("descriptors", "ok", "; ".join(made))
 
 
 def _wrong_specification(space: StoredSpace) -> str | None:

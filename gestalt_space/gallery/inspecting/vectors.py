@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gestalt_space.descriptors import unsound
-from gestalt_space.gallery.inspecting.findings import SHOWN, Finding, counted, named
-from gestalt_space.progress import Progress, Stages, unseen_stages
+from gestalt_space.gallery.inspecting.findings import SHOWN, CheckFinding, counted, named
+from gestalt_space.progress import Progress, Stages, no_stages
 from gestalt_space.store import reads, soundness
 from gestalt_space.store.engine import Database
 from gestalt_space.store.reads import StoredSpace
@@ -32,7 +32,7 @@ class Checked:
     count: int = 0
 
 
-def inspect_vectors(database: Database, stages: Stages = unseen_stages) -> Iterator[Finding]:
+def inspect_vectors(database: Database, stages: Stages = no_stages) -> Iterator[CheckFinding]:
     """For each space, a finding for each kind of damage, or one that it is sound."""
     with database.reading() as session:
         spaces = reads.spaces(session)
@@ -47,7 +47,7 @@ def inspect_vectors(database: Database, stages: Stages = unseen_stages) -> Itera
         yield from _told(database, subject, "withheld ", withheld[space.id], _WITHHELD)
         if not (used[space.id].faces or withheld[space.id].faces):
             count = counted(used[space.id].count + withheld[space.id].count, "descriptor")
-            yield Finding(subject, "ok", f"{count}, all finite and of unit length")
+            yield CheckFinding(subject, "ok", f"{count}, all finite and of unit length")
 
 
 def unsound_faces(database: Database, space: StoredSpace) -> list[int]:
@@ -58,12 +58,12 @@ def unsound_faces(database: Database, space: StoredSpace) -> list[int]:
 
 def _told(
     database: Database, subject: str, kind: str, found: Checked, hint: str
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     for wrong, faces in found.faces.items():
         with database.reading() as session:
             names = soundness.photos_of(session, faces[:SHOWN])
         detail = f"{counted(len(faces), f'{kind}descriptor')}, {wrong}: {named(names, len(faces))}"
-        yield Finding(subject, "fail", detail, hint)
+        yield CheckFinding(subject, "fail", detail, hint)
 
 
 def _checked(

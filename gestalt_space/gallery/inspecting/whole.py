@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gestalt_space.gallery.inspecting.encoding import inspect_encoding
-from gestalt_space.gallery.inspecting.findings import BACKUP, Finding, counted, guarded
+from gestalt_space.gallery.inspecting.findings import BACKUP, CheckFinding, counted, guarded
 from gestalt_space.gallery.inspecting.history import inspect_left, inspect_trail
 from gestalt_space.gallery.inspecting.index import inspect_indexes
-from gestalt_space.gallery.inspecting.rights import inspect_rights
+from gestalt_space.gallery.inspecting.permissions import inspect_rights
 from gestalt_space.gallery.inspecting.rows import inspect_rows
 from gestalt_space.gallery.inspecting.spaces import inspect_runs, inspect_spaces
 from gestalt_space.gallery.inspecting.vectors import inspect_vectors
-from gestalt_space.gallery.listing import Listing
-from gestalt_space.progress import Stages, unseen_stages
+from gestalt_space.gallery.listing import ListingMixin
+from gestalt_space.progress import Stages, no_stages
 from gestalt_space.settings import Settings
 from gestalt_space.store import reads
 from gestalt_space.store.migrating import REVISION, database_revision
@@ -27,8 +27,8 @@ def inspect_gallery(
     *,
     sample: int = SAMPLE,
     seed: int = 0,
-    stages: Stages = unseen_stages,
-) -> Iterator[Finding]:
+    stages: Stages = no_stages,
+) -> Iterator[CheckFinding]:
     """Look at a home's gallery: database, spaces, descriptors, index, what is left to clean, and
     who else may read its files.
 
@@ -39,30 +39,32 @@ def inspect_gallery(
     yield from guarded("rights", inspect_rights(settings))
 
 
-def _gallery(settings: Settings, sample: int, seed: int, stages: Stages) -> Iterator[Finding]:
+def _gallery(settings: Settings, sample: int, seed: int, stages: Stages) -> Iterator[CheckFinding]:
     if database_revision(settings.database) is None:
-        Listing(settings, finish=False).close()  # which raises for one that was lost
-        yield Finding(
+        ListingMixin(settings, finish=False).close()  # which raises for one that was lost
+        yield CheckFinding(
             "gallery", "note", "not calibrated yet", "Run `gestalt index add patients.csv`."
         )
         return
     stages("Checking the database", "rows")
-    with Listing(settings, finish=False) as gallery:
+    with ListingMixin(settings, finish=False) as gallery:
         database, folder = gallery.database, settings.index_dir
         problems = database.problems()
         if problems:
-            yield Finding("database", "fail", f"{database.where}: {problems[0]}", BACKUP)
+            yield CheckFinding("database", "fail", f"{database.where}: {problems[0]}", BACKUP)
             return
         with database.reading() as session:
             counts, spaces = reads.counts(session), reads.spaces(session)
-        yield Finding(
+        yield CheckFinding(
             "database",
             "ok",
             f"{database.where}, migration {REVISION}: {counted(counts.patients, 'patient')}, "
             f"{counted(counts.photos, 'photo')}, {counted(counts.disorders, 'disorder')}",
         )
         if not counts.patients:
-            yield Finding("gallery", "note", "it is empty", "Run `gestalt index add patients.csv`.")
+            yield CheckFinding(
+                "gallery", "note", "it is empty", "Run `gestalt index add patients.csv`."
+            )
         else:
             yield from guarded("space", inspect_spaces(gallery, spaces))
             yield from guarded("descriptors", inspect_runs(database, spaces))
@@ -80,11 +82,11 @@ def _gallery(settings: Settings, sample: int, seed: int, stages: Stages) -> Iter
             yield from guarded("encoder", found)
 
 
-def _calibrations(gallery: Listing) -> Iterator[Finding]:
+def _calibrations(gallery: ListingMixin) -> Iterator[CheckFinding]:
     held = gallery.stats()
     for (space, _), state in zip(held.spaces, held.calibrations, strict=True):
         subject, hint = f"calibration {space.model}", "Run `gestalt index calibrate`."
         if state.told is not None:
-            yield Finding(subject, "note", state.told.removesuffix(hint).rstrip(), hint)
+            yield CheckFinding(subject, "note", state.told.removesuffix(hint).rstrip(), hint)
         elif state.photos is not None:
-            yield Finding(subject, "ok", f"of {state.photos:,} photos")
+            yield CheckFinding(subject, "ok", f"of {state.photos:,} photos")

@@ -24,7 +24,7 @@ _PUNCTUATION = "‘’‚“”„‹›«»–—…•§°€£¡¿\N{NO-BREAK
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class TableLines:
     """The lines of a table from its header on. `before`: how many lines stand above it."""
 
     name: str
@@ -54,7 +54,7 @@ class Lines:
             yield begins, row
 
 
-def read_lines(data: bytes, name: str, columns: Sequence[str]) -> Lines:
+def read_lines(data: bytes, name: str, columns: Sequence[str]) -> TableLines:
     """The lines of a table, decoded, with the separator that finds most of `columns` in its header.
 
     `name`: the file's, for messages; a tab is expected in a `.tsv`. Raises `UsageError`.
@@ -71,7 +71,7 @@ def read_lines(data: bytes, name: str, columns: Sequence[str]) -> Lines:
     rest = lines[before:]
     if separator is None:
         separator = _find_separator(rest, columns, is_tabbed=name.lower().endswith(".tsv"))
-    return Lines(name, rest, before, separator, encoding)
+    return TableLines(name, rest, before, separator, encoding)
 
 
 def decode(data: bytes, name: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gestalt_space.errors import UsageError
 from gestalt_space.gallery.intake.values import (
     COMMAS,
-    Reading,
+    ReadValue,
     is_unknown,
     known_of,
     plain,
@@ -67,7 +67,7 @@ def parse_disorder(text: str) -> str:
     return read_disorder(text).value
 
 
-def read_disorder(text: str) -> Reading:
+def read_disorder(text: str) -> ReadValue:
     """A disorder's identifier in its one spelling: `omim 122470`, `#122470` and the address of
     OMIM's page are `OMIM:122470`.
 
@@ -79,17 +79,19 @@ def read_disorder(text: str) -> Reading:
     simple = plain(text)
     if found := _PAGE.fullmatch(simple):
         family = next(family for family in _CATALOGUES if found[family])
-        return Reading(_identifier(family, found["number"], name))
+        return ReadValue(_identifier(family, found["number"], name))
     if found := _PREFIXED.fullmatch(simple):
-        return Reading(_prefixed(found, name))
+        return ReadValue(_prefixed(found, name))
     if found := _OTHER_NUMBER.fullmatch(simple):
         raise _impossible(_CATALOGUES[_FAMILIES[found["name"].lower()]].prefix, name)
     if found := _BARE.fullmatch(simple):
         return _bare(found, name)
     meant = {code for one in _INSIDE.finditer(simple) if (code := _likely(one)) is not None}
     if meant:
-        return Reading(name, f"{name!r} is read as a free name. If {min(meant)} is meant, {ADVICE}")
-    return Reading(name)
+        return ReadValue(
+            name, f"{name!r} is read as a free name. If {min(meant)} is meant, {ADVICE}"
+        )
+    return ReadValue(name)
 
 
 def parse_disorders(ids: str | None, names: str | None) -> tuple[Disorder, ...]:
@@ -151,17 +153,17 @@ def _impossible(prefix: str, text: str) -> UsageError:
     return UsageError(f"{text!r} is not an {prefix} identifier.", EXAMPLES)
 
 
-def _bare(found: re.Match[str], name: str) -> Reading:
+def _bare(found: re.Match[str], name: str) -> ReadValue:
     number = found["number"].upper()
     if found["sign"] is not None or number.startswith("PS"):
-        return Reading(_identifier("mim", number, name))
+        return ReadValue(_identifier("mim", number, name))
     if _BARE_MIM.fullmatch(number):
-        return Reading(f"OMIM:{number}", f"The number {name!r} is read as OMIM:{number}.")
+        return ReadValue(f"OMIM:{number}", f"The number {name!r} is read as OMIM:{number}.")
     meant = "an identifier"
     for family in ("mondo", "orpha"):
         if _CATALOGUES[family].number.fullmatch(number):
             meant = f"{_CATALOGUES[family].prefix}:{number}"
-    return Reading(
+    return ReadValue(
         name, f"The number {name!r} is read as a free name. If {meant} is meant, {ADVICE}"
     )
 

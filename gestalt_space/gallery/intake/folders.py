@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.photos import SUFFIXES
-from gestalt_space.gallery.intake.records import Intake, Told
+from gestalt_space.gallery.intake.records import Intake, ReadRecord
 from gestalt_space.names import find_file, normal_name
 from gestalt_space.paths import display_name, is_folder
 
@@ -38,7 +38,7 @@ class PassedOver:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPhotos:
     """The photos that paths and folders stand for, in order, and what is passed over in folders."""
 
     photos: tuple[Path, ...]
@@ -67,7 +67,7 @@ class FolderPlan:
     """What a folder gives to the gallery."""
 
     rows: tuple[Intake, ...]
-    found: Found
+    found: FoundPhotos
 
     @property
     def patients(self) -> int:
@@ -80,24 +80,26 @@ class FolderPlan:
         return f"{text}, {over}" if over else text
 
 
-def find_photos(paths: Sequence[Path]) -> Found:
+def find_photos(paths: Sequence[Path]) -> FoundPhotos:
     """Paths with each folder among them replaced by its photos. Raises `UsageError` for a folder
     that has none."""
-    found = [photos_in(path) if is_folder(path) else Found((find_file(path),)) for path in paths]
-    return Found(
+    found = [
+        photos_in(path) if is_folder(path) else FoundPhotos((find_file(path),)) for path in paths
+    ]
+    return FoundPhotos(
         tuple(photo for one in found for photo in one.photos),
         tuple(passed for one in found for passed in one.passed_over),
     )
 
 
-def photos_in(folder: Path) -> Found:
+def photos_in(folder: Path) -> FoundPhotos:
     """The photos in a folder and below, by path. Raises `UsageError` where there are none.
 
     Hidden folders, those of systems, and links to folders are passed over in one piece.
     """
     passed: list[PassedOver] = []
     photos = sorted(_walk(folder, passed))
-    found = Found(tuple(photos), tuple(sorted(passed, key=lambda one: one.path)))
+    found = FoundPhotos(tuple(photos), tuple(sorted(passed, key=lambda one: one.path)))
     if not photos:
         over = found.passed_over_text()
         raise UsageError(
@@ -107,7 +109,7 @@ def photos_in(folder: Path) -> Found:
     return found
 
 
-def one_photo(path: Path, told: Told) -> Intake:
+def one_photo(path: Path, told: ReadRecord) -> Intake:
     """A single photo with its options. Raises `UsageError` where the patient is missing."""
     if not told.record.patient:
         raise UsageError(
@@ -118,7 +120,7 @@ def one_photo(path: Path, told: Told) -> Intake:
     return Intake(name, find_file(path), replace(told.record, photo=name), notes=told.notes)
 
 
-def plan_folder(folder: Path, told: Told, *, patient_level: int | None = None) -> FolderPlan:
+def plan_folder(folder: Path, told: ReadRecord, *, patient_level: int | None = None) -> FolderPlan:
     """What a folder's photos are: whose, and what is passed over.
 
     With a patient in `told`, all are theirs. Without: a photo in a subfolder belongs to the patient
@@ -235,7 +237,9 @@ def _check_names(parts: dict[Path, tuple[str, ...]], level: int) -> None:
             )
 
 
-def _placed(folder: Path, path: Path, told: Told, parts: tuple[str, ...], level: int) -> Intake:
+def _placed(
+    folder: Path, path: Path, told: ReadRecord, parts: tuple[str, ...], level: int
+) -> Intake:
     if len(parts) > level:
         return _row(folder, path, told, patient=parts[level - 1])
     if level == 1:
@@ -253,7 +257,12 @@ def _placed(folder: Path, path: Path, told: Told, parts: tuple[str, ...], level:
 
 
 def _row(
-    folder: Path, path: Path, told: Told, patient: str | None = None, *, new_patient: bool = False
+    folder: Path,
+    path: Path,
+    told: ReadRecord,
+    patient: str | None = None,
+    *,
+    new_patient: bool = False,
 ) -> Intake:
     name = _name(folder, path)
     record = replace(told.record, photo=name, new_patient=new_patient)

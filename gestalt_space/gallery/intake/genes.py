@@ -9,7 +9,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.gallery.intake.values import (
     COMMAS,
     SEPARATORS,
-    Reading,
+    ReadValue,
     known_of,
     plain,
     split_list,
@@ -56,7 +56,7 @@ def split_genes(text: str | None) -> list[str]:
     ]
 
 
-def read_gene(text: str) -> Reading:
+def read_gene(text: str) -> ReadValue:
     """A gene symbol in HGNC's casing: `kmt2d` is `KMT2D`, `c1orf112` is `C1orf112`.
 
     What no symbol looks like is kept, with a note. Raises `UsageError` for a date or a number that
@@ -73,10 +73,10 @@ def read_gene(text: str) -> Reading:
                 raise _made_by_spreadsheet(name, "a number", day_meant.month, day_meant.day)
         raise UsageError(f"{name!r} is a number, not a gene symbol.", "Write the gene symbol.")
     if found := _OPEN_FRAME.fullmatch(simple):
-        return Reading(f"C{found[1].upper()}orf{found[2]}")
+        return ReadValue(f"C{found[1].upper()}orf{found[2]}")
     if _SYMBOL.fullmatch(simple.upper()):
-        return Reading(simple.upper())
-    return Reading(name, f"{name!r} does not look like a gene symbol. It is stored as written.")
+        return ReadValue(simple.upper())
+    return ReadValue(name, f"{name!r} does not look like a gene symbol. It is stored as written.")
 
 
 def _day_of(text: str) -> tuple[int, int] | None:

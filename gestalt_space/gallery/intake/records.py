@@ -52,7 +52,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReadRecord:
     """A record in its one spelling, and what a person should know of how it was read."""
 
     record: PhotoRecord
@@ -77,7 +77,7 @@ class Intake:
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
 
-def make_record(cells: Mapping[str, str]) -> Told:
+def make_record(cells: Mapping[str, str]) -> ReadRecord:
     """A record from text cells under the names of `COLUMNS`. Raises `UsageError`.
 
     Photo and patient may be missing here.
@@ -112,14 +112,14 @@ def check_row(row: Intake) -> Intake:
     if row.record is None:
         return row
     try:
-        check_names(row.record)
+        check_record(row.record)
         told = check_facts(row.record)
     except UsageError as error:
         return replace(row, record=None, error=error)
     return replace(row, record=told.record).with_notes(told.notes)
 
 
-def check_names(record: PhotoRecord) -> None:
+def check_record(record: PhotoRecord) -> None:
     """Raise `UsageError` for a record without a photo or a patient."""
     for name in ("photo", "patient"):
         value = getattr(record, name)
@@ -133,7 +133,7 @@ def check_names(record: PhotoRecord) -> None:
         )
 
 
-def check_facts(record: PhotoRecord) -> Told:
+def check_facts(record: PhotoRecord) -> ReadRecord:
     """The record with every fact in its one spelling. Raises `UsageError` for what cannot be."""
     notes: list[str] = []
     disorders, genes = _disorders(record.disorders, notes), _genes(record.genes, notes)
@@ -159,7 +159,7 @@ def check_facts(record: PhotoRecord) -> Told:
         consent=consent,
         face=_face(record.face),
     )
-    return Told(checked, tuple(dict.fromkeys(filter(None, notes))))
+    return ReadRecord(checked, tuple(dict.fromkeys(filter(None, notes))))
 
 
 def _disorders(values: Any, notes: list[str]) -> tuple[Disorder, ...]:

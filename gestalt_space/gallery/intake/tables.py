@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gestalt_space.errors import UsageError
-from gestalt_space.gallery.intake.dialect import SAVE_AS, SEPARATOR_NAMES, Lines, read_lines
+from gestalt_space.gallery.intake.dialect import SAVE_AS, SEPARATOR_NAMES, TableLines, read_lines
 from gestalt_space.gallery.intake.emptied import mark_emptied
-from gestalt_space.gallery.intake.records import COLUMNS, Intake, check_names, make_record
+from gestalt_space.gallery.intake.records import COLUMNS, Intake, check_record, make_record
 from gestalt_space.names import find_file, normal_name
 from gestalt_space.paths import display_name
 
@@ -74,7 +74,7 @@ def _with_emptied(rows: Sequence[Intake], header: Sequence[str]) -> tuple[Intake
     return tuple(replace(row, record=record) for row, record in marked)
 
 
-def _check_header(table: Lines, header: Sequence[str]) -> None:
+def _check_header(table: TableLines, header: Sequence[str]) -> None:
     missing = [name for name in ("photo", "patient") if name not in header]
     if missing:
         found = ", ".join(display_name(name[:40]) for name in header[:15] if name) or "nothing"
@@ -89,7 +89,9 @@ def _check_header(table: Lines, header: Sequence[str]) -> None:
         raise UsageError(f"{table.name} has the column {twice[0]} twice.", "Keep only one of them.")
 
 
-def _row(table: Lines, line: int, header: Sequence[str], row: list[str], folder: Path) -> Intake:
+def _row(
+    table: TableLines, line: int, header: Sequence[str], row: list[str], folder: Path
+) -> Intake:
     cells = {name: cell for name, cell in zip(header, row, strict=False) if name in COLUMNS}
     photo = cells.get("photo", "").strip()
     name = normal_name(photo)
@@ -103,7 +105,7 @@ def _row(table: Lines, line: int, header: Sequence[str], row: list[str], folder:
                 "separate lists by |.",
             )
         told = make_record(cells)
-        check_names(told.record)
+        check_record(told.record)
     except UsageError as error:
         placed = UsageError(f"{table.name}, line {line}: {error.message}", error.hint)
         return Intake(name or f"line {line}", where, None, placed)
@@ -120,7 +122,7 @@ def _unread(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, 
     )
 
 
-def _written(table: Lines) -> str:
+def _written(table: TableLines) -> str:
     usual = "\t" if table.name.lower().endswith((".tsv", ".tab")) else ","
     parts = []
     if table.separator != usual:

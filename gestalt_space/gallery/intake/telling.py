@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from gestalt_space.ages import age_text, same_age
 from gestalt_space.errors import PatientConflict
 from gestalt_space.gallery.intake.records import Intake
-from gestalt_space.store.facts import SINGLE_FACTS, Told
+from gestalt_space.store.facts import SINGLE_FACTS, CommandFacts
 from gestalt_space.types import PhotoRecord
 
 Key: TypeAlias = tuple[object, ...]
@@ -29,13 +29,13 @@ def check_together(rows: Sequence[Intake]) -> list[Intake]:
     return [_checked(row, conflicts) for row in rows]
 
 
-def told_of_patients(rows: Sequence[Intake]) -> dict[str, Told]:
+def told_of_patients(rows: Sequence[Intake]) -> dict[str, CommandFacts]:
     """What all sound rows tell of each patient."""
     records: dict[str, list[PhotoRecord]] = defaultdict(list)
     for row in rows:
         if row.record is not None and row.error is None:
             records[row.record.patient].append(row.record)
-    return {patient: Told.of(some) for patient, some in records.items()}
+    return {patient: CommandFacts.of(some) for patient, some in records.items()}
 
 
 def _facts(row: Intake) -> dict[Key, Any]:

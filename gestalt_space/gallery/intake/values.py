@@ -39,7 +39,7 @@ _FACE = re.compile(r"0*[1-9][0-9]{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadValue:
     """What a cell was read as, in its one spelling, and what a person should know of it.
 
     `note` is empty where nothing is worth a remark.

@@ -26,7 +26,7 @@ from gestalt_space.errors import (
 from gestalt_space.gallery.archives import backing_up, dumped
 from gestalt_space.gallery.archives.backing_up import back_up
 from gestalt_space.gallery.archives.exporting import ExportOptions, export_gallery
-from gestalt_space.gallery.archives.manifest import read_manifest
+from gestalt_space.gallery.archives.manifest import read_archive_manifest
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.store.audit import record_event, trail_problems
@@ -130,7 +130,7 @@ def test_a_backup_as_tables_is_the_database_to_the_row(
         # As of a database that is no file.
         patched.setattr(backing_up, "is_copied", lambda _: False)
         back_up(database, settings, tmp_path / "backup")
-    assert read_manifest(tmp_path / "backup", "backup").about["database"] == "tables"
+    assert read_archive_manifest(tmp_path / "backup", "backup").about["database"] == "tables"
     assert_valid(json.loads((tmp_path / "backup" / "manifest.json").read_text()), "backup-manifest")
     with closing(restored(tmp_path / "backup", tmp_path / "new")) as new:
         here, there = homes.dump(database), homes.dump(new)

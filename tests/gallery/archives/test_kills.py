@@ -14,7 +14,7 @@ import pytest
 
 from gestalt_space.gallery.archives.backing_up import back_up
 from gestalt_space.gallery.archives.exporting import ExportOptions, export_gallery
-from gestalt_space.gallery.archives.manifest import check_files, read_manifest
+from gestalt_space.gallery.archives.manifest import check_archive_files, read_archive_manifest
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.settings import load_settings
 from tests.galleries import open_gallery
@@ -71,7 +71,7 @@ def test_a_backup_is_whole_or_not_there_and_a_restore_likewise(tmp_path: Path):
     step, killed = 1, {"backup": 0, "restore": 0}
     while ends_at(step, partial(make, tmp_path / f"b{step}")):
         if (tmp_path / f"b{step}").exists():
-            check_files(read_manifest(tmp_path / f"b{step}", "backup"))
+            check_archive_files(read_archive_manifest(tmp_path / f"b{step}", "backup"))
         killed["backup"] += 1
         step += 1
     step = 1

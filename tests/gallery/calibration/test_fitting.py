@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from gestalt_space.gallery.calibration import fitting, nearest_wrong, references, rows
+from gestalt_space.gallery.calibration.array_cache import ArrayCache
 from gestalt_space.gallery.calibration.fitting import finish, fit_calibration, fit_in_steps
-from gestalt_space.gallery.calibration.kept import Kept
 from gestalt_space.gallery.calibration.rows import ArrayRows
 from tests.gallery.calibration.galleries import Made
 
@@ -61,7 +61,7 @@ def test_killed_in_the_middle_and_started_again_it_ends_in_the_very_same_documen
         return highest(block, probes)
 
     monkeypatch.setattr(nearest_wrong._Block, "_highest", counting)
-    again = finish(fit_in_steps(ArrayRows(faces, ids), groups, kept=Kept(kept)))
+    again = finish(fit_in_steps(ArrayRows(faces, ids), groups, kept=ArrayCache(kept)))
     assert again is not None
     assert whole is not None
     assert sum(compared) == 3 * len(groups.rows), "with six blocks in all"
@@ -86,10 +86,10 @@ def test_with_no_time_one_step_is_taken_and_kept(tmp_path: Path) -> None:
     faces, _, groups = Made(300, 12).first(300)
     whole = fit_calibration(faces, groups).to_json()
     for number in range(2 * 6):
-        steps = fit_in_steps(ArrayRows(faces), groups, kept=Kept(tmp_path))
+        steps = fit_in_steps(ArrayRows(faces), groups, kept=ArrayCache(tmp_path))
         assert finish(steps, within=0.0) is None
         assert len(list(tmp_path.iterdir())) == number // 2 + 1, "two steps a block"
-    found = finish(fit_in_steps(ArrayRows(faces), groups, kept=Kept(tmp_path)))
+    found = finish(fit_in_steps(ArrayRows(faces), groups, kept=ArrayCache(tmp_path)))
     assert found is not None
     assert found.to_json() == whole
 
@@ -114,7 +114,7 @@ def test_after_patients_came_what_was_kept_gives_what_a_full_fit_gives(tmp_path:
     made = Made(300, 12)
     for patients in (260, 280, 300):
         faces, ids, groups = made.first(patients)
-        part = finish(fit_in_steps(ArrayRows(faces, ids), groups, kept=Kept(tmp_path)))
+        part = finish(fit_in_steps(ArrayRows(faces, ids), groups, kept=ArrayCache(tmp_path)))
         full = finish(fit_in_steps(ArrayRows(faces, ids), groups))
         assert part is not None
         assert full is not None

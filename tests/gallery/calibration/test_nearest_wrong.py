@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.gallery.calibration import nearest_wrong as module
-from gestalt_space.gallery.calibration.kept import Kept
+from gestalt_space.gallery.calibration.array_cache import ArrayCache
 from gestalt_space.gallery.calibration.nearest_wrong import NearestWrong
 from gestalt_space.gallery.calibration.rows import ArrayRows
 from gestalt_space.ranking.aggregation import score_groups
@@ -42,7 +42,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def best_of(made: Made, patients: int, kept: Kept | None = None) -> np.ndarray:
+def best_of(made: Made, patients: int, kept: ArrayCache | None = None) -> np.ndarray:
     faces, ids, groups = made.first(patients)
     job = NearestWrong(ArrayRows(faces, ids), groups, 0, kept)
     assert all(0 < share <= 1 for share in job.compare())
@@ -78,10 +78,10 @@ def test_it_is_the_best_score_of_another_disorder(made: Made) -> None:
 def test_the_second_time_nothing_is_compared(
     made: Made, compared: list[int], tmp_path: Path
 ) -> None:
-    first = best_of(made, 300, Kept(tmp_path / "kept"))
+    first = best_of(made, 300, ArrayCache(tmp_path / "kept"))
     assert sum(compared) == 6 * len(first)
     compared.clear()
-    assert np.array_equal(best_of(made, 300, Kept(tmp_path / "kept")), first)
+    assert np.array_equal(best_of(made, 300, ArrayCache(tmp_path / "kept")), first)
     assert not compared
 
 
@@ -93,11 +93,11 @@ def test_an_interrupted_one_goes_on_and_ends_alike(
     whole = best_of(made, 300)
     all_of = sum(compared)
     compared.clear()
-    steps = NearestWrong(ArrayRows(faces, ids), groups, 0, Kept(tmp_path / "kept")).compare()
+    steps = NearestWrong(ArrayRows(faces, ids), groups, 0, ArrayCache(tmp_path / "kept")).compare()
     for _ in range(after):
         next(steps)
     steps.close()
-    assert np.array_equal(best_of(made, 300, Kept(tmp_path / "kept")), whole)
+    assert np.array_equal(best_of(made, 300, ArrayCache(tmp_path / "kept")), whole)
     assert sum(compared) == all_of
 
 
@@ -107,9 +107,9 @@ def test_after_patients_came_the_old_blocks_are_for_new_probes_alone(
     """With probes drawn of many patients: who was drawn stays, but for a few."""
     for name in ("MOST_PATIENTS", "MOST_PHOTOS"):
         monkeypatch.setattr(module, name, 100)
-    best_of(made, 260, Kept(tmp_path / "kept"))
+    best_of(made, 260, ArrayCache(tmp_path / "kept"))
     compared.clear()
-    after = best_of(made, 300, Kept(tmp_path / "kept"))
+    after = best_of(made, 300, ArrayCache(tmp_path / "kept"))
     assert 100 < sum(compared) < 350, "of 100 probes and six blocks"
     compared.clear()
     assert after == pytest.approx(best_of(made, 300), abs=1e-6)
@@ -119,7 +119,7 @@ def test_after_patients_came_the_old_blocks_are_for_new_probes_alone(
 @pytest.mark.parametrize("what", ["diagnosis", "family", "descriptor"])
 def test_what_is_known_of_a_patient_is_looked_at(made: Made, tmp_path: Path, what: str) -> None:
     """A change that leaves all ids as they were."""
-    before = best_of(made, 300, Kept(tmp_path / "kept"))
+    before = best_of(made, 300, ArrayCache(tmp_path / "kept"))
     if what == "diagnosis":
         made.pairs = made.pairs.copy()
         made.pairs[:40, 1] = (made.pairs[:40, 1] + 1) % 12
@@ -127,18 +127,18 @@ def test_what_is_known_of_a_patient_is_looked_at(made: Made, tmp_path: Path, wha
         made.families = made.families // 3
     else:
         made.faces = made.faces[::-1].copy()
-    after = best_of(made, 300, Kept(tmp_path / "kept"))
+    after = best_of(made, 300, ArrayCache(tmp_path / "kept"))
     fresh = best_of(made, 300)
     assert after == pytest.approx(fresh, abs=1e-6)
     assert len(before) != len(fresh) or not np.allclose(before, fresh)
 
 
 def test_what_is_kept_of_blocks_that_are_gone_is_deleted(made: Made, tmp_path: Path) -> None:
-    best_of(made, 300, Kept(tmp_path))
+    best_of(made, 300, ArrayCache(tmp_path))
     first = {path.name for path in tmp_path.iterdir()}
     assert len(first) == 6
     made.faces = made.faces[::-1].copy()
-    best_of(made, 300, Kept(tmp_path))
+    best_of(made, 300, ArrayCache(tmp_path))
     second = {path.name for path in tmp_path.iterdir()}
     assert len(second) == 6
     assert not first & second
@@ -148,9 +148,9 @@ def test_what_is_kept_of_blocks_that_are_gone_is_deleted(made: Made, tmp_path: P
 def test_damaged_results_are_computed_anew(
     made: Made, tmp_path: Path, damage: bytes | None
 ) -> None:
-    whole = best_of(made, 300, Kept(tmp_path))
+    whole = best_of(made, 300, ArrayCache(tmp_path))
     for path in tmp_path.iterdir():
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 255
         path.write_bytes(bytes(data) if damage is None else damage)
-    assert np.array_equal(best_of(made, 300, Kept(tmp_path)), whole)
+    assert np.array_equal(best_of(made, 300, ArrayCache(tmp_path)), whole)

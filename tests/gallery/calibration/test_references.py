@@ -9,7 +9,7 @@ import pytest
 
 from gestalt_space.gallery.calibration import references as module
 from gestalt_space.gallery.calibration.photos import photo_correlation
-from gestalt_space.gallery.calibration.references import Sides
+from gestalt_space.gallery.calibration.references import ReferenceSimilarities
 from gestalt_space.gallery.calibration.rows import ArrayRows
 from gestalt_space.ranking.calibration import references_of
 from gestalt_space.ranking.grouping import Grouping, grouping
@@ -33,7 +33,7 @@ def gallery(
     return unit(np.random.default_rng(seed), len(told), 16), found
 
 
-def draw_sides(faces: Descriptors, groups: Grouping, seed: int) -> list[Sides]:
+def draw_sides(faces: Descriptors, groups: Grouping, seed: int) -> list[ReferenceSimilarities]:
     return module.draw_sides(ArrayRows(faces), groups, seed)
 
 

@@ -11,13 +11,13 @@ import pytest
 
 from gestalt_space.gallery.erasure.forms import Text, forms_of
 from gestalt_space.gallery.erasure.pieces import pieces_of
-from gestalt_space.gallery.erasure.plans import Plan, masked, salted, unmasked
+from gestalt_space.gallery.erasure.plans import ErasurePlan, masked, salted, unmasked
 
 SHA256 = "ab" * 32
 
 
-def a_plan() -> Plan:
-    plan = Plan(
+def a_plan() -> ErasurePlan:
+    plan = ErasurePlan(
         patients=["PAT-2024-0017"],
         removed_before=[],
         salt="00",

@@ -18,11 +18,11 @@ import pytest
 from gestalt_space.errors import IndexDamaged
 from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.gallery.inspecting import index
-from gestalt_space.gallery.inspecting.findings import Finding, guarded
+from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
 from gestalt_space.gallery.inspecting.history import inspect_trail
 from gestalt_space.gallery.inspecting.spaces import inspect_spaces
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
-from gestalt_space.gallery.listing import Listing
+from gestalt_space.gallery.listing import ListingMixin
 from gestalt_space.home import Gallery
 from gestalt_space.settings import load_settings
 from gestalt_space.store import reads
@@ -53,11 +53,11 @@ def home(tmp_path: Path, tiny_store: ModelStore, prepared: Prepared) -> Path:
     return prepared("sound", folder, make) / "home"
 
 
-def look(home: Path, sample: int = 0) -> list[Finding]:
+def look(home: Path, sample: int = 0) -> list[CheckFinding]:
     return list(inspect_gallery(load_settings(home), sample=sample))
 
 
-def wrong(home: Path, sample: int = 0) -> dict[str, Finding]:
+def wrong(home: Path, sample: int = 0) -> dict[str, CheckFinding]:
     return {one.subject: one for one in look(home, sample) if one.state != "ok"}
 
 
@@ -372,7 +372,7 @@ def test_a_trail_that_was_changed_or_cut_is_found(home: Path, command: str) -> N
 )
 def test_a_space_that_is_not_what_it_says_is_found(home: Path, command: str) -> None:
     sql(home, command)
-    with Listing(load_settings(home)) as gallery, gallery.database.reading() as session:
+    with ListingMixin(load_settings(home)) as gallery, gallery.database.reading() as session:
         look = inspect_spaces(gallery, reads.spaces(session))
         found = {one.subject: one for one in guarded("space", look)}
     assert found["specification tiny"].state == "fail"

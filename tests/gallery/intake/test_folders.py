@@ -10,11 +10,11 @@ import pytest
 from gestalt_space.errors import UsageError
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.folders import find_photos, one_photo, photos_in, plan_folder
-from gestalt_space.gallery.intake.records import Told
+from gestalt_space.gallery.intake.records import ReadRecord
 from gestalt_space.types import Disorder, PhotoRecord
 from tests import made
 
-NOTHING = Told(PhotoRecord(photo="", patient=""))
+NOTHING = ReadRecord(PhotoRecord(photo="", patient=""))
 
 
 def record(row: Intake) -> PhotoRecord:
@@ -71,7 +71,7 @@ def test_the_plan_says_what_is_passed_over_and_why(folder: Path) -> None:
 
 def test_with_a_patient_all_photos_are_theirs(folder: Path) -> None:
     touch(folder, "one/two/three/x.png")
-    told = Told(PhotoRecord("", "P9", disorders=(Disorder("A"),), sex="male"), ("a note",))
+    told = ReadRecord(PhotoRecord("", "P9", disorders=(Disorder("A"),), sex="male"), ("a note",))
     rows = plan_folder(folder, told).rows
     assert len(rows) == 7
     assert {record(row).patient for row in rows} == {"P9"}
@@ -81,7 +81,7 @@ def test_with_a_patient_all_photos_are_theirs(folder: Path) -> None:
 
 
 def test_what_is_told_of_a_folder_is_told_of_each_photo(folder: Path) -> None:
-    told = Told(PhotoRecord("", "", disorders=(Disorder("A"),), cohort="one"))
+    told = ReadRecord(PhotoRecord("", "", disorders=(Disorder("A"),), cohort="one"))
     assert {
         (record(row).disorders, record(row).cohort) for row in plan_folder(folder, told).rows
     } == {((Disorder("A"),), "one")}
@@ -219,7 +219,7 @@ def test_a_single_photo_needs_its_patient() -> None:
     with pytest.raises(UsageError, match=r"The patient of x\.png") as caught:
         one_photo(Path("a/x.png"), NOTHING)
     assert "--patient" in caught.value.hint
-    row = one_photo(Path("a/x.png"), Told(PhotoRecord("", "P", sex="male"), ("a note",)))
+    row = one_photo(Path("a/x.png"), ReadRecord(PhotoRecord("", "P", sex="male"), ("a note",)))
     assert record(row) == PhotoRecord("a/x.png", "P", sex="male")
     assert row.path == Path("a/x.png")
     assert row.notes == ("a note",)

@@ -9,7 +9,7 @@ import pytest
 
 from gestalt_space.errors import PatientConflict
 from gestalt_space.gallery.intake.telling import check_together, told_of_patients
-from gestalt_space.store.facts import Told
+from gestalt_space.store.facts import CommandFacts
 from tests.galleries import row
 
 
@@ -59,6 +59,6 @@ def test_the_lists_of_sound_rows_are_united() -> None:
     ]
     terms = frozenset({"HP:1", "HP:2"})
     assert told_of_patients(check_together(rows)) == {
-        "P": Told(frozenset({"B"}), frozenset(), terms),
-        "Q": Told(),
+        "P": CommandFacts(frozenset({"B"}), frozenset(), terms),
+        "Q": CommandFacts(),
     }

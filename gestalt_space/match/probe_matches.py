@@ -13,12 +13,12 @@ from gestalt_space.gallery.copies import CANDIDATE, Copy, find_copies
 from gestalt_space.gallery.snapshot import gallery_changed, load_snapshot
 from gestalt_space.match.answer import Eligible, Match, MatchLine
 from gestalt_space.match.composition import composition
+from gestalt_space.match.full_ranking import FullRanking
 from gestalt_space.match.lines import RankedLine
-from gestalt_space.match.names import Named, Names
+from gestalt_space.match.names import Names, NamesByKey
 from gestalt_space.match.probe import Probe
-from gestalt_space.match.ranked import Found, rank_probes
-from gestalt_space.match.view import Kin, View, kin_of
-from gestalt_space.match.whole import Whole
+from gestalt_space.match.ranked import SearchResult, rank_probes
+from gestalt_space.match.view import GalleryView, OwnFamily, kin_of
 from gestalt_space.ranking.calibration import verdict_of
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.store.tail import read_epoch
@@ -29,7 +29,7 @@ LOOKED_FOR_COPIES = 12
 
 def match_probes(
     probes: Sequence[Probe],
-    view: View,
+    view: GalleryView,
     session: Session,
     *,
     with_copies: bool = True,
@@ -43,7 +43,7 @@ def match_probes(
     _check_aggregation(view)
     question, state = view.question, view.state
     names = Names(session, question.by)
-    whole = Whole(
+    whole = FullRanking(
         view,
         lambda: load_snapshot(session, state, by=question.by, with_family=question.with_family),
     )
@@ -58,7 +58,7 @@ def match_probes(
         raise
     # All names at once: a question for each line would take longer than the search.
     lines = [line for one in found for line in one.lines]
-    named = Named(
+    named = NamesByKey(
         names.titles(line.group for line in lines),
         names.patients(line.patient for line in lines),
         names.photos(line.descriptor for line in lines),
@@ -76,7 +76,7 @@ def match_probes(
 
 
 def copies_of(
-    probe: Probe, view: View, session: Session, found: Found | None = None
+    probe: Probe, view: GalleryView, session: Session, found: SearchResult | None = None
 ) -> tuple[Copy, ...]:
     """Stored photos that are copies of one of the probe's own, but for those of its own patient and
     of patients whom the question goes without."""
@@ -98,13 +98,13 @@ def copies_of(
     return tuple(copies.values())
 
 
-def _check_unchanged(view: View, session: Session) -> None:
+def _check_unchanged(view: GalleryView, session: Session) -> None:
     session.rollback()
     if read_epoch(session) != view.state.mark.epoch:
         raise gallery_changed()
 
 
-def _check_aggregation(view: View) -> None:
+def _check_aggregation(view: GalleryView) -> None:
     if view.question.aggregation != "calibrated":
         return
     if view.question.by != "disorder":
@@ -122,10 +122,10 @@ def _failed(probe: Probe) -> Match:
 
 def _match(
     probe: Probe,
-    found: Found,
-    kin: Kin,
-    view: View,
-    named: Named,
+    found: SearchResult,
+    kin: OwnFamily,
+    view: GalleryView,
+    named: NamesByKey,
     session: Session,
     with_copies: bool,
 ) -> Match:
@@ -153,13 +153,15 @@ def _match(
     )
 
 
-def _named(view: View, probe: Probe) -> Iterator[str]:
+def _named(view: GalleryView, probe: Probe) -> Iterator[str]:
     """Patients of the family that the question names, but for the probe's own."""
     own = None if probe.own is None else probe.own.key
     return (name for key, name in view.relatives.items() if key != own)
 
 
-def _line(rank: int, line: RankedLine, kin: Kin, view: View, named: Named) -> MatchLine:
+def _line(
+    rank: int, line: RankedLine, kin: OwnFamily, view: GalleryView, named: NamesByKey
+) -> MatchLine:
     id_, name = named.titles[line.group]
     calibration = view.state.calibration if view.question.by == "disorder" else None
     photos = view.photos_of(line.group, kin)
@@ -186,7 +188,7 @@ def _line(rank: int, line: RankedLine, kin: Kin, view: View, named: Named) -> Ma
     )
 
 
-def _best_percentile(view: View, lines: Sequence[RankedLine]) -> float | None:
+def _best_percentile(view: GalleryView, lines: Sequence[RankedLine]) -> float | None:
     if view.state.calibration is None or not lines:
         return None
     return view.state.calibration.best_percentile(max(line.similarity for line in lines))

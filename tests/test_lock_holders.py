@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gestalt_space import holders
-from gestalt_space.holders import doing, holder_of, leave_note, take_note_away
+from gestalt_space import lock_holders
+from gestalt_space.lock_holders import doing, holder_of, leave_note, take_note_away
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_half_a_note_is_none(note: Path, text: str) -> None:
 def test_what_is_done_is_told_without_what_was_given_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holders, "_work", [])
+    monkeypatch.setattr(lock_holders, "_work", [])
     monkeypatch.setattr("sys.argv", ["/somewhere/train.py", "P17"])
     leave_note(tmp_path / "a")
     doing("gestalt index add")

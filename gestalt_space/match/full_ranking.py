@@ -10,24 +10,24 @@ import numpy as np
 from gestalt_space.gallery.snapshot import Snapshot
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.index.exact import TOLERANCE, exact_similarities
+from gestalt_space.lazy_value import LazyValue
 from gestalt_space.match.lines import RankedLine
-from gestalt_space.match.view import Kin, View
-from gestalt_space.once import Once
+from gestalt_space.match.view import GalleryView, OwnFamily
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.ranking.ranks import RankedGroup, rank_groups
 from gestalt_space.types import Descriptors
 
 
-class Whole:
+class FullRanking:
     """Ranks a view as a whole. `load` gives its snapshot, when it is first needed."""
 
-    def __init__(self, view: View, load: Callable[[], Snapshot]) -> None:
+    def __init__(self, view: GalleryView, load: Callable[[], Snapshot]) -> None:
         self._view = view
-        self._snapshot = Once(load)
-        self._evidence = Once(self._restricted)
+        self._snapshot = LazyValue(load)
+        self._evidence = LazyValue(self._restricted)
 
-    def rank(self, probe: Descriptors, kin: Kin) -> tuple[RankedLine, ...]:
+    def rank(self, probe: Descriptors, kin: OwnFamily) -> tuple[RankedLine, ...]:
         """The lines of a probe `(d,)`, of which its kin are no evidence."""
         question, state = self._view.question, self._view.state
         snapshot, evidence = self._snapshot(), self._evidence()
@@ -53,7 +53,7 @@ class Whole:
         return evidence if eligible.all() else evidence.restricted(eligible)
 
 
-def _family(snapshot: Snapshot, kin: Kin) -> int:
+def _family(snapshot: Snapshot, kin: OwnFamily) -> int:
     """The number of the family of a probe's kin; -1 where none of them has a photo."""
     places = np.flatnonzero(np.isin(snapshot.keys, kin.keys))
     if not len(places):

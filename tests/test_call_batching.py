@@ -1,4 +1,4 @@
-"""`Together` itself; what it joins is tested where it is used (`gallery/test_joining.py`,
+"""`BatchedCalls` itself; what it joins is tested where it is used (`gallery/test_joining.py`,
 `index/test_search.py`)."""
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from gestalt_space.together import Together
+from gestalt_space.call_batching import BatchedCalls
 
 
 def doubled(asked: Sequence[int]) -> list[int]:
     return [2 * one for one in asked]
 
 
-def of(work: Any) -> Together[int, int]:
-    return Together(work, kind=lambda _: None, weight=lambda _: 1, most=8)
+def of(work: Any) -> BatchedCalls[int, int]:
+    return BatchedCalls(work, kind=lambda _: None, weight=lambda _: 1, most=8)
 
 
 STORM = """

@@ -12,14 +12,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gestalt_space.files import write_private
+from gestalt_space.atomic_files import write_private
 
 _work: list[str] = []
 """What this process was started to do, the last entry; see `doing`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class LockHolder:
     """A process that holds something, as it said itself. `work`: its command, without what was
     given to it; `since`: seconds since 1970; `born`: when the process began, in ticks of its
     system, empty where that is not known; `place`: its system and container."""
@@ -50,7 +50,7 @@ def doing(work: str) -> None:
 def leave_note(path: Path) -> None:
     """Note at a path that this process holds what the note is about. On a disk that refuses it
     there is none."""
-    note = Holder(
+    note = LockHolder(
         os.getpid(), platform.node(), _command(), time.time(), _born(os.getpid()), _place()
     )
     with suppress(OSError):
@@ -63,11 +63,11 @@ def take_note_away(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def holder_of(path: Path) -> Holder | None:
+def holder_of(path: Path) -> LockHolder | None:
     """Who left the note at a path; None where there is none, or its process is dead: then somebody
     holds it who has not said so."""
     try:
-        holder = Holder(**json.loads(path.read_bytes()))
+        holder = LockHolder(**json.loads(path.read_bytes()))
         is_dead = holder.place == _place() and (
             not _lives(holder.pid) or holder.born != _born(holder.pid)
         )

@@ -12,7 +12,7 @@ import numpy as np
 from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import fast_precisions, torch_device
 from gestalt_space.encoders.registry import open_encoder
-from gestalt_space.encoders.tuning import Compared, Tuned, tune
+from gestalt_space.encoders.tuning import PrecisionMeasurement, ReferenceFaces, tune
 from gestalt_space.errors import GraphUnknown, NoFace, PhotoDamaged
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.crops import crop_from_png
@@ -42,7 +42,7 @@ class TuningFaces:
 
     crops: Crops
     faces: str
-    compared: Compared | None
+    compared: ReferenceFaces | None
     compared_with: str
 
 
@@ -69,13 +69,13 @@ def tuning_faces(
         owners, words = [""] * len(crops), f"{len(crops)} faces of simulated persons"
     if snapshot is None:
         return TuningFaces(crops, words, None, EACH_OTHER)
-    compared = Compared(snapshot.descriptors, _own(snapshot, owners))
+    compared = ReferenceFaces(snapshot.descriptors, _own(snapshot, owners))
     return TuningFaces(crops, words, compared, f"the {len(snapshot)} descriptors of the gallery")
 
 
 def tune_model(
     model: InstalledModel, faces: TuningFaces, *, device: Device = "auto"
-) -> list[Tuned]:
+) -> list[PrecisionMeasurement]:
     """Every precision that this machine can do with a model, float32 first, all on one device.
 
     A faster precision that needs a graph to be understood which is not is left out. Raises what

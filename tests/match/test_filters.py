@@ -10,8 +10,8 @@ import pytest
 
 from gestalt_space.errors import GalleryEmpty, UsageError
 from gestalt_space.home import Gallery
-from gestalt_space.match.among import EVERYBODY, Among, parse_among
 from gestalt_space.match.answer import ProbePhoto
+from gestalt_space.match.filters import EVERYBODY, PatientFilter, parse_filter
 from gestalt_space.match.probe import Probe
 from gestalt_space.match.question import Question
 from gestalt_space.weights.store import ModelStore
@@ -56,23 +56,25 @@ def gallery(tmp_path: Path, tiny_store: ModelStore, prepared: Prepared) -> Itera
     ],
 )
 def test_ranges_of_ages(text: str, age: tuple[float, float]) -> None:
-    assert parse_among([text]).age == pytest.approx(age)
+    assert parse_filter([text]).age == pytest.approx(age)
 
 
 def test_texts_are_in_lower_case_and_disorders_in_their_one_spelling() -> None:
-    found = parse_among(["ancestry=European; East Asian", "disorder=omim:122470", "sex=F"])
+    found = parse_filter(["ancestry=European; East Asian", "disorder=omim:122470", "sex=F"])
     assert found.texts == (
         ("ancestry", frozenset({"european", "east asian"})),
         ("disorder", frozenset({"OMIM:122470"})),
         ("sex", frozenset({"female"})),
     )
     assert str(found) == "ancestry=east asian;european, disorder=OMIM:122470, sex=female"
-    assert str(parse_among(["age=18m-50m;unknown", "sex=?"])) == "sex=unknown, age=18m-4y2m;unknown"
-    assert str(parse_among(["age=10-"])) == "age=10y-"
-    assert str(parse_among(["age=-5"])) == "age=0-5y"
+    assert (
+        str(parse_filter(["age=18m-50m;unknown", "sex=?"])) == "sex=unknown, age=18m-4y2m;unknown"
+    )
+    assert str(parse_filter(["age=10-"])) == "age=10y-"
+    assert str(parse_filter(["age=-5"])) == "age=0-5y"
     assert not EVERYBODY
-    assert Among(unknown_age=True)
-    assert Among(age=(0.0, 1.0))
+    assert PatientFilter(unknown_age=True)
+    assert PatientFilter(age=(0.0, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -92,13 +94,13 @@ def test_texts_are_in_lower_case_and_disorders_in_their_one_spelling() -> None:
 )
 def test_what_is_no_filter_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        parse_among([text])
+        parse_filter([text])
 
 
 def test_two_filters_on_one_thing_are_refused() -> None:
     for parts in (["sex=f", "sex=m"], ["age=0-1", "age=2-3"]):
         with pytest.raises(UsageError, match="two filters"):
-            parse_among(parts)
+            parse_filter(parts)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_two_filters_on_one_thing_are_refused() -> None:
 def test_the_rows_that_fit_are_left(
     gallery: Gallery, parts: list[str], left: dict[str, list[str]]
 ) -> None:
-    question = Question(among=parse_among(parts))
+    question = Question(among=parse_filter(parts))
     if not left:
         with pytest.raises(GalleryEmpty):
             gallery.view(question)
@@ -153,15 +155,15 @@ def found_by(gallery: Gallery, question: Question) -> dict[str, list[str]]:
 
 
 def test_a_filter_on_disorders_holds_for_genes_and_patients(gallery: Gallery) -> None:
-    by_patient = Question(by="patient", among=parse_among(["disorder=B"]))
+    by_patient = Question(by="patient", among=parse_filter(["disorder=B"]))
     assert list(found_by(gallery, by_patient)) == ["P1", "P2"]
     with pytest.raises(GalleryEmpty, match="gene"):
-        gallery.view(Question(by="gene", among=parse_among(["disorder=B"])))
+        gallery.view(Question(by="gene", among=parse_filter(["disorder=B"])))
 
 
 def test_the_undiagnosed_are_asked_for_by_what_is_not_known(gallery: Gallery) -> None:
     for text, wanted in (("disorder=unknown", ["P3"]), ("disorder=A;unknown", ["P0", "P1", "P3"])):
-        question = Question(by="patient", among=parse_among([text]))
+        question = Question(by="patient", among=parse_filter([text]))
         assert list(found_by(gallery, question)) == wanted
 
 
@@ -171,9 +173,9 @@ def test_undiagnosed_patients_are_ranked_by_patient(gallery: Gallery) -> None:
 
 def test_a_filter_that_leaves_nothing_says_so(gallery: Gallery) -> None:
     with pytest.raises(GalleryEmpty, match="ancestry=nowhere"):
-        gallery.view(Question(among=parse_among(["ancestry=nowhere"])))
+        gallery.view(Question(among=parse_filter(["ancestry=nowhere"])))
     with pytest.raises(GalleryEmpty):
-        gallery.view(Question(among=parse_among(["disorder=Z"])))
+        gallery.view(Question(among=parse_filter(["disorder=Z"])))
 
 
 def test_what_was_corrected_counts_at_once(gallery: Gallery, tmp_path: Path) -> None:
@@ -186,7 +188,7 @@ def test_what_was_corrected_counts_at_once(gallery: Gallery, tmp_path: Path) -> 
         (["sex=female", "age=8y-"], {"A": ["P1"], "B": ["P1"]}),
         (["site=clinic c"], {"A": ["P1"], "B": ["P1"]}),
     ):
-        question = Question(among=parse_among(parts))
+        question = Question(among=parse_filter(parts))
         if left:
             assert found_by(gallery, question) == left
         else:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gestalt_space import doctor
-from gestalt_space.doctor import Finding, examine
+from gestalt_space.machine import doctor
+from gestalt_space.machine.doctor import CheckFinding, examine
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.store.migrating import REVISION
 from gestalt_space.weights.manifest import ModelFile, read_manifest, write_manifest
@@ -39,7 +39,7 @@ def filled(home: Path, tmp_path: Path, prepared: Prepared) -> Path:
     return fill_once(prepared, "doctor", home, *rows)
 
 
-def found(settings: Settings) -> dict[str, Finding]:
+def found(settings: Settings) -> dict[str, CheckFinding]:
     return {finding.subject: finding for finding in examine(settings)}
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from gestalt_space.atomic_files import make_private_folder, write_atomically
 from gestalt_space.errors import OutputError
-from gestalt_space.files import make_private_folder, write_atomically
 
 _ENDING = ".npz"
 
 
-class Kept:
+class ArrayCache:
     """Named arrays in a folder, each name a hash of what they depend on; without one nothing is
     kept. Safe for several processes at once."""
 

@@ -13,8 +13,8 @@ from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import GalleryEmpty, NotInGallery, UsageError
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
-from gestalt_space.match.among import parse_among
-from gestalt_space.match.answer import Eligible, Match, Shared
+from gestalt_space.match.answer import Eligible, Match, SharedTrait
+from gestalt_space.match.filters import parse_filter
 from gestalt_space.match.probe import fuse
 from gestalt_space.match.question import Question, parse_aggregation, parse_by
 from gestalt_space.ranking.aggregation import AGGREGATIONS, Aggregation
@@ -143,7 +143,7 @@ def test_who_is_eligible_is_counted_without_the_probes_patient(
     assert (found.asked, found.eligible) == (7, Eligible(lines=2, patients=3, photos=4))
     (own,) = gallery.match(sources(photos[3]))
     assert own.eligible == Eligible(lines=1, patients=2, photos=3)
-    among = Question(among=parse_among(["sex=female"]))
+    among = Question(among=parse_filter(["sex=female"]))
     (few,) = gallery.match(sources(photos[5]), among)
     assert few.eligible == Eligible(lines=2, patients=2, photos=3)
 
@@ -155,9 +155,9 @@ def test_the_composition_counts_patients_who_share_what_is_told(
     (found,) = gallery.match(sources(photos[5]), told)
     neighbour = found.lines[0].patient
     assert found.composition == (
-        Shared("ancestry", "european", int(neighbour in ("P0", "P2")), 1, 2, 3),
-        Shared("sex", "female", int(neighbour in ("P0", "P2")), 1, 2, 3),
-        Shared(
+        SharedTrait("ancestry", "european", int(neighbour in ("P0", "P2")), 1, 2, 3),
+        SharedTrait("sex", "female", int(neighbour in ("P0", "P2")), 1, 2, 3),
+        SharedTrait(
             "age group",
             "under 1 year",
             int(neighbour == "P0"),
@@ -280,6 +280,6 @@ def test_a_family_that_cannot_be_left_out_is_refused(family: Gallery, photos: li
         list(family.match(sources(photos[7]), Question(family="F9")))
     with pytest.raises(UsageError, match="let in"):
         Question(family="F1", with_family=True)
-    nobody = Question(family="F2", among=parse_among(["disorder=C"]))
+    nobody = Question(family="F2", among=parse_filter(["disorder=C"]))
     with pytest.raises(GalleryEmpty, match="without the family F2"):
         family.view(nobody)

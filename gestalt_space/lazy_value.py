@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Once(Generic[T]):
+class LazyValue(Generic[T]):
     """Holds what `make` gives. Threads that ask meanwhile wait; an error is raised to whoever
     asked, and the next one tries again.
 

@@ -13,7 +13,7 @@ import gestalt_space
 from gestalt_space.devices import cores, runtime, session_options
 from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_device
 from gestalt_space.encoders.registry import open_encoder, why_not_native
-from gestalt_space.gallery.inspecting.findings import Finding, guarded
+from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
 from gestalt_space.index.gpu import gpu_name, gpu_works
 from gestalt_space.settings import Settings
@@ -36,13 +36,13 @@ print(count)
 """
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[CheckFinding]:
     """Look at everything, one finding at a time. Never raises `GestaltError`."""
-    yield Finding(
+    yield CheckFinding(
         "gestalt-space", "ok", f"{gestalt_space.__version__}, Python {platform.python_version()}"
     )
     yield _libraries()
-    yield Finding("processor", "ok", f"{platform.machine()}, {cores()} cores in use")
+    yield CheckFinding("processor", "ok", f"{platform.machine()}, {cores()} cores in use")
     yield from guarded("onnxruntime", _onnxruntime())
     yield from guarded("torch", _torch())
     yield from guarded("faiss", _faiss())
@@ -51,15 +51,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from inspect_gallery(settings, sample=0)
 
 
-def _libraries() -> Finding:
+def _libraries() -> CheckFinding:
     versions = {name: _version(name) for name in (*LIBRARIES, *FAISS)}
     missing = [name for name in LIBRARIES if versions[name] is None]
     if missing:
-        return Finding(
+        return CheckFinding(
             "libraries", "fail", f"{', '.join(missing)} missing", "Install gestalt-space again."
         )
     found = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    return Finding("libraries", "ok", found)
+    return CheckFinding("libraries", "ok", found)
 
 
 def _version(name: str) -> str | None:
@@ -69,16 +69,16 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _onnxruntime() -> Iterator[Finding]:
+def _onnxruntime() -> Iterator[CheckFinding]:
     offered = runtime().get_available_providers()
     threads = session_options().intra_op_num_threads
     device = "cuda and cpu" if "CUDAExecutionProvider" in offered else "cpu"
-    yield Finding("onnxruntime", "ok", f"devices {device}; {threads} threads")
+    yield CheckFinding("onnxruntime", "ok", f"devices {device}; {threads} threads")
 
 
-def _torch() -> Iterator[Finding]:
+def _torch() -> Iterator[CheckFinding]:
     if not has_torch():
-        yield Finding(
+        yield CheckFinding(
             "torch",
             "note",
             "not installed: no GestaltMatcher, no timm, no bf16",
@@ -87,10 +87,10 @@ def _torch() -> Iterator[Finding]:
         return
     place = torch_device()
     able = ", ".join(fast_precisions(place))
-    yield Finding("torch", "ok", f"{_version('torch')}; on {place.type} in {able}")
+    yield CheckFinding("torch", "ok", f"{_version('torch')}; on {place.type} in {able}")
 
 
-def _faiss() -> Iterator[Finding]:
+def _faiss() -> Iterator[CheckFinding]:
     # In a process of its own: a build without kernels for the card ends the process it is in.
     try:
         test = subprocess.run(  # noqa: S603 - our own interpreter and text
@@ -103,38 +103,40 @@ def _faiss() -> Iterator[Finding]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        yield Finding("faiss", "fail", "the self-test did not finish", "Install faiss-cpu instead.")
+        yield CheckFinding(
+            "faiss", "fail", "the self-test did not finish", "Install faiss-cpu instead."
+        )
         return
     if test.returncode:
         last = (test.stderr.strip().splitlines() or ["no message"])[-1]
-        yield Finding(
+        yield CheckFinding(
             "faiss", "fail", f"the self-test failed: {last}", "Install faiss-cpu instead."
         )
         return
     gpus = int(test.stdout.strip() or 0)
-    yield Finding("faiss", "ok", f"exact search works; {gpus or 'no'} GPU")
+    yield CheckFinding("faiss", "ok", f"exact search works; {gpus or 'no'} GPU")
 
 
-def _search(settings: Settings) -> Finding:
+def _search(settings: Settings) -> CheckFinding:
     """What would search a large gallery."""
     if settings.search_device == "cpu":
-        return Finding("search", "ok", "on the CPU, because of the setting search_device")
+        return CheckFinding("search", "ok", "on the CPU, because of the setting search_device")
     why = gpu_works()
     if why is None:
-        return Finding("search", "ok", f"large galleries on {gpu_name()}")
+        return CheckFinding("search", "ok", f"large galleries on {gpu_name()}")
     if settings.search_device == "cuda":
         hint = "Set GESTALT_SEARCH_DEVICE=auto to search without a GPU."
-        return Finding("search", "fail", f"no GPU can be used for searching: {why}", hint)
-    return Finding("search", "ok", f"on the CPU; no GPU: {why}")
+        return CheckFinding("search", "fail", f"no GPU can be used for searching: {why}", hint)
+    return CheckFinding("search", "ok", f"on the CPU; no GPU: {why}")
 
 
-def _models(settings: Settings) -> Iterator[Finding]:
+def _models(settings: Settings) -> Iterator[CheckFinding]:
     store = ModelStore(settings.models_dir)
     models = store.sound_models()
     for model in models:
         yield from guarded(f"model {model.name}", _model(settings, store, model))
     for folder in store.damaged():
-        yield Finding(
+        yield CheckFinding(
             f"model {folder}",
             "fail",
             "its manifest cannot be read",
@@ -142,7 +144,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
         )
     for role in ("encoder", "detector"):
         if not any(model.file(role) for model in models):
-            yield Finding(
+            yield CheckFinding(
                 role,
                 "fail",
                 "none installed",
@@ -150,14 +152,14 @@ def _models(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def _model(settings: Settings, store: ModelStore, model: InstalledModel) -> Iterator[Finding]:
+def _model(settings: Settings, store: ModelStore, model: InstalledModel) -> Iterator[CheckFinding]:
     store.verify(model.name)
     roles = " and ".join(f"{file.role} ({file.kind})" for file in model.files)
     if model.encoders:
         encoder = open_encoder(model, precision=settings.precisions.get(model.name, "float32"))
         roles += f", runs in {encoder.run}"
-    yield Finding(f"model {model.name}", "ok", f"{roles}; {model.license}")
+    yield CheckFinding(f"model {model.name}", "ok", f"{roles}; {model.license}")
     if model.encoders and model.name != BUILTIN and has_torch():
         reason = why_not_native(model)
         if reason is not None:
-            yield Finding(f"model {model.name}", "note", f"no GPU and no bf16: {reason}")
+            yield CheckFinding(f"model {model.name}", "note", f"no GPU and no bf16: {reason}")

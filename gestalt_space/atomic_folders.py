@@ -13,9 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gestalt_space.atomic_files import (
+    check_path,
+    make_private_folder,
+    move_folder,
+    take_folder_name,
+)
 from gestalt_space.errors import OutputError
-from gestalt_space.files import check_path, make_private_folder, move_folder, take_folder_name
-from gestalt_space.held import held
+from gestalt_space.file_lock import try_lock
 from gestalt_space.paths import display_name, short_name
 
 
@@ -64,7 +69,7 @@ def begun_folder(place: Path, *, private: bool = True) -> Iterator[Path]:
     aside = place.with_name(f"{_begun(place)}{secrets.token_hex(4)}")
     aside.mkdir(mode=0o700 if private else 0o777)
     try:
-        with held(aside):
+        with try_lock(aside):
             yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -80,7 +85,7 @@ def delete_begun(place: Path) -> tuple[list[Path], list[Path]]:
         with suppress(FileNotFoundError):
             if not begun.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
                 continue
-            with held(path) as is_mine:
+            with try_lock(path) as is_mine:
                 if is_mine:
                     shutil.rmtree(path, ignore_errors=True)
             (left if path.exists() else gone).append(path)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gestalt_space.atomic_folders import whole_folder
 from gestalt_space.errors import OutputError
-from gestalt_space.folders import whole_folder
 
 
 def names(folder: Path) -> list[str]:

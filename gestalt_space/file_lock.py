@@ -14,7 +14,7 @@ if sys.platform != "win32":
 
 
 @contextmanager
-def held(path: Path) -> Iterator[bool | None]:
+def try_lock(path: Path) -> Iterator[bool | None]:
     """Hold a file or folder that is there. What is given: True, or False where another process
     holds it already, or None where the system or the disk has no such locks.
 

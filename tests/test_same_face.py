@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.faces.alignment import TEMPLATE
-from gestalt_space.sameface import is_same_face, landmarks_moved, overlap
+from gestalt_space.same_face import is_same_face, landmarks_moved, overlap
 
 BOX = (0.0, 0.0, 112.0, 112.0)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gestalt_space.gallery.calibration.kept import Kept, forget
+from gestalt_space.gallery.calibration.array_cache import ArrayCache, forget
 
 KINDS = {"keys": np.uint64, "best": np.float32}
 
 
-def put(folder: Path, name: str = "some") -> Kept:
-    kept = Kept(folder)
+def put(folder: Path, name: str = "some") -> ArrayCache:
+    kept = ArrayCache(folder)
     kept.put(name, keys=np.arange(3, dtype=np.uint64), best=np.zeros(3, np.float32))
     return kept
 
@@ -32,7 +32,7 @@ def test_what_was_put_is_found_and_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_arrays_of_another_kind_are_not_taken(tmp_path: Path) -> None:
-    kept = Kept(tmp_path)
+    kept = ArrayCache(tmp_path)
     kept.put("some", keys=np.arange(3), best=np.zeros(3, np.float32))
     assert kept.get("some", **KINDS) is None
     kept.put("some", keys=np.zeros((3, 1), np.uint64), best=np.zeros(3, np.float32))
@@ -52,7 +52,7 @@ def test_others_are_deleted_and_all_are_forgotten(tmp_path: Path) -> None:
 
 
 def test_without_a_folder_nothing_is_kept() -> None:
-    kept = Kept()
+    kept = ArrayCache()
     kept.put("some", keys=np.zeros(1, np.uint64))
     assert kept.get("some", **KINDS) is None
     kept.keep_only(())

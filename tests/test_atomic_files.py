@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gestalt_space.errors import OutputError
-from gestalt_space.files import (
+from gestalt_space.atomic_files import (
     appearing,
     check_free,
     check_new_file,
@@ -23,7 +22,8 @@ from gestalt_space.files import (
     write_atomically,
     write_private,
 )
-from gestalt_space.folders import whole_folder
+from gestalt_space.atomic_folders import whole_folder
+from gestalt_space.errors import OutputError
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="rights as on POSIX")

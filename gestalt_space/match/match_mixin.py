@@ -10,20 +10,20 @@ from typing import TypeVar
 
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged
-from gestalt_space.gallery.blame import NONSENSE
 from gestalt_space.gallery.copies import Copy
-from gestalt_space.gallery.listing import Listing
+from gestalt_space.gallery.damage import NONSENSE
+from gestalt_space.gallery.listing import ListingMixin
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.gallery.snapshot import Snapshot, gallery_changed, load_snapshot
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.match.answer import Match
 from gestalt_space.match.evidence import Evidence, evidence_of
-from gestalt_space.match.matching import copies_of, match_probes
 from gestalt_space.match.probe import Probe, as_one_probe, probe_of, stored_probe
+from gestalt_space.match.probe_matches import copies_of, match_probes
 from gestalt_space.match.question import TEN_DISORDERS, Question
-from gestalt_space.match.view import View, open_view
+from gestalt_space.match.view import GalleryView, open_view
 from gestalt_space.names import normal_name
-from gestalt_space.progress import Progress, followed, unseen
+from gestalt_space.progress import Progress, followed, no_progress
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.lookups import find_patient
 from gestalt_space.store.people import By
@@ -33,10 +33,10 @@ T = TypeVar("T")
 _TRIES = 5
 
 
-class Asking(Listing):
+class MatchMixin(ListingMixin):
     """A gallery that is asked."""
 
-    def view(self, question: Question = TEN_DISORDERS) -> View:
+    def view(self, question: Question = TEN_DISORDERS) -> GalleryView:
         """The newest state, and what of it may be evidence for a question.
 
         Raises `GalleryEmpty` where nothing can be ranked, `NotInGallery` for a patient or a family
@@ -44,7 +44,7 @@ class Asking(Listing):
         """
         return self._settled(lambda: self._view(question))
 
-    def _view(self, question: Question) -> View:
+    def _view(self, question: Question) -> GalleryView:
         if self.space.stored is None:
             raise self._empty(question.by)
         state = self.state()
@@ -86,7 +86,7 @@ class Asking(Listing):
         sources: Sequence[PhotoSource],
         *,
         as_one: bool = False,
-        progress: Progress = unseen,
+        progress: Progress = no_progress,
     ) -> Iterator[list[Probe]]:
         """Photos as probes, in order, a batch at a time; nothing is stored.
 
@@ -122,7 +122,7 @@ class Asking(Listing):
         question: Question = TEN_DISORDERS,
         *,
         as_one: bool = False,
-        progress: Progress = unseen,
+        progress: Progress = no_progress,
     ) -> Iterator[Match]:
         """Rank disorders, genes or patients for each photo, in order, or for all `as_one`, where
         `progress` is given the photos that are read.
@@ -159,8 +159,8 @@ class Asking(Listing):
         return self._settled(ask)
 
     def answer(
-        self, probes: Sequence[Probe], question: Question, view: View | None = None
-    ) -> tuple[View, list[Match]]:
+        self, probes: Sequence[Probe], question: Question, view: GalleryView | None = None
+    ) -> tuple[GalleryView, list[Match]]:
         """The matches of probes, and the view that they are of: the one given, where nothing has
         changed since, else the newest."""
         return self._answer(lambda: probes, question, view)
@@ -195,12 +195,12 @@ class Asking(Listing):
         return self._settled(ask)
 
     def _answer(
-        self, probes: Callable[[], Sequence[Probe]], question: Question, view: View | None
-    ) -> tuple[View, list[Match]]:
+        self, probes: Callable[[], Sequence[Probe]], question: Question, view: GalleryView | None
+    ) -> tuple[GalleryView, list[Match]]:
         """`probes` is called when the state is read: whose photo one is has to be known of every
         photo in it, or one that was added meanwhile would be evidence for itself."""
 
-        def ask() -> tuple[View, list[Match]]:
+        def ask() -> tuple[GalleryView, list[Match]]:
             newest = view if view is not None and view.state is self.state() else None
             newest = newest or self.view(question)
             asked = probes()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gestalt_space.gallery.inspecting.rights import inspect_rights
-from gestalt_space.rights import exposure
+from gestalt_space.gallery.inspecting.permissions import inspect_rights
+from gestalt_space.gallery.permissions import exposure
 from gestalt_space.settings import load_settings
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="rights as on POSIX")

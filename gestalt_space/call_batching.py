@@ -32,7 +32,7 @@ class _Queue(Generic[T, R]):
         self.waiting: list[_Call[T, R]] = []
 
 
-class Together(Generic[T, R]):
+class BatchedCalls(Generic[T, R]):
     """Calls `work` for any number of threads, one call at a time; `work` gives a result for each of
     what it is given.
 

@@ -29,7 +29,7 @@ HINT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
+class PatientFilter:
     """A filter on evidence: every part must fit, with any one of its values.
 
     `texts`: pairs of a key of `TEXTS` and its values, in lower case except for disorders and
@@ -68,10 +68,10 @@ class Among:
         return ", ".join(f"{key}={';'.join(values)}" for key, values in parts.items())
 
 
-EVERYBODY = Among()
+EVERYBODY = PatientFilter()
 
 
-def parse_among(parts: Sequence[str]) -> Among:
+def parse_filter(parts: Sequence[str]) -> PatientFilter:
     """A filter from texts like `sex=female` and `age=0-5y`. Raises `UsageError`."""
     texts: dict[str, frozenset[str]] = {}
     ages: list[str] = []
@@ -93,12 +93,12 @@ def parse_among(parts: Sequence[str]) -> Among:
     ranges = [text for text in ages if not is_unknown(text)]
     if len(ranges) > 1:
         raise UsageError("There are two age ranges.", "Give one, such as age=0-5y.")
-    return Among(
+    return PatientFilter(
         tuple(sorted(texts.items())), _ages(ranges[0]) if ranges else None, len(ages) > len(ranges)
     )
 
 
-def eligible_rows(state: GalleryState, among: Among, session: Session) -> NDArray[np.bool_]:
+def eligible_rows(state: GalleryState, among: PatientFilter, session: Session) -> NDArray[np.bool_]:
     """Which rows `(n,)` of a gallery fit."""
     patients = state.patients
     fits = np.ones(state.people.last_key + 2, dtype=bool)
@@ -123,7 +123,7 @@ def _hashes(key: str, values: Collection[str]) -> NDArray[np.int64]:
     return hash64_all(texts) if key == "family" else folded_hashes(texts)
 
 
-def _of_age(ages: NDArray[np.float64], among: Among) -> NDArray[np.bool_]:
+def _of_age(ages: NDArray[np.float64], among: PatientFilter) -> NDArray[np.bool_]:
     fits: NDArray[np.bool_] = np.isnan(ages) & among.unknown_age
     if among.age is not None:
         first, last = among.age

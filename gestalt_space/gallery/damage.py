@@ -24,11 +24,11 @@ def blaming_files(folder: Path, manifest: Manifest) -> Iterator[None]:
     try:
         yield
     except NONSENSE as error:
-        check_files(folder, manifest, error)
+        check_index_files(folder, manifest, error)
         raise
 
 
-def check_files(folder: Path, manifest: Manifest, error: Exception) -> None:
+def check_index_files(folder: Path, manifest: Manifest, error: Exception) -> None:
     """Hash all files of an index, after an error. Raises `IndexDamaged`."""
     for file in manifest.files:
         try:
