@@ -68,7 +68,7 @@ def measured(
     within: bool = True,
     with_family: bool = False,
 ) -> GroupTests:
-    """What `compare` tests, without what it describes. Not `within`: groups are matched, and labels
+    """What `compare_groups` tests, without what it describes. Not `within`: groups are matched, and
     are dealt within disorders alone, as they were once."""
     a, b = match_groups(*groups_of(selection), match, seed, with_family=with_family)
     units, _ = compared_units(a, b, match if within else (), with_family=with_family)

@@ -126,7 +126,7 @@ def sibling_top_1(galleries: int, seed: int) -> dict[str, tuple[float, float, fl
         ):
             cases, _ = find_cases(probes.patients, evidence, truth)
             answers = ask(probes, cases, selection.descriptors, evidence, ["nearest"])
-            kin = evidence.count_kin(evidence.family_of(cases.patients), cases.groups)
+            kin = evidence.count_family(evidence.family_of(cases.patients), cases.groups)
             chance = float(np.mean((cases.sizes - kin) / (len(truth.patients) - kin)))
             found[name].append((float(np.mean(answers.ranks["nearest"] == 1)), chance))
     return {

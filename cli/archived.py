@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from gestalt_space.counts import counted_text
+
 from . import output
 
 
@@ -28,7 +30,4 @@ def say_done(
 
 def people_text(done: _Counted) -> str:
     """`3 patients and 5 photos`."""
-    return (
-        f"{output.counted_text(done.patients, 'patient')} and "
-        f"{output.counted_text(done.photos, 'photo')}"
-    )
+    return f"{counted_text(done.patients, 'patient')} and {counted_text(done.photos, 'photo')}"

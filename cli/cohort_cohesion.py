@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import cohort_options, options, output
 from .opening import opened
 
@@ -94,8 +96,8 @@ def cohesion(
 def _show(found: Cohesion) -> None:
     matched = f", matched on {' and '.join(found.plan.match)}" if found.plan.match else ""
     output.write_text(
-        f"  {output.counted_text(found.patients, 'patient')} with "
-        f"{output.counted_text(found.photos, 'photo')} and {found.controls:,} control "
+        f"  {counted_text(found.patients, 'patient')} with "
+        f"{counted_text(found.photos, 'photo')} and {found.controls:,} control "
         f"{'family' if found.controls == 1 else 'families'}{matched}"
     )
     if found.families < found.patients:
@@ -104,7 +106,7 @@ def _show(found: Cohesion) -> None:
         )
     if found.relatives:
         output.write_text(
-            f"  {output.counted_text(found.relatives, 'relative')} of the cohort's patients not "
+            f"  {counted_text(found.relatives, 'relative')} of the cohort's patients not "
             "used as controls"
         )
     table = output.new_table("", "figure", right=("figure",))
@@ -120,7 +122,7 @@ def _show(found: Cohesion) -> None:
         output.write_text("  single photos: too few patients with other disorders")
         return
     output.write_text(
-        f"Single photos, compared with {output.counted_text(found.curve_controls, 'control')} "
+        f"Single photos, compared with {counted_text(found.curve_controls, 'control')} "
         "without the cohort's\ndisorders" + (", who are not matched" if found.plan.match else ""),
         style="bold",
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output
@@ -173,7 +174,7 @@ def _show_groups(a: Selection, b: Selection, found: GroupComparison) -> None:
     for letter, group, of in (("A", a, found.a), ("B", b, found.b)):
         output.write_text(f"{letter}: {group.source}", style="bold")
         left_out = f", {of.unmatched:,} left out by matching" if of.unmatched else ""
-        output.write_text(f"  {output.counted_text(of.patients, 'patient')}{left_out}")
+        output.write_text(f"  {counted_text(of.patients, 'patient')}{left_out}")
         families = f" of {of.units:,} {unit}" if of.units != of.compared else ""
         output.write_text(f"  {of.compared:,} with a compared disorder{families}")
     for warning in found.warnings:
@@ -182,15 +183,13 @@ def _show_groups(a: Selection, b: Selection, found: GroupComparison) -> None:
         names = ", ".join(one.disorder for one in found.too_few[:NAMED])
         more = len(found.too_few) - NAMED
         output.write_text(
-            f"{output.counted_text(len(found.too_few), 'disorder')} without two {unit} in each "
+            f"{counted_text(len(found.too_few), 'disorder')} without two {unit} in each "
             f"group: {names}" + (f" and {more:,} more" if more > 0 else "")
         )
 
 
 def _show_overall(found: GroupComparison) -> None:
-    output.write_text(
-        f"\nOver {output.counted_text(len(found.disorders), 'disorder')}", style="bold"
-    )
+    output.write_text(f"\nOver {counted_text(len(found.disorders), 'disorder')}", style="bold")
     table = output.new_table("", "figure", "95 % interval", "p", right=("figure", "p"))
     tests = found.tests
     for told, one, digits in (
@@ -229,13 +228,13 @@ def _show_disorders(found: GroupComparison) -> None:
 
     if untested := sum(one.tests.shift.method == WITHHELD for one in found.disorders):
         output.write_text(
-            f"  {output.counted_text(untested, 'disorder')} with too few permutations for a p-value"
+            f"  {counted_text(untested, 'disorder')} with too few permutations for a p-value"
         )
 
 
 def _show_accuracy(found: GroupComparison) -> None:
     first = found.accuracy[0]
-    count = output.counted_text(first.disorders, "disorder")
+    count = counted_text(first.disorders, "disorder")
     for title, figures in (
         (f"{first.gallery:,} photos of {count} in every gallery", "top"),
         ("mean over disorders", "top_of_disorders"),

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import cohort_options, options, output
 from .figures import PICTURES, check_picture_path, write_picture
 from .opening import opened
@@ -64,8 +66,8 @@ def composite(
     if as_json:
         output.write_json(composite_document(selection, made, str(path)))
     elif not quiet:
-        patients_told = output.counted_text(made.patients, "patient")
-        photos_told = output.counted_text(made.photos, "photo")
+        patients_told = counted_text(made.patients, "patient")
+        photos_told = counted_text(made.photos, "photo")
         output.say(f"The average face of {patients_told} ({photos_told}) is in {path}.")
         if made.sharpened:
             output.say(

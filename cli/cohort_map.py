@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import cohort_options, options, output
 from .figures import check_picture_path, write_picture
 from .opening import opened
@@ -131,7 +133,7 @@ def map_(
         count = 0 if placed is None else len(placed.patients)
         output.write_json(map_document(selection, made, count, str(path)))
     elif not quiet:
-        told = output.counted_text(len(made.patients), "patient")
+        told = counted_text(len(made.patients), "patient")
         later = "" if placed is None else f", {len(placed.patients)} placed later"
         output.say(f"{told}{later}; {made.told}.")
         output.say(f"The map is in {path}.")

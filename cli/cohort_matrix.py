@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output
@@ -200,7 +201,7 @@ def matrix(
             progress=show,
         )
     if (relatives := found.about["relatives_left_out"]) and not quiet:
-        pairs = output.counted_text(relatives, "pair")
+        pairs = counted_text(relatives, "pair")
         output.say(f"Relatives are not ranked: {pairs} of a probe and a patient left out.")
     if figure is not None:
         with output.progress("Drawing", None, quiet=quiet):

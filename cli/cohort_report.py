@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import cohort_options, options, output
 from .opening import opened
 
@@ -69,7 +71,7 @@ def report(
     if as_json:
         output.write_json(report_document(made, show_patients=show_patients))
     elif not quiet:
-        told = output.counted_text(len(selection.patients), "patient")
+        told = counted_text(len(selection.patients), "patient")
         output.say(f"Wrote the report of {told} to {folder / PAGE}.")
         for reason in made.left_out:
             output.say(reason, indent="  ")

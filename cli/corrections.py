@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from gestalt_space.counts import counted_text
+
 from . import output
 from .asking import can_be_asked, confirm
 from .interruption import interruption
@@ -56,7 +58,7 @@ def carry_out(
         return
     if done.undone:
         one, more = done.undone[0], len(done.undone) - 1
-        others = f" and {output.counted_text(more, 'event')} more of the same `add`" if more else ""
+        others = f" and {counted_text(more, 'event')} more of the same `add`" if more else ""
         output.say(
             f"Undone: event {one.id}{others}, {one.action} by {one.actor} "
             f"({one.at:%Y-%m-%d %H:%M} UTC)."

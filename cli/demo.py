@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
 from gestalt_space.paths import display_name
 
 from . import options, output
@@ -130,8 +131,8 @@ def _show_ranking(trial: Trial) -> None:
 
 def _show_top(trial: Trial) -> None:
     output.write_text(
-        f"All {output.counted_text(len(trial.probes), 'photo')} of "
-        f"{output.counted_text(len(trial.held_back), 'patient')} held back, matched against "
+        f"All {counted_text(len(trial.probes), 'photo')} of "
+        f"{counted_text(len(trial.held_back), 'patient')} held back, matched against "
         f"{trial.patient_count} patients",
         style="bold",
     )
@@ -150,7 +151,7 @@ def _show_top(trial: Trial) -> None:
     failed = sum(probe.encoded is None for probe in trial.probes)
     if failed:
         output.write_text(
-            f"No face was found in {output.counted_text(failed, 'photo')}; counted as not found."
+            f"No face was found in {counted_text(failed, 'photo')}; counted as not found."
         )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def tell_findings(found: Iterable[CheckFinding], csv: Path | None, *, as_json: b
             advice.setdefault(finding.hint, []).append(finding.subject)
     for hint, subjects in advice.items():
         output.write_text(f"{', '.join(dict.fromkeys(subjects))}: {hint}")
-    checks = output.counted_text(len(findings), "check")
+    checks = counted_text(len(findings), "check")
     output.say(
         f"{failed:,} of {checks} failed: see FAIL above."
         if failed

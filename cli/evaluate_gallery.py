@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
 
 from . import options, output
@@ -185,17 +186,17 @@ def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
     output.write_text(f"Space {result.data.space} ({result.data.fingerprint[:12]})", style="bold")
     how = "left out in turn" if evaluation.plan.split is None else "tested, from the split"
     output.write_text(
-        f"  {output.counted_text(counts.asked_patients, 'patient')} with "
-        f"{output.counted_text(counts.asked_photos, 'photo')} {how}; "
-        f"{output.counted_text(counts.asked_disorders, by)} tested"
+        f"  {counted_text(counts.asked_patients, 'patient')} with "
+        f"{counted_text(counts.asked_photos, 'photo')} {how}; "
+        f"{counted_text(counts.asked_disorders, by)} tested"
     )
     output.write_text(
-        f"  against {output.counted_text(counts.evidence_patients, 'patient')}, "
-        f"{output.counted_text(counts.evidence_photos, 'photo')}, "
-        f"{output.counted_text(counts.evidence_disorders, by)}"
+        f"  against {counted_text(counts.evidence_patients, 'patient')}, "
+        f"{counted_text(counts.evidence_photos, 'photo')}, "
+        f"{counted_text(counts.evidence_disorders, by)}"
     )
     if counts.aside:
-        aside = output.counted_text(counts.aside, "diagnosed patient")
+        aside = counted_text(counts.aside, "diagnosed patient")
         output.write_text(f"  {aside} in neither part of the split")
     _show_relatives(counts.with_relatives, evaluation.plan.with_family)
     _show_untested(result)
@@ -214,7 +215,7 @@ def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
 
 def _show_relatives(count: int, with_family: bool) -> None:
     if count:
-        who = output.counted_text(count, "patient")
+        who = counted_text(count, "patient")
         verb = "has" if count == 1 else "have"
         were = "were matched too" if with_family else "were not matched"
         output.write_text(f"  {who} {verb} relatives in the gallery; they {were}")
@@ -227,7 +228,7 @@ def _show_untested(result: SpaceResult) -> None:
     names = ", ".join(one.id for one in result.untested[:NAMED])
     more = len(result.untested) - NAMED
     output.write_text(
-        f"  {output.counted_text(len(result.untested), by)} cannot be tested, because no other "
+        f"  {counted_text(len(result.untested), by)} cannot be tested, because no other "
         f"patient has\n  them: {names}" + (f" and {more:,} more" if more > 0 else "")
     )
 
@@ -259,7 +260,7 @@ def _show_ranks(result: SpaceResult) -> None:
     output.write_table(table)
     controls = result.counts.controls
     output.write_text(
-        f"  AUROC patient: against {output.counted_text(controls, 'control')}"
+        f"  AUROC patient: against {counted_text(controls, 'control')}"
         if controls
         else "  No AUROC patient: it needs --controls COHORT"
     )

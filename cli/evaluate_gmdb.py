@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 
 if TYPE_CHECKING:
@@ -137,8 +139,8 @@ def arrays(
     write_atomically(destination, encodings_npz(found))
     if not quiet:
         output.say(
-            f"Wrote {output.counted_text(len(found.images), 'image')} with "
-            f"{output.counted_text(len(found.slots), 'slot')} to {destination}."
+            f"Wrote {counted_text(len(found.images), 'image')} with "
+            f"{counted_text(len(found.slots), 'slot')} to {destination}."
         )
         _tell("left out, a slot is missing", found.incomplete)
         _tell("left out, a vector is zero or not finite", found.unsound)
@@ -154,7 +156,7 @@ def _write_table(result: GmdbResult) -> None:
         tops = (_top(top, one.low[k], one.high[k]) for k, top in one.top.items())
         table.add_row(one.test, one.gallery, f"{one.test_size:g}", f"{one.gallery_size:g}", *tops)
     output.write_text(
-        f"GMDB {result.version}, {output.counted_text(result.slots, 'slot')}. Top-k in percent, "
+        f"GMDB {result.version}, {counted_text(result.slots, 'slot')}. Top-k in percent, "
         "the mean over syndromes, then\nover splits; in brackets 95 % intervals over patients, "
         "conditional on these galleries.",
         style="dim",
@@ -204,4 +206,4 @@ def _tell_left_out(result: GmdbResult) -> None:
 def _tell(what: str, names: Sequence[str], noun: str = "image") -> None:
     if names:
         listed = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-        output.say(f"{output.counted_text(len(names), noun)} {what}: {listed}.")
+        output.say(f"{counted_text(len(names), noun)} {what}: {listed}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from gestalt_space.counts import counted_text
 from gestalt_space.paths import display_name
 
 from . import options, output
@@ -74,7 +75,7 @@ def align(
     results: list[PhotoResult] = []
     with interruption(
         lambda: (
-            f" after {len(results):,} of {output.counted_text(len(sources), 'photo')}: "
+            f" after {len(results):,} of {counted_text(len(sources), 'photo')}: "
             f"{PART_TABLE} in {display_name(folder)} lists the crops written so far."
         ),
         "Run the same command again; it starts over and overwrites those crops.",
@@ -148,6 +149,6 @@ def _finish(
                 output.say_error(result.error, result.source.name)
         if len(failed) > SHOWN_FAILURES:
             output.say(f"… and {len(failed) - SHOWN_FAILURES} more; {place} lists them all.")
-        count = output.counted_text(len(results) - len(failed), "photo")
+        count = counted_text(len(results) - len(failed), "photo")
         output.say(f"{count} {done} to {display_name(place)}, {len(failed)} failed.")
     return 3 if failed else 0

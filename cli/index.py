@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 from .index_add import add
 from .index_approximate import approximate
@@ -190,8 +192,8 @@ def remove(
 
         output.write_json(removed_document(gone))
     elif not quiet:
-        patients_gone = output.counted_text(gone.patients, "patient")
-        output.say(f"Removed {output.counted_text(gone.photos, 'photo')} and {patients_gone}.")
+        patients_gone = counted_text(gone.patients, "patient")
+        output.say(f"Removed {counted_text(gone.photos, 'photo')} and {patients_gone}.")
 
 
 @app.command("stats")
@@ -261,7 +263,7 @@ def fill(
         done = 0
         with (
             interruption(
-                lambda: f" after {done:,} of {output.counted_text(total, 'face')}.",
+                lambda: f" after {done:,} of {counted_text(total, 'face')}.",
                 "Run the same command again to continue; finished faces are kept.",
             ),
             output.progress("Encoding", total, quiet=quiet) as show,
@@ -284,12 +286,12 @@ def fill(
             if result.error is not None:
                 output.say_error(result.error, f"{result.photo} ({result.patient})")
         output.say(
-            f"Encoded {output.counted_text(count, 'face')} in the space of {name} ({run}); "
+            f"Encoded {counted_text(count, 'face')} in the space of {name} ({run}); "
             f"{len(failed)} failed. All others were already there."
         )
     if default and not filled.is_default:
         output.say(
-            f"The gallery still uses its old space: {output.counted_text(filled.missing, 'face')} "
+            f"The gallery still uses its old space: {counted_text(filled.missing, 'face')} "
             f"without a descriptor in the space of {name}."
         )
         output.say(
@@ -347,5 +349,5 @@ def _kept_text(detail: PatientRecord) -> str:
     crops = sum(photo.crop_kept for photo in detail.photos)
     return (
         f"The consent is withdrawn: {detail.patient} is not matched. The gallery keeps these "
-        f"descriptors separately, with {output.counted_text(crops, 'aligned face')} and the facts."
+        f"descriptors separately, with {counted_text(crops, 'aligned face')} and the facts."
     )

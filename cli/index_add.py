@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import Interrupted
 from gestalt_space.paths import display_name
 
@@ -197,8 +198,7 @@ def put_in(
         except KeyboardInterrupt:
             added_photos.say_counts(counts)
             raise Interrupted(
-                f"Interrupted after {counts.total():,} of "
-                f"{output.counted_text(len(rows), 'photo')}.",
+                f"Interrupted after {counts.total():,} of {counted_text(len(rows), 'photo')}.",
                 "Run the same command again to continue; photos already added are skipped.",
             ) from None
     from gestalt_space.gallery.permissions import exposure

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 from .interruption import interruption
 from .opening import opened
@@ -66,8 +68,8 @@ def approximate(
     elif not quiet:
         output.say(
             f"The {made.kind} index in the space of {name} has "
-            f"{output.counted_text(made.rows, 'photo')}. It finds {100 * made.recall:.0f} % of the "
-            f"{NEAREST} nearest photos, measured on {output.counted_text(made.measured, 'photo')}."
+            f"{counted_text(made.rows, 'photo')}. It finds {100 * made.recall:.0f} % of the "
+            f"{NEAREST} nearest photos, measured on {counted_text(made.measured, 'photo')}."
         )
     if made.rows < PAYS_FROM and not quiet:
         output.say(f"Below {PAYS_FROM:,} photos, exact search is about as fast and misses nothing.")

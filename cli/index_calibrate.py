@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 from .interruption import interruption
 from .opening import opened
@@ -48,9 +50,9 @@ def calibrate(
     elif not quiet:
         output.say(
             f"Calibrated in the space of {name}, in {found.seconds:.0f} s: "
-            f"{output.counted_text(found.photos, 'photo')}, "
-            f"{output.counted_text(found.patients, 'patient')} with a diagnosis, "
-            f"{output.counted_text(found.disorders, 'disorder')}."
+            f"{counted_text(found.photos, 'photo')}, "
+            f"{counted_text(found.patients, 'patient')} with a diagnosis, "
+            f"{counted_text(found.disorders, 'disorder')}."
         )
         if not found.saved:
             output.say(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 from .asking import confirm
 from .interruption import interruption
@@ -103,11 +105,11 @@ def erase(
 
 def _say(erased: Erased) -> None:
     searched = erased.searched
-    whom = output.counted_text(len(erased.patients), "patient")
+    whom = counted_text(len(erased.patients), "patient")
     output.say(
-        f"Erased {whom} with {output.counted_text(len(erased.photos), 'photo')}. Searched "
-        f"{output.counted_text(searched.files, 'file')} ({searched.bytes:,} bytes): "
-        f"{output.counted_text(searched.hits, 'hit')}."
+        f"Erased {whom} with {counted_text(len(erased.photos), 'photo')}. Searched "
+        f"{counted_text(searched.files, 'file')} ({searched.bytes:,} bytes): "
+        f"{counted_text(searched.hits, 'hit')}."
     )
     if erased.removed_before:
         output.say(f"{erased.removed_before:,} of them had already been removed.")

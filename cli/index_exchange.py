@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import ImportConflict
 
 from . import options, output
@@ -66,7 +67,7 @@ def export(
         done = gallery.export(folder, chosen, progress=show)
     lines = [f"{people_text(done)} in {folder}, {done.bytes / 1e6:,.0f} MB."]
     if done.withdrawn:
-        left = output.counted_text(done.withdrawn, "patient")
+        left = counted_text(done.withdrawn, "patient")
         lines.append(f"{left} left out: the consent is withdrawn.")
     say_done(export_document(done), lines, as_json=as_json, quiet=quiet)
 
@@ -130,9 +131,9 @@ def import_(
             if not as_json:
                 _say_conflicts(error.conflicts, report)
             raise
-    new = output.counted_text(done.new_photos, "photo")
-    patients = output.counted_text(done.new_patients, "patient")
-    there = output.counted_text(done.known_photos, "photo")
+    new = counted_text(done.new_photos, "photo")
+    patients = counted_text(done.new_patients, "patient")
+    there = counted_text(done.known_photos, "photo")
     lines = [f"{new} and {patients} imported; {there} there already."]
     if done.from_future:
         lines.append(

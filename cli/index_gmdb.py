@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 from .index_add import put_in, starting
 from .opening import opened_for_photos
@@ -81,7 +83,7 @@ def import_gmdb(
             left_out = {reason: len(ids) for reason, ids in found.left_out.items()}
             if not quiet:
                 for reason, count in left_out.items():
-                    output.say(f"{output.counted_text(count, 'image')} left out: {reason}.")
+                    output.say(f"{counted_text(count, 'image')} left out: {reason}.")
             gallery = stack.enter_context(
                 opened_for_photos(home, space, detector, landmarks, device, precision)
             )

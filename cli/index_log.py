@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 from .opening import opened
 
@@ -86,7 +88,7 @@ def _check(home: Path | None, old_head: str | None, *, as_json: bool) -> int:
         output.say(f"{problem[:1].upper()}{problem[1:]}.")
     if not problems:
         since = "" if old is None else f"; the first {old.events:,} are unchanged"
-        output.say(f"The trail is complete: {output.counted_text(end.events, 'event')}{since}.")
+        output.say(f"The trail is complete: {counted_text(end.events, 'event')}{since}.")
     return 1 if problems else 0
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 from .interruption import interruption
 from .opening import opened
@@ -36,7 +38,7 @@ def spaces(
     output.write_table(spaces_table(found), csv)
     for space in found:
         if space.withheld:
-            count = output.counted_text(space.withheld, "descriptor")
+            count = counted_text(space.withheld, "descriptor")
             output.say(f"{space.name}: {count} more, of patients whose consent is withdrawn.")
 
 
@@ -67,8 +69,8 @@ def use(
     elif not quiet:
         output.say(
             f"The gallery now uses the space of {space.name} ({space.fingerprint[:12]}): "
-            f"{output.counted_text(space.descriptors, 'descriptor')}, "
-            f"{output.counted_text(space.missing, 'face')} without one."
+            f"{counted_text(space.descriptors, 'descriptor')}, "
+            f"{counted_text(space.missing, 'face')} without one."
         )
 
 
@@ -101,7 +103,7 @@ def drop(
                     "Cannot ask for confirmation: this is not a terminal.",
                     "To delete the space, add --yes.",
                 )
-            count = output.counted_text(space.descriptors + space.withheld, "descriptor")
+            count = counted_text(space.descriptors + space.withheld, "descriptor")
             typer.confirm(f"Delete the space of {space.name} with {count}?", abort=True, err=True)
         dropped = gallery.drop_space(name)
     if as_json:
@@ -109,5 +111,5 @@ def drop(
 
         output.write_json(space_dropped_document(dropped))
     elif not quiet:
-        count = output.counted_text(dropped.descriptors + dropped.withheld, "descriptor")
+        count = counted_text(dropped.descriptors + dropped.withheld, "descriptor")
         output.say(f"Deleted the space of {dropped.name} with {count}.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import GestaltError, Interrupted, UsageError
 
 from . import match_output, options, output
@@ -320,7 +321,7 @@ def _match(
     noted = _noting(answers, shown, faces)
     with interruption(
         lambda: (
-            f" after {len(shown):,} of {output.counted_text(len(sources), 'photo')}. "
+            f" after {len(shown):,} of {counted_text(len(sources), 'photo')}. "
             f"{'Nothing was printed' if form == 'json' else 'The results printed are complete'}, "
             "and nothing was stored."
         )
@@ -363,7 +364,7 @@ def _noting(
         )
 
 
-def _asked(
+def _probes(
     gallery: Gallery,
     question: Question,
     sources: Sequence[PhotoSource],
@@ -372,16 +373,16 @@ def _asked(
 ) -> list[Probe]:
     if patient is not None:
         return [gallery.stored_probe(patient)]
-    asked = [asked for batch in gallery.probes(sources, as_one=as_one) for asked in batch]
+    probes = [probe for batch in gallery.probes(sources, as_one=as_one) for probe in batch]
     output.say_precisions(gallery.encoded())
-    copies = (gallery.copies(one, question) for one in asked)
+    copies = (gallery.copies(one, question) for one in probes)
     for copy in itertools.chain.from_iterable(copies):
         output.say(
             f"This photo may be of patient {copy.patient}: it is very similar to {copy.photo} "
             f"(similarity {copy.similarity:.3f}). To exclude that patient: --without "
             f"{copy.patient}."
         )
-    return asked
+    return probes
 
 
 def _explain(
@@ -400,22 +401,22 @@ def _explain(
     if form == "gestaltmatcher":
         raise UsageError(f"--explain has no {form} format.", "Leave out --format, or use --json.")
     gallery.view(question)  # what cannot be asked is said before photos are read
-    asked = _asked(gallery, question, sources, patient, as_one)
-    if len(asked) != 1:
+    probes = _probes(gallery, question, sources, patient, as_one)
+    if len(probes) != 1:
         raise UsageError(
             "--explain works for one probe.",
             "Give one photo, or several of one patient with --as-one.",
         )
     slots = encoder_spec(gallery.space.model).slots
-    evidence = gallery.evidence(asked[0], question, wanted)
+    evidence = gallery.evidence(probes[0], question, wanted)
     if form == "json":
         encoded = gallery.encoded(photos=patient is None)
-        document = evidence_document(gallery.space, asked[0], wanted, evidence, encoded)
+        document = evidence_document(gallery.space, probes[0], wanted, evidence, encoded)
         output.write_json(document)
     elif form == "csv":
         output.write_table(evidence_table(evidence), csv or output.STANDARD_OUTPUT)
     else:
-        match_output.write_evidence(asked[0], evidence, slots)
+        match_output.write_evidence(probes[0], evidence, slots)
     return 0
 
 
@@ -440,12 +441,12 @@ def _service_reply(
     if question.by != "disorder":
         raise UsageError("The published reply always has disorders and genes.", "Leave out --by.")
     view = gallery.view(question)
-    asked = _asked(gallery, question, sources, patient, as_one)
-    _, (disorders,) = gallery.answer(asked, question, view)
+    probes = _probes(gallery, question, sources, patient, as_one)
+    _, (disorders,) = gallery.answer(probes, question, view)
     if disorders.error is not None:
         raise disorders.error
     try:
-        _, (found,) = gallery.answer(asked, replace(question, by="gene"))
+        _, (found,) = gallery.answer(probes, replace(question, by="gene"))
         gene_lines = found.lines
     except GalleryEmpty:  # a gallery may well have no genes
         gene_lines = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gestalt_space.ages import age_text
+from gestalt_space.counts import counted_text
 
 from . import output
 
@@ -41,9 +42,9 @@ def write_summary(
 
     state, by = view.state, view.question.by
     output.write_text(
-        f"{output.counted_text(state.totals('patient').patients, 'patient')}, "
-        f"{output.counted_text(state.photos, 'photo')}, "
-        f"{output.counted_text(state.totals(by).lines, by)} "
+        f"{counted_text(state.totals('patient').patients, 'patient')}, "
+        f"{counted_text(state.photos, 'photo')}, "
+        f"{counted_text(state.totals(by).lines, by)} "
         f"in the space of {space.model.name}.",
         style="dim",
     )
@@ -56,11 +57,11 @@ def write_summary(
     output.write_text(output.DISCLAIMER, style="dim")
 
 
-def write_evidence(asked: Probe, evidence: Sequence[Evidence], slots: Sequence[str]) -> None:
+def write_evidence(probe: Probe, evidence: Sequence[Evidence], slots: Sequence[str]) -> None:
     """Every photo of some lines; where there are several slots, a table of those for each line."""
-    output.write_text(asked.name, style="bold")
-    if asked.own is not None:
-        output.write_text(f"  patient {asked.own.identifier} is excluded")
+    output.write_text(probe.name, style="bold")
+    if probe.own is not None:
+        output.write_text(f"  patient {probe.own.identifier} is excluded")
     for line in evidence:
         output.write_text(title_of(line.id, line.name))
         table = output.new_table(
@@ -132,7 +133,7 @@ def _relatives_line(relatives: tuple[str, ...]) -> str:
     named = ", ".join(relatives[:SHOWN_RELATIVES])
     more = len(relatives) - SHOWN_RELATIVES
     rest = f" and {more:,} more" if more > 0 else ""
-    return f"  excluded as family: {output.counted_text(len(relatives), 'patient')}, {named}{rest}"
+    return f"  excluded as family: {counted_text(len(relatives), 'patient')}, {named}{rest}"
 
 
 def _write_copies(match: Match) -> None:
@@ -188,17 +189,17 @@ def _write_lines(match: Match, question: Question) -> None:
 
 def _write_around(match: Match, question: Question) -> None:
     """How many were asked for and could be ranked, and how the gallery is made up."""
-    if match.eligible is not None and (question.among or match.eligible.lines < match.asked):
+    if match.eligible is not None and (question.among or match.eligible.lines < match.k):
         among = f" among {question.among}" if question.among else ""
         output.write_text(
-            f"  {output.counted_text(match.asked, question.by)} requested, {match.eligible.lines} "
-            f"eligible{among}, from {output.counted_text(match.eligible.patients, 'patient')} "
-            f"with {output.counted_text(match.eligible.photos, 'photo')}"
+            f"  {counted_text(match.k, question.by)} requested, {match.eligible.lines} "
+            f"eligible{among}, from {counted_text(match.eligible.patients, 'patient')} "
+            f"with {counted_text(match.eligible.photos, 'photo')}"
         )
     for shared in match.composition:
         output.write_text(
             f"  {shared.attribute} {shared.value}, where known: {shared.neighbours} of "
-            f"{output.counted_text(shared.neighbours_known, 'neighbour')}, {shared.eligible:,} of "
+            f"{counted_text(shared.neighbours_known, 'neighbour')}, {shared.eligible:,} of "
             f"{shared.eligible_known:,} eligible"
         )
 

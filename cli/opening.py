@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gestalt_space.counts import counted_text
+
 from . import output
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def finish_erasures(gallery: Gallery) -> None:
         return
     for erased in gallery.finish_erasures():
         output.say(
-            f"Finished the erasure of {output.counted_text(len(erased.patients), 'patient')} that "
+            f"Finished the erasure of {counted_text(len(erased.patients), 'patient')} that "
             f"{erased.actor} started, and wrote its receipt."
         )
     for begun in gallery.begun_erasures():

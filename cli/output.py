@@ -22,6 +22,7 @@ from gestalt_space.tables.terminal import drawn, wrapped
 from .bars import progress as progress
 from .bars import stages as stages
 from .bars import step as step
+from .bars import with_bar as with_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,11 +89,6 @@ def passed_over_forms(found: FoundPhotos) -> list[PassedOverForm]:
         {"file": display_name(one.path), "reason": display_name(one.reason)}
         for one in found.passed_over
     ]
-
-
-def counted_text(count: int, noun: str) -> str:
-    """`1 photo`, `1,996 photos`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def lies_on_its_side(face: Face) -> bool:

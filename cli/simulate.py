@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
 from gestalt_space.paths import display_name
 
 from . import options, output
@@ -265,7 +266,7 @@ def fit_persons(
         )
         fitted.save(path)
     if not quiet:
-        output.say(f"Wrote a model of {output.counted_text(len(faces), 'face')} to {path}.")
+        output.say(f"Wrote a model of {counted_text(len(faces), 'face')} to {path}.")
 
 
 @app.command("terms")
@@ -370,10 +371,10 @@ def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
         place = display_name(folder)
         are_real = isinstance(cohort.source, RealSubjects)
         output.say(
-            f"Wrote {output.counted_text(counts['photos'], 'photo')} of "
-            f"{output.counted_text(counts['patients'], 'patient')} with "
-            f"{output.counted_text(counts['disorders'], 'disorder')} ({counts['frequent']:,} "
-            f"frequent) and {output.counted_text(counts['controls'], 'control')} to {place}. "
+            f"Wrote {counted_text(counts['photos'], 'photo')} of "
+            f"{counted_text(counts['patients'], 'patient')} with "
+            f"{counted_text(counts['disorders'], 'disorder')} ({counts['frequent']:,} "
+            f"frequent) and {counted_text(counts['controls'], 'control')} to {place}. "
             + (
                 "The faces are of real people, but the disorders are not real."
                 if are_real

@@ -31,7 +31,6 @@ __version__ = "0.1.0"
 _HOMES = {
     "Added": "gestalt_space.gallery.storing",
     "AddedPhotos": "gestalt_space.gallery.storing",
-    "Among": "gestalt_space.match.filters",
     "Disorder": "gestalt_space.types",
     "Evidence": "gestalt_space.match.evidence",
     "Face": "gestalt_space.types",
@@ -41,6 +40,7 @@ _HOMES = {
     "Match": "gestalt_space.match.answer",
     "MatchLine": "gestalt_space.match.answer",
     "ModelStore": "gestalt_space.weights.store",
+    "PatientFilter": "gestalt_space.match.filters",
     "PatientRecord": "gestalt_space.store.reads",
     "Photo": "gestalt_space.types",
     "PhotoOptions": "gestalt_space.gallery.options",
@@ -50,14 +50,13 @@ _HOMES = {
     "Question": "gestalt_space.match.question",
     "Settings": "gestalt_space.settings",
     "load_settings": "gestalt_space.settings",
-    "parse_among": "gestalt_space.match.filters",
+    "parse_filter": "gestalt_space.match.filters",
     "read_photo": "gestalt_space.faces.photos",
 }
 
 __all__ = [
     "Added",
     "AddedPhotos",
-    "Among",
     "Disorder",
     "Evidence",
     "Face",
@@ -67,6 +66,7 @@ __all__ = [
     "Match",
     "MatchLine",
     "ModelStore",
+    "PatientFilter",
     "PatientRecord",
     "Photo",
     "PhotoOptions",
@@ -77,7 +77,7 @@ __all__ = [
     "Settings",
     "__version__",
     "load_settings",
-    "parse_among",
+    "parse_filter",
     "read_photo",
 ]
 

@@ -1,6 +1,6 @@
-"""New files: they appear when they are whole and on the disk, none takes the place of another
-unasked, and all are their owner's alone from the first byte, whatever the user's umask lets others
-do. Nothing else in this project gives a file its name or brings one to the disk.
+"""New files, written atomically: they appear when they are whole and on the disk, none takes the
+place of another unasked, and all are their owner's alone from the first byte, whatever the user's
+umask lets others do. Nothing else in this project gives a file its name or brings one to the disk.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Folders that appear when they are whole: made beside their place, and renamed at the end. What a
-process that was killed left there is known by its name, and deleted by the next one."""
+"""New folders, written atomically: made beside their place, and renamed at the end. What a process
+that was killed left there is known by its name, and deleted by the next one."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ R = TypeVar("R")
 class _Call(Generic[T, R]):
     """What was asked, and the result, once it is there. `alone`: a joined call of it failed."""
 
-    asked: T
+    request: T
     found: list[R] = field(default_factory=list)
     alone: bool = False
 
@@ -60,9 +60,9 @@ class BatchedCalls(Generic[T, R]):
         """How many threads wait."""
         return len(self._queue.waiting)
 
-    def __call__(self, asked: T) -> R:
+    def __call__(self, request: T) -> R:
         """The result for this."""
-        queue, mine = self._queue, _Call[T, R](asked)
+        queue, mine = self._queue, _Call[T, R](request)
         if queue.process != os.getpid():
             queue = self._queue = _Queue()
         queue.waiting.append(mine)
@@ -92,12 +92,12 @@ class BatchedCalls(Generic[T, R]):
 
     def _company(self, queue: _Queue[T, R], mine: _Call[T, R]) -> list[_Call[T, R]]:
         """Calls that wait, the first ones first, as many as go together; they are taken out."""
-        total, kind = self._weight(mine.asked), self._kind(mine.asked)
+        total, kind = self._weight(mine.request), self._kind(mine.request)
         taken = []
         for call in list(queue.waiting):
-            if call.alone or self._kind(call.asked) != kind:
+            if call.alone or self._kind(call.request) != kind:
                 continue
-            total += self._weight(call.asked)
+            total += self._weight(call.request)
             if total > self._most:
                 break
             # One that is interrupted takes itself out.
@@ -107,5 +107,5 @@ class BatchedCalls(Generic[T, R]):
         return taken
 
     def _do(self, calls: Sequence[_Call[T, R]]) -> None:
-        for call, found in zip(calls, self._work([call.asked for call in calls]), strict=True):
+        for call, found in zip(calls, self._work([call.request for call in calls]), strict=True):
             call.found.append(found)

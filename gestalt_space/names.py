@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
 
 from gestalt_space.errors import UsageError
 
@@ -30,19 +29,3 @@ def check_names(names: Iterable[str], example: str) -> tuple[str, ...]:
 def likeness(text: str) -> str:
     """What names have in common that a reader takes for one: case and blanks do not count."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def find_file(path: Path) -> Path:
-    """The path as written where something is there; else each of its names in normal form C or D,
-    as the disk has it; the path itself where there is nothing under either."""
-    try:
-        if path.exists():
-            return path
-        found = Path(path.anchor)
-        for name in path.parts[1 if path.anchor else 0 :]:
-            forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
-            there = (found / form for form in forms if (found / form).exists())
-            found = next(there, found / name)
-        return found if found.exists() else path
-    except (OSError, ValueError):
-        return path

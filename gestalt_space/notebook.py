@@ -14,7 +14,7 @@ from gestalt_space.cohort.arrays import selection_of, selection_of_frame
 from gestalt_space.cohort.clusters import Clustering, ClusterPlan
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, cohesion
 from gestalt_space.cohort.cohort_matrix import CohortMatrix
-from gestalt_space.cohort.comparison import ComparisonPlan
+from gestalt_space.cohort.comparison import ComparisonPlan, GroupComparison, compare_groups
 from gestalt_space.cohort.composite import Composite, composite
 from gestalt_space.cohort.mapping import CohortMap, place
 from gestalt_space.cohort.matrix import rank_matrix, similarity_matrix
@@ -54,11 +54,11 @@ __all__ = [
     "CohesionPlan",
     "CohortMap",
     "CohortMatrix",
-    "Comparison",
     "ComparisonPlan",
     "Composite",
     "Criteria",
     "Gallery",
+    "GroupComparison",
     "Palette",
     "PlottedClustering",
     "PlottedMap",
@@ -69,7 +69,7 @@ __all__ = [
     "clusters_table",
     "cohesion",
     "cohesion_table",
-    "compare",
+    "compare_groups",
     "comparison_table",
     "composite",
     "curve_table",

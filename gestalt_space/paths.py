@@ -1,9 +1,11 @@
-"""Paths as text, and questions about them that no odd name can break."""
+"""Paths as text, and questions about them that no odd name can break. Writing is in `atomic_files`
+and `atomic_folders`."""
 
 from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,3 +55,19 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def find_file(path: Path) -> Path:
+    """The path as written where something is there; else each of its names in normal form C or D,
+    as the disk has it; the path itself where there is nothing under either."""
+    try:
+        if path.exists():
+            return path
+        found = Path(path.anchor)
+        for name in path.parts[1 if path.anchor else 0 :]:
+            forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
+            there = (found / form for form in forms if (found / form).exists())
+            found = next(there, found / name)
+        return found if found.exists() else path
+    except (OSError, ValueError):
+        return path

@@ -175,12 +175,12 @@ def test_files_get_their_names_and_reach_the_disk_in_one_place_alone() -> None:
         f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
         for folder in ("gestalt_space", "cli", "migrations")
         for path in sorted((ROOT / folder).rglob("*.py"))
-        if path != ROOT / "gestalt_space" / "files.py"
+        if path != ROOT / "gestalt_space" / "atomic_files.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and _names_or_syncs(node)
     }
-    assert calls == set(), "use gestalt_space.files"
-    ours = ast.parse((ROOT / "gestalt_space" / "files.py").read_text(encoding="utf-8"))
+    assert calls == set(), "use gestalt_space.atomic_files"
+    ours = ast.parse((ROOT / "gestalt_space" / "atomic_files.py").read_text(encoding="utf-8"))
     found = [n for n in ast.walk(ours) if isinstance(n, ast.Call) and _names_or_syncs(n)]
     assert len(found) > 3, "else they are not seen"
 

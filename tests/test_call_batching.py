@@ -26,9 +26,9 @@ def of(work: Any) -> BatchedCalls[int, int]:
 
 STORM = """
 import random, signal, sys, threading
-from gestalt_space.together import Together
+from gestalt_space.call_batching import BatchedCalls
 
-together = Together(
+together = BatchedCalls(
     lambda asked: [2 * one for one in asked], kind=lambda _: None, weight=lambda _: 1, most=8
 )
 armed, interrupted = False, 0

@@ -23,10 +23,10 @@ from tests.processes import Process
 
 READ = """
 from gestalt_space.gallery.pipeline import PhotoSource
-from gestalt_space.match import matching
+from gestalt_space.match import probe_matches
 from tests.galleries import open_gallery
 
-whole = matching.rank_probes
+whole = probe_matches.rank_probes
 
 def stopped(*words, **more):
     found = whole(*words, **more)
@@ -35,7 +35,7 @@ def stopped(*words, **more):
         stop("between search and answer")
     return found
 
-matching.rank_probes = stopped
+probe_matches.rank_probes = stopped
 stops = []
 with open_gallery(Path(sys.argv[1])) as gallery:
     say("open")

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"}
 
 GROUND = frozenset(
-    {"ages", "errors", "types", "settings", "devices", "descriptors", "names"}
-    | {"paths", "files", "folders", "once", "rights", "sameface", "together", "progress"}
-    | {"held", "holders", "tables"}
+    {"ages", "errors", "types", "settings", "devices", "descriptors", "names", "counts", "paths"}
+    | {"atomic_files", "atomic_folders", "file_lock", "lock_holders", "lazy_value"}
+    | {"call_batching", "same_face", "progress", "tables"}
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking", "stats"})
 ABOVE = (
@@ -204,7 +204,6 @@ def test_the_public_names_are_exactly_these():
     assert gestalt_space.__all__ == [
         "Added",
         "AddedPhotos",
-        "Among",
         "Disorder",
         "Evidence",
         "Face",
@@ -214,6 +213,7 @@ def test_the_public_names_are_exactly_these():
         "Match",
         "MatchLine",
         "ModelStore",
+        "PatientFilter",
         "PatientRecord",
         "Photo",
         "PhotoOptions",
@@ -224,7 +224,7 @@ def test_the_public_names_are_exactly_these():
         "Settings",
         "__version__",
         "load_settings",
-        "parse_among",
+        "parse_filter",
         "read_photo",
     ]
     assert dir(gestalt_space) == sorted(gestalt_space.__all__)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from gestalt_space.paths import UNPRINTABLE, display_name, plain_path, short_name
+from gestalt_space.paths import UNPRINTABLE, display_name, find_file, plain_path, short_name
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,19 @@ def test_a_file_whose_name_is_no_text_has_a_name_that_is(tmp_path: Path) -> None
     assert not Path(name).exists()
     with plain_path(tmp_path / "ü.onnx") as name:
         assert name == str(tmp_path / "ü.onnx")
+
+
+def test_a_file_is_found_as_written_first(tmp_path: Path) -> None:
+    nfc, nfd = (tmp_path / unicodedata.normalize(form, "é.png") for form in ("NFC", "NFD"))
+    nfd.touch()
+    assert find_file(nfc) == nfd
+    if not nfc.exists():  # a disk that keeps both forms apart
+        nfc.touch()
+        assert find_file(nfc) == nfc
+        assert find_file(nfd) == nfd
+
+
+@pytest.mark.parametrize("name", ["nothing.png", "no\0name.png", "x" * 5000])
+def test_a_path_without_a_file_stays(name: str, tmp_path: Path) -> None:
+    assert find_file(tmp_path / name) == tmp_path / name
+    assert find_file(Path(name)) == Path(name)

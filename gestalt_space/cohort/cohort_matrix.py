@@ -285,14 +285,14 @@ def _owners(
 
 def _count_relatives(families: Owners, persons: Owners) -> int:
     """Pairs of a probe's patient and another patient of the pool who are of one family."""
-    pool, asked = (
+    pool, probes = (
         np.unique(
             [np.concatenate([of[place] for place in places]) for of in (persons, families)], axis=1
         )
         for places in ((0, 2), (1,))
     )
-    sizes = np.bincount(pool[1], minlength=int(asked[1].max(initial=0)) + 1)
-    return int(sizes[asked[1]].sum() - np.isin(asked[0], pool[0]).sum())
+    sizes = np.bincount(pool[1], minlength=int(probes[1].max(initial=0)) + 1)
+    return int(sizes[probes[1]].sum() - np.isin(probes[0], pool[0]).sum())
 
 
 def _ranks(

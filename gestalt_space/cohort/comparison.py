@@ -148,7 +148,7 @@ def compare_groups(
     """
     _check(a, b, plan, reference)
     before = len(a.patients), len(b.patients)
-    asked = {one for group in (a, b) for has in group.disorders for one in has}
+    disorders = {one for group in (a, b) for has in group.disorders for one in has}
     a, b = match_groups(a, b, plan.match, plan.seed, with_family=plan.with_family)
     units, too_few = compared_units(a, b, plan.match, with_family=plan.with_family)
     unit = unit_word(with_family=plan.with_family)
@@ -171,7 +171,7 @@ def compare_groups(
             _described(units, kind, one, _judged(units, kind, (a, b), reference, plan))
             for kind, one in followed(list(enumerate(by_disorder)), comparing)
         ),
-        too_few=_with_unmatched(too_few, asked - set(units.disorders)),
+        too_few=_with_unmatched(too_few, disorders - set(units.disorders)),
         warnings=site_warnings(a, b),
         accuracy=cross_accuracy(
             a,
@@ -186,9 +186,9 @@ def compare_groups(
     )
 
 
-def _with_unmatched(too_few: Sequence[TooFew], asked: Collection[str]) -> tuple[TooFew, ...]:
+def _with_unmatched(too_few: Sequence[TooFew], disorders: Collection[str]) -> tuple[TooFew, ...]:
     """Those of whose disorder there are too few, and those whom matching left nobody of."""
-    gone = set(asked) - {one.disorder for one in too_few}
+    gone = set(disorders) - {one.disorder for one in too_few}
     found = (*too_few, *(TooFew(disorder, 0, 0) for disorder in gone))
     return tuple(sorted(found, key=lambda one: one.disorder))
 

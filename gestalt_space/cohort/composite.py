@@ -177,8 +177,8 @@ def bent(crop: Pixels, points: Floats, shape: Floats) -> Pixels:
     # So smooth a map is asked for in the middles of squares, a row of them beyond each edge.
     squares = np.arange(-1, SIDE // _SQUARE + 1)
     grid = (squares + 0.5) * _SQUARE * SIZE / SIDE - 0.5
-    asked = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
-    coarse = _spline(fixed, moved, asked).reshape(len(grid), len(grid), 2).astype(np.float32)
+    points = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+    coarse = _spline(fixed, moved, points).reshape(len(grid), len(grid), 2).astype(np.float32)
     fine = cv2.resize(coarse, None, fx=_SQUARE, fy=_SQUARE, interpolation=cv2.INTER_CUBIC)
     source = fine[_SQUARE:-_SQUARE, _SQUARE:-_SQUARE]
     taken = cv2.remap(
@@ -188,7 +188,7 @@ def bent(crop: Pixels, points: Floats, shape: Floats) -> Pixels:
 
 
 def flown(face: Pixels, average: Pixels) -> Pixels:
-    """A face `(336, 336, 4)`, whose last channel is where it is `photo_mask`, moved onto an average of
+    """A face `(336, 336, 4)`, whose last channel is its `photo_mask`, moved onto an average of
     its size, smoothly, by dense optical flow."""
     # Beyond its photo a face is as the average, so that it does not move there.
     shown = np.where(face[..., 3:] < 128, average, face[..., :3])
@@ -207,8 +207,8 @@ def flown(face: Pixels, average: Pixels) -> Pixels:
     return np.asarray(taken, dtype=np.uint8)
 
 
-def _spline(fixed: Floats, moved: Floats, asked: Floats) -> Floats:
-    """Where a thin-plate spline that takes `fixed` to `moved` takes `asked`, all `(…, 2)`."""
+def _spline(fixed: Floats, moved: Floats, points: Floats) -> Floats:
+    """Where a thin-plate spline that takes `fixed` to `moved` takes `points`, all `(…, 2)`."""
     count = len(fixed)
     system = np.zeros((count + 3, count + 3))
     system[:count, :count] = _bending(fixed, fixed)
@@ -217,7 +217,7 @@ def _spline(fixed: Floats, moved: Floats, asked: Floats) -> Floats:
     system[count + 1 :, :count] = fixed.T
     weights = np.linalg.solve(system, np.concatenate([moved, np.zeros((3, 2))]))
     return np.asarray(
-        _bending(asked, fixed) @ weights[:count] + weights[count] + asked @ weights[count + 1 :]
+        _bending(points, fixed) @ weights[:count] + weights[count] + points @ weights[count + 1 :]
     )
 
 

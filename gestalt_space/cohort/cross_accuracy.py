@@ -94,7 +94,7 @@ def cross_accuracy(
     probes = patient_probes(descriptors, owner, units.patients)
     unit_of = np.full(len(a.patients) + len(b.patients), -1)
     unit_of[units.patients] = units.unit_of_patient
-    asked = unit_of[probes.patients]
+    probe_units = unit_of[probes.patients]
     rows = np.flatnonzero(unit_of[owner] >= 0)
     rows = rows[np.argsort(unit_of[owner[rows]], kind="stable")]
     counts = np.bincount(unit_of[owner[rows]])
@@ -105,10 +105,10 @@ def cross_accuracy(
         photos = rows[starts + rng.integers(0, counts)]
         similarities = probes.descriptors @ descriptors[photos].T
         for name in EVIDENCE:
-            ranks = _ranks(similarities, asked, units, name, rng)
-            np.add.at(hits[name], asked, ranks[:, None] <= np.array(TOPS))
+            ranks = _ranks(similarities, probe_units, units, name, rng)
+            np.add.at(hits[name], probe_units, ranks[:, None] <= np.array(TOPS))
     for found in hits.values():
-        found /= DRAWS * np.bincount(asked)[:, None]
+        found /= DRAWS * np.bincount(probe_units)[:, None]
     gallery = int(sum(_sizes(units)))
     return tuple(
         _measured(group, name, hits, units, bootstrap, (gallery, unit, seed))
@@ -127,18 +127,18 @@ def _sizes(units: ComparedUnits) -> list[int]:
 
 def _ranks(
     similarities: NDArray[np.float32],
-    asked: Numbers,
+    probe_units: Numbers,
     units: ComparedUnits,
     evidence: Evidence,
     rng: np.random.Generator,
 ) -> Numbers:
-    """The rank `(q,)` of each probe's disorder, of units `asked` `(q,)`, by similarities `(q, u)`
-    to one photo of each unit, in a gallery that is drawn."""
-    scores = np.empty((len(asked), len(units.disorders)), dtype=np.float32)
+    """The rank `(q,)` of each probe's disorder, of units `probe_units` `(q,)`, by similarities
+    `(q, u)` to one photo of each unit, in a gallery that is drawn."""
+    scores = np.empty((len(probe_units), len(units.disorders)), dtype=np.float32)
     for kind, size in enumerate(_sizes(units)):
         pools = {side: units.of_disorder(kind, in_a=side) for side in (True, False)}
         for of_a in (True, False):
-            probes = np.flatnonzero(units.in_a[asked] == of_a)
+            probes = np.flatnonzero(units.in_a[probe_units] == of_a)
             pool = {
                 "own": pools[of_a],
                 "other": pools[not of_a],
@@ -146,13 +146,13 @@ def _ranks(
             }[evidence]
             # One more than needed, who takes the place of the own family.
             drawn = rng.permutation(pool)[: size + 1]
-            own = drawn[None] == asked[probes, None]
+            own = drawn[None] == probe_units[probes, None]
             left_out = own if len(drawn) > size else np.zeros_like(own)
             if len(drawn) > size:
                 left_out[:, -1] |= ~own.any(axis=1)
             block = similarities[np.ix_(probes, drawn)]
             scores[probes, kind] = np.where(left_out, -np.inf, block).max(axis=1)
-    return ranks_of(scores, units.kinds[asked])
+    return ranks_of(scores, units.kinds[probe_units])
 
 
 def _measured(

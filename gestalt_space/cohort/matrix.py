@@ -133,22 +133,22 @@ def rank_matrix(
     of families, that hold for all sets; probes are the cohort itself by default. Ties go by row,
     the cohort before the controls.
     """
-    asked = cohort if probes is None else probes
-    asked_owners = owners if probes is None or probe_owners is None else probe_owners
-    to_cohort = similarity_matrix(asked, None if probes is None else cohort)
-    found = np.empty((len(cohort), len(asked)), np.int32)
+    all_probes = cohort if probes is None else probes
+    all_owners = owners if probes is None or probe_owners is None else probe_owners
+    to_cohort = similarity_matrix(all_probes, None if probes is None else cohort)
+    found = np.empty((len(cohort), len(all_probes)), np.int32)
     step = max(1, min(256, 2**25 // max(1, len(controls))))
-    for start in range(0, len(asked), step):
+    for start in range(0, len(all_probes), step):
         rows = slice(start, start + step)
         to_controls = (
-            similarity_matrix(asked[rows], controls)
+            similarity_matrix(all_probes[rows], controls)
             if len(controls)
-            else np.empty((len(asked[rows]), 0), np.float32)
+            else np.empty((len(all_probes[rows]), 0), np.float32)
         )
         found[:, rows] = ranks_among(
-            to_cohort[rows], to_controls, asked_owners[rows], owners, control_owners
+            to_cohort[rows], to_controls, all_owners[rows], owners, control_owners
         ).T
-        progress(min(start + step, len(asked)), len(asked))
+        progress(min(start + step, len(all_probes)), len(all_probes))
     return found
 
 

@@ -225,13 +225,13 @@ def select_photos(
     gallery = gallery.pinned()
     more, found, failed = adding_up(progress, len(sources)), [], []
     for batch in gallery.probes(sources):
-        for asked in batch:
+        for probe in batch:
             more(1)
-            if asked.descriptor is not None:
-                own = None if asked.own is None else asked.own.identifier
-                found.append((asked.name, asked.descriptor, own))
-            elif asked.error is not None:
-                failed.append((asked.name, asked.error))
+            if probe.descriptor is not None:
+                own = None if probe.own is None else probe.own.identifier
+                found.append((probe.name, probe.descriptor, own))
+            elif probe.error is not None:
+                failed.append((probe.name, probe.error))
     if not found:
         if not failed:
             raise UsageError("No photos were given.", "Name at least one photo.")

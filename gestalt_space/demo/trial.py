@@ -175,9 +175,9 @@ def run_trial(cohort: Cohort, folder: Path, gallery: Gallery, stage: Stage = unw
     held = hold_back(cohort)
     rows = read_table(folder / PATIENTS_TABLE).rows
     kept = [row for row in rows if _record(row).patient not in held]
-    asked = [row for row in rows if _record(row).patient in held]
+    tested = [row for row in rows if _record(row).patient in held]
     stored = _fill(gallery, kept, stage)
-    probes = _match(gallery, asked, stage)
+    probes = _match(gallery, tested, stage)
     if not any(probe.encoded for probe in probes):
         raise _faceless("those held back", gallery)
     return Trial(
@@ -236,8 +236,8 @@ def _match(gallery: Gallery, rows: Sequence[Intake], stage: Stage) -> tuple[Held
                 if result.face is not None and result.descriptor is not None:
                     encoded = EncodedPhoto(record, result.face.crop, result.descriptor)
                     photos = (ProbePhoto(record.photo, result.face),)
-                    asked = Probe(record.photo, photos, result.descriptor, None)
-                    _, (match,) = gallery.answer([asked], everything)
+                    probe = Probe(record.photo, photos, result.descriptor, None)
+                    _, (match,) = gallery.answer([probe], everything)
                 probes.append(HeldBack(record, encoded, match))
                 show(len(probes), len(rows))
     return tuple(probes)

@@ -51,15 +51,15 @@ class EvidenceDocument(Form):
 
 
 def evidence_document(
-    space: ActiveSpace, asked: Probe, wanted: str, evidence: Iterable[Evidence], encoded: Encoded
+    space: ActiveSpace, probe: Probe, wanted: str, evidence: Iterable[Evidence], encoded: Encoded
 ) -> EvidenceDocument:
     """The evidence of lines."""
     return {
         "document": "evidence",
         "version": 1,
         "space": {**space_form(space, encoded), "slots": list(encoder_spec(space.model).slots)},
-        "probe": asked.name,
-        "left_out": None if asked.own is None else asked.own.identifier,
+        "probe": probe.name,
+        "left_out": None if probe.own is None else probe.own.identifier,
         "explained": wanted,
         "lines": [
             filled(

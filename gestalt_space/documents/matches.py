@@ -307,7 +307,7 @@ def _probe(match: Match, by: str) -> ProbeForm:
         "face": None if match.face is None else face_form(match.face),
         "left_out": match.left_out,
         "relatives": list(match.relatives),
-        "asked": match.asked,
+        "asked": match.k,
         "eligible": None if match.eligible is None else filled(EligibleForm, match.eligible),
         "verdict": match.verdict,
         "best_percentile": rounded(match.best_percentile),

@@ -87,8 +87,8 @@ def measure_accuracy(
 def measure_refitted(
     ranks: Numbers, patients: Numbers, groups: Numbers, units: Units, deletions: Deletions
 ) -> Accuracy:
-    """The accuracy of one ranking of cases `(c,)`, given as for `measure_accuracy`, with intervals for other
-    families of the same disorders."""
+    """The accuracy of one ranking of cases `(c,)`, given as for `measure_accuracy`, with intervals
+    for other families of the same disorders."""
     cases, many = len(ranks), len(TOPS)
     owners = units.of_patient[patients]
     even, by_disorder = np.full(cases, 1 / cases), even_over_groups(groups)

@@ -132,7 +132,7 @@ def find_cases(patients: Numbers, evidence: Grouping, truth: Grouping) -> tuple[
         else np.zeros(len(groups), dtype=np.int64)
     )
     found = Cases(probes, patients[probes], groups, sizes)
-    testable = sizes > evidence.count_kin(evidence.family_of(patients)[probes], places)
+    testable = sizes > evidence.count_family(evidence.family_of(patients)[probes], places)
     return found.of(testable), found.of(~testable)
 
 
@@ -182,8 +182,8 @@ def ask(
             centroids=centroids,
             chance=chance,
         )
-        asked = slice(*np.searchsorted(cases.probes, [start, start + _BLOCK]))
-        of, true = cases.probes[asked] - start, places[asked]
+        in_block = slice(*np.searchsorted(cases.probes, [start, start + _BLOCK]))
+        of, true = cases.probes[in_block] - start, places[in_block]
         for how, block in scores.items():
             answers.best[how][part] = block.max(axis=1)
             values = block[of, true]
@@ -193,14 +193,14 @@ def ask(
                 answers.others[how][part] = _counted(block, how)
             ranked = block[of]
             ranked[np.arange(len(of)), true] = values
-            answers.ranks[how][asked] = ranks_of(ranked, true)
-            answers.first[how][asked] = evidence.groups[ranked.argmax(axis=1)]
-            answers.true_scores[how][asked] = values
+            answers.ranks[how][in_block] = ranks_of(ranked, true)
+            answers.first[how][in_block] = evidence.groups[ranked.argmax(axis=1)]
+            answers.true_scores[how][in_block] = values
             if units is not None and cells is not None and how in FOLLOWED:
                 nearness = patient_nearness(similarities, evidence, how, own[part])
-                own_units = units.of_patient[cases.patients[asked]]
+                own_units = units.of_patient[cases.patients[in_block]]
                 found = cells.follow(nearness, ranked, true, own_units, of)
-                followed[how].append(replace(found, cases=found.cases + asked.start))
+                followed[how].append(replace(found, cases=found.cases + in_block.start))
         progress(len(own[part]))
     if units is None:
         return answers

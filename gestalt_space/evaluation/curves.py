@@ -38,16 +38,16 @@ def same_different(answers: Answers, how: Aggregation, bootstrap: Bootstrap) -> 
 
     The probes are patients, one each; `answers` has histograms.
     """
-    asked = np.unique(answers.cases.probes)
-    others = answers.others[how][asked].astype(np.float32)
+    probes = np.unique(answers.cases.probes)
+    others = answers.others[how][probes].astype(np.float32)
     same = np.zeros_like(others)
-    places = np.searchsorted(asked, answers.cases.probes)
+    places = np.searchsorted(probes, answers.cases.probes)
     np.add.at(same, (places, bins_of(answers.true_scores[how], how)), 1)
     if not same.any() or not others.any():
         return None
     positives, negatives = same.sum(axis=0, dtype=np.float64), others.sum(axis=0, dtype=np.float64)
     replicates = np.concatenate(
-        [_areas(weights @ same, weights @ others) for weights in bootstrap.weights(len(asked))]
+        [_areas(weights @ same, weights @ others) for weights in bootstrap.weights(len(probes))]
     )
     area = float(_areas(positives[None], negatives[None])[0])
     return Roc(

@@ -68,10 +68,10 @@ def evaluate_gallery(
 
 
 def _evaluate(data: SpaceData, plan: EvaluationPlan, stages: Stages) -> SpaceResult:
-    asked, evidence = _parts(data, plan)
+    probes, evidence = _parts(data, plan)
     controls = _controls(data, plan.controls)
-    of_photos = photo_probes(data.descriptors, data.patient_of_row, asked)
-    of_patients = patient_probes(data.descriptors, data.patient_of_row, asked)
+    of_photos = photo_probes(data.descriptors, data.patient_of_row, probes)
+    of_patients = patient_probes(data.descriptors, data.patient_of_row, probes)
     photo_cases, _ = find_cases(of_photos.patients, evidence, data.grouping)
     cases, untestable = find_cases(of_patients.patients, evidence, data.grouping)
     if not len(cases.groups):
@@ -137,8 +137,8 @@ def _parts(data: SpaceData, plan: EvaluationPlan) -> tuple[Numbers, Grouping]:
         np.array([patient in part for patient in data.patients], dtype=bool)
         for part in (split.gallery, split.test)
     )
-    asked = data.grouping.patients[in_test[data.grouping.patients]]
-    return asked, everybody.restricted(in_gallery[data.patient_of_row])
+    probes = data.grouping.patients[in_test[data.grouping.patients]]
+    return probes, everybody.restricted(in_gallery[data.patient_of_row])
 
 
 def _check_families(data: SpaceData, split: EvaluationSplit) -> None:
@@ -158,12 +158,12 @@ def _check_families(data: SpaceData, split: EvaluationSplit) -> None:
             )
 
 
-def _with_relatives(data: SpaceData, asked: Numbers, evidence: Grouping) -> int:
+def _with_relatives(data: SpaceData, probes: Numbers, evidence: Grouping) -> int:
     """How many of some patients have others of their family among the evidence."""
     families = data.families
     counts = np.bincount(families[evidence.patients], minlength=int(families.max(initial=0)) + 1)
-    own = np.isin(asked, evidence.patients)
-    return int(np.count_nonzero(counts[families[asked]] > own))
+    own = np.isin(probes, evidence.patients)
+    return int(np.count_nonzero(counts[families[probes]] > own))
 
 
 def _roles(data: SpaceData, split: EvaluationSplit | None) -> Numbers | None:

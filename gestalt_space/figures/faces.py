@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gestalt_space.cohort.composite import Composite
+from gestalt_space.counts import counted_text
 from gestalt_space.faces.alignment import SIZE, TEMPLATE
 from gestalt_space.figures.frames import framed
 from gestalt_space.figures.keys import shortened
@@ -66,18 +67,14 @@ def draw_composite(ax: Axes, made: Composite) -> Axes:
 def composite_figure(made: Composite, title: str) -> Figure:
     """A figure of its own of an average face, with a title, its scale and of whom it is."""
     of = [
-        _counted(made.patients, "patient", "patients"),
-        _counted(made.families, "family", "families"),
-        _counted(made.photos, "photo", "photos"),
+        counted_text(made.patients, "patient"),
+        counted_text(made.families, "family", "families"),
+        counted_text(made.photos, "photo"),
     ]
     notes = [f"Average of {of[0]} from {of[1]}, {of[2]}; each family weighs once."]
     if made.sharpened:
         notes.append("Sharpened: the fine contrasts are those of a face, and no average.")
     return framed(_ALONE, _ALONE, lambda ax: draw_composite(ax, made), title, notes)
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def _lines(title: str) -> list[str]:

@@ -145,7 +145,7 @@ def width_of(ax: Axes, texts: Sequence[str], size: float) -> float:
 
 
 def _about_wide(text: str) -> int:
-    """Signs of a text, those of Chinese and its kin counting twice."""
+    """Signs of a text, those of Chinese and the like counting twice."""
     return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gestalt_space.gallery.inspecting.findings import counted, named
+from gestalt_space.counts import counted_text
+from gestalt_space.gallery.inspecting.findings import named
 from gestalt_space.store.mending import Mended
 
 
@@ -37,26 +38,26 @@ class Rebuilt:
         """All of it in sentences."""
         for table, count in self.mended.rows.items():
             yield (
-                f"Repaired or deleted {counted(count, 'row')} of {table} that referred to nothing."
+                f"Repaired or deleted {counted_text(count, 'row')} of {table} that referred to "
+                "nothing."
             )
         for count, noun in ((self.mended.disorders, "disorder"), (self.mended.genes, "gene")):
             if count:
-                yield f"Deleted {counted(count, noun)} that no patient has."
+                yield f"Deleted {counted_text(count, noun)} that no patient has."
         if self.mended.numbers:
-            yield f"Corrected {counted(self.mended.numbers, 'number')} of changes."
+            yield f"Corrected {counted_text(self.mended.numbers, 'number')} of changes."
         if self.foreign_files:
-            files = counted(len(self.foreign_files), "index file")
+            files = counted_text(len(self.foreign_files), "index file")
             names = named(self.foreign_files, len(self.foreign_files))
             yield f"Deleted {files} of spaces that the database does not have ({names})."
         if self.cleaned:
             yield "Removed data that files still contained was deleted."
         for one in self.indexes:
-            written = (
-                f"{counted(one.descriptors, 'descriptor')} in {counted(one.segments, 'segment')}"
-            )
+            segments = counted_text(one.segments, "segment")
+            written = f"{counted_text(one.descriptors, 'descriptor')} in {segments}"
             yield (
                 f"Rebuilt the index of {one.space}: {written}; deleted "
-                f"{counted(one.replaced, 'old file')}."
+                f"{counted_text(one.replaced, 'old file')}."
             )
             for kind in one.approximate:
                 yield (

@@ -10,8 +10,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
-from gestalt_space.gallery.inspecting.findings import counted
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.names import normal_name
 from gestalt_space.progress import Progress, no_progress
@@ -144,7 +144,7 @@ def _words(detail: dict[str, Any] | None, models: Mapping[str, str]) -> Iterator
         yield f"space {fingerprint[:12]}" if model is None else f"space of {model}"
     for name, value in detail.items():
         if name in _COUNTED and isinstance(value, int):
-            yield counted(value, *_COUNTED[name])
+            yield counted_text(value, *_COUNTED[name])
         elif name in _SAID:
             yield f"{_SAID[name]} {value}"
     yield from detail.get("changes", ())

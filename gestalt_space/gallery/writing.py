@@ -11,6 +11,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
@@ -27,7 +28,6 @@ from gestalt_space.gallery.calibration.calibrating import (
     refresh_calibration,
 )
 from gestalt_space.gallery.filling import Filled, FilledFaces, fill_faces
-from gestalt_space.gallery.inspecting.findings import counted
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.likenesses import note_likenesses
 from gestalt_space.gallery.intake.records import check_row
@@ -88,8 +88,8 @@ class WritableGallery(OpenGallery):
         self.database.require_writable()
         self.database.make()
         here = self.pinned()
-        asked = self.options
-        options = AddOptions(asked.detector, asked.landmarks is not None, keep_crops, update)
+        given = self.options
+        options = AddOptions(given.detector, given.landmarks is not None, keep_crops, update)
         with self.database.reading() as session:
             rows = note_likenesses(
                 rows, partial(patients_like, session), partial(disorders_like, session)
@@ -158,7 +158,10 @@ class WritableGallery(OpenGallery):
         if left is not None:
             # It is done, whatever is left to clean: who asks again would be told that it is not
             # there.
-            photos_gone, gone_too = counted(gone.photos, "photo"), counted(gone.patients, "patient")
+            photos_gone, gone_too = (
+                counted_text(gone.photos, "photo"),
+                counted_text(gone.patients, "patient"),
+            )
             done = f"{photos_gone} and {gone_too} removed permanently."
             raise type(left)(f"{done} {left.message}", left.hint) from left
         return gone

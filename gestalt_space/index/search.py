@@ -181,24 +181,24 @@ class Searcher:
         """
         probes = check_descriptors(probes, self.dim)
         masks = self._masks(among)
-        asked = _Query(probes, count, masks, self._eligible(masks), least, shared=among is None)
+        query = _Query(probes, count, masks, self._eligible(masks), least, shared=among is None)
         at_once = max(1, min(_MOST_PROBES, _MOST_FOUND // count))
         found: list[Candidates] = []
         for block in _blocks(len(probes), at_once):
-            found += self._candidates(replace(asked, probes=probes[block]))
+            found += self._candidates(replace(query, probes=probes[block]))
         return found
 
-    def _candidates(self, asked: _Query) -> list[Candidates]:
-        few = asked.eligible <= max(asked.count, FEW_ROWS * len(self))
-        if not few and (by_gpu := self._by_gpu(asked)) is not None:
+    def _candidates(self, query: _Query) -> list[Candidates]:
+        few = query.eligible <= max(query.count, FEW_ROWS * len(self))
+        if not few and (by_gpu := self._by_gpu(query)) is not None:
             return by_gpu
         if not few and not self._plain() and integer_product(self.dim) is not None:
-            together = asked.shared and asked.least == -np.inf
-            return self._together(asked) if together else self._by_integers(asked)
-        if len(asked.probes) > FEW_PROBES:
-            return self._by_matrices(asked)
+            together = query.shared and query.least == -np.inf
+            return self._together(query) if together else self._by_integers(query)
+        if len(query.probes) > FEW_PROBES:
+            return self._by_matrices(query)
         by = self._by_gathering if few else self._by_product if self._plain() else self._by_faiss
-        return [self._exactly(probe, by(probe, asked), asked.count) for probe in asked.probes]
+        return [self._exactly(probe, by(probe, query), query.count) for probe in query.probes]
 
     def _exactly(
         self, probe: NDArray[np.float32], found: list[BoundedRows], count: int
@@ -212,24 +212,24 @@ class Searcher:
         found = iter(self._by_integers(replace(calls[0], probes=probes)))
         return [list(itertools.islice(found, len(one.probes))) for one in calls]
 
-    def _by_integers(self, asked: _Query) -> list[Candidates]:
+    def _by_integers(self, query: _Query) -> list[Candidates]:
         product = integer_product(self.dim)
         assert product is not None, "looked at before"  # noqa: S101
         places = [
             (part, start, mask)
-            for (part, start, _), mask in zip(self._places(), asked.masks, strict=True)
+            for (part, start, _), mask in zip(self._places(), query.masks, strict=True)
         ]
         found, tolerance = nearest_by_codes(
-            asked.probes, places, asked.count, product, least=asked.least
+            query.probes, places, query.count, product, least=query.least
         )
         return [
             Candidates(one.rows, one.at_most - tolerance, one.others, tolerance) for one in found
         ]
 
-    def _by_matrices(self, asked: _Query) -> list[Candidates]:
+    def _by_matrices(self, query: _Query) -> list[Candidates]:
         error = rounding(self.dim)
-        every = asked.eligible <= asked.count
-        found = nearest_of_many(asked.probes, self._eligible_blocks(asked.masks), asked.count)
+        every = query.eligible <= query.count
+        found = nearest_of_many(query.probes, self._eligible_blocks(query.masks), query.count)
         return [
             Candidates(row, value, -np.inf if every else float(value.min()) + error, error)
             for row, value in zip(found[0], found[1].astype(np.float64), strict=True)
@@ -311,9 +311,9 @@ class Searcher:
             for block in _blocks(len(local), 8 * rows_at_once(self.dim)):
                 yield start + local[block], part.vectors[local[block]]
 
-    def _by_gathering(self, probe: NDArray[np.float32], asked: _Query) -> list[BoundedRows]:
-        rows = self._eligible_rows(asked.masks)
-        if len(rows) <= asked.count:
+    def _by_gathering(self, probe: NDArray[np.float32], query: _Query) -> list[BoundedRows]:
+        rows = self._eligible_rows(query.masks)
+        if len(rows) <= query.count:
             return [BoundedRows(rows, np.zeros(len(rows)))]
         values = [
             products(part.take(local[block]), probe)
@@ -322,32 +322,32 @@ class Searcher:
         ]
         return [BoundedRows(rows, np.concatenate(values).astype(np.float64) + rounding(self.dim))]
 
-    def _by_product(self, probe: NDArray[np.float32], asked: _Query) -> list[BoundedRows]:
+    def _by_product(self, probe: NDArray[np.float32], query: _Query) -> list[BoundedRows]:
         return [
             _product(probe, part, start, mask)
-            for (part, start, _), mask in zip(self._places(), asked.masks, strict=True)
+            for (part, start, _), mask in zip(self._places(), query.masks, strict=True)
         ]
 
-    def _by_faiss(self, probe: NDArray[np.float32], asked: _Query) -> list[BoundedRows]:
+    def _by_faiss(self, probe: NDArray[np.float32], query: _Query) -> list[BoundedRows]:
         """By FAISS's products of the codes: for processors without exact products of integers."""
         coded = code_probes(probe[None])
         searches: list[Callable[[], BoundedRows]] = []
-        for (part, start, _), mask in zip(self._places(), asked.masks, strict=True):
+        for (part, start, _), mask in zip(self._places(), query.masks, strict=True):
             if mask is not None and not mask.any():
                 continue
             if isinstance(part, Segment):
-                searches.append(partial(_coded, coded, part, start, mask, asked.count))
+                searches.append(partial(_coded, coded, part, start, mask, query.count))
             else:
                 searches.append(partial(_product, probe, part, start, mask))
         return list(pool().map(lambda search: search(), searches))
 
-    def _by_gpu(self, asked: _Query) -> list[Candidates] | None:
+    def _by_gpu(self, query: _Query) -> list[Candidates] | None:
         """None where no GPU has the rows, or it fails: the processor is still there."""
         rows = self._half_rows()
         if rows is None or self.accelerator is None:
             return None
         eligible = None
-        of_segments = asked.masks[: len(self.segments)]
+        of_segments = query.masks[: len(self.segments)]
         if any(mask is not None for mask in of_segments):
             eligible = np.concatenate(
                 [
@@ -356,15 +356,15 @@ class Searcher:
                 ]
             )
         candidates = []
-        for probe in asked.probes:
+        for probe in query.probes:
             try:
-                found = [BoundedRows(*rows.search(probe, asked.count, eligible))]
+                found = [BoundedRows(*rows.search(probe, query.count, eligible))]
             except RuntimeError as error:  # torch has this for a GPU that is full or gone
                 self.accelerator.lost(rows, error)
                 return None
             if len(self.parts) > len(self.segments):
-                found.append(_product(probe, self.parts[-1], self.offsets[-2], asked.masks[-1]))
-            candidates.append(self._exactly(probe, found, asked.count))
+                found.append(_product(probe, self.parts[-1], self.offsets[-2], query.masks[-1]))
+            candidates.append(self._exactly(probe, found, query.count))
         return candidates
 
 

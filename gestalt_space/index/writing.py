@@ -33,9 +33,9 @@ def write_segment(
 ) -> SegmentRecord:
     """Write `n` rows as a segment of a space, one or more; `space` is the fingerprint.
 
-    See `SearchRows` for the columns; `ids` ascend. All is synced, and no manifest names it yet. Raises
-    `DescriptorError` for a row that is no finite unit vector, `IndexDamaged` for columns that do
-    not fit or ids that do not ascend, `OutputError`.
+    See `SearchRows` for the columns; `ids` ascend. All is synced, and no manifest names it yet.
+    Raises `DescriptorError` for a row that is no finite unit vector, `IndexDamaged` for columns
+    that do not fit or ids that do not ascend, `OutputError`.
     """
     columns = stack_columns(ids, patients, ages, sites)
     if len(vectors) != columns.shape[1]:

@@ -12,8 +12,7 @@ from gestalt_space.errors import PatientConflict, UsageError
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.records import check_record, make_record
 from gestalt_space.interop.gmdb import ImageRow, read_images, read_syndromes
-from gestalt_space.names import find_file
-from gestalt_space.paths import display_name
+from gestalt_space.paths import display_name, find_file
 
 COHORT = "GMDB"
 """Begins the name of every cohort that a release goes into."""

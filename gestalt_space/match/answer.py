@@ -77,7 +77,7 @@ class Match:
 
     `photo`: name of the probe, a photo or a patient. `photos`: all photos of the probe. `left_out`:
     the patient that the probe is stored for, who is never matched against it; `relatives`: patients
-    of the probe's family, who are not matched either. `asked`: number of lines requested.
+    of the probe's family, who are not matched either. `k`: number of lines requested.
     `verdict`: close match, weak match or no close match, from `best_percentile`, the percentage of
     patients whose nearest wrong disorder is less similar; None if the gallery has too little data.
     `copies`: stored photos that show the same picture as the probe in another file. The probe may
@@ -91,7 +91,7 @@ class Match:
     relatives: tuple[str, ...] = ()
     error: GestaltError | None = None
     photos: tuple[ProbePhoto, ...] = ()
-    asked: int = 0
+    k: int = 0
     eligible: Eligible | None = None
     composition: tuple[SharedTrait, ...] = ()
     verdict: Verdict | None = None

@@ -17,7 +17,7 @@ from gestalt_space.ranking.grouping import Numbers
 
 
 def composition(
-    view: GalleryView, lines: Sequence[RankedLine], kin: OwnFamily
+    view: GalleryView, lines: Sequence[RankedLine], family: OwnFamily
 ) -> tuple[SharedTrait, ...]:
     """For each of the three that the question tells. The neighbours are the patients whose photos
     the lines rest on."""
@@ -25,7 +25,7 @@ def composition(
     told = (question.ancestry, question.sex, question.age)
     if all(fact is None for fact in told):
         return ()
-    eligible = _eligible(view, kin)
+    eligible = _eligible(view, family)
     neighbours = np.unique(np.array([line.patient for line in lines], dtype=np.int64))
     found = []
     for fact, value in (("ancestry", question.ancestry), ("sex", question.sex)):
@@ -37,8 +37,8 @@ def composition(
             ]
             found.append(SharedTrait(fact, value, *shares[0], *shares[1]))
     if question.age is not None:
-        asked = np.array([question.age])
-        wanted = int(age_group_numbers(asked)[0])
+        ages = np.array([question.age])
+        wanted = int(age_group_numbers(ages)[0])
         groups = age_group_numbers(state.ages)
         rows = np.isin(state.patients, eligible)
         if view.rows is not None:
@@ -47,16 +47,16 @@ def composition(
         shares = [
             _share(state.patients[of], groups[of], wanted) for of in (nearest, np.flatnonzero(rows))
         ]
-        found.append(SharedTrait("age group", str(age_groups(asked)[0]), *shares[0], *shares[1]))
+        found.append(SharedTrait("age group", str(age_groups(ages)[0]), *shares[0], *shares[1]))
     return tuple(found)
 
 
-def _eligible(view: GalleryView, kin: OwnFamily) -> Numbers:
+def _eligible(view: GalleryView, family: OwnFamily) -> Numbers:
     """The keys of the patients who may be evidence."""
     patients = np.unique(view.state.people.pairs(view.question.by)[0])
     patients = patients[patients < len(view.photo_counts)]
     patients = patients[view.photo_counts[patients] > 0]
-    return patients[~np.isin(patients, kin.keys)]
+    return patients[~np.isin(patients, family.keys)]
 
 
 def _share(owners: Numbers, values: NDArray[np.int64], wanted: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from gestalt_space.gallery.intake.genes import read_gene
 from gestalt_space.index.exact import exact_similarities
 from gestalt_space.match.names import Names
 from gestalt_space.match.probe import Probe
-from gestalt_space.match.view import NO_KIN, GalleryView, OwnFamily, kin_of
+from gestalt_space.match.view import NO_FAMILY, GalleryView, OwnFamily, own_family_of
 from gestalt_space.names import normal_name
 from gestalt_space.store.lookups import find_patient, group_key
 from gestalt_space.store.people import By
@@ -54,11 +54,11 @@ def evidence_of(
         raise probe.error
     by, wanted = view.question.by, normal_name(wanted)
     names = Names(session, by)
-    kin = kin_of(session, probe.own, with_family=view.question.with_family)
+    family = own_family_of(session, probe.own, with_family=view.question.with_family)
     groups = _groups(view, session, wanted)
     titles = names.titles(groups)
     ordered = sorted(groups, key=lambda group: titles[group][0])
-    return tuple(_evidence(probe, view, names, kin, group, slots) for group in ordered)
+    return tuple(_evidence(probe, view, names, family, group, slots) for group in ordered)
 
 
 def _groups(view: GalleryView, session: Session, wanted: str) -> list[int]:
@@ -66,7 +66,7 @@ def _groups(view: GalleryView, session: Session, wanted: str) -> list[int]:
     by = view.question.by
     title = _title(wanted, by)
     key = group_key(session, by, title)
-    if key is not None and len(view.photos_of(key, NO_KIN)):
+    if key is not None and len(view.photos_of(key, NO_FAMILY)):
         return [key]
     patient = find_patient(session, wanted)
     found: list[int] = []
@@ -91,12 +91,12 @@ def _title(wanted: str, by: By) -> str:
 
 
 def _evidence(
-    probe: Probe, view: GalleryView, names: Names, kin: OwnFamily, group: int, slots: int
+    probe: Probe, view: GalleryView, names: Names, family: OwnFamily, group: int, slots: int
 ) -> Evidence:
     assert probe.descriptor is not None, "a probe without an error has a descriptor"  # noqa: S101
     state = view.state
     members = state.people.members_of(view.question.by, group)
-    members = view.ranked(members[~np.isin(members, kin.keys)])
+    members = view.ranked(members[~np.isin(members, family.keys)])
     rows = state.rows_of(members)
     if view.rows is not None:
         rows = rows[view.rows[rows]]

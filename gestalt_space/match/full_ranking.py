@@ -27,8 +27,8 @@ class FullRanking:
         self._snapshot = LazyValue(load)
         self._evidence = LazyValue(self._restricted)
 
-    def rank(self, probe: Descriptors, kin: OwnFamily) -> tuple[RankedLine, ...]:
-        """The lines of a probe `(d,)`, of which its kin are no evidence."""
+    def rank(self, probe: Descriptors, family: OwnFamily) -> tuple[RankedLine, ...]:
+        """The lines of a probe `(d,)`, of which its family is no evidence."""
         question, state = self._view.question, self._view.state
         snapshot, evidence = self._snapshot(), self._evidence()
         chance = Chance.of(state.calibration) if question.aggregation == "calibrated" else None
@@ -37,7 +37,7 @@ class FullRanking:
             evidence,
             question.k,
             question.aggregation,
-            own=_family(snapshot, kin),
+            own=_family(snapshot, family),
             chance=chance,
             exact=lambda rows: exact_similarities(probe, state.vectors_at(snapshot.rows[rows])),
             tolerance=TOLERANCE,
@@ -53,9 +53,9 @@ class FullRanking:
         return evidence if eligible.all() else evidence.restricted(eligible)
 
 
-def _family(snapshot: Snapshot, kin: OwnFamily) -> int:
-    """The number of the family of a probe's kin; -1 where none of them has a photo."""
-    places = np.flatnonzero(np.isin(snapshot.keys, kin.keys))
+def _family(snapshot: Snapshot, family: OwnFamily) -> int:
+    """The number of a probe's family; -1 where none of them has a photo."""
+    places = np.flatnonzero(np.isin(snapshot.keys, family.keys))
     if not len(places):
         return -1
     return int(snapshot.lines.grouping.family_of(places[:1])[0])

@@ -203,9 +203,9 @@ class MatchMixin(ListingMixin):
         def ask() -> tuple[GalleryView, list[Match]]:
             newest = view if view is not None and view.state is self.state() else None
             newest = newest or self.view(question)
-            asked = probes()
+            given = probes()
             with self.database.reading() as session:
-                return newest, match_probes(asked, newest, session)
+                return newest, match_probes(given, newest, session)
 
         view, matches = self._settled(ask)
         if self.settings.audit_matches:

@@ -44,12 +44,12 @@ Floats = NDArray[np.float64]
 
 
 def contenders_by_means(
-    probe: Descriptors, nearest: Nearest, kin: OwnFamily, view: GalleryView
+    probe: Descriptors, nearest: Nearest, family: OwnFamily, view: GalleryView
 ) -> tuple[list[Contender], Nearest]:
     """The groups that score highest for a probe `(d,)`, best first, with those at one score with
     the last, and the photos that their places are of. `nearest`: photos nearest to the probe."""
     how, k = view.question.aggregation, view.question.k
-    groups = view.groups.without(kin.keys)
+    groups = view.groups.without(family.keys)
     products = groups.means.products(probe)
     error = rounding(groups.dim) + ROUNDED
     if how == "patient-mean":

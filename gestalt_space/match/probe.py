@@ -66,12 +66,12 @@ def fuse(descriptors: Sequence[Descriptors]) -> Descriptors:
     return np.asarray(mean / length, dtype=np.float32)
 
 
-def as_one_probe(asked: Sequence[Probe]) -> Probe:
+def as_one_probe(probes: Sequence[Probe]) -> Probe:
     """One probe of several of one patient; photos that failed are told, and left aside.
 
     Raises `UsageError` where they are stored for several patients.
     """
-    owners = {one.own.identifier: one.own for one in asked if one.own is not None}
+    owners = {one.own.identifier: one.own for one in probes if one.own is not None}
     if len(owners) > 1:
         first, second = sorted(owners)[:2]
         raise UsageError(
@@ -79,13 +79,13 @@ def as_one_probe(asked: Sequence[Probe]) -> Probe:
             f"{first} and {second}.",
             "Give photos of one patient, or leave out --as-one.",
         )
-    descriptors = [one.descriptor for one in asked if one.descriptor is not None]
+    descriptors = [one.descriptor for one in probes if one.descriptor is not None]
     return Probe(
-        ", ".join(one.name for one in asked),
-        tuple(photo for one in asked for photo in one.photos),
+        ", ".join(one.name for one in probes),
+        tuple(photo for one in probes for photo in one.photos),
         fuse(descriptors) if descriptors else None,
         next(iter(owners.values()), None),
-        tuple(seen for one in asked for seen in one.seen),
+        tuple(seen for one in probes for seen in one.seen),
     )
 
 

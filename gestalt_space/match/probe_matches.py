@@ -18,7 +18,7 @@ from gestalt_space.match.lines import RankedLine
 from gestalt_space.match.names import Names, NamesByKey
 from gestalt_space.match.probe import Probe
 from gestalt_space.match.ranked import SearchResult, rank_probes
-from gestalt_space.match.view import GalleryView, OwnFamily, kin_of
+from gestalt_space.match.view import GalleryView, OwnFamily, own_family_of
 from gestalt_space.ranking.calibration import verdict_of
 from gestalt_space.ranking.chance import Chance
 from gestalt_space.store.tail import read_epoch
@@ -48,10 +48,12 @@ def match_probes(
         lambda: load_snapshot(session, state, by=question.by, with_family=question.with_family),
     )
     known = [probe for probe in probes if probe.descriptor is not None]
-    kins = [kin_of(session, probe.own, with_family=question.with_family) for probe in known]
+    families = [
+        own_family_of(session, probe.own, with_family=question.with_family) for probe in known
+    ]
     vectors = [probe.descriptor for probe in known if probe.descriptor is not None]
     try:
-        found = rank_probes(np.stack(vectors), kins, view, names, whole) if known else []
+        found = rank_probes(np.stack(vectors), families, view, names, whole) if known else []
     except ApproximateDamaged:
         # A removal wipes it, for those who still read it as well.
         _check_unchanged(view, session)
@@ -65,8 +67,8 @@ def match_probes(
     )
     answers = iter(
         [
-            _match(probe, one, kin, view, named, session, with_copies)
-            for probe, one, kin in zip(known, found, kins, strict=True)
+            _match(probe, one, family, view, named, session, with_copies)
+            for probe, one, family in zip(known, found, families, strict=True)
         ]
     )
     matches = [_failed(probe) if probe.descriptor is None else next(answers) for probe in probes]
@@ -123,30 +125,30 @@ def _failed(probe: Probe) -> Match:
 def _match(
     probe: Probe,
     found: SearchResult,
-    kin: OwnFamily,
+    family: OwnFamily,
     view: GalleryView,
     named: NamesByKey,
     session: Session,
     with_copies: bool,
 ) -> Match:
     best = _best_percentile(view, found.lines)
-    eligible = view.eligible(kin)
+    eligible = view.eligible(family)
     own = probe.own
-    relatives = view.ranked(np.array(sorted(kin.names), dtype=np.int64))
+    relatives = view.ranked(np.array(sorted(family.names), dtype=np.int64))
     return Match(
         photo=probe.name,
         face=probe.photos[0].face if len(probe.photos) == 1 else None,
         lines=tuple(
-            _line(rank, line, kin, view, named) for rank, line in enumerate(found.lines, start=1)
+            _line(rank, line, family, view, named) for rank, line in enumerate(found.lines, start=1)
         ),
         left_out=None if own is None else own.identifier,
         relatives=tuple(
-            sorted({*(kin.names[int(key)] for key in relatives), *_named(view, probe)})
+            sorted({*(family.names[int(key)] for key in relatives), *_named(view, probe)})
         ),
         photos=probe.photos,
-        asked=view.question.k,
+        k=view.question.k,
         eligible=Eligible(eligible.lines, eligible.patients, eligible.photos),
-        composition=composition(view, found.lines, kin),
+        composition=composition(view, found.lines, family),
         best_percentile=best,
         verdict=None if best is None else verdict_of(best),
         copies=copies_of(probe, view, session, found) if with_copies else (),
@@ -160,12 +162,12 @@ def _named(view: GalleryView, probe: Probe) -> Iterator[str]:
 
 
 def _line(
-    rank: int, line: RankedLine, kin: OwnFamily, view: GalleryView, named: NamesByKey
+    rank: int, line: RankedLine, family: OwnFamily, view: GalleryView, named: NamesByKey
 ) -> MatchLine:
     id_, name = named.titles[line.group]
     calibration = view.state.calibration if view.question.by == "disorder" else None
-    photos = view.photos_of(line.group, kin)
-    references = 0.0 if calibration is None else view.references_of(line.group, kin)
+    photos = view.photos_of(line.group, family)
+    references = 0.0 if calibration is None else view.references_of(line.group, family)
     return MatchLine(
         rank=rank,
         id=id_,

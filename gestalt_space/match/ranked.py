@@ -66,17 +66,17 @@ class SearchResult:
 
 def rank_probes(
     probes: Descriptors,
-    kins: Sequence[OwnFamily],
+    families: Sequence[OwnFamily],
     view: GalleryView,
     names: Names,
     whole: FullRanking,
 ) -> list[SearchResult]:
-    """The lines of probes `(q, d)`; of each, its `kins` are no evidence."""
+    """The lines of probes `(q, d)`; of each, its `families` are no evidence."""
     state, rows, k = view.state, view.rows, view.question.k
     if view.question.index != "exact":
         nearly = [
-            _nearly(probe, kin, view, view.question.index)
-            for probe, kin in zip(probes, kins, strict=True)
+            _nearly(probe, family, view, view.question.index)
+            for probe, family in zip(probes, families, strict=True)
         ]
         lines = _named([contending for contending, _ in nearly], view, names)
         return [SearchResult(some, near) for some, (_, near) in zip(lines, nearly, strict=True)]
@@ -84,10 +84,10 @@ def rank_probes(
         found = state.nearest_of(probes, _first(len(probes), k), rows)
         ranked: list[ContendingGroups | Lines] = [
             ContendingGroups(*contenders_by_means(*one, view))
-            for one in zip(probes, found, kins, strict=True)
+            for one in zip(probes, found, families, strict=True)
         ]
     else:
-        found, ranked = _ranked(probes, kins, view, whole)
+        found, ranked = _ranked(probes, families, view, whole)
     lines = _named(ranked, view, names)
     return [SearchResult(some, nearest) for some, nearest in zip(lines, found, strict=True)]
 
@@ -97,7 +97,7 @@ def _first(probes: int, k: int) -> int:
 
 
 def _ranked(
-    probes: Descriptors, kins: Sequence[OwnFamily], view: GalleryView, whole: FullRanking
+    probes: Descriptors, families: Sequence[OwnFamily], view: GalleryView, whole: FullRanking
 ) -> tuple[list[Nearest], list[ContendingGroups | Lines]]:
     """The first photos found for each probe, and its lines; those whose ranking they do not settle
     are looked at again together."""
@@ -105,20 +105,20 @@ def _ranked(
     most = max(FEWEST, int(MOST_SHARE * len(state)))
     first = state.nearest_of(probes, count, view.rows)
     ranked: dict[int, ContendingGroups | Lines] = {}
-    asked, found = list(range(len(probes))), first
-    while asked:
-        theirs = [kins[one] for one in asked]
-        evidence = _evidence(probes[asked], found, theirs, view)
-        for one, kin, some in zip(asked, theirs, evidence, strict=True):
-            if (settled := _settled(some, kin, view)) is not None:
+    waiting, found = list(range(len(probes))), first
+    while waiting:
+        theirs = [families[one] for one in waiting]
+        evidence = _evidence(probes[waiting], found, theirs, view)
+        for one, family, some in zip(waiting, theirs, evidence, strict=True):
+            if (settled := _settled(some, family, view)) is not None:
                 ranked[one] = ContendingGroups(settled, some.nearest)
-        asked = [one for one in asked if one not in ranked]
+        waiting = [one for one in waiting if one not in ranked]
         count *= WIDER
         if count > most:
-            ranked |= {one: whole.rank(probes[one], kins[one]) for one in asked}
+            ranked |= {one: whole.rank(probes[one], families[one]) for one in waiting}
             break
-        if asked:
-            found = state.nearest_of(probes[asked], count, view.rows)
+        if waiting:
+            found = state.nearest_of(probes[waiting], count, view.rows)
     return first, [ranked[one] for one in range(len(probes))]
 
 
@@ -139,31 +139,33 @@ class GroupedPhotos:
 
 
 def _nearly(
-    probe: Descriptors, kin: OwnFamily, view: GalleryView, index: ApproximateKind
+    probe: Descriptors, family: OwnFamily, view: GalleryView, index: ApproximateKind
 ) -> tuple[ContendingGroups, Nearest]:
     """By what an approximate index finds, as if there were no other photos; by more of it where
     that gives too few lines."""
     state, k = view.state, view.question.k
-    wanted = min(k, view.eligible(kin).lines)
+    wanted = min(k, view.eligible(family).lines)
     most = max(FEWEST, int(MOST_SHARE * len(state)))
     count = FIRST + EACH_LINE * k
     while True:
         nearest = state.nearly(probe, count, index)
-        (evidence,) = _evidence(probe[None], [nearest], [kin], view)
-        first = _settled(evidence, kin, view) or []
+        (evidence,) = _evidence(probe[None], [nearest], [family], view)
+        first = _settled(evidence, family, view) or []
         if len(first) >= wanted or count >= most:
             return ContendingGroups(first, evidence.nearest), nearest
         count *= WIDER
 
 
-def _settled(evidence: GroupedPhotos, kin: OwnFamily, view: GalleryView) -> list[Contender] | None:
+def _settled(
+    evidence: GroupedPhotos, family: OwnFamily, view: GalleryView
+) -> list[Contender] | None:
     """The first groups, where the photos found settle them."""
     nearest, which, groups = evidence.nearest, evidence.which, evidence.groups
     rule: Rule | None = NearestRule()
     if view.question.aggregation == "vote":
         rule = vote_rule(nearest, which, groups)
     elif view.question.aggregation == "calibrated":
-        rule = CalibratedRule(Chance.of(view.state.calibration), *view.references_without(kin))
+        rule = CalibratedRule(Chance.of(view.state.calibration), *view.references_without(family))
     if rule is None:
         return None
     bests = group_bests(nearest, which, groups)
@@ -171,13 +173,13 @@ def _settled(evidence: GroupedPhotos, kin: OwnFamily, view: GalleryView) -> list
 
 
 def _evidence(
-    probes: Descriptors, found: Sequence[Nearest], kins: Sequence[OwnFamily], view: GalleryView
+    probes: Descriptors, found: Sequence[Nearest], families: Sequence[OwnFamily], view: GalleryView
 ) -> list[GroupedPhotos]:
     """What was found for each of some probes, with exact similarities; for all of them at once,
     since most of the time goes into each call and not into what it does."""
     eligible = [
-        nearest.without(np.concatenate([view.excluded, kin.keys]))
-        for nearest, kin in zip(found, kins, strict=True)
+        nearest.without(np.concatenate([view.excluded, family.keys]))
+        for nearest, family in zip(found, families, strict=True)
     ]
     starts = np.cumsum([0, *(len(one.rows) for one in eligible)])
     patients = np.concatenate([one.patients for one in eligible])

@@ -35,7 +35,7 @@ class OwnFamily:
     names: dict[int, str]
 
 
-NO_KIN = OwnFamily(NOBODY, {})
+NO_FAMILY = OwnFamily(NOBODY, {})
 
 
 class GalleryView:
@@ -103,19 +103,19 @@ class GalleryView:
         which, _ = self.state.people.groups_of(self.question.by, patients)
         return patients[np.intersect1d(np.flatnonzero(counts > 0), which)]
 
-    def photos_of(self, group: int, kin: OwnFamily) -> Numbers:
+    def photos_of(self, group: int, family: OwnFamily) -> Numbers:
         """How many photos each patient has who may be evidence for a line, but for a probe's
-        kin."""
+        family."""
         members, counts = self._evidence_of(group)
-        return counts[~np.isin(members, kin.keys)] if len(kin.keys) else counts
+        return counts[~np.isin(members, family.keys)] if len(family.keys) else counts
 
-    def references_of(self, group: int, kin: OwnFamily) -> float:
-        """How many references a line has by the gallery's calibration, but for a probe's kin."""
-        if len(kin.keys):
-            return float(self._worth(self.photos_of(group, kin)).sum())
+    def references_of(self, group: int, family: OwnFamily) -> float:
+        """How many references a line has by the gallery's calibration, but for a probe's family."""
+        if len(family.keys):
+            return float(self._worth(self.photos_of(group, family)).sum())
         known = self._references_of.get(group)
         if known is None:
-            known = float(self._worth(self.photos_of(group, kin)).sum())
+            known = float(self._worth(self.photos_of(group, family)).sum())
             self._references_of[group] = known
         return known
 
@@ -128,28 +128,28 @@ class GalleryView:
             known = self._of_group[group] = members[counts > 0], counts[counts > 0]
         return known
 
-    def eligible(self, kin: OwnFamily) -> Totals:
+    def eligible(self, family: OwnFamily) -> Totals:
         """How much may be evidence for a probe."""
-        own = self.ranked(kin.keys)
+        own = self.ranked(family.keys)
         if not len(own):
             return self.totals
         _, groups = self.state.people.groups_of(self.question.by, own)
-        lost = sum(not len(self.photos_of(int(group), kin)) for group in np.unique(groups))
+        lost = sum(not len(self.photos_of(int(group), family)) for group in np.unique(groups))
         photos = int(_counts(self.photo_counts, own).sum())
         return Totals(
             self.totals.lines - lost, self.totals.patients - len(own), self.totals.photos - photos
         )
 
-    def references_without(self, kin: OwnFamily) -> tuple[Numbers, Floats]:
-        """`references`, a probe's kin left out."""
+    def references_without(self, family: OwnFamily) -> tuple[Numbers, Floats]:
+        """`references`, a probe's family left out."""
         groups, references = self.references
-        own = self.ranked(kin.keys)
+        own = self.ranked(family.keys)
         if not len(own):
             return groups, references
         changed = np.unique(self.state.people.groups_of(self.question.by, own)[1])
         references = references.copy()
         for group in changed:
-            photos = self.photos_of(int(group), kin)
+            photos = self.photos_of(int(group), family)
             references[np.searchsorted(groups, group)] = self._worth(photos).sum()
         return groups, references
 
@@ -233,10 +233,10 @@ def open_view(state: GalleryState, question: Question, session: Session) -> Gall
     return last
 
 
-def kin_of(session: Session, own: OwnPatient | None, *, with_family: bool) -> OwnFamily:
+def own_family_of(session: Session, own: OwnPatient | None, *, with_family: bool) -> OwnFamily:
     """Who is no evidence for a probe that is stored for a patient."""
     if own is None:
-        return NO_KIN
+        return NO_FAMILY
     if with_family or not own.family:
         return OwnFamily(np.array([own.key], dtype=np.int64), {})
     family = dict(family_members(session, own.family))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from gestalt_space.counts import counted_text
 from gestalt_space.stats.estimates import Estimate, Finding
 
 NONE = "–"
@@ -12,9 +13,7 @@ NONE = "–"
 
 def counted(number: int, noun: str = "", plural: str = "") -> str:
     """How many, with a comma at each thousand: `1,234`, `1 patient`, `2 patients`."""
-    if not noun:
-        return f"{number:,}"
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+    return counted_text(number, noun, plural or None) if noun else f"{number:,}"
 
 
 def fixed(value: float, digits: int) -> str:

@@ -56,8 +56,8 @@ class Centroids:
     """How long the centroids of a grouping's groups are.
 
     `lengths` `(g,)`: of the mean of the patients' mean descriptors, 0..1. `without` `(k,)`: of the
-    centroid of a group without the patients of one family, of the grouping's `kin`; 0 where nobody
-    is left.
+    centroid of a group without the patients of one family, of the grouping's `family_counts`; 0
+    where nobody is left.
     """
 
     lengths: NDArray[np.float64]
@@ -71,19 +71,19 @@ def measure_centroids(descriptors: NDArray[np.float32], grouping: Grouping) -> C
     means = np.add.reduceat(descriptors[grouping.rows], grouping.row_starts, axis=0)
     means /= grouping.photo_counts[:, None].astype(np.float32)
     squares = np.empty(len(grouping.groups))
-    left = np.empty(len(grouping.kin.counts))
+    left = np.empty(len(grouping.family_counts.counts))
     for group, start in enumerate(grouping.member_starts):
         members = means[grouping.members_of(group)].astype(np.float64)
         total = members.sum(axis=0)
         squares[group] = total @ total
-        kin = grouping.kin.of_member[start : start + len(members)]
-        order = np.argsort(kin, kind="stable")
-        places, starts = np.unique(kin[order], return_index=True)
+        place_of = grouping.family_counts.of_member[start : start + len(members)]
+        order = np.argsort(place_of, kind="stable")
+        places, starts = np.unique(place_of[order], return_index=True)
         # A group's centroid changes with all of a family at once: by the sum of its members.
         sums = np.add.reduceat(members[order], starts, axis=0)
         left[places] = squares[group] - 2 * (sums @ total) + np.einsum("kd,kd->k", sums, sums)
     counts = grouping.patient_counts
-    others = np.maximum(counts[grouping.kin.groups] - grouping.kin.counts, 1)
+    others = np.maximum(counts[grouping.family_counts.groups] - grouping.family_counts.counts, 1)
     return Centroids(
         lengths=np.sqrt(squares) / counts, without=np.sqrt(np.maximum(left, 0)) / others
     )
@@ -184,10 +184,10 @@ def _centroid(
     scores: Values = sums / lengths[:, None].astype(sums.dtype)
     if own is None:
         return scores
-    probes, kin = grouping.kin_of(own)
-    groups = grouping.kin.groups[kin]
-    others = grouping.patient_counts[groups] - grouping.kin.counts[kin]
-    lengths = with_direction(centroids.without[kin]) * np.maximum(others, 1)
+    probes, places = grouping.family_counts_of(own)
+    groups = grouping.family_counts.groups[places]
+    others = grouping.patient_counts[groups] - grouping.family_counts.counts[places]
+    lengths = with_direction(centroids.without[places]) * np.maximum(others, 1)
     scores[groups, probes] = np.where(others > 0, sums[groups, probes] / lengths, -np.inf)
     return scores
 

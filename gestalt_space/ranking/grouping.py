@@ -122,12 +122,12 @@ class Grouping:
         return self.family_of(self.patients)
 
     @cached_property
-    def kin(self) -> FamilyCounts:
+    def family_counts(self) -> FamilyCounts:
         """Who is left out of each group together, family after family."""
         pairs = np.stack([self.families[self.members], self.group_of_member])
-        found, kin_of_member = np.unique(pairs, axis=1, return_inverse=True)
-        counts = np.bincount(kin_of_member.ravel(), minlength=found.shape[1])
-        return FamilyCounts(found[0], found[1], counts, kin_of_member.ravel())
+        found, place_of_member = np.unique(pairs, axis=1, return_inverse=True)
+        counts = np.bincount(place_of_member.ravel(), minlength=found.shape[1])
+        return FamilyCounts(found[0], found[1], counts, place_of_member.ravel())
 
     @cached_property
     def _member_order(self) -> Numbers:
@@ -160,8 +160,8 @@ class Grouping:
         Both `(x,)`: which of the `q` it is of, and its place in `members`.
         """
         order = self._member_order
-        asked, places = _all_equal(self.members[order], patients)
-        return asked, order[places]
+        queries, places = _all_equal(self.members[order], patients)
+        return queries, order[places]
 
     def family_of(self, patients: Numbers) -> Numbers:
         """The families' numbers of patients' numbers `(q,)`, whether they are here or not; -1 for
@@ -178,25 +178,25 @@ class Grouping:
         Both `(x,)`: which of the `q` each is of, and the place in `patients`.
         """
         order = self._family_order
-        asked, places = _all_equal(self.families[order], families)
-        return asked, order[places]
+        queries, places = _all_equal(self.families[order], families)
+        return queries, order[places]
 
-    def kin_of(self, families: Numbers) -> tuple[Numbers, Numbers]:
+    def family_counts_of(self, families: Numbers) -> tuple[Numbers, Numbers]:
         """What families by their numbers `(q,)`, -1 for nobody, leave out of groups.
 
-        Both `(x,)`: which of the `q` it is of, and its place in `kin`.
+        Both `(x,)`: which of the `q` it is of, and its place in `family_counts`.
         """
-        return _all_equal(self.kin.families, families)
+        return _all_equal(self.family_counts.families, families)
 
-    def count_kin(self, families: Numbers, groups: Numbers) -> Numbers:
+    def count_family(self, families: Numbers, groups: Numbers) -> Numbers:
         """How many patients of a family, by its number, are in the group at a place in `groups`:
         `(x,)` of pairs `(x,)`; none where either is -1."""
         if not len(self.groups):
             return np.zeros(len(groups), dtype=np.int64)
-        keys = self.kin.families * len(self.groups) + self.kin.groups
+        keys = self.family_counts.families * len(self.groups) + self.family_counts.groups
         wanted = np.where((families >= 0) & (groups >= 0), families * len(self.groups) + groups, -1)
         places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[places] == wanted, self.kin.counts[places], 0)
+        return np.where(keys[places] == wanted, self.family_counts.counts[places], 0)
 
     def restricted(self, eligible: NDArray[np.bool_]) -> Grouping:
         """With the rows that are `eligible` `(n,)` alone, and who and what still has one."""

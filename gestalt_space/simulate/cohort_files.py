@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from gestalt_space import __version__
 from gestalt_space.atomic_folders import whole_folder
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.paths import display_name
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.simulate.capture import jpeg
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, SimulatedPatient, SimulatedPhoto
 from gestalt_space.simulate.persons import Person
@@ -76,9 +77,6 @@ _OURS = re.compile(
 )
 """What a cohort has in its folder."""
 
-Progress = Callable[[int, int], None]
-"""Told how many photos of how many are written."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
@@ -99,7 +97,7 @@ def write_cohort(
     folder: Path,
     *,
     overwrite: bool = False,
-    progress: Progress = lambda done, total: None,  # noqa: ARG005
+    progress: Progress = no_progress,
 ) -> None:
     """Write a cohort into `folder`.
 

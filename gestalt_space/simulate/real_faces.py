@@ -16,6 +16,7 @@ from gestalt_space.faces.detection import Detector
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.gallery.intake.values import parse_age, parse_sex
 from gestalt_space.paths import display_name
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS, lay_on_canvas
 from gestalt_space.simulate.persons import FaceLabels, Portrait
 from gestalt_space.simulate.photo_files import open_photo_files
@@ -28,9 +29,6 @@ BORDER = 0.3
 FRONTAL_TURN = 3.5
 FRONTAL_DISTANCE = 9.0
 LEAST_COLOUR = 3.0
-
-Progress = Callable[[int, int], None]
-"""Told how many photos of how many are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def read_faces(
     detector: Detector,
     *,
     wanted: Callable[[str], bool] = lambda name: True,  # noqa: ARG005
-    progress: Progress = lambda done, total: None,  # noqa: ARG005
+    progress: Progress = no_progress,
 ) -> Iterator[RealFace]:
     """The faces of the wanted photos of a folder or zip, in the order of their names.
 

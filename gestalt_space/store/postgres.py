@@ -86,11 +86,11 @@ def _schema_asked_for(url: sa.URL) -> str | None:
 def may_write(connection: sa.Connection) -> bool:
     """Whether a gallery may be changed: not on a standby, nor by a role that can only read."""
     # A table that is not there yet may be made; asked about it by name, the server would fail.
-    asked = (
+    query = (
         "SELECT current_setting('transaction_read_only') = 'off' "
         "AND coalesce(has_table_privilege(to_regclass('change')::oid, 'UPDATE'), true)"
     )
-    return bool(connection.exec_driver_sql(asked).scalar())
+    return bool(connection.exec_driver_sql(query).scalar())
 
 
 def count_keys_on(session: Session) -> None:
@@ -152,8 +152,8 @@ def _set_up(engine: Engine, busy_timeout: float) -> None:
     # Whoever opens a cursor here reads it to its end: the server shall plan for that.
     wanted = {"lock_timeout": timeout, "cursor_tuple_fraction": "1", **_LOST_CLIENT}
     settings = (f"set_config('{name}', '{value}', false)" for name, value in wanted.items())
-    asked = "current_setting('server_encoding'), current_schema()"
-    check = f"SELECT {asked}, {', '.join(settings)}"
+    query = "current_setting('server_encoding'), current_schema()"
+    check = f"SELECT {query}, {', '.join(settings)}"
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:

@@ -366,9 +366,9 @@ def list_patients(
     )
     if disorder is not None:
         has = sa.select(t.Diagnosis.patient_id).join(t.Diagnosis.disorder)
-        asked = has.where(t.Disorder.code == disorder) if disorder else has
-        in_asked = t.Patient.id.in_(asked)
-        query = query.where(in_asked if disorder else ~in_asked)
+        wanted = has.where(t.Disorder.code == disorder) if disorder else has
+        in_wanted = t.Patient.id.in_(wanted)
+        query = query.where(in_wanted if disorder else ~in_wanted)
     if cohort is not None:
         query = query.where(t.Patient.cohort == (cohort or None))
     for row, photos in session.execute(query):

@@ -82,7 +82,7 @@ def test_a_match_is_told_with_its_space_and_gallery(
                 left_out="P9",
                 relatives=("P8",),
                 photos=(ProbePhoto("x.png", face),),
-                asked=10,
+                k=10,
                 eligible=Eligible(1, 1, 2),
                 composition=(SharedTrait("sex", "female", 0, 1, 0, 1),),
                 copies=(Copy("P7", "y.png", 0.991249, "crops"),),

@@ -18,7 +18,7 @@ from tests.processes import Process
 HOLD = """
 import signal
 from gestalt_space.gallery.lock import locked
-from gestalt_space.holders import doing
+from gestalt_space.lock_holders import doing
 
 doing("gestalt index add")
 with locked(Path(sys.argv[1]), 5):

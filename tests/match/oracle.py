@@ -139,10 +139,10 @@ def similarity(probe: np.ndarray, vector: np.ndarray) -> float:
     return math.fsum(float(a) * float(b) for a, b in zip(probe, vector, strict=True))
 
 
-def fits(books: Books, photo: Photo, asked: OracleQuestion) -> bool:
+def fits(books: Books, photo: Photo, question: OracleQuestion) -> bool:
     """Whether the filter lets a photo in."""
     patient = books.patients[photo.patient]
-    for key, values in asked.among.items():
+    for key, values in question.among.items():
         if key == "disorder":
             has = set(patient.disorders) or {None}
             if not has & set(values):
@@ -154,9 +154,9 @@ def fits(books: Books, photo: Photo, asked: OracleQuestion) -> bool:
             known = photo.site if key == "site" else getattr(patient, key)
             if _folded(known) not in {_folded(value) for value in values}:
                 return False
-    if asked.ages is None:
+    if question.ages is None:
         return True
-    between, unknown = asked.ages
+    between, unknown = question.ages
     if photo.age is None:
         return unknown
     if between is None:
@@ -170,36 +170,37 @@ def groups_of(books: Books, name: str, by: str) -> Iterable[str]:
 
 
 def evidence(
-    books: Books, asked: OracleQuestion, left_out: Iterable[str]
+    books: Books, question: OracleQuestion, left_out: Iterable[str]
 ) -> dict[str, dict[str, list[Photo]]]:
     """The photos of every line, by line and patient."""
     found: dict[str, dict[str, list[Photo]]] = {}
     for name in set(books.patients) - set(left_out):
-        photos = [photo for photo in books.of(name) if fits(books, photo, asked)]
-        for group in groups_of(books, name, asked.by) if photos else ():
+        photos = [photo for photo in books.of(name) if fits(books, photo, question)]
+        for group in groups_of(books, name, question.by) if photos else ():
             found.setdefault(group, {})[name] = photos
     return found
 
 
-def kin(books: Books, asked: OracleQuestion, own: str | None) -> set[str]:
+def relatives_of(books: Books, question: OracleQuestion, own: str | None) -> set[str]:
     """Who is no evidence beside those whom the question goes without: the probe's own patient and
     their family, and the family that is named."""
     found = set() if own is None else {own}
-    own_family = None if own is None or asked.with_family else books.patients[own].family
-    named = {family for family in (asked.family, own_family) if family is not None}
+    own_family = None if own is None or question.with_family else books.patients[own].family
+    named = {family for family in (question.family, own_family) if family is not None}
     return found | {name for name, one in books.patients.items() if one.family in named}
 
 
-def answer(books: Books, asked: OracleQuestion, probe: np.ndarray, own: str | None) -> Answer:
+def answer(books: Books, question: OracleQuestion, probe: np.ndarray, own: str | None) -> Answer:
     """The answer for a probe `(d,)` that is stored for the patient `own`, if it is."""
-    relatives = kin(books, asked, own)
-    there = evidence(books, asked, {*relatives, *asked.without})
-    otherwise = {p for group in evidence(books, asked, asked.without).values() for p in group}
+    relatives = relatives_of(books, question, own)
+    there = evidence(books, question, {*relatives, *question.without})
+    otherwise = {p for group in evidence(books, question, question.without).values() for p in group}
     photos = {p.name: p for group in there.values() for some in group.values() for p in some}
     near = {name: similarity(probe, photo.vector) for name, photo in photos.items()}
-    scores = SCORES[asked.aggregation](books, there, near, probe)
+    scores = SCORES[question.aggregation](books, there, near, probe)
     lines = [
-        _line(books, asked, group, scores[group], members, near) for group, members in there.items()
+        _line(books, question, group, scores[group], members, near)
+        for group, members in there.items()
     ]
     return Answer(
         lines=sorted(lines, key=lambda line: (-line.score, line.id)),
@@ -210,21 +211,21 @@ def answer(books: Books, asked: OracleQuestion, probe: np.ndarray, own: str | No
 
 
 def composition(
-    books: Books, asked: OracleQuestion, own: str | None, shown: Sequence[Photo]
+    books: Books, question: OracleQuestion, own: str | None, shown: Sequence[Photo]
 ) -> list[tuple[str, str, int, int, int, int]]:
     """How many of the neighbours, whose photos are shown, and of all who are eligible, share what
     the question tells; each with those of whom it is known."""
-    left_out = {*kin(books, asked, own), *asked.without}
-    there = evidence(books, asked, left_out)
+    left_out = {*relatives_of(books, question, own), *question.without}
+    there = evidence(books, question, left_out)
     everybody = [p for group in there.values() for some in group.values() for p in some]
     found = []
     for fact in ("ancestry", "sex"):
-        told = getattr(asked, fact)
+        told = getattr(question, fact)
         if told is not None:
             counts = (_counts(books, fact, _folded(told), some) for some in (shown, everybody))
             found.append((fact, told, *(count for pair in counts for count in pair)))
-    if asked.age is not None:
-        group = age_group(asked.age)
+    if question.age is not None:
+        group = age_group(question.age)
         counts = (_counts(books, "age", group, some) for some in (shown, everybody))
         found.append(("age group", group, *(count for pair in counts for count in pair)))
     return found
@@ -252,7 +253,7 @@ def _folded(text: str | None) -> str | None:
 
 def _line(
     books: Books,
-    asked: OracleQuestion,
+    question: OracleQuestion,
     group: str,
     score: float,
     members: Mapping[str, list[Photo]],
@@ -261,7 +262,7 @@ def _line(
     photos = [photo for some in members.values() for photo in some]
     first = min(photos, key=lambda photo: (-near[photo.name], photo.patient, photo.key))
     percentile = None
-    if books.curves is not None and asked.by == "disorder":
+    if books.curves is not None and question.by == "disorder":
         references = books.curves.worth([len(some) for some in members.values()])
         percentile = books.curves.percentile(min(1, max(-1, near[first.name])), references)
     return Line(group, score, near[first.name], first, len(members), len(photos), percentile)

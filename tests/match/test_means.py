@@ -72,14 +72,14 @@ class Case:
     probe: Descriptors
 
     @property
-    def kin(self) -> OwnFamily:
+    def family(self) -> OwnFamily:
         if self.own < 0:
             return OwnFamily(np.zeros(0, dtype=np.int64), {})
         return OwnFamily(np.flatnonzero(self.families == self.families[self.own]), {})
 
     @property
     def there(self) -> NDArray[np.bool_]:
-        """Rows that are evidence, but for the kin's."""
+        """Rows that are evidence, but for the family's."""
         there = ~np.isin(np.arange(len(self.owners)), self.gone)
         there &= ~np.isin(self.owners, self.excluded)
         return there if self.rows is None else there & self.rows
@@ -198,7 +198,7 @@ def ranked(case: Case, by: By, how: Aggregation) -> tuple[RankedLine, ...]:
     view = GalleryView(state, question, excluded=case.excluded, rows=case.rows)
     unused: Any = None
     names = cast(Any, Scrambled())
-    (found,) = rank_probes(case.probe[None], [case.kin], view, names, unused)
+    (found,) = rank_probes(case.probe[None], [case.family], view, names, unused)
     return found.lines
 
 
@@ -330,7 +330,7 @@ def test_the_vectors_are_never_copied(
     unused: Any = None
     tracemalloc.start()
     try:
-        rank_probes(case.probe[None], [case.kin], view, cast(Any, Scrambled()), unused)
+        rank_probes(case.probe[None], [case.family], view, cast(Any, Scrambled()), unused)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -140,7 +140,7 @@ def test_who_is_eligible_is_counted_without_the_probes_patient(
     gallery: Gallery, photos: list[Path]
 ) -> None:
     (found,) = gallery.match(sources(photos[5]), Question(k=7))
-    assert (found.asked, found.eligible) == (7, Eligible(lines=2, patients=3, photos=4))
+    assert (found.k, found.eligible) == (7, Eligible(lines=2, patients=3, photos=4))
     (own,) = gallery.match(sources(photos[3]))
     assert own.eligible == Eligible(lines=1, patients=2, photos=3)
     among = Question(among=parse_filter(["sex=female"]))

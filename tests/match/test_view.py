@@ -1,4 +1,4 @@
-"""What may be evidence: counts without a probe's kin are those of a view that leaves them out."""
+"""What may be evidence: counts without a probe's family are those of a view without them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from gestalt_space.errors import GalleryEmpty, NotInGallery
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.match.filters import parse_filter
 from gestalt_space.match.question import Question
-from gestalt_space.match.view import NO_KIN, NOBODY, GalleryView, OwnFamily, kin_of, open_view
+from gestalt_space.match.view import (
+    NO_FAMILY,
+    NOBODY,
+    GalleryView,
+    OwnFamily,
+    open_view,
+    own_family_of,
+)
 from gestalt_space.ranking.calibration import references_of
 from gestalt_space.store import reads, writes
 from gestalt_space.store.people import By
@@ -100,7 +107,7 @@ def test_counts_are_those_of_plain_loops(
     assert view.totals.photos == sum(photos[patient] for patient in ranked)
     for group, members in groups.items():
         counts = sorted(photos[patient] for patient in members)
-        assert sorted(view.photos_of(group, NO_KIN).tolist()) == counts
+        assert sorted(view.photos_of(group, NO_FAMILY).tolist()) == counts
     everybody = np.array(sorted(keys.values()))
     assert set(view.ranked(everybody).tolist()) == ranked
     there, references = view.references
@@ -111,11 +118,11 @@ def test_counts_are_those_of_plain_loops(
 
 @pytest.mark.parametrize("by", BYS)
 @pytest.mark.parametrize("question", QUESTIONS, ids=range(len(QUESTIONS)))
-@pytest.mark.parametrize("kin", [[], ["P1"], ["P0", "P1", "P2"], ["P4", "P11"], ["P8"]])
+@pytest.mark.parametrize("relatives", [[], ["P1"], ["P0", "P1", "P2"], ["P4", "P11"], ["P8"]])
 def test_a_probe_s_kin_are_left_out_as_though_they_were_not_there(
     by: By,
     question: Question,
-    kin: list[str],
+    relatives: list[str],
     kept: Kept,
     state: GalleryState,
     keys: dict[str, int],
@@ -123,7 +130,7 @@ def test_a_probe_s_kin_are_left_out_as_though_they_were_not_there(
     question = replace(question, by=by)
     with kept.database.reading() as session:
         view = open_view(state, question, session)
-    of = OwnFamily(np.array(sorted(keys[one] for one in kin), np.int64), {})
+    of = OwnFamily(np.array(sorted(keys[one] for one in relatives), np.int64), {})
     without = GalleryView(
         state, question, excluded=np.union1d(view.excluded, of.keys), rows=view.rows
     )
@@ -132,25 +139,25 @@ def test_a_probe_s_kin_are_left_out_as_though_they_were_not_there(
     assert groups.tolist() == without.references[0].tolist()
     assert references == pytest.approx(without.references[1])
     for group in groups.tolist():
-        photos = without.photos_of(group, NO_KIN).tolist()
+        photos = without.photos_of(group, NO_FAMILY).tolist()
         assert sorted(view.photos_of(group, of).tolist()) == sorted(photos)
         for _ in range(2):  # what is known of before, too
-            expected = without.references_of(group, NO_KIN)
+            expected = without.references_of(group, NO_FAMILY)
             assert view.references_of(group, of) == pytest.approx(expected)
 
 
 def test_kin_are_the_patient_and_the_family(kept: Kept, keys: dict[str, int]) -> None:
     own = OwnPatient(keys["P4"], "P4", "F1")
     with kept.database.reading() as session:
-        family = kin_of(session, own, with_family=False)
-        alone = kin_of(session, own, with_family=True)
-        without = kin_of(session, replace(own, family=""), with_family=False)
-        nobody = kin_of(session, None, with_family=False)
+        family = own_family_of(session, own, with_family=False)
+        alone = own_family_of(session, own, with_family=True)
+        without = own_family_of(session, replace(own, family=""), with_family=False)
+        nobody = own_family_of(session, None, with_family=False)
     assert family.keys.tolist() == sorted(keys[one] for one in ("P3", "P4", "P5"))
     assert family.names == {keys["P3"]: "P3", keys["P5"]: "P5"}
     assert alone.keys.tolist() == without.keys.tolist() == [keys["P4"]]
     assert alone.names == without.names == {}
-    assert nobody is NO_KIN
+    assert nobody is NO_FAMILY
     assert not len(NOBODY)
 
 

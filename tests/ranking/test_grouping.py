@@ -61,14 +61,14 @@ def test_families_and_kin_are_those_of_plain_loops(case: Case) -> None:
     assert {
         (int(asked[q]), int(groups.patients[p])) for q, p in zip(probes, places, strict=True)
     } == {(int(families[patient]), int(patient)) for patient in groups.patients}
-    probes, kin = groups.kin_of(asked)
-    for q, k in zip(probes, kin, strict=True):
-        inside = groups.patients[groups.members_of(int(groups.kin.groups[k]))]
-        assert groups.kin.counts[k] == (families[inside] == asked[q]).sum() > 0
+    probes, places = groups.family_counts_of(asked)
+    for q, k in zip(probes, places, strict=True):
+        inside = groups.patients[groups.members_of(int(groups.family_counts.groups[k]))]
+        assert groups.family_counts.counts[k] == (families[inside] == asked[q]).sum() > 0
     for group in range(-1, len(groups.groups)):
         inside = groups.patients[groups.members_of(group)] if group >= 0 else np.zeros(0, np.int64)
         counts = [(families[inside] == family).sum() for family in asked]
-        assert groups.count_kin(asked, np.full(len(asked), group)).tolist() == counts
+        assert groups.count_family(asked, np.full(len(asked), group)).tolist() == counts
 
 
 def test_the_family_of_a_patient_who_is_not_here_is_known() -> None:

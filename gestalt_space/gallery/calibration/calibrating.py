@@ -34,8 +34,6 @@ diagnoses."""
 AT_ONCE_SECONDS = 2.0
 """What a calibration may take after a change; a longer one is left to `gestalt index calibrate`."""
 
-CalibrationState = Literal["current", "old", "none"]
-
 
 @dataclass(frozen=True, slots=True)
 class CalibrationState:
@@ -46,7 +44,7 @@ class CalibrationState:
     what the gallery has. `changes`: photos that came or went since.
     """
 
-    state: CalibrationState
+    state: Literal["current", "old", "none"]
     photos: int | None
     diagnoses: int | None
     gallery_photos: int

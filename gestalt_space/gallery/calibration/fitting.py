@@ -93,10 +93,10 @@ def fit_in_steps(
     companions = _companions(grouping)
     curves = []
     if companions >= FEWEST_PATIENTS:
-        asked = list(draw_references(grouping, seed))
+        disorders = list(draw_references(grouping, seed))
         samples = Samples(len(grouping.groups))
-        for done in compare_with_references(rows, grouping, asked, seed, samples):
-            yield (before + expected.references * done / len(asked)) / whole
+        for done in compare_with_references(rows, grouping, disorders, seed, samples):
+            yield (before + expected.references * done / len(disorders)) / whole
         before += expected.references
         numbers = sizes_of(grouping)
         for place, size in enumerate(numbers, start=1):
@@ -132,5 +132,5 @@ def fit_curve(sides: ReferenceSimilarities) -> SizeCurve:
 
 def _companions(grouping: Grouping) -> int:
     """Patients with another one of their disorder who is not of their family."""
-    several = np.bincount(grouping.kin.groups, minlength=len(grouping.groups)) > 1
+    several = np.bincount(grouping.family_counts.groups, minlength=len(grouping.groups)) > 1
     return len(np.unique(grouping.members[several[grouping.group_of_member]]))

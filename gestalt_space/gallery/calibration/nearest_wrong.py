@@ -2,12 +2,12 @@
 calibration, since photos of thousands of patients are compared with every photo of the gallery.
 
 It is done a block of the gallery at a time, and of every block the highest similarity of each probe
-is kept (`ArrayCache`): the highest of all blocks is that of the gallery, in whatever order they come. It
-is kept under hashes of all that it depends on: the block's descriptors, the probe's, and which of
-the block are of its patient's disorders or family. So what was kept is right or is not found:
-after an interruption nothing is done twice, and when photos were added, known probes are compared
-with new blocks alone, and new probes with all. Removing photos moves the blocks behind them. Who is
-drawn as a probe stays so (`drawn_patients`).
+is kept (`ArrayCache`): the highest of all blocks is that of the gallery, in whatever order they
+come. It is kept under hashes of all that it depends on: the block's descriptors, the probe's, and
+which of the block are of its patient's disorders or family. So what was kept is right or is not
+found: after an interruption nothing is done twice, and when photos were added, known probes are
+compared with new blocks alone, and new probes with all. Removing photos moves the blocks behind
+them. Who is drawn as a probe stays so (`drawn_patients`).
 """
 
 from __future__ import annotations
@@ -171,9 +171,9 @@ class _Block:
         """The highest similarity of probes to what is of a wrong disorder: `(p,)`."""
         all_of = self._probes
         rounded_up = -(-len(probes) // _STEP) * _STEP
-        asked = np.zeros((rounded_up, all_of.faces.shape[1]), dtype=np.float32)
-        asked[: len(probes)] = all_of.faces[probes]
-        similar = (asked @ self._faces.T)[: len(probes)]
+        padded = np.zeros((rounded_up, all_of.faces.shape[1]), dtype=np.float32)
+        padded[: len(probes)] = all_of.faces[probes]
+        similar = (padded @ self._faces.T)[: len(probes)]
         similar[all_of.profiles.within(all_of.owners[probes], self._profile)] = -np.inf
         similar[self._relatives(probes)] = -np.inf
         best: Best = similar.max(axis=1, initial=-np.inf)

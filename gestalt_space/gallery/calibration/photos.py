@@ -31,11 +31,11 @@ def photo_correlation(rows: DescriptorRows, grouping: Grouping, seed: int = 0) -
     if not len(several):
         return 1.0
     several = np.sort(rng.permutation(several)[:MOST_MEASURED])
-    asked = np.sort(rng.permutation(len(grouping.patients))[:MOST_MEASURED])
-    apart = _apart(grouping, asked, several)
+    measured = np.sort(rng.permutation(len(grouping.patients))[:MOST_MEASURED])
+    apart = _apart(grouping, measured, several)
     counts = grouping.photo_counts[several]
     starts = np.cumsum(counts) - counts
-    first = rows.rows(grouping.rows[grouping.row_starts[asked]])
+    first = rows.rows(grouping.rows[grouping.row_starts[measured]])
     similar = first @ rows.rows(grouping.rows_of_patients(several)).T
     single = similar[:, starts + rng.integers(0, counts)]
     if not apart.any():
@@ -52,12 +52,12 @@ def photo_correlation(rows: DescriptorRows, grouping: Grouping, seed: int = 0) -
     return float(brentq(surplus, 0, 1)) if surplus(0) > 0 > surplus(1) else 1.0
 
 
-def _apart(grouping: Grouping, asked: Numbers, others: Numbers) -> NDArray[np.bool_]:
+def _apart(grouping: Grouping, measured: Numbers, others: Numbers) -> NDArray[np.bool_]:
     """`(q, p)`: whether patients at places share neither a group nor a family."""
     families = grouping.families
-    found = families[asked][:, None] != families[others][None, :]
+    found = families[measured][:, None] != families[others][None, :]
     tables = []
-    for patients in (asked, others):
+    for patients in (measured, others):
         table = np.zeros((len(patients), len(grouping.groups)), dtype=np.float32)
         which, member = grouping.memberships_of(patients)
         table[which, grouping.group_of_member[member]] = 1

@@ -61,13 +61,13 @@ class ReferenceSimilarities:
 class DisorderReferences:
     """Who is compared with the members of one disorder.
 
-    `asked` `(a,)`: of the members; `others` `(o,)`: patients without it, as places in the
-    grouping's `patients`, and the disorders `origins` that they stand for; `stands_for` `(o,)`: the
-    place in `asked` of the member whose family is no reference for each.
+    `probes` `(a,)`: members who are asked about; `others` `(o,)`: patients without it, as places in
+    the grouping's `patients`, and the disorders `origins` that they stand for; `stands_for` `(o,)`:
+    the place in `probes` of the member whose family is no reference for each.
     """
 
     group: int
-    asked: Numbers
+    probes: Numbers
     others: Numbers
     origins: Numbers
     stands_for: Numbers
@@ -96,10 +96,10 @@ class Samples:
         """The similarities `(a, m)` and `(o, m)` of those asked to a disorder's members."""
         families = grouping.families
         members = grouping.members_of(one.group)
-        kin = families[one.asked][:, None] == families[members][None, :]
-        _sort_in(self._same, near, kin, one.group, np.full(len(near), -1))
+        related = families[one.probes][:, None] == families[members][None, :]
+        _sort_in(self._same, near, related, one.group, np.full(len(near), -1))
         # References for a patient without are drawn as for a member: without that one's family.
-        _sort_in(self._other, far, kin[one.stands_for], one.group, one.origins)
+        _sort_in(self._other, far, related[one.stands_for], one.group, one.origins)
 
     def sides(self, size: int) -> ReferenceSimilarities | None:
         """The two sides for a number of references; None where no disorder has so many."""
@@ -122,19 +122,19 @@ def draw_references(grouping: Grouping, seed: int) -> Iterator[DisorderReference
     for group in groups:
         rng = np.random.default_rng([seed, _DISORDERS, int(group)])
         members = grouping.members_of(int(group))
-        asked = members
+        probes = members
         if len(members) > MOST_MEMBERS:
-            asked = np.sort(rng.choice(members, MOST_MEMBERS, replace=False))
+            probes = np.sort(rng.choice(members, MOST_MEMBERS, replace=False))
         others, origins = _others(grouping, int(group), members, each, rng)
         if len(others):
-            stands_for = rng.permutation(np.arange(len(others)) % len(asked))
-            yield DisorderReferences(int(group), asked, others, origins, stands_for)
+            stands_for = rng.permutation(np.arange(len(others)) % len(probes))
+            yield DisorderReferences(int(group), probes, others, origins, stands_for)
 
 
 def compare_with_references(
     rows: DescriptorRows,
     grouping: Grouping,
-    asked: list[DisorderReferences],
+    disorders: list[DisorderReferences],
     seed: int,
     into: Samples,
 ) -> Iterator[int]:
@@ -143,13 +143,13 @@ def compare_with_references(
     patients = np.arange(len(grouping.patients))
     photo, _ = drawn_photos(grouping, rows.ids, patients, 1, salt_of(seed, _PHOTOS))
     done = 0
-    while done < len(asked):
-        some = _some(grouping, asked[done:])
+    while done < len(disorders):
+        some = _some(grouping, disorders[done:])
         needed = np.unique(np.concatenate([_whom(grouping, one) for one in some]))
         faces = rows.rows(photo[needed])
         for one in some:
             members = faces[np.searchsorted(needed, grouping.members_of(one.group))]
-            near = faces[np.searchsorted(needed, one.asked)] @ members.T
+            near = faces[np.searchsorted(needed, one.probes)] @ members.T
             far = faces[np.searchsorted(needed, one.others)] @ members.T
             into.add(grouping, one, near, far)
         done += len(some)
@@ -160,9 +160,9 @@ def sizes_of(grouping: Grouping) -> list[int]:
     """Those of the grid below the most references that a member of a disorder has, and that."""
     if not len(grouping.groups):
         return []
-    fewest_kin = grouping.patient_counts.copy()
-    np.minimum.at(fewest_kin, grouping.kin.groups, grouping.kin.counts)
-    most = int((grouping.patient_counts - fewest_kin).max())
+    fewest_relatives = grouping.patient_counts.copy()
+    np.minimum.at(fewest_relatives, grouping.family_counts.groups, grouping.family_counts.counts)
+    most = int((grouping.patient_counts - fewest_relatives).max())
     return [size for size in GRID if size < most] + [most] * (most > 0)
 
 
@@ -182,10 +182,10 @@ def draw_sides(
     return [sides for sides in found if sides is not None]
 
 
-def _some(grouping: Grouping, asked: list[DisorderReferences]) -> list[DisorderReferences]:
+def _some(grouping: Grouping, disorders: list[DisorderReferences]) -> list[DisorderReferences]:
     """The first ones that need no more descriptors than are fetched at once, or the first."""
-    needed = np.cumsum([len(_whom(grouping, one)) for one in asked[:AT_ONCE]])
-    return asked[: max(int(np.searchsorted(needed, AT_ONCE, side="right")), 1)]
+    needed = np.cumsum([len(_whom(grouping, one)) for one in disorders[:AT_ONCE]])
+    return disorders[: max(int(np.searchsorted(needed, AT_ONCE, side="right")), 1)]
 
 
 def _whom(grouping: Grouping, one: DisorderReferences) -> Numbers:

@@ -161,9 +161,9 @@ def question(texts: Sequence[bytes], pieces: Pieces, paths: Sequence[Path]) -> s
     )
 
 
-def answers(asked: str) -> Iterator[str]:
+def answers(request: str) -> Iterator[str]:
     """A line of JSON for each file that is there, in their order."""
-    read = json.loads(asked)
+    read = json.loads(request)
     pieces = Pieces(np.frombuffer(b64decode(read["hashes"]), np.uint64))
     scanner = Scanner([b64decode(text) for text in read["texts"]], pieces)
     for place, path in enumerate(read["paths"]):

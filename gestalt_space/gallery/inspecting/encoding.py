@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gestalt_space.counts import counted_text
 from gestalt_space.descriptors import to_descriptors
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import PhotoDamaged
 from gestalt_space.faces.crops import crop_from_png
-from gestalt_space.gallery.inspecting.findings import CheckFinding, counted, guarded, named
+from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded, named
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.gallery.spaces import model_of
 from gestalt_space.progress import Progress, Stages, no_stages
@@ -78,17 +79,19 @@ def _space(
     found = _compared(crops, encoder, progress)
     if found.damaged:
         names = named(found.damaged, len(found.damaged))
-        detail = f"{counted(len(found.damaged), 'crop')} cannot be read: {names}"
+        detail = f"{counted_text(len(found.damaged), 'crop')} cannot be read: {names}"
         yield CheckFinding(f"crops {space.model}", "fail", detail, _REPLACE)
     if found.different:
         detail = (
-            f"{len(found.different)} of {counted(found.count, 'crop')} give a different "
+            f"{len(found.different)} of {counted_text(found.count, 'crop')} give a different "
             f"descriptor than the stored one (cosine {found.lowest:.5f}): "
             f"{named(found.different, len(found.different))}"
         )
         yield CheckFinding(subject, "fail", detail, _REPLACE)
     elif found.count:
-        detail = f"{counted(found.count, 'crop')} encoded again, cosine at least {found.lowest:.6f}"
+        detail = (
+            f"{counted_text(found.count, 'crop')} encoded again, cosine at least {found.lowest:.6f}"
+        )
         yield CheckFinding(subject, "ok", detail)
 
 

@@ -33,11 +33,6 @@ def guarded(subject: str, look: Iterator[CheckFinding]) -> Iterator[CheckFinding
         yield CheckFinding(subject, "fail", error.message, error.hint)
 
 
-def counted(count: int, noun: str, nouns: str | None = None) -> str:
-    """`1 row`, `1,996 rows`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {nouns or f'{noun}s'}"
-
-
 def named(names: Sequence[str], count: int) -> str:
     """The first of so many by name: `a, b and 3 more`."""
     shown = ", ".join(names[:SHOWN])

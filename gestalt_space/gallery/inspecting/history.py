@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+from gestalt_space.counts import counted_text
 from gestalt_space.gallery.identity import home_of, is_copy, was_forgotten
-from gestalt_space.gallery.inspecting.findings import SHOWN, CheckFinding, CheckState, counted
+from gestalt_space.gallery.inspecting.findings import SHOWN, CheckFinding, CheckState
 from gestalt_space.store import audit, erasures, purges
 from gestalt_space.store.engine import Database
 
@@ -31,7 +32,7 @@ def inspect_trail(database: Database) -> Iterator[CheckFinding]:
         yield CheckFinding("audit trail", "fail", problem, hint)
     if not problems:
         end = f", the last one {head.chain[:12]}" if head.events else ""
-        yield CheckFinding("audit trail", "ok", f"{counted(head.events, 'event')}{end}")
+        yield CheckFinding("audit trail", "ok", f"{counted_text(head.events, 'event')}{end}")
 
 
 def inspect_left(database: Database, folder: Path) -> Iterator[CheckFinding]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gestalt_space.counts import counted_text
 from gestalt_space.gallery.inspecting.findings import (
     REBUILD,
     SHOWN,
     CheckFinding,
-    counted,
     named,
 )
 from gestalt_space.store import soundness
@@ -26,7 +26,7 @@ def inspect_rows(database: Database) -> Iterator[CheckFinding]:
     with database.reading() as session:
         for one in soundness.dangling(session):
             sound = False
-            detail = f"{counted(one.rows, 'row')} of {one.table} without its {one.parent}"
+            detail = f"{counted_text(one.rows, 'row')} of {one.table} without its {one.parent}"
             hint = f"{_BACKUP} `gestalt index rebuild` deletes rows that belong to nothing."
             yield CheckFinding(f"rows of {one.table}", "fail", detail, hint)
         for left in soundness.unused(session, SHOWN):
@@ -40,7 +40,7 @@ def inspect_rows(database: Database) -> Iterator[CheckFinding]:
         detail = f"a row has the number {found.highest:,}; the last change was {found.last:,}"
         yield CheckFinding("numbers of changes", "fail", detail, REBUILD)
     elif again := len(soundness.repeated_numbers(keys, numbers)):
-        detail = f"{counted(again, 'descriptor')} with the number of another one"
+        detail = f"{counted_text(again, 'descriptor')} with the number of another one"
         yield CheckFinding("numbers of changes", "fail", detail, REBUILD)
     else:
         yield CheckFinding("numbers of changes", "ok", f"up to {found.last:,}, each given once")
@@ -48,7 +48,7 @@ def inspect_rows(database: Database) -> Iterator[CheckFinding]:
 
 def _unused(left: Unused) -> CheckFinding:
     noun, _, rest = left.what.partition(" ")
-    found = counted(left.count, left.what, f"{noun}s {rest}")
+    found = counted_text(left.count, left.what, f"{noun}s {rest}")
     detail = f"{found}: {named(left.first, left.count)}"
     if noun == "photo":
         return CheckFinding("photos", "fail", detail, _REMOVE)

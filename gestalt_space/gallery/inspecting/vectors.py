@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gestalt_space.counts import counted_text
 from gestalt_space.descriptors import unsound
-from gestalt_space.gallery.inspecting.findings import SHOWN, CheckFinding, counted, named
+from gestalt_space.gallery.inspecting.findings import SHOWN, CheckFinding, named
 from gestalt_space.progress import Progress, Stages, no_stages
 from gestalt_space.store import reads, soundness
 from gestalt_space.store.engine import Database
@@ -46,7 +47,7 @@ def inspect_vectors(database: Database, stages: Stages = no_stages) -> Iterator[
         yield from _told(database, subject, "", used[space.id], again)
         yield from _told(database, subject, "withheld ", withheld[space.id], _WITHHELD)
         if not (used[space.id].faces or withheld[space.id].faces):
-            count = counted(used[space.id].count + withheld[space.id].count, "descriptor")
+            count = counted_text(used[space.id].count + withheld[space.id].count, "descriptor")
             yield CheckFinding(subject, "ok", f"{count}, all finite and of unit length")
 
 
@@ -62,7 +63,9 @@ def _told(
     for wrong, faces in found.faces.items():
         with database.reading() as session:
             names = soundness.photos_of(session, faces[:SHOWN])
-        detail = f"{counted(len(faces), f'{kind}descriptor')}, {wrong}: {named(names, len(faces))}"
+        detail = (
+            f"{counted_text(len(faces), f'{kind}descriptor')}, {wrong}: {named(names, len(faces))}"
+        )
         yield CheckFinding(subject, "fail", detail, hint)
 
 

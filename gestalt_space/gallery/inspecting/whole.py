@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gestalt_space.counts import counted_text
 from gestalt_space.gallery.inspecting.encoding import inspect_encoding
-from gestalt_space.gallery.inspecting.findings import BACKUP, CheckFinding, counted, guarded
+from gestalt_space.gallery.inspecting.findings import BACKUP, CheckFinding, guarded
 from gestalt_space.gallery.inspecting.history import inspect_left, inspect_trail
 from gestalt_space.gallery.inspecting.index import inspect_indexes
 from gestalt_space.gallery.inspecting.permissions import inspect_rights
@@ -58,8 +59,8 @@ def _gallery(settings: Settings, sample: int, seed: int, stages: Stages) -> Iter
         yield CheckFinding(
             "database",
             "ok",
-            f"{database.where}, migration {REVISION}: {counted(counts.patients, 'patient')}, "
-            f"{counted(counts.photos, 'photo')}, {counted(counts.disorders, 'disorder')}",
+            f"{database.where}, migration {REVISION}: {counted_text(counts.patients, 'patient')}, "
+            f"{counted_text(counts.photos, 'photo')}, {counted_text(counts.disorders, 'disorder')}",
         )
         if not counts.patients:
             yield CheckFinding(

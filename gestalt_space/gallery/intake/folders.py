@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.photos import SUFFIXES
 from gestalt_space.gallery.intake.records import Intake, ReadRecord
-from gestalt_space.names import find_file, normal_name
-from gestalt_space.paths import display_name, is_folder
+from gestalt_space.names import normal_name
+from gestalt_space.paths import display_name, find_file, is_folder
 
 SYSTEM = frozenset(
     {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"}
@@ -57,7 +58,10 @@ class FoundPhotos:
         if len(parts) > SHOWN_KINDS:
             parts[SHOWN_KINDS:] = [f"and {len(parts) - SHOWN_KINDS:,} other kinds"]
         folders = sum(one.is_folder for one in self.passed_over)
-        counts = [_counted(len(self.passed_over) - folders, "file"), _counted(folders, "folder")]
+        counts = [
+            counted_text(len(self.passed_over) - folders, "file"),
+            counted_text(folders, "folder"),
+        ]
         told = " and ".join(text for text in counts if not text.startswith("0 "))
         return f"{told} skipped: {', '.join(parts)}"
 
@@ -75,7 +79,9 @@ class FolderPlan:
         return len({row.record.patient for row in self.rows if row.record is not None})
 
     def __str__(self) -> str:
-        text = f"{_counted(len(self.rows), 'photo')} of {_counted(self.patients, 'patient')}"
+        text = (
+            f"{counted_text(len(self.rows), 'photo')} of {counted_text(self.patients, 'patient')}"
+        )
         over = self.found.passed_over_text()
         return f"{text}, {over}" if over else text
 
@@ -216,8 +222,8 @@ def _check_flat(parts: dict[Path, tuple[str, ...]]) -> None:
         f"The patient of {'/'.join(names)} is not clear: the folders are nested, so it may be "
         f"{names[0]!r} or {names[1]!r}.",
         "Use --patient-level 1 if the outer folders are patients "
-        f"({_counted(counts[0], 'patient')}), or --patient-level 2 if the inner ones are "
-        f"({_counted(counts[1], 'patient')}). Or use a table.",
+        f"({counted_text(counts[0], 'patient')}), or --patient-level 2 if the inner ones are "
+        f"({counted_text(counts[1], 'patient')}). Or use a table.",
     )
 
 
@@ -273,7 +279,3 @@ def _row(
 
 def _name(folder: Path, path: Path) -> str:
     return normal_name(display_name(path.relative_to(folder).as_posix()))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

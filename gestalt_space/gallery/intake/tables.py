@@ -10,8 +10,8 @@ from gestalt_space.errors import UsageError
 from gestalt_space.gallery.intake.dialect import SAVE_AS, SEPARATOR_NAMES, TableLines, read_lines
 from gestalt_space.gallery.intake.emptied import mark_emptied
 from gestalt_space.gallery.intake.records import COLUMNS, Intake, check_record, make_record
-from gestalt_space.names import find_file, normal_name
-from gestalt_space.paths import display_name
+from gestalt_space.names import normal_name
+from gestalt_space.paths import display_name, find_file
 
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".tab"})
 SPREADSHEET_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".numbers"})

@@ -22,12 +22,12 @@ import os, signal, sys
 from pathlib import Path
 from gestalt_space.gallery.calibration import nearest_wrong, rows
 from gestalt_space.gallery.calibration.fitting import fit_in_steps
-from gestalt_space.gallery.calibration.kept import Kept
+from gestalt_space.gallery.calibration.array_cache import ArrayCache
 from gestalt_space.gallery.calibration.rows import ArrayRows
 from tests.gallery.calibration.galleries import Made
 rows.BLOCK = nearest_wrong.BLOCK = 100
 faces, ids, groups = Made(300, 12).first(300)
-for share in fit_in_steps(ArrayRows(faces, ids), groups, kept=Kept(Path(sys.argv[1]))):
+for share in fit_in_steps(ArrayRows(faces, ids), groups, kept=ArrayCache(Path(sys.argv[1]))):
     if len(list(Path(sys.argv[1]).glob("*.npz"))) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 """

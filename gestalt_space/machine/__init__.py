@@ -1,0 +1,1 @@
+"""This machine: what works on it, and what a faster precision gains here."""
