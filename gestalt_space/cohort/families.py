@@ -71,8 +71,8 @@ def site_warnings(a: Selection, b: Selection) -> tuple[str, ...]:
         return (told,)
     return tuple(
         f"{names_text(sorted(alone), 'site', 'sites')} {'has' if len(alone) == 1 else 'have'} "
-        f"photos of group {letter} only, so a difference may come from the site. To leave these photos "
-        "out, match on site."
+        f"photos of group {letter} only, so a difference may come from the site. To leave these "
+        "photos out, match on site."
         for letter, alone in (("A", in_a - in_b), ("B", in_b - in_a))
         if alone
     )

@@ -31,7 +31,7 @@ def pair_similarities(selection: Selection) -> PairSimilarities:
     for family, disorders in zip(families.tolist(), selection.disorders, strict=True):
         has[family, [numbers[one] for one in disorders]] = 1
     first, second = np.triu_indices(len(means), 1)
-    shared = np.greater((has @ has.T)[first, second], 0)
-    known = has.any(axis=1)
+    shared = (has @ has.T)[first, second] > 0
+    known: NDArray[np.bool_] = np.asarray(has.any(axis=1))
     found = (means @ means.T)[first, second]
     return PairSimilarities(found[shared], found[~shared & known[first] & known[second]])
