@@ -22,6 +22,8 @@ COMMANDS = {
     "evaluate": "evaluate",
     "simulate": "simulate",
     "train": "train",
+    "serve": "serve",
+    "user": "user",
     "doctor": "doctor",
     "db": "db",
 }

@@ -4,7 +4,10 @@ has taken two seconds, and only on a terminal.
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Timer
@@ -17,6 +20,11 @@ T = TypeVar("T")
 
 SHOWN_AFTER = 2.0
 """Seconds of work that nobody needs to be told of."""
+
+PROGRESS = "GESTALT_PROGRESS"
+"""The variable that asks for progress as lines of JSON: of the service, which runs commands."""
+EVERY = 0.1
+"""Seconds between two such lines, at least."""
 
 Show = Callable[[int, int | None], None]
 """Moves a bar: given what is done, and the whole where it is known."""
@@ -44,6 +52,9 @@ def stages(*, quiet: bool) -> Iterator[Callable[..., Show]]:
     Gives the function that begins a stage: called with a title, what is counted and, where it is
     known, how many there are.
     """
+    if os.environ.get(PROGRESS) == "lines":
+        yield _begin_lines
+        return
     if quiet or not sys.stderr.isatty():
         yield _begin_nothing
         return
@@ -101,6 +112,22 @@ def _begin(bar: Progress, title: str, unit: str, total: int | None) -> Show:
     def show(done: int, whole: int | None = None) -> None:
         bar.update(task, completed=done, total=whole or total)
 
+    return show
+
+
+def _begin_lines(title: str, unit: str, total: int | None = None) -> Show:
+    """Tell a program of a stage in the place of a person, at most ten times a second."""
+    last = 0.0
+
+    def show(done: int, whole: int | None = None) -> None:
+        nonlocal last
+        if time.monotonic() - last < EVERY and done != (whole or total):
+            return
+        last = time.monotonic()
+        told = {"step": title, "unit": unit, "done": done, "whole": whole or total}
+        print(json.dumps(told), file=sys.stderr, flush=True)  # noqa: T201
+
+    show(0)
     return show
 
 

@@ -30,6 +30,7 @@ GestaltError
 │   ├── ConsentWithdrawn  a patient who may not be matched any more
 │   │   └── ConsentReturns  an undo that would bring a patient back into matching
 │   ├── NotInGallery
+│   ├── ChangedMeanwhile  a change that rests on what somebody else changed since
 │   ├── PatientConflict
 │   ├── ErasureUnfinished  an erasure that was begun, and is remembered
 │   ├── ImportConflict    an export that contradicts the gallery
@@ -41,6 +42,14 @@ GestaltError
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
 ├── OutputError           a result that cannot be written
+├── AccessError           a request to the service that may not be answered
+│   ├── NotAuthenticated  nobody, or nobody known, asks
+│   ├── NotAllowed        the role does not allow it
+│   └── TooManyRequests   too many requests, or too many wrong passwords
+├── ServiceBusy           the service has as much waiting work as it takes
+├── BodyTooLarge          a request with more bytes or files than the service takes
+├── UserError             a user of the service that is there already, or is not
+├── JobError              a job of the service that is not there, or has no result
 ├── Interrupted           the user or the system stopped the work
 └── Fault                 a fault of this package itself
 """
@@ -287,6 +296,12 @@ class NotInGallery(GalleryError):
     http_status = 404
 
 
+class ChangedMeanwhile(GalleryError):
+    """A change that was made from an earlier state of a patient, whom somebody changed since."""
+
+    code = "changed_meanwhile"
+
+
 class PatientConflict(GalleryError):
     """New data contradict what the gallery has about a patient, photo or disorder."""
 
@@ -362,6 +377,69 @@ class OutputError(GestaltError):
     """A result that cannot be written."""
 
     code = "output"
+
+
+class AccessError(GestaltError):
+    """A request to the service that may not be answered."""
+
+    code = "access"
+    http_status = 403
+
+
+class NotAuthenticated(AccessError):
+    """The request has no credentials, or wrong or expired ones."""
+
+    code = "not_authenticated"
+    http_status = 401
+
+
+class NotAllowed(AccessError):
+    """The role of the user does not allow it."""
+
+    code = "not_allowed"
+
+
+class TooManyRequests(AccessError):
+    """Too many requests in a minute, or too many wrong passwords. `wait`: for how many seconds."""
+
+    code = "too_many_requests"
+    http_status = 429
+
+    def __init__(self, message: str, hint: str = "", wait: float = 60.0) -> None:
+        super().__init__(message, hint)
+        self.wait = wait
+
+
+class ServiceBusy(GestaltError):
+    """As much work waits as the service takes. `wait`: after how many seconds to try again."""
+
+    code = "service_busy"
+    http_status = 503
+
+    def __init__(self, message: str, hint: str = "", wait: float = 1.0) -> None:
+        super().__init__(message, hint)
+        self.wait = wait
+
+
+class BodyTooLarge(GestaltError):
+    """A request with more bytes or files than the service takes."""
+
+    code = "body_too_large"
+    http_status = 413
+
+
+class UserError(GestaltError):
+    """A user of the service, or a token, that is there already, or is not."""
+
+    code = "user"
+    http_status = 409
+
+
+class JobError(GestaltError):
+    """A job of the service that is not there, or has no result."""
+
+    code = "job"
+    http_status = 404
 
 
 class Interrupted(GestaltError):

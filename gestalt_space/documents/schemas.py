@@ -24,6 +24,7 @@ from gestalt_space.documents import (
     findings,
     homes,
     indexes,
+    jobs,
     manifests,
     matches,
     models,
@@ -35,6 +36,7 @@ from gestalt_space.documents import (
     spaces,
     trail,
     truth,
+    users,
     written,
 )
 from gestalt_space.documents.form import Form
@@ -67,6 +69,8 @@ DOCUMENTS: dict[str, Any] = {
     "home-forgotten": homes.HomeForgottenDocument,
     "homes": homes.HomesDocument,
     "imported": archives.ImportedDocument,
+    "job": jobs.JobDocument,
+    "jobs": jobs.JobsDocument,
     "log": trail.LogDocument,
     "log-check": trail.LogCheckDocument,
     "log-head": trail.LogHeadDocument,
@@ -90,7 +94,10 @@ DOCUMENTS: dict[str, Any] = {
     "space-used": spaces.SpaceUsedDocument,
     "spaces": spaces.SpacesDocument,
     "terms": simulated.TermsDocument,
+    "token-made": users.TokenMadeDocument,
+    "tokens": users.TokensDocument,
     "tuned": models.TunedDocument,
+    "users": users.UsersDocument,
     "written": written.WrittenDocument,
 }
 """The forms by what a document says under `document`."""

@@ -113,6 +113,14 @@ class OpenGallery:
             view._pinned = None
         return view
 
+    def acting_for(self, actor: str) -> Self:
+        """The same gallery for somebody whom a service let in: the audit trail names them, and has
+        their matches, too."""
+        view = copy(self)
+        view.database = self.database.acting_for(actor)
+        view.settings = self.settings.model_copy(update={"audit_matches": True})
+        return view
+
     def pinned(self) -> Self:
         """The same gallery, fixed to its current space, for calls that belong together: another
         process can change the default space at any time. Raises as `space` does.

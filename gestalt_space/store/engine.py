@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -56,6 +58,12 @@ class Database:
         except BaseException:
             self.close()
             raise
+
+    def acting_for(self, actor: str) -> Self:
+        """The same database, written on behalf of another one; closing either closes both."""
+        other = copy(self)
+        other.actor = actor
+        return other
 
     def make(self) -> None:
         """Make the database where there is none. Raises `DatabaseError`."""

@@ -21,25 +21,20 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.engine.default import DefaultExecutionContext
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gestalt_space.devices import Precision
 from gestalt_space.names import likeness
+from gestalt_space.store.base import Base
 from gestalt_space.store.columns import Key, Moment, Text, text_of
+from gestalt_space.store.service_tables import ApiToken, Job, JobFile, LoginSession, User
 
-CONVENTION = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
+__all__ = ["ApiToken", "Base", "Job", "JobFile", "LoginSession", "User"]
 
 
 def _now() -> datetime:
@@ -53,13 +48,6 @@ def _likeness_of(name: str) -> Callable[[DefaultExecutionContext], str]:
         return likeness(context.get_current_parameters()[name])  # type: ignore[no-untyped-call]
 
     return of_row
-
-
-class Base(DeclarativeBase):
-    """Base of all tables."""
-
-    metadata = MetaData(naming_convention=CONVENTION)
-    type_annotation_map = {dict[str, Any]: JSON}  # noqa: RUF012 - as SQLAlchemy wants it
 
 
 disorder_gene = Table(

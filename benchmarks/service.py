@@ -1,0 +1,193 @@
+"""The service beside the library alone: one match, many at once, and the start.
+
+python -m benchmarks.service FOLDER [--patients 10000] [--rounds 5]
+
+The gallery is the built-in encoder's: real descriptors of simulated faces, spread over as many
+patients as are asked for. Library and service are asked in turn, on the same gallery, with the same
+photos; both write each match into the audit trail. The service runs in a process of its own, and
+its clients in another, on the same cores. FOLDER keeps the gallery for the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import numpy as np
+
+from benchmarks.million_rows import insert_people, insert_photos
+from benchmarks.table import keep
+from benchmarks.threads import simulated
+from gestalt_space import Gallery
+from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.match.question import TEN_DISORDERS
+from gestalt_space.service.routers.match import matched
+from gestalt_space.settings import load_settings
+from gestalt_space.store import writes
+from gestalt_space.store.engine import Database
+
+SEED = 18
+CLIENTS = 32
+PROBES = 64
+SPREAD = 0.3
+"""Length of the noise by which patients differ from the simulated face that they are made of."""
+
+
+def fill(home: Path, photos: Sequence[Path], patients: int, photos_each: int = 1) -> None:
+    """A gallery of the built-in encoder with as many patients as asked for."""
+    with Gallery.open(home, space="builtin", detector="builtin") as gallery:
+        sources = [PhotoSource(path.name, path, largest=True) for path in photos]
+        real = np.stack(
+            [
+                one.descriptor
+                for some in gallery.pipeline.run(sources)
+                for one in some
+                if one.descriptor is not None
+            ]
+        )
+        spec = encoder_spec(gallery.space.model)
+        model = gallery.space.model.name
+    rng = np.random.default_rng(SEED)
+    database = Database(load_settings(home).database)
+    rows = patients * photos_each
+    owners = np.repeat(np.arange(patients), photos_each)
+    with database.writing() as session:
+        space = writes.add_space(
+            session,
+            model=model,
+            fingerprint=spec.fingerprint,
+            specification=spec.to_json(),
+            dim=spec.descriptor_dim,
+        )
+        insert_people(session, rng.integers(0, max(2, patients // 20), patients), SEED)
+        for start in range(0, rows, 10_000):
+            own = owners[start : start + 10_000]
+            noise = rng.standard_normal((len(own), real.shape[1])) / np.sqrt(real.shape[1])
+            vectors = real[own % len(real)] + SPREAD * noise
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            insert_photos(
+                session, start, own, vectors.astype(np.float32), space_id=space, seed=SEED
+            )
+    database.close()
+    with Gallery.open(home) as gallery:
+        gallery.rebuild()
+
+
+@contextmanager
+def served(home: Path) -> Iterator[tuple[str, float]]:
+    """The address of a service, and the seconds until it was ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = time.perf_counter()
+    words = ["serve", "--home", home, "--port", str(port), "--detector", "builtin", "--quiet"]
+    process = subprocess.Popen([Path(sys.executable).with_name("gestalt"), *words])
+    try:
+        address = f"http://127.0.0.1:{port}"
+        while True:
+            try:
+                if httpx2.get(f"{address}/health/ready", trust_env=False).status_code == 200:
+                    break
+            except httpx2.TransportError:
+                time.sleep(0.01)
+        yield address, time.perf_counter() - start
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def asked(client: httpx2.Client, photo: Path) -> float:
+    """Seconds of one match by the service."""
+    start = time.perf_counter()
+    answer = client.post("/api/v1/match", files={"photo": (photo.name, photo.read_bytes())})
+    assert answer.status_code == 200, answer.text
+    return time.perf_counter() - start
+
+
+def called(gallery: Gallery, photo: Path) -> float:
+    """Seconds of the same match by the library."""
+    start = time.perf_counter()
+    source = PhotoSource(photo.name, photo.read_bytes(), largest=True)
+    matched(gallery, [source], TEN_DISORDERS, as_one=False)
+    return time.perf_counter() - start
+
+
+def measure(home: Path, photos: Sequence[Path], rounds: int) -> Iterator[tuple[str, ...]]:
+    """The rows of the table."""
+    one_service, one_library, rates, calls, p99 = [], [], [], [], []
+    with (
+        Gallery.open(home, detector="builtin") as opened,
+        served(home) as (address, _),
+        httpx2.Client(base_url=address, trust_env=False, timeout=120) as client,
+    ):
+        gallery = opened.acting_for("benchmark")
+        for photo in photos[:8]:
+            asked(client, photo)
+            called(gallery, photo)
+        for _ in range(rounds):
+            one_library += [called(gallery, photo) for photo in photos]
+            one_service += [asked(client, photo) for photo in photos]
+            start = time.perf_counter()
+            with ThreadPoolExecutor(CLIENTS) as clients:
+                taken = list(clients.map(lambda photo: asked(client, photo), [*photos, *photos]))
+            rates.append(2 * len(photos) / (time.perf_counter() - start))
+            calls.append(len(photos) / sum(one_library[-len(photos) :]))
+            p99.append(np.percentile(taken, 99) / np.percentile(taken, 50))
+    one, alone = statistics.median(one_service), statistics.median(one_library)
+    ratio = statistics.median(a / b for a, b in zip(rates, calls, strict=True))
+    yield "one match, p50", f"{one * 1e3:.1f} ms", f"{alone * 1e3:.1f} ms", f"{one / alone:.2f} ×"
+    yield (
+        f"{CLIENTS} clients",
+        f"{statistics.median(rates):.1f}/s",
+        f"{statistics.median(calls):.1f}/s",
+        f"{ratio:.2f} ×",
+    )
+    yield f"{CLIENTS} clients, p99 of p50", "", "", f"{statistics.median(p99):.2f} ×"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--patients", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    given.folder.mkdir(exist_ok=True)
+    faces = given.folder / "photos"
+    if not faces.exists():
+        faces.mkdir()
+        simulated(faces, 500 + PROBES)
+    photos = sorted(faces.glob("*.jpg"))
+    home, large = given.folder / "home", given.folder / "large"
+    if not home.exists():
+        fill(home, photos[PROBES:], given.patients)
+    if not large.exists():
+        fill(large, photos[PROBES:], 50_000, 2)
+    rows = list(measure(home, photos[:PROBES], given.rounds))
+    with served(large):
+        pass
+    starts = []
+    for _ in range(given.rounds):
+        with served(large) as (_, seconds):
+            starts.append(seconds)
+    rows.append(("start until ready, 100,000 photos", f"{statistics.median(starts):.1f} s", "", ""))
+    keep(
+        "service",
+        f"python -m benchmarks.service FOLDER --patients {given.patients} --rounds {given.rounds}"
+        f"  # seed {SEED}",
+        ("what", "service", "library", "ratio"),
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The application: what a request goes through, from the outside to the inside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from gestalt_space import __version__
+from gestalt_space.home import Gallery
+from gestalt_space.service.configuration import ServiceOptions
+from gestalt_space.service.dependencies import Parts, parts_of
+from gestalt_space.service.protection import Protection
+from gestalt_space.service.replies import add_error_handlers
+from gestalt_space.service.routers import health, jobs, match, published
+from gestalt_space.service.uploads import (
+    LONGEST_FIELD,
+    MOST_FIELDS,
+    BodyCap,
+    keep_uploads_in_memory,
+)
+
+ROUTERS = (health.router, jobs.router, match.router, published.router)
+
+
+def create_app(gallery: Gallery, options: ServiceOptions | None = None) -> FastAPI:
+    """The service of a gallery that is open, and stays the caller's to close."""
+    options = options or ServiceOptions()
+    keep_uploads_in_memory()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts_of(app).start()
+        yield
+        parts_of(app).close()
+
+    app = FastAPI(
+        title="gestalt-space",
+        version=__version__,
+        description="Rank rare genetic disorders from a photo of a face. A research tool, not a "
+        "medical device.",
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        root_path=options.root_path,
+        form_limits={
+            "max_files": options.most_files,
+            "max_fields": MOST_FIELDS,
+            "max_part_size": LONGEST_FIELD,
+        },
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(options.allowed_hosts)),
+            Middleware(Protection),
+            Middleware(BodyCap, most=options.most_bytes),
+        ],
+    )
+    app.state.parts = Parts(gallery, options)
+    add_error_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

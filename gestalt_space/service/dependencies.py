@@ -1,0 +1,145 @@
+"""What routes are given: who asks, on whose behalf the gallery works, and where photos are worked
+on. Everything that a route depends on is declared here, once."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, cast
+
+from fastapi import Depends, Request
+
+from gestalt_space.errors import NotAllowed, NotAuthenticated
+from gestalt_space.home import Gallery
+from gestalt_space.service.access import Access, Principal
+from gestalt_space.service.configuration import ServiceOptions
+from gestalt_space.service.jobs.runner import Runner
+from gestalt_space.service.protection import SAFE_METHODS
+from gestalt_space.service.rates import Rates
+from gestalt_space.service.secrets import is_csrf
+from gestalt_space.service.workshop import Workshop
+from gestalt_space.store.accounts import Role
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+COOKIE = "gestalt_login"
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf"
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+class Parts:
+    """What one service is made of."""
+
+    def __init__(self, gallery: Gallery, options: ServiceOptions) -> None:
+        self.gallery = gallery
+        self.options = options
+        self.access = Access(gallery.database, options)
+        self.rates = Rates(options.per_minute)
+        self.workshop = Workshop(options.working_threads, options.waiting)
+        self.runner = Runner(gallery)
+
+    def start(self) -> None:
+        """Begin to work on jobs."""
+        self.runner.start()
+
+    def close(self) -> None:
+        """End when the requests at work are done; a job at work waits for the next start."""
+        self.workshop.close()
+        self.runner.close()
+
+
+def parts_of(app: FastAPI) -> Parts:
+    """What a service is made of."""
+    return cast("Parts", app.state.parts)
+
+
+def _parts(request: Request) -> Parts:
+    return parts_of(request.app)
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks. Raises `NotAuthenticated`, `TooManyRequests`, and `NotAllowed` for a page that is
+    not ours."""
+    parts = parts_of(request.app)
+    client = f"address {request.client.host if request.client else 'unknown'}"
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    secret = request.cookies.get(COOKIE)
+    if kind.lower() == "bearer":
+        parts.rates.check(client)
+        principal = parts.access.by_token(given.strip())
+    elif kind.lower() == "basic":
+        parts.rates.check(client)
+        principal = parts.access.by_password(*_basic(given))
+    elif secret is not None:
+        principal = parts.access.by_login(secret)
+        _check_csrf(request, secret)
+    else:
+        if any(name in request.headers for name in _FORWARDED):
+            # A proxy on this machine lets others in: they are not "everybody on this machine".
+            raise NotAuthenticated(
+                "Say who asks: the request came through a proxy.",
+                "Add users: `gestalt user add NAME --role admin`.",
+            )
+        principal = parts.access.anybody()
+    parts.rates.check(principal.key)
+    return principal
+
+
+def _basic(given: str) -> tuple[str, str]:
+    try:
+        name, colon, password = base64.b64decode(given, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        name, colon, password = "", "", ""
+    if not colon:
+        raise NotAuthenticated("The credentials cannot be read.", "Send HTTP Basic, or a token.")
+    return name, password
+
+
+def _check_csrf(request: Request, secret: str) -> None:
+    """A form of a browser that is logged in has to come from a page of this login. Forms with a
+    field in the place of the header are checked where they are read."""
+    if request.method in SAFE_METHODS:
+        return
+    if not is_csrf(request.headers.get(CSRF_HEADER, ""), secret):
+        raise NotAllowed("The page is too old, or not of this service.", "Load the page again.")
+
+
+def _with_role(role: Role) -> Callable[[Principal], Principal]:
+    def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
+        principal.require(role)
+        return principal
+
+    return allowed
+
+
+PartsOf = Annotated[Parts, Depends(_parts)]
+Reader = Annotated[Principal, Depends(_with_role("reader"))]
+Contributor = Annotated[Principal, Depends(_with_role("contributor"))]
+Curator = Annotated[Principal, Depends(_with_role("curator"))]
+Admin = Annotated[Principal, Depends(_with_role("admin"))]
+
+
+def _reading(parts: PartsOf, principal: Reader) -> Gallery:
+    return parts.gallery.acting_for(principal.name)
+
+
+def _contributing(parts: PartsOf, principal: Contributor) -> Gallery:
+    return parts.gallery.acting_for(principal.name)
+
+
+def _curating(parts: PartsOf, principal: Curator) -> Gallery:
+    return parts.gallery.acting_for(principal.name)
+
+
+def _administrating(parts: PartsOf, principal: Admin) -> Gallery:
+    return parts.gallery.acting_for(principal.name)
+
+
+ReaderGallery = Annotated[Gallery, Depends(_reading)]
+ContributorGallery = Annotated[Gallery, Depends(_contributing)]
+CuratorGallery = Annotated[Gallery, Depends(_curating)]
+AdminGallery = Annotated[Gallery, Depends(_administrating)]
+"""The gallery, on behalf of somebody with that role."""

@@ -1,0 +1,204 @@
+"""Works on the jobs of a service, one after another: starts the command, follows how far it has
+come, ends it when somebody cancels it, and keeps what it gives."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from gestalt_space.atomic_files import make_private_folder
+from gestalt_space.documents.parts import error_form
+from gestalt_space.errors import Fault, GestaltError
+from gestalt_space.home import Gallery
+from gestalt_space.service.jobs.kinds import OUTPUTS, kind_of
+from gestalt_space.store import jobs
+from gestalt_space.store.jobs import JobRecord
+
+FOLDER = "jobs"
+"""In the home: what the job at work reads and makes, until it is in the database."""
+PROGRAM = (sys.executable, "-m", "gestalt_cli")
+KEPT_FOR = timedelta(days=30)
+NOTED_EVERY = 0.5
+"""Seconds between two looks at a job at work."""
+ENDS_WITHIN = 10.0
+"""Seconds that a command may take to end after it was asked to."""
+_LOG = logging.getLogger("gestalt_space.service")
+
+
+class Runner:
+    """A thread that works on the jobs of a home, from `start` to `close`. `program`: what runs a
+    command, by its words."""
+
+    def __init__(self, gallery: Gallery, program: Sequence[str] = PROGRAM) -> None:
+        self._gallery = gallery
+        self._program = program
+        self._folder = gallery.settings.home / FOLDER
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin: what was at work when the service ended is worked on again."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._gallery.exists:
+            with self._gallery.database.writing() as session:
+                jobs.requeue_jobs(session, self.home)
+                jobs.forget_old_jobs(session, KEPT_FOR)
+        self._wake.set()
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is a new job, or one was cancelled."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """End. The job at work waits for the next start."""
+        self._ended.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def home(self) -> str:
+        """By which jobs of this home are known."""
+        return self._gallery.own_home() or str(self._gallery.settings.home)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self._wake.clear()
+            try:
+                while not self._ended.is_set() and (claimed := self._claim()) is not None:
+                    self._work(claimed)
+            except GestaltError as error:
+                # The database is away, say: later again.
+                _LOG.warning("jobs wait: %s", error.code)
+            self._wake.wait(5.0)
+
+    def _claim(self) -> JobRecord | None:
+        if not self._gallery.exists:
+            return None
+        with self._gallery.database.writing() as session:
+            return jobs.claim_job(session, self.home)
+
+    def _work(self, job: JobRecord) -> None:
+        make_private_folder(self._folder)
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        try:
+            (folder / OUTPUTS).mkdir()
+            result = self._result(job, folder)
+            if result is None:
+                return
+            files = {
+                path.relative_to(folder / OUTPUTS).as_posix(): path.read_bytes()
+                for path in sorted((folder / OUTPUTS).rglob("*"))
+                if path.is_file()
+            }
+            with self._gallery.database.writing() as session:
+                jobs.finish_job(session, job.id, result, files)
+        except GestaltError as error:
+            with self._gallery.database.writing() as session:
+                jobs.fail_job(session, job.id, error_form(error))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _result(self, job: JobRecord, folder: Path) -> str | None:
+        """The document of a job's command; None where it was cancelled, or the service ends, or it
+        failed, which is kept."""
+        words = kind_of(job.kind).words(job.request, folder)
+        environment = {
+            **os.environ,
+            "GESTALT_HOME": str(self._gallery.settings.home.resolve()),
+            "GESTALT_PROGRESS": "lines",
+        }
+        with (folder / "document.json").open("wb") as document:
+            process = subprocess.Popen(  # noqa: S603 - our own command, by options that were checked
+                [*self._program, *words],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=document,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+            )
+            if not self._followed(job, process):
+                return None
+        text = (folder / "document.json").read_text(encoding="utf-8")
+        if process.returncode == 0:
+            return text
+        with self._gallery.database.writing() as session:
+            jobs.fail_job(session, job.id, _error_in(text))
+        return None
+
+    def _followed(self, job: JobRecord, process: subprocess.Popen[str]) -> bool:
+        """Whether a command came to its end; False where it was made to end."""
+        lines: SimpleQueue[str] = SimpleQueue()
+        reader = threading.Thread(target=_read, args=(process.stderr, lines.put), daemon=True)
+        reader.start()
+        told: dict[str, Any] = {}
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(NOTED_EVERY)
+            told = _newest(lines) or told
+            is_running = process.poll() is None
+            with self._gallery.database.writing() as session:
+                state = jobs.note_progress(
+                    session,
+                    job.id,
+                    str(told.get("step", "")),
+                    int(told.get("done") or 0),
+                    int(told.get("whole") or 0),
+                )
+            if not is_running:
+                reader.join()
+                return state == "running"
+            if state != "running" or self._ended.is_set():
+                _end(process)
+                reader.join()
+                return False
+
+
+def _read(stream: Any, put: Callable[[str], object]) -> None:
+    for line in stream:
+        put(line)
+    stream.close()
+
+
+def _newest(lines: SimpleQueue[str]) -> dict[str, Any] | None:
+    found = None
+    with suppress(Empty):
+        while True:
+            with suppress(ValueError):
+                told = json.loads(lines.get_nowait())
+                found = told if isinstance(told, dict) else found
+    return found
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(ENDS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _error_in(text: str) -> dict[str, Any]:
+    """The error in the document of a command that failed."""
+    with suppress(ValueError, KeyError, TypeError):
+        error: dict[str, Any] = json.loads(text)["error"]
+        return error
+    return dict(error_form(Fault("The job ended without an answer.", "Start it again.")))

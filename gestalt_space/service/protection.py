@@ -1,0 +1,78 @@
+"""What surrounds every request: headers that keep a page to itself, and a check that a browser does
+not ask on behalf of another site."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gestalt_space.errors import NotAllowed
+from gestalt_space.service.replies import error_reply
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        # Photos that the reader chose are shown before they are sent.
+        "img-src 'self' blob: data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Answers are about patients: no cache of a browser or a proxy keeps them.
+    "Cache-Control": "no-store",
+}
+
+
+class Protection:
+    """Adds the headers, and refuses what a page of another site sends: such a page may post a form
+    to this machine, though it cannot read the answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+            await send(message)
+
+        if scope["method"] not in SAFE_METHODS and is_of_another_site(Headers(scope=scope)):
+            error = NotAllowed("A page of another site sent this request.", "Use the page itself.")
+            await error_reply(error)(scope, receive, protected)
+            return
+        await self._app(scope, receive, protected)
+
+
+def is_of_another_site(headers: Headers) -> bool:
+    """Whether a browser says that a page of another site sends this. Programs say nothing."""
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        return True
+    origin = headers.get("origin")
+    if origin is None:
+        return False
+    return urlsplit(origin).netloc != headers.get("host", "")

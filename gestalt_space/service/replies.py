@@ -1,0 +1,128 @@
+"""What the service answers: documents as JSON, and errors in one shape, with a status that fits."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from gestalt_space.documents.parts import ErrorDocument, error_document
+from gestalt_space.errors import (
+    BodyTooLarge,
+    Fault,
+    GestaltError,
+    NotAuthenticated,
+    OutputError,
+    ServiceBusy,
+    TooManyRequests,
+    UsageError,
+)
+
+_LOG = logging.getLogger("gestalt_space.service")
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorDocument, "description": "What was wrong, and what would be right."},
+    "5XX": {"model": ErrorDocument, "description": "What failed here, and what helps."},
+}
+"""What every address may answer beside its document, for the description of the API."""
+
+
+class DocumentReply(Response):
+    """A document as JSON, as the command line writes it."""
+
+    media_type = "application/json"
+
+    def render(self, content: Mapping[str, Any]) -> bytes:
+        """The document in UTF-8."""
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+
+def error_reply(error: GestaltError) -> DocumentReply:
+    """An error with its status, and the headers that tell programs what to do."""
+    headers = {}
+    if isinstance(error, ServiceBusy | TooManyRequests):
+        headers["Retry-After"] = str(max(1, math.ceil(error.wait)))
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="gestalt-space"'
+    return DocumentReply(error_document(error), error.http_status, headers)
+
+
+def error_of(problem: Exception) -> GestaltError:
+    """An exception of the framework or the system as one of ours."""
+    match problem:
+        case GestaltError():
+            return problem
+        case RequestValidationError():
+            return _wrong_values(problem)
+        case HTTPException():
+            return _of_framework(problem)
+        case OSError():
+            return OutputError(
+                f"The system refused: {problem.strerror or type(problem).__name__}.",
+                "Check the free space of the service's disk.",
+            )
+        case _:
+            return Fault(
+                "A fault of gestalt-space; the service's log has the details.",
+                "Try again. If it stays, report it.",
+            )
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Let every error leave in the one shape."""
+
+    async def handle(_: Request, problem: Exception) -> DocumentReply:
+        error = error_of(problem)
+        if error.http_status >= 500 and not isinstance(error, ServiceBusy):
+            # No message of an exception of others: it may quote what it was given.
+            _LOG.error("%s: %s", error.code, _where(problem))
+        return error_reply(error)
+
+    for kind in (GestaltError, RequestValidationError, HTTPException, OSError, Exception):
+        app.add_exception_handler(kind, handle)
+
+
+def _where(problem: Exception) -> str:
+    """Where an exception came from: kind, file and line, without its text."""
+    trace, place = problem.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f"{code.co_filename}:{trace.tb_lineno} ({code.co_name})"
+        trace = trace.tb_next
+    return f"{type(problem).__name__} at {place}"
+
+
+def _wrong_values(problem: RequestValidationError) -> UsageError:
+    wrong = [
+        f"{'.'.join(str(part) for part in one['loc'][1:]) or 'the request'}: {one['msg']}"
+        for one in problem.errors()
+    ]
+    return UsageError(f"The request does not fit: {'; '.join(wrong)}.", "See /api/v1/docs.")
+
+
+class _Status(UsageError):
+    """An error that the framework answers with a status of its own."""
+
+    def __init__(self, status: int, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.http_status = status  # type: ignore[misc]
+
+
+def _of_framework(problem: HTTPException) -> GestaltError:
+    if problem.status_code == 413:
+        return BodyTooLarge("The request has more bytes than the service takes.", "Send less.")
+    if "Too many files" in str(problem.detail):
+        return BodyTooLarge(f"{problem.detail}", "Send fewer photos at once.")
+    told = {
+        404: ("There is no such address.", "See /api/v1/docs."),
+        405: ("The address does not take this method.", "See /api/v1/docs."),
+    }
+    message, hint = told.get(problem.status_code, (f"{problem.detail}", "See /api/v1/docs."))
+    return _Status(problem.status_code, message, hint)

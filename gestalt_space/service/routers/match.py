@@ -1,0 +1,69 @@
+"""`/api/v1/match`, `/api/v1/faces`: photos in, rankings and faces out. Nothing is stored."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, UploadFile
+
+from gestalt_space.documents.faces import FacesDocument, faces_document
+from gestalt_space.documents.matches import MatchDocument, match_document
+from gestalt_space.errors import GestaltError
+from gestalt_space.gallery.opened import photo_limits
+from gestalt_space.gallery.pipeline import PhotoSource, every_face
+from gestalt_space.home import Gallery
+from gestalt_space.match.question import Question
+from gestalt_space.service.dependencies import PartsOf, ReaderGallery
+from gestalt_space.service.questions import Asked
+from gestalt_space.service.replies import ERRORS, DocumentReply
+from gestalt_space.service.uploads import photo_sources
+from gestalt_space.types import Face
+
+router = APIRouter(prefix="/api/v1", tags=["match"], responses=ERRORS)
+
+Photos = Annotated[list[UploadFile], File(description="Photos; repeat the field.")]
+FaceNumber = Annotated[int | None, Form(ge=1, description="Which face, from the largest.")]
+
+
+@router.post("/match", response_model=MatchDocument)
+async def match(
+    gallery: ReaderGallery,
+    parts: PartsOf,
+    question: Asked,
+    photo: Photos,
+    as_one: Annotated[bool, Form(description="The photos are of one patient.")] = False,
+    face: FaceNumber = None,
+) -> DocumentReply:
+    """Rank the gallery's disorders, genes or patients for each photo, or for all as one."""
+    sources = await photo_sources(photo, face=face)
+    document = await parts.workshop.work(matched, gallery, sources, question, as_one=as_one)
+    return DocumentReply(document)
+
+
+@router.post("/faces", response_model=FacesDocument)
+async def faces(gallery: ReaderGallery, parts: PartsOf, photo: Photos) -> DocumentReply:
+    """The faces of photos, with what makes a match less sure."""
+    sources = await photo_sources(photo)
+    return DocumentReply(await parts.workshop.work(found_faces, gallery, sources))
+
+
+def matched(
+    gallery: Gallery, sources: list[PhotoSource], question: Question, *, as_one: bool
+) -> MatchDocument:
+    """The answer to a match, as `gestalt match --json` gives it."""
+    here = gallery.pinned()
+    view = here.view(question)
+    matches = list(here.match(sources, question, as_one=as_one))
+    return match_document(here.space, view, matches, here.encoded(), here.calibration())
+
+
+def found_faces(gallery: Gallery, sources: list[PhotoSource]) -> FacesDocument:
+    """All faces of photos, or why there are none."""
+    pipeline, limits = gallery.pipeline, photo_limits(gallery.settings)
+    found: list[tuple[str, tuple[Face, ...] | GestaltError]] = []
+    for source in sources:
+        try:
+            found.append((source.name, every_face(source, pipeline.detectors, limits=limits)))
+        except GestaltError as error:
+            found.append((source.name, error))
+    return faces_document(pipeline.detector, found, ())

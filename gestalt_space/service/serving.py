@@ -1,0 +1,89 @@
+"""A service that runs: what has to hold before it listens, and its web server."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+from gestalt_space.errors import UsageError
+from gestalt_space.home import Gallery
+from gestalt_space.service.access import Access
+from gestalt_space.service.app import create_app
+from gestalt_space.service.configuration import ServiceOptions
+
+DRAIN_SECONDS = 30
+"""How long requests that are at work may take after the service was asked to end."""
+
+
+def check_may_serve(gallery: Gallery, options: ServiceOptions, certificate: Path | None) -> None:
+    """Raise `UsageError` where others could reach the service without saying who they are, or
+    anybody in between could read what they send."""
+    if not options.is_public:
+        return
+    if not Access(gallery.database, options).count():
+        raise UsageError(
+            f"Other machines can reach {options.host}, and the service has no users.",
+            "Run `gestalt user add NAME --role admin` first; or leave --host out.",
+        )
+    if certificate is None and not options.trusted_proxies:
+        raise UsageError(
+            f"Other machines can reach {options.host}, and the connection is not encrypted.",
+            "Give --tls-certificate and --tls-key; or put a proxy with TLS before the service and "
+            "name it with --trusted-proxy.",
+        )
+
+
+def serve(
+    gallery: Gallery,
+    options: ServiceOptions,
+    *,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    listening: Callable[[str], object] = lambda _address: None,
+) -> None:
+    """Answer requests until the process is asked to end; what is at work is done first.
+
+    `listening` is called with the address as soon as it is taken; port 0 takes a free one. Raises
+    `UsageError`.
+    """
+    check_may_serve(gallery, options, certificate)
+    with _listener(options) as listener:
+        scheme = "https" if certificate is not None else "http"
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(gallery, options),
+                proxy_headers=bool(options.trusted_proxies),
+                forwarded_allow_ips=list(options.trusted_proxies),
+                server_header=False,
+                access_log=False,
+                log_config=None,
+                lifespan="on",
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
+            )
+        )
+        listening(f"{scheme}://{host}:{listener.getsockname()[1]}{options.root_path}/")
+        with suppress(KeyboardInterrupt):
+            # How it is asked to end; by then it has.
+            server.run(sockets=[listener])
+
+
+def _listener(options: ServiceOptions) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((options.host, options.port))
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"{options.host}:{options.port} cannot be used: {error.strerror or error}.",
+            "Give another --port; another service may have this one.",
+        ) from error
+    return listener

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from gestalt_space.errors import NotAuthenticated, UsageError, UserError
+from gestalt_space.home import Gallery
+from gestalt_space.service import access, users
+from gestalt_space.service.access import Access
+from gestalt_space.service.configuration import ServiceOptions
+from gestalt_space.store.tables import ApiToken
+from tests.service.conftest import PASSWORD, Serve, SignIn
+
+ASK = "/api/v1/faces"
+
+
+def test_on_this_machine_nobody_logs_in_until_there_is_a_user(
+    client: TestClient, photo: tuple[str, bytes], gallery: Gallery
+) -> None:
+    assert client.post(ASK, files={"photo": photo}).status_code == 200
+    users.add_user(gallery.database, "anna", "admin", None)
+    answer = client.post(ASK, files={"photo": photo})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_service_for_others_lets_nobody_in_without_users(
+    serve: Serve, photo: tuple[str, bytes]
+) -> None:
+    assert serve(host="0.0.0.0").post(ASK, files={"photo": photo}).status_code == 401
+
+
+def test_who_comes_through_a_proxy_is_not_somebody_on_this_machine(
+    client: TestClient, photo: tuple[str, bytes]
+) -> None:
+    headers = {"X-Forwarded-For": "203.0.113.9"}
+    assert client.post(ASK, files={"photo": photo}, headers=headers).status_code == 401
+
+
+def test_a_token_lets_in_until_it_is_revoked(
+    client: TestClient, sign_in: SignIn, gallery: Gallery, photo: tuple[str, bytes]
+) -> None:
+    header = sign_in("reader")
+    assert client.post(ASK, files={"photo": photo}, headers=header).status_code == 200
+    (token,) = users.tokens(gallery.database, "the reader")
+    assert token.last_used_at is not None
+    users.revoke_token(gallery.database, token.id)
+    assert client.post(ASK, files={"photo": photo}, headers=header).status_code == 401
+
+
+def test_a_token_that_has_expired_lets_nobody_in(
+    client: TestClient, sign_in: SignIn, gallery: Gallery, photo: tuple[str, bytes]
+) -> None:
+    header = sign_in("reader")
+    with gallery.database.writing() as session:
+        for row in session.query(ApiToken):
+            row.expires_at = datetime.now(UTC) - timedelta(seconds=1)
+    assert client.post(ASK, files={"photo": photo}, headers=header).status_code == 401
+
+
+def test_a_disabled_user_is_not_let_in(
+    client: TestClient, sign_in: SignIn, gallery: Gallery, photo: tuple[str, bytes]
+) -> None:
+    header = sign_in("reader")
+    users.change_user(gallery.database, "the reader", disabled=True)
+    assert client.post(ASK, files={"photo": photo}, headers=header).status_code == 401
+
+
+def test_a_password_lets_in_and_five_wrong_ones_lock_out(
+    serve: Serve, gallery: Gallery, photo: tuple[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users.add_user(gallery.database, "anna", "admin", PASSWORD)
+    client = serve(most_failures=2)
+
+    def ask(password: str) -> int:
+        return client.post(ASK, files={"photo": photo}, auth=("anna", password)).status_code
+
+    assert ask(PASSWORD) == 200
+    assert [ask("wrong"), ask("wrong"), ask(PASSWORD)] == [401, 401, 429]
+    later = datetime.now(UTC) + timedelta(hours=1)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+            return later
+
+    monkeypatch.setattr(access, "datetime", Later)
+    assert ask(PASSWORD) == 200
+
+
+def test_a_password_that_was_changed_is_not_remembered(gallery: Gallery) -> None:
+    users.add_user(gallery.database, "anna", "admin", PASSWORD)
+    service = Access(gallery.database, ServiceOptions())
+    assert service.by_password("anna", PASSWORD).role == "admin"
+    users.change_user(gallery.database, "anna", password="another long password")
+    with pytest.raises(NotAuthenticated):
+        service.by_password("anna", PASSWORD)
+
+
+def test_a_login_ends_when_it_is_idle_or_its_password_changes(gallery: Gallery) -> None:
+    users.add_user(gallery.database, "anna", "admin", PASSWORD)
+    service = Access(gallery.database, ServiceOptions())
+    secret = service.log_in("anna", PASSWORD)
+    assert service.by_login(secret).name == "anna"
+    idle = Access(gallery.database, ServiceOptions(login_idle=timedelta(seconds=-1)))
+    with pytest.raises(NotAuthenticated):
+        idle.by_login(secret)
+    users.change_user(gallery.database, "anna", password="another long password")
+    with pytest.raises(NotAuthenticated):
+        service.by_login(secret)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://elsewhere.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_page_of_another_site_cannot_ask(
+    client: TestClient, photo: tuple[str, bytes], headers: dict[str, str]
+) -> None:
+    answer = client.post(ASK, files={"photo": photo}, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_allowed")
+
+
+def test_another_name_for_this_machine_is_refused(client: TestClient) -> None:
+    assert client.get("/health/live", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_a_flood_is_told_to_wait(serve: Serve, photo: tuple[str, bytes]) -> None:
+    client = serve(per_minute=2)
+    answers = [client.post(ASK, files={"photo": photo}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_the_first_user_and_the_last_admin_are_admins(gallery: Gallery) -> None:
+    with pytest.raises(UsageError, match="first user"):
+        users.add_user(gallery.database, "anna", "reader", None)
+    users.add_user(gallery.database, "anna", "admin", None)
+    users.add_user(gallery.database, "ben", "reader", None)
+    for change in ({"role": "reader"}, {"disabled": True}):
+        with pytest.raises(UserError, match="only admin"):
+            users.change_user(gallery.database, "anna", **change)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="only admin"):
+        users.remove_user(gallery.database, "anna")
