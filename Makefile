@@ -44,7 +44,7 @@ test-postgres: setup
 
 # Pages in Chromium, without a network. Skipped where there is none.
 test-pages: setup
-	$(BIN)/python -m pytest -m browser tests/pages
+	$(BIN)/python -m pytest -m browser tests/pages tests/service/web
 
 lint: setup
 	$(BIN)/ruff check .

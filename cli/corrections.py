@@ -27,19 +27,10 @@ def carry_out(
     as_json: bool,
     quiet: bool,
     notes: Sequence[str] = (),
-    asked: bool = True,
     may_ask: bool = False,
 ) -> None:
     """Correct the gallery of a home, and say what changed. `notes`: on how the options were read;
-    `asked`: whether anything was to be changed; `may_ask`: whether the work asks a question, beside
-    which no bar is shown."""
-    from gestalt_space.errors import UsageError
-
-    if not asked:
-        raise UsageError(
-            "There is nothing to set.",
-            "Add an option such as --sex or --disorder, or --clear FACT.",
-        )
+    `may_ask`: whether the work asks a question, beside which no bar is shown."""
     with (
         interruption(
             lambda: ": either everything was corrected, or nothing.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -71,17 +70,3 @@ HpoAbsent = Annotated[
 Consent = Annotated[
     str | None, typer.Option("--consent", help="What the patient consented to.", show_default=False)
 ]
-
-
-def given_cells(
-    *, hpo: Sequence[str], hpo_absent: Sequence[str], **options: str | Sequence[str] | None
-) -> dict[str, str]:
-    """The options that were given, as cells of a table; an empty one is an empty cell."""
-    # As in the column; no absent term is an empty text.
-    terms = [*hpo, *(f"!{term}" for term in hpo_absent if term)] if hpo or hpo_absent else None
-    given = {**options, "hpo": terms if terms is None else ";".join(terms)}
-    return {
-        name: value if isinstance(value, str) else ";".join(value)
-        for name, value in given.items()
-        if value is not None and (isinstance(value, str) or value)
-    }

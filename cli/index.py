@@ -68,6 +68,15 @@ def list_patients(
         str | None,
         typer.Option("--cohort", help="Only patients of this cohort.", show_default=False),
     ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            "--after",
+            help="Only those who come after this one by identifier: the `next` of --json.",
+            metavar="PATIENT",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", min=1, help="List at most this many.", show_default=False),
@@ -81,11 +90,11 @@ def list_patients(
 
     output.check_csv(csv, as_json=as_json)
     with opened(home) as gallery:
-        patients = gallery.patients(disorder=disorder, cohort=cohort, limit=limit)
+        page = gallery.page(disorder=disorder, cohort=cohort, after=after, limit=limit)
     if as_json:
-        output.write_json(patients_document(patients))
+        output.write_json(patients_document(page.patients, page.next))
         return
-    output.write_table(patients_table(patients), csv)
+    output.write_table(patients_table(page.patients), csv)
 
 
 @app.command("show")

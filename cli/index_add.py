@@ -110,11 +110,12 @@ def add(
     with ExitStack() as stack:
         with starting():
             from gestalt_space.gallery.intake.emptied import mark_emptied
+            from gestalt_space.gallery.intake.given import given_cells
             from gestalt_space.gallery.intake.records import make_record
 
-            cells = facts.given_cells(
+            cells = given_cells(
                 disorder=disorder,
-                genes=gene,
+                gene=gene,
                 sex=sex,
                 age=age,
                 ancestry=ancestry,

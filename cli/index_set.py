@@ -63,13 +63,11 @@ def set_facts(
     `list`, `show` and `stats` read them. Any other --consent brings the patient back. `gestalt
     index remove` removes the patient.
     """
-    from gestalt_space.errors import UsageError
-    from gestalt_space.gallery.intake.emptied import mark_emptied
-    from gestalt_space.gallery.intake.records import make_record
+    from gestalt_space.gallery.intake.given import correction_of, given_cells
 
-    cells = facts.given_cells(
+    cells = given_cells(
         disorder=disorder,
-        genes=gene,
+        gene=gene,
         sex=sex,
         age=age,
         ancestry=ancestry,
@@ -80,18 +78,9 @@ def set_facts(
         hpo_absent=hpo_absent,
         consent=consent,
     )
-    told = make_record({**cells, "patient": patient, "disorder_name": ";".join(disorder_name)})
-    for column in mark_emptied([told.record], cells)[0].emptied:
-        option = "gene" if column == "genes" else column
-        raise UsageError(
-            f"The value of --{option} is empty.",
-            f"To remove the fact, use `--clear {option}`.",
-        )
-    cleared = ["genes" if fact == "gene" else fact for fact in clear]
+    told, cleared = correction_of(cells, patient, disorder_name, clear)
 
     def work(gallery: Gallery) -> Correction:
         return gallery.set_facts(told.record, photo=photo, clear=cleared)
 
-    corrections.carry_out(
-        work, home, as_json=as_json, quiet=quiet, notes=told.notes, asked=bool(cells or clear)
-    )
+    corrections.carry_out(work, home, as_json=as_json, quiet=quiet, notes=told.notes)

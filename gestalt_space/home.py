@@ -19,6 +19,7 @@ from gestalt_space.gallery.correcting import CorrectionsMixin
 from gestalt_space.gallery.erasing import ErasureMixin, ErasureProgress, Waiting
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.finishing import nobody_listens
+from gestalt_space.gallery.looking import Looking
 from gestalt_space.gallery.sharing import SharedDatabaseMixin
 from gestalt_space.gallery.trail import AuditTrailMixin
 from gestalt_space.match.match_mixin import MatchMixin
@@ -29,6 +30,7 @@ class Gallery(
     CorrectionsMixin,
     ErasureMixin,
     ExchangeMixin,
+    Looking,
     SharedDatabaseMixin,
     AuditTrailMixin,
     MatchMixin,

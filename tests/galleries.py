@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.storing import Added
 from gestalt_space.home import Gallery
+from gestalt_space.store.service_tables import Job
 from gestalt_space.store.writes import EncodedFace, NewPhoto
 from gestalt_space.types import Descriptors, Disorder, Face, PhotoRecord, Quality
 from gestalt_space.weights.store import ModelStore
@@ -104,6 +106,28 @@ def new_photo(
             descriptor=descriptor,
             crop=crop_to_png(pixels) if crop else None,
         ),
+    )
+
+
+def new_job(key: str = "j" * 32, **told: Any) -> Job:
+    """A job of the service that is done, with a result, unless told otherwise."""
+    now = datetime.now(UTC)
+    return Job(
+        **{
+            "id": key,
+            "home_id": "h" * 36,
+            "actor": "anna",
+            "kind": "cohesion",
+            "request": {"among": []},
+            "state": "done",
+            "epoch": 0,
+            "created_at": now,
+            "started_at": now,
+            "ended_at": now,
+            "error": None,
+            "result": "{}",
+            **told,
+        }
     )
 
 

@@ -28,7 +28,7 @@ ABOVE = (
     ("interop",),
 )
 """What stands on the rooms, the lowest first; whatever is not named stands on all of it."""
-BELOW = (("figures",), ("pages",), ("notebook", "gestalt_cli"))
+BELOW = (("figures",), ("pages",), ("service",), ("notebook", "gestalt_cli"))
 """What stands on whatever is not named: what computes neither draws nor writes pages."""
 HEAVY = ("cv2", "faiss", "insightface", "numpy", "onnx", "onnxruntime", "pandas", "PIL", "pyarrow")
 """Modules that are not loaded before they are needed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired
 
 from gestalt_space.documents.form import Form, filled
-from gestalt_space.errors import GestaltError, ImportConflict
+from gestalt_space.errors import ConsentReturns, GestaltError, ImportConflict
 from gestalt_space.faces.marks import marks_of
 from gestalt_space.faces.quality import eye_distance
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
@@ -24,12 +24,15 @@ class ConflictForm(Form):
 
 
 class ErrorForm(Form):
-    """An error. `code`: of its kind, for programs; `hint`: what to do next."""
+    """An error. `code`: of its kind, for programs; `hint`: what to do next. `patients` and
+    `events`: whose consent an undo of these would give back."""
 
     code: str
     message: str
     hint: str
     conflicts: NotRequired[list[ConflictForm]]
+    patients: NotRequired[list[str]]
+    events: NotRequired[list[int]]
 
 
 class ErrorDocument(Form):
@@ -123,6 +126,8 @@ class PassedOverForm(Form):
 def error_form(error: GestaltError) -> ErrorForm:
     """An error as it stands in documents."""
     record: ErrorForm = {"code": error.code, "message": error.message, "hint": error.hint}
+    if isinstance(error, ConsentReturns):
+        record["patients"], record["events"] = list(error.patients), list(error.events)
     if isinstance(error, ImportConflict):
         record["conflicts"] = [filled(ConflictForm, one) for one in error.conflicts]
     return record

@@ -26,11 +26,12 @@ class PatientForm(Form):
 
 
 class PatientsDocument(Form):
-    """Patients by identifier."""
+    """Patients by identifier. `next`: after whom the next ones come, null where these were all."""
 
     document: Literal["patients"]
     version: Literal[1]
     patients: list[PatientForm]
+    next: str | None
 
 
 class DisorderForm(Form):
@@ -89,12 +90,15 @@ class PatientDocument(Form):
     patient: PatientDetailForm
 
 
-def patients_document(patients: Iterable[PatientSummary]) -> PatientsDocument:
-    """Patients by identifier."""
+def patients_document(
+    patients: Iterable[PatientSummary], after: str | None = None
+) -> PatientsDocument:
+    """Patients by identifier; `after` whom the next ones come."""
     return {
         "document": "patients",
         "version": 1,
         "patients": [filled(PatientForm, patient) for patient in patients],
+        "next": after,
     }
 
 

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from gestalt_space.atomic_files import write_atomically
 from gestalt_space.documents import (
+    access,
     added,
     archives,
     cohorts,
@@ -57,6 +58,7 @@ DOCUMENTS: dict[str, Any] = {
     "database": database.DatabaseDocument,
     "demo": simulated.DemoDocument,
     "erased": receipts.ErasedDocument,
+    "erasures": access.ErasuresDocument,
     "error": parts.ErrorDocument,
     "evaluation": evaluations.EvaluationDocument,
     "evaluation-gmdb": evaluations.GmdbDocument,
@@ -89,6 +91,7 @@ DOCUMENTS: dict[str, Any] = {
     "removed": filled.RemovedDocument,
     "report": cohorts.ReportDocument,
     "restored": archives.RestoredDocument,
+    "session": access.SessionDocument,
     "simulated": simulated.SimulatedDocument,
     "space-dropped": spaces.SpaceDroppedDocument,
     "space-used": spaces.SpaceUsedDocument,

@@ -33,11 +33,13 @@ class EventForm(Form):
 
 
 class LogDocument(Form):
-    """Events, the oldest first."""
+    """Events, the oldest first. `next`: before which event the ones come that are older, null where
+    these were all that were asked for."""
 
     document: Literal["log"]
     version: Literal[1]
     events: list[EventForm]
+    next: int | None
 
 
 class LogHeadDocument(Form):
@@ -59,12 +61,13 @@ class LogCheckDocument(Form):
     problems: list[str]
 
 
-def log_document(events: Iterable[LoggedEvent]) -> LogDocument:
-    """Events."""
+def log_document(events: Iterable[LoggedEvent], before: int | None = None) -> LogDocument:
+    """Events; those that are older come `before` one."""
     return {
         "document": "log",
         "version": 1,
         "events": [filled(EventForm, one, at=time_text(one.at)) for one in events],
+        "next": before,
     }
 
 

@@ -22,6 +22,7 @@ from gestalt_space.names import normal_name
 from gestalt_space.store import correcting, undoing
 from gestalt_space.store.audit import Event
 from gestalt_space.store.lookups import disorders_like, patients_like
+from gestalt_space.store.versions import check_version
 from gestalt_space.types import PhotoRecord
 
 OF_PHOTO = ("age", "site")
@@ -47,14 +48,21 @@ class CorrectionsMixin(WritableGallery):
     trail, with what was there before; matches follow at once."""
 
     def set_facts(
-        self, record: PhotoRecord, *, photo: str | None = None, clear: Collection[str] = ()
+        self,
+        record: PhotoRecord,
+        *,
+        photo: str | None = None,
+        clear: Collection[str] = (),
+        version: str | None = None,
     ) -> Correction:
         """Replace the facts of a patient by those of the record, lists as a whole. Facts that the
         record does not have stay. `clear` lists facts to remove, by their columns.
 
-        Age and site are those of `photo`, named as for `move_photo`. If the consent becomes
-        `withdrawn`, the patient is no longer matched. Raises `UsageError`, `NotInGallery`, and
-        `ConsentWithdrawn` if a withdrawn consent would be cleared.
+        Age and site are those of `photo`, named as for `move_photo`. `version`: the version of the
+        patient, from `version_of`, that the correction is based on. If the consent becomes
+        `withdrawn`, the patient is no longer matched. Raises `UsageError`, `NotInGallery`,
+        `ConsentWithdrawn` if a withdrawn consent would be cleared, and `ChangedMeanwhile` if the
+        patient has another version by now.
         """
         check_record(replace(record, photo=record.photo or "-"))
         told = check_facts(record)
@@ -73,10 +81,13 @@ class CorrectionsMixin(WritableGallery):
                 f"{twice[0]} is both set and cleared.", "Leave out one of the two options."
             )
         name = None if photo is None else normal_name(photo)
-        done = self._corrected(
-            lambda session: correcting.set_facts(session, checked.patient, checked, photo=name),
-            checked,
-        )
+
+        def work(session: Session) -> correcting.CorrectionResult:
+            if version is not None:
+                check_version(session, checked.patient, version)
+            return correcting.set_facts(session, checked.patient, checked, photo=name)
+
+        done = self._corrected(work, checked)
         return replace(done, notes=(*told.notes, *done.notes))
 
     def move_photo(self, photo: str, *, of: str, to: str) -> Correction:

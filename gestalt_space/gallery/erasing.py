@@ -29,6 +29,7 @@ from gestalt_space.names import check_names, normal_name
 from gestalt_space.store import copied, erasures, purges
 from gestalt_space.store.audit import empty_details_naming
 from gestalt_space.store.erasures import UnfinishedErasure
+from gestalt_space.store.jobs import forget_jobs
 from gestalt_space.store.removals import patient_keys
 
 ErasureProgress = Callable[[int], object] | None
@@ -182,6 +183,7 @@ class ErasureMixin(WritableGallery):
         copied.leave_out_of_paths(session, names, plan.photo_texts)
         emptied = empty_details_naming(session, {*names, *plan.photo_texts})
         plan.rows = {**traces.rows, **unused, "audit details of others": emptied}
+        plan.rows["job"] = forget_jobs(session)
         plan.sequence = erasures.last_change(session)
         return plan
 

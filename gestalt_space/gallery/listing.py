@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from gestalt_space.gallery.calibration.calibrating import (
     CalibrationState,
     calibration_state,
@@ -29,6 +31,14 @@ class GalleryStats:
     calibrations: tuple[CalibrationState, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PatientPage:
+    """Some patients by identifier. `next`: after whom the next ones come, None at the end."""
+
+    patients: tuple[reads.PatientSummary, ...]
+    next: str | None
+
+
 class ListingMixin(OpenGallery):
     """A gallery that is listed."""
 
@@ -49,10 +59,20 @@ class ListingMixin(OpenGallery):
     ) -> list[reads.PatientSummary]:
         """Patients by identifier, all or those of a disorder or cohort; `unknown` asks for those
         who have none."""
-        disorder, cohort = map(_name_asked, (disorder, cohort))
-        disorder = disorder and parse_disorder(disorder)
+        return list(self.page(disorder=disorder, cohort=cohort, limit=limit).patients)
+
+    def page(
+        self,
+        *,
+        disorder: str | None = None,
+        cohort: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> PatientPage:
+        """At most `limit` patients by identifier, those who come after one; see `patients`. Costs
+        what it gives, however many come before."""
         with self.database.reading() as session:
-            return list(reads.list_patients(session, disorder=disorder, cohort=cohort, limit=limit))
+            return list_page(session, disorder=disorder, cohort=cohort, after=after, limit=limit)
 
     def patient(self, patient: str) -> reads.PatientRecord:
         """All that the gallery says of a patient. Raises `NotInGallery`."""
@@ -93,6 +113,32 @@ class ListingMixin(OpenGallery):
         """
         here = self.pinned()
         return Encoded(here.encoder.run if photos else None, here.runs())
+
+
+def list_page(
+    session: Session,
+    *,
+    disorder: str | None,
+    cohort: str | None,
+    after: str | None,
+    limit: int | None,
+) -> PatientPage:
+    """See `ListingMixin.page`."""
+    disorder, cohort = map(_name_asked, (disorder, cohort))
+    disorder = disorder and parse_disorder(disorder)
+    # One more than asked for says whether there are more.
+    found = list(
+        reads.list_patients(
+            session,
+            disorder=disorder,
+            cohort=cohort,
+            after=None if after is None else normal_name(after),
+            limit=None if limit is None else limit + 1,
+        )
+    )
+    if limit is None or len(found) <= limit:
+        return PatientPage(tuple(found), None)
+    return PatientPage(tuple(found[:limit]), found[limit - 1].patient)
 
 
 def _name_asked(name: str | None) -> str | None:

@@ -64,7 +64,8 @@ class AddedPhotos:
 def source_of(row: Intake, largest: bool) -> PhotoSource:
     """What the pipeline is to read for a row that has a record."""
     assert row.record is not None, "rows without a record are not read"  # noqa: S101
-    return PhotoSource(row.photo, row.path, row.record.face, largest, row.record.patient)
+    data = row.path if row.data is None else row.data
+    return PhotoSource(row.photo, data, row.record.face, largest, row.record.patient)
 
 
 def failed_row(row: Intake) -> Added:

@@ -29,6 +29,8 @@ _COUNTED = {
     "rows": ("damaged row", "damaged rows"),
     "unused": ("unused disorder or gene", "unused disorders and genes"),
     "numbers": ("wrong number", "wrong numbers"),
+    "listed": ("patient listed", "patients listed"),
+    "shown": ("face shown", "faces shown"),
 }
 _SAID = {
     "photo": "photo",
@@ -36,6 +38,7 @@ _SAID = {
     "made_at": "made at",
     "sequence": "as of change",
     "place": "home at",
+    "user": "user",
 }
 """What stands before a value of a detail; what is neither here nor counted is for programs."""
 
@@ -60,16 +63,23 @@ class LoggedEvent:
 class AuditTrailMixin(OpenGallery):
     """A gallery whose audit trail is read."""
 
-    def log(self, *, patient: str | None = None, newest: int | None = None) -> list[LoggedEvent]:
+    def log(
+        self,
+        *,
+        patient: str | None = None,
+        newest: int | None = None,
+        before: int | None = None,
+    ) -> list[LoggedEvent]:
         """The events of the trail, the oldest first: all, those about a patient of the gallery, or
-        the newest so many of either. Raises `NotInGallery`."""
+        the newest so many of either; `before`: of those before the event of that number. Raises
+        `NotInGallery`."""
         with self.database.reading() as session:
             if patient is not None:
                 patient = normal_name(patient)
                 patient_key(session, patient)
             models = {space.fingerprint: space.model for space in spaces(session)}
             found: list[LoggedEvent] = []
-            events = audit.events(session, patient=patient, newest=newest)
+            events = audit.events(session, patient=patient, newest=newest, before=before)
             while some := list(islice(events, _AT_ONCE)):
                 names = holders(session, {subject for one in some for subject in one.subjects})
                 found += (_logged(one, names, models) for one in some)

@@ -192,7 +192,11 @@ class MatchMixin(ListingMixin):
             self._check_unchanged(view.state)
             return evidence
 
-        return self._settled(ask)
+        found = self._settled(ask)
+        if self.settings.audit_matches:
+            shown = {photo.patient for line in found for photo in line.photos}
+            self._record([*shown, *([] if probe.own is None else [probe.own.identifier])], 1)
+        return found
 
     def _answer(
         self, probes: Callable[[], Sequence[Probe]], question: Question, view: GalleryView | None
@@ -213,15 +217,18 @@ class MatchMixin(ListingMixin):
         return view, matches
 
     def _record_matches(self, matches: Sequence[Match]) -> None:
-        """Tell the audit trail that somebody asked, and about whom of the gallery."""
+        owners = [match.left_out for match in matches if match.left_out is not None]
+        self._record(owners, sum(len(match.photos) for match in matches))
+
+    def _record(self, patients: Iterable[str], photos: int) -> None:
+        """Tell the audit trail that somebody asked with photos, and about whom of the gallery."""
         with self.database.writing() as session:
-            owners = {match.left_out for match in matches if match.left_out is not None}
-            keys = [find_patient(session, name) for name in sorted(owners)]
+            keys = [find_patient(session, name) for name in sorted(set(patients))]
             record_event(
                 session,
                 "match",
                 patients=[key for key in keys if key is not None],
-                detail={"photos": sum(len(match.photos) for match in matches)},
+                detail={"photos": photos},
             )
 
     def _asked(self, batch: Sequence[PhotoResult], *, as_one: bool = False) -> list[Probe]:

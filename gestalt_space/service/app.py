@@ -12,30 +12,61 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from gestalt_space import __version__
 from gestalt_space.home import Gallery
 from gestalt_space.service.configuration import ServiceOptions
-from gestalt_space.service.dependencies import Parts, parts_of
+from gestalt_space.service.dependencies import Parts
+from gestalt_space.service.description import described
+from gestalt_space.service.measures import Measuring
 from gestalt_space.service.protection import Protection
 from gestalt_space.service.replies import add_error_handlers
-from gestalt_space.service.routers import health, jobs, match, published
+from gestalt_space.service.routers import (
+    audit,
+    contents,
+    corrections,
+    erasures,
+    health,
+    jobs,
+    match,
+    metrics,
+    patients,
+    published,
+    session,
+    users,
+)
 from gestalt_space.service.uploads import (
     LONGEST_FIELD,
     MOST_FIELDS,
     BodyCap,
     keep_uploads_in_memory,
 )
+from gestalt_space.service.web.routers import ROUTERS as PAGES
 
-ROUTERS = (health.router, jobs.router, match.router, published.router)
+ROUTERS = (
+    health.router,
+    metrics.router,
+    match.router,
+    patients.router,
+    corrections.router,
+    erasures.router,
+    jobs.router,
+    contents.router,
+    audit.router,
+    users.router,
+    session.router,
+    published.router,
+    *PAGES,
+)
 
 
 def create_app(gallery: Gallery, options: ServiceOptions | None = None) -> FastAPI:
     """The service of a gallery that is open, and stays the caller's to close."""
     options = options or ServiceOptions()
     keep_uploads_in_memory()
+    parts = Parts(gallery, options)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts_of(app).start()
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        parts.start()
         yield
-        parts_of(app).close()
+        parts.close()
 
     app = FastAPI(
         title="gestalt-space",
@@ -46,19 +77,20 @@ def create_app(gallery: Gallery, options: ServiceOptions | None = None) -> FastA
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        root_path=options.root_path,
         form_limits={
             "max_files": options.most_files,
             "max_fields": MOST_FIELDS,
             "max_part_size": LONGEST_FIELD,
         },
         middleware=[
+            Middleware(Measuring, measures=parts.measures),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(options.allowed_hosts)),
             Middleware(Protection),
             Middleware(BodyCap, most=options.most_bytes),
         ],
     )
-    app.state.parts = Parts(gallery, options)
+    app.state.parts = parts
+    app.openapi = described(app.openapi, app)  # type: ignore[method-assign]
     add_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

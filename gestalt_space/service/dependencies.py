@@ -15,6 +15,7 @@ from gestalt_space.home import Gallery
 from gestalt_space.service.access import Access, Principal
 from gestalt_space.service.configuration import ServiceOptions
 from gestalt_space.service.jobs.runner import Runner
+from gestalt_space.service.measures import Measures
 from gestalt_space.service.protection import SAFE_METHODS
 from gestalt_space.service.rates import Rates
 from gestalt_space.service.secrets import is_csrf
@@ -39,6 +40,7 @@ class Parts:
         self.access = Access(gallery.database, options)
         self.rates = Rates(options.per_minute)
         self.workshop = Workshop(options.working_threads, options.waiting)
+        self.measures = Measures(gallery, self.workshop)
         self.runner = Runner(gallery)
 
     def start(self) -> None:
@@ -60,11 +62,16 @@ def _parts(request: Request) -> Parts:
     return parts_of(request.app)
 
 
+def client_of(request: Request) -> str:
+    """By what requests of somebody are counted of whom nothing else is known."""
+    return f"address {request.client.host if request.client else 'unknown'}"
+
+
 def principal_of(request: Request) -> Principal:
     """Who asks. Raises `NotAuthenticated`, `TooManyRequests`, and `NotAllowed` for a page that is
     not ours."""
     parts = parts_of(request.app)
-    client = f"address {request.client.host if request.client else 'unknown'}"
+    client = client_of(request)
     kind, _, given = request.headers.get("authorization", "").partition(" ")
     secret = request.cookies.get(COOKIE)
     if kind.lower() == "bearer":

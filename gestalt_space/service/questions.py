@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends, Form
@@ -26,6 +27,35 @@ def _question(
     age: Annotated[str | None, Form(description="As 4, 18m, 4y6m.")] = None,
     ancestry: Annotated[str | None, Form(description="In the gallery's words.")] = None,
 ) -> Question:
+    return question_of(
+        top=top,
+        by=by,
+        aggregation=aggregation,
+        among=among,
+        without=without,
+        family=family,
+        index=index,
+        sex=sex,
+        age=age,
+        ancestry=ancestry,
+    )
+
+
+def question_of(
+    *,
+    top: int,
+    by: str,
+    aggregation: str,
+    among: Sequence[str],
+    without: Sequence[str],
+    index: str,
+    sex: str | None,
+    age: str | None,
+    ancestry: str | None,
+    family: str | None = None,
+    with_family: bool = False,
+) -> Question:
+    """A question of texts. Raises `UsageError`."""
     return Question(
         k=top,
         by=parse_by(by),
@@ -33,6 +63,7 @@ def _question(
         among=parse_filter(among),
         without=tuple(map(normal_name, without)),
         family=parse_text(family),
+        with_family=with_family,
         index=parse_index(index),
         sex=parse_sex(sex or None),
         age=parse_age(age or None),

@@ -26,6 +26,7 @@ from gestalt_space.errors import (
 )
 
 _LOG = logging.getLogger("gestalt_space.service")
+SEE = "See /api/v1/openapi.json."
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorDocument, "description": "What was wrong, and what would be right."},
     "5XX": {"model": ErrorDocument, "description": "What failed here, and what helps."},
@@ -104,15 +105,7 @@ def _wrong_values(problem: RequestValidationError) -> UsageError:
         f"{'.'.join(str(part) for part in one['loc'][1:]) or 'the request'}: {one['msg']}"
         for one in problem.errors()
     ]
-    return UsageError(f"The request does not fit: {'; '.join(wrong)}.", "See /api/v1/docs.")
-
-
-class _Status(UsageError):
-    """An error that the framework answers with a status of its own."""
-
-    def __init__(self, status: int, message: str, hint: str) -> None:
-        super().__init__(message, hint)
-        self.http_status = status  # type: ignore[misc]
+    return UsageError(f"The request does not fit: {'; '.join(wrong)}.", SEE)
 
 
 def _of_framework(problem: HTTPException) -> GestaltError:
@@ -121,8 +114,10 @@ def _of_framework(problem: HTTPException) -> GestaltError:
     if "Too many files" in str(problem.detail):
         return BodyTooLarge(f"{problem.detail}", "Send fewer photos at once.")
     told = {
-        404: ("There is no such address.", "See /api/v1/docs."),
-        405: ("The address does not take this method.", "See /api/v1/docs."),
+        404: "There is no such address.",
+        405: "The address does not take this method.",
     }
-    message, hint = told.get(problem.status_code, (f"{problem.detail}", "See /api/v1/docs."))
-    return _Status(problem.status_code, message, hint)
+    error = UsageError(told.get(problem.status_code, f"{problem.detail}"), SEE)
+    # The framework's own status says more than that of its kind.
+    error.http_status = problem.status_code  # type: ignore[misc]
+    return error

@@ -59,6 +59,7 @@ def serve(
                 create_app(gallery, options),
                 proxy_headers=bool(options.trusted_proxies),
                 forwarded_allow_ips=list(options.trusted_proxies),
+                root_path=options.root_path,
                 server_header=False,
                 access_log=False,
                 log_config=None,

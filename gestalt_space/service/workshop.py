@@ -25,8 +25,14 @@ class Workshop:
     def __init__(self, threads: int, waiting: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="photos")
         self._most = threads + waiting
+        self._at_once = threads
         self.admitted = 0
         """Requests that are at work or wait."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a thread."""
+        return max(0, self.admitted - self._at_once)
 
     async def work(self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `task` gives, in a thread. Raises `ServiceBusy` where too many wait already."""

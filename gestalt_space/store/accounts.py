@@ -253,6 +253,13 @@ def end_logins(session: Session, user: int) -> None:
     session.execute(sa.delete(LoginSession).where(LoginSession.user_id == user))
 
 
+def forget_secrets(session: Session) -> None:
+    """Delete all tokens and logins, as after a restore: one that was revoked since the backup would
+    let somebody in again. Users and their passwords stay."""
+    for table in (ApiToken, LoginSession):
+        session.execute(sa.delete(table))
+
+
 # Helpers
 
 

@@ -95,11 +95,17 @@ def record_event(
 
 
 def events(
-    session: Session, *, patient: str | None = None, newest: int | None = None
+    session: Session,
+    *,
+    patient: str | None = None,
+    newest: int | None = None,
+    before: int | None = None,
 ) -> Iterator[Event]:
     """The trail, the oldest event first: all of it, that of a patient of the gallery by identifier,
-    or the newest so many."""
+    or the newest so many; `before`: of the events before that one, by id."""
     query = sa.select(t.AuditEvent)
+    if before is not None:
+        query = query.where(t.AuditEvent.id < before)
     if patient is not None:
         theirs = (
             sa.select(t.AuditSubject.event_id)

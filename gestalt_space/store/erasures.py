@@ -26,7 +26,7 @@ _OF_PATIENTS = {
     "pseudonym": t.Pseudonym.patient_id,
 }
 TOUCHED = (*_OF_PATIENTS, "patient", "photo", "face", "crop", "descriptor", "withheld", "disorder")
-TOUCHED += ("gene", "disorder_gene", "removal", "audit_event", "erasure")
+TOUCHED += ("gene", "disorder_gene", "removal", "audit_event", "erasure", "job", "job_file")
 """Tables that rows are taken out of, or replaced in."""
 
 

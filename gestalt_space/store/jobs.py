@@ -159,10 +159,13 @@ def forget_old_jobs(session: Session, age: timedelta) -> None:
     session.execute(sa.delete(Job).where(Job.id.in_(old)))
 
 
-def forget_jobs(session: Session) -> None:
-    """Delete all jobs, as somebody is erased whom they may name. One that is at work ends."""
+def forget_jobs(session: Session) -> int:
+    """Delete all jobs, as somebody is erased whom they may name; returns how many. One that is at
+    work ends."""
+    keys = session.scalars(sa.select(Job.id)).all()
     session.execute(sa.delete(JobFile))
     session.execute(sa.delete(Job))
+    return len(keys)
 
 
 def _row(session: Session, key: str) -> Job:

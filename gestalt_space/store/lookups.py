@@ -91,6 +91,17 @@ def photo_of(session: Session, patient: str, named: str) -> int:
     )
 
 
+def crop_of(session: Session, photo: int) -> bytes | None:
+    """The aligned face of a photo, by its key, as PNG; None where it was not kept."""
+    return session.scalar(
+        sa.select(t.Crop.png)
+        .join(t.Face, t.Face.id == t.Crop.face_id)
+        .where(t.Face.photo_id == photo)
+        .order_by(t.Face.id)
+        .limit(1)
+    )
+
+
 def is_sha256_start(text: str) -> bool:
     """Whether a text may be a sha256, or enough of its beginning to name a photo."""
     return _SHA256_START.fullmatch(text) is not None

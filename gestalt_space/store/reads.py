@@ -244,6 +244,12 @@ def consents() -> sa.ColumnElement[bool]:
     return sa.or_(t.Patient.consent.is_(None), t.Patient.consent != WITHDRAWN)
 
 
+def is_consenting(session: Session, patient: int) -> bool:
+    """Whether the consent of a patient, by key, is not withdrawn."""
+    query = sa.select(t.Patient.id).where(t.Patient.id == patient, consents())
+    return session.scalar(query) is not None
+
+
 def named_faces(session: Session, faces: Collection[int]) -> list[tuple[int, str, str]]:
     """Those of some faces that are there, as `faces_without` lists them."""
     found: list[tuple[int, str, str]] = []
@@ -353,9 +359,11 @@ def list_patients(
     *,
     disorder: str | None = None,
     cohort: str | None = None,
+    after: str | None = None,
     limit: int | None = None,
 ) -> Iterator[PatientSummary]:
-    """Patients by identifier, all or those of a disorder or cohort; an empty one: of none."""
+    """Patients by identifier, all or those of a disorder or cohort; an empty one: of none. `after`:
+    only those whose identifier comes later, whether or not there is somebody of that one."""
     query = (
         sa.select(t.Patient, sa.func.count(t.Photo.id))
         .outerjoin(t.Patient.photos)
@@ -369,6 +377,8 @@ def list_patients(
         wanted = has.where(t.Disorder.code == disorder) if disorder else has
         in_wanted = t.Patient.id.in_(wanted)
         query = query.where(in_wanted if disorder else ~in_wanted)
+    if after is not None:
+        query = query.where(t.Patient.external_id > after)
     if cohort is not None:
         query = query.where(t.Patient.cohort == (cohort or None))
     for row, photos in session.execute(query):

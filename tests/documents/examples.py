@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +20,7 @@ from gestalt_space.cohort.clusters import cluster
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, CurvePoint
 from gestalt_space.cohort.comparison import ComparisonPlan, compare_groups
 from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
+from gestalt_space.documents.access import erasures_document, session_document
 from gestalt_space.documents.added import added_document, added_table
 from gestalt_space.documents.contents import contents_document, contents_table
 from gestalt_space.documents.corrected import corrected_document
@@ -41,6 +42,13 @@ from gestalt_space.documents.receipts import receipt_document
 from gestalt_space.documents.schemas import REPLY
 from gestalt_space.documents.spaces import spaces_document, spaces_table
 from gestalt_space.documents.trail import log_document, log_table
+from gestalt_space.documents.users import (
+    token_made_document,
+    tokens_document,
+    tokens_table,
+    users_document,
+    users_table,
+)
 from gestalt_space.errors import NoFace
 from gestalt_space.evaluation.gallery_document import evaluation_document
 from gestalt_space.evaluation.gallery_results import EvaluationPlan
@@ -63,6 +71,8 @@ from gestalt_space.match.evidence import Evidence, EvidencePhoto
 from gestalt_space.match.question import Question
 from gestalt_space.ranking.calibration import LikelihoodRatio
 from gestalt_space.stats.resampling import Bootstrap
+from gestalt_space.store.accounts import Account, TokenRecord
+from gestalt_space.store.erasures import UnfinishedErasure
 from gestalt_space.store.homes import KnownHome
 from gestalt_space.store.reads import (
     GalleryCounts,
@@ -258,7 +268,7 @@ def documents() -> dict[str, Any]:
     return {
         "match": match_document(SPACE, VIEW, MATCHES, Encoded(RUN, RUNS), CALIBRATION),
         "error": error_document(ERROR),
-        "patients": patients_document(PATIENTS),
+        "patients": patients_document(PATIENTS, "P2"),
         "patient": patient_document(PATIENT),
         "contents": contents_document(STATS),
         "added": added_document(ADDED, Counter(one.status for one in ADDED), None, CALIBRATION),
@@ -274,6 +284,25 @@ def documents() -> dict[str, Any]:
         "cohesion": cohesion_document(COHORT, COHESION),
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
+        **of_the_service(),
+    }
+
+
+USERS = [
+    Account(1, "anna", "admin", True, AT, False, None),
+    Account(2, "pipeline", "reader", False, AT, True, None),
+]
+TOKENS = [TokenRecord(7, "pipeline", "exome lab", AT, datetime(2999, 1, 2, tzinfo=UTC), None)]
+
+
+def of_the_service() -> dict[str, Any]:
+    """Documents that the service alone answers, or that are about it."""
+    return {
+        "erasures": erasures_document([UnfinishedErasure(3, AT, "anna", {"left": True})]),
+        "session": session_document("anna", "admin", "login", "c" * 64),
+        "token-made": token_made_document("gestalt_token", TOKENS[0]),
+        "tokens": tokens_document(TOKENS),
+        "users": users_document(USERS),
     }
 
 
@@ -291,6 +320,8 @@ def tables() -> dict[str, Table]:
         "findings": findings_table(FINDINGS),
         "log": log_table(EVENTS),
         "models": models_table([MODEL], ["broken"], [OFFERED]),
+        "users": users_table(USERS),
+        "tokens": tokens_table(TOKENS),
     }
 
 

@@ -28,7 +28,7 @@ from gestalt_space.store import audit, copied, erasures, reads
 from gestalt_space.store import tables as t
 from gestalt_space.store.purges import pending_purges
 from gestalt_space.types import PhotoRecord
-from tests.galleries import encoded_of, files_with
+from tests.galleries import encoded_of, files_with, new_job
 from tests.gallery.erasing import Home, left_of, photo
 
 NAME = "PAT-2024-0017"
@@ -107,6 +107,20 @@ def test_nothing_is_left_after_a_history(home: Home) -> None:
 
 
 @pytest.mark.sqlite_only("its log")
+def test_jobs_go_with_what_they_gave(home: Home) -> None:
+    others(home, 0)
+    home.put(photo(NAME, 50))
+    with home.database.writing() as session:
+        session.add(new_job("1" * 32, result=f'{{"patients": ["{NAME}"]}}'))
+        session.add(new_job("2" * 32, state="running", result=None, request={"patients": [NAME]}))
+        session.add(new_job("3" * 32, state="failed", result=None, error={"message": f"No {NAME}"}))
+        session.flush()
+        session.add(t.JobFile(job_id="1" * 32, name="map.svg", content=NAME.encode()))
+    erased = home.erase(NAME)
+    assert erased.rows["job"] == 3
+    assert left_of(home.home, NAME) == []
+
+
 def test_while_the_log_is_read_it_is_remembered(home: Home) -> None:
     mine = photo(NAME, 50)
     others(home, *range(5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-WITHOUT_END = ("br", "img", "input", "meta")
+WITHOUT_END = ("br", "col", "img", "input", "link", "meta")
 ADDRESSES = ("src", "href", "srcset", "action", "data", "poster", "xlink:href")
 
 

@@ -8,10 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from gestalt_space.home import Gallery
-from gestalt_space.service import users
+from gestalt_space.service import secrets, users
 from gestalt_space.service.app import create_app
 from gestalt_space.service.configuration import ServiceOptions
 from gestalt_space.store.accounts import Role
@@ -23,6 +24,12 @@ from tests.prepared import Prepared
 PASSWORD = "correct horse battery"
 Serve = Callable[..., TestClient]
 SignIn = Callable[[Role], dict[str, str]]
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed with next to no work: many tests have some."""
+    monkeypatch.setattr(secrets, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64))
 
 
 @pytest.fixture

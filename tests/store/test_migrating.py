@@ -6,6 +6,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from alembic.script import ScriptDirectory
 from gestalt_space.errors import DatabaseError
 from gestalt_space.store import reads, removals, tail
 from gestalt_space.store import tables as t
+from gestalt_space.store.accounts import add_token, add_user, begin_login
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.calibrations import StoredCalibration, save_calibration
 from gestalt_space.store.connecting import make_engine, where
@@ -38,7 +40,7 @@ from gestalt_space.store.sqlite import make_file
 from gestalt_space.store.tables import Base
 from gestalt_space.types import Disorder, EncodingRun
 from tests import databases
-from tests.galleries import new_photo
+from tests.galleries import new_job, new_photo
 from tests.processes import Process
 from tests.store.conftest import Store
 
@@ -104,6 +106,7 @@ def test_keys_are_never_given_twice(database: Database) -> None:
     assert kept == {
         *("patient", "photo", "face", "descriptor"),
         *("purge", "audit_event", "erasure"),
+        *("service_user", "api_token"),
     }
 
 
@@ -166,6 +169,12 @@ def fill_all_tables(database: Database, store: Store) -> None:
         record_event(session, "something", detail={"photos": 3})
         session.add(t.Erasure(actor="me", plan={"patients": 1}))
         face = session.scalars(sa.select(t.Face.id)).first()
+        add_user(session, "anna", "admin", None)
+        add_token(session, "anna", "pipeline", "e" * 64, timedelta(days=1))
+        begin_login(session, "anna", "f" * 64, timedelta(hours=1))
+        session.add(new_job())
+        session.flush()
+        session.add(t.JobFile(job_id="j" * 32, name="map.svg", content=b"x"))
         session.add(t.Withheld(face_id=face, space_id=space.id, vector=b"v" * 64, run_id=run))
 
 

@@ -36,7 +36,7 @@ from gestalt_space.gallery.archives.manifest import (
 from gestalt_space.gallery.identity import place_of, write_new_home
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
-from gestalt_space.store import dumps, homes
+from gestalt_space.store import accounts, dumps, homes, jobs
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.engine import Database
@@ -272,6 +272,8 @@ class _Staged:
         homes.take_over(session, home, place, of=self.archive.about["home"])
         # Rows are gone from the backup too; the gallery that it is of finishes what it had begun.
         session.execute(sa.delete(t.Erasure))
+        accounts.forget_secrets(session)
+        jobs.forget_jobs(session)
         told = {"path": display_name(self.archive.folder.absolute())}
         record_event(session, "restore", detail=told | {"made_at": self.archive.about["made_at"]})
 

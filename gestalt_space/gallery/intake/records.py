@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,8 @@ class ReadRecord:
 class Intake:
     """A photo to be added: where it lies, and its record, or why its row cannot be used.
 
-    `notes`: what was read in a way that a person should know of.
+    `notes`: what was read in a way that a person should know of. `data`: the photo's bytes, of one
+    that lies in no file; its path is its name then.
     """
 
     photo: str
@@ -71,6 +72,7 @@ class Intake:
     record: PhotoRecord | None
     error: GestaltError | None = None
     notes: tuple[str, ...] = ()
+    data: bytes | None = field(default=None, repr=False)
 
     def with_notes(self, notes: Iterable[str]) -> Intake:
         """The same photo with more notes, each of them once."""

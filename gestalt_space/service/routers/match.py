@@ -1,14 +1,16 @@
-"""`/api/v1/match`, `/api/v1/faces`: photos in, rankings and faces out. Nothing is stored."""
+"""`/api/v1/match`, `evidence` and `faces`: photos in, rankings and faces out. Nothing is stored."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from starlette.responses import Response
 
+from gestalt_space.documents.evidence import EvidenceDocument, evidence_document
 from gestalt_space.documents.faces import FacesDocument, faces_document
 from gestalt_space.documents.matches import MatchDocument, match_document
-from gestalt_space.errors import GestaltError
+from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.gallery.opened import photo_limits
 from gestalt_space.gallery.pipeline import PhotoSource, every_face
 from gestalt_space.home import Gallery
@@ -16,12 +18,14 @@ from gestalt_space.match.question import Question
 from gestalt_space.service.dependencies import PartsOf, ReaderGallery
 from gestalt_space.service.questions import Asked
 from gestalt_space.service.replies import ERRORS, DocumentReply
+from gestalt_space.service.requests import Name
 from gestalt_space.service.uploads import photo_sources
 from gestalt_space.types import Face
 
 router = APIRouter(prefix="/api/v1", tags=["match"], responses=ERRORS)
 
 Photos = Annotated[list[UploadFile], File(description="Photos; repeat the field.")]
+OptionalPhotos = Annotated[list[UploadFile], File(description="Photos of one patient.")]
 FaceNumber = Annotated[int | None, Form(ge=1, description="Which face, from the largest.")]
 
 
@@ -40,6 +44,41 @@ async def match(
     return DocumentReply(document)
 
 
+@router.post("/evidence", response_model=EvidenceDocument)
+async def evidence(
+    gallery: ReaderGallery,
+    parts: PartsOf,
+    question: Asked,
+    wanted: Annotated[
+        str, Form(min_length=1, description="A disorder, gene or patient, by identifier.")
+    ],
+    photo: OptionalPhotos = [],  # noqa: B006 - FastAPI copies it
+    patient: Annotated[str | None, Form(description="Of the gallery, without photos.")] = None,
+    as_one: Annotated[bool, Form(description="The photos are of one patient.")] = False,
+    face: FaceNumber = None,
+) -> DocumentReply:
+    """Every photo behind a line of a match, as `gestalt match --explain` lists them."""
+    sources = await photo_sources(photo, face=face)
+    document = await parts.workshop.work(
+        explained, gallery, sources, patient, question, wanted, as_one=as_one
+    )
+    return DocumentReply(document)
+
+
+@router.get(
+    "/faces/{patient:path}/crop",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}},
+)
+def crop(
+    gallery: ReaderGallery,
+    patient: Name,
+    photo: Annotated[Name, Query(description="By its name or its sha256.")],
+) -> Response:
+    """The aligned face of a patient's photo as PNG, where consent is not withdrawn."""
+    return Response(gallery.look_at_crop(patient, photo), media_type="image/png")
+
+
 @router.post("/faces", response_model=FacesDocument)
 async def faces(gallery: ReaderGallery, parts: PartsOf, photo: Photos) -> DocumentReply:
     """The faces of photos, with what makes a match less sure."""
@@ -55,6 +94,31 @@ def matched(
     view = here.view(question)
     matches = list(here.match(sources, question, as_one=as_one))
     return match_document(here.space, view, matches, here.encoded(), here.calibration())
+
+
+def explained(
+    gallery: Gallery,
+    sources: list[PhotoSource],
+    patient: str | None,
+    question: Question,
+    wanted: str,
+    *,
+    as_one: bool,
+) -> EvidenceDocument:
+    """The photos behind a line, as `gestalt match --explain --json` gives them."""
+    if (patient is None) != bool(sources):
+        raise UsageError("Evidence is about photos, or about a patient.", "Give one of the two.")
+    here = gallery.pinned()
+    here.view(question)
+    if patient is not None:
+        asked = [here.stored_probe(patient)]
+    else:
+        asked = [one for batch in here.probes(sources, as_one=as_one) for one in batch]
+    if len(asked) != 1:
+        raise UsageError("Evidence is about one probe.", "Give one photo, or say as_one.")
+    found = here.evidence(asked[0], question, wanted)
+    encoded = here.encoded(photos=patient is None)
+    return evidence_document(here.space, asked[0], wanted, found, encoded)
 
 
 def found_faces(gallery: Gallery, sources: list[PhotoSource]) -> FacesDocument:

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,14 @@ from gestalt_space.gallery.archives.exporting import ExportOptions, export_galle
 from gestalt_space.gallery.archives.manifest import read_archive_manifest
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.settings import Settings, load_settings
+from gestalt_space.store import accounts
+from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event, trail_problems
 from gestalt_space.store.engine import Database
 from gestalt_space.store.removals import remove_patients
 from gestalt_space.weights.store import ModelStore
 from tests.documents.validation import assert_valid
-from tests.galleries import add, make_home, new_photo, open_gallery, row
+from tests.galleries import add, make_home, new_job, new_photo, open_gallery, row
 from tests.gallery.archives import homes
 from tests.made import photo_file
 
@@ -140,6 +143,31 @@ def test_a_backup_as_tables_is_the_database_to_the_row(
         assert here[name] == there[name], name
     # Keys of the removed are not given again.
     assert max(key for key, *_ in added["descriptor"]) == 6
+
+
+@pytest.mark.parametrize("is_copied", [True, False])
+def test_no_token_login_or_job_comes_back_with_a_restore(
+    tmp_path: Path,
+    database: Database,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    is_copied: bool,
+):
+    with database.writing() as session:
+        accounts.add_user(session, "anna", "admin", "a hash")
+        accounts.add_token(session, "anna", "", "e" * 64, timedelta(days=1))
+        accounts.begin_login(session, "anna", "f" * 64, timedelta(hours=1))
+        session.add(new_job())
+        session.flush()
+        session.add(t.JobFile(job_id="j" * 32, name="map.svg", content=b"x"))
+    monkeypatch.setattr(backing_up, "is_copied", lambda _: is_copied)
+    back_up(database, settings, tmp_path / "backup")
+    with closing(restored(tmp_path / "backup", tmp_path / "new")) as new:
+        rows = homes.dump(new)
+        kept = ("api_token", "login_session", "job", "job_file")
+        assert [rows[name] for name in kept] == [[], [], [], []]
+        with new.reading() as session:
+            assert accounts.password_of(session, "anna") == "a hash"
 
 
 def test_a_backup_is_of_one_state_while_others_write(

@@ -1,0 +1,152 @@
+"""The page "Ask": photos in, a ranking out. Nothing of it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, UploadFile
+from markupsafe import Markup
+from pydantic import BaseModel, Json
+from starlette.responses import Response
+
+from gestalt_space.cohort.composite import FEWEST
+from gestalt_space.documents.matches import LineForm, MatchDocument
+from gestalt_space.errors import GestaltError
+from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.match.question import Question
+from gestalt_space.service.questions import Asked
+from gestalt_space.service.routers.match import matched
+from gestalt_space.service.uploads import photo_sources
+from gestalt_space.service.web.assets import assets
+from gestalt_space.service.web.averages import average_face
+from gestalt_space.service.web.page import Page, PageRoute, ReaderPage
+from gestalt_space.service.web.report import probe_pictures, shown_faces
+from gestalt_space.service.web.terms import Term, chosen_terms, term_picture, terms
+from gestalt_space.store.people import By
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+STYLES = ("page.css", "service.css")
+"""What a saved report looks by: files of ours, put into it as they are."""
+_A_DAY = {"Cache-Control": "private, max-age=86400"}
+
+Photos = Annotated[list[UploadFile], File()]
+Faces = Annotated[list[str], Form()]
+Terms = Annotated[list[str], Form()]
+OnePatient = Annotated[bool, Form()]
+
+
+class Candidate(BaseModel):
+    """A line of a ranking, as the page has it."""
+
+    by: By
+    id: str
+    name: str
+    patient: str
+    photo: str | None
+    rank: int
+    similarity: float
+
+
+@router.get("/")
+def ask(page: ReaderPage) -> Response:
+    """The form of a question."""
+    try:
+        state = page.gallery.state()
+        held = {"patients": state.totals("patient").patients, "photos": state.photos}
+    except GestaltError:
+        # An empty gallery: the form says so before anybody has chosen a photo.
+        held = {"patients": 0, "photos": 0}
+    return page.show("ask.html", held=held, terms=terms(page.language))
+
+
+@router.post("/ask")
+async def answer(
+    page: ReaderPage,
+    question: Asked,
+    photo: Photos,
+    face: Faces = [],  # noqa: B006
+    term: Terms = [],  # noqa: B006
+    as_one: OnePatient = False,
+) -> Response:
+    """The ranking as a part of the page."""
+    document, _, noted = await _answered(page, question, photo, face, term, as_one=as_one)
+
+    def face_of(line: LineForm) -> str | None:
+        return page.crop_of(line["patient"], line["photo"])
+
+    return page.show("answer.html", document=document, noted=noted, by=question.by, face_of=face_of)
+
+
+@router.post("/ask/report")
+async def report(
+    page: ReaderPage,
+    question: Asked,
+    photo: Photos,
+    face: Faces = [],  # noqa: B006
+    term: Terms = [],  # noqa: B006
+    as_one: OnePatient = False,
+) -> Response:
+    """The ranking as a page of its own that holds all that it shows, to be saved."""
+    document, sources, noted = await _answered(page, question, photo, face, term, as_one=as_one)
+    work = page.parts.workshop.work
+    pictures = await work(probe_pictures, page.gallery, sources)
+    faces = await work(shown_faces, page.gallery, document)
+    return page.show(
+        "report.html",
+        document=document,
+        noted=noted,
+        by=question.by,
+        pictures=pictures,
+        face_of=lambda line: faces.get((line["patient"], line["photo"])),
+        styles=Markup("\n".join(assets()[name].decode() for name in STYLES)),  # noqa: S704
+        made=datetime.now(UTC),
+    )
+
+
+@router.post("/ask/comparison")
+def comparison(
+    page: ReaderPage,
+    line: Annotated[list[Json[Candidate]], Form()],
+    place: Annotated[int, Form(ge=0)] = 0,
+) -> Response:
+    """Two lines of a ranking beside the photo, which stays with the reader."""
+    return page.show("comparison.html", lines=line, place=place, fewest=FEWEST)
+
+
+@router.get("/ask/composite")
+async def composite(page: ReaderPage, disorder: str) -> Response:
+    """The average face of a disorder's patients."""
+    png = await page.parts.workshop.work(average_face, page.gallery, disorder)
+    return Response(png, media_type="image/png")
+
+
+@router.get("/ask/terms/{term}")
+def term_face(_: ReaderPage, term: str) -> Response:
+    """A simulated face that shows a term."""
+    return Response(term_picture(term), headers=_A_DAY, media_type="image/jpeg")
+
+
+async def _answered(
+    page: Page,
+    question: Question,
+    photo: list[UploadFile],
+    face: list[str],
+    term: list[str],
+    *,
+    as_one: bool,
+) -> tuple[MatchDocument, list[PhotoSource], list[Term]]:
+    noted = chosen_terms(term, page.language)
+    sources = _with_faces(await photo_sources(photo), face)
+    document: MatchDocument = await page.parts.workshop.work(
+        matched, page.gallery, sources, question, as_one=as_one
+    )
+    return document, sources, noted
+
+
+def _with_faces(sources: list[PhotoSource], face: list[str]) -> list[PhotoSource]:
+    """Photos with the face that was chosen in each, in their order; the largest where none was."""
+    chosen = [int(one) if one.isdecimal() and int(one) else None for one in face]
+    chosen += [None] * (len(sources) - len(chosen))
+    return [replace(one, face=number) for one, number in zip(sources, chosen, strict=False)]

@@ -1,0 +1,120 @@
+"""The page Ask, its answers and its reports; what is hostile in them is text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from gestalt_space.errors import NotInGallery, UsageError
+from gestalt_space.home import Gallery
+from gestalt_space.service.web.terms import PLAIN, chosen_terms, term_picture, terms
+from gestalt_space.simulate.phenotypes import TERMS
+from tests.pages.conftest import NASTY
+from tests.pages.parsed import Page
+from tests.service.conftest import SignIn
+
+GERMAN = {"Accept-Language": "de"}
+Photo = tuple[str, bytes]
+
+
+def test_an_answer_ranks_in_the_readers_language(client: TestClient, photo: Photo):
+    form = {"top": "5", "term": ["HP:0000316"], "sex": "female", "age": "4"}
+    answer = client.post("/ask", files={"photo": photo}, data=form, headers=GERMAN)
+    page = Page(answer.text)
+    assert answer.status_code == 200
+    assert "OMIM:122470" in page.text
+    for said in ("Rangliste", "Hypertelorismus", "nicht für die Rangliste verwendet", "weiblich"):
+        assert said in page.text
+    faces = [one["src"] or "" for one in page.of("img")]
+    assert faces
+    assert client.get(faces[0]).headers["content-type"] == "image/png"
+
+
+def test_each_photo_may_have_a_face_of_its_own(client: TestClient, photo: Photo):
+    files = [("photo", photo), ("photo", ("other.png", photo[1]))]
+    answer = client.post("/ask", files=files, data={"face": ["", "7"]})
+    page = Page(answer.text)
+    assert "other.png" in page.text
+    assert "The photo has fewer faces than that." in page.text
+    assert len([one for one in page.elements if one[0] == "table"]) == 1
+
+
+def test_hostile_names_and_answers_are_text(
+    client: TestClient, gallery: Gallery, photo: Photo, add_nasty: Callable[[], None]
+):
+    add_nasty()
+    form = {"by": "patient", "ancestry": NASTY, "without": "P0", "sex": "male", "top": "9"}
+    for address in ("/ask", "/ask/report"):
+        answer = client.post(address, files={"photo": (NASTY, photo[1])}, data=form)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        assert 'onload="x' not in answer.text.replace("&#34;", "")
+        page = Page(answer.text)
+        assert "".join(page.texts).count(NASTY) >= 3  # photo, ancestry, patient
+
+
+def test_a_report_holds_all_that_it_shows(client: TestClient, photo: Photo):
+    answer = client.post("/ask/report", files={"photo": photo}, headers=GERMAN)
+    page = Page(answer.text)
+    assert page.of("html")[0]["lang"] == "de"
+    assert page.of("script") == page.of("link") == []
+    assert page.of("img")
+    assert all(address.startswith("data:image/png;") for address in page.addresses)
+    assert "kein Medizinprodukt" in page.text
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [({"age": "old"}, "usage"), ({"term": "HP:1"}, "usage"), ({"top": "0"}, "usage")],
+)
+def test_what_cannot_be_asked_is_an_error_for_the_script(
+    client: TestClient, photo: Photo, form: dict[str, str], code: str
+):
+    answer = client.post("/ask", files={"photo": photo}, data=form)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+
+
+def test_two_candidates_stand_beside_each_other(client: TestClient):
+    line = {"by": "disorder", "id": "OMIM:122470", "name": NASTY, "patient": "P 0/1",
+            "photo": "p0.png", "rank": 1, "similarity": 0.5}  # fmt: skip
+    sent = [json.dumps(line), json.dumps({**line, "photo": None, "rank": 2})]
+    page = Page(client.post("/ask/comparison", data={"line": sent}).text)
+    assert "".join(page.texts).count(NASTY) == 2
+    assert page.of("img")[0]["src"] == "/api/v1/faces/P%200%2F1/crop?photo=p0.png"
+    bad = client.post("/ask/comparison", data={"line": "{"})
+    assert bad.json()["error"]["code"] == "usage"
+
+
+def test_there_is_no_average_face_of_a_few(client: TestClient):
+    answer = client.get("/ask/composite", params={"disorder": "OMIM:122470"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
+
+
+def test_only_who_may_add_is_shown_how(client: TestClient, sign_in: SignIn):
+    for role, is_shown in (("reader", False), ("contributor", True)):
+        page = Page(client.get("/", headers=sign_in(role)).text)  # type: ignore[arg-type]
+        assert ("adding" in [one.get("id") for one in page.of("form")]) == is_shown
+
+
+def test_terms_are_those_that_can_be_shown_and_are_found_by_their_synonyms():
+    assert {term.id for term in terms("de")} == set(TERMS)
+    for term in terms("en"):
+        assert term.label == TERMS[term.id].label
+    (found,) = [term for term in terms("de") if "makrostomie" in term.search]
+    assert "macrostomia" in found.search
+    with pytest.raises(UsageError):
+        chosen_terms(["HP:0000001"], "en")
+
+
+def test_a_term_is_shown_by_a_simulated_face():
+    plain, wide = (cv2.imdecode(np.frombuffer(term_picture(one), np.uint8), cv2.IMREAD_COLOR)
+                   for one in (PLAIN, "HP:0000445"))  # fmt: skip
+    assert plain.shape == wide.shape
+    assert np.abs(plain.astype(int) - wide).max() > 20
+    with pytest.raises(NotInGallery):
+        term_picture("HP:1")
