@@ -19,7 +19,7 @@ def test_a_space_is_filled_used_and_dropped(filled: Path, gestalt: Command) -> N
     assert ["builtin", "in", "use"] in [line.split()[:3] for line in listed.out.splitlines()]
     back = gestalt("index", "use", "tiny")
     assert back.code == 0
-    assert "now uses the space of tiny" in back.err
+    assert "uses the space of tiny" in back.err
     spaces = gestalt("index", "spaces", "--json").document["spaces"]
     assert [(one["name"], one["default"], one["installed"], one["missing"]) for one in spaces] == [
         ("tiny", True, True, 0),
@@ -29,7 +29,7 @@ def test_a_space_is_filled_used_and_dropped(filled: Path, gestalt: Command) -> N
     assert asked.code == 2
     assert "--yes" in asked.err
     assert gestalt("index", "drop", "tiny", "--yes").code == 2
-    for name, told in (("tiny", "now uses the space of tiny"), ("other", "no space 'other'")):
+    for name, told in (("tiny", "uses the space of tiny"), ("other", "no space 'other'")):
         assert told in gestalt("index", "drop", name).err, "before anybody is asked"
     dropped = gestalt("index", "drop", "builtin", "--yes", "--json")
     assert dropped.document["dropped"]["descriptors"] == 4
