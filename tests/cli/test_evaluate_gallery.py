@@ -93,7 +93,7 @@ def test_the_figures(shared_disorders: Path, gestalt: Command, tmp_path: Path) -
     folder = tmp_path / "figures"
     ran = evaluate(gestalt, "--aggregation", "nearest", "--figures", folder)
     assert ran.code == 0, ran.err
-    names = {"accuracy", "groups-top-1", "groups-top-10", "roc-disorders", "confusion"}
+    names = {"accuracy", "groups-top-1", "groups-top-10", "roc-disorders", "confusion", "scores"}
     assert {path.name for path in folder.iterdir()} == {
         f"{name}{ending}" for name in names for ending in (".pdf", ".png")
     }

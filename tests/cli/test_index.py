@@ -423,7 +423,7 @@ def test_rebuild_writes_the_index_from_the_database(
         path.unlink()
     ran = gestalt("index", "rebuild")
     assert ran.code == 0
-    assert "The index of tiny is written anew" in ran.err
+    assert "Rebuilt the index of tiny: 4 descriptors in 1 segment" in ran.err
     assert len(list((filled / "index").glob("*.json"))) == 1
     assert gestalt("match", photos[4], "--json", *ALIGNED).document == before
 

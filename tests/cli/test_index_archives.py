@@ -14,7 +14,7 @@ def test_a_gallery_goes_to_a_backup_and_into_a_new_home(
     assert (done.code, done.document["backup"]["photos"]) == (0, 4), done.err
     again = gestalt("index", "backup", tmp_path / "backup")
     assert again.code == 1
-    assert "there already" in again.err
+    assert "already exists" in again.err
     refused = gestalt("index", "restore", tmp_path / "backup")
     assert refused.code == 1
     assert "not empty" in refused.err
@@ -63,7 +63,7 @@ def test_twenty_conflicts_are_shown_and_all_are_in_the_document_and_the_report(
     shown = gestalt(*words)
     assert shown.code == 1
     assert shown.err.count("owner LAB-") == 10
-    assert "10 of 12 shown; --report FILE.csv has all." in shown.err
+    assert "10 of 12 shown; --report FILE.csv lists all." in shown.err
     report = tmp_path / "conflicts.csv"
     reported = gestalt(*words, "--report", report)
     assert f"10 of 12 shown; {report} lists all." in reported.err

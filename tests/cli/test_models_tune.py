@@ -99,7 +99,7 @@ def test_a_probe_in_another_precision_is_reported_once(
     aligned = ("--detector", "aligned")
     assert "encoded in" not in gestalt("match", photos[3], *aligned).err
     told = gestalt("match", *photos[2:], *aligned, "--precision", "bf16", "--json")
-    assert told.err.count("encoded in bf16; 3 descriptors of the gallery are in float32") == 1
+    assert told.err.count("encoded in bf16, but 3 descriptors of the gallery are in float32") == 1
     assert told.document["space"]["other_precision"] is True
     assert told.document["space"]["run"]["precision"] == "bf16"
     more = ("index", "add", photos[3], "--patient", "P9", *aligned, "--precision", "bf16")
@@ -108,7 +108,7 @@ def test_a_probe_in_another_precision_is_reported_once(
     runs = stats["spaces"][0]["runs"]
     assert {run["precision"]: run["descriptors"] for run in runs} == {"float32": 3, "bf16": 1}
     told = gestalt("index", "stats")
-    assert "several precisions: 3 in float32 and 1 in bf16" in told.err
+    assert "different precisions: 3 in float32 and 1 in bf16" in told.err
     assert "fill --again --space tiny" in told.err
     shown = gestalt("index", "show", "P9")
     assert "bf16, cpu, torch" in shown.out

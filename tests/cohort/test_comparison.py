@@ -321,7 +321,7 @@ def test_blocks_of_another_space_are_refused():
     rng = np.random.default_rng(2)
     a, b = (simulated(rng, ["d1"] * 6 + ["d2"] * 6, prefix=name) for name in "AB")
     other = replace(simulated(rng, ["d1"] * 6 + ["d2"] * 6), fingerprint="0" * 64)
-    with pytest.raises(SpaceMismatch, match="in the space of"):
+    with pytest.raises(SpaceMismatch, match="in different spaces"):
         compare_groups(a, b, reference=other)
 
 

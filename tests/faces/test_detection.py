@@ -113,5 +113,5 @@ def test_a_number_wins_over_the_largest(faces: tuple[Face, ...]):
 
 @pytest.mark.parametrize("number", [-1, 0, 3])
 def test_a_face_beyond_the_faces_of_the_photo_is_refused(number: int, faces: tuple[Face, ...]):
-    with pytest.raises(NoSuchFace, match="the photo has 2"):
+    with pytest.raises(NoSuchFace, match="it has 2"):
         choose_face(faces, number=number)

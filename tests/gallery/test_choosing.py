@@ -129,7 +129,7 @@ def test_fill_switches_when_all_is_filled_and_not_before(home: Path) -> None:
 def test_what_cannot_be_used_is_named(home: Path) -> None:
     fill(home)
     with open_gallery(home) as gallery:
-        with pytest.raises(NotInGallery, match="It has tiny, other") as caught:
+        with pytest.raises(NotInGallery, match="Its spaces are tiny, other") as caught:
             gallery.use_space("nothing")
         assert "gestalt index spaces" in caught.value.hint
         ModelStore(home / "models").remove("other")
@@ -199,7 +199,7 @@ def test_who_fills_a_space_that_is_dropped_is_told(
                     space = t.Space(model="new", fingerprint="e" * 64, specification="{}", dim=16)
                     session.add(space)
 
-    with pytest.raises(GalleryChanged, match="dropped"):
+    with pytest.raises(GalleryChanged, match="was deleted"):
         fill(home, progress=follow)
     with open_gallery(home) as gallery:
         assert [(one.name, one.descriptors) for one in gallery.spaces()] == [

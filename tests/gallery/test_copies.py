@@ -211,5 +211,5 @@ def test_copies_under_several_patients_can_all_be_left_out(gallery: Gallery, fil
     assert [line.patient for line in match.lines] == ["C"]
     with pytest.raises(NotInGallery, match="nobody"):
         list(gallery.match(stored, Question(without=("nobody",))))
-    with pytest.raises(GalleryEmpty, match="without A, B, C"):
+    with pytest.raises(GalleryEmpty, match="Without A, B, C"):
         list(gallery.match(stored, Question(without=("A", "B", "C"))))

@@ -225,7 +225,7 @@ def test_a_file_of_something_else_is_told(path: Path, content: str, message: str
 def test_a_file_that_is_not_there_or_is_called_otherwise_is_told(tmp_path: Path):
     for name in ("none.csv", "none.npz", "none.pkl"):
         assert "cannot be read" in refused(tmp_path / name)
-    with pytest.raises(UsageError, match="none of"):
+    with pytest.raises(UsageError, match="does not end in"):
         read_encodings(tmp_path / "encodings.json")
 
 

@@ -93,7 +93,7 @@ def test_all_disorders_that_the_terms_allow_can_be_drawn(short_of: int):
 def test_one_more_than_the_terms_allow_is_refused():
     allowed = term_combinations(FEW)
     with pytest.raises(
-        UsageError, match=f"{allowed + 1} disorders.* 8 terms allow {allowed} "
+        UsageError, match=f"{allowed + 1} disorders.* 8 terms allow only {allowed},"
     ) as e:
         draw_disorders(rng(), allowed + 1, CLINICAL, FEW)
     assert "--terms" in e.value.hint
@@ -107,7 +107,7 @@ def test_a_term_that_is_named_twice_counts_once():
 
 @pytest.mark.parametrize("terms", [(), FEW[:2], (*FEW[:2], "HP:0000154")])
 def test_too_few_terms_are_refused(terms: tuple[str, ...]):
-    with pytest.raises(UsageError, match="allow 0"):
+    with pytest.raises(UsageError, match="allow only 0"):
         draw_disorders(rng(), 1, CLINICAL, terms)
 
 

@@ -308,14 +308,14 @@ def test_a_damaged_file_is_refused(
     path = tmp_path / "persons.safetensors"
     drawn.save(path)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ModelUnsuitable, match="can be read") as caught:
+    with pytest.raises(ModelUnsuitable, match="not a valid file of persons") as caught:
         Persons.load(path)
     assert "fit-persons" in caught.value.hint
 
 
 def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path):
     for path in (tmp_path / "none.safetensors", tmp_path):
-        with pytest.raises(ModelUnsuitable, match="can be read"):
+        with pytest.raises(ModelUnsuitable, match="not a valid file of persons"):
             Persons.load(path)
 
 

@@ -35,7 +35,7 @@ def test_three_against_three_cannot_reach_one_percent():
     shuffles = [Stratum(np.arange(6), 3)]
     assert labellings(shuffles) == 20
     require_labellings(shuffles, 0.05)
-    with pytest.raises(UsageError, match="20 ways"):
+    with pytest.raises(UsageError, match="20 permutations"):
         require_labellings(shuffles, 0.01)
 
 

@@ -51,7 +51,7 @@ def test_nothing_is_told_where_nothing_changed(database: Database, two: None) ->
     before, events = dump(database), len(trail(database))
     assert set_facts(database, "P1", sex="female", disorders=(CDLS,)).changes == ()
     assert (dump(database), len(trail(database))) == (before, events)
-    with pytest.raises(NotInGallery, match="corrected"):
+    with pytest.raises(NotInGallery, match="no correction to undo"):
         undo(database)
 
 

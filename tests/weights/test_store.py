@@ -209,7 +209,7 @@ def test_a_source_without_an_onnx_file_is_unsuitable(kind: str, store: ModelStor
         path.mkdir()
     else:
         path.write_bytes(b"weights")
-    with pytest.raises(ModelUnsuitable, match="holds no") as caught:
+    with pytest.raises(ModelUnsuitable, match="has no") as caught:
         store.add(path, license_name=LICENSE)
     assert "ArcFace" in caught.value.hint
     assert everything_in(store.folder) == []
@@ -513,7 +513,7 @@ def test_nothing_is_asked_of_the_server_for_a_name_that_is_taken(
 def test_a_name_that_is_not_in_the_catalogue_is_told_with_those_that_are(
     store: ModelStore, offer: CatalogueEntry
 ):
-    with pytest.raises(ModelNotInstalled, match="it has offer") as caught:
+    with pytest.raises(ModelNotInstalled, match="It has offer") as caught:
         store.pull("other")
     assert "gestalt models add FILE" in caught.value.hint
 
