@@ -37,7 +37,10 @@ class Place:
     role: Role
 
 
-PLACES = (Place(N_("Ask"), "/", "reader"),)
+PLACES = (
+    Place(N_("Ask"), "/", "reader"),
+    Place(N_("Gallery"), "/gallery", "reader"),
+)
 
 
 @dataclass(frozen=True, slots=True)

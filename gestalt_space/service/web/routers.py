@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from gestalt_space.service.web import ask, assets, entering
+from gestalt_space.service.web import ask, assets, correcting, entering, gallery, importing
 
-ROUTERS = (assets.router, entering.router, ask.router)
+ROUTERS = (
+    assets.router,
+    entering.router,
+    ask.router,
+    gallery.router,
+    correcting.router,
+    importing.router,
+)
