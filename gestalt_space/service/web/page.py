@@ -40,6 +40,7 @@ class Place:
 PLACES = (
     Place(N_("Ask"), "/", "reader"),
     Place(N_("Gallery"), "/gallery", "reader"),
+    Place(N_("Cohorts"), "/cohorts", "reader"),
 )
 
 

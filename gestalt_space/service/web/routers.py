@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gestalt_space.service.web import ask, assets, correcting, entering, gallery, importing
+from gestalt_space.service.web import ask, assets, cohorts, correcting, entering, gallery, importing
 
 ROUTERS = (
     assets.router,
@@ -11,4 +11,5 @@ ROUTERS = (
     gallery.router,
     correcting.router,
     importing.router,
+    cohorts.router,
 )
