@@ -41,6 +41,7 @@ PLACES = (
     Place(N_("Ask"), "/", "reader"),
     Place(N_("Gallery"), "/gallery", "reader"),
     Place(N_("Cohorts"), "/cohorts", "reader"),
+    Place(N_("Admin"), "/admin", "admin"),
 )
 
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from gestalt_space.service.web import ask, assets, cohorts, correcting, entering, gallery, importing
+from gestalt_space.service.web import (
+    admin,
+    ask,
+    assets,
+    cohorts,
+    correcting,
+    entering,
+    gallery,
+    importing,
+)
 
 ROUTERS = (
     assets.router,
@@ -12,4 +21,5 @@ ROUTERS = (
     correcting.router,
     importing.router,
     cohorts.router,
+    admin.router,
 )

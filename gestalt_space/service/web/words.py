@@ -100,6 +100,9 @@ SCRIPT_WORDS: dict[str, str] = {
 }
 """What scripts write, by a key of theirs; `{name}` stands for a value."""
 
+ROLE_NAMES = (N_("reader"), N_("contributor"), N_("curator"), N_("admin"))
+"""Roles, which templates look up by name."""
+
 ACTIONS: dict[str, str] = {
     "add": N_("photos added"),
     "set": N_("facts corrected"),

@@ -189,9 +189,10 @@ def test_who_logs_in_sees_the_page_and_logs_out(open_page, address: str, gallery
     assert page.wrong == []
 
 
-def test_everybody_can_use_the_gallery(open_page, address: str):
+def test_everybody_can_use_gallery_cohorts_and_admin(open_page, address: str):
     page = open_page(bypass_csp=True)
-    for place in ("gallery", "gallery/undiagnosed", "gallery/import", "gallery/patient?patient=P0"):
+    gallery = ("gallery", "gallery/undiagnosed", "gallery/import", "gallery/patient?patient=P0")
+    for place in (*gallery, "cohorts", "admin", "admin/audit"):
         page.goto(f"{address}/{place}")
         for part in page.locator("details").all():
             part.evaluate("(one) => { one.open = true }")
