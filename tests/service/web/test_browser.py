@@ -190,13 +190,14 @@ def test_who_logs_in_sees_the_page_and_logs_out(open_page, address: str, gallery
 
 
 def test_everybody_can_use_gallery_cohorts_and_admin(open_page, address: str):
-    page = open_page(bypass_csp=True)
+    page = open_page(bypass_csp=True, viewport={"width": 390, "height": 844})
     gallery = ("gallery", "gallery/undiagnosed", "gallery/import", "gallery/patient?patient=P0")
     for place in (*gallery, "cohorts", "admin", "admin/audit"):
         page.goto(f"{address}/{place}")
         for part in page.locator("details").all():
             part.evaluate("(one) => { one.open = true }")
         assert serious(page) == [], place
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), place
 
 
 def test_a_curator_finds_corrects_undoes_and_erases(

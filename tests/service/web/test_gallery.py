@@ -98,6 +98,8 @@ def test_facts_are_corrected_and_the_second_of_two_curators_is_told(
     now = gallery.patient("P2")
     assert (now.genes, now.sex, now.disorders) == (("NIPBL",), "female", ())
     assert (now.hpo, now.hpo_absent) == ((), ("HP:0000316",))
+    found = read(client, "/gallery", params={"gene": "nipbl"})
+    assert "/gallery/patient?patient=P2" in [one["href"] for one in found.of("a")]
     second = client.post("/gallery/facts", data={**form, "sex": "male"})
     assert (second.status_code, second.json()["error"]["code"]) == (409, "changed_meanwhile")
     nothing = client.post("/gallery/facts", data={**fields(patient_page(client, "P2")),
