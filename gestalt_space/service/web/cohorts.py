@@ -180,7 +180,10 @@ def warnings_of(document: dict[str, Any]) -> list[str]:
 
 def _accuracy(space: dict[str, Any]) -> list[Figure]:
     found = [Figure(N_("Patients asked about"), space["counts"]["asked_patients"])]
-    names = {"1": N_("First line is right, %"), "10": N_("Among the first ten, %")}
+    names = {
+        "1": N_("First line is right, in percent"),
+        "10": N_("Among the first ten, in percent"),
+    }
     accuracy = next((one["patients"] for one in space["aggregations"].values()), None)
     for k, name in names.items():
         share = accuracy["top"].get(k, {}).get("value") if accuracy else None

@@ -101,11 +101,13 @@ def test_a_job_is_its_users(idle: TestClient, gallery: Gallery, sign_in: SignIn)
     assert key not in idle.get("/cohorts", headers=reader).text
 
 
-def test_the_main_figures_of_an_evaluation_are_shares():
-    top = {"1": {"value": 0.5}, "10": {"value": None}}
-    space = {
-        "counts": {"asked_patients": 4},
-        "aggregations": {"nearest": {"patients": {"top": top}}},
-    }
-    figures = figures_of({"document": "evaluation", "spaces": [space]})
-    assert [one.value for one in figures] == [4, 50.0]
+def test_the_main_figures_of_an_evaluation_are_shares(idle: TestClient, gallery: Gallery):
+    top = {"1": {"value": 0.5}, "10": {"value": 1.0}}
+    counts, aggregations = {"asked_patients": 4}, {"nearest": {"patients": {"top": top}}}
+    space = {"counts": counts, "aggregations": aggregations}
+    document = {"document": "evaluation", "spaces": [space]}
+    assert [one.value for one in figures_of(document)] == [4, 50.0, 100.0]
+    key = ended(gallery, document)
+    for language in ("en", "de", "zh-TW"):
+        headers = {**HTML, "Accept-Language": language}
+        assert "100.0" in idle.get(f"/cohorts/jobs/{key}", headers=headers).text.replace(",", ".")
