@@ -12,6 +12,7 @@ from gestalt_space.gallery.calibration.calibrating import (
 )
 from gestalt_space.gallery.inspecting.index import verify_index
 from gestalt_space.gallery.intake.disorders import parse_disorder
+from gestalt_space.gallery.intake.genes import read_gene
 from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.gallery.spaces import Encoded
@@ -122,8 +123,10 @@ def list_page(
     cohort: str | None,
     after: str | None,
     limit: int | None,
+    gene: str | None = None,
+    containing: str | None = None,
 ) -> PatientPage:
-    """See `ListingMixin.page`."""
+    """See `ListingMixin.page` and `reads.list_patients`."""
     disorder, cohort = map(_name_asked, (disorder, cohort))
     disorder = disorder and parse_disorder(disorder)
     # One more than asked for says whether there are more.
@@ -132,6 +135,8 @@ def list_page(
             session,
             disorder=disorder,
             cohort=cohort,
+            gene=gene and read_gene(gene).value,
+            containing=containing and normal_name(containing),
             after=None if after is None else normal_name(after),
             limit=None if limit is None else limit + 1,
         )

@@ -33,13 +33,24 @@ class Looking(OpenGallery):
         *,
         disorder: str | None = None,
         cohort: str | None = None,
+        gene: str | None = None,
+        containing: str | None = None,
         after: str | None = None,
         limit: int = 100,
     ) -> PatientPage:
-        """Some patients by identifier, as `Listing.page` gives them."""
+        """Some patients by identifier, as `Listing.page` gives them; `gene`: only those of one;
+        `containing`: only those whose identifier has that text in it."""
         self.database.require()
         with self.database.writing() as session:
-            page = list_page(session, disorder=disorder, cohort=cohort, after=after, limit=limit)
+            page = list_page(
+                session,
+                disorder=disorder,
+                cohort=cohort,
+                gene=gene,
+                containing=containing,
+                after=after,
+                limit=limit,
+            )
             keys = patient_keys(session, [one.patient for one in page.patients])
             if keys:
                 record_event(session, LOOK, patients=keys.values(), detail={"listed": len(keys)})

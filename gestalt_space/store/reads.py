@@ -359,11 +359,15 @@ def list_patients(
     *,
     disorder: str | None = None,
     cohort: str | None = None,
+    gene: str | None = None,
+    containing: str | None = None,
     after: str | None = None,
     limit: int | None = None,
 ) -> Iterator[PatientSummary]:
-    """Patients by identifier, all or those of a disorder or cohort; an empty one: of none. `after`:
-    only those whose identifier comes later, whether or not there is somebody of that one."""
+    """Patients by identifier, all or those of a disorder or cohort; an empty one: of none. `gene`:
+    only those of a gene, by its symbol; `containing`: only those whose identifier has that text in
+    it, in any case. `after`: only those whose identifier comes later, whether or not there is
+    somebody of that one."""
     query = (
         sa.select(t.Patient, sa.func.count(t.Photo.id))
         .outerjoin(t.Patient.photos)
@@ -377,6 +381,10 @@ def list_patients(
         wanted = has.where(t.Disorder.code == disorder) if disorder else has
         in_wanted = t.Patient.id.in_(wanted)
         query = query.where(in_wanted if disorder else ~in_wanted)
+    if gene is not None:
+        query = query.where(t.Patient.genes.any(t.Gene.symbol == gene))
+    if containing:
+        query = query.where(t.Patient.external_id.icontains(containing, autoescape=True))
     if after is not None:
         query = query.where(t.Patient.external_id > after)
     if cohort is not None:

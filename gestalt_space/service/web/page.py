@@ -37,7 +37,12 @@ class Place:
     role: Role
 
 
-PLACES = (Place(N_("Ask"), "/", "reader"),)
+PLACES = (
+    Place(N_("Ask"), "/", "reader"),
+    Place(N_("Gallery"), "/gallery", "reader"),
+    Place(N_("Cohorts"), "/cohorts", "reader"),
+    Place(N_("Admin"), "/admin", "admin"),
+)
 
 
 @dataclass(frozen=True, slots=True)

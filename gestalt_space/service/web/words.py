@@ -100,6 +100,30 @@ SCRIPT_WORDS: dict[str, str] = {
 }
 """What scripts write, by a key of theirs; `{name}` stands for a value."""
 
+ROLE_NAMES = (N_("reader"), N_("contributor"), N_("curator"), N_("admin"))
+"""Roles, which templates look up by name."""
+
+ACTIONS: dict[str, str] = {
+    "add": N_("photos added"),
+    "set": N_("facts corrected"),
+    "correct": N_("facts added"),
+    "move": N_("photo moved"),
+    "merge": N_("patients merged"),
+    "split": N_("patient split"),
+    "undo": N_("undone"),
+    "remove": N_("removed"),
+    "erase": N_("erased"),
+    "look": N_("looked at"),
+    "match": N_("compared"),
+    "export": N_("exported"),
+    "backup": N_("backup made"),
+    "user": N_("user changed"),
+    "token": N_("token changed"),
+    "login": N_("logged in"),
+    "job": N_("job started"),
+}
+"""Actions of the audit trail; those that are not here are shown as they are."""
+
 
 def explanation(code: str, language: Language) -> str:
     """What an error means, in a language."""

@@ -1,5 +1,5 @@
-"""The page Ask in Chromium: everybody can use it, in each language, light and dark; nothing leaves
-the machine; what a clinician does with it works."""
+"""The pages in Chromium: everybody can use it, in each language, light and dark; nothing leaves
+the machine; what a clinician or a curator does works."""
 
 from __future__ import annotations
 
@@ -186,4 +186,45 @@ def test_who_logs_in_sees_the_page_and_logs_out(open_page, address: str, gallery
     page.locator("#question").wait_for()
     page.get_by_role("button", name="Log out").click()
     page.locator("#password").wait_for()
+    assert page.wrong == []
+
+
+def test_everybody_can_use_gallery_cohorts_and_admin(open_page, address: str):
+    page = open_page(bypass_csp=True, viewport={"width": 390, "height": 844})
+    gallery = ("gallery", "gallery/undiagnosed", "gallery/import", "gallery/patient?patient=P0")
+    for place in (*gallery, "cohorts", "admin", "admin/audit"):
+        page.goto(f"{address}/{place}")
+        for part in page.locator("details").all():
+            part.evaluate("(one) => { one.open = true }")
+        assert serious(page) == [], place
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), place
+
+
+def test_a_curator_finds_corrects_undoes_and_erases(
+    open_page, address: str, gallery: Gallery, tmp_path: Path
+):
+    page = open_page(viewport={"width": 390, "height": 844})
+    page.on("dialog", lambda one: one.accept())
+    page.goto(f"{address}/gallery")
+    page.fill("#containing", "P2")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="P2").click()
+    page.get_by_text("Correct facts").click()
+    page.fill("#fact-genes", "NIPBL")
+    page.fill("#fact-disorder", "")
+    page.locator("#facts button").click()
+    page.locator("dl.facts").get_by_text("no diagnosis").wait_for()
+    assert gallery.patient("P2").genes == ("NIPBL",)
+    page.get_by_role("button", name="Undo").click()
+    page.locator("dl.facts").get_by_text("ORPHA:199").wait_for()
+    page.get_by_role("button", name="Compare with the gallery").click()
+    page.locator("#rematched table").wait_for()
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    page.get_by_text("Withdraw consent, remove or erase").click()
+    page.get_by_role("button", name="Erase the patient").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the receipt").click()
+    download.value.save_as(tmp_path / "receipt.json")
+    assert '"document": "receipt"' in (tmp_path / "receipt.json").read_text(encoding="utf-8")
+    assert [one.patient for one in gallery.patients()] == ["P0", "P1", "P3"]
     assert page.wrong == []

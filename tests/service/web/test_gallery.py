@@ -1,0 +1,233 @@
+"""The page Gallery: what is shown to whom, and that forms do what they say."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from gestalt_space.errors import NotInGallery
+from gestalt_space.home import Gallery
+from gestalt_space.service.web.gallery import SEEN
+from tests.pages.conftest import NASTY
+from tests.pages.parsed import Page
+from tests.service.conftest import SignIn
+
+HTML = {"Accept": "text/html"}
+Photo = tuple[str, bytes]
+
+
+def read(client: TestClient, address: str, **options: object) -> Page:
+    answer = client.get(address, headers=HTML, **options)  # type: ignore[arg-type]
+    assert answer.status_code == 200, answer.text
+    page = Page(answer.text)
+    assert page.open == []
+    return page
+
+
+def patient_page(client: TestClient, patient: str) -> Page:
+    return read(client, "/gallery/patient", params={"patient": patient})
+
+
+def fields(page: Page) -> dict[str, str]:
+    """The facts of a patient as the form has them."""
+    sent = {
+        one["name"] or "": one.get("value") or ""
+        for one in page.of("input")
+        if (one.get("id") or "").startswith("fact-") or one["name"] in ("version", "patient")
+    }
+    return {**sent, "sex": ""}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ["P0", "P1", "P2", "P3"]),
+        ({"containing": "p1"}, ["P1"]),
+        ({"containing": "%"}, []),
+        ({"disorder": "122470"}, ["P0", "P1"]),
+        ({"disorder": "unknown"}, ["P3"]),
+        ({"gene": "NIPBL"}, []),
+        ({"cohort": "elsewhere"}, []),
+        ({"after": "P1"}, ["P2", "P3"]),
+    ],
+)
+def test_patients_are_found(client: TestClient, asked: dict[str, str], found: list[str]):
+    page = read(client, "/gallery", params=asked)
+    listed = [one["href"] for one in page.of("a") if "/patient?" in (one["href"] or "")]
+    assert listed == [f"/gallery/patient?patient={one}" for one in found]
+
+
+def test_what_cannot_be_looked_for_is_said_on_the_page(client: TestClient):
+    answer = client.get("/gallery", params={"disorder": "OMIM:12"}, headers=HTML)
+    assert answer.status_code == 400
+    assert [one for one in Page(answer.text).of("div") if one.get("role") == "alert"]
+
+
+def test_curators_alone_are_shown_what_was_done_and_how_to_change_it(
+    client: TestClient, sign_in: SignIn
+):
+    for role, is_shown in (("contributor", False), ("curator", True)):
+        answer = client.get("/gallery/patient?patient=P0", headers={**sign_in(role), **HTML})  # type: ignore[arg-type]
+        assert ("facts" in [one.get("id") for one in Page(answer.text).of("form")]) == is_shown
+        assert ("photos added" in answer.text) == is_shown
+
+
+@pytest.mark.parametrize("what", ["facts", "photo", "undo", "removal", "erasure"])
+def test_only_curators_change_patients(
+    client: TestClient, gallery: Gallery, sign_in: SignIn, what: str
+):
+    sent = {"patient": "P0", "event": "1", "version": "x", "photo": "x"}
+    answer = client.post(f"/gallery/{what}", data=sent, headers=sign_in("contributor"))
+    assert answer.status_code == 403
+    assert gallery.patient("P0")
+
+
+def test_facts_are_corrected_and_the_second_of_two_curators_is_told(
+    client: TestClient, gallery: Gallery
+):
+    form = fields(patient_page(client, "P2"))
+    first = {**form, "genes": "NIPBL", "sex": "female", "disorder": "", "hpo": "!HP:0000316"}
+    assert client.post("/gallery/facts", data=first).status_code == 204
+    now = gallery.patient("P2")
+    assert (now.genes, now.sex, now.disorders) == (("NIPBL",), "female", ())
+    assert (now.hpo, now.hpo_absent) == ((), ("HP:0000316",))
+    found = read(client, "/gallery", params={"gene": "nipbl"})
+    assert "/gallery/patient?patient=P2" in [one["href"] for one in found.of("a")]
+    second = client.post("/gallery/facts", data={**form, "sex": "male"})
+    assert (second.status_code, second.json()["error"]["code"]) == (409, "changed_meanwhile")
+    nothing = client.post("/gallery/facts", data={**fields(patient_page(client, "P2")),
+                                                  "sex": "female"})  # fmt: skip
+    assert nothing.status_code == 400
+
+
+def test_the_facts_of_a_photo_are_corrected_and_it_is_undone(client: TestClient, gallery: Gallery):
+    page = patient_page(client, "P0")
+    sent = {one["name"]: one.get("value") for one in page.of("input") if one["name"] != "consent"}
+    form = {"patient": "P0", "version": sent["version"], "photo": sent["photo"], "age": "4y6m"}
+    assert client.post("/gallery/photo", data=form).status_code == 204
+    assert gallery.patient("P0").photos[0].age == 4.5
+    (event,) = [one["value"] for one in patient_page(client, "P0").of("input")
+                if one["name"] == "event"]  # fmt: skip
+    undone = client.post("/gallery/undo", data={"patient": "P0", "event": event})
+    assert undone.status_code == 204
+    assert gallery.patient("P0").photos[0].age is None
+    assert client.post("/gallery/photo", data={**form, "photo": "0"}).status_code == 404
+
+
+def test_consent_that_is_withdrawn_comes_back_only_when_asked_for(
+    client: TestClient, gallery: Gallery
+):
+    assert patient_page(client, "P0").of("img")[1:]
+    client.post("/api/v1/consents", json={"patient": "P0", "consent": "withdrawn"})
+    page = patient_page(client, "P0")
+    assert len(page.of("img")) == 1  # the mark
+    (event,) = [one["value"] for one in page.of("input") if one["name"] == "event"]
+    form = {"patient": "P0", "event": event or ""}
+    assert client.post("/gallery/undo", data=form).status_code == 409
+    assert client.post("/gallery/undo", data={**form, "consent": "true"}).status_code == 204
+    assert gallery.patient("P0").consent is None
+
+
+def test_a_photo_and_a_patient_are_removed(client: TestClient, gallery: Gallery):
+    sha256 = gallery.patient("P1").photos[0].sha256
+    form = {"patient": "P0", "photo": sha256}
+    assert client.post("/gallery/removal", data=form).status_code == 404
+    assert client.post("/gallery/removal", data={**form, "patient": "P1"}).status_code == 204
+    assert client.post("/gallery/removal", data={"patient": "P2"}).status_code == 204
+    assert [one.patient for one in gallery.patients()] == ["P0", "P3"]
+
+
+def test_an_erasure_gives_the_receipt(client: TestClient, gallery: Gallery):
+    answer = client.post("/gallery/erasure", data={"patient": "P0", "named": "true"})
+    assert answer.status_code == 200, answer.text
+    (link,) = [one for one in Page(answer.text).of("a") if "download" in one]
+    receipt = json.loads(base64.b64decode((link["href"] or "").partition(",")[2]))
+    assert (receipt["document"], receipt["names"]) == ("receipt", ["P0"])
+    with pytest.raises(NotInGallery):
+        gallery.patient("P0")
+
+
+def test_a_patient_is_compared_again(client: TestClient):
+    answer = client.post("/gallery/match", data={"patient": "P0"})
+    assert "ORPHA:199" in Page(answer.text).text
+
+
+def test_what_is_new_for_the_undiagnosed_is_marked(client: TestClient):
+    def marked() -> int:
+        page = read(client, "/gallery/undiagnosed")
+        assert "P3" in page.text
+        return len([one for one in page.of("tr") if one.get("class") == "marked"])
+
+    assert marked() == 0
+    client.cookies.set(SEEN, (datetime.now(UTC) - timedelta(days=9)).isoformat())
+    assert marked() == 1
+    client.cookies.clear()
+    assert client.post("/gallery/undiagnosed").status_code == 204
+    assert marked() == 0
+    client.cookies.clear()
+    client.cookies.set(SEEN, "nonsense")
+    assert marked() == 0
+
+
+def table(*rows: tuple[str, ...]) -> tuple[str, bytes]:
+    text = io.StringIO()
+    csv.writer(text).writerows([("photo", "patient", "disorder", "sex"), *rows])
+    return "table.csv", text.getvalue().encode()
+
+
+def test_a_table_is_looked_through_and_added(client: TestClient, gallery: Gallery, photo: Photo):
+    gone = gallery.patient("P3").photos[0].name
+    files = [
+        ("table", table(
+            ("folder/asked.png", "N1", "ORPHA:199", ""),
+            ("asked2.png", "N1", "", ""),
+            ("asked.png", "P0", "", ""),
+            ("/etc/hostname", "N2", "", ""),
+            (gone, NASTY.replace("\n", ""), "", "x"),
+        )),
+        ("photo", photo),
+        ("photo", ("asked2.png", photo[1])),
+        ("photo", ("left.png", photo[1])),
+    ]  # fmt: skip
+    before = gallery.patients()
+    shown = client.post("/gallery/import/preview", files=files)
+    page = Page(shown.text)
+    for said in ("new patient", "already there", "new photo", "was not sent", "left.png"):
+        assert said in page.text
+    assert "<script>alert" not in shown.text
+    assert gallery.patients() == before
+    done = Page(client.post("/gallery/import", files=files).text)
+    assert "added" in done.text
+    assert gallery.patient("N1").disorders == (("ORPHA:199", ""),)
+    with pytest.raises(NotInGallery):
+        gallery.patient("N2")
+
+
+def test_an_import_needs_a_contributor_and_a_table(client: TestClient, sign_in: SignIn):
+    files = {"table": table()}
+    reader, contributor = sign_in("reader"), sign_in("contributor")
+    assert client.get("/gallery/import", headers=reader).status_code == 403
+    assert client.get("/gallery/import", headers=contributor).status_code == 200
+    for address in ("/gallery/import", "/gallery/import/preview"):
+        assert client.post(address, files=files, headers=reader).status_code == 403
+        answer = client.post(address, files=files, headers=contributor)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
+
+
+def test_hostile_names_are_text(client: TestClient, add_nasty: Callable[[], None]):
+    add_nasty()
+    client.patch(f"/api/v1/patients/{NASTY}", json={"cohort": NASTY, "sex": "male"})
+    for address in ("/gallery", "/gallery/undiagnosed", "/gallery/patient"):
+        params = {"patient": NASTY, "containing": NASTY}
+        answer = client.get(address, params=params, headers=HTML)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        assert [one for _, one in Page(answer.text).elements if "onload" in one] == []
+    assert "".join(Page(answer.text).texts).count(NASTY) >= 3
