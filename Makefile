@@ -42,9 +42,10 @@ test-postgres: setup
 	$(BIN)/python -m pytest --database postgresql --machine $(MACHINE) --numprocesses auto \
 		--dist worksteal tests/store tests/gallery tests/match tests/cli/test_postgres.py
 
-# Pages in Chromium, without a network. Skipped where there is none.
+# Pages in Chromium, without a network, and the service as a process, also behind nginx. Skipped where
+# there is no Chromium, or no nginx.
 test-pages: setup
-	$(BIN)/python -m pytest -m browser tests/pages tests/service/web
+	$(BIN)/python -m pytest -m browser tests/pages tests/service
 
 lint: setup
 	$(BIN)/ruff check .
