@@ -17,7 +17,7 @@ $(USABLE): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing gestalt-space into $(VENV); this takes a minute or two."
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[service]'
 	touch $(USABLE)
 
 # And what is needed to work on it: tests, lints, training.
@@ -42,9 +42,10 @@ test-postgres: setup
 	$(BIN)/python -m pytest --database postgresql --machine $(MACHINE) --numprocesses auto \
 		--dist worksteal tests/store tests/gallery tests/match tests/cli/test_postgres.py
 
-# Pages in Chromium, without a network. Skipped where there is none.
+# Pages in Chromium, without a network, and the service as a process, also behind nginx. Skipped where
+# there is no Chromium, or no nginx.
 test-pages: setup
-	$(BIN)/python -m pytest -m browser tests/pages tests/service/web
+	$(BIN)/python -m pytest -m browser tests/pages tests/service
 
 lint: setup
 	$(BIN)/ruff check .

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,10 +18,12 @@ from gestalt_space.paths import display_name
 
 from . import options, output
 from .interruption import unchanged
+from .serve import say_address
 
 if TYPE_CHECKING:
     from gestalt_space.demo.run import DemoResult
     from gestalt_space.demo.trial import Show, Trial
+    from gestalt_space.devices import Device
 
 LISTED = 10
 
@@ -37,6 +41,12 @@ def demo(
     detector: options.Detector = "builtin",
     device: options.DeviceName = "auto",
     overwrite: options.Overwrite = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Then serve its gallery to this machine's browsers.")
+    ] = False,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="With --serve: open it in a browser.")
+    ] = False,
     as_json: options.Json = False,
     csv: options.Csv = None,
     table: options.CsvTable = None,
@@ -48,16 +58,24 @@ def demo(
     `report.html`. All goes into DIR: the cohort, the report, and a gallery of its own; yours is not
     touched. Neither the people nor the disorders exist.
 
+    With --serve the demo's gallery is then served, until Ctrl-C, and only to this machine.
+
     --csv writes the table `top` or `ranking`.
     """
     from gestalt_space.demo.run import demo_document, run_demo
     from gestalt_space.demo.tables import ranking_table, top_table
     from gestalt_space.devices import parse_device
+    from gestalt_space.errors import UsageError
     from gestalt_space.pages.demo import demo_page
     from gestalt_space.settings import load_settings
     from gestalt_space.simulate.cohort import CohortPlan
     from gestalt_space.weights.store import ModelStore
 
+    if open_browser and not serve:
+        raise UsageError("--open is about the page that --serve gives.", "Add --serve.")
+    if serve:
+        # What is missing ends the work before it begins.
+        import gestalt_space.service  # noqa: F401
     output.check_csv(csv, as_json=as_json)
     tables = {"top": top_table, "ranking": ranking_table}
     wanted = output.table_name(table, list(tables), csv)
@@ -84,10 +102,15 @@ def demo(
         )
     if as_json:
         output.write_json(demo_document(result))
-        return
-    if csv is not None:
+    elif csv is not None:
         output.write_table(tables[wanted](result.trial), csv)
-        return
+    else:
+        _show(result, quiet=quiet)
+    if serve:
+        _serve(result, parse_device(device), open_browser=open_browser)
+
+
+def _show(result: DemoResult, *, quiet: bool) -> None:
     _show_ranking(result.trial)
     _show_top(result.trial)
     if not quiet:
@@ -97,6 +120,22 @@ def demo(
         )
         output.write_text(output.DISCLAIMER, style="dim")
         _say_next(result)
+
+
+def _serve(result: DemoResult, device: Device, *, open_browser: bool) -> None:
+    """Serve the demo's gallery at a free port, until Ctrl-C."""
+    from gestalt_space.demo.run import open_demo
+    from gestalt_space.service.configuration import ServiceOptions
+    from gestalt_space.service.serving import serve
+
+    def listening(address: str) -> None:
+        say_address(address)
+        if open_browser:
+            # A browser of the terminal comes back only when it is left.
+            Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+    with open_demo(result, device) as gallery:
+        serve(gallery, ServiceOptions(port=0), listening=listening)
 
 
 def _show_ranking(trial: Trial) -> None:

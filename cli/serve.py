@@ -87,11 +87,15 @@ def serve(
         descriptors=allow_descriptors,
     )
     with opened_for_photos(home, space, detector, None, device, precision) as gallery:
-
-        def listening(address: str) -> None:
-            if not quiet:
-                output.say(f"Open {address} in a browser. Ctrl-C ends the service.")
-
         serve_gallery(
-            gallery, chosen, certificate=tls_certificate, key=tls_key, listening=listening
+            gallery,
+            chosen,
+            certificate=tls_certificate,
+            key=tls_key,
+            listening=lambda address: None if quiet else say_address(address),
         )
+
+
+def say_address(address: str) -> None:
+    """Say where the service listens."""
+    output.say(f"Open {address} in a browser. Ctrl-C ends the service.")

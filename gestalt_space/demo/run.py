@@ -93,6 +93,17 @@ def run_demo(
     return DemoResult(folder, trial, steps, clock.seconds)
 
 
+def open_demo(result: DemoResult, device: Device = "auto") -> Gallery:
+    """The gallery of a demo, as it was filled. Whoever opens it closes it."""
+    trial = result.trial
+    return Gallery(
+        _own_settings(result.folder / HOME),
+        space=trial.space.model.name,
+        detector=trial.detector.split()[0],
+        device=device,
+    )
+
+
 def check_place(folder: Path, *, overwrite: bool) -> None:
     """Raises `OutputError` or `UsageError` where no demo can be written to `folder`."""
     if Path.cwd().is_relative_to(folder.resolve()):
@@ -198,14 +209,15 @@ def _install(models: ModelStore, space: str, detector: str, own: ModelStore) -> 
 
 def _next_steps(folder: Path, trial: Trial, settings: Settings) -> tuple[str, ...]:
     photo = folder / COHORT / trial.shown.record.photo
-    words = ["gestalt", "match", display_name(photo), "--home", display_name(folder / HOME)]
+    words = ["--home", display_name(folder / HOME)]
     store = ModelStore(settings.models_dir)
     if trial.detector == "aligned":
         words += ["--detector", "aligned"]
     elif detector_factory(store)[0] != trial.detector:
         words += ["--detector", trial.detector.split()[0]]
     return (
-        shlex.join(words),
+        shlex.join(["gestalt", "match", display_name(photo), *words]),
+        shlex.join(["gestalt", "serve", *words]),
         "gestalt simulate cohort --output my-cohort --disorders 100",
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -17,6 +19,8 @@ from gestalt_space.service.configuration import ServiceOptions
 
 DRAIN_SECONDS = 30
 """How long requests that are at work may take after the service was asked to end."""
+WAITING_CONNECTIONS = 2048
+"""Connections that the system keeps until they are answered."""
 
 
 def check_may_serve(gallery: Gallery, options: ServiceOptions, certificate: Path | None) -> None:
@@ -65,14 +69,29 @@ def serve(
                 log_config=None,
                 lifespan="on",
                 timeout_graceful_shutdown=DRAIN_SECONDS,
+                backlog=WAITING_CONNECTIONS,
                 ssl_certfile=certificate,
                 ssl_keyfile=key,
             )
         )
         listening(f"{scheme}://{host}:{listener.getsockname()[1]}{options.root_path}/")
-        with suppress(KeyboardInterrupt):
+        with _ended_as_by_ctrl_c(), suppress(KeyboardInterrupt):
             # How it is asked to end; by then it has.
             server.run(sockets=[listener])
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """The web server passes SIGTERM on when it is done, and by itself that kills the process with
+    the gallery open: let it interrupt, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _listener(options: ServiceOptions) -> socket.socket:
@@ -81,6 +100,8 @@ def _listener(options: ServiceOptions) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((options.host, options.port))
+        # From here on who connects waits for the first answer, and is not refused.
+        listener.listen(WAITING_CONNECTIONS)
     except OSError as error:
         listener.close()
         raise UsageError(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
+from gestalt_space.home import Gallery
+from gestalt_space.service.configuration import ServiceOptions
 from tests.cli.conftest import Command
 from tests.pages.parsed import Page
 
@@ -77,6 +81,7 @@ def test_the_list_marks_the_true_one_and_fits_in_80_columns(
     for told in (
         "open there/report.html",
         "gestalt match there/cohort/photos/",
+        "gestalt serve --home there/home --detector aligned",
         "docs/tutorial.md",
     ):
         assert told in ran.err
@@ -91,6 +96,37 @@ def test_the_command_it_names_works(gestalt: Command) -> None:
     )
     (probe,) = again.document["probes"]
     assert probe["disorders"] == document["probe"]["disorders"]
+
+
+@pytest.mark.parametrize("words", [(), ("--open",)], ids=["", "open"])
+def test_its_gallery_is_served(
+    words: tuple[str, ...], gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[int] = []
+    opened: Queue[str] = Queue()
+    monkeypatch.setattr("webbrowser.open", opened.put)
+
+    def serve(
+        gallery: Gallery, options: ServiceOptions, *, listening: Callable[[str], object]
+    ) -> None:
+        served.append(gallery.stats().counts.patients)
+        assert not options.is_public
+        listening("http://127.0.0.1:8001/")
+
+    monkeypatch.setattr("gestalt_space.service.serving.serve", serve)
+    ran = gestalt("demo", "--json", "--serve", *words, *SMALL)
+    assert ran.code == 0, ran.err
+    assert served == [ran.document["gallery"]["patients"]]
+    assert "Open http://127.0.0.1:8001/ in a browser." in ran.err
+    if words:
+        assert opened.get(timeout=10) == "http://127.0.0.1:8001/"
+    assert opened.empty()
+
+
+def test_open_without_serve_is_wrong_usage(gestalt: Command) -> None:
+    ran = gestalt("demo", "--open", *SMALL)
+    assert ran.code == 2
+    assert "Add --serve" in ran.err
 
 
 def test_quiet_leaves_the_tables_alone(gestalt: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from tests.cli.conftest import Command
 
 HEAVY = ("numpy", "torch", "faiss", "cv2", "onnxruntime", "sqlalchemy", "insightface", "alembic")
+WEB = ("argon2", "babel", "fastapi", "limits", "prometheus_client", "starlette", "uvicorn")
 USAGE = [
     ("match", "photo.png", "--top", "x"),
     ("match", "photo.png", "--top", "0"),
@@ -65,6 +67,9 @@ def test_help_is_shown_for_the_command_alone(gestalt: Command) -> None:
         ("encode",),
         ("doctor",),
         ("db",),
+        ("serve",),
+        ("user",),
+        ("user", "add"),
     ],
     ids=" ".join,
 )
@@ -86,13 +91,44 @@ def test_help_imports_nothing_heavy() -> None:
         "from gestalt_cli.entry import run\n"
         "assert run(['--help']) == 0\n"
         "assert run(['match', '--help']) == 0\n"
-        f"heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert run(['serve', '--help']) == 0\n"
+        "assert run(['user', 'add', '--help']) == 0\n"
+        f"heavy = [name for name in {HEAVY + WEB!r} if name in sys.modules]\n"
         "sys.exit(' '.join(heavy) or 0)\n"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_match_needs_no_package_of_the_service(home: Path) -> None:
+    code = "import sys\n"
+    code += f"sys.modules.update(dict.fromkeys({WEB!r}))\n"
+    code += "from gestalt_cli.entry import run\nsys.exit(run(['index', 'stats']))\n"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "no gallery" in ran.stderr.lower()
+    assert ran.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("serve",), ("user", "list"), ("user", "add", "anna"), ("demo", "--serve", "--quiet")],
+    ids=" ".join,
+)
+def test_the_service_says_which_packages_it_needs(
+    words: tuple[str, ...], gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.startswith("gestalt_space.service")]:
+        monkeypatch.delitem(sys.modules, module)
+    there = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name in WEB else there(name)
+    )
+    ran = gestalt(*words, "--home", "home") if words[0] != "demo" else gestalt(*words)
+    assert ran.code == 2
+    assert "The service needs argon2-cffi, babel, fastapi, limits, " in ran.err
+    assert "pip install 'gestalt-space[service]'" in ran.err
 
 
 def test_the_installed_command_runs_in_a_process_of_its_own(home: Path) -> None:

@@ -1,0 +1,135 @@
+"""What nobody should send, and what happens on the way: the right status, one shape of error, and
+nothing lost."""
+
+from __future__ import annotations
+
+import errno
+import io
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from starlette.testclient import TestClient
+
+from gestalt_space.errors import DatabaseError
+from gestalt_space.home import Gallery
+from gestalt_space.service.app import create_app
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.documents.validation import assert_valid
+from tests.galleries import make_home, open_gallery
+from tests.service.conftest import Serve
+
+FUZZ = settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    database=None,
+)
+
+
+def refused(reply: object, status: int, code: str) -> None:
+    """Hold an answer against the one shape of errors."""
+    assert reply.status_code == status, reply.text  # type: ignore[attr-defined]
+    document = reply.json()  # type: ignore[attr-defined]
+    assert_valid(document)
+    assert document["error"]["code"] == code
+    assert document["error"]["hint"]
+
+
+def test_a_body_over_the_cap(serve: Serve) -> None:
+    client = serve(most_bytes=1000)
+    refused(client.post("/api/v1/match", files={"photo": b"x" * 2000}), 413, "body_too_large")
+    chunks = iter([b"x" * 600, b"x" * 600])
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    refused(client.post("/api/v1/match", content=chunks, headers=headers), 413, "body_too_large")
+
+
+def test_forty_photos_at_once(client: TestClient, photo: tuple[str, bytes]) -> None:
+    reply = client.post("/api/v1/match", files=[("photo", photo)] * 40)
+    refused(reply, 413, "body_too_large")
+
+
+def test_a_photo_of_eighty_megapixels(client: TestClient) -> None:
+    stream = io.BytesIO()
+    Image.new("1", (10_000, 8_000)).save(stream, "PNG")
+    reply = client.post("/api/v1/match", files={"photo": ("big.png", stream.getvalue())})
+    assert reply.status_code == 200
+    assert "pixels" in reply.json()["probes"][0]["error"]["message"]
+
+
+def test_a_patient_who_was_erased_between_two_clicks(
+    client: TestClient, gallery: Gallery, photo: tuple[str, bytes]
+) -> None:
+    assert client.get("/api/v1/patients/P3").status_code == 200
+    assert client.post("/api/v1/erasures", json={"patients": ["P3"]}).status_code == 200
+    for reply in (
+        client.get("/api/v1/patients/P3"),
+        client.patch("/api/v1/patients/P3", json={"sex": "female"}),
+        client.post("/api/v1/patients/match", json={"patient": "P3"}),
+        client.post("/api/v1/erasures", json={"patients": ["P3"]}),
+    ):
+        refused(reply, 404, "not_in_gallery")
+    assert gallery.stats().counts.patients == 3
+
+
+def test_a_full_disk(
+    client: TestClient, gallery: Gallery, photo: tuple[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gestalt_space.home.Gallery.add", full)
+        reply = client.post("/api/v1/patients", files={"photo": photo}, data={"patient": "N"})
+        refused(reply, 500, "output")
+        assert "No space left" in reply.json()["error"]["message"]
+    again = client.post("/api/v1/patients", files={"photo": photo}, data={"patient": "N"})
+    assert again.status_code == 200
+    assert gallery.stats().counts.patients == 5
+
+
+@pytest.mark.sqlite_only("the file is written to")
+def test_no_service_starts_on_a_database_of_another_version(home: Path) -> None:
+    connection = sqlite3.connect(home / "gallery.sqlite3")
+    with connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'later'")
+    connection.close()
+    with pytest.raises(DatabaseError, match="version later"):
+        open_gallery(home)
+
+
+def test_a_gallery_that_is_not_there_yet(tmp_path: Path, tiny_store: ModelStore) -> None:
+    with open_gallery(make_home(tmp_path / "restored", tiny_store)) as gallery:
+        client = TestClient(create_app(gallery), base_url="http://localhost")
+        refused(client.get("/api/v1/patients/P0"), 404, "gallery_missing")
+        assert client.get("/health/ready").status_code == 503
+        assert client.get("/health/live").status_code == 200
+
+
+@FUZZ
+@given(body=st.binary(max_size=400), boundary=st.sampled_from(["b", "", "é", "b" * 100]))
+def test_any_multipart_is_refused_and_no_fault(
+    client: TestClient, body: bytes, boundary: str
+) -> None:
+    told = f"multipart/form-data; boundary={boundary}".encode()
+    start = b"--b\r\nContent-Disposition: form-data; name=photo; filename=a\r\n"
+    for content in (body, start + body):
+        reply = client.post("/api/v1/match", content=content, headers={b"Content-Type": told})
+        assert 400 <= reply.status_code < 500, reply.text
+        assert_valid(reply.json())
+
+
+@FUZZ
+@given(place=st.integers(0, 3000), new=st.binary(max_size=8), end=st.integers(0, 20_000))
+def test_any_damaged_photo_is_answered(
+    client: TestClient, tmp_path: Path, place: int, new: bytes, end: int
+) -> None:
+    whole = made.photo_file(tmp_path / "p.png", 5).read_bytes()
+    data = (whole[:place] + new + whole[place + len(new) :])[: end + 1]
+    reply = client.post("/api/v1/match", files={"photo": ("p.png", data)})
+    assert reply.status_code == 200
+    assert_valid(reply.json())

@@ -1,0 +1,179 @@
+"""A service in a process of its own, asked by many at once: nothing of one request is in another's
+answer, it ends in order, and a kill loses nothing that was acknowledged."""
+
+from __future__ import annotations
+
+import io
+import random
+import signal
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from PIL import Image
+
+from gestalt_space.gallery.inspecting.whole import inspect_gallery
+from gestalt_space.gallery.pipeline import PhotoSource
+from tests import made
+from tests.galleries import add, open_gallery, row
+from tests.service.served import Served, served
+
+pytestmark = pytest.mark.sqlite_only("processes of the test open the home by themselves")
+CLIENTS = 32
+ASKED = range(20, 28)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> dict[int, bytes]:
+    """Photos of people who are not in the gallery."""
+    return {seed: made.photo_file(tmp_path / f"a{seed}.png", seed).read_bytes() for seed in ASKED}
+
+
+def client_of(service: Served) -> httpx2.Client:
+    return httpx2.Client(base_url=service.address, timeout=60, trust_env=False)
+
+
+def expected(home: Path, asked: dict[int, bytes]) -> dict[int, float]:
+    """The similarity of each photo's nearest patient, by the library."""
+    with open_gallery(home) as gallery:
+        sources = [PhotoSource(f"a{seed}.png", data, largest=True) for seed, data in asked.items()]
+        matches = list(gallery.match(sources))
+    return {seed: m.lines[0].similarity for seed, m in zip(asked, matches, strict=True)}
+
+
+def one_request(
+    client: httpx2.Client, number: int, asked: dict[int, bytes], known: dict[int, float]
+) -> tuple[str, int]:
+    """Ask something, and hold the answer against what was asked; what it was, and the status."""
+    chosen = random.Random(number)
+    kind = chosen.choice(["match", "match", "match", "show", "add", "correct", "token", "bad"])
+    match kind:
+        case "match":
+            seed = chosen.choice([*asked])
+            reply = client.post("/api/v1/match", files={"photo": (f"{seed}.png", asked[seed])})
+            (probe,) = reply.json()["probes"]
+            assert probe["photo"] == f"{seed}.png"
+            assert probe["disorders"][0]["similarity"] == pytest.approx(known[seed], abs=1e-4)
+        case "show":
+            patient = f"P{chosen.randrange(4)}"
+            reply = client.get(f"/api/v1/patients/{patient}")
+            assert reply.json()["patient"]["patient"] == patient
+        case "add":
+            # Without a disorder: the expected answers stay what they are.
+            seed = 1000 + number
+            photo = client_photo(seed)
+            reply = client.post(
+                "/api/v1/patients",
+                files={"photo": (f"n{number}.png", photo)},
+                data={"patient": f"N{number}"},
+            )
+            assert f"n{number}.png" in reply.text
+        case "correct":
+            reply = client.patch(
+                f"/api/v1/patients/P{chosen.randrange(4)}",
+                json={"sex": chosen.choice(["female", "male"])},
+            )
+        case "token":
+            reply = client.get("/api/v1/patients", headers={"Authorization": "Bearer wrong"})
+            assert reply.status_code == 401
+        case _:
+            reply = client.post("/api/v1/match", files={"photo": ("bad.png", b"no photo")})
+            assert reply.json()["probes"][0]["error"]["code"]
+    if kind != "token":
+        assert reply.status_code == 200, reply.text
+    return kind, reply.status_code
+
+
+def client_photo(seed: int) -> bytes:
+    """The bytes of a photo of somebody new."""
+    stream = io.BytesIO()
+    Image.fromarray(made.crop(seed)).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def mixed(service: Served, count: int, asked: dict[int, bytes], known: dict[int, float]) -> Any:
+    """What became of that many requests of all clients."""
+    with client_of(service) as client, ThreadPoolExecutor(CLIENTS) as clients:
+        return Counter(
+            clients.map(lambda number: one_request(client, number, asked, known), range(count))
+        )
+
+
+@pytest.mark.parametrize("count", [80, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_mixed_requests_get_their_own_answers(
+    count: int, home: Path, asked: dict[int, bytes], tmp_path: Path
+) -> None:
+    known = expected(home, asked)
+    with served(home) as service:
+        happened = mixed(service, count, asked, known)
+        assert sum(happened.values()) == count
+        with open_gallery(home) as other, client_of(service) as client:
+            # A change of another process is seen by the next request.
+            added = row(made.photo_file(tmp_path / "new.png", 77), "NEW", "OMIM:122470")
+            add(other, added)
+            assert client.get("/api/v1/patients/NEW").status_code == 200
+            other.remove(patients=["NEW"])
+            assert client.get("/api/v1/patients/NEW").status_code == 404
+        assert service.end() == 0
+    adds = sum(n for (kind, _), n in happened.items() if kind == "add")
+    with open_gallery(home) as gallery:
+        assert gallery.stats().counts.patients == 4 + adds
+
+
+@pytest.mark.browser
+def test_a_kill_loses_nothing_that_was_acknowledged(home: Path) -> None:
+    kept: list[int] = []
+    enough = threading.Event()
+
+    def add_one(client: httpx2.Client, number: int) -> None:
+        try:
+            reply = client.post(
+                "/api/v1/patients",
+                files={"photo": (f"k{number}.png", client_photo(5000 + number))},
+                data={"patient": f"K{number}"},
+            )
+        except httpx2.TransportError:
+            return
+        if reply.status_code == 200:
+            kept.append(number)
+            if len(kept) == 5:
+                enough.set()
+
+    with served(home) as service, client_of(service) as client, ThreadPoolExecutor(8) as clients:
+        for number in range(40):
+            clients.submit(add_one, client, number)
+        assert enough.wait(30)
+        assert service.end(signal.SIGKILL) == -signal.SIGKILL
+    assert 5 <= len(kept) < 40
+    with served(home) as again, client_of(again) as client:
+        for number in kept:
+            assert client.get(f"/api/v1/patients/K{number}").status_code == 200
+        assert again.end() == 0
+    with open_gallery(home) as gallery:
+        settings = gallery.settings
+    findings = list(inspect_gallery(settings))
+    assert "ok" in {finding.state for finding in findings}
+    assert [finding for finding in findings if finding.state == "fail"] == []
+
+
+@pytest.mark.browser
+def test_a_full_queue_says_when_to_come_again(home: Path, asked: dict[int, bytes]) -> None:
+    with served(home, small_queue=True) as service, client_of(service) as client:
+        photos = [("photo", (f"{seed}.png", data)) for seed, data in asked.items()] * 3
+
+        def ask(_: int) -> httpx2.Response:
+            return client.post("/api/v1/match", files=photos)
+
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            replies = list(clients.map(ask, range(CLIENTS)))
+        statuses = {reply.status_code for reply in replies}
+        assert statuses == {200, 503}
+        for reply in replies:
+            if reply.status_code == 503:
+                assert int(reply.headers["retry-after"]) >= 1
+                assert reply.json()["error"]["code"] == "service_busy"
+        assert service.end() == 0
