@@ -7,7 +7,6 @@ It answers failures with 200 and a message, and so does this, unless the service
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
@@ -122,7 +121,7 @@ def _source(image: Image) -> PhotoSource:
     text = image["img"].partition(",")[2] if image["img"].startswith("data:") else image["img"]
     try:
         return PhotoSource(NAME, base64.b64decode(text, validate=True), largest=True)
-    except binascii.Error as error:
+    except ValueError as error:  # as binascii.Error is, and what other letters raise
         raise UsageError("`img` is not base64.", "Encode the bytes of the file.") from error
 
 

@@ -82,7 +82,8 @@ def test_a_failure_is_200_and_a_message_unless_strict(serve: Serve, strict: bool
 
 
 def test_a_body_that_no_client_sends_is_refused(client: TestClient) -> None:
-    assert client.post("/predict", json={"img": "***"}).status_code == 400
+    for text in ("***", "臺灣"):
+        assert client.post("/predict", json={"img": text}).status_code == 400
     assert client.post("/predict", json={}).status_code == 400
 
 
