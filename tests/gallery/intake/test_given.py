@@ -32,7 +32,7 @@ def test_a_correction_has_its_facts_and_what_is_to_go() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "told"), [({}, "Nothing to set"), ({"genes": "?"}, "--gene"), ({"sex": ""}, "--sex")]
+    ("cells", "told"), [({}, "nothing to set"), ({"genes": "?"}, "--gene"), ({"sex": ""}, "--sex")]
 )
 def test_a_correction_that_says_nothing_is_refused(cells: dict[str, str], told: str) -> None:
     with pytest.raises(UsageError, match=told):
