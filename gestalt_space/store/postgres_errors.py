@@ -154,7 +154,7 @@ def _holder(engine: Engine) -> str:
     """Who has the writer's lock; else who is at work in the database. The server tells of other
     roles' connections no more than number and program."""
     with suppress(sa.exc.SQLAlchemyError), engine.connect() as connection:
-        for does, question in (("writes to it", _WRITER), ("uses it", _AT_WORK)):
+        for does, question in (("is writing to it", _WRITER), ("uses it", _AT_WORK)):
             row = connection.execute(question).first()
             if row is not None:
                 pid, program, client, seconds = tuple(row)
@@ -162,7 +162,7 @@ def _holder(engine: Engine) -> str:
                 since = "" if seconds is None else f", for {seconds:,} seconds"
                 name = program or "a program without a name"
                 return f"another process {does} ({name}{place}, server process {pid}{since})"
-    return "another process writes to it"
+    return "another process is writing to it"
 
 
 _SINCE: sa.ColumnClause[int] = sa.literal_column("extract(epoch FROM now() - xact_start)::bigint")

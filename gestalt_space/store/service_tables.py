@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, CheckConstraint, ForeignKey, Integer, LargeBinary
-from sqlalchemy import Text as LongText
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gestalt_space.store.base import Base
@@ -91,7 +90,7 @@ class Job(Base):
     started_at: Mapped[datetime | None] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    result: Mapped[str | None] = mapped_column(LongText)
+    result: Mapped[str | None] = mapped_column(Text)
 
 
 class JobFile(Base):

@@ -77,7 +77,7 @@ def upgrade() -> None:
         sa.Column("started_at", TIME, nullable=True),
         sa.Column("ended_at", TIME, nullable=True),
         sa.Column("error", sa.JSON(), nullable=True),
-        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("result", _text(), nullable=True),
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'done', 'failed', 'cancelled')",
             name=op.f("ck_job_state"),

@@ -492,7 +492,7 @@ def _probe(world: h.World, state: GalleryState, session: Session, number: int) -
     mean = np.mean([p.vector for p in world.books.of(photo.patient)], axis=0, dtype=np.float64)
     length = np.linalg.norm(mean)
     if length < 1e-5:
-        with pytest.raises(UsageError, match="contradict"):
+        with pytest.raises(UsageError, match="cancel each other out"):
             stored_probe(session, state, photo.patient)
         return None
     probe = stored_probe(session, state, photo.patient)
