@@ -110,6 +110,9 @@ class Access:
             raise _wrong()
         if account is None or account.is_disabled:
             raise _wrong()
+        if account.failures:
+            with self._database.writing() as session:
+                accounts.note_success(session, name)
         return Principal(account.name, account.role, f"user {account.id}", "password")
 
     def log_in(self, name: str, password: str) -> str:
@@ -117,7 +120,6 @@ class Access:
         principal = self.by_password(name, password)
         secret = secrets.new_secret()
         with self._database.acting_for(principal.name).writing() as session:
-            accounts.note_success(session, name)
             accounts.begin_login(
                 session, principal.name, secrets.digest_of(secret), self._options.login_lifetime
             )

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 COOKIE = "gestalt_login"
 CSRF_HEADER = "x-csrf-token"
-CSRF_FIELD = "csrf"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
@@ -106,8 +105,8 @@ def _basic(given: str) -> tuple[str, str]:
 
 
 def _check_csrf(request: Request, secret: str) -> None:
-    """A form of a browser that is logged in has to come from a page of this login. Forms with a
-    field in the place of the header are checked where they are read."""
+    """What a browser that is logged in sends has to come from a page of this login. Raises
+    `NotAllowed`."""
     if request.method in SAFE_METHODS:
         return
     if not is_csrf(request.headers.get(CSRF_HEADER, ""), secret):

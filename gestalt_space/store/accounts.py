@@ -22,7 +22,8 @@ _SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of the service. `has_password`: False for one with tokens only."""
+    """A user of the service. `has_password`: False for one with tokens only;
+    `failures`: wrong passwords since the last right one."""
 
     id: int
     name: str
@@ -31,6 +32,7 @@ class Account:
     created_at: datetime
     is_disabled: bool
     locked_until: datetime | None
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +290,7 @@ def _account(row: User) -> Account:
         row.created_at,
         row.is_disabled,
         row.locked_until,
+        row.failures,
     )
 
 

@@ -19,7 +19,7 @@ from tests.documented import ROOT, block_commands, python_of, words_of
 from tests.prepared import Prepared
 
 NOT_RUN = {
-    "gestalt serve": "a service runs until it is told to end",
+    "gestalt serve": "a service runs until it is stopped",
     "--serve": "as well",
     "gestalt user": "a password, typed at the terminal",
     "gestalt doctor": "seconds for a look at the whole machine, in other tests too",

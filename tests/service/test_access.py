@@ -90,6 +90,16 @@ def test_a_password_lets_in_and_five_wrong_ones_lock_out(
     assert ask(PASSWORD) == 200
 
 
+def test_a_right_password_forgets_the_wrong_ones_before(gallery: Gallery) -> None:
+    users.add_user(gallery.database, "anna", "admin", PASSWORD)
+    for _ in range(3):
+        # Each time as another service, which remembers no password.
+        service = Access(gallery.database, ServiceOptions(most_failures=2))
+        with pytest.raises(NotAuthenticated):
+            service.by_password("anna", "wrong")
+        assert service.by_password("anna", PASSWORD).name == "anna"
+
+
 def test_a_password_that_was_changed_is_not_remembered(gallery: Gallery) -> None:
     users.add_user(gallery.database, "anna", "admin", PASSWORD)
     service = Access(gallery.database, ServiceOptions())

@@ -1,5 +1,5 @@
-"""Whether the service lives and can answer, for whoever watches it. Nothing of the gallery is told
-here, so that nobody has to say who asks."""
+"""Whether the service lives and can answer, for whoever watches it. It shows nothing of
+the gallery, and needs no login."""
 
 from __future__ import annotations
 
