@@ -16,7 +16,7 @@ from gestalt_space.service.dependencies import Parts
 from gestalt_space.service.description import described
 from gestalt_space.service.measures import Measuring
 from gestalt_space.service.protection import Protection
-from gestalt_space.service.replies import add_error_handlers
+from gestalt_space.service.replies import Faults, Replies
 from gestalt_space.service.routers import (
     audit,
     contents,
@@ -37,6 +37,7 @@ from gestalt_space.service.uploads import (
     BodyCap,
     keep_uploads_in_memory,
 )
+from gestalt_space.service.web.page import problem_page
 from gestalt_space.service.web.routers import ROUTERS as PAGES
 
 ROUTERS = (
@@ -60,7 +61,7 @@ def create_app(gallery: Gallery, options: ServiceOptions | None = None) -> FastA
     """The service of a gallery that is open, and stays the caller's to close."""
     options = options or ServiceOptions()
     keep_uploads_in_memory()
-    parts = Parts(gallery, options)
+    parts, replies = Parts(gallery, options), Replies(problem_page)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -87,11 +88,12 @@ def create_app(gallery: Gallery, options: ServiceOptions | None = None) -> FastA
             Middleware(TrustedHostMiddleware, allowed_hosts=list(options.allowed_hosts)),
             Middleware(Protection),
             Middleware(BodyCap, most=options.most_bytes),
+            Middleware(Faults, replies=replies),
         ],
     )
     app.state.parts = parts
     app.openapi = described(app.openapi, app)  # type: ignore[method-assign]
-    add_error_handlers(app)
+    replies.handle_errors_of(app)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -1,17 +1,19 @@
-"""What the service answers: documents as JSON, and errors in one shape, with a status that fits."""
+"""What the service answers: documents as JSON, and errors in one shape, with a status that fits.
+Where a browser opened a page, an error is a page."""
 
 from __future__ import annotations
 
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gestalt_space.documents.parts import ErrorDocument, error_document
 from gestalt_space.errors import (
@@ -76,18 +78,55 @@ def error_of(problem: Exception) -> GestaltError:
             )
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Let every error leave in the one shape."""
+ErrorPage = Callable[[Request, GestaltError], Response | None]
+"""An error as a page; None where no page was asked for."""
 
-    async def handle(_: Request, problem: Exception) -> DocumentReply:
+
+class Replies:
+    """Lets every error leave in the one shape, or as a page. `page`: what makes one."""
+
+    def __init__(self, page: ErrorPage) -> None:
+        self._page = page
+
+    async def reply(self, request: Request, problem: Exception) -> Response:
+        """The answer to a request that ended in an exception, which is noted where we are to
+        blame."""
         error = error_of(problem)
         if error.http_status >= 500 and not isinstance(error, ServiceBusy):
             # No message of an exception of others: it may quote what it was given.
             _LOG.error("%s: %s", error.code, _where(problem))
-        return error_reply(error)
+        return self._page(request, error) or error_reply(error)
 
-    for kind in (GestaltError, RequestValidationError, HTTPException, OSError, Exception):
-        app.add_exception_handler(kind, handle)
+    def handle_errors_of(self, app: FastAPI) -> None:
+        """Answer what the framework catches."""
+        for kind in (GestaltError, RequestValidationError, HTTPException, OSError, Exception):
+            app.add_exception_handler(kind, self.reply)
+
+
+class Faults:
+    """Answers what nobody expected. The framework would do so outside of all that surrounds a
+    request, and its server would write the message of the exception to the log."""
+
+    def __init__(self, app: ASGIApp, replies: Replies) -> None:
+        self._app = app
+        self._replies = replies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        has_begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as problem:
+            if has_begun or scope["type"] != "http":
+                raise
+            answer = await self._replies.reply(Request(scope), problem)
+            await answer(scope, receive, send)
 
 
 def _where(problem: Exception) -> str:

@@ -2,9 +2,9 @@
 
 A page is one module of this folder with a router, listed in `routers.ROUTERS`, and one template:
 
-- `router = APIRouter(route_class=PageRoute, include_in_schema=False)`: errors of a page that a
-  browser opens become a page themselves, and who is not logged in is sent to the login. What a
-  script asks for gets the one error shape, which `page.js` shows in the reader's language.
+- `router = APIRouter(include_in_schema=False)`: errors of a page that a browser opens become a page
+  themselves, and who is not logged in is sent to the login. What a script asks for gets the one
+  error shape, which `page.js` shows in the reader's language.
 - A route takes `page: ReaderPage` (or `ContributorPage`, `CuratorPage`, `AdminPage`), works with
   `page.gallery`, which acts for the reader, and returns `page.show("name.html", **values)`. Routes
   that read photos are `async def` and go through `page.parts.workshop.work(…)`.

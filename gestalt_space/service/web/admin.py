@@ -20,11 +20,11 @@ from gestalt_space.gallery.listing import GalleryStats
 from gestalt_space.service import users
 from gestalt_space.service.access import Principal
 from gestalt_space.service.requests import MOST_DAYS, Name, Number, Password, Text
-from gestalt_space.service.web.page import AdminPage, Page, PageRoute, ReaderPage
+from gestalt_space.service.web.page import AdminPage, Page, ReaderPage
 from gestalt_space.service.web.words import ACTIONS
 from gestalt_space.store.service_tables import ROLES
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
 MOST_EVENTS = 50
 

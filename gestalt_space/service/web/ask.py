@@ -21,12 +21,12 @@ from gestalt_space.service.routers.match import matched
 from gestalt_space.service.uploads import photo_sources
 from gestalt_space.service.web.assets import assets
 from gestalt_space.service.web.averages import average_face
-from gestalt_space.service.web.page import Page, PageRoute, ReaderPage
+from gestalt_space.service.web.page import Page, ReaderPage
 from gestalt_space.service.web.report import probe_pictures, shown_faces
 from gestalt_space.service.web.terms import Term, chosen_terms, term_picture, terms
 from gestalt_space.store.people import By
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 STYLES = ("page.css", "service.css")
 """What a saved report looks by: files of ours, put into it as they are."""
 _A_DAY = {"Cache-Control": "private, max-age=86400"}

@@ -15,12 +15,12 @@ from gestalt_space.errors import GalleryMissing, NotAllowed
 from gestalt_space.service.access import Principal
 from gestalt_space.service.requests import Text
 from gestalt_space.service.routers.jobs import start
-from gestalt_space.service.web.page import Page, PageRoute, ReaderPage
+from gestalt_space.service.web.page import Page, ReaderPage
 from gestalt_space.service.web.words import N_
 from gestalt_space.store import jobs
 from gestalt_space.store.jobs import JobRecord
 
-router = APIRouter(prefix="/cohorts", route_class=PageRoute, include_in_schema=False)
+router = APIRouter(prefix="/cohorts", include_in_schema=False)
 
 SHOWN = 50
 MOST_FINDINGS = 50

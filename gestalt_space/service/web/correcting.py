@@ -15,9 +15,9 @@ from gestalt_space.documents.receipts import receipt_document
 from gestalt_space.errors import NotInGallery
 from gestalt_space.service.requests import Name, Number, Text
 from gestalt_space.service.web.facts import changed_facts, photo_facts, shown_facts
-from gestalt_space.service.web.page import CuratorPage, PageRoute
+from gestalt_space.service.web.page import CuratorPage
 
-router = APIRouter(prefix="/gallery", route_class=PageRoute, include_in_schema=False)
+router = APIRouter(prefix="/gallery", include_in_schema=False)
 
 
 class FactsForm(BaseModel):

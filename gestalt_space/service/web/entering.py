@@ -12,10 +12,10 @@ from gestalt_space.service import dependencies
 from gestalt_space.service.dependencies import client_of
 from gestalt_space.service.routers.session import set_login
 from gestalt_space.service.web.languages import COOKIE, language_named
-from gestalt_space.service.web.page import LOGIN, AnybodysPage, Page, PageRoute, own_address
+from gestalt_space.service.web.page import LOGIN, AnybodysPage, Page, own_address
 from gestalt_space.service.web.words import explanation
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 _YEAR = 365 * 24 * 3600
 Next = Annotated[str, Query(alias="next")]
 

@@ -22,14 +22,14 @@ from gestalt_space.match.question import Question
 from gestalt_space.service.requests import Name, Text
 from gestalt_space.service.routers.patients import matched_patient
 from gestalt_space.service.web.facts import photo_facts, shown_facts
-from gestalt_space.service.web.page import Page, PageRoute, ReaderPage
+from gestalt_space.service.web.page import Page, ReaderPage
 from gestalt_space.service.web.words import ACTIONS
 from gestalt_space.store.reads import PatientSummary
 from gestalt_space.store.taken_back import CORRECTIONS, UNDO
 from gestalt_space.store.versions import version_of
 from gestalt_space.types import WITHDRAWN
 
-router = APIRouter(prefix="/gallery", route_class=PageRoute, include_in_schema=False)
+router = APIRouter(prefix="/gallery", include_in_schema=False)
 
 LISTED = 50
 COMPARED = 20

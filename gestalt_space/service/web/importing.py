@@ -20,9 +20,9 @@ from gestalt_space.gallery.intake.telling import check_together
 from gestalt_space.home import Gallery
 from gestalt_space.names import normal_name
 from gestalt_space.paths import display_name
-from gestalt_space.service.web.page import ContributorPage, PageRoute
+from gestalt_space.service.web.page import ContributorPage
 
-router = APIRouter(prefix="/gallery/import", route_class=PageRoute, include_in_schema=False)
+router = APIRouter(prefix="/gallery/import", include_in_schema=False)
 
 Outcome = Literal["patient", "photo", "known", "error", "added", "already", "updated", "failed"]
 Uploads = Annotated[list[UploadFile], File()]

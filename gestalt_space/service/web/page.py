@@ -3,21 +3,19 @@ pages themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, Request
-from fastapi.routing import APIRoute
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gestalt_space import __version__
-from gestalt_space.errors import GestaltError, NotAllowed, NotAuthenticated
+from gestalt_space.errors import GestaltError, NotAllowed, NotAuthenticated, UsageError
 from gestalt_space.home import Gallery
 from gestalt_space.service.access import Principal
 from gestalt_space.service.dependencies import Parts, parts_of, principal_of
-from gestalt_space.service.replies import error_of
 from gestalt_space.service.secrets import csrf_of
 from gestalt_space.service.web.assets import assets_digest
 from gestalt_space.service.web.environment import environment
@@ -59,6 +57,18 @@ class Page:
         """The gallery, on behalf of the reader."""
         assert self.principal is not None, "pages with a gallery need a role"  # noqa: S101
         return self.parts.gallery.acting_for(self.principal.name)
+
+    @property
+    def path(self) -> str:
+        """The address of the page in the service."""
+        path: str = self.request.scope["path"].removeprefix(self.url(""))
+        return path or "/"
+
+    @property
+    def asked(self) -> str:
+        """The address of the page with its query, to come back to."""
+        query = self.request.url.query
+        return f"{self.path}?{query}" if query else self.path
 
     def url(self, address: str) -> str:
         """An address of the service as the browser has to ask for it, behind a proxy too."""
@@ -102,8 +112,8 @@ class Page:
                 lang=tag_of(self.language),
                 languages=[(name, tag_of(key), key) for key, name in LANGUAGES.items()],
                 places=[place for place in PLACES if self.may(place.role)],
-                here=self.request.scope["path"].removeprefix(self.url("")) or "/",
-                asked=self._asked(),
+                here=self.path,
+                asked=self.asked,
                 reader=self.principal.name if login and self.principal else None,
                 csrf=csrf_of(login) if login else "",
                 words=script_words(self.language),
@@ -111,12 +121,6 @@ class Page:
                 **values,
             )
         )
-
-    def _asked(self) -> str:
-        """The address of the page with its query, to come back to."""
-        query = self.request.url.query
-        path = self.request.scope["path"].removeprefix(self.url("")) or "/"
-        return f"{path}?{query}" if query else path
 
 
 def own_address(address: str) -> str:
@@ -146,33 +150,17 @@ CuratorPage = Annotated[Page, Depends(_with_role("curator"))]
 AdminPage = Annotated[Page, Depends(_with_role("admin"))]
 
 
-class PageRoute(APIRoute):
-    """A route whose errors are pages where a browser opens it; scripts get the one error shape."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See FastAPI."""
-        answer = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            try:
-                return await answer(request)
-            except Exception as problem:
-                if "text/html" not in request.headers.get("accept", ""):
-                    raise
-                error = error_of(problem)
-                if error.http_status >= 500 and not isinstance(problem, GestaltError):
-                    # The handler of the application writes to the log where it came from.
-                    raise
-                return _problem(request, error)
-
-        return handle
-
-
-def _problem(request: Request, error: GestaltError) -> Response:
+def problem_page(request: Request, error: GestaltError) -> Response | None:
+    """An error as a page in the reader's language; None for scripts, and for what programs ask."""
     page = _anybody(request)
+    route = request.scope.get("route")
+    is_of_programs = page.path.startswith("/api/") or getattr(route, "include_in_schema", False)
+    if is_of_programs or "text/html" not in request.headers.get("accept", ""):
+        return None
     if isinstance(error, NotAuthenticated):
         # The query of what was asked may name a patient, and stays in this browser.
-        address = f"{page.url(LOGIN)}?next={quote(page._asked(), safe='')}"
+        address = f"{page.url(LOGIN)}?next={quote(page.asked, safe='')}"
         return RedirectResponse(address, 303)
-    told = explanation(error.code, page.language)
+    is_nowhere = error.http_status == 404 and isinstance(error, UsageError)
+    told = explanation("no_page" if is_nowhere else error.code, page.language)
     return page.show("problem.html", error.http_status, error=error, explanation=told)

@@ -17,6 +17,7 @@ def N_(text: str) -> str:  # noqa: N802 - as gettext's own tools name it
 
 ERRORS: dict[str, str] = {
     # Of a request
+    "no_page": N_("There is no such page."),
     "usage": N_("Something in the form does not fit. Correct it and try again."),
     "not_authenticated": N_("You are not logged in any more. Log in again."),
     "not_allowed": N_("Your role does not allow this. Ask an admin of this service."),

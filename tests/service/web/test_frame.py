@@ -67,6 +67,44 @@ def test_an_error_is_a_page_where_a_browser_opens_it(client: TestClient):
     assert script.json()["error"]["code"] == "not_in_gallery"
 
 
+@pytest.mark.parametrize("problem", [RuntimeError(NASTY), OSError(28, NASTY)])
+def test_a_fault_is_a_page_where_a_browser_opens_it(
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    problem: Exception,
+):
+    def broken(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("gestalt_space.home.Gallery.look_through", broken)
+    german = {**HTML, "Accept-Language": "de"}
+    answer = client.get("/gallery", headers=german)
+    assert answer.status_code == 500
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    page = Page(answer.text)
+    assert (page.open, page.of("html")[0]["lang"]) == ([], "de")
+    assert [one for one in page.of("div") if one.get("role") == "alert"]
+    assert "<script>alert" not in answer.text
+    for address, headers in (("/gallery", {"Accept": "*/*"}), ("/api/v1/patients", german)):
+        told = client.get(address, headers=headers)
+        assert (told.status_code, told.json()["document"]) == (500, "error")
+        assert "default-src 'none'" in told.headers["content-security-policy"]
+    assert "test_frame.py" in caplog.text
+    assert isinstance(problem, OSError) or NASTY not in caplog.text + answer.text
+
+
+def test_an_address_that_is_not_there_is_a_page_in_a_browser(client: TestClient):
+    german = {**HTML, "Accept-Language": "de"}
+    for address in ("/galery", "/static/0/page.js"):
+        answer = client.get(address, headers=german)
+        assert answer.status_code == 404
+        assert "Diese Seite gibt es nicht." in Page(answer.text).text
+        assert client.get(address).json()["error"]["code"] == "usage"
+    assert client.get("/api/v1/galery", headers=german).json()["error"]["code"] == "usage"
+    assert client.post("/predict", headers=german).json()["error"]["code"] == "usage"
+
+
 def test_the_cookie_of_a_login_is_for_this_service_alone(known: TestClient):
     cookie = log_in(known).headers["set-cookie"].lower()
     assert "httponly" in cookie
