@@ -45,7 +45,12 @@ class Correction:
 
 class CorrectionsMixin(WritableGallery):
     """A gallery that is corrected. Each correction is one transaction, and one event of the audit
-    trail, with what was there before; matches follow at once."""
+    trail, with what was there before; matches follow at once.
+
+    `version`: the version of the patient, from `version_of`, that a correction is based on; of a
+    merge, that of the first patient. Raises `ChangedMeanwhile` if the patient has another one by
+    now.
+    """
 
     def set_facts(
         self,
@@ -58,11 +63,9 @@ class CorrectionsMixin(WritableGallery):
         """Replace the facts of a patient by those of the record, lists as a whole. Facts that the
         record does not have stay. `clear` lists facts to remove, by their columns.
 
-        Age and site are those of `photo`, named as for `move_photo`. `version`: the version of the
-        patient, from `version_of`, that the correction is based on. If the consent becomes
-        `withdrawn`, the patient is no longer matched. Raises `UsageError`, `NotInGallery`,
-        `ConsentWithdrawn` if a withdrawn consent would be cleared, and `ChangedMeanwhile` if the
-        patient has another version by now.
+        Age and site are those of `photo`, named as for `move_photo`. If the consent becomes
+        `withdrawn`, the patient is no longer matched. Raises `UsageError`, `NotInGallery`, and
+        `ConsentWithdrawn` if a withdrawn consent would be cleared.
         """
         check_record(replace(record, photo=record.photo or "-"))
         told = check_facts(record)
@@ -82,15 +85,14 @@ class CorrectionsMixin(WritableGallery):
             )
         name = None if photo is None else normal_name(photo)
 
-        def work(session: Session) -> correcting.CorrectionResult:
-            if version is not None:
-                check_version(session, checked.patient, version)
-            return correcting.set_facts(session, checked.patient, checked, photo=name)
-
-        done = self._corrected(work, checked)
+        done = self._corrected(
+            lambda session: correcting.set_facts(session, checked.patient, checked, photo=name),
+            checked,
+            based_on=(checked.patient, version),
+        )
         return replace(done, notes=(*told.notes, *done.notes))
 
-    def move_photo(self, photo: str, *, of: str, to: str) -> Correction:
+    def move_photo(self, photo: str, *, of: str, to: str, version: str | None = None) -> Correction:
         """Move a photo to another patient, who is created if needed. If it was the last photo of
         the old patient, that patient is removed.
 
@@ -102,9 +104,12 @@ class CorrectionsMixin(WritableGallery):
         return self._corrected(
             lambda session: correcting.move_photo(session, photo, of=of, to=to),
             PhotoRecord(photo, to),
+            based_on=(of, version),
         )
 
-    def merge(self, into: str, other: str, *, keep: str | None = None) -> Correction:
+    def merge(
+        self, into: str, other: str, *, keep: str | None = None, version: str | None = None
+    ) -> Correction:
         """Merge a second patient into the first, with photos, and facts that the first does not
         have.
 
@@ -115,10 +120,13 @@ class CorrectionsMixin(WritableGallery):
         into, other = normal_name(into), normal_name(other)
         kept = None if keep is None else normal_name(keep)
         return self._corrected(
-            lambda session: correcting.merge_patients(session, into, other, keep=kept)
+            lambda session: correcting.merge_patients(session, into, other, keep=kept),
+            based_on=(into, version),
         )
 
-    def split(self, patient: str, photos: Sequence[str], *, to: str) -> Correction:
+    def split(
+        self, patient: str, photos: Sequence[str], *, to: str, version: str | None = None
+    ) -> Correction:
         """Move some photos of a patient to a new patient with the same facts.
 
         Raises `NotInGallery`, and `PatientConflict` if the new patient already exists, or the old
@@ -134,6 +142,7 @@ class CorrectionsMixin(WritableGallery):
         return self._corrected(
             lambda session: correcting.split_patient(session, patient, named, to),
             PhotoRecord("-", to),
+            based_on=(patient, version),
         )
 
     def undo(
@@ -165,11 +174,17 @@ class CorrectionsMixin(WritableGallery):
         self,
         work: Callable[[Session], correcting.CorrectionResult],
         told: PhotoRecord | None = None,
+        *,
+        based_on: tuple[str, str | None],
     ) -> Correction:
-        """`told`: names that the gallery may have in another spelling."""
+        """`told`: names that the gallery may have in another spelling. `based_on`: a patient, and
+        the version that they have to be of, if any."""
         self.database.require()
         notes = () if told is None else self._likenesses(told)
+        patient, version = based_on
         with self.database.writing() as session:
+            if version is not None:
+                check_version(session, patient, version)
             done = work(session)
         left = self._settle() if done.changes else None
         return Correction(done.changes, (*notes, *done.notes), left)

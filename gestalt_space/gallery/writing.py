@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -48,6 +49,7 @@ from gestalt_space.store.lookups import disorders_like, patients_like
 from gestalt_space.store.mending import mend
 from gestalt_space.store.runs import add_run
 from gestalt_space.store.spaces import count_missing
+from gestalt_space.store.versions import check_version
 
 _NEXT_TIME = (OutputError, DatabaseError, DescriptorError, IndexDamaged, GalleryChanged)
 """What keeps a calibration from being made now, and not from being made after the next change."""
@@ -132,19 +134,24 @@ class WritableGallery(OpenGallery):
         patients: Sequence[str] = (),
         photos: Sequence[str] = (),
         photos_of: Sequence[str] = (),
+        versions: Mapping[str, str] = MappingProxyType({}),
     ) -> removals.Removed:
         """Remove patients, or photos by name or sha256, and patients who have no photo left.
 
-        If a photo shows several patients, `photos_of` says whose photo to remove. Rows, crops and
-        descriptors are deleted from the database and from every index on disk. Raises `UsageError`
-        for a name that is not in a list, and `NotInGallery`; then nothing is removed. Raises
-        `DatabaseError` or `OutputError` if they were removed, but another process is using a file
-        that contains them; the file is cleaned when the gallery is next opened.
+        If a photo shows several patients, `photos_of` says whose photo to remove. `versions`: of
+        patients, from `version_of`, that the removal is based on; raises `ChangedMeanwhile` if one
+        of them has another by now. Rows, crops and descriptors are deleted from the database and
+        from every index on disk. Raises `UsageError` for a name that is not in a list, and
+        `NotInGallery`; then nothing is removed. Raises `DatabaseError` or `OutputError` if they
+        were removed, but another process is using a file that contains them; the file is cleaned
+        when the gallery is next opened.
         """
         patients = check_names(patients, "patients")
         photos, photos_of = check_names(photos, "photos"), check_names(photos_of, "photos_of")
         self.database.require_writable()
         with self.database.writing() as session:
+            for patient, version in versions.items():
+                check_version(session, normal_name(patient), version)
             whole = removals.remove_patients(session, list(map(normal_name, patients)))
             single = removals.remove_photos(
                 session,

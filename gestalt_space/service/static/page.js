@@ -49,7 +49,7 @@ export function problem(error) {
     box.append(element("p", {}, element("a", { href: `${root.dataset.root}/login` }, word("log_in"))));
   const detail = [error.message, error.hint].filter(Boolean).join(" ");
   // What does not fit stands in the detail alone.
-  if (detail) box.append(element("details", { open: error.code === "usage" },
+  if (detail) box.append(element("details", { open: ["usage", "patient_conflict"].includes(error.code) },
     element("summary", {}, word("details")), element("p", { lang: "en" }, detail)));
   return box;
 }
@@ -97,7 +97,7 @@ export async function submit(form, submitter) {
     tell(done ?? "", told);
     if (into) await put(answer, document.querySelector(into));
     else form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
-    if (then) location.assign(then);
+    if (then) location.assign(answer.headers.get("Location") ?? then);
   } catch (error) {
     fail(error, told);
   } finally {

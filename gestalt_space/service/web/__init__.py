@@ -15,10 +15,10 @@ A page is one module of this folder with a router, listed in `routers.ROUTERS`, 
 - Its place in the header is a line of `page.PLACES`, with the least role that sees it.
 - A form `<form data-send method="post" action="…">` is sent by `page.js` with the token of the
   login. `data-into="#place"`: where the HTML of the answer goes; `data-then="/address"`: where the
-  reader goes; `data-done="text"`: what is said of it; `data-confirm="text"`: what is asked before.
-  `data-json` sends the fields as a JSON object. Attributes of the button that was pressed come
-  first. Errors appear at the form. `import { send, tell, fail } from "./page.js"` does the same for
-  other scripts.
+  reader goes, unless the answer has a `Location`; `data-done="text"`: what is said of it;
+  `data-confirm="text"`: what is asked before. `data-json` sends the fields as a JSON object.
+  Attributes of the button that was pressed come first. Errors appear at the form. `import { send,
+  tell, fail } from "./page.js"` does the same for other scripts.
 - All text goes through `gettext` (`{{ _("…") }}`, `{% trans %}`); text that a script writes is an
   entry of `words.SCRIPT_WORDS`. `python -m gestalt_space.service.web.catalogues` brings the
   catalogues in `locales/` up to the sources; the tests fail for an entry without a translation.

@@ -1,11 +1,14 @@
-"""What curators do on the page of a patient: facts are corrected, corrections are taken back, and
-photos or the patient leave."""
+"""What curators do on the page of a patient: facts are corrected, photos go to another patient,
+patients are merged and split, corrections are taken back, and photos or the patient leave."""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form
 from pydantic import BaseModel
@@ -13,9 +16,11 @@ from starlette.responses import Response
 
 from gestalt_space.documents.receipts import receipt_document
 from gestalt_space.errors import NotInGallery
-from gestalt_space.service.requests import Name, Number, Text
+from gestalt_space.gallery.correcting import Correction
+from gestalt_space.service.requests import Name, Names, Number, Text
 from gestalt_space.service.web.facts import changed_facts, photo_facts, shown_facts
-from gestalt_space.service.web.page import CuratorPage
+from gestalt_space.service.web.page import CuratorPage, Page
+from gestalt_space.service.web.words import N_
 
 router = APIRouter(prefix="/gallery", include_in_schema=False)
 
@@ -46,6 +51,33 @@ class PhotoForm(BaseModel):
     site: Text = ""
 
 
+class MoveForm(BaseModel):
+    """A photo, by its sha256, that is another patient's."""
+
+    patient: Name
+    version: Text
+    photo: Name
+    to: Name
+
+
+class MergeForm(BaseModel):
+    """Another patient who is the same person; `keep`: whose facts stay where they contradict."""
+
+    patient: Name
+    version: Text
+    other: Name
+    keep: Literal["", "this", "other"] = ""
+
+
+class SplitForm(BaseModel):
+    """Photos, by their sha256, of a new patient."""
+
+    patient: Name
+    version: Text
+    photo: Names = []
+    to: Name
+
+
 @router.post("/facts")
 def correct(page: CuratorPage, form: Annotated[FactsForm, Form()]) -> Response:
     """Correct the facts of a patient whom nobody else changed since."""
@@ -69,6 +101,28 @@ def correct_photo(page: CuratorPage, form: Annotated[PhotoForm, Form()]) -> Resp
     return Response(status_code=204)
 
 
+@router.post("/move")
+def move_photo(page: CuratorPage, form: Annotated[MoveForm, Form()]) -> Response:
+    """Move a photo to another patient."""
+    done = page.gallery.move_photo(form.photo, of=form.patient, to=form.to, version=form.version)
+    return _corrected(page, N_("The photo is moved."), done, (form.patient, form.to))
+
+
+@router.post("/merge")
+def merge(page: CuratorPage, form: Annotated[MergeForm, Form()]) -> Response:
+    """Merge another patient into this one."""
+    keep = {"": None, "this": form.patient, "other": form.other}[form.keep]
+    done = page.gallery.merge(form.patient, form.other, keep=keep, version=form.version)
+    return _corrected(page, N_("The patients are merged."), done, (form.patient,))
+
+
+@router.post("/split")
+def split(page: CuratorPage, form: Annotated[SplitForm, Form()]) -> Response:
+    """Let some photos of a patient be those of a new one."""
+    done = page.gallery.split(form.patient, form.photo, to=form.to, version=form.version)
+    return _corrected(page, N_("The patient is split."), done, (form.patient, form.to))
+
+
 @router.post("/undo")
 def undo(
     page: CuratorPage,
@@ -78,18 +132,24 @@ def undo(
 ) -> Response:
     """Take a correction back; `consent`: also where the patient's consent comes back by it."""
     page.gallery.undo(event, consent_again=[patient] if consent else [])
-    return Response(status_code=204)
+    # A patient whom the correction made is gone with it.
+    onward = _address_of(page, patient) if _is_there(page, patient) else page.url("/gallery")
+    return Response(status_code=204, headers={"Location": onward})
 
 
 @router.post("/removal")
 def remove(
-    page: CuratorPage, patient: Annotated[Name, Form()], photo: Annotated[Text, Form()] = ""
+    page: CuratorPage,
+    patient: Annotated[Name, Form()],
+    version: Annotated[Text, Form()],
+    photo: Annotated[Text, Form()] = "",
 ) -> Response:
     """Remove a photo by its sha256, or the patient."""
+    versions = {patient: version}
     if photo:
-        page.gallery.remove(photos=[photo], photos_of=[patient])
+        page.gallery.remove(photos=[photo], photos_of=[patient], versions=versions)
     else:
-        page.gallery.remove(patients=[patient])
+        page.gallery.remove(patients=[patient], versions=versions)
     return Response(status_code=204)
 
 
@@ -104,3 +164,19 @@ def erase(
     text = json.dumps(receipt, ensure_ascii=False, indent=2).encode()
     address = f"data:application/json;base64,{base64.b64encode(text).decode('ascii')}"
     return page.show("erased.html", receipt=receipt, address=address)
+
+
+def _corrected(page: Page, title: str, done: Correction, patients: Sequence[str]) -> Response:
+    """What a correction did, with the way to the patients who are still there."""
+    there = [(one, _address_of(page, one)) for one in patients if _is_there(page, one)]
+    return page.show("corrected.html", title=title, done=done, patients=there)
+
+
+def _is_there(page: Page, patient: str) -> bool:
+    with suppress(NotInGallery):
+        return bool(page.gallery.patient(patient))
+    return False
+
+
+def _address_of(page: Page, patient: str) -> str:
+    return f"{page.url('/gallery/patient')}?patient={quote(patient, safe='')}"

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from gestalt_space.errors import NotInGallery
 from gestalt_space.home import Gallery
 from gestalt_space.service.web.gallery import SEEN
+from gestalt_space.types import PhotoRecord
 from tests.pages.conftest import NASTY
 from tests.pages.parsed import Page
 from tests.service.conftest import SignIn
@@ -43,6 +44,21 @@ def fields(page: Page) -> dict[str, str]:
         if (one.get("id") or "").startswith("fact-") or one["name"] in ("version", "patient")
     }
     return {**sent, "sex": ""}
+
+
+def based_on(client: TestClient, patient: str) -> dict[str, str]:
+    """A patient and their version, as each form has them that changes something."""
+    shown = fields(patient_page(client, patient))
+    return {name: shown[name] for name in ("patient", "version")}
+
+
+def undo_last(client: TestClient, patient: str) -> str:
+    """Undoes the newest correction of a patient, and says where the reader goes."""
+    event = next(one["value"] for one in patient_page(client, patient).of("input")
+                 if one["name"] == "event")  # fmt: skip
+    undone = client.post("/gallery/undo", data={"patient": patient, "event": event})
+    assert undone.status_code == 204, undone.text
+    return undone.headers["location"]
 
 
 @pytest.mark.parametrize(
@@ -79,11 +95,13 @@ def test_curators_alone_are_shown_what_was_done_and_how_to_change_it(
         assert ("photos added" in answer.text) == is_shown
 
 
-@pytest.mark.parametrize("what", ["facts", "photo", "undo", "removal", "erasure"])
+@pytest.mark.parametrize(
+    "what", ["facts", "photo", "move", "merge", "split", "undo", "removal", "erasure"]
+)
 def test_only_curators_change_patients(
     client: TestClient, gallery: Gallery, sign_in: SignIn, what: str
 ):
-    sent = {"patient": "P0", "event": "1", "version": "x", "photo": "x"}
+    sent = {"patient": "P0", "event": "1", "version": "x", "photo": "x", "to": "N", "other": "P1"}
     answer = client.post(f"/gallery/{what}", data=sent, headers=sign_in("contributor"))
     assert answer.status_code == 403
     assert gallery.patient("P0")
@@ -137,11 +155,72 @@ def test_consent_that_is_withdrawn_comes_back_only_when_asked_for(
 
 def test_a_photo_and_a_patient_are_removed(client: TestClient, gallery: Gallery):
     sha256 = gallery.patient("P1").photos[0].sha256
-    form = {"patient": "P0", "photo": sha256}
-    assert client.post("/gallery/removal", data=form).status_code == 404
-    assert client.post("/gallery/removal", data={**form, "patient": "P1"}).status_code == 204
-    assert client.post("/gallery/removal", data={"patient": "P2"}).status_code == 204
+    other, form = based_on(client, "P0"), based_on(client, "P1")
+    removal = "/gallery/removal"
+    assert client.post(removal, data={**other, "photo": sha256}).status_code == 404
+    assert client.post(removal, data={**form, "photo": sha256}).status_code == 204
+    assert client.post(removal, data=based_on(client, "P2")).status_code == 204
     assert [one.patient for one in gallery.patients()] == ["P0", "P3"]
+
+
+def test_a_photo_is_moved_to_another_patient_and_back(client: TestClient, gallery: Gallery):
+    sha256 = gallery.patient("P1").photos[0].sha256
+    form = {**based_on(client, "P1"), "photo": sha256}
+    assert client.post("/gallery/move", data={**form, "to": "P1"}).status_code == 400
+    done = client.post("/gallery/move", data={**form, "to": "P0"})
+    assert done.status_code == 200, done.text
+    page = Page(done.text)
+    assert "It was the last photo of P1" in page.text
+    assert [one["href"] for one in page.of("a")] == ["/gallery/patient?patient=P0", "/gallery"]
+    assert len(gallery.patient("P0").photos) == 2
+    assert undo_last(client, "P0") == "/gallery/patient?patient=P0"
+    assert [one.patient for one in gallery.patients()] == ["P0", "P1", "P2", "P3"]
+
+
+def test_two_patients_are_merged_and_parted_again(client: TestClient, gallery: Gallery):
+    form = {**based_on(client, "P0"), "other": "P2"}
+    (told,) = [one for one in patient_page(client, "P0").of("form") if one.get("id") == "merge"]
+    assert told["action"] == "/gallery/merge"
+    gallery.set_facts(PhotoRecord("-", "P2", sex="male"))
+    gallery.set_facts(PhotoRecord("-", "P0", sex="female"))
+    assert client.post("/gallery/merge", data=form).json()["error"]["code"] == "changed_meanwhile"
+    form = {**form, **based_on(client, "P0")}
+    refused = client.post("/gallery/merge", data=form)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "patient_conflict")
+    done = client.post("/gallery/merge", data={**form, "keep": "other"})
+    assert done.status_code == 200, done.text
+    assert (gallery.patient("P0").sex, len(gallery.patient("P0").photos)) == ("male", 2)
+    undo_last(client, "P0")
+    assert gallery.patient("P0").sex == "female"
+    assert len(gallery.patient("P2").photos) == 1
+
+
+def test_a_patient_is_split_and_whole_again(client: TestClient, gallery: Gallery):
+    gallery.merge("P0", "P1")
+    photos = [one.sha256 for one in gallery.patient("P0").photos]
+    form = {**based_on(client, "P0"), "to": NASTY}
+    for wrong in ([], photos):
+        refused = client.post("/gallery/split", data={**form, "photo": wrong})
+        assert refused.json()["error"]["code"] in ("usage", "patient_conflict")
+    done = client.post("/gallery/split", data={**form, "photo": photos[:1]})
+    assert done.status_code == 200, done.text
+    assert "<script>alert" not in done.text
+    new = Page(done.text).of("a")[1]["href"] or ""
+    assert client.get(new, headers=HTML).status_code == 200
+    assert gallery.patient(NASTY).disorders == gallery.patient("P0").disorders
+    assert undo_last(client, NASTY) == "/gallery"
+    assert len(gallery.patient("P0").photos) == 2
+
+
+@pytest.mark.parametrize("what", ["facts", "photo", "move", "merge", "split", "removal"])
+def test_the_second_of_two_curators_is_told(client: TestClient, gallery: Gallery, what: str):
+    photo = gallery.patient("P0").photos[0].sha256
+    form = {**fields(patient_page(client, "P0")), "photo": photo, "to": "P9", "other": "P1"}
+    gallery.set_facts(PhotoRecord("-", "P0", sex="female"))
+    before = gallery.patients()
+    refused = client.post(f"/gallery/{what}", data={**form, "genes": "NIPBL", "age": "4y"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "changed_meanwhile")
+    assert gallery.patients() == before
 
 
 def test_an_erasure_gives_the_receipt(client: TestClient, gallery: Gallery):
