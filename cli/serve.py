@@ -62,6 +62,15 @@ def serve(
             help="Answer /encode. Descriptors can identify a person.",
         ),
     ] = False,
+    backups: Annotated[
+        Path | None,
+        typer.Option(
+            "--backups",
+            help="Existing folder for the backups that admins start on the page, if possible on "
+            "another disk.",
+            show_default=False,
+        ),
+    ] = None,
     detector: options.Detector = "auto",
     space: options.Space = None,
     home: options.Home = None,
@@ -85,6 +94,7 @@ def serve(
         root_path=root_path.rstrip("/"),
         strict_status=strict_status,
         descriptors=allow_descriptors,
+        backups=backups,
     )
     with opened_for_photos(home, space, detector, None, device, precision) as gallery:
         serve_gallery(

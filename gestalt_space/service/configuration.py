@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from gestalt_space.devices import cores
 
@@ -17,6 +18,7 @@ class ServiceOptions:
     loopback's. `trusted_proxies`: addresses whose forwarding headers are believed; `root_path`:
     the path under which a proxy has it. `strict_status`: whether GestaltMatcher's addresses answer
     failures with a status of their own, and not 200. `descriptors`: whether replies may have them.
+    `backups`: a folder for the backups that admins start; none without it.
     `threads`: requests that read photos at once; `waiting`: those that may wait for them.
     `per_minute`: requests of one token, user or address.
     """
@@ -28,6 +30,7 @@ class ServiceOptions:
     root_path: str = ""
     strict_status: bool = False
     descriptors: bool = False
+    backups: Path | None = None
     threads: int = 0
     waiting: int = 256
     most_files: int = 32

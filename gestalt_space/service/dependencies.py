@@ -40,7 +40,7 @@ class Parts:
         self.rates = Rates(options.per_minute)
         self.workshop = Workshop(options.working_threads, options.waiting)
         self.measures = Measures(gallery, self.workshop)
-        self.runner = Runner(gallery)
+        self.runner = Runner(gallery, backups=options.backups)
 
     def start(self) -> None:
         """Begin to work on jobs."""

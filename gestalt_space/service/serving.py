@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -12,7 +13,9 @@ from pathlib import Path
 import uvicorn
 
 from gestalt_space.errors import UsageError
+from gestalt_space.gallery.archives.backing_up import check_new_folder
 from gestalt_space.home import Gallery
+from gestalt_space.paths import display_name
 from gestalt_space.service.access import Access
 from gestalt_space.service.app import create_app
 from gestalt_space.service.configuration import ServiceOptions
@@ -41,6 +44,18 @@ def check_may_serve(gallery: Gallery, options: ServiceOptions, certificate: Path
         )
 
 
+def check_backups(gallery: Gallery, folder: Path | None) -> None:
+    """Raise `UsageError` where no backup could be written into a folder."""
+    if folder is None:
+        return
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise UsageError(
+            f"{display_name(folder)} is not a folder that this user may write to.",
+            "Make it first; it should be on another disk.",
+        )
+    check_new_folder(folder / "new", gallery.settings.home)
+
+
 def serve(
     gallery: Gallery,
     options: ServiceOptions,
@@ -55,6 +70,7 @@ def serve(
     `UsageError`.
     """
     check_may_serve(gallery, options, certificate)
+    check_backups(gallery, options.backups)
     with _listener(options) as listener:
         scheme = "https" if certificate is not None else "http"
         host = f"[{options.host}]" if ":" in options.host else options.host

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
@@ -58,9 +58,17 @@ def add_job(
     return _record(session, row)
 
 
-def jobs(session: Session, *, actor: str | None = None, limit: int = 100) -> list[JobRecord]:
-    """The newest jobs first: of one user, or of all."""
+def jobs(
+    session: Session,
+    *,
+    actor: str | None = None,
+    kinds: Collection[str] | None = None,
+    limit: int = 100,
+) -> list[JobRecord]:
+    """The newest jobs first: of one user, or of all; of some kinds, or of all."""
     query = sa.select(Job).order_by(Job.created_at.desc(), Job.id)
+    if kinds is not None:
+        query = query.where(Job.kind.in_(kinds))
     if actor is not None:
         query = query.where(Job.actor == actor)
     return [_record(session, row) for row in session.scalars(query.limit(limit))]

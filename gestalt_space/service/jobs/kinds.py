@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
@@ -12,6 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict
 
 from gestalt_space.errors import UsageError
+from gestalt_space.store.accounts import Role
 
 MOST_NAMES = 10_000
 MOST_DRAWS = 100_000
@@ -121,15 +123,25 @@ class EvaluationRequest(TypedDict):
     seed: NotRequired[Seed]
 
 
+@with_config(ConfigDict(extra="forbid"))
+class BackupRequest(TypedDict):
+    """See `gestalt index backup`."""
+
+    with_models: NotRequired[bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of job. `command`: its words; `outputs`: options that name a file or folder of the job
-    and its name there, an argument where the option is empty."""
+    and its name there, an argument where the option is empty. `is_backup`: it writes into a new
+    folder of the service's backups, and no reader gets it. `role`: the least that may start it."""
 
     name: str
     form: Any
     command: tuple[str, ...]
     outputs: tuple[tuple[str, str], ...] = ()
+    is_backup: bool = False
+    role: Role = "reader"
 
     def check(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """A request whose options are the command's. Raises `UsageError`."""
@@ -145,9 +157,12 @@ class Kind:
             ) from error
         return checked
 
-    def words(self, request: Mapping[str, Any], folder: Path) -> list[str]:
+    def words(
+        self, request: Mapping[str, Any], folder: Path, backups: Path | None = None
+    ) -> list[str]:
         """The words of the command for a request, to be run in `folder`: lists of patients that it
-        reads are written there, and what it makes goes into `outputs`."""
+        reads are written there, and what it makes goes into `outputs`; a backup into `backups`.
+        Raises `UsageError` for a backup without a place."""
         words = list(self.command)
         for name, value in request.items():
             option = f"--{name.replace('_', '-')}"
@@ -165,10 +180,14 @@ class Kind:
         for option, name in self.outputs:
             place = f"{OUTPUTS}/{name}"
             words.append(f"{option}={place}" if option else place)
+        if self.is_backup:
+            words.append(str(checked_backups(backups) / f"{datetime.now(UTC):{_BACKUP}}"))
         return [*words, "--json"]
 
 
 OUTPUTS = "outputs"
+_BACKUP = "gestalt-%Y%m%d-%H%M%S"
+"""The name of the folder of a backup, by its time (UTC)."""
 KINDS = {
     kind.name: kind
     for kind in (
@@ -192,6 +211,7 @@ KINDS = {
             ("evaluate", "gallery"),
             (("--output", "evaluation.html"), ("--figures", "figures")),
         ),
+        Kind("backup", BackupRequest, ("index", "backup"), is_backup=True, role="admin"),
     )
 }
 
@@ -201,3 +221,12 @@ def kind_of(name: str) -> Kind:
     if name not in KINDS:
         raise UsageError(f"There are no jobs {name!r}.", f"There are {', '.join(KINDS)}.")
     return KINDS[name]
+
+
+def checked_backups(folder: Path | None) -> Path:
+    """Where a service writes backups. Raises `UsageError` where it has no such place."""
+    if folder is None:
+        raise UsageError(
+            "This service has no folder for backups.", "Start it with --backups FOLDER."
+        )
+    return folder

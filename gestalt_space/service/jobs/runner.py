@@ -39,11 +39,14 @@ _LOG = logging.getLogger("gestalt_space.service")
 
 class Runner:
     """A thread that works on the jobs of a home, from `start` to `close`. `program`: what runs a
-    command, by its words."""
+    command, by its words; `backups`: where backups are written, None where there are none."""
 
-    def __init__(self, gallery: Gallery, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(
+        self, gallery: Gallery, program: Sequence[str] = PROGRAM, *, backups: Path | None = None
+    ) -> None:
         self._gallery = gallery
         self._program = program
+        self._backups = None if backups is None else backups.absolute()
         self._folder = gallery.settings.home / FOLDER
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -116,7 +119,7 @@ class Runner:
     def _result(self, job: JobRecord, folder: Path) -> str | None:
         """The document of a job's command; None where it was cancelled, or the service ends, or it
         failed, which is kept."""
-        words = kind_of(job.kind).words(job.request, folder)
+        words = kind_of(job.kind).words(job.request, folder, self._backups)
         environment = {
             **os.environ,
             "GESTALT_HOME": str(self._gallery.settings.home.resolve()),

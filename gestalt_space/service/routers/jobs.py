@@ -13,7 +13,7 @@ from gestalt_space.errors import NotAllowed
 from gestalt_space.home import Gallery
 from gestalt_space.service.access import Principal
 from gestalt_space.service.dependencies import PartsOf, Reader, ReaderGallery
-from gestalt_space.service.jobs.kinds import kind_of
+from gestalt_space.service.jobs.kinds import checked_backups, kind_of
 from gestalt_space.service.replies import ERRORS, DocumentReply
 from gestalt_space.store import jobs
 from gestalt_space.store.audit import record_event
@@ -37,8 +37,12 @@ def start(
     kind: str,
     request: Annotated[dict[str, Any], Body(description="Options of the command, by name.")],
 ) -> DocumentReply:
-    """Start a job; the reply says by which id to ask for it."""
-    checked = kind_of(kind).check(request)
+    """Start a job; the reply says by which id to ask for it. A backup is for admins."""
+    wanted = kind_of(kind)
+    principal.require(wanted.role)
+    checked = wanted.check(request)
+    if wanted.is_backup:
+        checked_backups(parts.options.backups)
     gallery.database.require()
     with gallery.database.writing() as session:
         job = jobs.add_job(session, parts.runner.home, principal.name, kind, checked)

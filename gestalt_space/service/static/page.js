@@ -49,7 +49,7 @@ export function problem(error) {
     box.append(element("p", {}, element("a", { href: `${root.dataset.root}/login` }, word("log_in"))));
   const detail = [error.message, error.hint].filter(Boolean).join(" ");
   // What does not fit stands in the detail alone.
-  if (detail) box.append(element("details", { open: ["usage", "patient_conflict"].includes(error.code) },
+  if (detail) box.append(element("details", { open: ["usage", "patient_conflict", "user"].includes(error.code) },
     element("summary", {}, word("details")), element("p", { lang: "en" }, detail)));
   return box;
 }

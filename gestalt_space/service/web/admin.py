@@ -3,8 +3,9 @@ for everybody their own password and tokens."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
@@ -20,13 +21,17 @@ from gestalt_space.gallery.listing import GalleryStats
 from gestalt_space.service import users
 from gestalt_space.service.access import Principal
 from gestalt_space.service.requests import MOST_DAYS, Name, Number, Password, Text
+from gestalt_space.service.routers.jobs import start
+from gestalt_space.service.web.cohorts import BACKUP, listed
 from gestalt_space.service.web.page import AdminPage, Page, ReaderPage
 from gestalt_space.service.web.words import ACTIONS
+from gestalt_space.store.copied import copies_made
 from gestalt_space.store.service_tables import ROLES
 
 router = APIRouter(include_in_schema=False)
 
 MOST_EVENTS = 50
+MOST_COPIES = 10
 
 
 @router.get("/admin")
@@ -39,8 +44,30 @@ def show(page: AdminPage) -> Response:
     except GalleryMissing:
         accounts, tokens = [], []
     return page.show(
-        "admin.html", users=accounts, tokens=tokens, roles=ROLES, reason=reason, stats=stats
+        "admin.html",
+        users=accounts,
+        tokens=tokens,
+        roles=ROLES,
+        reason=reason,
+        stats=stats,
+        backups=page.parts.options.backups,
+        copies=_copies(page),
+        actions=ACTIONS,
+        **_backups(page),
     )
+
+
+@router.post("/admin/backups")
+def back_up(page: AdminPage) -> Response:
+    """Start a backup, and show how far it has come."""
+    start(page.gallery, page.parts, page.reader, BACKUP, {})
+    return list_backups(page)
+
+
+@router.get("/admin/backups")
+def list_backups(page: AdminPage) -> Response:
+    """The backups that were started here, as a part of the page."""
+    return page.show("jobs.html", **_backups(page))
 
 
 @router.get("/admin/audit")
@@ -96,8 +123,7 @@ def make_token(
     user: Annotated[Name | None, Form()] = None,
 ) -> Response:
     """Make a token of one's own, an admin anybody's; the answer alone shows it."""
-    principal = page.principal
-    assert principal is not None, "pages of readers have one"  # noqa: S101
+    principal = page.reader
     if principal.by == "token":
         raise NotAllowed("A token cannot make tokens.", "Log in with name and password.")
     whose = user or principal.name
@@ -117,9 +143,21 @@ def _health(page: Page) -> tuple[str | None, GalleryStats | None]:
         return error.code, None
 
 
+def _backups(page: Page) -> dict[str, Any]:
+    return listed(page, [BACKUP], "/admin")
+
+
+def _copies(page: Page) -> list[dict[str, Any]]:
+    """The newest backups and exports that the audit trail tells of."""
+    made: list[dict[str, str]] = []
+    with suppress(GalleryMissing), page.gallery.database.reading() as session:
+        made = copies_made(session)
+    newest = reversed(made[-MOST_COPIES:])
+    return [{**one, "at": datetime.fromisoformat(one["at"])} for one in newest]
+
+
 def _logged_in(page: Page) -> Principal:
     """Who has an account: on a service without users nobody has."""
-    principal = page.principal
-    if principal is None or principal.by == "this machine":
+    if page.reader.by == "this machine":
         raise NotAllowed("This service has no users.", "An admin adds the first one.")
-    return principal
+    return page.reader

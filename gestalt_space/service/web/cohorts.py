@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,7 +14,6 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from gestalt_space.errors import GalleryMissing, NotAllowed
-from gestalt_space.service.access import Principal
 from gestalt_space.service.requests import Text
 from gestalt_space.service.routers.jobs import start
 from gestalt_space.service.web.page import Page, ReaderPage
@@ -34,7 +35,9 @@ OFFERED = {
     "report": N_("Report with all of it"),
     "evaluation": N_("Evaluation: how often does the gallery find the disorder?"),
 }
-"""The kinds of jobs as the page names them."""
+"""The kinds of jobs that the page offers, as it names them."""
+BACKUP = "backup"
+KIND_NAMES = {**OFFERED, BACKUP: N_("Backup")}
 STATES = {
     "queued": N_("waiting"),
     "running": N_("at work"),
@@ -72,26 +75,26 @@ class Figure:
 @router.get("")
 def cohorts(page: ReaderPage) -> Response:
     """The form, and the jobs of the reader."""
-    return page.show("cohorts.html", kinds=OFFERED, jobs=_jobs(page), states=STATES)
+    return page.show("cohorts.html", offered=OFFERED, **listed(page, OFFERED, "/cohorts"))
 
 
 @router.post("")
 def begin(page: ReaderPage, form: Annotated[ChosenForm, Form()]) -> Response:
     """Start a job, and show the jobs."""
-    start(page.gallery, page.parts, _principal(page), form.kind, request_of(form))
-    return page.show("jobs.html", kinds=OFFERED, jobs=_jobs(page), states=STATES)
+    start(page.gallery, page.parts, page.reader, form.kind, request_of(form))
+    return page.show("jobs.html", **listed(page, OFFERED, "/cohorts"))
 
 
 @router.get("/jobs")
 def list_jobs(page: ReaderPage) -> Response:
     """The jobs, as a part of the page."""
-    return page.show("jobs.html", kinds=OFFERED, jobs=_jobs(page), states=STATES)
+    return page.show("jobs.html", **listed(page, OFFERED, "/cohorts"))
 
 
 @router.get("/jobs/{key}")
 def show(page: ReaderPage, key: str) -> Response:
     """What a job gave: its main figures, its pictures and its files."""
-    principal = _principal(page)
+    principal = page.reader
     with page.gallery.database.reading() as session:
         job = jobs.job(session, key)
         if principal.role != "admin" and job.actor != principal.name:
@@ -100,7 +103,8 @@ def show(page: ReaderPage, key: str) -> Response:
     return page.show(
         "job.html",
         job=job,
-        kinds=OFFERED,
+        kinds=KIND_NAMES,
+        is_backup=job.kind == BACKUP,
         figures=figures_of(document),
         findings=findings_of(document)[:MOST_FINDINGS],
         warnings=warnings_of(document),
@@ -160,6 +164,13 @@ def figures_of(document: dict[str, Any]) -> list[Figure]:
         ]
     if document["document"] == "evaluation":
         return [one for space in document["spaces"] for one in _accuracy(space)]
+    if document["document"] == "backup":
+        one = document["backup"]
+        return [
+            Figure(N_("Patients"), one["patients"]),
+            Figure(N_("Photos"), one["photos"]),
+            Figure(N_("MB on the disk"), one["bytes"] / 1e6, 1),
+        ]
     counted = document.get("patients")
     return [] if counted is None else [Figure(N_("Patients"), counted)]
 
@@ -192,16 +203,11 @@ def _accuracy(space: dict[str, Any]) -> list[Figure]:
     return found
 
 
-def _principal(page: Page) -> Principal:
-    assert page.principal is not None, "pages of readers have one"  # noqa: S101
-    return page.principal
-
-
-def _jobs(page: Page) -> list[JobRecord]:
-    principal = _principal(page)
-    try:
-        with page.gallery.database.reading() as session:
-            whose = None if principal.role == "admin" else principal.name
-            return jobs.jobs(session, actor=whose, limit=SHOWN)
-    except GalleryMissing:
-        return []
+def listed(page: Page, kinds: Collection[str], place: str) -> dict[str, Any]:
+    """What the list of jobs of some kinds shows: the reader's own, of an admin's all. `place`: the
+    page that it stands on."""
+    found: list[JobRecord] = []
+    whose = None if page.may("admin") else page.reader.name
+    with suppress(GalleryMissing), page.gallery.database.reading() as session:
+        found = jobs.jobs(session, actor=whose, kinds=kinds, limit=SHOWN)
+    return {"jobs": found, "kinds": KIND_NAMES, "states": STATES, "place": place}

@@ -53,10 +53,15 @@ class Page:
     principal: Principal | None
 
     @property
+    def reader(self) -> Principal:
+        """The reader of a page that needs a role."""
+        assert self.principal is not None, "the page is for anybody"  # noqa: S101
+        return self.principal
+
+    @property
     def gallery(self) -> Gallery:
         """The gallery, on behalf of the reader."""
-        assert self.principal is not None, "pages with a gallery need a role"  # noqa: S101
-        return self.parts.gallery.acting_for(self.principal.name)
+        return self.parts.gallery.acting_for(self.reader.name)
 
     @property
     def path(self) -> str:

@@ -26,7 +26,7 @@ ERRORS: dict[str, str] = {
     "access": N_("This request was refused."),
     "service_busy": N_("The service has too much to do at the moment. Try again in a minute."),
     "body_too_large": N_("These are too many photos, or too large ones. Send fewer at once."),
-    "user": N_("There is such a user or token already, or there is none of that name."),
+    "user": N_("This cannot be done with that user or token. The details say why."),
     "job": N_("This job is not there any more, or has no result yet."),
     # Of a photo
     "photo": N_("The photo cannot be used."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -13,7 +14,8 @@ from gestalt_space.service import users
 from gestalt_space.service.dependencies import parts_of
 from tests.pages.conftest import NASTY
 from tests.pages.parsed import Page
-from tests.service.conftest import PASSWORD, SignIn
+from tests.service.conftest import PASSWORD, Serve, SignIn
+from tests.service.routers.test_jobs import ended
 
 HTML = {"Accept": "text/html"}
 
@@ -67,6 +69,56 @@ def test_hostile_names_are_text(client: TestClient, sign_in: SignIn, gallery: Ga
         page = read(client, address, admin)
         assert name in "".join(page.texts)
         assert [one for _, one in page.elements if "onload" in one] == []
+
+
+def test_a_user_is_removed_and_the_last_admin_is_not(
+    client: TestClient, sign_in: SignIn, gallery: Gallery
+):
+    admin, name = sign_in("admin"), NASTY.replace(":", "")
+    users.add_user(gallery.database, name, "reader", None)
+    forms = [one for one in read(client, "/admin", admin).of("form") if one["method"] == "delete"]
+    asked = {one["action"]: one["data-confirm"] or "" for one in forms}
+    (address,) = [one for one, question in asked.items() if name in question]
+    assert client.delete(address or "", headers=sign_in("curator")).status_code == 403
+    assert client.delete(address or "", headers=admin).status_code == 204
+    assert name not in [one.name for one in users.users(gallery.database)]
+    for one in ("root", "the%20admin"):
+        last = client.delete(f"/api/v1/users/{one}", headers=admin)
+    assert (last.status_code, last.json()["error"]["code"]) == (409, "user")
+    assert client.get("/admin", headers={**admin, **HTML}).status_code == 200
+
+
+def test_a_backup_is_made_on_the_server_by_admins_alone(
+    serve: Serve, sign_in: SignIn, tmp_path: Path
+):
+    place = tmp_path / f"backups {NASTY.replace('/', '')}"
+    place.mkdir()
+    client, admin, curator = serve(backups=place), sign_in("admin"), sign_in("curator")
+    for address in ("/admin/backups", "/api/v1/jobs/backup"):
+        assert client.post(address, json={}, headers=curator).status_code == 403
+    assert "cannot be downloaded" in read(client, "/admin", admin).text
+    begun = client.post("/admin/backups", headers=admin)
+    assert begun.status_code == 200, begun.text
+    (job,) = client.get("/api/v1/jobs", headers=admin).json()["jobs"]
+    done = ended(client, job["id"], headers=admin)
+    assert (done["state"], done["error"], done["files"]) == ("done", None, [])
+    (made,) = place.iterdir()
+    assert (made / "manifest.json").is_file()
+    page = read(client, "/admin", admin)
+    assert str(made) in "".join(page.texts)
+    result = f"/cohorts/jobs/{job['id']}"
+    assert result in [one["href"] for one in page.of("a")]
+    assert "MB on the disk" in read(client, result, admin).text
+    assert client.get(result, headers={**sign_in("reader"), **HTML}).status_code == 403
+    assert "Backup" not in client.get("/cohorts/jobs", headers=admin).text
+
+
+def test_without_a_folder_for_backups_the_page_says_how(client: TestClient):
+    page = read(client, "/admin")
+    assert "--backups FOLDER" in page.text
+    assert "/admin/backups" not in [one["action"] for one in page.of("form")]
+    refused = client.post("/admin/backups")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "usage")
 
 
 def test_the_trail_is_read_page_by_page(client: TestClient, gallery: Gallery):

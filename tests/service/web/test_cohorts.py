@@ -11,7 +11,13 @@ from starlette.testclient import TestClient
 from gestalt_space.home import Gallery
 from gestalt_space.service.dependencies import parts_of
 from gestalt_space.service.jobs.kinds import KINDS
-from gestalt_space.service.web.cohorts import OFFERED, ChosenForm, figures_of, request_of
+from gestalt_space.service.web.cohorts import (
+    KIND_NAMES,
+    OFFERED,
+    ChosenForm,
+    figures_of,
+    request_of,
+)
 from gestalt_space.store import jobs
 from tests.pages.conftest import NASTY
 from tests.pages.parsed import Page
@@ -42,8 +48,9 @@ def ended(gallery: Gallery, document: dict[str, Any], *files: str) -> str:
     return job.id
 
 
-def test_every_kind_of_job_is_offered():
-    assert OFFERED.keys() == KINDS.keys()
+def test_every_kind_of_job_is_offered_here_or_to_admins():
+    assert KIND_NAMES.keys() == KINDS.keys()
+    assert {kind.name for kind in KINDS.values() if kind.role == "reader"} == OFFERED.keys()
 
 
 @pytest.mark.parametrize(
