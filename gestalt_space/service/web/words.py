@@ -104,6 +104,16 @@ SCRIPT_WORDS: dict[str, str] = {
 ROLE_NAMES = (N_("reader"), N_("contributor"), N_("curator"), N_("admin"))
 """Roles, which templates look up by name."""
 
+AGGREGATION_NAMES: dict[str, str] = {
+    "nearest": N_("the nearest photo"),
+    "patient-mean": N_("the patient whose photos are nearest on average"),
+    "centroid": N_("the average of all patients"),
+    "blend": N_("the nearest photo and the average, half each"),
+    "vote": N_("votes of the ten nearest patients"),
+    "calibrated": N_("the nearest photo, allowing for the number of patients"),
+}
+"""By what a line can be ranked, by the names of `gestalt match --aggregation`."""
+
 ACTIONS: dict[str, str] = {
     "add": N_("photos added"),
     "set": N_("facts corrected"),

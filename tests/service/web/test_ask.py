@@ -11,9 +11,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from gestalt_space.errors import NotInGallery, UsageError
+from gestalt_space.gallery.intake.ontology import NamedTerm, Ontology
 from gestalt_space.home import Gallery
+from gestalt_space.service.web import ask
+from gestalt_space.service.web import terms as web_terms
 from gestalt_space.service.web.terms import PLAIN, chosen_terms, term_picture, terms
 from gestalt_space.simulate.phenotypes import TERMS
+from gestalt_space.types import PhotoRecord
 from tests.pages.conftest import NASTY
 from tests.pages.parsed import Page
 from tests.service.conftest import SignIn
@@ -108,7 +112,82 @@ def test_terms_are_those_that_can_be_shown_and_are_found_by_their_synonyms():
     (found,) = [term for term in terms("de") if "makrostomie" in term.search]
     assert "macrostomia" in found.search
     with pytest.raises(UsageError):
-        chosen_terms(["HP:0000001"], "en")
+        chosen_terms(["HP:1"], "en")
+
+
+@pytest.fixture
+def release(monkeypatch: pytest.MonkeyPatch) -> Callable[[Ontology | None], None]:
+    """Puts a release of HPO in the place of the installed one."""
+
+    def put(ontology: Ontology | None) -> None:
+        for module in (web_terms, ask):
+            monkeypatch.setattr(module, "installed_ontology", lambda: ontology)
+
+    return put
+
+
+def test_all_terms_of_the_release_are_found(client: TestClient, photo: Photo, release):
+    named = [NamedTerm("HP:0000252", NASTY, (NASTY,), f"hp:0000252 {NASTY}".lower()),
+             NamedTerm("HP:0000316", "Hypertelorism", (), "hp:0000316 hypertelorism")]  # fmt: skip
+    release(Ontology(NASTY, frozenset({"HP:0000252"}), {one.id: one for one in named}))
+    assert NASTY in "".join(Page(client.get("/").text).texts)
+
+    def found(text: str) -> list[str | None]:
+        answer = client.get("/ask/terms", params={"search": text}, headers=GERMAN)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        return [one["value"] for one in Page(answer.text).of("input")]
+
+    assert found("<SCRIPT>") == ["HP:0000252"]
+    assert found("hypertelorism") == []  # It is in the list with faces.
+    assert found("hp_0000252") == ["HP:0000252"]
+    assert found("HP:0000316") == found("a") == found("") == []
+    assert found("HP:0009999") == ["HP:0009999"]
+    unknown = client.get("/ask/terms", params={"search": "HP:0009999"}, headers=GERMAN)
+    assert "keinen solchen Begriff" in unknown.text
+    form = {"term": ["HP:0000252", "HP:0009999"]}
+    answer = client.post("/ask", files={"photo": photo}, data=form)
+    assert "<script>alert" not in answer.text
+    assert NASTY in "".join(Page(answer.text).texts)
+    assert "HP:0009999" in Page(answer.text).text
+
+
+def test_without_a_release_a_term_is_noted_by_its_identifier(
+    client: TestClient, photo: Photo, release
+):
+    release(None)
+    assert "type its identifier" in Page(client.get("/").text).text
+    answer = client.get("/ask/terms", params={"search": "HP:0000252"})
+    assert [one["value"] for one in Page(answer.text).of("input")] == ["HP:0000252"]
+    assert "no such term" not in answer.text
+    assert Page(client.get("/ask/terms", params={"search": "nose"}).text).elements == []
+    asked = client.post("/ask/report", files={"photo": photo}, data={"term": "HP:0000252"})
+    assert "HP:0000252" in Page(asked.text).text
+
+
+def test_terms_are_for_who_may_ask(client: TestClient, sign_in: SignIn):
+    assert client.get("/ask/terms", headers=sign_in("reader")).status_code == 200
+    assert client.get("/ask/terms").status_code == 401
+
+
+def test_lines_are_ranked_as_asked_without_a_family(
+    client: TestClient, gallery: Gallery, photo: Photo
+):
+    gallery.set_facts(PhotoRecord("-", "P2", family=NASTY))
+    form = {"aggregation": "patient-mean", "family": NASTY}
+    for address in ("/ask", "/ask/report"):
+        answer = client.post(address, files={"photo": photo}, data=form, headers=GERMAN)
+        assert "<script>alert" not in answer.text
+        page = Page(answer.text)
+        assert "ORPHA:199" not in page.text
+        assert "OMIM:122470" in page.text
+        assert NASTY in "".join(page.texts)
+        for said in ("Punktwert", "Geordnet nach"):
+            assert said in page.text
+    plain = client.post("/ask", files={"photo": photo}, headers=GERMAN)
+    assert "Punktwert" not in plain.text
+    wrong = client.post("/ask", files={"photo": photo}, data={"aggregation": "sum"})
+    assert wrong.json()["error"]["code"] == "usage"
 
 
 def test_a_term_is_shown_by_a_simulated_face():

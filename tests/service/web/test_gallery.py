@@ -236,6 +236,21 @@ def test_an_erasure_gives_the_receipt(client: TestClient, gallery: Gallery):
 def test_a_patient_is_compared_again(client: TestClient):
     answer = client.post("/gallery/match", data={"patient": "P0"})
     assert "ORPHA:199" in Page(answer.text).text
+    assert "Score" not in answer.text
+
+
+def test_a_patient_is_compared_with_relatives_when_asked_for(client: TestClient, gallery: Gallery):
+    form = {"patient": "P0", "aggregation": "centroid"}
+    assert "with_family" not in [one["name"] for one in patient_page(client, "P0").of("input")]
+    for patient in ("P0", "P2"):
+        gallery.set_facts(PhotoRecord("-", patient, family="F"))
+    assert "with_family" in [one["name"] for one in patient_page(client, "P0").of("input")]
+    alone = Page(client.post("/gallery/match", data=form).text)
+    assert "ORPHA:199" not in alone.text
+    assert "Score" in alone.text
+    whole = Page(client.post("/gallery/match", data={**form, "with_family": "true"}).text)
+    assert "ORPHA:199" in whole.text
+    assert "Relatives are compared, too" in whole.text
 
 
 def test_what_is_new_for_the_undiagnosed_is_marked(client: TestClient):
