@@ -69,6 +69,7 @@ class WritableGallery(OpenGallery):
         largest: bool = False,
         keep_crops: bool = True,
         update: bool = False,
+        beside: Sequence[Intake] = (),
         progress: Callable[[Added], object] = _nobody_follows,
     ) -> AddedPhotos:
         """Add photos, and return the result of each, in order.
@@ -83,10 +84,12 @@ class WritableGallery(OpenGallery):
         with a note. Replaced data are deleted from the files; `left_in_log` says whether another
         process keeps them in the write-ahead log. Photos are written in transactions of
         `WRITE_BATCH`, so an interruption or error loses no more than that. The photo itself is not
-        kept; its aligned crop is, unless `keep_crops` is off. `progress` is called with each photo
-        when it is stored or has failed, with the crop of its face.
+        kept; its aligned crop is, unless `keep_crops` is off. `beside`: rows of the same table that
+        are added by other calls; rows of either must not contradict each other. `progress` is
+        called with each photo when it is stored or has failed, with the crop of its face.
         """
-        rows = check_together([check_row(row) for row in rows])
+        whole = check_together([check_row(row) for row in (*rows, *beside)])
+        rows = whole[: len(rows)]
         self.database.require_writable()
         self.database.make()
         here = self.pinned()
@@ -104,7 +107,7 @@ class WritableGallery(OpenGallery):
             self._keeper.follow,
             lambda: here.encoder.run,
             options,
-            told_of_patients(rows),
+            told_of_patients(whole),
         )
         done: list[Added] = []
         left: GestaltError | None = None

@@ -70,7 +70,7 @@ def compare_row(
         found.face, found.other_face = other, bool(other)
         if known is None or found.other_face:
             owner = _owner_of_face(record.patient, face, same_bytes)
-            found.refused = None if owner is None else _two_owners(record.patient, owner)
+            found.refused = None if owner is None else two_owners(record.patient, owner)
     return found
 
 
@@ -129,7 +129,7 @@ def _other_site(known: t.Photo, record: PhotoRecord) -> tuple[str, ...]:
     return () if same else (f"site: {known.site} → {record.site or NOTHING}",)
 
 
-def _two_owners(patient: str, owner: str) -> PatientConflict:
+def two_owners(patient: str, owner: str) -> PatientConflict:
     """The refusal of a face under two patients."""
     return PatientConflict(
         f"You gave it for patient {patient!r}, but the gallery has the same face of the same "

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from gestalt_space.descriptors import check_descriptors
@@ -28,10 +28,10 @@ from gestalt_space.store.facts import (
     Catalogue,
     CommandFacts,
     add_facts,
-    load_catalogue,
     replace_facts,
     undo_links,
 )
+from gestalt_space.store.held import load_held
 from gestalt_space.store.past import Past, Scope, loaded, part_of, take
 from gestalt_space.store.purges import note_purge
 from gestalt_space.store.removals import log_removals, remove_faces, remove_unused
@@ -92,10 +92,9 @@ class Stored:
 
 @dataclass
 class _Batch:
-    """The rows of the gallery that a batch touches, and how it is to be stored."""
+    """The rows of the gallery that a batch touches, as in `Held`, and how it is to be stored."""
 
     photos: dict[str, dict[str, t.Photo]]
-    """By sha256 and the patient's identifier."""
     patients: dict[str, t.Patient]
     catalogue: Catalogue
     space_id: int
@@ -249,30 +248,8 @@ def _load_batch(
     run_id: int | None,
     update: bool,
 ) -> _Batch:
-    records = [photo.record for photo in photos]
-    known: dict[str, dict[str, t.Photo]] = defaultdict(dict)
-    for hashes in chunks({photo.sha256 for photo in photos}):
-        rows = session.scalars(
-            sa.select(t.Photo)
-            .where(t.Photo.sha256.in_(hashes))
-            .options(selectinload(t.Photo.faces), selectinload(t.Photo.patient))
-        )
-        for photo in rows:
-            known[photo.sha256][photo.patient.external_id] = photo
-    patients: dict[str, t.Patient] = {}
-    for names in chunks({record.patient for record in records}):
-        people = session.scalars(
-            sa.select(t.Patient)
-            .where(t.Patient.external_id.in_(names))
-            .options(
-                selectinload(t.Patient.diagnoses),
-                selectinload(t.Patient.phenotypes),
-                selectinload(t.Patient.genes),
-            )
-        )
-        patients.update((patient.external_id, patient) for patient in people)
-    catalogue = load_catalogue(session, records)
-    return _Batch(known, patients, catalogue, space_id, run_id, update)
+    held = load_held(session, {one.sha256 for one in photos}, [one.record for one in photos])
+    return _Batch(held.photos, held.patients, held.catalogue, space_id, run_id, update)
 
 
 def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> Stored:

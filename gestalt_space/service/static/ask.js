@@ -190,11 +190,9 @@ form.addEventListener("sent", async ({ detail }) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 });
 const search = document.getElementById("term-search"), more = document.getElementById("terms-more");
-let asking;
 search.addEventListener("input", () => {
-  const shown = filter(search, document.querySelectorAll("#terms-shown li"));
-  clearTimeout(asking);
-  asking = setTimeout(() => findMore(search.value, shown), 250);
+  const text = search.value, shown = filter(search, document.querySelectorAll("#terms-shown li"));
+  setTimeout(() => text === search.value && findMore(text, shown), 250);
 });
 /** Lists further terms below what is chosen of them already, and says how many there are. */
 async function findMore(text, shown) {
@@ -202,13 +200,12 @@ async function findMore(text, shown) {
   if (!answer || text !== search.value) return;
   const found = element("ul");
   found.innerHTML = await answer.text();
-  const chosen = [...more.children].filter((row) => row.querySelector(":checked"));
-  const known = new Set(chosen.map((row) => row.querySelector("input").value));
-  const rows = [...found.children].filter((row) => !known.has(row.querySelector("input").value));
-  more.replaceChildren(...chosen, ...rows);
+  const isChosen = (row) => more.querySelector(`[value="${row.querySelector("input").value}"]:checked`);
+  const rows = [...found.children].filter((row) => !isChosen(row));
+  more.replaceChildren(...[...more.children].filter(isChosen), ...rows);
   more.hidden = !more.childElementCount;
-  const told = document.getElementById("terms-found");
-  told.textContent = text.trim() ? told.dataset.text.replace("{count}", shown + rows.length) : "";
+  const told = search.dataset.text.replace("{count}", shown + rows.length);
+  document.getElementById("terms-found").textContent = text.trim() ? told : "";
 }
 search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
 

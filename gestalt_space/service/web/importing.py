@@ -1,18 +1,21 @@
-"""The page "Import a table": a table with its photos is looked through first, then added."""
+"""The page "Import a table": what would happen to each row is shown first; then a script sends the
+photos in parts, each as large as one request may be, and each with the whole table."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, File, UploadFile
+from fastapi import APIRouter, File, Form, UploadFile
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from gestalt_space.documents.parts import ErrorForm, error_form
-from gestalt_space.errors import GalleryMissing, GestaltError, NotInGallery, UsageError
+from gestalt_space.errors import GestaltError, UsageError
+from gestalt_space.gallery.foreseeing import foresee
 from gestalt_space.gallery.intake import Intake
 from gestalt_space.gallery.intake.records import check_row
 from gestalt_space.gallery.intake.tables import IntakeTable, read_table_bytes
@@ -20,134 +23,181 @@ from gestalt_space.gallery.intake.telling import check_together
 from gestalt_space.home import Gallery
 from gestalt_space.names import normal_name
 from gestalt_space.paths import display_name
+from gestalt_space.service.requests import Text
 from gestalt_space.service.web.page import ContributorPage
 
 router = APIRouter(prefix="/gallery/import", include_in_schema=False)
 
-Outcome = Literal["patient", "photo", "known", "error", "added", "already", "updated", "failed"]
-Uploads = Annotated[list[UploadFile], File()]
+MOST_PHOTOS = 100_000
+"""Photos of one table."""
+BESIDE_PHOTOS = 2
+"""Files of a request that are no photos: the table, and the list of all photos."""
+OneFile = Annotated[UploadFile, File()]
+
+
+class ChosenPhoto(BaseModel):
+    """A photo that the reader chose, as their browser tells of it. `sha256`: None where it could
+    not be computed."""
+
+    name: Text
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+_CHOSEN = TypeAdapter(Annotated[list[ChosenPhoto], Field(max_length=MOST_PHOTOS)])
 
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """What would become of a row, or what became of it. `told`: what a person should look at."""
+    """What would become of a row, or what became of it. `changes`: facts that are added; `notes`:
+    what a person should look at."""
 
     photo: str
     patient: str
-    outcome: Outcome
-    told: tuple[str, ...] = ()
+    outcome: str
+    changes: Sequence[str] = ()
+    notes: Sequence[str] = ()
     error: ErrorForm | None = None
 
 
 @router.get("")
 def form(page: ContributorPage) -> Response:
-    """The form."""
-    return page.show("import.html", most=page.parts.options.most_files - 1)
+    """The form, with what one request may hold."""
+    options = page.parts.options
+    return page.show(
+        "import.html", most_files=options.most_files - BESIDE_PHOTOS, most_bytes=options.most_bytes
+    )
 
 
 @router.post("/preview")
-async def preview(
-    page: ContributorPage,
-    table: Annotated[UploadFile, File()],
-    photo: Uploads = [],  # noqa: B006 - FastAPI copies it
-) -> Response:
-    """What would become of each row. No face is looked for yet."""
-    read, rows, unused = await _read(table, photo)
-    found = await page.parts.workshop.work(foreseen, page.gallery, rows)
+async def preview(page: ContributorPage, table: OneFile, chosen: OneFile) -> Response:
+    """What would become of each row. Photos are known by their sha256, and not sent for it."""
+    read, photos = await _read(table, chosen)
+    found = await page.parts.workshop.work(_foreseen, page.gallery, read.rows, photos)
+    unused = _unused(read.rows, photos)
     return page.show("imported.html", rows=found, unread=read.unread, unused=unused, is_done=False)
 
 
 @router.post("")
 async def add(
     page: ContributorPage,
-    table: Annotated[UploadFile, File()],
-    photo: Uploads = [],  # noqa: B006
+    table: OneFile,
+    chosen: OneFile,
+    photo: Annotated[list[UploadFile], File()] = [],  # noqa: B006 - FastAPI copies it
+    first: Annotated[bool, Form()] = True,
 ) -> Response:
-    """Add the rows that can be added."""
-    read, rows, unused = await _read(table, photo)
-    found = await page.parts.workshop.work(_added, page.gallery, rows)
-    return page.show("imported.html", rows=found, unread=read.unread, unused=unused, is_done=True)
+    """Add the rows whose photos are in this request. With the `first` one it is told which rows
+    cannot be added, and which photos no row names."""
+    read, photos = await _read(table, chosen)
+    sent = {file_name(one.filename or ""): await one.read() for one in photo}
+    found = await page.parts.workshop.work(
+        _added, page.gallery, read.rows, photos, sent, with_lost=first
+    )
+    unread, unused = (read.unread, _unused(read.rows, photos)) if first else ((), [])
+    return page.show("imported.html", rows=found, unread=unread, unused=unused, is_done=True)
 
 
-def foreseen(gallery: Gallery, rows: list[Intake]) -> list[RowOutcome]:
-    """What adding would make of rows, as far as it can be told before faces are looked for."""
-    held: dict[str, set[str]] = {}
+def _foreseen(
+    gallery: Gallery, rows: Sequence[Intake], photos: Sequence[ChosenPhoto]
+) -> list[RowOutcome]:
+    hashes = {file_name(one.name): one.sha256 for one in photos}
+    checked = [_checked(row, photos_by_name(photos)) for row in rows]
+    return [
+        _outcome(one.photo, one.patient, one.outcome, one.changes, one.notes, one.error)
+        for one in foresee(gallery.database, checked, [hashes.get(row.photo) for row in rows])
+    ]
+
+
+def _added(
+    gallery: Gallery,
+    rows: Sequence[Intake],
+    photos: Sequence[ChosenPhoto],
+    sent: Mapping[str, bytes],
+    *,
+    with_lost: bool,
+) -> list[RowOutcome]:
+    names = photos_by_name(photos)
+    checked = check_together([check_row(_checked(row, names)) for row in rows])
+    is_here = [row.error is None and row.photo in sent for row in checked]
+    here = [
+        replace(row, data=sent[row.photo])
+        for row, at_work in zip(checked, is_here, strict=True)
+        if at_work
+    ]
+    others = [row for row, at_work in zip(checked, is_here, strict=True) if not at_work]
+    added = iter(gallery.add(here, largest=True, beside=others).photos if here else ())
     found = []
-    for row in check_together([check_row(row) for row in rows]):
-        if row.record is None or row.error is not None or row.data is None:
-            error = row.error or _without_photo(row)
+    for row, at_work in zip(checked, is_here, strict=True):
+        if at_work:
+            one = next(added)
+            found.append(
+                _outcome(one.photo, one.patient, one.status, one.changes, one.notes, one.error)
+            )
+        elif row.error is not None and with_lost:
             patient = row.record.patient if row.record else ""
-            found.append(RowOutcome(row.photo, patient, "error", (), error_form(error)))
-            continue
-        patient = row.record.patient
-        outcome: Outcome = "photo"
-        if patient not in held:
-            known = _photos_of(gallery, patient)
-            held[patient] = known or set()
-            outcome = "patient" if known is None else "photo"
-        digest = hashlib.sha256(row.data).hexdigest()
-        if digest in held[patient]:
-            outcome = "known"
-        held[patient].add(digest)
-        found.append(RowOutcome(row.photo, patient, outcome, row.notes))
+            found.append(_outcome(row.photo, patient, "failed", (), row.notes, row.error))
     return found
 
 
-def _added(gallery: Gallery, rows: list[Intake]) -> list[RowOutcome]:
-    given = [
-        replace(row, record=None, error=_without_photo(row))
-        if row.error is None and row.data is None
-        else row
-        for row in rows
-    ]
-    return [
-        RowOutcome(
-            one.photo,
-            one.patient,
-            one.status,
-            (*one.changes, *one.notes),
-            None if one.error is None else error_form(one.error),
+def photos_by_name(photos: Sequence[ChosenPhoto]) -> Counter[str]:
+    """How many of the chosen photos have each name."""
+    return Counter(file_name(one.name) for one in photos)
+
+
+def _checked(row: Intake, names: Counter[str]) -> Intake:
+    """A row whose photo was chosen, or the same with its error."""
+    if row.error is not None or names[row.photo] == 1:
+        return row
+    if names[row.photo]:
+        error = UsageError(
+            f"Several photos have the name {row.photo!r}.", "Give each photo a name of its own."
         )
-        for one in gallery.add(given, largest=True).photos
-    ]
+    else:
+        error = UsageError(
+            f"The photo {row.photo!r} was not chosen with the table.",
+            "Choose it together with the table.",
+        )
+    return replace(row, error=error)
 
 
-async def _read(
-    table: UploadFile, photos: list[UploadFile]
-) -> tuple[IntakeTable, list[Intake], list[str]]:
-    """The table, its rows with the photos of their names, and the names of photos without a row."""
-    sent: dict[str, bytes] = {}
-    for photo in photos:
-        # A form without a file sends one that has no name.
-        if photo.filename:
-            sent[_file_name(photo.filename)] = await photo.read()
+def _outcome(
+    photo: str,
+    patient: str,
+    outcome: str,
+    changes: Sequence[str],
+    notes: Sequence[str],
+    error: GestaltError | None,
+) -> RowOutcome:
+    told = None if error is None else error_form(error)
+    return RowOutcome(photo, patient, outcome, changes, notes, told)
+
+
+async def _read(table: UploadFile, chosen: UploadFile) -> tuple[IntakeTable, list[ChosenPhoto]]:
+    """The table, with photos by the names of their files, and the photos that were chosen."""
     name = display_name(table.filename or "table")
     read = read_table_bytes(await table.read(), name, Path())
-    rows = [_with_photo(row, sent) for row in read.rows]
-    used = {_file_name(row.photo) for row in rows}
-    return read, rows, sorted(sent.keys() - used)
-
-
-def _with_photo(row: Intake, sent: Mapping[str, bytes]) -> Intake:
-    """The row with the bytes that were sent. Its photo is no file of this machine."""
-    name = _file_name(row.photo)
-    record = None if row.record is None else replace(row.record, photo=name)
-    return replace(row, photo=name, path=Path(name), record=record, data=sent.get(name))
-
-
-def _file_name(path: str) -> str:
-    return PurePosixPath(normal_name(display_name(path)).replace("\\", "/")).name
-
-
-def _photos_of(gallery: Gallery, patient: str) -> set[str] | None:
     try:
-        return {one.sha256 for one in gallery.patient(patient).photos}
-    except (NotInGallery, GalleryMissing):
-        return None
+        photos = _CHOSEN.validate_json(await chosen.read())
+    except ValidationError as error:
+        raise UsageError(
+            f"The list of photos cannot be read, or has more than {MOST_PHOTOS:,}.",
+            "Load the page again, or import a part of the table.",
+        ) from error
+    return replace(read, rows=tuple(map(_with_photo, read.rows))), photos
 
 
-def _without_photo(row: Intake) -> GestaltError:
-    return UsageError(
-        f"The photo {row.photo!r} was not sent with the table.",
-        "Choose it together with the table.",
-    )
+def _with_photo(row: Intake) -> Intake:
+    """The row with its photo by the file's name: it is no file of this machine."""
+    name = file_name(row.photo)
+    record = None if row.record is None else replace(row.record, photo=name)
+    return replace(row, photo=name, path=Path(name), record=record)
+
+
+def _unused(rows: Sequence[Intake], photos: Sequence[ChosenPhoto]) -> list[str]:
+    """The photos that no row names."""
+    used = {row.photo for row in rows}
+    return sorted({one.name for one in photos if file_name(one.name) not in used})
+
+
+def file_name(path: str) -> str:
+    """The name of a file, from a table of any system or from a browser."""
+    return PurePosixPath(normal_name(display_name(path)).replace("\\", "/")).name

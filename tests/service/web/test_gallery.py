@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
-import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,7 +19,6 @@ from tests.pages.parsed import Page
 from tests.service.conftest import SignIn
 
 HTML = {"Accept": "text/html"}
-Photo = tuple[str, bytes]
 
 
 def read(client: TestClient, address: str, **options: object) -> Page:
@@ -268,51 +265,6 @@ def test_what_is_new_for_the_undiagnosed_is_marked(client: TestClient):
     client.cookies.clear()
     client.cookies.set(SEEN, "nonsense")
     assert marked() == 0
-
-
-def table(*rows: tuple[str, ...]) -> tuple[str, bytes]:
-    text = io.StringIO()
-    csv.writer(text).writerows([("photo", "patient", "disorder", "sex"), *rows])
-    return "table.csv", text.getvalue().encode()
-
-
-def test_a_table_is_looked_through_and_added(client: TestClient, gallery: Gallery, photo: Photo):
-    gone = gallery.patient("P3").photos[0].name
-    files = [
-        ("table", table(
-            ("folder/asked.png", "N1", "ORPHA:199", ""),
-            ("asked2.png", "N1", "", ""),
-            ("asked.png", "P0", "", ""),
-            ("/etc/hostname", "N2", "", ""),
-            (gone, NASTY.replace("\n", ""), "", "x"),
-        )),
-        ("photo", photo),
-        ("photo", ("asked2.png", photo[1])),
-        ("photo", ("left.png", photo[1])),
-    ]  # fmt: skip
-    before = gallery.patients()
-    shown = client.post("/gallery/import/preview", files=files)
-    page = Page(shown.text)
-    for said in ("new patient", "already there", "new photo", "was not sent", "left.png"):
-        assert said in page.text
-    assert "<script>alert" not in shown.text
-    assert gallery.patients() == before
-    done = Page(client.post("/gallery/import", files=files).text)
-    assert "added" in done.text
-    assert gallery.patient("N1").disorders == (("ORPHA:199", ""),)
-    with pytest.raises(NotInGallery):
-        gallery.patient("N2")
-
-
-def test_an_import_needs_a_contributor_and_a_table(client: TestClient, sign_in: SignIn):
-    files = {"table": table()}
-    reader, contributor = sign_in("reader"), sign_in("contributor")
-    assert client.get("/gallery/import", headers=reader).status_code == 403
-    assert client.get("/gallery/import", headers=contributor).status_code == 200
-    for address in ("/gallery/import", "/gallery/import/preview"):
-        assert client.post(address, files=files, headers=reader).status_code == 403
-        answer = client.post(address, files=files, headers=contributor)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
 
 
 def test_hostile_names_are_text(client: TestClient, add_nasty: Callable[[], None]):

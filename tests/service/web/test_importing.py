@@ -1,0 +1,202 @@
+"""The page Import a table: what is foreseen of each row, and that photos come in parts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from gestalt_space.errors import NotInGallery
+from gestalt_space.home import Gallery
+from gestalt_space.service.app import create_app
+from gestalt_space.types import PhotoRecord
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.galleries import make_home, open_gallery
+from tests.pages.conftest import NASTY
+from tests.pages.parsed import Page
+from tests.service.conftest import Serve, SignIn
+
+HTML = {"Accept": "text/html"}
+IMPORT = "/gallery/import"
+Photo = tuple[str, bytes]
+
+
+class Cells(HTMLParser):
+    """The texts of the cells of a table's body, row by row."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.feed(text.partition("<tbody>")[2].partition("</tbody>")[0])
+        self.rows = [[" ".join(cell.split()) for cell in row] for row in self.rows]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data
+
+
+def table(*rows: tuple[str, ...]) -> tuple[str, bytes]:
+    text = io.StringIO()
+    csv.writer(text).writerows([("photo", "patient", "disorder", "sex", "consent"), *rows])
+    return "table.csv", text.getvalue().encode()
+
+
+def chosen(*photos: Photo) -> tuple[str, bytes]:
+    """The list of photos that the script sends."""
+    told = [{"name": name, "sha256": sha256(data).hexdigest()} for name, data in photos]
+    return "photos.json", json.dumps(told).encode()
+
+
+def sent(client: TestClient, address: str, files: list[Any], **form: str) -> list[list[str]]:
+    """The rows of an answer."""
+    answer = client.post(address, files=files, data=form)
+    assert answer.status_code == 200, answer.text
+    assert "<script>alert" not in answer.text
+    assert Page(answer.text).open == []
+    return Cells(answer.text).rows
+
+
+def previewed(client: TestClient, rows: tuple[str, bytes], *photos: Photo) -> list[list[str]]:
+    return sent(client, f"{IMPORT}/preview", [("table", rows), ("chosen", chosen(*photos))])
+
+
+def added(
+    client: TestClient, rows: tuple[str, bytes], photos: list[Photo], *part: Photo, first: bool
+) -> list[list[str]]:
+    files = [("table", rows), ("chosen", chosen(*photos)), *(("photo", one) for one in part)]
+    return sent(client, IMPORT, files, first=str(first).lower())
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Photo]:
+    """Photos of people who are not in the gallery."""
+    paths = [made.photo_file(tmp_path / f"n{seed}.png", 40 + seed) for seed in range(4)]
+    return [(path.name, path.read_bytes()) for path in paths]
+
+
+def test_a_table_is_looked_through_and_added(
+    client: TestClient, gallery: Gallery, photos: list[Photo]
+):
+    rows = table(
+        ("folder/n0.png", "N1", "ORPHA:199", "", ""),
+        ("n1.png", "N1", "", "", ""),
+        ("n3.png", "P0", "", "male", ""),
+        ("/etc/hostname", "N2", "", "", ""),
+        ("n2.png", NASTY.replace("\n", ""), "", "x", ""),
+    )
+    before = gallery.patients()
+    files = [("table", rows), ("chosen", chosen(*photos, ("left.png", b"")))]
+    page = client.post(f"{IMPORT}/preview", files=files).text
+    assert "left.png" in page
+    assert "3 of 5 rows" in page
+    found = previewed(client, rows, *photos)
+    assert [one[2] for one in found] == ["new patient", "new photo", "new photo", "error", "error"]
+    assert "sex male" in found[2][3]
+    assert "was not chosen" in found[3][3]
+    assert gallery.patients() == before
+    done = added(client, rows, photos, *photos, first=True)
+    assert [one[2] for one in done] == ["added", "added", "added", "error", "error"]
+    assert gallery.patient("N1").disorders == (("ORPHA:199", ""),)
+    with pytest.raises(NotInGallery):
+        gallery.patient("N2")
+    again = previewed(client, rows, *photos)
+    assert [one[2] for one in again][:3] == ["already there"] * 3
+
+
+def test_contradictions_with_the_gallery_and_between_rows_are_foreseen(
+    client: TestClient, gallery: Gallery, photos: list[Photo]
+):
+    gallery.set_facts(PhotoRecord("-", "P0", sex="female"))
+    gallery.set_facts(PhotoRecord("-", "P1", consent="withdrawn"))
+    rows = table(
+        ("n0.png", "P0", "", "male", ""),
+        ("n1.png", "N1", "", "male", ""),
+        ("n2.png", "N1", "", "female", ""),
+        ("n3.png", "P1", "", "", ""),
+    )
+    found = previewed(client, rows, *photos)
+    assert [one[2] for one in found] == ["error"] * 4
+    assert "sex: female → male" in found[0][3]
+    assert all("contradict each other" in one[3] for one in found[1:3])
+    assert "withdrawn" in found[3][3]
+    done = added(client, rows, photos, *photos, first=True)
+    assert [one[3] for one in done] == [one[3] for one in found]
+
+
+def test_photos_come_in_parts_and_rows_are_held_against_the_whole_table(
+    client: TestClient, gallery: Gallery, photos: list[Photo]
+):
+    rows = table(
+        ("n0.png", "N0", "", "", ""),
+        ("n1.png", "N1", "", "male", ""),
+        ("n2.png", "N1", "", "female", ""),
+        ("n3.png", "N0", "", "", "withdrawn"),
+        ("n9.png", "N9", "", "", ""),
+    )
+    first = added(client, rows, photos, *photos[:2], first=True)
+    assert [one[0] for one in first] == ["n0.png", "n1.png", "n2.png", "n9.png"]
+    assert [one[2] for one in first] == ["error"] * 4
+    assert "withdrawn" in first[0][3]
+    rest = added(client, rows, photos, *photos[2:], first=False)
+    assert [one[0] for one in rest] == ["n3.png"]
+    assert [one.patient for one in gallery.patients()] == ["P0", "P1", "P2", "P3"]
+
+
+def test_two_photos_of_one_name_are_none(client: TestClient, photos: list[Photo]):
+    rows = table(("n0.png", "N0", "", "", ""), ("n1.png", "N1", "", "", ""))
+    twice = [photos[0], (photos[0][0], photos[2][1]), photos[1]]
+    for found in (
+        previewed(client, rows, *twice),
+        added(client, rows, twice, *twice, first=True),
+    ):
+        assert "Several photos have the name" in found[0][3]
+        assert found[1][2] != "error"
+
+
+def test_one_request_holds_as_many_photos_as_the_form_says(serve: Serve, photos: list[Photo]):
+    client = serve(most_files=4, most_bytes=10**6)
+    (form,) = [one for one in Page(client.get(IMPORT).text).of("form") if one["id"] == "import"]
+    assert (form["data-most-files"], form["data-most-bytes"]) == ("2", "1000000")
+    rows = table(*((name, name, "", "", "") for name, _ in photos))
+    assert len(added(client, rows, photos, *photos[:2], first=True)) == 2
+    files = [("table", rows), ("chosen", chosen(*photos)), *(("photo", one) for one in photos[:3])]
+    refused = client.post(IMPORT, files=files)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "body_too_large")
+
+
+def test_a_first_table_is_foreseen_where_there_is_no_gallery_yet(
+    tmp_path: Path, tiny_store: ModelStore, photos: list[Photo]
+):
+    with open_gallery(make_home(tmp_path / "new", tiny_store)) as gallery:
+        client = TestClient(create_app(gallery), base_url="http://localhost")
+        rows = table(("n0.png", "N0", "ORPHA:199", "", ""), ("n0.png", "N0", "", "", ""))
+        found = previewed(client, rows, photos[0])
+        assert [one[2] for one in found] == ["new patient", "already there"]
+        assert not gallery.exists
+
+
+def test_an_import_needs_a_contributor_and_a_table(client: TestClient, sign_in: SignIn):
+    files = {"table": table(), "chosen": chosen()}
+    reader, contributor = sign_in("reader"), sign_in("contributor")
+    assert client.get(IMPORT, headers=reader).status_code == 403
+    assert client.get(IMPORT, headers=contributor).status_code == 200
+    wrong = {"table": table(("n.png", "N", "", "", "")), "chosen": ("p", b'[{"name": 1}]')}
+    for address in (IMPORT, f"{IMPORT}/preview"):
+        assert client.post(address, files=files, headers=reader).status_code == 403
+        for one in (files, wrong):
+            answer = client.post(address, files=one, headers=contributor)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
