@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +16,13 @@ from .opening import opened
 
 
 def map_(
-    path: Annotated[
-        Path,
+    paths: Annotated[
+        list[Path],
         typer.Option(
             "--output",
             "-o",
             help="File to write: a picture (.png, .svg, .pdf), or a page with a choice of colours "
-            "(.html).",
+            "(.html). Repeatable.",
             show_default=False,
         ),
     ],
@@ -86,7 +87,8 @@ def map_(
     from gestalt_space.errors import UsageError
 
     column, way = parse_column(colour), parse_method(method)
-    check_picture_path(path, overwrite=force)
+    for path in paths:
+        check_picture_path(path, overwrite=force)
     if save_map is not None:
         if on is not None:
             raise UsageError(
@@ -112,29 +114,29 @@ def map_(
             placed, there = selection, place(made, selection)
             base = select(gallery, Criteria(patients=made.patients))
     shown = shown_map(made, base, placed, there)
-    if path.suffix.lower() == ".html":
-        from gestalt_space.pages.point_map import write_map_page
+    for path in paths:
+        if path.suffix.lower() == ".html":
+            from gestalt_space.pages.point_map import write_map_page
 
-        with output.step("Drawing", quiet=quiet):
-            write_map_page(
-                *(made, shown, base.source, column, path),
-                show_patients=show_patients,
-                overwrite=force,
-            )
-    else:
-        from gestalt_space.figures.cohorts import map_figure
+            with output.step("Drawing", quiet=quiet):
+                write_map_page(
+                    *(made, shown, base.source, column, path),
+                    show_patients=show_patients,
+                    overwrite=force,
+                )
+        else:
+            from gestalt_space.figures.cohorts import map_figure
 
-        write_picture(
-            lambda: map_figure(shown, column, made.told), path, overwrite=force, quiet=quiet
-        )
+            draw = partial(map_figure, shown, column, made.told)
+            write_picture(draw, path, overwrite=force, quiet=quiet)
     if save_map is not None:
         write_map(made, save_map, overwrite=force)
     if as_json:
         count = 0 if placed is None else len(placed.patients)
-        output.write_json(map_document(selection, made, count, str(path)))
+        output.write_json(map_document(selection, made, count, str(paths[0])))
     elif not quiet:
         told = counted_text(len(made.patients), "patient")
         later = "" if placed is None else f", {len(placed.patients)} placed later"
         output.say(f"{told}{later}; {made.told}.")
-        output.say(f"The map is in {path}.")
+        output.say(f"The map is in {', '.join(map(str, paths))}.")
         output.say(output.DISCLAIMER)

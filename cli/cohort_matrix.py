@@ -107,13 +107,14 @@ def matrix(
         ),
     ] = None,
     figure: Annotated[
-        Path | None,
+        list[Path],
         typer.Option(
             "--figure",
-            help="Clustered heat map to write: .png, .svg, .pdf, or an interactive .html.",
+            help="Clustered heat map to write: .png, .svg, .pdf, or an interactive .html. "
+            "Repeatable.",
             show_default=False,
         ),
-    ] = None,
+    ] = [],  # noqa: B006
     force: cohort_options.Force = False,
     detector: options.Detector = "auto",
     landmarks: options.LandmarksFile = None,
@@ -161,8 +162,8 @@ def matrix(
         check_large_path(table, overwrite=force)
     elif table is not None:
         check_matrix_path(table, overwrite=force)
-    if figure is not None:
-        check_picture_path(figure, overwrite=force)
+    for picture in figure:
+        check_picture_path(picture, overwrite=force)
     with opened(home, space=space, detector=detector, landmarks=landmarks) as gallery:
         gallery = gallery.pinned()
         if photos:
@@ -203,18 +204,18 @@ def matrix(
     if (relatives := found.about["relatives_left_out"]) and not quiet:
         pairs = counted_text(relatives, "pair")
         output.say(f"Relatives are not ranked: {pairs} of a probe and a patient left out.")
-    if figure is not None:
+    for picture in figure:
         with output.progress("Drawing", None, quiet=quiet):
-            _draw(found, figure, force, quiet)
+            _draw(found, picture, force, quiet)
     if table is not None:
         write_matrix(found, table, overwrite=force)
     if not quiet:
-        for written in filter(None, (table, figure)):
+        for written in filter(None, (table, *figure)):
             output.say(f"Written: {written}.")
     if csv is not None:
         output.write_table(matrix_table(found), csv)
     else:
-        _show(found, as_json, is_written=table is not None or figure is not None)
+        _show(found, as_json, is_written=table is not None or bool(figure))
     return code
 
 

@@ -47,6 +47,18 @@ def test_a_map_is_drawn(cohort: Path, gestalt: Command, tmp_path: Path, ending: 
     assert gestalt("cohort", "map", "-o", path, "--force", "--show-patients").code == 0
 
 
+def test_a_map_is_drawn_as_several_files(cohort: Path, gestalt: Command, tmp_path: Path):
+    words = ("cohort", "map", "--method", "pca", "--json")
+    words += ("-o", tmp_path / "map.html", "-o", tmp_path / "map.png")
+    ran = gestalt(*words)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "map.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "map.html").unlink()
+    assert gestalt(*words).code == 1
+    assert not (tmp_path / "map.html").exists()
+
+
 def test_the_page_of_a_map_needs_nothing_beside_itself(
     cohort: Path, gestalt: Command, tmp_path: Path
 ):

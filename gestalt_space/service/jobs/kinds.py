@@ -195,12 +195,21 @@ KINDS = {
             "matrix",
             MatrixRequest,
             ("cohort", "matrix"),
-            (("--output", "matrix.csv"), ("--figure", "matrix.html")),
+            (
+                ("--output", "matrix.csv"),
+                ("--figure", "matrix.html"),
+                ("--figure", "matrix.png"),
+            ),
         ),
         Kind("cohesion", CohesionRequest, ("cohort", "cohesion")),
         Kind("comparison", ComparisonRequest, ("cohort", "compare")),
         Kind("clusters", ClustersRequest, ("cohort", "cluster"), (("--picture", "tree.svg"),)),
-        Kind("map", MapRequest, ("cohort", "map"), (("--output", "map.html"),)),
+        Kind(
+            "map",
+            MapRequest,
+            ("cohort", "map"),
+            (("--output", "map.html"), ("--output", "map.png")),
+        ),
         Kind(
             "composite", CompositeRequest, ("cohort", "composite"), (("--output", "composite.png"),)
         ),

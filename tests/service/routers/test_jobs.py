@@ -27,7 +27,7 @@ def test_a_job_gives_the_document_and_the_files_of_its_command(client: TestClien
     key = asked.json()["job"]["id"]
     job = ended(client, key)
     assert (job["state"], job["error"]) == ("done", None)
-    assert job["files"] == ["matrix.csv", "matrix.csv.json", "matrix.html"]
+    assert job["files"] == ["matrix.csv", "matrix.csv.json", "matrix.html", "matrix.png"]
     document = client.get(f"/api/v1/jobs/{key}/result").json()
     assert document["document"].startswith("matrix")
     table = client.get(f"/api/v1/jobs/{key}/files/matrix.csv")
