@@ -3,11 +3,13 @@ the machine; what a clinician or a curator does works."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from gestalt_space.home import Gallery
 from gestalt_space.service import users
 from gestalt_space.service.app import create_app
 from gestalt_space.service.web.languages import LANGUAGES, tag_of
+from gestalt_space.store import jobs
 from tests import made
 from tests.galleries import add, row
 from tests.service.conftest import PASSWORD
@@ -99,6 +102,40 @@ def serious(page) -> list[tuple[str, str]]:
     ]
 
 
+def by_keyboard(page) -> list[str]:
+    """What can be used on a page and is not reached with the Tab key, or does not show it."""
+    count = page.evaluate("""() => {
+        const usable = "a[href], button:enabled, input:enabled:not([type=hidden]), select,"
+            + "textarea, summary, [tabindex='0']";
+        const all = [...document.querySelectorAll(usable)].filter((one) => one.checkVisibility());
+        all.forEach((one, place) => (one.dataset.place = place));
+        document.activeElement.blur();
+        return all.length;
+    }""")
+    seen: set[str] = set()
+    for _ in range(count + 1):
+        page.keyboard.press("Tab")
+        seen |= set(page.evaluate("""() => {
+            const { dataset } = document.activeElement;
+            const { outlineStyle } = getComputedStyle(document.activeElement);
+            return dataset.place && outlineStyle !== "none" ? [dataset.place] : [];
+        }"""))  # fmt: skip
+    return page.evaluate(
+        """(seen) => [...document.querySelectorAll("[data-place]")]
+            .filter((one) => !seen.includes(one.dataset.place)).map((one) => one.outerHTML)""",
+        sorted(seen),
+    )
+
+
+def open_all(page) -> None:
+    for part in page.locator("details").all():
+        part.evaluate("(one) => { one.open = true }")
+
+
+def is_too_wide(page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", list(LANGUAGES))
 def test_everybody_can_use_ask(open_page, address: str, photos: list[Path], language, scheme: str):
@@ -106,8 +143,7 @@ def test_everybody_can_use_ask(open_page, address: str, photos: list[Path], lang
     page = open_page(locale=tag_of(language), color_scheme=scheme, bypass_csp=True)
     ask(page, address, photos)
     assert page.get_attribute("html", "lang") == tag_of(language)
-    for part in page.locator("details").all():
-        part.evaluate("(one) => { one.open = true }")
+    open_all(page)
     assert serious(page) == []
 
 
@@ -156,8 +192,7 @@ def test_a_clinician_looks_compares_saves_and_adds(
     assert page.locator("#adding .problem").all_inner_texts() == []
     assert page.locator("#adding .result").count() == 2
     assert len(gallery.patient("P 9/x").photos) == 2
-    wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    assert not wide
+    assert not is_too_wide(page)
     assert page.wrong == []
 
 
@@ -194,10 +229,10 @@ def test_everybody_can_use_gallery_cohorts_and_admin(open_page, address: str):
     gallery = ("gallery", "gallery/undiagnosed", "gallery/import", "gallery/patient?patient=P0")
     for place in (*gallery, "cohorts", "admin", "admin/audit"):
         page.goto(f"{address}/{place}")
-        for part in page.locator("details").all():
-            part.evaluate("(one) => { one.open = true }")
+        open_all(page)
         assert serious(page) == [], place
-        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), place
+        assert not is_too_wide(page), place
+        assert by_keyboard(page) == [], place
 
 
 def test_a_curator_finds_corrects_undoes_and_erases(
@@ -219,7 +254,7 @@ def test_a_curator_finds_corrects_undoes_and_erases(
     page.locator("dl.facts").get_by_text("ORPHA:199").wait_for()
     page.get_by_role("button", name="Compare with the gallery").click()
     page.locator("#rematched table").wait_for()
-    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    assert not is_too_wide(page)
     page.get_by_text("Withdraw consent, remove or erase").click()
     page.get_by_role("button", name="Erase the patient").click()
     with page.expect_download() as download:
@@ -227,4 +262,198 @@ def test_a_curator_finds_corrects_undoes_and_erases(
     download.value.save_as(tmp_path / "receipt.json")
     assert '"document": "receipt"' in (tmp_path / "receipt.json").read_text(encoding="utf-8")
     assert [one.patient for one in gallery.patients()] == ["P0", "P1", "P3"]
+    assert page.wrong == []
+
+
+FINDING = {"subject": NASTY_NAME, "estimand": "difference of means", "estimate": 0.25, "n": 2,
+           "unit": "families", "low": 0.1, "high": 0.4, "p": 0.01}  # fmt: skip
+RESULTS: dict[str, dict[str, object]] = {
+    "cohesion": {"document": "cohesion", "warnings": [NASTY_NAME], "cohesion": {
+        "patients": 3, "similarity": 0.5, "random_mean": 0.2, "percentile": 99.0, "p": 0.01}},
+    "comparison": {"document": "comparison", "groups": [{"patients": 3}, {"patients": 4}],
+                   "findings": [FINDING]},
+    "backup": {"document": "backup", "backup": {"patients": 3, "photos": 4, "bytes": 5_000_000}},
+}  # fmt: skip
+
+
+def put_result(gallery: Gallery, kind: str, actor: str) -> str:
+    """A job that is done, by its id."""
+    home = gallery.own_home() or ""
+    with gallery.database.writing() as session:
+        job = jobs.add_job(session, home, actor, kind, {"cohort": [NASTY_NAME]})
+        assert jobs.claim_job(session, home)
+        jobs.finish_job(session, job.id, json.dumps(RESULTS[kind]), {"a table.csv": b"x"})
+    return job.id
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", list(RESULTS))
+def test_everybody_can_use_a_result(
+    open_page, address: str, gallery: Gallery, kind: str, scheme: str
+):
+    key = put_result(gallery, kind, "anybody")
+    page = open_page(bypass_csp=True, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page.goto(f"{address}/cohorts/jobs/{key}")
+    assert serious(page) == []
+    assert not is_too_wide(page)
+    assert by_keyboard(page) == []
+    page.on("dialog", lambda one: one.accept())
+    page.get_by_role("button", name="Delete the result").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin" if kind == "backup" else "**/cohorts")
+    assert "hit" not in page.title()
+    assert page.wrong == []
+
+
+def test_a_job_is_started_and_its_figures_are_seen(open_page, address: str):
+    page = open_page(bypass_csp=True)
+    page.goto(f"{address}/cohorts")
+    page.select_option("#kind", "matrix")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("link", name="Result").click(timeout=60_000)
+    picture = page.locator("img.made")
+    picture.scroll_into_view_if_needed()
+    picture.evaluate("(one) => one.decode()")
+    assert picture.evaluate("(one) => one.naturalWidth") > 300
+    assert serious(page) == []
+    assert page.wrong == []
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_everybody_can_use_the_account(open_page, address: str, gallery: Gallery, language):
+    users.add_user(gallery.database, "root", "admin", None)
+    users.add_user(gallery.database, "Anna", "reader", PASSWORD)
+    users.add_token(gallery.database, "Anna", NASTY_NAME, timedelta(days=9))
+    page = open_page(
+        bypass_csp=True, locale=tag_of(language), viewport={"width": 390, "height": 844}
+    )
+    page.on("dialog", lambda one: one.accept())
+    page.goto(f"{address}/login?next=/account")
+    page.fill("#name", "Anna")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator("#old").wait_for()
+    assert serious(page) == []
+    assert not is_too_wide(page)
+    assert by_keyboard(page) == []
+    page.locator("#token-name").focus()
+    page.keyboard.type("exomes")
+    page.keyboard.press("Enter")
+    page.locator("#made code").wait_for()
+    assert serious(page) == []
+    assert not is_too_wide(page)
+    page.locator("button.danger").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_text(NASTY_NAME).wait_for(state="detached")
+    page.get_by_text("exomes").wait_for()
+    page.locator("#old").focus()
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Tab")
+    page.keyboard.type("another long password")
+    page.keyboard.press("Enter")
+    page.locator("#name").wait_for()
+    assert [one.name for one in users.tokens(gallery.database, "Anna")] == ["exomes"]
+    assert page.wrong == []
+
+
+def test_a_curator_moves_merges_splits_and_undoes(open_page, address: str, gallery: Gallery):
+    page = open_page(viewport={"width": 390, "height": 844})
+    page.on("dialog", lambda one: one.accept())
+    page.goto(f"{address}/gallery/patient?patient=P0")
+    page.get_by_text("Merge or split patients").click()
+    page.fill("#merge-other", "P1")
+    other = open_page()
+    other.on("dialog", lambda one: one.accept())
+    other.goto(f"{address}/gallery/patient?patient=P0")
+    other.get_by_text("Correct facts").click()
+    other.fill("#fact-genes", "NIPBL")
+    other.locator("#facts button").click()
+    other.locator("dl.facts").get_by_text("NIPBL").wait_for()
+    page.locator("#merge button").click()
+    page.get_by_text("Somebody else changed this patient in the meantime.").wait_for()
+    page.reload()
+    page.get_by_text("Merge or split patients").click()
+    page.fill("#merge-other", "P1")
+    page.keyboard.press("Enter")
+    page.get_by_text("The patients are merged.").wait_for()
+    assert [one.patient for one in gallery.patients()] == ["P0", "P2", "P3"]
+    page.get_by_role("link", name="Patient P0").click()
+    page.get_by_text("Merge or split patients").click()
+    page.locator("#split input[type=checkbox]").first.check()
+    page.fill("#split-to", NASTY_NAME)
+    page.keyboard.press("Enter")
+    page.get_by_text("The patient is split.").wait_for()
+    assert not is_too_wide(page)
+    page.get_by_role("link", name=f"Patient {NASTY_NAME}").click()
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_url("**/gallery")
+    page.goto(f"{address}/gallery/patient?patient=P2")
+    page.get_by_text("Correct, move or remove this photo").click()
+    page.fill("#move-1", "P3")
+    page.keyboard.press("Enter")
+    page.get_by_text("The photo is moved.").wait_for()
+    assert [one.patient for one in gallery.patients()] == ["P0", "P3"]
+    assert len(gallery.patient("P3").photos) == 2
+    assert "hit" not in page.title()
+    assert page.wrong == []
+
+
+def test_a_table_with_more_photos_than_a_request_holds(
+    open_page, address: str, gallery: Gallery, tmp_path: Path
+):
+    photos = [made.photo_file(tmp_path / f"n{seed}.png", 100 + seed) for seed in range(40)]
+    table = tmp_path / "table.csv"
+    lines = [f"{one.name},N{place // 2},OMIM:122470" for place, one in enumerate(photos)]
+    table.write_text("\n".join(["photo,patient,disorder", *lines, "x.png,P9,"]), encoding="utf-8")
+    page = open_page()
+    page.on("dialog", lambda one: one.accept())
+    page.goto(f"{address}/gallery/import")
+    page.set_input_files("#table", table)
+    page.set_input_files("#photo", photos)
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text("40 of 41 rows can be added.").wait_for()
+    assert page.get_by_text("new patient", exact=True).count() == 20
+    assert len(gallery.patients()) == 4
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("What became of the rows").wait_for()
+    page.locator("#rows tbody tr").nth(40).wait_for()
+    assert page.locator("#rows").get_by_text("added", exact=True).count() == 40
+    assert len([one for one in page.asked if one.endswith("/gallery/import")]) == 3
+    assert gallery.stats().counts.photos == 44
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text("already there").nth(39).wait_for()
+    assert page.wrong == []
+
+
+def test_a_term_without_a_picture_is_found_and_noted(open_page, address: str, photos: list[Path]):
+    page = open_page()
+    ask(page, address, photos[:1])
+    page.locator("#terms summary").click()
+    page.fill("#term-search", "HP:0000252")
+    found = page.locator("#terms-more input")
+    found.check()
+    page.fill("#term-search", "HP:0000001")
+    page.locator("#terms-more li").nth(1).wait_for()
+    assert found.first.is_checked()
+    page.fill("#term-search", "")
+    page.locator("#terms-more li").nth(1).wait_for(state="detached")
+    page.click("#go")
+    page.locator("#answer .asked").get_by_text("HP:0000252").wait_for()
+    assert page.wrong == []
+
+
+def test_what_is_not_there_and_what_fails_is_a_page(
+    open_page, address: str, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody expected this")
+
+    page = open_page(bypass_csp=True, locale="de")
+    page.goto(f"{address}/nowhere")
+    page.get_by_text("Diese Seite gibt es nicht.").wait_for()
+    assert serious(page) == []
+    monkeypatch.setattr("gestalt_space.home.Gallery.look_through", broken)
+    page.goto(f"{address}/gallery")
+    page.get_by_text("Das ist ein Fehler des Programms.").wait_for()
+    assert serious(page) == []
     assert page.wrong == []
