@@ -12,7 +12,7 @@ only where asked: see `sharpening`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -81,14 +81,27 @@ def composite(
     Raises `UsageError` for fewer than `at_least` patients with a kept crop, or for an `at_least`
     below 2; `PhotoDamaged` for a crop that is.
     """
+    families = dict(zip(selection.patients, selection.families.tolist(), strict=True))
+    return composite_of(gallery, families, at_least=at_least, sharpen=sharpen, progress=progress)
+
+
+def composite_of(
+    gallery: Gallery,
+    group: Mapping[str, int],
+    *,
+    at_least: int = FEWEST,
+    sharpen: bool = False,
+    progress: Progress = no_progress,
+) -> Composite:
+    """The average face of patients, each with the number of their family. Raises as `composite`
+    does."""
     check_fewest(at_least)
-    _check_size(len(selection.patients), at_least, "The group has")
+    _check_size(len(group), at_least, "The group has")
     with gallery.database.reading() as session:
-        kept = kept_faces(session, selection.patients)
+        kept = kept_faces(session, list(group))
     patients = [one.patient for one in kept]
     _check_size(len(set(patients)), at_least, "There are stored crops of")
-    family = dict(zip(selection.patients, selection.families.tolist(), strict=True))
-    families = [family[patient] for patient in patients]
+    families = [group[patient] for patient in patients]
     faces = [
         WeightedFace(
             crop_from_png(one.png), in_crop(np.array(one.landmarks, np.float32)), float(weight)
@@ -100,7 +113,7 @@ def composite(
         families=len(set(families)),
         patients=len(set(patients)),
         photos=len(kept),
-        without=len(selection.patients) - len(set(patients)),
+        without=len(group) - len(set(patients)),
         sharpened=sharpen,
     )
 

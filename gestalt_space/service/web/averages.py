@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from gestalt_space.cohort.composite import FEWEST, composite
-from gestalt_space.cohort.selection import Criteria, select
+import numpy as np
+
+from gestalt_space.cohort.composite import FEWEST, composite_of
+from gestalt_space.errors import NotInGallery
 from gestalt_space.faces.crops import crop_to_png
+from gestalt_space.gallery.intake.disorders import parse_disorder
 from gestalt_space.home import Gallery
+from gestalt_space.store.people import family_numbers
+from gestalt_space.store.reads import list_patients
+from gestalt_space.types import WITHDRAWN
 
 MOST_PATIENTS = 40
 """Patients whose faces are averaged while a reader waits."""
@@ -17,8 +23,16 @@ def average_face(gallery: Gallery, disorder: str) -> bytes:
 
     Raises `NotInGallery`, and `UsageError` for fewer than `FEWEST` patients.
     """
-    chosen = select(gallery, Criteria(disorders=(disorder,)))
-    step = -(-len(chosen.patients) // MOST_PATIENTS)
-    if step > 1:
-        chosen = chosen.only(chosen.patients[::step])
-    return crop_to_png(composite(gallery, chosen, at_least=FEWEST).pixels)
+    gallery.database.require()
+    code = parse_disorder(disorder)
+    with gallery.database.reading() as session:
+        everybody = list_patients(session, disorder=code)
+        found = [one for one in everybody if one.consent != WITHDRAWN]
+    if not found:
+        raise NotInGallery(
+            f"No patient has the disorder {code}.", "Choose one that the ranking lists."
+        )
+    found = found[:: -(-len(found) // MOST_PATIENTS)]
+    numbers = family_numbers(np.array([one.family or "" for one in found], dtype=np.str_))
+    group = {one.patient: int(number) for one, number in zip(found, numbers, strict=True)}
+    return crop_to_png(composite_of(gallery, group, at_least=FEWEST).pixels)

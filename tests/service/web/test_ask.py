@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from gestalt_space.cohort.composite import composite
+from gestalt_space.cohort.selection import Criteria, select
 from gestalt_space.errors import NotInGallery, UsageError
+from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.gallery.intake.ontology import NamedTerm, Ontology
 from gestalt_space.home import Gallery
-from gestalt_space.service.web import ask
+from gestalt_space.service.web import ask, averages
 from gestalt_space.service.web import terms as web_terms
 from gestalt_space.service.web.terms import PLAIN, chosen_terms, term_picture, terms
 from gestalt_space.simulate.phenotypes import TERMS
 from gestalt_space.types import PhotoRecord
+from tests import made
+from tests.galleries import add, row
 from tests.pages.conftest import NASTY
 from tests.pages.parsed import Page
 from tests.service.conftest import SignIn
@@ -97,6 +103,24 @@ def test_two_candidates_stand_beside_each_other(client: TestClient):
 def test_there_is_no_average_face_of_a_few(client: TestClient):
     answer = client.get("/ask/composite", params={"disorder": "OMIM:122470"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
+
+
+def test_an_average_face_is_the_composite_of_those_who_may_be_shown(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for seed in range(8):
+        photo = made.photo_file(tmp_path / f"n{seed}.png", 60 + seed)
+        add(gallery, row(photo, f"N{seed}", "ORPHA:1", family="F" if seed < 2 else None))
+    gallery.set_facts(PhotoRecord("-", "N7", consent="withdrawn"))
+    chosen = select(gallery, Criteria(disorders=("ORPHA:1",)))
+    assert chosen.patients == tuple(f"N{seed}" for seed in range(7))
+    whole = crop_to_png(composite(gallery, chosen).pixels)
+    assert averages.average_face(gallery, "orpha 1") == whole
+    monkeypatch.setattr(averages, "MOST_PATIENTS", 6)
+    with pytest.raises(UsageError, match="4 patients"):
+        averages.average_face(gallery, "ORPHA:1")
+    with pytest.raises(NotInGallery):
+        averages.average_face(gallery, "ORPHA:2")
 
 
 def test_only_who_may_add_is_shown_how(client: TestClient, sign_in: SignIn):
