@@ -22,7 +22,7 @@ from gestalt_space.service.requests import Text
 from gestalt_space.service.routers.match import matched
 from gestalt_space.service.uploads import photo_sources
 from gestalt_space.service.web.assets import assets
-from gestalt_space.service.web.averages import average_face
+from gestalt_space.service.web.averages import MOST_PATIENTS, average_face
 from gestalt_space.service.web.page import Page, ReaderPage
 from gestalt_space.service.web.report import probe_pictures, shown_faces
 from gestalt_space.service.web.terms import Term, chosen_terms, further_terms, term_picture, terms
@@ -120,7 +120,7 @@ def comparison(
     place: Annotated[int, Form(ge=0)] = 0,
 ) -> Response:
     """Two lines of a ranking beside the photo, which stays with the reader."""
-    return page.show("comparison.html", lines=line, place=place, fewest=FEWEST)
+    return page.show("comparison.html", lines=line, place=place, fewest=FEWEST, most=MOST_PATIENTS)
 
 
 @router.get("/ask/composite")
