@@ -4,7 +4,8 @@ pages themselves."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
@@ -167,6 +168,10 @@ def problem_page(request: Request, error: GestaltError) -> Response | None:
         # The query of what was asked may name a patient, and stays in this browser.
         address = f"{page.url(LOGIN)}?next={quote(page.asked, safe='')}"
         return RedirectResponse(address, 303)
+    # What failed here may fail again where the reader is looked up.
+    if error.http_status < 500:
+        with suppress(GestaltError):
+            page = replace(page, principal=principal_of(request))
     is_nowhere = error.http_status == 404 and isinstance(error, UsageError)
     told = explanation("no_page" if is_nowhere else error.code, page.language)
     return page.show("problem.html", error.http_status, error=error, explanation=told)

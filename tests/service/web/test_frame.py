@@ -105,6 +105,16 @@ def test_an_address_that_is_not_there_is_a_page_in_a_browser(client: TestClient)
     assert client.post("/predict", headers=german).json()["error"]["code"] == "usage"
 
 
+def test_a_page_of_an_error_leads_on_for_who_is_logged_in(known: TestClient):
+    def places() -> list[str | None]:
+        page = Page(known.get("/nowhere", headers=HTML, follow_redirects=False).text)
+        return [one["href"] for one in page.of("a") if one["href"] == "/gallery"]
+
+    assert places() == []
+    log_in(known)
+    assert places() == ["/gallery"]
+
+
 def test_the_cookie_of_a_login_is_for_this_service_alone(known: TestClient):
     cookie = log_in(known).headers["set-cookie"].lower()
     assert "httponly" in cookie
