@@ -70,9 +70,11 @@ def form(page: ContributorPage) -> Response:
 
 @router.post("/preview")
 async def preview(page: ContributorPage, table: OneFile, chosen: OneFile) -> Response:
-    """What would become of each row. Photos are known by their sha256, and not sent for it."""
+    """What would become of each row, first of those with an error. Photos are known by their
+    sha256, and not sent for it."""
     read, photos = await _read(table, chosen)
     found = await page.parts.workshop.work(_foreseen, page.gallery, read.rows, photos)
+    found.sort(key=lambda row: row.outcome != "failed")
     unused = _unused(read.rows, photos)
     return page.show("imported.html", rows=found, unread=read.unread, unused=unused, is_done=False)
 
