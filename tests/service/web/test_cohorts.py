@@ -92,7 +92,7 @@ def test_a_result_is_shown_with_its_files(idle: TestClient, gallery: Gallery):
     assert page.open == []
     assert "<script>alert" not in answer.text
     assert "0.500" in page.text
-    assert "– –" not in page.text
+    assert "– – –" not in page.text
     assert [one["src"] for one in page.of("img")][1:] == [f"/api/v1/jobs/{key}/files/tree.svg"]
     listed = idle.get("/cohorts", headers=HTML)
     assert "<script>alert" not in listed.text
