@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from gestalt_space.documents.receipts import (
     check_receipt,
@@ -43,12 +44,15 @@ class Gallery(
         receipt: Path | None = None,
         *,
         name_patients: bool = False,
+        versions: Mapping[str, str] = MappingProxyType({}),
         progress: ErasureProgress = None,
         waiting: Waiting = nobody_listens,
     ) -> Erased:
         """Erase patients from every file of the gallery, search all of them, and write a receipt.
 
-        The receipt must be a new JSON file; it is written at the end. Raises as `erase_with` does,
+        The receipt must be a new JSON file; it is written at the end. `versions`: of patients, from
+        `version_of`, that the erasure is based on; raises `ChangedMeanwhile` if one of them has
+        another by now. Raises as `erase_with` does,
         and `UsageError` or `OutputError` if the receipt cannot be written.
         """
         if receipt is not None:
@@ -58,6 +62,7 @@ class Gallery(
             partial(_deliver, None),
             receipt=receipt,
             named=name_patients,
+            versions=versions,
             progress=progress,
             waiting=waiting,
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -31,6 +32,7 @@ from gestalt_space.store.audit import empty_details_naming
 from gestalt_space.store.erasures import UnfinishedErasure
 from gestalt_space.store.jobs import forget_jobs
 from gestalt_space.store.removals import patient_keys
+from gestalt_space.store.versions import check_versions
 
 ErasureProgress = Callable[[int], object] | None
 Waiting = Callable[[str], object]
@@ -51,6 +53,7 @@ class ErasureMixin(WritableGallery):
         *,
         receipt: Path | None = None,
         named: bool = False,
+        versions: Mapping[str, str] = MappingProxyType({}),
         progress: ErasureProgress = None,
         waiting: Waiting = nobody_listens,
     ) -> Erased:
@@ -58,11 +61,11 @@ class ErasureMixin(WritableGallery):
 
         Patients who were removed before are searched for as well, where there is a trace of them.
         `deliver` is called when all is done; `receipt` is remembered for it. `named`: the receipt
-        is to name them. `progress` is given the bytes searched so far; `waiting`, where others hold
-        something for longer than a second, what is waited for. Raises `NotInGallery` for a
-        patient of whom there is no row and no trace, erasing none; `ErasureUnfinished` where
-        something holds a file, or something is left. It is remembered, as it is where the process
-        is stopped.
+        is to name them. `versions`: see `remove`. `progress` is given the bytes searched so far;
+        `waiting`, where others hold something for longer than a second, what is waited for. Raises
+        `NotInGallery` for a patient of whom there is no row and no trace, erasing none;
+        `ErasureUnfinished` where something holds a file, or something is left. It is remembered, as
+        it is where the process is stopped.
         """
         names = sorted({normal_name(name) for name in check_names(patients, "patients")} - {""})
         if not names:
@@ -76,6 +79,7 @@ class ErasureMixin(WritableGallery):
             for name in absent:
                 self._require_trace(name, finishing)
             with self.database.writing() as session:
+                check_versions(session, versions)
                 plan = self._taken_out(session, names, finishing, receipt=receipt, named=named)
                 key = erasures.begin_erasure(session, masked(plan))
                 (begun,) = (one for one in erasures.begun_erasures(session) if one.id == key)

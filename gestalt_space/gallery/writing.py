@@ -49,7 +49,7 @@ from gestalt_space.store.lookups import disorders_like, patients_like
 from gestalt_space.store.mending import mend
 from gestalt_space.store.runs import add_run
 from gestalt_space.store.spaces import count_missing
-from gestalt_space.store.versions import check_version
+from gestalt_space.store.versions import check_versions
 
 _NEXT_TIME = (OutputError, DatabaseError, DescriptorError, IndexDamaged, GalleryChanged)
 """What keeps a calibration from being made now, and not from being made after the next change."""
@@ -153,8 +153,7 @@ class WritableGallery(OpenGallery):
         photos, photos_of = check_names(photos, "photos"), check_names(photos_of, "photos_of")
         self.database.require_writable()
         with self.database.writing() as session:
-            for patient, version in versions.items():
-                check_version(session, normal_name(patient), version)
+            check_versions(session, versions)
             whole = removals.remove_patients(session, list(map(normal_name, patients)))
             single = removals.remove_photos(
                 session,

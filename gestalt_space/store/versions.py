@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import ChangedMeanwhile
+from gestalt_space.names import normal_name
 from gestalt_space.store.reads import PatientRecord, patient_detail
 
 _OF_ENCODERS = ("spaces", "runs")
@@ -33,3 +35,9 @@ def check_version(session: Session, patient: str, version: str) -> None:
             f"Patient {patient!r} was changed meanwhile.",
             "Nothing was changed now. Look at the patient again, and correct what is there.",
         )
+
+
+def check_versions(session: Session, versions: Mapping[str, str]) -> None:
+    """Raise as `check_version` does, for several patients."""
+    for patient, version in versions.items():
+        check_version(session, normal_name(patient), version)

@@ -157,10 +157,12 @@ def remove(
 def erase(
     page: CuratorPage,
     patient: Annotated[Name, Form()],
+    version: Annotated[Text, Form()],
     named: Annotated[bool, Form()] = False,
 ) -> Response:
     """Erase a patient; the answer holds the receipt, which is kept nowhere else."""
-    receipt = receipt_document(page.gallery.erase([patient], name_patients=named))
+    erased = page.gallery.erase([patient], name_patients=named, versions={patient: version})
+    receipt = receipt_document(erased)
     text = json.dumps(receipt, ensure_ascii=False, indent=2).encode()
     address = f"data:application/json;base64,{base64.b64encode(text).decode('ascii')}"
     return page.show("erased.html", receipt=receipt, address=address)

@@ -209,7 +209,7 @@ def test_a_patient_is_split_and_whole_again(client: TestClient, gallery: Gallery
     assert len(gallery.patient("P0").photos) == 2
 
 
-@pytest.mark.parametrize("what", ["facts", "photo", "move", "merge", "split", "removal"])
+@pytest.mark.parametrize("what", ["facts", "photo", "move", "merge", "split", "removal", "erasure"])
 def test_the_second_of_two_curators_is_told(client: TestClient, gallery: Gallery, what: str):
     photo = gallery.patient("P0").photos[0].sha256
     form = {**fields(patient_page(client, "P0")), "photo": photo, "to": "P9", "other": "P1"}
@@ -221,7 +221,8 @@ def test_the_second_of_two_curators_is_told(client: TestClient, gallery: Gallery
 
 
 def test_an_erasure_gives_the_receipt(client: TestClient, gallery: Gallery):
-    answer = client.post("/gallery/erasure", data={"patient": "P0", "named": "true"})
+    form = {**based_on(client, "P0"), "named": "true"}
+    answer = client.post("/gallery/erasure", data=form)
     assert answer.status_code == 200, answer.text
     (link,) = [one for one in Page(answer.text).of("a") if "download" in one]
     receipt = json.loads(base64.b64decode((link["href"] or "").partition(",")[2]))
