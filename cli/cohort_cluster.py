@@ -53,9 +53,9 @@ def cluster(
         ),
     ] = "site,sex",
     seed: options.Seed = 0,
-    picture: cohort_options.Picture = None,
+    figure: cohort_options.Figure = None,
     show_patients: cohort_options.ShowPatients = False,
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -82,13 +82,13 @@ def cluster(
         pairs_table,
     )
 
-    output.check_csv(csv, as_json=as_json, overwrite=force)
+    output.check_csv(csv, as_json=as_json, overwrite=overwrite)
     tables = {"clusters": clusters_table, "disorders": disorders_table, "pairs": pairs_table}
     if show_patients:
         tables["patients"] = members_table
     wanted = output.table_name(table, list(tables), csv)
-    if picture is not None:
-        check_picture_path(picture, PICTURES, overwrite=force)
+    if figure is not None:
+        check_picture_path(figure, PICTURES, overwrite=overwrite)
     columns = tuple(parse_column(name.strip()) for name in within.split(",") if name.strip())
     plan = ClusterPlan(clusters, bootstrap, seed=seed, margin=margin, within=columns)
     with opened(home, space=space) as gallery:
@@ -96,13 +96,13 @@ def cluster(
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
     with output.stages(quiet=quiet) as stages:
         found = cluster(selection, plan, stages=stages)
-    if picture is not None:
+    if figure is not None:
         from gestalt_space.figures.cohorts import clustering_figure
 
         write_picture(
             lambda: clustering_figure(selection, found, show_patients=show_patients),
-            picture,
-            overwrite=force,
+            figure,
+            overwrite=overwrite,
             quiet=quiet,
         )
     if csv is not None:
@@ -126,8 +126,8 @@ def cluster(
             output.say(f"No verdict for {count} pair{'s' * (count > 1)}: {reason}.")
         if more := sum(count for _, count in reasons[REASONS:]):
             output.say(f"No verdict for {more} more; --json lists the reasons.")
-        if picture is not None:
-            output.say(f"The tree is in {picture}.")
+        if figure is not None:
+            output.say(f"The tree is in {figure}.")
         output.say(output.DISCLAIMER)
 
 

@@ -81,7 +81,7 @@ def compare(
         ),
     ] = 0.5,
     seed: options.Seed = 0,
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -107,7 +107,7 @@ def compare(
     from gestalt_space.cohort.statistics_document import comparison_document
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
-    output.check_csv(csv, as_json=as_json, overwrite=force)
+    output.check_csv(csv, as_json=as_json, overwrite=overwrite)
     tables = {"figures": comparison_table, "similarities": similarities_table}
     wanted = output.table_name(table, list(tables), csv)
     if bootstrap < FEWEST_REPLICATES:

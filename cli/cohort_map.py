@@ -60,7 +60,7 @@ def map_(
         ),
     ] = None,
     show_patients: cohort_options.ShowPatients = False,
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -86,14 +86,14 @@ def map_(
     from gestalt_space.errors import UsageError
 
     column, way = parse_column(colour), parse_method(method)
-    check_picture_path(path, overwrite=force)
+    check_picture_path(path, overwrite=overwrite)
     if save_map is not None:
         if on is not None:
             raise UsageError(
                 "--on does not change the map, so it cannot be saved again.",
                 "Leave --save-map out.",
             )
-        check_new_file(save_map, (".npz",), overwrite=force, option="--force")
+        check_new_file(save_map, (".npz",), overwrite=overwrite)
     with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
@@ -119,16 +119,16 @@ def map_(
             write_map_page(
                 *(made, shown, base.source, column, path),
                 show_patients=show_patients,
-                overwrite=force,
+                overwrite=overwrite,
             )
     else:
         from gestalt_space.figures.cohorts import map_figure
 
         write_picture(
-            lambda: map_figure(shown, column, made.told), path, overwrite=force, quiet=quiet
+            lambda: map_figure(shown, column, made.told), path, overwrite=overwrite, quiet=quiet
         )
     if save_map is not None:
-        write_map(made, save_map, overwrite=force)
+        write_map(made, save_map, overwrite=overwrite)
     if as_json:
         count = 0 if placed is None else len(placed.patients)
         output.write_json(map_document(selection, made, count, str(path)))

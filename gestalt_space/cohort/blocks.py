@@ -91,7 +91,7 @@ def write_matrix_in_blocks(
         )
     if not len(descriptors):
         raise UsageError("There are no descriptors.", "Choose at least one photo.")
-    check_new_file(path, (".npy",), overwrite=overwrite, option="--force")
+    check_new_file(path, (".npy",), overwrite=overwrite)
     rows = np.ascontiguousarray(descriptors, np.float32)
     fresh = BlockProgress(
         inputs=_digest(rows, names),
@@ -215,7 +215,7 @@ def _begun(
         f"{part} was started with other photos or options."
         if told is not None and not same
         else f"{part} or its progress file is damaged.",
-        "Choose another file, or use --force to start over.",
+        "Choose another file, or use --overwrite to start over.",
     )
 
 

@@ -14,9 +14,9 @@ from gestalt_space.cohort.tables import about_document, json_of, records, sideca
 
 def check_large_path(path: Path, *, overwrite: bool = False) -> None:
     """Raise `OutputError` for a `.npy` that is there, or a folder that is not."""
-    check_new_file(path, overwrite=overwrite, option="--force")
+    check_new_file(path, overwrite=overwrite)
     if not path.with_name(f"{path.name}.part").exists():  # of one that is gone on with, it may be
-        check_new_file(sidecar(path), overwrite=overwrite, option="--force")
+        check_new_file(sidecar(path), overwrite=overwrite)
 
 
 def write_large_matrix(

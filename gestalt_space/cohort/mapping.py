@@ -171,7 +171,7 @@ def check_map_space(on: CohortMap, selection: Selection) -> None:
 
 def write_map(made: CohortMap, path: Path, *, overwrite: bool = False) -> None:
     """Write a map to an `.npz` file, from which `read_map` reads it. Raises `OutputError`."""
-    check_new_file(path, (".npz",), overwrite=overwrite, option="--force")
+    check_new_file(path, (".npz",), overwrite=overwrite)
     stream = io.BytesIO()
     np.savez(
         stream,

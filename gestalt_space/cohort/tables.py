@@ -35,9 +35,9 @@ def check_matrix_path(path: Path, *, overwrite: bool = False) -> None:
     `UsageError` for an ending that is none of `ENDINGS`, or `.h5ad` without h5py; `OutputError` for
     a file that is there, or a folder that is not.
     """
-    check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
+    check_new_file(path, ENDINGS, overwrite=overwrite)
     if path.suffix.lower() in TEXTS:
-        check_new_file(sidecar(path), overwrite=overwrite, option="--force")
+        check_new_file(sidecar(path), overwrite=overwrite)
     if path.suffix.lower() == ".h5ad":
         _h5py()
 

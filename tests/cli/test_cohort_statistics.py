@@ -140,7 +140,7 @@ def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
     refused = gestalt(*words, "--csv", table)
     assert refused.code == 1
     assert "exists" in refused.err
-    assert gestalt(*words, "--csv", table, "--force").code == 0
+    assert gestalt(*words, "--csv", table, "--overwrite").code == 0
     assert [group["patients"] for group in document["groups"]] == [8, 6]
     assert [group["units"] for group in document["groups"]] == [6, 6]
     assert [one["disorder"] for one in document["disorders"]] == ["OMIM:122470", "OMIM:147920"]

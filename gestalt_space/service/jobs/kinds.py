@@ -180,7 +180,7 @@ KINDS = {
         ),
         Kind("cohesion", CohesionRequest, ("cohort", "cohesion")),
         Kind("comparison", ComparisonRequest, ("cohort", "compare")),
-        Kind("clusters", ClustersRequest, ("cohort", "cluster"), (("--picture", "tree.svg"),)),
+        Kind("clusters", ClustersRequest, ("cohort", "cluster"), (("--figure", "tree.svg"),)),
         Kind("map", MapRequest, ("cohort", "map"), (("--output", "map.html"),)),
         Kind(
             "composite", CompositeRequest, ("cohort", "composite"), (("--output", "composite.png"),)
