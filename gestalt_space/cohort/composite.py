@@ -48,10 +48,12 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Composite:
     """An average face `(336, 336, 3)` of `families` families, `patients` patients and `photos`
-    photos; `without`: patients of the group of whom no crop is kept; `sharpened`: whether its
-    contrasts are those of a face, and not of the average."""
+    photos. `eyes`: pixels from its left edge to each eye. `without`: patients of the group of whom
+    no crop is kept. `sharpened`: whether its contrasts are those of a face, and not of the average.
+    """
 
     pixels: Pixels
+    eyes: tuple[float, float]
     families: int
     patients: int
     photos: int
@@ -95,8 +97,10 @@ def composite(
         )
         for one, weight in zip(kept, weights_of(families, patients), strict=True)
     ]
+    left, right = (mean_shape(faces)[:2, 0] + 0.5) * SIDE / SIZE - 0.5
     return Composite(
         pixels=average_face(faces, sharpen=sharpen, progress=progress),
+        eyes=(float(left), float(right)),
         families=len(set(families)),
         patients=len(set(patients)),
         photos=len(kept),
@@ -119,13 +123,18 @@ def weights_of(families: Sequence[int], patients: Sequence[str]) -> Floats:
     return np.array(shares)
 
 
+def mean_shape(faces: Sequence[WeightedFace]) -> Floats:
+    """The weighted mean `(5, 2)` of the landmarks of faces, in a crop."""
+    weights = [one.weight for one in faces]
+    return np.asarray(np.average([one.points for one in faces], axis=0, weights=weights))
+
+
 def average_face(
     faces: Sequence[WeightedFace], *, sharpen: bool = False, progress: Progress = no_progress
 ) -> Pixels:
     """The weighted mean `(336, 336, 3)` of faces, black where none of them has a photo. `progress`
     is given the faces laid down, each once in every round."""
-    weights = np.array([one.weight for one in faces])
-    shape = np.average([one.points for one in faces], axis=0, weights=weights)
+    shape = mean_shape(faces)
     average: Pixels | None = None
     done, rounds = 0, [False] * _ROUNDS + [True]
     for last in rounds:
