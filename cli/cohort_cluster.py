@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import cohort_options, options, output
 from .figures import PICTURES, check_picture_path, write_picture
 from .opening import opened
@@ -113,13 +115,17 @@ def cluster(
         return
     _show(found, show_patients=show_patients)
     if not quiet:
-        output.say(f"{selection.source}: {len(found.patients)} patients, {found.rule}.")
+        output.say(
+            f"{selection.source}: {len(found.patients)} patients in "
+            f"{counted_text(int(found.labels.max()), 'cluster')}, {found.rule}."
+        )
         output.say(
             f"Mean silhouette {found.silhouette:.2f}. Adjusted Rand index with the disorders of "
             f"{found.compared} patients: {found.agreement:.2f} by average linkage, "
-            f"{found.dense_agreement:.2f} by HDBSCAN ({found.dense.max()} clusters, "
-            f"{int((found.dense == 0).sum())} patients in none). Index between bootstrap draws: "
-            f"{found.resampled_agreement:.2f}."
+            f"{found.dense_agreement:.2f} by HDBSCAN "
+            f"({counted_text(int(found.dense.max()), 'cluster')}, "
+            f"{counted_text(int((found.dense == 0).sum()), 'patient')} in none). Mean index with "
+            f"the clusters of bootstrap draws: {found.resampled_agreement:.2f}."
         )
         reasons = Counter(pair.reason for pair in found.pairs if pair.reason).most_common()
         for reason, count in reasons[:REASONS]:
@@ -148,9 +154,9 @@ def _show(found: Clustering, *, show_patients: bool) -> None:
             table.add_row(patient, str(label), str(dense) if dense else "-")
         output.write_table(table)
     table = output.new_table(
-        *("disorder", "patients", "silhouette", "halves", "apart", "q", "reads as"),
-        right=("patients", "silhouette", "halves", "apart", "q"),
-        least=("halves", "silhouette", "apart", "q", "patients"),
+        *("disorder", "patients", "silhouette", "halves", "distance, SD", "q", "looks like"),
+        right=("patients", "silhouette", "halves", "distance, SD", "q"),
+        least=("halves", "silhouette", "distance, SD", "q", "patients"),
     )
     for of in found.disorders:
         tested = of.q == of.q
@@ -167,7 +173,7 @@ def _show(found: Clustering, *, show_patients: bool) -> None:
     if not found.pairs:
         return
     table = output.new_table(
-        *("least told apart", "families", "share", "95 %", "q", "verdict"),
+        *("hardest to tell apart", "families", "share", "95 %", "q", "verdict"),
         right=("families", "share", "q"),
         least=("families", "q"),
     )

@@ -123,10 +123,10 @@ def _show(found: Cohesion) -> None:
         return
     output.write_text(
         f"Single photos, compared with {counted_text(found.curve_controls, 'control')} "
-        "without the cohort's\ndisorders" + (", who are not matched" if found.plan.match else ""),
+        "without the cohort's disorders" + (", who are not matched" if found.plan.match else ""),
         style="bold",
     )
-    columns = ("drawn", "similarity", "of others", "percentile")
+    columns = ("patients drawn", "similarity", "of controls", "percentile")
     curve = output.new_table(*columns, right=columns)
     for point in found.curve:
         curve.add_row(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NAMED = 5
 """Disorders with too few patients, by name at the most; the document has them all."""
 
+_GALLERIES = {"own": "own group", "other": "other group", "both": "both groups"}
+
 _A, _B = "The first group: patients", "The second group: patients"
 
 
@@ -145,8 +147,8 @@ def compare(
     _show_blocks(found)
     if not quiet:
         output.write_text(
-            f"{permutations:,} permutations, {bootstrap:,} bootstrap draws, seed {seed}. In "
-            "brackets: 95 % intervals.\nFor the meaning of the figures, see docs/cohorts.md.",
+            f"{permutations:,} permutations, {bootstrap:,} bootstrap draws, seed {seed}. Ranges in "
+            "brackets are 95 % intervals. For the meaning of the figures, see docs/cohorts.md.",
             style="dim",
         )
         output.write_text(output.DISCLAIMER, style="dim")
@@ -241,10 +243,11 @@ def _show_accuracy(found: GroupComparison) -> None:
     ):
         output.write_text(f"\nTrue disorder among the first k, %: {title}", style="bold")
         columns = [f"top-{k}" for k in first.top]
-        table = output.new_table("of", "photos of", *columns, right=columns, least=columns[:0:-1])
+        sides = ("patients of", "matched against")
+        table = output.new_table(*sides, *columns, right=columns, least=columns[:0:-1])
         for one in found.accuracy:
             cells = [_percent(value) for value in getattr(one, figures).values()]
-            table.add_row(one.group.upper(), one.evidence, *cells)
+            table.add_row(one.group.upper(), _GALLERIES[one.evidence], *cells)
         output.write_table(table)
 
 

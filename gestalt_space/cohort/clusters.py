@@ -195,7 +195,7 @@ def _clustered(selection: Selection, plan: ClusterPlan, stages: Stages) -> Clust
             tree, distances, stages("Choosing the number of clusters", "cuts")
         )
     else:
-        labels, rule = cut_into(tree, plan.clusters), f"cut into {plan.clusters}, as requested"
+        labels, rule = cut_into(tree, plan.clusters), "the number requested"
     stages("Clustering by density", "patients")
     dense = dense_clusters(distances)
     drawing = stages("Drawing bootstrap samples", "draws")
@@ -311,8 +311,8 @@ def silhouette_cut(
     cuts = _cuts(tree, range(2, most + 1))
     best = int(np.argmax([_silhouette(distances, labels) for labels in followed(cuts, progress)]))
     return cuts[best], (
-        f"of the cuts into 2 to {most} clusters, the one with the highest mean silhouette; a "
-        "patient alone in a cluster counts 0"
+        f"the number from 2 to {most} with the highest mean silhouette; a patient alone in a "
+        "cluster counts 0"
     )
 
 

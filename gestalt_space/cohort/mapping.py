@@ -57,9 +57,12 @@ class CohortMap:
             return f"PCA; the axes hold {first:.0f} % and {second:.0f} % of the variance"
         if self.method == "umap":
             return f"UMAP with cosine distance, seed {self.seed}"
-        told = f"t-SNE with cosine distance, perplexity {self.perplexity:.3g}, seed {self.seed}"
         few = self.perplexity < PERPLEXITY and self.perplexity == perplexity_for(len(self.patients))
-        return told + (" (lowered for so few patients)" if few else "")
+        lowered = " (lowered for so few patients)" if few else ""
+        return (
+            f"t-SNE with cosine distance, perplexity {self.perplexity:.3g}{lowered}, "
+            f"seed {self.seed}"
+        )
 
 
 def parse_method(name: str) -> Method:

@@ -130,7 +130,7 @@ def judge_blocks(
     of_a, of_b = ({str(site) for site in group.sites} for group in (a, b))
     known: Sites = "unknown" if "" in of_a | of_b else "shared" if of_a & of_b else "apart"
     if known == "unknown":
-        return Blocks(*counts, prior, withheld="the sites of some of its photos are not known")
+        return Blocks(*counts, prior, withheld="the sites of some photos are not known")
     groups = reference_sides(
         gallery,
         leave_out,

@@ -48,6 +48,11 @@ def test_wrong_usage_with_json_is_one_json_document(
     assert ran.document["error"]["message"]
 
 
+def test_a_message_ends_with_one_mark(gestalt: Command) -> None:
+    assert "Did you mean 'match'?\n" in gestalt("matc").err
+    assert "No such option: --topp (Possible options: --top).\n" in gestalt("match", "--topp").err
+
+
 def test_help_is_shown_for_the_command_alone(gestalt: Command) -> None:
     ran = gestalt()
     assert ran.code in (0, 2)
