@@ -34,7 +34,7 @@ _A, _B = "The first group: patients", "The second group: patients"
 def compare(
     cohorts: Annotated[
         list[str],
-        typer.Argument(help="Names of two cohorts.", metavar="[A B]", show_default=False),
+        typer.Argument(help="Names of two cohorts.", metavar="COHORT", show_default=False),
     ] = [],  # noqa: B006 - Typer copies it
     a_cohort: Annotated[
         list[str], typer.Option("--a-cohort", help=f"{_A} of this cohort.", show_default=False)

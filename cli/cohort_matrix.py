@@ -33,7 +33,7 @@ def matrix(
         list[Path],
         typer.Argument(
             help="Photos, or folders of photos. They are not stored.",
-            metavar="[PHOTO…]",
+            metavar="PHOTO",
             show_default=False,
         ),
     ] = [],  # noqa: B006 - Typer copies it
