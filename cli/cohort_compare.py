@@ -210,7 +210,7 @@ def _show_disorders(found: GroupComparison) -> None:
     output.write_text(
         "\nEach disorder: mean similarity, and distance of the mean faces", style="bold"
     )
-    columns = ["A, B", "in A", "in B", "between", "apart", "p", "p (BH)", "own (BH)"]
+    columns = ["A, B", "in A", "in B", "between", "distance", "p", "p (BH)", "own (BH)"]
     table = output.new_table(
         "disorder", *columns, right=columns, least=("in A", "in B", "between", "p", "A, B")
     )
