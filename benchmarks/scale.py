@@ -116,7 +116,7 @@ def _computed(found: Measured) -> list[tuple[str, ...]]:
             "first probe, codes on the disk",
             lambda n: _time(n * DIM / found.disk + found.candidates_cold),
         ),
-        row("1,000 probes, search alone", lambda n: _time(2e3 * DIM * n / found.matrix)),
+        row("1,000 probes, matrix products alone", lambda n: _time(2e3 * DIM * n / found.matrix)),
         row("build the index from the database", lambda n: _time(_rebuild(n, found))),
         row("`verify`: hash the index, one core", lambda n: _time(n * ROW / found.hashing)),
         row("add all photos, this machine", lambda n: _time(n / found.adding)),
