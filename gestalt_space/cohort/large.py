@@ -1,4 +1,4 @@
-"""A cohort's matrix that is larger than memory: a `.npy`, and whom it stands for beside it."""
+"""A cohort matrix larger than memory: a `.npy` file, and a JSON file with its rows and columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_large_matrix(
 ) -> None:
     """Write all pairs within a cohort block by block, as `blocks.write_matrix_in_blocks` does.
 
-    The same call goes on after a kill. `FILE.json` tells names and facts of the rows.
+    The same call continues after an interruption. `FILE.json` has the names and facts of the rows.
     """
     names = names_of(cohort, unit)
     about = about_of(

@@ -1,5 +1,5 @@
-"""The figures of an evaluation of one's own gallery as tidy rows, each with what it estimates and
-how."""
+"""The figures of an evaluation of the user's own gallery as tidy rows, each with its estimand and
+method."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ METHODS: dict[Interval, str] = {
 
 
 def findings_of(evaluation: GalleryEvaluation) -> Iterator[Finding]:
-    """Every figure of every space: its aggregations, then its parts, then the comparisons. Parts
-    that are too small to be read have none."""
+    """Every figure of every space: its aggregations, then its groups of patients, then the
+    comparisons. Groups that are too small to interpret have none."""
     plan = evaluation.plan
     for result in evaluation.spaces:
         yield from _of_space(result, plan)
