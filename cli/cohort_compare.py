@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 NAMED = 5
 """Disorders with too few patients, by name at the most; the document has them all."""
 
-_GALLERIES = {"own": "own group", "other": "other group", "both": "both groups"}
-
 _A, _B = "The first group: patients", "The second group: patients"
 
 
@@ -235,6 +233,8 @@ def _show_disorders(found: GroupComparison) -> None:
 
 
 def _show_accuracy(found: GroupComparison) -> None:
+    from gestalt_space.cohort.cross_accuracy import GALLERIES
+
     first = found.accuracy[0]
     count = counted_text(first.disorders, "disorder")
     for title, figures in (
@@ -247,7 +247,7 @@ def _show_accuracy(found: GroupComparison) -> None:
         table = output.new_table(*sides, *columns, right=columns, least=columns[:0:-1])
         for one in found.accuracy:
             cells = [_percent(value) for value in getattr(one, figures).values()]
-            table.add_row(one.group.upper(), _GALLERIES[one.evidence], *cells)
+            table.add_row(one.group.upper(), GALLERIES[one.evidence], *cells)
         output.write_table(table)
 
 

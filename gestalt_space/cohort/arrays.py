@@ -22,10 +22,10 @@ COLUMNS = (
     *("patient", "photo", "age", "disorder", "gene", "sex", "ancestry", "cohort"),
     *("family", "site"),
 )
-"""What a data frame may tell of photos."""
+"""Columns of a data frame that are read."""
 
 SEVERAL = (list, tuple, set, frozenset, np.ndarray)
-"""What may hold several identifiers of a row."""
+"""Columns that may have several identifiers in a row."""
 Values = Sequence[Any] | ArrayLike | None
 
 

@@ -31,7 +31,7 @@ MOST_CLUSTERS = 100
 MOST_ORDERED = 600
 """Patients whose tree is ordered in a second."""
 SMALLEST_DENSE = 3
-"""Patients of a cluster found by density, at least."""
+"""Smallest number of patients in a cluster found by density."""
 ALPHA = 0.05
 
 Labels = NDArray[np.int64]
@@ -123,7 +123,7 @@ class DisorderFigures:
             p=self.q,
             n=sum(self.half_sizes),
             unit="families",
-            method="samples in one piece, Benjamini-Hochberg over disorders",
+            method="samples without a gap, Benjamini-Hochberg over disorders",
         )
 
 

@@ -15,7 +15,7 @@ from gestalt_space.stats.permutation import Stratum
 
 Numbers = NDArray[np.int64]
 FEWEST = 2
-"""Families of a disorder in each group: with one, there is nothing within the group."""
+"""Families of a disorder in each group: with one, there is no pair within the group."""
 
 
 @dataclass(frozen=True, slots=True)

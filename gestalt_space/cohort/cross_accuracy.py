@@ -22,10 +22,12 @@ from gestalt_space.stats.resampling import Bootstrap, estimate
 
 Evidence = Literal["own", "other", "both"]
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
+GALLERIES = {"own": "own group", "other": "other group", "both": "both groups"}
+"""Whose photos a gallery has, in words."""
 DRAWS = 20
-"""Of galleries; figures are means over them."""
+"""Number of random galleries; figures are means over them."""
 _ROUNDING = 1e-9
-METHOD = "families drawn again; conditional on the galleries"
+METHOD = "bootstrap over families; conditional on the galleries"
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,11 @@ class CrossAccuracy:
         """A row for each figure."""
         kinds = [("", self.top), (", mean over disorders", self.top_of_disorders)]
         if self.evidence != "own":
-            kinds.append((", less that among photos of own", self.less_own))
+            kinds.append((f", minus that against {GALLERIES['own']}", self.less_own))
         return [
             Finding(
                 "all",
-                f"top-{k} of {self.group.upper()} among photos of {self.evidence}{told}",
+                f"top-{k} of {self.group.upper()} against {GALLERIES[self.evidence]}{told}",
                 one.value,
                 self.families,
                 self.unit,

@@ -26,7 +26,7 @@ from gestalt_space.stats.two_groups import (
 )
 
 LEVEL = 0.05
-"""That a p must be able to reach."""
+"""The level that a p-value must be able to reach."""
 FEWEST_FOR_INTERVALS = 5
 """Families of a disorder in each group: intervals of fewer were found far too wide."""
 FEWEST_OVERALL = 3

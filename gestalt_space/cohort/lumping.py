@@ -21,10 +21,10 @@ from gestalt_space.stats.estimates import Estimate, Finding
 from gestalt_space.stats.separability import CHANCE, DRAWS, least_separability_p, separability
 
 FEWEST = 3
-"""Patients of each disorder of a pair, at least."""
+"""Smallest number of patients with each disorder of a pair."""
 ALPHA = 0.05
 MARGIN = 0.1
-"""Disorders are alike where the share is shown to be nearer to chance than this."""
+"""Margin of the equivalence test: disorders are alike if the share is closer to chance."""
 MOST_DRAWS = 9_999
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
 
@@ -64,7 +64,7 @@ class Pair:
         """The share as a tidy row."""
         return Finding(
             subject=f"{self.first} and {self.second}",
-            estimand="share of comparisons in which two of one disorder are more alike",
+            estimand="share of comparisons in which two with the same disorder are more alike",
             estimate=self.share.value,
             low=self.share.low,
             high=self.share.high,

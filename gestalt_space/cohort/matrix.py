@@ -28,7 +28,7 @@ TILE = 2048
 MEMORY_TILE = 640
 """Likewise in memory: finished in cache, and little is multiplied twice on the diagonal."""
 OWN = -1
-"""Stands in a matrix of ranks where a photo and the probe are of one patient or family."""
+"""The rank of a photo of the probe's own patient or family."""
 _LENGTH_ERROR = 1e-3
 
 

@@ -14,7 +14,7 @@ from gestalt_space.stats.adjustment import holm
 from gestalt_space.stats.halves import SAMPLES, halve
 
 FEWEST = 8
-"""Families below which nothing is said."""
+"""Smallest number of families for a test."""
 ALPHA = 0.05
 
 Floats = NDArray[np.float64]

@@ -26,14 +26,14 @@ from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.posterior import Reference, best_threshold, probability_high
 
 SMALLEST_SIDE = 2
-"""Families of a side of a block."""
+"""Smallest number of families on a side of a block."""
 FEWEST_DISORDERS = 10
 """With enough families for both sides of a block: of fewer, nobody knows how far apart two groups
 of one disorder may lie."""
 WANTED_DISORDERS = 20
 """Blocks are made smaller until as many can be had, where there are as many."""
 PRIOR = 0.5
-"""That two groups have different disorders, before their faces are seen."""
+"""Prior probability that two groups have different disorders."""
 _SPLITS = 10
 """Into two sides, of each disorder."""
 _MOST_PAIRS = 600

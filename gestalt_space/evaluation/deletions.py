@@ -18,7 +18,7 @@ from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.ranking.grouping import Grouping, Numbers, Runs, Values, ranges
 
 FOLLOWED: frozenset[Aggregation] = frozenset({"nearest", "patient-mean"})
-"""Aggregations whose groups are as near as their nearest patient."""
+"""Aggregations in which the score of a group is that of its nearest patient."""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from gestalt_space.stats.estimates import Estimate, Finding
 
 ESTIMANDS: dict[Interval, str] = {
     REFITTED: "mean over new galleries of as many families with the same disorders",
-    CONDITIONAL: "mean over families drawn again and matched against this same gallery",
+    CONDITIONAL: "mean over resampled families matched against this gallery",
 }
 METHODS: dict[Interval, str] = {
-    REFITTED: "jackknife over families within disorders, ranks computed again without each "
+    REFITTED: "jackknife over families within disorders, ranks recomputed without each "
     "family; disorders with fewer than six families are pooled with those of their "
     "size; corrected by second differences",
     CONDITIONAL: "percentile bootstrap over families, ranks kept: conditional on this gallery",

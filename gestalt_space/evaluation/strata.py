@@ -19,7 +19,7 @@ from gestalt_space.ranking.grouping import Numbers
 Texts = NDArray[np.str_]
 
 FEWEST_PATIENTS = 10
-"""A part with fewer is too small to be read."""
+"""A group with fewer patients is too small to conclude anything."""
 UNKNOWN = "unknown"
 SEVERAL_AGES = "several groups"
 SIZES = ("1 patient", "2 patients", "3–6 patients", "7+ patients")

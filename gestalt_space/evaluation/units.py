@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from gestalt_space.ranking.grouping import Grouping, Numbers
 
 LARGE = 6
-"""Families of a disorder from which on it is a stratum, and families are drawn within it."""
+"""Number of families from which on a disorder is a stratum, within which families are drawn."""
 FEWEST_DISORDERS = 6
-"""Small disorders that make a stratum of their size; with fewer, the next size is taken in."""
+"""Number of small disorders in a stratum of their size; if fewer, the next size is added."""
 
 
 @dataclass(frozen=True)

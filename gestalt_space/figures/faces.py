@@ -74,9 +74,11 @@ def composite_figure(made: Composite, title: str) -> Figure:
         counted_text(made.families, "family", "families"),
         counted_text(made.photos, "photo"),
     ]
-    notes = [f"Average of {of[0]} from {of[1]}, {of[2]}; each family weighs once."]
+    notes = [f"Average of {of[0]} from {of[1]}, {of[2]}; each family has the same weight."]
     if made.sharpened:
-        notes.append("Sharpened: the fine contrasts are those of a face, and no average.")
+        notes.append(
+            "Sharpened: the fine contrasts are those of a typical face, not of the average."
+        )
     return framed(_ALONE, _ALONE, lambda ax: draw_composite(ax, made), title, notes)
 
 

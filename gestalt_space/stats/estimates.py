@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 LEVEL = 0.95
-"""Of every two-sided interval."""
+"""Confidence level of every two-sided interval."""
 
 
 @dataclass(frozen=True, slots=True)

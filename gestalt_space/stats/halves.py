@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 
 SAMPLES = 499
 SMALLEST_HALF = 3
-"""Points of a half, at least: one or two that lie apart are not a kind of their own."""
+"""Smallest number of points in a half: one or two outliers are not a kind of their own."""
 _STARTS = 3
 _STEPS = 20
 _CORRECTIONS = 8
 _CORRECTION_SAMPLES = 40
 _COMPONENTS = 6
-"""Components that are drawn, for each point: more would take time and change nothing."""
+"""Components drawn per point: more would take time and change nothing."""
 _LEAST_COSINE = 0.2
-"""To the mean direction; points that are less like it are drawn no further out."""
+"""Smallest cosine with the mean direction; points farther away are projected as if they had it."""
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

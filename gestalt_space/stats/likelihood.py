@@ -20,14 +20,14 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 FEWEST_IN_BIN = 5
-"""Independent groups in the topmost bin, of either kind."""
+"""Independent groups of each kind in the highest bin."""
 LARGEST_BIN = 1 / 8
-"""Share of all values of either kind at which a bin is cut; those at the top are smaller."""
+"""Largest share of all values of either kind in a bin; the highest bins are smaller."""
 CONFIDENCE = 0.95
-"""Of a one-sided lower bound."""
+"""Confidence level of the one-sided lower bound."""
 
 _AT_FIRST = 2_000
-"""Of more values, the first ones alone are looked through before all are."""
+"""If there are more values, the first ones are searched before all are."""
 
 
 @dataclass(frozen=True)

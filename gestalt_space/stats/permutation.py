@@ -22,10 +22,10 @@ MOST_PERMUTATIONS = 10_000_000
 FEWEST_PERMUTATIONS = 99
 """With fewer, no p below 0.01 is possible."""
 TIE = 1e-6
-"""Statistics that differ by less are alike: single precision tells no more apart."""
+"""Statistics that differ by less count as equal, because of single precision."""
 
 _AT_ONCE = 400_000
-"""Weights that are held at a time, so that they stay in the processor's caches."""
+"""Weights in memory at a time, few enough for the processor's caches."""
 
 
 @dataclass(frozen=True)

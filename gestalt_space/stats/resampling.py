@@ -19,10 +19,10 @@ from gestalt_space.stats.estimates import LEVEL, Estimate
 REPLICATES = 1_000
 MOST_REPLICATES = 100_000
 FEWEST_REPLICATES = 100
-"""With fewer, the ends of an interval rest on two draws."""
+"""With fewer, the ends of an interval are determined by two draws."""
 
 _AT_ONCE = 4_000_000
-"""Weights that are held at a time, 4 bytes each."""
+"""Weights in memory at a time, 4 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)

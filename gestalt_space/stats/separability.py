@@ -23,9 +23,9 @@ from gestalt_space.stats.permutation import TIE, draw_groups, p_value
 
 CHANCE = 0.5
 FEWEST = 3
-"""Clusters of each group, at least: two that are alike, and one that can be left out."""
+"""Smallest number of clusters per group: two to compare, and one that can be left out."""
 FEWEST_OF_INTERVAL = 4
-"""Clusters of each group: intervals of three held the truth in 79 to 95 of 100 simulated cases."""
+"""Clusters of each group: intervals of three covered the truth in 79 to 95 of 100 simulations."""
 DRAWS = 1_999
 
 Floats = NDArray[np.float64]

@@ -21,9 +21,9 @@ Members = NDArray[np.bool_]
 
 _SHORTEST = 1e-12
 _LEAST_PATTERN = 0.25
-"""Squared length of what tells kinds apart, against what chance gives: with less, none is seen."""
+"""Smallest visible squared length of the differences between kinds, relative to chance."""
 _AT_ONCE = 4_000_000
-"""Numbers of means that are held at a time."""
+"""Numbers of means in memory at a time."""
 
 
 @dataclass(frozen=True)
