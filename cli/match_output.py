@@ -200,7 +200,7 @@ def _write_around(match: Match, question: Question) -> None:
     for shared in match.composition:
         output.write_text(
             f"  {shared.attribute} {shared.value}, where known: {shared.neighbours} of "
-            f"{counted_text(shared.neighbours_known, 'neighbour')}, {shared.eligible:,} of "
+            f"{counted_text(shared.neighbours_known, 'patient')} listed, {shared.eligible:,} of "
             f"{shared.eligible_known:,} eligible"
         )
 

@@ -90,4 +90,6 @@ def _calibrations(gallery: ListingMixin) -> Iterator[CheckFinding]:
         if state.told is not None:
             yield CheckFinding(subject, "note", state.told.removesuffix(hint).rstrip(), hint)
         elif state.photos is not None:
-            yield CheckFinding(subject, "ok", f"of {state.photos:,} photos")
+            yield CheckFinding(
+                subject, "ok", f"computed from {counted_text(state.photos, 'photo')}"
+            )
