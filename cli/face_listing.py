@@ -82,9 +82,9 @@ def _write(name: str, found: tuple[Face, ...] | GestaltError) -> None:
         of = face.quality
         how = "" if face.step in PLAIN else f", photo {step_text(face.step)}"
         output.write_text(
-            f"  face {face.number} of {face.count}: {eye_distance(face.landmarks):.0f} px between "
-            f"the eyes, sharpness {of.sharpness:.0f}, yaw {round(of.yaw)}°, roll {round(of.roll)}° "
-            f"(score {face.score:.2f}{how})"
+            f"  face {face.number} of {face.count}, score {face.score:.2f}{how}\n"
+            f"    {eye_distance(face.landmarks):.0f} px between the eyes, "
+            f"sharpness {of.sharpness:.0f}, yaw {round(of.yaw)}°, roll {round(of.roll)}°"
         )
         for mark in marks_of(face.landmarks, of):
             output.write_text(f"    {mark.reason}")
