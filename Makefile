@@ -8,7 +8,9 @@ USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-postgres test-pages lint docs clean
+.PHONY: install setup demo test test-postgres test-pages lint docs clean
+
+install: $(USABLE)
 
 setup: $(READY)
 

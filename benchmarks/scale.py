@@ -106,7 +106,7 @@ def _computed(found: Measured) -> list[tuple[str, ...]]:
         row("database without crops", lambda n: _size(n * found.row_in_database)),
         row("crops in the database", lambda n: _size(n * found.crop_in_database)),
         row("memory for a warm search: codes", lambda n: _size(n * DIM)),
-        row("memory with filters: columns besides", lambda n: _size(n * (DIM + 32))),
+        row("memory with filters: codes and columns", lambda n: _size(n * (DIM + 32))),
         row(
             "warm probe, codes in memory",
             lambda n: _time(n * DIM / found.codes + found.candidates_warm),
@@ -116,8 +116,8 @@ def _computed(found: Measured) -> list[tuple[str, ...]]:
             "first probe, codes on the disk",
             lambda n: _time(n * DIM / found.disk + found.candidates_cold),
         ),
-        row("1,000 probes, search alone", lambda n: _time(2e3 * DIM * n / found.matrix)),
-        row("make the index from the database", lambda n: _time(_rebuild(n, found))),
+        row("1,000 probes, matrix products alone", lambda n: _time(2e3 * DIM * n / found.matrix)),
+        row("build the index from the database", lambda n: _time(_rebuild(n, found))),
         row("`verify`: hash the index, one core", lambda n: _time(n * ROW / found.hashing)),
         row("add all photos, this machine", lambda n: _time(n / found.adding)),
     ]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import cohort_options, options, output
 from .figures import PICTURES, check_picture_path, write_picture
 from .opening import opened
@@ -53,9 +55,9 @@ def cluster(
         ),
     ] = "site,sex",
     seed: options.Seed = 0,
-    picture: cohort_options.Picture = None,
+    figure: cohort_options.Figure = None,
     show_patients: cohort_options.ShowPatients = False,
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -82,13 +84,13 @@ def cluster(
         pairs_table,
     )
 
-    output.check_csv(csv, as_json=as_json, overwrite=force)
+    output.check_csv(csv, as_json=as_json, overwrite=overwrite)
     tables = {"clusters": clusters_table, "disorders": disorders_table, "pairs": pairs_table}
     if show_patients:
         tables["patients"] = members_table
     wanted = output.table_name(table, list(tables), csv)
-    if picture is not None:
-        check_picture_path(picture, PICTURES, overwrite=force)
+    if figure is not None:
+        check_picture_path(figure, PICTURES, overwrite=overwrite)
     columns = tuple(parse_column(name.strip()) for name in within.split(",") if name.strip())
     plan = ClusterPlan(clusters, bootstrap, seed=seed, margin=margin, within=columns)
     with opened(home, space=space) as gallery:
@@ -96,13 +98,13 @@ def cluster(
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
     with output.stages(quiet=quiet) as stages:
         found = cluster(selection, plan, stages=stages)
-    if picture is not None:
+    if figure is not None:
         from gestalt_space.figures.cohorts import clustering_figure
 
         write_picture(
             lambda: clustering_figure(selection, found, show_patients=show_patients),
-            picture,
-            overwrite=force,
+            figure,
+            overwrite=overwrite,
             quiet=quiet,
         )
     if csv is not None:
@@ -113,21 +115,25 @@ def cluster(
         return
     _show(found, show_patients=show_patients)
     if not quiet:
-        output.say(f"{selection.source}: {len(found.patients)} patients, {found.rule}.")
+        output.say(
+            f"{selection.source}: {len(found.patients)} patients in "
+            f"{counted_text(int(found.labels.max()), 'cluster')}, {found.rule}."
+        )
         output.say(
             f"Mean silhouette {found.silhouette:.2f}. Adjusted Rand index with the disorders of "
             f"{found.compared} patients: {found.agreement:.2f} by average linkage, "
-            f"{found.dense_agreement:.2f} by HDBSCAN ({found.dense.max()} clusters, "
-            f"{int((found.dense == 0).sum())} patients in none). Index between bootstrap draws: "
-            f"{found.resampled_agreement:.2f}."
+            f"{found.dense_agreement:.2f} by HDBSCAN "
+            f"({counted_text(int(found.dense.max()), 'cluster')}, "
+            f"{counted_text(int((found.dense == 0).sum()), 'patient')} in none). Mean index with "
+            f"the clusters of bootstrap draws: {found.resampled_agreement:.2f}."
         )
         reasons = Counter(pair.reason for pair in found.pairs if pair.reason).most_common()
         for reason, count in reasons[:REASONS]:
             output.say(f"No verdict for {count} pair{'s' * (count > 1)}: {reason}.")
         if more := sum(count for _, count in reasons[REASONS:]):
             output.say(f"No verdict for {more} more; --json lists the reasons.")
-        if picture is not None:
-            output.say(f"The tree is in {picture}.")
+        if figure is not None:
+            output.say(f"The tree is in {figure}.")
         output.say(output.DISCLAIMER)
 
 
@@ -148,9 +154,9 @@ def _show(found: Clustering, *, show_patients: bool) -> None:
             table.add_row(patient, str(label), str(dense) if dense else "-")
         output.write_table(table)
     table = output.new_table(
-        *("disorder", "patients", "silhouette", "halves", "apart", "q", "reads as"),
-        right=("patients", "silhouette", "halves", "apart", "q"),
-        least=("halves", "silhouette", "apart", "q", "patients"),
+        *("disorder", "patients", "silhouette", "halves", "distance, SD", "q", "looks like"),
+        right=("patients", "silhouette", "halves", "distance, SD", "q"),
+        least=("halves", "silhouette", "distance, SD", "q", "patients"),
     )
     for of in found.disorders:
         tested = of.q == of.q
@@ -167,7 +173,7 @@ def _show(found: Clustering, *, show_patients: bool) -> None:
     if not found.pairs:
         return
     table = output.new_table(
-        *("least told apart", "families", "share", "95 %", "q", "verdict"),
+        *("hardest to tell apart", "families", "share", "95 %", "q", "verdict"),
         right=("families", "share", "q"),
         least=("families", "q"),
     )

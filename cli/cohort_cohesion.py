@@ -42,7 +42,7 @@ def cohesion(
     permutations: Permutations = 10_000,
     with_family: WithFamily = False,
     seed: options.Seed = 0,
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -64,7 +64,7 @@ def cohesion(
     from gestalt_space.cohort.result_tables import cohesion_table, curve_table
     from gestalt_space.cohort.statistics_document import cohesion_document
 
-    output.check_csv(csv, as_json=as_json, overwrite=force)
+    output.check_csv(csv, as_json=as_json, overwrite=overwrite)
     tables = {"figures": cohesion_table, "single-photos": curve_table}
     wanted = output.table_name(table, list(tables), csv)
     plan = CohesionPlan(
@@ -123,10 +123,10 @@ def _show(found: Cohesion) -> None:
         return
     output.write_text(
         f"Single photos, compared with {counted_text(found.curve_controls, 'control')} "
-        "without the cohort's\ndisorders" + (", who are not matched" if found.plan.match else ""),
+        "without the cohort's disorders" + (", who are not matched" if found.plan.match else ""),
         style="bold",
     )
-    columns = ("drawn", "similarity", "of others", "percentile")
+    columns = ("patients drawn", "similarity", "of controls", "percentile")
     curve = output.new_table(*columns, right=columns)
     for point in found.curve:
         curve.add_row(

@@ -32,7 +32,7 @@ _A, _B = "The first group: patients", "The second group: patients"
 def compare(
     cohorts: Annotated[
         list[str],
-        typer.Argument(help="Names of two cohorts.", metavar="[A B]", show_default=False),
+        typer.Argument(help="Names of two cohorts.", metavar="COHORT", show_default=False),
     ] = [],  # noqa: B006 - Typer copies it
     a_cohort: Annotated[
         list[str], typer.Option("--a-cohort", help=f"{_A} of this cohort.", show_default=False)
@@ -81,7 +81,7 @@ def compare(
         ),
     ] = 0.5,
     seed: options.Seed = 0,
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -107,7 +107,7 @@ def compare(
     from gestalt_space.cohort.statistics_document import comparison_document
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
-    output.check_csv(csv, as_json=as_json, overwrite=force)
+    output.check_csv(csv, as_json=as_json, overwrite=overwrite)
     tables = {"figures": comparison_table, "similarities": similarities_table}
     wanted = output.table_name(table, list(tables), csv)
     if bootstrap < FEWEST_REPLICATES:
@@ -145,8 +145,8 @@ def compare(
     _show_blocks(found)
     if not quiet:
         output.write_text(
-            f"{permutations:,} permutations, {bootstrap:,} bootstrap draws, seed {seed}. In "
-            "brackets: 95 % intervals.\nFor the meaning of the figures, see docs/cohorts.md.",
+            f"{permutations:,} permutations, {bootstrap:,} bootstrap draws, seed {seed}. Ranges in "
+            "brackets are 95 % intervals. For the meaning of the figures, see docs/cohorts.md.",
             style="dim",
         )
         output.write_text(output.DISCLAIMER, style="dim")
@@ -208,7 +208,7 @@ def _show_disorders(found: GroupComparison) -> None:
     output.write_text(
         "\nEach disorder: mean similarity, and distance of the mean faces", style="bold"
     )
-    columns = ["A, B", "in A", "in B", "between", "apart", "p", "p (BH)", "own (BH)"]
+    columns = ["A, B", "in A", "in B", "between", "distance", "p", "p (BH)", "own (BH)"]
     table = output.new_table(
         "disorder", *columns, right=columns, least=("in A", "in B", "between", "p", "A, B")
     )
@@ -233,6 +233,8 @@ def _show_disorders(found: GroupComparison) -> None:
 
 
 def _show_accuracy(found: GroupComparison) -> None:
+    from gestalt_space.cohort.cross_accuracy import GALLERIES
+
     first = found.accuracy[0]
     count = counted_text(first.disorders, "disorder")
     for title, figures in (
@@ -241,10 +243,11 @@ def _show_accuracy(found: GroupComparison) -> None:
     ):
         output.write_text(f"\nTrue disorder among the first k, %: {title}", style="bold")
         columns = [f"top-{k}" for k in first.top]
-        table = output.new_table("of", "photos of", *columns, right=columns, least=columns[:0:-1])
+        sides = ("patients of", "matched against")
+        table = output.new_table(*sides, *columns, right=columns, least=columns[:0:-1])
         for one in found.accuracy:
             cells = [_percent(value) for value in getattr(one, figures).values()]
-            table.add_row(one.group.upper(), one.evidence, *cells)
+            table.add_row(one.group.upper(), GALLERIES[one.evidence], *cells)
         output.write_table(table)
 
 

@@ -33,7 +33,7 @@ def composite(
         bool,
         typer.Option("--plain", help="Write the image alone, 336 × 336 pixels, as .png."),
     ] = False,
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -50,7 +50,7 @@ def composite(
     from gestalt_space.cohort.picture_documents import composite_document
     from gestalt_space.faces.crops import crop_to_png
 
-    check_picture_path(path, PICTURES[:1] if plain else PICTURES, overwrite=force)
+    check_picture_path(path, PICTURES[:1] if plain else PICTURES, overwrite=overwrite)
     with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
@@ -62,7 +62,7 @@ def composite(
         from gestalt_space.figures.faces import composite_figure
 
         title = f"Average face: {selection.source}"
-        write_picture(lambda: composite_figure(made, title), path, overwrite=force, quiet=quiet)
+        write_picture(lambda: composite_figure(made, title), path, overwrite=overwrite, quiet=quiet)
     if as_json:
         output.write_json(composite_document(selection, made, str(path)))
     elif not quiet:

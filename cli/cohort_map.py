@@ -61,7 +61,7 @@ def map_(
         ),
     ] = None,
     show_patients: cohort_options.ShowPatients = False,
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -88,14 +88,14 @@ def map_(
 
     column, way = parse_column(colour), parse_method(method)
     for path in paths:
-        check_picture_path(path, overwrite=force)
+        check_picture_path(path, overwrite=overwrite)
     if save_map is not None:
         if on is not None:
             raise UsageError(
                 "--on does not change the map, so it cannot be saved again.",
                 "Leave --save-map out.",
             )
-        check_new_file(save_map, (".npz",), overwrite=force, option="--force")
+        check_new_file(save_map, (".npz",), overwrite=overwrite)
     with opened(home, space=space) as gallery:
         gallery = gallery.pinned()
         selection = cohort_options.chosen(gallery, cohorts, disorders, genes, patients)
@@ -122,15 +122,15 @@ def map_(
                 write_map_page(
                     *(made, shown, base.source, column, path),
                     show_patients=show_patients,
-                    overwrite=force,
+                    overwrite=overwrite,
                 )
         else:
             from gestalt_space.figures.cohorts import map_figure
 
             draw = partial(map_figure, shown, column, made.told)
-            write_picture(draw, path, overwrite=force, quiet=quiet)
+            write_picture(draw, path, overwrite=overwrite, quiet=quiet)
     if save_map is not None:
-        write_map(made, save_map, overwrite=force)
+        write_map(made, save_map, overwrite=overwrite)
     if as_json:
         count = 0 if placed is None else len(placed.patients)
         output.write_json(map_document(selection, made, count, str(paths[0])))

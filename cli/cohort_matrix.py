@@ -33,7 +33,7 @@ def matrix(
         list[Path],
         typer.Argument(
             help="Photos, or folders of photos. They are not stored.",
-            metavar="[PHOTO…]",
+            metavar="PHOTO",
             show_default=False,
         ),
     ] = [],  # noqa: B006 - Typer copies it
@@ -115,7 +115,7 @@ def matrix(
             show_default=False,
         ),
     ] = [],  # noqa: B006
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     detector: options.Detector = "auto",
     landmarks: options.LandmarksFile = None,
     space: options.Space = None,
@@ -141,7 +141,7 @@ def matrix(
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.cohort.tables import check_matrix_path, matrix_table, write_matrix
 
-    output.check_csv(csv, as_json=as_json, overwrite=force)
+    output.check_csv(csv, as_json=as_json, overwrite=overwrite)
     if csv is not None and table is not None:
         raise UsageError("--csv and -o both write the matrix.", "Give -o or --csv.")
     kind, how, rows = parse_value(value), parse_patient_value(patient_value), parse_unit(unit)
@@ -159,11 +159,11 @@ def matrix(
                 "figure.",
                 "Choose another file ending, or leave out the other options.",
             )
-        check_large_path(table, overwrite=force)
+        check_large_path(table, overwrite=overwrite)
     elif table is not None:
-        check_matrix_path(table, overwrite=force)
+        check_matrix_path(table, overwrite=overwrite)
     for picture in figure:
-        check_picture_path(picture, overwrite=force)
+        check_picture_path(picture, overwrite=overwrite)
     with opened(home, space=space, detector=detector, landmarks=landmarks) as gallery:
         gallery = gallery.pinned()
         if photos:
@@ -186,7 +186,7 @@ def matrix(
         output.say_error(error, name)
     code = 3 if chosen.failed else 0
     if table is not None and is_large:
-        _write_large(chosen, rows, kind == "distance", table, force, quiet)
+        _write_large(chosen, rows, kind == "distance", table, overwrite, quiet)
         if as_json:
             output.write_json(large_matrix_document(str(table), len(chosen)))
         return code
@@ -206,9 +206,9 @@ def matrix(
         output.say(f"Relatives are not ranked: {pairs} of a probe and a patient left out.")
     for picture in figure:
         with output.progress("Drawing", None, quiet=quiet):
-            _draw(found, picture, force, quiet)
+            _draw(found, picture, overwrite, quiet)
     if table is not None:
-        write_matrix(found, table, overwrite=force)
+        write_matrix(found, table, overwrite=overwrite)
     if not quiet:
         for written in filter(None, (table, *figure)):
             output.say(f"Written: {written}.")
@@ -219,16 +219,16 @@ def matrix(
     return code
 
 
-def _draw(found: CohortMatrix, path: Path, force: bool, quiet: bool) -> None:
+def _draw(found: CohortMatrix, path: Path, overwrite: bool, quiet: bool) -> None:
     if path.suffix.lower() == ".html":
         from gestalt_space.pages.heat_map import write_matrix_page
 
         with output.step("Drawing", quiet=quiet):
-            write_matrix_page(found, path, overwrite=force)
+            write_matrix_page(found, path, overwrite=overwrite)
         return
     from gestalt_space.figures.cohorts import matrix_figure
 
-    write_picture(lambda: matrix_figure(found), path, overwrite=force, quiet=quiet)
+    write_picture(lambda: matrix_figure(found), path, overwrite=overwrite, quiet=quiet)
 
 
 def _of_photos(gallery: Gallery, photos: list[Path], quiet: bool) -> Selection:
@@ -244,7 +244,7 @@ def _of_photos(gallery: Gallery, photos: list[Path], quiet: bool) -> Selection:
 
 
 def _write_large(
-    chosen: Selection, unit: Unit, distance: bool, path: Path, force: bool, quiet: bool
+    chosen: Selection, unit: Unit, distance: bool, path: Path, overwrite: bool, quiet: bool
 ) -> None:
     from gestalt_space.cohort.large import write_large_matrix
 
@@ -256,7 +256,7 @@ def _write_large(
         output.progress("Comparing", None, quiet=quiet, unit="rows") as show,
     ):
         write_large_matrix(
-            chosen, path, unit=unit, distance=distance, overwrite=force, on_rows=show
+            chosen, path, unit=unit, distance=distance, overwrite=overwrite, on_rows=show
         )
     if not quiet:
         output.say(f"Wrote {path}, and its row names to {path.name}.json.")

@@ -38,14 +38,13 @@ PatientsFile = Annotated[
         "--patients", help="Text file with patient ids, one per line.", show_default=False
     ),
 ]
-Picture = Annotated[
+Figure = Annotated[
     Path | None,
-    typer.Option("--picture", help="Figure to write: .png, .svg or .pdf.", show_default=False),
+    typer.Option("--figure", help="Figure to write: .png, .svg or .pdf.", show_default=False),
 ]
 ShowPatients = Annotated[
     bool, typer.Option("--show-patients", help="Show patient ids. They are hidden by default.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 Sharpen = Annotated[
     bool,
     typer.Option("--sharpen", help="Sharpen average faces to the fine contrasts of a real face."),

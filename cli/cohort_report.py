@@ -44,7 +44,7 @@ def report(
         int, typer.Option("--at-least", help="Show no average face of fewer patients.")
     ] = 5,
     sharpen: cohort_options.Sharpen = False,
-    force: cohort_options.Force = False,
+    overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -59,7 +59,7 @@ def report(
     from gestalt_space.cohort.report import ReportPlan, measure_cohort, report_document
     from gestalt_space.pages.report_folder import PAGE, check_report_folder, write_report
 
-    check_report_folder(folder, overwrite=force)
+    check_report_folder(folder, overwrite=overwrite)
     plan = ReportPlan(permutations, bootstrap, seed, at_least, show_faces, sharpen)
     with opened(home, space=space) as gallery:
         gallery = gallery.pinned()

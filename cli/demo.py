@@ -205,4 +205,4 @@ def _say_next(result: DemoResult) -> None:
     for step in result.next_steps:
         # Not wrapped: it is there to be copied.
         typer.echo(f"  {step}", err=True)
-    output.say("docs/tutorial.md, with photos of your own", indent="  ")
+    output.say("read docs/tutorial.md, to use photos of your own", indent="  ")

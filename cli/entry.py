@@ -54,7 +54,8 @@ def _run(words: Sequence[str], stop: _Stop) -> int:
             # A group without a command: its help has been shown.
             return UsageError.exit_code
         hint = "Put options after the command, and `--` before names that start with a dash."
-        return _end(UsageError(f"{message}.", f"{hint} --help lists them."), as_json)
+        end = "" if message.endswith("?") else "."
+        return _end(UsageError(f"{message}{end}", f"{hint} --help lists them."), as_json)
     except GestaltError as error:
         return _end(error, as_json)
     except (KeyboardInterrupt, typer.Abort):

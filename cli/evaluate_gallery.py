@@ -311,7 +311,7 @@ def _show_reading(evaluation: GalleryEvaluation) -> None:
     output.write_text(
         "In brackets: 95 % intervals, for galleries of other patients with the same disorders.\n"
         "†, AUROC and differences: conditional on this gallery, too narrow for another one "
-        f"({bootstrap.replicates:,}\ndraws, seed {bootstrap.seed}). For the meaning of the "
+        f"({bootstrap.replicates:,} draws, seed {bootstrap.seed}). For the meaning of the "
         "figures, see docs/evaluation.md.",
         style="dim",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gestalt_space.errors import GestaltError
+from gestalt_space.faces.steps import PLAIN, step_text
 
 from . import options, output
-from .match_output import PLAIN_STEPS
 from .probes import probes_of
 from .show_face import ShowFace, picture_paths, write_pictures
 
@@ -80,11 +80,11 @@ def _write(name: str, found: tuple[Face, ...] | GestaltError) -> None:
     output.write_text(name, style="bold")
     for face in found:
         of = face.quality
-        how = "" if face.step in PLAIN_STEPS else f", photo {face.step}"
+        how = "" if face.step in PLAIN else f", photo {step_text(face.step)}"
         output.write_text(
-            f"  face {face.number} of {face.count}: {eye_distance(face.landmarks):.0f} px between "
-            f"the eyes, sharpness {of.sharpness:.0f}, yaw {round(of.yaw)}°, roll {round(of.roll)}° "
-            f"(score {face.score:.2f}{how})"
+            f"  face {face.number} of {face.count}, score {face.score:.2f}{how}\n"
+            f"    {eye_distance(face.landmarks):.0f} px between the eyes, "
+            f"sharpness {of.sharpness:.0f}, yaw {round(of.yaw)}°, roll {round(of.roll)}°"
         )
         for mark in marks_of(face.landmarks, of):
             output.write_text(f"    {mark.reason}")

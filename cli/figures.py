@@ -22,7 +22,7 @@ def check_picture_path(
     """Raise where no figure can be written, before anything is computed for it."""
     from gestalt_space.atomic_files import check_new_file
 
-    check_new_file(path, endings, overwrite=overwrite, option="--force")
+    check_new_file(path, endings, overwrite=overwrite)
 
 
 def write_picture(draw: Callable[[], Figure], path: Path, *, overwrite: bool, quiet: bool) -> None:

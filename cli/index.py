@@ -34,31 +34,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Patients and photos of the gallery.", no_args_is_help=True, rich_markup_mode="markdown"
 )
-app.command("add", epilog=options.EXIT_CODES)(add)
-app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
-app.command("calibrate")(calibrate)
-app.command("erase", epilog=options.EXIT_CODES)(erase)
-app.command("approximate")(approximate)
-app.command("set")(set_facts)
-app.command("move")(move)
-app.command("merge")(merge)
-app.command("split")(split)
-app.command("undo")(undo)
-app.command("log")(log)
-app.command("backup")(backup)
-app.command("restore")(restore)
-app.command("export")(export)
-app.command("import")(import_)
-app.command("spaces")(spaces)
-app.command("use")(use)
-app.command("drop")(drop)
-app.command("homes")(homes)
-app.command("verify", epilog=VERIFY_EXIT_CODES)(verify)
-
 SHOWN_FAILURES = 20
 
 
-@app.command("list")
 def list_patients(
     disorder: Annotated[
         str | None,
@@ -97,7 +75,6 @@ def list_patients(
     output.write_table(patients_table(page.patients), csv)
 
 
-@app.command("show")
 def show(
     patient: Annotated[str, typer.Argument(help="Patient id.", show_default=False)],
     home: options.Home = None,
@@ -146,10 +123,9 @@ def show(
         output.write_text(_kept_text(detail))
 
 
-@app.command("remove", epilog=options.EXIT_CODES)
 def remove(
     patients: Annotated[
-        list[str], typer.Argument(help="Patients.", metavar="[PATIENT…]", show_default=False)
+        list[str], typer.Argument(help="Patients.", metavar="PATIENT", show_default=False)
     ] = [],  # noqa: B006 - Typer copies it
     photo: Annotated[
         list[str],
@@ -205,7 +181,6 @@ def remove(
         output.say(f"Removed {counted_text(gone.photos, 'photo')} and {patients_gone}.")
 
 
-@app.command("stats")
 def stats(
     home: options.Home = None, as_json: options.Json = False, csv: options.Csv = None
 ) -> None:
@@ -230,7 +205,6 @@ def stats(
             output.say(f"Run `gestalt index fill --again --space {space.model}`.", indent="  ")
 
 
-@app.command("fill", epilog=options.EXIT_CODES)
 def fill(
     space: options.Space = None,
     again: Annotated[
@@ -309,7 +283,6 @@ def fill(
     return 3 if failed or (default and not filled.is_default) else 0
 
 
-@app.command("rebuild")
 def rebuild(
     home: options.Home = None, as_json: options.Json = False, quiet: options.Quiet = False
 ) -> None:
@@ -360,3 +333,32 @@ def _kept_text(detail: PatientRecord) -> str:
         f"The consent is withdrawn: {detail.patient} is not matched. The gallery keeps these "
         f"descriptors separately, with {counted_text(crops, 'aligned face')} and the facts."
     )
+
+
+# In the order in which the help lists them.
+app.command("add", epilog=options.EXIT_CODES)(add)
+app.command("list")(list_patients)
+app.command("show")(show)
+app.command("stats")(stats)
+app.command("set")(set_facts)
+app.command("remove", epilog=options.EXIT_CODES)(remove)
+app.command("erase", epilog=options.EXIT_CODES)(erase)
+app.command("move")(move)
+app.command("merge")(merge)
+app.command("split")(split)
+app.command("undo")(undo)
+app.command("log")(log)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("export")(export)
+app.command("import")(import_)
+app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
+app.command("spaces")(spaces)
+app.command("use")(use)
+app.command("fill", epilog=options.EXIT_CODES)(fill)
+app.command("drop")(drop)
+app.command("calibrate")(calibrate)
+app.command("approximate")(approximate)
+app.command("verify", epilog=VERIFY_EXIT_CODES)(verify)
+app.command("rebuild")(rebuild)
+app.command("homes")(homes)

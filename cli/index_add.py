@@ -31,7 +31,7 @@ Targets = Annotated[
     list[Path],
     typer.Argument(
         help="Photos, a folder, or a table (.csv, .tsv, .txt) with one row per photo.",
-        metavar="PHOTO…|FOLDER|TABLE",
+        metavar="PHOTO|FOLDER|TABLE",
         show_default=False,
     ),
 ]

@@ -18,7 +18,7 @@ def log(
         str | None,
         typer.Argument(
             help="With --check: an earlier head to compare with.",
-            metavar="[COUNT:HASH]",
+            metavar="COUNT:HASH",
             show_default=False,
         ),
     ] = None,

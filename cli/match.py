@@ -35,9 +35,7 @@ FORMATS = ("table", "json", "csv", "gestaltmatcher")
 def match(
     photos: Annotated[
         list[Path],
-        typer.Argument(
-            help="Photos, or folders of photos.", metavar="[PHOTO…]", show_default=False
-        ),
+        typer.Argument(help="Photos, or folders of photos.", metavar="PHOTO", show_default=False),
     ] = [],  # noqa: B006 - Typer copies it
     patient: Annotated[
         str | None,

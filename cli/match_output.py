@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gestalt_space.ages import age_text
 from gestalt_space.counts import counted_text
+from gestalt_space.faces.steps import PLAIN, step_text
 
 from . import output
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from gestalt_space.types import Face
 
 SHOWN_RELATIVES = 10
-PLAIN_STEPS = ("as is", "aligned", "landmarks file")
 
 
 def write_tables(matches: Iterable[Match], view: GalleryView, detector: str) -> None:
@@ -122,8 +122,8 @@ def _write_match(match: Match, view: GalleryView, detector: str) -> None:
         output.write_text(f"  {match.verdict}", style="bold")
         share = f"{match.best_percentile:.0f} %" if match.best_percentile < 99.5 else "nearly all"
         output.write_text(
-            f"  the nearest line is closer than the nearest wrong disorder is for {share} of the "
-            "gallery's patients"
+            f"  {share} of the gallery's patients are less similar than this to their nearest "
+            "wrong disorder"
         )
     _write_lines(match, question)
     _write_around(match, question)
@@ -183,8 +183,9 @@ def _write_lines(match: Match, question: Question) -> None:
         table.add_row(*cells)
     output.write_table(table)
     for why in dict.fromkeys(line.no_ratio for line in match.lines if line.no_ratio):
-        ranks = ", ".join(str(line.rank) for line in match.lines if line.no_ratio == why)
-        output.write_text(f"  no LR in line {ranks}: {why}", style="dim")
+        ranks = [str(line.rank) for line in match.lines if line.no_ratio == why]
+        lines = "line" if len(ranks) == 1 else "lines"
+        output.write_text(f"  no LR in {lines} {', '.join(ranks)}: {why}", style="dim")
 
 
 def _write_around(match: Match, question: Question) -> None:
@@ -199,7 +200,7 @@ def _write_around(match: Match, question: Question) -> None:
     for shared in match.composition:
         output.write_text(
             f"  {shared.attribute} {shared.value}, where known: {shared.neighbours} of "
-            f"{counted_text(shared.neighbours_known, 'neighbour')}, {shared.eligible:,} of "
+            f"{counted_text(shared.neighbours_known, 'patient')} listed, {shared.eligible:,} of "
             f"{shared.eligible_known:,} eligible"
         )
 
@@ -228,9 +229,10 @@ def _ratio_text(line: MatchLine) -> str:
 
 def _face_line(face: Face, detector: str, name: str = "") -> str:
     which = "one face" if face.count == 1 else f"face {face.number} of {face.count}"
-    how = "" if face.step in PLAIN_STEPS else f", photo {face.step}"
+    how = "" if face.step in PLAIN else f", photo {step_text(face.step)}"
     line = (
-        f"  {which}, {face.quality.size:.0f} px, found by {detector} (score {face.score:.2f}{how})"
+        f"  {which}, {face.quality.size:.0f} px wide, found by {detector} "
+        f"(score {face.score:.2f}{how})"
     )
     line += f": {name}" if name else ""
     if output.lies_on_its_side(face):

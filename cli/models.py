@@ -296,9 +296,7 @@ def export(
 def verify(
     names: Annotated[
         list[str],
-        typer.Argument(
-            help="Models to check. [default: all]", metavar="[NAME…]", show_default=False
-        ),
+        typer.Argument(help="Models to check. [default: all]", metavar="NAME", show_default=False),
     ] = [],  # noqa: B006 - Typer copies it
     home: options.Home = None,
     as_json: options.Json = False,

@@ -98,7 +98,7 @@ Report = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite an earlier result.")]
 Photos = Annotated[
     list[Path],
-    typer.Argument(help="Photos, or folders of photos.", metavar="PHOTO…", show_default=False),
+    typer.Argument(help="Photos, or folders of photos.", metavar="PHOTO", show_default=False),
 ]
 Disorders = Annotated[int, typer.Option("--disorders", min=1, help="Number of disorders.")]
 Patients = Annotated[

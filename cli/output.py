@@ -113,14 +113,14 @@ def write_json(document: Mapping[str, object]) -> None:
 def check_csv(csv: Path | None, *, as_json: bool, overwrite: bool | None = None) -> None:
     """Raise, before any work is done, where a table cannot be written to the place of --csv.
 
-    `overwrite`: whether --force was given; None for a command that has no such option.
+    `overwrite`: whether --overwrite was given; None for a command that has no such option.
     """
     if csv is None:
         return
     if as_json:
         raise UsageError("--json and --csv cannot be combined.", "Leave one of them out.")
     if csv != STANDARD_OUTPUT:
-        option = "" if overwrite is None else "--force"
+        option = "" if overwrite is None else "--overwrite"
         check_new_file(csv, (".csv", ".tsv"), overwrite=bool(overwrite), option=option)
 
 

@@ -53,16 +53,14 @@ def _commands(command: Any, path: str) -> Iterator[str]:
             yield from _commands(child, f"{path} {name}")
         return
     yield f"### {path}\n\n{_text(command.help)}\n"
-    usage = " ".join(
-        f"{param.metavar or param.name}" for param in command.params if _is_argument(param)
-    )
+    usage = " ".join(_argument(param) for param in command.params if _is_argument(param))
     yield f"```\n{path} [OPTIONS] {usage}".rstrip() + "\n```\n"
     rows = [_row(param) for param in command.params]
     yield "\n".join(["| | |", "|---|---|", *rows]) + "\n"
 
 
 def _row(param: Any) -> str:
-    title = param.metavar or param.name if _is_argument(param) else ", ".join(param.opts)
+    title = _argument(param) if _is_argument(param) else ", ".join(param.opts)
     default = param.default
     shown = (
         f" Default: {default}."
@@ -70,6 +68,11 @@ def _row(param: Any) -> str:
         else ""
     )
     return f"| `{title.replace('|', chr(92) + '|')}` | {_text(param.help)}{shown} |"
+
+
+def _argument(param: Any) -> str:
+    name = str(param.metavar or param.name.upper()) + "…" * (param.nargs == -1)
+    return name if param.required else f"[{name}]"
 
 
 def _is_argument(param: Any) -> bool:

@@ -158,7 +158,7 @@ def token(
 @app.command("tokens", epilog=options.EXIT_CODES)
 def list_tokens(
     name: Annotated[
-        str | None, typer.Argument(help="Whose. [default: everybody's]", show_default=False)
+        str | None, typer.Argument(help="Whose tokens. [default: everybody's]", show_default=False)
     ] = None,
     home: options.Home = None,
     as_json: options.Json = False,

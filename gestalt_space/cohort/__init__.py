@@ -1,1 +1,1 @@
-"""Cohorts: which patients, how alike they are, and what can be concluded from it."""
+"""Cohorts: which patients they have, how alike these are, and what can be concluded from that."""

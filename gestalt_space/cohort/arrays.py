@@ -1,5 +1,5 @@
-"""Selections of one's own arrays and data frames, without a gallery: what all of `cohort` works on,
-from a notebook."""
+"""Selections from arrays and data frames, without a gallery: the input of all functions of `cohort`
+in a notebook."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ COLUMNS = (
     *("patient", "photo", "age", "disorder", "gene", "sex", "ancestry", "cohort"),
     *("family", "site"),
 )
-"""What a data frame may tell of photos."""
+"""Columns of a data frame that are read."""
 
 SEVERAL = (list, tuple, set, frozenset, np.ndarray)
-"""What may hold several identifiers of a row."""
+"""Columns that may have several identifiers in a row."""
 Values = Sequence[Any] | ArrayLike | None
 
 
@@ -45,16 +45,16 @@ def selection_of(
     space: str = "these descriptors",
     source: str = "all patients",
 ) -> Selection:
-    """A selection of descriptors `(n, d)` of unit length, a row for each photo.
+    """A selection of descriptors `(n, d)` of unit length, one row per photo.
 
-    All else has a value for each row `(n,)`, and None, NaN or an empty text where it is not known:
-    `patients`, by default another for each row; `photos` names; `ages` in years, or texts like
-    `4y6m`; `disorders` and `genes` identifiers, or lists of them; `sex`, `ancestry` and `cohort` in
-    words; `family` a name that patients of one family share, and `site` where and with what each
-    photo was taken. Rows may be in any order; the selection has them by patient, then by name.
-    `space` names the encoder: only sets of one space are compared. Raises `DescriptorError`, and
-    `UsageError` for values that are too few or too many, are no names or ages, or contradict each
-    other about a patient.
+    All other arguments have a value for each row `(n,)`; unknown values are None, NaN or an empty
+    text. `patients`: by default another patient for each row. `photos`: names. `ages`: years, or
+    texts such as `4y6m`. `disorders` and `genes`: identifiers, or lists of them. `sex`, `ancestry`
+    and `cohort`: words. `family`: a name that the patients of a family share. `site`: where and
+    with what each photo was taken. Rows may be in any order; the selection sorts them by patient,
+    then by name. `space` names the encoder: only sets of one space are compared. Raises
+    `DescriptorError`, and `UsageError` if there are too few or too many values, if a value is not a
+    name or an age, or if rows contradict each other about a patient.
     """
     rows = sound_descriptors(descriptors)
 
@@ -111,11 +111,11 @@ def selection_of(
 def selection_of_frame(
     descriptors: Descriptors, frame: Any, *, space: str = "these descriptors"
 ) -> Selection:
-    """The same, of a data frame (of pandas or polars, or a mapping of columns) with a row for each
+    """A selection from a data frame (of pandas or polars, or a mapping of columns) with one row per
     descriptor.
 
-    The columns `COLUMNS` are read; what is not there is not known. Raises as `selection_of`, and
-    `UsageError` for a frame without patients.
+    The columns `COLUMNS` are read; columns that are missing count as unknown. Raises as
+    `selection_of`, and `UsageError` for a frame without patients.
     """
     there = set(getattr(frame, "columns", frame))
     told = {name: list(frame[name]) for name in COLUMNS if name in there}
@@ -138,7 +138,8 @@ def selection_of_frame(
 
 
 def _is_unknown(value: Any) -> bool:
-    """None, a text that says so, or what is unlike itself: NaN, and pandas' own mark for it."""
+    """Whether a value is None, a text for an unknown value, or not equal to itself: NaN, and
+    pandas' own missing value."""
     if value is None or isinstance(value, str):
         return is_unknown(value)
     if isinstance(value, SEVERAL):
@@ -156,7 +157,7 @@ def _years(age: Any) -> float:
 
 
 def _name(value: Any) -> str:
-    """A name, which is a text or a number."""
+    """A name, from a text or a number."""
     if not isinstance(value, str | int | float | np.generic) or isinstance(value, bytes):
         raise UsageError(
             f"{value!r} is not a name.", "Give a text or a number for each row, not a list."
@@ -167,7 +168,7 @@ def _name(value: Any) -> str:
 def _one_each(
     what: str, values: Sequence[Any], owners: Sequence[str], people: Sequence[str]
 ) -> list[str]:
-    """What rows say of each patient, who may not be told in two ways."""
+    """The value of each patient, on which all rows must agree."""
     found: dict[str, str] = {}
     for owner, value in zip(owners, values, strict=True):
         if value is not None and found.setdefault(owner, _name(value)) != _name(value):
@@ -181,7 +182,7 @@ def _one_each(
 def _all_each(
     values: Sequence[Any], owners: Sequence[str], people: Sequence[str]
 ) -> tuple[tuple[str, ...], ...]:
-    """All identifiers that rows tell of each patient, in order."""
+    """All identifiers in the rows of each patient, in order."""
     found: dict[str, set[str]] = {patient: set() for patient in people}
     for owner, value in zip(owners, values, strict=True):
         if value is not None:

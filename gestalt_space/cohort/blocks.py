@@ -1,7 +1,8 @@
-"""Matrices larger than memory: written to a `.npy` tile by tile, and gone on with after a kill.
+"""Matrices larger than memory: written to a `.npy` file tile by tile, and continued after an
+interruption.
 
-The values are those of `matrix.similarity_matrix`; only one tile is in memory beside the
-descriptors. Read the file by `numpy.load(path, mmap_mode="r")`.
+The values are those of `matrix.similarity_matrix`; besides the descriptors, only one tile is in
+memory. Read the file with `numpy.load(path, mmap_mode="r")`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ _PENDING = 2
 
 @dataclass(frozen=True, slots=True)
 class BlockProgress:
-    """How far a file is: its first `rows_done` rows, and what was mirrored below them, are on disk.
+    """The progress of a file: its first `rows_done` rows, and their mirror images below them, are
+    on disk.
 
     `inputs`: sha256 of descriptors and names. `block`: rows between two records.
     """
@@ -75,14 +77,15 @@ def write_matrix_in_blocks(
     on_whole: Callable[[], None] = lambda: None,
     sync_every: float = SYNC_EVERY,
 ) -> None:
-    """Write the matrix of all pairs `(n, n)` of descriptors `(n, d)` of unit length to a `.npy`.
+    """Write the matrix of all pairs `(n, n)` of descriptors `(n, d)` of unit length to a `.npy`
+    file.
 
-    While it is written, `PATH.part` holds the values and `PATH.part.json` how far they are, noted
-    every `sync_every` seconds; a call with the same inputs goes on from there. The file appears
-    under its own name when it is whole. `on_rows`: called with the rows done and all rows;
-    `on_whole`: just before the file appears. Raises `OutputError` where `path` is taken, another
-    process writes it, what was begun is of other inputs (unless `overwrite`), or the disk fills:
-    all its room is taken at the start.
+    Until it is complete, `PATH.part` holds the values and `PATH.part.json` the progress, recorded
+    every `sync_every` seconds; a call with the same inputs continues from there. The file gets its
+    own name when it is complete. `on_rows` is called with the number of rows done and of all rows,
+    `on_whole` just before the file appears. Raises `OutputError` if `path` exists, if another
+    process writes it, if the unfinished file has other inputs (unless `overwrite`), or if the disk
+    is full: all space is allocated at the start.
     """
     if len(names) != len(descriptors):
         raise UsageError(
@@ -91,7 +94,7 @@ def write_matrix_in_blocks(
         )
     if not len(descriptors):
         raise UsageError("There are no descriptors.", "Choose at least one photo.")
-    check_new_file(path, (".npy",), overwrite=overwrite, option="--force")
+    check_new_file(path, (".npy",), overwrite=overwrite)
     rows = np.ascontiguousarray(descriptors, np.float32)
     fresh = BlockProgress(
         inputs=_digest(rows, names),
@@ -177,7 +180,8 @@ def _fill(
 def _put(
     file: io.FileIO, values: NDArray[Any], top: int, left: int, count: int, offset: int
 ) -> None:
-    """Write a tile at its place: by plain writes, whose pages are not this process's memory."""
+    """Write a tile to its place, with plain writes, whose pages do not count as memory of this
+    process."""
     for row, line in enumerate(values, start=top):
         file.seek(offset + (row * count + left) * values.itemsize)
         data = line.data.cast("B")
@@ -188,7 +192,7 @@ def _put(
 def _begun(
     part: Path, record: Path, fresh: BlockProgress, size: int, overwrite: bool
 ) -> BlockProgress | None:
-    """What an earlier call left, None where there is nothing to go on with."""
+    """The state left by an earlier call, None if there is nothing to continue."""
     if not part.stat().st_size:
         return None
     try:
@@ -215,7 +219,7 @@ def _begun(
         f"{part} was started with other photos or options."
         if told is not None and not same
         else f"{part} or its progress file is damaged.",
-        "Choose another file, or use --force to start over.",
+        "Choose another file, or use --overwrite to start over.",
     )
 
 
@@ -239,7 +243,7 @@ def _header(count: int, number: Number) -> bytes:
 
 @contextmanager
 def _alone(part: Path) -> Iterator[None]:
-    """Hold a file against other processes that would write it; it is made where there is none."""
+    """Lock a file against other processes that would write it; it is created if necessary."""
     open_private(part, "ab").close()
     with try_lock(part) as is_mine:
         if is_mine is False:

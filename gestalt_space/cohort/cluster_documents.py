@@ -1,4 +1,4 @@
-"""Clusters as a document for programs. It names no patient unless it is asked to."""
+"""Clusters as a document for programs. It names patients only on request."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Clusters of patients: by average linkage and by density, without a look at their disorders; how
-stable they are, how they go with the disorders, and which disorders look like one or like two.
+"""Clusters of patients, by average linkage and by density, without using their disorders: how
+stable they are, how well they agree with the disorders, and which disorders look like one or like
+two.
 
-A patient is one point: the mean descriptor, of unit length. Distances are 1 − cosine.
+A patient is one point: the mean descriptor, scaled to unit length. Distances are 1 − cosine.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MOST_CLUSTERS = 100
 MOST_ORDERED = 600
 """Patients whose tree is ordered in a second."""
 SMALLEST_DENSE = 3
-"""Patients of a cluster found by density, at least."""
+"""Smallest number of patients in a cluster found by density."""
 ALPHA = 0.05
 
 Labels = NDArray[np.int64]
@@ -39,11 +40,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """How many clusters to cut into (None: chosen), how often to resample, and the seed.
+    """The number of clusters (None: chosen by silhouette), the number of bootstrap draws, and the
+    seed.
 
-    `margin`: disorders whose separability is shown to be nearer to chance are alike. `within`: the
-    columns within whose values patients of two disorders are compared. Raises `UsageError` for a
-    margin that is none.
+    `margin`: disorders are alike if their separability is shown to differ from chance by less.
+    `within`: patients of two disorders are compared only if they have the same values in these
+    columns. Raises `UsageError` for an invalid margin.
     """
 
     clusters: int | None = None
@@ -66,9 +68,9 @@ USUAL_PLAN = ClusterPlan()
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster of the cut: its number from 1, its patients, its commonest disorder with its
-    patients, and the mean Jaccard index 0..1 with the most alike cluster of each resample (Hennig
-    2007), NaN where nothing was resampled."""
+    """A cluster: its number from 1, its patients, its most common disorder with the number of its
+    patients, and the mean Jaccard index 0..1 with the most similar cluster of each bootstrap draw
+    (Hennig 2007), NaN without bootstrap."""
 
     number: int
     patients: int
@@ -79,12 +81,12 @@ class Cluster:
 
 @dataclass(frozen=True)
 class DisorderFigures:
-    """How a disorder's patients lie. `silhouette`: mean, −1..1, against the other disorders; NaN
-    where there is no other disorder or one patient. `half_sizes`: families in its two halves,
-    `apart`: their distance in standard deviations within, `p` of a disorder in one piece showing as
-    clear a gap and `q` after Benjamini and Hochberg, `split` whether it falls into two; NaN where
-    it has fewer than eight families. `follows`: the columns, other than disorder, with which the
-    halves go."""
+    """The patients of a disorder among all. `silhouette`: mean, −1..1, against the other disorders;
+    NaN if there is no other disorder, or only one patient. `half_sizes`: number of families in its
+    two halves. `apart`: distance of the halves in standard deviations within them. `p`: of so clear
+    a gap in a disorder without a split; `q`: after Benjamini and Hochberg; `split`: whether it
+    falls into two. NaN with fewer than eight families. `follows`: the columns, other than disorder,
+    that are associated with the halves."""
 
     disorder: str
     patients: int
@@ -98,12 +100,13 @@ class DisorderFigures:
 
     @property
     def has_halves(self) -> bool:
-        """Whether there is a cut with enough families on both sides."""
+        """Whether there are two halves with enough families in each."""
         return self.q == self.q and min(self.half_sizes) >= SMALLEST_HALF
 
     @property
     def reading(self) -> str:
-        """In words: a split that follows a site, a sex or the like is no subtype of a disorder."""
+        """The result in words. A split associated with a site, a sex or the like is not a subtype
+        of a disorder."""
         if self.q != self.q:
             return "too few to say"
         if not self.split:
@@ -120,7 +123,7 @@ class DisorderFigures:
             p=self.q,
             n=sum(self.half_sizes),
             unit="families",
-            method="samples in one piece, Benjamini-Hochberg over disorders",
+            method="samples without a gap, Benjamini-Hochberg over disorders",
         )
 
 
@@ -128,12 +131,12 @@ class DisorderFigures:
 class Clustering:
     """Clusters of patients `(p,)`.
 
-    `linkage` `(p − 1, 4)` as SciPy has it, by average linkage; `labels` `(p,)` clusters of the cut
-    from 1 on, by size; `dense` `(p,)` clusters by HDBSCAN from 1 on, 0 for those in none. `rule`:
-    in words, how the number was chosen. `silhouette`: mean over patients of the cut. `agreement`
-    and `dense_agreement`: adjusted Rand index with the disorders over the `compared` patients who
-    have one disorder, NaN for fewer than two. `resampled_agreement`: mean adjusted Rand index
-    between the cut and the same of resampled patients.
+    `linkage` `(p − 1, 4)`: average linkage in SciPy's format. `labels` `(p,)`: clusters of the cut,
+    from 1, the largest first. `dense` `(p,)`: clusters by HDBSCAN, from 1, 0 for patients in none.
+    `rule`: how the number of clusters was chosen, in words. `silhouette`: mean over patients.
+    `agreement` and `dense_agreement`: adjusted Rand index with the disorders, over the `compared`
+    patients with exactly one disorder, NaN for fewer than two. `resampled_agreement`: mean adjusted
+    Rand index with the clusterings of bootstrap draws.
     """
 
     patients: tuple[str, ...]
@@ -158,7 +161,7 @@ def cluster(
     *,
     stages: Stages = no_stages,
 ) -> Clustering:
-    """Clusters of a selection's patients. Raises `UsageError` for fewer than four patients, more
+    """Cluster the patients of a selection. Raises `UsageError` for fewer than four patients, more
     than 10,000, or more clusters than patients."""
     count = len(selection.patients)
     if count < FEWEST_PATIENTS:
@@ -195,7 +198,7 @@ def _clustered(selection: Selection, plan: ClusterPlan, stages: Stages) -> Clust
             tree, distances, stages("Choosing the number of clusters", "cuts")
         )
     else:
-        labels, rule = cut_into(tree, plan.clusters), f"cut into {plan.clusters}, as requested"
+        labels, rule = cut_into(tree, plan.clusters), "the number requested"
     stages("Clustering by density", "patients")
     dense = dense_clusters(distances)
     drawing = stages("Drawing bootstrap samples", "draws")
@@ -228,7 +231,7 @@ def _clustered(selection: Selection, plan: ClusterPlan, stages: Stages) -> Clust
 def pairs_of(
     selection: Selection, plan: ClusterPlan = USUAL_PLAN, progress: Progress = no_progress
 ) -> tuple[Pair, ...]:
-    """The pairs of disorders of a selection, of patients with one disorder."""
+    """The pairs of disorders of a selection, for patients with exactly one disorder."""
     return compare_pairs(
         selection.patient_descriptors().astype(np.float64),
         single_disorders(selection),
@@ -254,8 +257,8 @@ def cosine_distances(rows: Floats) -> Floats:
 
 
 def average_linkage(distances: Floats, *, ordered: bool = False) -> Floats:
-    """The tree of average linkage, `(p − 1, 4)` in SciPy's form; with neighbours as alike as can be
-    where it is `ordered`, and not too large for that."""
+    """The tree of average linkage, `(p − 1, 4)` in SciPy's format. If `ordered`, neighbouring
+    leaves are as similar as possible, unless the tree is too large for that."""
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
@@ -268,7 +271,8 @@ def average_linkage(distances: Floats, *, ordered: bool = False) -> Floats:
 
 
 def cut_into(tree: Floats, clusters: int) -> Labels:
-    """The patients `(p,)` of a tree in that many clusters, numbered from 1, the largest first."""
+    """The clusters `(p,)` of a tree that is cut into a number of clusters, numbered from 1, the
+    largest first."""
     return _cuts(tree, [clusters])[0]
 
 
@@ -311,8 +315,8 @@ def silhouette_cut(
     cuts = _cuts(tree, range(2, most + 1))
     best = int(np.argmax([_silhouette(distances, labels) for labels in followed(cuts, progress)]))
     return cuts[best], (
-        f"of the cuts into 2 to {most} clusters, the one with the highest mean silhouette; a "
-        "patient alone in a cluster counts 0"
+        f"the number from 2 to {most} with the highest mean silhouette; a patient alone in a "
+        "cluster counts 0"
     )
 
 
@@ -322,7 +326,7 @@ def _silhouette(distances: Floats, labels: NDArray[np.generic]) -> float:
 
 
 def _silhouettes(distances: Floats, labels: NDArray[np.generic]) -> Floats:
-    """Of each patient (Rousseeuw 1987); nothing where there are not at least two clusters."""
+    """The silhouette of each patient (Rousseeuw 1987); empty with fewer than two clusters."""
     kinds, of = np.unique(labels, return_inverse=True)
     if len(kinds) < 2:
         return np.zeros(0)
@@ -346,7 +350,8 @@ def _agreement(labels: NDArray[np.generic], truth: NDArray[np.str_]) -> float:
 def _stability(
     distances: Floats, labels: Labels, plan: ClusterPlan, progress: Progress
 ) -> tuple[Floats, float]:
-    """Mean Jaccard index of each cluster `(k,)`, and mean adjusted Rand index, over resamples."""
+    """The mean Jaccard index of each cluster `(k,)`, and the mean adjusted Rand index, over
+    bootstrap draws."""
     from sklearn.metrics import adjusted_rand_score
 
     kinds = int(labels.max())
@@ -438,7 +443,7 @@ def _disorders(
 def split_of(
     selection: Selection, theirs: NDArray[np.bool_], plan: ClusterPlan = USUAL_PLAN
 ) -> DisorderSplit | None:
-    """The halves of some of the patients `(p,)`; None for too few families."""
+    """The halves of some of the patients `(p,)`; None if there are too few families."""
     rows = selection.patient_descriptors().astype(np.float64)
     ages = patient_ages(selection)
     columns: dict[Column, NDArray[np.str_] | Floats] = {
@@ -452,7 +457,7 @@ def split_of(
 
 
 def _joined(selection: Selection, columns: Sequence[Column]) -> NDArray[np.str_]:
-    """`(p,)`: the values of several columns as one text."""
+    """`(p,)`: the values of several columns, joined as one text."""
     texts = [column_of(selection, column).tolist() for column in columns]
     told = [", ".join(one) for one in zip(*texts, strict=True)] or [""] * len(selection.patients)
     return np.array(told, dtype=np.str_)

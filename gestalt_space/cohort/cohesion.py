@@ -1,9 +1,9 @@
-"""Are these patients more alike than chance?
+"""Are these patients more alike than expected by chance?
 
-Families are compared with families, each one's patients averaged: siblings are alike without a
-disorder. The mean similarity over all pairs is set against random groups of as many families, drawn
-from the cohort and its controls together: if the cohort's patients are alike by chance alone, the
-cohort is one such draw like any other, and p is uniform. Drawn from the controls alone, it would
+The units are families, with the patients of each averaged: siblings are alike even without a
+disorder. The mean similarity over all pairs of families is compared with random groups of the same
+number of families, drawn from the cohort and its controls together. Under the null hypothesis the
+cohort is one such draw, and p is uniform. If groups were drawn from the controls alone, it would
 not be.
 """
 
@@ -46,8 +46,8 @@ _AT_ONCE = 8_000_000
 
 @dataclass(frozen=True)
 class CohesionPlan:
-    """What random groups share with the cohort, how many are drawn, and from which seed.
-    `with_family`: patients of a family count as if they were unrelated."""
+    """What random groups have in common with the cohort, how many are drawn, and the seed.
+    `with_family`: all patients count as unrelated."""
 
     match: tuple[Fact, ...] = ()
     permutations: int = PERMUTATIONS
@@ -73,9 +73,9 @@ USUAL_PLAN = CohesionPlan()
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """Of `size` families with one photo each, drawn many times: the mean similarity of the
-    cohort's and of the controls' draws, and the percentile 0..100 of a draw of the cohort among
-    those of the controls, on average."""
+    """Random draws of `size` families with one photo each: the mean similarity of draws from the
+    cohort and from the controls, and the percentile 0..100 of a draw from the cohort among those
+    from the controls, on average."""
 
     size: int
     similarity: float
@@ -85,16 +85,17 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Cohesion:
-    """How alike a cohort's patients are.
+    """How alike the patients of a cohort are.
 
-    `families`: the units, a patient whose family is not known being one; with family, patients.
-    `similarity`: the mean over pairs of them, -1..1; `random_mean` and `random_sd`:
-    of the random groups' ones; `effect`: how many of those standard deviations it lies above their
-    mean (NaN where they do not vary); `percentile` 0..100: the share of random groups below it;
-    `p`: one-sided, (b + 1)/(m + 1). `controls`: units besides the cohort's that could be drawn;
-    `relatives`: patients who are none, as their family has members in the cohort. `curve`: the
-    published form, with `curve_controls` units of patients who have none of the cohort's
-    disorders; empty where these are fewer than two.
+    `families`: the number of units; a patient without a recorded family is a unit; with
+    `with_family`, every patient is. `similarity`: the mean over pairs of units, -1..1.
+    `random_mean` and `random_sd`: mean and standard deviation of the null distribution. `effect`:
+    by how many of these standard deviations `similarity` exceeds `random_mean` (NaN if they do not
+    vary). `percentile` 0..100: the share of random groups below it. `p`: one-sided, (b + 1)/(m +
+    1). `controls`: other units that can be drawn. `relatives`: patients who are not used as
+    controls because members of their family are in the cohort. `curve`: the published analysis,
+    with `curve_controls` units of patients who have none of the cohort's disorders; empty with
+    fewer than two.
     """
 
     patients: int
@@ -120,11 +121,11 @@ def cohesion(
     *,
     stages: Stages = no_stages,
 ) -> Cohesion:
-    """How alike a cohort's patients are, beside random groups of the gallery's.
+    """Compare a cohort with random groups from a gallery.
 
-    Raises `UsageError` for fewer than two families, for a fact to match on that is not known of one
-    of the cohort's patients, and where the gallery has too few others, with the stratum;
-    `SpaceMismatch` for two spaces.
+    Raises `UsageError` for fewer than two families, if a value to match on is unknown for one of
+    the cohort's patients, and if the gallery has too few other patients (it names the stratum);
+    `SpaceMismatch` for different spaces.
     """
     check_same_space(cohort, gallery)
     if (patients := len(cohort.patients)) < FEWEST:
@@ -178,8 +179,8 @@ def cohesion(
 
 
 def _controls(cohort: Selection, gallery: Selection, *, with_family: bool) -> tuple[Selection, int]:
-    """The gallery's patients who are not the cohort's, nor of its families; and how many of these
-    relatives there are."""
+    """The gallery's patients outside the cohort and its families, and the number of excluded
+    relatives."""
     members = set(cohort.patients)
     families = set() if with_family else set(cohort.people.family.tolist()) - {""}
     others = [
@@ -198,8 +199,8 @@ def _strata(
     control_units: NDArray[np.int64],
     plan: CohesionPlan,
 ) -> tuple[list[Stratum], NDArray[np.bool_]]:
-    """What is drawn of the cohort's families and, after them, the eligible controls; and which
-    controls `(u,)` are eligible: those of a stratum in which the cohort has some."""
+    """What is drawn from the cohort's families and, after them, the eligible controls; and which
+    controls `(u,)` are eligible: those in a stratum of the cohort."""
     match = plan.match
     known = strata_of(cohort, match)
     if unknown := int(np.count_nonzero(known == "")):
@@ -234,8 +235,8 @@ def _strata(
 def _means_within(
     means: NDArray[np.float32], blocks: Iterable[NDArray[np.float32]], size: int
 ) -> NDArray[np.float64]:
-    """The mean similarity within each group of `size` units that a row of `blocks` marks, of units'
-    `means` `(u, d)`."""
+    """The mean similarity within each group of `size` units, given by the rows of `blocks`, from
+    the `means` `(u, d)` of units."""
     pairs = size * (size - 1)
     if len(means) <= _LARGEST_MATRIX:
         matrix, middle = centred(means @ means.T)
@@ -262,7 +263,7 @@ def _curve(
     rng: np.random.Generator,
     progress: Progress,
 ) -> tuple[CurvePoint, ...]:
-    """From two units to all, or to as many as there are of controls, each with its units `(p,)`."""
+    """From two units up to all, or to the number of controls. Each side has its units `(p,)`."""
     most = min(int(units.max(initial=-1)) + 1 for _, units in (cohort, controls))
     if most < FEWEST or not draws:
         return ()

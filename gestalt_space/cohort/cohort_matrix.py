@@ -1,4 +1,4 @@
-"""The matrix of a cohort: whom its rows and columns stand for, and what it was made of."""
+"""The matrix of a cohort: its values, its rows and columns, and what it was computed from."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ DIRECTIONS: Mapping[Value, str] = {
 
 @dataclass(frozen=True)
 class CohortMatrix:
-    """Values `(n, m)` float32, or int32 for ranks, and whom rows and columns stand for.
+    """Values `(n, m)`, float32, or int32 for ranks, with their rows and columns.
 
-    `rows` `(n,)` and `columns` `(m,)`: names, each once. `row_facts`, `column_facts`: what is known
-    of them, by the name of the fact: texts, several joined by "; ", and ages in years, NaN where
-    not known. `about`: space, selection, counts and the rest, fit for JSON. `is_within`: rows and
-    columns are one set.
+    `rows` `(n,)` and `columns` `(m,)`: unique names. `row_facts`, `column_facts`: what is known of
+    them, by the name of the fact: texts, several joined by "; ", and ages in years, NaN if unknown.
+    `about`: space, selection, counts and so on, as JSON values. `is_within`: whether rows and
+    columns are the same set.
     """
 
     values: NDArray[Any]
@@ -78,12 +78,12 @@ def measure(
     with_family: bool = False,
     progress: Progress = no_progress,
 ) -> CohortMatrix:
-    """All pairs within a cohort, or of a cohort with another set.
+    """The matrix of all pairs within a cohort, or between a cohort and another set.
 
     Patients are compared by the mean of their descriptors, or by their nearest photos. Ranks need
-    `gallery`, all of its photos: the controls are those of patients who are not in the cohort;
-    columns are the probes, in whose pools no relative is, unless `with_family`. Raises `UsageError`
-    for fewer than two rows, `SpaceMismatch` for sets of two spaces.
+    `gallery`, with all of its photos: the photos of patients outside the cohort are the controls.
+    Columns are the probes; their pools contain no relatives, unless `with_family`. Raises
+    `UsageError` for fewer than two rows, `SpaceMismatch` for sets of two spaces.
     """
     unit, patient_value = parse_unit(unit), parse_patient_value(patient_value)
     value = parse_value(value)
@@ -140,8 +140,8 @@ def about_of(
     controls: Selection | None = None,
     relatives: int | None = None,
 ) -> dict[str, Any]:
-    """What a matrix is made of, fit for JSON. `relatives`: pairs of a probe's patient and another
-    patient, who is not in the pool since they are of one family."""
+    """What a matrix was computed from, as JSON values. `relatives`: pairs of a probe's patient and
+    another patient who is excluded from the pool because both are of one family."""
     return {
         "version": 1,
         "value": value,
@@ -165,7 +165,8 @@ def about_of(
 
 
 def names_of(selection: Selection, unit: Unit) -> tuple[str, ...]:
-    """A name for each row: patients, or photos, behind their patient's name where two are alike."""
+    """A name for each row: patients, or photos, preceded by the patient if two have the same
+    name."""
     if unit == "patient":
         return selection.patients
     names = tuple(map(str, selection.photos))
@@ -176,7 +177,7 @@ def names_of(selection: Selection, unit: Unit) -> tuple[str, ...]:
 
 
 def facts_of_rows(selection: Selection, unit: Unit) -> dict[str, NDArray[Any]]:
-    """What is known of each row; a patient's age is the median of the photos' ones."""
+    """What is known of each row; a patient's age is the median over the photos."""
     people = selection.people
     facts: dict[str, NDArray[Any]] = {
         "patient": np.array(selection.patients, np.str_),

@@ -1,4 +1,4 @@
-"""What patients are grouped and coloured by: one text for each patient, from a column by name."""
+"""The columns by which patients are grouped and coloured: one text per patient."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def parse_column(name: str) -> Column:
 
 
 def column_of(selection: Selection, column: Column) -> NDArray[np.str_]:
-    """`(p,)`: each patient's value, an empty text where it is not known.
+    """`(p,)`: each patient's value, an empty text if unknown.
 
-    Of several disorders, genes or sites they are joined by ` + `; ages are in groups.
+    Several disorders, genes or sites are joined by ` + `; ages are grouped.
     """
     if column == "site":
         return _sites(selection)
@@ -57,7 +57,7 @@ def _sites(selection: Selection) -> NDArray[np.str_]:
 
 
 def titles_of(selection: Selection, column: Column) -> NDArray[np.str_]:
-    """The same as it is shown: disorders by their names."""
+    """The values of a column as they are shown: disorders by their names."""
     values = column_of(selection, column)
     if column != "disorder":
         return values
@@ -66,7 +66,7 @@ def titles_of(selection: Selection, column: Column) -> NDArray[np.str_]:
 
 
 def titles_in(facts: Mapping[str, NDArray[Any]]) -> NDArray[np.str_]:
-    """The titles of disorders of a matrix's rows or columns, in the words of `titles_of`."""
+    """The titles of the disorders of a matrix's rows or columns, as in `titles_of`."""
     found = []
     for ids, names in zip(facts["disorders"], facts["disorder_names"], strict=True):
         pairs = sorted(zip(str(ids).split("; "), str(names).split("; "), strict=False))
@@ -75,5 +75,5 @@ def titles_in(facts: Mapping[str, NDArray[Any]]) -> NDArray[np.str_]:
 
 
 def known_columns(selection: Selection) -> tuple[Column, ...]:
-    """The columns in which anything is known of anybody."""
+    """The columns in which at least one value is known."""
     return tuple(column for column in COLUMNS if (column_of(selection, column) != "").any())

@@ -1,4 +1,4 @@
-"""The units that two groups are compared by: families of the disorders that both groups have."""
+"""The units of a comparison of two groups: families with the disorders that both groups have."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gestalt_space.stats.permutation import Stratum
 
 Numbers = NDArray[np.int64]
 FEWEST = 2
-"""Families of a disorder in each group: with one, there is nothing within the group."""
+"""Families of a disorder in each group: with one, there is no pair within the group."""
 
 
 @dataclass(frozen=True, slots=True)
 class TooFew:
-    """A disorder of both groups, or of one, that is not compared, with its patients in each."""
+    """A disorder that is not compared, with the number of its patients in each group."""
 
     disorder: str
     patients_a: int
@@ -29,12 +29,11 @@ class TooFew:
 
 @dataclass(frozen=True)
 class ComparedUnits:
-    """Families of compared disorders, those of A before those of B.
+    """Families with compared disorders, those of A before those of B.
 
-    Of units `(u,)`: `means` `(u, d)` of their patients' means; `kinds`: the place of each one's
-    disorder in `disorders`; `in_a`; `strata`, in words, within each of which labels are dealt. Of
-    their patients `(q,)`, as places among those of A, then those of B: `patients`, and the unit of
-    each.
+    For units `(u,)`: `means` `(u, d)` of their patients' means; `kinds`: the place of each one's
+    disorder in `disorders`; `in_a`; `strata`, in words, within which labels are permuted. For their
+    patients `(q,)`, as places among those of A, then those of B: `patients`, and the unit of each.
     """
 
     disorders: tuple[str, ...]
@@ -55,7 +54,7 @@ class ComparedUnits:
         return self.patients[there]
 
     def shuffles(self, kind: int | None = None) -> list[Stratum]:
-        """In which labels are dealt: strata of all disorders, or of one."""
+        """How labels are permuted: the strata of all disorders, or of one."""
         keys = list(zip(self.kinds.tolist(), self.strata.tolist(), strict=True))
         wanted = sorted({key for key in keys if kind in (None, key[0])})
         places = (np.array([at for at, one in enumerate(keys) if one == key]) for key in wanted)
@@ -65,10 +64,10 @@ class ComparedUnits:
 def compared_units(
     a: Selection, b: Selection, match: Sequence[Fact], *, with_family: bool
 ) -> tuple[ComparedUnits, tuple[TooFew, ...]]:
-    """The units of disorders with two units or more in each group; and the other disorders.
+    """The units with disorders that have at least two units in each group; and the other disorders.
 
     A family, or patient, with several of these disorders counts for the first by identifier, so
-    that nobody is counted twice; of a family, those of its members who have the disorder.
+    that it is counted once. Of a family, the members with that disorder count.
     """
     numbers = [units_of(group, with_family=with_family) for group in (a, b)]
     counts = [int(one.max(initial=-1)) + 1 for one in numbers]

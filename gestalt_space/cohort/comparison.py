@@ -1,9 +1,9 @@
 """Do two groups of patients with the same disorders differ? (The question of DeciFace: do patients
-of two countries, or hospitals, look alike where they have the same disorder?)
+of two countries, or hospitals, look alike if they have the same disorder?)
 
-Four questions are kept apart: whether the groups' mean faces differ, what of that is common to all
-disorders, what is a disorder's own, and whether one group varies more. Families are compared with
-families, and labels are dealt over families within each disorder and what was matched.
+Four questions are separated: whether the groups' mean faces differ, which part of the difference is
+common to all disorders, which is specific to a disorder, and whether one group varies more. The
+units are families, and labels are permuted over families within each disorder and matched stratum.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from gestalt_space.stats.resampling import Bootstrap
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """How groups are compared, and from which seed everything is drawn. `with_family`: patients of
-    a family count as if they were unrelated; `prior`: of blocks."""
+    """How groups are compared, and the seed. `with_family`: all patients count as unrelated.
+    `prior`: the prior probability of different disorders."""
 
     match: tuple[Fact, ...] = ()
     permutations: int = PERMUTATIONS
@@ -61,8 +61,8 @@ USUAL_PLAN = ComparisonPlan()
 
 @dataclass(frozen=True, slots=True)
 class PairFigures:
-    """Similarities of pairs of families: how many, their mean and standard deviation, and the 5th,
-    50th and 95th percentile."""
+    """Similarities of pairs of families: their number, mean, standard deviation, and 5th, 50th and
+    95th percentiles."""
 
     pairs: int
     mean: float
@@ -74,9 +74,9 @@ class PairFigures:
 
 @dataclass(frozen=True)
 class DisorderComparison:
-    """One disorder in both groups: its patients, its families (or patients, where those count as
-    unrelated), how similar two of them are, what was tested, and `blocks`, None where nothing was
-    given to read them by."""
+    """One disorder in both groups: its patients, its families (or patients, if they count as
+    unrelated), the similarities of their pairs, the tests, and `blocks`, None without a reference.
+    """
 
     disorder: str
     patients_a: int
@@ -92,8 +92,8 @@ class DisorderComparison:
 
 @dataclass(frozen=True, slots=True)
 class GroupCounts:
-    """Who of a group is compared: its patients after matching, and how many matching left out;
-    `compared` patients have a compared disorder, and make so many `units`."""
+    """Who of a group is compared: its patients after matching, and how many were excluded by
+    matching; `compared` patients have a compared disorder and form that many `units`."""
 
     patients: int
     unmatched: int
@@ -103,11 +103,11 @@ class GroupCounts:
 
 @dataclass(frozen=True)
 class GroupComparison:
-    """Two groups compared.
+    """The comparison of two groups.
 
-    `tests`: over all disorders, each weighing n·m/(n + m), n and m being its families in A and B.
-    `warnings`: what cannot be concluded, in sentences. `accuracy`: of each group's patients against
-    each gallery.
+    `tests`: over all disorders, with weights n·m/(n + m), where n and m are the families in A and
+    B. `warnings`: what cannot be concluded, in sentences. `accuracy`: of each group's patients
+    against each gallery.
     """
 
     a: GroupCounts
@@ -121,7 +121,7 @@ class GroupComparison:
 
     @property
     def findings(self) -> list[Finding]:
-        """All that was tested and estimated: overall, by disorder, accuracy."""
+        """All tests and estimates: overall, by disorder, accuracy."""
         return [
             *self.tests.findings,
             *(finding for one in self.disorders for finding in one.tests.findings),
@@ -137,14 +137,13 @@ def compare_groups(
     *,
     stages: Stages = no_stages,
 ) -> GroupComparison:
-    """Compare two groups, disorder by disorder and overall; blocks are read by the patients of a
-    `reference`, without those compared.
+    """Compare two groups, disorder by disorder and overall. The probability of different disorders
+    is estimated from the patients of a `reference`, without those compared.
 
-    A patient with several of the compared disorders counts for the first of them by identifier, so
-    that none is counted twice. Raises `UsageError` for groups that share a patient or a family, for
-    a group with one patient, where no disorder has two families in each group, where labels can be
-    dealt in too few ways for a p of 0.05, and where nobody's matching facts are known;
-    `SpaceMismatch` for two spaces.
+    A patient with several of the compared disorders counts for the first of them by identifier.
+    Raises `UsageError` for groups that share a patient or a family, for a group with one patient,
+    if no disorder has two families in each group, if there are too few permutations for a p of
+    0.05, and if no patient's matching values are known; `SpaceMismatch` for two spaces.
     """
     _check(a, b, plan, reference)
     before = len(a.patients), len(b.patients)
@@ -187,7 +186,7 @@ def compare_groups(
 
 
 def _with_unmatched(too_few: Sequence[TooFew], disorders: Collection[str]) -> tuple[TooFew, ...]:
-    """Those of whose disorder there are too few, and those whom matching left nobody of."""
+    """The disorders with too few families, and those of which matching left nobody."""
     gone = set(disorders) - {one.disorder for one in too_few}
     found = (*too_few, *(TooFew(disorder, 0, 0) for disorder in gone))
     return tuple(sorted(found, key=lambda one: one.disorder))

@@ -1,12 +1,12 @@
 """Composites: the average face of a group, from the aligned crops that the gallery keeps.
 
-Crops are aligned by a similarity transform, which leaves eyes, nose and mouth some pixels apart. So
-each is bent, by a thin-plate spline (Bookstein 1989) through the five landmarks and the edge of the
-crop, to the mean shape of the group; the rest follows, in two
-rounds, by optical flow (Kroeger 2016) to the average so far. The average is taken of light, not of
-sRGB values: each family weighs once, in it each patient, and of a patient each photo. Where a crop
-reaches beyond its photo, it does not count. The fine contrasts that an average loses are given back
-only where asked: see `sharpening`.
+Crops are aligned by a similarity transform, after which eyes, nose and mouth are still some pixels
+apart. So each crop is warped to the mean shape of the group, by a thin-plate spline (Bookstein
+1989) through the five landmarks and the edge of the crop, and then, in two rounds, to the current
+average by optical flow (Kroeger 2016). Averages are in linear light, not in sRGB values. Each
+family has the same weight, within it each patient, and within a patient each photo. Parts of a crop
+outside its photo do not count. The fine contrasts that an average loses are restored only on
+request: see `sharpening`.
 """
 
 from __future__ import annotations
@@ -48,10 +48,11 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Composite:
     """An average face `(336, 336, 3)` of `families` families, `patients` patients and `photos`
-    photos; `without`: patients of the group of whom no crop is kept; `sharpened`: whether its
-    contrasts are those of a face, and not of the average."""
+    photos. `eyes`: pixels from its left edge to each eye. `without`: patients of the group without
+    a stored crop. `sharpened`: whether its contrasts are those of a single face."""
 
     pixels: Pixels
+    eyes: tuple[float, float]
     families: int
     patients: int
     photos: int
@@ -61,7 +62,7 @@ class Composite:
 
 @dataclass(frozen=True)
 class WeightedFace:
-    """A crop `(112, 112, 3)`, its landmarks `(5, 2)` in the crop, and what it weighs."""
+    """A crop `(112, 112, 3)`, its landmarks `(5, 2)` in the crop, and its weight."""
 
     crop: Pixels
     points: Floats
@@ -76,10 +77,10 @@ def composite(
     sharpen: bool = False,
     progress: Progress = no_progress,
 ) -> Composite:
-    """The average face of a selection's patients, each family weighing once.
+    """The average face of a selection's patients; each family has the same weight.
 
-    Raises `UsageError` for fewer than `at_least` patients with a kept crop, or for an `at_least`
-    below 2; `PhotoDamaged` for a crop that is.
+    Raises `UsageError` for fewer than `at_least` patients with a stored crop, or for an `at_least`
+    below 2; `PhotoDamaged` for a damaged crop.
     """
     families = dict(zip(selection.patients, selection.families.tolist(), strict=True))
     return composite_of(gallery, families, at_least=at_least, sharpen=sharpen, progress=progress)
@@ -108,8 +109,10 @@ def composite_of(
         )
         for one, weight in zip(kept, weights_of(families, patients), strict=True)
     ]
+    left, right = (mean_shape(faces)[:2, 0] + 0.5) * SIDE / SIZE - 0.5
     return Composite(
         pixels=average_face(faces, sharpen=sharpen, progress=progress),
+        eyes=(float(left), float(right)),
         families=len(set(families)),
         patients=len(set(patients)),
         photos=len(kept),
@@ -119,8 +122,8 @@ def composite_of(
 
 
 def weights_of(families: Sequence[int], patients: Sequence[str]) -> Floats:
-    """`(n,)`: what each of some photos weighs, 1 together: all families alike, in each its patients
-    alike, and of each its photos."""
+    """`(n,)`: the weight of each photo; they sum to 1. All families have equal weights, within a
+    family its patients, and within a patient the photos."""
     members = {family: set[str]() for family in families}
     for family, patient in zip(families, patients, strict=True):
         members[family].add(patient)
@@ -132,13 +135,18 @@ def weights_of(families: Sequence[int], patients: Sequence[str]) -> Floats:
     return np.array(shares)
 
 
+def mean_shape(faces: Sequence[WeightedFace]) -> Floats:
+    """The weighted mean `(5, 2)` of the landmarks of faces, in a crop."""
+    weights = [one.weight for one in faces]
+    return np.asarray(np.average([one.points for one in faces], axis=0, weights=weights))
+
+
 def average_face(
     faces: Sequence[WeightedFace], *, sharpen: bool = False, progress: Progress = no_progress
 ) -> Pixels:
     """The weighted mean `(336, 336, 3)` of faces, black where none of them has a photo. `progress`
-    is given the faces laid down, each once in every round."""
-    weights = np.array([one.weight for one in faces])
-    shape = np.average([one.points for one in faces], axis=0, weights=weights)
+    counts the warped faces, each once per round."""
+    shape = mean_shape(faces)
     average: Pixels | None = None
     done, rounds = 0, [False] * _ROUNDS + [True]
     for last in rounds:
@@ -164,9 +172,9 @@ def average_face(
 
 
 def photo_mask(crop: Pixels) -> Pixels:
-    """`(112, 112)`: 255 where a crop shows its photo, and 0 beyond that, where alignment leaves it
-    black: from the crop's edge as far as it is black, and two pixels more, which are mixed. A crop
-    that is black all over is a photo."""
+    """`(112, 112)`: 255 where a crop shows its photo, and 0 outside, where alignment leaves it
+    black: the black area connected to the crop's edge, and two more pixels, which are mixed. A crop
+    that is entirely black counts as a photo."""
     black = np.pad((crop.max(axis=2) == 0).astype(np.uint8), 1, constant_values=1)
     _, labels = cv2.connectedComponents(black, connectivity=4)
     beyond = (labels == labels[0, 0]).astype(np.uint8)
@@ -182,8 +190,8 @@ def in_crop(landmarks: NDArray[np.floating]) -> Floats:
 
 
 def bent(crop: Pixels, points: Floats, shape: Floats) -> Pixels:
-    """A crop, of any channels, whose `points` are moved to `shape`, both `(5, 2)`, at the size of a
-    composite."""
+    """A crop, with any number of channels, warped so that its `points` move to `shape`, both `(5,
+    2)`, at the size of a composite."""
     fixed = np.concatenate([shape, _EDGE])
     moved = np.concatenate([points, _EDGE])
     # Where each pixel of the composite comes from: pixels' middles are at whole numbers in a crop.
@@ -201,8 +209,8 @@ def bent(crop: Pixels, points: Floats, shape: Floats) -> Pixels:
 
 
 def flown(face: Pixels, average: Pixels) -> Pixels:
-    """A face `(336, 336, 4)`, whose last channel is its `photo_mask`, moved onto an average of
-    its size, smoothly, by dense optical flow."""
+    """A face `(336, 336, 4)`, whose last channel is its `photo_mask`, warped smoothly to an average
+    of the same size by dense optical flow."""
     # Beyond its photo a face is as the average, so that it does not move there.
     shown = np.where(face[..., 3:] < 128, average, face[..., :3])
     even = cv2.createCLAHE(2.0, (4, 4))
@@ -221,7 +229,8 @@ def flown(face: Pixels, average: Pixels) -> Pixels:
 
 
 def _spline(fixed: Floats, moved: Floats, points: Floats) -> Floats:
-    """Where a thin-plate spline that takes `fixed` to `moved` takes `points`, all `(…, 2)`."""
+    """The images of `points` under a thin-plate spline that maps `fixed` to `moved`, all `(…,
+    2)`."""
     count = len(fixed)
     system = np.zeros((count + 3, count + 3))
     system[:count, :count] = _bending(fixed, fixed)
@@ -253,7 +262,7 @@ def _pixels(light: Floats) -> Pixels:
 
 
 def check_fewest(at_least: int) -> None:
-    """Raise `UsageError` for a smallest size of groups that is none."""
+    """Raise `UsageError` for an invalid smallest group size."""
     if at_least < 2:
         raise UsageError(
             "An average face needs at least two patients.", "Use --at-least 2 or more."

@@ -1,5 +1,5 @@
-"""How well each group's patients are recognised by the photos of their own group, of the other one,
-and of both: in galleries of one size, so that none is harder than another."""
+"""How well the patients of each group are recognised by photos of their own group, of the other
+group, and of both, in galleries of the same size, so that all are equally hard."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ from gestalt_space.stats.resampling import Bootstrap, estimate
 
 Evidence = Literal["own", "other", "both"]
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
+GALLERIES = {"own": "own group", "other": "other group", "both": "both groups"}
+"""Whose photos a gallery has, in words."""
 DRAWS = 20
-"""Of galleries; figures are means over them."""
+"""Number of random galleries; figures are means over them."""
 _ROUNDING = 1e-9
-METHOD = "families drawn again; conditional on the galleries"
+METHOD = "bootstrap over families; conditional on the galleries"
 
 
 @dataclass(frozen=True)
 class CrossAccuracy:
-    """Of one group's patients (`group` is `a` or `b`), each one's photos as one, against galleries
-    of `evidence`.
+    """The accuracy for one group's patients (`group` is `a` or `b`), each with all photos as one
+    probe, against galleries of `evidence`.
 
     `top`: by k, the share, 0..1, of families whose disorder is among the first k, by the nearest
-    photo; `top_of_disorders`: the mean over disorders of each one's share. `less_own`: `top` less
-    that of the own group's galleries, of the same families, drawn alike. `families`: asked
-    about;
-    `gallery`: families in each gallery, with one photo each; `disorders`: that are ranked.
+    photo. `top_of_disorders`: the mean of this share over disorders. `less_own`: `top` minus that
+    of the own group's galleries, for the same families and draws. `families`: the number of
+    families tested. `gallery`: the number of families in each gallery, with one photo each.
+    `disorders`: the number that are ranked.
     """
 
     group: Literal["a", "b"]
@@ -56,11 +58,11 @@ class CrossAccuracy:
         """A row for each figure."""
         kinds = [("", self.top), (", mean over disorders", self.top_of_disorders)]
         if self.evidence != "own":
-            kinds.append((", less that among photos of own", self.less_own))
+            kinds.append((f", minus that against {GALLERIES['own']}", self.less_own))
         return [
             Finding(
                 "all",
-                f"top-{k} of {self.group.upper()} among photos of {self.evidence}{told}",
+                f"top-{k} of {self.group.upper()} against {GALLERIES[self.evidence]}{told}",
                 one.value,
                 self.families,
                 self.unit,
@@ -83,11 +85,11 @@ def cross_accuracy(
     unit: str,
     progress: Progress = no_progress,
 ) -> tuple[CrossAccuracy, ...]:
-    """Top-k of both groups' patients against three galleries each.
+    """Top-k accuracy of both groups' patients against three galleries each.
 
-    Every gallery has the compared disorders alone, and of each as many families as of the other
-    galleries: one fewer than the smaller group has, as the own family is left out. Each family has
-    one photo. Galleries are drawn again and again; figures are means over draws.
+    Every gallery has only the compared disorders, and the same number of families with each: one
+    fewer than the smaller group has, because the own family is excluded. Each family has one photo.
+    Galleries are drawn repeatedly; figures are means over draws.
     """
     descriptors = np.concatenate([a.descriptors, b.descriptors])
     owner = np.concatenate([a.patient_of_row, len(a.patients) + b.patient_of_row])
@@ -118,7 +120,7 @@ def cross_accuracy(
 
 
 def _sizes(units: ComparedUnits) -> list[int]:
-    """How many families of each disorder a gallery has."""
+    """The number of families with each disorder in a gallery."""
     return [
         min(len(units.of_disorder(kind, in_a=side)) for side in (True, False)) - 1
         for kind in range(len(units.disorders))
@@ -132,8 +134,8 @@ def _ranks(
     evidence: Evidence,
     rng: np.random.Generator,
 ) -> Numbers:
-    """The rank `(q,)` of each probe's disorder, of units `probe_units` `(q,)`, by similarities
-    `(q, u)` to one photo of each unit, in a gallery that is drawn."""
+    """The rank `(q,)` of each probe's disorder in a randomly drawn gallery. `probe_units` `(q,)`:
+    the probes' units; similarities `(q, u)` to one photo of each unit."""
     scores = np.empty((len(probe_units), len(units.disorders)), dtype=np.float32)
     for kind, size in enumerate(_sizes(units)):
         pools = {side: units.of_disorder(kind, in_a=side) for side in (True, False)}
@@ -201,7 +203,7 @@ def _measured(
 
 
 def _varying(found: Estimate) -> Estimate:
-    """Without an interval where every draw gives the same: that is no certainty."""
+    """An estimate without an interval if all draws agree, which is not certainty."""
     if found.high - found.low > _ROUNDING:
         return found
     return Estimate(found.value, math.nan, math.nan)

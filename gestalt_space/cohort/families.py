@@ -1,4 +1,4 @@
-"""Patients as statistics count them: a family is one unit, and its members are no evidence for each
+"""Patients as statistical units: a family is one unit, and its members are not evidence for each
 other."""
 
 from __future__ import annotations
@@ -17,25 +17,27 @@ NAMED = 3
 
 
 def units_of(selection: Selection, *, with_family: bool = False) -> Numbers:
-    """`(p,)`: the number of each patient's family, from 0; with family, everybody is alone."""
+    """`(p,)`: the number of each patient's family, from 0; if `with_family`, each patient is a
+    unit."""
     return np.arange(len(selection.patients)) if with_family else selection.families
 
 
 def unit_word(*, with_family: bool) -> str:
-    """What is counted, plural. A patient whose family is not known is a family alone."""
+    """What is counted, plural. A patient without a recorded family is a family."""
     return "patients" if with_family else "families"
 
 
 def unit_means(means: NDArray[np.float32], units: Numbers) -> NDArray[np.float32]:
-    """The mean `(u, d)` of the patients' means `(p, d)` of each unit, in the order of numbers."""
+    """The mean `(u, d)` of the patients' means `(p, d)` in each unit, in the order of the
+    numbers."""
     sums = np.zeros((int(units.max(initial=-1)) + 1, means.shape[1]))
     np.add.at(sums, units, means)
     return np.asarray(sums / np.bincount(units)[:, None], dtype=np.float32)
 
 
 def unit_strata(strata: NDArray[np.str_], units: Numbers) -> NDArray[np.str_]:
-    """`(u,)`: what each unit is matched by: the stratum of its patients, ` + ` between several; an
-    empty text where one is not known."""
+    """`(u,)`: the stratum of each unit: those of its patients, joined by ` + `; an empty text if
+    one is unknown."""
     found: list[list[str]] = [[] for _ in range(int(units.max(initial=-1)) + 1)]
     for unit, told in zip(units.tolist(), strata.tolist(), strict=True):
         found[unit].append(told)
@@ -44,8 +46,8 @@ def unit_strata(strata: NDArray[np.str_], units: Numbers) -> NDArray[np.str_]:
 
 
 def check_no_shared_family(a: Selection, b: Selection) -> None:
-    """Raises `UsageError` for a family with members in both groups: they would be compared with
-    each other, and their labels cannot be dealt apart."""
+    """Raises `UsageError` for a family with members in both groups: relatives would be compared
+    with each other, and their labels cannot be permuted separately."""
     shared = sorted((set(a.people.family.tolist()) & set(b.people.family.tolist())) - {""})
     if shared:
         raise UsageError(
@@ -58,8 +60,8 @@ def check_no_shared_family(a: Selection, b: Selection) -> None:
 
 
 def site_warnings(a: Selection, b: Selection) -> tuple[str, ...]:
-    """What cannot be concluded as some sites have photos of one group alone; sites that nobody
-    knows are not asked about."""
+    """What cannot be concluded because some sites have photos of only one group; unknown sites are
+    ignored."""
     in_a, in_b = (set(group.sites.tolist()) - {""} for group in (a, b))
     if not (in_a or in_b):
         return ()
@@ -87,6 +89,6 @@ def names_text(names: Sequence[str], one: str, many: str) -> str:
 
 
 def patients_of(selection: Selection, kept: Iterable[bool]) -> Selection:
-    """The patients `(p,)` who are kept."""
+    """The selection without the patients `(p,)` who are not kept."""
     pairs = zip(selection.patients, kept, strict=True)
     return selection.only(one for one, keep in pairs if keep)

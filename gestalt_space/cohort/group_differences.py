@@ -1,4 +1,4 @@
-"""What is tested and estimated of two groups of families, overall and disorder by disorder."""
+"""Tests and estimates for two groups of families, overall and disorder by disorder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gestalt_space.stats.two_groups import (
 )
 
 LEVEL = 0.05
-"""That a p must be able to reach."""
+"""The level that a p-value must be able to reach."""
 FEWEST_FOR_INTERVALS = 5
 """Families of a disorder in each group: intervals of fewer were found far too wide."""
 FEWEST_OVERALL = 3
@@ -52,8 +52,9 @@ FEW_UNITS = "not reported: too few patients with a disorder in a group"
 
 @dataclass(frozen=True)
 class GroupTests:
-    """Over all disorders. `shift`: of the mean faces; `common`: what of that all disorders share;
-    `own`: what they do not; `spread`: how much more patients of B vary than those of A."""
+    """Over all disorders. `shift`: the distance of the mean faces; `common`: the part that all
+    disorders share; `own`: the part that they do not share; `spread`: how much more patients of B
+    vary than those of A."""
 
     shift: Finding
     common: Finding
@@ -68,8 +69,9 @@ class GroupTests:
 
 @dataclass(frozen=True)
 class DisorderTests:
-    """Of one disorder. `shift`: of the mean faces; `own`: what of that the other disorders do not
-    have; `spread`: how much more patients of B vary. Each p is adjusted over the disorders."""
+    """For one disorder. `shift`: the distance of the mean faces; `own`: the part that the other
+    disorders do not share; `spread`: how much more patients of B vary. Each p is adjusted over the
+    disorders."""
 
     shift: Finding
     own: Finding
@@ -90,7 +92,7 @@ def tested_groups(
     stages: Stages,
 ) -> tuple[GroupTests, tuple[DisorderTests, ...]]:
     """Test the groups, overall and in each disorder. Raises `UsageError`, before anything is
-    computed, where labels can be dealt in too few ways for any p of 0.05."""
+    computed, if there are too few permutations for any p of 0.05."""
     strata = units.shuffles()
     require_labellings(strata, LEVEL, unit=unit, mirrored=True)
     vectors, kinds, in_a = reduce_dimensions(units.means), units.kinds, units.in_a
@@ -143,7 +145,7 @@ def tested_groups(
 
 
 def _overall(shift: Finding, units: ComparedUnits, vectors: Floats) -> Finding:
-    """The shift with its interval, both of the disorders that have enough units in each group."""
+    """The shift with its interval; both use the disorders with enough units in each group."""
     there, kinds = _large(units.kinds, units.in_a, FEWEST_OVERALL)
     if not there.any():
         return shift
@@ -157,7 +159,7 @@ def _overall(shift: Finding, units: ComparedUnits, vectors: Floats) -> Finding:
 def _spread(
     subject: str, vectors: Floats, kinds: Numbers, in_a: Members, unit: str, fewest: int
 ) -> Finding:
-    """Of the kinds that have enough units in each group."""
+    """The spread of the kinds with enough units in each group."""
     there, numbers = _large(kinds, in_a, fewest)
     if not there.any():
         return Finding(subject, SPREAD, math.nan, len(kinds), unit, FEW_UNITS)
@@ -167,7 +169,7 @@ def _spread(
 
 
 def _large(kinds: Numbers, in_a: Members, fewest: int) -> tuple[Members, Numbers]:
-    """Which units `(u,)` are of a kind that has enough in each group, and the kinds of these,
+    """Which units `(u,)` are of a kind with enough units in each group, and the kinds of these,
     numbered from 0."""
     counts = [np.bincount(kinds[of], minlength=kinds.max() + 1) for of in (in_a, ~in_a)]
     there = (np.minimum(*counts) >= fewest)[kinds]
@@ -189,7 +191,7 @@ def _untested(finding: Finding) -> Finding:
 
 
 def _adjusted(found: Sequence[DisorderTests]) -> tuple[DisorderTests, ...]:
-    """With the p of each figure adjusted over the disorders in which it was tested."""
+    """The tests with each p adjusted over the disorders that were tested."""
     columns = zip(*(_rates([getattr(one, name) for one in found]) for name in _NAMES), strict=True)
     return tuple(DisorderTests(*row) for row in columns)
 

@@ -1,4 +1,4 @@
-"""A cohort's matrix that is larger than memory: a `.npy`, and whom it stands for beside it."""
+"""A cohort matrix larger than memory: a `.npy` file, and a JSON file with its rows and columns."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from gestalt_space.cohort.tables import about_document, json_of, records, sideca
 
 def check_large_path(path: Path, *, overwrite: bool = False) -> None:
     """Raise `OutputError` for a `.npy` that is there, or a folder that is not."""
-    check_new_file(path, overwrite=overwrite, option="--force")
+    check_new_file(path, overwrite=overwrite)
     if not path.with_name(f"{path.name}.part").exists():  # of one that is gone on with, it may be
-        check_new_file(sidecar(path), overwrite=overwrite, option="--force")
+        check_new_file(sidecar(path), overwrite=overwrite)
 
 
 def write_large_matrix(
@@ -31,7 +31,7 @@ def write_large_matrix(
 ) -> None:
     """Write all pairs within a cohort block by block, as `blocks.write_matrix_in_blocks` does.
 
-    The same call goes on after a kill. `FILE.json` tells names and facts of the rows.
+    The same call continues after an interruption. `FILE.json` has the names and facts of the rows.
     """
     names = names_of(cohort, unit)
     about = about_of(

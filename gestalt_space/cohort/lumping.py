@@ -1,4 +1,5 @@
-"""Which disorders can be told apart by the face, which are alike, and of which nothing can be said.
+"""Which disorders can be told apart by the face, which are alike, and for which there is no
+verdict.
 
 A family is one unit, and patients are compared within sites and sexes: see `stats.separability`.
 """
@@ -20,10 +21,10 @@ from gestalt_space.stats.estimates import Estimate, Finding
 from gestalt_space.stats.separability import CHANCE, DRAWS, least_separability_p, separability
 
 FEWEST = 3
-"""Patients of each disorder of a pair, at least."""
+"""Smallest number of patients with each disorder of a pair."""
 ALPHA = 0.05
 MARGIN = 0.1
-"""Disorders are alike where the share is shown to be nearer to chance than this."""
+"""Margin of the equivalence test: disorders are alike if the share is closer to chance."""
 MOST_DRAWS = 9_999
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
 
@@ -33,14 +34,16 @@ LumpingVerdict = Literal["told apart", "alike", "undecided", "no verdict"]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two disorders. `families`: of each; members count as one. `left_out`: families with both.
+    """Two disorders. `families`: of each; the members of a family count as one. `left_out`: the
+    number of families with both disorders.
 
-    `share`: how often two patients of one disorder are more alike than one of each, 0..1, 0.5 by
-    chance, with its 95 % interval; `sides`: begun by patients of the first, and of the second. `p`
-    against chance and `p_alike` against a share that is a margin or more from it, `q` and `q_alike`
-    after Benjamini and Hochberg over all pairs. `verdict`: `told apart` where q is 0.05 or less and
-    both sides are above chance; `alike` where `q_alike` is 0.05 or less, whatever q is; `no
-    verdict` where the counts cannot give one, and `reason` says why. NaN for what does not exist.
+    `share`: how often two patients with the same disorder are more alike than two with different
+    ones, 0..1, 0.5 by chance, with its 95 % interval. `sides`: of the comparisons that begin with
+    patients of the first disorder, and of the second. `p`: against chance. `p_alike`: of the
+    equivalence test. `q` and `q_alike`: after Benjamini and Hochberg over all pairs. `verdict`:
+    `told apart` if q is 0.05 or less and both sides are above chance; `alike` if `q_alike` is 0.05
+    or less, whatever q is; `no verdict` if the data do not allow one, and `reason` says why. NaN
+    for figures that do not exist.
     """
 
     first: str
@@ -61,7 +64,7 @@ class Pair:
         """The share as a tidy row."""
         return Finding(
             subject=f"{self.first} and {self.second}",
-            estimand="share of comparisons in which two of one disorder are more alike",
+            estimand="share of comparisons in which two with the same disorder are more alike",
             estimate=self.share.value,
             low=self.share.low,
             high=self.share.high,
@@ -82,11 +85,12 @@ def compare_pairs(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> tuple[Pair, ...]:
-    """All pairs of disorders of three patients or more: those that are least told apart first, and
-    those without a verdict last.
+    """Compare all pairs of disorders with three patients or more: the pairs that are hardest to
+    tell apart come first, those without a verdict last.
 
-    Of patients: `rows` `(p, d)` of unit length; `disorders` `(p,)`, empty for those who are left
-    out; `families` `(p,)`; `strata` `(p,)`: within whom they are compared, such as a site.
+    Of patients: `rows` `(p, d)` of unit length; `disorders` `(p,)`, empty for patients who are
+    excluded; `families` `(p,)`; `strata` `(p,)`: the groups within which they are compared, such as
+    a site.
     """
     names, counts = np.unique(disorders[disorders != ""], return_counts=True)
     couples = list(combinations(map(str, names[counts >= FEWEST]), 2))
@@ -114,13 +118,14 @@ def compare_pairs(
 def _without_shared(
     first: NDArray[np.bool_], second: NDArray[np.bool_], families: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The patients of two disorders whose families have one of them."""
+    """The patients with two disorders whose families have only one of them."""
     both = np.intersect1d(families[first], families[second])
     return np.flatnonzero((first | second) & ~np.isin(families, both))
 
 
 def _of_families(strata: NDArray[np.str_], families: NDArray[np.int64]) -> NDArray[np.str_]:
-    """`(p,)`: the strata of all members: a family of several strata is compared with such."""
+    """`(p,)`: the strata of all members of the family: a family with several strata is compared
+    with families of the same strata."""
     told = np.empty(len(strata), dtype=object)
     for family in np.unique(families):
         members = families == family
@@ -169,7 +174,7 @@ def _first_of(first: NDArray[np.bool_], design: Design) -> NDArray[np.bool_]:
 
 
 def _judged(pairs: Sequence[Pair]) -> Iterator[Pair]:
-    """With the figures that depend on how many pairs there are."""
+    """The pairs with the figures that depend on the number of pairs."""
     tested = [one for one in pairs if one.verdict != "no verdict"]
     # Where there is no interval, nothing shows that they are alike.
     likeness = [1.0 if np.isnan(one.p_alike) else one.p_alike for one in tested]

@@ -1,4 +1,5 @@
-"""Maps: patients' mean descriptors on a plane, and new patients placed on a map that is there."""
+"""Maps: patients' mean descriptors in two dimensions, and new patients placed on an existing
+map."""
 
 from __future__ import annotations
 
@@ -32,9 +33,9 @@ _FIELDS = (
 class CohortMap:
     """Patients `(p,)` at `places` `(p, 2)`.
 
-    `perplexity`: that t-SNE was laid out with, NaN for others. `explained`: shares of the variance
-    on the two axes of PCA, and `mean` `(d,)` and `components` `(2, d)` it projects by; empty for
-    others. `descriptors` `(p, d)`: what new patients are compared with, biometric data.
+    `perplexity`: of t-SNE, NaN for other methods. `explained`: the shares of the variance on the
+    two axes of PCA; `mean` `(d,)` and `components` `(2, d)` of its projection; empty for other
+    methods. `descriptors` `(p, d)`: what new patients are compared with, biometric data.
     """
 
     places: NDArray[np.float64]
@@ -51,15 +52,18 @@ class CohortMap:
 
     @property
     def told(self) -> str:
-        """The method in words, with what it depends on."""
+        """The method and its parameters, in words."""
         if self.method == "pca":
             first, second = (100 * share for share in self.explained)
             return f"PCA; the axes hold {first:.0f} % and {second:.0f} % of the variance"
         if self.method == "umap":
             return f"UMAP with cosine distance, seed {self.seed}"
-        told = f"t-SNE with cosine distance, perplexity {self.perplexity:.3g}, seed {self.seed}"
         few = self.perplexity < PERPLEXITY and self.perplexity == perplexity_for(len(self.patients))
-        return told + (" (lowered for so few patients)" if few else "")
+        lowered = " (lowered for so few patients)" if few else ""
+        return (
+            f"t-SNE with cosine distance, perplexity {self.perplexity:.3g}{lowered}, "
+            f"seed {self.seed}"
+        )
 
 
 def parse_method(name: str) -> Method:
@@ -79,9 +83,9 @@ def lay_map(
 ) -> CohortMap:
     """A map of a selection's patients.
 
-    PCA of the descriptors; t-SNE (van der Maaten and Hinton 2008) and UMAP (McInnes 2018) by cosine
-    distance. Raises `UsageError` for fewer than three patients, a perplexity below 1, or UMAP where
-    it is not installed.
+    By PCA of the descriptors, or by t-SNE (van der Maaten and Hinton 2008) or UMAP (McInnes 2018)
+    with cosine distance. Raises `UsageError` for fewer than three patients, a perplexity below 1,
+    or UMAP if it is not installed.
     """
     method = parse_method(method)
     rows = selection.patient_descriptors()
@@ -133,12 +137,12 @@ def _umap(rows: Descriptors, seed: int) -> NDArray[np.float64]:
 
 
 def place(on: CohortMap, selection: Selection) -> NDArray[np.float64]:
-    """Where a selection's patients lie on a map `(q, 2)`; the map stays as it is.
+    """The places `(q, 2)` of a selection's patients on a map, which does not change.
 
-    By PCA they are projected. On other maps each lies at the mean of the ten patients most similar,
-    weighted by how much their similarity is above that of the next one. That never lies outside
-    them: a patient unlike all others does not stand out. Raises `SpaceMismatch`, and `UsageError`
-    for a patient who is on the map.
+    With PCA they are projected. On other maps each is placed at the mean of the ten most similar
+    patients, weighted by how far their similarity exceeds that of the eleventh. Such a patient is
+    always placed among the others: a patient unlike all others does not stand out. Raises
+    `SpaceMismatch`, and `UsageError` for a patient who is already on the map.
     """
     check_map_space(on, selection)
     there = set(on.patients)
@@ -171,7 +175,7 @@ def check_map_space(on: CohortMap, selection: Selection) -> None:
 
 def write_map(made: CohortMap, path: Path, *, overwrite: bool = False) -> None:
     """Write a map to an `.npz` file, from which `read_map` reads it. Raises `OutputError`."""
-    check_new_file(path, (".npz",), overwrite=overwrite, option="--force")
+    check_new_file(path, (".npz",), overwrite=overwrite)
     stream = io.BytesIO()
     np.savez(
         stream,
@@ -192,8 +196,8 @@ def write_map(made: CohortMap, path: Path, *, overwrite: bool = False) -> None:
 
 
 def read_map(path: Path) -> CohortMap:
-    """A map that `write_map` wrote. Raises `UsageError` where it cannot be read, `TableDamaged`
-    where it is not one."""
+    """A map written by `write_map`. Raises `UsageError` if it cannot be read, `TableDamaged` if it
+    is not a map."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
             found = {name: held[name] for name in _FIELDS}
@@ -227,7 +231,7 @@ def read_map(path: Path) -> CohortMap:
 
 
 def _check_map(made: CohortMap) -> None:
-    """Raise `ValueError` for parts of a map that do not go together."""
+    """Raise `ValueError` if the parts of a map do not fit together."""
     count = len(made.patients)
     dim = made.descriptors.shape[-1]
     shapes: list[tuple[NDArray[Any], tuple[int, ...]]]

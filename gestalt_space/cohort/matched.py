@@ -1,4 +1,4 @@
-"""Two groups made alike: as many families of each disorder, sex and age group in both."""
+"""Matched groups: the same number of families with each disorder, sex and age group in both."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ Key = tuple[str, ...]
 def match_groups(
     a: Selection, b: Selection, facts: Sequence[Fact], seed: int, *, with_family: bool = False
 ) -> tuple[Selection, Selection]:
-    """Families of both groups, drawn so that each set of disorders has as many of every stratum in
-    both. Without facts, the groups as they are. With family, patients are drawn.
+    """Subsample the families of both groups so that each set of disorders has the same number of
+    families of every stratum in both. Without facts, the groups are unchanged. If `with_family`,
+    patients are drawn.
 
-    A family whose members are of several strata is matched with one of the same. Families of whom a
-    fact is not known are left out, as are those whose stratum the other group lacks. Raises
-    `UsageError` where nobody's is known in a group, and where nobody is left.
+    A family with members of several strata is matched with one of the same strata. Families with an
+    unknown value are excluded, and so are those whose stratum does not occur in the other group.
+    Raises `UsageError` if no value is known in a group, and if nobody is left.
     """
     if not facts:
         return a, b
@@ -54,8 +55,8 @@ def match_groups(
 
 
 def _keys(group: Selection, units: NDArray[np.int64], facts: Sequence[Fact]) -> list[Key]:
-    """What a unit has in common with those who may stand for it: stratum and disorders; empty for
-    one who is not known."""
+    """What a unit has in common with the units it can be matched with: stratum and disorders; empty
+    if unknown."""
     strata = unit_strata(strata_of(group, facts), units).tolist()
     disorders: list[set[str]] = [set() for _ in strata]
     for unit, has in zip(units.tolist(), group.disorders, strict=True):

@@ -1,7 +1,8 @@
-"""Similarities of all pairs of a set, or between two, and ranks among controls: on arrays alone.
+"""Similarities of all pairs within a set or between two sets, and ranks among controls, from
+arrays.
 
-In a notebook: `similarity_matrix(descriptors)`. What does not fit in memory is in `blocks`; who is
-chosen, in `selection`.
+In a notebook: `similarity_matrix(descriptors)`. `blocks` has matrices larger than memory,
+`selection` the choice of patients.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ TILE = 2048
 MEMORY_TILE = 640
 """Likewise in memory: finished in cache, and little is multiplied twice on the diagonal."""
 OWN = -1
-"""Stands in a matrix of ranks where a photo and the probe are of one patient or family."""
+"""The rank of a photo of the probe's own patient or family."""
 _LENGTH_ERROR = 1e-3
 
 
@@ -78,8 +79,8 @@ def upper_tiles(
 ) -> Iterator[tuple[int, int, Matrix]]:
     """The tiles on and above the diagonal, from row `first` on: top, left, and the values.
 
-    Below the diagonal stand the same values, transposed. The array of a tile is that of the one
-    `rooms` steps later, too: so long its values stay.
+    The values below the diagonal are their transposes. The array of a tile is reused `rooms` steps
+    later; its values are valid until then.
     """
     count = len(descriptors)
     free = cycle([np.empty(tile * tile, np.float32) for _ in range(rooms)])
@@ -105,10 +106,11 @@ def transposed(tile: Matrix) -> Matrix:
 def patient_similarity_matrix(
     similarities: Matrix, row_starts: Starts, column_starts: Starts | None = None
 ) -> Matrix:
-    """The nearest photos of each two patients `(p, q)`, from photos' similarities `(n, m)`.
+    """The similarity of the nearest photos of each two patients `(p, q)`, from photos' similarities
+    `(n, m)`.
 
-    `row_starts` `(p,)`: where each patient's rows begin, the first at 0; `column_starts` likewise,
-    the same by default.
+    `row_starts` `(p,)`: the first row of each patient, beginning with 0; `column_starts`: the same
+    for columns, by default equal.
     """
     columns = row_starts if column_starts is None else column_starts
     by_row = np.maximum.reduceat(similarities, row_starts, axis=0)
@@ -125,13 +127,13 @@ def rank_matrix(
     probe_owners: NDArray[np.int64] | None = None,
     progress: Progress = no_progress,
 ) -> NDArray[np.int32]:
-    """The place of each photo of a cohort in each probe's pool `(n, p)`, 0 the nearest.
+    """The rank of each photo of a cohort in each probe's pool `(n, p)`, 0 for the nearest.
 
-    Rows are the cohort's photos, columns the probes: the published matrix of ranks (Hsieh 2022). A
-    pool is the cohort `(n, d)` and the controls `(m, d)`, by falling similarity, without the
-    photos of the probe's own patient, in whose cells stands -1. Owners are numbers of patients, or
-    of families, that hold for all sets; probes are the cohort itself by default. Ties go by row,
-    the cohort before the controls.
+    Rows are the cohort's photos, columns the probes: the published rank matrix (Hsieh 2022). A pool
+    is the cohort `(n, d)` and the controls `(m, d)`, by decreasing similarity, without the photos
+    of the probe's own patient, whose cells are -1. Owners are numbers of patients, or of families,
+    used consistently in all sets; by default the probes are the cohort. Ties are broken by row,
+    with the cohort before the controls.
     """
     all_probes = cohort if probes is None else probes
     all_owners = owners if probes is None or probe_owners is None else probe_owners
@@ -159,11 +161,11 @@ def ranks_among(
     owners: NDArray[np.int64],
     control_owners: NDArray[np.int64],
 ) -> NDArray[np.int32]:
-    """Places of a cohort's members in each probe's pool `(p, n)`, from similarities.
+    """The ranks of a cohort's members in each probe's pool `(p, n)`, from similarities.
 
-    `to_cohort` `(p, n)`, `to_controls` `(p, m)`, which is sorted in place; -1 where the member is
-    of the probe's own patient or family, as owners tell. Nothing is sorted with its place: a
-    member's place is the number of those who are nearer, and among controls that is looked up in
+    `to_cohort` `(p, n)`; `to_controls` `(p, m)`, which is sorted in place; -1 if the member belongs
+    to the probe's own patient or family, according to the owners. No indices are sorted: a member's
+    rank is the number of nearer members, plus the number of nearer controls, which is looked up in
     their sorted values.
     """
     found = np.empty(to_cohort.shape, np.int32)
@@ -193,7 +195,7 @@ def _finish(values: Matrix, distance: bool) -> None:
 
 
 def sound_descriptors(descriptors: Descriptors) -> Descriptors:
-    """Descriptors as a product wants them. Raises where they are none."""
+    """Descriptors in the form that products need. Raises if they are invalid."""
     rows = np.ascontiguousarray(descriptors, np.float32)
     if rows.ndim != 2 or not rows.size:
         raise UsageError(

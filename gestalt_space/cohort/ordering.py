@@ -24,10 +24,11 @@ class Ordering:
 
 
 def clustered_order(matrix: CohortMatrix) -> Ordering:
-    """The order by average linkage.
+    """The order of average linkage.
 
-    Within a set by the distances themselves, ranks as the mean of both directions; between two
-    sets rows are compared by the root of their mean squared difference, and columns likewise.
+    Within a set it uses the distances themselves, and for ranks the mean of both directions.
+    Between two sets, rows are compared by the root of their mean squared difference, and columns
+    likewise.
     """
     values = matrix.values.astype(np.float64)
     if not matrix.is_within:

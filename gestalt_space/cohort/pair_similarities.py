@@ -1,5 +1,4 @@
-"""Similarities of all pairs of families, with one disorder and with different ones: what cohesion
-takes the mean of, and what a calibration rests on."""
+"""Similarities of all pairs of families, with the same disorder and with different ones."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ from gestalt_space.cohort.selection import Selection
 
 @dataclass(frozen=True)
 class PairSimilarities:
-    """Similarities −1..1 of two families that share a disorder, and of two with disorders of which
-    they share none. A family is the mean of its patients; undiagnosed ones are in neither."""
+    """Similarities −1..1 of two families that share a disorder, and of two without a common
+    disorder. A family is the mean of its patients; undiagnosed families are in neither."""
 
     same: NDArray[np.float32]
     different: NDArray[np.float32]

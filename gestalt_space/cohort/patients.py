@@ -1,5 +1,5 @@
-"""Patients of selections as statistics need them: ages, sites, and the strata by which groups are
-matched."""
+"""Properties of the patients of selections for statistics: ages, sites, and the strata for
+matching."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ FACTS: tuple[Fact, ...] = get_args(Fact)
 
 
 def parse_facts(names: Sequence[str]) -> tuple[Fact, ...]:
-    """What to match on, from words that may each name several: `age,sex`. Raises `UsageError`."""
+    """The facts to match on, from words that may each name several: `age,sex`. Raises
+    `UsageError`."""
     wanted = [part.strip() for name in names for part in name.split(",") if part.strip()]
     for name in wanted:
         if name not in FACTS:
@@ -29,7 +30,7 @@ def parse_facts(names: Sequence[str]) -> tuple[Fact, ...]:
 
 
 def check_same_space(one: Selection, other: Selection) -> None:
-    """Raises `SpaceMismatch` for selections whose descriptors are of two spaces."""
+    """Raises `SpaceMismatch` if the selections have descriptors of different spaces."""
     told = [of.space for of in (one, other)]
     if one.space == other.space:
         told = [f"{of.space} ({of.fingerprint[:12]})" for of in (one, other)]
@@ -54,7 +55,7 @@ def patient_ages(selection: Selection) -> NDArray[np.float64]:
 
 
 def patient_sites(selection: Selection) -> NDArray[np.str_]:
-    """`(p,)`: the site of each patient whose photos are all of one; else an empty text."""
+    """`(p,)`: the site of each patient, if all photos are of one; otherwise an empty text."""
     firsts = selection.sites[selection.row_starts]
     other = selection.sites != firsts[selection.patient_of_row]
     several = np.bincount(selection.patient_of_row[other], minlength=len(firsts)) > 0
@@ -63,9 +64,9 @@ def patient_sites(selection: Selection) -> NDArray[np.str_]:
 
 
 def strata_of(selection: Selection, facts: Sequence[Fact]) -> NDArray[np.str_]:
-    """`(p,)`: in words, what each patient is matched by, such as `female, 1 to 2 years`; an empty
-    text for one of whom a part is not known, or whose photos are of several sites. Without facts
-    all are of one stratum, `all`."""
+    """`(p,)`: each patient's stratum in words, such as `female, 1 to 2 years`; an empty text if a
+    part is unknown, or if the photos are of several sites. Without facts, all patients are in one
+    stratum, `all`."""
     facts = parse_facts(facts)
     if not facts:
         return np.full(len(selection.patients), "all")

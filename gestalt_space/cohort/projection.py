@@ -1,4 +1,4 @@
-"""From descriptors to places on a flat map."""
+"""From descriptors to places on a two-dimensional map."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ PERPLEXITY = 15.0
 
 
 def perplexity_for(count: int, wanted: float = PERPLEXITY) -> float:
-    """The perplexity wanted, less for so few points: a third of the others at the most."""
+    """The perplexity, lowered for few points: at most a third of the other points."""
     return min(wanted, (count - 1) / 3)
 
 
 def lay_out(
     descriptors: Descriptors, *, seed: int = 0, perplexity: float = PERPLEXITY
 ) -> NDArray[np.float32]:
-    """Places `(n, 2)` of `(n, d)` descriptors, neighbours by cosine staying neighbours.
+    """Places `(n, 2)` of `(n, d)` descriptors that preserve neighbours by cosine.
 
-    t-SNE (van der Maaten and Hinton 2008), for a few points with less perplexity. Distances
-    between groups, and the size of a group, mean nothing. The same descriptors and seed give the
+    t-SNE (van der Maaten and Hinton 2008), with a lower perplexity for few points. Distances
+    between groups, and the sizes of groups, mean nothing. The same descriptors and seed give the
     same places on one machine.
     """
     if len(descriptors) < 4:

@@ -1,4 +1,4 @@
-"""What a report of a cohort is made of: all that is measured of one selection, from one seed."""
+"""The content of a cohort report: all measurements of one selection, with one seed."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ReportPlan:
-    """How often random groups, labels and patients are drawn, the seed, and the smallest group of
-    which a composite is made. `composites`: whether any are; `sharpen`: whether they are given back
-    the contrasts of a face."""
+    """The numbers of random groups, permutations and bootstrap draws, the seed, and the smallest
+    group with a composite. `composites`: whether there are any; `sharpen`: whether they are
+    sharpened."""
 
     permutations: int = 10_000
     bootstrap: int = 1000
@@ -71,8 +71,8 @@ class ReportPlan:
 
 @dataclass(frozen=True)
 class CohortReport:
-    """All that was measured. `cohesion` and `comparison` are None where they cannot be, and
-    `left_out` says why; `composites`: titles and faces."""
+    """All measurements. `cohesion` and `comparison` are None if they are not possible, and
+    `left_out` gives the reasons. `composites`: titles and faces."""
 
     selection: Selection
     matrix: CohortMatrix
@@ -92,7 +92,8 @@ def measure_cohort(
     *,
     stages: Stages = no_stages,
 ) -> CohortReport:
-    """Measure a selection's patients in every way. Raises `UsageError` for fewer than four."""
+    """Compute all measurements for a selection's patients. Raises `UsageError` for fewer than
+    four."""
     if len(selection.patients) > MOST_PATIENTS:
         raise UsageError(
             f"{len(selection.patients):,} patients are too many for a readable report.",
@@ -189,7 +190,7 @@ def report_document(report: CohortReport, *, show_patients: bool) -> ReportDocum
 
 
 def _tried(left_out: list[str], what: str, work: Callable[[], T]) -> T | None:
-    """What was measured; None, with the reason told, where the patients do not allow it."""
+    """A measurement; None, with the reason recorded, if the patients do not allow it."""
     try:
         return work()
     except UsageError as error:
@@ -205,7 +206,7 @@ def _of_cohort(selection: Selection, cohort: str) -> Selection:
 def _composites(
     gallery: Gallery, selection: Selection, plan: ReportPlan, stages: Stages
 ) -> tuple[tuple[str, Composite], ...]:
-    """Of all patients, and of the largest disorders."""
+    """The composites of all patients, and of the largest disorders."""
     names = column_of(selection, "disorder")
     sizes = {str(name): int((names == name).sum()) for name in set(names.tolist()) - {""}}
     largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST_COMPOSITES]

@@ -19,15 +19,15 @@ BLOCKS = (
 
 
 def comparison_table(found: GroupComparison) -> Table:
-    """A row for each figure: what was tested overall and in each disorder, with the ends of its
-    interval and its p-values, and accuracy."""
+    """One row per figure: all tests, overall and for each disorder, with the ends of the interval
+    and the p-values, and accuracy."""
     columns, rows = finding_rows(found.findings)
     return Table(columns, rows)
 
 
 def similarities_table(found: GroupComparison) -> Table:
-    """The compared disorders: similarities of pairs of families in the groups and between them,
-    and blocks."""
+    """The compared disorders: similarities of pairs of families within the groups and between them,
+    and the probability of different disorders."""
     figures = ("pairs", "mean", "sd", "low", "median", "high")
     rows: list[tuple[Value, ...]] = []
     for one in found.disorders:
@@ -65,7 +65,7 @@ def cohesion_table(found: Cohesion) -> Table:
 
 
 def curve_table(found: Cohesion) -> Table:
-    """Single photos of more and more patients, of the cohort and of others."""
+    """Single photos of an increasing number of patients, of the cohort and of the controls."""
     return Table(
         ("families", "similarity", "of_others", "percentile"),
         tuple((one.size, one.similarity, one.controls, one.percentile) for one in found.curve),
@@ -84,7 +84,8 @@ def clusters_table(found: Clustering) -> Table:
 
 
 def disorders_table(found: Clustering) -> Table:
-    """How each disorder's patients lie, and whether they fall into two. Halves are families."""
+    """The silhouette of each disorder's patients, and whether they fall into two. Halves are
+    families."""
     return Table(
         (
             *("disorder", "patients", "silhouette", "half", "other_half", "apart", "p", "q"),
@@ -101,7 +102,8 @@ def disorders_table(found: Clustering) -> Table:
 
 
 def pairs_table(found: Clustering) -> Table:
-    """Pairs of disorders: those that are least told apart first, those without a verdict last."""
+    """Pairs of disorders: those that are hardest to tell apart first, those without a verdict
+    last."""
     return Table(
         (
             *("first", "second", "families_first", "families_second", "left_out"),
@@ -120,7 +122,7 @@ def pairs_table(found: Clustering) -> Table:
 
 
 def members_table(found: Clustering) -> Table:
-    """Each patient's cluster by average linkage, and by HDBSCAN, empty for none."""
+    """Each patient's cluster by average linkage and by HDBSCAN, empty for none."""
     return Table(
         ("patient", "cluster", "hdbscan"),
         tuple(

@@ -1,4 +1,4 @@
-"""Which photos a cohort is made of: patients of a gallery, or photos that are not stored."""
+"""The photos of a cohort: of patients of a gallery, or photos that are not stored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Texts = NDArray[np.str_]
 
 @dataclass(frozen=True)
 class Criteria:
-    """What patients are chosen by: all parts must hold, and any value of a part."""
+    """The criteria for patients: all must be met; within one criterion, any of its values."""
 
     cohorts: tuple[str, ...] = ()
     disorders: tuple[str, ...] = ()
@@ -60,15 +60,15 @@ class Criteria:
 
 @dataclass(frozen=True, repr=False)
 class Selection:
-    """The photos of a cohort, patient after patient by identifier, and what is known of them.
+    """The photos of a cohort, sorted by patient identifier, and what is known of them.
 
-    Rows are photos: `descriptors` `(n, d)`, `photos` `(n,)` names, `ages` `(n,)` in years, NaN
-    where not known, `sites` `(n,)` where and with what each was taken, empty where not known,
-    `patient_of_row` `(n,)` places in `patients` `(p,)`. Of patients `(p,)`: `people`, and
-    `disorders` and `genes`, each a tuple of identifiers; `stored_as`: who each is in the gallery,
-    None for photos that it does not have. `names`: of disorders, by identifier. `source`: in words,
-    what was selected; `failed`: photos that gave no descriptor, with the reason; `runs`: what the
-    descriptors of the space were made with, empty where nobody knows.
+    Rows are photos: `descriptors` `(n, d)`; `photos` `(n,)`, names; `ages` `(n,)` in years, NaN if
+    unknown; `sites` `(n,)`, where and with what each was taken, empty if unknown; `patient_of_row`
+    `(n,)`, places in `patients` `(p,)`. For patients `(p,)`: `people`; `disorders` and `genes`,
+    each a tuple of identifiers; `stored_as`, who each is in the gallery, None for photos that it
+    does not have. `names`: of disorders, by identifier. `source`: the selection in words. `failed`:
+    photos that gave no descriptor, with the reason. `runs`: how the descriptors of the space were
+    computed, empty if unknown.
     """
 
     descriptors: Descriptors
@@ -93,7 +93,7 @@ class Selection:
         return len(self.photos)
 
     def __repr__(self) -> str:
-        """In a line: descriptors are biometric, and hundreds of them are nothing to read."""
+        """One line without descriptors, which are biometric data and too many to read."""
         return (
             f"<Selection: {self.source}; {len(self.patients):,} patients, {len(self):,} photos, in "
             f"the space of {self.space}>"
@@ -111,33 +111,33 @@ class Selection:
 
     @cached_property
     def row_starts(self) -> NDArray[np.int64]:
-        """`(p,)`: where each patient's rows begin."""
+        """`(p,)`: the first row of each patient."""
         return np.searchsorted(self.patient_of_row, np.arange(len(self.patients)))
 
     @cached_property
     def families(self) -> NDArray[np.int64]:
-        """`(p,)`: the number of each patient's family, from 0; a patient whose family is not known
-        is one alone."""
+        """`(p,)`: the number of each patient's family, from 0; a patient without a recorded family
+        is a family."""
         return family_numbers(self.people.family)
 
     def without_families(self) -> Selection:
-        """The same, with nobody's family known."""
+        """The same selection without families."""
         nobody = np.full(len(self.patients), "", dtype=np.str_)
         return replace(self, people=replace(self.people, family=nobody))
 
     def patient_means(self) -> NDArray[np.float32]:
-        """`(p, d)`: the mean of each patient's descriptors, shorter than 1 where photos differ.
+        """`(p, d)`: the mean of each patient's descriptors, shorter than 1 if photos differ.
 
-        The inner product of two patients is then the mean similarity over all pairs of their
-        photos, whose expectation does not depend on how many photos a patient has.
+        The inner product of two patients is the mean similarity over all pairs of their photos,
+        whose expectation does not depend on the number of photos.
         """
         sums = np.add.reduceat(self.descriptors, self.row_starts, axis=0, dtype=np.float64)
         counts = np.bincount(self.patient_of_row, minlength=len(self.patients))
         return np.asarray(sums / counts[:, None], dtype=np.float32)
 
     def patient_descriptors(self) -> Descriptors:
-        """`(p, d)`: the mean of each patient's descriptors, brought back to unit length. Raises
-        `DescriptorError` for photos that are each other's opposites."""
+        """`(p, d)`: the mean of each patient's descriptors, rescaled to unit length. Raises
+        `DescriptorError` if the descriptors of a patient cancel each other."""
         means = self.patient_means()
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         if len(zero := np.flatnonzero(lengths < TOLERANCE)):
@@ -149,8 +149,8 @@ class Selection:
         return np.asarray(means / lengths, dtype=np.float32)
 
     def only(self, patients: Iterable[str]) -> Selection:
-        """The photos of some of the patients, by their names. Raises `NotInGallery` for a name
-        that nobody has, and `UsageError` for a text in place of names."""
+        """The photos of some of the patients, by their names. Raises `NotInGallery` for an unknown
+        name, and `UsageError` for a text instead of a list of names."""
         if isinstance(patients, str):
             raise UsageError(
                 "A list of patients was expected, but a single text was given.", "Give a list."
@@ -184,10 +184,10 @@ class Selection:
 
 
 def select(gallery: Gallery, criteria: Criteria) -> Selection:
-    """The photos of a gallery's patients who fit.
+    """The photos of the gallery's patients who meet the criteria.
 
-    Raises `NotInGallery` for a patient, disorder, gene or cohort that nobody has, or where nobody
-    has all; `UsageError` for an identifier that cannot be.
+    Raises `NotInGallery` for a patient, disorder, gene or cohort that no patient has, or if no
+    patient meets all criteria; `UsageError` for an invalid identifier.
     """
     gallery = gallery.pinned()
     snapshot = _snapshot(gallery)
@@ -214,10 +214,10 @@ def select(gallery: Gallery, criteria: Criteria) -> Selection:
 def select_photos(
     gallery: Gallery, sources: Sequence[PhotoSource], *, progress: Progress = no_progress
 ) -> Selection:
-    """Photos that are not stored, each as a patient of its own, in their order by name.
+    """Photos that are not stored, each as a separate patient, in the order of their names.
 
-    Photos without a face are told in `failed`. Raises `UsageError` where none has one, or two are
-    named alike.
+    Photos without a face are listed in `failed`. Raises `UsageError` if no photo has a face, or if
+    two have the same name.
     """
     names = Counter(source.name for source in sources)
     if twice := sorted(name for name, count in names.items() if count > 1):
@@ -262,8 +262,8 @@ def select_photos(
 
 
 def read_patients(path: Path) -> tuple[str, ...]:
-    """Patients from a text file, one a line; empty lines and lines that begin with # are passed
-    over. Raises `UsageError`."""
+    """Patients from a text file, one per line; empty lines and lines that begin with # are skipped.
+    Raises `UsageError`."""
     try:
         lines = decode(path.read_bytes(), path.name)[0].splitlines()
     except OSError as error:
@@ -291,8 +291,8 @@ def _snapshot(gallery: Gallery) -> Snapshot:
 def _fits(
     what: str, wanted: Sequence[str], told: Sequence[Sequence[str]], *, all_: bool = False
 ) -> NDArray[np.bool_]:
-    """Who has one of what is wanted, or none where "unknown" is. Raises `NotInGallery` for what
-    nobody has."""
+    """Who has one of the wanted values, or none if "unknown" is wanted. Raises `NotInGallery` for a
+    value that no patient has."""
     if not wanted:
         return np.ones(len(told), dtype=bool)
     if "" in wanted:

@@ -1,6 +1,6 @@
-"""Contrasts given back to an average: what is averaged loses its fine ones, and is given those of a
+"""Sharpening of averages: an average loses fine contrasts, which are raised to those of a typical
 face of the group, place by place, at most twofold (after Tiddeman, Burt and Perrett 2001,
-doi:10.1109/38.946630). It is then no average any more."""
+doi:10.1109/38.946630). The result is no longer an average."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MOST_CONTRAST = 2.0
 
 
 def with_contrast(average: Pixels, wanted: NDArray[np.float32]) -> Pixels:
-    """An average whose lightness has, at each scale and place, the contrasts `wanted`
-    `(scales, 336, 336)`, as far as twofold its own."""
+    """An average whose lightness has, at each scale and place, the contrasts `wanted` `(scales,
+    336, 336)`, but at most twice its own."""
     in_lab = lab_of(average)
     has, bands, rest = contrasts_of(in_lab[..., 0])
     gain = np.clip(wanted / np.maximum(has, 1e-3), 1, _MOST_CONTRAST)
@@ -35,8 +35,8 @@ def lab_of(pixels: Pixels) -> NDArray[np.float32]:
 def contrasts_of(
     lightness: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """How strong contrasts are around each pixel, at each scale; the contrasts, each `(scales, h,
-    w)`; and what is left when they are taken away."""
+    """The strength of contrasts around each pixel, at each scale; the contrasts, each `(scales, h,
+    w)`; and what remains without them."""
     bands, strengths, rest = [], [], lightness
     for scale in SCALES:
         blurred = cv2.GaussianBlur(rest, (0, 0), scale)

@@ -1,5 +1,5 @@
-"""Does a disorder fall into two by the face, and do its halves follow something that is known, such
-as a site or a sex? Families are one point: see `stats.halves`."""
+"""Does a disorder fall into two by the face, and are its halves associated with something that is
+known, such as a site or a sex? Families are single points: see `stats.halves`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gestalt_space.stats.adjustment import holm
 from gestalt_space.stats.halves import SAMPLES, halve
 
 FEWEST = 8
-"""Families below which nothing is said."""
+"""Smallest number of families for a test."""
 ALPHA = 0.05
 
 Floats = NDArray[np.float64]
@@ -23,9 +23,9 @@ Values = Mapping[Column, NDArray[np.str_] | Floats]
 
 @dataclass(frozen=True)
 class DisorderSplit:
-    """Two halves of a disorder. `sizes`: families in them, the larger first; `apart`: their
-    distance in standard deviations within; `p` of a disorder in one piece showing as clear a gap;
-    `follows`: the columns with which the halves go."""
+    """Two halves of a disorder. `sizes`: the number of families in them, the larger first. `apart`:
+    their distance in standard deviations within them. `p`: of so clear a gap in a disorder without
+    a split. `follows`: the columns that are associated with the halves."""
 
     sizes: tuple[int, int]
     apart: float
@@ -41,9 +41,9 @@ def split_in_two(
     samples: int = SAMPLES,
     seed: int = 0,
 ) -> DisorderSplit | None:
-    """The halves of patients with `rows` `(p, d)` of unit length; None for too few `families`
-    `(p,)`. `columns`: what is known of each patient `(p,)`: texts, empty where not known, or
-    numbers, NaN where not."""
+    """The halves of patients with `rows` `(p, d)` of unit length; None if there are too few
+    `families` `(p,)`. `columns`: what is known of each patient `(p,)`: texts, empty if unknown, or
+    numbers, NaN if unknown."""
     kinds, family = np.unique(families, return_inverse=True)
     if len(kinds) < FEWEST:
         return None
@@ -62,8 +62,8 @@ def split_in_two(
 def _followed(
     second: NDArray[np.bool_], family: NDArray[np.int64], columns: Values, seed: int
 ) -> tuple[Column, ...]:
-    """The columns in which the halves differ: at 5 % over all columns (Holm), and those in which no
-    value is in both halves, as few families cannot reach that."""
+    """The columns in which the halves differ: at the 5 % level over all columns (Holm), and those
+    without a value in both halves, since with few families no test can be significant."""
     tested: dict[Column, tuple[float, bool]] = {}
     for name, values in columns.items():
         found = (
@@ -82,13 +82,13 @@ def _followed(
 
 
 def _means(values: NDArray[np.generic], family: NDArray[np.int64]) -> Floats:
-    """`(f,)`: the mean of the members, NaN where one is not known."""
+    """`(f,)`: the mean over the members, NaN if one is unknown."""
     sums = np.bincount(family, weights=np.asarray(values, np.float64))
     return np.asarray(sums / np.bincount(family))
 
 
 def _joined(values: NDArray[np.generic], family: NDArray[np.int64]) -> NDArray[np.str_]:
-    """`(f,)`: the values of the members, each once."""
+    """`(f,)`: the different values of the members."""
     found: list[set[str]] = [set() for _ in range(int(family.max()) + 1)]
     for one, value in zip(family.tolist(), values.tolist(), strict=True):
         found[one] |= {value} - {""}
@@ -96,7 +96,8 @@ def _joined(values: NDArray[np.generic], family: NDArray[np.int64]) -> NDArray[n
 
 
 def _by_numbers(second: NDArray[np.bool_], values: Floats) -> tuple[float, bool] | None:
-    """`p` of numbers differing between the halves (Mann and Whitney), and whether they part."""
+    """P-value of a difference in numbers between the halves (Mann and Whitney), and whether the
+    halves do not overlap."""
     from scipy.stats import mannwhitneyu
 
     known = ~np.isnan(values)
@@ -110,7 +111,8 @@ def _by_numbers(second: NDArray[np.bool_], values: Floats) -> tuple[float, bool]
 def _by_texts(
     second: NDArray[np.bool_], values: NDArray[np.str_], seed: int
 ) -> tuple[float, bool] | None:
-    """`p` of texts differing between the halves (Fisher's exact test), and whether they part."""
+    """P-value of a difference in texts between the halves (Fisher's exact test), and whether the
+    halves have no value in common."""
     from scipy.stats import PermutationMethod, fisher_exact
 
     known = values != ""

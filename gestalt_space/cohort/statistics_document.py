@@ -47,8 +47,8 @@ def cohesion_document(cohort: Selection, found: Cohesion) -> CohesionDocument:
 
 
 def comparison_document(a: Selection, b: Selection, found: GroupComparison) -> ComparisonDocument:
-    """Two groups compared; figures that do not exist are null. What was tested is in `findings`,
-    as `comparison_table` has it."""
+    """Two groups compared; figures that do not exist are null. All tests are in `findings`, as in
+    `comparison_table`."""
     document: ComparisonDocument = without_nan(
         filled(
             ComparisonDocument,
@@ -71,7 +71,7 @@ def comparison_document(a: Selection, b: Selection, found: GroupComparison) -> C
 
 
 def _disorder(one: DisorderComparison) -> ComparedDisorderForm:
-    """A disorder without its findings, which stand by themselves."""
+    """A disorder without its findings, which are listed separately."""
     pairs: dict[str, Any] = {
         name: filled(PairsForm, getattr(one, name)) for name in ("within_a", "within_b", "between")
     }

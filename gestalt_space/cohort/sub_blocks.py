@@ -1,11 +1,12 @@
-"""The block between two groups, every family of one against every family of the other, and what its
-mean distance says about whether the groups have the same disorder (after the block sampling of
+"""The block between two groups, each family of one with each family of the other, and what its mean
+distance says about whether the groups have the same disorder (after the block sampling of
 GestaltMatcher's cohort studies, Hsieh 2022). Distance is 1 − similarity.
 
-What a distance says is read from groups of the same sizes whose disorders are known: two groups of
-one disorder, without a family in common, and groups of two disorders. The compared disorders and
-everybody compared, with their families, are no part of that. Where the two groups were photographed
-at different sites, so were those: what sites differ by would else be taken for a disorder.
+The distance is compared with reference groups of the same sizes whose disorders are known: pairs of
+groups with the same disorder and no common family, and pairs with different disorders. The compared
+disorders, the compared patients and their families are excluded from the reference. If the two
+groups were photographed at different sites, so were the reference groups: otherwise a difference
+between sites would be taken for a difference between disorders.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.posterior import Reference, best_threshold, probability_high
 
 SMALLEST_SIDE = 2
-"""Families of a side of a block."""
+"""Smallest number of families on a side of a block."""
 FEWEST_DISORDERS = 10
 """With enough families for both sides of a block: of fewer, nobody knows how far apart two groups
 of one disorder may lie."""
 WANTED_DISORDERS = 20
 """Blocks are made smaller until as many can be had, where there are as many."""
 PRIOR = 0.5
-"""That two groups have different disorders, before their faces are seen."""
+"""Prior probability that two groups have different disorders."""
 _SPLITS = 10
 """Into two sides, of each disorder."""
 _MOST_PAIRS = 600
@@ -46,21 +47,21 @@ NONE = Estimate(math.nan, math.nan, math.nan)
 
 
 class Families(NamedTuple):
-    """Of one disorder: `names` `(f,)`, that of the patient where none is known, and the mean of
-    their members' descriptors `(f, d)`."""
+    """The families with one disorder: `names` `(f,)`, that of the patient if none is recorded, and
+    the means of their members' descriptors `(f, d)`."""
 
     names: NDArray[np.str_]
     means: Floats
 
 
 class BlockSides(NamedTuple):
-    """The families of one disorder that may stand on either side of a block."""
+    """The families with one disorder that can be on either side of a block."""
 
     a: Families
     b: Families
 
     def has(self, one: int, other: int) -> bool:
-        """Whether there are so many for each side, none of them on both."""
+        """Whether each side can have the given number of families, with none on both sides."""
         together = len(np.union1d(self.a.names, self.b.names))
         return len(self.a.names) >= one and len(self.b.names) >= other <= together - one
 
@@ -69,15 +70,16 @@ class BlockSides(NamedTuple):
 class Blocks:
     """The block between two groups.
 
-    `families_a`, `families_b`: in the groups; `side_a`, `side_b`: how many of them were drawn, as
-    many as the reference has; `distance`: the mean over all pairs. `different`: the probability
-    that two groups at this distance have different disorders, if that was as probable as `prior`
-    before, with an interval over what other disorders the reference could have had; `same`: 1 less.
-    `threshold`: the distance that tells the reference's blocks apart best, with its sensitivity and
-    specificity; `disorders`: how many the reference has. `sites`: whether the groups share one, or
-    are `apart`, and then the reference's sides are of the same sites as the groups; where one is
-    `unknown`, nothing is given, as what differs between cameras looks like a disorder. `withheld`:
-    why there are no figures, which are then NaN; empty where there are.
+    `families_a`, `families_b`: families in the groups. `side_a`, `side_b`: how many of them were
+    drawn, as many as the reference has. `distance`: the mean over all pairs. `different`: the
+    posterior probability that two groups at this distance have different disorders, given the
+    `prior`, with an interval for the choice of disorders in the reference; `same`: 1 − that.
+    `threshold`: the distance that best separates the two kinds of reference blocks, with its
+    sensitivity and specificity. `disorders`: the number in the reference. `sites`: `shared` if the
+    groups have a site in common; `apart` if not, and then the sides of the reference are from the
+    same sites as the groups; `unknown` if one is not recorded, and then there are no figures,
+    because a difference between cameras looks like one between disorders. `withheld`: why there are
+    no figures, which are then NaN; empty otherwise.
     """
 
     families_a: int
@@ -105,12 +107,12 @@ def judge_blocks(
     prior: float = PRIOR,
     seed: int = 0,
 ) -> Blocks:
-    """The block between two groups, read by the patients of a gallery in the same space who have
-    one disorder each, none of `leave_out`, the compared ones.
+    """The block between two groups, compared with the patients of a gallery in the same space who
+    have exactly one disorder, none of `leave_out`, the compared disorders.
 
-    Where the gallery has no blocks so large, families of the groups are drawn, from the `seed`, as
-    are the reference's. Raises `UsageError` for a family on both sides and a `prior` that is not
-    between 0 and 1; `SpaceMismatch`.
+    If the gallery has no blocks of this size, families of the groups are subsampled, with the
+    `seed`, as are those of the reference. Raises `UsageError` for a family in both groups and for a
+    `prior` that is not between 0 and 1; `SpaceMismatch`.
     """
     check_prior(prior)
     for other in (b, gallery):
@@ -130,7 +132,7 @@ def judge_blocks(
     of_a, of_b = ({str(site) for site in group.sites} for group in (a, b))
     known: Sites = "unknown" if "" in of_a | of_b else "shared" if of_a & of_b else "apart"
     if known == "unknown":
-        return Blocks(*counts, prior, withheld="the sites of some of its photos are not known")
+        return Blocks(*counts, prior, withheld="the sites of some photos are not known")
     groups = reference_sides(
         gallery,
         leave_out,
@@ -173,7 +175,7 @@ def judge_blocks(
 
 
 def check_prior(prior: float) -> None:
-    """Raises `UsageError` for a probability before that leaves nothing to find out."""
+    """Raises `UsageError` for a prior probability that is not between 0 and 1."""
     if not 0 < prior < 1:
         raise UsageError(
             f"The prior must be between 0 and 1, not {prior:g}.",
@@ -184,7 +186,7 @@ def check_prior(prior: float) -> None:
 def families_of(
     selection: Selection, means: NDArray[np.floating], places: NDArray[np.int64]
 ) -> Families:
-    """The families of the patients at some `places` of a selection with those `means` `(p, d)`."""
+    """The families of the patients at some `places` of a selection, whose `means` are `(p, d)`."""
     names = np.char.add(_ALONE, np.array(selection.patients, dtype=np.str_)[places])
     known = selection.people.family[places]
     names = np.where(known == "", names, known)
@@ -201,9 +203,9 @@ def reference_sides(
     families: Collection[str],
     sites: tuple[set[str], set[str]] | None = None,
 ) -> list[BlockSides]:
-    """The families of each disorder of a gallery, by identifier, of patients who have that alone;
-    without some disorders, patients and families. With `sites`, each side has the patients whose
-    photos are all from its own."""
+    """The families of each disorder of a gallery, by identifier, of patients with only that
+    disorder; without the excluded disorders, patients and families. With `sites`, each side has the
+    patients whose photos are all from its site."""
     means, allowed = gallery.patient_means(), np.ones((2, len(gallery.patients)), dtype=bool)
     for side, own in zip(allowed, sites or (), strict=False):
         side[:] = np.logical_and.reduceat(np.isin(gallery.sites, list(own)), gallery.row_starts)
@@ -225,9 +227,10 @@ def reference_sides(
 
 
 def block_sizes(groups: list[BlockSides], wanted: tuple[int, int]) -> tuple[int, int] | None:
-    """The sides of blocks that a reference of some disorders has: those `wanted`, or less, the
-    larger one first, until `WANTED_DISORDERS` have both; or all that have the smallest, where those
-    are fewer. None where `FEWEST_DISORDERS` have not even these."""
+    """The sizes of the sides of reference blocks: those `wanted`, or smaller ones, reducing the
+    larger side first, until `WANTED_DISORDERS` have enough families for both, or all disorders that
+    have the smallest sizes, if these are fewer. None if fewer than `FEWEST_DISORDERS` have the
+    smallest sizes."""
     able = [of for of in groups if of.has(SMALLEST_SIDE, SMALLEST_SIDE)]
     if len(able) < FEWEST_DISORDERS:
         return None
@@ -242,8 +245,8 @@ def block_sizes(groups: list[BlockSides], wanted: tuple[int, int]) -> tuple[int,
 def fit_reference(
     groups: list[BlockSides], sizes: tuple[int, int], rng: np.random.Generator
 ) -> Reference:
-    """Distances of blocks of some sizes: between two sides of each disorder, all of whose groups
-    have families enough, and between two disorders, which is the high kind."""
+    """Distances of reference blocks of some sizes: between two sides of the same disorder, for all
+    disorders with enough families, and between two disorders, which are the high kind."""
     count = len(groups)
     pairs = rng.permutation(count * count)
     one, other = pairs // count, pairs % count
@@ -267,5 +270,5 @@ def _drawn(rows: Floats, rng: np.random.Generator, count: int) -> Floats:
 
 
 def _distance(one: Floats, other: Floats) -> float:
-    """The mean over all pairs of a block: the inner product of its sides' means, from 1."""
+    """The mean distance over all pairs of a block: 1 − the inner product of its sides' means."""
     return 1 - float(one.mean(axis=0) @ other.mean(axis=0))

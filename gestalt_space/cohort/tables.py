@@ -1,7 +1,7 @@
-"""Matrices of cohorts to files: CSV, TSV, NPZ, Parquet and AnnData.
+"""Files of cohort matrices: CSV, TSV, NPZ, Parquet and AnnData.
 
-A file appears when it is whole. What a matrix was made of stands in the file where its format has
-room, and in `FILE.json` beside a CSV or TSV, which are plain square tables.
+A file appears when it is complete. What a matrix was computed from is in the file if its format has
+room for it; for CSV and TSV, which are plain square tables, it is in `FILE.json`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ INSTALL_HINT = "pip install 'gestalt-space[cohorts]'"
 
 
 def check_matrix_path(path: Path, *, overwrite: bool = False) -> None:
-    """Raise where no matrix can be written to `path`, before any work is done for it.
+    """Raise if no matrix can be written to `path`, before any work is done for it.
 
-    `UsageError` for an ending that is none of `ENDINGS`, or `.h5ad` without h5py; `OutputError` for
-    a file that is there, or a folder that is not.
+    `UsageError` for an ending that is not in `ENDINGS`, or for `.h5ad` without h5py; `OutputError`
+    for a file that exists, or a folder that does not.
     """
-    check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
+    check_new_file(path, ENDINGS, overwrite=overwrite)
     if path.suffix.lower() in TEXTS:
-        check_new_file(sidecar(path), overwrite=overwrite, option="--force")
+        check_new_file(sidecar(path), overwrite=overwrite)
     if path.suffix.lower() == ".h5ad":
         _h5py()
 
@@ -74,7 +74,7 @@ def matrix_table(matrix: CohortMatrix) -> Table:
 
 
 def sidecar(path: Path) -> Path:
-    """The file beside a table that says what it was made of."""
+    """The file beside a table that describes what it was computed from."""
     return path.with_name(f"{path.name}.json")
 
 
@@ -84,7 +84,7 @@ def json_of(document: Mapping[str, object]) -> str:
 
 
 def records(names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]) -> list[RowForm]:
-    """Names with their facts: what is not known, NaN or an empty text, is None."""
+    """Names with their facts; unknown facts, NaN or an empty text, are None."""
     told = {
         fact: [None if value != value or value == "" else value for value in values.tolist()]
         for fact, values in facts.items()
@@ -97,7 +97,7 @@ def records(names: tuple[str, ...], facts: Mapping[str, NDArray[Any]]) -> list[R
 
 
 def matrix_document(matrix: CohortMatrix) -> MatrixDocument:
-    """What a matrix was made of, and whom its rows and columns stand for."""
+    """What a matrix was computed from, and its rows and columns."""
     columns = None if matrix.is_within else records(matrix.columns, matrix.column_facts)
     return about_document(matrix.about, records(matrix.rows, matrix.row_facts), columns)
 
@@ -105,13 +105,14 @@ def matrix_document(matrix: CohortMatrix) -> MatrixDocument:
 def about_document(
     about: Mapping[str, Any], rows: Sequence[RowForm], columns: Sequence[RowForm] | None
 ) -> MatrixDocument:
-    """What a matrix was made of, with its rows and columns; without columns within one set."""
+    """What a matrix was computed from, with its rows and columns; without columns if they are the
+    rows."""
     document: dict[str, Any] = {"document": "matrix", **about, "rows": rows, "columns": columns}
     return cast("MatrixDocument", document)
 
 
 def shown_matrix_document(matrix: CohortMatrix, *, with_values: bool) -> ShownMatrixDocument:
-    """What a matrix was made of, the names of its rows and columns, and its values."""
+    """What a matrix was computed from, the names of its rows and columns, and its values."""
     document: dict[str, Any] = {
         "document": "matrix-shown",
         **matrix.about,
@@ -206,9 +207,8 @@ def _write_facts(group: Any, names: tuple[str, ...], facts: Mapping[str, NDArray
 
 
 def _write_fact(group: Any, name: str, values: NDArray[Any]) -> None:
-    """A fact as a column. Texts are categories, which let one that is not known, the empty text, be
-    missing (code -1); numbers have NaN for that.
-    """
+    """A fact as a column. Texts are categories, so that an unknown one, the empty text, can be
+    missing (code -1); for numbers it is NaN."""
     if values.dtype.kind != "U":
         _encoded(group.create_dataset(name, data=values), "array")
         return

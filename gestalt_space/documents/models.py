@@ -176,7 +176,7 @@ def models_table(
     for name in damaged:
         table.add_row(name, "damaged", None, None, None)
     for entry in offered:
-        table.add_row(entry.name, "offered", entry.title, entry.license, entry.megabytes)
+        table.add_row(entry.name, "available", entry.title, entry.license, entry.megabytes)
     return table
 
 

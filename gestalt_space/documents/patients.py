@@ -8,6 +8,7 @@ from typing import Literal
 from gestalt_space.ages import age_text
 from gestalt_space.documents.form import Form, filled, rounded, time_text
 from gestalt_space.documents.parts import RunForm, run_form
+from gestalt_space.faces.steps import step_text
 from gestalt_space.store.reads import PatientRecord, PatientSummary, PhotoDetail
 from gestalt_space.tables.table import Column, Table
 
@@ -160,7 +161,7 @@ def photos_table(patient: PatientRecord) -> Table:
         table.add_row(
             *(patient.patient, one.name, one.age, one.site),
             f"{one.face} of {one.faces}, {one.size:.0f} px",
-            f"{one.detector} {one.score:.2f}, {one.step}",
+            f"{one.detector} {one.score:.2f}, {step_text(one.step)}",
             *(one.face, one.faces, one.size, one.detector, one.score, one.step),
             *(one.sharpness, one.yaw, one.roll, one.sha256, one.spaces),
         )

@@ -87,7 +87,7 @@ def users_table(users: Iterable[Account]) -> Table:
         Column("role"),
         Column("has_password", "truth", shown=_yes, title="password"),
         Column("is_disabled", "truth", shown=_yes, title="disabled"),
-        Column("created_at"),
+        Column("created_at", title="created"),
     )
     return Table(columns, ([form[c.name] for c in columns] for form in map(user_form, users)))  # type: ignore[literal-required]
 
@@ -98,9 +98,9 @@ def tokens_table(tokens: Iterable[TokenRecord]) -> Table:
         Column("number", "integer"),
         Column("user", whole=True),
         Column("name"),
-        Column("created_at", least=0),
-        Column("expires_at"),
-        Column("last_used_at", least=1),
+        Column("created_at", title="created", least=0),
+        Column("expires_at", title="expires"),
+        Column("last_used_at", title="last used", least=1),
         Column("is_expired", "truth", shown=_yes, title="expired"),
     )
     return Table(columns, ([form[c.name] for c in columns] for form in map(_token, tokens)))  # type: ignore[literal-required]

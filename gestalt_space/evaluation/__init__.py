@@ -1,1 +1,1 @@
-"""How good rankings are: metrics, published protocols, and one's own gallery."""
+"""How good rankings are: metrics, published protocols, and the user's own gallery."""

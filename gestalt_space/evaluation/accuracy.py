@@ -1,12 +1,12 @@
-"""How far up the true disorders come out: top-k and ranks, over cases and over disorders, each with
-an interval.
+"""Accuracy of rankings: top-k and ranks of the true disorders, over cases and over disorders, with
+confidence intervals.
 
-There are two kinds of interval. `REFITTED` ones are of the accuracy that a gallery of as many
-patients of the same disorders has on average, where all its families are drawn anew; ranks are
-found again without each unit. `CONDITIONAL` ones draw the patients who are asked about and leave
-all ranks as they are: they hold for other patients asked of this very gallery, and are too narrow
-for other galleries. Mean and median ranks have none: where few patients are not found at once, no
-interval that was tried holds the truth as often as it says.
+There are two kinds of interval. `REFITTED` intervals are for the mean accuracy of galleries with
+the same disorders and number of patients, if all families are redrawn; ranks are recomputed without
+each unit. `CONDITIONAL` intervals resample the tested patients and keep all ranks: they hold for
+other patients tested against this gallery, and are too narrow for other galleries. Mean and median
+ranks have none: if most patients are found at rank 1, no interval that was tried has its nominal
+coverage.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ CONDITIONAL: Interval = "conditional"
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How good the ranks of some cases are.
+    """The accuracy of the ranks of some cases.
 
-    `top`: by k, the share, 0..1, of cases whose true disorder is among the first k, every case
-    weighing the same; `top_of_disorders`: the unweighted mean over disorders of each one's share
-    (Hsieh 2022). `interval`: the kind of all intervals.
+    `top`: by k, the share, 0..1, of cases whose true disorder is among the first k, with equal
+    weights for cases. `top_of_disorders`: the unweighted mean of this share over disorders (Hsieh
+    2022). `interval`: the kind of all intervals.
     """
 
     cases: int
@@ -58,10 +58,10 @@ def measure_accuracy(
     *,
     clusters: Numbers | None = None,
 ) -> list[Accuracy]:
-    """The accuracy of several rankings of the same cases, one at least, drawn alike.
+    """The accuracy of one or more rankings of the same cases, with the same resampling.
 
-    `ranks`: each `(c,)`, from 1; `patients` and `groups` `(c,)`: the cases' patients and true
-    groups. `clusters` `(c,)`: what is drawn together, such as families; patients, where not given.
+    `ranks`: each `(c,)`, from 1. `patients` and `groups` `(c,)`: the patients and true groups of
+    the cases. `clusters` `(c,)`: what is resampled together, such as families; by default patients.
     """
     order = np.argsort(groups, kind="stable")
     drawn = patients if clusters is None else clusters
@@ -88,7 +88,7 @@ def measure_refitted(
     ranks: Numbers, patients: Numbers, groups: Numbers, units: Units, deletions: Deletions
 ) -> Accuracy:
     """The accuracy of one ranking of cases `(c,)`, given as for `measure_accuracy`, with intervals
-    for other families of the same disorders."""
+    for other families with the same disorders."""
     cases, many = len(ranks), len(TOPS)
     owners = units.of_patient[patients]
     even, by_disorder = np.full(cases, 1 / cases), even_over_groups(groups)
@@ -125,9 +125,9 @@ def measure_refitted(
 
 @dataclass(frozen=True)
 class _Table:
-    """What is added up over cases `(c,)`, which stand in runs of one group each.
+    """What is summed over cases `(c,)`, which are sorted by group.
 
-    `columns` `(c, m)`: each ranking's hits, and a 1 at the end.
+    `columns` `(c, m)`: the hits of each ranking, and a 1 at the end.
     """
 
     columns: NDArray[np.float32]
@@ -141,11 +141,11 @@ class _Table:
 
     @property
     def disorders(self) -> int:
-        """How many groups there are."""
+        """The number of groups."""
         return len(self.starts)
 
     def figures(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
-        """For cases weighed `(b, c)`: `(b, rankings, 2 · TOPS)`, top-k over cases, then over
+        """For cases with weights `(b, c)`: `(b, rankings, 2 · TOPS)`, top-k over cases, then over
         disorders."""
         draws, many = len(weights), (self.columns.shape[1] - 1) // len(TOPS)
         sums = np.zeros((draws, self.columns.shape[1]))

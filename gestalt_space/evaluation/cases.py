@@ -1,9 +1,9 @@
-"""Who is asked about, whose photos are evidence, and where the true disorder came out.
+"""Who is tested, whose photos are evidence, and the rank of the true disorder.
 
 A case is a probe together with one of its patient's disorders (or genes): a patient with two
-disorders gives two cases, and neither disorder counts against the other. The probe's own family is
-never evidence. Similarities are computed block by block, so that memory does not grow with the
-square of the gallery.
+disorders gives two cases, and neither disorder counts as an error for the other. The probe's own
+family is never evidence. Similarities are computed block by block, so that memory use does not grow
+with the square of the gallery.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ ProbeProgress = Callable[[int], None]
 
 
 def no_probe_progress(done: int) -> None:
-    """Progress that nobody sees."""
+    """Progress that is not shown."""
 
 
 @dataclass(frozen=True)
 class Probes:
-    """What is asked about: descriptors `(q, d)` of unit length, and the patients' numbers `(q,)`.
+    """The probes: descriptors `(q, d)` of unit length, and the numbers of their patients `(q,)`.
 
-    `rows` `(q,)`: the row of each photo; -1 for a patient's photos as one.
+    `rows` `(q,)`: the row of each photo; -1 for all photos of a patient as one probe.
     """
 
     descriptors: Descriptors
@@ -61,9 +61,9 @@ class Probes:
 
 @dataclass(frozen=True)
 class Cases:
-    """Each `(c,)`, in the order of the probes: the probe's place, the patient's and the true
-    group's number, and how many patients the group has among the evidence, the probe's own family
-    among them."""
+    """Each `(c,)`, in the order of the probes: the place of the probe, the numbers of the patient
+    and of the true group, and the number of the group's patients in the evidence, including the
+    probe's own family."""
 
     probes: Numbers
     patients: Numbers
@@ -71,7 +71,7 @@ class Cases:
     sizes: Numbers
 
     def of(self, which: NDArray[np.bool_] | Numbers) -> Cases:
-        """Those that are chosen `(c,)`, or at some places."""
+        """The selected cases, by mask `(c,)` or by places."""
         return Cases(
             self.probes[which], self.patients[which], self.groups[which], self.sizes[which]
         )
@@ -79,13 +79,13 @@ class Cases:
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of cases and probes, by aggregation.
+    """The results for cases and probes, for one aggregation.
 
-    `ranks` `(c,)`: from 1. `true_scores` `(c,)`: of the true groups; `best` `(q,)`: of the group
-    that came first, whichever it is. `others` `(q, BINS)`: how many scores of groups that are none
-    of the patient's lie in each bin of the aggregation's range; empty where not asked for.
-    `deletions`: what the ranks would be without single units; of `FOLLOWED`, where asked for.
-    `first` `(c,)`: the number of the group at rank 1, which is none of the patient's others.
+    `ranks` `(c,)`: from 1. `true_scores` `(c,)`: scores of the true groups. `best` `(q,)`: score of
+    the group at rank 1, whichever it is. `others` `(q, BINS)`: histogram of the scores of groups
+    that are not the patient's, over the aggregation's range; empty if not requested. `deletions`:
+    the ranks without single units, for `FOLLOWED` aggregations, if requested. `first` `(c,)`: the
+    number of the group at rank 1, without the patient's other groups.
     """
 
     cases: Cases
@@ -98,14 +98,14 @@ class Answers:
 
 
 def photo_probes(descriptors: Descriptors, patient_of_row: Numbers, patients: Numbers) -> Probes:
-    """Every photo of some patients by itself, in the order of the rows."""
+    """Every photo of some patients as a probe, in the order of the rows."""
     rows = np.flatnonzero(np.isin(patient_of_row, patients))
     return Probes(descriptors[rows], patient_of_row[rows], rows)
 
 
 def patient_probes(descriptors: Descriptors, patient_of_row: Numbers, patients: Numbers) -> Probes:
-    """Some patients, each one's photos as one: their mean descriptor, of unit length, as `gestalt
-    match --as-one` has it. In the order of the patients' numbers."""
+    """Some patients, each with all photos as one probe: their mean descriptor, scaled to unit
+    length, as in `gestalt match --as-one`. In the order of the patients' numbers."""
     rows = np.flatnonzero(np.isin(patient_of_row, patients))
     rows = rows[np.argsort(patient_of_row[rows], kind="stable")]
     owners, starts = np.unique(patient_of_row[rows], return_index=True)
@@ -119,9 +119,9 @@ def patient_probes(descriptors: Descriptors, patient_of_row: Numbers, patients: 
 
 def find_cases(patients: Numbers, evidence: Grouping, truth: Grouping) -> tuple[Cases, Cases]:
     """The cases of probes of patients `(q,)`: those that can be tested, and those that cannot,
-    since nobody but the probe's own family is evidence for the true group.
+    because only the probe's own family is evidence for the true group.
 
-    `truth`: to which groups all patients belong; `evidence`: a part of it.
+    `truth`: the groups of all patients; `evidence`: a part of it.
     """
     probes, members = truth.memberships_of(truth.place_of(patients))
     groups = truth.groups[truth.group_of_member[members]]
@@ -150,8 +150,8 @@ def ask(
 ) -> Answers:
     """Rank the groups of the evidence, rows of `descriptors` `(n, d)`, for every probe.
 
-    `cases`: the testable ones of these probes, as `find_cases` gives them. `chance` is needed for
-    `calibrated`. `units`: what is deleted in turn to see how ranks change. `progress` is told of
+    `cases`: the testable cases of these probes, from `find_cases`. `chance` is needed for
+    `calibrated`. `units`: what is deleted in turn to see how ranks change. `progress` is called for
     every block.
     """
     count, groups = len(probes.patients), len(evidence.groups)
@@ -209,14 +209,14 @@ def ask(
 
 
 def bins_of(scores: NDArray[np.floating], how: Aggregation) -> Numbers:
-    """The bin of each score in its aggregation's range."""
+    """The histogram bin of each score in the range of its aggregation."""
     low, high = SCORES[how]
     scaled = (np.clip(scores, low, high) - low) * (BINS / (high - low))
     return np.asarray(np.minimum(scaled, BINS - 1), dtype=np.int64)
 
 
 def places_in(numbers: Numbers, wanted: Numbers) -> Numbers:
-    """The place of each number in ascending `numbers`, -1 where it is not there."""
+    """The place of each number in ascending `numbers`, -1 if it is missing."""
     if not len(numbers):
         return np.full(len(wanted), -1, dtype=np.int64)
     places = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
@@ -224,7 +224,7 @@ def places_in(numbers: Numbers, wanted: Numbers) -> Numbers:
 
 
 def _counted(scores: NDArray[np.floating], how: Aggregation) -> NDArray[np.int64]:
-    """Histograms of the finite ones of scores `(b, g)`."""
+    """Histograms of the finite scores `(b, g)`."""
     finite = np.isfinite(scores)
     cells = bins_of(np.where(finite, scores, 0), how)
     cells += np.arange(len(scores))[:, None] * BINS

@@ -1,4 +1,4 @@
-"""Which comparisons an evaluation of one's own gallery makes."""
+"""The comparisons in an evaluation of the user's own gallery."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ COMPARED = (1, 10)
 
 
 def between_aggregations(result: SpaceResult, plan: EvaluationPlan) -> list[PairedComparison]:
-    """Every aggregation against `nearest`, where that is among them, each patient's photos as
-    one."""
+    """Every aggregation against `nearest`, if included, with each patient's photos as one probe."""
     if "nearest" not in plan.aggregations:
         return []
     ranks, cases = result.answers.ranks, result.answers.cases
@@ -36,7 +35,7 @@ def between_aggregations(result: SpaceResult, plan: EvaluationPlan) -> list[Pair
 def between_spaces(
     result: SpaceResult, other: SpaceResult, plan: EvaluationPlan
 ) -> list[PairedComparison]:
-    """One space against another by each aggregation, on the cases that both have."""
+    """One space against another for each aggregation, on the cases that both have."""
     ours, theirs = _keys(result), _keys(other)
     common = sorted(ours.keys() & theirs.keys())
     if not common:
@@ -67,7 +66,7 @@ def _compared(
     families: Numbers,
     plan: EvaluationPlan,
 ) -> Iterator[tuple[int, Over, Difference]]:
-    """Two rankings of the same cases `(c,)`, over the cases and over the disorders."""
+    """Two rankings of the same cases `(c,)` compared, over cases and over disorders."""
     weights: dict[Over, NDArray[np.float64] | None]
     weights = {"cases": None, "disorders": even_over_groups(groups)}
     for k in COMPARED:

@@ -1,7 +1,7 @@
 """ROC curves and the area under them, with intervals by the bootstrap over patients.
 
-Two questions are asked of scores: do they tell a patient's disorder from the other disorders, at
-one threshold for all patients; and do they tell patients from people without a disorder.
+There are two questions: do scores separate a patient's disorder from the other disorders, with one
+threshold for all patients; and do they separate patients from people without a disorder?
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Curve = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Roc:
-    """A curve: at every threshold, the highest first, the shares 0..1 of what should lie below and
-    of what should lie above it that reach it. `auroc`: the area, the chance that a positive lies
-    above a negative, ties counting half."""
+    """A ROC curve: for every threshold, the highest first, the false positive and true positive
+    rates 0..1. `auroc`: the area, the probability that a positive has a higher score than a
+    negative; ties count half."""
 
     auroc: Estimate
     false_positives: Curve
@@ -33,10 +33,10 @@ class Roc:
 
 
 def same_different(answers: Answers, how: Aggregation, bootstrap: Bootstrap) -> Roc | None:
-    """Scores of pairs of a patient and a disorder: the patient's own against all others, in `BINS`
-    bins. None where there is no pair of one of the kinds.
+    """Scores of pairs of a patient and a disorder: the patient's own disorder against all others,
+    in `BINS` bins. None if there is no pair of one of the kinds.
 
-    The probes are patients, one each; `answers` has histograms.
+    Each probe is one patient; `answers` has histograms.
     """
     probes = np.unique(answers.cases.probes)
     others = answers.others[how][probes].astype(np.float32)
@@ -62,8 +62,8 @@ def same_different(answers: Answers, how: Aggregation, bootstrap: Bootstrap) -> 
 def patient_control(
     patients: NDArray[np.floating], controls: NDArray[np.floating], bootstrap: Bootstrap
 ) -> Roc | None:
-    """The best score of every patient `(p,)` against that of every control `(c,)`; None where there
-    is none of the one or the other. Patients and controls are drawn apart."""
+    """The best score of every patient `(p,)` against that of every control `(c,)`; None if there
+    are no patients or no controls. Patients and controls are resampled separately."""
     if not len(patients) or not len(controls):
         return None
     patients, controls = np.sort(patients), np.sort(controls)
@@ -91,7 +91,7 @@ def patient_control(
 
 
 def _cumulated(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The weight `(b, c + 1)` of the first controls, of none to all."""
+    """The cumulated weight `(b, c + 1)` of the controls, from none to all."""
     return np.pad(np.cumsum(weights, axis=1), ((0, 0), (1, 0)))
 
 

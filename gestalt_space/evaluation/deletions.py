@@ -1,8 +1,8 @@
-"""How cases would have been ranked without a unit of the evidence: from this is learned what would
-come of other patients. Ranks are found again from the similarities, not from the ranks.
+"""The ranks of cases without a unit of the evidence, from which the effect of other patients is
+estimated. Ranks are recomputed from the similarities, not from the ranks.
 
-Only aggregations whose groups are as near as their nearest patient are followed: without a unit,
-such a group is as near as its nearest other one.
+Only aggregations in which the score of a group is that of its nearest patient are supported:
+without a unit, its score is that of the nearest other patient.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from gestalt_space.ranking.aggregation import Aggregation
 from gestalt_space.ranking.grouping import Grouping, Numbers, Runs, Values, ranges
 
 FOLLOWED: frozenset[Aggregation] = frozenset({"nearest", "patient-mean"})
-"""Aggregations whose groups are as near as their nearest patient."""
+"""Aggregations in which the score of a group is that of its nearest patient."""
 
 
 @dataclass(frozen=True)
 class Deletions:
-    """Each `(x,)`: a case, a unit other than its own, and the case's rank without that unit, where
-    it is another; 0 where the case can then not be tested."""
+    """Each `(x,)`: a case, a unit other than its own, and the rank of the case without that unit,
+    if it changes; 0 if the case can then not be tested."""
 
     cases: Numbers
     units: Numbers
@@ -40,14 +40,14 @@ class Deletions:
         )
 
     def of(self, which: NDArray[np.bool_]) -> Deletions:
-        """Those of the cases that are chosen `(c,)`, which are counted anew."""
+        """The deletions of the selected cases `(c,)`, which are renumbered."""
         kept = which[self.cases]
         numbers = np.cumsum(which) - 1
         return Deletions(numbers[self.cases[kept]], self.units[kept], self.ranks[kept])
 
 
 class UnitCells:
-    """The evidence by unit and group: a cell is what a unit gives to a group."""
+    """The evidence by unit and group: a cell is the contribution of a unit to a group."""
 
     def __init__(self, evidence: Grouping, units: Units) -> None:
         of_member = units.of_patient[evidence.patients[evidence.members]]
@@ -71,12 +71,12 @@ class UnitCells:
         own_units: Numbers,
         probes: Numbers,
     ) -> Deletions:
-        """What the deletions of units do to some cases of a block of probes.
+        """The effects of deleting units on some cases of a block of probes.
 
-        `patients` `(p, b)`: each patient's nearness, `-inf` for those who are no evidence;
-        `scores` `(c, g)`: of each case's groups, `-inf` for those that do not count; `truth`
-        `(c,)`: places of the true groups; `own_units` and `probes` `(c,)`: each case's unit, and
-        its column of `patients`. Cases are numbered as they stand here.
+        `patients` `(p, b)`: the similarity of each patient, `-inf` for those who are not evidence.
+        `scores` `(c, g)`: of each case's groups, `-inf` for those that do not count. `truth`
+        `(c,)`: places of the true groups. `own_units` and `probes` `(c,)`: each case's unit, and
+        its column of `patients`. Cases are numbered in this order.
         """
         if not len(truth):
             nothing = np.zeros(0, dtype=np.int64)
@@ -108,8 +108,8 @@ class UnitCells:
     def _without_help(
         self, cases: Numbers, places: Numbers, without: Values, scores: Values, truth: Numbers
     ) -> Deletions:
-        """The ranks of cases without the units of the cells, both `(x,)`, that make their groups
-        as near as they are. A unit may be in other groups, too."""
+        """The ranks of cases without the units of the cells, both `(x,)`, that determine the scores
+        of their groups. A unit may be in other groups, too."""
         own, rows = without[cases, places][:, None], np.arange(len(cases))
         left, true = scores[cases], truth[cases]
         ordered = self.units[self._by_unit]
@@ -140,8 +140,8 @@ class UnitCells:
 def patient_nearness(
     similarities: Values, evidence: Grouping, how: Aggregation, own: Numbers
 ) -> Values:
-    """How near each patient of the evidence is to each probe `(p, b)`, as one of `FOLLOWED` counts
-    it, of similarities `(b, n)`; `-inf` for the probe's own family, by its number `(b,)`."""
+    """The similarity of each patient of the evidence to each probe `(p, b)`, for one of `FOLLOWED`,
+    from similarities `(b, n)`; `-inf` for the probe's own family, given by number `(b,)`."""
     photos = np.ascontiguousarray(similarities.T)
     if how == "nearest":
         found = evidence.photo_runs.reduce(photos, np.maximum)

@@ -1,5 +1,5 @@
-"""The figures of an evaluation of one's own gallery as tidy rows, each with what it estimates and
-how."""
+"""The figures of an evaluation of the user's own gallery as tidy rows, each with its estimand and
+method."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from gestalt_space.stats.estimates import Estimate, Finding
 
 ESTIMANDS: dict[Interval, str] = {
     REFITTED: "mean over new galleries of as many families with the same disorders",
-    CONDITIONAL: "mean over families drawn again and matched against this same gallery",
+    CONDITIONAL: "mean over resampled families matched against this gallery",
 }
 METHODS: dict[Interval, str] = {
-    REFITTED: "jackknife over families within disorders, ranks computed again without each "
+    REFITTED: "jackknife over families within disorders, ranks recomputed without each "
     "family; disorders with fewer than six families are pooled with those of their "
     "size; corrected by second differences",
     CONDITIONAL: "percentile bootstrap over families, ranks kept: conditional on this gallery",
@@ -25,8 +25,8 @@ METHODS: dict[Interval, str] = {
 
 
 def findings_of(evaluation: GalleryEvaluation) -> Iterator[Finding]:
-    """Every figure of every space: its aggregations, then its parts, then the comparisons. Parts
-    that are too small to be read have none."""
+    """Every figure of every space: its aggregations, then its groups of patients, then the
+    comparisons. Groups that are too small to interpret have none."""
     plan = evaluation.plan
     for result in evaluation.spaces:
         yield from _of_space(result, plan)

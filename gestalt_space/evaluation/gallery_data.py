@@ -1,4 +1,4 @@
-"""What an evaluation of one's own gallery reads, taken out of the gallery: plain arrays."""
+"""The input of an evaluation of the user's own gallery, as plain arrays."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from gestalt_space.types import Descriptors
 class SpaceData:
     """The patients of a gallery who have descriptors in one space.
 
-    `descriptors` `(n, d)`; `patients`: identifiers `(p,)`, whose places are their numbers in
-    `grouping`, `facts` and `cohorts` `(p,)`; `titles`: identifier and name of each disorder (or
-    gene), whose places are the numbers of groups; `runs`: what the descriptors were made with.
+    `descriptors` `(n, d)`. `patients`: identifiers `(p,)`, whose places are their numbers in
+    `grouping`, `facts` and `cohorts` `(p,)`. `titles`: identifier and name of each disorder (or
+    gene), whose places are the numbers of groups. `runs`: how the descriptors were computed.
     """
 
     space: str
@@ -51,8 +51,8 @@ class SpaceData:
 
 
 def load_spaces(home: Path | None, spaces: Sequence[str], by: By) -> list[SpaceData]:
-    """What the gallery of a home has in some spaces, named by their encoders' models; in its own
-    where none is named.
+    """The data of a home's gallery in some spaces, given by the names of their models; by default
+    in the gallery's own space.
 
     Raises `UsageError` for a space named twice, `GalleryEmpty` for one with nothing to rank.
     """

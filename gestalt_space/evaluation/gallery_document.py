@@ -1,6 +1,6 @@
-"""An evaluation of one's own gallery as programs read it: one JSON document, version 2.
+"""The JSON document of an evaluation of the user's own gallery, version 2.
 
-No patient is named in it unless that is asked for.
+It names patients only on request.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def evaluation_document(
 ) -> EvaluationDocument:
     """The document. Shares are 0..1; what could not be computed is null.
 
-    `with_patients`: with every case's patient, disorder and ranks.
+    `with_patients`: also the patient, disorder and ranks of every case.
     """
     plan = evaluation.plan
     return {

@@ -1,4 +1,4 @@
-"""What is asked of an evaluation of one's own gallery, and what came of it."""
+"""The plan and the results of an evaluation of the user's own gallery."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from gestalt_space.stats.resampling import Bootstrap
 class EvaluationPlan:
     """How a gallery is evaluated.
 
-    `aggregations`: without doublets, one at least; the first is the one that strata are told of,
-    and `nearest`, where it is among them, the one that others are compared with. `controls`: the
-    cohort whose undiagnosed patients stand for people without a disorder. `with_family`: relatives
-    are evidence for each other, too.
+    `aggregations`: one or more, each once; the first is used for groups of patients, and `nearest`,
+    if included, is the one that others are compared with. `controls`: the cohort whose undiagnosed
+    patients are the people without a disorder. `with_family`: relatives are evidence for each
+    other, too.
     """
 
     aggregations: tuple[Aggregation, ...] = AGGREGATIONS
@@ -35,7 +35,7 @@ class EvaluationPlan:
 
 @dataclass(frozen=True, slots=True)
 class Untested:
-    """A disorder that could not be asked about, and how many patients it has."""
+    """A disorder that could not be tested, and the number of its patients."""
 
     id: str
     name: str
@@ -44,10 +44,9 @@ class Untested:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationCounts:
-    """Of how much an evaluation is. `evidence_…`: what is compared with; `asked_…`: what is asked
-    about, whose cases can be tested; `with_relatives`: those of them who have relatives among the
-    evidence; `undiagnosed`: patients without a disorder; `aside`: diagnosed patients whom a split
-    names in neither part."""
+    """The size of an evaluation. `evidence_…`: the evidence; `asked_…`: the tested patients and
+    photos; `with_relatives`: the tested patients who have relatives in the evidence; `undiagnosed`:
+    patients without a disorder; `aside`: diagnosed patients in neither part of a split."""
 
     evidence_patients: int
     evidence_photos: int
@@ -63,8 +62,8 @@ class EvaluationCounts:
 
 @dataclass(frozen=True)
 class AggregationResult:
-    """The figures of one aggregation: every photo by itself, each patient's photos as one, and the
-    curves of the latter."""
+    """The results of one aggregation: for every photo as a probe, for all photos of each patient as
+    one probe, and the curves of the latter."""
 
     images: Accuracy
     patients: Accuracy
@@ -74,7 +73,7 @@ class AggregationResult:
 
 @dataclass(frozen=True)
 class SpaceResult:
-    """The figures of one space. `answers`: of patients, for what is asked about single ones."""
+    """The results of one space. `answers`: for patients, for the results of single ones."""
 
     data: SpaceData
     counts: EvaluationCounts
@@ -86,8 +85,8 @@ class SpaceResult:
 
 @dataclass(frozen=True)
 class GalleryEvaluation:
-    """An evaluation: what was planned, what came of each space, and the comparisons between
-    aggregations and between spaces."""
+    """An evaluation: the plan, the results of each space, and the comparisons between aggregations
+    and between spaces."""
 
     plan: EvaluationPlan
     spaces: tuple[SpaceResult, ...]

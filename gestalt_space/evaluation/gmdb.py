@@ -1,11 +1,11 @@
 """The four standard evaluations on GMDB (Hsieh 2022; Hustinx 2023).
 
-Every test image is a query of its own. The distance of two images is the mean cosine distance of
-like slots; syndromes stand by their nearest gallery image. A syndrome's share of test images whose
-true syndrome is among the first k is averaged over the syndromes of the test set, unweighted, and
-then over the splits. (F: frequent, R: rare syndromes; F→F+R: frequent test images, both galleries.)
-Intervals are over the patients who are tested, each with all images and splits; the galleries are
-those of the files.
+Every test image is a separate query. The distance of two images is the mean cosine distance over
+corresponding slots; a syndrome is ranked by its nearest gallery image. For each syndrome, the share
+of test images whose true syndrome is among the first k is computed; the shares are averaged over
+the syndromes of the test set, unweighted, and then over the splits. (F: frequent, R: rare
+syndromes; F→F+R: frequent test images, both galleries.) Intervals are over the tested patients,
+each with all images and splits; the galleries are those of the files.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _SLOTS = 2
 
 @dataclass(frozen=True, slots=True)
 class StandardEvaluation:
-    """One of the four. Sizes are images, means over the splits. `top`: for each k the accuracy in
-    percent, None where nothing was tested; `low` and `high`: the ends of its 95 % interval over
-    `patients`, conditional on the galleries. `absent`: syndromes that are tested without an image
-    in the gallery, whose test images count as not found."""
+    """One of the four evaluations. Sizes are numbers of images, means over the splits. `top`: for
+    each k the accuracy in percent, None if nothing was tested; `low` and `high`: the ends of its 95
+    % interval over `patients`, conditional on the galleries. `absent`: tested syndromes without an
+    image in the gallery, whose test images count as not found."""
 
     test: str
     gallery: str
@@ -57,8 +57,8 @@ class StandardEvaluation:
 
 @dataclass(frozen=True)
 class ProbeCases:
-    """What was asked in one evaluation, each `(c,)`: the split, the image's and the patient's
-    identifiers, the syndrome, and where it came out, from 1; 0 for never."""
+    """The cases of one evaluation, each `(c,)`: the split, the identifiers of image and patient,
+    the syndrome, and its rank, from 1; 0 for not found."""
 
     splits: Numbers
     images: NDArray[np.str_]
@@ -67,7 +67,7 @@ class ProbeCases:
     ranks: Numbers
 
     def weights(self) -> NDArray[np.float64]:
-        """Of the cases in the mean over syndromes and then over splits."""
+        """The weights of the cases in the mean over syndromes and then over splits."""
         found = np.zeros(len(self.splits))
         tested = np.unique(self.splits)
         for split in tested:
@@ -82,12 +82,11 @@ class ProbeCases:
 
 @dataclass(frozen=True, slots=True)
 class GmdbResult:
-    """All four, and what was missing: images that the splits name and the encodings lack, and
-    images left out because a slot is missing or a vector is no vector. `single`: syndromes of one
-    patient in test and gallery together, which are tested against others alone. `shared`: patients
-    with images in a test set and in a gallery that it is held against, whose figures are too good.
-    `cases`: of each evaluation.
-    """
+    """All four evaluations, and what was missing: images that are in the splits but not in the
+    encodings, and images excluded because a slot is missing or a vector is invalid. `single`:
+    syndromes with one patient in test and gallery together, which can only be confused with others.
+    `shared`: patients with images in a test set and in its gallery, whose results are too good.
+    `cases`: of each evaluation."""
 
     version: str
     evaluations: tuple[StandardEvaluation, ...]
@@ -106,10 +105,10 @@ def evaluate_gmdb(
 ) -> GmdbResult:
     """The four evaluations, F→F, R→R, F→F+R and R→F+R, joined by image identifier.
 
-    As in the reference, a syndrome without an image in the gallery is never found. Where syndromes
-    are equally near, the one with the smaller identifier stands first; the reference leaves that to
-    the order of a sort that is not stable. Splits of which no test image is encoded are no part of
-    the mean. Raises `TableDamaged` where no image of the splits is encoded.
+    As in the reference implementation, a syndrome without an image in the gallery is never found.
+    If syndromes are equally near, the one with the smaller identifier is first; in the reference
+    this depends on an unstable sort. Splits without an encoded test image are not part of the mean.
+    Raises `TableDamaged` if no image of the splits is encoded.
     """
     rows = (
         *splits.frequent_gallery,
@@ -171,8 +170,8 @@ def evaluate_gmdb(
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows of a split file that are encoded, each `(n,)`: places of their images, syndromes as
-    numbers in the order of the syndromes' identifiers, and patients."""
+    """The encoded rows of a split file, each `(n,)`: places of the images, syndromes as numbers in
+    the order of their identifiers, and patients."""
 
     images: Numbers
     syndromes: Numbers
@@ -209,7 +208,7 @@ class _Joined:
 
 
 class _Similarities:
-    """Of all images that are tested to all that are in a gallery, computed once."""
+    """The similarities of all tested images to all gallery images, computed once."""
 
     def __init__(
         self,
@@ -238,8 +237,8 @@ class _Similarities:
     def _mean_cosines(
         self, probes: Numbers, images: Numbers, both: int, progress: Progress
     ) -> NDArray[np.float32]:
-        """`(q, n)`, a few slots at a time: descriptors of all images at once would take as much
-        memory again as the vectors."""
+        """`(q, n)`, a few slots at a time: the normalised vectors of all images at once would need
+        as much memory again as the vectors."""
         table = np.zeros((len(probes), len(images)), dtype=np.float32)
         slots = self._vectors.shape[1]
         for start in range(0, slots, _SLOTS):
@@ -254,7 +253,7 @@ class _Similarities:
         return table
 
     def _unit(self, images: Numbers, slots: slice) -> NDArray[np.float32]:
-        """The vectors of some slots, each of unit length, end to end: `(n, s × d)`."""
+        """The vectors of some slots, each scaled to unit length, concatenated: `(n, s × d)`."""
         vectors = self._vectors[images, slots]
         vectors /= np.sqrt(np.einsum("nsd,nsd->ns", vectors, vectors))[:, :, None]
         return vectors.reshape(len(images), int(np.prod(vectors.shape[1:])))
@@ -265,7 +264,7 @@ class _Similarities:
         return np.asarray(np.take(rows, self._column[images], axis=1))
 
     def exact(self, probe: int, images: Numbers) -> NDArray[np.float64]:
-        """`(n,)` of one probe in double precision, of the vectors as they were read."""
+        """`(n,)` for one probe, in double precision, from the vectors as they were read."""
         missing = [int(image) for image in images if (probe, int(image)) not in self._exact]
         if missing:
             probed = self._vectors[probe].astype(np.float64)
@@ -279,8 +278,8 @@ class _Similarities:
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """One split: what is tested, the ranks `(q,)`, the gallery's images, and which of the tested
-    syndromes it lacks."""
+    """One split: the test images, their ranks `(q,)`, the gallery images, and the tested syndromes
+    that the gallery lacks."""
 
     test: _Rows
     ranks: Numbers
@@ -298,7 +297,7 @@ def _split(
 
 
 def _ranks(table: _Similarities, test: _Rows, gallery: _Rows) -> Numbers:
-    """Where each test image's syndrome stands `(q,)`, from 1; 0 where the gallery lacks it."""
+    """The rank of each test image's syndrome `(q,)`, from 1; 0 if the gallery lacks it."""
     if not len(test) or not len(gallery):
         return np.zeros(len(test), dtype=np.int64)
     order = np.argsort(gallery.syndromes, kind="stable")
@@ -396,7 +395,7 @@ def _mean(sizes: Sequence[int]) -> float:
 
 
 def _shared(splits: Splits) -> tuple[str, ...]:
-    """Patients who are tested against a gallery in which they are."""
+    """Patients who are tested against a gallery that contains them."""
     found: set[str] = set()
     for split in splits.rare_splits or (0,):
         test = {row.subject for row in splits.rare_test if row.split == split}
@@ -416,7 +415,7 @@ def _single(rows: Sequence[SplitRow]) -> tuple[str, ...]:
 
 
 def _by_number(label: str) -> tuple[int, float, str]:
-    """Labels that are numbers by their value, before others."""
+    """A sort key: labels that are numbers by their value, before others."""
     try:
         return 0, float(label), label
     except ValueError:

@@ -1,5 +1,5 @@
-"""Two encodings compared by the published protocol, on the cases that both have: paired by image,
-with patients flipped as a whole."""
+"""Two encoders compared by the published protocol, on the cases that both have: paired by image,
+with sign flips of whole patients."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ COMPARED = (1, 10)
 
 @dataclass(frozen=True, slots=True)
 class GmdbComparison:
-    """One evaluation, test and gallery, of the first encodings against the second, at `k`: the
-    published mean over disorders and splits, or over cases. `p_held`: after Holm, over all."""
+    """The first encodings compared with the second at `k`, for one test set and gallery: over the
+    published mean over disorders and splits, or over cases. `p_held`: p adjusted over all
+    comparisons (Holm)."""
 
     test: str
     gallery: str
@@ -36,8 +37,8 @@ class GmdbComparison:
 def compare_gmdb(
     result: GmdbResult, other: GmdbResult, bootstrap: Bootstrap
 ) -> tuple[GmdbComparison, ...]:
-    """Every evaluation of two encodings by the same splits. Where they have no case in common,
-    there is no line."""
+    """Compare two encodings in every evaluation, with the same splits. Evaluations without a common
+    case are omitted."""
     lines = [
         GmdbComparison(one.test, one.gallery, k, over, found)
         for one, ours, theirs in zip(result.evaluations, result.cases, other.cases, strict=True)
@@ -64,7 +65,7 @@ def _compared(
 
 
 def _common(ours: ProbeCases, theirs: ProbeCases) -> tuple[Numbers, Numbers]:
-    """The places of the cases that both have, in either."""
+    """The places of the common cases in each of the two."""
     sides = [{key: place for place, key in enumerate(_keys(cases))} for cases in (ours, theirs)]
     keys = sorted(sides[0].keys() & sides[1].keys())
     first, second = (np.array([side[key] for key in keys], dtype=np.int64) for side in sides)

@@ -1,5 +1,5 @@
-"""Rankings of cases measured with the best interval that they allow: refitted where it is known
-what the ranks would be without single patients, conditional on the gallery where it is not."""
+"""The accuracy of ranked cases, with the best interval available: refitted if the ranks without
+single patients are known, otherwise conditional on the gallery."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from gestalt_space.stats.resampling import Bootstrap
 
 @dataclass(frozen=True)
 class RankedCases:
-    """Cases and their ranks `(c,)`; `rows` `(c,)`: each one's photo, -1 where all are as one;
-    `deletions`: None where they are not known."""
+    """Cases and their ranks `(c,)`. `rows` `(c,)`: the photo of each, -1 for all photos as one
+    probe. `deletions`: None if they are not known."""
 
     cases: Cases
     ranks: Numbers
@@ -28,7 +28,7 @@ class RankedCases:
     deletions: Deletions | None = None
 
     def of(self, which: NDArray[np.bool_]) -> RankedCases:
-        """The cases that are chosen `(c,)`."""
+        """The selected cases `(c,)`."""
         return RankedCases(
             self.cases.of(which),
             self.ranks[which],
@@ -39,15 +39,15 @@ class RankedCases:
 
 @dataclass(frozen=True)
 class AccuracyEstimator:
-    """What is drawn anew: `units`, where ranks are found again; otherwise `families` `(p,)`, by
-    their numbers, as often as `bootstrap` says."""
+    """What is resampled: `units`, if ranks can be recomputed; otherwise `families` `(p,)`, by
+    number, as often as `bootstrap` says."""
 
     units: Units
     families: Numbers
     bootstrap: Bootstrap
 
     def accuracy(self, ranked: RankedCases) -> Accuracy:
-        """The accuracy of cases, one at least."""
+        """The accuracy of one or more cases."""
         patients, groups = ranked.cases.patients, ranked.cases.groups
         if ranked.deletions is not None:
             return measure_refitted(ranked.ranks, patients, groups, self.units, ranked.deletions)
@@ -58,6 +58,6 @@ class AccuracyEstimator:
 
 
 def ranked(answers: Answers, rows: Numbers, how: Aggregation) -> RankedCases:
-    """The answers of probes, whose `rows` are given `(q,)`, by one aggregation."""
+    """The results for probes, whose `rows` are given `(q,)`, for one aggregation."""
     cases = answers.cases
     return RankedCases(cases, answers.ranks[how], rows[cases.probes], answers.deletions.get(how))

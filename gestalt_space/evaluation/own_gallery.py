@@ -1,4 +1,4 @@
-"""How good the rankings of one's own gallery are: every patient left out in turn, or a split."""
+"""Evaluation of the user's own gallery: every patient is left out in turn, or a split is given."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ from gestalt_space.stats.resampling import FEWEST_REPLICATES, MOST_REPLICATES
 def evaluate_gallery(
     spaces: Sequence[SpaceData], plan: EvaluationPlan, *, stages: Stages = no_stages
 ) -> GalleryEvaluation:
-    """Evaluate a gallery in some spaces, one at least, by the same plan.
+    """Evaluate a gallery in one or more spaces, with the same plan.
 
-    Raises `UsageError` for too few replicates or a cohort without a control, `GalleryError` where
-    no disorder can be tested.
+    Raises `UsageError` for too few replicates or a cohort without a control, `GalleryError` if no
+    disorder can be tested.
     """
     if plan.bootstrap.replicates > MOST_REPLICATES:
         raise UsageError(
@@ -118,14 +118,14 @@ def _evaluate(data: SpaceData, plan: EvaluationPlan, stages: Stages) -> SpaceRes
 
 
 def _chance(data: SpaceData, evidence: Grouping, plan: EvaluationPlan) -> Chance | None:
-    """How near is near by chance among the evidence, where that is asked for."""
+    """The similarities expected by chance in the evidence, if an aggregation needs them."""
     if "calibrated" not in plan.aggregations:
         return None
     return Chance.of(fit_calibration(data.descriptors, evidence, seed=plan.bootstrap.seed))
 
 
 def _parts(data: SpaceData, plan: EvaluationPlan) -> tuple[Numbers, Grouping]:
-    """The numbers of the diagnosed patients who are asked about, and the evidence."""
+    """The numbers of the diagnosed patients who are tested, and the evidence."""
     split, everybody = plan.split, data.grouping
     if plan.with_family:
         everybody = replace(everybody, family_numbers=None)
@@ -142,7 +142,7 @@ def _parts(data: SpaceData, plan: EvaluationPlan) -> tuple[Numbers, Grouping]:
 
 
 def _check_families(data: SpaceData, split: EvaluationSplit) -> None:
-    """Raises `UsageError` for a family on both sides of a split."""
+    """Raises `UsageError` for a family in both parts of a split."""
     of: dict[int, str] = {
         int(family): patient
         for patient, family in zip(data.patients, data.families, strict=True)
@@ -159,7 +159,7 @@ def _check_families(data: SpaceData, split: EvaluationSplit) -> None:
 
 
 def _with_relatives(data: SpaceData, probes: Numbers, evidence: Grouping) -> int:
-    """How many of some patients have others of their family among the evidence."""
+    """How many of some patients have relatives in the evidence."""
     families = data.families
     counts = np.bincount(families[evidence.patients], minlength=int(families.max(initial=0)) + 1)
     own = np.isin(probes, evidence.patients)
@@ -167,7 +167,7 @@ def _with_relatives(data: SpaceData, probes: Numbers, evidence: Grouping) -> int
 
 
 def _roles(data: SpaceData, split: EvaluationSplit | None) -> Numbers | None:
-    """`(p,)`: 1 for those a split asks about, 2 for those who are its evidence."""
+    """`(p,)`: 1 for patients whom a split tests, 2 for those who are its evidence."""
     if split is None:
         return None
     names = data.patients
@@ -175,7 +175,7 @@ def _roles(data: SpaceData, split: EvaluationSplit | None) -> Numbers | None:
 
 
 def _finite(best: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of those for whom anything could be ranked."""
+    """The scores of those for whom something could be ranked."""
     return best[np.isfinite(best)]
 
 
@@ -221,7 +221,7 @@ def _counts(
 
 
 def _untested(data: SpaceData, untestable: Cases, cases: Cases) -> tuple[Untested, ...]:
-    """Disorders none of whose patients could be asked about it."""
+    """Disorders for which no patient could be tested."""
     groups = np.setdiff1d(untestable.groups, cases.groups)
     counts = data.grouping.patient_counts[np.searchsorted(data.grouping.groups, groups)]
     return tuple(

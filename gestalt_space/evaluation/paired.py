@@ -1,5 +1,5 @@
-"""Two rankings of the same cases compared: which brings more true disorders among the first k, and
-how easily chance would show as much."""
+"""Paired comparison of two rankings of the same cases: the difference in top-k accuracy, with a
+permutation test."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ _TIE = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The share of cases with a hit in one ranking, or its mean over disorders, less that in the
-    other, -1..1; over how many patients and cases; and the p-value of the two being alike."""
+    """The share of cases with a hit in one ranking, or its mean over disorders, minus that in the
+    other, -1..1; the number of patients and cases; and the p-value of the hypothesis that both are
+    equal."""
 
     difference: Estimate
     p: float
@@ -45,15 +46,15 @@ def compare_hits(
     weights: NDArray[np.float64] | None = None,
     flips: int = FLIPS,
 ) -> Difference:
-    """Compare hits `(c,)` with those of another ranking of the same cases, of patients `(c,)`.
+    """Compare the hits `(c,)` of two rankings of the same cases, of patients `(c,)`.
 
-    `families` `(c,)`: who is drawn and flipped together; patients, where not given. `weights`
-    `(c,)`: of cases in the share, all alike where not given.
+    `families` `(c,)`: what is resampled and flipped together; by default patients. `weights`
+    `(c,)`: of cases in the share; by default equal.
 
-    The p-value is of the sign-flip test (a permutation test of paired data, Good 2005): if the two
-    were alike, each family's difference might as well have the other sign. Two-sided,
-    `(b + 1) / (m + 1)` with m random flips of which b give as much (Phipson and Smyth 2010). The
-    interval is conditional on the gallery: patients are drawn, and their ranks stay.
+    The p-value is that of the sign-flip test (a permutation test for paired data, Good 2005): under
+    the null hypothesis, the sign of each family's difference is random. Two-sided, `(b + 1) / (m +
+    1)`, where b of m random flips give at least the observed difference (Phipson and Smyth 2010).
+    The interval is conditional on the gallery: patients are resampled, and their ranks are kept.
     """
     owners, place = np.unique(patients if families is None else families, return_inverse=True)
     weight = np.ones(len(hits)) if weights is None else weights * len(hits)
@@ -71,7 +72,7 @@ def compare_hits(
 
 
 def _flip_test(change: NDArray[np.float64], seed: int, flips: int) -> float:
-    """Of changes `(n,)` that are not 0."""
+    """The test for differences `(n,)` that are not 0."""
     if not len(change):
         return 1.0
     rng = np.random.default_rng([seed, 1])
@@ -87,9 +88,9 @@ def _flip_test(change: NDArray[np.float64], seed: int, flips: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class PairedComparison:
-    """One line of a list of comparisons: an aggregation in a space against another aggregation or
-    space, at `k`; `over`: whose share it is, of cases or the mean over disorders. `p_held`: the
-    p-value after Holm, over the whole list."""
+    """One row of a list of comparisons: an aggregation in a space against another aggregation or
+    space, at `k`. `over`: whether over cases or as the mean over disorders. `p_held`: p adjusted
+    over the whole list (Holm)."""
 
     space: str
     aggregation: str
@@ -102,6 +103,6 @@ class PairedComparison:
 
 
 def adjust_comparisons(comparisons: Sequence[PairedComparison]) -> tuple[PairedComparison, ...]:
-    """Comparisons with the p-values that hold for them all."""
+    """Comparisons with p-values adjusted over all of them."""
     adjusted = holm([one.found.p for one in comparisons])
     return tuple(replace(one, p_held=p) for one, p in zip(comparisons, adjusted, strict=True))

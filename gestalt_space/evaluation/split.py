@@ -1,4 +1,4 @@
-"""A split given by the user: which patients are asked about, and which are evidence."""
+"""A split given by the user: which patients are tested, and which are evidence."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _FORM = f"The columns must be {PATIENT} and {PART}; a {PART} is {GALLERY} or {TE
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSplit:
-    """Identifiers of the patients who are evidence, and of those who are asked about. `name`: of
-    the file."""
+    """Identifiers of the patients who are evidence, and of those who are tested. `name`: of the
+    file."""
 
     name: str
     gallery: frozenset[str]
@@ -26,11 +26,11 @@ class EvaluationSplit:
 
 
 def read_split(path: Path, known: Collection[str]) -> EvaluationSplit:
-    """Read a split from CSV in UTF-8, one row a patient or one row a photo.
+    """Read a split from CSV in UTF-8, with one row per patient or per photo.
 
-    `known`: the gallery's patients; those who are not in the file are neither asked about nor
-    evidence. Raises `UsageError`, which names the row, for a column that is missing, an unknown
-    patient, a part that is none, a patient in both parts, and a part without patients.
+    `known`: the gallery's patients; those who are not in the file are neither tested nor evidence.
+    Raises `UsageError`, which names the row, for a missing column, an unknown patient, an unknown
+    part, a patient in both parts, and a part without patients.
     """
     parts: dict[str, tuple[str, int]] = {}
     known = frozenset(known)

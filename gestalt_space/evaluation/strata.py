@@ -1,6 +1,6 @@
-"""Accuracy side by side for parts of the patients (Lesmann 2024): by ancestry, sex, age group and
-how many patients their disorder has. Nothing about a person is inferred; what is not known is a
-part of its own."""
+"""Accuracy for groups of patients (Lesmann 2024): by ancestry, sex, age group and number of
+patients with the disorder. Nothing about a person is inferred; patients with an unknown value are a
+separate group."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gestalt_space.ranking.grouping import Numbers
 Texts = NDArray[np.str_]
 
 FEWEST_PATIENTS = 10
-"""A part with fewer is too small to be read."""
+"""A group with fewer patients is too small to conclude anything."""
 UNKNOWN = "unknown"
 SEVERAL_AGES = "several groups"
 SIZES = ("1 patient", "2 patients", "3–6 patients", "7+ patients")
@@ -30,8 +30,8 @@ _ORDER = (*AGE_GROUPS, SEVERAL_AGES, *SIZES)
 
 @dataclass(frozen=True, slots=True)
 class SubgroupAccuracy:
-    """One part: of `attribute`, those with `value`. `images`, every photo by itself, and
-    `patients`, all photos as one, are None where the part has no such case."""
+    """One group: the patients with `value` for `attribute`. `images`, with every photo as a probe,
+    and `patients`, with all photos as one, are None if the group has no such case."""
 
     attribute: str
     value: str
@@ -41,9 +41,8 @@ class SubgroupAccuracy:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known: of patients `(p,)`, by their numbers, `sex` and `ancestry`, an empty text
-    where it is not; of photos `(n,)` their `ages` in years, NaN where it is not, and the patients'
-    numbers."""
+    """Known facts: for patients `(p,)`, by their numbers, `sex` and `ancestry`, an empty text if
+    unknown; for photos `(n,)` their `ages` in years, NaN if unknown, and the patients' numbers."""
 
     sex: Texts
     ancestry: Texts
@@ -54,7 +53,7 @@ class Facts:
 def stratify(
     images: RankedCases, patients: RankedCases, facts: Facts, measuring: AccuracyEstimator
 ) -> tuple[SubgroupAccuracy, ...]:
-    """Every part's accuracy, attribute by attribute."""
+    """The accuracy of every group, attribute by attribute."""
     ages = _ages_of_patients(facts)
     sexes, ancestries = _as_usual(facts.sex), _as_usual(facts.ancestry)
     ages_of_rows = age_groups(facts.ages)
@@ -77,12 +76,12 @@ def stratify(
 
 
 def too_small(found: Accuracy) -> bool:
-    """Whether there are too few patients to read anything from a part's figures."""
+    """Whether a group has too few patients to conclude anything."""
     return found.patients < FEWEST_PATIENTS
 
 
 def size_groups(sizes: Numbers) -> Texts:
-    """The group of each number of patients of a disorder."""
+    """The group of each number of patients with a disorder."""
     return np.array(SIZES)[np.searchsorted(_SIZE_STARTS, sizes, side="right")]
 
 
@@ -93,7 +92,7 @@ def _measured(
 
 
 def _ages_of_patients(facts: Facts) -> Texts:
-    """Each patient's age group, where all photos whose age is known are of one."""
+    """Each patient's age group, if all photos with a known age are in the same group."""
     longest = max(map(len, (*AGE_GROUPS, SEVERAL_AGES)))
     found = np.full(len(facts.sex), "", dtype=f"<U{longest}")
     for group in AGE_GROUPS:
@@ -103,7 +102,7 @@ def _ages_of_patients(facts: Facts) -> Texts:
 
 
 def _as_usual(texts: Texts) -> Texts:
-    """Texts that differ in case alone, all in the spelling that most have."""
+    """Texts that differ only in case, all in the most common spelling."""
     counts = Counter(texts.tolist())
     usual: dict[str, str] = {}
     for text in sorted(counts, key=lambda text: (-counts[text], text)):

@@ -11,11 +11,11 @@ TOPS = (1, 5, 10, 30)
 
 
 def even_over_groups(groups: Numbers) -> NDArray[np.float64]:
-    """Weights `(c,)` of cases, whose groups are given, in the unweighted mean over the groups."""
+    """Weights `(c,)` of cases in the unweighted mean over their groups."""
     _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
     return np.asarray(1 / (len(counts) * counts[place]))
 
 
 def hits_of(ranks: Numbers, tops: tuple[int, ...] = TOPS) -> NDArray[np.bool_]:
-    """Whether each rank `(n,)`, from 1, 0 for never, is within each of some k: `(n, k)`."""
+    """Whether each rank `(n,)`, from 1, 0 for not found, is within each k: `(n, k)`."""
     return (ranks[:, None] >= 1) & (ranks[:, None] <= np.array(tops))

@@ -1,10 +1,10 @@
-"""What is drawn anew when an evaluation asks how well other patients would have been ranked:
-families within disorders; of small disorders, the whole.
+"""What is resampled to estimate how well other patients would have been ranked: families within
+disorders; for small disorders, the whole disorder.
 
-Two patients of one disorder have one similarity, by which both are found or missed: nothing in them
-tells how much another pair would differ. So small disorders are each drawn as one, among others of
-about their size (collapsed strata: Hansen, Hurwitz and Madow 1953). What disorders of one size
-differ by is then in the interval, too, which makes it rather too wide.
+Two patients with one disorder share one similarity, by which both are found or missed: they do not
+show how much another pair would differ. So each small disorder is a unit, in a stratum of disorders
+of about its size (collapsed strata: Hansen, Hurwitz and Madow 1953). Differences between disorders
+of the same size are then part of the interval, too, which makes it rather too wide.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from gestalt_space.ranking.grouping import Grouping, Numbers
 
 LARGE = 6
-"""Families of a disorder from which on it is a stratum, and families are drawn within it."""
+"""Number of families from which on a disorder is a stratum, within which families are drawn."""
 FEWEST_DISORDERS = 6
-"""Small disorders that make a stratum of their size; with fewer, the next size is taken in."""
+"""Number of small disorders in a stratum of their size; if fewer, the next size is added."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Units:
 def draw_units(truth: Grouping, families: Numbers, roles: Numbers | None = None) -> Units:
     """The units of the patients of a grouping.
 
-    `families` `(p,)`: a number of each patient that relatives share. `roles` `(p,)`: numbers of
-    what patients are used as, where some are evidence alone and others are asked about alone. A
-    patient with several disorders is drawn with the one of the fewest families.
+    `families` `(p,)`: a number that the relatives of each patient share. `roles` `(p,)`: numbers of
+    the patients' roles, if some are only evidence and others are only tested. A patient with
+    several disorders belongs to the one with the fewest families.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -74,8 +74,8 @@ def draw_units(truth: Grouping, families: Numbers, roles: Numbers | None = None)
 
 
 def _size_classes(sizes: Numbers, which: NDArray[np.bool_]) -> Numbers:
-    """The class of each of those of `sizes` `(u,)` that are meant: ascending sizes, each class with
-    `FEWEST_DISORDERS`, the last of what is left with the one before."""
+    """The size class of each selected one of `sizes` `(u,)`: by ascending size, `FEWEST_DISORDERS`
+    per class; the remainder joins the last class."""
     found, counts = np.unique(sizes[which], return_counts=True)
     classes, number, count = np.zeros(len(found), dtype=np.int64), 0, 0
     for place in range(len(found)):

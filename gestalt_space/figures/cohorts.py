@@ -73,7 +73,7 @@ def heat_map_of(matrix: CohortMatrix, palette: Palette | None = None) -> HeatMap
 def matrix_title(matrix: CohortMatrix) -> str:
     """What a matrix is of, in one line."""
     about = matrix.about
-    how = {None: "", "mean": ", by their mean", "nearest": ", by their nearest photos"}
+    how = {None: "", "mean": " (mean descriptors)", "nearest": " (nearest photos)"}
     sides = (matrix.rows,) if matrix.is_within else (matrix.rows, matrix.columns)
     counts = " with ".join(f"{len(names):,}" for names in sides)
     title = f"{str(about['value']).capitalize()} of {counts} {about['unit']}s"

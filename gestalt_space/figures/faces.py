@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from gestalt_space.cohort.composite import Composite
 from gestalt_space.counts import counted_text
-from gestalt_space.faces.alignment import SIZE, TEMPLATE
 from gestalt_space.figures.frames import framed
 from gestalt_space.figures.keys import shortened
 from gestalt_space.figures.style import INK, new_figure, styled
@@ -53,13 +52,17 @@ def draw_composite(ax: Axes, made: Composite) -> Axes:
     return it."""
     draw_face(ax, made.pixels)
     side = made.pixels.shape[0]
-    eyes = [side * float(TEMPLATE[eye, 0]) / SIZE - 0.5 for eye in (0, 1)]
     with styled():
         limits = ax.axis()
-        ax.plot(eyes, [1.03 * side] * 2, color=INK, linewidth=0.9, marker="|", clip_on=False)
+        ax.plot(made.eyes, [1.03 * side] * 2, color=INK, linewidth=0.9, marker="|", clip_on=False)
         ax.axis(limits)
         ax.text(
-            float(np.mean(eyes)), 1.05 * side, "between the eyes", ha="center", va="top", fontsize=7
+            float(np.mean(made.eyes)),
+            1.05 * side,
+            "between the eyes",
+            ha="center",
+            va="top",
+            fontsize=7,
         )
     return ax
 
@@ -71,9 +74,11 @@ def composite_figure(made: Composite, title: str) -> Figure:
         counted_text(made.families, "family", "families"),
         counted_text(made.photos, "photo"),
     ]
-    notes = [f"Average of {of[0]} from {of[1]}, {of[2]}; each family weighs once."]
+    notes = [f"Average of {of[0]} from {of[1]}, {of[2]}; each family has the same weight."]
     if made.sharpened:
-        notes.append("Sharpened: the fine contrasts are those of a face, and no average.")
+        notes.append(
+            "Sharpened: the fine contrasts are those of a typical face, not of the average."
+        )
     return framed(_ALONE, _ALONE, lambda ax: draw_composite(ax, made), title, notes)
 
 

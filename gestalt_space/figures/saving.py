@@ -59,7 +59,7 @@ class SavedFigure:
 def check_figure_path(path: Path, *, overwrite: bool = False) -> None:
     """Raise where no figure can be written to `path`: `UsageError` for an ending that is none of
     `ENDINGS`, `OutputError` for a file that is there, or a folder that is not."""
-    check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
+    check_new_file(path, ENDINGS, overwrite=overwrite)
 
 
 def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) -> str:

@@ -86,7 +86,7 @@ def demo_page(trial: Trial, cohort: Path, persons: Persons, steps: Sequence[str]
         listed=len(first),
         is_lower=bool(after),
         neighbours=[(one, picture(one.photo.crop)) for one in neighbours[:SHOWN_FACES]],
-        luck=1 / len(trial.held_back) ** 0.5,
+        half_width=1 / len(trial.held_back) ** 0.5,
         matrix=matrix,
         matrix_disorders=len(set(disorders_of(matrix.photos).tolist())),
         matrix_photos=MATRIX_PHOTOS,

@@ -62,8 +62,11 @@ def evaluation_page(evaluation: GalleryEvaluation) -> str:
     """The page as HTML."""
     plan, first = evaluation.plan, evaluation.spaces[0]
     drawings = Drawings()
+    disorders = first.counts.evidence_disorders
+    # Of a few disorders, chance has most among the first ten.
+    k = 10 if disorders >= 20 else 1
     best, best_top = max(
-        ((how, found.patients.top[10]) for how, found in first.aggregations.items()),
+        ((how, found.patients.top[k]) for how, found in first.aggregations.items()),
         key=lambda item: item[1].value,
     )
     return render(
@@ -74,7 +77,8 @@ def evaluation_page(evaluation: GalleryEvaluation) -> str:
         untested=len(first.untested),
         best=best,
         best_top=best_top,
-        chance=min(1.0, 10 / first.counts.evidence_disorders),
+        best_k=k,
+        chance=k / disorders,
         split=None if plan.split is None else plan.split.name,
         with_family=plan.with_family,
         spaces=[_space(result, drawings) for result in evaluation.spaces],

@@ -26,7 +26,7 @@ def write_matrix_page(matrix: CohortMatrix, path: Path | str, *, overwrite: bool
     """Write the page. Raises `OutputError`, and `UsageError` for an ending other than `.html` and
     for a matrix that is too large to be looked at."""
     path = Path(path)
-    check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
+    check_new_file(path, ENDINGS, overwrite=overwrite)
     # A name of a file need not be Unicode.
     write_atomically(path, matrix_page(matrix).encode("utf-8", "replace"))
 

@@ -43,7 +43,7 @@ def write_map_page(
     """Write the page: see `map_page`. Raises `OutputError`, and `UsageError` for an ending other
     than `.html` and for a column in which nothing is known."""
     path = Path(path)
-    check_new_file(path, ENDINGS, overwrite=overwrite, option="--force")
+    check_new_file(path, ENDINGS, overwrite=overwrite)
     made = map_page(on, shown, source, column, show_patients=show_patients)
     write_atomically(path, made.encode())
 

@@ -37,7 +37,7 @@ def check_report_folder(folder: Path, *, overwrite: bool = False) -> None:
     if not overwrite:
         raise OutputError(
             f"{display_name(folder)} already has a report.",
-            "Choose another folder, or add --force.",
+            "Choose another folder, or add --overwrite.",
         )
 
 

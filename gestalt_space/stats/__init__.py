@@ -1,2 +1,3 @@
-"""Conclusions from units that are not independent: designs, resampling, permutation, adjustment and
-intervals. Arrays in, figures out; nothing here knows of faces, patients or files."""
+"""Inference for units that are not independent: designs, resampling, permutation tests, adjustment
+for multiple tests, and confidence intervals. It works on arrays; nothing here knows of faces,
+patients or files."""

@@ -1,4 +1,4 @@
-"""The design of a study: what is counted, what belongs together, and what may stand for what."""
+"""The design of a study: the units, which of them belong together, and which are exchangeable."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Design:
-    """Units, such as families or patients, `(n,)`.
+    """Units `(n,)`, such as families or patients.
 
-    `clusters` `(n,)`: numbers from 0 of what is resampled and permuted together; `strata` `(n,)`:
-    numbers from 0 of those within whom labels may be exchanged. Everything in a cluster is of one
-    stratum. `unit`: what a cluster is, in words, plural.
+    `clusters` `(n,)`: numbers from 0 of what is resampled and permuted together. `strata` `(n,)`:
+    numbers from 0 of the groups within which labels are exchangeable. All units of a cluster are in
+    the same stratum. `unit`: what a cluster is, in words, plural.
     """
 
     clusters: Numbers
@@ -35,8 +35,8 @@ class Design:
         *,
         unit: str = "patients",
     ) -> Design:
-        """From any values that are alike within a cluster, or a stratum. Raises `ValueError` for a
-        cluster in two strata."""
+        """A design from any values that are constant within a cluster, or a stratum. Raises
+        `ValueError` for a cluster in two strata."""
         numbers = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
         if strata is None:
             places = np.zeros(len(numbers), dtype=np.int64)
@@ -48,7 +48,7 @@ class Design:
 
     @property
     def count(self) -> int:
-        """How many clusters there are."""
+        """The number of clusters."""
         return int(self.clusters.max(initial=-1)) + 1
 
     @property
@@ -59,7 +59,8 @@ class Design:
         return found
 
     def shuffles(self, first: NDArray[np.bool_]) -> list[Stratum]:
-        """What is permuted: in each stratum, how many clusters `(c,)` are of the `first` group."""
+        """What is permuted: for each stratum, its clusters `(c,)`, and how many of them are in the
+        `first` group."""
         strata = self.strata_of_clusters
         return [
             Stratum(np.flatnonzero(strata == one), int(first[strata == one].sum()))
@@ -68,13 +69,14 @@ class Design:
 
 
 def labellings(shuffles: list[Stratum]) -> int:
-    """In how many ways the labels of two groups can be dealt within strata."""
+    """The number of ways to permute the labels of two groups within strata."""
     return prod(comb(len(one.places), one.take) for one in shuffles)
 
 
 def least_p(shuffles: list[Stratum], *, mirrored: bool = False) -> float:
-    """The smallest p-value that labels dealt within strata can give. `mirrored`: groups that change
-    places give the same statistic, so that where they are of one size it is twice as large."""
+    """The smallest p-value that permutation of labels within strata can give. `mirrored`: swapping
+    the two groups gives the same statistic, so that the p-value is twice as large if the groups
+    have the same size."""
     ways = labellings(shuffles)
     alike = mirrored and all(2 * one.take == len(one.places) for one in shuffles)
     return min(1.0, (2 if alike else 1) / ways)
@@ -83,7 +85,7 @@ def least_p(shuffles: list[Stratum], *, mirrored: bool = False) -> float:
 def require_labellings(
     shuffles: list[Stratum], level: float, *, unit: str = "patients", mirrored: bool = False
 ) -> None:
-    """Raises `UsageError` where so few labellings exist that no p-value can reach a level."""
+    """Raises `UsageError` if there are too few permutations for a p-value to reach a level."""
     least = least_p(shuffles, mirrored=mirrored)
     if least > level:
         raise UsageError(

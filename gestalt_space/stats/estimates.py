@@ -1,5 +1,5 @@
-"""Figures as statistics give them: a value with its interval, and the tidy row that tables, JSON
-documents and pages are written from."""
+"""Results of statistics: a value with its confidence interval, and the tidy row from which tables,
+JSON documents and pages are written."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 LEVEL = 0.95
-"""Of every two-sided interval."""
+"""Confidence level of every two-sided interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure, and the two ends of its 95 % interval; NaN where there is none."""
+    """A value and the ends of its 95 % confidence interval; NaN if there is none."""
 
     value: float
     low: float
@@ -22,12 +22,12 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One figure of a study.
+    """One result of a study.
 
     `subject`: what it is about, such as a disorder, or `all`. `estimand`: what is estimated, in
-    words. `low`, `high`: the 95 % interval; `p`: of the test named by `method`; `p_adjusted`: for
-    how many subjects were tested; each NaN where there is none. `n`: independent units behind it,
-    of the kind `unit`. `seed`: of what was drawn, None where nothing was.
+    words. `low`, `high`: the 95 % interval. `p`: from the test named by `method`. `p_adjusted`:
+    adjusted for the number of subjects tested. Each is NaN if there is none. `n`: the number of
+    independent units, of the kind `unit`. `seed`: of the random draws, None if there were none.
     """
 
     subject: str

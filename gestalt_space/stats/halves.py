@@ -1,15 +1,16 @@
-"""Two halves of one group of points, and a test against a group that is spread in one piece.
+"""Two halves of a group of points, and a test against a group without a gap.
 
-2-means finds halves in any group. What tells a group of two kinds is a gap: along the line through
-the means of the halves, points lie close to one of two places. Each point is set on the line
-through the means of the others, so that it does not pull the line to itself. The gap is compared
-with that of samples whose principal components vary as those of the points do; however long the
-group is, its samples are as long, so that length alone is no gap, and a gap that grows shows more.
+2-means finds two halves in any group. If the group is a mixture of two kinds, there is a gap: along
+the line through the means of the halves, points are close to one of two places. Each point is
+projected onto the line through the means of the other points, so that it does not attract the line.
+The gap is compared with the gaps of random samples whose principal components have the same
+variances as those of the points. So an elongated group has elongated samples: length alone is no
+gap, and a larger gap gives a smaller p-value.
 
-Along each component samples are uniform, the least favourable of the distributions with one peak,
-as in the dip test (Hartigan and Hartigan 1985). SigClust (Liu 2008) compares the variance within
-halves with that of normal samples: two halves that part make its samples longer, and its power
-fell as they parted.
+Along each component the samples are uniform, the least favourable unimodal distribution, as in the
+dip test (Hartigan and Hartigan 1985). SigClust (Liu 2008) compares the variance within halves with
+that of normal samples: two halves far apart elongate its samples, and its power fell as the
+distance grew.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from numpy.typing import NDArray
 
 SAMPLES = 499
 SMALLEST_HALF = 3
-"""Points of a half, at least: one or two that lie apart are not a kind of their own."""
+"""Smallest number of points in a half: one or two outliers are not a kind of their own."""
 _STARTS = 3
 _STEPS = 20
 _CORRECTIONS = 8
 _CORRECTION_SAMPLES = 40
 _COMPONENTS = 6
-"""Components that are drawn, for each point: more would take time and change nothing."""
+"""Components drawn per point: more would take time and change nothing."""
 _LEAST_COSINE = 0.2
-"""To the mean direction; points that are less like it are drawn no further out."""
+"""Smallest cosine with the mean direction; points farther away are projected as if they had it."""
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -37,9 +38,10 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Halves:
-    """`second` `(n,)`: who is in the smaller half. `apart`: distance of the halves along the line
-    through their means, in standard deviations within them; below 0 where points are on the wrong
-    side. `p`: share of samples in one piece with as clear a gap, (b + 1)/(m + 1)."""
+    """`second` `(n,)`: which points are in the smaller half. `apart`: distance of the halves along
+    the line through their means, in standard deviations within them; negative if points are on the
+    wrong side. `p`: (b + 1)/(m + 1), where b of m samples without a gap have at least as clear a
+    gap."""
 
     second: Flags
     apart: float
@@ -48,7 +50,7 @@ class Halves:
 
 def halve(points: Floats, *, samples: int = SAMPLES, seed: int = 0) -> Halves:
     """The halves of points `(n, d)` whose directions matter, such as means of unit vectors. Raises
-    `ValueError` where there cannot be two halves."""
+    `ValueError` if the points cannot be divided into two halves."""
     count = len(points)
     if count < 2 * SMALLEST_HALF:
         raise ValueError(f"{count} points are fewer than {2 * SMALLEST_HALF}")
@@ -65,8 +67,9 @@ def halve(points: Floats, *, samples: int = SAMPLES, seed: int = 0) -> Halves:
 
 
 def _flat(points: Floats) -> Floats:
-    """On the plane that touches the sphere at the mean direction (gnomonic projection): a straight
-    spread, brought to unit length, is bent, and its ends would gather as in two halves."""
+    """Points projected onto the plane tangent to the sphere at the mean direction (gnomonic
+    projection). Otherwise points spread along a line would be bent when scaled to unit length, and
+    would accumulate at its ends as in two halves."""
     rows = points / np.linalg.norm(points, axis=1, keepdims=True)
     mean = rows.mean(0)
     cosines = rows @ (mean / max(float(np.linalg.norm(mean)), 1e-12))
@@ -82,7 +85,7 @@ def _inner(rows: Floats) -> Floats:
 def _two_means(grams: Floats) -> Flags:
     """Halves `(m, n)` by 2-means of centred inner products `(m, n, n)`.
 
-    Begun at the signs of each of the first components; the best end is taken.
+    Started from the signs of each of the first components; the best result is kept.
     """
     vectors = np.linalg.eigh(grams)[1]
     totals = np.trace(grams, axis1=1, axis2=2)
@@ -134,8 +137,8 @@ def _gaps(grams: Floats, second: Flags) -> tuple[Floats, Floats]:
 
 
 def _places(grams: Floats, labels: Floats) -> Floats:
-    """`(m, n)`: where each point lies from the middle between the two means of the other points,
-    towards the second. `labels` `(2, m, n)`: 1 for those in a half."""
+    """`(m, n)`: the position of each point relative to the midpoint between the two means of the
+    other points, towards the second. `labels` `(2, m, n)`: 1 for the points in a half."""
     own = np.einsum("mii->mi", grams)
     sizes = np.maximum(labels.sum(2)[:, :, None] - labels, 1)
     sums = np.einsum("mij,hmj->hmi", grams, labels)
@@ -156,10 +159,11 @@ def _drawn(variances: Floats, count: int, samples: int, rng: np.random.Generator
 
 
 def _variances(gram: Floats, dim: int, rng: np.random.Generator) -> Floats:
-    """Variances of components whose samples vary, component by component, as the points do.
+    """Variances of components such that samples with them vary, component by component, as the
+    points do.
 
-    In a few points with many components the largest variances come out too large by chance, and
-    samples of those would vary more still.
+    With few points and many components, the largest sample variances are too large by chance, and
+    samples with these variances would vary even more.
     """
     count = len(gram)
     seen = np.maximum(np.linalg.eigvalsh(gram)[::-1][: count - 1], 0)

@@ -1,11 +1,11 @@
-"""Intervals of figures whose cases lean on each other: hits of patients who are ranked against one
-another, where a patient who is drawn anew changes the hits of others, too.
+"""Confidence intervals for figures whose cases depend on each other, such as hits of patients who
+are ranked against one another: if a patient is replaced, the hits of others change, too.
 
-A unit is what is drawn anew together; a figure is a sum over cases. What a unit does to a figure is
-seen by deleting it: its own cases go, and those of others are judged without it. Such deletions
-give the jackknife variance (Efron and Stein 1981), which counts what two units do together twice,
-and what three do together three times. So it is corrected by second differences: those of a case
-and a unit that decides it. See `variance`.
+A unit is what is resampled together; a figure is a sum over cases. The effect of a unit on a figure
+is found by deleting it: its own cases are removed, and the cases of others are evaluated without
+it. Such deletions give the jackknife variance (Efron and Stein 1981), which counts interactions of
+two units twice, and interactions of three units three times. It is therefore corrected with second
+differences: those of a case and a unit that decides it. See `variance`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Effects:
-    """What deletions do to the `f` figures of cases of `u` units.
+    """The effects of deletions on the `f` figures of cases of `u` units.
 
-    `own` `(u, f)`: what the cases of each unit add to each figure; `weights` `(u, f)`: how much
-    those cases weigh in it. `pairs` `(x, 2)`: a case's unit and another unit that decides the case;
-    `lost` `(x, f)`: what the figures lose with the other unit, negative where they gain.
+    `own` `(u, f)`: the contribution of each unit's cases to each figure; `weights` `(u, f)`: the
+    weight of those cases in it. `pairs` `(x, 2)`: the unit of a case, and another unit that decides
+    the case; `lost` `(x, f)`: what the figures lose if the other unit is deleted, negative for a
+    gain.
     """
 
     own: Floats
@@ -37,14 +38,14 @@ class Effects:
 
 
 def variance(effects: Effects, strata: Numbers) -> tuple[Floats, Floats]:
-    """The variance `(f,)` of figures where units are drawn anew within their strata `(u,)`, and its
+    """The variance `(f,)` of figures if units are resampled within their strata `(u,)`, and its
     degrees of freedom (Satterthwaite 1946).
 
-    With V₁, V₂, V₃ the parts of the variance that units make alone, by twos and by threes
-    (Hoeffding 1948), deletions J give V₁ + 2 V₂ + 3 V₃, squared second differences S give
-    V₂ + 3 V₃. J − S is right without V₃. Where S is above J / 2, there is some, and
-    (2 J − S) / 3 = ⅔ V₁ + V₂ + V₃ is nearer.
-    At the least it is what cases alone vary by. A stratum needs two units; one alone adds nothing.
+    Let V₁, V₂ and V₃ be the variance components of single units, pairs and triples (Hoeffding
+    1948). Deletions J estimate V₁ + 2 V₂ + 3 V₃, squared second differences S estimate V₂ + 3 V₃. J
+    − S is unbiased if V₃ = 0. If S is above J / 2, V₃ is not 0, and (2 J − S) / 3 = ⅔ V₁ + V₂ + V₃
+    is closer. The variance is at least that between cases alone. A stratum needs two units; a
+    single unit contributes nothing.
     """
     count, figures = effects.own.shape
     others = np.zeros((count, figures))
@@ -71,9 +72,9 @@ def variance(effects: Effects, strata: Numbers) -> tuple[Floats, Floats]:
 
 
 def share_interval(value: float, variance: float, degrees: float, units: int) -> Estimate:
-    """The interval of a share, 0..1: that of Wilson (1927) for as many independent cases as would
-    have the variance (Korn and Graubard 1998), with Student's quantile. Where nothing varies, for
-    `units`, so that none found of few is no certainty."""
+    """The interval of a share, 0..1: a Wilson (1927) interval for the number of independent cases
+    that would have this variance (Korn and Graubard 1998), with Student's quantile. If nothing
+    varies, the number of `units` is used: none of a few is not certainty."""
     reach = _quantile(degrees) ** 2
     spread = value * (1 - value)
     cases = spread / variance if variance > 0 and spread > 0 else units
@@ -91,7 +92,7 @@ def _quantile(degrees: float) -> float:
 
 
 def _residuals(own: Floats, weights: Floats) -> Floats:
-    """What units have more or less than their weight's part of the sum, as in a ratio."""
+    """The deviations of units from their weight's part of the sum, as in a ratio."""
     total = weights.sum(axis=0)
     ratio = np.divide(own.sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
     return np.asarray(own - weights * ratio)

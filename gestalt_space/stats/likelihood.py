@@ -1,10 +1,11 @@
-"""How many times more often a value is seen with something than without, and what can be relied on.
+"""Likelihood ratios: how many times more often a value occurs with something than without, with a
+lower confidence bound.
 
-Values are cut into bins from the highest down. Each bin but the last holds as many independent
-groups of the first kind as were asked for: its lower end is where that number is reached (inverse
-sampling), so that the bound of a share by Clopper and Pearson (1934) is exact there, however few.
-How many independent groups a share rests on is told by a jackknife over groups, as Korn and
-Graubard (1998) do for surveys.
+Values are divided into bins from the highest down. Each bin but the last holds as many independent
+groups of the first kind as requested: its lower edge is where that number is reached (inverse
+sampling), so that the Clopper–Pearson (1934) bound of a share is exact there, however few groups
+there are. The effective number of independent groups of a share is estimated by a jackknife over
+groups, as Korn and Graubard (1998) do for surveys.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 FEWEST_IN_BIN = 5
-"""Independent groups in the topmost bin, of either kind."""
+"""Independent groups of each kind in the highest bin."""
 LARGEST_BIN = 1 / 8
-"""Share of all values of either kind at which a bin is cut; those at the top are smaller."""
+"""Largest share of all values of either kind in a bin; the highest bins are smaller."""
 CONFIDENCE = 0.95
-"""Of a one-sided lower bound."""
+"""Confidence level of the one-sided lower bound."""
 
 _AT_FIRST = 2_000
-"""Of more values, the first ones alone are looked through before all are."""
+"""If there are more values, the first ones are searched before all are."""
 
 
 @dataclass(frozen=True)
 class WeightedValues:
-    """Values `(n,)` of one kind, with weights above 0, and the groups `(n,)`, numbers from 0, that
-    each is of; `origins` `(n,)`: a second group that each is of, -1 for none."""
+    """Values `(n,)` of one kind, with positive weights, and the group `(n,)` of each, numbers from
+    0. `origins` `(n,)`: a second group of each, -1 for none."""
 
     values: NDArray[np.floating]
     weights: Floats
@@ -51,8 +52,9 @@ class WeightedValues:
 
 @dataclass(frozen=True)
 class RatioCurve:
-    """A likelihood ratio that never falls. `edges` `(b - 1,)`, ascending: where the second, third …
-    bin begins. `ratio`, `lower` `(b,)`: in each bin; `lower` is the one-sided 95 % bound."""
+    """A likelihood ratio that never decreases. `edges` `(b - 1,)`, ascending: the lower edges of
+    the second, third … bin. `ratio`, `lower` `(b,)`: in each bin; `lower` is the one-sided 95 %
+    confidence bound."""
 
     edges: Floats
     ratio: Floats
@@ -62,13 +64,13 @@ class RatioCurve:
 def fit_ratio(
     same: WeightedValues, other: WeightedValues, *, fewest: int = FEWEST_IN_BIN
 ) -> RatioCurve | None:
-    """The ratio of the densities of `same` and `other`; None where they do not fill two bins.
+    """The ratio of the densities of `same` and `other`; None if they do not fill two bins.
 
-    The ratio is the isotonic regression of the share of `same` on the bins, both kinds weighing
-    alike. It is not supposed to be the same all over a bin: at the bin's lower end it is less than
-    its mean. So the bound of a bin is that of the bin below, all of whose values are smaller; it is
-    no larger than that of any bin above, so that no height of the bound has a better chance to be
-    wrong than the topmost one. The lowest bin has none: 0.
+    The ratio is the isotonic regression of the share of `same` on the bins, with equal weights for
+    both kinds. It is not assumed to be constant within a bin: at the bin's lower edge it is less
+    than its mean. So each bin has the bound of the next lower bin, all of whose values are smaller.
+    A bound is also never larger than that of any higher bin, so that no part of the curve is more
+    likely to be wrong than the highest bin. The lowest bin has the bound 0.
     """
     from scipy.optimize import isotonic_regression
 
@@ -89,11 +91,11 @@ def fit_ratio(
 
 
 def lower_share(shares: Floats, counts: Floats, spreads: Floats, *, groups: int) -> Floats:
-    """One-sided lower bounds of shares `(b,)`, 0..1, by Clopper and Pearson, with the sample size
-    that the spreads stand for (Korn and Graubard 1998).
+    """One-sided lower bounds of shares `(b,)`, 0..1, by Clopper and Pearson, with the effective
+    sample size that follows from `spreads` (Korn and Graubard 1998).
 
-    `spreads` `(b,)`: variances of the shares' logarithms; `counts` `(b,)`: independent groups in
-    each share, at the most; `groups`: how many the spreads were told from.
+    `spreads` `(b,)`: variances of the logarithms of the shares; `counts` `(b,)`: independent groups
+    in each share, at most; `groups`: the number of groups from which the spreads were estimated.
     """
     from scipy import stats
 
@@ -105,14 +107,14 @@ def lower_share(shares: Floats, counts: Floats, spreads: Floats, *, groups: int)
 
 
 def independent(sums: Floats) -> float:
-    """How many groups of equal weight sums over groups `(g,)` stand for: (Σ s)² / Σ s² (Kish
-    1965)."""
+    """The effective number of groups of equal weight for sums over groups `(g,)`: (Σ s)² / Σ s²
+    (Kish 1965)."""
     squares = float((sums**2).sum())
     return float(sums.sum()) ** 2 / squares if squares else 0.0
 
 
 class _Descent:
-    """The way down the values of one kind, which are descending."""
+    """The descending values of one kind, traversed from the highest down."""
 
     def __init__(self, kind: WeightedValues, *groups: NDArray[np.integer]) -> None:
         self._values, self._weights, self._groups = kind.values, kind.weights, groups
@@ -121,7 +123,7 @@ class _Descent:
 
     @property
     def above(self) -> float:
-        """The share of all weight that is above where one is."""
+        """The share of all weight above the current place."""
         return float(self._grown[self._start - 1] / self._grown[-1]) if self._start else 0.0
 
     def go_below(self, edge: float) -> None:
@@ -131,15 +133,15 @@ class _Descent:
         self._start += bisect_left(places, True, key=lambda place: bool(values[place] < edge))
 
     def heavy(self, share: float) -> float:
-        """Down to which value one has to go until a share of all weight is there; the last where it
-        never is."""
+        """The value at which the weight from the top reaches a share of all weight; the last value
+        if it never does."""
         wanted = (self.above + share) * self._grown[-1] - 1e-9
         place = np.searchsorted(self._grown, wanted)
         return float(self._values[min(int(place), len(self._values) - 1)])
 
     def reached(self, need: float) -> float:
-        """Down to which value one has to go until so many independent groups, of each kind of
-        groups, are there; -inf for never."""
+        """The value at which the number of independent groups, of each kind of groups, is reached;
+        -inf if it never is."""
         return min(self._reached(groups, need) for groups in self._groups)
 
     def _reached(self, groups: NDArray[np.integer], need: float) -> float:
@@ -159,10 +161,10 @@ class _Descent:
 
 
 def _edges(same: WeightedValues, other: WeightedValues, fewest: int) -> Floats:
-    """Where bins begin but the lowest, ascending; empty where there is one alone.
+    """The lower edges of all bins but the lowest, ascending; empty if there is a single bin.
 
-    A bin holds as much of one kind as all above it, up to `LARGEST_BIN`, and at the least `fewest`
-    independent groups of both kinds. Values are descending.
+    A bin holds as much weight of one kind as all bins above it, up to `LARGEST_BIN`, and at least
+    `fewest` independent groups of both kinds. Values are descending.
     """
     kinds = (
         _Descent(same, same.groups),
@@ -181,7 +183,7 @@ def _edges(same: WeightedValues, other: WeightedValues, fewest: int) -> Floats:
 
 
 def _reached(weights: Floats, groups: NDArray[np.integer], need: float) -> int | None:
-    """How far one has to go until so many independent groups are there: a place; None for never."""
+    """The place at which the number of independent groups is reached; None if it never is."""
     if not len(weights):
         return None
     by_group = np.argsort(groups, kind="stable")
@@ -199,9 +201,9 @@ def _shares(
     same: WeightedValues, other: WeightedValues, edges: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """The shares `(2, b)` of both kinds in each bin, the jackknife variance `(b,)` of the logarithm
-    of their ratio, and how many independent groups `(b,)` of `same` there are.
+    of their ratio, and the number of independent groups `(b,)` of `same`.
 
-    To leave a group out takes what is of it on both sides.
+    Leaving a group out removes its values of both kinds.
     """
     groups = 1 + int(max(same.groups.max(), other.groups.max(), other.origins.max()))
     bins = len(edges) + 1
@@ -233,7 +235,7 @@ def _shares(
 
 
 def weighted_quantiles(values: NDArray[np.floating], weights: Floats, shares: Floats) -> Floats:
-    """The values `(s,)` below which the shares, 0..1, of all weight lie."""
+    """The quantiles `(s,)` of weighted values at some shares, 0..1, of the total weight."""
     order = np.argsort(values)
     below = np.cumsum(weights[order])
     places = np.searchsorted(below, shares * below[-1])

@@ -1,8 +1,8 @@
-"""Many groups at once: random ones, drawn ones and relabelled ones, of the patients behind one
-matrix of similarities.
+"""Many random groups, samples or relabellings of the patients of one similarity matrix.
 
-A draw is a row of weights over patients, 1 for those who are in; sums over the pairs of all draws
-are then one matrix product, many times faster than a loop that picks pairs out of the matrix.
+A draw is a row of weights over patients, 1 for those who are included. The sums over pairs of all
+draws are then a single matrix product, many times faster than a loop that selects pairs from the
+matrix.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ MOST_PERMUTATIONS = 10_000_000
 FEWEST_PERMUTATIONS = 99
 """With fewer, no p below 0.01 is possible."""
 TIE = 1e-6
-"""Statistics that differ by less are alike: single precision tells no more apart."""
+"""Statistics that differ by less count as equal, because of single precision."""
 
 _AT_ONCE = 400_000
-"""Weights that are held at a time, so that they stay in the processor's caches."""
+"""Weights in memory at a time, few enough for the processor's caches."""
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """Patients at places `(s,)`, of whom each draw takes `take`."""
+    """Patients at places `(s,)`, of whom each draw includes `take`."""
 
     places: Numbers
     take: int
@@ -47,9 +47,10 @@ class GroupSimilarities:
 
     @property
     def difference(self) -> NDArray[np.float64]:
-        """The mean of the two within less the one between: how much less alike patients of
-        different groups are. With cosines of descriptors it estimates, without bias, half the
-        squared distance of the groups' mean descriptors (Székely and Rizzo 2013 for `x²`)."""
+        """The mean of the two similarities within groups minus the one between: how much less alike
+        patients of different groups are. For cosines of descriptors it is an unbiased estimate of
+        half the squared distance of the groups' mean descriptors (Székely and Rizzo 2013 for `x²`).
+        """
         return np.asarray((self.first + self.second) / 2 - self.between)
 
 
@@ -61,8 +62,8 @@ def draw_groups(
     *,
     progress: Progress = no_progress,
 ) -> Iterator[NDArray[np.float32]]:
-    """Random groups: blocks `(b, patients)` of 1 for who is in and 0 for who is not, `draws` rows
-    in all. Every choice of `take` in each stratum is as likely as any other."""
+    """Random groups: blocks `(b, patients)`, 1 for patients in the group and 0 for others, `draws`
+    rows in all. Within each stratum, all choices of `take` patients are equally likely."""
     most = max(1, _AT_ONCE // max(patients, 1))
     for start in range(0, draws, most):
         count = min(most, draws - start)
@@ -78,8 +79,8 @@ def draw_groups(
 
 
 def centred(similarities: NDArray[np.floating]) -> tuple[NDArray[np.float32], float]:
-    """Similarities `(p, p)` of patients less their mean over pairs, 0 on the diagonal, which is
-    never counted; and that mean. So sums in single precision keep their digits."""
+    """Similarities `(p, p)` of patients minus their mean over pairs, with 0 on the diagonal, which
+    is never used; and that mean. This keeps the precision of sums in float32."""
     found = np.array(similarities, dtype=np.float64)
     count = len(found)
     np.fill_diagonal(found, 0)
@@ -92,8 +93,8 @@ def centred(similarities: NDArray[np.floating]) -> tuple[NDArray[np.float32], fl
 def relabelled_means(
     similarities: NDArray[np.floating], blocks: Iterator[NDArray[np.float32]]
 ) -> GroupSimilarities:
-    """The means where every patient is in one of two groups: the first has those who are 1 in the
-    rows of `blocks`, the second all others. `similarities` `(p, p)`, symmetric."""
+    """The means if every patient is in one of two groups: those with 1 in the rows of `blocks` are
+    in the first, all others in the second. `similarities` `(p, p)`, symmetric."""
     matrix, mean = centred(similarities)
     patients, reach = len(matrix), matrix.sum(axis=1, dtype=np.float64)
     total = float(reach.sum())
@@ -124,15 +125,15 @@ def row_products(
 
 
 def p_value(observed: float, drawn: NDArray[np.floating]) -> float:
-    """How often draws `(m,)` reach what was observed: (b + 1)/(m + 1), never 0 (Phipson and Smyth
-    2010). One-sided: large values speak against chance."""
+    """One-sided p-value of a permutation test: how often draws `(m,)` are at least as large as the
+    observed value, (b + 1)/(m + 1), never 0 (Phipson and Smyth 2010)."""
     reached = int(np.count_nonzero(drawn >= observed - TIE))
     return (reached + 1) / (len(drawn) + 1)
 
 
 def _choose(rng: np.random.Generator, size: int, take: int, draws: int) -> NDArray[np.bool_]:
-    """Which `take` of `size` each of some draws chooses: those with the smallest random keys. Draws
-    in which keys at the border are alike are repeated."""
+    """Which `take` of `size` patients each draw includes: those with the smallest random keys.
+    Draws with tied keys at the border are repeated."""
     if take in (0, size):
         return np.full((draws, size), take > 0)
     keys = rng.random((draws, size), dtype=np.float32)

@@ -1,5 +1,5 @@
-"""Which of two kinds a measured value is of, as a probability, from reference values that share
-clusters: pairs of groups, for example, whose groups stand in many pairs."""
+"""The posterior probability that a value is of one of two kinds, from reference values that share
+clusters: for example pairs of groups, where each group is in many pairs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _Z = 1.959964
 
 @dataclass(frozen=True)
 class Reference:
-    """Values `(n,)` of two kinds. `high` `(n,)`: of the kind whose values are the larger ones;
-    `clusters` `(n, 2)`: numbers from 0 of what each value is of, twice the same where it is of
-    one."""
+    """Values `(n,)` of two kinds. `high` `(n,)`: whether each is of the kind with the larger
+    values. `clusters` `(n, 2)`: numbers from 0 of the two clusters of each value, the same number
+    twice if it has one."""
 
     values: Floats
     high: NDArray[np.bool_]
@@ -35,14 +35,15 @@ class Reference:
 
     @property
     def weights(self) -> Floats:
-        """`(n,)`: what each value counts: both kinds as much as there are clusters."""
+        """`(n,)`: the weight of each value; the weights of each kind sum to the number of
+        clusters."""
         found = np.where(self.high, 1 / max(self.high.sum(), 1), 1 / max((~self.high).sum(), 1))
         return np.asarray(self.count * found)
 
     @property
     def members(self) -> Floats:
-        """`(c, n)`: 1 where a value is of a cluster, less the mean over its kind: how the share of
-        each value in its kind grows when the cluster counts more."""
+        """`(c, n)`: 1 if a value is of a cluster, minus the mean over its kind: how the weight of
+        each value within its kind grows with the weight of the cluster."""
         found = np.zeros((self.count, len(self.values)))
         for side in self.clusters.T:
             found[side, np.arange(len(side))] = 1
@@ -53,9 +54,9 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The value that tells two kinds apart best: sensitivity + specificity is highest there (Youden
-    1950). `sensitivity`: the share of the high kind at it or above; `specificity`: of the others
-    below."""
+    """The value that best separates two kinds: the maximum of sensitivity + specificity (Youden
+    1950). `sensitivity`: the share of the high kind at or above it; `specificity`: the share of the
+    other kind below it."""
 
     value: float
     sensitivity: float
@@ -63,7 +64,7 @@ class Threshold:
 
 
 def best_threshold(reference: Reference) -> Threshold:
-    """Of all values of a reference, each cluster counting alike."""
+    """The best threshold among the values of a reference, with equal weights for all clusters."""
     from sklearn.metrics import roc_curve
 
     wrong, right, at = roc_curve(reference.high, reference.values, sample_weight=reference.weights)
@@ -72,15 +73,14 @@ def best_threshold(reference: Reference) -> Threshold:
 
 
 def probability_high(reference: Reference, value: float, *, prior: float) -> Estimate:
-    """How probable it is that a value is of the high kind, if that was as probable as `prior`
-    before; with its interval over clusters.
+    """The posterior probability that a value is of the high kind, given the `prior` probability,
+    with its interval over clusters.
 
-    The ratio of the two densities at the value is that of a logistic regression in which both kinds
-    count alike; it never falls as values rise. Of few clusters a ratio comes out too sure of
-    itself: its logarithm f, with standard error s, is divided by √(1 + πs²/8), which is its mean
-    over what it may be (MacKay 1992, doi:10.1162/neco.1992.4.5.720). The standard error is that of
-    clusters drawn again, to first order (the infinitesimal jackknife; for pairs, Aronow 2015,
-    doi:10.1093/pan/mpv018).
+    The likelihood ratio is that of a logistic regression in which both kinds have equal weight; it
+    never decreases as values rise. With few clusters, such a ratio is overconfident: its logarithm
+    f, with standard error s, is divided by √(1 + πs²/8), which averages over its uncertainty
+    (MacKay 1992, doi:10.1162/neco.1992.4.5.720). The standard error is that of resampling clusters,
+    to first order (the infinitesimal jackknife; for pairs, Aronow 2015, doi:10.1093/pan/mpv018).
     """
     found, error = _log_ratio(reference, value)
     low, high = (_posterior(found + end * error, prior) for end in (-_Z, _Z))
@@ -89,8 +89,7 @@ def probability_high(reference: Reference, value: float, *, prior: float) -> Est
 
 
 def _log_ratio(reference: Reference, value: float) -> tuple[float, float]:
-    """The logarithm of the density of the high kind over that of the other at a value, and its
-    standard error over clusters."""
+    """The log likelihood ratio of the high kind at a value, and its standard error."""
     from scipy.special import expit
     from sklearn.linear_model import LogisticRegression
 

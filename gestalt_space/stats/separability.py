@@ -1,12 +1,13 @@
-"""How well two groups of units can be told apart by the similarities of their members, with an
-interval, a test against chance, and a test that they are alike.
+"""How well two groups of units are separated by the similarities of their members, with a
+confidence interval, a permutation test, and an equivalence test.
 
-Two of one group and one of the other, of three clusters: how often are the two of one group the
-more alike? Without a difference between the groups the second and the third may change places, so
-that 0.5 is expected whatever the sizes, and nobody is on both sides of a comparison. The second and
-the third are of one stratum, so that what goes with a stratum (a site, a sex) is not taken for a
-difference. Both groups weigh alike: in one that merely varies more, members are less like each
-other and those of the other group more so, by about as much.
+Take two members of one group and one of the other, from three clusters: how often are the two of
+the same group more alike? Without a difference between the groups, the second and the third member
+are exchangeable. So 0.5 is expected for all group sizes, and nobody is on both sides of a
+comparison. The second and the third are of the same stratum, so that an effect of the stratum (a
+site, a sex) is not taken for a difference. Both groups have equal weight: if one merely varies
+more, its members are less like each other, and those of the other group are more so, by about the
+same amount.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from gestalt_space.stats.permutation import TIE, draw_groups, p_value
 
 CHANCE = 0.5
 FEWEST = 3
-"""Clusters of each group, at least: two that are alike, and one that can be left out."""
+"""Smallest number of clusters per group: two to compare, and one that can be left out."""
 FEWEST_OF_INTERVAL = 4
-"""Clusters of each group: intervals of three held the truth in 79 to 95 of 100 simulated cases."""
+"""Clusters of each group: intervals of three covered the truth in 79 to 95 of 100 simulations."""
 DRAWS = 1_999
 
 Floats = NDArray[np.float64]
@@ -33,13 +34,14 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Separability:
-    """How often two of one group are more alike than one of each, 0..1, 0.5 by chance.
+    """How often two members of one group are more alike than one member of each, 0..1, 0.5 by
+    chance.
 
-    `share`: with its 95 % interval, which is above chance where `p` is below 0.05. `sides`: of
-    comparisons begun by each group; one is below 0.5 where its group only varies more. `p`:
-    two-sided, of labels dealt within strata, twice (b + 1)/(m + 1). `error`: standard error of the
-    log odds, leaving out one cluster at a time, with `freedom` degrees of freedom. NaN where the
-    counts give no interval.
+    `share`: with its 95 % interval, which is above chance if `p` is below 0.05. `sides`: of the
+    comparisons that begin with each group; one is below 0.5 if its group only varies more. `p`:
+    two-sided, from permuting labels within strata, twice (b + 1)/(m + 1). `error`: jackknife
+    standard error of the log odds, leaving out one cluster at a time, with `freedom` degrees of
+    freedom. NaN if there are too few clusters for an interval.
     """
 
     share: Estimate
@@ -49,8 +51,9 @@ class Separability:
     freedom: float
 
     def p_alike(self, margin: float) -> float:
-        """Against a share that is a margin or more from chance (two one-sided tests, Schuirmann
-        1987): small where the groups are alike; NaN where there is no interval."""
+        """P-value of the equivalence test (two one-sided tests, Schuirmann 1987) against a share
+        that differs from chance by a margin or more: small if the groups are alike; NaN if there is
+        no interval."""
         from scipy.special import logit
         from scipy.stats import t
 
@@ -63,7 +66,7 @@ class Separability:
 
 @dataclass(frozen=True)
 class _Groups:
-    """Clusters `(c,)` of the two groups, and how many of each group `(2, s)` a stratum has."""
+    """Clusters `(c,)` of the two groups, and the number of each group `(2, s)` in each stratum."""
 
     of: NDArray[np.int64]
     strata: NDArray[np.int64]
@@ -88,10 +91,11 @@ class _Groups:
 def separability(
     similarities: Floats, first: Flags, design: Design, *, draws: int = DRAWS, seed: int = 0
 ) -> Separability | None:
-    """Of units `(n,)`, of whom some are the `first` group, by their similarities `(n, n)`.
+    """The separability of units `(n,)`, some of which are the `first` group, from their
+    similarities `(n, n)`.
 
-    All of a cluster are of one group, and count as one together. None where a group has fewer than
-    three clusters, or no stratum has clusters of both.
+    All units of a cluster are in one group and count together once. None if a group has fewer than
+    three clusters, or no stratum has clusters of both groups.
     """
     groups = _groups(first, design)
     if groups.sizes.min() < FEWEST or not groups.triples().all():
@@ -118,7 +122,7 @@ def separability(
 
 
 def least_separability_p(first: Flags, design: Design) -> float:
-    """The smallest two-sided p-value that labels dealt within strata can give."""
+    """The smallest two-sided p-value that permuting labels within strata can give."""
     # Groups of one size that change places give the same share.
     shuffles = design.shuffles(_groups(first, design).of == 0)
     return min(1.0, 2 * least_p(shuffles, mirrored=True))
@@ -134,8 +138,8 @@ def _groups(first: Flags, design: Design) -> _Groups:
 
 
 def _below(similarities: Floats, first: Flags, design: Design, weights: Floats) -> Floats:
-    """`(2, n, n)`: from a unit to another, the weight of those of each group, of the other's
-    stratum and not of the unit's own cluster, who are less alike; half of it where as alike."""
+    """`(2, n, n)`: from one unit to another, the weight of the units of each group, in the other
+    unit's stratum and outside the first unit's cluster, that are less similar; ties count half."""
     found = np.zeros((2, *similarities.shape))
     for stratum in np.unique(design.strata):
         there = np.flatnonzero(design.strata == stratum)
@@ -148,7 +152,7 @@ def _below(similarities: Floats, first: Flags, design: Design, weights: Floats) 
 
 
 def _weight_below(values: Floats, weights: Floats) -> Floats:
-    """Of each value in a row, the weight of the lower ones of the row, and half of the equal."""
+    """For each value in a row, the weight of the lower values in the row, plus half of the ties."""
     order = np.argsort(values, axis=1)
     ordered = np.take_along_axis(values, order, axis=1)
     sums = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
@@ -166,10 +170,11 @@ def _weight_below(values: Floats, weights: Floats) -> Floats:
 
 
 def _dealt(reached: Floats, groups: _Groups, design: Design, draws: int, seed: int) -> Floats:
-    """`(m,)`: the share where labels are dealt at random within strata.
+    """`(m,)`: the share for random permutations of labels within strata.
 
-    `reached` `(c, c)`: from each cluster to each other, how many of either group are less alike.
-    Within a group as many are less as are more alike, which leaves those of the other group.
+    `reached` `(c, c)`: from each cluster to each other, how many clusters of either group are less
+    alike. Within a group, as many are less alike as more alike, so only those of the other group
+    matter.
     """
     sizes, counts = groups.sizes[:, None], groups.counts
     among = ((sizes - counts) * counts**2 + counts * (counts - 1) ** 2).sum(1) / 2
@@ -184,8 +189,8 @@ def _dealt(reached: Floats, groups: _Groups, design: Design, draws: int, seed: i
 
 
 def _jackknife(without: Floats, groups: _Groups) -> tuple[float, float]:
-    """The standard error, the two groups apart, and its degrees of freedom (Satterthwaite); NaN for
-    few clusters, and where leaving one out leaves no comparison."""
+    """The standard error, with the two groups treated separately, and its degrees of freedom
+    (Satterthwaite); NaN for few clusters, or if leaving one out leaves no comparison."""
     triples = groups.triples_without()
     if groups.sizes.min() < FEWEST_OF_INTERVAL or not triples.all():
         return float("nan"), float("nan")
@@ -198,7 +203,7 @@ def _jackknife(without: Floats, groups: _Groups) -> tuple[float, float]:
 
 
 def _log_odds(shares: Floats, groups: _Groups) -> Floats:
-    """As if half a comparison were lost where all are won."""
+    """The log odds of a share, as if half a comparison were lost if all are won."""
     from scipy.special import logit
 
     edge = 1 / (2 * groups.triples().min())

@@ -1,4 +1,5 @@
-"""Intervals of how far two groups' means lie apart, and of how much more one group varies."""
+"""Confidence intervals for the distance between the means of two groups, and for the ratio of their
+spreads."""
 
 from __future__ import annotations
 
@@ -23,12 +24,13 @@ from gestalt_space.stats.two_groups import (
 
 
 def shift_intervals(vectors: Floats, kinds: Numbers, first: Members) -> list[Estimate]:
-    """Half the squared distance of the groups' means of units `(u, d)`: over all kinds, what is
-    common to them, and each kind, as `shift` has them; 2 + k estimates.
+    """Half the squared distance of the groups' means of units `(u, d)`: over all kinds, the common
+    part, and for each kind, as in `shift`; 2 + k estimates.
 
-    By the jackknife, which counts twice what is left of the variance where the means are alike (a
-    product of two residuals has no part that is linear in one unit). Half of that is taken off:
-    with all of it, intervals of large shifts held the truth too seldom. NaN ends of what is common.
+    By the jackknife, which counts the remaining variance twice if the means are equal (a product of
+    two residuals has no part that is linear in one unit). Half of that is subtracted: with all of
+    it subtracted, the coverage of intervals of large shifts was too low. The common part has NaN
+    ends.
     """
     of = group_moments(vectors, kinds, *two_rows(first))
     values = shift(of).half_square[0]
@@ -44,12 +46,13 @@ def shift_intervals(vectors: Floats, kinds: Numbers, first: Members) -> list[Est
 
 
 def spread_ratio(vectors: Floats, kinds: Numbers, first: Members) -> tuple[Estimate, float]:
-    """How much more the second group varies than the first, and the p of the two varying alike.
+    """The ratio of the spread of the second group to that of the first, and the p-value of the
+    spreads being equal.
 
     `vectors` `(u, d)` are unit vectors, or means of some. The spread of a kind is the expected
     squared distance of one unit vector from the true mean: 1 − the mean inner product of two
-    different units, however many vectors each is the mean of. The ratio is of spreads weighed over
-    kinds; its interval and its p, two-sided, by the jackknife of its logarithm.
+    different units, for any number of vectors per mean. The ratio is of spreads weighted over
+    kinds; its interval and its two-sided p-value are from the jackknife of its logarithm.
     """
     from scipy.stats import t
 
@@ -65,7 +68,7 @@ def spread_ratio(vectors: Floats, kinds: Numbers, first: Members) -> tuple[Estim
 def _jackknife_variance(left_out: Floats, samples: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """The variance `(c,)` of figures that were computed without each unit in turn, `(u, c)` (Efron
     and Stein 1981), and its degrees of freedom `(c,)` (Satterthwaite 1946). `samples` `(u,)`: the
-    sample that each unit was drawn in, a group's units of one kind; two or more in each."""
+    sample of each unit, which is one kind in one group; two or more units in each."""
     parts, least = [], []
     for sample in np.unique(samples):
         rows = left_out[samples == sample]
@@ -77,7 +80,7 @@ def _jackknife_variance(left_out: Floats, samples: NDArray[np.int64]) -> tuple[F
 
 
 def _reach(variance: Floats, freedom: Floats) -> Floats:
-    """How far an interval goes to each side, by Student's distribution."""
+    """The half-width of an interval, by Student's distribution."""
     from scipy.stats import t
 
     return np.asarray(np.sqrt(variance) * t.ppf((1 + LEVEL) / 2, freedom), dtype=np.float64)
@@ -94,7 +97,7 @@ def _left_out(
     first: Members,
     figure: Callable[[GroupMoments], Floats],
 ) -> Floats:
-    """A figure of cells without each unit: `(u, c)`."""
+    """A figure of cells without each unit in turn: `(u, c)`."""
     one, other = two_rows(first)
     kept = 1 - np.eye(len(vectors))
     return in_blocks(vectors, kinds, [(one * kept, other * kept)], figure)

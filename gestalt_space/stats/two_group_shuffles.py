@@ -1,5 +1,5 @@
-"""Do the means of two groups differ, and differ in some kinds beyond what is common to all? By
-permutation of the groups' labels within strata."""
+"""Permutation tests of two groups: whether their means differ, and whether some kinds differ beyond
+what is common to all. Labels are permuted within strata."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def shift_p(
     seed: int,
     progress: Progress = no_progress,
 ) -> Floats:
-    """The p of the groups' means being alike: over all kinds, of what is common to them, and in
-    each kind, `(2 + k,)`. `strata`: places of units within each of which labels are dealt, none of
-    two kinds.
+    """P-values of the hypothesis that the groups' means are equal: over all kinds, for the common
+    part, and for each kind, `(2 + k,)`. `strata`: places of the units within which labels are
+    permuted, each of a single kind.
 
-    Labels are dealt over units that were brought to one length, and lengths are taken again each
-    time, so that a length is estimated alike in what is observed and in what is dealt.
+    Labels are permuted over units that were rescaled to one length per group. Lengths are estimated
+    again for every permutation, in the same way as for the observed labels.
     """
     moved = at_one_length(vectors, kinds, first)
     return _tested(shift, moved, (vectors, kinds, first), strata, permutations, seed, progress)
@@ -57,11 +57,11 @@ def own_shift_p(
     seed: int,
     progress: Progress = no_progress,
 ) -> Floats:
-    """The p of the kinds' shifts being one common shift: over all kinds, and of each against the
-    mean of the others, `(1 + k,)`. Of three kinds or more.
+    """P-values of the hypothesis that all kinds have the same shift: over all kinds, and of each
+    kind against the mean of the others, `(1 + k,)`. For three kinds or more.
 
-    What each group's kinds have in common is taken away, and labels are dealt over what is left
-    (Freedman and Lane 1983); it is taken away again each time.
+    What the kinds of each group have in common is removed, and labels are permuted over the
+    residuals (Freedman and Lane 1983); it is removed again for every permutation.
     """
     moved = without_common_shift(vectors, kinds, first)
     return _tested(own_shift, moved, (vectors, kinds, first), strata, permutations, seed, progress)

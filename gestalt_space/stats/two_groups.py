@@ -1,10 +1,10 @@
 """Two groups of vectors in several kinds, such as the disorders that both groups have: how far the
-means of the groups lie apart, and how much of that is common to all kinds.
+means of the groups are apart, and how much of that is common to all kinds.
 
-Means and spreads are kept apart. The means of a group of noisier unit vectors are shorter, so each
-group is brought to one length before means are compared, and a distance is read against what the
-groups' own variances give by chance (Alekseyenko 2016; Anderson, Walsh and Clarke 2017). Unequal
-noise and unequal sizes are then no difference of means.
+Means and spreads are separated. Noisier unit vectors have shorter means, so each group is rescaled
+to the same length before means are compared, and distances are tested relative to the variance
+within the groups (Alekseyenko 2016; Anderson, Walsh and Clarke 2017). So unequal noise and unequal
+sizes do not appear as a difference of means.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ Members = NDArray[np.bool_]
 
 _SHORTEST = 1e-12
 _LEAST_PATTERN = 0.25
-"""Squared length of what tells kinds apart, against what chance gives: with less, none is seen."""
+"""Smallest visible squared length of the differences between kinds, relative to chance."""
 _AT_ONCE = 4_000_000
-"""Numbers of means that are held at a time."""
+"""Numbers of means in memory at a time."""
 
 
 @dataclass(frozen=True)
 class GroupMoments:
-    """Groups by kinds, in each of `m` labellings; the first and the second group stand first.
+    """Groups by kinds, for each of `m` labellings; the first and the second group come first.
 
     `counts` `(2, m, k)`: units. `means` `(2, m, k, d)`. `squares` `(2, m, k)`: mean inner products
-    of two different units, which estimate the squared length of the true mean without bias.
-    `noise` `(2, m, k)`: the expected squared distance of `means` from the true ones. The last two
-    are 0 where a group has fewer than two units of a kind.
+    of two different units, an unbiased estimate of the squared length of the true mean. `noise`
+    `(2, m, k)`: the expected squared distance of `means` from the true means. The last two are 0 if
+    a group has fewer than two units of a kind.
     """
 
     counts: Floats
@@ -43,8 +43,8 @@ class GroupMoments:
 
     @property
     def shares(self) -> Floats:
-        """`(m, k)`: what each kind weighs, n·n′/(n + n′), in all 1; 0 without two units in each
-        group."""
+        """`(m, k)`: the weight of each kind, n·n′/(n + n′), normalised to 1; 0 without two units in
+        each group."""
         first, second = self.counts
         there = (first >= 2) & (second >= 2)
         weights = np.where(there, first * second / np.maximum(first + second, 1), 0)
@@ -53,11 +53,11 @@ class GroupMoments:
 
 @dataclass(frozen=True)
 class Shift:
-    """Differences of means in each of `m` labellings, of `c` kinds each: `(m, c)`.
+    """Differences of means for each of `m` labellings, of `c` kinds each: `(m, c)`.
 
-    `half_square`: half the squared distance, without bias: 0 in the mean where there is none, and
-    then as often below as above. `ratio`: the squared distance over what chance gives, about 1
-    where there is none; what is tested.
+    `half_square`: an unbiased estimate of half the squared distance: without a difference it is 0
+    on average, and as often negative as positive. `ratio`: the squared distance relative to its
+    expectation by chance, about 1 without a difference; this is the test statistic.
     """
 
     half_square: Floats
@@ -70,7 +70,8 @@ class Shift:
 
 
 def reduce_dimensions(vectors: NDArray[np.floating]) -> Floats:
-    """Vectors `(u, d)` in as few dimensions as keep their inner products: `(u, min(u, d))`."""
+    """Vectors `(u, d)` in the smallest number of dimensions that preserves their inner products:
+    `(u, min(u, d))`."""
     wide = np.asarray(vectors, dtype=np.float64)
     if wide.shape[1] <= wide.shape[0]:
         return wide
@@ -78,8 +79,8 @@ def reduce_dimensions(vectors: NDArray[np.floating]) -> Floats:
 
 
 def group_moments(vectors: Floats, kinds: Numbers, first: Floats, second: Floats) -> GroupMoments:
-    """Of units `(u, d)`, whose kinds `(u,)` are numbered from 0, where the rows of `first` and
-    `second` `(m, u)` are 1 for those in the group and 0 for others."""
+    """The moments of units `(u, d)`, whose kinds `(u,)` are numbered from 0. The rows of `first`
+    and `second` `(m, u)` are 1 for units in the group and 0 for others."""
     number = int(kinds.max(initial=-1)) + 1
     shape = (2, len(first), number)
     counts, squares, noise = np.zeros(shape), np.zeros(shape), np.zeros(shape)
@@ -103,10 +104,10 @@ def group_moments(vectors: Floats, kinds: Numbers, first: Floats, second: Floats
 
 
 def shift(of: GroupMoments) -> Shift:
-    """How far the directions of the groups' means lie apart: over all kinds, then what is common
-    to them, then each kind, `(m, 2 + k)`.
+    """The distance between the directions of the groups' means: over all kinds, then the common
+    part, then each kind, `(m, 2 + k)`.
 
-    Each group is brought to one length by that of its means, pooled over kinds, so that half the
+    Each group is rescaled to one length by that of its means, pooled over kinds, so that half the
     squared distance over all is 1 − the cosine of the means.
     """
     share, length = of.shares, group_lengths(of)[:, :, None]
@@ -123,12 +124,12 @@ def shift(of: GroupMoments) -> Shift:
 
 
 def own_shift(of: GroupMoments) -> Shift:
-    """What the kinds' shifts have beyond a common one: over all kinds, then each, against the mean
+    """The part of the kinds' shifts beyond a common one: over all kinds, then each against the mean
     of the others, `(m, 1 + k)`.
 
-    From each group is taken what all its kinds have in common, and what is left is brought to one
-    length, so that overall half the squared distance is 1 − the correlation of how the kinds lie to
-    each other in the two groups. NaN where chance hides how they lie.
+    What all kinds of a group have in common is subtracted, and the rest is rescaled to one length,
+    so that overall half the squared distance is 1 − the correlation between the arrangement of the
+    kinds in the two groups. NaN if the arrangement is hidden by noise.
     """
     share = of.shares
     apart, length, seen = _patterns(of)
@@ -147,19 +148,20 @@ def own_shift(of: GroupMoments) -> Shift:
 
 
 def group_lengths(of: GroupMoments) -> Floats:
-    """`(2, m)`: of each group's true means, pooled over kinds."""
+    """`(2, m)`: the length of each group's true means, pooled over kinds."""
     return np.asarray(np.sqrt(np.maximum((of.shares * of.squares).sum(axis=2), _SHORTEST)))
 
 
 def at_one_length(vectors: Floats, kinds: Numbers, first: Members) -> Floats:
-    """Units `(u, d)`, each group brought to the length 1 of its means: what is permuted."""
+    """Units `(u, d)`, each group divided by the length of its means: what is permuted."""
     one, other = group_lengths(group_moments(vectors, kinds, *two_rows(first)))[:, 0]
     return np.asarray(vectors / np.where(first, one, other)[:, None])
 
 
 def without_common_shift(vectors: Floats, kinds: Numbers, first: Members) -> Floats:
-    """Units `(u, d)` less what their group has in common over all kinds, and at one length: what is
-    permuted where such a shift is no news (Freedman and Lane 1983)."""
+    """Units `(u, d)` minus what their group has in common over all kinds, rescaled to one length:
+    what is permuted if a common shift is allowed under the null hypothesis (Freedman and Lane
+    1983)."""
     of = group_moments(vectors, kinds, *two_rows(first))
     one, other = _patterns(of)[1][:, 0]
     middle, its_middle = np.einsum("mk,gmkd->gd", of.shares, of.means)
@@ -168,7 +170,7 @@ def without_common_shift(vectors: Floats, kinds: Numbers, first: Members) -> Flo
 
 
 def two_rows(first: Members) -> tuple[Floats, Floats]:
-    """Rows `(1, u)` of who is in the first group and who in the second."""
+    """Rows `(1, u)` of the units in the first group and in the second."""
     chosen = first[None].astype(np.float64)
     return chosen, 1 - chosen
 
@@ -199,8 +201,8 @@ def _parts(
 
 
 def _patterns(of: GroupMoments) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """How each group's kinds lie to each other: `(2, m, k, d)` their means less the mean of all;
-    the length of that `(2, m)`, noise taken off; and where it is seen at all."""
+    """The arrangement of each group's kinds: `(2, m, k, d)` their means minus the mean of all; its
+    length `(2, m)`, corrected for noise; and whether it can be seen at all."""
     share = of.shares
     apart = of.means - np.einsum("mk,gmkd->gmd", share, of.means)[:, :, None]
     chance = (share * (1 - share) * of.noise).sum(axis=2)

@@ -61,7 +61,7 @@ class _Drawing:
             return
         yield self._as_table(kept, width, all_break=all_break)
         if gone:
-            yield from _lines(f"no room for: {', '.join(gone)}", width, *2 * ["  "])
+            yield from _lines(f"columns left out: {', '.join(gone)}", width, *2 * ["  "])
 
     def _least_width(
         self, kept: Sequence[int], *, readable: int = 0, all_break: bool = False

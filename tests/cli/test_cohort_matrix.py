@@ -93,9 +93,9 @@ def test_figures_and_tables_are_kept_unless_forced(filled, gestalt: Command, tmp
     (tmp_path / "m.npz").write_bytes(b"mine")
     ran = gestalt(*words)
     assert ran.code == 1
-    assert "--force" in ran.err
+    assert "--overwrite" in ran.err
     assert (tmp_path / "m.npz").read_bytes() == b"mine"
-    assert gestalt(*words, "--figure", tmp_path / "m.png", "--force").code == 0
+    assert gestalt(*words, "--figure", tmp_path / "m.png", "--overwrite").code == 0
     assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
 
 

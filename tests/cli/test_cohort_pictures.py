@@ -11,14 +11,14 @@ from tests.pages.parsed import Page
 
 def test_clusters_are_told_and_drawn(cohort: Path, gestalt: Command, tmp_path: Path):
     picture = tmp_path / "tree.svg"
-    ran = gestalt("cohort", "cluster", "--bootstrap", 5, "--picture", picture)
+    ran = gestalt("cohort", "cluster", "--bootstrap", 5, "--figure", picture)
     assert ran.code == 0, ran.err
     assert "OMIM:122470" in ran.out
     assert "Adjusted Rand index" in ran.err
     assert "Q00" not in ran.out + picture.read_text(encoding="utf-8")
-    again = gestalt("cohort", "cluster", "--picture", picture)
+    again = gestalt("cohort", "cluster", "--figure", picture)
     assert again.code == 1
-    assert "--force" in again.err
+    assert "--overwrite" in again.err
 
 
 def test_clusters_as_a_document_name_nobody_unless_asked(cohort: Path, gestalt: Command):
@@ -44,7 +44,7 @@ def test_a_map_is_drawn(cohort: Path, gestalt: Command, tmp_path: Path, ending: 
     assert ran.code == 0, ran.err
     assert b"Q00" not in path.read_bytes()
     assert gestalt("cohort", "map", "-o", path).code == 1
-    assert gestalt("cohort", "map", "-o", path, "--force", "--show-patients").code == 0
+    assert gestalt("cohort", "map", "-o", path, "--overwrite", "--show-patients").code == 0
 
 
 def test_a_map_is_drawn_as_several_files(cohort: Path, gestalt: Command, tmp_path: Path):
@@ -94,7 +94,16 @@ def test_a_composite_is_written_and_a_small_group_refused(
     assert ran.code == 0, ran.err
     assert ran.document["patients"] == 6
     assert ran.document["sharpened"] is False
-    words = ("cohort", "composite", "--disorder", "ORPHA:199", "-o", path, "--force", "--sharpen")
+    words = (
+        "cohort",
+        "composite",
+        "--disorder",
+        "ORPHA:199",
+        "-o",
+        path,
+        "--overwrite",
+        "--sharpen",
+    )
     assert "The face is sharpened" in gestalt(*words).out + gestalt(*words).err
     assert path.read_bytes().startswith(b"\x89PNG")
     assert Image.open(path).width > 336

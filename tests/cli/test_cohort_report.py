@@ -47,13 +47,13 @@ def test_what_is_there_is_kept(cohort: Path, gestalt: Command, tmp_path: Path):
     before = (folder / "report.html").read_bytes()
     assert gestalt("cohort", "report", folder, *QUICK).code == 1
     assert (folder / "report.html").read_bytes() == before
-    assert gestalt("cohort", "report", folder, "--force", *QUICK).code == 0
+    assert gestalt("cohort", "report", folder, "--overwrite", *QUICK).code == 0
     other = tmp_path / "twelve"
-    refused = gestalt("cohort", "report", other, "--force", *QUICK)
+    refused = gestalt("cohort", "report", other, "--overwrite", *QUICK)
     assert refused.code == 1
     assert "which does not belong to a report" in refused.err
     (folder / "chapter.tex").write_text("mine")
-    refused = gestalt("cohort", "report", folder, "--force", *QUICK)
+    refused = gestalt("cohort", "report", folder, "--overwrite", *QUICK)
     assert refused.code == 1
     assert "holds chapter.tex, which does not belong to a report" in refused.err
     assert (folder / "chapter.tex").read_text() == "mine"

@@ -105,9 +105,10 @@ def test_compare_tells_its_figures_in_eighty_columns(
     assert "not tested: fewer than 3 disorders" in ran.out
     assert "2 disorders with too few permutations for a p-value" in ran.out
     assert "Probability that A and B have different disorders" in ran.out
-    reason = "not given for OMIM:122470, OMIM:147920: the sites of some of its photos are not known"
+    reason = "not given for OMIM:122470, OMIM:147920: the sites of some photos are not known"
     assert reason in " ".join(ran.out.split())
     lines = ran.out.splitlines()
+    assert ["A", "own", "group"] in [line.split()[:3] for line in lines]
     assert max(map(len, lines)) <= 80
     for disorder in ("OMIM:122470", "OMIM:147920"):
         assert sum(line.strip().startswith(disorder) for line in lines) == 1
@@ -140,7 +141,7 @@ def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
     refused = gestalt(*words, "--csv", table)
     assert refused.code == 1
     assert "exists" in refused.err
-    assert gestalt(*words, "--csv", table, "--force").code == 0
+    assert gestalt(*words, "--csv", table, "--overwrite").code == 0
     assert [group["patients"] for group in document["groups"]] == [8, 6]
     assert [group["units"] for group in document["groups"]] == [6, 6]
     assert [one["disorder"] for one in document["disorders"]] == ["OMIM:122470", "OMIM:147920"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_wrong_usage_with_json_is_one_json_document(
     assert ran.code == 2
     assert ran.document["error"]["code"] == "usage"
     assert ran.document["error"]["message"]
+
+
+def test_a_message_ends_with_one_mark(gestalt: Command) -> None:
+    assert "Did you mean 'match'?\n" in gestalt("matc").err
+    assert "No such option: --topp (Possible options: --top).\n" in gestalt("match", "--topp").err
+
+
+def test_help_names_the_commands_of_every_day_first(gestalt: Command) -> None:
+    listed = re.findall(r"^│ ([a-z][a-z-]*) ", gestalt("index", "--help").out, re.MULTILINE)
+    assert listed[:6] == ["add", "list", "show", "stats", "set", "remove"]
+
+
+def test_usage_brackets_an_argument_once(gestalt: Command) -> None:
+    assert "gestalt match [OPTIONS] [PHOTO]..." in gestalt("match", "--help").out
 
 
 def test_help_is_shown_for_the_command_alone(gestalt: Command) -> None:

@@ -93,11 +93,32 @@ def test_the_table_names_rank_disorder_similarity_patient_counts_and_face(
         *("rank", "disorder", "similarity", "patient", "patients", "photos"),
         "Cornelia de Lange syndrome 1 (OMIM:122470)",
         "ORPHA:199",
-        "one face, 112 px, found by aligned",
+        "one face, 112 px wide, found by aligned",
+        "no LR in lines 1, 2: the gallery has too few patients who share a disorder",
         "not a medical device",
         "4 patients, 4 photos, 2 disorders",
     ):
         assert told in ran.out
+
+
+def test_the_verdict_says_what_it_is_compared_with(
+    home: Path, gestalt: Command, tmp_path: Path
+) -> None:
+    lines = ["photo,patient,disorder"]
+    for seed in range(20):
+        made.photo_file(tmp_path / f"m{seed}.png", seed)
+        lines.append(f"m{seed}.png,M{seed:02},{('OMIM:122470', 'ORPHA:199')[seed % 2]}")
+    table = tmp_path / "patients.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert gestalt("index", "add", table, *ALIGNED).code == 0
+    probe = made.photo_file(tmp_path / "probe.png", 99)
+    (found,) = gestalt("match", probe, "--json", *ALIGNED).document["probes"]
+    ran = gestalt("match", probe, *ALIGNED)
+    assert f"  {found['verdict']}\n" in ran.out
+    assert (
+        f"  {found['best_percentile']:.0f} % of the gallery's patients are less similar than this "
+        "to their nearest wrong disorder\n"
+    ) in ran.out
 
 
 def test_quiet_leaves_the_table_alone(filled: Path, photos: list[Path], gestalt: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sqlite3
 from pathlib import Path
 
@@ -93,7 +94,9 @@ def test_a_filter_and_how_many_are_eligible(
 
 def test_the_gallerys_composition(filled: Path, photos: list[Path], gestalt: Command) -> None:
     ran = gestalt("match", photos[4], "--sex", "f", "--age", "5y", *ALIGNED)
-    assert "sex female, where known:" in ran.out
+    assert re.search(
+        r"sex female, where known: \d of \d patients? listed, \d of \d eligible", ran.out
+    )
     (probe,) = gestalt(
         "match", photos[4], "--sex", "f", "--age", "5y", "--json", *ALIGNED
     ).document["probes"]

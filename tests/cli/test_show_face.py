@@ -89,7 +89,8 @@ def test_faces_are_listed_with_numbers_and_marks(
 ):
     ran = gestalt("faces", photos[0], blurred, tmp_path / "none.png", *ALIGNED)
     assert ran.code == 3
-    assert ran.out.count("face 1 of 1: ") == 2
+    assert ran.out.count("face 1 of 1, score ") == 2
+    assert max(len(line) for line in ran.out.splitlines() if line.startswith("  ")) <= 80
     assert "70 px between the eyes, sharpness 0, yaw" in ran.out
     assert f"blurred: sharpness 0, below {LEAST_SHARPNESS}" in ran.out
     assert "none.png: The file does not exist." in ran.err

@@ -13,6 +13,7 @@ from gestalt_space.cohort.composite import (
     bent,
     composite,
     in_crop,
+    mean_shape,
     photo_mask,
     weights_of,
 )
@@ -135,3 +136,15 @@ def test_a_gallery_gives_a_composite(tmp_path: Path, tiny_store: ModelStore):
     assert (face.families, face.patients, face.photos, face.without) == (6, 6, 6, 0)
     assert not face.sharpened
     assert face.pixels.shape == (336, 336, 3)
+
+
+def test_the_eyes_of_a_composite_are_where_those_of_its_faces_are(
+    tmp_path: Path, tiny_store: ModelStore
+):
+    wide = POINTS + np.outer([-1, 1, 0, 0, 0], [3, 0])
+    faces = [WeightedFace(flat(90), POINTS, 0.25), WeightedFace(flat(90), wide, 0.75)]
+    assert mean_shape(faces)[:2, 0] == pytest.approx(POINTS[:2, 0] + [-2.25, 2.25])
+    with filled(tmp_path, tiny_store, 6) as gallery:
+        face = composite(gallery, select(gallery, Criteria(disorders=("OMIM:122470",))))
+    # The gallery's photos are crops, whose landmarks are the template's: three pixels for one.
+    assert face.eyes == pytest.approx((POINTS[:2, 0] + 0.5) * 3 - 0.5, abs=0.01)

@@ -179,7 +179,7 @@ def test_without_sites_nothing_is_given(gallery: Selection):
     a, b = group(gallery, FIRST, "A"), group(gallery, FIRST, "B")
     nowhere = replace(b, sites=np.where(np.arange(len(b)) == 0, "", b.sites))
     found = judge_blocks(a, nowhere, gallery, leave_out={FIRST})
-    assert found.withheld == "the sites of some of its photos are not known"
+    assert found.withheld == "the sites of some photos are not known"
     assert np.isnan([found.distance, found.different.value, found.same.value]).all()
     assert not judge_blocks(a, b, gallery, leave_out={FIRST}).withheld
 

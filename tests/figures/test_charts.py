@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from gestalt_space.cohort.composite import Composite
-from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.figures.charts import (
     Curve,
     ShareWithInterval,
@@ -83,12 +82,11 @@ def test_faces_stand_in_rows_of_six_under_their_titles():
 
 
 def test_a_composite_has_its_scale_and_of_whom_it_is():
-    made = Composite(np.zeros((336, 336, 3), np.uint8), 1, 7, 9, 0, True)
+    made = Composite(np.zeros((336, 336, 3), np.uint8), (105.5, 230.5), 1, 7, 9, 0, True)
     figure = composite_figure(made, "Average face: ORPHA:199")
     ax = figure.axes[0]
     (scale,) = ax.lines
-    eyes = TEMPLATE[:2, 0] * 3 - 0.5
-    assert scale.get_xdata() == pytest.approx(eyes)
+    assert scale.get_xdata() == pytest.approx(made.eyes)
     assert tuple(ax.axis()) == (-0.5, 335.5, 335.5, -0.5)
     told = " ".join(text.get_text() for text in figure.findobj(Text))
     assert "Average face: ORPHA:199" in told

@@ -247,6 +247,16 @@ def test_changes_after_an_index_are_applied(kept: Kept) -> None:
     assert "no problem found" in kept.check() or kept.seal()
 
 
+def test_the_check_counts_what_only_the_database_has_yet(kept: Kept) -> None:
+    kept.add(0)
+    kept.seal()
+    kept.add(1, 2)
+    told = (
+        "1 descriptor in 1 segment, up to change 1, no problem found; 2 newer ones in the database"
+    )
+    assert kept.check() == told
+
+
 def test_what_was_removed_leaves_the_files_at_once(kept: Kept) -> None:
     kept.add(*range(20))
     kept.seal()

@@ -88,6 +88,7 @@ def test_a_detector_makes_it_all_sound(filled: Path, settings: Settings) -> None
 def test_an_empty_gallery_is_worth_a_note(settings: Settings) -> None:
     finding = found(settings)["gallery"]
     assert finding.state == "note"
+    assert finding.detail == "there is none yet"
     assert "gestalt index add" in finding.hint
 
 

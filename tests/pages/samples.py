@@ -80,7 +80,7 @@ def report(name: Name = plain) -> CohortReport:
         comparison=None,
         clustering=cluster(of, QUICK),
         map=lay_map(of, "pca"),
-        composites=((name("everybody"), Composite(made.crop(1), 8, 8, 8, 0, False)),),
+        composites=((name("everybody"), Composite(made.crop(1), (38.0, 74.0), 8, 8, 8, 0, False)),),
         left_out=(f"Cohesion: {name('too few')}",),
         plan=ReportPlan(composites=True),
     )

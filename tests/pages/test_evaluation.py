@@ -28,6 +28,20 @@ def test_it_says_how_it_was_measured_and_names_no_patient(evaluation: GalleryEva
         assert words in page.text
 
 
+def test_the_first_sentence_is_about_ranks_that_chance_does_not_give(
+    evaluation: GalleryEvaluation,
+):
+    first = evaluation.spaces[0]
+    assert first.counts.evidence_disorders == 6
+    told = " ".join(Page(evaluation_page(evaluation)).text.split())
+    assert "has the true disorder at rank 1 for" in told
+    assert "A random order would have it there for 17 %." in told
+    many = replace(first, counts=replace(first.counts, evidence_disorders=40))
+    told = " ".join(Page(evaluation_page(replace(evaluation, spaces=(many,)))).text.split())
+    assert "has the true disorder among the first ten for" in told
+    assert "A random order would have it there for 25 %." in told
+
+
 def test_a_split_is_named(evaluation: GalleryEvaluation):
     split = EvaluationSplit("a split.csv", frozenset(), frozenset())
     (first, _) = evaluation.spaces

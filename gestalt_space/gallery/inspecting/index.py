@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import IndexDamaged, OutputError
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.inspecting.findings import REBUILD, CheckFinding, guarded, named
@@ -126,11 +127,12 @@ def _verified(database: Database, space: StoredSpace, folder: Path, progress: Pr
     _check_means(state)
     if is_clean and len(np.setdiff1d(state.people.pairs("patient")[0], true["keys"])):
         raise IndexDamaged("The index on disk still has patients who were removed.", REBUILD)
-    segments_text = "1 segment" if len(segments) == 1 else f"{len(segments)} segments"
     indexed = sum(record.rows - record.removed for record in manifest.segments)
+    newer = counted - indexed
     return (
-        f"{indexed:,} descriptors in {segments_text}, up to change {manifest.sequence:,}, no "
-        "problem found"
+        f"{counted_text(indexed, 'descriptor')} in {counted_text(len(segments), 'segment')}, up to "
+        f"change {manifest.sequence:,}, no problem found"
+        + (f"; {counted_text(newer, 'newer one')} in the database" if newer > 0 else "")
     )
 
 

@@ -35,7 +35,7 @@ def inspect_rows(database: Database) -> Iterator[CheckFinding]:
         found = soundness.numbers(session)
         keys, numbers = soundness.descriptor_numbers(session)
     if sound:
-        yield CheckFinding("rows", "ok", "every reference is valid, and nothing is left over")
+        yield CheckFinding("rows", "ok", "all references are valid, no orphaned rows")
     if found.highest > found.last:
         detail = f"a row has the number {found.highest:,}; the last change was {found.last:,}"
         yield CheckFinding("numbers of changes", "fail", detail, REBUILD)
@@ -43,7 +43,7 @@ def inspect_rows(database: Database) -> Iterator[CheckFinding]:
         detail = f"{counted_text(again, 'descriptor')} with the number of another one"
         yield CheckFinding("numbers of changes", "fail", detail, REBUILD)
     else:
-        yield CheckFinding("numbers of changes", "ok", f"up to {found.last:,}, each given once")
+        yield CheckFinding("numbers of changes", "ok", f"up to {found.last:,}, no duplicates")
 
 
 def _unused(left: Unused) -> CheckFinding:

@@ -44,7 +44,7 @@ def _gallery(settings: Settings, sample: int, seed: int, stages: Stages) -> Iter
     if database_revision(settings.database) is None:
         ListingMixin(settings, finish=False).close()  # which raises for one that was lost
         yield CheckFinding(
-            "gallery", "note", "not calibrated yet", "Run `gestalt index add patients.csv`."
+            "gallery", "note", "there is none yet", "Run `gestalt index add patients.csv`."
         )
         return
     stages("Checking the database", "rows")
@@ -90,4 +90,6 @@ def _calibrations(gallery: ListingMixin) -> Iterator[CheckFinding]:
         if state.told is not None:
             yield CheckFinding(subject, "note", state.told.removesuffix(hint).rstrip(), hint)
         elif state.photos is not None:
-            yield CheckFinding(subject, "ok", f"of {state.photos:,} photos")
+            yield CheckFinding(
+                subject, "ok", f"computed from {counted_text(state.photos, 'photo')}"
+            )

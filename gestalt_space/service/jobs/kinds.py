@@ -203,7 +203,7 @@ KINDS = {
         ),
         Kind("cohesion", CohesionRequest, ("cohort", "cohesion")),
         Kind("comparison", ComparisonRequest, ("cohort", "compare")),
-        Kind("clusters", ClustersRequest, ("cohort", "cluster"), (("--picture", "tree.svg"),)),
+        Kind("clusters", ClustersRequest, ("cohort", "cluster"), (("--figure", "tree.svg"),)),
         Kind(
             "map",
             MapRequest,
