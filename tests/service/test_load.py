@@ -10,11 +10,11 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
 from gestalt_space.gallery.pipeline import PhotoSource
@@ -95,23 +95,38 @@ def client_photo(seed: int) -> bytes:
     return stream.getvalue()
 
 
-def mixed(service: Served, count: int, asked: dict[int, bytes], known: dict[int, float]) -> Any:
+def mixed(
+    client: httpx2.Client, count: int, asked: dict[int, bytes], known: dict[int, float]
+) -> Counter[tuple[str, int]]:
     """What became of that many requests of all clients."""
-    with client_of(service) as client, ThreadPoolExecutor(CLIENTS) as clients:
+    with ThreadPoolExecutor(CLIENTS) as clients:
         return Counter(
             clients.map(lambda number: one_request(client, number, asked, known), range(count))
         )
 
 
-@pytest.mark.parametrize("count", [80, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_mixed_requests_get_their_own_answers(
+def test_requests_at_once_get_their_own_answers(
+    client: TestClient, home: Path, asked: dict[int, bytes]
+) -> None:
+    happened = mixed(client, 48, asked, expected(home, asked))
+    assert {kind for kind, _ in happened} == {"match", "show", "add", "correct", "token", "bad"}
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(400, marks=pytest.mark.browser),
+        pytest.param(10_000, marks=pytest.mark.slow),
+    ],
+)
+def test_a_service_in_a_process_of_its_own_gives_each_their_answer(
     count: int, home: Path, asked: dict[int, bytes], tmp_path: Path
 ) -> None:
     known = expected(home, asked)
-    with served(home) as service:
-        happened = mixed(service, count, asked, known)
+    with served(home) as service, client_of(service) as client:
+        happened = mixed(client, count, asked, known)
         assert sum(happened.values()) == count
-        with open_gallery(home) as other, client_of(service) as client:
+        with open_gallery(home) as other:
             # A change of another process is seen by the next request.
             added = row(made.photo_file(tmp_path / "new.png", 77), "NEW", "OMIM:122470")
             add(other, added)
