@@ -23,6 +23,7 @@ from gestalt_space.gallery.calibration.calibrating import (
 )
 from gestalt_space.gallery.inspecting.vectors import unsound_faces
 from gestalt_space.gallery.keeper import Keeper, attempted
+from gestalt_space.gallery.match_trail import MatchTrail
 from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import Pipeline
@@ -65,6 +66,7 @@ class OpenGallery:
             self.database, settings.index_dir, settings.calibrating_dir, settings.busy_timeout
         )
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
+        self._match_trail = MatchTrail(self.database)
         self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
         self._pinned: ActiveSpace | None = None
         if not self.exists:

@@ -13,6 +13,7 @@ from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.damage import NONSENSE
 from gestalt_space.gallery.listing import ListingMixin
+from gestalt_space.gallery.match_trail import AskedMatch
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.gallery.snapshot import Snapshot, gallery_changed, load_snapshot
 from gestalt_space.gallery.state import GalleryState
@@ -24,8 +25,6 @@ from gestalt_space.match.question import TEN_DISORDERS, Question
 from gestalt_space.match.view import GalleryView, open_view
 from gestalt_space.names import normal_name
 from gestalt_space.progress import Progress, followed, no_progress
-from gestalt_space.store.audit import record_event
-from gestalt_space.store.lookups import find_patient
 from gestalt_space.store.people import By
 
 T = TypeVar("T")
@@ -222,14 +221,8 @@ class MatchMixin(ListingMixin):
 
     def _record(self, patients: Iterable[str], photos: int) -> None:
         """Tell the audit trail that somebody asked with photos, and about whom of the gallery."""
-        with self.database.writing() as session:
-            keys = [find_patient(session, name) for name in sorted(set(patients))]
-            record_event(
-                session,
-                "match",
-                patients=[key for key in keys if key is not None],
-                detail={"photos": photos},
-            )
+        names = tuple(sorted(set(patients)))
+        self._match_trail.add(AskedMatch(self.database.actor, names, photos))
 
     def _asked(self, batch: Sequence[PhotoResult], *, as_one: bool = False) -> list[Probe]:
         if self.exists:
