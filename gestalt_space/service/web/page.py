@@ -3,7 +3,7 @@ pages themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -131,8 +131,10 @@ def _anybody(request: Request) -> Page:
     return Page(request, parts_of(request.app), language_of(request), None)
 
 
-def _with_role(role: Role) -> Callable[[Request, Principal], Page]:
-    def page(request: Request, principal: Annotated[Principal, Depends(principal_of)]) -> Page:
+def _with_role(role: Role) -> Callable[[Request, Principal], Awaitable[Page]]:
+    async def page(
+        request: Request, principal: Annotated[Principal, Depends(principal_of)]
+    ) -> Page:
         principal.require(role)
         return Page(request, parts_of(request.app), language_of(request), principal)
 
