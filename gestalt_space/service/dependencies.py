@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -65,8 +66,12 @@ async def _parts(request: Request) -> Parts:
 
 
 def client_of(request: Request) -> str:
-    """By what requests of somebody are counted of whom nothing else is known."""
-    return f"address {request.client.host if request.client else 'unknown'}"
+    """By what requests of somebody are counted of whom nothing else is known: an address; of IPv6
+    its network, whose other addresses are theirs as well."""
+    host = request.client.host if request.client else "unknown"
+    if ":" in host:
+        host = str(ipaddress.ip_network((host.partition("%")[0], 64), strict=False))
+    return f"address {host}"
 
 
 def principal_of(request: Request) -> Principal:
@@ -81,7 +86,7 @@ def principal_of(request: Request) -> Principal:
         principal = parts.access.by_token(given.strip())
     elif kind.lower() == "basic":
         parts.rates.check(client)
-        principal = parts.access.by_password(*_basic(given))
+        principal = parts.access.by_password(*_basic(given), client)
     elif secret is not None:
         principal = parts.access.by_login(secret)
         _check_csrf(request, secret)
