@@ -17,6 +17,7 @@ from gestalt_space.documents.parts import ErrorDocument, error_document
 from gestalt_space.errors import (
     BodyTooLarge,
     Fault,
+    GalleryMissing,
     GestaltError,
     NotAuthenticated,
     OutputError,
@@ -24,7 +25,10 @@ from gestalt_space.errors import (
     TooManyRequests,
     UsageError,
 )
+from gestalt_space.gallery.archives.restoring import is_being_restored
 
+RESTORE_WAIT = 10.0
+"""Seconds after which to ask again for a gallery that is being restored."""
 _LOG = logging.getLogger("gestalt_space.service")
 SEE = "See /api/v1/openapi.json."
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -55,9 +59,14 @@ def error_reply(error: GestaltError) -> DocumentReply:
     return DocumentReply(error_document(error), error.http_status, headers)
 
 
-def error_of(problem: Exception) -> GestaltError:
-    """An exception of the framework or the system as one of ours."""
+def error_of(problem: Exception, request: Request) -> GestaltError:
+    """An exception of the framework or the system as one of ours; and a gallery that is not there
+    yet as one that is being restored."""
     match problem:
+        case GalleryMissing() if is_being_restored(request.app.state.parts.gallery.settings):
+            return ServiceBusy(
+                "The gallery is being restored.", "Try again when that is done.", RESTORE_WAIT
+            )
         case GestaltError():
             return problem
         case RequestValidationError():
@@ -79,8 +88,8 @@ def error_of(problem: Exception) -> GestaltError:
 def add_error_handlers(app: FastAPI) -> None:
     """Let every error leave in the one shape."""
 
-    async def handle(_: Request, problem: Exception) -> DocumentReply:
-        error = error_of(problem)
+    async def handle(request: Request, problem: Exception) -> DocumentReply:
+        error = error_of(problem, request)
         if error.http_status >= 500 and not isinstance(error, ServiceBusy):
             # No message of an exception of others: it may quote what it was given.
             _LOG.error("%s: %s", error.code, _where(problem))

@@ -123,7 +123,7 @@ def test_a_service_in_a_process_of_its_own_gives_each_their_answer(
     count: int, home: Path, asked: dict[int, bytes], tmp_path: Path
 ) -> None:
     known = expected(home, asked)
-    with served(home) as service, client_of(service) as client:
+    with served(home, per_minute=10 * count) as service, client_of(service) as client:
         happened = mixed(client, count, asked, known)
         assert sum(happened.values()) == count
         with open_gallery(home) as other:
@@ -177,7 +177,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged(home: Path) -> None:
 
 @pytest.mark.browser
 def test_a_full_queue_says_when_to_come_again(home: Path, asked: dict[int, bytes]) -> None:
-    with served(home, small_queue=True) as service, client_of(service) as client:
+    with served(home, threads=1, waiting=1) as service, client_of(service) as client:
         photos = [("photo", (f"{seed}.png", data)) for seed, data in asked.items()] * 3
 
         def ask(_: int) -> httpx2.Response:

@@ -161,7 +161,7 @@ class PageRoute(APIRoute):
             except Exception as problem:
                 if "text/html" not in request.headers.get("accept", ""):
                     raise
-                error = error_of(problem)
+                error = error_of(problem, request)
                 if error.http_status >= 500 and not isinstance(problem, GestaltError):
                     # The handler of the application writes to the log where it came from.
                     raise
