@@ -205,7 +205,8 @@ def begin_login(session: Session, user: str, digest: str, lifetime: timedelta) -
 
 def owner_of_login(session: Session, digest: str, idle: timedelta) -> tuple[Account, bool] | None:
     """Who is logged in, and whether it should be noted that they were seen; None where the login
-    has ended or nothing was asked for `idle`."""
+    has ended or nothing was asked for `idle`, or where the clock was set back behind its last
+    request: nothing tells how long ago that was."""
     now = datetime.now(UTC)
     found = session.execute(
         sa.select(User, LoginSession)
@@ -214,6 +215,7 @@ def owner_of_login(session: Session, digest: str, idle: timedelta) -> tuple[Acco
             LoginSession.digest == digest,
             LoginSession.expires_at > now,
             LoginSession.seen_at > now - idle,
+            LoginSession.seen_at <= now + _SEEN_EVERY,
             User.is_disabled.is_(False),
         )
     ).one_or_none()
