@@ -18,6 +18,8 @@ from starlette.testclient import TestClient
 
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
 from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.service import users
+from gestalt_space.service.app import create_app
 from tests import made
 from tests.galleries import add, open_gallery, row
 from tests.service.served import Served, served
@@ -192,3 +194,58 @@ def test_a_full_queue_says_when_to_come_again(home: Path, asked: dict[int, bytes
                 assert int(reply.headers["retry-after"]) >= 1
                 assert reply.json()["error"]["code"] == "service_busy"
         assert service.end() == 0
+
+
+def is_answered(service: Served) -> bool:
+    """Whether a new connection is."""
+    try:
+        return httpx2.get(f"{service.address}/health/live", trust_env=False).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+@pytest.mark.browser
+def test_requests_at_work_are_answered_when_it_is_asked_to_end(
+    home: Path, asked: dict[int, bytes]
+) -> None:
+    photos = [("photo", (f"{seed}.png", data)) for seed, data in asked.items()] * 4
+    with served(home) as service, client_of(service) as client, ThreadPoolExecutor(4) as clients:
+        client.post("/api/v1/match", files=photos[:1])
+        at_work = [clients.submit(client.post, "/api/v1/match", files=photos) for _ in range(4)]
+        while "gestalt_photo_requests 4.0" not in client.get("/metrics").text:
+            assert not any(one.done() for one in at_work), "too quick to be seen at work"
+        service.process.send_signal(signal.SIGTERM)
+        while is_answered(service):
+            assert not all(one.done() for one in at_work), "new requests are taken to the end"
+        for one in at_work:
+            reply = one.result(60)
+            assert reply.status_code == 200
+            assert len(reply.json()["probes"]) == len(photos)
+        assert service.process.wait(timeout=40) == 0
+
+
+def test_two_services_on_one_home_see_each_other_s_changes(
+    home: Path, asked: dict[int, bytes]
+) -> None:
+    photo = [("photo", ("new.png", client_photo(77)))]
+    with open_gallery(home) as one, open_gallery(home) as other:
+        first, second = (
+            TestClient(create_app(gallery), base_url="http://localhost") for gallery in (one, other)
+        )
+        for client in (first, second):
+            assert client.get("/api/v1/patients/NEW").status_code == 404
+        told = {"patient": "NEW", "disorder": "OMIM:122470"}
+        assert first.post("/api/v1/patients", files=photo, data=told).status_code == 200
+        nearest = second.post("/api/v1/match", files=photo, data={"by": "patient"}).json()
+        assert nearest["probes"][0]["left_out"] == "NEW"
+        version = second.get("/api/v1/patients/NEW").headers["etag"]
+        female = second.patch("/api/v1/patients/NEW", json={"sex": "female"})
+        assert female.status_code == 200
+        late = first.patch(
+            "/api/v1/patients/NEW", json={"sex": "male"}, headers={"If-Match": version}
+        )
+        assert late.status_code == 409
+        assert second.post("/api/v1/erasures", json={"patients": ["NEW"]}).status_code == 200
+        assert first.get("/api/v1/patients/NEW").status_code == 404
+        users.add_user(one.database, "anna", "admin", None)
+        assert second.get("/api/v1/patients/P0").status_code == 401
