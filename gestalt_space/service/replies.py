@@ -26,6 +26,7 @@ from gestalt_space.errors import (
     UsageError,
 )
 from gestalt_space.gallery.archives.restoring import is_being_restored
+from gestalt_space.service.hints import in_fields
 
 RESTORE_WAIT = 10.0
 """Seconds after which to ask again for a gallery that is being restored."""
@@ -56,7 +57,7 @@ def error_reply(error: GestaltError) -> DocumentReply:
         headers["Retry-After"] = str(max(1, math.ceil(error.wait)))
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="gestalt-space"'
-    return DocumentReply(error_document(error), error.http_status, headers)
+    return DocumentReply(error_document(in_fields(error)), error.http_status, headers)
 
 
 def error_of(problem: Exception, request: Request) -> GestaltError:

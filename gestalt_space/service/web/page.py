@@ -17,6 +17,7 @@ from gestalt_space.errors import GestaltError, NotAllowed, NotAuthenticated
 from gestalt_space.home import Gallery
 from gestalt_space.service.access import Principal
 from gestalt_space.service.dependencies import Parts, parts_of, principal_of
+from gestalt_space.service.hints import in_fields
 from gestalt_space.service.replies import error_of
 from gestalt_space.service.secrets import csrf_of
 from gestalt_space.service.web.assets import assets_digest
@@ -177,4 +178,4 @@ def _problem(request: Request, error: GestaltError) -> Response:
         address = f"{page.url(LOGIN)}?next={quote(page._asked(), safe='')}"
         return RedirectResponse(address, 303)
     told = explanation(error.code, page.language)
-    return page.show("problem.html", error.http_status, error=error, explanation=told)
+    return page.show("problem.html", error.http_status, error=in_fields(error), explanation=told)
