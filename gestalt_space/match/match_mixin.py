@@ -122,16 +122,19 @@ class MatchMixin(ListingMixin):
         *,
         as_one: bool = False,
         progress: Progress = no_progress,
+        view: GalleryView | None = None,
     ) -> Iterator[Match]:
         """Rank disorders, genes or patients for each photo, in order, or for all `as_one`, where
         `progress` is given the photos that are read.
+
+        `view`: that of the question, where it was read a moment ago.
 
         Nothing is stored. The patient whom a probe's face is stored for is never evidence, nor is
         their family unless the question lets it in. Photos that are added or removed meanwhile
         count from the next batch on. Raises what `view` and `probes` raise.
         """
         here = self.pinned()
-        view = here.view(question)
+        view = here.view(question) if view is None else view
         view.state.read_ahead()
         batches: Iterable[list[PhotoResult]] = here.pipeline.run(sources)
         if as_one:

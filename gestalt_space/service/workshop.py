@@ -16,11 +16,7 @@ T = TypeVar("T")
 
 
 class Workshop:
-    """Threads beside the event loop. `waiting`: requests that may wait for one of `threads`.
-
-    More threads than cores, since they wait for each other inside: detectors are lent one a core,
-    and faces that come together are encoded together.
-    """
+    """Threads beside the event loop. `waiting`: requests that may wait for one of `threads`."""
 
     def __init__(self, threads: int, waiting: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="photos")

@@ -4,14 +4,17 @@ answer, it ends in order, and a kill loses nothing that was acknowledged."""
 from __future__ import annotations
 
 import io
+import os
 import random
 import signal
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -249,3 +252,22 @@ def test_two_services_on_one_home_see_each_other_s_changes(
         assert first.get("/api/v1/patients/NEW").status_code == 404
         users.add_user(one.database, "anna", "admin", None)
         assert second.get("/api/v1/patients/P0").status_code == 401
+
+
+@pytest.mark.slow
+def test_memory_stays_what_it_is_after_a_while(home: Path, asked: dict[int, bytes]) -> None:
+    """`SOAK_SECONDS`: for how long, five minutes where it is not set."""
+    known = expected(home, asked)
+    with served(home, per_minute=10**9) as service, client_of(service) as client:
+        process = psutil.Process(service.process.pid)
+        held: list[int] = []
+        end = time.monotonic() + float(os.environ.get("SOAK_SECONDS", "300"))
+        while time.monotonic() < end:
+            # The same requests again: what they add is there from the second time on.
+            mixed(client, 400, asked, known)
+            held.append(process.memory_info().rss)
+        assert service.end() == 0
+    told = [round(bytes_ / 2**20) for bytes_ in held]
+    print(f"\nMB after each 400 requests: {told}")  # noqa: T201 - the study's figures
+    assert len(held) > 4
+    assert max(held[-3:]) < 1.05 * max(held[1:4]), told
