@@ -41,9 +41,12 @@ def test_matches_that_wait_are_written_together_each_in_its_own_name(gallery: Ga
     trail = MatchTrail(gallery.database)
     commits: list[object] = []
     with ThreadPoolExecutor(THREADS) as threads:
-        with gallery.database.writing():
+        with gallery.database.writing() as session:
+            audit.head(session)  # from its first statement on it holds the writer's lock
             writing = [threads.submit(trail.add, asked(number)) for number in range(THREADS)]
+            until = time.monotonic() + 20
             while trail.waiting < THREADS - 1:
+                assert time.monotonic() < until, "some did not wait"
                 time.sleep(0.01)
             sa.event.listen(gallery.database.engine, "commit", commits.append)
         for one in writing:
