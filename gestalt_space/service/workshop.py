@@ -4,6 +4,7 @@ behind them, and an orderly end."""
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,6 +23,7 @@ class Workshop:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="photos")
         self._most = threads + waiting
         self._at_once = threads
+        self._lock = threading.Lock()
         self.admitted = 0
         """Requests that are at work or wait."""
 
@@ -32,20 +34,21 @@ class Workshop:
 
     async def work(self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `task` gives, in a thread. Raises `ServiceBusy` where too many wait already."""
-        if self.admitted >= self._most:
-            raise ServiceBusy(
-                f"{self.admitted:,} requests are at work or wait.", "Try again in a moment."
-            )
-        self.admitted += 1
+        with self._lock:
+            if self.admitted >= self._most:
+                raise ServiceBusy(
+                    f"{self.admitted:,} requests are at work or wait.", "Try again in a moment."
+                )
+            self.admitted += 1
         # Counted until the thread is done: a client that has gone does not free it.
         future = self._threads.submit(partial(task, *args, **kwargs))
-        loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
+        future.add_done_callback(self._release)
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
         """End when what is at work is done."""
         self._threads.shutdown(wait=True)
 
-    def _release(self) -> None:
-        self.admitted -= 1
+    def _release(self, _: object) -> None:
+        with self._lock:
+            self.admitted -= 1
