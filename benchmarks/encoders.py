@@ -79,7 +79,7 @@ def main() -> None:
         for one, rate in rates.items()
     ]
     with tempfile.TemporaryDirectory() as folder:
-        for name, path, levels in _files(Path(folder), plan, options.shared):
+        for name, path, levels in network_files(Path(folder), plan, options.shared):
             subject = _by_runtime(name, path, levels, plan, options.threads)
             rows += _rows(subject, plan, rates, compiled=options.compiled)
     if options.quick:
@@ -104,7 +104,7 @@ def _matrix_rate(precision: torch.dtype, plan: Plan) -> float:
     return 2 * plan.matrix**3 / min(seconds(lambda: torch.mm(left, right), max(3, plan.repeats)))
 
 
-def _files(
+def network_files(
     folder: Path, plan: Plan, shared: Path | None
 ) -> Iterator[tuple[str, Path, tuple[int, int]]]:
     """Names, files, and what black and white are in their input."""

@@ -3,6 +3,7 @@ wait for. The note locks nothing, and one that a dead process left is not believ
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -50,9 +51,8 @@ def doing(work: str) -> None:
 def leave_note(path: Path) -> None:
     """Note at a path that this process holds what the note is about. On a disk that refuses it
     there is none."""
-    note = LockHolder(
-        os.getpid(), platform.node(), _command(), time.time(), _born(os.getpid()), _place()
-    )
+    pid = os.getpid()
+    note = LockHolder(pid, platform.node(), _command(), time.time(), _born_myself(pid), _place())
     with suppress(OSError):
         write_private(path, json.dumps(asdict(note)).encode())
 
@@ -95,6 +95,12 @@ def _born(pid: int) -> str:
         return text.rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""
+
+
+@functools.lru_cache(maxsize=1)
+def _born_myself(pid: int) -> str:
+    """When this process began; after a fork it is another one."""
+    return _born(pid)
 
 
 def _lives(pid: int) -> bool:

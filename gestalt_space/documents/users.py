@@ -13,15 +13,13 @@ from gestalt_space.tables.table import Column, Table
 
 
 class UserForm(Form):
-    """A user. `has_password`: false for one with tokens only; `locked_until`: after too many wrong
-    passwords."""
+    """A user. `has_password`: false for one with tokens only."""
 
     name: str
     role: Literal["reader", "contributor", "curator", "admin"]
     has_password: bool
     is_disabled: bool
     created_at: str
-    locked_until: str | None
 
 
 class UsersDocument(Form):
@@ -108,13 +106,7 @@ def tokens_table(tokens: Iterable[TokenRecord]) -> Table:
 
 def user_form(user: Account) -> UserForm:
     """A user."""
-    locked = user.locked_until
-    return filled(
-        UserForm,
-        user,
-        created_at=time_text(user.created_at),
-        locked_until=None if locked is None or locked < datetime.now(UTC) else time_text(locked),
-    )
+    return filled(UserForm, user, created_at=time_text(user.created_at))
 
 
 def _token(token: TokenRecord) -> TokenForm:

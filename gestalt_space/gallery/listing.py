@@ -16,6 +16,7 @@ from gestalt_space.gallery.intake.genes import read_gene
 from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.gallery.spaces import Encoded
+from gestalt_space.gallery.state import GalleryState
 from gestalt_space.names import normal_name
 from gestalt_space.store import reads
 from gestalt_space.store.runs import RunCounts, run_counts
@@ -98,22 +99,27 @@ class ListingMixin(OpenGallery):
             faces = {face for face, _, _ in reads.faces_without(session, space_id, made_by=made_by)}
         return len(faces.union(here._unsound_faces() if again else ()))
 
-    def runs(self) -> RunCounts:
-        """What the descriptors of this space were made with, and how many there are of each."""
+    def runs(self, state: GalleryState | None = None) -> RunCounts:
+        """What the descriptors of this space were made with, and how many there are of each: in a
+        state, or else the newest."""
         space = self.space.stored
         if space is None:
             return ()
-        photos = self.state().photos
-        with self.database.reading() as session:
-            return run_counts(session, space.id, photos)
+        state = self.state() if state is None else state
+        known = self._run_counts.get(state)
+        if known is None:
+            with self.database.reading() as session:
+                known = self._run_counts[state] = run_counts(session, space.id, state.photos)
+        return known
 
-    def encoded(self, *, photos: bool = True) -> Encoded:
+    def encoded(self, *, photos: bool = True, state: GalleryState | None = None) -> Encoded:
         """What photos are encoded with here, and what the gallery's descriptors were made with.
 
-        Without `photos`, for a question about what is stored, no encoder is opened.
+        `state`: the one that was matched, else the newest. Without `photos`, for a question about
+        what is stored, no encoder is opened.
         """
         here = self.pinned()
-        return Encoded(here.encoder.run if photos else None, here.runs())
+        return Encoded(here.encoder.run if photos else None, here.runs(state))
 
 
 def list_page(

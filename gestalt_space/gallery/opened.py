@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Self, Unpack
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +24,7 @@ from gestalt_space.gallery.calibration.calibrating import (
 )
 from gestalt_space.gallery.inspecting.vectors import unsound_faces
 from gestalt_space.gallery.keeper import Keeper, attempted
+from gestalt_space.gallery.match_trail import MatchTrail
 from gestalt_space.gallery.models import OpenModels
 from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import Pipeline
@@ -35,6 +37,7 @@ from gestalt_space.settings import Settings, load_settings
 from gestalt_space.store import reads, writes
 from gestalt_space.store.engine import Database
 from gestalt_space.store.people import By, matchable
+from gestalt_space.store.runs import RunCounts
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
@@ -65,7 +68,11 @@ class OpenGallery:
             self.database, settings.index_dir, settings.calibrating_dir, settings.busy_timeout
         )
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
+        self._match_trail = MatchTrail(self.database)
         self._known_spaces: dict[tuple[Hashable, ...], ActiveSpace] = {}
+        # Of states that are in use: each match tells them again.
+        self._calibrations: WeakKeyDictionary[GalleryState, CalibrationState] = WeakKeyDictionary()
+        self._run_counts: WeakKeyDictionary[GalleryState, RunCounts] = WeakKeyDictionary()
         self._pinned: ActiveSpace | None = None
         if not self.exists:
             check_not_lost(self.database, settings.index_dir)
@@ -219,13 +226,17 @@ class OpenGallery:
         state.searcher.require_device()
         return state
 
-    def calibration(self) -> CalibrationState | None:
-        """How old the current calibration is; None if the gallery has nothing in this space."""
+    def calibration(self, state: GalleryState | None = None) -> CalibrationState | None:
+        """How old the current calibration is, beside a state or else the newest one; None if the
+        gallery has nothing in this space."""
         if self.space.stored is None:
             return None
-        state = self.state()
-        with self.database.reading() as session:
-            return calibration_state(session, state)
+        state = self.state() if state is None else state
+        known = self._calibrations.get(state)
+        if known is None:
+            with self.database.reading() as session:
+                known = self._calibrations[state] = calibration_state(session, state)
+        return known
 
     # Helpers
 

@@ -5,8 +5,6 @@ its own failure.
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +22,7 @@ from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, FaceError, GestaltError
 from gestalt_space.faces.detection import Detector, choose_face, find_faces
 from gestalt_space.faces.photos import PhotoLimits, decode_photo, read_bytes, read_photo
+from gestalt_space.freed_memory import FreedMemory
 from gestalt_space.gallery.models import Detectors
 from gestalt_space.types import Descriptors, Face
 from gestalt_space.weights.manifest import InstalledModel
@@ -58,6 +57,7 @@ class PhotoResult:
     skipped: bool = False
 
 
+_FREED = FreedMemory()
 Skip = Callable[[PhotoSource, str], bool]
 """Given a photo and its sha256, says whether it can be passed over before it is decoded."""
 Lend = Callable[[], AbstractContextManager[Detector]]
@@ -126,10 +126,11 @@ def find_all_faces(
 ) -> Generator[PhotoResult, None, None]:
     """The face meant of each photo, in the order of the photos.
 
-    As many threads as cores, or photos where they are fewer, each of which borrows a detector for
-    a photo; at most `ahead` photos are begun before the first of them is taken. Threads and no
-    processes: what takes long is native code that runs beside other threads. On two cores a process
-    a core took as much processor time for 2,000 photos, and was no faster but by a few percent.
+    One photo is worked on by the thread that asks. Else as many threads as cores, or photos where
+    they are fewer, each of which borrows a detector for a photo; at most `ahead` photos are begun
+    before the first of them is taken. Threads and no processes: what takes long is native code that
+    runs beside other threads. On two cores a process a core took as much processor time for 2,000
+    photos, and was no faster but by a few percent.
     """
     workers = min(cores(), len(sources)) if isinstance(sources, Sized) else cores()
     if not workers:
@@ -143,6 +144,9 @@ def find_all_faces(
         except GestaltError as error:
             return _failed(PhotoResult(source), error)
 
+    if isinstance(sources, Sized) and len(sources) == 1:
+        yield from map(work, sources)
+        return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="faces")
     waiting: deque[Future[PhotoResult]] = deque()
     remaining = iter(sources)
@@ -163,7 +167,7 @@ def encode_all(
     results = iter(results)
     while batch := list(islice(results, batch_size)):
         yield _encode(batch, encoder)
-        _give_back_freed_memory()
+        _FREED.give_back()
 
 
 def _find_face(
@@ -208,17 +212,6 @@ def _encode(batch: list[PhotoResult], encoder: Encoder) -> list[PhotoResult]:
     descriptors = to_descriptors(encoder.encode(np.stack(crops)))
     rows = iter(zip(descriptors, unsound(descriptors), strict=True))
     return [result if result.face is None else _with(result, *next(rows)) for result in batch]
-
-
-def _give_back_freed_memory() -> None:
-    """Hand to the system what glibc has kept of freed memory; elsewhere nothing.
-
-    Pictures of many sizes, freed by several threads, leave its heaps full of holes, and without
-    this memory creeps up with the number of photos.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
 
 
 def _with(result: PhotoResult, descriptor: Descriptors, is_unsound: bool) -> PhotoResult:

@@ -27,12 +27,16 @@ def exact_similarities(probe: Descriptors, descriptors: Descriptors) -> NDArray[
 def products(rows: Descriptors, probes: Descriptors) -> NDArray[np.float32]:
     """Inner products in float32 of rows `(m, d)` with probes `(d,)` or `(d, q)`: `(m,)`, `(m, q)`.
 
+    Those of one probe are made row by row: the time is that of the memory, which threads do not
+    shorten, and those of OpenBLAS keep a core busy for some 10 ms after each product.
+
     Some kernels of OpenBLAS read beyond short rows, into whatever lies there, and throw away what
     that gives; what stays of it is the processor's flag for an invalid number. So the flag is not
     looked at, the products are. Raises `IndexDamaged` where one is not finite.
     """
     with np.errstate(invalid="ignore"):
-        values = np.asarray(np.matmul(rows, probes), dtype=np.float32)
+        product = np.vecdot if probes.ndim == 1 else np.matmul
+        values = np.asarray(product(rows, probes), dtype=np.float32)
     if not np.isfinite(values).all():
         raise IndexDamaged("The index has numbers that are not finite.", REBUILD)
     return values

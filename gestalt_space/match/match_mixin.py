@@ -13,6 +13,7 @@ from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.damage import NONSENSE
 from gestalt_space.gallery.listing import ListingMixin
+from gestalt_space.gallery.match_trail import AskedMatch
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.gallery.snapshot import Snapshot, gallery_changed, load_snapshot
 from gestalt_space.gallery.state import GalleryState
@@ -24,8 +25,6 @@ from gestalt_space.match.question import TEN_DISORDERS, Question
 from gestalt_space.match.view import GalleryView, open_view
 from gestalt_space.names import normal_name
 from gestalt_space.progress import Progress, followed, no_progress
-from gestalt_space.store.audit import record_event
-from gestalt_space.store.lookups import find_patient
 from gestalt_space.store.people import By
 
 T = TypeVar("T")
@@ -123,16 +122,19 @@ class MatchMixin(ListingMixin):
         *,
         as_one: bool = False,
         progress: Progress = no_progress,
+        view: GalleryView | None = None,
     ) -> Iterator[Match]:
         """Rank disorders, genes or patients for each photo, in order, or for all `as_one`, where
         `progress` is given the photos that are read.
+
+        `view`: that of the question, where it was read a moment ago.
 
         Nothing is stored. The patient whom a probe's face is stored for is never evidence, nor is
         their family unless the question lets it in. Photos that are added or removed meanwhile
         count from the next batch on. Raises what `view` and `probes` raise.
         """
         here = self.pinned()
-        view = here.view(question)
+        view = here.view(question) if view is None else view
         view.state.read_ahead()
         batches: Iterable[list[PhotoResult]] = here.pipeline.run(sources)
         if as_one:
@@ -222,14 +224,8 @@ class MatchMixin(ListingMixin):
 
     def _record(self, patients: Iterable[str], photos: int) -> None:
         """Tell the audit trail that somebody asked with photos, and about whom of the gallery."""
-        with self.database.writing() as session:
-            keys = [find_patient(session, name) for name in sorted(set(patients))]
-            record_event(
-                session,
-                "match",
-                patients=[key for key in keys if key is not None],
-                detail={"photos": photos},
-            )
+        names = tuple(sorted(set(patients)))
+        self._match_trail.add(AskedMatch(self.database.actor, names, photos))
 
     def _asked(self, batch: Sequence[PhotoResult], *, as_one: bool = False) -> list[Probe]:
         if self.exists:

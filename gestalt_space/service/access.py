@@ -13,14 +13,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
-from gestalt_space.errors import GalleryMissing, NotAllowed, NotAuthenticated, TooManyRequests
+from gestalt_space.errors import GalleryMissing, NotAllowed, NotAuthenticated
 from gestalt_space.service import secrets
+from gestalt_space.service.attempts import Attempts
 from gestalt_space.service.configuration import ServiceOptions
 from gestalt_space.store import accounts
-from gestalt_space.store.accounts import Account, Role
+from gestalt_space.store.accounts import Role
 from gestalt_space.store.engine import Database
 from gestalt_space.store.service_tables import ROLES
 
@@ -55,6 +55,7 @@ class Access:
     def __init__(self, database: Database, options: ServiceOptions) -> None:
         self._database = database
         self._options = options
+        self._attempts = Attempts(options.most_failures, options.lock_out)
         self._key = random.token_bytes(32)
         self._right: dict[bytes, tuple[float, str]] = {}
         self._lock = threading.Lock()
@@ -95,29 +96,27 @@ class Access:
                 accounts.note_use(session, key)
         return Principal(account.name, account.role, f"token {key}", "token")
 
-    def by_password(self, name: str, password: str) -> Principal:
+    def by_password(self, name: str, password: str, client: str) -> Principal:
         """The user of that name and password. Slow on purpose, unless the same was right a moment
-        ago. Raises `NotAuthenticated`, `TooManyRequests` while the user is locked out."""
-        with self._database.reading() as session:
-            account = accounts.find_user(session, name)
-            hashed = accounts.password_of(session, name)
-        _check_not_locked(account)
-        if not self._is_right(name, password, hashed):
-            with self._database.writing() as session:
-                accounts.note_failure(
-                    session, name, self._options.most_failures, self._options.lock_out
-                )
-            raise _wrong()
-        if account is None or account.is_disabled:
-            raise _wrong()
-        if account.failures:
-            with self._database.writing() as session:
-                accounts.note_success(session, name)
+        ago. `client`: from where. Raises `NotAuthenticated`, and `TooManyRequests` after too many
+        wrong ones: for a name that nobody has as for any other, and after as long."""
+        with self._attempts.attempt(name, client):
+            with self._database.reading() as session:
+                account = accounts.find_user(session, name)
+                hashed = accounts.password_of(session, name)
+            is_right = self._is_right(name, password, hashed)
+            if not is_right or account is None or account.is_disabled:
+                self._attempts.failed(name, client)
+                raise NotAuthenticated("The name or the password is wrong.", "Check both.")
+            wrong = self._attempts.succeeded(name, client)
+        if wrong >= self._options.most_failures:
+            with self._database.acting_for(name).writing() as session:
+                accounts.note_guesses(session, name, wrong)
         return Principal(account.name, account.role, f"user {account.id}", "password")
 
-    def log_in(self, name: str, password: str) -> str:
+    def log_in(self, name: str, password: str, client: str) -> str:
         """The secret of a new login of a user. Raises as `by_password` does."""
-        principal = self.by_password(name, password)
+        principal = self.by_password(name, password, client)
         secret = secrets.new_secret()
         with self._database.acting_for(principal.name).writing() as session:
             accounts.begin_login(
@@ -164,17 +163,3 @@ class Access:
                 self._right.clear()
             self._right[given] = (now() + _REMEMBERED, hashed or "")
         return True
-
-
-def _check_not_locked(account: Account | None) -> None:
-    if account is None or account.locked_until is None:
-        return
-    left = (account.locked_until - datetime.now(UTC)).total_seconds()
-    if left > 0:
-        raise TooManyRequests(
-            "Too many wrong passwords.", f"Try again in {left / 60:.0f} minutes.", left
-        )
-
-
-def _wrong() -> NotAuthenticated:
-    return NotAuthenticated("The name or the password is wrong.", "Check both.")

@@ -1,11 +1,15 @@
 """What routes are given: who asks, on whose behalf the gallery works, and where photos are worked
-on. Everything that a route depends on is declared here, once."""
+on. Everything that a route depends on is declared here, once.
+
+What only computes is `async`: FastAPI hands everything else to a thread, which takes longer.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+import ipaddress
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
@@ -57,13 +61,17 @@ def parts_of(app: FastAPI) -> Parts:
     return cast("Parts", app.state.parts)
 
 
-def _parts(request: Request) -> Parts:
+async def _parts(request: Request) -> Parts:
     return parts_of(request.app)
 
 
 def client_of(request: Request) -> str:
-    """By what requests of somebody are counted of whom nothing else is known."""
-    return f"address {request.client.host if request.client else 'unknown'}"
+    """By what requests of somebody are counted of whom nothing else is known: an address; of IPv6
+    its network, whose other addresses are theirs as well."""
+    host = request.client.host if request.client else "unknown"
+    if ":" in host:
+        host = str(ipaddress.ip_network((host.partition("%")[0], 64), strict=False))
+    return f"address {host}"
 
 
 def principal_of(request: Request) -> Principal:
@@ -78,7 +86,7 @@ def principal_of(request: Request) -> Principal:
         principal = parts.access.by_token(given.strip())
     elif kind.lower() == "basic":
         parts.rates.check(client)
-        principal = parts.access.by_password(*_basic(given))
+        principal = parts.access.by_password(*_basic(given), client)
     elif secret is not None:
         principal = parts.access.by_login(secret)
         _check_csrf(request, secret)
@@ -113,39 +121,30 @@ def _check_csrf(request: Request, secret: str) -> None:
         raise NotAllowed("The page is too old, or not of this service.", "Load the page again.")
 
 
-def _with_role(role: Role) -> Callable[[Principal], Principal]:
-    def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
+def _with_role(role: Role) -> Callable[[Principal], Awaitable[Principal]]:
+    async def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
         principal.require(role)
         return principal
 
     return allowed
 
 
+def _gallery_for(role: Role) -> Callable[[Parts, Principal], Awaitable[Gallery]]:
+    async def acting(
+        parts: PartsOf, principal: Annotated[Principal, Depends(principal_of)]
+    ) -> Gallery:
+        principal.require(role)
+        return parts.gallery.acting_for(principal.name)
+
+    return acting
+
+
 PartsOf = Annotated[Parts, Depends(_parts)]
 Reader = Annotated[Principal, Depends(_with_role("reader"))]
 Contributor = Annotated[Principal, Depends(_with_role("contributor"))]
-Curator = Annotated[Principal, Depends(_with_role("curator"))]
 Admin = Annotated[Principal, Depends(_with_role("admin"))]
-
-
-def _reading(parts: PartsOf, principal: Reader) -> Gallery:
-    return parts.gallery.acting_for(principal.name)
-
-
-def _contributing(parts: PartsOf, principal: Contributor) -> Gallery:
-    return parts.gallery.acting_for(principal.name)
-
-
-def _curating(parts: PartsOf, principal: Curator) -> Gallery:
-    return parts.gallery.acting_for(principal.name)
-
-
-def _administrating(parts: PartsOf, principal: Admin) -> Gallery:
-    return parts.gallery.acting_for(principal.name)
-
-
-ReaderGallery = Annotated[Gallery, Depends(_reading)]
-ContributorGallery = Annotated[Gallery, Depends(_contributing)]
-CuratorGallery = Annotated[Gallery, Depends(_curating)]
-AdminGallery = Annotated[Gallery, Depends(_administrating)]
+ReaderGallery = Annotated[Gallery, Depends(_gallery_for("reader"))]
+ContributorGallery = Annotated[Gallery, Depends(_gallery_for("contributor"))]
+CuratorGallery = Annotated[Gallery, Depends(_gallery_for("curator"))]
+AdminGallery = Annotated[Gallery, Depends(_gallery_for("admin"))]
 """The gallery, on behalf of somebody with that role."""

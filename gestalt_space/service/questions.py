@@ -15,7 +15,7 @@ from gestalt_space.names import normal_name
 MOST_LINES = 1000
 
 
-def _question(
+async def _question(
     top: Annotated[int, Form(ge=1, le=MOST_LINES, description="How many lines.")] = 10,
     by: Annotated[str, Form(description="disorder, gene or patient.")] = "disorder",
     aggregation: Annotated[str, Form(description="How a line's patients are weighed.")] = "nearest",

@@ -19,6 +19,7 @@ from gestalt_space.documents.parts import ErrorDocument, error_document
 from gestalt_space.errors import (
     BodyTooLarge,
     Fault,
+    GalleryMissing,
     GestaltError,
     NotAuthenticated,
     OutputError,
@@ -26,7 +27,11 @@ from gestalt_space.errors import (
     TooManyRequests,
     UsageError,
 )
+from gestalt_space.gallery.archives.restoring import is_being_restored
+from gestalt_space.service.hints import in_fields
 
+RESTORE_WAIT = 10.0
+"""Seconds after which to ask again for a gallery that is being restored."""
 _LOG = logging.getLogger("gestalt_space.service")
 SEE = "See /api/v1/openapi.json."
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -54,12 +59,17 @@ def error_reply(error: GestaltError) -> DocumentReply:
         headers["Retry-After"] = str(max(1, math.ceil(error.wait)))
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="gestalt-space"'
-    return DocumentReply(error_document(error), error.http_status, headers)
+    return DocumentReply(error_document(in_fields(error)), error.http_status, headers)
 
 
-def error_of(problem: Exception) -> GestaltError:
-    """An exception of the framework or the system as one of ours."""
+def error_of(problem: Exception, request: Request) -> GestaltError:
+    """An exception of the framework or the system as one of ours; and a gallery that is not there
+    yet as one that is being restored."""
     match problem:
+        case GalleryMissing() if is_being_restored(request.app.state.parts.gallery.settings):
+            return ServiceBusy(
+                "The gallery is being restored.", "Try again when that is done.", RESTORE_WAIT
+            )
         case GestaltError():
             return problem
         case RequestValidationError():
@@ -91,7 +101,7 @@ class Replies:
     async def reply(self, request: Request, problem: Exception) -> Response:
         """The answer to a request that ended in an exception, which is noted where we are to
         blame."""
-        error = error_of(problem)
+        error = error_of(problem, request)
         if error.http_status >= 500 and not isinstance(error, ServiceBusy):
             # No message of an exception of others: it may quote what it was given.
             _LOG.error("%s: %s", error.code, _where(problem))

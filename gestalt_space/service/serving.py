@@ -74,26 +74,34 @@ def serve(
     with _listener(options) as listener:
         scheme = "https" if certificate is not None else "http"
         host = f"[{options.host}]" if ":" in options.host else options.host
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(gallery, options),
-                proxy_headers=bool(options.trusted_proxies),
-                forwarded_allow_ips=list(options.trusted_proxies),
-                root_path=options.root_path,
-                server_header=False,
-                access_log=False,
-                log_config=None,
-                lifespan="on",
-                timeout_graceful_shutdown=DRAIN_SECONDS,
-                backlog=WAITING_CONNECTIONS,
-                ssl_certfile=certificate,
-                ssl_keyfile=key,
-            )
-        )
+        server = uvicorn.Server(server_settings(gallery, options, certificate, key))
         listening(f"{scheme}://{host}:{listener.getsockname()[1]}{options.root_path}/")
         with _ended_as_by_ctrl_c(), suppress(KeyboardInterrupt):
             # How it is asked to end; by then it has.
             server.run(sockets=[listener])
+
+
+def server_settings(
+    gallery: Gallery,
+    options: ServiceOptions,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> uvicorn.Config:
+    """The web server of a service, with the application and what lies around it."""
+    return uvicorn.Config(
+        create_app(gallery, options),
+        proxy_headers=bool(options.trusted_proxies),
+        forwarded_allow_ips=list(options.trusted_proxies),
+        root_path=options.root_path,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        lifespan="on",
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        backlog=WAITING_CONNECTIONS,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ behind them, and an orderly end."""
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,16 +17,13 @@ T = TypeVar("T")
 
 
 class Workshop:
-    """Threads beside the event loop. `waiting`: requests that may wait for one of `threads`.
-
-    More threads than cores, since they wait for each other inside: detectors are lent one a core,
-    and faces that come together are encoded together.
-    """
+    """Threads beside the event loop. `waiting`: requests that may wait for one of `threads`."""
 
     def __init__(self, threads: int, waiting: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="photos")
         self._most = threads + waiting
         self._at_once = threads
+        self._lock = threading.Lock()
         self.admitted = 0
         """Requests that are at work or wait."""
 
@@ -36,20 +34,21 @@ class Workshop:
 
     async def work(self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `task` gives, in a thread. Raises `ServiceBusy` where too many wait already."""
-        if self.admitted >= self._most:
-            raise ServiceBusy(
-                f"{self.admitted:,} requests are at work or wait.", "Try again in a moment."
-            )
-        self.admitted += 1
+        with self._lock:
+            if self.admitted >= self._most:
+                raise ServiceBusy(
+                    f"{self.admitted:,} requests are at work or wait.", "Try again in a moment."
+                )
+            self.admitted += 1
         # Counted until the thread is done: a client that has gone does not free it.
         future = self._threads.submit(partial(task, *args, **kwargs))
-        loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
+        future.add_done_callback(self._release)
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
         """End when what is at work is done."""
         self._threads.shutdown(wait=True)
 
-    def _release(self) -> None:
-        self.admitted -= 1
+    def _release(self, _: object) -> None:
+        with self._lock:
+            self.admitted -= 1

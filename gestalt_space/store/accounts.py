@@ -22,8 +22,7 @@ _SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of the service. `has_password`: False for one with tokens only;
-    `failures`: wrong passwords since the last right one."""
+    """A user of the service. `has_password`: False for one with tokens only."""
 
     id: int
     name: str
@@ -31,8 +30,6 @@ class Account:
     has_password: bool
     created_at: datetime
     is_disabled: bool
-    locked_until: datetime | None
-    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ def set_role(session: Session, name: str, role: Role) -> None:
 def set_password(session: Session, name: str, password: str) -> None:
     """Give a user another password, by its hash; their logins end. Raises `UserError`."""
     row = _row(session, name)
-    row.password, row.failures, row.locked_until = password, 0, None
+    row.password = password
     end_logins(session, row.id)
     record_event(session, "user", detail={"user": name, "changes": ["password changed"]})
 
@@ -105,7 +102,7 @@ def set_disabled(session: Session, name: str, is_disabled: bool) -> None:
     row = _row(session, name)
     if is_disabled:
         _check_an_admin_stays(session, row, "reader")
-    row.is_disabled, row.failures, row.locked_until = is_disabled, 0, None
+    row.is_disabled = is_disabled
     end_logins(session, row.id)
     change = "disabled" if is_disabled else "enabled"
     record_event(session, "user", detail={"user": name, "changes": [change]})
@@ -119,20 +116,10 @@ def remove_user(session: Session, name: str) -> None:
     record_event(session, "user", detail={"user": name, "changes": ["removed"]})
 
 
-def note_failure(session: Session, name: str, most: int, pause: timedelta) -> None:
-    """Count a wrong password; after `most` of them the user is locked out for a while."""
-    row = session.scalar(sa.select(User).where(User.name == name))
-    if row is None:
-        return
-    row.failures += 1
-    if row.failures >= most:
-        row.failures, row.locked_until = 0, datetime.now(UTC) + pause
-        record_event(session, "user", detail={"user": name, "changes": ["locked out"]})
-
-
-def note_success(session: Session, name: str) -> None:
-    """Forget wrong passwords after a right one."""
-    session.execute(sa.update(User).where(User.name == name).values(failures=0, locked_until=None))
+def note_guesses(session: Session, name: str, wrong: int) -> None:
+    """Tell the trail that somebody gave wrong passwords for a user, before the right one."""
+    change = f"{wrong:,} wrong passwords before the right one"
+    record_event(session, "user", detail={"user": name, "changes": [change]})
 
 
 # Tokens
@@ -218,7 +205,8 @@ def begin_login(session: Session, user: str, digest: str, lifetime: timedelta) -
 
 def owner_of_login(session: Session, digest: str, idle: timedelta) -> tuple[Account, bool] | None:
     """Who is logged in, and whether it should be noted that they were seen; None where the login
-    has ended or nothing was asked for `idle`."""
+    has ended or nothing was asked for `idle`, or where the clock was set back behind its last
+    request: nothing tells how long ago that was."""
     now = datetime.now(UTC)
     found = session.execute(
         sa.select(User, LoginSession)
@@ -227,6 +215,7 @@ def owner_of_login(session: Session, digest: str, idle: timedelta) -> tuple[Acco
             LoginSession.digest == digest,
             LoginSession.expires_at > now,
             LoginSession.seen_at > now - idle,
+            LoginSession.seen_at <= now + _SEEN_EVERY,
             User.is_disabled.is_(False),
         )
     ).one_or_none()
@@ -289,8 +278,6 @@ def _account(row: User) -> Account:
         row.password is not None,
         row.created_at,
         row.is_disabled,
-        row.locked_until,
-        row.failures,
     )
 
 

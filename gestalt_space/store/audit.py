@@ -59,10 +59,12 @@ def record_event(
     patients: Collection[int] = (),
     subjects: Collection[str] = (),
     detail: Mapping[str, Any] | None = None,
+    actor: str | None = None,
 ) -> int:
     """Add an event about patients, by their keys in the database; returns its id.
 
-    `subjects`: keyed hashes of others, who had theirs before what was done.
+    `subjects`: keyed hashes of others, who had theirs before what was done. `actor`: who did it,
+    where it is not on whose behalf the session works.
 
     `detail` is JSON: what a person needs to understand or undo it. It may name patients among
     `patients`, and nobody else: it is emptied when one of them leaves. In the transaction of what
@@ -74,7 +76,7 @@ def record_event(
     head = session.execute(sa.select(t.Change.events, t.Change.event_chain)).one()
     event = t.AuditEvent(
         at=datetime.now(UTC),
-        actor=actor_of(session),
+        actor=actor or actor_of(session),
         action=action,
         detail=told,
         salt=salt,

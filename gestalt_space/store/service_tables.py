@@ -18,8 +18,7 @@ STATES = ("queued", "running", "done", "failed", "cancelled")
 
 
 class User(Base):
-    """Somebody who uses the service. `password`: an Argon2 hash, None for one who has tokens only.
-    `failures`: wrong passwords since the last right one; `locked_until`: what they led to."""
+    """Somebody who uses the service. `password`: an Argon2 hash; None for tokens only."""
 
     __tablename__ = "service_user"
     __table_args__ = (
@@ -33,8 +32,6 @@ class User(Base):
     password: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Moment)
     is_disabled: Mapped[bool] = mapped_column(Boolean, default=False)
-    failures: Mapped[int] = mapped_column(Integer, default=0)
-    locked_until: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class ApiToken(Base):

@@ -289,8 +289,8 @@ def documents() -> dict[str, Any]:
 
 
 USERS = [
-    Account(1, "anna", "admin", True, AT, False, None),
-    Account(2, "pipeline", "reader", False, AT, True, None),
+    Account(1, "anna", "admin", True, AT, False),
+    Account(2, "pipeline", "reader", False, AT, True),
 ]
 TOKENS = [TokenRecord(7, "pipeline", "exome lab", AT, datetime(2999, 1, 2, tzinfo=UTC), None)]
 

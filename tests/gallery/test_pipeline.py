@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
-import platform
 import threading
 import time
 import weakref
@@ -85,11 +83,6 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def aligned() -> Detectors:
     return Detectors("aligned", lambda threads: AlignedDetector())
-
-
-def held_bytes() -> int:
-    """What this process has in memory now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
 
 def face_threads() -> list[str]:
@@ -366,31 +359,6 @@ def test_batches_are_full_and_in_order(sources: list[PhotoSource]) -> None:
     assert [len(batch) for batch in batches] == [16, 16, 8]
     assert encoder.batches == [16, 16, 8]
     assert [result.source for batch in batches for result in batch] == sources
-
-
-@pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc" or not Path("/proc/self/statm").exists(),
-    reason="glibc alone keeps freed memory, and /proc alone says so",
-)
-def test_freed_memory_goes_back_to_the_system_with_every_batch(sources: list[PhotoSource]) -> None:
-    batches = encode_all(find_all_faces(sources, aligned()), MeanEncoder(), batch_size=20)
-    next(batches)
-    blocks = [b"x" * 20_000 for _ in range(5000)]
-    last = blocks.pop()
-    blocks.clear()
-    before = held_bytes()
-    next(batches)
-    assert before - held_bytes() > 80e6
-    assert len(last) == 20_000
-
-
-def test_where_no_memory_is_kept_none_is_given_back(
-    sources: list[PhotoSource], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gestalt_space.gallery.pipeline.sys.platform", "win32")
-    monkeypatch.setattr("gestalt_space.gallery.pipeline.ctypes.CDLL", None)
-    batches = list(encode_all(find_all_faces(sources, aligned()), MeanEncoder(), batch_size=20))
-    assert [len(batch) for batch in batches] == [20, 20]
 
 
 def test_failures_and_skips_are_not_encoded(sources: list[PhotoSource], tmp_path: Path) -> None:

@@ -14,14 +14,11 @@ from pathlib import Path
 
 _RUN = """
 import sys
+from functools import partial
 from gestalt_space.service import configuration
 from gestalt_cli.entry import run
-{prepare}
+configuration.ServiceOptions = partial(configuration.ServiceOptions, **{options})
 sys.exit(run(sys.argv[1:]))
-"""
-_FULL = """
-from functools import partial
-configuration.ServiceOptions = partial(configuration.ServiceOptions, threads=1, waiting=1)
 """
 
 
@@ -39,10 +36,10 @@ class Served:
 
 
 @contextmanager
-def served(home: Path, *words: str, small_queue: bool = False) -> Iterator[Served]:
-    """A service on a home, for the length of a test. `small_queue`: one request is worked on, and
-    one may wait."""
-    code = _RUN.format(prepare=_FULL if small_queue else "")
+def served(home: Path, *words: str, **options: int) -> Iterator[Served]:
+    """A service on a home, for the length of a test. `options`: those of `ServiceOptions` that the
+    command does not have."""
+    code = _RUN.format(options=options)
     command = ["serve", "--home", str(home), "--port", "0", "--detector", "aligned", *words]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *command],

@@ -5,15 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from gestalt_space.errors import NotAuthenticated, UsageError, UserError
+from gestalt_space.errors import NotAuthenticated, TooManyRequests, UsageError, UserError
 from gestalt_space.home import Gallery
-from gestalt_space.service import access, users
+from gestalt_space.service import users
 from gestalt_space.service.access import Access
 from gestalt_space.service.configuration import ServiceOptions
 from gestalt_space.store.tables import ApiToken
 from tests.service.conftest import PASSWORD, Serve, SignIn
 
 ASK = "/api/v1/faces"
+HERE = "address 192.0.2.7"
 
 
 def test_on_this_machine_nobody_logs_in_until_there_is_a_user(
@@ -68,51 +69,86 @@ def test_a_disabled_user_is_not_let_in(
     assert client.post(ASK, files={"photo": photo}, headers=header).status_code == 401
 
 
-def test_a_password_lets_in_and_five_wrong_ones_lock_out(
-    serve: Serve, gallery: Gallery, photo: tuple[str, bytes], monkeypatch: pytest.MonkeyPatch
+def test_wrong_passwords_are_answered_alike_whether_or_not_somebody_has_the_name(
+    serve: Serve, gallery: Gallery, photo: tuple[str, bytes]
 ) -> None:
     users.add_user(gallery.database, "anna", "admin", PASSWORD)
     client = serve(most_failures=2)
 
-    def ask(password: str) -> int:
-        return client.post(ASK, files={"photo": photo}, auth=("anna", password)).status_code
+    def ask(name: str) -> tuple[int, str, str | None]:
+        answer = client.post(ASK, files={"photo": photo}, auth=(name, "wrong"))
+        return answer.status_code, answer.text, answer.headers.get("retry-after")
 
-    assert ask(PASSWORD) == 200
-    assert [ask("wrong"), ask("wrong"), ask(PASSWORD)] == [401, 401, 429]
-    later = datetime.now(UTC) + timedelta(hours=1)
+    known, unknown = [ask("anna") for _ in range(3)], [ask("nobody") for _ in range(3)]
+    assert [status for status, _, _ in known] == [401, 401, 429]
+    assert known == unknown
 
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            return later
 
-    monkeypatch.setattr(access, "datetime", Later)
-    assert ask(PASSWORD) == 200
+def test_no_address_locks_another_one_out(
+    serve: Serve, gallery: Gallery, photo: tuple[str, bytes]
+) -> None:
+    users.add_user(gallery.database, "anna", "admin", PASSWORD)
+    attacker = serve(most_failures=2)
+    known = TestClient(attacker.app, base_url="http://localhost", client=("192.0.2.1", 50_000))
+    guesses = [
+        attacker.post("/api/v1/session", json={"name": "anna", "password": "wrong"})
+        for _ in range(3)
+    ]
+    assert [answer.status_code for answer in guesses] == [401, 401, 429]
+    login = {"name": "anna", "password": PASSWORD}
+    assert attacker.post("/api/v1/session", json=login).status_code == 429
+    assert known.post("/api/v1/session", json=login).status_code == 201
+    told = [change for entry in gallery.log(newest=5) for change in entry.told]
+    assert any("2 wrong passwords before the right one" in one for one in told), told
+
+
+def test_a_disabled_user_with_the_right_password_is_answered_as_anybody(gallery: Gallery) -> None:
+    users.add_user(gallery.database, "root", "admin", None)
+    users.add_user(gallery.database, "anna", "reader", PASSWORD)
+    users.change_user(gallery.database, "anna", disabled=True)
+    service = Access(gallery.database, ServiceOptions(most_failures=1))
+    with pytest.raises(NotAuthenticated):
+        service.by_password("anna", PASSWORD, HERE)
+    with pytest.raises(TooManyRequests):
+        service.by_password("anna", PASSWORD, HERE)
+
+
+def test_the_addresses_of_an_ipv6_network_count_as_one(
+    serve: Serve, gallery: Gallery, photo: tuple[str, bytes]
+) -> None:
+    users.add_user(gallery.database, "anna", "admin", PASSWORD)
+    app = serve(most_failures=2).app
+    statuses = [
+        TestClient(app, base_url="http://localhost", client=(address, 50_000))
+        .post(ASK, files={"photo": photo}, auth=("anna", "wrong"))
+        .status_code
+        for address in ("2001:db8::1", "2001:db8::2:2", "2001:db8::3", "2001:db8:0:1::1")
+    ]
+    assert statuses == [401, 401, 429, 401]
 
 
 def test_a_right_password_forgets_the_wrong_ones_before(gallery: Gallery) -> None:
     users.add_user(gallery.database, "anna", "admin", PASSWORD)
+    service = Access(gallery.database, ServiceOptions(most_failures=2))
     for _ in range(3):
-        # Each time as another service, which remembers no password.
-        service = Access(gallery.database, ServiceOptions(most_failures=2))
         with pytest.raises(NotAuthenticated):
-            service.by_password("anna", "wrong")
-        assert service.by_password("anna", PASSWORD).name == "anna"
+            service.by_password("anna", "wrong", HERE)
+        assert service.by_password("anna", PASSWORD, HERE).name == "anna"
 
 
 def test_a_password_that_was_changed_is_not_remembered(gallery: Gallery) -> None:
     users.add_user(gallery.database, "anna", "admin", PASSWORD)
     service = Access(gallery.database, ServiceOptions())
-    assert service.by_password("anna", PASSWORD).role == "admin"
+    assert service.by_password("anna", PASSWORD, HERE).role == "admin"
     users.change_user(gallery.database, "anna", password="another long password")
     with pytest.raises(NotAuthenticated):
-        service.by_password("anna", PASSWORD)
+        service.by_password("anna", PASSWORD, HERE)
 
 
 def test_a_login_ends_when_it_is_idle_or_its_password_changes(gallery: Gallery) -> None:
     users.add_user(gallery.database, "anna", "admin", PASSWORD)
     service = Access(gallery.database, ServiceOptions())
-    secret = service.log_in("anna", PASSWORD)
+    secret = service.log_in("anna", PASSWORD, HERE)
     assert service.by_login(secret).name == "anna"
     idle = Access(gallery.database, ServiceOptions(login_idle=timedelta(seconds=-1)))
     with pytest.raises(NotAuthenticated):

@@ -6,17 +6,21 @@ from __future__ import annotations
 import errno
 import io
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
 
 from gestalt_space.errors import DatabaseError
+from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.home import Gallery
 from gestalt_space.service.app import create_app
+from gestalt_space.store.audit import trail_problems
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.documents.validation import assert_valid
@@ -53,12 +57,12 @@ def test_forty_photos_at_once(client: TestClient, photo: tuple[str, bytes]) -> N
     refused(reply, 413, "body_too_large")
 
 
-def test_a_photo_of_eighty_megapixels(client: TestClient) -> None:
+def test_a_photo_of_more_than_eighty_megapixels(client: TestClient) -> None:
     stream = io.BytesIO()
-    Image.new("1", (10_000, 8_000)).save(stream, "PNG")
+    Image.new("1", (10_000, 8_001)).save(stream, "PNG")
     reply = client.post("/api/v1/match", files={"photo": ("big.png", stream.getvalue())})
     assert reply.status_code == 200
-    assert "pixels" in reply.json()["probes"][0]["error"]["message"]
+    assert reply.json()["probes"][0]["error"]["code"] == "photo_too_large"
 
 
 def test_a_patient_who_was_erased_between_two_clicks(
@@ -133,3 +137,70 @@ def test_any_damaged_photo_is_answered(
     reply = client.post("/api/v1/match", files={"photo": ("p.png", data)})
     assert reply.status_code == 200
     assert_valid(reply.json())
+
+
+def test_a_gallery_that_is_being_restored(
+    home: Path, tmp_path: Path, tiny_store: ModelStore, photo: tuple[str, bytes]
+) -> None:
+    with open_gallery(home) as gallery:
+        gallery.back_up(tmp_path / "backup")
+    new = make_home(tmp_path / "new", tiny_store)
+    asked: list[int] = []
+    with open_gallery(new) as gallery:
+        client = TestClient(create_app(gallery), base_url="http://localhost")
+
+        def ask(_: float) -> None:
+            for reply in (
+                client.get("/api/v1/patients/P0"),
+                client.post("/api/v1/match", files={"photo": photo}),
+            ):
+                asked.append(reply.status_code)
+                refused(reply, 503, "service_busy")
+                assert int(reply.headers["retry-after"]) >= 1
+
+        refused(client.get("/api/v1/patients/P0"), 404, "gallery_missing")
+        restore(tmp_path / "backup", gallery.settings, progress=once(ask))
+        assert asked == [503, 503]
+        assert client.get("/api/v1/patients/P0").status_code == 200
+        assert client.post("/api/v1/match", files={"photo": photo}).status_code == 200
+
+
+def once(ask: Callable[[float], None]) -> Callable[[float], None]:
+    """Calls something the first time only."""
+    calls = iter([ask])
+    return lambda share: next(calls, lambda _: None)(share)
+
+
+@pytest.mark.sqlite_only("the file is kept from growing")
+def test_a_database_that_cannot_grow_refuses_and_goes_on_later(
+    client: TestClient, gallery: Gallery, photo: tuple[str, bytes]
+) -> None:
+    engine = gallery.database.engine
+    with engine.connect() as connection:
+        most = [connection.exec_driver_sql("PRAGMA page_count").scalar_one()]
+
+    def keep_small(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {most[-1]}")
+
+    sa.event.listen(engine, "checkout", keep_small)
+    answers = [
+        client.post(
+            "/api/v1/patients",
+            files={"photo": (f"n{number}.png", photo[1] + bytes([number]))},
+            data={"patient": f"N{number}", "ancestry": "x" * 900},
+        )
+        for number in range(20)
+    ]
+    full = [answer for answer in answers if answer.status_code != 200]
+    assert full, "the file still had room"
+    for answer in full:
+        refused(answer, 503, "database")
+    kept = [f"N{number}" for number, one in enumerate(answers) if one.status_code == 200]
+    most.append(2**30)
+    for number, answer in enumerate(answers):
+        status = client.get(f"/api/v1/patients/N{number}").status_code
+        assert status == (200 if answer.status_code == 200 else 404)
+    assert gallery.stats().counts.patients == 4 + len(kept)
+    assert client.post("/api/v1/match", files={"photo": photo}).status_code == 200
+    with gallery.database.reading() as session:
+        assert list(trail_problems(session)) == []

@@ -332,6 +332,11 @@ def _migration(archive: Archive) -> str:
     return found
 
 
+def is_being_restored(settings: Settings) -> bool:
+    """Whether a restore into a home has begun and not come to its end."""
+    return bool(_left_over(settings.home))
+
+
 def _left_over(home: Path) -> list[Path]:
     return sorted(home.glob(f"{_STAGED}*")) if home.is_dir() else []
 

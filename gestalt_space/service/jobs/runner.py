@@ -21,6 +21,7 @@ from typing import Any
 from gestalt_space.atomic_files import make_private_folder
 from gestalt_space.documents.parts import error_form
 from gestalt_space.errors import Fault, GestaltError
+from gestalt_space.file_lock import try_lock
 from gestalt_space.home import Gallery
 from gestalt_space.service.jobs.kinds import OUTPUTS, kind_of
 from gestalt_space.store import jobs
@@ -30,6 +31,9 @@ FOLDER = "jobs"
 """In the home: what the job at work reads and makes, until it is in the database."""
 PROGRAM = (sys.executable, "-m", "gestalt_cli")
 KEPT_FOR = timedelta(days=30)
+LOOKS_EVERY = 5.0
+"""Seconds between two looks for jobs that another service took in, or for the end of that service.
+"""
 NOTED_EVERY = 0.5
 """Seconds between two looks at a job at work."""
 ENDS_WITHIN = 10.0
@@ -38,8 +42,9 @@ _LOG = logging.getLogger("gestalt_space.service")
 
 
 class Runner:
-    """A thread that works on the jobs of a home, from `start` to `close`. `program`: what runs a
-    command, by its words; `backups`: where backups are written, None where there are none."""
+    """A thread that works on the jobs of a home, from `start` to `close`. Of several services on
+    one home one does. `program`: what runs a command, by its words; `backups`: where backups are
+    written, None where there are none."""
 
     def __init__(
         self, gallery: Gallery, program: Sequence[str] = PROGRAM, *, backups: Path | None = None
@@ -53,13 +58,7 @@ class Runner:
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Begin: what was at work when the service ended is worked on again."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        if self._gallery.exists:
-            with self._gallery.database.writing() as session:
-                jobs.requeue_jobs(session, self.home)
-                jobs.forget_old_jobs(session, KEPT_FOR)
-        self._wake.set()
+        """Begin: what was at work when the last service ended is worked on again."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -80,23 +79,37 @@ class Runner:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            self._wake.clear()
             try:
-                while not self._ended.is_set() and (claimed := self._claim()) is not None:
-                    self._work(claimed)
-            except GestaltError as error:
-                # The database is away, say: later again.
-                _LOG.warning("jobs wait: %s", error.code)
-            self._wake.wait(5.0)
+                if self._gallery.exists:
+                    make_private_folder(self._folder)
+                    with try_lock(self._folder) as held:
+                        # Where there are no locks, one service of a home is all there may be.
+                        if held is not False:
+                            self._work_on_jobs()
+            except (GestaltError, OSError) as error:
+                # The database is away, say, or the disk is full: later again.
+                _LOG.warning("jobs wait: %s", getattr(error, "code", type(error).__name__))
+            self._ended.wait(LOOKS_EVERY)
+
+    def _work_on_jobs(self) -> None:
+        """Work on what comes, until the end. No other service of this home does meanwhile: what is
+        at work by the database was so when the last one ended."""
+        for left in self._folder.iterdir():
+            shutil.rmtree(left, ignore_errors=True)
+        with self._gallery.database.writing() as session:
+            jobs.requeue_jobs(session, self.home)
+            jobs.forget_old_jobs(session, KEPT_FOR)
+        while not self._ended.is_set():
+            self._wake.clear()
+            while not self._ended.is_set() and (claimed := self._claim()) is not None:
+                self._work(claimed)
+            self._wake.wait(LOOKS_EVERY)
 
     def _claim(self) -> JobRecord | None:
-        if not self._gallery.exists:
-            return None
         with self._gallery.database.writing() as session:
             return jobs.claim_job(session, self.home)
 
     def _work(self, job: JobRecord) -> None:
-        make_private_folder(self._folder)
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         try:
             (folder / OUTPUTS).mkdir()

@@ -92,8 +92,9 @@ def matched(
     """The answer to a match, as `gestalt match --json` gives it."""
     here = gallery.pinned()
     view = here.view(question)
-    matches = list(here.match(sources, question, as_one=as_one))
-    return match_document(here.space, view, matches, here.encoded(), here.calibration())
+    matches = list(here.match(sources, question, as_one=as_one, view=view))
+    encoded, calibration = here.encoded(state=view.state), here.calibration(view.state)
+    return match_document(here.space, view, matches, encoded, calibration)
 
 
 def explained(

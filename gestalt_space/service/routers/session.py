@@ -24,8 +24,9 @@ def who(principal: Reader) -> DocumentReply:
 @router.post("/session", response_model=SessionDocument, status_code=201)
 def log_in(request: Request, parts: PartsOf, asked: Login) -> DocumentReply:
     """Log in: the answer sets a cookie that a browser sends from then on."""
-    parts.rates.check(client_of(request))
-    secret = parts.access.log_in(asked.name, asked.password)
+    client = client_of(request)
+    parts.rates.check(client)
+    secret = parts.access.log_in(asked.name, asked.password, client)
     reply = DocumentReply(_document(parts.access.by_login(secret)), 201)
     set_login(reply, request, secret)
     return reply

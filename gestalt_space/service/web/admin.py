@@ -20,6 +20,7 @@ from gestalt_space.errors import (
 from gestalt_space.gallery.listing import GalleryStats
 from gestalt_space.service import users
 from gestalt_space.service.access import Principal
+from gestalt_space.service.dependencies import client_of
 from gestalt_space.service.requests import MOST_DAYS, Name, Number, Password, Text
 from gestalt_space.service.routers.jobs import start
 from gestalt_space.service.web.cohorts import BACKUP, listed
@@ -108,7 +109,7 @@ def change_password(
     All logins of the reader end."""
     principal = _logged_in(page)
     try:
-        page.parts.access.by_password(principal.name, old)
+        page.parts.access.by_password(principal.name, old, client_of(page.request))
     except NotAuthenticated as error:
         raise UsageError("The present password is wrong.", "Type it again.") from error
     users.change_user(page.gallery.database, principal.name, password=new)

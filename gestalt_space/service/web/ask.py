@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from markupsafe import Markup
 from pydantic import BaseModel, Json
 from starlette.responses import Response
@@ -33,10 +33,30 @@ STYLES = ("page.css", "service.css")
 """What a saved report looks by: files of ours, put into it as they are."""
 _A_DAY = {"Cache-Control": "private, max-age=86400"}
 
-Photos = Annotated[list[UploadFile], File()]
-Faces = Annotated[list[str], Form()]
-Terms = Annotated[list[str], Form()]
-OnePatient = Annotated[bool, Form()]
+
+@dataclass(frozen=True, slots=True)
+class FilledForm:
+    """What somebody asks: photos, a question about them, and the terms that they noted."""
+
+    sources: list[PhotoSource]
+    question: Question
+    noted: list[Term]
+    as_one: bool
+
+
+async def _filled_form(
+    page: ReaderPage,
+    question: Asked,
+    photo: Annotated[list[UploadFile], File()],
+    face: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI copies it
+    term: Annotated[list[str], Form()] = [],  # noqa: B006
+    as_one: Annotated[bool, Form()] = False,
+) -> FilledForm:
+    noted = chosen_terms(term, page.language)
+    return FilledForm(_with_faces(await photo_sources(photo), face), question, noted, as_one)
+
+
+Filled = Annotated[FilledForm, Depends(_filled_form)]
 
 
 class Candidate(BaseModel):
@@ -70,42 +90,34 @@ def ask(page: ReaderPage) -> Response:
 
 
 @router.post("/ask")
-async def answer(
-    page: ReaderPage,
-    question: Asked,
-    photo: Photos,
-    face: Faces = [],  # noqa: B006
-    term: Terms = [],  # noqa: B006
-    as_one: OnePatient = False,
-) -> Response:
+async def answer(page: ReaderPage, form: Filled) -> Response:
     """The ranking as a part of the page."""
-    document, _, noted = await _answered(page, question, photo, face, term, as_one=as_one)
+    document = await _answered(page, form)
 
     def face_of(line: LineForm) -> str | None:
         return page.crop_of(line["patient"], line["photo"])
 
-    return page.show("answer.html", document=document, noted=noted, by=question.by, face_of=face_of)
+    return page.show(
+        "answer.html",
+        document=document,
+        noted=form.noted,
+        by=form.question.by,
+        face_of=face_of,
+    )
 
 
 @router.post("/ask/report")
-async def report(
-    page: ReaderPage,
-    question: Asked,
-    photo: Photos,
-    face: Faces = [],  # noqa: B006
-    term: Terms = [],  # noqa: B006
-    as_one: OnePatient = False,
-) -> Response:
+async def report(page: ReaderPage, form: Filled) -> Response:
     """The ranking as a page of its own that holds all that it shows, to be saved."""
-    document, sources, noted = await _answered(page, question, photo, face, term, as_one=as_one)
+    document = await _answered(page, form)
     work = page.parts.workshop.work
-    pictures = await work(probe_pictures, page.gallery, sources)
+    pictures = await work(probe_pictures, page.gallery, form.sources)
     faces = await work(shown_faces, page.gallery, document)
     return page.show(
         "report.html",
         document=document,
-        noted=noted,
-        by=question.by,
+        noted=form.noted,
+        by=form.question.by,
         pictures=pictures,
         face_of=lambda line: faces.get((line["patient"], line["photo"])),
         styles=Markup("\n".join(assets()[name].decode() for name in STYLES)),  # noqa: S704
@@ -142,21 +154,11 @@ def term_face(_: ReaderPage, term: str) -> Response:
     return Response(term_picture(term), headers=_A_DAY, media_type="image/jpeg")
 
 
-async def _answered(
-    page: Page,
-    question: Question,
-    photo: list[UploadFile],
-    face: list[str],
-    term: list[str],
-    *,
-    as_one: bool,
-) -> tuple[MatchDocument, list[PhotoSource], list[Term]]:
-    noted = chosen_terms(term, page.language)
-    sources = _with_faces(await photo_sources(photo), face)
+async def _answered(page: Page, form: FilledForm) -> MatchDocument:
     document: MatchDocument = await page.parts.workshop.work(
-        matched, page.gallery, sources, question, as_one=as_one
+        matched, page.gallery, form.sources, form.question, as_one=form.as_one
     )
-    return document, sources, noted
+    return document
 
 
 def _with_faces(sources: list[PhotoSource], face: list[str]) -> list[PhotoSource]:

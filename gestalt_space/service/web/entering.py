@@ -42,8 +42,9 @@ def log_in(
     it came from."""
     onward = own_address(onward)
     try:
-        page.parts.rates.check(client_of(page.request))
-        secret = page.parts.access.log_in(name, password)
+        client = client_of(page.request)
+        page.parts.rates.check(client)
+        secret = page.parts.access.log_in(name, password, client)
     except AccessError as error:
         told = explanation(
             "wrong_password" if error.code == "not_authenticated" else error.code, page.language

@@ -3,7 +3,7 @@ pages themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -17,6 +17,7 @@ from gestalt_space.errors import GestaltError, NotAllowed, NotAuthenticated, Usa
 from gestalt_space.home import Gallery
 from gestalt_space.service.access import Principal
 from gestalt_space.service.dependencies import Parts, parts_of, principal_of
+from gestalt_space.service.hints import in_fields
 from gestalt_space.service.secrets import csrf_of
 from gestalt_space.service.web.assets import assets_digest
 from gestalt_space.service.web.environment import environment
@@ -142,8 +143,10 @@ def _anybody(request: Request) -> Page:
     return Page(request, parts_of(request.app), language_of(request), None)
 
 
-def _with_role(role: Role) -> Callable[[Request, Principal], Page]:
-    def page(request: Request, principal: Annotated[Principal, Depends(principal_of)]) -> Page:
+def _with_role(role: Role) -> Callable[[Request, Principal], Awaitable[Page]]:
+    async def page(
+        request: Request, principal: Annotated[Principal, Depends(principal_of)]
+    ) -> Page:
         principal.require(role)
         return Page(request, parts_of(request.app), language_of(request), principal)
 
@@ -174,4 +177,4 @@ def problem_page(request: Request, error: GestaltError) -> Response | None:
             page = replace(page, principal=principal_of(request))
     is_nowhere = error.http_status == 404 and isinstance(error, UsageError)
     told = explanation("no_page" if is_nowhere else error.code, page.language)
-    return page.show("problem.html", error.http_status, error=error, explanation=told)
+    return page.show("problem.html", error.http_status, error=in_fields(error), explanation=told)

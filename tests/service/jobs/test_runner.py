@@ -3,14 +3,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
 from gestalt_space.home import Gallery
+from gestalt_space.service.jobs import runner
 from gestalt_space.service.jobs.runner import FOLDER, Runner
 from gestalt_space.store import jobs
 from gestalt_space.store.jobs import JobRecord
+from tests.galleries import open_gallery
 
 ANSWER = """
 import json, pathlib, sys
@@ -23,6 +26,7 @@ import sys
 print('{"error": {"code": "usage", "message": "No.", "hint": "Yes."}}')
 sys.exit(2)
 """
+PRINTS = (sys.executable, "-c", ANSWER)
 STAY = "import time; time.sleep(60)"
 Start = Callable[[str], Runner]
 
@@ -97,3 +101,21 @@ def test_a_job_at_work_when_the_service_ends_is_worked_on_again(
     runner.close()
     start(ANSWER)
     assert waited(gallery, key, "done").files == ("figure.svg",)
+
+
+def test_of_two_services_on_one_home_one_works_on_the_jobs(
+    gallery: Gallery, home: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LOOKS_EVERY", 0.1)
+    key = ask(gallery)
+    first = start(STAY)
+    waited(gallery, key, "running")
+    with open_gallery(home) as other, closing(Runner(other, PRINTS)) as second:
+        second.start()
+        second.wake()
+        time.sleep(0.5)
+        assert waited(gallery, key, "running").started_at is not None
+        assert len(list((gallery.settings.home / FOLDER).iterdir())) == 1
+        # The second takes over where the first has ended.
+        first.close()
+        assert waited(gallery, key, "done").files == ("figure.svg",)

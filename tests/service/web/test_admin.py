@@ -20,6 +20,9 @@ from tests.service.routers.test_jobs import ended
 HTML = {"Accept": "text/html"}
 
 
+HERE = "address 192.0.2.7"
+
+
 def read(client: TestClient, address: str, headers: dict[str, str] | None = None) -> Page:
     answer = client.get(address, headers={**HTML, **(headers or {})})
     assert answer.status_code == 200, answer.text
@@ -141,9 +144,9 @@ def test_a_reader_changes_their_own_password(client: TestClient, gallery: Galler
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "usage")
     done = client.post("/account/password", data={**form, "old": PASSWORD}, **asked)  # type: ignore[arg-type]
     assert done.status_code == 204
-    assert access.by_password("Anna", form["new"]).name == "Anna"
+    assert access.by_password("Anna", form["new"], HERE).name == "Anna"
     with pytest.raises(NotAuthenticated):
-        access.by_password("Anna", PASSWORD)
+        access.by_password("Anna", PASSWORD, HERE)
 
 
 def test_a_token_is_shown_once(client: TestClient, gallery: Gallery):
