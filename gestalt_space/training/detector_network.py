@@ -8,48 +8,19 @@ of the five landmarks, lengths in units of `UNITS` of the scale.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from gestalt_space.faces.builtin import LOOK_PLACES, LOOK_SIDE, NUMBERS
+from gestalt_space.training.small_networks import Convolution, Graph
 
-OPSET = 17
 WIDTHS = (16, 32, 48, 64, 64)
 """Channels at strides of 2, 4, 8, 16 and 32 pixels."""
 RARE = 0.01
 """The share of cells that the untrained network takes for faces."""
-
-
-class Convolution(nn.Module):
-    """A convolution, batch norm, ReLU; `groups` as in `nn.Conv2d`."""
-
-    def __init__(
-        self, into: int, out: int, size: int = 3, *, stride: int = 1, groups: int = 1
-    ) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(into, out, size, stride, size // 2, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(out)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """`(n, into, h, w)` to `(n, out, h / stride, w / stride)`."""
-        return torch.relu(self.norm(self.convolution(features)))
-
-    def folded(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Weights and bias of the convolution that does the norm's work as well."""
-        norm = self.norm
-        assert norm.running_var is not None  # noqa: S101
-        assert norm.running_mean is not None  # noqa: S101
-        gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        bias = norm.bias - norm.running_mean * gain
-        weights = self.convolution.weight * gain[:, None, None, None]
-        return weights.detach().float().numpy(), bias.detach().float().numpy()
 
 
 def separable(into: int, out: int, *, stride: int = 1) -> nn.Sequential:
@@ -149,7 +120,7 @@ def export(network: DetectorNetwork, look: LandmarkNetwork, path: Path) -> None:
 
     Weights are kept in 16 bits and used in 32. What is asked for decides which network runs.
     """
-    graph = _Graph()
+    graph = Graph()
     fine = graph.stack(network.stem, "pictures", scale=1 / 255)
     fine = graph.stack(network.stage8, fine)
     middle = graph.stack(network.stage16, fine)
@@ -171,87 +142,8 @@ def export(network: DetectorNetwork, look: LandmarkNetwork, path: Path) -> None:
     weights, bias = look.places.weight.detach().numpy(), look.places.bias.detach().numpy()
     places = [features, graph.weights("places", weights), graph.constant("places_bias", bias)]
     graph.add("Gemm", places, output="landmarks", transB=1)
-    onnx.save(graph.model(), str(path))
-
-
-class _Graph:
-    """An ONNX graph that grows a node at a time; tensors are named by number."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.tensors: list[onnx.TensorProto] = []
-        self.constant("twice", np.array([1, 1, 2, 2], np.float32))
-
-    def constant(self, name: str, values: NDArray[np.generic]) -> str:
-        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def weights(self, name: str, values: NDArray[np.float32]) -> str:
-        """Weights, 16 bits each in the file."""
-        half = self.constant(f"{name}_half", values.astype(np.float16))
-        return self.add("Cast", [half], output=name, to=TensorProto.FLOAT)
-
-    def add(self, kind: str, inputs: list[str], output: str = "", **facts: object) -> str:
-        output = output or f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [output], **facts))
-        return output
-
-    def stack(self, module: nn.Module, features: str, scale: float = 1.0) -> str:
-        """The convolutions of a module one after the other; `scale` is folded into the first."""
-        for part in _convolutions(module):
-            weights, bias = part.folded()
-            convolved = self.convolve(features, part.convolution, weights * np.float32(scale), bias)
-            features, scale = self.add("Relu", [convolved]), 1.0
-        return features
-
-    def convolve(
-        self,
-        features: str,
-        like: nn.Conv2d,
-        weights: NDArray[np.float32],
-        bias: NDArray[np.float32],
-    ) -> str:
-        number, size = len(self.nodes), weights.shape[2]
-        return self.add(
-            "Conv",
-            [features, self.weights(f"w{number}", weights), self.constant(f"b{number}", bias)],
-            kernel_shape=[size, size],
-            strides=list(like.stride),
-            pads=[size // 2] * 4,
-            group=like.groups,
-        )
-
-    def doubled(self, features: str) -> str:
-        return self.add(
-            "Resize",
-            [features, "", "twice"],
-            mode="nearest",
-            coordinate_transformation_mode="asymmetric",
-            nearest_mode="floor",
-        )
-
-    def model(self) -> onnx.ModelProto:
-        shapes = {
-            "pictures": ["n", 3, "height", "width"],
-            "crops": ["faces", 3, LOOK_SIDE, LOOK_SIDE],
-            "cells": ["n", NUMBERS, "cells"],
-            "landmarks": ["faces", 10],
-        }
-        pictures, crops, cells, landmarks = (
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in shapes.items()
-        )
-        graph = helper.make_graph(
-            self.nodes, "builtin", [pictures, crops], [cells, landmarks], self.tensors
-        )
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9
-        )
-        onnx.checker.check_model(model)
-        return model
-
-
-def _convolutions(module: nn.Module) -> Iterator[Convolution]:
-    for part in module.modules():
-        if isinstance(part, Convolution):
-            yield part
+    graph.save(
+        path,
+        {"pictures": ["n", 3, "height", "width"], "crops": ["faces", 3, LOOK_SIDE, LOOK_SIDE]},
+        {"cells": ["n", NUMBERS, "cells"], "landmarks": ["faces", 10]},
+    )
