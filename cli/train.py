@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options, output
 from .interruption import unchanged
+
+if TYPE_CHECKING:
+    from gestalt_space.faces.detection import Detector
+    from gestalt_space.simulate.real_faces import RealFace
 
 Photos = Annotated[
     Path,
@@ -98,25 +102,67 @@ def encoder(
     The same photos are left out as in `gestalt train detector`. Needs 5 GB of memory.
     """
     from gestalt_space.devices import parse_device
-    from gestalt_space.faces.registry import detector_factory
-    from gestalt_space.settings import load_settings
-    from gestalt_space.simulate.real_faces import read_faces
     from gestalt_space.training.preconditions import check_training
-    from gestalt_space.weights.store import ModelStore
 
     check_training(out, parse_device(device))
     from gestalt_space.training.encoder_recipe import EncoderRecipe, train_encoder
 
-    _, factory = detector_factory(ModelStore(load_settings(home).models_dir), detector)
+    find = _finder(detector, home)
     with unchanged(out):
-        with output.progress("Looking at photos", None, quiet=quiet) as show:
-            faces = list(read_faces(photos, factory(1), wanted=_may_be_seen, progress=show))
+        faces = _faces(photos, find, quiet=quiet)
         recipe = EncoderRecipe(
             photos=photos, persons=persons, seed=seed, device=parse_device(device)
         )
         share = train_encoder(recipe, faces, out, log=_nothing if quiet else output.say)
     if not quiet:
         output.say(f"Wrote {out} and its log: {share:.1%} found on people not used in training.")
+
+
+@app.command("cover")
+def cover(
+    photos: Photos,
+    out: ModelFile,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Number of batches.")] = 4_000,
+    seed: options.Seed = 5,
+    detector: options.Detector = "auto",
+    home: options.Home = None,
+    device: options.DeviceName = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the network that marks covered faces on photos with covers drawn, and write it as ONNX.
+
+    The same photos are left out as in `gestalt train detector`. The log says how much of the face
+    it takes for covered in photos kept for measuring, as they are and with each kind of cover.
+    """
+    from gestalt_space.devices import parse_device
+    from gestalt_space.training.preconditions import check_training
+
+    check_training(out, parse_device(device))
+    from gestalt_space.training.cover_recipe import CoverRecipe, train_cover
+
+    find = _finder(detector, home)
+    with unchanged(out):
+        faces = _faces(photos, find, quiet=quiet)
+        recipe = CoverRecipe(photos=photos, steps=steps, seed=seed, device=parse_device(device))
+        train_cover(recipe, faces, out, log=_nothing if quiet else output.say)
+    if not quiet:
+        output.say(f"Wrote {out} and its log.")
+
+
+def _finder(detector: str, home: Path | None) -> Detector:
+    from gestalt_space.faces.registry import detector_factory
+    from gestalt_space.settings import load_settings
+    from gestalt_space.weights.store import ModelStore
+
+    return detector_factory(ModelStore(load_settings(home).models_dir), detector)[1](1)
+
+
+def _faces(photos: Path, find: Detector, *, quiet: bool) -> list[RealFace]:
+    """The faces that training may see."""
+    from gestalt_space.simulate.real_faces import read_faces
+
+    with output.progress("Looking at photos", None, quiet=quiet) as show:
+        return list(read_faces(photos, find, wanted=_may_be_seen, progress=show))
 
 
 def _may_be_seen(name: str) -> bool:
