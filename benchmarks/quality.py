@@ -63,7 +63,7 @@ TURNED = ((0, 5), (5, 10), (10, 15), (15, 20), (20, 25), (25, 30), (30, 40))
 PEOPLE = ("RD_", "bulk_Rob_Lowe_")
 """How the names of photos of one person in `data/wild` begin."""
 HEADER = (
-    *("photos", "by", "found", "px between the eyes", "sharpness", "yaw"),
+    *("photos", "by", "found", "px between the eyes", "sharpness", "yaw", "covered"),
     *("similarity to the good photo: 5 %, median", "the good photo is nearest"),
     *("of the ten nearest others, kept", "detector's score: 5 %, median"),
 )
@@ -121,7 +121,7 @@ def main() -> None:
         assert len(kept) == len(good), "good photos are those in which all find the face"
         base = system.described(kept)
         others = (base @ base.T)[np.triu_indices(len(base), 1)]
-        told(("two different people", system.name, len(others), "", "", "",
+        told(("two different people", system.name, len(others), "", "", "", "",
               f"{np.median(others):.2f} (median), {np.quantile(others, 0.99):.2f} (99 %)",
               "", "", ""))  # fmt: skip
         scores = [face.score for face in kept]
@@ -275,7 +275,7 @@ def measured(
     places = [place for place, face in enumerate(found) if face is not None]
     faces = [face for face in found if face is not None]
     if not faces:
-        return (what, system.name, f"0 of {len(found)}", *[""] * 7)
+        return (what, system.name, f"0 of {len(found)}", *[""] * 8)
     similarities = system.described(faces) @ base.T
     own = similarities[np.arange(len(places)), places]
     first = similarities.argmax(axis=1) == np.array(places)
@@ -294,6 +294,7 @@ def measured(
         f"{np.median([eye_distance(face.landmarks) for face in faces]):.0f}",
         f"{np.median([face.quality.sharpness for face in faces]):.0f}",
         f"{np.median([abs(face.quality.yaw) for face in faces]):.0f}°",
+        f"{np.median([face.quality.hidden or 0.0 for face in faces]):.0%}",
         f"{np.quantile(own, 0.05):.2f}, {np.median(own):.2f}",
         f"{first.mean():.0%}", f"{np.mean(still):.1f}",
         f"{told}; lower than of a good photo: {lower:.0%}",
@@ -316,7 +317,7 @@ def mirrored(photos: Sequence[tuple[Pixels, Face]], system: System) -> list[tupl
     yaw = np.array([abs(one.quality.yaw - other.quality.yaw) / 2 for one, other in pairs])
     return [
         (f"real faces turned {low}–{high}°, beside their mirror image", system.name,
-         int(there.sum()), "", "", f"{np.median(yaw[there]):.0f}°",
+         int(there.sum()), "", "", f"{np.median(yaw[there]):.0f}°", "",
          f"{np.quantile(similarities[there], 0.05):.2f}, {np.median(similarities[there]):.2f}",
          "", "", "")
         for low, high in TURNED
@@ -334,7 +335,7 @@ def in_the_wild(shared: Path, system: System) -> list[tuple[object, ...]]:
             ours, theirs = system.described([one, other])
             rows.append(
                 ("two real photos of one person", system.name, 1, "", "",
-                 f"{one.quality.yaw:.0f}° and {other.quality.yaw:.0f}°",
+                 f"{one.quality.yaw:.0f}° and {other.quality.yaw:.0f}°", "",
                  f"{float(ours @ theirs):.2f}", "", "", "")
             )  # fmt: skip
     return rows
@@ -346,7 +347,7 @@ def marked(photos: Sequence[tuple[Pixels, Face]]) -> tuple[object, ...]:
     kinds = [{mark.kind for mark in marks_of(face.landmarks, face.quality)} for face in faces]
     shares = ", ".join(
         f"{kind} {np.mean([kind in one for one in kinds]):.1%}"
-        for kind in ("small", "blurred", "turned")
+        for kind in ("small", "blurred", "turned", "covered")
     )
     sharpness = np.array([face.quality.sharpness for face in faces])
     yaw = np.abs([face.quality.yaw for face in faces])
@@ -355,6 +356,7 @@ def marked(photos: Sequence[tuple[Pixels, Face]]) -> tuple[object, ...]:
         f"{np.median([eye_distance(face.landmarks) for face in faces]):.0f}",
         f"{np.quantile(sharpness, 0.01):.0f} (1 %), {np.median(sharpness):.0f}",
         f"{np.quantile(yaw, 0.99):.0f}° (99 %), {np.median(yaw):.0f}°",
+        f"{np.quantile([face.quality.hidden or 0.0 for face in faces], 0.99):.0%} (99 %)",
         f"marked: {shares}", "", "", "",
     )  # fmt: skip
 

@@ -74,18 +74,21 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Quality of a face, measured without a model.
+    """Quality of a face; all but `hidden` is measured without a model.
 
     `sharpness`: variance of the Laplacian of the grey aligned face, from brows to chin, higher is
     sharper.
     `size`: the shorter side of the box in pixels. `yaw`, `roll`: degrees, estimated from the five
     landmarks; positive yaw: the nose points to the image's right; positive roll: clockwise.
+    `hidden`: share of the face, 0..1, that something hides, as `faces.cover` estimates it; None
+    where it was not measured: it is not stored.
     """
 
     sharpness: float
     size: float
     yaw: float
     roll: float
+    hidden: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

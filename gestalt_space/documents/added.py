@@ -38,6 +38,7 @@ class AddedFaceForm(Form):
     yaw: float
     roll: float
     eye_distance: float
+    hidden: float | None
     marks: list[MarkForm]
 
 
@@ -94,6 +95,7 @@ REPORT_COLUMNS = (
     *(Column("code"), Column("message"), Column("hint"), Column("detector"), Column("step")),
     *(Column("score", "number"), Column("face", "integer"), Column("faces", "integer")),
     *(Column(name, "number") for name in ("sharpness", "size", "yaw", "roll", "eye_distance")),
+    Column("hidden", "number"),
     Column("marks"),
 )
 

@@ -77,20 +77,22 @@ class CalibrationForm(Form):
 class MarkForm(Form):
     """What about a face makes a match less sure: `value` lies beyond `limit`; `reason` in words."""
 
-    kind: Literal["small", "blurred", "turned"]
+    kind: Literal["small", "blurred", "turned", "covered"]
     value: int
     limit: int
     reason: str
 
 
 class QualityForm(Form):
-    """Of a face: `size` and `eye_distance` in pixels of the photo, `yaw` and `roll` in degrees."""
+    """Of a face: `size` and `eye_distance` in pixels of the photo, `yaw` and `roll` in degrees;
+    `hidden`: the share of the face, 0 to 1, that something covers, null where it is not known."""
 
     sharpness: float
     size: float
     yaw: float
     roll: float
     eye_distance: float
+    hidden: float | None
     marks: list[MarkForm]
 
 
@@ -185,5 +187,6 @@ def quality_form(face: Face) -> QualityForm:
         "yaw": round(of.yaw, 2),
         "roll": round(of.roll, 2),
         "eye_distance": round(eye_distance(face.landmarks), 2),
+        "hidden": None if of.hidden is None else round(of.hidden, 2),
         "marks": [filled(MarkForm, mark) for mark in marks_of(face.landmarks, of)],
     }

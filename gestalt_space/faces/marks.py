@@ -1,9 +1,9 @@
-"""What about a found face makes its similarities less sure: too small, blurred, or turned.
+"""What about a found face makes its similarities less sure: too small, blurred, turned, or covered.
 
 Nothing is refused for a mark. The limits are measured (`benchmarks/quality.py`): beyond each of
 them, fewer than seven of the ten people who were nearest to a good photo are still nearest to the
-same photo made worse, for both encoders that were tried. That a face is covered is not told: the
-score of a detector falls for that as it does for blur.
+same photo made worse, for both encoders that were tried. How much of a face may be covered was
+chosen so that few ordinary photos are marked: covers that are smaller than the limit cost as much.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ LEAST_SHARPNESS = 25
 """As in `Quality`."""
 MOST_YAW = 15
 """Degrees, as in `Quality`."""
+MOST_HIDDEN = 10
+"""Percent of the face, as in `Quality`: the least limit beyond which at most 1 % of the photos kept
+for choosing are, and most of these are covered."""
 
-MarkKind = Literal["small", "blurred", "turned"]
+MarkKind = Literal["small", "blurred", "turned", "covered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +56,8 @@ def marks_of(landmarks: Landmarks, quality: Quality) -> tuple[QualityMark, ...]:
     if yaw > MOST_YAW:
         told = f"turned: about {yaw}° to the side, more than {MOST_YAW}°"
         found.append(QualityMark("turned", yaw, MOST_YAW, told))
+    hidden = round(100 * (quality.hidden or 0.0))
+    if hidden > MOST_HIDDEN:
+        told = f"covered: about {hidden} % of the face is hidden, more than {MOST_HIDDEN} %"
+        found.append(QualityMark("covered", hidden, MOST_HIDDEN, told))
     return tuple(found)

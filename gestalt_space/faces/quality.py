@@ -1,4 +1,4 @@
-"""What can be said of a face without a model: sharpness, size, and a rough pose."""
+"""How good the photo of a face is: sharpness, size, a rough pose, and what hides the face."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import cv2
 import numpy as np
 
+from gestalt_space.faces.cover import hidden_share
 from gestalt_space.types import Detection, Landmarks, Pixels, Quality
 
 NOSE_DEPTH = 0.55
@@ -19,13 +20,17 @@ FACE = (slice(36, 104), slice(28, 84))
 
 
 def quality(detection: Detection, crop: Pixels) -> Quality:
-    """Quality of a face from its detection and its aligned crop `(112, 112, 3)`."""
+    """Quality of a face from its detection and its aligned crop `(112, 112, 3)`.
+
+    Raises `ModelDamaged` where the built-in cover network does not open.
+    """
     x0, y0, x1, y1 = (float(v) for v in detection.box)
     return Quality(
         sharpness=sharpness(crop),
         size=min(x1 - x0, y1 - y0),
         yaw=yaw(detection.landmarks),
         roll=roll(detection.landmarks),
+        hidden=hidden_share(crop),
     )
 
 

@@ -102,7 +102,7 @@ FACE = Face(
     box=np.array([1.234, 2.345, 101.5, 120.25], np.float32),
     landmarks=np.arange(10, dtype=np.float32).reshape(5, 2),
     score=0.87654321,
-    quality=Quality(12.3456, 100.0, -3.2, 0.5),
+    quality=Quality(12.3456, 100.0, -3.2, 0.5, hidden=0.314),
     crop=made.crop(1),
 )
 ERROR = NoFace("No face was found.", "Give another photo.")

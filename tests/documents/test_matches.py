@@ -40,7 +40,7 @@ def face() -> Face:
         box=np.array([1.234, 2.345, 3.456, 4.567], np.float32),
         landmarks=np.arange(10, dtype=np.float32).reshape(5, 2) + 0.125,
         score=0.87654321,
-        quality=Quality(12.3456, 100.0, -3.2, 0.0),
+        quality=Quality(12.3456, 100.0, -3.2, 0.0, hidden=0.314),
         crop=made.crop(1),
     )
 
@@ -61,10 +61,11 @@ def test_a_face_is_told_without_its_pixels(face: Face) -> None:
             "yaw": -3.2,
             "roll": 0.0,
             "eye_distance": 2.83,
+            "hidden": 0.31,
             "marks": [asdict(mark) for mark in marks_of(face.landmarks, face.quality)],
         },
     }
-    assert [mark["kind"] for mark in record["quality"]["marks"]] == ["small"]
+    assert [mark["kind"] for mark in record["quality"]["marks"]] == ["small", "covered"]
     assert json.loads(json.dumps(record)) == record
 
 

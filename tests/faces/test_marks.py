@@ -7,6 +7,7 @@ from gestalt_space.faces.alignment import TEMPLATE
 from gestalt_space.faces.marks import (
     LEAST_EYE_DISTANCE,
     LEAST_SHARPNESS,
+    MOST_HIDDEN,
     MOST_YAW,
     marks_of,
 )
@@ -55,3 +56,12 @@ def test_a_small_face_is_not_called_blurred_as_well():
 def test_what_is_told_is_what_is_compared():
     """A value that is shown as the limit is not called beyond it."""
     assert kinds(LEAST_EYE_DISTANCE - 0.4, yaw=MOST_YAW + 0.4) == []
+
+
+def test_a_covered_face_is_marked_and_an_unknown_cover_is_not():
+    assert kinds(100, hidden=MOST_HIDDEN / 100) == []
+    assert kinds(100, hidden=(MOST_HIDDEN + 0.4) / 100) == []
+    assert kinds(100, hidden=(MOST_HIDDEN + 1) / 100) == ["covered"]
+    (mark,) = marks_of(landmarks(100), Quality(100, 200, 0, 0, hidden=0.31))
+    assert "about 31 % of the face" in mark.reason
+    assert marks_of(landmarks(100), Quality(100, 200, 0, 0, hidden=None)) == ()

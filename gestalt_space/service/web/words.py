@@ -98,6 +98,9 @@ SCRIPT_WORDS: dict[str, str] = {
     "mark.small": N_("Small face: {value} pixels between the eyes, fewer than {limit}."),
     "mark.blurred": N_("Blurred: sharpness {value}, below {limit}."),
     "mark.turned": N_("Turned about {value}° to the side, more than {limit}°."),
+    "mark.covered": N_(
+        "Covered: about {value} percent of the face is hidden, more than {limit} percent."
+    ),
 }
 """What scripts write, by a key of theirs; `{name}` stands for a value."""
 
