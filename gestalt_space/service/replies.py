@@ -93,8 +93,7 @@ class Replies:
         blame."""
         error = error_of(problem)
         if error.http_status >= 500 and not isinstance(error, ServiceBusy):
-            # No message of an exception of others: it may quote what it was given.
-            _LOG.error("%s: %s", error.code, _where(problem))
+            _LOG.error("%s: %s", error.code, where_raised(problem))
         return self._page(request, error) or error_reply(error)
 
     def handle_errors_of(self, app: FastAPI) -> None:
@@ -129,8 +128,9 @@ class Faults:
             await answer(scope, receive, send)
 
 
-def _where(problem: Exception) -> str:
-    """Where an exception came from: kind, file and line, without its text."""
+def where_raised(problem: Exception) -> str:
+    """Where an exception came from, for the log: kind, file and line, without its text, which may
+    quote what it was given."""
     trace, place = problem.__traceback__, ""
     while trace is not None:
         code = trace.tb_frame.f_code
