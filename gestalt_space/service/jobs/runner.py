@@ -82,7 +82,7 @@ class Runner:
             try:
                 self._work_on_all()
                 told = ""
-            except Exception as problem:
+            except Exception as problem:  # noqa: BLE001 - the thread stays for later jobs
                 # The database or the disk is away, say: later again, and said once.
                 if told != (told := where_raised(problem)):
                     _LOG.warning("jobs wait: %s", told)
@@ -129,8 +129,7 @@ class Runner:
                 }
             with self._gallery.database.writing() as session:
                 jobs.finish_job(session, job.id, result, files)
-        except Exception as problem:
-            # Whatever it is, it is this job's: the next one may be done.
+        except Exception as problem:  # noqa: BLE001 - it is this job's; the next one may be done
             _LOG.warning("a job failed: %s", where_raised(problem))
             with self._gallery.database.writing() as session:
                 jobs.fail_job(session, job.id, error_form(error_of(problem)))
