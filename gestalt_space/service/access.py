@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets as random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from gestalt_space.errors import GalleryMissing, NotAllowed, NotAuthenticated, TooManyRequests
+from gestalt_space.errors import (
+    GalleryMissing,
+    GestaltError,
+    NotAllowed,
+    NotAuthenticated,
+    TooManyRequests,
+)
 from gestalt_space.service import secrets
 from gestalt_space.service.configuration import ServiceOptions
 from gestalt_space.store import accounts
-from gestalt_space.store.accounts import Account, Role
+from gestalt_space.store.accounts import Role
 from gestalt_space.store.engine import Database
 from gestalt_space.store.service_tables import ROLES
 
@@ -58,6 +66,7 @@ class Access:
         self._key = random.token_bytes(32)
         self._right: dict[bytes, tuple[float, str]] = {}
         self._lock = threading.Lock()
+        self._strangers = Strangers(options.most_failures, options.lock_out)
 
     def is_open(self) -> bool:
         """Whether nobody has to say who asks."""
@@ -91,7 +100,8 @@ class Access:
             )
         account, key, stale = found
         if stale:
-            with self._database.writing() as session:
+            # A database that cannot be written does not keep out who only reads.
+            with suppress(GestaltError), self._database.writing() as session:
                 accounts.note_use(session, key)
         return Principal(account.name, account.role, f"token {key}", "token")
 
@@ -101,12 +111,16 @@ class Access:
         with self._database.reading() as session:
             account = accounts.find_user(session, name)
             hashed = accounts.password_of(session, name)
-        _check_not_locked(account)
+        until = self._strangers.locked_until(name) if account is None else account.locked_until
+        _check_not_locked(until)
         if not self._is_right(name, password, hashed):
-            with self._database.writing() as session:
-                accounts.note_failure(
-                    session, name, self._options.most_failures, self._options.lock_out
-                )
+            if account is None:
+                self._strangers.note_failure(name)
+            else:
+                with self._database.writing() as session:
+                    accounts.note_failure(
+                        session, name, self._options.most_failures, self._options.lock_out
+                    )
             raise _wrong()
         if account is None or account.is_disabled:
             raise _wrong()
@@ -134,7 +148,7 @@ class Access:
             raise NotAuthenticated("The login has ended.", "Log in again.")
         account, stale = found
         if stale:
-            with self._database.writing() as session:
+            with suppress(GestaltError), self._database.writing() as session:
                 accounts.note_seen(session, digest)
         return Principal(account.name, account.role, f"user {account.id}", "login", secret)
 
@@ -166,13 +180,44 @@ class Access:
         return True
 
 
-def _check_not_locked(account: Account | None) -> None:
-    if account is None or account.locked_until is None:
+class Strangers:
+    """Wrong passwords for names that no user has. They are locked out after as many as users are:
+    otherwise whoever guesses would learn which users there are."""
+
+    def __init__(self, most: int, pause: timedelta) -> None:
+        self._most = most
+        self._pause = pause
+        self._failures: dict[str, int] = {}
+        self._locked: dict[str, datetime] = {}
+        self._lock = threading.Lock()
+
+    def locked_until(self, name: str) -> datetime | None:
+        """When the name is let try again; None for one that may now."""
+        with self._lock:
+            return self._locked.get(name)
+
+    def note_failure(self, name: str) -> None:
+        """Count a wrong password."""
+        with self._lock:
+            for noted in (self._failures, self._locked):
+                if len(noted) >= _MOST_REMEMBERED:
+                    noted.clear()
+            self._failures[name] = self._failures.get(name, 0) + 1
+            if self._failures[name] >= self._most:
+                del self._failures[name]
+                self._locked[name] = datetime.now(UTC) + self._pause
+
+
+def _check_not_locked(until: datetime | None) -> None:
+    if until is None:
         return
-    left = (account.locked_until - datetime.now(UTC)).total_seconds()
+    left = (until - datetime.now(UTC)).total_seconds()
     if left > 0:
+        minutes = math.ceil(left / 60)
         raise TooManyRequests(
-            "Too many wrong passwords.", f"Try again in {left / 60:.0f} minutes.", left
+            "Too many wrong passwords.",
+            f"Try again in {minutes} minute{'' if minutes == 1 else 's'}.",
+            left,
         )
 
 

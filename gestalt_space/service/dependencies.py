@@ -4,7 +4,6 @@ on. Everything that a route depends on is declared here, once."""
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -16,6 +15,7 @@ from gestalt_space.service.access import Access, Principal
 from gestalt_space.service.configuration import ServiceOptions
 from gestalt_space.service.jobs.runner import Runner
 from gestalt_space.service.measures import Measures
+from gestalt_space.service.places import Places
 from gestalt_space.service.protection import SAFE_METHODS
 from gestalt_space.service.rates import Rates
 from gestalt_space.service.secrets import is_csrf
@@ -37,6 +37,7 @@ class Parts:
         self.gallery = gallery
         self.options = options
         self.access = Access(gallery.database, options)
+        self.places = Places(gallery)
         self.rates = Rates(options.per_minute)
         self.workshop = Workshop(options.working_threads, options.waiting)
         self.measures = Measures(gallery, self.workshop)
@@ -97,7 +98,7 @@ def principal_of(request: Request) -> Principal:
 def _basic(given: str) -> tuple[str, str]:
     try:
         name, colon, password = base64.b64decode(given, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # as binascii.Error is, and what other letters raise
         name, colon, password = "", "", ""
     if not colon:
         raise NotAuthenticated("The credentials cannot be read.", "Send HTTP Basic, or a token.")

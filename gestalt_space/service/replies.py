@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gestalt_space.documents.parts import ErrorDocument, error_document
@@ -26,6 +27,7 @@ from gestalt_space.errors import (
     TooManyRequests,
     UsageError,
 )
+from gestalt_space.service.places import Places
 
 _LOG = logging.getLogger("gestalt_space.service")
 SEE = "See /api/v1/openapi.json."
@@ -83,10 +85,13 @@ ErrorPage = Callable[[Request, GestaltError], Response | None]
 
 
 class Replies:
-    """Lets every error leave in the one shape, or as a page. `page`: what makes one."""
+    """Lets every error leave in the one shape, or as a page. `page`: what makes one; `places`: what
+    no error tells; `routes`: all there are."""
 
-    def __init__(self, page: ErrorPage) -> None:
+    def __init__(self, page: ErrorPage, places: Places, routes: Iterable[BaseRoute]) -> None:
         self._page = page
+        self._places = places
+        self._routes = tuple(routes)
 
     async def reply(self, request: Request, problem: Exception) -> Response:
         """The answer to a request that ended in an exception, which is noted where we are to
@@ -94,7 +99,21 @@ class Replies:
         error = error_of(problem)
         if error.http_status >= 500 and not isinstance(error, ServiceBusy):
             _LOG.error("%s: %s", error.code, where_raised(problem))
-        return self._page(request, error) or error_reply(error)
+        told = self._places.hidden_in_error(error)
+        answer = self._page(request, told) or error_reply(told)
+        if error.http_status == 405:
+            answer.headers["Allow"] = ", ".join(sorted(self._methods_of(request.scope)))
+        return answer
+
+    def _methods_of(self, scope: Scope) -> set[str]:
+        """The methods that an address takes."""
+        found = {
+            method
+            for route in self._routes
+            if route.matches(scope)[0] is not Match.NONE
+            for method in getattr(route, "methods", ())
+        }
+        return found | {"HEAD"} if "GET" in found else found
 
     def handle_errors_of(self, app: FastAPI) -> None:
         """Answer what the framework catches."""

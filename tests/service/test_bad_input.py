@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import io
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -14,14 +15,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
 
-from gestalt_space.errors import DatabaseError
+from gestalt_space.errors import DatabaseError, GalleryMissing, GestaltError, OutputError
 from gestalt_space.home import Gallery
 from gestalt_space.service.app import create_app
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.documents.validation import assert_valid
 from tests.galleries import make_home, open_gallery
-from tests.service.conftest import Serve
+from tests.service.conftest import Serve, SignIn
 
 FUZZ = settings(
     max_examples=15,
@@ -108,6 +109,79 @@ def test_a_gallery_that_is_not_there_yet(tmp_path: Path, tiny_store: ModelStore)
         refused(client.get("/api/v1/patients/P0"), 404, "gallery_missing")
         assert client.get("/health/ready").status_code == 503
         assert client.get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/", "/gallery", "/api/v1/patients", "/health/live"])
+def test_head_is_answered_as_get_without_the_body(client: TestClient, address: str) -> None:
+    got, headed = client.get(address), client.head(address)
+    assert (headed.status_code, headed.content) == (200, b"")
+    for name in ("content-type", "content-length", "cache-control"):
+        assert headed.headers[name] == got.headers[name]
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PUT", "PROPFIND"])
+def test_a_method_that_an_address_does_not_take(client: TestClient, method: str) -> None:
+    reply = client.request(method, "/api/v1/patients")
+    refused(reply, 405, "usage")
+    assert reply.headers["allow"] == "GET, HEAD, POST"
+    assert client.head("/api/v1/match").headers["allow"] == "POST"
+
+
+@pytest.mark.sqlite_only("the file is moved")
+def test_a_gallery_that_is_moved_or_replaced_while_it_is_served(
+    client: TestClient, gallery: Gallery, home: Path, photo: tuple[str, bytes]
+) -> None:
+    assert client.get("/api/v1/patients/P0").status_code == 200
+    away = home.rename(home.with_name("away"))
+    replies = [client.get("/api/v1/patients/P0"), client.get("/api/v1/statistics")]
+    shutil.copytree(away, home)
+    replies.append(client.post("/api/v1/patients", files={"photo": photo}, data={"patient": "N"}))
+    replies.append(client.post("/api/v1/erasures", json={"patients": ["P0"]}))
+    for reply in replies:
+        refused(reply, 503, "database")
+        assert "restart" in reply.json()["error"]["hint"].lower()
+    assert client.get("/health/ready").status_code == 503
+    shutil.rmtree(home)
+    away.rename(home)
+    assert client.get("/api/v1/patients/P0").status_code == 200
+    assert gallery.stats().counts.patients == 4
+
+
+@pytest.mark.sqlite_only("the file is moved")
+def test_who_asks_is_checked_also_while_the_gallery_is_away(
+    client: TestClient, sign_in: SignIn, home: Path
+) -> None:
+    header = sign_in("reader")
+    home.rename(home.with_name("away"))
+    for headers in ({}, header):
+        reply = client.get("/api/v1/session", headers=headers)
+        refused(reply, 503, "database")
+
+
+def test_no_answer_tells_where_files_lie(
+    client: TestClient, gallery: Gallery, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(error: GestaltError) -> None:
+        def look_at(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("gestalt_space.home.Gallery.look_at", look_at)
+
+    where = gallery.database.where
+    for error in (
+        DatabaseError(
+            f"The database {where} failed: disk is full.", f"The database {where} is that."
+        ),
+        GalleryMissing(f"There is no gallery in {home}.", "Check --home."),
+        OutputError("Cannot write.", f"{home / 'index' / 'a'} is read-only."),
+    ):
+        refuse(error)
+        for headers in ({}, {"Accept": "text/html"}):
+            for address in ("/api/v1/patients/P0", "/gallery/patient?patient=P0"):
+                reply = client.get(address, headers=headers)
+                assert reply.status_code == error.http_status
+                assert str(home) not in reply.text
+                assert where not in reply.text
 
 
 @FUZZ

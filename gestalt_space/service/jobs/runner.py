@@ -24,6 +24,7 @@ from gestalt_space.errors import Fault, GestaltError
 from gestalt_space.file_lock import try_lock
 from gestalt_space.home import Gallery
 from gestalt_space.service.jobs.kinds import OUTPUTS, kind_of
+from gestalt_space.service.places import Places
 from gestalt_space.service.replies import error_of, where_raised
 from gestalt_space.store import jobs
 from gestalt_space.store.jobs import JobRecord
@@ -52,6 +53,7 @@ class Runner:
         self._program = program
         self._backups = None if backups is None else backups.absolute()
         self._folder = gallery.settings.home / FOLDER
+        self._places = Places(gallery)
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
@@ -132,7 +134,8 @@ class Runner:
         except Exception as problem:  # noqa: BLE001 - it is this job's; the next one may be done
             _LOG.warning("a job failed: %s", where_raised(problem))
             with self._gallery.database.writing() as session:
-                jobs.fail_job(session, job.id, error_form(error_of(problem)))
+                error = self._places.hidden_in_error(error_of(problem))
+                jobs.fail_job(session, job.id, error_form(error))
 
     def _result(self, job: JobRecord, folder: Path) -> str | None:
         """The document of a job's command; None where it was cancelled, or the service ends, or it
@@ -164,7 +167,7 @@ class Runner:
         if process.returncode == 0:
             return text
         with self._gallery.database.writing() as session:
-            jobs.fail_job(session, job.id, _error_in(text))
+            jobs.fail_job(session, job.id, _error_in(self._places.hidden_in(text)))
         return None
 
     def _followed(self, job: JobRecord, process: subprocess.Popen[str]) -> bool:

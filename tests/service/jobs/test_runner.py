@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -79,6 +80,14 @@ def test_a_command_that_fails_says_why(gallery: Gallery, start: Start) -> None:
     start(REFUSE)
     job = waited(gallery, key, "failed")
     assert job.error == {"code": "usage", "message": "No.", "hint": "Yes."}
+
+
+def test_why_a_job_failed_tells_no_place_of_this_machine(gallery: Gallery, start: Start) -> None:
+    key = ask(gallery)
+    told = {"code": "database", "message": f"No {gallery.database.where}.", "hint": "Yes."}
+    start(f"print({json.dumps({'error': told})!r}); raise SystemExit(1)")
+    error = waited(gallery, key, "failed").error
+    assert error == {"code": "database", "message": "No of the service.", "hint": "Yes."}
 
 
 def test_a_job_at_work_is_cancelled_and_the_next_one_begins(gallery: Gallery, start: Start) -> None:
