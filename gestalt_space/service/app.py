@@ -17,6 +17,7 @@ from gestalt_space.service.heads import Heads
 from gestalt_space.service.measures import Measuring
 from gestalt_space.service.protection import Protection
 from gestalt_space.service.replies import Faults, Replies
+from gestalt_space.service.rooted import Rooted
 from gestalt_space.service.routers import (
     audit,
     contents,
@@ -90,6 +91,7 @@ def create_app(gallery: Gallery, options: ServiceOptions | None = None) -> FastA
             Middleware(Measuring, measures=parts.measures),
             Middleware(Protection, hosts=options.allowed_hosts),
             Middleware(Heads),
+            Middleware(Rooted),
             Middleware(BodyCap, most=options.most_bytes),
             Middleware(Faults, replies=replies),
         ],

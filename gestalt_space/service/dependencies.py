@@ -4,6 +4,7 @@ on. Everything that a route depends on is declared here, once."""
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 COOKIE = "gestalt_login"
 CSRF_HEADER = "x-csrf-token"
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+_FORWARDED = re.compile("forwarded|via|x-real-ip|x-forwarded-.+")
+"""Headers that a proxy adds."""
 
 
 class Parts:
@@ -84,7 +86,7 @@ def principal_of(request: Request) -> Principal:
         principal = parts.access.by_login(secret)
         _check_csrf(request, secret)
     else:
-        if any(name in request.headers for name in _FORWARDED):
+        if any(map(_FORWARDED.fullmatch, request.headers)):
             # A proxy on this machine lets others in: they are not "everybody on this machine".
             raise NotAuthenticated(
                 "Say who asks: the request came through a proxy.",

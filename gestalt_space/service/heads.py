@@ -22,4 +22,9 @@ class Heads:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, headed)
+        # A copy: the web server looks at its own for whether there is to be a body.
+        got = {**scope, "method": "GET"}
+        try:
+            await self._app(got, receive, headed)
+        finally:
+            scope["route"] = got.get("route")

@@ -40,10 +40,20 @@ def test_a_service_for_others_lets_nobody_in_without_users(
     assert serve(host="0.0.0.0").post(ASK, files={"photo": photo}).status_code == 401
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"X-Forwarded-Proto": "https"},
+        {"X-Forwarded-Host": "gestalt.example"},
+        {"X-Real-IP": "203.0.113.9"},
+        {"Forwarded": "for=203.0.113.9"},
+        {"Via": "1.1 proxy"},
+    ],
+)
 def test_who_comes_through_a_proxy_is_not_somebody_on_this_machine(
-    client: TestClient, photo: tuple[str, bytes]
+    client: TestClient, photo: tuple[str, bytes], headers: dict[str, str]
 ) -> None:
-    headers = {"X-Forwarded-For": "203.0.113.9"}
     assert client.post(ASK, files={"photo": photo}, headers=headers).status_code == 401
 
 

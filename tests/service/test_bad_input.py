@@ -117,6 +117,7 @@ def test_head_is_answered_as_get_without_the_body(client: TestClient, address: s
     assert (headed.status_code, headed.content) == (200, b"")
     for name in ("content-type", "content-length", "cache-control"):
         assert headed.headers[name] == got.headers[name]
+    assert f'method="HEAD",route="{address}",status="200"' in client.get("/metrics").text
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PUT", "PROPFIND"])
