@@ -13,6 +13,7 @@ from gestalt_space.home import Gallery
 from gestalt_space.service.configuration import ServiceOptions
 from gestalt_space.service.dependencies import Parts
 from gestalt_space.service.description import described
+from gestalt_space.service.entrance import Entrance
 from gestalt_space.service.heads import Heads
 from gestalt_space.service.measures import Measuring
 from gestalt_space.service.protection import Protection
@@ -94,6 +95,7 @@ def create_app(gallery: Gallery, options: ServiceOptions | None = None) -> FastA
             Middleware(Rooted),
             Middleware(BodyCap, most=options.most_bytes),
             Middleware(Faults, replies=replies),
+            Middleware(Entrance, replies=replies),
         ],
     )
     app.state.parts = parts

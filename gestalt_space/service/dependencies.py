@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 COOKIE = "gestalt_login"
 CSRF_HEADER = "x-csrf-token"
+PRINCIPAL = "gestalt_space.principal"
+"""In the scope of a request: who asks, where that is known."""
 _FORWARDED = re.compile("forwarded|via|x-real-ip|x-forwarded-.+")
 """Headers that a proxy adds."""
 
@@ -70,8 +72,11 @@ def client_of(request: Request) -> str:
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks. Raises `NotAuthenticated`, `TooManyRequests`, and `NotAllowed` for a page that is
-    not ours."""
+    """Who asks, found out once. Raises `NotAuthenticated`, `TooManyRequests`, and `NotAllowed` for
+    a page that is not ours."""
+    known: Principal | None = request.scope.get(PRINCIPAL)
+    if known is not None:
+        return known
     parts = parts_of(request.app)
     client = client_of(request)
     kind, _, given = request.headers.get("authorization", "").partition(" ")

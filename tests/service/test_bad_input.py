@@ -3,6 +3,7 @@ nothing lost."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import shutil
@@ -13,7 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from starlette.datastructures import FormData
+from starlette.requests import Request
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from gestalt_space.errors import DatabaseError, GalleryMissing, GestaltError, OutputError
 from gestalt_space.home import Gallery
@@ -47,6 +51,56 @@ def test_a_body_over_the_cap(serve: Serve) -> None:
     chunks = iter([b"x" * 600, b"x" * 600])
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     refused(client.post("/api/v1/match", content=chunks, headers=headers), 413, "body_too_large")
+
+
+def sent(client: TestClient, path: str, headers: dict[bytes, bytes]) -> tuple[int, int]:
+    """The status of a form of 64 MB, and how many MB of it were read."""
+    read, answers = 0, []
+    start = b"--b\r\nContent-Disposition: form-data; name=photo; filename=a\r\n\r\n"
+
+    async def receive() -> Message:
+        nonlocal read
+        read += 1
+        body = {1: start, 64: b"\r\n--b--\r\n"}.get(read, b"x" * 2**20)
+        return {"type": "http.request", "body": body, "more_body": read < 64}
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    given = {b"host": b"localhost", b"content-type": b"multipart/form-data; boundary=b", **headers}
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "scheme": "http",
+        "query_string": b"", "root_path": "", "headers": list(given.items()),
+        "client": ("203.0.113.9", 1), "server": ("localhost", 80), "http_version": "1.1",
+        "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    return answers[0]["status"], read
+
+
+def test_no_photo_is_read_of_somebody_who_may_not_come_in(
+    client: TestClient, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = sign_in("reader")["Authorization"].encode()
+    kept: list[object] = []
+
+    async def parse(request: Request, *_: object, **__: object) -> FormData:
+        kept.append(request)
+        return FormData()
+
+    monkeypatch.setattr(Request, "_get_form", parse)
+    for headers in ({}, {b"authorization": b"Bearer no"}, {b"cookie": b"gestalt_login=no"}):
+        for path in ("/api/v1/match", "/ask", "/predict", "/nowhere"):
+            status, read = sent(client, path, headers)
+            assert status == 401
+            assert read < 40
+    assert not kept
+    monkeypatch.undo()
+    assert sent(client, "/api/v1/match", {b"authorization": token})[1] == 64
+    for path in ("/login", "/api/v1/session"):
+        status, read = sent(client, path, {b"content-type": b"application/x-www-form-urlencoded"})
+        assert status == 413
+        assert read < 4
 
 
 def test_forty_photos_at_once(client: TestClient, photo: tuple[str, bytes]) -> None:
