@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from gestalt_space.errors import UsageError
 
+LONGEST_NAME = 1000
+"""Characters of a name: no request can ask for one that is longer."""
+
 
 def normal_name(text: str) -> str:
     """A name in Unicode's normal form C, without blanks around it.

@@ -127,7 +127,8 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
     if not overwrite:
         raise OutputError(
             f"{display_name(folder)} already has a demo.",
-            "Choose another folder, or add --overwrite.",
+            f"To serve it: `gestalt serve --home {display_name(folder / HOME)}`. To make it anew, "
+            "add --overwrite, or choose another folder.",
         )
 
 

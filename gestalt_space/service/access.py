@@ -12,10 +12,11 @@ import secrets as random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from gestalt_space.errors import GalleryMissing, NotAllowed, NotAuthenticated
+from gestalt_space.errors import GalleryMissing, GestaltError, NotAllowed, NotAuthenticated
 from gestalt_space.service import secrets
 from gestalt_space.service.attempts import Attempts
 from gestalt_space.service.configuration import ServiceOptions
@@ -92,7 +93,8 @@ class Access:
             )
         account, key, stale = found
         if stale:
-            with self._database.writing() as session:
+            # A database that cannot be written does not keep out who only reads.
+            with suppress(GestaltError), self._database.writing() as session:
                 accounts.note_use(session, key)
         return Principal(account.name, account.role, f"token {key}", "token")
 
@@ -133,7 +135,7 @@ class Access:
             raise NotAuthenticated("The login has ended.", "Log in again.")
         account, stale = found
         if stale:
-            with self._database.writing() as session:
+            with suppress(GestaltError), self._database.writing() as session:
                 accounts.note_seen(session, digest)
         return Principal(account.name, account.role, f"user {account.id}", "login", secret)
 

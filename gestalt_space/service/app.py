@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gestalt_space import __version__
 from gestalt_space.home import Gallery
 from gestalt_space.service.configuration import ServiceOptions
 from gestalt_space.service.dependencies import Parts
 from gestalt_space.service.description import described
+from gestalt_space.service.entrance import Entrance
+from gestalt_space.service.heads import Heads
 from gestalt_space.service.measures import Measuring
 from gestalt_space.service.protection import Protection
 from gestalt_space.service.replies import Faults, Replies
+from gestalt_space.service.rooted import Rooted
 from gestalt_space.service.routers import (
     audit,
     contents,
@@ -61,7 +63,10 @@ def create_app(gallery: Gallery, options: ServiceOptions | None = None) -> FastA
     """The service of a gallery that is open, and stays the caller's to close."""
     options = options or ServiceOptions()
     keep_uploads_in_memory()
-    parts, replies = Parts(gallery, options), Replies(problem_page)
+    parts = Parts(gallery, options)
+    replies = Replies(
+        problem_page, parts.places, (one for router in ROUTERS for one in router.routes)
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -88,10 +93,12 @@ def create_app(gallery: Gallery, options: ServiceOptions | None = None) -> FastA
         },
         middleware=[
             Middleware(Measuring, measures=parts.measures),
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(options.allowed_hosts)),
-            Middleware(Protection),
+            Middleware(Protection, hosts=options.allowed_hosts),
+            Middleware(Heads),
+            Middleware(Rooted),
             Middleware(BodyCap, most=options.most_bytes),
             Middleware(Faults, replies=replies),
+            Middleware(Entrance, replies=replies),
         ],
     )
     app.state.parts = parts

@@ -9,6 +9,7 @@ memory: what a count costs does not depend on the name, and a restart forgets.
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import TooManyRequests
 
 SLOWED_AFTER = 10
@@ -26,6 +28,7 @@ SLOWED_TO = 10.0
 """Seconds between two attempts of a name that is slowed down."""
 MOST_KEPT = 100_000
 """Counts that are kept; the oldest are forgotten."""
+SPOKEN_AS_SECONDS = 90
 _AT_ONCE = 64
 
 
@@ -115,5 +118,6 @@ def _forget(kept: OrderedDict[str, Any]) -> None:
 
 
 def _spoken(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{max(1, round(seconds))} seconds" if minutes < 1 else f"{minutes} minutes"
+    if seconds <= SPOKEN_AS_SECONDS:
+        return counted_text(math.ceil(seconds), "second")
+    return counted_text(math.ceil(seconds / 60), "minute")

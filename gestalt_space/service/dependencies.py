@@ -7,8 +7,8 @@ What only computes is `async`: FastAPI hands everything else to a thread, which 
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -20,6 +20,7 @@ from gestalt_space.service.access import Access, Principal
 from gestalt_space.service.configuration import ServiceOptions
 from gestalt_space.service.jobs.runner import Runner
 from gestalt_space.service.measures import Measures
+from gestalt_space.service.places import Places
 from gestalt_space.service.protection import SAFE_METHODS
 from gestalt_space.service.rates import Rates
 from gestalt_space.service.secrets import is_csrf
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
 COOKIE = "gestalt_login"
 CSRF_HEADER = "x-csrf-token"
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+PRINCIPAL = "gestalt_space.principal"
+"""In the scope of a request: who asks, where that is known."""
+_FORWARDED = re.compile("forwarded|via|x-real-ip|x-forwarded-.+")
+"""Headers that a proxy adds."""
 
 
 class Parts:
@@ -41,6 +45,7 @@ class Parts:
         self.gallery = gallery
         self.options = options
         self.access = Access(gallery.database, options)
+        self.places = Places(gallery)
         self.rates = Rates(options.per_minute)
         self.workshop = Workshop(options.working_threads, options.waiting)
         self.measures = Measures(gallery, self.workshop)
@@ -75,8 +80,11 @@ def client_of(request: Request) -> str:
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks. Raises `NotAuthenticated`, `TooManyRequests`, and `NotAllowed` for a page that is
-    not ours."""
+    """Who asks, found out once. Raises `NotAuthenticated`, `TooManyRequests`, and `NotAllowed` for
+    a page that is not ours."""
+    known: Principal | None = request.scope.get(PRINCIPAL)
+    if known is not None:
+        return known
     parts = parts_of(request.app)
     client = client_of(request)
     kind, _, given = request.headers.get("authorization", "").partition(" ")
@@ -91,7 +99,7 @@ def principal_of(request: Request) -> Principal:
         principal = parts.access.by_login(secret)
         _check_csrf(request, secret)
     else:
-        if any(name in request.headers for name in _FORWARDED):
+        if any(map(_FORWARDED.fullmatch, request.headers)):
             # A proxy on this machine lets others in: they are not "everybody on this machine".
             raise NotAuthenticated(
                 "Say who asks: the request came through a proxy.",
@@ -105,7 +113,7 @@ def principal_of(request: Request) -> Principal:
 def _basic(given: str) -> tuple[str, str]:
     try:
         name, colon, password = base64.b64decode(given, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # as binascii.Error is, and what other letters raise
         name, colon, password = "", "", ""
     if not colon:
         raise NotAuthenticated("The credentials cannot be read.", "Send HTTP Basic, or a token.")

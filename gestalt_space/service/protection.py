@@ -1,14 +1,15 @@
 """What surrounds every request: headers that keep a page to itself, and a check that a browser does
-not ask on behalf of another site."""
+not ask by another name, or on behalf of another site."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gestalt_space.errors import NotAllowed
+from gestalt_space.errors import NotAllowed, UsageError
 from gestalt_space.service.replies import error_reply
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -42,11 +43,13 @@ HEADERS = {
 
 
 class Protection:
-    """Adds the headers, and refuses what a page of another site sends: such a page may post a form
-    to this machine, though it cannot read the answer."""
+    """Adds the headers, and refuses what comes by another name than one of `hosts`, as from a site
+    that resolves to this machine; and what a page of another site sends: such a page may post a
+    form to this machine, though it cannot read the answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
         self._app = app
+        self._hosts = {host.strip("[]").lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -63,11 +66,26 @@ class Protection:
                     headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
-        if scope["method"] not in SAFE_METHODS and is_of_another_site(Headers(scope=scope)):
+        if host_of(headers := Headers(scope=scope)) not in self._hosts:
+            unknown = UsageError(
+                "The service is not known by this name.",
+                "An admin starts it with --server-name NAME.",
+            )
+            await error_reply(unknown)(scope, receive, protected)
+            return
+        if scope["method"] not in SAFE_METHODS and is_of_another_site(headers):
             error = NotAllowed("A page of another site sent this request.", "Use the page itself.")
             await error_reply(error)(scope, receive, protected)
             return
         await self._app(scope, receive, protected)
+
+
+def host_of(headers: Headers) -> str:
+    """The name of the service that a request gives, without the port; empty where it gives none."""
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def is_of_another_site(headers: Headers) -> bool:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gestalt_space.documents.parts import ErrorDocument, error_document
@@ -29,6 +30,8 @@ from gestalt_space.errors import (
 )
 from gestalt_space.gallery.archives.restoring import is_being_restored
 from gestalt_space.service.hints import in_fields
+from gestalt_space.service.places import Places
+from gestalt_space.settings import Settings
 
 RESTORE_WAIT = 10.0
 """Seconds after which to ask again for a gallery that is being restored."""
@@ -62,11 +65,11 @@ def error_reply(error: GestaltError) -> DocumentReply:
     return DocumentReply(error_document(in_fields(error)), error.http_status, headers)
 
 
-def error_of(problem: Exception, request: Request) -> GestaltError:
+def error_of(problem: Exception, settings: Settings) -> GestaltError:
     """An exception of the framework or the system as one of ours; and a gallery that is not there
-    yet as one that is being restored."""
+    yet as one that is being restored. `settings`: the gallery's."""
     match problem:
-        case GalleryMissing() if is_being_restored(request.app.state.parts.gallery.settings):
+        case GalleryMissing() if is_being_restored(settings):
             return ServiceBusy(
                 "The gallery is being restored.", "Try again when that is done.", RESTORE_WAIT
             )
@@ -93,19 +96,35 @@ ErrorPage = Callable[[Request, GestaltError], Response | None]
 
 
 class Replies:
-    """Lets every error leave in the one shape, or as a page. `page`: what makes one."""
+    """Lets every error leave in the one shape, or as a page. `page`: what makes one; `places`: what
+    no error tells; `routes`: all there are."""
 
-    def __init__(self, page: ErrorPage) -> None:
+    def __init__(self, page: ErrorPage, places: Places, routes: Iterable[BaseRoute]) -> None:
         self._page = page
+        self._places = places
+        self._routes = tuple(routes)
 
     async def reply(self, request: Request, problem: Exception) -> Response:
         """The answer to a request that ended in an exception, which is noted where we are to
         blame."""
-        error = error_of(problem, request)
+        error = error_of(problem, request.app.state.parts.gallery.settings)
         if error.http_status >= 500 and not isinstance(error, ServiceBusy):
-            # No message of an exception of others: it may quote what it was given.
-            _LOG.error("%s: %s", error.code, _where(problem))
-        return self._page(request, error) or error_reply(error)
+            _LOG.error("%s: %s", error.code, where_raised(problem))
+        told = self._places.hidden_in_error(error)
+        answer = self._page(request, told) or error_reply(told)
+        if error.http_status == 405:
+            answer.headers["Allow"] = ", ".join(sorted(self._methods_of(request.scope)))
+        return answer
+
+    def _methods_of(self, scope: Scope) -> set[str]:
+        """The methods that an address takes."""
+        found = {
+            method
+            for route in self._routes
+            if route.matches(scope)[0] is not Match.NONE
+            for method in getattr(route, "methods", ())
+        }
+        return found | {"HEAD"} if "GET" in found else found
 
     def handle_errors_of(self, app: FastAPI) -> None:
         """Answer what the framework catches."""
@@ -139,8 +158,9 @@ class Faults:
             await answer(scope, receive, send)
 
 
-def _where(problem: Exception) -> str:
-    """Where an exception came from: kind, file and line, without its text."""
+def where_raised(problem: Exception) -> str:
+    """Where an exception came from, for the log: kind, file and line, without its text, which may
+    quote what it was given."""
     trace, place = problem.__traceback__, ""
     while trace is not None:
         code = trace.tb_frame.f_code

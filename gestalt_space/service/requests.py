@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from gestalt_space.names import LONGEST_NAME
 from gestalt_space.paths import display_name
 from gestalt_space.service.questions import MOST_LINES
 
 MOST_NAMES = 1000
-LONGEST_TEXT = 1000
 MOST_DAYS = 3650
 _LAST = 2**53
 
@@ -21,8 +21,8 @@ def _is_text(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_is_text)]
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_is_text)]
+Text = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_is_text)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_is_text)]
 Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
 Texts = Annotated[list[Text], Field(max_length=MOST_NAMES)]
 Number = Annotated[int, Field(ge=1, le=_LAST)]

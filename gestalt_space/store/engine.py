@@ -50,6 +50,7 @@ class Database:
         self._reads = self.engine.execution_options(**reading_options(self.engine))
         self._writes = self.engine.execution_options(**writing_options(self.engine))
         self._is_sound = False
+        self._opened: tuple[int, int] | None = None
         try:
             if create:
                 self.make()
@@ -69,11 +70,13 @@ class Database:
         """Make the database where there is none. Raises `DatabaseError`."""
         if not self.exists():
             self.upgrade()
-            self._is_sound = True
+            self._note_sound()
 
     def exists(self) -> bool:
-        """Whether there is a database. Raises `DatabaseError` for one of another version."""
+        """Whether there is a database. Raises `DatabaseError` for one of another version, and for a
+        file in whose place there is another one, or none."""
         if self._is_sound:
+            self._check_same_file()
             return True
         found = self.revision()
         if found not in (None, REVISION):
@@ -83,7 +86,8 @@ class Database:
                 if found < REVISION
                 else "The database was made by a newer gestalt-space: install that version.",
             )
-        self._is_sound = found == REVISION
+        if found == REVISION:
+            self._note_sound()
         return self._is_sound
 
     def require(self) -> None:
@@ -219,6 +223,27 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+    def _note_sound(self) -> None:
+        self._is_sound, self._opened = True, self._file_id()
+
+    def _file_id(self) -> tuple[int, int] | None:
+        """By what the system knows the file of a SQLite database; None where there is none."""
+        if (file := self.file) is None:
+            return None
+        try:
+            found = file.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _check_same_file(self) -> None:
+        # The file that is open can be written still, and nobody would find again what is.
+        if self._file_id() != self._opened:
+            raise DatabaseError(
+                f"The database {self.where} was moved, removed or replaced while it was open.",
+                "Put it back, or restart the program that has it open, such as the service.",
+            )
 
     def _commit(self, session: Session) -> None:
         try:

@@ -22,7 +22,8 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """A job. `step`: what it does now, of which `done` of `whole` is done; `ahead`: jobs that are
-    worked on before it; `files`: names of what it made."""
+    worked on before it; `files`: names of what it made; `has_result`: whether what it gave is
+    kept."""
 
     id: str
     actor: str
@@ -38,6 +39,7 @@ class JobRecord:
     ended_at: datetime | None
     error: dict[str, Any] | None
     files: tuple[str, ...]
+    has_result: bool
 
 
 def add_job(
@@ -221,4 +223,5 @@ def _record(session: Session, row: Job) -> JobRecord:
         row.ended_at,
         row.error,
         tuple(names),
+        row.result is not None,
     )

@@ -155,6 +155,7 @@ def refusal(folder: Path, **options: object) -> OutputError | UsageError:
 def test_an_earlier_demo_is_only_replaced_when_asked(tmp_path: Path):
     folder = earlier(tmp_path / "demo")
     assert "--overwrite" in refusal(folder).hint
+    assert f"gestalt serve --home {folder / 'home'}" in refusal(folder).hint
     demo_run.check_place(folder, overwrite=True)
 
 

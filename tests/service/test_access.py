@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
-from gestalt_space.errors import NotAuthenticated, TooManyRequests, UsageError, UserError
+from gestalt_space.errors import (
+    DatabaseError,
+    NotAuthenticated,
+    TooManyRequests,
+    UsageError,
+    UserError,
+)
 from gestalt_space.home import Gallery
 from gestalt_space.service import users
 from gestalt_space.service.access import Access
 from gestalt_space.service.configuration import ServiceOptions
+from gestalt_space.store import accounts
 from gestalt_space.store.tables import ApiToken
 from tests.service.conftest import PASSWORD, Serve, SignIn
 
@@ -33,10 +41,20 @@ def test_a_service_for_others_lets_nobody_in_without_users(
     assert serve(host="0.0.0.0").post(ASK, files={"photo": photo}).status_code == 401
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"X-Forwarded-Proto": "https"},
+        {"X-Forwarded-Host": "gestalt.example"},
+        {"X-Real-IP": "203.0.113.9"},
+        {"Forwarded": "for=203.0.113.9"},
+        {"Via": "1.1 proxy"},
+    ],
+)
 def test_who_comes_through_a_proxy_is_not_somebody_on_this_machine(
-    client: TestClient, photo: tuple[str, bytes]
+    client: TestClient, photo: tuple[str, bytes], headers: dict[str, str]
 ) -> None:
-    headers = {"X-Forwarded-For": "203.0.113.9"}
     assert client.post(ASK, files={"photo": photo}, headers=headers).status_code == 401
 
 
@@ -173,8 +191,81 @@ def test_a_page_of_another_site_cannot_ask(
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_allowed")
 
 
-def test_another_name_for_this_machine_is_refused(client: TestClient) -> None:
-    assert client.get("/health/live", headers={"Host": "evil.example"}).status_code == 400
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "[::1", "[::2]"])
+def test_another_name_for_this_machine_is_refused(client: TestClient, host: str) -> None:
+    answer = client.get("/health/live", headers={"Host": host})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]", "[::1]:8"])
+def test_its_own_names_are_taken(client: TestClient, host: str) -> None:
+    assert client.get("/health/live", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        b"Basic \xff",
+        b"Basic " + base64.b64encode(b"no colon"),
+        b"Basic " + base64.b64encode(b"\xff:\xff"),
+        b"Basic \xc3\xa4",
+        b"Bearer \xff",
+        b"\xff",
+    ],
+)
+def test_credentials_that_cannot_be_read_let_nobody_in(
+    client: TestClient, sign_in: SignIn, credentials: bytes
+) -> None:
+    sign_in("reader")
+    answer = client.get("/api/v1/session", headers={b"Authorization": credentials})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "not_authenticated")
+
+
+def test_wrong_passwords_do_not_tell_which_users_there_are(
+    serve: Serve, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users.add_user(gallery.database, "anna", "admin", PASSWORD)
+    client = serve(most_failures=2)
+
+    def ask(name: str) -> tuple[int, str]:
+        answer = client.post("/api/v1/session", json={"name": name, "password": "wrong"})
+        return answer.status_code, answer.text
+
+    for _ in range(4):
+        assert ask("anna") == ask("nobody")
+    assert ask("nobody")[0] == 429
+    assert "nobody" not in {one.name for one in users.users(gallery.database)}
+
+
+def test_who_is_locked_out_is_told_no_shorter_time_than_there_is(gallery: Gallery) -> None:
+    users.add_user(gallery.database, "anna", "admin", PASSWORD)
+    for seconds, told in ((20, "20 seconds"), (95, "2 minutes")):
+        options = ServiceOptions(most_failures=1, lock_out=timedelta(seconds=seconds))
+        service = Access(gallery.database, options)
+        with pytest.raises(NotAuthenticated):
+            service.by_password("anna", "wrong", "192.0.2.1")
+        with pytest.raises(TooManyRequests) as caught:
+            service.by_password("anna", PASSWORD, "192.0.2.1")
+        assert caught.value.hint == f"Try again in {told}."
+
+
+def test_a_database_that_takes_no_change_still_knows_who_asks(
+    client: TestClient, sign_in: SignIn, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = sign_in("reader")
+    users.change_user(gallery.database, "the reader", password=PASSWORD)
+    service = Access(gallery.database, ServiceOptions())
+    secret = service.log_in("the reader", PASSWORD, "192.0.2.1")
+
+    def refused(*_: object) -> None:
+        raise DatabaseError("The disk is full.", "Free some space.")
+
+    monkeypatch.setattr(accounts, "note_use", refused)
+    monkeypatch.setattr(accounts, "note_seen", refused)
+    monkeypatch.setattr(accounts, "_SEEN_EVERY", timedelta())
+    assert client.get("/api/v1/session", headers=header).status_code == 200
+    assert service.by_login(secret).name == "the reader"
 
 
 def test_a_flood_is_told_to_wait(serve: Serve, photo: tuple[str, bytes]) -> None:

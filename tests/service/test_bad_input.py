@@ -3,8 +3,10 @@ nothing lost."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +16,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from starlette.datastructures import FormData
+from starlette.requests import Request
 from starlette.testclient import TestClient
+from starlette.types import Message
 
-from gestalt_space.errors import DatabaseError
+from gestalt_space.errors import DatabaseError, GalleryMissing, GestaltError, OutputError
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.home import Gallery
 from gestalt_space.service.app import create_app
@@ -25,7 +30,7 @@ from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.documents.validation import assert_valid
 from tests.galleries import make_home, open_gallery
-from tests.service.conftest import Serve
+from tests.service.conftest import Serve, SignIn
 
 FUZZ = settings(
     max_examples=15,
@@ -50,6 +55,56 @@ def test_a_body_over_the_cap(serve: Serve) -> None:
     chunks = iter([b"x" * 600, b"x" * 600])
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     refused(client.post("/api/v1/match", content=chunks, headers=headers), 413, "body_too_large")
+
+
+def sent(client: TestClient, path: str, headers: dict[bytes, bytes]) -> tuple[int, int]:
+    """The status of a form of 64 MB, and how many MB of it were read."""
+    read, answers = 0, []
+    start = b"--b\r\nContent-Disposition: form-data; name=photo; filename=a\r\n\r\n"
+
+    async def receive() -> Message:
+        nonlocal read
+        read += 1
+        body = {1: start, 64: b"\r\n--b--\r\n"}.get(read, b"x" * 2**20)
+        return {"type": "http.request", "body": body, "more_body": read < 64}
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    given = {b"host": b"localhost", b"content-type": b"multipart/form-data; boundary=b", **headers}
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "scheme": "http",
+        "query_string": b"", "root_path": "", "headers": list(given.items()),
+        "client": ("203.0.113.9", 1), "server": ("localhost", 80), "http_version": "1.1",
+        "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    return answers[0]["status"], read
+
+
+def test_no_photo_is_read_of_somebody_who_may_not_come_in(
+    client: TestClient, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = sign_in("reader")["Authorization"].encode()
+    kept: list[object] = []
+
+    async def parse(request: Request, *_: object, **__: object) -> FormData:
+        kept.append(request)
+        return FormData()
+
+    monkeypatch.setattr(Request, "_get_form", parse)
+    for headers in ({}, {b"authorization": b"Bearer no"}, {b"cookie": b"gestalt_login=no"}):
+        for path in ("/api/v1/match", "/ask", "/predict", "/nowhere"):
+            status, read = sent(client, path, headers)
+            assert status == 401
+            assert read < 40
+    assert not kept
+    monkeypatch.undo()
+    assert sent(client, "/api/v1/match", {b"authorization": token})[1] == 64
+    for path in ("/login", "/api/v1/session"):
+        status, read = sent(client, path, {b"content-type": b"application/x-www-form-urlencoded"})
+        assert status == 413
+        assert read < 4
 
 
 def test_forty_photos_at_once(client: TestClient, photo: tuple[str, bytes]) -> None:
@@ -112,6 +167,80 @@ def test_a_gallery_that_is_not_there_yet(tmp_path: Path, tiny_store: ModelStore)
         refused(client.get("/api/v1/patients/P0"), 404, "gallery_missing")
         assert client.get("/health/ready").status_code == 503
         assert client.get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/", "/gallery", "/api/v1/patients", "/health/live"])
+def test_head_is_answered_as_get_without_the_body(client: TestClient, address: str) -> None:
+    got, headed = client.get(address), client.head(address)
+    assert (headed.status_code, headed.content) == (200, b"")
+    for name in ("content-type", "content-length", "cache-control"):
+        assert headed.headers[name] == got.headers[name]
+    assert f'method="HEAD",route="{address}",status="200"' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PUT", "PROPFIND"])
+def test_a_method_that_an_address_does_not_take(client: TestClient, method: str) -> None:
+    reply = client.request(method, "/api/v1/patients")
+    refused(reply, 405, "usage")
+    assert reply.headers["allow"] == "GET, HEAD, POST"
+    assert client.head("/api/v1/match").headers["allow"] == "POST"
+
+
+@pytest.mark.sqlite_only("the file is moved")
+def test_a_gallery_that_is_moved_or_replaced_while_it_is_served(
+    client: TestClient, gallery: Gallery, home: Path, photo: tuple[str, bytes]
+) -> None:
+    assert client.get("/api/v1/patients/P0").status_code == 200
+    away = home.rename(home.with_name("away"))
+    replies = [client.get("/api/v1/patients/P0"), client.get("/api/v1/statistics")]
+    shutil.copytree(away, home)
+    replies.append(client.post("/api/v1/patients", files={"photo": photo}, data={"patient": "N"}))
+    replies.append(client.post("/api/v1/erasures", json={"patients": ["P0"]}))
+    for reply in replies:
+        refused(reply, 503, "database")
+        assert "restart" in reply.json()["error"]["hint"].lower()
+    assert client.get("/health/ready").status_code == 503
+    shutil.rmtree(home)
+    away.rename(home)
+    assert client.get("/api/v1/patients/P0").status_code == 200
+    assert gallery.stats().counts.patients == 4
+
+
+@pytest.mark.sqlite_only("the file is moved")
+def test_who_asks_is_checked_also_while_the_gallery_is_away(
+    client: TestClient, sign_in: SignIn, home: Path
+) -> None:
+    header = sign_in("reader")
+    home.rename(home.with_name("away"))
+    for headers in ({}, header):
+        reply = client.get("/api/v1/session", headers=headers)
+        refused(reply, 503, "database")
+
+
+def test_no_answer_tells_where_files_lie(
+    client: TestClient, gallery: Gallery, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(error: GestaltError) -> None:
+        def look_at(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("gestalt_space.home.Gallery.look_at", look_at)
+
+    where = gallery.database.where
+    for error in (
+        DatabaseError(
+            f"The database {where} failed: disk is full.", f"The database {where} is that."
+        ),
+        GalleryMissing(f"There is no gallery in {home}.", "Check --home."),
+        OutputError("Cannot write.", f"{home / 'index' / 'a'} is read-only."),
+    ):
+        refuse(error)
+        for headers in ({}, {"Accept": "text/html"}):
+            for address in ("/api/v1/patients/P0", "/gallery/patient?patient=P0"):
+                reply = client.get(address, headers=headers)
+                assert reply.status_code == error.http_status
+                assert str(home) not in reply.text
+                assert where not in reply.text
 
 
 @FUZZ

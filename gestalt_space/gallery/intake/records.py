@@ -29,7 +29,7 @@ from gestalt_space.gallery.intake.values import (
     parse_sex,
     parse_text,
 )
-from gestalt_space.names import normal_name
+from gestalt_space.names import LONGEST_NAME, normal_name
 from gestalt_space.paths import display_name
 from gestalt_space.types import Disorder, PhotoRecord
 
@@ -243,4 +243,10 @@ def _check_text(name: str, value: Any) -> None:
         raise UsageError(
             f"The {name} {display_name(value)!r} has characters that are not text.",
             "Write it in UTF-8, on one line.",
+        )
+    # A photo may have a path before its name.
+    if name != "photo" and len(value) > LONGEST_NAME:
+        raise UsageError(
+            f"The {name} {value[:50]!r}… has more than {LONGEST_NAME:,} characters.",
+            "Give it a shorter name.",
         )

@@ -13,12 +13,14 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict
 
 from gestalt_space.errors import UsageError
+from gestalt_space.service.requests import Name, Text
 from gestalt_space.store.accounts import Role
 
 MOST_NAMES = 10_000
 MOST_DRAWS = 100_000
 
-Names = Annotated[list[str], Field(max_length=MOST_NAMES)]
+Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Draws = Annotated[int, Field(ge=0, le=MOST_DRAWS)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
@@ -31,15 +33,15 @@ class Chosen(TypedDict):
     disorder: NotRequired[Names]
     gene: NotRequired[Names]
     patients: NotRequired[Names]
-    space: NotRequired[str]
+    space: NotRequired[Text]
 
 
 class MatrixRequest(Chosen):
     """See `gestalt cohort matrix`."""
 
-    unit: NotRequired[str]
-    patient_value: NotRequired[str]
-    value: NotRequired[str]
+    unit: NotRequired[Text]
+    patient_value: NotRequired[Text]
+    value: NotRequired[Text]
     with_family: NotRequired[bool]
 
 
@@ -68,9 +70,9 @@ class ComparisonRequest(TypedDict):
     permutations: NotRequired[Draws]
     bootstrap: NotRequired[Draws]
     with_family: NotRequired[bool]
-    prior: NotRequired[float]
+    prior: NotRequired[Finite]
     seed: NotRequired[Seed]
-    space: NotRequired[str]
+    space: NotRequired[Text]
 
 
 class ClustersRequest(Chosen):
@@ -78,8 +80,8 @@ class ClustersRequest(Chosen):
 
     clusters: NotRequired[Annotated[int, Field(ge=1)]]
     bootstrap: NotRequired[Draws]
-    margin: NotRequired[float]
-    within: NotRequired[str]
+    margin: NotRequired[Finite]
+    within: NotRequired[Text]
     seed: NotRequired[Seed]
     show_patients: NotRequired[bool]
 
@@ -87,9 +89,9 @@ class ClustersRequest(Chosen):
 class MapRequest(Chosen):
     """See `gestalt cohort map`."""
 
-    method: NotRequired[str]
-    colour: NotRequired[str]
-    perplexity: NotRequired[float]
+    method: NotRequired[Text]
+    colour: NotRequired[Text]
+    perplexity: NotRequired[Finite]
     seed: NotRequired[Seed]
     show_patients: NotRequired[bool]
 
@@ -115,8 +117,8 @@ class EvaluationRequest(TypedDict):
     """See `gestalt evaluate gallery`."""
 
     space: NotRequired[Names]
-    by: NotRequired[str]
-    controls: NotRequired[str]
+    by: NotRequired[Text]
+    controls: NotRequired[Text]
     with_family: NotRequired[bool]
     aggregation: NotRequired[Names]
     bootstrap: NotRequired[Draws]

@@ -9,13 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from gestalt_space.atomic_files import make_private_folder
@@ -24,6 +24,8 @@ from gestalt_space.errors import Fault, GestaltError
 from gestalt_space.file_lock import try_lock
 from gestalt_space.home import Gallery
 from gestalt_space.service.jobs.kinds import OUTPUTS, kind_of
+from gestalt_space.service.places import Places
+from gestalt_space.service.replies import error_of, where_raised
 from gestalt_space.store import jobs
 from gestalt_space.store.jobs import JobRecord
 
@@ -32,8 +34,7 @@ FOLDER = "jobs"
 PROGRAM = (sys.executable, "-m", "gestalt_cli")
 KEPT_FOR = timedelta(days=30)
 LOOKS_EVERY = 5.0
-"""Seconds between two looks for jobs that another service took in, or for the end of that service.
-"""
+"""Seconds between two looks for jobs, which another service of the home may have been given."""
 NOTED_EVERY = 0.5
 """Seconds between two looks at a job at work."""
 ENDS_WITHIN = 10.0
@@ -53,12 +54,13 @@ class Runner:
         self._program = program
         self._backups = None if backups is None else backups.absolute()
         self._folder = gallery.settings.home / FOLDER
+        self._places = Places(gallery)
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Begin: what was at work when the last service ended is worked on again."""
+        """Begin: what was at work when the service ended is worked on again."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -78,56 +80,63 @@ class Runner:
         return self._gallery.own_home() or str(self._gallery.settings.home)
 
     def _run(self) -> None:
+        told = ""
         while not self._ended.is_set():
             try:
-                if self._gallery.exists:
-                    make_private_folder(self._folder)
-                    with try_lock(self._folder) as held:
-                        # Where there are no locks, one service of a home is all there may be.
-                        if held is not False:
-                            self._work_on_jobs()
-            except (GestaltError, OSError) as error:
-                # The database is away, say, or the disk is full: later again.
-                _LOG.warning("jobs wait: %s", getattr(error, "code", type(error).__name__))
-            self._ended.wait(LOOKS_EVERY)
+                self._work_on_all()
+                told = ""
+            except Exception as problem:  # noqa: BLE001 - the thread stays for later jobs
+                # The database or the disk is away, say: later again, and said once.
+                if told != (told := where_raised(problem)):
+                    _LOG.warning("jobs wait: %s", told)
+            self._wake.wait(LOOKS_EVERY)
+            self._wake.clear()
 
-    def _work_on_jobs(self) -> None:
-        """Work on what comes, until the end. No other service of this home does meanwhile: what is
-        at work by the database was so when the last one ended."""
+    def _work_on_all(self) -> None:
+        """Work on all jobs that wait, unless another service of this home does."""
+        if not self._gallery.exists:
+            return
+        make_private_folder(self._folder)
+        with try_lock(self._folder) as is_alone:
+            if is_alone is False:
+                return
+            self._take_up()
+            while not self._ended.is_set() and (claimed := self._claim()) is not None:
+                self._work(claimed)
+
+    def _take_up(self) -> None:
+        """Nobody is at work in this home: what is left of others who were goes, and their jobs wait
+        again."""
         for left in self._folder.iterdir():
             shutil.rmtree(left, ignore_errors=True)
         with self._gallery.database.writing() as session:
             jobs.requeue_jobs(session, self.home)
             jobs.forget_old_jobs(session, KEPT_FOR)
-        while not self._ended.is_set():
-            self._wake.clear()
-            while not self._ended.is_set() and (claimed := self._claim()) is not None:
-                self._work(claimed)
-            self._wake.wait(LOOKS_EVERY)
 
     def _claim(self) -> JobRecord | None:
         with self._gallery.database.writing() as session:
             return jobs.claim_job(session, self.home)
 
     def _work(self, job: JobRecord) -> None:
-        folder = Path(tempfile.mkdtemp(dir=self._folder))
         try:
-            (folder / OUTPUTS).mkdir()
-            result = self._result(job, folder)
-            if result is None:
-                return
-            files = {
-                path.relative_to(folder / OUTPUTS).as_posix(): path.read_bytes()
-                for path in sorted((folder / OUTPUTS).rglob("*"))
-                if path.is_file()
-            }
+            with TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as made:
+                folder = Path(made)
+                (folder / OUTPUTS).mkdir()
+                result = self._result(job, folder)
+                if result is None:
+                    return
+                files = {
+                    path.relative_to(folder / OUTPUTS).as_posix(): path.read_bytes()
+                    for path in sorted((folder / OUTPUTS).rglob("*"))
+                    if path.is_file()
+                }
             with self._gallery.database.writing() as session:
                 jobs.finish_job(session, job.id, result, files)
-        except GestaltError as error:
+        except Exception as problem:  # noqa: BLE001 - it is this job's; the next one may be done
+            _LOG.warning("a job failed: %s", where_raised(problem))
             with self._gallery.database.writing() as session:
+                error = self._places.hidden_in_error(error_of(problem, self._gallery.settings))
                 jobs.fail_job(session, job.id, error_form(error))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _result(self, job: JobRecord, folder: Path) -> str | None:
         """The document of a job's command; None where it was cancelled, or the service ends, or it
@@ -150,13 +159,16 @@ class Runner:
                 encoding="utf-8",
                 errors="replace",
             )
-            if not self._followed(job, process):
-                return None
+            try:
+                if not self._followed(job, process):
+                    return None
+            finally:
+                _end(process)
         text = (folder / "document.json").read_text(encoding="utf-8")
         if process.returncode == 0:
             return text
         with self._gallery.database.writing() as session:
-            jobs.fail_job(session, job.id, _error_in(text))
+            jobs.fail_job(session, job.id, _error_in(self._places.hidden_in(text)))
         return None
 
     def _followed(self, job: JobRecord, process: subprocess.Popen[str]) -> bool:
@@ -165,12 +177,14 @@ class Runner:
         reader = threading.Thread(target=_read, args=(process.stderr, lines.put), daemon=True)
         reader.start()
         told: dict[str, Any] = {}
+        state = job.state
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(NOTED_EVERY)
             told = _newest(lines) or told
             is_running = process.poll() is None
-            with self._gallery.database.writing() as session:
+            # While the database cannot be written the command goes on.
+            with suppress(GestaltError), self._gallery.database.writing() as session:
                 state = jobs.note_progress(
                     session,
                     job.id,
@@ -179,11 +193,8 @@ class Runner:
                     int(told.get("whole") or 0),
                 )
             if not is_running:
-                reader.join()
                 return state == "running"
             if state != "running" or self._ended.is_set():
-                _end(process)
-                reader.join()
                 return False
 
 
@@ -204,6 +215,7 @@ def _newest(lines: SimpleQueue[str]) -> dict[str, Any] | None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
+    """Let a command end, if it has not."""
     process.terminate()
     try:
         process.wait(ENDS_WITHIN)

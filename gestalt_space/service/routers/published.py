@@ -34,7 +34,7 @@ from gestalt_space.interop.encodings import HEADER, published_slots
 from gestalt_space.interop.gestaltmatcher import service_reply
 from gestalt_space.match.question import Question
 from gestalt_space.service.dependencies import Parts, PartsOf, ReaderGallery
-from gestalt_space.service.replies import ERRORS, DocumentReply, error_reply
+from gestalt_space.service.replies import ERRORS, DocumentReply
 from gestalt_space.service.uploads import photo_sources
 from gestalt_space.types import Descriptors, Face
 
@@ -107,12 +107,12 @@ async def encode_file(
 async def _answered(parts: Parts, failure: str, answer: Callable[[], Any]) -> Response:
     try:
         return DocumentReply(await parts.workshop.work(answer))
-    except (NotAllowed, UsageError) as error:
+    except (NotAllowed, UsageError):
         # Nobody's client sends these to the published service.
-        return error_reply(error)
+        raise
     except GestaltError as error:
         if parts.options.strict_status:
-            return error_reply(error)
+            raise
         is_of_photo = isinstance(error, PhotoError | FaceError)
         return DocumentReply({"message": ALIGNMENT if is_of_photo else failure})
 

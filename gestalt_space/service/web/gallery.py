@@ -74,7 +74,7 @@ def find(
     except GalleryMissing:
         pass
     except GestaltError as problem:
-        error = problem
+        error = page.parts.places.hidden_in_error(problem)
     return page.show(
         "gallery.html",
         200 if error is None else error.http_status,

@@ -106,6 +106,24 @@ def test_a_record_that_cannot_be_says_why(facts: dict[str, Any], told: str) -> N
     assert row.error.hint
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"patient": "x" * 1001},
+        {"cohort": "x" * 1001},
+        {"family": "x" * 1001},
+        {"genes": ("x" * 1001,)},
+        {"disorders": (Disorder("OMIM:122470", "x" * 1001),)},
+    ],
+)
+def test_no_fact_is_longer_than_a_request_may_name(facts: dict[str, Any]) -> None:
+    error = checked(**facts).error
+    assert error is not None
+    assert "1,000 characters" in error.message
+    assert len(error.message) < 200
+    assert checked(patient="x" * 1000).error is None
+
+
 def test_a_row_with_an_error_stays_as_it_is() -> None:
     row = Intake("x.png", Path("x.png"), None, UsageError("no"))
     assert check_row(row) is row

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
+import errno
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
+from contextlib import ExitStack
+from datetime import timedelta
 
 import pytest
 
+from gestalt_space.errors import DatabaseError
 from gestalt_space.home import Gallery
-from gestalt_space.service.jobs import runner
 from gestalt_space.service.jobs.runner import FOLDER, Runner
 from gestalt_space.store import jobs
 from gestalt_space.store.jobs import JobRecord
-from tests.galleries import open_gallery
 
 ANSWER = """
 import json, pathlib, sys
@@ -44,9 +45,9 @@ def start(gallery: Gallery) -> Iterator[Start]:
         yield begin
 
 
-def ask(gallery: Gallery) -> str:
+def ask(gallery: Gallery, **request: object) -> str:
     with gallery.database.writing() as session:
-        asked = {"patients": ["P0", "P 1"], "with_family": True}
+        asked = request or {"patients": ["P0", "P 1"], "with_family": True}
         return jobs.add_job(session, gallery.own_home() or "", "anna", "cohesion", asked).id
 
 
@@ -82,6 +83,14 @@ def test_a_command_that_fails_says_why(gallery: Gallery, start: Start) -> None:
     assert job.error == {"code": "usage", "message": "No.", "hint": "Yes."}
 
 
+def test_why_a_job_failed_tells_no_place_of_this_machine(gallery: Gallery, start: Start) -> None:
+    key = ask(gallery)
+    told = {"code": "database", "message": f"No {gallery.database.where}.", "hint": "Yes."}
+    start(f"print({json.dumps({'error': told})!r}); raise SystemExit(1)")
+    error = waited(gallery, key, "failed").error
+    assert error == {"code": "database", "message": "No of the service.", "hint": "Yes."}
+
+
 def test_a_job_at_work_is_cancelled_and_the_next_one_begins(gallery: Gallery, start: Start) -> None:
     first, second = ask(gallery), ask(gallery)
     start(STAY)
@@ -103,19 +112,92 @@ def test_a_job_at_work_when_the_service_ends_is_worked_on_again(
     assert waited(gallery, key, "done").files == ("figure.svg",)
 
 
-def test_of_two_services_on_one_home_one_works_on_the_jobs(
-    gallery: Gallery, home: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 2**18])
+def test_a_job_that_cannot_be_started_fails_and_the_next_one_is_done(
+    gallery: Gallery, start: Start, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(runner, "LOOKS_EVERY", 0.1)
+    first, second = ask(gallery, cohort=[text]), ask(gallery)
+    start(ANSWER)
+    error = waited(gallery, first, "failed").error
+    assert error is not None
+    assert error["hint"]
+    waited(gallery, second, "done")
+    assert text not in caplog.text
+
+
+def test_a_full_disk_fails_a_job_and_not_the_next_one(
+    gallery: Gallery, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> str:
+        monkeypatch.undo()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gestalt_space.service.jobs.runner.TemporaryDirectory", full)
+    first, second = ask(gallery), ask(gallery)
+    start(ANSWER)
+    error = waited(gallery, first, "failed").error
+    assert error is not None
+    assert "No space left" in error["message"]
+    waited(gallery, second, "done")
+
+
+def test_a_job_goes_on_while_the_database_cannot_be_written(
+    gallery: Gallery, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> str:
+        monkeypatch.undo()
+        raise DatabaseError("The database is locked.", "Try again.")
+
+    monkeypatch.setattr(jobs, "note_progress", refused)
     key = ask(gallery)
-    first = start(STAY)
-    waited(gallery, key, "running")
-    with open_gallery(home) as other, closing(Runner(other, PRINTS)) as second:
-        second.start()
-        second.wake()
-        time.sleep(0.5)
-        assert waited(gallery, key, "running").started_at is not None
-        assert len(list((gallery.settings.home / FOLDER).iterdir())) == 1
-        # The second takes over where the first has ended.
-        first.close()
-        assert waited(gallery, key, "done").files == ("figure.svg",)
+    start(ANSWER)
+    waited(gallery, key, "done")
+
+
+def test_a_job_whose_end_could_not_be_noted_is_worked_on_again(
+    gallery: Gallery, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> bool:
+        raise DatabaseError("The database is locked.", "Try again.")
+
+    def refused_once(*_: object) -> bool:
+        monkeypatch.undo()
+        return refused()
+
+    monkeypatch.setattr(jobs, "finish_job", refused)
+    monkeypatch.setattr(jobs, "fail_job", refused_once)
+    key = ask(gallery)
+    start(ANSWER)
+    assert waited(gallery, key, "done").files == ("figure.svg",)
+
+
+def test_a_second_service_of_a_home_leaves_the_job_at_work_alone(
+    gallery: Gallery, start: Start
+) -> None:
+    first, second = ask(gallery), ask(gallery)
+    one = start(STAY)
+    waited(gallery, first, "running")
+    start(ANSWER)
+    time.sleep(1)
+    assert waited(gallery, first, "running", "done").state == "running"
+    assert waited(gallery, second, "queued", "done").state == "queued"
+    assert len(list((gallery.settings.home / FOLDER).iterdir())) == 1
+    one.close()
+    waited(gallery, first, "done")
+    waited(gallery, second, "done")
+
+
+def test_old_jobs_are_forgotten_while_the_service_runs(
+    gallery: Gallery, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = ask(gallery)
+    runner = start(ANSWER)
+    waited(gallery, key, "done")
+    monkeypatch.setattr("gestalt_space.service.jobs.runner.KEPT_FOR", timedelta())
+    runner.wake()
+    for _ in range(200):
+        with gallery.database.reading() as session:
+            if not jobs.jobs(session):
+                return
+        time.sleep(0.05)
+    raise AssertionError("the job stays")

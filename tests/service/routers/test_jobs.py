@@ -47,6 +47,29 @@ def test_only_options_of_the_command_are_taken(client: TestClient, request_: Any
     assert client.post("/api/v1/jobs/rm", json={}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("kind", "request_"),
+    [
+        ("comparison", '{"prior": NaN}'),
+        ("map", '{"perplexity": Infinity}'),
+        ("clusters", '{"margin": -Infinity}'),
+        ("map", r'{"cohort": ["\ud800"]}'),
+        ("map", r'{"cohort": ["a\u0000b"]}'),
+        ("map", r'{"method": "a\u0000b"}'),
+        ("map", r'{"patients": ["P0\nP1"]}'),
+        ("map", r'{"space": "\udfff"}'),
+        ("matrix", '{"cohort": ["' + "x" * 1001 + '"]}'),
+    ],
+)
+def test_an_option_that_no_command_can_be_given_is_refused(
+    client: TestClient, kind: str, request_: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    reply = client.post(f"/api/v1/jobs/{kind}", content=request_, headers=headers)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "usage")
+    assert client.get("/api/v1/jobs").json()["jobs"] == []
+
+
 def test_a_job_is_its_user_s_and_an_admin_s(client: TestClient, sign_in: SignIn) -> None:
     mine, other, admin = sign_in("reader"), sign_in("contributor"), sign_in("admin")
     asked = client.post("/api/v1/jobs/cohesion", json=COHESION, headers=mine)

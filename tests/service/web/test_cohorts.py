@@ -97,6 +97,10 @@ def test_a_result_is_shown_with_its_files(idle: TestClient, gallery: Gallery):
     listed = idle.get("/cohorts", headers=HTML)
     assert "<script>alert" not in listed.text
     assert f"/cohorts/jobs/{key}" in [one["href"] for one in Page(listed.text).of("a")]
+    assert idle.delete(f"/api/v1/jobs/{key}").status_code == 200
+    deleted = Page(idle.get("/cohorts", headers=HTML).text)
+    assert f"/cohorts/jobs/{key}" not in [one["href"] for one in deleted.of("a")]
+    assert "deleted" in deleted.text
     missing = idle.get("/cohorts/jobs/none", headers=HTML)
     assert missing.status_code == 404
 

@@ -215,6 +215,18 @@ def test_behind_a_proxy_addresses_begin_with_its_path(client: TestClient):
     assert all(one.startswith("/clinic/") for one in own)
 
 
+@pytest.mark.parametrize("address", ["/clinic/gallery", "/clinic/clinic/gallery"])
+def test_a_proxy_may_leave_its_path_in_the_address_or_take_it_away(
+    client: TestClient, address: str
+):
+    # The web server puts the path before every address.
+    proxied = TestClient(client.app, base_url="http://localhost", root_path="/clinic")
+    answer = proxied.get(address, headers=HTML)
+    assert answer.status_code == 200
+    assert 'method="GET",route="/gallery",status="200"' in client.get("/metrics").text
+    assert {"href": "/clinic/gallery", "aria-current": "page"} in Page(answer.text).of("a")
+
+
 def test_hostile_names_are_text(known: TestClient):
     answer = known.post(
         "/login", data={"name": NASTY, "password": "x", "next": f"/{NASTY}"}, headers=HTML
