@@ -107,6 +107,7 @@ def test_the_wheel_holds_our_names_alone(wheel: Path) -> None:
     builtin = "gestalt_space/weights/builtin/"
     assert {Path(name).name for name in names if name.startswith(builtin)} == {
         "MODEL_CARD.md",
+        "cover.onnx",
         "detector.onnx",
         "encoder.onnx",
         "model.json",

@@ -127,7 +127,7 @@ def test_a_corrected_face_replaces_the_wrong_one_and_leaves_nothing_of_it(
     if gallery.database.is_sqlite:  # a server's files are not in the home
         assert files_with(home, right.tobytes())
     assert gallery.state().photos == 1
-    assert gallery.check_index()["tiny"].endswith("no problem found")
+    assert "no problem found" in gallery.check_index()["tiny"]
     assert statuses(add(gallery, corrected)) == ["already"]
 
 
