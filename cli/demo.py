@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
-import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +17,7 @@ from gestalt_space.paths import display_name
 
 from . import options, output
 from .interruption import unchanged
-from .serve import say_address
+from .serve import tell_address
 
 if TYPE_CHECKING:
     from gestalt_space.demo.run import DemoResult
@@ -128,12 +127,7 @@ def _serve(result: DemoResult, device: Device, *, open_browser: bool) -> None:
     from gestalt_space.service.configuration import ServiceOptions
     from gestalt_space.service.serving import serve
 
-    def listening(address: str) -> None:
-        say_address(address)
-        if open_browser:
-            # A browser of the terminal comes back only when it is left.
-            Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-
+    listening = partial(tell_address, quiet=False, open_browser=open_browser)
     with open_demo(result, device) as gallery:
         serve(gallery, ServiceOptions(port=0), listening=listening)
 

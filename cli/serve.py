@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import webbrowser
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Annotated
 
 import typer
@@ -71,6 +74,9 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser of this machine.")
+    ] = False,
     detector: options.Detector = "auto",
     space: options.Space = None,
     home: options.Home = None,
@@ -102,10 +108,14 @@ def serve(
             chosen,
             certificate=tls_certificate,
             key=tls_key,
-            listening=lambda address: None if quiet else say_address(address),
+            listening=partial(tell_address, quiet=quiet, open_browser=open_browser),
         )
 
 
-def say_address(address: str) -> None:
-    """Say where the service listens."""
-    output.say(f"Open {address} in a browser. Ctrl-C ends the service.")
+def tell_address(address: str, *, quiet: bool, open_browser: bool) -> None:
+    """Say where the service listens, and open it in a browser if that was asked for."""
+    if not quiet:
+        output.say(f"Open {address} in a browser. Ctrl-C ends the service.")
+    if open_browser:
+        # A browser of the terminal comes back only when it is left.
+        Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,24 @@ def test_its_gallery_is_served(
     assert ran.code == 0, ran.err
     assert served == [ran.document["gallery"]["patients"]]
     assert "Open http://127.0.0.1:8001/ in a browser." in ran.err
+    if words:
+        assert opened.get(timeout=10) == "http://127.0.0.1:8001/"
+    assert opened.empty()
+
+
+@pytest.mark.parametrize("words", [(), ("--open",)], ids=["", "open"])
+def test_any_gallery_is_opened_in_a_browser_when_asked_for(
+    words: tuple[str, ...], gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: Queue[str] = Queue()
+    monkeypatch.setattr("webbrowser.open", opened.put)
+
+    def serve(_gallery: Gallery, _options: ServiceOptions, **given: Any) -> None:
+        given["listening"]("http://127.0.0.1:8001/")
+
+    monkeypatch.setattr("gestalt_space.service.serving.serve", serve)
+    ran = gestalt("serve", "--detector", "aligned", "--quiet", *words)
+    assert (ran.code, ran.err) == (0, "")
     if words:
         assert opened.get(timeout=10) == "http://127.0.0.1:8001/"
     assert opened.empty()
