@@ -142,14 +142,15 @@ def fail_job(session: Session, key: str, error: Mapping[str, Any]) -> None:
         row.state, row.error, row.ended_at = "failed", dict(error), datetime.now(UTC)
 
 
-def cancel_job(session: Session, key: str) -> JobRecord:
-    """End a job that waits or is at work, or delete what an ended one gave. Raises `JobError`."""
+def cancel_job(session: Session, key: str, *, with_result: bool = True) -> JobRecord:
+    """End a job that waits or is at work; `with_result`: of one that ended, delete what it gave.
+    Raises `JobError`."""
     row = _row(session, key)
-    if row.state in ENDED:
+    if row.state not in ENDED:
+        row.state, row.ended_at = "cancelled", datetime.now(UTC)
+    elif with_result:
         session.execute(sa.delete(JobFile).where(JobFile.job_id == key))
         row.result = None
-    else:
-        row.state, row.ended_at = "cancelled", datetime.now(UTC)
     session.flush()
     return _record(session, row)
 

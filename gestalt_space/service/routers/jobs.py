@@ -64,13 +64,13 @@ def list_jobs(
 @router.get("/{key}", response_model=JobDocument)
 def show(gallery: ReaderGallery, principal: Reader, key: str) -> DocumentReply:
     """How far a job has come."""
-    return DocumentReply(job_document(_own(gallery, principal, key)))
+    return DocumentReply(job_document(own_job(gallery, principal, key)))
 
 
 @router.get("/{key}/result")
 def result(gallery: ReaderGallery, principal: Reader, key: str) -> Response:
     """The document that a job gave: that of its command with --json."""
-    _own(gallery, principal, key)
+    own_job(gallery, principal, key)
     with gallery.database.reading() as session:
         return Response(jobs.result_of(session, key), media_type="application/json")
 
@@ -78,7 +78,7 @@ def result(gallery: ReaderGallery, principal: Reader, key: str) -> Response:
 @router.get("/{key}/files/{name:path}")
 def file(gallery: ReaderGallery, principal: Reader, key: str, name: str) -> Response:
     """A file that a job made: a figure, a table or a page."""
-    _own(gallery, principal, key)
+    own_job(gallery, principal, key)
     with gallery.database.reading() as session:
         content = jobs.file_of(session, key, name)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -89,14 +89,14 @@ def file(gallery: ReaderGallery, principal: Reader, key: str, name: str) -> Resp
 @router.delete("/{key}", response_model=JobDocument)
 def cancel(gallery: ReaderGallery, parts: PartsOf, principal: Reader, key: str) -> DocumentReply:
     """End a job, or delete what an ended one gave."""
-    _own(gallery, principal, key)
+    own_job(gallery, principal, key)
     with gallery.database.writing() as session:
         job = jobs.cancel_job(session, key)
     parts.runner.wake()
     return DocumentReply(job_document(job))
 
 
-def _own(gallery: Gallery, principal: Principal, key: str) -> JobRecord:
+def own_job(gallery: Gallery, principal: Principal, key: str) -> JobRecord:
     """A job that somebody may see: their own, an admin any."""
     with gallery.database.reading() as session:
         job = jobs.job(session, key)

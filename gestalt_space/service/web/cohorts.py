@@ -13,9 +13,9 @@ from fastapi import APIRouter, Form
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from gestalt_space.errors import GalleryMissing, NotAllowed
+from gestalt_space.errors import GalleryMissing
 from gestalt_space.service.requests import Text
-from gestalt_space.service.routers.jobs import start
+from gestalt_space.service.routers.jobs import own_job, start
 from gestalt_space.service.web.page import Page, ReaderPage
 from gestalt_space.service.web.words import N_
 from gestalt_space.store import jobs
@@ -94,11 +94,8 @@ def list_jobs(page: ReaderPage) -> Response:
 @router.get("/jobs/{key}")
 def show(page: ReaderPage, key: str) -> Response:
     """What a job gave: its main figures, its pictures and its files."""
-    principal = page.reader
+    job = own_job(page.gallery, page.reader, key)
     with page.gallery.database.reading() as session:
-        job = jobs.job(session, key)
-        if principal.role != "admin" and job.actor != principal.name:
-            raise NotAllowed("The job is another user's.", "An admin can see it.")
         document = json.loads(jobs.result_of(session, key))
     return page.show(
         "job.html",
@@ -110,6 +107,16 @@ def show(page: ReaderPage, key: str) -> Response:
         warnings=warnings_of(document),
         pictures=[one for one in job.files if one.endswith(PICTURES)],
     )
+
+
+@router.post("/jobs/{key}/cancel")
+def cancel(page: ReaderPage, key: str) -> Response:
+    """End a job. One that has ended meanwhile keeps its result."""
+    own_job(page.gallery, page.reader, key)
+    with page.gallery.database.writing() as session:
+        jobs.cancel_job(session, key, with_result=False)
+    page.parts.runner.wake()
+    return Response(status_code=204)
 
 
 def request_of(form: ChosenForm) -> dict[str, Any]:

@@ -76,9 +76,21 @@ def test_a_job_begins_and_is_cancelled(idle: TestClient):
     assert "waiting" in page.text
     assert [one for one in page.of("tr") if "data-running" in one]
     (form,) = page.of("form")
-    assert idle.delete(form["action"] or "").status_code == 200
+    assert form["method"] == "post"
+    assert idle.post(form["action"] or "").status_code == 204
     assert "cancelled" in Page(idle.get("/cohorts/jobs").text).text
     assert idle.post("/cohorts", data={"kind": "rm"}).status_code == 400
+
+
+def test_a_job_that_ends_before_it_is_cancelled_keeps_its_result(
+    idle: TestClient, gallery: Gallery, sign_in: SignIn
+):
+    key = ended(gallery, COHESION, "tree.svg")
+    reader, admin = sign_in("reader"), sign_in("admin")
+    address = f"/cohorts/jobs/{key}"
+    assert idle.post(f"{address}/cancel", headers=reader).status_code == 403
+    assert idle.post(f"{address}/cancel", headers=admin).status_code == 204
+    assert "0.500" in idle.get(address, headers={**HTML, **admin}).text
 
 
 def test_a_result_is_shown_with_its_files(idle: TestClient, gallery: Gallery):
