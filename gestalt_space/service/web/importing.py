@@ -23,6 +23,7 @@ from gestalt_space.gallery.intake.telling import check_together
 from gestalt_space.home import Gallery
 from gestalt_space.names import normal_name
 from gestalt_space.paths import display_name
+from gestalt_space.service.hints import in_fields
 from gestalt_space.service.requests import Text
 from gestalt_space.service.web.page import ContributorPage
 
@@ -169,7 +170,7 @@ def _outcome(
     notes: Sequence[str],
     error: GestaltError | None,
 ) -> RowOutcome:
-    told = None if error is None else error_form(error)
+    told = None if error is None else error_form(in_fields(error))
     return RowOutcome(photo, patient, outcome, changes, notes, told)
 
 

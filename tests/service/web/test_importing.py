@@ -156,6 +156,17 @@ def test_photos_come_in_parts_and_rows_are_held_against_the_whole_table(
     assert [one.patient for one in gallery.patients()] == ["P0", "P1", "P2", "P3"]
 
 
+def test_errors_of_rows_name_no_options(client: TestClient, photos: list[Photo]):
+    of_one = table(("n0.png", "N0", "", "", ""))
+    of_another = table(("n0.png", "N1", "", "", ""))
+    assert added(client, of_one, photos, photos[0], first=True)[0][2] == "added"
+    ((*_, told),) = added(client, of_another, photos, photos[0], first=True)
+    ((*_, foreseen),) = previewed(client, of_another, *photos)
+    for text in (told, foreseen):
+        assert "choose the face with `face`" in text
+        assert "--face" not in text
+
+
 def test_two_photos_of_one_name_are_none(client: TestClient, photos: list[Photo]):
     rows = table(("n0.png", "N0", "", "", ""), ("n1.png", "N1", "", "", ""))
     twice = [photos[0], (photos[0][0], photos[2][1]), photos[1]]
