@@ -261,8 +261,8 @@ adding?.addEventListener("submit", async (event) => {
       fields.append("face", photo.chosen);
       const done = await (await send(adding.getAttribute("action"), { method: "POST", body: fields })).json();
       for (const one of done.photos) {
-        if (one.error) lines.push(problem(one.error));
-        else lines.push(element("p", { class: "result" }, `${one.photo}: `, word(`added.${one.status}`)));
+        const link = element("a", { href: `${adding.dataset.page}?${new URLSearchParams({ patient: one.patient })}` }, one.patient);
+        lines.push(one.error ? problem(one.error) : element("p", { class: "result" }, `${one.photo}: `, word(`added.${one.status}`), " ", link));
         lines.push(...(one.notes ?? []).map((note) => element("p", { class: "remark", lang: "en" }, note)));
       }
     }

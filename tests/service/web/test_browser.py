@@ -193,6 +193,8 @@ def test_a_clinician_looks_compares_saves_and_adds(
     assert page.locator("#adding .result").count() == 2
     assert len(gallery.patient("P 9/x").photos) == 2
     assert not is_too_wide(page)
+    page.locator("#adding .result a").last.click()
+    page.get_by_role("heading", name="Patient P 9/x").wait_for()
     assert page.wrong == []
 
 
@@ -317,6 +319,16 @@ def test_a_job_is_started_and_its_figures_are_seen(open_page, address: str):
     assert picture.evaluate("(one) => one.naturalWidth") > 300
     assert serious(page) == []
     assert page.wrong == []
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_a_result_is_in_sight_on_a_phone(open_page, address: str, gallery: Gallery, language):
+    put_result(gallery, "cohesion", "this machine")
+    page = open_page(locale=tag_of(language), viewport={"width": 375, "height": 667})
+    page.goto(f"{address}/cohorts")
+    button = page.locator("#jobs a.button").bounding_box()
+    assert button["x"] >= 0
+    assert button["x"] + button["width"] <= 375
 
 
 @pytest.mark.parametrize("language", list(LANGUAGES))
