@@ -93,10 +93,10 @@ def audit(
 
 @router.get("/account")
 def account(page: ReaderPage) -> Response:
-    """The reader's own password and tokens."""
-    principal = _logged_in(page)
-    tokens = users.tokens(page.gallery.database, principal.name)
-    return page.show("account.html", tokens=tokens)
+    """The reader's own password and tokens, or how to have any."""
+    if page.reader.by == "this machine":
+        return page.show("nobody.html")
+    return page.show("account.html", tokens=users.tokens(page.gallery.database, page.reader.name))
 
 
 @router.post("/account/password")

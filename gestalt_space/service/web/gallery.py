@@ -22,7 +22,9 @@ from gestalt_space.match.question import Question, parse_aggregation
 from gestalt_space.service.requests import Name, Text
 from gestalt_space.service.routers.patients import matched_patient
 from gestalt_space.service.web.facts import photo_facts, shown_facts
+from gestalt_space.service.web.history import lines_of
 from gestalt_space.service.web.page import Page, ReaderPage
+from gestalt_space.service.web.terms import named_terms
 from gestalt_space.service.web.words import ACTIONS
 from gestalt_space.store.reads import PatientSummary
 from gestalt_space.store.taken_back import CORRECTIONS, UNDO
@@ -95,12 +97,14 @@ def show(page: ReaderPage, patient: Annotated[Name, Query()]) -> Response:
     return page.show(
         "patient.html",
         patient=found,
+        present=named_terms(found.hpo, page.language),
+        absent=named_terms(found.hpo_absent, page.language),
         facts=shown_facts(found),
         photo_facts=photo_facts,
         age_text=age_text,
         patient_version=version_of(found),
         is_withdrawn=found.consent == WITHDRAWN,
-        events=events,
+        events=[(event, list(lines_of(event, page.language))) for event in events],
         actions=ACTIONS,
         can_undo=lambda event: (
             event.action in (*CORRECTIONS, UNDO)

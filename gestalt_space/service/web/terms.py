@@ -107,9 +107,13 @@ def terms(language: Language) -> tuple[Term, ...]:
 
 def chosen_terms(ids: Sequence[str], language: Language) -> list[Term]:
     """Terms by their identifiers. Raises `UsageError` for what is no identifier of a term."""
+    return named_terms(list(dict.fromkeys(map(parse_term, ids))), language)
+
+
+def named_terms(ids: Sequence[str], language: Language) -> list[Term]:
+    """Terms that the gallery has, by their identifiers, in their order."""
     shown = {term.id: term for term in terms(language)}
-    wanted = dict.fromkeys(map(parse_term, ids))
-    return [shown.get(one) or _other_term(one) for one in wanted]
+    return [shown.get(one) or _other_term(one) for one in ids]
 
 
 def further_terms(text: str) -> list[Term]:

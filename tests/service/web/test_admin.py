@@ -36,7 +36,11 @@ def test_a_service_without_users_says_how_it_is(client: TestClient):
     page = read(client, "/admin")
     assert "There are no users" in page.text
     assert "Ready: a photo would be compared." in page.text
-    assert client.get("/account", headers=HTML).status_code == 403
+    account = read(client, "/account")
+    assert "There are no users" in account.text
+    assert "/admin" in [one["href"] for one in account.of("a") if one.get("class") == "button"]
+    change = {"old": PASSWORD, "new": PASSWORD}
+    assert client.post("/account/password", data=change).status_code == 403
 
 
 @pytest.mark.parametrize("address", ["/admin", "/admin/audit"])

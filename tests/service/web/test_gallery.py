@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -14,6 +15,8 @@ from gestalt_space.errors import NotInGallery
 from gestalt_space.home import Gallery
 from gestalt_space.service.web.gallery import SEEN
 from gestalt_space.types import PhotoRecord
+from tests import made
+from tests.galleries import add, row
 from tests.pages.conftest import NASTY
 from tests.pages.parsed import Page
 from tests.service.conftest import SignIn
@@ -266,6 +269,55 @@ def test_what_is_new_for_the_undiagnosed_is_marked(client: TestClient):
     client.cookies.clear()
     client.cookies.set(SEEN, "nonsense")
     assert marked() == 0
+
+
+def history(client: TestClient, patient: str, language: str = "en") -> list[str]:
+    """Cells of the entries of a patient's history: what, and details."""
+    headers = {**HTML, "Accept-Language": language}
+    answer = client.get("/gallery/patient", params={"patient": patient}, headers=headers)
+    text = answer.text.rpartition("<tbody>")[2]
+    rows = text.partition("</tbody>")[0].split("<tr>")[1:]
+    return [" ".join(Page(f"<tr>{one}").text.split()) for one in rows]
+
+
+def test_a_history_tells_of_this_patient_alone(
+    client: TestClient, gallery: Gallery, tmp_path: Path
+):
+    """A batch adds photos of several patients in one event."""
+    (entry,) = history(client, "P0")
+    assert "photos added" in entry
+    assert "Photos:" not in entry
+    photos = [made.photo_file(tmp_path / f"{seed}.png", seed) for seed in (50, 51)]
+    add(gallery, *(row(one, "P9") for one in photos))
+    (entry,) = history(client, "P9")
+    assert "Photos: 2" in entry
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("undone", "facts corrected", "Sex: (empty) → female", "Features of the face:")),
+        ("de", ("rückgängig gemacht", "Geschlecht: ", "Merkmale des Gesichts: ")),
+        ("zh-TW", ("性別: ", "臉部特徵: ")),
+    ],
+)
+def test_a_history_is_in_the_readers_language(
+    client: TestClient, gallery: Gallery, language: str, said: tuple[str, ...]
+):
+    gallery.set_facts(PhotoRecord("-", "P1", sex="female", hpo=("HP:0000316",)))
+    gallery.undo()
+    entries = " ".join(history(client, "P1", language))
+    assert [one for one in said if one not in entries] == []
+    assert language == "en" or "facts corrected" not in entries
+
+
+def test_features_of_the_face_are_named(client: TestClient, gallery: Gallery):
+    gallery.set_facts(PhotoRecord("-", "P0", hpo=("HP:0000316",), hpo_absent=("HP:0000252",)))
+    for language, said in (("en", "Hypertelorism"), ("de", "Hypertelorismus")):
+        headers = {**HTML, "Accept-Language": language}
+        page = Page(client.get("/gallery/patient?patient=P0", headers=headers).text)
+        assert f"{said} HP:0000316" in " ".join(page.text.split())
+        assert "HP:0000252" in page.text
 
 
 def test_hostile_names_are_text(client: TestClient, add_nasty: Callable[[], None]):
