@@ -18,7 +18,7 @@ PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"
 GROUND = frozenset(
     {"ages", "errors", "types", "settings", "devices", "descriptors", "names", "counts", "paths"}
     | {"atomic_files", "atomic_folders", "file_lock", "lock_holders", "lazy_value"}
-    | {"call_batching", "freed_memory", "same_face", "progress", "tables"}
+    | {"call_batching", "same_face", "progress", "tables"}
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking", "stats"})
 ABOVE = (

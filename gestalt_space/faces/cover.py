@@ -65,7 +65,8 @@ class CoverModel:
         return np.asarray(self._session.run(["hidden"], {"crops": pictures})[0][0, 0], np.float32)
 
     def share(self, crop: Pixels) -> float:
-        """The share of the face, 0..1, that something hides."""
+        """The share of an aligned face `(112, 112, 3)`, 0..1, that something hides: the mean of the
+        cells in `OVAL`."""
         return float(self.cells(crop)[OVAL].mean())
 
 

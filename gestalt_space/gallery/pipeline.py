@@ -22,7 +22,7 @@ from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, FaceError, GestaltError
 from gestalt_space.faces.detection import Detector, choose_face, find_faces
 from gestalt_space.faces.photos import PhotoLimits, decode_photo, read_bytes, read_photo
-from gestalt_space.freed_memory import FreedMemory
+from gestalt_space.gallery.freed_memory import FreedMemory
 from gestalt_space.gallery.models import Detectors
 from gestalt_space.types import Descriptors, Face
 from gestalt_space.weights.manifest import InstalledModel

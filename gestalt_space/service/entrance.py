@@ -16,9 +16,8 @@ from gestalt_space.service.uploads import BodyCap
 
 LOGINS = ("/login", "/api/v1/session")
 """Where somebody says who they are in what they send, which is small."""
-
-
 MOST_LET_GO = 32 * MEGABYTE
+"""Bytes of a refused request that are taken and dropped."""
 
 
 class Entrance:

@@ -1,4 +1,4 @@
-"""What storing rows would do, as far as it can be told before a face is looked for. Nothing is
+"""What storing rows would do, as far as this is known before a face is looked for. Nothing is
 written."""
 
 from __future__ import annotations

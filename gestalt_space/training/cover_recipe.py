@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from gestalt_space.devices import Device
-from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.cover import CELLS, OVAL, CoverModel
 from gestalt_space.simulate.persons import Persons, Portrait
@@ -28,6 +27,7 @@ from gestalt_space.training.cover_pictures import KINDS, CoverPainter
 from gestalt_space.training.deformations import draw
 from gestalt_space.training.detector import drift, rate
 from gestalt_space.training.logs import Log, kept_log, libraries
+from gestalt_space.training.preconditions import check_faces
 from gestalt_space.training.splits import held_out, validating
 from gestalt_space.types import Pixels
 from gestalt_space.weights.manifest import sha256_of
@@ -37,7 +37,6 @@ BATCH = 96
 RATE = 2e-3
 DECAY = 1e-3
 KEEP = 0.998
-LEAST_FACES = 20
 PERSONS = 1_500
 """Simulated persons among the faces."""
 CHANGED_SHARE = 0.35
@@ -63,15 +62,13 @@ def train_cover(recipe: CoverRecipe, faces: Iterable[RealFace], out: Path, log: 
     """Train on faces, write the model, and a log beside it that says what it finds in the photos
     kept for choosing limits: as they are, and with each kind of cover drawn.
 
-    Faces whose names are held out are left out. Raises `UsageError` for too few faces.
+    Faces whose names are held out are left out. Raises `UsageError` for too few faces,
+    `DeviceUnavailable` or `ModelDamaged`.
     """
     usable = [face for face in faces if not held_out(face.name)]
     known = [face.portrait for face in usable if not validating(face.name)]
     kept = [face.portrait for face in usable if validating(face.name)]
-    if len(known) < LEAST_FACES:
-        raise UsageError(
-            f"{len(known)} faces to train on are too few.", f"Give at least {LEAST_FACES}."
-        )
+    check_faces(len(known))
     with kept_log(out, log) as note:
         note(
             f"photos {recipe.photos.name}, {recipe.steps} steps, seed {recipe.seed}, "
@@ -107,7 +104,10 @@ def with_deformations(
 
 
 def train(faces: Sequence[Portrait], recipe: CoverRecipe, note: Log) -> CoverNetwork:
-    """A network trained on these faces. The same for a recipe, machine and number of threads."""
+    """A network trained on these faces. The same for a recipe, machine and number of threads.
+
+    Raises `DeviceUnavailable`.
+    """
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
     computing = Computing.on(recipe.device)

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from gestalt_space.devices import Device, cores
-from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import SIZE
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS
 from gestalt_space.simulate.persons import Persons, Portrait
@@ -30,6 +29,7 @@ from gestalt_space.training.encoder import (
 from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs
 from gestalt_space.training.encoder_export import export
 from gestalt_space.training.logs import Log, kept_log, libraries
+from gestalt_space.training.preconditions import check_faces
 from gestalt_space.training.splits import held_out
 from gestalt_space.weights.manifest import sha256_of
 
@@ -42,7 +42,6 @@ MOST_OFF = 14.0
 """Canvas pixels by which a landmark of a face may lie away from the mean: beyond it, profiles."""
 TEST_GROUPS, TEST_PEOPLE, TEST_PERSONS = 150, 6, 500
 """Deformations to measure the result with, people who carry each, and persons to draw them from."""
-LEAST_PEOPLE = 20
 BATCH = 64
 TELLING_ROWS = 20_000
 
@@ -67,10 +66,7 @@ def train_encoder(recipe: EncoderRecipe, faces: Iterable[RealFace], out: Path, l
     `TEST_GROUPS`. Raises `UsageError` for too few faces.
     """
     known = [f.portrait for f in faces if not held_out(f.name) and _near(f.portrait)]
-    if len(known) < LEAST_PEOPLE:
-        raise UsageError(
-            f"{len(known)} faces to train on are too few.", f"Give at least {LEAST_PEOPLE}."
-        )
+    check_faces(len(known))
     with kept_log(out, log) as note:
         note(
             f"photos {recipe.photos.name}, seed {recipe.seed}, {libraries()}, "

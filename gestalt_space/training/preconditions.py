@@ -10,6 +10,14 @@ from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import torch_device
 from gestalt_space.errors import UsageError
 
+LEAST_FACES = 20
+
+
+def check_faces(count: int) -> None:
+    """Raises `UsageError` where there are too few faces to train on."""
+    if count < LEAST_FACES:
+        raise UsageError(f"{count} faces to train on are too few.", f"Give at least {LEAST_FACES}.")
+
 
 def check_training(out: Path, device: Device = "auto") -> None:
     """Raises `UsageError`, `OutputError` or `DeviceUnavailable` where a model could not be trained

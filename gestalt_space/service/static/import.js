@@ -42,7 +42,7 @@ async function patiently(address, fields, tries = 10) {
 async function work(adding) {
   const every = [...document.getElementById("photo").files], chosen = [];
   const room = form.dataset.mostBytes - table.files[0].size - every.length * 300 - 2 ** 16;
-  // One that no request can hold is told like one that is missing.
+  // One that no request can hold counts as missing.
   const photos = every.filter((photo) => photo.size <= room);
   for (const photo of photos) {
     chosen.push({ name: photo.name, sha256: adding ? null : await hashed(photo) });

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gestalt_space import freed_memory
-from gestalt_space.freed_memory import EVERY, FreedMemory
+from gestalt_space.gallery import freed_memory
+from gestalt_space.gallery.freed_memory import EVERY, FreedMemory
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,6 @@ def test_freed_memory_goes_back_to_the_system_now_and_then() -> None:
 
 
 def test_where_no_memory_is_kept_none_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gestalt_space.freed_memory.sys.platform", "win32")
-    monkeypatch.setattr("gestalt_space.freed_memory.ctypes.CDLL", None)
+    monkeypatch.setattr("gestalt_space.gallery.freed_memory.sys.platform", "win32")
+    monkeypatch.setattr("gestalt_space.gallery.freed_memory.ctypes.CDLL", None)
     FreedMemory().give_back()
