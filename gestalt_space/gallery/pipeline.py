@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -20,7 +20,7 @@ from gestalt_space.descriptors import to_descriptors, unsound
 from gestalt_space.devices import cores
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DescriptorError, FaceError, GestaltError
-from gestalt_space.faces.detection import Detector, choose_face, find_faces
+from gestalt_space.faces.detection import Detector, FoundBefore, choose_face, find_faces
 from gestalt_space.faces.photos import PhotoLimits, decode_photo, read_bytes, read_photo
 from gestalt_space.gallery.freed_memory import FreedMemory
 from gestalt_space.gallery.models import Detectors
@@ -33,7 +33,8 @@ class PhotoSource:
     """A photo to process: its name in results, where its bytes are, and which face to use.
 
     `face`: number of the face. Without one, `largest` says whether to use the largest of several
-    faces, or to fail. `patient`: the patient in the photo, if known.
+    faces, or to fail. `patient`: the patient in the photo, if known. `found`: the photo's faces, if
+    they were found before: they are not looked for again.
     """
 
     name: str
@@ -41,6 +42,7 @@ class PhotoSource:
     face: int | None = None
     largest: bool = False
     patient: str = ""
+    found: FoundBefore | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def every_face(
 ) -> tuple[Face, ...]:
     """All faces of a photo, largest first. Raises `PhotoError`, `FaceError`."""
     photo = read_photo(source.data, name=source.name, limits=limits)
-    with detectors.lent(alone=True) as detector:
+    with _detector_for(source, detectors, alone=True) as detector:
         return find_faces(photo, detector)
 
 
@@ -139,7 +141,10 @@ def find_all_faces(
     def work(source: PhotoSource) -> PhotoResult:
         try:
             return _find_face(
-                source, partial(detectors.lent, alone=workers == 1), limits or PhotoLimits(), skip
+                source,
+                partial(_detector_for, source, detectors, alone=workers == 1),
+                limits or PhotoLimits(),
+                skip,
             )
         except GestaltError as error:
             return _failed(PhotoResult(source), error)
@@ -168,6 +173,13 @@ def encode_all(
     while batch := list(islice(results, batch_size)):
         yield _encode(batch, encoder)
         _FREED.give_back()
+
+
+def _detector_for(
+    source: PhotoSource, detectors: Detectors, *, alone: bool
+) -> AbstractContextManager[Detector]:
+    """What finds the faces of a photo: a detector that is lent, or what was found before."""
+    return nullcontext(source.found) if source.found else detectors.lent(alone=alone)
 
 
 def _find_face(

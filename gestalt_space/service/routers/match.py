@@ -123,7 +123,14 @@ def explained(
 
 
 def found_faces(gallery: Gallery, sources: list[PhotoSource]) -> FacesDocument:
-    """All faces of photos, or why there are none."""
+    """All faces of photos, or why there are none, as `gestalt faces --json` gives them."""
+    return faces_document(gallery.pipeline.detector, faces_of(gallery, sources), ())
+
+
+def faces_of(
+    gallery: Gallery, sources: list[PhotoSource]
+) -> list[tuple[str, tuple[Face, ...] | GestaltError]]:
+    """All faces of photos by the photos' names, or why there are none."""
     pipeline, limits = gallery.pipeline, photo_limits(gallery.settings)
     found: list[tuple[str, tuple[Face, ...] | GestaltError]] = []
     for source in sources:
@@ -131,4 +138,4 @@ def found_faces(gallery: Gallery, sources: list[PhotoSource]) -> FacesDocument:
             found.append((source.name, every_face(source, pipeline.detectors, limits=limits)))
         except GestaltError as error:
             found.append((source.name, error))
-    return faces_document(pipeline.detector, found, ())
+    return found

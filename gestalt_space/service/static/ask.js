@@ -43,7 +43,7 @@ async function look(photo) {
   const remarks = shown.querySelector(".remarks");
   if (photo.url) URL.revokeObjectURL(photo.url);
   photo.url = URL.createObjectURL(file);
-  photo.faces = undefined;
+  photo.faces = photo.found = undefined;
   photo.looking = true;
   shown.querySelector("img").src = photo.url;
   shown.querySelector(".file").textContent = file.name;
@@ -56,7 +56,7 @@ async function look(photo) {
   try {
     const found = (await (await send(form.dataset.faces, { method: "POST", body: fields })).json()).photos[0];
     if (found.error) throw found.error;
-    photo.faces = found.faces;
+    ({ faces: photo.faces, found: photo.found } = found);
     photo.chosen = found.faces[0].number;
     await shown.querySelector("img").decode().catch(() => {});
     draw(photo);
@@ -97,10 +97,7 @@ function draw(photo) {
   shown.querySelector(".remarks").replaceChildren(...(told.length ? told : [element("li", { class: "good" }, word("good"))]));
 }
 
-function choose(photo, number) {
-  photo.chosen = number;
-  draw(photo);
-}
+const choose = (photo, chosen) => draw(Object.assign(photo, { chosen }));
 
 /** Turns a photo a quarter clockwise; what is sent from now on is the turned one. */
 async function turn(photo) {
@@ -125,6 +122,7 @@ function complete(fields) {
   for (const photo of photos) {
     fields.append("photo", photo.file);
     fields.append("face", photo.faces?.length ? photo.chosen : "");
+    fields.append("found", JSON.stringify(photo.found ?? null));
   }
   for (const filter of form.querySelectorAll("[data-among]"))
     if (filter.value.trim()) fields.append("among", `${filter.dataset.among}=${filter.value}`);

@@ -85,7 +85,8 @@ export async function submit(form, submitter) {
   const busy = [...form.querySelectorAll("button")].filter((button) => !button.disabled);
   busy.forEach((button) => (button.disabled = true));
   form.setAttribute("aria-busy", "true");
-  tell(word("working"), told);
+  // What is done at once need not be told.
+  const working = setTimeout(() => tell(word("working"), told), 120);
   try {
     const options = { method };
     if (json !== undefined) {
@@ -101,6 +102,7 @@ export async function submit(form, submitter) {
   } catch (error) {
     fail(error, told);
   } finally {
+    clearTimeout(working);
     busy.forEach((button) => (button.disabled = false));
     form.removeAttribute("aria-busy");
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
@@ -12,19 +13,23 @@ from pydantic import BaseModel, Json
 from starlette.responses import Response
 
 from gestalt_space.cohort.composite import FEWEST
+from gestalt_space.documents.faces import faces_document
 from gestalt_space.documents.matches import LineForm, MatchDocument
 from gestalt_space.errors import GestaltError
+from gestalt_space.faces.detection import FoundBefore
 from gestalt_space.gallery.intake.ontology import installed_ontology
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.match.question import Question
 from gestalt_space.service.questions import Asked
+from gestalt_space.service.replies import DocumentReply
 from gestalt_space.service.requests import Text
-from gestalt_space.service.routers.match import matched
+from gestalt_space.service.routers.match import faces_of, matched
 from gestalt_space.service.uploads import photo_sources
 from gestalt_space.service.web.assets import assets
 from gestalt_space.service.web.averages import MOST_PATIENTS, average_face
+from gestalt_space.service.web.finding import ShownFaces, shown_faces
 from gestalt_space.service.web.page import Page, ReaderPage
-from gestalt_space.service.web.report import probe_pictures, shown_faces
+from gestalt_space.service.web.report import nearest_pictures, probe_pictures
 from gestalt_space.service.web.terms import Term, chosen_terms, further_terms, term_picture, terms
 from gestalt_space.store.people import By
 
@@ -49,11 +54,15 @@ async def _filled_form(
     question: Asked,
     photo: Annotated[list[UploadFile], File()],
     face: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI copies it
+    found: Annotated[list[Json[ShownFaces | None]], Form()] = [],  # noqa: B006
     term: Annotated[list[str], Form()] = [],  # noqa: B006
     as_one: Annotated[bool, Form()] = False,
 ) -> FilledForm:
     noted = chosen_terms(term, page.language)
-    return FilledForm(_with_faces(await photo_sources(photo), face), question, noted, as_one)
+    detector = page.gallery.pipeline.detector
+    before = [one.found(detector) if one else None for one in found]
+    sources = _with_faces(await photo_sources(photo), face, before)
+    return FilledForm(sources, question, noted, as_one)
 
 
 Filled = Annotated[FilledForm, Depends(_filled_form)]
@@ -106,13 +115,24 @@ async def answer(page: ReaderPage, form: Filled) -> Response:
     )
 
 
+@router.post("/ask/faces")
+async def find(page: ReaderPage, photo: Annotated[list[UploadFile], File()]) -> DocumentReply:
+    """The faces of photos, as `/api/v1/faces` lists them; `found`: what to send back of each."""
+    sources = await photo_sources(photo)
+    found = await page.parts.workshop.work(faces_of, page.gallery, sources)
+    document = faces_document(page.gallery.pipeline.detector, found, ())
+    shown = [None if isinstance(faces, GestaltError) else shown_faces(faces) for _, faces in found]
+    photos = zip(document["photos"], shown, strict=True)
+    return DocumentReply({**document, "photos": [{**one, "found": told} for one, told in photos]})
+
+
 @router.post("/ask/report")
 async def report(page: ReaderPage, form: Filled) -> Response:
     """The ranking as a page of its own that holds all that it shows, to be saved."""
     document = await _answered(page, form)
     work = page.parts.workshop.work
     pictures = await work(probe_pictures, page.gallery, form.sources)
-    faces = await work(shown_faces, page.gallery, document)
+    faces = await work(nearest_pictures, page.gallery, document)
     return page.show(
         "report.html",
         document=document,
@@ -161,8 +181,14 @@ async def _answered(page: Page, form: FilledForm) -> MatchDocument:
     return document
 
 
-def _with_faces(sources: list[PhotoSource], face: list[str]) -> list[PhotoSource]:
-    """Photos with the face that was chosen in each, in their order; the largest where none was."""
+def _with_faces(
+    sources: list[PhotoSource], face: list[str], found: list[FoundBefore | None]
+) -> list[PhotoSource]:
+    """Photos with the face that was chosen in each, in their order, the largest where none was; and
+    with the faces that were found in each before."""
     chosen = [int(one) if one.isdecimal() and int(one) else None for one in face]
-    chosen += [None] * (len(sources) - len(chosen))
-    return [replace(one, face=number) for one, number in zip(sources, chosen, strict=False)]
+    return [
+        replace(source, face=number, found=before)
+        for source, number, before in zip_longest(sources, chosen, found)
+        if source is not None
+    ]

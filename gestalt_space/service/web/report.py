@@ -29,7 +29,7 @@ def probe_pictures(gallery: Gallery, sources: list[PhotoSource]) -> dict[str, st
     return found
 
 
-def shown_faces(gallery: Gallery, document: MatchDocument) -> dict[tuple[str, str], str]:
+def nearest_pictures(gallery: Gallery, document: MatchDocument) -> dict[tuple[str, str], str]:
     """The faces of the nearest patients, by patient and photo, where they may be shown."""
     found: dict[tuple[str, str], str] = {}
     for probe in document["probes"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,12 @@ from gestalt_space.cohort.selection import Criteria, select
 from gestalt_space.errors import NotInGallery, UsageError
 from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.gallery.intake.ontology import NamedTerm, Ontology, TermNames
+from gestalt_space.gallery.opened import photo_limits
+from gestalt_space.gallery.pipeline import PhotoSource, every_face
 from gestalt_space.home import Gallery
 from gestalt_space.service.web import ask, averages
 from gestalt_space.service.web import terms as web_terms
+from gestalt_space.service.web.finding import ShownFaces, shown_faces
 from gestalt_space.service.web.terms import PLAIN, chosen_terms, term_picture, terms
 from gestalt_space.simulate.phenotypes import TERMS
 from gestalt_space.types import PhotoRecord
@@ -52,6 +56,61 @@ def test_each_photo_may_have_a_face_of_its_own(client: TestClient, photo: Photo)
     assert "other.png" in page.text
     assert "The photo has fewer faces than that." in page.text
     assert len([one for one in page.elements if one[0] == "table"]) == 1
+
+
+def test_faces_are_looked_for_once(
+    client: TestClient, gallery: Gallery, photo: Photo, monkeypatch: pytest.MonkeyPatch
+):
+    files = {"photo": photo}
+    (shown,) = client.post("/ask/faces", files=files).json()["photos"]
+    assert shown["faces"] == client.post("/api/v1/faces", files=files).json()["photos"][0]["faces"]
+    plain = client.post("/ask", files=files)
+    detectors = gallery.pipeline.detectors
+    monkeypatch.setattr(type(detectors), "lent", lambda *_, **__: pytest.fail("looked again"))
+    sent = {"found": json.dumps(shown["found"]), "face": "1"}
+    assert client.post("/ask", files=files, data=sent).text == plain.text
+    assert client.post("/ask/report", files=files, data=sent).status_code == 200
+
+
+def test_a_face_is_the_same_to_the_last_digit(gallery: Gallery, photo: Photo):
+    limits = photo_limits(gallery.settings)
+    source = PhotoSource("a.png", photo[1])
+    faces = every_face(source, gallery.pipeline.detectors, limits=limits)
+    told = json.loads(json.dumps(shown_faces(faces)))
+    before = ShownFaces.model_validate(told).found(gallery.pipeline.detector)
+    (again,) = every_face(replace(source, found=before), gallery.pipeline.detectors, limits=limits)
+    assert again.crop.tobytes() == faces[0].crop.tobytes()
+    assert again.landmarks.tobytes() == faces[0].landmarks.tobytes()
+    assert (again.detector, again.score, again.quality, again.step) == (
+        faces[0].detector, faces[0].score, faces[0].quality, faces[0].step)  # fmt: skip
+
+
+def test_what_another_detector_found_is_looked_for_again(client: TestClient, photo: Photo):
+    found = client.post("/ask/faces", files={"photo": photo}).json()["photos"][0]["found"]
+    moved = [{**one, "landmarks": [[0, 0]] * 5} for one in found["faces"]]
+    sent = {"found": json.dumps({"detector": "another", "faces": moved})}
+    assert "OMIM:122470" in client.post("/ask", files={"photo": photo}, data=sent).text
+    sent = {"found": json.dumps({**found, "faces": moved})}
+    refused = client.post("/ask", files={"photo": photo}, data=sent)
+    assert "OMIM:122470" not in refused.text
+    assert refused.status_code == 200
+    assert "The face in the photo cannot be used." in refused.text
+
+
+@pytest.mark.parametrize(
+    "found",
+    ["{", "[]", '{"detector": "x", "faces": []}', '{"detector": "x", "faces": [{"box": [1e99]}]}'],
+)
+def test_found_faces_that_are_none_are_refused(client: TestClient, photo: Photo, found: str):
+    answer = client.post("/ask", files={"photo": photo}, data={"found": found})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
+
+
+def test_more_faces_than_a_field_holds_are_not_kept(gallery: Gallery, photo: Photo):
+    source = PhotoSource("a.png", photo[1])
+    faces = every_face(source, gallery.pipeline.detectors)
+    assert shown_faces(faces * 100) is not None
+    assert shown_faces(faces * 1000) is None
 
 
 def test_hostile_names_and_answers_are_text(
