@@ -62,8 +62,8 @@ ASK = """() => new Promise((stood) => {
   }).observe(document.body, { childList: true, subtree: true });
   document.querySelector("#go").click();
 })"""
-"""Clicks, and takes the time in the page itself until the table is in it: a program that looks again
-and again from outside is slower than the page, and slows it."""
+"""Clicks, and takes the time in the page itself until the table is in it: a program that looks from
+outside, again and again, is slower than the page, and slows it."""
 Row = tuple[str, str, str, str, str]
 
 

@@ -55,7 +55,7 @@ def carry_out(
             f"({one.at:%Y-%m-%d %H:%M} UTC)."
         )
     for change in done.changes:
-        output.say(change, indent="  " if done.undone else "")
+        output.say(str(change), indent="  " if done.undone else "")
     if not done.changes:
         output.say("Nothing changed: the gallery already has these facts.")
     for note in told:

@@ -34,7 +34,7 @@ def corrected_document(done: Correction, notes: Sequence[str]) -> CorrectedDocum
     return {
         "document": "corrected",
         "version": 1,
-        "changes": list(done.changes),
+        "changes": list(map(str, done.changes)),
         "notes": list(notes),
         "undone": [{"id": one.id, "action": one.action} for one in done.undone],
         "left_in_log": None if done.left_in_log is None else error_form(done.left_in_log),

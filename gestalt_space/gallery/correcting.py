@@ -3,10 +3,11 @@ split, and the last of it is taken back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -21,8 +22,9 @@ from gestalt_space.names import check_names as check_list
 from gestalt_space.names import normal_name
 from gestalt_space.store import correcting, undoing
 from gestalt_space.store.audit import Event
+from gestalt_space.store.differences import Change
 from gestalt_space.store.lookups import disorders_like, patients_like
-from gestalt_space.store.versions import check_version
+from gestalt_space.store.versions import check_versions
 from gestalt_space.types import PhotoRecord
 
 OF_PHOTO = ("age", "site")
@@ -31,13 +33,12 @@ OF_PHOTO = ("age", "site")
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a correction changed, in words; empty if nothing changed. `notes`: what to check.
-    `left_in_log`: an error that says that replaced data are still in the write-ahead log, because
-    another process is using it; None if none are. `undone`: the events that were undone, the newest
-    first.
+    """What a correction changed; empty if nothing changed. `notes`: what to check. `left_in_log`:
+    an error that says that replaced data are still in the write-ahead log, because another process
+    is using it; None if none are. `undone`: the events that were undone, the newest first.
     """
 
-    changes: tuple[str, ...]
+    changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
     left_in_log: GestaltError | None = None
     undone: tuple[Event, ...] = ()
@@ -47,9 +48,9 @@ class CorrectionsMixin(WritableGallery):
     """A gallery that is corrected. Each correction is one transaction, and one event of the audit
     trail, with what was there before; matches follow at once.
 
-    `version`: the version of the patient, from `version_of`, that a correction is based on; of a
-    merge, that of the first patient. Raises `ChangedMeanwhile` if the patient has another one by
-    now.
+    `version`: the version of the patient, from `version_of`, that a correction is based on;
+    `versions`: those of both patients of a merge. Raises `ChangedMeanwhile` if a patient has
+    another one by now.
     """
 
     def set_facts(
@@ -88,7 +89,7 @@ class CorrectionsMixin(WritableGallery):
         done = self._corrected(
             lambda session: correcting.set_facts(session, checked.patient, checked, photo=name),
             checked,
-            based_on=(checked.patient, version),
+            based_on=_version(checked.patient, version),
         )
         return replace(done, notes=(*told.notes, *done.notes))
 
@@ -104,11 +105,16 @@ class CorrectionsMixin(WritableGallery):
         return self._corrected(
             lambda session: correcting.move_photo(session, photo, of=of, to=to),
             PhotoRecord(photo, to),
-            based_on=(of, version),
+            based_on=_version(of, version),
         )
 
     def merge(
-        self, into: str, other: str, *, keep: str | None = None, version: str | None = None
+        self,
+        into: str,
+        other: str,
+        *,
+        keep: str | None = None,
+        versions: Mapping[str, str] = MappingProxyType({}),
     ) -> Correction:
         """Merge a second patient into the first, with photos, and facts that the first does not
         have.
@@ -121,7 +127,7 @@ class CorrectionsMixin(WritableGallery):
         kept = None if keep is None else normal_name(keep)
         return self._corrected(
             lambda session: correcting.merge_patients(session, into, other, keep=kept),
-            based_on=(into, version),
+            based_on=versions,
         )
 
     def split(
@@ -142,7 +148,7 @@ class CorrectionsMixin(WritableGallery):
         return self._corrected(
             lambda session: correcting.split_patient(session, patient, named, to),
             PhotoRecord("-", to),
-            based_on=(patient, version),
+            based_on=_version(patient, version),
         )
 
     def undo(
@@ -175,16 +181,14 @@ class CorrectionsMixin(WritableGallery):
         work: Callable[[Session], correcting.CorrectionResult],
         told: PhotoRecord | None = None,
         *,
-        based_on: tuple[str, str | None],
+        based_on: Mapping[str, str],
     ) -> Correction:
-        """`told`: names that the gallery may have in another spelling. `based_on`: a patient, and
-        the version that they have to be of, if any."""
+        """`told`: names that the gallery may have in another spelling. `based_on`: patients, and
+        the versions that they have to be of."""
         self.database.require()
         notes = () if told is None else self._likenesses(told)
-        patient, version = based_on
         with self.database.writing() as session:
-            if version is not None:
-                check_version(session, patient, version)
+            check_versions(session, based_on)
             done = work(session)
         left = self._settle() if done.changes else None
         return Correction(done.changes, (*notes, *done.notes), left)
@@ -203,6 +207,10 @@ class CorrectionsMixin(WritableGallery):
                 [row], partial(patients_like, session), partial(disorders_like, session)
             )
         return noted.notes
+
+
+def _version(patient: str, version: str | None) -> dict[str, str]:
+    return {} if version is None else {patient: version}
 
 
 def _is_told(record: PhotoRecord, column: str) -> bool:

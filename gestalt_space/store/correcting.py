@@ -14,7 +14,7 @@ from gestalt_space.same_face import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.consent import settle_consents
-from gestalt_space.store.differences import differences
+from gestalt_space.store.differences import Change, differences
 from gestalt_space.store.facts import CommandFacts, load_catalogue, replace_facts, undo_links
 from gestalt_space.store.lookups import find_patient, photo_of
 from gestalt_space.store.merging import Keep, merged_facts
@@ -42,10 +42,10 @@ from gestalt_space.types import WITHDRAWN, PhotoRecord
 
 @dataclass(frozen=True, slots=True)
 class CorrectionResult:
-    """What a correction changed, in words, nothing where all was so before; and what a person
-    should know of it."""
+    """What a correction changed, nothing where all was so before; and what a person should know of
+    it."""
 
-    changes: tuple[str, ...]
+    changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -241,7 +241,7 @@ def _told(
             action,
             patients=keys_of(after),
             subjects=subjects,
-            detail={"changes": list(changes), "before": before, "after": after},
+            detail={"changes": list(map(str, changes)), "before": before, "after": after},
         )
     return CorrectionResult(changes, tuple(notes))
 

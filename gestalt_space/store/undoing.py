@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import ConsentReturns, PatientConflict
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import Event, event_at, record_event
-from gestalt_space.store.differences import differences
+from gestalt_space.store.differences import Change, differences
 from gestalt_space.store.past import Past, Scope, is_as, keys_of, part_of, take
 from gestalt_space.store.pseudonyms import subjects_of
 from gestalt_space.store.restoring import put_back
@@ -40,7 +40,7 @@ class Undone:
     words."""
 
     events: tuple[Event, ...]
-    changes: tuple[str, ...]
+    changes: tuple[Change, ...]
     notes: tuple[str, ...]
 
 
@@ -116,7 +116,7 @@ def _take_back(session: Session, events: Sequence[Event], taken: TakenBack) -> t
             detail={
                 "undone": event.id,
                 "action": event.action,
-                "changes": list(differences(was, left)),
+                "changes": list(map(str, differences(was, left))),
                 "before": was,
                 "after": left,
             },

@@ -235,7 +235,7 @@ def _record(
         told["changes"] = [change for _, one in rows for change in one.changes]
         if after is not None and (before := batch.before.get(name)) is not None:
             now = part_of(after, before)
-            told["changes"] = [*differences(before, now), *faces]
+            told["changes"] = [*map(str, differences(before, now)), *faces]
             if before != now:
                 told |= {"before": before, "after": now, "faces": len(faces), "command": command}
         record_event(session, "correct", patients=[keys[name]], detail=told)

@@ -72,6 +72,7 @@ from gestalt_space.match.question import Question
 from gestalt_space.ranking.calibration import LikelihoodRatio
 from gestalt_space.stats.resampling import Bootstrap
 from gestalt_space.store.accounts import Account, TokenRecord
+from gestalt_space.store.differences import Change
 from gestalt_space.store.erasures import UnfinishedErasure
 from gestalt_space.store.homes import KnownHome
 from gestalt_space.store.reads import (
@@ -272,7 +273,9 @@ def documents() -> dict[str, Any]:
         "patient": patient_document(PATIENT),
         "contents": contents_document(STATS),
         "added": added_document(ADDED, Counter(one.status for one in ADDED), None, CALIBRATION),
-        "corrected": corrected_document(Correction(("sex: – → female",)), ["A note."]),
+        "corrected": corrected_document(
+            Correction((Change("fact", "sex", "", "female"),)), ["A note."]
+        ),
         "removed": removed_document(Removed(1, 2)),
         "spaces": spaces_document(SPACES),
         "homes": homes_document(HOMES, "0" * 36),

@@ -6,10 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gestalt_space.store import audit, correcting, reads, undoing
+from gestalt_space.store import audit, correcting, reads, undoing, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.correcting import CorrectionResult
 from gestalt_space.store.engine import Database
+from gestalt_space.store.undoing import Undone
 from gestalt_space.types import Disorder, PhotoRecord
 
 MOVING = {"sequence"}
@@ -73,3 +74,8 @@ def withheld(database: Database) -> tuple[int, int]:
         counts = (sa.select(sa.func.count()).select_from(one) for one in (t.Descriptor, t.Withheld))
         matched, held = (session.scalar(count) for count in counts)
         return matched or 0, held or 0
+
+
+def texts(done: CorrectionResult | Undone | writes.Stored) -> tuple[str, ...]:
+    """What changed, as people read it."""
+    return tuple(map(str, done.changes))

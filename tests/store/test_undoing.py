@@ -24,6 +24,7 @@ from tests.store.corrected import (
     merge,
     photos_of,
     set_facts,
+    texts,
     trail,
     undo,
     withheld,
@@ -119,7 +120,7 @@ def test_an_event_is_undone_by_its_number(database: Database, two: None) -> None
     of_p1 = trail(database)[-1].id
     set_facts(database, "P2", sex="male")
     undo(database, of_p1)
-    assert "sex: female → male" in undo(database, trail(database)[-1].id).changes
+    assert "sex: female → male" in texts(undo(database, trail(database)[-1].id))
     for number, error in ((1, UsageError), (99, NotInGallery)):
         with pytest.raises(error, match=f"vent {number}"):
             undo(database, number)
@@ -294,7 +295,7 @@ def test_what_an_add_changed_in_patients_who_were_there_is_undone_as_one(
         undo(database)
     undone = undo(database, consent_again=("P2",))
     assert [one.id for one in undone.events] == [one.id for one in reversed(changed)]
-    assert "P1: cohort: C → (empty)" in undone.changes
+    assert "P1: cohort: C → (empty)" in texts(undone)
     with database.writing() as session:
         removals.remove_patients(session, ["P3"])
     assert dump(database) == before
@@ -312,7 +313,7 @@ def test_a_face_that_was_replaced_is_not_undone(
     with database.writing() as session:
         writes.add_photos(session, [row], space_id=space_id, update=True, command="c")
     undone = undo(database)
-    assert undone.changes == ("sex: male → female",)
+    assert texts(undone) == ("sex: male → female",)
     assert "was not restored" in " ".join(undone.notes)
     with database.writing() as session:
         writes.add_photos(
@@ -334,4 +335,4 @@ def test_who_was_removed_hides_no_correction_of_others(database: Database, two: 
         undo(database)
     assert f"Event {of_p2} (set of someone who left, " in refused.value.message
     assert f"--event {of_p1}" in refused.value.hint
-    assert undo(database, of_p1).changes == ("sex: male → female",)
+    assert texts(undo(database, of_p1)) == ("sex: male → female",)

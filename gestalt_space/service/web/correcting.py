@@ -10,17 +10,21 @@ from contextlib import suppress
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from gestalt_space.documents.receipts import receipt_document
-from gestalt_space.errors import NotInGallery
+from gestalt_space.errors import NotInGallery, UsageError
 from gestalt_space.gallery.correcting import Correction
 from gestalt_space.service.requests import Name, Names, Number, Text
 from gestalt_space.service.web.facts import changed_facts, photo_facts, shown_facts
+from gestalt_space.service.web.history import told
 from gestalt_space.service.web.page import CuratorPage, Page
+from gestalt_space.service.web.terms import patient_terms
 from gestalt_space.service.web.words import N_
+from gestalt_space.store.versions import version_of
+from gestalt_space.types import WITHDRAWN
 
 router = APIRouter(prefix="/gallery", include_in_schema=False)
 
@@ -66,6 +70,7 @@ class MergeForm(BaseModel):
     patient: Name
     version: Text
     other: Name
+    other_version: Text
     keep: Literal["", "this", "other"] = ""
 
 
@@ -108,11 +113,27 @@ def move_photo(page: CuratorPage, form: Annotated[MoveForm, Form()]) -> Response
     return _corrected(page, N_("The photo is moved."), done, (form.patient, form.to))
 
 
+@router.get("/merging")
+def look_at_both(
+    page: CuratorPage, patient: Annotated[Name, Query()], other: Annotated[Name, Query()]
+) -> Response:
+    """Two patients beside each other, to be merged as they are shown."""
+    both = [page.gallery.look_at(one) for one in (patient, other)]
+    if both[0].patient == both[1].patient:
+        raise UsageError(f"{both[0].patient!r} is this patient.", "Name the other one of the two.")
+    return page.show(
+        "merging.html",
+        both=[(one, version_of(one), patient_terms(one, page.language)) for one in both],
+        withdrawn=WITHDRAWN,
+    )
+
+
 @router.post("/merge")
 def merge(page: CuratorPage, form: Annotated[MergeForm, Form()]) -> Response:
     """Merge another patient into this one."""
     keep = {"": None, "this": form.patient, "other": form.other}[form.keep]
-    done = page.gallery.merge(form.patient, form.other, keep=keep, version=form.version)
+    versions = {form.patient: form.version, form.other: form.other_version}
+    done = page.gallery.merge(form.patient, form.other, keep=keep, versions=versions)
     return _corrected(page, N_("The patients are merged."), done, (form.patient,))
 
 
@@ -171,7 +192,10 @@ def erase(
 def _corrected(page: Page, title: str, done: Correction, patients: Sequence[str]) -> Response:
     """What a correction did, with the way to the patients who are still there."""
     there = [(one, _address_of(page, one)) for one in patients if _is_there(page, one)]
-    return page.show("corrected.html", title=title, done=done, patients=there)
+    changes = [told(one, page.language) for one in done.changes]
+    return page.show(
+        "corrected.html", title=title, changes=changes, notes=done.notes, patients=there
+    )
 
 
 def _is_there(page: Page, patient: str) -> bool:

@@ -24,7 +24,7 @@ from gestalt_space.service.routers.patients import matched_patient
 from gestalt_space.service.web.facts import photo_facts, shown_facts
 from gestalt_space.service.web.history import lines_of
 from gestalt_space.service.web.page import Page, ReaderPage
-from gestalt_space.service.web.terms import named_terms
+from gestalt_space.service.web.terms import patient_terms
 from gestalt_space.service.web.words import ACTIONS
 from gestalt_space.store.reads import PatientSummary
 from gestalt_space.store.taken_back import CORRECTIONS, UNDO
@@ -97,8 +97,7 @@ def show(page: ReaderPage, patient: Annotated[Name, Query()]) -> Response:
     return page.show(
         "patient.html",
         patient=found,
-        present=named_terms(found.hpo, page.language),
-        absent=named_terms(found.hpo_absent, page.language),
+        terms=patient_terms(found, page.language),
         facts=shown_facts(found),
         photo_facts=photo_facts,
         age_text=age_text,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gestalt_space.gallery.trail import LoggedEvent
 from gestalt_space.service.web.languages import Language, translations
 from gestalt_space.service.web.words import ACTIONS, N_
+from gestalt_space.store.differences import Change, Kind, differences
 
 FACTS: dict[str, str] = {
     "disorder": N_("Disorder"),
@@ -21,6 +22,23 @@ FACTS: dict[str, str] = {
     "consent": N_("Consent"),
 }
 """Facts by their names in the changes of an event."""
+
+_CHANGES: dict[Kind, str] = {
+    "made": N_("{patient}: new"),
+    "gone": N_("{patient}: not in the gallery any more"),
+    "fact": "{what}: {old} → {new}",
+    "moved": N_("Photo {what}: {old} → {new}"),
+    "age": N_("Age in photo {what}: {old} → {new}"),
+    "site": N_("Place where photo {what} was taken: {old} → {new}"),
+    "dropped": N_("Photo {what} of {patient}: removed, the same photo is already there"),
+    "restored": N_("Photo {what} of {patient}: restored"),
+    "of disorder": N_("{what} of {disorder}: {old} → {new}"),
+}
+_OF_DISORDER = {"name": N_("Name of the disorder"), "genes": N_("Gene")}
+_VALUES = {"female": N_("female"), "male": N_("male"), "other": N_("other"),
+           "withdrawn": N_("withdrawn")}  # fmt: skip
+_OF_WORDS = ("sex", "consent")
+_EMPTY = N_("(empty)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +64,30 @@ def lines_of(event: LoggedEvent, language: Language) -> Iterator[Line]:
         yield Line(f"{words.gettext(N_('Photo'))} {detail['photo']}")
     elif "photos" in detail and len(event.patients) + event.left == 1:
         yield Line(f"{words.gettext(N_('Photos'))}: {detail['photos']}")
-    for change in detail.get("changes", ()):
-        name, colon, told = change.partition(": ")
-        if colon and name in FACTS:
-            yield Line(f"{words.gettext(FACTS[name])}: {told}")
-        else:
-            yield Line(change, is_english=True)
+    changes = differences(detail["before"], detail["after"]) if "before" in detail else ()
+    for change in changes:
+        yield Line(told(change, language))
+    known = set(map(str, changes))
+    for line in detail.get("changes", ()):
+        if line not in known:
+            yield Line(line, is_english=True)
+
+
+def told(change: Change, language: Language) -> str:
+    """What a correction changed, in the reader's language."""
+    say = translations(language).gettext
+
+    def value(text: str) -> str:
+        if not text:
+            return say(_EMPTY)
+        return say(_VALUES[text]) if change.what in _OF_WORDS and text in _VALUES else text
+
+    names = {"fact": FACTS, "of disorder": _OF_DISORDER}.get(change.kind, {})
+    text = say(_CHANGES[change.kind]).format(
+        what=say(names[change.what]) if change.what in names else change.what,
+        old=value(change.old),
+        new=value(change.new),
+        patient=change.patient,
+        disorder=change.disorder,
+    )
+    return f"{change.patient}: {text}" if change.kind == "fact" and change.patient else text

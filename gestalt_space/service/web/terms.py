@@ -20,6 +20,7 @@ from gestalt_space.service.web.languages import Language, translations
 from gestalt_space.service.web.words import N_
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.phenotypes import TERMS, show
+from gestalt_space.store.reads import PatientRecord
 
 MOST_FOUND = 20
 MOST_SYNONYMS = 4
@@ -114,6 +115,21 @@ def named_terms(ids: Sequence[str], language: Language) -> list[Term]:
     """Terms that the gallery has, by their identifiers, in their order."""
     shown = {term.id: term for term in terms(language)}
     return [shown.get(one) or _other_term(one) for one in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientTerms:
+    """The terms of a patient, and those that are absent."""
+
+    present: list[Term]
+    absent: list[Term]
+
+
+def patient_terms(patient: PatientRecord, language: Language) -> PatientTerms:
+    """The terms that the gallery has of a patient, by their names."""
+    return PatientTerms(
+        named_terms(patient.hpo, language), named_terms(patient.hpo_absent, language)
+    )
 
 
 def further_terms(text: str) -> list[Term]:

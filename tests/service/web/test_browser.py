@@ -374,6 +374,8 @@ def test_a_curator_moves_merges_splits_and_undoes(open_page, address: str, galle
     page.goto(f"{address}/gallery/patient?patient=P0")
     page.get_by_text("Merge or split patients").click()
     page.fill("#merge-other", "P1")
+    page.keyboard.press("Enter")
+    page.locator("#merge").wait_for()
     other = open_page()
     other.on("dialog", lambda one: one.accept())
     other.goto(f"{address}/gallery/patient?patient=P0")
@@ -387,6 +389,9 @@ def test_a_curator_moves_merges_splits_and_undoes(open_page, address: str, galle
     page.get_by_text("Merge or split patients").click()
     page.fill("#merge-other", "P1")
     page.keyboard.press("Enter")
+    page.locator("#merge").wait_for()
+    assert not is_too_wide(page)
+    page.locator("#merge button").click()
     page.get_by_text("The patients are merged.").wait_for()
     assert [one.patient for one in gallery.patients()] == ["P0", "P2", "P3"]
     page.get_by_role("link", name="Patient P0").click()

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from gestalt_space.errors import NotInGallery
 from gestalt_space.home import Gallery
 from gestalt_space.service.web.gallery import SEEN
-from gestalt_space.types import PhotoRecord
+from gestalt_space.types import Disorder, PhotoRecord
 from tests import made
 from tests.galleries import add, row
 from tests.pages.conftest import NASTY
@@ -102,6 +102,7 @@ def test_only_curators_change_patients(
     client: TestClient, gallery: Gallery, sign_in: SignIn, what: str
 ):
     sent = {"patient": "P0", "event": "1", "version": "x", "photo": "x", "to": "N", "other": "P1"}
+    sent["other_version"] = "x"
     answer = client.post(f"/gallery/{what}", data=sent, headers=sign_in("contributor"))
     assert answer.status_code == 403
     assert gallery.patient("P0")
@@ -178,13 +179,13 @@ def test_a_photo_is_moved_to_another_patient_and_back(client: TestClient, galler
 
 
 def test_two_patients_are_merged_and_parted_again(client: TestClient, gallery: Gallery):
-    form = {**based_on(client, "P0"), "other": "P2"}
-    (told,) = [one for one in patient_page(client, "P0").of("form") if one.get("id") == "merge"]
-    assert told["action"] == "/gallery/merge"
     gallery.set_facts(PhotoRecord("-", "P2", sex="male"))
     gallery.set_facts(PhotoRecord("-", "P0", sex="female"))
-    assert client.post("/gallery/merge", data=form).json()["error"]["code"] == "changed_meanwhile"
-    form = {**form, **based_on(client, "P0")}
+    page = read(client, "/gallery/merging", params={"patient": "P0", "other": "P2"})
+    assert "male" in page.text
+    assert "female" in page.text
+    assert len([one for one in page.of("img") if "/crop?" in (one["src"] or "")]) == 2
+    form = {one["name"]: one["value"] for one in page.of("input")}
     refused = client.post("/gallery/merge", data=form)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "patient_conflict")
     done = client.post("/gallery/merge", data={**form, "keep": "other"})
@@ -193,6 +194,37 @@ def test_two_patients_are_merged_and_parted_again(client: TestClient, gallery: G
     undo_last(client, "P0")
     assert gallery.patient("P0").sex == "female"
     assert len(gallery.patient("P2").photos) == 1
+
+
+@pytest.mark.parametrize("changed", ["P0", "P2"])
+def test_patients_are_merged_only_as_the_curator_saw_them(
+    client: TestClient, gallery: Gallery, changed: str
+):
+    page = read(client, "/gallery/merging", params={"patient": "P0", "other": "P2"})
+    form = {one["name"]: one["value"] for one in page.of("input")}
+    gallery.set_facts(PhotoRecord("-", changed, sex="male"))
+    refused = client.post("/gallery/merge", data=form)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "changed_meanwhile")
+    assert len(gallery.patient("P0").photos) == len(gallery.patient("P2").photos) == 1
+
+
+@pytest.mark.parametrize(("other", "status"), [("P0", 400), ("nobody", 404)])
+def test_nobody_is_merged_with_themselves_or_with_nobody(
+    client: TestClient, other: str, status: int
+):
+    answer = client.get("/gallery/merging", params={"patient": "P0", "other": other})
+    assert answer.status_code == status
+
+
+def test_two_patients_beside_each_other_are_text_and_no_face_of_a_withdrawn_one(
+    client: TestClient, gallery: Gallery, add_nasty: Callable[[], None]
+):
+    add_nasty()
+    gallery.set_facts(PhotoRecord("-", "P0", consent="withdrawn"))
+    answer = client.get("/gallery/merging", params={"patient": "P0", "other": NASTY})
+    assert answer.status_code == 200, answer.text
+    assert "<script>alert" not in answer.text
+    assert len(Page(answer.text).of("img")) == 1
 
 
 def test_a_patient_is_split_and_whole_again(client: TestClient, gallery: Gallery):
@@ -216,6 +248,7 @@ def test_a_patient_is_split_and_whole_again(client: TestClient, gallery: Gallery
 def test_the_second_of_two_curators_is_told(client: TestClient, gallery: Gallery, what: str):
     photo = gallery.patient("P0").photos[0].sha256
     form = {**fields(patient_page(client, "P0")), "photo": photo, "to": "P9", "other": "P1"}
+    form["other_version"] = based_on(client, "P1")["version"]
     gallery.set_facts(PhotoRecord("-", "P0", sex="female"))
     before = gallery.patients()
     refused = client.post(f"/gallery/{what}", data={**form, "genes": "NIPBL", "age": "4y"})
@@ -297,8 +330,8 @@ def test_a_history_tells_of_this_patient_alone(
     ("language", "said"),
     [
         ("en", ("undone", "facts corrected", "Sex: (empty) → female", "Features of the face:")),
-        ("de", ("rückgängig gemacht", "Geschlecht: ", "Merkmale des Gesichts: ")),
-        ("zh-TW", ("性別: ", "臉部特徵: ")),
+        ("de", ("rückgängig gemacht", "Geschlecht: (leer) → weiblich", "Merkmale des Gesichts: ")),
+        ("zh-TW", ("性別: （空白） → 女", "臉部特徵: ")),
     ],
 )
 def test_a_history_is_in_the_readers_language(
@@ -309,6 +342,28 @@ def test_a_history_is_in_the_readers_language(
     entries = " ".join(history(client, "P1", language))
     assert [one for one in said if one not in entries] == []
     assert language == "en" or "facts corrected" not in entries
+
+
+@pytest.mark.parametrize("language", ["de", "zh-TW"])
+def test_every_change_of_a_history_is_in_the_readers_language(
+    client: TestClient, gallery: Gallery, language: str
+):
+    photo = gallery.patient("P1").photos[0].sha256
+    gallery.set_facts(PhotoRecord("-", "P1", age=4.0, site="ward"), photo=photo)
+    gallery.set_facts(PhotoRecord("-", "P1", disorders=(Disorder("OMIM:122470", "New"),)))
+    gallery.merge("P0", "P1", keep="P0")
+    gallery.undo()
+    gallery.move_photo(photo, of="P1", to="P9")
+    for patient in ("P0", "P9"):
+        headers = {**HTML, "Accept-Language": language}
+        answer = client.get("/gallery/patient", params={"patient": patient}, headers=headers)
+        rows = answer.text.rpartition("<tbody>")[2]
+        assert "→" in rows
+        assert 'lang="en"' not in rows
+    form = {**based_on(client, "P9"), "photo": photo, "to": "P1"}
+    done = client.post("/gallery/move", data=form, headers={"Accept-Language": language})
+    (result,) = done.text.split('<div class="result">')[1].split("</div>")[:1]
+    assert 'lang="en"' not in result
 
 
 def test_features_of_the_face_are_named(client: TestClient, gallery: Gallery):
