@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import re
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -72,6 +75,32 @@ def test_nothing_where_no_terminal_is_and_with_quiet(
     monkeypatch.setattr(sys, "stderr", file)
     work(pause=0.02)
     assert file.getvalue() == ""
+
+
+def test_a_command_ends_soon_after_the_service_that_follows_it() -> None:
+    """A service that was killed leaves a command whose progress nobody reads."""
+    words = (
+        "from gestalt_cli import bars\n"
+        "import time\n"
+        "with bars.stages(quiet=True) as begin:\n"
+        "    show = begin('Comparing', 'pairs', 10**9)\n"
+        "    for done in range(10**9):\n"
+        "        show(done)\n"
+        "        time.sleep(0.02)\n"
+    )
+    followed = subprocess.Popen(
+        [sys.executable, "-c", words],
+        env={**os.environ, bars.PROGRESS: "lines"},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert followed.stderr is not None
+        assert json.loads(followed.stderr.readline())["step"] == "Comparing"
+        assert followed.poll() is None
+        followed.stderr.close()
+        assert followed.wait(timeout=20) != 0
+    finally:
+        followed.kill()
 
 
 def test_an_error_ends_the_bar(monkeypatch: pytest.MonkeyPatch):
