@@ -22,6 +22,9 @@ from gestalt_space.service.configuration import ServiceOptions
 
 DRAIN_SECONDS = 30
 """How long requests that are at work may take after the service was asked to end."""
+SILENT_SECONDS = 75
+"""How long a connection may be silent between two requests: longer than clients and proxies keep
+theirs (nginx 60 seconds), so that none sends a request while the service closes the connection."""
 WAITING_CONNECTIONS = 2048
 """Connections that the system keeps until they are answered."""
 
@@ -98,6 +101,7 @@ def server_settings(
         log_config=None,
         lifespan="on",
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=SILENT_SECONDS,
         backlog=WAITING_CONNECTIONS,
         ssl_certfile=certificate,
         ssl_keyfile=key,

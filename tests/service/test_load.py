@@ -3,6 +3,7 @@ answer, it ends in order, and a kill loses nothing that was acknowledged."""
 
 from __future__ import annotations
 
+import http.client
 import io
 import os
 import random
@@ -178,6 +179,23 @@ def test_a_kill_loses_nothing_that_was_acknowledged(home: Path) -> None:
     findings = list(inspect_gallery(settings))
     assert "ok" in {finding.state for finding in findings}
     assert [finding for finding in findings if finding.state == "fail"] == []
+
+
+@pytest.mark.browser
+def test_a_connection_that_was_silent_for_a_while_is_still_answered(home: Path) -> None:
+    """Clients give up silent connections after 5 seconds, as this one does by default, or proxies
+    after 60: who closes first at the same moment loses a request."""
+    with served(home) as service:
+        host, port = service.address.removeprefix("http://").split(":")
+        silent = http.client.HTTPConnection(host, int(port))
+        for pause in (6, 0):
+            silent.request("GET", "/health/live")
+            assert silent.getresponse().read()
+            # Another request would open a connection anew.
+            silent.auto_open = 0
+            time.sleep(pause)
+        silent.close()
+        assert service.end() == 0
 
 
 @pytest.mark.browser
