@@ -19,7 +19,7 @@ from gestalt_space.errors import (
     ModelNotInstalled,
     ModelUnsuitable,
 )
-from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.manifest import InstalledModel, go_together
 from gestalt_space.weights.store import ModelStore
 
 _INSTALL_HINT = (
@@ -55,8 +55,7 @@ def encoder_spec(model: InstalledModel) -> EncoderSpec:
     if not files:
         raise ModelUnsuitable(f"The model {model.name} has no encoder.", _INSTALL_HINT)
     first = files[0]
-    same = ("dim", "input_size", "channels", "mean", "std", "resize")
-    if any(getattr(file, name) != getattr(first, name) for file in files for name in same):
+    if not go_together(files):
         raise ModelDamaged(
             f"The encoders of the model {model.name} have different inputs or outputs.",
             f"Run `gestalt models remove {model.name}` and add the model again.",
