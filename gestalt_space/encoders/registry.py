@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gestalt_space.devices import Device, Precision, cuda_provider
-from gestalt_space.encoders.networks import ONNX_KINDS, load_classifier, load_network
+from gestalt_space.encoders.family import family_of, name_of
+from gestalt_space.encoders.networks import load_classifier, load_network
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
 from gestalt_space.encoders.precision import (
     check_precision,
@@ -60,10 +61,8 @@ def encoder_spec(model: InstalledModel) -> EncoderSpec:
             f"The encoders of the model {model.name} have different inputs or outputs.",
             f"Run `gestalt models remove {model.name}` and add the model again.",
         )
-    kinds = dict.fromkeys("onnx" if file.kind in ONNX_KINDS else file.kind for file in files)
-    alone = len(files) == 1 and not model.views and first.kind in ONNX_KINDS
     return EncoderSpec(
-        family=f"{first.kind}-onnx" if alone else "+".join(kinds),
+        family=name_of([file.kind for file in files]),
         weights=tuple(file.sha256 for file in files),
         template=TEMPLATE,
         input_size=first.input_size,
@@ -139,7 +138,7 @@ def why_not_native(model: InstalledModel) -> str | None:
     """
     for file in model.encoders:
         try:
-            if file.kind in ONNX_KINDS:
+            if family_of(file.kind).is_onnx:
                 load_network(model, file)
         except GraphUnknown as error:
             return error.message
@@ -147,7 +146,7 @@ def why_not_native(model: InstalledModel) -> str | None:
 
 
 def _is_onnx(model: InstalledModel) -> bool:
-    return all(file.kind in ONNX_KINDS for file in model.encoders)
+    return all(family_of(file.kind).is_onnx for file in model.encoders)
 
 
 def _needs_torch(device: Device) -> bool:

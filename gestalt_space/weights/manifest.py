@@ -18,7 +18,8 @@ FILE_NAME = "model.json"
 BUILTIN = "builtin"
 """The name of the models that come with the package."""
 
-Role = Literal["detector", "encoder"]
+Role = Literal["detector", "encoder", "training"]
+"""What a file does. `training`: an encoder is trained from it, and it is not run."""
 
 _KINDS: dict[str, type] = {
     **dict.fromkeys(("sha256", "role", "kind", "architecture", "channels", "resize"), str),
