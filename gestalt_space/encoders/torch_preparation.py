@@ -33,12 +33,17 @@ class TorchPreparation(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """See the class."""
-        return torch.cat([self._shown(faces.float(), view) for view in self.views])
+        levels = {
+            is_grey: self._levelled(faces.float(), is_grey=is_grey)
+            for is_grey in {view.grey for view in self.views}
+        }
+        shown = [
+            levels[view.grey].flip(3) if view.flip else levels[view.grey] for view in self.views
+        ]
+        return torch.cat(shown)
 
-    def _shown(self, faces: Tensor, view: FaceView) -> Tensor:
-        if view.grey:
-            grey = torch.floor((faces * self.grey_weights).sum(dim=1, keepdim=True) + 0.5)
-            faces = grey.expand(-1, 3, -1, -1)
-        if view.flip:
-            faces = faces.flip(3)
+    def _levelled(self, faces: Tensor, *, is_grey: bool) -> Tensor:
+        if is_grey:
+            weighted = (faces * self.grey_weights).sum(dim=1, keepdim=True)
+            faces = torch.floor(weighted + 0.5).expand(-1, 3, -1, -1)
         return (faces - self.mean) * self.scale
