@@ -150,7 +150,7 @@ def import_gestaltmatcher_arc(
 
     Checkpoints are read without running the code in them.
     """
-    from gestalt_space.encoders.importing import import_arc
+    from gestalt_space.encoders.families.gestaltmatcher_arc import import_arc
 
     model = import_arc(
         _native_store(home),
@@ -177,7 +177,7 @@ def import_gestaltmatcher(
     """Install a network of GestaltMatcher (2022): the DeepGestalt network or the one for face
     recognition.
     """
-    from gestalt_space.encoders.importing import import_facenet
+    from gestalt_space.encoders.families.facenet import import_facenet
 
     model = import_facenet(
         _native_store(home),
@@ -202,7 +202,7 @@ def import_insightface(
     """Install an IResNet from a training checkpoint of InsightFace. For ONNX files, use `gestalt
     models add`.
     """
-    from gestalt_space.encoders.importing import import_insightface
+    from gestalt_space.encoders.families.iresnet import import_insightface
 
     model = import_insightface(
         _native_store(home),
@@ -253,7 +253,7 @@ def import_timm(
     quiet: options.Quiet = False,
 ) -> None:
     """Install a backbone of timm, with its own image preprocessing and its own licence."""
-    from gestalt_space.encoders.importing import import_timm
+    from gestalt_space.encoders.families.timm import import_timm
 
     model = import_timm(
         _native_store(home),

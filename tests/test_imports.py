@@ -192,6 +192,10 @@ def test_importing_the_package_loads_nothing_heavy():
             "import gestalt_space.encoders.registry",
             {"torch", "faiss", "onnxruntime", "insightface"},
         ),
+        (
+            "from gestalt_space.encoders.family import family_of; family_of('timm')",
+            {"torch", "faiss", "onnxruntime", "insightface"},
+        ),
         ("import gestalt_space.faces.registry", {"torch", "faiss", "onnxruntime", "insightface"}),
         ("import gestalt_space.home", {"torch", "faiss", "onnxruntime", "pyarrow"}),
     ],

@@ -11,7 +11,7 @@ from gestalt_space.encoders.tuning import PrecisionMeasurement
 from gestalt_space.paths import display_name
 from gestalt_space.tables.table import Column, Table
 from gestalt_space.weights.catalogue import CatalogueEntry
-from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.manifest import InstalledModel, Role
 from gestalt_space.weights.store import BUILTIN
 
 
@@ -21,7 +21,7 @@ class ModelFileForm(Form):
     file: str
     sha256: str
     bytes: int
-    role: Literal["detector", "encoder"]
+    role: Role
     kind: str
     input_size: int
     mean: float | list[float]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gestalt_space.encoders.iresnet import BLOCKS, EPSILON, IResNet, architecture_of
-from gestalt_space.encoders.networks import difference
+from gestalt_space.encoders.networks import COUNTER, difference
 from gestalt_space.errors import ModelUnsuitable
 
 FACENET_DIM = 320
@@ -29,7 +29,6 @@ FACENET_BENDS: Mapping[str, type[nn.Module]] = {
 ARC_DIM = 512
 ARC_HINT = "Give a checkpoint whose `base` was converted from an IResNet by onnx2torch."
 NORM = ("weight", "bias", "running_mean", "running_var")
-COUNTER = "num_batches_tracked"
 
 Array = NDArray[Any]
 StateDict = Mapping[str, Array]

@@ -2,6 +2,7 @@
 
 Every batch norm that follows a convolution is a part of that convolution's weights, as it is in
 InsightFace's ONNX files; those that come before one stay, since zeros are padded after them.
+`iresnet_training` has the same network with all its norms.
 """
 
 from __future__ import annotations
@@ -50,14 +51,10 @@ class IResNet(nn.Module):
     def __init__(self, architecture: str, dim: int = 512) -> None:
         """Raises `ModelUnsuitable` for an architecture that is none of `BLOCKS`."""
         super().__init__()
-        if architecture not in BLOCKS:
-            raise ModelUnsuitable(
-                f"Unknown network {architecture!r}.", f"Choose one of: {', '.join(BLOCKS)}."
-            )
         self.stem = nn.Conv2d(3, WIDTHS[0], 3, 1, 1)
         self.bend = nn.PReLU(WIDTHS[0])
         blocks, into = [], WIDTHS[0]
-        for width, count in zip(WIDTHS, BLOCKS[architecture], strict=True):
+        for width, count in zip(WIDTHS, blocks_of(architecture), strict=True):
             for number in range(count):
                 blocks.append(Block(into, width, stride=1 if number else 2))
                 into = width
@@ -71,6 +68,15 @@ class IResNet(nn.Module):
         features = self.norm(self.blocks(self.bend(self.stem(images))))
         described: Tensor = self.last_norm(self.linear(features.flatten(1)))
         return described
+
+
+def blocks_of(architecture: str) -> tuple[int, int, int, int]:
+    """Residual blocks of the four stages. Raises `ModelUnsuitable` for none of `BLOCKS`."""
+    if architecture not in BLOCKS:
+        raise ModelUnsuitable(
+            f"Unknown network {architecture!r}.", f"Choose one of: {', '.join(BLOCKS)}."
+        )
+    return BLOCKS[architecture]
 
 
 def architecture_of(blocks: int) -> str | None:

@@ -1,10 +1,11 @@
-"""A model's files to torch networks: which family opens which kind of file."""
+"""A model's files to torch networks, and whether weights are those of a network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from gestalt_space.encoders.family import family_of
 from gestalt_space.errors import ModelDamaged, ModelUnsuitable
 from gestalt_space.paths import plain_path
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
@@ -12,10 +13,10 @@ from gestalt_space.weights.manifest import InstalledModel, ModelFile
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-ONNX_KINDS = frozenset({"arcface", "builtin"})
-"""Kept as ONNX, and run by ONNX Runtime unless something else is asked for."""
 CLASSIFIER = "classifier."
 """How the names of a class layer begin in our files."""
+COUNTER = "num_batches_tracked"
+"""How the names of batch norms' counters end, which are no weights."""
 SHOWN = 3
 
 
@@ -25,7 +26,7 @@ def load_network(model: InstalledModel, file: ModelFile) -> nn.Module:
     Raises `GraphUnknown` for an ONNX graph that is not understood, `ModelDamaged` for a file that
     does not open, `ModelUnsuitable` for weights of another network.
     """
-    if file.kind in ONNX_KINDS:
+    if family_of(file.kind).is_onnx:
         from gestalt_space.encoders.onnx_graph import read_graph
 
         return read_graph(model.checked_path(file))
@@ -57,23 +58,17 @@ def load_classifier(model: InstalledModel, file: ModelFile) -> nn.Linear | None:
 
 
 def empty_network(file: ModelFile) -> nn.Module:
-    """A network of the file's kind and architecture, whatever its weights."""
-    if file.kind == "iresnet":
-        from gestalt_space.encoders.iresnet import IResNet
+    """A network of the file's kind and architecture, whatever its weights.
 
-        return IResNet(file.architecture, file.dim)
-    if file.kind == "facenet":
-        from gestalt_space.encoders.gestaltmatcher import FaceNet
-
-        return FaceNet(file.architecture)
-    if file.kind == "timm":
-        from gestalt_space.encoders.timm_backbones import empty_backbone
-
-        return empty_backbone(file.architecture)
-    raise ModelUnsuitable(
-        f"Unknown kind of encoder {file.kind!r}.",
-        "It may be from a newer gestalt-space. Install that version, or remove the model.",
-    )
+    Raises `ModelUnsuitable` for a kind that is not known or is kept as ONNX.
+    """
+    empty = family_of(file.kind).empty
+    if empty is None:
+        raise ModelUnsuitable(
+            f"{file.file} is an ONNX file, whose weights cannot be replaced.",
+            "Import the checkpoint that it was made from.",
+        )
+    return empty(file)
 
 
 def read_tensors(model: InstalledModel, file: ModelFile) -> dict[str, Tensor]:
@@ -96,12 +91,10 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
     wanted = {
         name: tuple(tensor.shape)
         for name, tensor in network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
+        if not name.endswith(COUNTER)
     }
     given = {
-        name: tuple(tensor.shape)
-        for name, tensor in tensors.items()
-        if not name.endswith("num_batches_tracked")
+        name: tuple(tensor.shape) for name, tensor in tensors.items() if not name.endswith(COUNTER)
     }
     if wanted != given:
         raise ModelUnsuitable(

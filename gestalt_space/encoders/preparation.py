@@ -1,4 +1,8 @@
-"""Aligned faces to what a network takes: size, channels, the views of a face, levels."""
+"""Aligned faces to what a network takes: size, channels, the views of a face, levels.
+
+ONNX Runtime gets all of it from here. What runs, is trained or exported in torch gets its size from
+here, and views and levels from `torch_preparation`, by the same numbers.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.encoders.specification import EncoderSpec, Levels
 from gestalt_space.types import Crops
 
 CROP_SIZE = 112
@@ -20,6 +24,8 @@ FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "lanczos": Image.Resampling.LANCZOS,
 }
+GREY_WEIGHTS = (9798 / 2**15, 19235 / 2**15, 3735 / 2**15)
+"""Of red, green and blue in grey: Rec. 601 as OpenCV rounds it. Sums in float32 are exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +87,19 @@ def sized(crops: Crops, spec: EncoderSpec) -> NDArray[np.uint8]:
 def levelled(images: NDArray[np.uint8], spec: EncoderSpec) -> NDArray[np.float32]:
     """`(n, h, w, c)` uint8 to `(n, c, h, w)` float32, in the network's levels."""
     levels = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
-    mean, std = (np.reshape(level, (-1, 1, 1)) for level in (spec.mean, spec.std))
+    mean, scale = level_numbers(spec.mean, spec.std)
     if mean.any():
-        levels -= mean.astype(np.float32)
-    if (std != 1.0).any():
-        levels *= (1.0 / std).astype(np.float32)
+        levels -= mean
+    if (scale != 1.0).any():
+        levels *= scale
     return levels
+
+
+def level_numbers(mean: Levels, std: Levels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What is subtracted from pixels 0..255, and what they are then multiplied by, as
+    `(c or 1, 1, 1)`."""
+    shift, divisor = (np.reshape(level, (-1, 1, 1)) for level in (mean, std))
+    return shift.astype(np.float32), (1.0 / divisor).astype(np.float32)
 
 
 def grey(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gestalt_space.devices import Device, Precision, cuda_provider
-from gestalt_space.encoders.networks import ONNX_KINDS, load_classifier, load_network
+from gestalt_space.encoders.family import family_of, name_of
+from gestalt_space.encoders.networks import load_classifier, load_network
 from gestalt_space.encoders.onnx_arcface import ArcFaceEncoder
 from gestalt_space.encoders.precision import (
     check_precision,
@@ -19,7 +20,7 @@ from gestalt_space.errors import (
     ModelNotInstalled,
     ModelUnsuitable,
 )
-from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.manifest import InstalledModel, go_together
 from gestalt_space.weights.store import ModelStore
 
 _INSTALL_HINT = (
@@ -55,16 +56,13 @@ def encoder_spec(model: InstalledModel) -> EncoderSpec:
     if not files:
         raise ModelUnsuitable(f"The model {model.name} has no encoder.", _INSTALL_HINT)
     first = files[0]
-    same = ("dim", "input_size", "channels", "mean", "std", "resize")
-    if any(getattr(file, name) != getattr(first, name) for file in files for name in same):
+    if not go_together(files):
         raise ModelDamaged(
             f"The encoders of the model {model.name} have different inputs or outputs.",
             f"Run `gestalt models remove {model.name}` and add the model again.",
         )
-    kinds = dict.fromkeys("onnx" if file.kind in ONNX_KINDS else file.kind for file in files)
-    alone = len(files) == 1 and not model.views and first.kind in ONNX_KINDS
     return EncoderSpec(
-        family=f"{first.kind}-onnx" if alone else "+".join(kinds),
+        family=name_of([file.kind for file in files]),
         weights=tuple(file.sha256 for file in files),
         template=TEMPLATE,
         input_size=first.input_size,
@@ -140,7 +138,7 @@ def why_not_native(model: InstalledModel) -> str | None:
     """
     for file in model.encoders:
         try:
-            if file.kind in ONNX_KINDS:
+            if family_of(file.kind).is_onnx:
                 load_network(model, file)
         except GraphUnknown as error:
             return error.message
@@ -148,7 +146,7 @@ def why_not_native(model: InstalledModel) -> str | None:
 
 
 def _is_onnx(model: InstalledModel) -> bool:
-    return all(file.kind in ONNX_KINDS for file in model.encoders)
+    return all(family_of(file.kind).is_onnx for file in model.encoders)
 
 
 def _needs_torch(device: Device) -> bool:

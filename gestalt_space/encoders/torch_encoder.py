@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from gestalt_space.devices import Precision
 from gestalt_space.encoders.precision import dtype_of, strict_numbers
-from gestalt_space.encoders.preparation import FaceView, prepare_views
+from gestalt_space.encoders.preparation import FaceView, sized
 from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.encoders.torch_preparation import TorchPreparation
 from gestalt_space.errors import ModelDamaged
 from gestalt_space.types import Crops, EncodingRun, Slots
 
@@ -26,9 +27,6 @@ IMAGES_AT_ONCE = {"cpu": 4, "cuda": 32}
 The libraries choose how they multiply by the size of a batch, and a face would come out otherwise
 alone than in company, by up to 4e-7. On a processor more than four gain nothing.
 """
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey (Rec. 601)."""
 
 
 class TorchEncoder:
@@ -59,6 +57,7 @@ class TorchEncoder:
         self._place = device
         self._dtype = dtype_of(precision)
         self._views = tuple(views)
+        self._prepare = TorchPreparation(spec, views).to(device)
         self._step = max(1, IMAGES_AT_ONCE[device.type] // len(self._views))
         networks = [
             network.eval()
@@ -99,12 +98,12 @@ class TorchEncoder:
         if count < self._step:
             black = np.zeros((self._step - count, *crops.shape[1:]), np.uint8)
             crops = np.concatenate([crops, black])
-        views = prepare_views(crops, self.spec, self._views)
-        images = torch.from_numpy(views.reshape(-1, *views.shape[2:]))
-        images = images.to(self._place, self._dtype).contiguous(memory_format=torch.channels_last)
+        faces = torch.from_numpy(sized(crops, self.spec)).to(self._place).permute(0, 3, 1, 2)
         # A program that uses this may have asked torch to lower the precision by itself.
         as_chosen = torch.autocast(self._place.type, enabled=False)
         with torch.no_grad(), strict_numbers(), as_chosen:
+            images = self._prepare(faces).to(self._dtype)
+            images = images.contiguous(memory_format=torch.channels_last)
             features = [network(images).float() for network in self._networks]
         if count == len(crops):
             return features
@@ -139,35 +138,19 @@ class WholeEncoder(nn.Module):
     What `TorchEncoder` does for faces of the network's size, as one module: for export.
     """
 
-    mean: Tensor
-    scale: Tensor
-    luma: Tensor
-
     def __init__(
         self, spec: EncoderSpec, networks: Sequence[nn.Module], views: Sequence[FaceView]
     ) -> None:
         super().__init__()
+        self.prepare = TorchPreparation(spec, views)
         self.networks = nn.ModuleList(networks)
-        self.views = tuple(views)
-        self.dim = spec.dim
-        self.register_buffer("mean", torch.tensor(spec.mean).reshape(1, -1, 1, 1))
-        self.register_buffer("scale", 1 / torch.tensor(spec.std).reshape(1, -1, 1, 1))
-        self.register_buffer("luma", torch.tensor(LUMA).reshape(1, 3, 1, 1))
+        self.form = (len(views), -1, spec.dim)
 
     def forward(self, faces: Tensor) -> Tensor:
         """See the class. All views of a face go through a network in one batch."""
-        shown = torch.cat([self._shown(faces, view) for view in self.views])
-        form = (len(self.views), -1, self.dim)
-        views = [unit(network(shown)).reshape(form) for network in self.networks]
+        shown = self.prepare(faces)
+        views = [unit(network(shown)).reshape(self.form) for network in self.networks]
         return torch.cat(views).transpose(0, 1)
-
-    def _shown(self, faces: Tensor, view: FaceView) -> Tensor:
-        if view.grey:
-            luma = torch.floor((faces * self.luma).sum(dim=1, keepdim=True) + 0.5)
-            faces = luma.expand(-1, 3, -1, -1)
-        if view.flip:
-            faces = faces.flip(3)
-        return (faces - self.mean) * self.scale
 
 
 def unit(features: Tensor) -> Tensor:

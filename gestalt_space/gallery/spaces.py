@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from gestalt_space.encoders.family import installed_by
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import GestaltError, ModelDamaged, ModelNotInstalled, SpaceMismatch
@@ -15,14 +16,6 @@ from gestalt_space.types import EncodingRun
 from gestalt_space.weights.catalogue import find_entry
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
-
-_INSTALLED_BY = {
-    "iresnet": "import-insightface FILE",
-    "iresnet+onnx": "import-gestaltmatcher-arc --r50 FILE --r100 FILE --untouched FILE",
-    "facenet": "import-gestaltmatcher FILE",
-    "timm": "import-timm ARCHITECTURE",
-}
-"""What installs encoders of a family; those of ONNX files are added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +131,4 @@ def install_command(space: StoredSpace) -> str:
         family = EncoderSpec.from_json(space.specification).family
     except (GestaltError, ValueError, TypeError, KeyError, AttributeError):
         family = ""  # `gestalt index verify` tells of a specification that cannot be read
-    return f"gestalt models {_INSTALLED_BY.get(family, 'add FILE')} --name {space.model}"
+    return f"gestalt models {installed_by(family)} --name {space.model}"

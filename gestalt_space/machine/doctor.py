@@ -154,7 +154,8 @@ def _models(settings: Settings) -> Iterator[CheckFinding]:
 
 def _model(settings: Settings, store: ModelStore, model: InstalledModel) -> Iterator[CheckFinding]:
     store.verify(model.name)
-    roles = " and ".join(f"{file.role} ({file.kind})" for file in model.files)
+    at_work = [file for file in model.files if file.role != "training"]
+    roles = " and ".join(f"{file.role} ({file.kind})" for file in at_work)
     if model.encoders:
         encoder = open_encoder(model, precision=settings.precisions.get(model.name, "float32"))
         roles += f", runs in {encoder.run}"

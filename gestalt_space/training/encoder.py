@@ -19,8 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gestalt_space.devices import Device
+from gestalt_space.encoders.preparation import level_numbers
 from gestalt_space.training.computing import Computing
 from gestalt_space.training.encoder_data import Pairs, mirrored_order
+from gestalt_space.weights.builtin_models import ENCODER_MEAN, ENCODER_STD
 
 DIM = 128
 COMPONENTS = 96
@@ -52,7 +54,7 @@ class Residual(nn.Module):
 
 
 class EncoderNetwork(nn.Module):
-    """`(n, 3, 112, 112)` float32, pixels as (x − 127.5) / 127.5, to features `(n, DIM)`."""
+    """`(n, 3, 112, 112)` float32, levels as `normalised` gives, to features `(n, DIM)`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,7 +220,8 @@ def contrastive_loss(features: Tensor) -> Tensor:
 def normalised(crops: Tensor) -> Tensor:
     """Aligned faces `(n, 112, 112, 3)` uint8 to the network's input."""
     images = crops.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
-    return (images - 127.5) / 127.5
+    mean, scale = map(torch.from_numpy, level_numbers(ENCODER_MEAN, ENCODER_STD))
+    return (images - mean) * scale
 
 
 def _varied(crops: Tensor) -> Tensor:

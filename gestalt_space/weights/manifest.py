@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,13 +18,16 @@ FILE_NAME = "model.json"
 BUILTIN = "builtin"
 """The name of the models that come with the package."""
 
-Role = Literal["detector", "encoder"]
+Role = Literal["detector", "encoder", "training"]
+"""What a file does. `training`: an encoder is trained from it, and it is not run."""
 
 _KINDS: dict[str, type] = {
     **dict.fromkeys(("sha256", "role", "kind", "architecture", "channels", "resize"), str),
     **dict.fromkeys(("bytes", "input_size", "dim", "classes", "modified_ns"), int),
 }
 """What the entries of a file are."""
+_OF_ONE_SPACE = ("dim", "input_size", "channels", "mean", "std", "resize")
+"""What the encoders of an ensemble have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,11 @@ class InstalledModel:
         if self.name != BUILTIN:  # the package is left as it was installed
             _note_time(self.folder, file, status.st_mtime_ns)
         return path
+
+
+def go_together(encoders: Sequence[ModelFile]) -> bool:
+    """Whether encoders are an ensemble: they take the same faces and give as many numbers."""
+    return len({tuple(getattr(one, name) for name in _OF_ONE_SPACE) for one in encoders}) <= 1
 
 
 def sha256_of(path: Path) -> str:

@@ -36,6 +36,7 @@ from gestalt_space.weights.manifest import (
     InstalledModel,
     ModelFile,
     Role,
+    go_together,
     read_manifest,
     sha256_of,
     with_times,
@@ -189,14 +190,15 @@ class ModelStore:
         """Install the files that `fill` writes into a folder; nothing stays where it raises.
 
         `licensed`: the licence of those files. `views` as in `InstalledModel`. Raises
-        `LicenseNotAccepted`, `ModelExists`, `UsageError` for a name that cannot be one, and what
-        `fill` raises.
+        `ModelUnsuitable` for encoders that do not go together, `LicenseNotAccepted`, `ModelExists`,
+        `UsageError` for a name that cannot be one, and what `fill` raises.
         """
         name = _checked(name)
         _check_not_builtin(name)
         self._check_free(name)
         with self._staging() as staging:
             files = fill(staging)
+            _check_ensemble(files)
             license_ = licensed(files)
             _check_accepted(name, license_, accept_license)
             now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -310,6 +312,20 @@ def _not_installed(name: str, installed: list[str]) -> ModelNotInstalled:
         "Run `gestalt models list`, then `gestalt models pull NAME`, or add it from a file: "
         "`gestalt models add FILE --name NAME`.",
     )
+
+
+def _check_ensemble(files: tuple[ModelFile, ...]) -> None:
+    encoders = [file for file in files if file.role == "encoder"]
+    if not go_together(encoders):
+        told = ", ".join(
+            f"{one.file} ({one.input_size} pixels, levels {one.mean} and {one.std}, {one.dim} "
+            "numbers)"
+            for one in encoders
+        )
+        raise ModelUnsuitable(
+            f"The encoders have different inputs or outputs: {told}.",
+            "Encoders of one model work together. Add these one by one, each with its own --name.",
+        )
 
 
 def _check_accepted(name: str, license_: License, accept: bool) -> None:

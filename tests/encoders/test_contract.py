@@ -16,14 +16,13 @@ import torch
 from safetensors.torch import save_file
 
 from gestalt_space.descriptors import to_descriptors, unsound
-from gestalt_space.encoders import importing, iresnet
+from gestalt_space.encoders import iresnet
 from gestalt_space.encoders.export import export_encoder, exported_input
-from gestalt_space.encoders.importing import (
-    import_arc,
-    import_facenet,
-    import_insightface,
-    import_timm,
-)
+from gestalt_space.encoders.families import gestaltmatcher_arc
+from gestalt_space.encoders.families.facenet import import_facenet
+from gestalt_space.encoders.families.gestaltmatcher_arc import import_arc
+from gestalt_space.encoders.families.iresnet import import_insightface
+from gestalt_space.encoders.families.timm import import_timm
 from gestalt_space.encoders.iresnet import BLOCKS, WIDTHS, IResNet, randomised
 from gestalt_space.encoders.networks import load_network
 from gestalt_space.encoders.preparation import ALL_VIEWS, FaceView
@@ -64,7 +63,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
     # Three networks in four views: with half of the least one's blocks, as they are many to export,
     # and a quarter of the channels, as they are many to run. `iresnet` has all channels.
     patch.setitem(BLOCKS, "iresnet10", (1, 1, 1, 1))  # type: ignore[arg-type]
-    patch.setattr(importing, "ARC_NETWORKS", ("iresnet10", "iresnet10"))
+    patch.setattr(gestaltmatcher_arc, "FINE_TUNED", ("iresnet10", "iresnet10"))
 
     def opened(family: str) -> tuple[InstalledModel, Encoder]:
         patch.setattr(iresnet, "WIDTHS", NARROW if family == "arc" else WIDTHS)

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from gestalt_space.encoders import importing
-from gestalt_space.encoders.importing import import_arc, import_facenet, import_insightface
+from gestalt_space.encoders import onnx_graph
+from gestalt_space.encoders.families import gestaltmatcher_arc
+from gestalt_space.encoders.families.facenet import import_facenet
+from gestalt_space.encoders.families.gestaltmatcher_arc import import_arc
+from gestalt_space.encoders.families.iresnet import import_insightface
 from gestalt_space.encoders.iresnet import IResNet, randomised
 from gestalt_space.encoders.networks import load_network
 from gestalt_space.encoders.registry import encoder_spec, open_encoder
@@ -61,7 +64,7 @@ def test_exchanged_checkpoints_are_told(published: dict[str, Path], store: Model
 def test_a_missing_file_is_told(
     option: str, published: dict[str, Path], store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(importing, "ARC_NETWORKS", ("iresnet18", "iresnet18"))
+    monkeypatch.setattr(gestaltmatcher_arc, "FINE_TUNED", ("iresnet18", "iresnet18"))
     files = {"r50": published["s1"], "r100": published["s1"], "untouched": published["untouched"]}
     files[option] = Path("nowhere.pth")
     with pytest.raises(ModelError, match=r"There is no file nowhere\.pth"):
@@ -74,7 +77,7 @@ def test_an_untouched_model_of_another_shape_is_told(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(importing, "ARC_NETWORKS", ("iresnet18", "iresnet18"))
+    monkeypatch.setattr(gestaltmatcher_arc, "FINE_TUNED", ("iresnet18", "iresnet18"))
     made.arcface_onnx(tmp_path / "other.onnx")
     with pytest.raises(ModelUnsuitable, match=r"other\.onnx .*16 numbers. It must .* 512"):
         import_arc(
@@ -94,8 +97,8 @@ def test_an_untouched_model_that_torch_cannot_run_is_refused(
     def refuse(_: Path) -> None:
         raise GraphUnknown("The graph has the operator Frobnicate.")
 
-    monkeypatch.setattr(importing, "ARC_NETWORKS", ("iresnet18", "iresnet18"))
-    monkeypatch.setattr(importing, "read_graph", refuse)
+    monkeypatch.setattr(gestaltmatcher_arc, "FINE_TUNED", ("iresnet18", "iresnet18"))
+    monkeypatch.setattr(onnx_graph, "read_graph", refuse)
     s1, untouched = published["s1"], published["untouched"]
     with pytest.raises(GraphUnknown, match="Frobnicate"):
         import_arc(store, r50=s1, r100=s1, untouched=untouched, accept_license=True)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
+import torch
 
+from gestalt_space.encoders.export import export_encoder, exported_input
+from gestalt_space.encoders.networks import load_network
 from gestalt_space.encoders.preparation import ALL_VIEWS, grey
 from gestalt_space.encoders.registry import encoder_spec, open_encoder
+from gestalt_space.encoders.torch_encoder import TorchEncoder
+from gestalt_space.errors import ModelUnsuitable
 from gestalt_space.types import Slots
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -68,11 +75,41 @@ def test_in_another_precision_each_file_gives_its_slots_too(
     assert np.einsum("nsd,nsd->ns", slots, exact).min() > 0.999
 
 
-def test_files_that_do_not_go_together_are_no_model(tmp_path: Path):
-    for name, dim in (("a", 8), ("b", 16)):
-        made.arcface_onnx(tmp_path / f"{name}.onnx", dim=dim)
-    from gestalt_space.errors import ModelDamaged
+@pytest.mark.parametrize("batch", ["batch", 1])
+@pytest.mark.parametrize("runtime", ["torch", "exported"])
+def test_two_files_and_two_views_give_four_slots_however_they_are_run(
+    batch: int | str, runtime: str, tmp_path: Path
+):
+    (tmp_path / "both").mkdir()
+    for seed in range(2):
+        made.arcface_onnx(tmp_path / "both" / f"{seed}.onnx", seed=seed, batch=batch)
+    store = ModelStore(tmp_path / "models")
+    added = store.add(tmp_path / "both", license_name="made by the tests")
+    views = (ALL_VIEWS[0], ALL_VIEWS[3])
+    model = replace(added, views=tuple(view.name for view in views))
+    expected = open_encoder(model, device="cpu").encode(CROPS)
+    spec = encoder_spec(model)
+    if runtime == "torch":
+        networks = [load_network(model, file) for file in model.encoders]
+        torch_encoder = TorchEncoder(spec, networks, views, device=torch.device("cpu"))
+        whole = torch_encoder.encode(CROPS)
+    else:
+        export_encoder(model, tmp_path / "whole.onnx")
+        session = onnxruntime.InferenceSession(
+            str(tmp_path / "whole.onnx"), providers=["CPUExecutionProvider"]
+        )
+        whole = session.run(None, {"faces": exported_input(CROPS, spec)})[0]
+    assert whole.shape[1:] == (len(spec.slots), 16) == (4, 16)
+    assert np.abs(whole - expected).max() < 1e-6
 
-    model = ModelStore(tmp_path / "models").add(tmp_path, name="ab", license_name="made")
-    with pytest.raises(ModelDamaged, match="have different inputs or outputs"):
-        open_encoder(model, device="cpu")
+
+@pytest.mark.parametrize("other", [{"dim": 8}, {"size": 224}, {"embedded": True}])
+def test_files_that_do_not_go_together_are_not_installed(other: dict[str, Any], tmp_path: Path):
+    (tmp_path / "both").mkdir()
+    made.arcface_onnx(tmp_path / "both" / "a.onnx")
+    made.arcface_onnx(tmp_path / "both" / "b.onnx", **other)
+    store = ModelStore(tmp_path / "models")
+    with pytest.raises(ModelUnsuitable, match=r"a\.onnx \(112 pixels.*b\.onnx") as caught:
+        store.add(tmp_path / "both", license_name="made by the tests")
+    assert "one by one" in caught.value.hint
+    assert store.sound_models() == [store.get("builtin")]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from gestalt_space.encoders.importing import import_insightface
+from gestalt_space.encoders.families.iresnet import import_insightface
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.types import Crops, Slots
 from gestalt_space.weights.store import ModelStore

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from gestalt_space.encoders.preparation import (
     ALL_VIEWS,
+    GREY_WEIGHTS,
     FaceView,
     grey,
     levelled,
@@ -17,6 +20,7 @@ from gestalt_space.encoders.preparation import (
     sized,
 )
 from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.encoders.torch_preparation import TorchPreparation
 from gestalt_space.types import Crops
 from tests import made
 
@@ -63,6 +67,36 @@ def test_grey_is_pillows_luma_in_three_channels(crops: Crops):
     assert (greyed == greyed[..., :1]).all()
     luma = np.stack([np.asarray(Image.fromarray(crop).convert("L")) for crop in crops])
     assert np.abs(greyed[..., 0].astype(int) - luma).max() <= 1
+
+
+def test_grey_is_the_weighted_sum_of_all_colours_to_the_bit():
+    steps = np.arange(0, 256, 3, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(1, 86, -1, 3)
+    weighted = (colours * np.array(GREY_WEIGHTS, np.float32)).sum(axis=3, dtype=np.float32)
+    assert np.array_equal(grey(colours)[..., 0], np.floor(weighted + np.float32(0.5)))
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        {"mean": 127.5, "std": 128.0},
+        {"mean": (123.7, 116.3, 103.5), "std": (58.4, 57.1, 57.4), "resize": "bicubic 128"},
+    ],
+)
+def test_torch_gets_the_same_numbers_as_onnx_runtime(levels: dict[str, Any], crops: Crops):
+    spec = replace(SPEC, **levels)
+    faces = torch.from_numpy(sized(crops, spec)).permute(0, 3, 1, 2)
+    images = TorchPreparation(spec, ALL_VIEWS)(faces)
+    expected = prepare_views(crops, spec, ALL_VIEWS)
+    assert np.array_equal(images.numpy(), expected.reshape(images.shape))
+
+
+def test_a_grey_network_gets_the_same_numbers_in_torch(crops: Crops):
+    spec = replace(
+        SPEC, input_size=100, channels="grey", resize="bilinear 100", mean=0.0, std=255.0
+    )
+    faces = torch.from_numpy(sized(crops, spec)).permute(0, 3, 1, 2)
+    assert np.array_equal(TorchPreparation(spec)(faces).numpy(), prepare(crops, spec))
 
 
 def test_a_face_is_resized_by_pillow_and_its_middle_taken(crops: Crops):

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from timm.data import create_transform, resolve_model_data_config
 
 from gestalt_space.encoders import timm_backbones
-from gestalt_space.encoders.importing import import_timm
+from gestalt_space.encoders.families.timm import import_timm
 from gestalt_space.encoders.registry import encoder_spec, open_encoder
 from gestalt_space.encoders.timm_backbones import open_backbone
 from gestalt_space.errors import (
