@@ -18,6 +18,10 @@ class Form(TypedDict):
     """The fields of a document, or of a part of one. There are no others."""
 
 
+# As pydantic's `with_config` writes it, so that forms do not import pydantic.
+Form.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+
+
 def filled(form: type[F], source: object, **others: Any) -> F:
     """A form filled with the attributes of a record that have the names of its fields, and with
     `others`. Raises `AttributeError` and `TypeError` for fields that the one or the other lacks.
