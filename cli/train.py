@@ -1,4 +1,4 @@
-"""`gestalt train`: the recipes of the built-in models."""
+"""`gestalt train`: the recipes of the built-in models, and classifiers of a gallery."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from . import options, output
 from .interruption import unchanged
+from .train_recognisable import recognisable
 
 if TYPE_CHECKING:
     from gestalt_space.faces.detection import Detector
@@ -31,7 +32,7 @@ PersonsFile = Annotated[
 ]
 
 app = typer.Typer(
-    help="Train the built-in models again.",
+    help="Train the built-in models again, and classifiers on the patients of a gallery.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -39,7 +40,10 @@ app = typer.Typer(
 
 @app.callback()
 def train() -> None:
-    """Train the built-in models again."""
+    """Train the built-in models again, and classifiers on the patients of a gallery."""
+
+
+app.command("recognisable")(recognisable)
 
 
 @app.command("detector")

@@ -18,6 +18,7 @@ from gestalt_space.cohort.comparison import ComparisonPlan, GroupComparison, com
 from gestalt_space.cohort.composite import Composite, composite
 from gestalt_space.cohort.mapping import CohortMap, place
 from gestalt_space.cohort.matrix import rank_matrix, similarity_matrix
+from gestalt_space.cohort.recognisable import Recognisable, RecognisablePlan, recognisable
 from gestalt_space.cohort.result_tables import (
     clusters_table,
     cohesion_table,
@@ -27,6 +28,7 @@ from gestalt_space.cohort.result_tables import (
     members_table,
     pairs_table,
     places_table,
+    recognisable_table,
     similarities_table,
 )
 from gestalt_space.cohort.selection import Criteria, Selection, select
@@ -63,6 +65,8 @@ __all__ = [
     "PlottedClustering",
     "PlottedMap",
     "PlottedMatrix",
+    "Recognisable",
+    "RecognisablePlan",
     "Selection",
     "Table",
     "cluster",
@@ -83,6 +87,8 @@ __all__ = [
     "place",
     "places_table",
     "rank_matrix",
+    "recognisable",
+    "recognisable_table",
     "save_figure",
     "select",
     "selection_of",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.cohort.controls import unrelated_others
 from gestalt_space.cohort.families import unit_means, unit_strata, unit_word, units_of
 from gestalt_space.cohort.patients import Fact, check_same_space, strata_of
 from gestalt_space.cohort.selection import Selection
@@ -141,7 +142,7 @@ def cohesion(
             "Select patients of other families too, or count family members as unrelated with "
             "--with-family.",
         )
-    controls, relatives = _controls(cohort, gallery, with_family=plan.with_family)
+    controls, relatives = unrelated_others(cohort, gallery, with_family=plan.with_family)
     control_units = units_of(controls, with_family=plan.with_family)
     strata, eligible = _strata(cohort, units, controls, control_units, plan)
     means = np.concatenate([means, unit_means(controls.patient_means(), control_units)[eligible]])
@@ -176,20 +177,6 @@ def cohesion(
         ),
         plan=plan,
     )
-
-
-def _controls(cohort: Selection, gallery: Selection, *, with_family: bool) -> tuple[Selection, int]:
-    """The gallery's patients outside the cohort and its families, and the number of excluded
-    relatives."""
-    members = set(cohort.patients)
-    families = set() if with_family else set(cohort.people.family.tolist()) - {""}
-    others = [
-        (one, family in families)
-        for one, family in zip(gallery.patients, gallery.people.family.tolist(), strict=True)
-        if one not in members
-    ]
-    kept = [one for one, related in others if not related]
-    return gallery.only(kept), len(others) - len(kept)
 
 
 def _strata(

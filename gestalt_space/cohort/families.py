@@ -59,9 +59,11 @@ def check_no_shared_family(a: Selection, b: Selection) -> None:
         )
 
 
-def site_warnings(a: Selection, b: Selection) -> tuple[str, ...]:
+def site_warnings(
+    a: Selection, b: Selection, *, names: tuple[str, str] = ("group A", "group B")
+) -> tuple[str, ...]:
     """What cannot be concluded because some sites have photos of only one group; unknown sites are
-    ignored."""
+    ignored. `names`: of the groups, in sentences."""
     in_a, in_b = (set(group.sites.tolist()) - {""} for group in (a, b))
     if not (in_a or in_b):
         return ()
@@ -73,9 +75,9 @@ def site_warnings(a: Selection, b: Selection) -> tuple[str, ...]:
         return (told,)
     return tuple(
         f"{names_text(sorted(alone), 'site', 'sites')} {'has' if len(alone) == 1 else 'have'} "
-        f"photos of group {letter} only, so a difference may come from the site. To leave these "
+        f"photos of {name} only, so a difference may come from the site. To leave these "
         "photos out, match on site."
-        for letter, alone in (("A", in_a - in_b), ("B", in_b - in_a))
+        for name, alone in zip(names, (in_a - in_b, in_b - in_a), strict=True)
         if alone
     )
 

@@ -6,6 +6,7 @@ from gestalt_space.cohort.clusters import Clustering
 from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import GroupComparison
 from gestalt_space.cohort.mapping import CohortMap
+from gestalt_space.cohort.recognisable import Recognisable
 from gestalt_space.cohort.sub_blocks import Blocks
 from gestalt_space.stats.estimates import finding_rows
 from gestalt_space.tables.table import Table, Value
@@ -59,6 +60,28 @@ def cohesion_table(found: Cohesion) -> Table:
         "random_sd": found.random_sd,
         "effect": found.effect,
         "percentile": found.percentile,
+        "p": found.p,
+    }
+    return Table(tuple(figures), (tuple(figures.values()),))
+
+
+def recognisable_table(found: Recognisable) -> Table:
+    """Whether the patients of a cohort are recognisable by the face, in one row."""
+    figures: dict[str, Value] = {
+        "patients": found.patients.patients,
+        "families": found.patients.units,
+        "controls": found.controls.patients,
+        "control_families": found.controls.units,
+        "unknown": found.unknown,
+        "unmatched": found.unmatched,
+        "relatives": found.relatives,
+        "classifier": found.classifier,
+        "auroc": found.auroc.value,
+        "auroc_low": found.auroc.low,
+        "auroc_high": found.auroc.high,
+        "brier": found.brier,
+        "shuffled_brier": found.shuffled_brier,
+        "shuffled_sd": found.shuffled_sd,
         "p": found.p,
     }
     return Table(tuple(figures), (tuple(figures.values()),))

@@ -1,4 +1,4 @@
-"""Cohesion and comparison as JSON documents. No patient is named."""
+"""Cohesion, comparison and recognisability as JSON documents. No patient is named."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 from gestalt_space.cohort.cohesion import Cohesion
 from gestalt_space.cohort.comparison import DisorderComparison, GroupComparison
+from gestalt_space.cohort.recognisable import Recognisable
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import Blocks
 from gestalt_space.documents.cohorts import (
     BlocksForm,
+    ClassifiedGroupForm,
     CohesionDocument,
     CohesionForm,
     ComparedDisorderForm,
@@ -17,6 +19,8 @@ from gestalt_space.documents.cohorts import (
     CurvePointForm,
     GroupForm,
     PairsForm,
+    RecognisableDocument,
+    RecognisableForm,
     TooFewForm,
 )
 from gestalt_space.documents.figures import (
@@ -66,6 +70,25 @@ def comparison_document(a: Selection, b: Selection, found: GroupComparison) -> C
             disorders=list(map(_disorder, found.disorders)),
             too_few=[filled(TooFewForm, one) for one in found.too_few],
         )
+    )
+    return document
+
+
+def recognisable_document(cohort: Selection, found: Recognisable) -> RecognisableDocument:
+    """Whether the patients of a cohort are recognisable by the face."""
+    groups: dict[str, Any] = {
+        name: filled(ClassifiedGroupForm, getattr(found, name)) for name in ("patients", "controls")
+    }
+    document: RecognisableDocument = filled(
+        RecognisableDocument,
+        found.plan,
+        document="recognisable",
+        version=1,
+        space=measured_space_form(cohort.space, cohort.fingerprint, cohort.runs),
+        selection=cohort.source,
+        controls_per_patient=found.plan.controls,
+        warnings=list(found.warnings),
+        recognisable=filled(RecognisableForm, found, auroc=estimate_form(found.auroc), **groups),
     )
     return document
 

@@ -55,6 +55,49 @@ class CohesionDocument(Form):
     cohesion: CohesionForm
 
 
+class ClassifiedGroupForm(Form):
+    """A group that is told from another. `units`: its families."""
+
+    patients: int
+    units: int
+    photos: int
+
+
+class RecognisableForm(Form):
+    """Whether patients are told from controls by the face. `unknown`, `unmatched`: patients who are
+    not compared; `relatives`: patients who are not controls."""
+
+    patients: ClassifiedGroupForm
+    controls: ClassifiedGroupForm
+    unknown: int
+    unmatched: int
+    relatives: int
+    classifier: Literal["logistic regression", "RBF SVM"]
+    folds: int
+    brier: float
+    shuffled_brier: float
+    shuffled_sd: float
+    p: float
+    auroc: EstimateForm
+
+
+class RecognisableDocument(Form):
+    """`gestalt train recognisable`. `controls_per_patient`: families of controls for each family of
+    patients."""
+
+    document: Literal["recognisable"]
+    version: Literal[1]
+    space: MeasuredSpaceForm
+    selection: str
+    match: list[str]
+    controls_per_patient: int
+    permutations: int
+    seed: int
+    with_family: bool
+    warnings: list[str]
+    recognisable: RecognisableForm
+
+
 class GroupForm(Form):
     """A group. `compared`: patients with a compared disorder; `units`: their families."""
 

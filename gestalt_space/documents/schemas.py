@@ -87,6 +87,7 @@ DOCUMENTS: dict[str, Any] = {
     "patients": patients.PatientsDocument,
     "rebuilt": filled.RebuiltDocument,
     "receipt": receipts.ReceiptDocument,
+    "recognisable": cohorts.RecognisableDocument,
     "removed": filled.RemovedDocument,
     "report": cohorts.ReportDocument,
     "restored": archives.RestoredDocument,

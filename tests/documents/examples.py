@@ -19,7 +19,12 @@ from gestalt_space.cohort.cluster_documents import cluster_document
 from gestalt_space.cohort.clusters import cluster
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, CurvePoint
 from gestalt_space.cohort.comparison import ComparisonPlan, compare_groups
-from gestalt_space.cohort.statistics_document import cohesion_document, comparison_document
+from gestalt_space.cohort.recognisable import ClassifiedGroup, Recognisable, RecognisablePlan
+from gestalt_space.cohort.statistics_document import (
+    cohesion_document,
+    comparison_document,
+    recognisable_document,
+)
 from gestalt_space.documents.access import erasures_document, session_document
 from gestalt_space.documents.added import added_document, added_table
 from gestalt_space.documents.contents import contents_document, contents_table
@@ -70,6 +75,7 @@ from gestalt_space.match.answer import Eligible, Match, MatchLine, SharedTrait
 from gestalt_space.match.evidence import Evidence, EvidencePhoto
 from gestalt_space.match.question import Question
 from gestalt_space.ranking.calibration import LikelihoodRatio
+from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.resampling import Bootstrap
 from gestalt_space.store.accounts import Account, TokenRecord
 from gestalt_space.store.differences import Change
@@ -241,6 +247,22 @@ COHESION = Cohesion(
     curve=(CurvePoint(2, 0.5, 0.25, 90.0),),
     plan=CohesionPlan(match=("sex",), permutations=1000, seed=3),
 )
+RECOGNISABLE = Recognisable(
+    patients=ClassifiedGroup(9, 8, 12),
+    controls=ClassifiedGroup(8, 8, 8),
+    unknown=1,
+    unmatched=2,
+    relatives=1,
+    classifier="logistic regression",
+    folds=8,
+    brier=0.151234,
+    shuffled_brier=0.26,
+    shuffled_sd=0.03,
+    p=0.004,
+    auroc=Estimate(0.875, 0.61, 0.97),
+    warnings=("Site S1 has photos of the patients only.",),
+    plan=RecognisablePlan(match=("sex",), seed=3),
+)
 COHORT: Any = SimpleNamespace(space="tiny", fingerprint="ab" * 32, runs=RUNS, source="cohort Bonn")
 EVIDENCE = (Evidence("OMIM:122470", "=CdLS", (EvidencePhoto("P1", "p1.jpg", 4.5, 0.812345, ()),)),)
 
@@ -285,6 +307,7 @@ def documents() -> dict[str, Any]:
         "receipt": receipt_document(ERASED),
         "models": models_document([MODEL], ["broken"], [OFFERED]),
         "cohesion": cohesion_document(COHORT, COHESION),
+        "recognisable": recognisable_document(COHORT, RECOGNISABLE),
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
         **of_the_service(),

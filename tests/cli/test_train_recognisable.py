@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import made
+from tests.cli.conftest import Add, Command
+
+ASK = ("train", "recognisable", "--disorder", "OMIM:122470", "--permutations", 99)
+
+
+@pytest.fixture
+def patients(add_once: Add, tmp_path: Path) -> Path:
+    """A home with eight patients of a disorder, of whom two are siblings and one is of unknown age,
+    and eleven others, of whom one is the siblings' sister."""
+    rows = ["photo,patient,disorder,sex,age,family"]
+    for number in range(19):
+        photo = made.photo_file(tmp_path / f"p{number}.png", number)
+        disorder = "OMIM:122470" if number < 8 else "OMIM:147920" if number < 12 else ""
+        family = "F1" if number in (0, 1, 18) else ""
+        age = "" if number == 7 else "4y"
+        rows.append(f"{photo.name},Secret{number},{disorder},female,{age},{family}")
+    table = tmp_path / "patients.csv"
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return add_once("recognisable", table)
+
+
+@pytest.mark.usefixtures("patients")
+def test_the_figures_fit_into_eighty_columns(gestalt: Command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = gestalt(*ASK)
+    assert ran.code == 0, ran.err
+    assert "7 patients of 6 families and 6 controls, matched on sex and age" in ran.out
+    assert "1 patient left out: sex or age is not known" in ran.out
+    assert "1 relative of the patients not used as controls" in ran.out
+    for told in ("AUROC", "Brier score", "p, one-sided", "logistic regression, 6-fold"):
+        assert told in ran.out
+    assert "not a medical device" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("patients")
+def test_the_document_names_nobody_and_is_that_of_the_seed(gestalt: Command):
+    ran = gestalt(*ASK, "--json")
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert (document["document"], document["match"]) == ("recognisable", ["sex", "age"])
+    found = document["recognisable"]
+    assert found["patients"] == {"patients": 7, "units": 6, "photos": 7}
+    assert (found["unknown"], found["unmatched"], found["relatives"]) == (1, 0, 1)
+    assert 1 / 100 <= found["p"] <= 1
+    assert found["auroc"]["low"] <= found["auroc"]["value"] <= found["auroc"]["high"]
+    assert "Secret" not in ran.out
+    assert gestalt(*ASK, "--json", "--seed", 0).document == document
+    assert gestalt(*ASK, "--json", "--seed", 1).document != document
+
+
+@pytest.mark.usefixtures("patients")
+def test_whose_consent_is_withdrawn_is_neither_patient_nor_control(gestalt: Command):
+    anybody = (*ASK, "--match", "none", "--json", "--with-family")
+    before = gestalt(*anybody).document["recognisable"]
+    assert (before["patients"]["patients"], before["controls"]["patients"]) == (8, 8)
+    for patient in ("Secret2", *(f"Secret{number}" for number in range(8, 13))):
+        assert gestalt("index", "set", patient, "--consent", "withdrawn").code == 0
+    after = gestalt(*anybody).document["recognisable"]
+    assert (after["patients"]["patients"], after["controls"]["patients"]) == (6, 6)
+    assert after["unmatched"] == 1
+
+
+@pytest.mark.usefixtures("patients")
+def test_the_table_is_a_row(gestalt: Command):
+    ran = gestalt(*ASK, "--csv", "-")
+    assert ran.code == 0, ran.err
+    names, row = (line.split(",") for line in ran.out.splitlines())
+    told = dict(zip(names, row, strict=True))
+    assert (told["patients"], told["families"], told["controls"]) == ("7", "6", "6")
+    assert told["classifier"] == "logistic regression"
+
+
+@pytest.mark.usefixtures("patients")
+def test_what_cannot_be_asked(gestalt: Command):
+    for words, code, message in (
+        (("train", "recognisable"), 2, "No disorder is given."),
+        (("train", "recognisable", "--disorder", "OMIM:194050"), 1, "No patient"),
+        ((*ASK, "--match", "height"), 2, "Cannot match on 'height'"),
+        ((*ASK, "--match", "ancestry"), 2, "has a known ancestry"),
+        ((*ASK, "--controls", 12), 2, "enough controls with the same sex and age"),
+        ((*ASK, "--permutations", 5), 2, "too few for a p-value"),
+        (
+            ("train", "recognisable", "--disorder", "OMIM:147920", "--controls", 9),
+            2,
+            "only 10 perm",
+        ),
+    ):
+        ran = gestalt(*words)
+        assert (ran.code, ran.out) == (code, "")
+        assert message in ran.err
