@@ -96,7 +96,7 @@ def main() -> None:
         *("cohorts", "patients", "controls each", "compared families", "n"),
         *(f"p ≤ {LEVEL}, % (95 % interval)", "uniform: p (KS)", "mean AUROC", "0.5 in interval, %"),
     )
-    keep("Recognisable", command, header, rows)
+    keep("recognisable", command, header, rows)
 
 
 def asked(case: Case, seed: int) -> Recognisable:
