@@ -1,4 +1,4 @@
-"""`gestalt train`: the recipes of the built-in models."""
+"""`gestalt train`: spaces of one's own, and the recipes of the built-in models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from . import options, output
 from .interruption import unchanged
+from .train_space import space
 
 if TYPE_CHECKING:
     from gestalt_space.faces.detection import Detector
@@ -31,7 +32,7 @@ PersonsFile = Annotated[
 ]
 
 app = typer.Typer(
-    help="Train the built-in models again.",
+    help="Train encoders on your patients, or the built-in models again.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -39,7 +40,10 @@ app = typer.Typer(
 
 @app.callback()
 def train() -> None:
-    """Train the built-in models again."""
+    """Train encoders on your patients, or the built-in models again."""
+
+
+app.command("space")(space)
 
 
 @app.command("detector")
