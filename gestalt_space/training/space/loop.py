@@ -106,7 +106,7 @@ class _Loop:
         groups = parameter_groups(training.start, self.loss, recipe)
         self.learning = [weights for group in groups for weights in group["params"]]
         self.optimiser = torch.optim.AdamW(groups)
-        self.own_rate = self.optimiser.param_groups[-2 if list(loss.parameters()) else -1]
+        self.last_layer = len(groups) - (2 if list(loss.parameters()) else 1)
         self.schedule = ReduceLROnPlateau(
             self.optimiser,
             mode="max",
@@ -114,6 +114,7 @@ class _Loop:
             patience=recipe.slower_after,
             threshold=NOTICED,
             min_lr=recipe.least_rate,
+            eps=0,
         )
         self.test = RetrievalTest(training.faces, training.split)
         self.epochs: list[Epoch] = []
@@ -204,7 +205,8 @@ class _Loop:
 
     def _validated(self, number: int, loss: float) -> Epoch:
         found = self.test.measure(self._descriptors(self.test.faces))
-        return Epoch.of(number, loss, float(self.own_rate["lr"]), found)
+        rate = float(self.optimiser.param_groups[self.last_layer]["lr"])
+        return Epoch.of(number, loss, rate, found)
 
     @torch.inference_mode()
     def _descriptors(self, faces: Numbers) -> Descriptors:
