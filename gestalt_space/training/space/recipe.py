@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -68,14 +66,6 @@ class Recipe:
         values = asdict(self)
         del values["name"]
         return values
-
-    @property
-    def fingerprint(self) -> str:
-        """sha256 in hex of all values but the name and the number of epochs: a training with more
-        epochs continues one with fewer."""
-        values = self.values
-        del values["epochs"]
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 _KINDS = {name: kind for name, kind in get_type_hints(Recipe).items() if name != "name"}

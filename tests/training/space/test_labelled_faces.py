@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import GalleryEmpty, GalleryMissing, UsageError
+from gestalt_space.store.correcting import set_facts
 from gestalt_space.training.space.labelled_faces import read_labelled_faces
+from gestalt_space.types import PhotoRecord
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row
@@ -58,8 +60,10 @@ def test_who_cannot_be_trained_on_is_left_out_and_counted(home: Path) -> None:
         *ENOUGH,
         ("both", ("SIM:1", "SIM:2"), {}),
         ("nobody", (), {}),
-        ("left", ("SIM:1",), {"consent": "withdrawn"}),
+        ("left", ("SIM:1",), {}),
     )
+    with open_gallery(home) as gallery, gallery.database.writing() as session:
+        set_facts(session, "left", PhotoRecord("", "left", consent="withdrawn"))
     faces = read_labelled_faces(home)
     assert faces.patients == ("a", "b", "c", "d", "e")
     assert dict(faces.left_out) == {

@@ -68,9 +68,7 @@ def test_training_finds_more_validation_patients_and_keeps_the_best(make_trainin
     assert same(dict(training.start.network.state_dict()), dict(best["network"]))
 
 
-@pytest.mark.parametrize(
-    "loss", ["cross-entropy", "arcface", "sub-centre-arcface", "contrastive"]
-)
+@pytest.mark.parametrize("loss", ["cross-entropy", "arcface", "sub-centre-arcface", "contrastive"])
 @pytest.mark.parametrize("last", [0, 2])
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     make_training: Start, loss: str, last: int
@@ -97,6 +95,14 @@ def test_more_epochs_go_on_from_a_finished_training(make_training: Start) -> Non
     longer = train(make_training("short", "epochs=4"), silent)
     whole = train(make_training("whole", "epochs=4"), silent)
     assert same([vars_of(one) for one in longer], [vars_of(one) for one in whole])
+
+
+def test_processes_that_prepare_photos_change_no_figure(make_training: Start) -> None:
+    alone, helped = (
+        train(make_training(f"run{workers}", "epochs=1", workers=workers), silent)
+        for workers in (0, 2)
+    )
+    assert same([vars_of(one) for one in helped], [vars_of(one) for one in alone])
 
 
 def test_another_seed_trains_otherwise(make_training: Start) -> None:

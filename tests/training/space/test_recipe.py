@@ -31,8 +31,7 @@ def test_gestaltmatcher_arc_has_the_published_values() -> None:
     assert (recipe.shrink, recipe.flip, recipe.grey, recipe.sampling) == (0.1, 0.5, 0.1, "plain")
 
 
-def test_every_value_can_be_changed_and_changes_the_fingerprint() -> None:
-    plain = load_recipe("builtin-finetune")
+def test_values_of_every_kind_can_be_changed() -> None:
     changed = load_recipe(
         "builtin-finetune", ["rate=1", "loss=contrastive", "leave_out_single=true", "model=own"]
     )
@@ -42,13 +41,6 @@ def test_every_value_can_be_changed_and_changes_the_fingerprint() -> None:
         True,
         "own",
     )
-    assert changed.fingerprint != plain.fingerprint
-
-
-def test_more_epochs_continue_the_same_recipe() -> None:
-    more = load_recipe("builtin-finetune", ["epochs=77"])
-    assert more.epochs == 77
-    assert more.fingerprint == load_recipe("builtin-finetune").fingerprint
 
 
 @pytest.mark.parametrize(

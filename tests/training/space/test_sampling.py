@@ -37,8 +37,7 @@ def test_photos_of_a_class_are_of_different_patients_where_there_are_several():
 def test_batches_depend_on_the_seed_alone():
     for sampling in ("plain", "balanced"):
         first, again, other = (
-            np.concatenate(drawn(sampling, seed=seed)).tolist()
-            for seed in ([1, 2], [1, 2], [1, 3])
+            np.concatenate(drawn(sampling, seed=seed)).tolist() for seed in ([1, 2], [1, 2], [1, 3])
         )
         assert first == again != other
 

@@ -83,6 +83,7 @@ def test_an_iresnet_is_trained_from_its_checkpoint(store: ModelStore, tmp_path: 
 
 
 def test_an_onnx_file_of_another_network_is_refused(store: ModelStore, tmp_path: Path) -> None:
-    store.add(made.arcface_onnx(tmp_path / "other.onnx"), accept_license=True)
+    made.arcface_onnx(tmp_path / "other.onnx")
+    store.add(tmp_path / "other.onnx", accept_license=True)
     with pytest.raises(ModelUnsuitable, match="cannot be trained"):
         open_trainable(store, "other")
