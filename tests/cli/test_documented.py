@@ -28,7 +28,7 @@ NOT_RUN = {
     "models pull": "a network",
     "antelopev2": "a model from the network",
     "simulate fit-persons": "photos of real people",
-    "train ": "photos of real people, and hours",
+    "train ": "many minutes, or photos of real people and hours",
     "evaluate gmdb": "a release of GMDB",
     "--disorders 100": "a thousand photos, simulated and added in half a minute",
     "--disorders 40": "as many",

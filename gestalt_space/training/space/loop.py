@@ -105,7 +105,8 @@ class _Loop:
         self.loss = loss.to(training.computing.device)
         groups = parameter_groups(training.start, self.loss, recipe)
         self.learning = [weights for group in groups for weights in group["params"]]
-        self.optimiser = torch.optim.AdamW(groups)
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
+        self.optimiser = kind(groups)
         self.last_layer = len(groups) - (2 if list(loss.parameters()) else 1)
         self.schedule = ReduceLROnPlateau(
             self.optimiser,

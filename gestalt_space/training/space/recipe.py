@@ -15,6 +15,7 @@ from gestalt_space.paths import display_name
 
 Loss = Literal["cross-entropy", "arcface", "sub-centre-arcface", "contrastive"]
 Sampling = Literal["balanced", "plain"]
+Optimiser = Literal["adam", "adamw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Recipe:
     hue: float
     shift: float
     turn: float
+    optimiser: Optimiser
     rate: float
     layer_decay: float
     trained_layers: int

@@ -21,6 +21,7 @@ from gestalt_space.training.space.trainable import Trainable
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
 
 SMALL = (
+    "loss=sub-centre-arcface",
     "batch=8",
     "epochs=3",
     "frequent=4",

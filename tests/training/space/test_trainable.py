@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import ModelUnsuitable
 from gestalt_space.training.space.trainable import Trainable, open_trainable
-from gestalt_space.weights.manifest import BUILTIN, InstalledModel
+from gestalt_space.weights.manifest import BUILTIN, InstalledModel, write_manifest
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.encoders.checkpoints import insightface_training
@@ -78,8 +79,16 @@ def test_an_iresnet_is_trained_from_its_checkpoint(store: ModelStore, tmp_path: 
     assert len(trainable.layers) == 1 + 8 + 1
     kinds = [type(part).__name__ for part in trainable.layers[-1]]
     assert kinds == ["Linear", "BatchNorm1d"]
-    file = trainable.write(tmp_path)
-    assert (file.kind, file.architecture, file.classes) == ("iresnet", "iresnet18", 0)
+    with torch.no_grad():
+        trainable.network.linear.weight.mul_(1.5)
+    folder = tmp_path / "trained"
+    folder.mkdir()
+    file = trainable.write(folder)
+    write_manifest(replace(trainable.model, name="trained", folder=folder, files=(file,)))
+    trained = store.add(folder, accept_license=True)
+    assert trained.license == trainable.model.license
+    assert not np.allclose(slots_of(trained), slots_of(trainable.model), atol=1e-3)
+    assert np.allclose(slots_of(trained), described(trainable), atol=1e-5)
 
 
 def test_an_onnx_file_of_another_network_is_refused(store: ModelStore, tmp_path: Path) -> None:
