@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from tests.cli.conftest import Command
+from tests.prepared import Prepared
 from tests.training.space.conftest import make_faces
 
 FACES = make_faces(6, 6, 6, 2, 2, seed=4)
@@ -40,8 +42,12 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def filled(home: Path, tmp_path: Path, gestalt: Command) -> Path:
+def filled(home: Path, tmp_path: Path, gestalt: Command, prepared: Prepared) -> Path:
     """A gallery whose patients have patterns for faces."""
+    return prepared("patterns", home, partial(fill, tmp_path, gestalt))
+
+
+def fill(tmp_path: Path, gestalt: Command) -> None:
     rows = ["photo,patient,disorder,family,sex"]
     for number, crop in enumerate(FACES.crops):
         cv2.imwrite(str(tmp_path / f"{number}.png"), crop[..., ::-1])
@@ -51,7 +57,6 @@ def filled(home: Path, tmp_path: Path, gestalt: Command) -> Path:
     table = tmp_path / "patients.csv"
     table.write_text("\n".join(rows), encoding="utf-8")
     assert gestalt("index", "add", table, "--detector", "aligned", "--quiet").code == 0
-    return home
 
 
 def test_a_gallery_gives_a_model_that_fills_the_gallery(
