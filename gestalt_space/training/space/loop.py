@@ -43,7 +43,7 @@ NOTICED = 5e-4
 """Relative gain of the validation that counts as better for that (as in Hustinx 2023)."""
 ENCODED = 64
 """Faces that are encoded at once in a validation."""
-_SPLIT, _PHOTOS, _STEPS, _START = 1, 2, 3, 4
+_BATCHES, _PHOTOS, _STEPS, _START = 1, 2, 3, 4
 _NAMED = 3
 
 Report = Callable[[Epoch], None]
@@ -166,7 +166,7 @@ class _Loop:
             self.training.faces.patient_of_face[self.mine],
             size=self.recipe.batch,
             per_class=self.recipe.photos_per_disorder,
-            seed=[self.recipe.seed, _SPLIT, number],
+            seed=[self.recipe.seed, _BATCHES, number],
         )
 
     def _photos(self, number: int, batches: list[Numbers]) -> Iterator[list[tuple[int, int]]]:
