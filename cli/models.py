@@ -98,7 +98,8 @@ def add(
     path: Annotated[
         Path,
         typer.Argument(
-            help="An .onnx file, a folder of them, or a .zip of them.", show_default=False
+            help="An .onnx file, a folder of them, a .zip of them, or a folder with model.json.",
+            show_default=False,
         ),
     ],
     name: FileName = None,
@@ -111,7 +112,8 @@ def add(
     """Install a model from a local file.
 
     Copies the models that gestalt-space can use: SCRFD and YuNet detectors, and ArcFace-style
-    encoders. Each one is opened and run once before it is installed.
+    encoders. Each one is opened and run once before it is installed. A folder with model.json, such
+    as the result of gestalt train space, is installed as a whole, with its licence.
     """
     store = _store(home)
     before = _auto_detector(store)

@@ -1,4 +1,4 @@
-"""`gestalt train`: the recipes of the built-in models, and classifiers of a gallery."""
+"""`gestalt train`: spaces of one's own, classifiers of a gallery, and the built-in models again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from . import options, output
 from .interruption import unchanged
 from .train_recognisable import recognisable
+from .train_space import space
 
 if TYPE_CHECKING:
     from gestalt_space.faces.detection import Detector
@@ -32,7 +33,7 @@ PersonsFile = Annotated[
 ]
 
 app = typer.Typer(
-    help="Train the built-in models again, and classifiers on the patients of a gallery.",
+    help="Train encoders and classifiers on your patients, or the built-in models again.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -40,9 +41,10 @@ app = typer.Typer(
 
 @app.callback()
 def train() -> None:
-    """Train the built-in models again, and classifiers on the patients of a gallery."""
+    """Train encoders and classifiers on your patients, or the built-in models again."""
 
 
+app.command("space")(space)
 app.command("recognisable")(recognisable)
 
 

@@ -20,6 +20,7 @@ GestaltError
 │   ├── GraphUnknown
 │   ├── LicenseNotAccepted
 │   └── DownloadFailed
+├── TrainingError         a training that cannot go on
 ├── DeviceUnavailable     a device that was asked for and is not there
 ├── SpaceMismatch         descriptors of two spaces
 ├── GalleryError          a gallery that cannot do what was asked
@@ -209,6 +210,12 @@ class DownloadFailed(ModelError):
 
     code = "download_failed"
     http_status = 502
+
+
+class TrainingError(GestaltError):
+    """A training that cannot go on, or gave nothing better than it started from."""
+
+    code = "training"
 
 
 class DeviceUnavailable(GestaltError):

@@ -1,1 +1,1 @@
-"""Recipes that train the built-in models. torch is imported inside this room alone."""
+"""Training: of spaces on a gallery's patients (`space`), and of the built-in models."""

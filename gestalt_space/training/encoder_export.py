@@ -36,7 +36,11 @@ class _Encoder(nn.Module):
 
 def export(network: EncoderNetwork, path: Path) -> None:
     """Write the encoder as ONNX: `(n, 3, 112, 112)` float32 to `(n, DIM)`, not of unit length."""
-    encoder = _Encoder(network.eval()).eval()
+    write_onnx(_Encoder(network.eval()).eval(), path)
+
+
+def write_onnx(encoder: nn.Module, path: Path) -> None:
+    """Write a network of faces `(n, 3, 112, 112)` float32, whose norms are folded, as ONNX."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own insides

@@ -19,17 +19,22 @@ def check_faces(count: int) -> None:
         raise UsageError(f"{count} faces to train on are too few.", f"Give at least {LEAST_FACES}.")
 
 
-def check_training(out: Path, device: Device = "auto") -> None:
-    """Raises `UsageError`, `OutputError` or `DeviceUnavailable` where a model could not be trained
-    on that device and written.
-    """
-    missing = [name for name in ("torch", "onnxscript") if find_spec(name) is None]
+def check_packages(*names: str) -> None:
+    """Raises `UsageError` where one of these packages is not installed."""
+    missing = [name for name in names if find_spec(name) is None]
     if missing:
         raise UsageError(
             f"Training needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} "
             "not installed.",
             "Run `pip install 'gestalt-space[training]'`.",
         )
+
+
+def check_training(out: Path, device: Device = "auto") -> None:
+    """Raises `UsageError`, `OutputError` or `DeviceUnavailable` where a model could not be trained
+    on that device and written.
+    """
+    check_packages("torch", "onnxscript")
     check_new_file(out, (".onnx",), option="delete")
     check_new_file(out.with_suffix(".log"), option="delete")
     torch_device(device)

@@ -25,7 +25,7 @@ from gestalt_space.errors import (
     ModelUnsuitable,
     UsageError,
 )
-from gestalt_space.paths import is_folder
+from gestalt_space.paths import is_folder, plain_path
 from gestalt_space.weights import catalogue
 from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
 from gestalt_space.weights.download import DownloadProgress, download
@@ -51,6 +51,8 @@ BUILTIN_CAUTION = (
     "The built-in encoder was trained on simulated phenotypes. Use it to try out gestalt-space, "
     "not for patients."
 )
+CARD = "CARD.md"
+"""The card of a model that was trained here, beside its manifest."""
 BUILTIN_FOLDER = Path(__file__).parent / BUILTIN
 STALE_SECONDS = 24 * 3600
 """Age after which a model that is still being added was left by a crash."""
@@ -158,11 +160,16 @@ class ModelStore:
         license_name: str | None = None,
         source: str | None = None,
     ) -> InstalledModel:
-        """Install a model from an `.onnx` file, a folder of them, or a `.zip` of them.
+        """Install a model from an `.onnx` file, a folder of them, a `.zip` of them, or the folder
+        of a model with its `model.json`, whose licence it keeps.
 
         `license_name`: the licence, if it is not the usual one of the family. Raises
         `ModelUnsuitable`, `ModelDamaged`, `LicenseNotAccepted` or `ModelExists`.
         """
+        if is_folder(path) and (path / FILE_NAME).is_file():
+            return self._add_folder(
+                path, name, accept_license=accept_license, license_name=license_name, source=source
+            )
         name = name if name is not None else path.stem
         entry = find_entry(name)
 
@@ -175,6 +182,31 @@ class ModelStore:
             licensed,
             source=source or path.name,
             accept_license=accept_license,
+        )
+
+    def _add_folder(
+        self,
+        path: Path,
+        name: str | None,
+        *,
+        accept_license: bool,
+        license_name: str | None,
+        source: str | None,
+    ) -> InstalledModel:
+        """Install a copy of a model's folder, once its files are known to be those of its
+        manifest."""
+        given = read_manifest(path)
+        texts = (given.name, given.source, given.license, given.terms, *given.views)
+        if not all(isinstance(text, str) for text in texts):
+            raise ModelDamaged(f"{path / FILE_NAME} is not a manifest.", "Copy the folder again.")
+        license_ = License(given.license, given.terms, given.restricted)
+        return self.install(
+            given.name if name is None else name,
+            lambda folder: tuple(_copied_files(given, folder)),
+            lambda _: License(license_name, "", False) if license_name else license_,
+            source=source or given.source,
+            accept_license=accept_license,
+            views=given.views,
         )
 
     def install(
@@ -354,6 +386,51 @@ def _usual(entry: CatalogueEntry | None, files: tuple[ModelFile, ...]) -> Licens
     if "scrfd" in kinds:
         return License(catalogue.INSIGHTFACE_LICENSE, catalogue.INSIGHTFACE_TERMS, True)
     return UNKNOWN
+
+
+def _copied_files(model: InstalledModel, staging: Path) -> Iterator[ModelFile]:
+    """The files of a model's folder, and its card, copied into `staging`.
+
+    Raises `ModelDamaged` for one that is not as the manifest has it, `ModelUnsuitable` for one that
+    is neither ONNX nor safetensors.
+    """
+    for file in model.files:
+        target = staging / file.file
+        try:
+            shutil.copyfile(model.path(file), target)
+        except OSError as error:
+            raise ModelDamaged(
+                f"{file.file} of {model.folder.name} cannot be copied: {error.strerror or error}.",
+                "Copy the folder again.",
+            ) from error
+        if sha256_of(target) != file.sha256:
+            raise ModelDamaged(
+                f"{file.file} is not the file that {FILE_NAME} describes.", "Copy the folder again."
+            )
+        if target.suffix == ".onnx":
+            yield inspect_model(target)
+        elif target.suffix == ".safetensors":
+            _check_opens(target)
+            yield file
+        else:
+            raise ModelUnsuitable(
+                f"{file.file} is neither an .onnx nor a .safetensors file.",
+                f"Supported models are {SUPPORTED}.",
+            )
+    if (model.folder / CARD).is_file():
+        shutil.copyfile(model.folder / CARD, staging / CARD)
+
+
+def _check_opens(path: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with plain_path(path) as name, safe_open(name, framework="np"):
+            pass
+    except SafetensorError as error:
+        raise ModelDamaged(
+            f"{path.name} cannot be opened ({error}).", "Copy or download it again."
+        ) from error
 
 
 def _copied(source: Path, staging: Path) -> list[Path]:

@@ -29,7 +29,7 @@ NOT_RUN = {
     "antelopev2": "a model from the network",
     "simulate fit-persons": "photos of real people",
     "train recognisable": "a thousand cross-validations, in tests of its own",
-    "train ": "photos of real people, and hours",
+    "train ": "many minutes, or photos of real people and hours",
     "evaluate gmdb": "a release of GMDB",
     "--disorders 100": "a thousand photos, simulated and added in half a minute",
     "--disorders 40": "as many",

@@ -1,0 +1,1 @@
+"""Training of spaces: an encoder, fine-tuned on labelled patients."""

@@ -1,0 +1,314 @@
+"""The training loop: epochs of batches, a validation and a checkpoint after each, exact resume.
+
+Each step draws its random numbers from the seed, the epoch and the step alone. So a training that
+was killed goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.utils.data import DataLoader, Dataset
+
+from gestalt_space.encoders.preparation import prepare
+from gestalt_space.errors import TrainingError, UsageError
+from gestalt_space.ranking.grouping import Numbers
+from gestalt_space.training.computing import Computing
+from gestalt_space.training.space import checkpoints
+from gestalt_space.training.space.augmentation import Augmentation
+from gestalt_space.training.space.history import Epoch, best_of, write_board, write_csv
+from gestalt_space.training.space.labelled_faces import LabelledFaces
+from gestalt_space.training.space.losses import make_loss
+from gestalt_space.training.space.patient_split import TRAINING, PatientSplit, faces_of
+from gestalt_space.training.space.rates import freeze, parameter_groups
+from gestalt_space.training.space.recipe import Recipe
+from gestalt_space.training.space.retrieval import RetrievalTest
+from gestalt_space.training.space.sampling import draw_batches
+from gestalt_space.training.space.trainable import Trainable
+from gestalt_space.types import Descriptors
+
+CHECKPOINT = "checkpoint.pt"
+BEST = "best.pt"
+SLOWER = 0.5
+"""By how much rates change where the validation gets no better."""
+NOTICED = 5e-4
+"""Relative gain of the validation that counts as better for that (as in Hustinx 2023)."""
+ENCODED = 64
+"""Faces that are encoded at once in a validation."""
+_BATCHES, _PHOTOS, _STEPS, _START = 1, 2, 3, 4
+_NAMED = 3
+
+Report = Callable[[Epoch], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a space is trained from, by whom, on what, and where it is kept."""
+
+    recipe: Recipe
+    start: Trainable
+    faces: LabelledFaces
+    split: PatientSplit
+    folder: Path
+    computing: Computing
+    workers: int = 0
+    """Processes that prepare photos; they change no figure."""
+
+
+class _Varied(Dataset[Tensor]):
+    """Training photos, prepared for the network; an index is a face and the seed of its looks."""
+
+    def __init__(self, training: Training) -> None:
+        self.crops = training.faces.crops
+        self.spec = training.start.spec
+        self.vary = Augmentation(training.recipe)
+
+    def __getitem__(self, index: tuple[int, int]) -> Tensor:
+        face, seed = index
+        crop = self.vary(self.crops[face], seed)
+        return torch.from_numpy(prepare(crop[None], self.spec)[0])
+
+
+def train(training: Training, report: Report) -> list[Epoch]:
+    """Train until the recipe's last epoch, or until nothing gets better; or go on from the
+    checkpoint in the folder. Returns the figures of all epochs; the best network is in the folder,
+    and at the end in `training.start.network`.
+
+    Raises `UsageError` for a checkpoint of another recipe, of other patients or of another model,
+    `TrainingError` for a loss that is no number, or if no epoch was better than the start.
+    """
+    return _Loop(training).run(report)
+
+
+class _Loop:
+    """A training at work."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        self.recipe = recipe = training.recipe
+        training.computing.repeatable()
+        self.network = training.computing.placed(training.start.network)
+        self.mine = faces_of(training.split.patients(TRAINING), training.faces)
+        disorders = training.faces.disorder_of_face[self.mine]
+        self.labels = np.searchsorted(training.split.classes, disorders)
+        photos = np.bincount(self.labels, minlength=len(training.split.classes))
+        torch.manual_seed(_drawn(recipe.seed, _START))
+        loss = make_loss(recipe, training.start.spec.dim, photos)
+        self.loss = loss.to(training.computing.device)
+        groups = parameter_groups(training.start, self.loss, recipe)
+        self.learning = [weights for group in groups for weights in group["params"]]
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
+        self.optimiser = kind(groups)
+        self.last_layer = len(groups) - (2 if list(loss.parameters()) else 1)
+        self.schedule = ReduceLROnPlateau(
+            self.optimiser,
+            mode="max",
+            factor=SLOWER,
+            patience=recipe.slower_after,
+            threshold=NOTICED,
+            min_lr=recipe.least_rate,
+            eps=0,
+        )
+        self.test = RetrievalTest(training.faces, training.split)
+        self.epochs: list[Epoch] = []
+        self.watched = f"all_top{recipe.watched_top}"
+
+    def run(self, report: Report) -> list[Epoch]:
+        if (self.training.folder / CHECKPOINT).exists():
+            self._resume()
+        else:
+            self._keep(self._validated(0, float("nan")))
+            report(self.epochs[-1])
+        while len(self.epochs) <= self.recipe.epochs and not self._is_stale():
+            number = len(self.epochs)
+            loss = self._train(number)
+            epoch = self._validated(number, loss)
+            self.schedule.step(epoch.figures[self.watched])
+            self._keep(epoch)
+            report(epoch)
+        return self._finished()
+
+    def _best(self) -> Epoch:
+        return best_of(self.epochs, self.recipe.watched_top)
+
+    def _is_stale(self) -> bool:
+        waited = len(self.epochs) - 1 - self._best().epoch
+        return bool(self.recipe.stop_after) and waited >= self.recipe.stop_after
+
+    def _train(self, number: int) -> float:
+        """One epoch; the mean loss of its batches."""
+        freeze(self.training.start, self.recipe)
+        self.loss.train()
+        batches = list(self._batches(number))
+        loader = DataLoader(
+            _Varied(self.training),
+            batch_sampler=list(self._photos(number, batches)),
+            num_workers=self.training.workers,
+        )
+        losses = []
+        for step, (places, images) in enumerate(zip(batches, loader, strict=True), start=1):
+            torch.manual_seed(_drawn(self.recipe.seed, _STEPS, number, step))
+            losses.append(self._step(images, places, f"batch {step} of epoch {number}"))
+        return float(np.mean(losses))
+
+    def _batches(self, number: int) -> Iterator[Numbers]:
+        return draw_batches(
+            self.recipe.sampling,
+            self.labels,
+            self.training.faces.patient_of_face[self.mine],
+            size=self.recipe.batch,
+            per_class=self.recipe.photos_per_disorder,
+            seed=[self.recipe.seed, _BATCHES, number],
+        )
+
+    def _photos(self, number: int, batches: list[Numbers]) -> Iterator[list[tuple[int, int]]]:
+        rng = np.random.default_rng([self.recipe.seed, _PHOTOS, number])
+        for places in batches:
+            seeds = rng.integers(2**31, size=len(places))
+            yield list(zip(self.mine[places].tolist(), seeds.tolist(), strict=True))
+
+    def _step(self, images: Tensor, places: Numbers, name: str) -> float:
+        computing = self.training.computing
+        images = images.to(computing.device, memory_format=torch.channels_last)
+        labels = torch.from_numpy(self.labels[places]).to(computing.device)
+        with computing.mixed():
+            features = self.network(images)
+        loss = self.loss(features, labels)
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise self._not_a_number("loss", places, name)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        largest = self.recipe.clip or float("inf")
+        if not torch.isfinite(nn.utils.clip_grad_norm_(self.learning, largest)):
+            raise self._not_a_number("gradient", places, name)
+        self.optimiser.step()
+        return value
+
+    def _not_a_number(self, what: str, places: Numbers, name: str) -> TrainingError:
+        faces = self.training.faces
+        owners = np.unique(faces.patient_of_face[self.mine[places]])
+        shown = ", ".join(faces.patients[number] for number in owners[:_NAMED])
+        more = f" and {len(owners) - _NAMED} more" if len(owners) > _NAMED else ""
+        return TrainingError(
+            f"The {what} of {name} is not a finite number (patients {shown}{more}).",
+            f"The checkpoint of epoch {len(self.epochs) - 1} and the best network are kept. Train "
+            "again with another --output and a lower rate.",
+        )
+
+    def _validated(self, number: int, loss: float) -> Epoch:
+        found = self.test.measure(self._descriptors(self.test.faces))
+        rate = float(self.optimiser.param_groups[self.last_layer]["lr"])
+        return Epoch.of(number, loss, rate, found)
+
+    @torch.inference_mode()
+    def _descriptors(self, faces: Numbers) -> Descriptors:
+        """`(n, dim)` of unit length, computed in float32 as matches compute them by default."""
+        self.network.eval()
+        computing = self.training.computing
+        parts = []
+        for start in range(0, len(faces), ENCODED):
+            crops = self.training.faces.crops[faces[start : start + ENCODED]]
+            images = torch.from_numpy(prepare(crops, self.training.start.spec))
+            images = images.to(computing.device, memory_format=torch.channels_last)
+            parts.append(functional.normalize(self.network(images), dim=1).cpu())
+        found = torch.cat(parts).numpy()
+        if not np.isfinite(found).all():
+            raise TrainingError(
+                "The network gives descriptors that are not finite numbers.",
+                "Train again with another --output and a lower rate.",
+            )
+        return np.asarray(found, dtype=np.float32)
+
+    def _keep(self, epoch: Epoch) -> None:
+        """Bring the network, and then where the training stands, to the disk."""
+        self.epochs.append(epoch)
+        folder = self.training.folder
+        if self._best() is epoch:
+            checkpoints.save(
+                folder / BEST, {"epoch": epoch.epoch, "network": self.network.state_dict()}
+            )
+        state = {
+            **self._identity(),
+            "epochs": [asdict(one) for one in self.epochs],
+            "network": self.network.state_dict(),
+            "loss": self.loss.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        checkpoints.save(folder / CHECKPOINT, state)
+        write_csv(folder, self.epochs)
+        write_board(folder, epoch)
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint must have in common with a training that goes on from it."""
+        training = self.training
+        return {
+            "recipe": {**self.recipe.values, "epochs": None},
+            "model": training.start.file.sha256,
+            "faces": training.faces.fingerprint,
+            "split": training.split.parts.tolist(),
+        }
+
+    def _resume(self) -> None:
+        path = self.training.folder / CHECKPOINT
+        state = checkpoints.load(path, self.training.computing.device)
+        self._check_same(state)
+        try:
+            self.network.load_state_dict(state["network"])
+            self.loss.load_state_dict(state["loss"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.epochs = [Epoch(**one) for one in state["epochs"]]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise checkpoints.unreadable(path) from error
+        # A process that was killed just after the checkpoint may not have written them.
+        write_csv(self.training.folder, self.epochs)
+
+    def _check_same(self, state: dict[str, Any]) -> None:
+        own = self._identity()
+        values: dict[str, Any] = own["recipe"]
+        theirs = state.get("recipe")
+        theirs = theirs if isinstance(theirs, dict) else {}
+        changed = [key for key in values if theirs.get(key) != values[key]]
+        why = ""
+        if changed:
+            told = ", ".join(f"{key}={theirs.get(key)}" for key in changed)
+            why = f"another recipe ({told})"
+        elif state.get("model") != own["model"]:
+            why = f"another model than {self.recipe.model} is now"
+        elif state.get("faces") != own["faces"]:
+            why = "other patients or photos than the gallery has now"
+        elif state.get("split") != own["split"]:
+            why = "another split"
+        if why:
+            raise UsageError(
+                f"{self.training.folder} has a checkpoint of {why}.",
+                "Choose another --output, or use what the checkpoint was made with.",
+            )
+
+    def _finished(self) -> list[Epoch]:
+        best = self._best()
+        if best.epoch == 0:
+            raise TrainingError(
+                "No epoch was better than the model it started from "
+                f"(top-{self.recipe.watched_top} {best.figures[self.watched]:.1%}). No model is "
+                "written.",
+                "Try another loss, lower rates, or more patients.",
+            )
+        state = checkpoints.load(self.training.folder / BEST, self.training.computing.device)
+        self.network.load_state_dict(state["network"])
+        return self.epochs
+
+
+def _drawn(*numbers: int) -> int:
+    """A seed of torch for these numbers."""
+    return int(np.random.default_rng(numbers).integers(2**62))

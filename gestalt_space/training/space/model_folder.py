@@ -1,0 +1,125 @@
+"""The result of a training: a folder with a model and its card, that `gestalt models add` takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gestalt_space.atomic_folders import whole_folder
+from gestalt_space.training.logs import libraries
+from gestalt_space.training.space.history import Epoch, best_of
+from gestalt_space.training.space.loop import Training
+from gestalt_space.training.space.patient_split import PARTS, faces_of
+from gestalt_space.weights.manifest import InstalledModel, write_manifest
+from gestalt_space.weights.store import CARD
+
+FEWEST = 5
+"""Smaller counts could tell who the patients are: they are not given."""
+
+
+def write_model(training: Training, epochs: Sequence[Epoch], folder: Path) -> InstalledModel:
+    """Write the network as it is now, its manifest and its card. The licence is that of the model
+    it was trained from. Raises `OutputError`.
+    """
+    start = training.start
+    with whole_folder(folder) as aside:
+        files = start.write(aside)
+        model = InstalledModel(
+            name=training.folder.resolve().name,
+            folder=aside,
+            files=files,
+            source=f"{start.model.name}, trained by {training.recipe.name}",
+            license=start.model.license,
+            terms=start.model.terms,
+            restricted=start.model.restricted,
+            accepted_at=None,
+            added_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            views=start.model.views,
+        )
+        write_manifest(model)
+        (aside / CARD).write_text(card_of(training, epochs, model), encoding="utf-8")
+    return model
+
+
+def card_of(training: Training, epochs: Sequence[Epoch], model: InstalledModel) -> str:
+    """The card: what the model was trained from, on whom, and how well it did. Counts alone; no
+    patient is named, and small groups are not counted."""
+    faces, split, recipe = training.faces, training.split, training.recipe
+    best = best_of(epochs, recipe.watched_top)
+    start = training.start
+    lines = [
+        f"# {model.name}",
+        "",
+        (
+            f"An encoder fine-tuned from {start.model.name} (sha256 {start.file.sha256}) by "
+            "`gestalt train space`."
+        ),
+        "",
+        f"- Licence: {model.license}. {model.terms}".rstrip(),
+        (
+            f"- Recipe: {recipe.name}, seed {recipe.seed}, {len(epochs) - 1} epochs, of which "
+            f"number {best.epoch} is kept"
+        ),
+        f"- Made with {libraries()}, {training.computing}",
+        (
+            "- Not for diagnosis. Do not evaluate it on the patients it was trained on: they are "
+            "found too easily."
+        ),
+        "",
+        "## Patients",
+        "",
+        (
+            f"{len(split.classes)} disorders were trained, "
+            f"{len(faces.titles) - len(split.classes)} rare ones were not."
+        ),
+        "",
+        "| part | patients | photos |",
+        "|---|---|---|",
+    ]
+    for number, part in enumerate(PARTS):
+        patients = split.patients(number)
+        photos = len(faces_of(patients, faces))
+        lines.append(f"| {part} | {_count(len(patients))} | {_count(photos)} |")
+    trained = split.patients(0)
+    lines += ["", "Of the patients trained on:", "", "| | patients |", "|---|---|"]
+    lines += _strata("sex", (faces.sex[number] for number in trained))
+    lines += _strata("ancestry", (faces.ancestry[number] for number in trained))
+    lines += [
+        "",
+        "## Validation",
+        "",
+        (
+            "Share of the validation photos whose disorder is among the first k, the mean over "
+            "disorders. The epoch was chosen by these patients, so the figures are too high for "
+            "others."
+        ),
+        "",
+        "| disorders | k | before | after |",
+        "|---|---|---|---|",
+    ]
+    for name, value in best.figures.items():
+        part, _, k = name.partition("_top")
+        if value == value:
+            lines.append(f"| {part} | {k} | {epochs[0].figures[name]:.1%} | {value:.1%} |")
+    lines += ["", "## Values", "", "```toml"]
+    lines += [f"{key} = {_toml(value)}" for key, value in recipe.values.items()]
+    return "\n".join([*lines, "```", ""])
+
+
+def _strata(name: str, values: Iterable[str]) -> list[str]:
+    counts = Counter(value or "unknown" for value in values)
+    large = {value: count for value, count in counts.items() if count >= FEWEST}
+    lines = [f"| {name}: {value} | {count} |" for value, count in sorted(large.items())]
+    if len(large) < len(counts):
+        lines.append(f"| {name}: others, fewer than {FEWEST} each | |")
+    return lines
+
+
+def _count(number: int) -> str:
+    return str(number) if not number or number >= FEWEST else f"fewer than {FEWEST}"
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()

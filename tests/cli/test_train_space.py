@@ -1,0 +1,144 @@
+"""`gestalt train space`, from a gallery to an installed model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from tests.cli.conftest import Command
+from tests.prepared import Prepared
+from tests.training.space.conftest import make_faces
+
+FACES = make_faces(6, 6, 6, 2, 2, seed=4)
+QUICK = tuple(
+    word
+    for change in (
+        "frequent=4",
+        "batch=8",
+        "epochs=2",
+        "rate=1e-3",
+        "layer_decay=0.5",
+        "loss=contrastive",
+        "watched_top=1",
+        "validation=0.25",
+        "test=0.25",
+    )
+    for word in ("--set", change)
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def filled(home: Path, tmp_path: Path, gestalt: Command, prepared: Prepared) -> Path:
+    """A gallery whose patients have patterns for faces."""
+    return prepared("patterns", home, partial(fill, tmp_path, gestalt))
+
+
+def fill(tmp_path: Path, gestalt: Command) -> None:
+    rows = ["photo,patient,disorder,family,sex"]
+    for number, crop in enumerate(FACES.crops):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), crop[..., ::-1])
+        disorder = FACES.titles[FACES.disorders[number]]
+        family = f"F{FACES.families[number]}"
+        rows.append(f"{number}.png,{FACES.patients[number]},{disorder},{family},female")
+    table = tmp_path / "patients.csv"
+    table.write_text("\n".join(rows), encoding="utf-8")
+    assert gestalt("index", "add", table, "--detector", "aligned", "--quiet").code == 0
+
+
+def test_a_gallery_gives_a_model_that_fills_the_gallery(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "run"
+    done = gestalt("train", "space", "-o", run, "--device", "cpu", *QUICK)
+    assert done.code == 0, done.err
+    assert done.out == ""
+    assert "28 photos of 28 patients" in done.err
+    assert "epoch 2: loss" in done.err
+    assert f"gestalt models add {run / 'model'}" in done.err
+    assert sorted(path.name for path in run.iterdir() if path.name != "tensorboard") == [
+        "best.pt",
+        "checkpoint.pt",
+        "log.csv",
+        "model",
+        "split.csv",
+    ]
+    assert sorted(path.name for path in (run / "model").iterdir()) == [
+        "CARD.md",
+        "encoder.onnx",
+        "model.json",
+    ]
+    added = gestalt("models", "add", run / "model", "--name", "own", "--json").document
+    assert added["installed"]["name"] == "own"
+    assert gestalt("index", "fill", "--space", "own", "--quiet").code == 0
+    evaluated = gestalt(
+        *("evaluate", "gallery", "--space", "tiny", "--space", "own"),
+        *("--split", run / "split.csv", "--json"),
+    )
+    assert evaluated.code == 0, evaluated.err
+    assert [one["name"] for one in evaluated.document["spaces"]] == ["tiny", "own"]
+
+
+def test_what_leaves_with_the_model_names_no_patient(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "run"
+    assert gestalt("train", "space", "-o", run, "--quiet", *QUICK).code == 0
+    for path in (run / "model").iterdir():
+        assert b"patient-" not in path.read_bytes(), path.name
+    card = (run / "model" / "CARD.md").read_text(encoding="utf-8")
+    assert "3 disorders were trained, 2 rare ones were not." in card
+    assert "| sex: female |" in card
+    assert "frequent = 4" in card
+    manifest = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))
+    assert manifest["license"].startswith("Research use")
+    assert "patient-" in (run / "split.csv").read_text(encoding="utf-8")
+
+
+def test_a_finished_training_and_a_folder_of_something_else_are_left_alone(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "run"
+    assert gestalt("train", "space", "-o", run, "--quiet", *QUICK).code == 0
+    again = gestalt("train", "space", "-o", run, *QUICK)
+    assert again.code == 1
+    assert "has a finished training" in again.err
+    other = gestalt("train", "space", "-o", tmp_path, *QUICK)
+    assert other.code == 1
+    assert "has other files in it" in other.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--device", "cuda"), "You chose CUDA"),
+        (("--recipe", "nonsense"), "no recipe 'nonsense'"),
+        (("--set", "epoch=3"), "no value 'epoch'"),
+        (("--set", "model=tiny"), "cannot be trained"),
+        (("--set", "model=none"), "No model 'none' is installed"),
+        (("--set", "frequent=50"), "0 disorders have 50 families"),
+        (("--split", "no.csv"), "cannot be read"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(
+    filled: Path, tmp_path: Path, gestalt: Command, words: tuple[str, ...], told: str
+) -> None:
+    if told == "You chose CUDA" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    done = gestalt("train", "space", "-o", tmp_path / "run", *words)
+    assert done.code in (1, 2)
+    assert told in done.err
+    assert not (tmp_path / "run").exists()
