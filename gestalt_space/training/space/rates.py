@@ -23,8 +23,8 @@ def trained_layers(start: Trainable, recipe: Recipe) -> tuple[tuple[nn.Module, .
 
 
 def freeze(start: Trainable, recipe: Recipe) -> None:
-    """Let nothing but the last layers learn, and the norms of these alone follow the batches. What a
-    family never trains stays as it is."""
+    """Let nothing but the last layers learn, and the norms of these alone follow the batches. What
+    a family never trains stays as it is."""
     start.network.eval().requires_grad_(False)
     for layer in trained_layers(start, recipe):
         for part in layer:
