@@ -61,6 +61,7 @@ ERRORS: dict[str, str] = {
     "import_conflict": N_("The import contradicts the gallery. Nothing was imported."),
     # Of files and of the machine
     "model": N_("A model cannot be used. Tell an admin of this service."),
+    "training": N_("A training cannot go on. Tell an admin of this service."),
     "model_not_installed": N_("A model is not installed. Tell an admin of this service."),
     "model_exists": N_("A model of that name is installed already."),
     "model_damaged": N_("A model is damaged. An admin has to install it again."),
