@@ -199,6 +199,7 @@ def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
         aside = counted_text(counts.aside, "diagnosed patient")
         output.write_text(f"  {aside} in neither part of the split")
     _show_relatives(counts.with_relatives, evaluation.plan.with_family)
+    _show_training(result)
     _show_untested(result)
     for title, figures in (
         ("All photos of a patient as one probe", "patients"),
@@ -219,6 +220,23 @@ def _show_relatives(count: int, with_family: bool) -> None:
         verb = "has" if count == 1 else "have"
         were = "were matched too" if with_family else "were not matched"
         output.write_text(f"  {who} {verb} relatives in the gallery; they {were}")
+
+
+def _show_training(result: SpaceResult) -> None:
+    """A warning where the encoder has seen whom it is tested on, or may have."""
+    count, data = result.counts.trained_on, result.data
+    if count:
+        output.write_text(
+            f"  {data.space} was trained on {count:,} of the tested patients, so its figures are "
+            "too\n  high. Test others: give the split.csv of the training to --split.",
+            style="bold",
+        )
+    elif data.is_trained and not data.trained_on:
+        output.write_text(
+            f"  {data.space} was trained on patients who are not recorded in this gallery. If they"
+            "\n  are in it all the same, its figures are too high.",
+            style="bold",
+        )
 
 
 def _show_untested(result: SpaceResult) -> None:

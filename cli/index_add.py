@@ -250,20 +250,22 @@ def _rows(
             folder = display_name(target)
             plans.append(folder_form(folder, len(plan.rows), plan.patients, over))
         elif target == STANDARD_INPUT or target.suffix.lower() in TABLE_SUFFIXES:
-            rows += _table_rows(target, told)
+            rows += table_rows(target, told)
         else:
             rows.append(one_photo(target, told))
     return rows, plans
 
 
-def _table_rows(target: Path, told: ReadRecord) -> tuple[Intake, ...]:
+def table_rows(target: Path, told: ReadRecord | None = None) -> tuple[Intake, ...]:
+    """The rows of a table, or of what comes in by standard input. Says what was read in another way
+    than it is written. `told`: facts from options, of which a table takes none."""
     from gestalt_space.errors import UsageError
     from gestalt_space.gallery.intake.tables import read_table, read_table_bytes
     from gestalt_space.types import PhotoRecord
 
     is_piped = target == STANDARD_INPUT
     name = INPUT_NAME if is_piped else display_name(target.name)
-    if told.record != PhotoRecord(photo="", patient=""):
+    if told is not None and told.record != PhotoRecord(photo="", patient=""):
         raise UsageError(
             f"{name} is a table, so its columns give the facts of each photo.",
             "Leave out --patient and similar options.",

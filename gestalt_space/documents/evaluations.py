@@ -33,7 +33,8 @@ class TestForm(Form):
 
 
 class EvaluatedCountsForm(Form):
-    """Who was asked about, and against whom. `aside`: in neither part of a split."""
+    """Who was asked about, and against whom. `aside`: in neither part of a split; `trained_on`:
+    patients asked about on whom the encoder was trained, so that they are found too easily."""
 
     evidence_patients: int
     evidence_photos: int
@@ -45,6 +46,7 @@ class EvaluatedCountsForm(Form):
     undiagnosed: int
     controls: int
     aside: int
+    trained_on: int
 
 
 class UntestedForm(Form):

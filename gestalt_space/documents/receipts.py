@@ -62,7 +62,7 @@ class SearchForm(Form):
 
 
 class CopyMadeForm(Form):
-    """A backup or an export that this tool made."""
+    """A backup or an export that this tool made, or the folder of a model that it trained."""
 
     action: str
     path: str

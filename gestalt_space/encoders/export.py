@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from gestalt_space.atomic_files import appearing, check_new_file
@@ -25,7 +26,7 @@ from gestalt_space.errors import ModelUnsuitable
 from gestalt_space.types import Crops
 
 if TYPE_CHECKING:
-    import onnx
+    from torch import Tensor, nn
 
     from gestalt_space.weights.manifest import InstalledModel
 
@@ -39,7 +40,6 @@ def export_encoder(model: InstalledModel, path: Path, *, overwrite: bool = False
     `UsageError`, `OutputError`, `GraphUnknown`, `ModelUnsuitable` or `ModelDamaged`.
     """
     _check(path, overwrite=overwrite)
-    import onnx
     import torch
 
     from gestalt_space.encoders.torch_encoder import WholeEncoder
@@ -49,33 +49,50 @@ def export_encoder(model: InstalledModel, path: Path, *, overwrite: bool = False
     whole = WholeEncoder(spec, networks, parse_views(model.views)).eval()
     channels = 1 if spec.channels == "grey" else 3
     example = torch.full((2, channels, spec.input_size, spec.input_size), 127.0)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with appearing(path) as aside:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's exporter warns of its own insides
-            torch.onnx.export(
-                whole,
-                (example,),
-                str(aside),
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamo=True,
-                dynamic_shapes={"faces": {0: torch.export.Dim("n")}},
-                external_data=False,
-                verbose=False,
-            )
-        written = onnx.load(str(aside))
-        without_traces(written)
+        write_network(whole, aside, example, names=(INPUT, OUTPUT), argument="faces")
+        exported = onnx.load(str(aside))
         onnx.helper.set_model_props(
-            written, {"space": spec.to_json(), "fingerprint": spec.fingerprint}
+            exported, {"space": spec.to_json(), "fingerprint": spec.fingerprint}
         )
-        onnx.save(written, str(aside))
+        onnx.save(exported, str(aside))
     return spec
 
 
 def exported_input(crops: Crops, spec: EncoderSpec) -> NDArray[np.float32]:
     """Aligned faces as an exported file takes them."""
     return np.ascontiguousarray(sized(crops, spec).transpose(0, 3, 1, 2)).astype(np.float32)
+
+
+def write_network(
+    network: nn.Module,
+    path: Path,
+    example: Tensor,
+    *,
+    names: tuple[str, str] = ("faces", "features"),
+    argument: str = "images",
+) -> None:
+    """Write a network in evaluation as ONNX, for batches of any size. `example` `(n, c, h, w)`:
+    what it takes, by the name `argument`; `names`: of the file's input and output."""
+    import torch
+
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns of its own insides
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=[names[0]],
+            output_names=[names[1]],
+            dynamo=True,
+            dynamic_shapes={argument: {0: torch.export.Dim("n")}},
+            external_data=False,
+            verbose=False,
+        )
+    exported = onnx.load(str(path))
+    without_traces(exported)
+    onnx.save(exported, str(path))
 
 
 def without_traces(model: onnx.ModelProto) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gestalt_space.errors import ModelUnsuitable
@@ -31,7 +32,9 @@ class Family:
     in their fingerprints, so it never changes. `installed_by`: the command after `gestalt models`.
     `empty`: the network of a file whose tensors are kept as safetensors, whatever its weights; None
     where files are ONNX, which ONNX Runtime runs as they are. `trainable`: the network of a model's
-    only encoder as it is trained; None where that is the network that is run.
+    only encoder as it is trained; None where that is the network that is run. `write`: a network
+    that was trained, into a folder, given the file that it was read from; None where its weights
+    are written as safetensors.
     """
 
     kind: str
@@ -39,6 +42,7 @@ class Family:
     installed_by: str = ADDED
     empty: Callable[[ModelFile], nn.Module] | None = None
     trainable: Callable[[InstalledModel], nn.Module] | None = None
+    write: Callable[[Path, ModelFile, nn.Module], tuple[ModelFile, ...]] | None = None
 
     @property
     def is_onnx(self) -> bool:

@@ -381,16 +381,23 @@ def _transpose(node: Node) -> ConvertedNode:
     )
 
 
-def _reduce_l2(node: Node) -> ConvertedNode:
-    shape = node.shape()
-    node.expect("noop_with_empty_axes", 0)
-    kept = bool(node.take("keepdims", 1))
-    axes = node.axes(len(shape) + 1)
-    if 0 in axes:
-        raise node.unknown("goes over the batch")
-    sizes = [(size if axis not in axes else 1, axis) for axis, size in enumerate(shape, 1)]
-    result = tuple(size for size, axis in sizes if kept or axis not in axes)
-    return ConvertedNode(Applied(torch.linalg.vector_norm, dim=tuple(axes), keepdim=kept), result)
+def _reduction(work: Callable[..., Tensor]) -> Callable[[Node], ConvertedNode]:
+    def read(node: Node) -> ConvertedNode:
+        shape = node.shape()
+        node.expect("noop_with_empty_axes", 0)
+        kept = bool(node.take("keepdims", 1))
+        axes = node.axes(len(shape) + 1)
+        if 0 in axes:
+            raise node.unknown("goes over the batch")
+        sizes = [(size if axis not in axes else 1, axis) for axis, size in enumerate(shape, 1)]
+        result = tuple(size for size, axis in sizes if kept or axis not in axes)
+        return ConvertedNode(Applied(work, dim=tuple(axes), keepdim=kept), result)
+
+    return read
+
+
+def _power(node: Node) -> ConvertedNode:
+    return ConvertedNode(Applied(torch.pow, exponent=node.number(1)), node.shape())
 
 
 def _lp_normalization(node: Node) -> ConvertedNode:
@@ -443,10 +450,14 @@ ON_FEATURES: Mapping[str, Callable[[Node], ConvertedNode]] = {
     "MaxPool": _max_pool,
     "Mul": _arithmetic(operator.mul),
     "PRelu": _prelu,
-    "ReduceL2": _reduce_l2,
+    "Pow": _power,
+    "Reciprocal": _activation(lambda _: Applied(torch.reciprocal)),
+    "ReduceL2": _reduction(torch.linalg.vector_norm),
+    "ReduceMean": _reduction(torch.mean),
     "Relu": _activation(lambda _: nn.ReLU()),
     "Reshape": _reshape,
     "Sigmoid": _activation(lambda _: nn.Sigmoid()),
+    "Sqrt": _activation(lambda _: Applied(torch.sqrt)),
     "Squeeze": _squeeze,
     "Sub": _arithmetic(operator.sub),
     "Transpose": _transpose,

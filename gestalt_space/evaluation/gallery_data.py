@@ -16,6 +16,7 @@ from gestalt_space.home import Gallery
 from gestalt_space.ranking.grouping import Grouping, Numbers
 from gestalt_space.store.people import By
 from gestalt_space.store.runs import RunCounts
+from gestalt_space.store.trainings import trained_on
 from gestalt_space.types import Descriptors
 
 
@@ -26,6 +27,8 @@ class SpaceData:
     `descriptors` `(n, d)`. `patients`: identifiers `(p,)`, whose places are their numbers in
     `grouping`, `facts` and `cohorts` `(p,)`. `titles`: identifier and name of each disorder (or
     gene), whose places are the numbers of groups. `runs`: how the descriptors were computed.
+    `trained_on`: the patients on whom the space's encoder, or one that it was trained from, was
+    trained; `is_trained`: whether it was trained by `gestalt train space`, on whomever.
     """
 
     space: str
@@ -38,6 +41,8 @@ class SpaceData:
     facts: Facts
     cohorts: Texts
     runs: RunCounts = ()
+    trained_on: frozenset[str] = frozenset()
+    is_trained: bool = False
 
     @property
     def patient_of_row(self) -> Numbers:
@@ -72,6 +77,8 @@ def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
         gallery = gallery.pinned()
         snapshot = gallery.snapshot(by=by, details=True)
         space, runs = gallery.space, gallery.runs()
+        with gallery.database.reading() as session:
+            known = trained_on(session, {space.fingerprint, *space.model.trained_from})
     people, photos = snapshot.people, snapshot.photos
     assert people is not None, "details were asked for"  # noqa: S101
     assert photos is not None, "details were asked for"  # noqa: S101
@@ -86,4 +93,6 @@ def _load(home: Path | None, name: str | None, by: By) -> SpaceData:
         facts=Facts(people.sex, people.ancestry, photos.ages, snapshot.patient_of_row),
         cohorts=people.cohort,
         runs=runs,
+        trained_on=known,
+        is_trained=bool(space.model.trained_from),
     )

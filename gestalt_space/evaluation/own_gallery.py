@@ -206,17 +206,19 @@ def _counts(
     split = plan.split
     diagnosed = [data.patients[number] for number in data.grouping.patients]
     named = frozenset() if split is None else split.gallery | split.test
+    asked = np.unique(cases.patients)
     return EvaluationCounts(
         evidence_patients=len(evidence.patients),
         evidence_photos=len(evidence.rows),
         evidence_disorders=len(evidence.groups),
-        asked_patients=len(np.unique(cases.patients)),
+        asked_patients=len(asked),
         asked_photos=len(np.unique(photos[1].probes)),
         asked_disorders=len(np.unique(cases.groups)),
-        with_relatives=_with_relatives(data, np.unique(cases.patients), evidence),
+        with_relatives=_with_relatives(data, asked, evidence),
         undiagnosed=len(data.patients) - len(diagnosed),
         controls=controls,
         aside=0 if split is None else sum(patient not in named for patient in diagnosed),
+        trained_on=sum(data.patients[int(one)] in data.trained_on for one in asked),
     )
 
 

@@ -82,6 +82,34 @@ def read_splits(folder: Path, version: str | None = None) -> Splits:
     return splits
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingParts:
+    """The patients of frequent syndromes as a release divides them for training."""
+
+    training: frozenset[str]
+    validation: frozenset[str]
+    test: frozenset[str]
+
+
+def read_training_parts(folder: Path, version: str) -> TrainingParts | None:
+    """What `gmdb_{train,val,test}_images_<version>.csv` say; None where a release has none of them.
+
+    Raises `TableDamaged`, and `UsageError` for a patient in two parts.
+    """
+    paths = [folder / f"gmdb_{kind}_images_{version}.csv" for kind in ("train", "val", "test")]
+    if not any(path.exists() for path in paths):
+        return None
+    parts = [frozenset(row.subject for row in _split_rows(path, False)) for path in paths]
+    for place, later in enumerate(parts):
+        for earlier in range(place):
+            if both := sorted(parts[earlier] & later):
+                raise UsageError(
+                    f"Patient {both[0]} is in {paths[earlier].name} and in {paths[place].name}.",
+                    "Put all images of a patient into one of them.",
+                )
+    return TrainingParts(*parts)
+
+
 def check_lookup(path: Path, splits: Splits) -> None:
     """Raise `TableDamaged` where a lookup table lacks a frequent syndrome of the splits: encodings
     of the model that it belongs to were trained on other syndromes than are tested."""

@@ -1,4 +1,5 @@
-"""Copies of a gallery that its audit trail tells of: backups and exports, and where they are. A
+"""Copies of a gallery that its audit trail tells of, and where they are: backups, exports, and
+models that were trained on its patients. A
 path that names somebody who is erased is kept without the name, for whoever looks for the copy.
 """
 
@@ -27,8 +28,8 @@ _READ = {"restore": "backup", "import": "export"}
 
 
 def copies_made(session: Session) -> list[dict[str, str]]:
-    """The backups and exports that were made or read, by kind, path and time, the oldest first. One
-    whose detail was emptied has the path that was noted instead, or none."""
+    """The backups, exports and models that were made or read, by kind, path and time, the oldest
+    first. One whose detail was emptied has the path that was noted instead, or none."""
     noted: dict[int, str] = {}
     made = []
     for key, action, at, detail in session.execute(_events()):
@@ -61,8 +62,9 @@ def leave_out_of_paths(
     for key, action, detail in naming:
         empty_events(session, [key])
         of = detail["of"] if action == COPY else key
+        kept = {"space": detail["space"]} if "space" in detail else {}
         path = without_names(str(detail.get("path", "")), names)
-        record_event(session, COPY, detail={"of": of, "path": path})
+        record_event(session, COPY, detail={"of": of, "path": path, **kept})
     return len(naming)
 
 

@@ -28,9 +28,10 @@ WRITING = {"gestalt_write": True}
 SILENT = 1.0
 """Seconds of a wait for others before anybody is told of it."""
 
-_READING: dict[str, object] = {"foreign_keys": 1, "temp_store": 2}
+_READING: dict[str, object] = {"foreign_keys": 1, "temp_store": 2, "cache_size": -512}
 """What SQLite sorts stays in memory (`temp_store`): it would spill whole descriptors into the
-system's temporary folder."""
+system's temporary folder. Each connection caches half a megabyte (`cache_size`) and the system the
+rest: a service has fifteen, whose caches would fill up over hours."""
 _WRITING: dict[str, object] = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
 """`synchronous`: what was committed is on the disk; some builds of SQLite leave that to chance."""
 

@@ -18,7 +18,7 @@ UNDO = "undo"
 REMOVALS = ("remove", "erase")
 PENDING = 0
 """In the place of an undo that has no event yet."""
-HARMLESS = ("match", "look", "export", "backup", "user", "token", "login", "job")
+HARMLESS = ("match", "look", "export", "backup", "train", "user", "token", "login", "job")
 """The actions of events that change nothing of the patients they are about."""
 
 

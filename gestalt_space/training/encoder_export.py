@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from pathlib import Path
 
-import onnx
 import torch
 from torch import Tensor, nn
 
-from gestalt_space.encoders.export import without_traces
+from gestalt_space.encoders.export import write_network
 from gestalt_space.training.encoder import DIM, EncoderNetwork
 
 
@@ -36,25 +33,4 @@ class _Encoder(nn.Module):
 
 def export(network: EncoderNetwork, path: Path) -> None:
     """Write the encoder as ONNX: `(n, 3, 112, 112)` float32 to `(n, DIM)`, not of unit length."""
-    write_onnx(_Encoder(network.eval()).eval(), path)
-
-
-def write_onnx(encoder: nn.Module, path: Path) -> None:
-    """Write a network of faces `(n, 3, 112, 112)` float32, whose norms are folded, as ONNX."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter warns of its own insides
-        torch.onnx.export(
-            encoder,
-            (torch.zeros(2, 3, 112, 112),),
-            str(path),
-            input_names=["faces"],
-            output_names=["features"],
-            dynamo=True,
-            dynamic_shapes={"images": {0: torch.export.Dim("n")}},
-            external_data=False,
-            verbose=False,
-        )
-    written = onnx.load(str(path))
-    without_traces(written)
-    onnx.save(written, str(path))
+    write_network(_Encoder(network.eval()).eval(), path, torch.zeros(2, 3, 112, 112))

@@ -62,7 +62,8 @@ class InstalledModel:
     """A model in the store.
 
     `views`: how each face is shown to each of its encoders (`encoders.views`); without any, as it
-    is. Several files with an encoder are an ensemble, in their order.
+    is. Several files with an encoder are an ensemble, in their order. `trained_from`: fingerprints
+    of the spaces of the encoders that it was trained from, the first of them first.
     """
 
     name: str
@@ -75,6 +76,7 @@ class InstalledModel:
     accepted_at: str | None
     added_at: str
     views: tuple[str, ...] = ()
+    trained_from: tuple[str, ...] = ()
 
     def file(self, role: Role) -> ModelFile | None:
         """The file that does this work, if the model has one."""
@@ -153,8 +155,10 @@ def read_manifest(folder: Path) -> InstalledModel:
         if record.pop("format") != FORMAT:
             raise ValueError("another format version")
         files = tuple(_file(entry) for entry in record.pop("files"))
-        views = tuple(record.pop("views", ()))
-        return InstalledModel(folder=folder, files=files, views=views, **record)
+        views, ancestors = (tuple(record.pop(name, ())) for name in ("views", "trained_from"))
+        return InstalledModel(
+            folder=folder, files=files, views=views, trained_from=ancestors, **record
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamaged(
             f"The model {folder.name} has no readable manifest ({error}).",

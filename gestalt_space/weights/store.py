@@ -207,6 +207,7 @@ class ModelStore:
             source=source or given.source,
             accept_license=accept_license,
             views=given.views,
+            trained_from=given.trained_from,
         )
 
     def install(
@@ -218,10 +219,11 @@ class ModelStore:
         source: str,
         accept_license: bool = False,
         views: tuple[str, ...] = (),
+        trained_from: tuple[str, ...] = (),
     ) -> InstalledModel:
         """Install the files that `fill` writes into a folder; nothing stays where it raises.
 
-        `licensed`: the licence of those files. `views` as in `InstalledModel`. Raises
+        `licensed`: the licence of those files. The rest as in `InstalledModel`. Raises
         `ModelUnsuitable` for encoders that do not go together, `LicenseNotAccepted`, `ModelExists`,
         `UsageError` for a name that cannot be one, and what `fill` raises.
         """
@@ -245,6 +247,7 @@ class ModelStore:
                 accepted_at=now if license_.restricted else None,
                 added_at=now,
                 views=views,
+                trained_from=trained_from,
             )
             write_manifest(with_times(model))
             try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -48,6 +52,12 @@ def filled(home: Path, tmp_path: Path, gestalt: Command, prepared: Prepared) -> 
 
 
 def fill(tmp_path: Path, gestalt: Command) -> None:
+    table = write_photos(tmp_path)
+    assert gestalt("index", "add", table, "--detector", "aligned", "--quiet").code == 0
+
+
+def write_photos(tmp_path: Path) -> Path:
+    """The patients' photos, and the table of them."""
     rows = ["photo,patient,disorder,family,sex"]
     for number, crop in enumerate(FACES.crops):
         cv2.imwrite(str(tmp_path / f"{number}.png"), crop[..., ::-1])
@@ -56,7 +66,7 @@ def fill(tmp_path: Path, gestalt: Command) -> None:
         rows.append(f"{number}.png,{FACES.patients[number]},{disorder},{family},female")
     table = tmp_path / "patients.csv"
     table.write_text("\n".join(rows), encoding="utf-8")
-    assert gestalt("index", "add", table, "--detector", "aligned", "--quiet").code == 0
+    return table
 
 
 def test_a_gallery_gives_a_model_that_fills_the_gallery(
@@ -89,7 +99,68 @@ def test_a_gallery_gives_a_model_that_fills_the_gallery(
         *("--split", run / "split.csv", "--json"),
     )
     assert evaluated.code == 0, evaluated.err
-    assert [one["name"] for one in evaluated.document["spaces"]] == ["tiny", "own"]
+    spaces = evaluated.document["spaces"]
+    assert [one["name"] for one in spaces] == ["tiny", "own"]
+    assert [one["counts"]["trained_on"] for one in spaces] == [0, 0]
+
+
+def test_who_evaluates_on_the_patients_of_the_training_is_warned(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run, second = tmp_path / "run", tmp_path / "second"
+    assert gestalt("train", "space", "-o", run, "--quiet", *QUICK).code == 0
+    assert gestalt("models", "add", run / "model", "--name", "own").code == 0
+    # A model that was trained from it has seen the same patients, wherever it was trained.
+    table = write_photos(tmp_path)
+    words = (table, "-o", second, "--detector", "aligned", "--set", "model=own")
+    done = gestalt("train", "space", *words, *QUICK)
+    assert done.code == 0, done.err
+    assert gestalt("models", "add", second / "model", "--name", "grandchild").code == 0
+    for name in ("own", "grandchild"):
+        assert gestalt("index", "fill", "--space", name, "--quiet").code == 0
+        told = gestalt("evaluate", "gallery", "--space", name)
+        assert f"{name} was trained on " in told.out
+        counts = gestalt("evaluate", "gallery", "--space", name, "--json").document
+        assert counts["spaces"][0]["counts"]["trained_on"] > 10
+    # The gallery knows nothing of a training on photos of a table.
+    third = tmp_path / "third"
+    assert gestalt("train", "space", table, "-o", third, "--detector", "aligned", *QUICK).code == 0
+    assert gestalt("models", "add", third / "model", "--name", "apart").code == 0
+    assert gestalt("index", "fill", "--space", "apart", "--quiet").code == 0
+    assert "not recorded in this gallery" in gestalt("evaluate", "gallery", "--space", "apart").out
+
+
+def test_a_release_of_gmdb_is_divided_as_it_says(tmp_path: Path, gestalt: Command) -> None:
+    words = ("--disorders", "6", "--patients", "40", "--seed", "3", "--persons", "builtin")
+    cohort = tmp_path / "cohort"
+    assert gestalt("simulate", "cohort", *words, "-o", cohort, "--quiet").code == 0
+    run = tmp_path / "run"
+    quick = ("--set", "epochs=1", "--set", "batch=8", "--set", "stop_after=0")
+    words = ("--gmdb", cohort / "gmdb", "--set", "leave_out_single=true", "--device", "cpu")
+    done = gestalt("train", "space", *words, *quick, "-o", run)
+    assert "disorders to train" in done.err, done.err
+    with (cohort / "gmdb").joinpath("gmdb_test_images_sim3.csv").open(encoding="utf-8") as stream:
+        test = {row["subject"] for row in csv.DictReader(stream)}
+    with (run / "split.csv").open(encoding="utf-8") as stream:
+        parts = {row["patient"]: row["part"] for row in csv.DictReader(stream)}
+    assert test
+    assert {patient for patient in test if parts.get(patient) != "test"} == set()
+
+
+def test_torchrun_starts_several(filled: Path, tmp_path: Path, gestalt: Command) -> None:
+    run = tmp_path / "run"
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    command = ("-m", "gestalt_cli", "train", "space", "-o", run, "--home", filled, *QUICK)
+    done = subprocess.run(
+        [*torchrun, *map(str, command), "--device", "cpu"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("epoch 2: loss") == 1
+    assert (run / "model" / "encoder.onnx").is_file()
 
 
 def test_what_leaves_with_the_model_names_no_patient(
@@ -127,7 +198,10 @@ def test_a_finished_training_and_a_folder_of_something_else_are_left_alone(
         (("--device", "cuda"), "You chose CUDA"),
         (("--recipe", "nonsense"), "no recipe 'nonsense'"),
         (("--set", "epoch=3"), "no value 'epoch'"),
-        (("--set", "model=tiny"), "cannot be trained"),
+        (("--images", "photos"), "--images needs --gmdb"),
+        (("no.csv",), "no.csv"),
+        (("no.csv", "--gmdb", "gmdb"), "A table and --gmdb are given"),
+        (("--set", "adapter_rank=-1"), "adapter_rank is -1"),
         (("--set", "model=none"), "No model 'none' is installed"),
         (("--set", "frequent=50"), "0 disorders have 50 families"),
         (("--split", "no.csv"), "cannot be read"),

@@ -29,7 +29,6 @@ from gestalt_space.encoders.preparation import ALL_VIEWS, FaceView
 from gestalt_space.encoders.registry import encoder_spec, open_encoder
 from gestalt_space.encoders.specification import Encoder, EncoderSpec
 from gestalt_space.encoders.torch_encoder import TorchEncoder
-from gestalt_space.errors import GraphUnknown
 from gestalt_space.types import Crops, Slots
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
@@ -203,10 +202,6 @@ def test_channels_are_red_green_and_blue(family: str, make: Make, exact: Exact):
 
 def test_the_exported_file_agrees(family: str, make: Make, exact: Exact, tmp_path: Path):
     model, encoder = make(family)
-    if family == "builtin":
-        with pytest.raises(GraphUnknown):
-            export_encoder(model, tmp_path / "encoder.onnx")
-        return
     spec = export_encoder(model, tmp_path / "encoder.onnx")
     session = onnxruntime.InferenceSession(
         str(tmp_path / "encoder.onnx"), providers=["CPUExecutionProvider"]

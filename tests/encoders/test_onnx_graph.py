@@ -283,6 +283,19 @@ GRAPHS: dict[str, tuple[Nodes, dict[str, Array], int]] = {
         {},
         11,
     ),
+    "light and contrast taken away": (
+        [
+            ("ReduceMean", ["x"], {"axes": [2, 3], "keepdims": 1}),
+            ("Sub", ["x", "v0"], {}),
+            ("Pow", ["v1", "two"], {}),
+            ("ReduceMean", ["v2"], {"axes": [2, 3], "keepdims": 1}),
+            ("Sqrt", ["v3"], {}),
+            ("Reciprocal", ["v4"], {}),
+            ("Mul", ["v1", "v5"], {}),
+        ],
+        {"two": np.array(2, np.float32)},
+        13,
+    ),
     "a matrix, its norm, and unit length": (
         [
             ("Dropout", ["x"], {}),

@@ -6,7 +6,31 @@ The names say how the files are kept, not how they are run; fingerprints hold th
 
 from __future__ import annotations
 
-from gestalt_space.encoders.family import Ensemble, Family, register
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-register(Family(kind="arcface", name="arcface-onnx"))
-register(Ensemble(kinds=frozenset({"arcface"}), name="onnx"))
+from gestalt_space.encoders.family import Ensemble, Family, register
+from gestalt_space.weights.manifest import ModelFile
+
+if TYPE_CHECKING:
+    from torch import nn
+
+KIND = "arcface"
+
+
+def write_onnx(folder: Path, file: ModelFile, network: nn.Module) -> tuple[ModelFile, ...]:
+    """Write a network that was read from an ONNX file, and trained, as ONNX."""
+    import torch
+
+    from gestalt_space.encoders.export import write_network
+    from gestalt_space.encoders.trainable import written
+
+    path = folder / "encoder.onnx"
+    channels = 1 if file.channels == "grey" else 3
+    write_network(network, path, torch.zeros(2, channels, file.input_size, file.input_size))
+    return (written(replace(file, kind=KIND), path),)
+
+
+register(Family(kind=KIND, name="arcface-onnx", write=write_onnx))
+register(Ensemble(kinds=frozenset({KIND}), name="onnx"))

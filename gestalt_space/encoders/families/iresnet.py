@@ -82,6 +82,15 @@ def _trainable(model: InstalledModel) -> nn.Module:
     return network
 
 
+def _write(folder: Path, file: ModelFile, network: nn.Module) -> tuple[ModelFile, ...]:
+    from gestalt_space.encoders.iresnet_training import TrainableIResNet
+    from gestalt_space.encoders.trainable import write_safetensors
+
+    if not isinstance(network, TrainableIResNet):
+        return (write_safetensors(folder, file, network),)
+    return write_insightface(folder, {k: one.numpy() for k, one in network.state_dict().items()})
+
+
 register(
     Family(
         kind="iresnet",
@@ -89,5 +98,6 @@ register(
         installed_by="import-insightface FILE",
         empty=_empty,
         trainable=_trainable,
+        write=_write,
     )
 )

@@ -133,6 +133,7 @@ ACTIONS: dict[str, str] = {
     "export": N_("exported"),
     "import": N_("imported"),
     "backup": N_("backup made"),
+    "train": N_("encoder trained"),
     "restore": N_("backup restored"),
     "fill": N_("descriptors computed"),
     "default": N_("encoder chosen"),

@@ -1,25 +1,34 @@
-"""What a space is trained on: the kept crops of patients of a gallery, and their disorders."""
+"""What a space is trained on: aligned faces of patients, and their disorders."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from gestalt_space.errors import GalleryEmpty, UsageError
-from gestalt_space.faces.alignment import SIZE
-from gestalt_space.faces.crops import crop_from_png
-from gestalt_space.home import Gallery
 from gestalt_space.ranking.grouping import Grouping, Numbers, grouping
 from gestalt_space.store.people import family_numbers
-from gestalt_space.store.reads import KeptFace, PatientSummary, kept_faces
-from gestalt_space.types import Crops
+from gestalt_space.store.reads import PatientSummary
+from gestalt_space.types import Crops, Pixels
 
 SHOWN = 5
+
+
+class FaceSource(Protocol):
+    """Where a training has its faces from."""
+
+    def read(self, *, leave_out_single: bool) -> LabelledFaces:
+        """The faces. Raises what `labelled_faces` raises."""
+
+    def mark(self, patients: Sequence[str], space: str, folder: Path) -> None:
+        """Note the patients on whom the encoder of a space was trained, `space` being its
+        fingerprint, where there is a place for it."""
 
 
 @dataclass(frozen=True)
@@ -63,37 +72,54 @@ class LabelledFaces:
         return digest.hexdigest()
 
 
-def read_labelled_faces(home: Path | None, *, leave_out_single: bool = False) -> LabelledFaces:
-    """The faces of a home's gallery whose crops are kept and whose patients have one disorder.
+def with_one_disorder(
+    patients: Sequence[PatientSummary], left_out: dict[str, int]
+) -> list[PatientSummary]:
+    """The patients who have one disorder; how many others there are is noted in `left_out`."""
+    diagnosed = [one for one in patients if one.disorders]
+    certain = [one for one in diagnosed if len(one.disorders) == 1]
+    left_out["without a disorder"] = len(patients) - len(diagnosed)
+    left_out["with several disorders"] = len(diagnosed) - len(certain)
+    return certain
 
-    Patients who withdrew their consent are left out, and so are those with several disorders.
+
+def labelled_faces(
+    patients: Sequence[PatientSummary],
+    faces: Iterable[tuple[str, Pixels]],
+    left_out: dict[str, int],
+    *,
+    leave_out_single: bool,
+) -> LabelledFaces:
+    """Faces of patients with one disorder each. `faces`: the patient of each, and the aligned face.
+
     A disorder with patients of a single family is refused by name, or left out. Raises
     `GalleryEmpty` if nobody is left, `UsageError`.
     """
-    with Gallery.open(home) as gallery:
-        gallery.database.require()
-        everybody = gallery.patients()
-        left_out: dict[str, int] = {}
-        diagnosed = [one for one in everybody if one.disorders]
-        left_out["without a disorder"] = len(everybody) - len(diagnosed)
-        certain = [one for one in diagnosed if len(one.disorders) == 1]
-        left_out["with several disorders"] = len(diagnosed) - len(certain)
-        with gallery.database.reading() as session:
-            faces = kept_faces(session, [one.patient for one in certain])
-    seen = {face.patient for face in faces}
-    known = [one for one in certain if one.patient in seen]
-    left_out["without a kept crop, or consent withdrawn"] = len(certain) - len(known)
-    single = _single(known)
+    single = _single(patients)
     if single and not leave_out_single:
         raise _too_few(single)
-    kept = [one for one in known if one.disorders[0] not in single]
-    left_out["the only family with a disorder"] = len(known) - len(kept)
+    kept = [one for one in patients if one.disorders[0] not in single]
+    left_out["the only family with a disorder"] = len(patients) - len(kept)
     if not kept:
         raise GalleryEmpty(
-            "The gallery has no disorder with faces of two families to train on.",
+            "There is no disorder with faces of two families to train on.",
             "Add patients who share a diagnosis: `gestalt index add patients.csv`.",
         )
-    return _gathered(kept, faces, left_out)
+    number = {one.patient: place for place, one in enumerate(kept)}
+    mine = [(number[patient], crop) for patient, crop in faces if patient in number]
+    titles = tuple(sorted({one.disorders[0] for one in kept}))
+    disorder = {code: place for place, code in enumerate(titles)}
+    return LabelledFaces(
+        crops=np.stack([crop for _, crop in mine]),
+        patient_of_face=np.array([owner for owner, _ in mine], dtype=np.int64),
+        patients=tuple(one.patient for one in kept),
+        families=family_numbers(np.array([one.family or "" for one in kept], dtype=np.str_)),
+        disorders=np.array([disorder[one.disorders[0]] for one in kept], dtype=np.int64),
+        sex=tuple(one.sex or "" for one in kept),
+        ancestry=tuple(one.ancestry or "" for one in kept),
+        titles=titles,
+        left_out={reason: count for reason, count in left_out.items() if count},
+    )
 
 
 def _single(patients: Sequence[PatientSummary]) -> dict[str, int]:
@@ -116,27 +142,4 @@ def _too_few(single: Mapping[str, int]) -> UsageError:
     return UsageError(
         f"Only one family has the disorder: {names}{more}. Nobody is left to find them by.",
         "Add more patients, or leave these disorders out with --set leave_out_single=true.",
-    )
-
-
-def _gathered(
-    kept: Sequence[PatientSummary], faces: Sequence[KeptFace], left_out: dict[str, int]
-) -> LabelledFaces:
-    number = {one.patient: place for place, one in enumerate(kept)}
-    mine = [face for face in faces if face.patient in number]
-    crops = np.empty((len(mine), SIZE, SIZE, 3), dtype=np.uint8)
-    for place, face in enumerate(mine):
-        crops[place] = crop_from_png(face.png)
-    titles = tuple(sorted({one.disorders[0] for one in kept}))
-    disorder = {code: place for place, code in enumerate(titles)}
-    return LabelledFaces(
-        crops=crops,
-        patient_of_face=np.array([number[face.patient] for face in mine], dtype=np.int64),
-        patients=tuple(one.patient for one in kept),
-        families=family_numbers(np.array([one.family or "" for one in kept], dtype=np.str_)),
-        disorders=np.array([disorder[one.disorders[0]] for one in kept], dtype=np.int64),
-        sex=tuple(one.sex or "" for one in kept),
-        ancestry=tuple(one.ancestry or "" for one in kept),
-        titles=titles,
-        left_out={reason: count for reason, count in left_out.items() if count},
     )

@@ -1,7 +1,7 @@
 """The training loop: epochs of batches, a validation and a checkpoint after each, exact resume.
 
 Each step draws its random numbers from the seed, the epoch and the step alone. So a training that
-was killed goes on as if nothing had happened.
+was killed goes on as if nothing had happened, with any number of processes.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset
 
-from gestalt_space.encoders.preparation import prepare
+from gestalt_space.encoders.preparation import sized
+from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.encoders.trainable import TrainableEncoder
 from gestalt_space.errors import TrainingError, UsageError
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.training.computing import Computing
 from gestalt_space.training.space import checkpoints
+from gestalt_space.training.space.adapters import add_adapters, merge_adapters
 from gestalt_space.training.space.augmentation import Augmentation
 from gestalt_space.training.space.history import Epoch, best_of, write_board, write_csv
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.losses import make_loss
 from gestalt_space.training.space.patient_split import TRAINING, PatientSplit, faces_of
-from gestalt_space.training.space.rates import freeze, parameter_groups
+from gestalt_space.training.space.processes import Processes, share_norms
+from gestalt_space.training.space.rates import freeze, parameter_groups, trained_layers
 from gestalt_space.training.space.recipe import Recipe
 from gestalt_space.training.space.retrieval import RetrievalTest
 from gestalt_space.training.space.sampling import draw_batches
-from gestalt_space.training.space.trainable import Trainable
-from gestalt_space.types import Descriptors
+from gestalt_space.types import Crops, Descriptors
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
@@ -43,7 +46,7 @@ NOTICED = 5e-4
 """Relative gain of the validation that counts as better for that (as in Hustinx 2023)."""
 ENCODED = 64
 """Faces that are encoded at once in a validation."""
-_BATCHES, _PHOTOS, _STEPS, _START = 1, 2, 3, 4
+_BATCHES, _PHOTOS, _STEPS, _START, _ADAPTERS, _LOSSES = 1, 2, 3, 4, 5, 6
 _NAMED = 3
 
 Report = Callable[[Epoch], None]
@@ -54,17 +57,19 @@ class Training:
     """What a space is trained from, by whom, on what, and where it is kept."""
 
     recipe: Recipe
-    start: Trainable
+    start: TrainableEncoder
     faces: LabelledFaces
     split: PatientSplit
     folder: Path
     computing: Computing
     workers: int = 0
     """Processes that prepare photos; they change no figure."""
+    processes: Processes = Processes()  # noqa: RUF009 - frozen
+    """Those that train together."""
 
 
 class _Varied(Dataset[Tensor]):
-    """Training photos, prepared for the network; an index is a face and the seed of its looks."""
+    """Training photos in the network's size; an index is a face and the seed of its looks."""
 
     def __init__(self, training: Training) -> None:
         self.crops = training.faces.crops
@@ -74,7 +79,12 @@ class _Varied(Dataset[Tensor]):
     def __getitem__(self, index: tuple[int, int]) -> Tensor:
         face, seed = index
         crop = self.vary(self.crops[face], seed)
-        return torch.from_numpy(prepare(crop[None], self.spec)[0])
+        return _images(crop[None], self.spec)[0]
+
+
+def _images(crops: Crops, spec: EncoderSpec) -> Tensor:
+    """Aligned faces `(n, 112, 112, 3)` as `TorchPreparation` takes them."""
+    return torch.from_numpy(np.ascontiguousarray(sized(crops, spec).transpose(0, 3, 1, 2)))
 
 
 def train(training: Training, report: Report) -> list[Epoch]:
@@ -94,8 +104,10 @@ class _Loop:
     def __init__(self, training: Training) -> None:
         self.training = training
         self.recipe = recipe = training.recipe
+        self.processes = training.processes
         training.computing.repeatable()
         self.network = training.computing.placed(training.start.network)
+        self.preparation = training.start.preparation.to(training.computing.device)
         self.mine = faces_of(training.split.patients(TRAINING), training.faces)
         disorders = training.faces.disorder_of_face[self.mine]
         self.labels = np.searchsorted(training.split.classes, disorders)
@@ -103,6 +115,13 @@ class _Loop:
         torch.manual_seed(_drawn(recipe.seed, _START))
         loss = make_loss(recipe, training.start.spec.dim, photos)
         self.loss = loss.to(training.computing.device)
+        if recipe.adapter_rank:
+            torch.manual_seed(_drawn(recipe.seed, _ADAPTERS))
+            parts = [part for layer in trained_layers(training.start, recipe) for part in layer]
+            add_adapters(parts, recipe.adapter_rank)
+        if self.processes.size > 1:
+            share_norms(self.network)
+        freeze(training.start, recipe)
         groups = parameter_groups(training.start, self.loss, recipe)
         self.learning = [weights for group in groups for weights in group["params"]]
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
@@ -122,7 +141,9 @@ class _Loop:
         self.watched = f"all_top{recipe.watched_top}"
 
     def run(self, report: Report) -> list[Epoch]:
-        if (self.training.folder / CHECKPOINT).exists():
+        path = self.training.folder / CHECKPOINT
+        known = self.processes.of_the_first(path.exists())
+        if known:
             self._resume()
         else:
             self._keep(self._validated(0, float("nan")))
@@ -155,8 +176,7 @@ class _Loop:
         )
         losses = []
         for step, (places, images) in enumerate(zip(batches, loader, strict=True), start=1):
-            torch.manual_seed(_drawn(self.recipe.seed, _STEPS, number, step))
-            losses.append(self._step(images, places, f"batch {step} of epoch {number}"))
+            losses.append(self._step(images, places, number, step))
         return float(np.mean(losses))
 
     def _batches(self, number: int) -> Iterator[Numbers]:
@@ -173,25 +193,37 @@ class _Loop:
         rng = np.random.default_rng([self.recipe.seed, _PHOTOS, number])
         for places in batches:
             seeds = rng.integers(2**31, size=len(places))
-            yield list(zip(self.mine[places].tolist(), seeds.tolist(), strict=True))
+            faces, looks = map(self.processes.share, (self.mine[places], seeds))
+            yield list(zip(faces.tolist(), looks.tolist(), strict=True))
 
-    def _step(self, images: Tensor, places: Numbers, name: str) -> float:
-        computing = self.training.computing
-        images = images.to(computing.device, memory_format=torch.channels_last)
-        labels = torch.from_numpy(self.labels[places]).to(computing.device)
-        with computing.mixed():
-            features = self.network(images)
+    def _step(self, images: Tensor, places: Numbers, number: int, step: int) -> float:
+        """Learn from a batch, of which `images` are the share of this process; its loss."""
+        name = f"batch {step} of epoch {number}"
+        torch.manual_seed(_drawn(self.recipe.seed, _STEPS, number, step))
+        features = self.processes.joined(self._features(images), len(places))
+        labels = torch.from_numpy(self.labels[places]).to(features.device)
+        # What the network drew may differ between processes; the loss is the same in all of them.
+        torch.manual_seed(_drawn(self.recipe.seed, _LOSSES, number, step))
         loss = self.loss(features, labels)
         value = float(loss.detach())
         if not np.isfinite(value):
             raise self._not_a_number("loss", places, name)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.processes.add_gradients(self.network.parameters())
         largest = self.recipe.clip or float("inf")
         if not torch.isfinite(nn.utils.clip_grad_norm_(self.learning, largest)):
             raise self._not_a_number("gradient", places, name)
         self.optimiser.step()
         return value
+
+    def _features(self, images: Tensor) -> Tensor:
+        """Of faces as `_images` gives them, in the numbers that this device learns in."""
+        computing = self.training.computing
+        prepared = self.preparation(images.to(computing.device))
+        with computing.mixed():
+            features: Tensor = self.network(prepared.to(memory_format=torch.channels_last))
+        return features
 
     def _not_a_number(self, what: str, places: Numbers, name: str) -> TrainingError:
         faces = self.training.faces
@@ -213,14 +245,15 @@ class _Loop:
     def _descriptors(self, faces: Numbers) -> Descriptors:
         """`(n, dim)` of unit length, computed in float32 as matches compute them by default."""
         self.network.eval()
-        computing = self.training.computing
-        parts = []
-        for start in range(0, len(faces), ENCODED):
-            crops = self.training.faces.crops[faces[start : start + ENCODED]]
-            images = torch.from_numpy(prepare(crops, self.training.start.spec))
-            images = images.to(computing.device, memory_format=torch.channels_last)
-            parts.append(functional.normalize(self.network(images), dim=1).cpu())
-        found = torch.cat(parts).numpy()
+        spec = self.training.start.spec
+        mine = self.processes.share(faces)
+        parts = [np.zeros((0, spec.dim), dtype=np.float32)]
+        for start in range(0, len(mine), ENCODED):
+            crops = self.training.faces.crops[mine[start : start + ENCODED]]
+            images = self.preparation(_images(crops, spec).to(self.training.computing.device))
+            features = self.network(images.to(memory_format=torch.channels_last))
+            parts.append(functional.normalize(features, dim=1).cpu().numpy())
+        found = np.concatenate(self.processes.everybodys(np.concatenate(parts)))
         if not np.isfinite(found).all():
             raise TrainingError(
                 "The network gives descriptors that are not finite numbers.",
@@ -231,6 +264,8 @@ class _Loop:
     def _keep(self, epoch: Epoch) -> None:
         """Bring the network, and then where the training stands, to the disk."""
         self.epochs.append(epoch)
+        if not self.processes.is_first:
+            return
         folder = self.training.folder
         if self._best() is epoch:
             checkpoints.save(
@@ -260,7 +295,8 @@ class _Loop:
 
     def _resume(self) -> None:
         path = self.training.folder / CHECKPOINT
-        state = checkpoints.load(path, self.training.computing.device)
+        own = checkpoints.load(path, torch.device("cpu")) if self.processes.is_first else {}
+        state = self.processes.of_the_first(own)
         self._check_same(state)
         try:
             self.network.load_state_dict(state["network"])
@@ -270,8 +306,9 @@ class _Loop:
             self.epochs = [Epoch(**one) for one in state["epochs"]]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise checkpoints.unreadable(path) from error
-        # A process that was killed just after the checkpoint may not have written them.
-        write_csv(self.training.folder, self.epochs)
+        if self.processes.is_first:
+            # A process that was killed just after the checkpoint may not have written them.
+            write_csv(self.training.folder, self.epochs)
 
     def _check_same(self, state: dict[str, Any]) -> None:
         own = self._identity()
@@ -304,8 +341,10 @@ class _Loop:
                 "written.",
                 "Try another loss, lower rates, or more patients.",
             )
-        state = checkpoints.load(self.training.folder / BEST, self.training.computing.device)
-        self.network.load_state_dict(state["network"])
+        if self.processes.is_first:
+            state = checkpoints.load(self.training.folder / BEST, self.training.computing.device)
+            self.network.load_state_dict(state["network"])
+            merge_adapters(self.network)
         return self.epochs
 
 

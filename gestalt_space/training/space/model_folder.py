@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,9 +19,16 @@ FEWEST = 5
 """Smaller counts could tell who the patients are: they are not given."""
 
 
-def write_model(training: Training, epochs: Sequence[Epoch], folder: Path) -> InstalledModel:
+def write_model(
+    training: Training,
+    epochs: Sequence[Epoch],
+    folder: Path,
+    *,
+    mark: Callable[[InstalledModel], None],
+) -> InstalledModel:
     """Write the network as it is now, its manifest and its card. The licence is that of the model
-    it was trained from. Raises `OutputError`.
+    it was trained from. `mark` is called with the model before its folder appears. Raises
+    `OutputError`, and what `mark` raises.
     """
     start = training.start
     with whole_folder(folder) as aside:
@@ -37,9 +44,11 @@ def write_model(training: Training, epochs: Sequence[Epoch], folder: Path) -> In
             accepted_at=None,
             added_at=datetime.now(UTC).isoformat(timespec="seconds"),
             views=start.model.views,
+            trained_from=(*start.model.trained_from, start.spec.fingerprint),
         )
         write_manifest(model)
         (aside / CARD).write_text(card_of(training, epochs, model), encoding="utf-8")
+        mark(model)
     return model
 
 

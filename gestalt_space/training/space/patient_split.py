@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import UsageError
+from gestalt_space.interop.gmdb import TrainingParts
 from gestalt_space.paths import display_name
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.tables.rows import RecordReader, RowWriter
@@ -102,6 +103,21 @@ def read_split(path: Path, faces: LabelledFaces) -> PatientSplit:
             f"first is {missing[0]}.",
             "Add a row for each patient.",
         )
+    return _by_hand(parts, faces)
+
+
+def gmdb_split(parts: TrainingParts, faces: LabelledFaces) -> PatientSplit:
+    """GMDB's own: its training, validation and test patients of frequent disorders. All others are
+    held out. Raises `UsageError`."""
+    of = {
+        subject: number
+        for number, some in enumerate((parts.training, parts.validation, parts.test))
+        for subject in some
+    }
+    return _by_hand(np.array([of.get(one, TEST) for one in faces.patients]), faces)
+
+
+def _by_hand(parts: Numbers, faces: LabelledFaces) -> PatientSplit:
     _check_families(parts, faces)
     classes = np.unique(faces.disorders[parts == TRAINING])
     return _checked(PatientSplit(parts, classes), faces)

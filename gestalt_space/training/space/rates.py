@@ -6,12 +6,13 @@ from typing import Any
 
 from torch import nn
 
+from gestalt_space.encoders.trainable import TrainableEncoder
 from gestalt_space.errors import UsageError
+from gestalt_space.training.space.adapters import adapters_of
 from gestalt_space.training.space.recipe import Recipe
-from gestalt_space.training.space.trainable import Trainable
 
 
-def trained_layers(start: Trainable, recipe: Recipe) -> tuple[tuple[nn.Module, ...], ...]:
+def trained_layers(start: TrainableEncoder, recipe: Recipe) -> tuple[tuple[nn.Module, ...], ...]:
     """The last layers of an encoder, those that learn. Raises `UsageError` if there are fewer."""
     count = recipe.trained_layers or len(start.layers)
     if count > len(start.layers):
@@ -22,20 +23,24 @@ def trained_layers(start: Trainable, recipe: Recipe) -> tuple[tuple[nn.Module, .
     return start.layers[len(start.layers) - count :]
 
 
-def freeze(start: Trainable, recipe: Recipe) -> None:
-    """Let nothing but the last layers learn, and the norms of these alone follow the batches. What
-    a family never trains stays as it is."""
+def freeze(start: TrainableEncoder, recipe: Recipe) -> None:
+    """Let nothing but the last layers learn, and the norms of these alone follow the batches; or,
+    with adapters, nothing but these. What a family never trains stays as it is."""
     start.network.eval().requires_grad_(False)
     for layer in trained_layers(start, recipe):
         for part in layer:
-            part.train().requires_grad_(True)
+            for learning in adapters_of(part) if recipe.adapter_rank else [part]:
+                learning.train().requires_grad_(True)
     for name, weights in start.network.named_parameters():
         if name in start.fixed:
             weights.requires_grad_(False)
 
 
-def parameter_groups(start: Trainable, loss: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters with their learning rate and weight decay, layer by layer, then those of the loss.
+def parameter_groups(
+    start: TrainableEncoder, loss: nn.Module, recipe: Recipe
+) -> list[dict[str, Any]]:
+    """The parameters that `freeze` lets learn, with their learning rate and weight decay, layer by
+    layer, then those of the loss.
 
     The last layer learns at the recipe's rate, each one before it `layer_decay` times as fast as
     the next.
@@ -43,7 +48,9 @@ def parameter_groups(start: Trainable, loss: nn.Module, recipe: Recipe) -> list[
     layers = trained_layers(start, recipe)
     groups: list[dict[str, Any]] = [
         {
-            "params": [weights for part in layer for weights in part.parameters()],
+            "params": [
+                weights for part in layer for weights in part.parameters() if weights.requires_grad
+            ],
             "lr": recipe.rate * recipe.layer_decay ** (len(layers) - 1 - place),
             "weight_decay": recipe.decay,
         }

@@ -52,6 +52,7 @@ class Recipe:
     rate: float
     layer_decay: float
     trained_layers: int
+    adapter_rank: int
     decay: float
     class_rate: float
     class_decay: float
@@ -90,6 +91,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("rate", "class_rate", "least_rate"), (0, 10)),
     "layer_decay": (0.01, 1),
     "trained_layers": (0, 10_000),
+    "adapter_rank": (0, 4096),
     **dict.fromkeys(("decay", "class_decay"), (0, 10)),
     "clip": (0, 1e9),
     "epochs": (1, 100_000),

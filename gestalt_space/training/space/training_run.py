@@ -6,26 +6,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from gestalt_space.atomic_files import check_path, make_private_folder, unwritable, write_atomically
 from gestalt_space.devices import Device
-from gestalt_space.errors import OutputError
+from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
+from gestalt_space.encoders.trainable import open_trainable
+from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.interop.gmdb import TrainingParts
 from gestalt_space.paths import display_name
-from gestalt_space.settings import load_settings
 from gestalt_space.training.computing import Computing
 from gestalt_space.training.space.history import best_of
-from gestalt_space.training.space.labelled_faces import read_labelled_faces
+from gestalt_space.training.space.labelled_faces import FaceSource, LabelledFaces
 from gestalt_space.training.space.loop import CHECKPOINT, Training, train
 from gestalt_space.training.space.model_folder import write_model
 from gestalt_space.training.space.patient_split import (
     PARTS,
+    TEST,
     PatientSplit,
     evaluation_rows,
     faces_of,
+    gmdb_split,
     read_split,
     split_patients,
 )
+from gestalt_space.training.space.processes import started_processes
 from gestalt_space.training.space.recipe import Recipe
-from gestalt_space.training.space.trainable import open_trainable
+from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
 MODEL = "model"
@@ -43,49 +50,79 @@ class Trained:
 
 def train_space(
     recipe: Recipe,
-    home: Path | None,
+    source: FaceSource,
+    models: ModelStore,
     folder: Path,
     *,
-    split: Path | None = None,
+    split: Path | TrainingParts | None = None,
     device: Device = "auto",
     workers: int = 0,
     log: Log,
-) -> Trained:
-    """Fine-tune an encoder on the patients of a home's gallery, or go on from the checkpoint in
-    `folder`. `split`: as in `read_split`; without it, families are dealt out.
+) -> Trained | None:
+    """Fine-tune an encoder, or go on from the checkpoint in `folder`; together with the other
+    processes, where torchrun started several. `split`: as in `read_split` and `gmdb_split`; without
+    it, families are dealt out.
 
     `folder` gets the checkpoint, the log, the split with its patients, and `model/` without them.
-    Raises `OutputError`, `DeviceUnavailable`, and what `open_trainable`, `read_labelled_faces`,
-    `read_split` and `train` raise.
+    The first process alone writes and logs; the others return None. Raises `OutputError`,
+    `DeviceUnavailable`, `UsageError` for more processes than photos in a batch, and what
+    `open_trainable`, `source`, `read_split` and `train` raise.
     """
-    _check_folder(folder)
     computing = Computing.on(device)
-    start = open_trainable(ModelStore(load_settings(home).models_dir), recipe.model)
-    faces = read_labelled_faces(home, leave_out_single=recipe.leave_out_single)
-    parts = (
-        read_split(split, faces)
-        if split is not None
-        else split_patients(
-            faces,
-            frequent=recipe.frequent,
-            validation=recipe.validation,
-            test=recipe.test,
-            seed=recipe.seed,
-        )
+    with started_processes(computing.device) as processes:
+        if processes.is_first:
+            _check_folder(folder)
+        if processes.size > recipe.batch:
+            raise UsageError(
+                f"{processes.size} processes cannot share batches of {recipe.batch} photos.",
+                "Start fewer, or use a larger batch.",
+            )
+        start = open_trainable(find_encoder_model(models, recipe.model))
+        faces = source.read(leave_out_single=recipe.leave_out_single)
+        parts = _divided(split, faces, recipe)
+        training = Training(recipe, start, faces, parts, folder, computing, workers, processes)
+        if not processes.is_first:
+            train(training, lambda _: None)
+            return None
+        log(f"{len(faces.crops)} photos of {len(faces.patients)} patients; {computing}")
+        for reason, count in faces.left_out.items():
+            log(f"left out: {count} patients {reason}")
+        log(_told(training, parts))
+        try:
+            make_private_folder(folder)
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        write_atomically(folder / SPLIT, evaluation_rows(parts, faces))
+        epochs = train(training, lambda epoch: log(str(epoch)))
+        write_model(training, epochs, folder / MODEL, mark=_marking(training, source))
+        return Trained(folder / MODEL, best_of(epochs, recipe.watched_top).epoch)
+
+
+def _marking(training: Training, source: FaceSource) -> Callable[[InstalledModel], None]:
+    """Notes who trained a model before its folder is there: no model is without its mark."""
+    seen = np.flatnonzero(training.split.parts != TEST)
+    patients = [training.faces.patients[number] for number in seen]
+
+    def mark(model: InstalledModel) -> None:
+        source.mark(patients, encoder_spec(model).fingerprint, training.folder / MODEL)
+
+    return mark
+
+
+def _divided(
+    split: Path | TrainingParts | None, faces: LabelledFaces, recipe: Recipe
+) -> PatientSplit:
+    if isinstance(split, TrainingParts):
+        return gmdb_split(split, faces)
+    if split is not None:
+        return read_split(split, faces)
+    return split_patients(
+        faces,
+        frequent=recipe.frequent,
+        validation=recipe.validation,
+        test=recipe.test,
+        seed=recipe.seed,
     )
-    training = Training(recipe, start, faces, parts, folder, computing, workers)
-    log(f"{len(faces.crops)} photos of {len(faces.patients)} patients; {computing}")
-    for reason, count in faces.left_out.items():
-        log(f"left out: {count} patients {reason}")
-    log(_told(training, parts))
-    try:
-        make_private_folder(folder)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    write_atomically(folder / SPLIT, evaluation_rows(parts, faces))
-    epochs = train(training, lambda epoch: log(str(epoch)))
-    write_model(training, epochs, folder / MODEL)
-    return Trained(folder / MODEL, best_of(epochs, recipe.watched_top).epoch)
 
 
 def _check_folder(folder: Path) -> None:

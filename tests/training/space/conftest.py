@@ -12,12 +12,13 @@ import torch
 from torch import nn
 
 from gestalt_space.encoders.specification import EncoderSpec
+from gestalt_space.encoders.torch_preparation import TorchPreparation
+from gestalt_space.encoders.trainable import TrainableEncoder
 from gestalt_space.training.computing import Computing
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.loop import Training
 from gestalt_space.training.space.patient_split import split_patients
 from gestalt_space.training.space.recipe import Recipe, load_recipe
-from gestalt_space.training.space.trainable import Trainable
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
 
 SMALL = (
@@ -86,7 +87,7 @@ class Small(nn.Module):
         return found
 
 
-def small_start() -> Trainable:
+def small_start() -> TrainableEncoder:
     torch.manual_seed(5)
     network = Small().eval()
     file = ModelFile("small.safetensors", "0" * 64, 1, "encoder", "small", 112, 127.5, 127.5, 8)
@@ -96,8 +97,20 @@ def small_start() -> Trainable:
     spec = EncoderSpec(
         "small", (file.sha256,), "arcface-112", 112, "RGB", 127.5, 127.5, ("model0",), 8
     )
-    layers = ((network.body[0], network.body[1], network.body[2], network.flat), (network.space,))
-    return Trainable(model, file, spec, network, layers, frozenset())
+    return TrainableEncoder(model, spec, TorchPreparation(spec), network)
+
+
+def small_training(folder: Path, *changes: str) -> Training:
+    """A training of a small network in that folder."""
+    recipe = small_recipe(*changes)
+    faces = make_faces(6, 6, 6, 2, 2)
+    split = split_patients(
+        faces, frequent=recipe.frequent, validation=0.25, test=0.25, seed=recipe.seed
+    )
+    folder.mkdir(exist_ok=True)
+    return Training(
+        recipe, small_start(), faces, split, folder, Computing(torch.device("cpu"), half=False)
+    )
 
 
 Start = Callable[..., Training]
@@ -108,16 +121,6 @@ def make_training(tmp_path: Path) -> Start:
     """A training of a small network, in the folder of that name."""
 
     def make(name: str = "run", *changes: str, **others: object) -> Training:
-        recipe = small_recipe(*changes)
-        faces = make_faces(6, 6, 6, 2, 2)
-        split = split_patients(
-            faces, frequent=recipe.frequent, validation=0.25, test=0.25, seed=recipe.seed
-        )
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        training = Training(
-            recipe, small_start(), faces, split, folder, Computing(torch.device("cpu"), half=False)
-        )
-        return replace(training, **others)
+        return replace(small_training(tmp_path / name, *changes), **others)
 
     return make

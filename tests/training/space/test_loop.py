@@ -154,9 +154,11 @@ def test_a_checkpoint_of_other_patients_of_another_split_or_model_is_refused(
     parts[-1] = 2 - parts[-1]
     with pytest.raises(UsageError, match="another split"):
         train(make_training("run", split=replace(training.split, parts=parts)), silent)
-    file = replace(training.start.file, sha256="1" * 64)
+    model = training.start.model
+    files = (replace(training.start.file, sha256="1" * 64),)
+    start = replace(training.start, model=replace(model, files=files))
     with pytest.raises(UsageError, match="another model"):
-        train(make_training("run", start=replace(training.start, file=file)), silent)
+        train(make_training("run", start=start), silent)
 
 
 def test_a_damaged_checkpoint_is_refused(make_training: Start) -> None:
@@ -172,14 +174,14 @@ def test_a_loss_that_is_no_number_names_the_batch_and_keeps_the_last_good_checkp
     make_training: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = make_training()
-    step = loop._Loop._step
+    features = loop._Loop._features
     calls = []
 
-    def poisoned(self, images, places, name):
-        calls.append(name)
-        return step(self, images * (math.nan if len(calls) == 2 else 1), places, name)
+    def poisoned(self, images):
+        calls.append(images)
+        return features(self, images) * (math.nan if len(calls) == 2 else 1)
 
-    monkeypatch.setattr(loop._Loop, "_step", poisoned)
+    monkeypatch.setattr(loop._Loop, "_features", poisoned)
     with pytest.raises(TrainingError, match=r"batch \d+ of epoch \d+ .*\(patients patient-"):
         train(training, silent)
     kept = state_of(training.folder)

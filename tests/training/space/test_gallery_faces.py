@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 
 from gestalt_space.errors import GalleryEmpty, GalleryMissing, UsageError
 from gestalt_space.store.correcting import set_facts
-from gestalt_space.training.space.labelled_faces import read_labelled_faces
+from gestalt_space.store.trainings import trained_on
+from gestalt_space.training.space.gallery_faces import GalleryFaces
+from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.types import PhotoRecord
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -17,6 +21,10 @@ from tests.galleries import add, make_home, open_gallery, row
 @pytest.fixture
 def home(tmp_path: Path, tiny_store: ModelStore) -> Path:
     return make_home(tmp_path / "home", tiny_store)
+
+
+def read_faces(home: Path, *, leave_out_single: bool = False) -> LabelledFaces:
+    return GalleryFaces(home).read(leave_out_single=leave_out_single)
 
 
 def fill(home: Path, *patients: tuple[str, tuple[str, ...], dict[str, str]]) -> None:
@@ -42,7 +50,7 @@ ENOUGH = (
 
 def test_faces_come_with_patient_family_and_disorder(home: Path) -> None:
     fill(home, *ENOUGH)
-    faces = read_labelled_faces(home)
+    faces = read_faces(home)
     assert faces.patients == ("a", "b", "c", "d", "e")
     assert faces.patient_of_face.tolist() == [0, 1, 2, 3, 3, 4]
     assert faces.disorders.tolist() == [0, 0, 0, 1, 1]
@@ -64,12 +72,12 @@ def test_who_cannot_be_trained_on_is_left_out_and_counted(home: Path) -> None:
     )
     with open_gallery(home) as gallery, gallery.database.writing() as session:
         set_facts(session, "left", PhotoRecord("", "left", consent="withdrawn"))
-    faces = read_labelled_faces(home)
+    faces = read_faces(home)
     assert faces.patients == ("a", "b", "c", "d", "e")
     assert dict(faces.left_out) == {
         "without a disorder": 1,
         "with several disorders": 1,
-        "without a kept crop, or consent withdrawn": 1,
+        "without a stored face, or consent withdrawn": 1,
     }
 
 
@@ -83,25 +91,51 @@ def test_a_disorder_of_one_patient_or_family_is_refused_by_name(home: Path) -> N
     )
     told = r"SIM:3 \(1 patient\), SIM:4 \(2 patients of one family\)"
     with pytest.raises(UsageError, match=told):
-        read_labelled_faces(home)
-    faces = read_labelled_faces(home, leave_out_single=True)
+        read_faces(home)
+    faces = read_faces(home, leave_out_single=True)
     assert faces.titles == ("SIM:1", "SIM:2")
     assert faces.left_out["the only family with a disorder"] == 3
 
 
 def test_without_anybody_to_train_on_there_is_an_error(home: Path, tmp_path: Path) -> None:
     with pytest.raises(GalleryMissing):
-        read_labelled_faces(tmp_path / "nowhere")
+        read_faces(tmp_path / "nowhere")
     fill(home, ("x", ("SIM:3",), {}))
     with pytest.raises(GalleryEmpty):
-        read_labelled_faces(home, leave_out_single=True)
+        read_faces(home, leave_out_single=True)
 
 
 def test_the_fingerprint_tells_other_pixels_and_other_diagnoses(home: Path) -> None:
     from dataclasses import replace
 
     fill(home, *ENOUGH)
-    faces = read_labelled_faces(home)
-    assert faces.fingerprint == read_labelled_faces(home).fingerprint
+    faces = read_faces(home)
+    assert faces.fingerprint == read_faces(home).fingerprint
     assert replace(faces, crops=255 - faces.crops).fingerprint != faces.fingerprint
     assert replace(faces, disorders=1 - faces.disorders).fingerprint != faces.fingerprint
+
+
+def test_who_was_trained_on_is_noted_until_they_leave(home: Path, tmp_path: Path) -> None:
+    fill(home, *ENOUGH)
+    source = GalleryFaces(home)
+    source.mark(["a", "b", "d"], "f" * 64, tmp_path / "a model" / "model")
+    source.mark(["c"], "e" * 64, tmp_path / "other")
+    with open_gallery(home) as gallery:
+
+        def known(*spaces: str) -> frozenset[str]:
+            with gallery.database.reading() as session:
+                return trained_on(session, spaces)
+
+        assert known("f" * 64) == {"a", "b", "d"}
+        assert known("f" * 64, "e" * 64) == {"a", "b", "c", "d"}
+        assert known("0" * 64) == frozenset()
+        event = gallery.log()[-2]
+        assert (event.action, event.patients) == ("train", ("a", "b", "d"))
+        assert "a model" in "".join(event.told)
+        shutil.rmtree(home / "photos")
+        receipt = tmp_path / "receipt.json"
+        gallery.erase(["a"], receipt)
+        # The path names the patient: it is noted without the name, and the rest stays.
+        assert known("f" * 64) == {"b", "d"}
+    places = json.loads(receipt.read_text(encoding="utf-8"))["not_reached"]["copies"]
+    assert [one["action"] for one in places if one["action"] == "train"] == ["train", "train"]

@@ -9,10 +9,9 @@ import torch
 
 from gestalt_space.encoders.families.iresnet import import_insightface
 from gestalt_space.encoders.registry import open_encoder
-from gestalt_space.errors import ModelUnsuitable
+from gestalt_space.encoders.trainable import TrainableEncoder, open_trainable
 from gestalt_space.training.space.rates import freeze
 from gestalt_space.training.space.recipe import load_recipe
-from gestalt_space.training.space.trainable import Trainable, open_trainable
 from gestalt_space.weights.manifest import BUILTIN, InstalledModel, write_manifest
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -28,7 +27,7 @@ def crops() -> np.ndarray:
     return np.stack([made.crop(seed) for seed in range(3)])
 
 
-def described(trainable: Trainable) -> np.ndarray:
+def described(trainable: TrainableEncoder) -> np.ndarray:
     images = torch.from_numpy((crops().transpose(0, 3, 1, 2).astype(np.float32) - 127.5) / 127.5)
     with torch.inference_mode():
         found = torch.nn.functional.normalize(trainable.network.eval()(images), dim=1)
@@ -40,43 +39,58 @@ def slots_of(model: InstalledModel) -> np.ndarray:
 
 
 def test_the_built_in_encoder_is_trained_from_exactly_what_is_shipped(store: ModelStore) -> None:
-    trainable = open_trainable(store, BUILTIN)
+    trainable = open_trainable(store.get(BUILTIN))
     assert np.allclose(described(trainable), slots_of(store.get(BUILTIN)), atol=1e-5)
     assert all(weights.requires_grad for weights in trainable.network.parameters())
 
 
-def test_the_built_in_encoder_has_eight_layers_in_the_order_of_the_pixels(
+def test_the_built_in_encoder_has_eleven_layers_in_the_order_of_the_pixels(
     store: ModelStore,
 ) -> None:
-    trainable = open_trainable(store, BUILTIN)
+    trainable = open_trainable(store.get(BUILTIN))
     first, last = trainable.layers[0], trainable.layers[-1]
-    assert len(trainable.layers) == 8
+    assert len(trainable.layers) == 11
     assert first[0].weight.shape == (64, 3, 8, 8)
-    assert last[-1] is trainable.network.space
+    assert last[-1].weight.shape == (128, 48 * 7 * 7)
     trained = [id(one) for layer in trainable.layers for part in layer for one in part.parameters()]
     assert sorted(trained) == sorted(map(id, trainable.network.parameters()))
 
 
-def test_what_was_trained_is_written_and_can_be_trained_again(
-    store: ModelStore, tmp_path: Path
+@pytest.mark.parametrize("kind", ["builtin", "mobilefacenet"])
+def test_onnx_encoders_are_trained_written_and_trained_again(
+    store: ModelStore, tmp_path: Path, kind: str
 ) -> None:
-    trainable = open_trainable(store, BUILTIN)
+    if kind == "builtin":
+        trainable = open_trainable(store.get(BUILTIN))
+    else:
+        made.arcface_onnx(tmp_path / "tiny.onnx")
+        trainable = open_trainable(store.add(tmp_path / "tiny.onnx", accept_license=True))
+    before = described(trainable)
     with torch.no_grad():
         for weights in trainable.network.parameters():
             weights.add_(torch.full_like(weights, 1e-4))
-    trainable.write(tmp_path)
-    store.add(tmp_path / "encoder.onnx", name="own", accept_license=True)
-    again = open_trainable(store, "own")
-    assert np.allclose(slots_of(store.get("own")), described(trainable), atol=1e-5)
-    for name, weights in trainable.network.state_dict().items():
-        assert torch.equal(again.network.state_dict()[name], weights), name
+    trained = written(trainable, tmp_path / "trained", store)
+    assert not np.allclose(slots_of(trained), before, atol=1e-5)
+    assert np.allclose(slots_of(trained), described(trainable), atol=1e-5)
+    again = open_trainable(trained)
+    assert len(again.layers) == len(trainable.layers)
+    ours, theirs = (list(one.network.parameters()) for one in (again, trainable))
+    assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
+
+
+def written(trainable: TrainableEncoder, folder: Path, store: ModelStore) -> InstalledModel:
+    """Installed from what it wrote."""
+    folder.mkdir()
+    files = trainable.write(folder)
+    write_manifest(replace(trainable.model, name="trained", folder=folder, files=files))
+    return store.add(folder, accept_license=True)
 
 
 def test_an_iresnet_is_trained_from_its_checkpoint(store: ModelStore, tmp_path: Path) -> None:
     path = tmp_path / "backbone.pth"
     torch.save(insightface_training("iresnet18", seed=1).state_dict(), path)
     import_insightface(store, path, name="own", accept_license=True)
-    trainable = open_trainable(store, "own")
+    trainable = open_trainable(store.get("own"))
     assert len(trainable.layers) == 1 + 8 + 1
     freeze(trainable, load_recipe("builtin-finetune"))
     learning = {n for n, one in trainable.network.named_parameters() if one.requires_grad}
@@ -85,22 +99,11 @@ def test_an_iresnet_is_trained_from_its_checkpoint(store: ModelStore, tmp_path: 
     assert kinds == ["Linear", "BatchNorm1d"]
     with torch.no_grad():
         trainable.network.fc.weight[::2] *= 1.5
-    folder = tmp_path / "trained"
-    folder.mkdir()
-    files = trainable.write(folder)
-    write_manifest(replace(trainable.model, name="trained", folder=folder, files=files))
-    trained = store.add(folder, accept_license=True)
+    trained = written(trainable, tmp_path / "trained", store)
     assert trained.license == trainable.model.license
     assert not np.allclose(slots_of(trained), slots_of(trainable.model), atol=1e-3)
     assert np.allclose(slots_of(trained), described(trainable), atol=1e-5)
-    again = open_trainable(store, trained.name).network.state_dict()
+    again = open_trainable(trained).network.state_dict()
     assert all(
         torch.equal(again[name], one) for name, one in trainable.network.state_dict().items()
     )
-
-
-def test_an_onnx_file_of_another_network_is_refused(store: ModelStore, tmp_path: Path) -> None:
-    made.arcface_onnx(tmp_path / "other.onnx")
-    store.add(tmp_path / "other.onnx", accept_license=True)
-    with pytest.raises(ModelUnsuitable, match="cannot be trained"):
-        open_trainable(store, "other")
