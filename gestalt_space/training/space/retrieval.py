@@ -48,17 +48,22 @@ class RetrievalTest:
 
     def measure(self, descriptors: Descriptors) -> Retrieval:
         """`descriptors` `(m, d)` of unit length, of `faces`."""
-        whole = np.zeros((len(self._patient_of_face), descriptors.shape[1]), dtype=np.float32)
-        whole[self.faces] = descriptors
-        probes = photo_probes(whole, self._patient_of_face, self._tested)
-        cases, _ = find_cases(probes.patients, self._evidence, self._everybody)
-        ranks = ask(probes, cases, whole, self._evidence, ("nearest",)).ranks["nearest"]
+        cases, ranks = self.ranked(descriptors)
         frequent = np.isin(cases.groups, self._classes)
         return Retrieval(
             _tops(ranks[frequent], cases.of(frequent)),
             _tops(ranks[~frequent], cases.of(~frequent)),
             _tops(ranks, cases),
         )
+
+    def ranked(self, descriptors: Descriptors) -> tuple[Cases, Numbers]:
+        """The photos that can be tested, with their disorders, and the rank of each one's `(c,)`.
+        `descriptors` as in `measure`."""
+        whole = np.zeros((len(self._patient_of_face), descriptors.shape[1]), dtype=np.float32)
+        whole[self.faces] = descriptors
+        probes = photo_probes(whole, self._patient_of_face, self._tested)
+        cases, _ = find_cases(probes.patients, self._evidence, self._everybody)
+        return cases, ask(probes, cases, whole, self._evidence, ("nearest",)).ranks["nearest"]
 
 
 def _tops(ranks: Numbers, cases: Cases) -> Tops:
