@@ -46,12 +46,15 @@ class TrainableEncoder:
     @cached_property
     def layers(self) -> tuple[tuple[nn.Module, ...], ...]:
         """Its parts with weights, from the pixels to the descriptor. A norm or an activation
-        belongs to the layer before it."""
+        belongs to the layer before it, and what is in no part, such as the positions of a vision
+        transformer, to the first."""
         layers: list[list[nn.Module]] = []
         for part in _parts(self.network):
             if not layers or any(weights.ndim > 1 for weights in part.parameters()):
                 layers.append([])
             layers[-1].append(part)
+        if own := list(self.network.parameters(recurse=False)):
+            layers[0].append(nn.ParameterList(own))
         return tuple(map(tuple, layers))
 
     def write(self, folder: Path) -> tuple[ModelFile, ...]:

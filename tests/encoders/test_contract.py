@@ -25,12 +25,13 @@ from gestalt_space.encoders.families.iresnet import import_insightface
 from gestalt_space.encoders.families.timm import import_timm
 from gestalt_space.encoders.iresnet import BLOCKS, WIDTHS, IResNet, randomised
 from gestalt_space.encoders.networks import load_network
-from gestalt_space.encoders.preparation import ALL_VIEWS, FaceView
+from gestalt_space.encoders.preparation import ALL_VIEWS, FaceView, sized
 from gestalt_space.encoders.registry import encoder_spec, open_encoder
 from gestalt_space.encoders.specification import Encoder, EncoderSpec
-from gestalt_space.encoders.torch_encoder import TorchEncoder
+from gestalt_space.encoders.torch_encoder import TorchEncoder, unit
+from gestalt_space.encoders.trainable import TrainableEncoder, open_trainable
 from gestalt_space.types import Crops, Slots
-from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.manifest import InstalledModel, write_manifest
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.encoders.checkpoints import PublishedFaceNet, fine_tuned, insightface_training
@@ -213,6 +214,38 @@ def test_the_exported_file_agrees(family: str, make: Make, exact: Exact, tmp_pat
     assert EncoderSpec.from_json(facts["space"]) == encoder.spec
     single = session.run(None, {"faces": exported_input(CROPS[:1], spec)})[0]
     assert least_cosine(single, slots[:1]) > 0.9999
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "arc"])
+def test_what_is_trained_is_what_is_run_and_goes_back_into_a_model(
+    family: str, make: Make, exact: Exact, tmp_path: Path
+):
+    model = make(family)[0]
+    trainable = open_trainable(model)
+    assert np.abs(trained_slots(trainable) - exact(family)).max() < 1e-5
+    inside = [one for layer in trainable.layers for part in layer for one in part.parameters()]
+    assert sorted(map(id, inside)) == sorted(map(id, trainable.network.parameters()))
+    assert len(trainable.layers) > 1
+    with torch.no_grad():
+        for weights in trainable.network.parameters():
+            if weights.requires_grad:
+                weights.mul_(1 + 0.01 * torch.sin(torch.arange(weights.numel())).view_as(weights))
+    expected = trained_slots(trainable)
+    assert np.abs(expected - exact(family)).max() > 1e-4
+    files = trainable.write(tmp_path)
+    write_manifest(replace(model, name="trained", folder=tmp_path, files=files))
+    trained = ModelStore(tmp_path / "models").add(tmp_path, name="own", accept_license=True)
+    assert np.abs(encoder_of(trained, family).encode(CROPS) - expected).max() < 1e-5
+    again = open_trainable(trained)
+    assert np.abs(trained_slots(again) - expected).max() < 1e-5
+    assert len(again.layers) == len(trainable.layers)
+
+
+@torch.inference_mode()
+def trained_slots(trainable: TrainableEncoder) -> Slots:
+    faces = torch.from_numpy(sized(CROPS, trainable.spec)).permute(0, 3, 1, 2)
+    features = trainable.network.eval()(trainable.preparation(faces))
+    return unit(features).numpy()[:, None]
 
 
 def test_the_slots_of_an_ensemble_are_its_networks_views(make: Make, exact: Exact):
