@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gestalt_space.encoders.export import without_traces
-from gestalt_space.training.encoder import DIM, EncoderNetwork
+from gestalt_space.training.encoder_network import DIM, EncoderNetwork
 
 
 class _Encoder(nn.Module):

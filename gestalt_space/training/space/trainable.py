@@ -19,8 +19,8 @@ from gestalt_space.encoders.networks import fill
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
 from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.errors import ModelUnsuitable
-from gestalt_space.training.encoder import DIM, EncoderNetwork
 from gestalt_space.training.encoder_export import write_onnx
+from gestalt_space.training.encoder_network import DIM, EncoderNetwork
 from gestalt_space.weights.manifest import InstalledModel, ModelFile, sha256_of
 from gestalt_space.weights.store import ModelStore
 
