@@ -52,7 +52,7 @@ test-pages: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy gestalt_space cli migrations
+	$(BIN)/mypy gestalt_space cli migrations recipes
 
 docs: setup
 	$(BIN)/python -m gestalt_cli.reference docs/commands.md

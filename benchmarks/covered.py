@@ -1,6 +1,6 @@
 """How many ordinary faces are marked as covered, by group, and how many covered ones are.
 
-    gestalt train cover utkface.zip -o cover.onnx                     # the built-in network
+    python -m recipes cover utkface.zip --teacher yunet_n.onnx -o cover.onnx  # the built-in network
     python -m benchmarks.covered ../shared --leave-out                # five more, 600 steps
 
 The photos are those of UTKFace that no training and no choice of a limit saw. Covers are drawn on
@@ -33,13 +33,13 @@ from gestalt_space.faces.registry import detector_factory
 from gestalt_space.simulate.persons import FaceLabels, Persons, Portrait
 from gestalt_space.simulate.phenotypes import change
 from gestalt_space.simulate.real_faces import RealFace, read_faces
-from gestalt_space.training.cover_pictures import KINDS, CoverPainter, in_cells
-from gestalt_space.training.cover_recipe import CoverRecipe, train_cover, with_deformations
-from gestalt_space.training.deformations import draw
-from gestalt_space.training.encoder_data import photographed
 from gestalt_space.training.splits import held_out
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
+from recipes.cover.pictures import KINDS, CoverPainter, in_cells
+from recipes.cover.recipe import CoverRecipe, train_cover, with_deformations
+from recipes.encoder.data import photographed
+from recipes.encoder.deformations import draw
 
 SEED = 29
 LEFT_OUT_STEPS, LEFT_OUT_PART = 600, 4

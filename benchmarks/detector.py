@@ -26,11 +26,11 @@ from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.yunet import YunetDetector
 from gestalt_space.same_face import overlap
 from gestalt_space.simulate.persons import Persons
-from gestalt_space.training.detector_data import Faces, teacher_face
-from gestalt_space.training.detector_recipe import LEAST_OVERLAP, Measured, measure_detector
 from gestalt_space.training.splits import held_out
 from gestalt_space.types import Detection, Photo, Pixels
 from gestalt_space.weights.store import BUILTIN_FOLDER
+from recipes.detector.data import Faces, teacher_face
+from recipes.detector.recipe import LEAST_OVERLAP, Measured, measure_detector
 
 HELD_OUT = 2000
 PERSONS = 300

@@ -32,9 +32,9 @@ from gestalt_space.faces.registry import detector_factory
 from gestalt_space.faces.yunet import YunetDetector
 from gestalt_space.same_face import overlap
 from gestalt_space.simulate.persons import Persons
-from gestalt_space.training.detector_data import teacher_face
 from gestalt_space.types import Box, Face, Photo, Pixels
 from gestalt_space.weights.store import ModelStore
+from recipes.detector.data import teacher_face
 
 NAMES = ("scrfd", "yunet", "builtin")
 HEIGHTS = (120, 160, 220, 300, 400)

@@ -39,10 +39,10 @@ from gestalt_space.faces.marks import LEAST_EYE_DISTANCE, LEAST_SHARPNESS, MOST_
 from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.quality import eye_distance
 from gestalt_space.faces.registry import detector_factory
-from gestalt_space.training.detector_poses import HeadPose
 from gestalt_space.training.splits import held_out
 from gestalt_space.types import Descriptors, Face, Landmarks, Photo, Pixels
 from gestalt_space.weights.store import ModelStore
+from recipes.detector.poses import HeadPose
 
 SEED = 17
 BORDER = 60

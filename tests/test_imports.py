@@ -150,6 +150,16 @@ def test_nothing_imports_the_command_line_or_the_migrations():
     assert [text for _, other, text in edges() if other in ("gestalt_cli", "migrations")] == []
 
 
+def test_nothing_installed_imports_what_rebuilds_the_models():
+    wrong = [
+        path
+        for package, folder in PACKAGES.items()
+        for path in folder.rglob("*.py")
+        if any(name.split(".")[0] == "recipes" for name in imported(path, package))
+    ]
+    assert wrong == []
+
+
 def test_nothing_imports_the_package_by_its_face():
     wrong = [
         text

@@ -1,4 +1,4 @@
-"""The built-in detector: one network, trained by `gestalt train detector`, run by ONNX Runtime."""
+"""The built-in detector: one network, trained by `recipes/detector`, run by ONNX Runtime."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How much of an aligned face something hides: a mask, dark glasses, a hand, hair, the photo's end.
 
-A small network, trained by `gestalt train cover`, says for each cell of a grid over the face
+A small network, trained by `recipes/cover`, says for each cell of a grid over the face
 whether something is before it. Its weights are built in: a mark means the same for everybody.
 """
 

@@ -1,1 +1,1 @@
-"""Training: of spaces on a gallery's patients (`space`), and of the built-in models."""
+"""Training: of spaces on a gallery's patients (`space`), and what the recipes share with it."""

@@ -1,25 +1,17 @@
-"""Where a training computes, and in which numbers; batches that are drawn while it does."""
+"""Where a training computes, and in which numbers."""
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 import torch
 
-from gestalt_space.devices import Device, cores
+from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import fast_precisions, torch_device
 
-T = TypeVar("T")
 M = TypeVar("M", bound=torch.nn.Module)
-
-AHEAD = 3
-"""Batches that each core may draw before they are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +50,3 @@ class Computing:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
         numbers = "bfloat16" if self.half else "float32"
         return f"{name} in {numbers}, {torch.get_num_threads()} threads"
-
-
-def drawn_ahead(draw: Callable[[int], T], steps: range) -> Iterator[T]:
-    """What `draw` gives for each step, in order, drawn on all cores a few steps ahead."""
-    pool = ThreadPoolExecutor(cores(), thread_name_prefix="drawing")
-    numbers = iter(steps)
-    waiting: deque[Future[T]] = deque()
-    try:
-        waiting.extend(pool.submit(draw, step) for step in islice(numbers, AHEAD * cores()))
-        while waiting:
-            drawn = waiting.popleft().result()
-            waiting.extend(pool.submit(draw, step) for step in islice(numbers, 1))
-            yield drawn
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -225,22 +225,6 @@ def test_terms_for_programs(gestalt: Command) -> None:
     assert [row["term"] for row in rows] == list(TERMS)
 
 
-@pytest.mark.parametrize("what", [("detector", "x", "--teacher", "y"), ("encoder", "x")])
-def test_a_seed_below_0_trains_nothing(what: tuple[str, ...], gestalt: Command) -> None:
-    refused(gestalt("train", *what, "-o", "x.onnx", "--seed", -1), 2, "--seed")
-
-
-@pytest.mark.usefixtures("cartoons")
-def test_an_interrupted_training_says_that_nothing_changed(
-    gestalt: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("gestalt_space.training.encoder_recipe.train_encoder", stop)
-    refused(gestalt("train", "encoder", "x", "-o", "x.onnx"), 130, "x.onnx is unchanged")
-
-
 def test_sites_families_and_wrong_diagnoses_reach_the_tables(gestalt: Command) -> None:
     ran = gestalt(
         *("simulate", "cohort", "-o", "cohort", "--disorders", 3, "--patients", 30, "--even"),

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import threading
-
 import pytest
 import torch
 
 from gestalt_space.encoders import precision
 from gestalt_space.errors import DeviceUnavailable, UsageError
-from gestalt_space.training.computing import Computing, drawn_ahead
+from gestalt_space.training.computing import Computing
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -37,26 +35,3 @@ def test_a_gpu_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch):
     assert Computing.on("auto").device.type == "cpu"
     with pytest.raises(UsageError):
         Computing.on("abacus")  # type: ignore[arg-type]
-
-
-def test_what_is_drawn_ahead_comes_in_order():
-    drawn = list(drawn_ahead(lambda step: step * step, range(3, 60)))
-    assert drawn == [step * step for step in range(3, 60)]
-
-
-def test_an_error_in_drawing_is_raised():
-    def draw(step: int) -> int:
-        if step == 5:
-            raise ValueError("no picture")
-        return step
-
-    with pytest.raises(ValueError, match="no picture"):
-        list(drawn_ahead(draw, range(10)))
-
-
-def test_drawing_stops_with_the_training():
-    before = threading.active_count()
-    batches = drawn_ahead(lambda step: step, range(1000))
-    assert next(batches) == 0
-    batches.close()
-    assert threading.active_count() == before

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gestalt_space.atomic_folders import whole_folder
-from gestalt_space.training.logs import libraries
+from gestalt_space.training.libraries import libraries
 from gestalt_space.training.space.history import Epoch, best_of
 from gestalt_space.training.space.loop import Training
 from gestalt_space.training.space.patient_split import PARTS, faces_of

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import recipes.detector.training as detector
 from gestalt_space.devices import runtime
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.builtin import LOOK_SIDE, BuiltinDetector, decode, grid
@@ -14,9 +15,9 @@ from gestalt_space.faces.photos import read_photo
 from gestalt_space.faces.yunet import YunetDetector
 from gestalt_space.same_face import overlap
 from gestalt_space.simulate.persons import Persons
-from gestalt_space.training import detector
-from gestalt_space.training.detector import TrainingPlan, batched, loss, train
-from gestalt_space.training.detector_data import (
+from gestalt_space.training.splits import held_out
+from gestalt_space.types import Photo
+from recipes.detector.data import (
     Faces,
     drawn_faces,
     mirror,
@@ -24,17 +25,16 @@ from gestalt_space.training.detector_data import (
     teach,
     teacher_face,
 )
-from gestalt_space.training.detector_landmarks import train_look
-from gestalt_space.training.detector_network import DetectorNetwork, export
-from gestalt_space.training.detector_pictures import Painter, TrainingPicture
-from gestalt_space.training.detector_recipe import (
+from recipes.detector.landmarks import train_look
+from recipes.detector.network import DetectorNetwork, export
+from recipes.detector.pictures import Painter, TrainingPicture
+from recipes.detector.recipe import (
     DetectorRecipe,
     collect,
     measure_detector,
     train_detector,
 )
-from gestalt_space.training.splits import held_out
-from gestalt_space.types import Photo
+from recipes.detector.training import TrainingPlan, batched, loss, train
 from tests import made
 
 
@@ -58,7 +58,7 @@ def faces() -> Faces:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small batches, and few backgrounds."""
     monkeypatch.setattr(detector, "CANVASES", ((96, 2),))
-    monkeypatch.setattr("gestalt_space.training.detector_pictures.BACKGROUNDS", 6)
+    monkeypatch.setattr("recipes.detector.pictures.BACKGROUNDS", 6)
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_a_few_steps_are_the_same_again(faces: Faces, few: None):
 def test_a_second_look_learns_where_the_landmarks_are(
     faces: Faces, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gestalt_space.training.detector_landmarks.BATCH", 16)
+    monkeypatch.setattr("recipes.detector.landmarks.BATCH", 16)
     lines: list[str] = []
     train_look(faces, TrainingPlan(30, log_every=10), drawn=faces, log=lines.append)
     first, *_, last = (float(line.split()[3]) for line in lines)
@@ -246,7 +246,7 @@ def test_the_teacher_is_asked_in_several_sizes(shared: Path):
 def test_the_recipe_goes_from_photos_to_a_model(
     shared: Path, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gestalt_space.training.detector_recipe.PERSONS", 8)
+    monkeypatch.setattr("recipes.detector.recipe.PERSONS", 8)
     (tmp_path / "photos").mkdir()
     with zipfile.ZipFile(shared / "data" / "utkface.zip") as archive:
         for name in archive.namelist()[5000:5060]:

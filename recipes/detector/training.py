@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from gestalt_space.devices import Device
 from gestalt_space.faces.builtin import STRIDES, UNITS, grid
-from gestalt_space.training.computing import Computing, drawn_ahead
-from gestalt_space.training.detector_data import Faces
-from gestalt_space.training.detector_network import DetectorNetwork
-from gestalt_space.training.detector_pictures import Painter, TrainingPicture
+from gestalt_space.training.computing import Computing
+from recipes.detector.data import Faces
+from recipes.detector.network import DetectorNetwork
+from recipes.detector.pictures import Painter, TrainingPicture
+from recipes.drawing import drawn_ahead
 
 STEPS = 14_000
 SEED = 3

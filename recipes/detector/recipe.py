@@ -14,8 +14,12 @@ from gestalt_space.faces.detection import Detector
 from gestalt_space.same_face import overlap
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training.computing import Computing
-from gestalt_space.training.detector import SEED, STEPS, TrainingPlan, train
-from gestalt_space.training.detector_data import (
+from gestalt_space.training.libraries import libraries
+from gestalt_space.training.splits import held_out, validating
+from gestalt_space.types import Photo
+from gestalt_space.weights.manifest import sha256_of
+from recipes.commit import commit
+from recipes.detector.data import (
     BORDER,
     CountProgress,
     Faces,
@@ -23,12 +27,10 @@ from gestalt_space.training.detector_data import (
     no_count_progress,
     taught_faces,
 )
-from gestalt_space.training.detector_landmarks import LOOK_STEPS, train_look
-from gestalt_space.training.detector_network import export
-from gestalt_space.training.logs import Log, kept_log, libraries
-from gestalt_space.training.splits import held_out, validating
-from gestalt_space.types import Photo
-from gestalt_space.weights.manifest import sha256_of
+from recipes.detector.landmarks import LOOK_STEPS, train_look
+from recipes.detector.network import export
+from recipes.detector.training import SEED, STEPS, TrainingPlan, train
+from recipes.logs import Log, kept_log
 
 PERSONS = 1500
 """Simulated persons that are mixed in."""
@@ -83,7 +85,7 @@ def train_detector(recipe: DetectorRecipe, faces: Faces, out: Path, log: Log) ->
             f"photos {recipe.photos.name}, teacher {recipe.teacher.name} "
             f"sha256 {sha256_of(recipe.teacher)}, steps {recipe.steps} and "
             f"{recipe.look_steps}, seed {recipe.seed}, "
-            f"{libraries()}, {Computing.on(recipe.device)}"
+            f"{commit()}, {libraries()}, {Computing.on(recipe.device)}"
         )
         known = faces.among(lambda name: not validating(name))
         kept = faces.among(validating)

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.training.detector_backgrounds import (
+from gestalt_space.types import Pixels
+from recipes.detector.backgrounds import (
     BACKGROUND_SIDE,
     Random,
     colour,
@@ -25,8 +26,7 @@ from gestalt_space.training.detector_backgrounds import (
     words,
     write,
 )
-from gestalt_space.training.detector_data import SIDE, Faces
-from gestalt_space.types import Pixels
+from recipes.detector.data import SIDE, Faces
 
 SMALLEST_FACE = 13.0
 """Pixels of a face in a training picture, as the root of its box's area."""

@@ -6,7 +6,7 @@ import pytest
 
 from gestalt_space.errors import DeviceUnavailable, OutputError, UsageError
 from gestalt_space.training import preconditions
-from gestalt_space.training.preconditions import check_training
+from recipes.preconditions import check_training
 
 
 def test_a_model_that_can_be_written_passes(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gestalt_space.training.logs import kept_log
+from recipes.logs import kept_log
 
 
 def test_lines_go_to_the_log_and_to_a_file_beside_the_model(tmp_path: Path) -> None:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import cv2
-import numpy as np
-import torch
 
 from gestalt_space.atomic_files import open_private
 
@@ -36,11 +31,3 @@ def kept_log(model: Path, log: Log) -> Iterator[Log]:
         path.unlink(missing_ok=True)
         model.unlink(missing_ok=True)
         raise
-
-
-def libraries() -> str:
-    """The versions that decide what a training gives, in one line."""
-    return (
-        f"torch {torch.__version__}, numpy {np.__version__}, OpenCV {cv2.__version__}, "
-        f"{platform.machine()}"
-    )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gestalt_space.faces.alignment import SIZE
 from gestalt_space.faces.cover import CELLS
-from gestalt_space.training.small_networks import Convolution, Graph
+from recipes.small_networks import Convolution, Graph
 
 FINE, COARSE = 48, 80
 """Channels at 8 pixels a cell, and at 16."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gestalt_space.faces.builtin import LOOK_PLACES, LOOK_SIDE, NUMBERS
-from gestalt_space.training.small_networks import Convolution, Graph
+from recipes.small_networks import Convolution, Graph
 
 WIDTHS = (16, 32, 48, 64, 64)
 """Channels at strides of 2, 4, 8, 16 and 32 pixels."""

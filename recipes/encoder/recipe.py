@@ -17,21 +17,23 @@ from gestalt_space.simulate.canvas import MEAN_LANDMARKS
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
 from gestalt_space.training.computing import Computing
-from gestalt_space.training.deformations import TARGET_LENGTH
-from gestalt_space.training.encoder import (
+from gestalt_space.training.encoder_export import export
+from gestalt_space.training.encoder_network import EncoderNetwork
+from gestalt_space.training.libraries import libraries
+from gestalt_space.training.splits import held_out
+from gestalt_space.weights.manifest import sha256_of
+from recipes.commit import commit
+from recipes.encoder.data import Pairs, make_groups, make_pairs
+from recipes.encoder.deformations import TARGET_LENGTH
+from recipes.encoder.training import (
     STAGES,
-    EncoderNetwork,
     TargetScaling,
     TrainingStage,
     normalised,
     train,
 )
-from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs
-from gestalt_space.training.encoder_export import export
-from gestalt_space.training.logs import Log, kept_log, libraries
-from gestalt_space.training.preconditions import check_faces
-from gestalt_space.training.splits import held_out
-from gestalt_space.weights.manifest import sha256_of
+from recipes.logs import Log, kept_log
+from recipes.preconditions import check_faces
 
 PERSONS = 5_000
 """Simulated persons among the people."""
@@ -69,7 +71,7 @@ def train_encoder(recipe: EncoderRecipe, faces: Iterable[RealFace], out: Path, l
     check_faces(len(known))
     with kept_log(out, log) as note:
         note(
-            f"photos {recipe.photos.name}, seed {recipe.seed}, {libraries()}, "
+            f"photos {recipe.photos.name}, seed {recipe.seed}, {commit()}, {libraries()}, "
             f"{Computing.on(recipe.device)}"
         )
         people = known + _simulated(recipe, PERSONS, part=1)

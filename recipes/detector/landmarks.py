@@ -18,14 +18,15 @@ from torch import Tensor
 
 from gestalt_space.faces.alignment import TEMPLATE, similarity_transform
 from gestalt_space.faces.builtin import LOOK_PLACES, LOOK_SIDE
-from gestalt_space.training.computing import Computing, drawn_ahead
-from gestalt_space.training.detector import Log, TrainingPlan, drift, no_log, rate
-from gestalt_space.training.detector_backgrounds import Random, noise, shapes, stripes, words
-from gestalt_space.training.detector_data import SIDE, Faces
-from gestalt_space.training.detector_network import LandmarkNetwork
-from gestalt_space.training.detector_pictures import cover_face, developed
-from gestalt_space.training.detector_poses import HeadPose, drawn_turn
+from gestalt_space.training.computing import Computing
 from gestalt_space.types import Pixels
+from recipes.detector.backgrounds import Random, noise, shapes, stripes, words
+from recipes.detector.data import SIDE, Faces
+from recipes.detector.network import LandmarkNetwork
+from recipes.detector.pictures import cover_face, developed
+from recipes.detector.poses import HeadPose, drawn_turn
+from recipes.detector.training import Log, TrainingPlan, drift, no_log, rate
+from recipes.drawing import drawn_ahead
 
 LOOK_STEPS = 9_000
 BATCH = 64

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.faces.alignment import TEMPLATE
-from gestalt_space.training.detector_poses import MIDDLE, NOSE, HeadPose, depth_at, drawn_turn
+from recipes.detector.poses import MIDDLE, NOSE, HeadPose, depth_at, drawn_turn
 
 POINTS = TEMPLATE.astype(np.float64)
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from gestalt_space.faces.alignment import SIZE, TEMPLATE, similarity_transform
 from gestalt_space.faces.cover import CELLS
 from gestalt_space.simulate.persons import Portrait
-from gestalt_space.training.detector_backgrounds import Random, noise, shapes, stripes, words
-from gestalt_space.training.detector_pictures import developed
 from gestalt_space.types import Pixels
+from recipes.detector.backgrounds import Random, noise, shapes, stripes, words
+from recipes.detector.pictures import developed
 
 Mask = NDArray[np.float32]
 """`(112, 112)`, 0..1: how much of each pixel something hides."""

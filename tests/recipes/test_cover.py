@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+import recipes.cover.recipe as cover_recipe
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.cover import CELLS, OVAL, CoverModel
 from gestalt_space.simulate.persons import FaceLabels, Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
-from gestalt_space.training import cover_recipe
-from gestalt_space.training.cover_network import CoverNetwork, export
-from gestalt_space.training.cover_pictures import KINDS, CoverPainter, distracted, in_cells
-from gestalt_space.training.cover_recipe import CoverRecipe, train_cover
 from gestalt_space.training.splits import held_out, validating
+from recipes.cover.network import CoverNetwork, export
+from recipes.cover.pictures import KINDS, CoverPainter, distracted, in_cells
+from recipes.cover.recipe import CoverRecipe, train_cover
 
 
 @pytest.fixture(scope="module")

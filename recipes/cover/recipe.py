@@ -21,16 +21,19 @@ from gestalt_space.faces.cover import CELLS, OVAL, CoverModel
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.phenotypes import change
 from gestalt_space.simulate.real_faces import RealFace
-from gestalt_space.training.computing import Computing, drawn_ahead
-from gestalt_space.training.cover_network import CoverNetwork, export
-from gestalt_space.training.cover_pictures import KINDS, CoverPainter
-from gestalt_space.training.deformations import draw
-from gestalt_space.training.detector import drift, rate
-from gestalt_space.training.logs import Log, kept_log, libraries
-from gestalt_space.training.preconditions import check_faces
+from gestalt_space.training.computing import Computing
+from gestalt_space.training.libraries import libraries
 from gestalt_space.training.splits import held_out, validating
 from gestalt_space.types import Pixels
 from gestalt_space.weights.manifest import sha256_of
+from recipes.commit import commit
+from recipes.cover.network import CoverNetwork, export
+from recipes.cover.pictures import KINDS, CoverPainter
+from recipes.detector.training import drift, rate
+from recipes.drawing import drawn_ahead
+from recipes.encoder.deformations import draw
+from recipes.logs import Log, kept_log
+from recipes.preconditions import check_faces
 
 STEPS = 4_000
 BATCH = 96
@@ -48,10 +51,12 @@ TELLING_QUANTILES = (0.95, 0.99, 0.995)
 
 @dataclass(frozen=True, slots=True)
 class CoverRecipe:
-    """What to train on: `photos` is named in the log. `without`: a kind of cover to leave out, for
-    measuring how the network does with what it never saw."""
+    """What to train on: `photos` is named in the log; `persons` is a file of them, or built in.
+    `without`: a kind of cover to leave out, for measuring how the network does with what it never
+    saw."""
 
     photos: Path
+    persons: Path | None = None
     steps: int = STEPS
     seed: int = 5
     device: Device = "auto"
@@ -72,20 +77,22 @@ def train_cover(recipe: CoverRecipe, faces: Iterable[RealFace], out: Path, log: 
     with kept_log(out, log) as note:
         note(
             f"photos {recipe.photos.name}, {recipe.steps} steps, seed {recipe.seed}, "
-            f"{libraries()}, {Computing.on(recipe.device)}"
+            f"{commit()}, {libraries()}, {Computing.on(recipe.device)}"
         )
         note(f"{len(known)} faces, {len(kept)} to measure with")
         rng = np.random.default_rng([recipe.seed, 1])
-        network = train(with_deformations(known + simulated(rng), rng), recipe, note)
+        network = train(
+            with_deformations(known + simulated(rng, recipe.persons), rng), recipe, note
+        )
         export(network, out)
         note(f"{out.name}: {out.stat().st_size} bytes, sha256 {sha256_of(out)}")
         if kept:
             _tell(CoverModel(out), kept, recipe.seed, note)
 
 
-def simulated(rng: np.random.Generator) -> list[Portrait]:
-    """Portraits of simulated persons."""
-    persons = Persons.builtin()
+def simulated(rng: np.random.Generator, file: Path | None = None) -> list[Portrait]:
+    """Portraits of simulated persons, of a file of them or those of gestalt-space."""
+    persons = Persons.builtin() if file is None else Persons.load(file)
     return [persons.portrait(persons.sample(rng), rng) for _ in range(PERSONS)]
 
 

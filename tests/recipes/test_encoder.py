@@ -10,29 +10,28 @@ import onnxruntime
 import pytest
 import torch
 
+import recipes.encoder.recipe as encoder_recipe
+import recipes.encoder.training as encoder
 from gestalt_space.errors import UsageError
 from gestalt_space.simulate.persons import FaceLabels, Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
-from gestalt_space.training import encoder, encoder_recipe
-from gestalt_space.training.deformations import (
+from gestalt_space.training.encoder_export import export
+from gestalt_space.training.encoder_network import COMPONENTS, DIM, EncoderNetwork
+from gestalt_space.training.splits import held_out
+from recipes.encoder.data import Pairs, make_groups, make_pairs, mirrored_order
+from recipes.encoder.deformations import (
     TARGET_LENGTH,
     TARGET_POINTS,
     Deformation,
     deform,
     draw,
 )
-from gestalt_space.training.encoder import (
-    COMPONENTS,
-    DIM,
-    EncoderNetwork,
+from recipes.encoder.training import (
     TargetScaling,
     TrainingStage,
     contrastive_loss,
     train,
 )
-from gestalt_space.training.encoder_data import Pairs, make_groups, make_pairs, mirrored_order
-from gestalt_space.training.encoder_export import export
-from gestalt_space.training.splits import held_out
 
 POINTS = len(TARGET_POINTS)
 

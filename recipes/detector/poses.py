@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.faces.alignment import SIZE, TEMPLATE
-from gestalt_space.training.detector_backgrounds import Random
+from recipes.detector.backgrounds import Random
 
 TURNED_SHARE = 0.55
 YAW, MOST_YAW = 15.0, 30.0

@@ -12,7 +12,7 @@ from gestalt_space.faces.alignment import SIZE, align
 from gestalt_space.simulate.capture import sample_capture, take
 from gestalt_space.simulate.persons import Portrait
 from gestalt_space.simulate.phenotypes import change
-from gestalt_space.training.deformations import TARGET_LENGTH, TARGET_POINTS, deform, draw
+from recipes.encoder.deformations import TARGET_LENGTH, TARGET_POINTS, deform, draw
 
 LANDMARK_ERROR = 1.5
 """Standard deviation in canvas pixels by which a landmark is off: 3 % of the eyes' distance."""

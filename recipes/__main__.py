@@ -1,0 +1,174 @@
+"""`python -m recipes`: rebuild the models that come with gestalt-space."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from gestalt_cli import options, output
+from gestalt_cli.interruption import unchanged
+
+from gestalt_space.devices import parse_device
+from gestalt_space.errors import GestaltError
+from gestalt_space.faces.yunet import YunetDetector
+from gestalt_space.simulate.real_faces import RealFace, read_faces
+from gestalt_space.training.splits import held_out
+from recipes.cover.recipe import STEPS as COVER_STEPS
+from recipes.cover.recipe import CoverRecipe, train_cover
+from recipes.detector.landmarks import LOOK_STEPS
+from recipes.detector.recipe import DetectorRecipe, collect, train_detector
+from recipes.detector.training import STEPS as DETECTOR_STEPS
+from recipes.encoder.recipe import EncoderRecipe, train_encoder
+from recipes.logs import Log
+from recipes.preconditions import check_device, check_training
+from recipes.rebuild import Rebuilding, rebuild
+
+Photos = Annotated[
+    Path,
+    typer.Argument(help="Folder or zip file of photos, with one face each.", show_default=False),
+]
+Teacher = Annotated[
+    Path,
+    typer.Option("--teacher", help="The YuNet model that finds the faces.", show_default=False),
+]
+ModelFile = Annotated[
+    Path, typer.Option("--output", "-o", help="The .onnx file to write.", show_default=False)
+]
+PersonsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--persons",
+        help="Model of simulated people to add. [default: the one that comes with gestalt-space]",
+        show_default=False,
+    ),
+]
+
+app = typer.Typer(
+    help="Rebuild the models that come with gestalt-space. One photo in five, chosen by a hash of "
+    "its file name, is never used. The same photos, people, steps and seed give the same model "
+    "on the same machine.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.command("rebuild")
+def rebuild_all(
+    photos: Photos,
+    teacher: Teacher,
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to write to.", show_default=False)
+    ],
+    seed: options.Seed = 11,
+    device: options.DeviceName = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Rebuild the persons, the detector, the cover network and the encoder.
+
+    Parts that are in the folder already are kept, so an interrupted run can be started again.
+    """
+    check_device(parse_device(device))
+    plan = Rebuilding(photos, teacher, folder, seed, parse_device(device))
+    with output.progress("Looking at photos", None, quiet=quiet) as show:
+        rebuild(plan, _log(quiet=quiet), show)
+
+
+@app.command("detector")
+def detector(
+    photos: Photos,
+    teacher: Teacher,
+    out: ModelFile,
+    persons: PersonsFile = None,
+    steps: Annotated[
+        int, typer.Option("--steps", min=1, help="Number of batches for finding faces.")
+    ] = DETECTOR_STEPS,
+    look_steps: Annotated[
+        int, typer.Option("--look-steps", min=1, help="Number of batches for exact landmarks.")
+    ] = LOOK_STEPS,
+    seed: options.Seed = 3,
+    device: options.DeviceName = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the face detector on photos and simulated people, and write it as ONNX."""
+    check_training(out, parse_device(device))
+    recipe = DetectorRecipe(
+        photos, teacher, persons, steps, look_steps, seed, device=parse_device(device)
+    )
+    with unchanged(out):
+        with output.progress("Looking at photos", None, quiet=quiet) as show:
+            faces = collect(recipe, show)
+        train_detector(recipe, faces, out, _log(quiet=quiet))
+
+
+@app.command("cover")
+def cover(
+    photos: Photos,
+    teacher: Teacher,
+    out: ModelFile,
+    persons: PersonsFile = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Number of batches.")] = COVER_STEPS,
+    seed: options.Seed = 5,
+    device: options.DeviceName = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the network that marks covered faces on photos with covers drawn, and write it as ONNX.
+
+    The log says how much of the face it takes for covered in photos kept for measuring, as they
+    are and with each kind of cover.
+    """
+    check_training(out, parse_device(device))
+    with unchanged(out):
+        recipe = CoverRecipe(photos, persons, steps, seed, parse_device(device))
+        train_cover(recipe, _faces(photos, teacher, quiet=quiet), out, _log(quiet=quiet))
+
+
+@app.command("encoder")
+def encoder(
+    photos: Photos,
+    teacher: Teacher,
+    out: ModelFile,
+    persons: PersonsFile = None,
+    seed: options.Seed = 11,
+    device: options.DeviceName = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the encoder on photos and simulated people with deformations, and write it as ONNX.
+
+    Needs 5 GB of memory.
+    """
+    check_training(out, parse_device(device))
+    with unchanged(out):
+        recipe = EncoderRecipe(photos, persons, seed=seed, device=parse_device(device))
+        train_encoder(recipe, _faces(photos, teacher, quiet=quiet), out, _log(quiet=quiet))
+
+
+def _faces(photos: Path, teacher: Path, *, quiet: bool) -> list[RealFace]:
+    """The faces that training may see."""
+    with output.progress("Looking at photos", None, quiet=quiet) as show:
+        found = read_faces(
+            photos, YunetDetector(teacher), wanted=lambda name: not held_out(name), progress=show
+        )
+        return list(found)
+
+
+def _log(*, quiet: bool) -> Log:
+    return _nothing if quiet else output.say
+
+
+def _nothing(line: str) -> None:
+    """Shows nothing."""
+
+
+def main() -> None:
+    """Run one command; errors end in a message and an exit code."""
+    try:
+        app(prog_name="python -m recipes")
+    except GestaltError as error:
+        output.say_error(error, "Error")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

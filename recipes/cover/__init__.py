@@ -1,0 +1,1 @@
+"""The cover network: faces with covers drawn, and its training."""

@@ -1,0 +1,1 @@
+"""The detector: pictures with faces, a teacher, and two trainings."""

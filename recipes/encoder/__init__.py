@@ -1,0 +1,1 @@
+"""The encoder: people who carry drawn deformations, and its training."""
