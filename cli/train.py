@@ -9,8 +9,11 @@ import typer
 
 from . import options, output
 from .interruption import unchanged
+from .train_binary import binary
+from .train_multiclass import multiclass
 from .train_recognisable import recognisable
 from .train_space import space
+from .train_specialised import specialised
 
 if TYPE_CHECKING:
     from gestalt_space.faces.detection import Detector
@@ -45,6 +48,9 @@ def train() -> None:
 
 
 app.command("space")(space)
+app.command("multiclass")(multiclass)
+app.command("binary")(binary)
+app.command("specialised")(specialised)
 app.command("recognisable")(recognisable)
 
 
