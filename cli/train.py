@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from .train_binary import binary
+from .train_multiclass import multiclass
 from .train_recognisable import recognisable
 from .train_space import space
+from .train_specialised import specialised
 
 app = typer.Typer(
     help="Train encoders and classifiers on your patients.",
@@ -20,4 +23,7 @@ def train() -> None:
 
 
 app.command("space")(space)
+app.command("multiclass")(multiclass)
+app.command("binary")(binary)
+app.command("specialised")(specialised)
 app.command("recognisable")(recognisable)

@@ -22,6 +22,7 @@ GROUND = frozenset(
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking", "stats"})
 ABOVE = (
+    ("classifiers",),
     ("gallery",),
     ("match",),
     ("home", "documents"),

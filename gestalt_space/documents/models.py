@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from gestalt_space.counts import counted_text
+from gestalt_space.documents.classifiers import AnswerForm
 from gestalt_space.documents.form import Form, filled
 from gestalt_space.documents.parts import RunForm, run_form
 from gestalt_space.encoders.tuning import PrecisionMeasurement
 from gestalt_space.paths import display_name
 from gestalt_space.tables.table import Column, Table
 from gestalt_space.weights.catalogue import CatalogueEntry
+from gestalt_space.weights.classifier_facts import ClassifierFacts, Experiment
 from gestalt_space.weights.manifest import InstalledModel, Role
 from gestalt_space.weights.store import BUILTIN
 
@@ -34,6 +37,24 @@ class ModelFileForm(Form):
     modified_ns: int
 
 
+class RegionWeightForm(Form):
+    """A region of a classifier, and its weight in the mean of all regions."""
+
+    region: str
+    weight: float
+
+
+class ClassifierForm(Form):
+    """What a classifier answers. `subject`: the disorder that it is about, empty among all
+    disorders; `threshold`: from which probability of the first class on a binary one says yes."""
+
+    experiment: Experiment
+    subject: str
+    classes: list[AnswerForm]
+    regions: list[RegionWeightForm]
+    threshold: float | None
+
+
 class ModelForm(Form):
     """A model that is installed. `accepted_at`: when its licence was accepted."""
 
@@ -47,6 +68,7 @@ class ModelForm(Form):
     accepted_at: str | None
     added_at: str
     views: list[str]
+    classifier: ClassifierForm | None
 
 
 class OfferedForm(Form):
@@ -233,7 +255,30 @@ def what_of(model: InstalledModel) -> str:
         slots = len(encoders) * max(1, len(model.views))
         size = f"{slots} × {encoders[0].dim}-d" if slots > 1 else f"{encoders[0].dim}-d"
         told.append(f"{kinds} encoder, {size}")
+    if model.classifier is not None:
+        told.append(f"classifier, {_what_it_knows(model.classifier)}")
     return " and ".join(told)
+
+
+def _what_it_knows(facts: ClassifierFacts) -> str:
+    if facts.experiment == "multiclass":
+        return counted_text(len(facts.classes), "disorder")
+    if facts.experiment == "binary":
+        return " against ".join(one.id for one in facts.classes)
+    return f"{counted_text(len(facts.classes), 'gene')} of {facts.subject}"
+
+
+def _classifier(facts: ClassifierFacts | None) -> ClassifierForm | None:
+    if facts is None:
+        return None
+    return filled(
+        ClassifierForm,
+        facts,
+        classes=[filled(AnswerForm, one) for one in facts.classes],
+        regions=[
+            filled(RegionWeightForm, one, weight=round(one.weight, 4)) for one in facts.regions
+        ],
+    )
 
 
 def _model(model: InstalledModel) -> ModelForm:
@@ -242,4 +287,5 @@ def _model(model: InstalledModel) -> ModelForm:
         model,
         folder=display_name(model.folder),
         files=[filled(ModelFileForm, file) for file in model.files],
+        classifier=_classifier(model.classifier),
     )

@@ -42,7 +42,8 @@ def find_encoder_model(store: ModelStore, name: str | None = None) -> InstalledM
         return best
     model = store.get(name)
     if model.file("encoder") is None:
-        raise ModelUnsuitable(f"The model {name} is a detector and has no encoder.", _INSTALL_HINT)
+        what = "detector" if model.classifier is None else "classifier"
+        raise ModelUnsuitable(f"The model {name} is a {what} and has no encoder.", _INSTALL_HINT)
     return model
 
 

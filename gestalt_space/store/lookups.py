@@ -124,6 +124,32 @@ def group_key(session: Session, by: By, identifier: str) -> int | None:
     return session.scalar(sa.select(key[by]).where(column[by] == identifier))
 
 
+def disorder_names(session: Session, codes: Collection[str]) -> dict[str, str]:
+    """The names of disorders, by their codes; empty texts where they have none."""
+    found: dict[str, str] = {}
+    for some in chunks(sorted(codes)):
+        rows = session.execute(
+            sa.select(t.Disorder.code, t.Disorder.name).where(t.Disorder.code.in_(some))
+        )
+        found.update(rows.all())
+    return found
+
+
+def genes_of(session: Session, patients: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The genes of patients by their identifiers, as symbols in order; none for who has none."""
+    found: dict[str, tuple[str, ...]] = {}
+    for some in chunks(sorted(patients)):
+        rows = session.execute(
+            sa.select(t.Patient.external_id, t.Gene.symbol)
+            .join(t.Patient.genes)
+            .where(t.Patient.external_id.in_(some))
+            .order_by(t.Patient.external_id, t.Gene.symbol)
+        )
+        for patient, symbol in rows:
+            found[patient] = (*found.get(patient, ()), symbol)
+    return found
+
+
 def disorder_keys(session: Session, codes: Collection[str]) -> dict[str, int]:
     """The keys of disorders by their codes; a code that the gallery does not have is left out."""
     found: dict[str, int] = {}

@@ -12,14 +12,16 @@ from typing import Any, Literal
 
 from gestalt_space.atomic_files import write_atomically
 from gestalt_space.errors import ModelDamaged, OutputError
+from gestalt_space.weights.classifier_facts import ClassifierFacts, read_facts
 
 FORMAT = 1
 FILE_NAME = "model.json"
 BUILTIN = "builtin"
 """The name of the models that come with the package."""
 
-Role = Literal["detector", "encoder", "training"]
-"""What a file does. `training`: an encoder is trained from it, and it is not run."""
+Role = Literal["detector", "encoder", "training", "classifier"]
+"""What a file does. `training`: an encoder is trained from it, and it is not run. `classifier`: it
+is a part of a classifier, and makes no space."""
 
 _KINDS: dict[str, type] = {
     **dict.fromkeys(("sha256", "role", "kind", "architecture", "channels", "resize"), str),
@@ -64,6 +66,7 @@ class InstalledModel:
     `views`: how each face is shown to each of its encoders (`encoders.views`); without any, as it
     is. Several files with an encoder are an ensemble, in their order. `trained_from`: fingerprints
     of the spaces of the encoders that it was trained from, the first of them first.
+    `classifier`: the facts of a classifier.
     """
 
     name: str
@@ -76,6 +79,7 @@ class InstalledModel:
     accepted_at: str | None
     added_at: str
     views: tuple[str, ...] = ()
+    classifier: ClassifierFacts | None = None
     trained_from: tuple[str, ...] = ()
 
     def file(self, role: Role) -> ModelFile | None:
@@ -144,6 +148,8 @@ def write_manifest(model: InstalledModel) -> None:
     """Write `model.json` into the model's folder. Raises `OutputError`."""
     record: dict[str, Any] = asdict(model)
     record.pop("folder")
+    if model.classifier is None:
+        del record["classifier"]
     text = json.dumps({"format": FORMAT, **record}, indent=2, ensure_ascii=False)
     write_atomically(model.folder / FILE_NAME, f"{text}\n".encode())
 
@@ -156,8 +162,19 @@ def read_manifest(folder: Path) -> InstalledModel:
             raise ValueError("another format version")
         files = tuple(_file(entry) for entry in record.pop("files"))
         views, ancestors = (tuple(record.pop(name, ())) for name in ("views", "trained_from"))
+        told = record.pop("classifier", None)
+        facts = None if told is None else read_facts(told)
+        if facts is not None:
+            needed = {facts.layers, *(one.file for one in facts.regions)}
+            if missing := needed - {one.file for one in files}:
+                raise ValueError(f"the classifier lacks {min(missing)}")
         return InstalledModel(
-            folder=folder, files=files, views=views, trained_from=ancestors, **record
+            folder=folder,
+            files=files,
+            views=views,
+            trained_from=ancestors,
+            classifier=facts,
+            **record,
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamaged(

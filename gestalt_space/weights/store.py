@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from gestalt_space.errors import (
 from gestalt_space.paths import is_folder, plain_path
 from gestalt_space.weights import catalogue
 from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
+from gestalt_space.weights.classifier_facts import ClassifierFacts
 from gestalt_space.weights.download import DownloadProgress, download
 from gestalt_space.weights.inspection import SUPPORTED, inspect_model
 from gestalt_space.weights.manifest import BUILTIN as BUILTIN
@@ -208,6 +209,7 @@ class ModelStore:
             accept_license=accept_license,
             views=given.views,
             trained_from=given.trained_from,
+            classifier=given.classifier,
         )
 
     def install(
@@ -220,6 +222,7 @@ class ModelStore:
         accept_license: bool = False,
         views: tuple[str, ...] = (),
         trained_from: tuple[str, ...] = (),
+        classifier: ClassifierFacts | None = None,
     ) -> InstalledModel:
         """Install the files that `fill` writes into a folder; nothing stays where it raises.
 
@@ -248,6 +251,7 @@ class ModelStore:
                 added_at=now,
                 views=views,
                 trained_from=trained_from,
+                classifier=classifier,
             )
             write_manifest(with_times(model))
             try:
@@ -411,7 +415,8 @@ def _copied_files(model: InstalledModel, staging: Path) -> Iterator[ModelFile]:
                 f"{file.file} is not the file that {FILE_NAME} describes.", "Copy the folder again."
             )
         if target.suffix == ".onnx":
-            yield inspect_model(target)
+            found = inspect_model(target)
+            yield replace(found, role="classifier") if file.role == "classifier" else found
         elif target.suffix == ".safetensors":
             _check_opens(target)
             yield file

@@ -8,16 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.faces.alignment import SIZE, align
-from gestalt_space.simulate.capture import sample_capture, take
+from gestalt_space.faces.alignment import SIZE
+from gestalt_space.simulate.aligned_photos import photographed
 from gestalt_space.simulate.persons import Portrait
 from gestalt_space.simulate.phenotypes import change
 from recipes.encoder.deformations import TARGET_LENGTH, TARGET_POINTS, deform, draw
-
-LANDMARK_ERROR = 1.5
-"""Standard deviation in canvas pixels by which a landmark is off: 3 % of the eyes' distance."""
-EYES_ERROR = 1.3
-"""By how much both eyes are off up or down together: detectors have habits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +38,6 @@ def make_pairs(portraits: Sequence[Portrait], count: int, seed: Sequence[int]) -
             changed, targets[row, side] = deform(portraits[person], fields)
             crops[row, side] = photographed(changed, rng)
     return Pairs(crops, targets)
-
-
-def photographed(portrait: Portrait, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The aligned face of one photo of a portrait, as a detector that errs a little finds it."""
-    photo = take(portrait, sample_capture(rng))
-    off = rng.normal(0, LANDMARK_ERROR, photo.landmarks.shape).astype(np.float32)
-    off[:2, 1] += rng.normal(0, EYES_ERROR)
-    return align(photo.pixels, photo.landmarks + off)
 
 
 def mirrored_order() -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -90,8 +90,23 @@ from gestalt_space.store.reads import (
 )
 from gestalt_space.store.removals import Removed
 from gestalt_space.tables.table import Table
+from gestalt_space.training.classifier.documents import (
+    binary_document,
+    multiclass_document,
+    specialised_document,
+)
+from gestalt_space.training.classifier.recipe import load_classifier_recipe
+from gestalt_space.training.classifier.results import (
+    BinaryResult,
+    ClassCounts,
+    MulticlassResult,
+    RegionFigures,
+    SpecialisedResult,
+)
+from gestalt_space.training.classifier.tops import TopShare
 from gestalt_space.types import EncodingRun, Face, Quality
 from gestalt_space.weights.catalogue import CatalogueEntry
+from gestalt_space.weights.classifier_facts import Answer, TopProbabilities
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
 from tests import made
 from tests.cohort.selections import QUICK, planted
@@ -264,6 +279,47 @@ RECOGNISABLE = Recognisable(
     plan=RecognisablePlan(match=("sex",), seed=3),
 )
 COHORT: Any = SimpleNamespace(space="tiny", fingerprint="ab" * 32, runs=RUNS, source="cohort Bonn")
+TRAINED: Any = {
+    "model": Path("run/model"),
+    "recipe": load_classifier_recipe("deepgestalt-builtin", ["regions=face, eyes"]),
+    "classes": (
+        ClassCounts(Answer("OMIM:122470", "=CdLS"), 30, 28, 41),
+        ClassCounts(Answer("others", ""), 70, 70, 90),
+    ),
+    "left_out": {"without a disorder": 3},
+    "regions": (
+        RegionFigures("face", 0.91234567, 0.3, 0.8),
+        RegionFigures("eyes", 0.7, 0.61, 0.2),
+    ),
+    "known": TopProbabilities(100, tuple(0.5 + step / 40 for step in range(21))),
+    "unknown": None,
+}
+MULTICLASS = MulticlassResult(
+    **TRAINED,
+    tops=(TopShare(1, Estimate(0.61234567, 0.5, 0.7), Estimate(0.6, 0.5, 0.7), 0.5),),
+    parts={"training": (70, 90), "validation": (15, 20), "test": (15, 21)},
+    rare=4,
+)
+BINARY = BinaryResult(
+    **TRAINED,
+    folds=5,
+    accuracy=Estimate(0.96, 0.9, 0.98),
+    sensitivity=Estimate(0.93333333, 0.78, 0.98),
+    specificity=Estimate(0.97, 0.9, 0.99),
+    auroc=Estimate(0.98, 0.95, 0.99),
+    majority=0.7,
+    threshold=0.43219876,
+)
+SPECIALISED = SpecialisedResult(
+    **TRAINED,
+    folds=5,
+    permutations=1000,
+    top1=Estimate(0.64, 0.5, 0.76),
+    class_top1=0.61,
+    chance=0.5012345,
+    p=0.004,
+    confusion=((20, 10), (15, 55)),
+)
 EVIDENCE = (Evidence("OMIM:122470", "=CdLS", (EvidencePhoto("P1", "p1.jpg", 4.5, 0.812345, ()),)),)
 
 
@@ -308,6 +364,9 @@ def documents() -> dict[str, Any]:
         "models": models_document([MODEL], ["broken"], [OFFERED]),
         "cohesion": cohesion_document(COHORT, COHESION),
         "recognisable": recognisable_document(COHORT, RECOGNISABLE),
+        "multiclass": multiclass_document(MULTICLASS),
+        "binary": binary_document(BINARY),
+        "specialised": specialised_document(SPECIALISED, "OMIM:163950"),
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
         **of_the_service(),

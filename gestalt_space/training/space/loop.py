@@ -66,6 +66,8 @@ class Training:
     """Processes that prepare photos; they change no figure."""
     processes: Processes = Processes()  # noqa: RUF009 - frozen
     """Those that train together."""
+    may_stay: bool = False
+    """Whether the network may stay as it is where no epoch makes it better."""
 
 
 class _Varied(Dataset[Tensor]):
@@ -93,7 +95,8 @@ def train(training: Training, report: Report) -> list[Epoch]:
     and at the end in `training.start.network`.
 
     Raises `UsageError` for a checkpoint of another recipe, of other patients or of another model,
-    `TrainingError` for a loss that is no number, or if no epoch was better than the start.
+    `TrainingError` for a loss that is no number, or if no epoch was better than the start and the
+    network may not stay.
     """
     return _Loop(training).run(report)
 
@@ -334,7 +337,7 @@ class _Loop:
 
     def _finished(self) -> list[Epoch]:
         best = self._best()
-        if best.epoch == 0:
+        if best.epoch == 0 and not self.training.may_stay:
             raise TrainingError(
                 "No epoch was better than the model it started from "
                 f"(top-{self.recipe.watched_top} {best.figures[self.watched]:.1%}). No model is "

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gestalt_space.atomic_folders import whole_folder
+from gestalt_space.training.cards import count_text, strata_lines, toml_lines
 from gestalt_space.training.libraries import libraries
 from gestalt_space.training.space.history import Epoch, best_of
 from gestalt_space.training.space.loop import Training
 from gestalt_space.training.space.patient_split import PARTS, faces_of
 from gestalt_space.weights.manifest import InstalledModel, write_manifest
 from gestalt_space.weights.store import CARD
-
-FEWEST = 5
-"""Smaller counts could tell who the patients are: they are not given."""
 
 
 def write_model(
@@ -90,11 +87,11 @@ def card_of(training: Training, epochs: Sequence[Epoch], model: InstalledModel) 
     for number, part in enumerate(PARTS):
         patients = split.patients(number)
         photos = len(faces_of(patients, faces))
-        lines.append(f"| {part} | {_count(len(patients))} | {_count(photos)} |")
+        lines.append(f"| {part} | {count_text(len(patients))} | {count_text(photos)} |")
     trained = split.patients(0)
     lines += ["", "Of the patients trained on:", "", "| | patients |", "|---|---|"]
-    lines += _strata("sex", (faces.sex[number] for number in trained))
-    lines += _strata("ancestry", (faces.ancestry[number] for number in trained))
+    lines += strata_lines("sex", (faces.sex[number] for number in trained))
+    lines += strata_lines("ancestry", (faces.ancestry[number] for number in trained))
     lines += [
         "",
         "## Validation",
@@ -113,22 +110,5 @@ def card_of(training: Training, epochs: Sequence[Epoch], model: InstalledModel) 
         if value == value:
             lines.append(f"| {part} | {k} | {epochs[0].figures[name]:.1%} | {value:.1%} |")
     lines += ["", "## Values", "", "```toml"]
-    lines += [f"{key} = {_toml(value)}" for key, value in recipe.values.items()]
+    lines += toml_lines(recipe.values)
     return "\n".join([*lines, "```", ""])
-
-
-def _strata(name: str, values: Iterable[str]) -> list[str]:
-    counts = Counter(value or "unknown" for value in values)
-    large = {value: count for value, count in counts.items() if count >= FEWEST}
-    lines = [f"| {name}: {value} | {count} |" for value, count in sorted(large.items())]
-    if len(large) < len(counts):
-        lines.append(f"| {name}: others, fewer than {FEWEST} each | |")
-    return lines
-
-
-def _count(number: int) -> str:
-    return str(number) if not number or number >= FEWEST else f"fewer than {FEWEST}"
-
-
-def _toml(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value).lower()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
 
 from gestalt_space.errors import UsageError
 from gestalt_space.evaluation.topk import TOPS
@@ -18,13 +18,42 @@ Sampling = Literal["balanced", "plain"]
 Optimiser = Literal["adam", "adamw"]
 
 
+RANGES: Mapping[str, tuple[float, float]] = {
+    "seed": (0, 2**31 - 1),
+    "frequent": (3, 1_000_000),
+    "validation": (0.01, 0.5),
+    "test": (0, 0.4),
+    "dropout": (0, 0.95),
+    "margin": (0, 89),
+    "scale": (0.1, 1000),
+    "sub_centres": (1, 100),
+    "temperature": (1e-4, 100),
+    "batch": (2, 100_000),
+    "photos_per_disorder": (1, 1000),
+    **dict.fromkeys(("flip", "grey", "shrink", "jitter"), (0, 1)),
+    "hue": (0, 0.5),
+    "shift": (0, 0.5),
+    "turn": (0, 180),
+    **dict.fromkeys(("rate", "class_rate", "least_rate"), (0, 10)),
+    "layer_decay": (0.01, 1),
+    "trained_layers": (0, 10_000),
+    "adapter_rank": (0, 4096),
+    **dict.fromkeys(("decay", "class_decay"), (0, 10)),
+    "clip": (0, 1e9),
+    "epochs": (1, 100_000),
+    **dict.fromkeys(("slower_after", "stop_after"), (0, 100_000)),
+}
+"""The least and the most of the numbers of a recipe."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """The values of a recipe; `recipes/builtin-finetune.toml` says what each of them is.
 
-    `name`: of its file, without its ending.
+    `name`: of its file, without its ending. `ranges`: of its numbers.
     """
 
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = RANGES
     name: str
     model: str
     seed: int
@@ -71,44 +100,25 @@ class Recipe:
         return values
 
 
-_KINDS = {name: kind for name, kind in get_type_hints(Recipe).items() if name != "name"}
-_RANGES: Mapping[str, tuple[float, float]] = {
-    "seed": (0, 2**31 - 1),
-    "frequent": (3, 1_000_000),
-    "validation": (0.01, 0.5),
-    "test": (0, 0.4),
-    "dropout": (0, 0.95),
-    "margin": (0, 89),
-    "scale": (0.1, 1000),
-    "sub_centres": (1, 100),
-    "temperature": (1e-4, 100),
-    "batch": (2, 100_000),
-    "photos_per_disorder": (1, 1000),
-    **dict.fromkeys(("flip", "grey", "shrink", "jitter"), (0, 1)),
-    "hue": (0, 0.5),
-    "shift": (0, 0.5),
-    "turn": (0, 180),
-    **dict.fromkeys(("rate", "class_rate", "least_rate"), (0, 10)),
-    "layer_decay": (0.01, 1),
-    "trained_layers": (0, 10_000),
-    "adapter_rank": (0, 4096),
-    **dict.fromkeys(("decay", "class_decay"), (0, 10)),
-    "clip": (0, 1e9),
-    "epochs": (1, 100_000),
-    **dict.fromkeys(("slower_after", "stop_after"), (0, 100_000)),
-}
+R = TypeVar("R", bound=Recipe)
 
 
-def recipe_names() -> list[str]:
-    """The recipes that come with gestalt-space."""
-    return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir())
+def recipe_names(kind: type[Recipe] = Recipe) -> list[str]:
+    """The recipes of a kind that come with gestalt-space."""
+    return sorted(path.name.removesuffix(".toml") for path in _folder(kind).iterdir())
 
 
 def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
     """The recipe of that name, or in that `.toml` file, with some values changed, each given as
     `key=value`. Raises `UsageError`.
     """
-    text = _text_of(name)
+    return load_recipe_of(Recipe, name, changes)
+
+
+def load_recipe_of(kind: type[R], name: str, changes: Sequence[str] = ()) -> R:
+    """The recipe of a kind; see `load_recipe`."""
+    text = _text_of(name, kind)
+    kinds = _kinds(kind)
     title = Path(name).name.removesuffix(".toml")
     values = _parsed(text, f"The recipe {display_name(title)}")
     for change in changes:
@@ -118,21 +128,28 @@ def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
         key = key.strip()
         # As in the file, where texts are quoted; here they need not be.
         quoted = f"{key} = {value.strip()}"
-        if _KINDS.get(key) in (bool, int, float):
+        if kinds.get(key) in (bool, int, float):
             values |= _parsed(quoted, f"--set {change[:60]}")
         else:
             values[key] = value.strip().strip("\"'")
-    return _checked(title, values)
+    return _checked(title, values, kind)
 
 
-def _folder() -> Any:
-    return files(__package__) / "recipes"
+def _kinds(kind: type[Recipe]) -> dict[str, Any]:
+    """What the values of a recipe are, by name."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind) if field.name != "name"}
 
 
-def _text_of(name: str) -> str:
-    if name in recipe_names():
-        return str((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
-    known = f"Use one of {', '.join(recipe_names())}, or a .toml file."
+def _folder(kind: type[Recipe]) -> Any:
+    return files(kind.__module__.rpartition(".")[0]) / "recipes"
+
+
+def _text_of(name: str, kind: type[Recipe]) -> str:
+    names = recipe_names(kind)
+    if name in names:
+        return str((_folder(kind) / f"{name}.toml").read_text(encoding="utf-8"))
+    known = f"Use one of {', '.join(names)}, or a .toml file."
     if not name.endswith(".toml"):
         raise UsageError(f"There is no recipe {name[:60]!r}.", known)
     try:
@@ -151,8 +168,9 @@ def _parsed(text: str, what: str) -> dict[str, Any]:
         ) from error
 
 
-def _checked(title: str, values: dict[str, Any]) -> Recipe:
-    known = [field.name for field in fields(Recipe) if field.name != "name"]
+def _checked(title: str, values: dict[str, Any], kind: type[R]) -> R:
+    kinds = _kinds(kind)
+    known = list(kinds)
     for key in values:
         if key not in known:
             raise UsageError(
@@ -164,7 +182,7 @@ def _checked(title: str, values: dict[str, Any]) -> Recipe:
             f"The recipe {title} does not say {', '.join(missing)}.",
             "Copy one of the recipes that come with gestalt-space, and change it.",
         )
-    recipe = Recipe(title, **{key: _value(key, values[key]) for key in known})
+    recipe = kind(title, **{key: _value(key, values[key], kinds[key], kind) for key in known})
     if recipe.watched_top not in TOPS:
         tops = ", ".join(map(str, TOPS))
         raise UsageError(f"watched_top is {recipe.watched_top}.", f"Choose one of: {tops}.")
@@ -184,9 +202,8 @@ def _checked(title: str, values: dict[str, Any]) -> Recipe:
     return recipe
 
 
-def _value(key: str, value: Any) -> Any:
+def _value(key: str, value: Any, kind: Any, of: type[Recipe]) -> Any:
     """A value of its kind and in its range. Raises `UsageError`."""
-    kind = _KINDS[key]
     choices = get_args(kind)
     if choices:
         if value not in choices:
@@ -197,7 +214,7 @@ def _value(key: str, value: Any) -> Any:
     if type(value) is not kind:
         names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
         raise UsageError(f"{key} is {value!r}.", f"It must be {names[kind]}.")
-    low, high = _RANGES.get(key, (None, None))
+    low, high = of.ranges.get(key, (None, None))
     if low is not None and high is not None and not low <= value <= high:
         raise UsageError(f"{key} is {value}.", f"It must be {low:g} to {high:g}.")
     return value

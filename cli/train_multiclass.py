@@ -1,0 +1,78 @@
+"""`gestalt train multiclass`: a classifier of a gallery's disorders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options, output, train_options
+from .interruption import interruption
+from .train_options import DEFAULT, make_plan, share_text, show_classifier, show_end
+
+if TYPE_CHECKING:
+    from gestalt_space.training.classifier.results import MulticlassResult
+
+
+def multiclass(
+    out: train_options.Out,
+    recipe: train_options.RecipeName = DEFAULT,
+    changes: train_options.Changes = [],  # noqa: B006 - Typer copies it
+    split: Annotated[
+        Path | None,
+        typer.Option(
+            "--split",
+            help="CSV file with the columns patient and part (training, validation or test). "
+            "[default: families are divided at random]",
+            show_default=False,
+        ),
+    ] = None,
+    home: options.Home = None,
+    device: options.DeviceName = "auto",
+    workers: train_options.Workers = 0,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a classifier of all frequent disorders of a gallery, by regions of the face.
+
+    As DeepGestalt: one network for each region, whose probabilities are averaged. Relatives are
+    never divided between training, validation and test. Top-k is measured on the test patients.
+    A classifier gives one of its disorders to every face; patients with rare disorders, which are
+    not trained, show what such a face gets.
+
+    The folder gets model/ for gestalt models add, log.csv, and split.csv with patient identifiers.
+    """
+    plan = make_plan(recipe, changes, home, out, device, workers, quiet=quiet)
+    from gestalt_space.training.classifier.documents import multiclass_document
+    from gestalt_space.training.classifier.multiclass import train_multiclass
+
+    with interruption(
+        lambda: ". Finished epochs are kept.", "Run the same command again to continue."
+    ):
+        found = train_multiclass(plan, split)
+    if as_json:
+        output.write_json(multiclass_document(found))
+    else:
+        _show(found)
+    if not quiet:
+        show_end(found)
+
+
+def _show(found: MulticlassResult) -> None:
+    output.write_text(
+        f"{len(found.classes)} disorders; {found.rare} rare ones are not known to the classifier",
+        style="bold",
+    )
+    parts = [
+        f"{part} {patients:,} patients, {photos:,} photos"
+        for part, (patients, photos) in found.parts.items()
+    ]
+    output.write_text(f"  {'; '.join(parts)}")
+    right = ("test photos", "mean over disorders", "chance")
+    table = output.new_table("top-k", *right, right=right)
+    for one in found.tops:
+        shares = share_text(one.photos), share_text(one.classes)
+        table.add_row(f"top-{one.k}", *shares, f"{one.chance:.1%}")
+    output.write_table(table)
+    show_classifier(found, regions="measured on the validation patients")

@@ -1,0 +1,75 @@
+"""A classifier of one disorder against others: `gestalt train binary`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.classifiers.region_ensemble import average
+from gestalt_space.stats.area import area_under_curve
+from gestalt_space.stats.estimates import Estimate
+from gestalt_space.training.classifier.crossed import cross_fit, train_everybody, write_crossed
+from gestalt_space.training.classifier.folds import deal_folds
+from gestalt_space.training.classifier.labels import read_binary
+from gestalt_space.training.classifier.plan import Plan, class_counts
+from gestalt_space.training.classifier.results import BinaryResult
+from gestalt_space.training.classifier.run_folder import MODEL, write_split
+from gestalt_space.training.classifier.threshold import best_threshold, share_of
+
+
+def train_binary(plan: Plan, disorders: Sequence[str], against: Sequence[str] = ()) -> BinaryResult:
+    """Train a classifier of patients with one of the disorders against those with one of `against`,
+    or with any other.
+
+    Its figures are those of cross-validation by family: networks, class layers, weights of regions
+    and threshold come from other families. The classifier that is written is trained on everybody.
+    Raises what `read_binary` and `Plan.begin` raise.
+    """
+    labelled = read_binary(plan.home, disorders, against)
+    workshop = plan.begin()
+    plan.told(labelled, workshop)
+    faces = labelled.faces
+    folds = deal_folds(faces, plan.recipe.folds, plan.recipe.seed)
+    write_split(plan.folder, "fold", zip(faces.patients, map(str, folds + 1), strict=True))
+    crossed = cross_fit(plan, workshop, faces, folds)
+    first = faces.disorders == 0
+    scores = crossed.probabilities[:, 0]
+    said = np.empty(len(scores), dtype=np.bool_)
+    for fold, weights in enumerate(crossed.weights):
+        held = folds == fold
+        others = average(crossed.by_region[~held], weights.tolist())[:, 0]
+        said[held] = scores[held] >= best_threshold(others, first[~held])
+    trained = train_everybody(plan, workshop, labelled, folds, crossed)
+    weighted = average(crossed.by_region, crossed.final_weights.tolist())[:, 0]
+    result = BinaryResult(
+        model=plan.folder / MODEL,
+        recipe=plan.recipe,
+        classes=class_counts(labelled),
+        left_out=faces.left_out,
+        regions=plan.figures(crossed.by_region, faces.disorders, crossed.final_weights),
+        known=trained.known,
+        unknown=trained.unknown,
+        folds=len(crossed.weights),
+        accuracy=share_of(said == first, faces.families),
+        sensitivity=share_of(said[first], faces.families[first]),
+        specificity=share_of(~said[~first], faces.families[~first]),
+        auroc=_area(scores, first, faces.families),
+        majority=float(max(first.mean(), 1 - first.mean())),
+        threshold=best_threshold(weighted, first),
+    )
+    subject = labelled.answers[0].id
+    write_crossed(plan, workshop, labelled, trained, result, "binary", subject, result.threshold)
+    return result
+
+
+def _area(
+    scores: NDArray[np.float64], first: NDArray[np.bool_], families: NDArray[np.int64]
+) -> Estimate:
+    """The area under the ROC curve of families' mean scores; relatives of one class count once."""
+    pairs = np.stack([families, first.astype(np.int64)], axis=1)
+    units, unit = np.unique(pairs, axis=0, return_inverse=True)
+    unit = unit.ravel()
+    means = np.bincount(unit, scores) / np.bincount(unit)
+    return area_under_curve(means, units[:, 1] == 1)

@@ -1,0 +1,199 @@
+"""`gestalt train multiclass`, `binary` and `specialised`, from a gallery to an installed model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from tests.cli.conftest import Command
+from tests.prepared import Prepared
+from tests.training.space.conftest import make_faces
+
+FACES = make_faces(10, 10, 10, 3, 3, seed=4)
+GENES = ("PTPN11", "SOS1", "RAF1", "KRAS", "RIT1")
+QUICK = ("--set", "regions=face, eyes", "--set", "frequent=4", "--device", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def filled(home: Path, tmp_path: Path, gestalt: Command, prepared: Prepared) -> Path:
+    """A gallery whose patients have patterns for faces, and genes that follow their disorders."""
+    return prepared("patterns-genes", home, partial(fill, tmp_path, gestalt))
+
+
+def fill(folder: Path, gestalt: Command) -> None:
+    rows = ["photo,patient,disorder,disorder_name,family,sex,genes"]
+    for number, crop in enumerate(FACES.crops):
+        cv2.imwrite(str(folder / f"{number}.png"), crop[..., ::-1])
+        disorder = FACES.disorders[number]
+        family = f"F{FACES.families[number]}"
+        code = FACES.titles[disorder]
+        rows.append(
+            f"{number}.png,{FACES.patients[number]},{code},Pattern {disorder},{family},"
+            f"female,{GENES[disorder]}"
+        )
+    table = folder / "patients.csv"
+    table.write_text("\n".join(rows), encoding="utf-8")
+    assert gestalt("index", "add", table, "--detector", "aligned", "--quiet").code == 0
+
+
+def test_a_gallery_gives_a_classifier_that_is_installed(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "run"
+    done = gestalt("train", "multiclass", "-o", run, *QUICK)
+    assert done.code == 0, done.err
+    assert "3 disorders; 2 rare ones are not known to the classifier" in done.out
+    assert "top-1" in done.out
+    assert "6 patients with none of the classes get one of them all the same" in done.out
+    assert f"gestalt models add {run / 'model'}" in done.err
+    assert sorted(path.name for path in run.iterdir()) == ["log.csv", "model", "split.csv"]
+    *others, network = sorted(path.name for path in (run / "model").iterdir())
+    assert others == ["CARD.md", "class-layers.safetensors", "model.json"]
+    assert network.startswith("network-")  # both regions share it
+    added = gestalt("models", "add", run / "model", "--name", "own", "--json")
+    assert added.code == 0, added.err
+    classifier = added.document["installed"]["classifier"]
+    assert [one["id"] for one in classifier["classes"]] == ["SIM:0", "SIM:1", "SIM:2"]
+    assert classifier["classes"][1]["name"] == "Pattern 1"
+    listed = gestalt("models", "list").out
+    assert "classifier, 3 disorders" in listed
+    assert gestalt("models", "verify").code == 0
+    # It is no encoder, and nothing takes it for one.
+    filling = gestalt("index", "fill", "--space", "own")
+    assert filling.code == 1
+    assert "The model own is a classifier and has no encoder." in filling.err
+
+
+def test_the_document_of_a_multiclass_training(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    done = gestalt("train", "multiclass", "-o", tmp_path / "run", "--json", "--quiet", *QUICK)
+    assert done.code == 0, done.err
+    document = done.document
+    assert document["document"] == "multiclass"
+    assert [one["k"] for one in document["tops"]] == [1]
+    assert document["tops"][0]["photos"]["value"] >= 0.5
+    assert sum(one["weight"] for one in document["trained"]["regions"]) == pytest.approx(
+        1, abs=1e-3
+    )
+    assert document["trained"]["top_probabilities"]["unknown"]["patients"] == 6
+
+
+def test_what_leaves_with_a_classifier_names_no_patient(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "run"
+    assert gestalt("train", "multiclass", "-o", run, "--quiet", *QUICK).code == 0
+    for path in (run / "model").iterdir():
+        assert b"patient-" not in path.read_bytes(), path.name
+    card = (run / "model" / "CARD.md").read_text(encoding="utf-8")
+    assert "| Pattern 0 (SIM:0) | 20 | 10 | 20 |" in card
+    assert "frequent = 4" in card
+    manifest = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))
+    assert {file["role"] for file in manifest["files"]} == {"classifier"}
+    assert manifest["license"].startswith("Research use")
+    assert "patient-" in (run / "split.csv").read_text(encoding="utf-8")
+
+
+def test_a_finished_training_and_a_folder_of_something_else_are_left_alone(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "run"
+    assert gestalt("train", "multiclass", "-o", run, "--quiet", *QUICK).code == 0
+    again = gestalt("train", "multiclass", "-o", run, *QUICK)
+    assert again.code == 1
+    assert "has a finished training" in again.err
+    other = gestalt("train", "binary", "--disorder", "SIM:1", "-o", tmp_path, *QUICK)
+    assert other.code == 1
+    assert "has other files in it" in other.err
+
+
+def test_a_binary_classifier(filled: Path, tmp_path: Path, gestalt: Command) -> None:
+    run = tmp_path / "run"
+    done = gestalt("train", "binary", "--disorder", "SIM:1", "-o", run, "--json", *QUICK)
+    assert done.code == 0, done.err
+    document = done.document
+    assert document["folds"] == 5
+    assert document["auroc"]["value"] > 0.8
+    assert [one["id"] for one in document["trained"]["classes"]] == ["SIM:1", "others"]
+    assert [one["patients"] for one in document["trained"]["classes"]] == [10, 36]
+    assert document["trained"]["top_probabilities"]["unknown"] is None
+    assert document["majority"] == pytest.approx(36 / 46, abs=1e-4)
+    assert "patient,fold" in (run / "split.csv").read_text(encoding="utf-8")
+    assert gestalt("models", "add", run / "model", "--name", "own").code == 0
+    assert "classifier, SIM:1 against others" in gestalt("models", "list").out
+
+
+def test_a_binary_classifier_of_two_disorders_meets_others(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    words = ("--disorder", "SIM:1", "--against", "SIM:2")
+    done = gestalt("train", "binary", *words, "-o", tmp_path / "run", *QUICK)
+    assert done.code == 0, done.err
+    assert "SIM:1 against SIM:2" in done.out
+    assert "26 patients with none of the classes" in done.out
+    for name in ("accuracy", "sensitivity", "specificity", "AUROC"):
+        assert name in done.out
+
+
+def test_a_specialised_classifier(filled: Path, tmp_path: Path, gestalt: Command) -> None:
+    words = ("--disorder", "SIM:0", "--disorder", "SIM:1", "--permutations", "199")
+    done = gestalt("train", "specialised", *words, "-o", tmp_path / "run", "--json", *QUICK)
+    assert done.code == 0, done.err
+    document = done.document
+    assert [one["id"] for one in document["trained"]["classes"]] == ["PTPN11", "SOS1"]
+    assert document["disorder"] == "SIM:0 + SIM:1"
+    assert sum(map(sum, document["confusion"])) == 30
+    assert document["p"] < 0.05
+    assert document["chance"] == pytest.approx(0.5, abs=0.1)
+    shown = gestalt("train", "specialised", *words, "-o", tmp_path / "again", *QUICK)
+    assert "SIM:0 + SIM:1 by gene" in shown.out
+    assert "a row for each gene" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("binary",), "No disorder is given."),
+        (("binary", "--disorder", "SIM:9"), "No patient with a stored face has the disorder SIM:9"),
+        (("binary", "--disorder", "SIM:3"), "Only 3 families have SIM:3."),
+        (("binary", "--disorder", "SIM:1", "--against", "SIM:1"), "SIM:1 is on both sides."),
+        (("specialised",), "No disorder is given."),
+        (
+            ("specialised", "--disorder", "SIM:1"),
+            "Too few genes have 4 families or more: 1.",
+        ),
+        (
+            ("specialised", "--disorder", "SIM:1", "--set", "fine_tune=true"),
+            "A specialised classifier cannot be fine-tuned",
+        ),
+        (("specialised", "--disorder", "SIM:1", "--permutations", "9"), "9 permutations are too"),
+        (("multiclass", "--set", "regions=ear"), "There is no region 'ear'."),
+        (("multiclass", "--set", "regions=eyes, eyes"), "A region is named twice."),
+        (("multiclass", "--set", "test=0"), "left to test the classifier"),
+        (("multiclass", "--recipe", "nothing"), "Use one of deepgestalt, deepgestalt-builtin"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_the_folder_is_made(
+    filled: Path, tmp_path: Path, gestalt: Command, words: tuple[str, ...], told: str
+) -> None:
+    kind, *options = words
+    run = tmp_path / "run"
+    done = gestalt("train", kind, "-o", run, *QUICK, *options)
+    assert done.code == 2, done.err
+    assert told in done.err
+    assert not run.exists()
