@@ -106,7 +106,7 @@ def _run(
 ) -> tuple[int, Asked]:
     """The number of photos trained on, and what the test photos say."""
     faces = _faces(real, patients, seed)
-    recipe = load_recipe("builtin-finetune", [*changes, f"seed={seed}"])
+    recipe = load_recipe("builtin", [*changes, f"seed={seed}"])
     split = split_patients(
         faces,
         frequent=recipe.frequent,

@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, help="Folder of a model; the built-in one without.")
     parser.add_argument("--set", action="append", default=[], dest="changes")
-    parser.add_argument("--recipe", default="builtin-finetune")
+    parser.add_argument("--recipe", default="builtin")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     recipe = load_recipe(

@@ -65,9 +65,11 @@ def space(
     recipe: Annotated[
         str,
         typer.Option(
-            "--recipe", help="builtin-finetune, gestaltmatcher-arc, or a .toml file like them."
+            "--recipe",
+            help="builtin, gestaltmatcher-2022, gestaltmatcher-arc-r50 or -r100, or a .toml file "
+            "like them.",
         ),
-    ] = "builtin-finetune",
+    ] = "builtin",
     changes: Annotated[
         list[str],
         typer.Option(

@@ -62,7 +62,7 @@ def test_an_iresnet_is_trained_from_its_checkpoint(store: ModelStore, tmp_path: 
     import_insightface(store, path, name="own", accept_license=True)
     trainable = open_trainable(store.get("own"))
     assert len(trainable.layers) == 1 + 8 + 1
-    freeze(trainable, load_recipe("builtin-finetune"))
+    freeze(trainable, load_recipe("builtin"))
     learning = {n for n, one in trainable.network.named_parameters() if one.requires_grad}
     assert {n for n, _ in trainable.network.named_parameters()} - learning == {"features.weight"}
     kinds = [type(part).__name__ for part in trainable.layers[-1]]

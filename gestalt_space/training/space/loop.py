@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from gestalt_space.training.space.losses import make_loss
 from gestalt_space.training.space.patient_split import TRAINING, PatientSplit, faces_of
 from gestalt_space.training.space.processes import Processes, share_norms
 from gestalt_space.training.space.rates import freeze, parameter_groups, trained_layers
-from gestalt_space.training.space.recipe import Recipe
+from gestalt_space.training.space.recipe import Optimiser, Recipe
 from gestalt_space.training.space.retrieval import RetrievalTest
 from gestalt_space.training.space.sampling import draw_batches
 from gestalt_space.types import Crops, Descriptors
@@ -48,6 +49,11 @@ ENCODED = 64
 """Faces that are encoded at once in a validation."""
 _BATCHES, _PHOTOS, _STEPS, _START, _ADAPTERS, _LOSSES = 1, 2, 3, 4, 5, 6
 _NAMED = 3
+_OPTIMISERS: dict[Optimiser, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": partial(torch.optim.SGD, momentum=0.9),
+}
 
 Report = Callable[[Epoch], None]
 
@@ -127,8 +133,7 @@ class _Loop:
         freeze(training.start, recipe)
         groups = parameter_groups(training.start, self.loss, recipe)
         self.learning = [weights for group in groups for weights in group["params"]]
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
-        self.optimiser = kind(groups)
+        self.optimiser = _OPTIMISERS[recipe.optimiser](groups)
         self.last_layer = len(groups) - (2 if list(loss.parameters()) else 1)
         self.schedule = ReduceLROnPlateau(
             self.optimiser,

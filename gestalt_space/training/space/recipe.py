@@ -15,7 +15,7 @@ from gestalt_space.paths import display_name
 
 Loss = Literal["cross-entropy", "arcface", "sub-centre-arcface", "contrastive"]
 Sampling = Literal["balanced", "plain"]
-Optimiser = Literal["adam", "adamw"]
+Optimiser = Literal["adam", "adamw", "sgd"]
 
 
 RANGES: Mapping[str, tuple[float, float]] = {
@@ -48,7 +48,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The values of a recipe; `recipes/builtin-finetune.toml` says what each of them is.
+    """The values of a recipe; `recipes/builtin.toml` says what each of them is.
 
     `name`: of its file, without its ending. `ranges`: of its numbers.
     """

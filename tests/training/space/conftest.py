@@ -70,7 +70,7 @@ def make_faces(*families_of: int, photos: int = 1, seed: int = 0) -> LabelledFac
 
 
 def small_recipe(*changes: str) -> Recipe:
-    return load_recipe("builtin-finetune", [*SMALL, *changes])
+    return load_recipe("builtin", [*SMALL, *changes])
 
 
 class Small(nn.Module):

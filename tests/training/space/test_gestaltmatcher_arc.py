@@ -25,7 +25,7 @@ PLAIN = ("flip=0", "grey=0", "shrink=0", "jitter=0", "hue=0", "dropout=0")
 
 def test_losses_are_those_of_a_plain_loop(make_training: Start) -> None:
     recipe = load_recipe(
-        "gestaltmatcher-arc",
+        "gestaltmatcher-arc-r50",
         [*PLAIN, "frequent=4", f"epochs={EPOCHS}", f"batch={BATCH}", "watched_top=1"],
     )
     training = replace(make_training("arc"), recipe=recipe)

@@ -5,17 +5,32 @@ from pathlib import Path
 import pytest
 
 from gestalt_space.errors import UsageError
+from gestalt_space.training.space.loop import train
 from gestalt_space.training.space.recipe import load_recipe, recipe_names
+from tests.training.space.conftest import Start
 
 
-@pytest.mark.parametrize("name", ["builtin-finetune", "gestaltmatcher-arc"])
+@pytest.mark.parametrize("name", recipe_names())
 def test_each_recipe_that_comes_with_the_package_is_whole(name: str) -> None:
-    assert name in recipe_names()
     assert load_recipe(name).name == name
 
 
+def test_the_recipes_are_those_of_the_documentation() -> None:
+    page = Path("docs/training.md").read_text(encoding="utf-8")
+    arc = "gestaltmatcher-arc-r50"
+    assert recipe_names() == ["builtin", "gestaltmatcher-2022", f"{arc[:-2]}100", arc]
+    assert all(f"`{name}`" in page for name in recipe_names() if not name.endswith("100"))
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+def test_every_optimiser_learns(optimiser: str, make_training: Start) -> None:
+    training = make_training("run", f"optimiser={optimiser}", "epochs=2", may_stay=True)
+    losses = [epoch.loss for epoch in train(training, lambda _: None)]
+    assert losses[2] < losses[1]
+
+
 def test_gestaltmatcher_arc_has_the_published_values() -> None:
-    recipe = load_recipe("gestaltmatcher-arc")
+    recipe = load_recipe("gestaltmatcher-arc-r50")
     assert (recipe.loss, recipe.dropout, recipe.batch, recipe.epochs) == (
         "cross-entropy",
         0.5,
@@ -33,7 +48,7 @@ def test_gestaltmatcher_arc_has_the_published_values() -> None:
 
 def test_values_of_every_kind_can_be_changed() -> None:
     changed = load_recipe(
-        "builtin-finetune", ["rate=1", "loss=contrastive", "leave_out_single=true", "model=own"]
+        "builtin", ["rate=1", "loss=contrastive", "leave_out_single=true", "model=own"]
     )
     assert (changed.rate, changed.loss, changed.leave_out_single, changed.model) == (
         1.0,
@@ -61,13 +76,13 @@ def test_values_of_every_kind_can_be_changed() -> None:
 )
 def test_a_wrong_value_is_named(change: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        load_recipe("builtin-finetune", [change])
+        load_recipe("builtin", [change])
 
 
 @pytest.mark.parametrize("change", ["sampling=plain", "photos_per_disorder=1"])
 def test_the_contrastive_loss_needs_pairs(change: str) -> None:
     with pytest.raises(UsageError, match="contrastive"):
-        load_recipe("builtin-finetune", ["loss=contrastive", change])
+        load_recipe("builtin", ["loss=contrastive", change])
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
