@@ -13,7 +13,7 @@ import typer
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import GestaltError, Interrupted, UsageError
 
-from . import match_output, options, output
+from . import match_classifier, match_output, options, output
 from .interruption import interruption
 from .opening import opened_for_photos
 from .probes import probe_names, probes_of
@@ -134,6 +134,22 @@ def match(
             show_default=False,
         ),
     ] = None,
+    classifier: Annotated[
+        str | None,
+        typer.Option(
+            "--classifier",
+            help="Rank by this installed classifier instead of the gallery. It knows only its own "
+            "classes.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    fuse: Annotated[
+        bool,
+        typer.Option(
+            "--fuse", help="With --classifier: combine its ranking with that of the gallery."
+        ),
+    ] = False,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -188,6 +204,9 @@ def match(
             index=parse_index(index),
         )
         _check_probes(photos, patient, as_one)
+        match_classifier.check_options(
+            classifier, form, fuse=fuse, explain=explain, show_face=show_face
+        )
         if show_face is not None:
             _check_pictures(patient, explain, form)
         sources: list[PhotoSource] = []
@@ -204,13 +223,21 @@ def match(
             )
         with opened_for_photos(home, space, detector, landmarks, device, precision) as gallery:
             gallery = gallery.pinned()
+            if classifier is not None:
+                return match_classifier.classify(
+                    *(gallery, classifier, question, sources, patient, form, csv),
+                    as_one=as_one,
+                    fuse=fuse,
+                    device=device,
+                    quiet=quiet,
+                )
             if explain is not None:
                 return _explain(gallery, question, sources, patient, as_one, explain, form, csv)
             if form == "gestaltmatcher":
                 return _service_reply(gallery, question, sources, patient, as_one)
             return _match(gallery, question, sources, patient, as_one, form, csv, pictures, quiet)
     except GestaltError as error:
-        if form != "json" or isinstance(error, Interrupted):
+        if form != "json" or classifier is not None or isinstance(error, Interrupted):
             raise
         output.fail(error, as_json=False)
         output.write_json(failed_match_document(error, names, by))

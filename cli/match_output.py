@@ -103,7 +103,7 @@ def _write_match(match: Match, view: GalleryView, detector: str) -> None:
     if view.approximate is not None:
         output.write_text(f"  {view.approximate.record.told}", style="bold")
     if match.face is not None:
-        output.write_text(_face_line(match.face, detector))
+        output.write_text(face_line(match.face, detector))
     if len(match.photos) > 1:
         _write_photos(match, detector)
     if match.left_out == match.photo:
@@ -156,7 +156,7 @@ def _write_photos(match: Match, detector: str) -> None:
         if photo.error is not None:
             output.say_error(photo.error, photo.name)
         elif photo.face is not None:
-            output.write_text(_face_line(photo.face, detector, photo.name))
+            output.write_text(face_line(photo.face, detector, photo.name))
 
 
 def _write_lines(match: Match, question: Question) -> None:
@@ -227,7 +227,8 @@ def _ratio_text(line: MatchLine) -> str:
     return "" if ratio is None else f"{ratio.value:.2g} (≥ {ratio.lower:.2g})"
 
 
-def _face_line(face: Face, detector: str, name: str = "") -> str:
+def face_line(face: Face, detector: str, name: str = "") -> str:
+    """Which face of a photo was used."""
     which = "one face" if face.count == 1 else f"face {face.number} of {face.count}"
     how = "" if face.step in PLAIN else f", photo {step_text(face.step)}"
     line = (

@@ -5,11 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
+
+from gestalt_space.classifiers.region_ensemble import RegionEnsemble
 from gestalt_space.encoders.registry import encoder_spec
-from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged
+from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged, UsageError
+from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.damage import NONSENSE
 from gestalt_space.gallery.listing import ListingMixin
@@ -18,6 +23,7 @@ from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.gallery.snapshot import Snapshot, gallery_changed, load_snapshot
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.match.answer import Match
+from gestalt_space.match.classified import Classified, classified, fused_lines, ranked_by
 from gestalt_space.match.evidence import Evidence, evidence_of
 from gestalt_space.match.probe import Probe, as_one_probe, probe_of, stored_probe
 from gestalt_space.match.probe_matches import copies_of, match_probes
@@ -26,10 +32,13 @@ from gestalt_space.match.view import GalleryView, open_view
 from gestalt_space.names import normal_name
 from gestalt_space.progress import Progress, followed, no_progress
 from gestalt_space.store.people import By
+from gestalt_space.store.reads import kept_faces
+from gestalt_space.types import Crops
 
 T = TypeVar("T")
 
 _TRIES = 5
+_ALL_LINES = 1_000_000
 
 
 class MatchMixin(ListingMixin):
@@ -179,6 +188,56 @@ class MatchMixin(ListingMixin):
             return copies
 
         return self._settled(ask)
+
+    def classify(
+        self,
+        probes: Sequence[Probe],
+        classifier: RegionEnsemble,
+        k: int = 10,
+        question: Question | None = None,
+    ) -> list[Classified]:
+        """The `k` most probable classes of each probe; nothing is stored. With a question, the
+        gallery's ranking is asked for, too, and both are fused.
+
+        A stored patient is classified by the crops that are kept. Raises `UsageError` if there are
+        none, or for a question about something that the classifier does not rank, and what `view`
+        raises.
+        """
+        everything = replace(question, k=_ALL_LINES) if question is not None else None
+        if everything is not None and everything.by != ranked_by(classifier.facts):
+            raise UsageError(
+                f"The classifier ranks {ranked_by(classifier.facts)}s.",
+                f"Use --by {ranked_by(classifier.facts)}.",
+            )
+        found = []
+        for probe in probes:
+            if probe.error is not None:
+                found.append(Classified(probe.name, probe.photos, probe.error))
+                continue
+            count = len(classifier.facts.classes) if everything is not None else k
+            told = classified(probe, self._crops_of(probe), classifier, count)
+            if everything is not None:
+                _, (match,) = self.answer([probe], everything)
+                told = replace(told, lines=told.lines[:k], fused=fused_lines(match, told.lines, k))
+            found.append(told)
+        if everything is None and self.settings.audit_matches:
+            owners = [one.own.identifier for one in probes if one.own is not None]
+            self._record(owners, sum(len(one.photos) for one in probes))
+        return found
+
+    def _crops_of(self, probe: Probe) -> Crops:
+        """The aligned faces `(n, 112, 112, 3)` of a probe. Raises `UsageError` if none is kept."""
+        crops = [one.crop for one in probe.seen if one.crop is not None]
+        if not crops and probe.own is not None:
+            with self.database.reading() as session:
+                kept = kept_faces(session, [probe.own.identifier])
+            crops = [crop_from_png(one.png) for one in kept]
+        if not crops:
+            raise UsageError(
+                f"No face of {probe.name} is kept, so it cannot be classified.",
+                "Name a photo of the patient instead.",
+            )
+        return np.stack(crops)
 
     def evidence(self, probe: Probe, question: Question, wanted: str) -> tuple[Evidence, ...]:
         """Every photo behind the line `wanted`, or behind the lines of the patient `wanted`.

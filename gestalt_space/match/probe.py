@@ -18,16 +18,17 @@ from gestalt_space.store import reads
 from gestalt_space.store.consent import withdrawn_error
 from gestalt_space.store.lookups import find_patient
 from gestalt_space.store.reads import OwnPatient
-from gestalt_space.types import WITHDRAWN, Descriptors
+from gestalt_space.types import WITHDRAWN, Descriptors, Pixels
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeFace:
     """What a photo of a probe gave: its descriptor `(d,)`, and the look of its aligned face, None
-    where that was not kept."""
+    where that was not kept. `crop`: the aligned face of a new photo; None of a stored one."""
 
     descriptor: Descriptors
     look: Look | None
+    crop: Pixels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def probe_of(session: Session | None, result: PhotoResult) -> Probe:
         (ProbePhoto(name, face.without_crop()),),
         result.descriptor,
         own,
-        (ProbeFace(result.descriptor, look_of(face.crop)),),
+        (ProbeFace(result.descriptor, look_of(face.crop), face.crop),),
     )
 
 

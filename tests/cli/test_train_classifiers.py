@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import cv2
 import pytest
 import torch
 
+from gestalt_space.classifiers.opening import find_classifier, open_classifier
+from gestalt_space.weights.store import ModelStore
 from tests.cli.conftest import Command
+from tests.cli.patterns import FACES, fill
 from tests.prepared import Prepared
-from tests.training.space.conftest import make_faces
 
-FACES = make_faces(10, 10, 10, 3, 3, seed=4)
-GENES = ("PTPN11", "SOS1", "RAF1", "KRAS", "RIT1")
 QUICK = ("--set", "regions=face, eyes", "--set", "frequent=4", "--device", "cpu")
 
 
@@ -32,22 +32,6 @@ def one_thread() -> Iterator[None]:
 def filled(home: Path, tmp_path: Path, gestalt: Command, prepared: Prepared) -> Path:
     """A gallery whose patients have patterns for faces, and genes that follow their disorders."""
     return prepared("patterns-genes", home, partial(fill, tmp_path, gestalt))
-
-
-def fill(folder: Path, gestalt: Command) -> None:
-    rows = ["photo,patient,disorder,disorder_name,family,sex,genes"]
-    for number, crop in enumerate(FACES.crops):
-        cv2.imwrite(str(folder / f"{number}.png"), crop[..., ::-1])
-        disorder = FACES.disorders[number]
-        family = f"F{FACES.families[number]}"
-        code = FACES.titles[disorder]
-        rows.append(
-            f"{number}.png,{FACES.patients[number]},{code},Pattern {disorder},{family},"
-            f"female,{GENES[disorder]}"
-        )
-    table = folder / "patients.csv"
-    table.write_text("\n".join(rows), encoding="utf-8")
-    assert gestalt("index", "add", table, "--detector", "aligned", "--quiet").code == 0
 
 
 def test_a_gallery_gives_a_classifier_that_is_installed(
@@ -197,3 +181,32 @@ def test_what_cannot_be_trained_is_refused_before_the_folder_is_made(
     assert done.code == 2, done.err
     assert told in done.err
     assert not run.exists()
+
+
+def test_what_is_written_is_what_was_measured(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "run"
+    tuned = ("--set", "fine_tune=true", "--set", "epochs=1", "--set", "rate=1e-4")
+    done = gestalt("train", "multiclass", "-o", run, "--json", "--quiet", *QUICK, *tuned)
+    assert done.code == 0, done.err
+    assert sorted(path.name for path in run.iterdir()) == [
+        "log.csv",
+        "model",
+        "regions",
+        "split.csv",
+    ]
+    assert {"eyes.onnx", "face.onnx"} < {path.name for path in (run / "model").iterdir()}
+    added = gestalt("models", "add", run / "model", "--name", "own")
+    assert added.code == 0, added.err
+    rows = list(csv.DictReader((run / "split.csv").open(encoding="utf-8")))
+    tested = {row["patient"] for row in rows if row["part"] == "test"}
+    ours = [
+        number
+        for number, owner in enumerate(FACES.patient_of_face)
+        if FACES.patients[owner] in tested and FACES.disorders[owner] < 3
+    ]
+    model = find_classifier(ModelStore(filled / "models"), "own")
+    given = open_classifier(model, device="cpu").probabilities(FACES.crops[ours])
+    right = given.argmax(axis=1) == FACES.disorders[FACES.patient_of_face[ours]]
+    assert done.document["tops"][0]["photos"]["value"] == pytest.approx(right.mean(), abs=1e-4)

@@ -27,6 +27,7 @@ from gestalt_space.cohort.statistics_document import (
 )
 from gestalt_space.documents.access import erasures_document, session_document
 from gestalt_space.documents.added import added_document, added_table
+from gestalt_space.documents.classified import classified_document, classified_table
 from gestalt_space.documents.contents import contents_document, contents_table
 from gestalt_space.documents.corrected import corrected_document
 from gestalt_space.documents.evidence import evidence_table
@@ -71,7 +72,8 @@ from gestalt_space.gallery.spaces import Encoded
 from gestalt_space.gallery.storing import Added
 from gestalt_space.gallery.trail import LoggedEvent
 from gestalt_space.interop.gestaltmatcher import service_reply
-from gestalt_space.match.answer import Eligible, Match, MatchLine, SharedTrait
+from gestalt_space.match.answer import Eligible, Match, MatchLine, ProbePhoto, SharedTrait
+from gestalt_space.match.classified import Classified, ClassLine, FusedLine
 from gestalt_space.match.evidence import Evidence, EvidencePhoto
 from gestalt_space.match.question import Question
 from gestalt_space.ranking.calibration import LikelihoodRatio
@@ -106,7 +108,12 @@ from gestalt_space.training.classifier.results import (
 from gestalt_space.training.classifier.tops import TopShare
 from gestalt_space.types import EncodingRun, Face, Quality
 from gestalt_space.weights.catalogue import CatalogueEntry
-from gestalt_space.weights.classifier_facts import Answer, TopProbabilities
+from gestalt_space.weights.classifier_facts import (
+    Answer,
+    ClassifierFacts,
+    RegionNetwork,
+    TopProbabilities,
+)
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
 from tests import made
 from tests.cohort.selections import QUICK, planted
@@ -320,6 +327,33 @@ SPECIALISED = SpecialisedResult(
     p=0.004,
     confusion=((20, 10), (15, 55)),
 )
+FACTS = ClassifierFacts(
+    experiment="multiclass",
+    subject="",
+    classes=(Answer("OMIM:122470", "=CdLS"), Answer("OMIM:194050", "")),
+    view="in-place",
+    regions=(RegionNetwork("face", "network.onnx", 1.0),),
+    layers="class-layers.safetensors",
+    threshold=None,
+    known=TRAINED["known"],
+    unknown=None,
+)
+CLASSIFIED = (
+    Classified(
+        photo="a.jpg",
+        photos=(ProbePhoto("a.jpg", FACE),),
+        own="P1",
+        lines=(ClassLine(1, "OMIM:122470", "=CdLS", 0.87654321),),
+        top=0.87654321,
+        entropy=0.53,
+        reached_by_known=0.24,
+        fused=(
+            FusedLine(1, "OMIM:122470", "=CdLS", 2, 0.71234567, 0.87654321),
+            FusedLine(2, "OMIM:147920", "", 1, 0.75, None),
+        ),
+    ),
+    Classified("b.jpg", error=ERROR),
+)
 EVIDENCE = (Evidence("OMIM:122470", "=CdLS", (EvidencePhoto("P1", "p1.jpg", 4.5, 0.812345, ()),)),)
 
 
@@ -366,6 +400,7 @@ def documents() -> dict[str, Any]:
         "recognisable": recognisable_document(COHORT, RECOGNISABLE),
         "multiclass": multiclass_document(MULTICLASS),
         "binary": binary_document(BINARY),
+        "classified": classified_document("own", FACTS, CLASSIFIED, "tiny"),
         "specialised": specialised_document(SPECIALISED, "OMIM:163950"),
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
@@ -395,6 +430,7 @@ def tables() -> dict[str, Table]:
     """Tables by the names of their golden files."""
     return {
         "match": match_table(MATCHES, VIEW),
+        "classified": classified_table(CLASSIFIED),
         "evidence": evidence_table(EVIDENCE),
         "patients": patients_table(PATIENTS),
         "photos": photos_table(PATIENT),

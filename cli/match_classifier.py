@@ -1,0 +1,151 @@
+"""`gestalt match --classifier`: what a classifier says of photos, and how it is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gestalt_space.counts import counted_text
+from gestalt_space.errors import UsageError
+
+from . import output
+from .match_output import face_line, title_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gestalt_space.gallery.pipeline import PhotoSource
+    from gestalt_space.home import Gallery
+    from gestalt_space.match.classified import Classified
+    from gestalt_space.match.probe import Probe
+    from gestalt_space.match.question import Question
+    from gestalt_space.weights.classifier_facts import ClassifierFacts, TopProbabilities
+
+
+def check_options(
+    classifier: str | None, form: str, *, fuse: bool, explain: str | None, show_face: object
+) -> None:
+    """Raises `UsageError` for options that do not go with a classifier, or need one."""
+    if classifier is None:
+        if fuse:
+            raise UsageError("--fuse needs a classifier.", "Name one: --classifier NAME.")
+        return
+    if form == "gestaltmatcher" or explain is not None or show_face is not None:
+        raise UsageError(
+            "--classifier cannot be combined with --explain, --show-face or --format "
+            "gestaltmatcher.",
+            "Leave them out.",
+        )
+
+
+def classify(
+    gallery: Gallery,
+    name: str,
+    question: Question,
+    sources: Sequence[PhotoSource],
+    patient: str | None,
+    form: str,
+    csv: Path | None,
+    *,
+    as_one: bool,
+    fuse: bool,
+    device: str,
+    quiet: bool,
+) -> int:
+    """Ask a classifier about photos or a patient, and show what it says."""
+    from gestalt_space.classifiers.opening import find_classifier, open_classifier
+    from gestalt_space.devices import parse_device
+    from gestalt_space.documents.classified import classified_document, classified_table
+    from gestalt_space.match.classified import ranked_by
+    from gestalt_space.weights.store import ModelStore
+
+    model = find_classifier(ModelStore(gallery.settings.models_dir), name)
+    opened = open_classifier(model, device=parse_device(device))
+    asked = question if fuse else None
+    if fuse:
+        ranked_by(opened.facts)
+        gallery.view(question)  # what cannot be asked is said before photos are read
+    found: list[Classified] = []
+    batches = _probes(gallery, sources, patient, as_one=as_one)
+    for batch in batches:
+        found += gallery.classify(batch, opened, question.k, asked)
+    if form == "json":
+        space = gallery.space.model.name if fuse else None
+        output.write_json(classified_document(name, opened.facts, found, space))
+    elif form == "csv":
+        output.write_table(classified_table(found), csv or output.STANDARD_OUTPUT)
+    else:
+        detector = "" if patient is not None else gallery.pipeline.detector
+        for one in found:
+            _write(one, opened.facts, detector)
+        if not quiet:
+            _write_summary(name, opened.facts)
+    failed = any(one.error is not None or any(p.error for p in one.photos) for one in found)
+    return 3 if failed else 0
+
+
+def _probes(
+    gallery: Gallery, sources: Sequence[PhotoSource], patient: str | None, *, as_one: bool
+) -> Iterator[list[Probe]]:
+    if patient is not None:
+        return iter([[gallery.stored_probe(patient)]])
+    return gallery.probes(sources, as_one=as_one)
+
+
+def _write(one: Classified, facts: ClassifierFacts, detector: str) -> None:
+    if one.error is not None:
+        output.say_error(one.error, one.photo)
+        return
+    output.write_text(one.photo, style="bold")
+    for photo in one.photos:
+        name = photo.name if len(one.photos) > 1 else ""
+        if photo.error is not None:
+            output.say_error(photo.error, photo.name)
+        elif photo.face is not None:
+            output.write_text(face_line(photo.face, detector, name))
+    if one.own is not None:
+        output.write_text(
+            f"  patient {one.own} of the gallery: the classifier may have been trained on them, "
+            "and then knows them too well"
+        )
+    if one.is_first is not None and facts.threshold is not None:
+        verdict = facts.classes[0 if one.is_first else 1].id
+        output.write_text(f"  {verdict}, with the threshold {facts.threshold:.2f}", style="bold")
+    if one.fused is None:
+        table = output.new_table("rank", "class", "probability", right=("rank", "probability"))
+        for line in one.lines:
+            table.add_row(str(line.rank), title_of(line.id, line.name), f"{line.probability:.3f}")
+    else:
+        right = ("rank", "in the gallery", "similarity", "probability")
+        table = output.new_table("rank", "name", *right[1:], right=right)
+        for fused in one.fused:
+            known = "not known" if fused.probability is None else f"{fused.probability:.3f}"
+            cells = (str(fused.gallery_rank), f"{fused.similarity:.4f}", known)
+            table.add_row(str(fused.rank), title_of(fused.id, fused.name), *cells)
+    output.write_table(table)
+    output.write_text(f"  {_top_text(one, facts)}")
+
+
+def _top_text(one: Classified, facts: ClassifierFacts) -> str:
+    told = f"largest probability {one.top:.2f}, entropy {one.entropy:.2f}"
+    if facts.unknown is None or one.reached_by_unknown is None:
+        return f"{told}; what patients with none of the classes get was not measured"
+    told += f"; reached by {one.reached_by_unknown:.0%} of {_patients(facts.unknown)} with none of "
+    told += "the classes"
+    if facts.known is not None and one.reached_by_known is not None:
+        told += f", and by {one.reached_by_known:.0%} of {_patients(facts.known)} with one of them"
+    return told
+
+
+def _patients(top: TopProbabilities) -> str:
+    return counted_text(top.patients, "patient")
+
+
+def _write_summary(name: str, facts: ClassifierFacts) -> None:
+    output.write_text(
+        f"The classifier {name} knows only its {len(facts.classes)} classes: a patient with "
+        "another disorder gets one of them all the same. Its probabilities assume that all classes "
+        "are equally frequent.",
+        style="dim",
+    )
+    output.write_text(output.DISCLAIMER, style="dim")

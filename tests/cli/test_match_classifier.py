@@ -1,0 +1,204 @@
+"""`gestalt match --classifier`, alone and with the gallery."""
+
+from __future__ import annotations
+
+import csv
+import io
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Command
+from tests.cli.patterns import FACES, fill, write
+from tests.prepared import Prepared
+
+ALIGNED = ("--detector", "aligned")
+OWN = ("--classifier", "own", *ALIGNED)
+SETTINGS = ("--set", "regions=face, eyes", "--set", "frequent=4", "--device", "cpu", "--quiet")
+
+
+@pytest.fixture
+def trained(home: Path, tmp_path: Path, gestalt: Command, prepared: Prepared) -> Path:
+    """A gallery with a classifier of each kind."""
+    return prepared("patterns-classifiers", home, partial(fill_and_train, tmp_path, gestalt))
+
+
+def fill_and_train(folder: Path, gestalt: Command) -> None:
+    fill(folder, gestalt)
+    genes = ("--disorder", "SIM:0", "--disorder", "SIM:1", "--permutations", "99")
+    for kind, name, options in (
+        ("multiclass", "own", ()),
+        ("binary", "two", ("--disorder", "SIM:1", "--against", "SIM:2")),
+        ("specialised", "genes", genes),
+    ):
+        run = folder / name
+        assert gestalt("train", kind, "-o", run, *SETTINGS, *options).code == 0
+        assert gestalt("models", "add", run / "model", "--name", name).code == 0
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A new photo of the pattern of SIM:1, of nobody in the gallery."""
+    rng = np.random.default_rng(9)
+    (first,) = np.flatnonzero(FACES.disorders == 1)[:1]
+    noisy = FACES.crops[first].astype(int) + rng.normal(0, 12, (112, 112, 3))
+    path = tmp_path / "new.png"
+    cv2.imwrite(str(path), np.clip(noisy, 0, 255).astype(np.uint8)[..., ::-1])
+    return path
+
+
+def test_a_classifier_ranks_its_classes_and_says_what_it_does_not_know(
+    trained: Path, photo: Path, gestalt: Command
+) -> None:
+    done = gestalt("match", photo, *OWN)
+    assert done.code == 0, done.err
+    assert "Pattern 1 (SIM:1)" in done.out
+    assert "knows only its 3 classes" in done.out
+    assert "of 6 patients with none of the classes" in done.out
+    assert "SIM:3" not in done.out
+    assert "may have been trained" not in done.out
+
+
+def test_its_document(trained: Path, photo: Path, gestalt: Command) -> None:
+    document = gestalt("match", photo, *OWN, "--json").document
+    assert document["document"] == "classified"
+    assert document["classifier"]["name"] == "own"
+    assert [one["id"] for one in document["classifier"]["classes"]] == ["SIM:0", "SIM:1", "SIM:2"]
+    assert document["space"] is None
+    (probe,) = document["probes"]
+    assert [one["rank"] for one in probe["classes"]] == [1, 2, 3]
+    assert probe["classes"][0]["id"] == "SIM:1"
+    assert sum(one["probability"] for one in probe["classes"]) == pytest.approx(1, abs=1e-3)
+    assert probe["top_probability"] == probe["classes"][0]["probability"]
+    assert 0 <= probe["reached_by_unknown"] <= 1
+    assert 0 < probe["entropy"] < 1
+    assert probe["is_first"] is None
+    assert probe["fused"] is None
+    assert (
+        len(gestalt("match", photo, *OWN, "--json", "--top", "1").document["probes"][0]["classes"])
+        == 1
+    )
+
+
+def test_fused_with_the_gallery_unknown_disorders_keep_their_places(
+    trained: Path, photo: Path, gestalt: Command
+) -> None:
+    alone = gestalt("match", photo, *ALIGNED, "--json").document["probes"][0]["disorders"]
+    document = gestalt("match", photo, *OWN, "--fuse", "--json").document
+    (probe,) = document["probes"]
+    assert document["space"] == "tiny"
+    fused = probe["fused"]
+    assert {one["id"] for one in fused} == {one["id"] for one in alone}
+    place = {one["id"]: one["rank"] for one in alone}
+    for line in fused:
+        assert line["gallery_rank"] == place[line["id"]]
+        if line["id"] in ("SIM:3", "SIM:4"):
+            assert line["probability"] is None
+            assert line["rank"] == line["gallery_rank"]
+        else:
+            assert line["probability"] is not None
+    shown = gestalt("match", photo, *OWN, "--fuse")
+    assert "not known" in shown.out
+    assert "in the gallery" in shown.out
+
+
+def test_a_stored_patient_may_have_been_trained_on(
+    trained: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    patient = FACES.patients[25]
+    done = gestalt("match", "--patient", patient, *OWN)
+    assert done.code == 0, done.err
+    assert f"patient {patient} of the gallery: the classifier may have been trained" in done.out
+    stored = gestalt("match", write(tmp_path, 25), *OWN, "--json").document["probes"][0]
+    assert stored["own"] == patient
+    again = gestalt("match", "--patient", patient, *OWN, "--json").document["probes"][0]
+    assert again["classes"] == stored["classes"]
+
+
+def test_photos_of_one_patient_are_averaged(
+    trained: Path, photo: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    other = tmp_path / "other.png"
+    picture = cv2.imread(str(photo))
+    cv2.imwrite(str(other), cv2.GaussianBlur(picture, (9, 9), 4))
+    words = (*OWN, "--json")
+    each = [
+        {
+            line["id"]: line["probability"]
+            for line in gestalt("match", one, *words).document["probes"][0]["classes"]
+        }
+        for one in (photo, other)
+    ]
+    (together,) = gestalt("match", photo, other, "--as-one", *words).document["probes"]
+    assert len(together["photos"]) == 2
+    for line in together["classes"]:
+        mean = (each[0][line["id"]] + each[1][line["id"]]) / 2
+        assert line["probability"] == pytest.approx(mean, abs=2e-4)
+
+
+def test_a_binary_classifier_says_which(trained: Path, photo: Path, gestalt: Command) -> None:
+    done = gestalt("match", photo, "--classifier", "two", *ALIGNED, "--json").document
+    (probe,) = done["probes"]
+    assert probe["is_first"] is True
+    assert done["classifier"]["threshold"] is not None
+    shown = gestalt("match", photo, "--classifier", "two", *ALIGNED).out
+    assert "SIM:1, with the threshold" in shown
+
+
+def test_genes_are_fused_with_genes(trained: Path, photo: Path, gestalt: Command) -> None:
+    genes = ("--classifier", "genes", "--fuse", *ALIGNED)
+    refused = gestalt("match", photo, *genes)
+    assert refused.code == 2
+    assert "Use --by gene." in refused.err
+    done = gestalt("match", photo, *genes, "--by", "gene", "--json")
+    assert {"SOS1", "PTPN11"} <= {one["id"] for one in done.document["probes"][0]["fused"]}
+
+
+def test_csv_has_a_row_for_each_class(trained: Path, photo: Path, gestalt: Command) -> None:
+    rows = list(csv.DictReader(io.StringIO(gestalt("match", photo, *OWN, "--csv", "-").out)))
+    assert [row["rank"] for row in rows] == ["1", "2", "3"]
+    assert rows[0]["id"] == "SIM:1"
+    fused = gestalt("match", photo, *OWN, "--fuse", "--csv", "-").out
+    assert len(list(csv.DictReader(io.StringIO(fused)))) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "code"),
+    [
+        (("--fuse",), "--fuse needs a classifier.", 2),
+        (("--classifier", "nothing"), "No model 'nothing' is installed.", 1),
+        (("--classifier", "tiny"), "The model tiny is not a classifier.", 1),
+        (("--classifier", "two", "--fuse"), "A binary classifier gives no ranking", 2),
+        (("--classifier", "own", "--explain", "SIM:1"), "cannot be combined with --explain", 2),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    trained: Path, photo: Path, gestalt: Command, words: tuple[str, ...], told: str, code: int
+) -> None:
+    done = gestalt("match", photo, *ALIGNED, *words)
+    assert done.code == code, done.err
+    assert told in done.err
+    assert done.out == ""
+
+
+def test_an_error_as_a_whole_is_the_error_document(
+    trained: Path, photo: Path, gestalt: Command
+) -> None:
+    done = gestalt("match", photo, "--classifier", "nothing", *ALIGNED, "--json")
+    assert done.document["document"] == "error"
+
+
+def test_a_photo_without_a_face_fails_alone(
+    trained: Path, photo: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"nothing")
+    done = gestalt("match", photo, broken, *OWN, "--json")
+    assert done.code == 3
+    good, bad = done.document["probes"]
+    assert good["error"] is None
+    assert bad["error"] is not None
+    assert bad["classes"] == []
