@@ -16,6 +16,8 @@ from gestalt_space.weights.classifier_facts import ClassifierFacts, read_facts
 
 FORMAT = 1
 FILE_NAME = "model.json"
+CARD = "CARD.md"
+"""The card of a model that was trained here, beside its manifest."""
 BUILTIN = "builtin"
 """The name of the models that come with the package."""
 

@@ -7,11 +7,9 @@ import shutil
 import tempfile
 import time
 import uuid
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,18 +17,17 @@ from gestalt_space.atomic_files import make_private_folder, move_folder, take_fo
 from gestalt_space.errors import (
     LicenseNotAccepted,
     ModelDamaged,
-    ModelError,
     ModelExists,
     ModelNotInstalled,
     ModelUnsuitable,
     UsageError,
 )
-from gestalt_space.paths import is_folder, plain_path
+from gestalt_space.paths import is_folder
 from gestalt_space.weights import catalogue
 from gestalt_space.weights.catalogue import CatalogueEntry, find_entry
 from gestalt_space.weights.classifier_facts import ClassifierFacts
+from gestalt_space.weights.copying import copied_files, copied_model, inspected
 from gestalt_space.weights.download import DownloadProgress, download
-from gestalt_space.weights.inspection import SUPPORTED, inspect_model
 from gestalt_space.weights.manifest import BUILTIN as BUILTIN
 from gestalt_space.weights.manifest import (
     FILE_NAME,
@@ -45,15 +42,12 @@ from gestalt_space.weights.manifest import (
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LARGEST_UNPACKED = 4 * 2**30
 _DOWNLOADS = ".downloads"
 _ASIDE = ".adding-"
 BUILTIN_CAUTION = (
     "The built-in encoder was trained on simulated phenotypes. Use it to try out gestalt-space, "
     "not for patients."
 )
-CARD = "CARD.md"
-"""The card of a model that was trained here, beside its manifest."""
 BUILTIN_FOLDER = Path(__file__).parent / BUILTIN
 STALE_SECONDS = 24 * 3600
 """Age after which a model that is still being added was left by a crash."""
@@ -179,7 +173,7 @@ class ModelStore:
 
         return self.install(
             name,
-            lambda folder: tuple(_inspected(_copied(path, folder))),
+            lambda folder: tuple(inspected(copied_files(path, folder))),
             licensed,
             source=source or path.name,
             accept_license=accept_license,
@@ -203,7 +197,7 @@ class ModelStore:
         license_ = License(given.license, given.terms, given.restricted)
         return self.install(
             given.name if name is None else name,
-            lambda folder: tuple(_copied_files(given, folder)),
+            lambda folder: tuple(copied_model(given, folder)),
             lambda _: License(license_name, "", False) if license_name else license_,
             source=source or given.source,
             accept_license=accept_license,
@@ -393,126 +387,3 @@ def _usual(entry: CatalogueEntry | None, files: tuple[ModelFile, ...]) -> Licens
     if "scrfd" in kinds:
         return License(catalogue.INSIGHTFACE_LICENSE, catalogue.INSIGHTFACE_TERMS, True)
     return UNKNOWN
-
-
-def _copied_files(model: InstalledModel, staging: Path) -> Iterator[ModelFile]:
-    """The files of a model's folder, and its card, copied into `staging`.
-
-    Raises `ModelDamaged` for one that is not as the manifest has it, `ModelUnsuitable` for one that
-    is neither ONNX nor safetensors.
-    """
-    for file in model.files:
-        target = staging / file.file
-        try:
-            shutil.copyfile(model.path(file), target)
-        except OSError as error:
-            raise ModelDamaged(
-                f"{file.file} of {model.folder.name} cannot be copied: {error.strerror or error}.",
-                "Copy the folder again.",
-            ) from error
-        if sha256_of(target) != file.sha256:
-            raise ModelDamaged(
-                f"{file.file} is not the file that {FILE_NAME} describes.", "Copy the folder again."
-            )
-        if target.suffix == ".onnx":
-            found = inspect_model(target)
-            yield replace(found, role="classifier") if file.role == "classifier" else found
-        elif target.suffix == ".safetensors":
-            _check_opens(target)
-            yield file
-        else:
-            raise ModelUnsuitable(
-                f"{file.file} is neither an .onnx nor a .safetensors file.",
-                f"Supported models are {SUPPORTED}.",
-            )
-    if (model.folder / CARD).is_file():
-        shutil.copyfile(model.folder / CARD, staging / CARD)
-
-
-def _check_opens(path: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with plain_path(path) as name, safe_open(name, framework="np"):
-            pass
-    except SafetensorError as error:
-        raise ModelDamaged(
-            f"{path.name} cannot be opened ({error}).", "Copy or download it again."
-        ) from error
-
-
-def _copied(source: Path, staging: Path) -> list[Path]:
-    """The `.onnx` files of a file, folder or archive, copied into `staging`."""
-    if not (is_folder(source) or _is_file(source)):
-        raise ModelError(f"There is no file {source}.", "Check the path and its spelling.")
-    try:
-        if source.suffix == ".zip":
-            _unzip(source, staging)
-        else:
-            files = source.glob("*.onnx") if source.is_dir() else [source]
-            for path in files:
-                shutil.copyfile(path, staging / path.name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        # RuntimeError: a member that is encrypted, or packed in a way that Python does not know.
-        raise ModelDamaged(
-            f"{source.name} cannot be unpacked ({error}).", "Copy or download it again."
-        ) from error
-    except OSError as error:
-        raise ModelError(
-            f"{source.name} cannot be copied into the folder of the models: "
-            f"{error.strerror or error}.",
-            "Check the permissions and the free disk space.",
-        ) from error
-    copied = sorted(staging.glob("*.onnx"))
-    if not copied:
-        raise ModelUnsuitable(
-            f"{source} has no .onnx file.",
-            f"Supported models are {SUPPORTED}. For checkpoints, use `gestalt models import-…`.",
-        )
-    return copied
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def _unzip(source: Path, staging: Path) -> None:
-    """Members are written by their file name alone, so that none lands outside."""
-    with zipfile.ZipFile(source) as archive:
-        members = [info for info in archive.infolist() if info.filename.endswith(".onnx")]
-        if sum(info.file_size for info in members) > _LARGEST_UNPACKED:
-            raise ModelUnsuitable(
-                f"{source.name} unpacks to more than 4 GiB.", "Unpack it and add the folder."
-            )
-        if len({Path(info.filename).name for info in members}) < len(members):
-            raise ModelUnsuitable(
-                f"{source.name} has two files with the same name.", "Add them one by one."
-            )
-        for info in members:
-            with (
-                archive.open(info) as member,
-                (staging / Path(info.filename).name).open("wb") as target,
-            ):
-                shutil.copyfileobj(member, target)
-
-
-def _inspected(paths: list[Path]) -> Iterator[ModelFile]:
-    """What the files are. Of several, those of no use here are left out; a single one must fit."""
-    useful = 0
-    for path in paths:
-        try:
-            file = inspect_model(path)
-        except ModelUnsuitable:
-            path.unlink()
-            if len(paths) == 1:
-                raise
-        else:
-            useful += 1
-            yield file
-    if not useful:
-        raise ModelUnsuitable(
-            "None of the files is a supported model.", f"Supported models are {SUPPORTED}."
-        )

@@ -12,9 +12,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from gestalt_space.errors import LicenseNotAccepted, ModelDamaged, ModelUnsuitable, UsageError
-from gestalt_space.weights.manifest import FILE_NAME, InstalledModel, ModelFile, sha256_of
+from gestalt_space.weights.manifest import CARD, FILE_NAME, InstalledModel, ModelFile, sha256_of
 from gestalt_space.weights.manifest import write_manifest as write
-from gestalt_space.weights.store import CARD, ModelStore
+from gestalt_space.weights.store import ModelStore
 from tests import made
 
 

@@ -194,7 +194,7 @@ def test_a_zip_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
     store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     path = zipped(tmp_path / "pack.zip", {f"{i}.onnx": b"0" * 10 for i in range(3)})
-    monkeypatch.setattr("gestalt_space.weights.store._LARGEST_UNPACKED", 29)
+    monkeypatch.setattr("gestalt_space.weights.copying._LARGEST_UNPACKED", 29)
     with pytest.raises(ModelUnsuitable, match="unpacks to more"):
         store.add(path, license_name=LICENSE)
     assert everything_in(store.folder) == []

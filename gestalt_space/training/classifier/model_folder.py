@@ -14,8 +14,13 @@ from gestalt_space.atomic_folders import whole_folder
 from gestalt_space.classifiers.class_layer import ClassLayers
 from gestalt_space.training.classifier.region_networks import TrainedRegion
 from gestalt_space.weights.classifier_facts import ClassifierFacts, RegionNetwork
-from gestalt_space.weights.manifest import InstalledModel, ModelFile, sha256_of, write_manifest
-from gestalt_space.weights.store import CARD
+from gestalt_space.weights.manifest import (
+    CARD,
+    InstalledModel,
+    ModelFile,
+    sha256_of,
+    write_manifest,
+)
 
 LAYERS = "class-layers.safetensors"
 

@@ -12,8 +12,7 @@ from gestalt_space.training.libraries import libraries
 from gestalt_space.training.space.history import Epoch, best_of
 from gestalt_space.training.space.loop import Training
 from gestalt_space.training.space.patient_split import PARTS, faces_of
-from gestalt_space.weights.manifest import InstalledModel, write_manifest
-from gestalt_space.weights.store import CARD
+from gestalt_space.weights.manifest import CARD, InstalledModel, write_manifest
 
 
 def write_model(
