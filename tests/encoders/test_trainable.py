@@ -48,6 +48,15 @@ def test_the_built_in_encoder_has_eleven_layers_in_the_order_of_the_pixels(
     assert last[-1].weight.shape == (128, 48 * 7 * 7)
 
 
+def test_an_encoder_that_prepares_its_images_itself_still_does_when_it_was_trained(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    made.arcface_onnx(tmp_path / "embedded.onnx", embedded=True)
+    model = store.add(tmp_path / "embedded.onnx", accept_license=True)
+    trained = written(open_trainable(model), tmp_path / "trained", store)
+    assert np.allclose(slots_of(trained), slots_of(model), atol=1e-5)
+
+
 def written(trainable: TrainableEncoder, folder: Path, store: ModelStore) -> InstalledModel:
     """Installed from what it wrote."""
     folder.mkdir()

@@ -29,7 +29,22 @@ def write_onnx(folder: Path, file: ModelFile, network: nn.Module) -> tuple[Model
     path = folder / "encoder.onnx"
     channels = 1 if file.channels == "grey" else 3
     write_network(network, path, torch.zeros(2, channels, file.input_size, file.input_size))
+    if (file.mean, file.std) == (0.0, 1.0):
+        _name_preparation(path)
     return (written(replace(file, kind=KIND), path),)
+
+
+def _name_preparation(path: Path) -> None:
+    """Give the operators that prepare images in the graph itself the names by which InsightFace
+    knows them: it would prepare the images once more."""
+    import onnx
+
+    model = onnx.load(str(path))
+    for number, node in enumerate(model.graph.node):
+        if node.op_type not in ("Sub", "Mul"):
+            break
+        node.name = f"{node.op_type}_{number}"
+    onnx.save(model, str(path))
 
 
 register(Family(kind=KIND, name="arcface-onnx", write=write_onnx))
