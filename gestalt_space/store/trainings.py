@@ -21,12 +21,13 @@ TRAIN = "train"
 
 def record_training(session: Session, patients: Sequence[str], space: str, path: str) -> None:
     """Note the patients, by identifier, on whom the encoder of a space was trained. `space`: its
-    fingerprint; `path`: of the model's folder."""
+    fingerprint, empty for a classifier; `path`: of the model's folder."""
     keys: list[int] = []
     for some in chunks(patients):
         query = sa.select(t.Patient.id).where(t.Patient.external_id.in_(some))
         keys += session.scalars(query)
-    record_event(session, TRAIN, patients=keys, detail={"space": space, "path": path})
+    of = {"space": space} if space else {}
+    record_event(session, TRAIN, patients=keys, detail={**of, "path": path})
 
 
 def trained_on(session: Session, spaces: Collection[str]) -> frozenset[str]:

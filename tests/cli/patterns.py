@@ -16,6 +16,12 @@ GENES = ("PTPN11", "SOS1", "RAF1", "KRAS", "RIT1")
 
 def fill(folder: Path, gestalt: Command) -> None:
     """Write the photos and a table, and add them."""
+    table = write_photos(folder)
+    assert gestalt("index", "add", table, "--detector", "aligned", "--quiet").code == 0
+
+
+def write_photos(folder: Path) -> Path:
+    """Write the photos, and the table of their patients, which is returned."""
     rows = ["photo,patient,disorder,disorder_name,family,sex,genes"]
     for number in range(len(FACES.crops)):
         write(folder, number)
@@ -28,7 +34,7 @@ def fill(folder: Path, gestalt: Command) -> None:
         )
     table = folder / "patients.csv"
     table.write_text("\n".join(rows), encoding="utf-8")
-    assert gestalt("index", "add", table, "--detector", "aligned", "--quiet").code == 0
+    return table
 
 
 def write(folder: Path, number: int) -> Path:

@@ -82,6 +82,9 @@ def test_what_leaves_with_a_classifier_names_no_patient(
 ) -> None:
     run = tmp_path / "run"
     assert gestalt("train", "multiclass", "-o", run, "--quiet", *QUICK).code == 0
+    event = gestalt("index", "log", "--json").document["events"][-1]
+    assert event["action"] == "train"
+    assert len(event["patients"]) > 10
     for path in (run / "model").iterdir():
         assert b"patient-" not in path.read_bytes(), path.name
     card = (run / "model" / "CARD.md").read_text(encoding="utf-8")

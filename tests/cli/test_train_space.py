@@ -11,15 +11,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import cv2
 import pytest
 import torch
 
 from tests.cli.conftest import Command
+from tests.cli.patterns import fill, write_photos
 from tests.prepared import Prepared
-from tests.training.space.conftest import make_faces
 
-FACES = make_faces(6, 6, 6, 2, 2, seed=4)
 QUICK = tuple(
     word
     for change in (
@@ -48,25 +46,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def filled(home: Path, tmp_path: Path, gestalt: Command, prepared: Prepared) -> Path:
     """A gallery whose patients have patterns for faces."""
-    return prepared("patterns", home, partial(fill, tmp_path, gestalt))
-
-
-def fill(tmp_path: Path, gestalt: Command) -> None:
-    table = write_photos(tmp_path)
-    assert gestalt("index", "add", table, "--detector", "aligned", "--quiet").code == 0
-
-
-def write_photos(tmp_path: Path) -> Path:
-    """The patients' photos, and the table of them."""
-    rows = ["photo,patient,disorder,family,sex"]
-    for number, crop in enumerate(FACES.crops):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), crop[..., ::-1])
-        disorder = FACES.titles[FACES.disorders[number]]
-        family = f"F{FACES.families[number]}"
-        rows.append(f"{number}.png,{FACES.patients[number]},{disorder},{family},female")
-    table = tmp_path / "patients.csv"
-    table.write_text("\n".join(rows), encoding="utf-8")
-    return table
+    return prepared("patterns-genes", home, partial(fill, tmp_path, gestalt))
 
 
 def test_a_gallery_gives_a_model_that_fills_the_gallery(
@@ -76,7 +56,7 @@ def test_a_gallery_gives_a_model_that_fills_the_gallery(
     done = gestalt("train", "space", "-o", run, "--device", "cpu", *QUICK)
     assert done.code == 0, done.err
     assert done.out == ""
-    assert "28 photos of 28 patients" in done.err
+    assert "46 photos of 46 patients" in done.err
     assert "epoch 2: loss" in done.err
     assert f"gestalt models add {run / 'model'}" in done.err
     assert sorted(path.name for path in run.iterdir() if path.name != "tensorboard") == [

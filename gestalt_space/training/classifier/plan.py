@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,14 @@ from gestalt_space.training.classifier.labels import Labelled
 from gestalt_space.training.classifier.recipe import ClassifierRecipe
 from gestalt_space.training.classifier.region_networks import Workshop
 from gestalt_space.training.classifier.results import ClassCounts, RegionFigures
-from gestalt_space.training.classifier.run_folder import open_run_folder
+from gestalt_space.training.classifier.run_folder import MODEL, open_run_folder
 from gestalt_space.training.classifier.trunks import (
     PRETRAINING,
     installed_trunks,
     pretrained_trunks,
 )
 from gestalt_space.training.computing import Computing
+from gestalt_space.training.space.gallery_faces import GalleryFaces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.weights.store import ModelStore
 
@@ -50,8 +51,10 @@ class Plan:
     def begin(self) -> Workshop:
         """Open the folder and the networks; make them where that is to be done first.
 
-        Raises `OutputError`, `DeviceUnavailable`, and what `open_trainable` raises.
+        Raises `OutputError`, `DeviceUnavailable`, `DatabaseError` for a gallery in which nothing
+        can be noted, and what `open_trainable` raises.
         """
+        GalleryFaces(self.home).require_writable()
         open_run_folder(self.folder)
         computing = Computing.on(self.device)
         computing.repeatable()
@@ -62,6 +65,10 @@ class Plan:
             place.mkdir(exist_ok=True)
             trunks = pretrained_trunks(self.recipe, place, computing, self.workers, self.log)
         return Workshop(self.recipe, trunks, self.folder, computing, self.workers, self.log)
+
+    def mark(self, patients: Sequence[str]) -> None:
+        """Note in the gallery's audit trail on whom the classifier was trained."""
+        GalleryFaces(self.home).mark(patients, "", self.folder / MODEL)
 
     def told(self, labelled: Labelled, workshop: Workshop) -> None:
         """Tell who is trained on, and who is not."""

@@ -32,9 +32,8 @@ class GalleryFaces:
         written: who was trained on is noted there in the end.
         """
         left_out: dict[str, int] = {}
+        self.require_writable()
         with Gallery.open(self.home) as gallery:
-            gallery.database.require()
-            gallery.database.require_writable()
             certain = with_one_disorder(gallery.patients(), left_out)
             with gallery.database.reading() as session:
                 faces = kept_faces(session, [one.patient for one in certain])
@@ -44,7 +43,13 @@ class GalleryFaces:
         crops = ((face.patient, crop_from_png(face.png)) for face in faces)
         return labelled_faces(known, crops, left_out, leave_out_single=leave_out_single)
 
+    def require_writable(self) -> None:
+        """Raises `GalleryMissing`, and `DatabaseError` for a gallery that cannot be written."""
+        with Gallery.open(self.home) as gallery:
+            gallery.database.require()
+            gallery.database.require_writable()
+
     def mark(self, patients: Sequence[str], space: str, folder: Path) -> None:
-        """Note in the audit trail who was trained on."""
+        """Note in the audit trail who was trained on; `space` is empty for a classifier."""
         with Gallery.open(self.home) as gallery, gallery.database.writing() as session:
             record_training(session, patients, space, display_name(folder.absolute()))
