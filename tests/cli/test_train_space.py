@@ -30,6 +30,7 @@ QUICK = tuple(
         "watched_top=1",
         "validation=0.25",
         "test=0.25",
+        "seed=3",
     )
     for word in ("--set", change)
 )
