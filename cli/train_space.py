@@ -101,7 +101,7 @@ def space(
 ) -> None:
     """Fine-tune an encoder on labelled patients: those of the gallery, a table or GMDB.
 
-    Relatives are never divided between training, validation and test. After each epoch, validation
+    Relatives are never divided between training, validation and test. After some epochs, validation
     patients are matched against the training patients; the best epoch is kept. If the training was
     interrupted, run the same command again to continue.
 

@@ -31,6 +31,7 @@ QUICK = tuple(
         "validation=0.25",
         "test=0.25",
         "seed=3",
+        "validate_every=1",
     )
     for word in ("--set", change)
 )

@@ -23,7 +23,8 @@ COLUMNS = ("epoch", "loss", "rate", *FIGURES)
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """Figures of one epoch. `loss`: mean over its batches, NaN for epoch 0, which is before the
-    training; `rate`: of the last layer; `figures`: shares by the names in `FIGURES`."""
+    training; `rate`: of the last layer; `figures`: shares by the names in `FIGURES`, all of them
+    NaN for an epoch without a validation."""
 
     epoch: int
     loss: float
@@ -31,11 +32,18 @@ class Epoch:
     figures: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, epoch: int, loss: float, rate: float, found: Retrieval) -> Epoch:
-        """An epoch with what validation found after it."""
+    def of(cls, epoch: int, loss: float, rate: float, found: Retrieval | None) -> Epoch:
+        """An epoch with what validation found after it, if there was one."""
+        if found is None:
+            return cls(epoch, loss, rate, dict.fromkeys(FIGURES, math.nan))
         parts = (found.frequent, found.rare, found.everybody)
         values = [tops[k] for tops in parts for k in TOPS]
         return cls(epoch, loss, rate, dict(zip(FIGURES, values, strict=True)))
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether it has figures."""
+        return not math.isnan(self.figures["all_top1"])
 
     def __str__(self) -> str:
         loss = "before training" if math.isnan(self.loss) else f"loss {self.loss:.4f}"
@@ -45,12 +53,15 @@ class Epoch:
             for part in ("frequent", "rare")
             if not math.isnan(self.figures[f"{part}_top1"])
         ]
-        return f"epoch {self.epoch}: {loss}; {'; '.join(parts)}"
+        return f"epoch {self.epoch}: {'; '.join([loss, *parts])}"
 
 
 def best_of(epochs: Sequence[Epoch], top: int) -> Epoch:
-    """The epoch with the highest top-k over all disorders; the first of equal ones."""
-    return max(epochs, key=lambda one: one.figures[f"all_top{top}"])
+    """The epoch with the highest top-k over all disorders, of those that were validated; the first
+    of equal ones."""
+    return max(
+        (one for one in epochs if one.is_validated), key=lambda one: one.figures[f"all_top{top}"]
+    )
 
 
 def write_csv(folder: Path, epochs: Sequence[Epoch]) -> None:

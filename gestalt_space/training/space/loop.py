@@ -139,7 +139,7 @@ class _Loop:
             self.optimiser,
             mode="max",
             factor=SLOWER,
-            patience=recipe.slower_after,
+            patience=recipe.slower_after // recipe.validate_every,
             threshold=NOTICED,
             min_lr=recipe.least_rate,
             eps=0,
@@ -159,8 +159,13 @@ class _Loop:
         while len(self.epochs) <= self.recipe.epochs and not self._is_stale():
             number = len(self.epochs)
             loss = self._train(number)
-            epoch = self._validated(number, loss)
-            self.schedule.step(epoch.figures[self.watched])
+            is_due = number % self.recipe.validate_every == 0
+            if is_due or number == self.recipe.epochs:
+                epoch = self._validated(number, loss)
+            else:
+                epoch = Epoch.of(number, loss, self._rate(), None)
+            if is_due:
+                self.schedule.step(epoch.figures[self.watched])
             self._keep(epoch)
             report(epoch)
         return self._finished()
@@ -246,20 +251,21 @@ class _Loop:
 
     def _validated(self, number: int, loss: float) -> Epoch:
         found = self.test.measure(self._descriptors(self.test.faces))
-        rate = float(self.optimiser.param_groups[self.last_layer]["lr"])
-        return Epoch.of(number, loss, rate, found)
+        return Epoch.of(number, loss, self._rate(), found)
+
+    def _rate(self) -> float:
+        return float(self.optimiser.param_groups[self.last_layer]["lr"])
 
     @torch.inference_mode()
     def _descriptors(self, faces: Numbers) -> Descriptors:
-        """`(n, dim)` of unit length, computed in float32 as matches compute them by default."""
+        """`(n, dim)` of unit length, in the numbers that this device learns in."""
         self.network.eval()
         spec = self.training.start.spec
         mine = self.processes.share(faces)
         parts = [np.zeros((0, spec.dim), dtype=np.float32)]
         for start in range(0, len(mine), ENCODED):
             crops = self.training.faces.crops[mine[start : start + ENCODED]]
-            images = self.preparation(_images(crops, spec).to(self.training.computing.device))
-            features = self.network(images.to(memory_format=torch.channels_last))
+            features = self._features(_images(crops, spec)).float()
             parts.append(functional.normalize(features, dim=1).cpu().numpy())
         found = np.concatenate(self.processes.everybodys(np.concatenate(parts)))
         if not np.isfinite(found).all():
@@ -275,7 +281,7 @@ class _Loop:
         if not self.processes.is_first:
             return
         folder = self.training.folder
-        if self._best() is epoch:
+        if epoch.is_validated and self._best() is epoch:
             checkpoints.save(
                 folder / BEST, {"epoch": epoch.epoch, "network": self.network.state_dict()}
             )

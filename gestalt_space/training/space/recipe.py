@@ -40,7 +40,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "adapter_rank": (0, 4096),
     **dict.fromkeys(("decay", "class_decay"), (0, 10)),
     "clip": (0, 1e9),
-    "epochs": (1, 100_000),
+    **dict.fromkeys(("epochs", "validate_every"), (1, 100_000)),
     **dict.fromkeys(("slower_after", "stop_after"), (0, 100_000)),
 }
 """The least and the most of the numbers of a recipe."""
@@ -87,6 +87,7 @@ class Recipe:
     class_decay: float
     clip: float
     epochs: int
+    validate_every: int
     watched_top: int
     slower_after: int
     least_rate: float

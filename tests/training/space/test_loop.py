@@ -105,6 +105,24 @@ def test_processes_that_prepare_photos_change_no_figure(make_training: Start) ->
     assert same([vars_of(one) for one in helped], [vars_of(one) for one in alone])
 
 
+def test_epochs_between_validations_have_no_figures_and_change_nothing(
+    make_training: Start,
+) -> None:
+    each = train(make_training("each", "epochs=5", may_stay=True), silent)
+    some = make_training("some", "epochs=5", "validate_every=2", may_stay=True)
+    epochs = train(some, silent)
+    assert [epoch.epoch for epoch in epochs if epoch.is_validated] == [0, 2, 4, 5]
+    assert [epoch.loss for epoch in epochs[1:3]] == [epoch.loss for epoch in each[1:3]]
+    assert str(epochs[1]) == f"epoch 1: loss {epochs[1].loss:.4f}"
+    with (some.folder / "log.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["all_top1"] != "" for row in rows] == [True, False, True, False, True, True]
+    with pytest.raises(Killed):
+        train(make_training("killed", "epochs=5", "validate_every=2"), killed_after(3))
+    again = make_training("killed", "epochs=5", "validate_every=2", may_stay=True)
+    assert same([vars_of(one) for one in train(again, silent)], [vars_of(one) for one in epochs])
+
+
 def test_another_seed_trains_otherwise(make_training: Start) -> None:
     first = train(make_training("one", "seed=1"), silent)
     other = train(make_training("two", "seed=2"), silent)
