@@ -107,6 +107,16 @@ def test_a_finished_training_and_a_folder_of_something_else_are_left_alone(
     assert "has other files in it" in other.err
 
 
+def test_a_split_by_hand_is_kept_to(filled: Path, tmp_path: Path, gestalt: Command) -> None:
+    first = tmp_path / "first"
+    assert gestalt("train", "multiclass", "-o", first, "--quiet", *QUICK).code == 0
+    given = ("--split", first / "split.csv", "--set", "seed=77")
+    done = gestalt("train", "multiclass", "-o", tmp_path / "second", "--quiet", *QUICK, *given)
+    assert done.code == 0, done.err
+    ours, theirs = (path / "split.csv" for path in (first, tmp_path / "second"))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
 def test_a_binary_classifier(filled: Path, tmp_path: Path, gestalt: Command) -> None:
     run = tmp_path / "run"
     done = gestalt("train", "binary", "--disorder", "SIM:1", "-o", run, "--json", *QUICK)
