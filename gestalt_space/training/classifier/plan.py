@@ -52,18 +52,18 @@ class Plan:
 
         Raises `OutputError`, `DeviceUnavailable`, and what `open_trainable` raises.
         """
-        open_run_folder(self.folder)
         computing = Computing.on(self.device)
         computing.repeatable()
         store = ModelStore(load_settings(self.home).models_dir)
         trunks = installed_trunks(store, self.recipe)
+        open_run_folder(self.folder)
         if trunks is None:
             place = self.folder / PRETRAINING
             place.mkdir(exist_ok=True)
             trunks = pretrained_trunks(self.recipe, place, computing, self.workers, self.log)
         return Workshop(self.recipe, trunks, self.folder, computing, self.workers, self.log)
 
-    def told(self, labelled: Labelled, workshop: Workshop) -> None:
+    def tell(self, labelled: Labelled, workshop: Workshop) -> None:
         """Tell who is trained on, and who is not."""
         faces = labelled.faces
         self.log(
