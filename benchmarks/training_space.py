@@ -132,7 +132,7 @@ def _run(
         except TrainingError:
             after = before  # no epoch was better
     owners = cases.patients
-    photos = len(faces_of(split.patients(TRAINING), faces))
+    photos = len(faces_of(split.trained(faces), faces))
     trained = np.isin(cases.groups, split.classes)
     return photos, Asked(owners, cases.groups, trained, before == 1, after == 1)
 

@@ -29,7 +29,7 @@ from gestalt_space.training.computing import Computing
 from gestalt_space.training.space import loop
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.losses import make_loss
-from gestalt_space.training.space.patient_split import TRAINING, faces_of, split_patients
+from gestalt_space.training.space.patient_split import faces_of, split_patients
 from gestalt_space.training.space.rates import freeze, parameter_groups
 from gestalt_space.training.space.recipe import Recipe, load_recipe
 from gestalt_space.weights.store import ModelStore
@@ -131,7 +131,7 @@ def _ours(
         training = loop.Training(recipe, start, faces, split, Path(folder), computing, workers)
         with suppress(TrainingError):  # noise has nothing to be learned
             loop.train(training, lambda _: None)
-    photos = _photos(recipe, len(faces_of(split.patients(TRAINING), faces)))
+    photos = _photos(recipe, len(faces_of(split.trained(faces), faces)))
     epoch, validation = taken["_train"][-1], taken["_validated"][-1]
     return photos / epoch, validation / (epoch + validation)
 

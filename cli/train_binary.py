@@ -82,4 +82,7 @@ def _show(found: BinaryResult) -> None:
     table.add_row("AUROC; 0.5 is chance", f"{area.value:.3f} ({area.low:.3f}–{area.high:.3f})")
     output.write_table(table)
     output.write_text(f"  {found.folds}-fold cross-validation by family; 95 % intervals")
+    output.write_text(
+        "  nothing is matched: sex, age, ancestry or the site may be what tells the groups apart"
+    )
     show_classifier(found, regions="measured by the same cross-validation")

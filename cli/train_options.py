@@ -80,14 +80,18 @@ def show_classifier(found: ClassifierResult, *, regions: str) -> None:
     output.write_table(table)
     output.write_text(f"  regions: {regions}; top-1 is the mean over classes")
     if found.unknown is None:
-        output.write_text("  what patients with none of the classes get is not measured: too few")
+        output.write_text(
+            "  what patients with none of the classes get is not measured: there are fewer than 5"
+        )
         return
     median = len(found.unknown.quantiles) // 2
     told = f"{found.unknown.quantiles[median]:.2f}"
-    own = "" if found.known is None else f", {found.known.quantiles[median]:.2f} for the others"
+    own = ""
+    if found.known is not None:
+        own = f"; of patients with one of the classes, {found.known.quantiles[median]:.2f}"
     output.write_text(
         f"  {counted_text(found.unknown.patients, 'patient')} with none of the classes get one of "
-        f"them all the same: the median of the largest probability is {told}{own}"
+        f"them all the same: the median of their largest probability is {told}{own}"
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib import metadata
 
 import gestalt_space
+from gestalt_space.classifiers.opening import open_classifier
 from gestalt_space.devices import cores, runtime, session_options
 from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_device
 from gestalt_space.encoders.registry import open_encoder, why_not_native
@@ -154,6 +155,12 @@ def _models(settings: Settings) -> Iterator[CheckFinding]:
 
 def _model(settings: Settings, store: ModelStore, model: InstalledModel) -> Iterator[CheckFinding]:
     store.verify(model.name)
+    if model.classifier is not None:
+        classes, regions = len(model.classifier.classes), len(model.classifier.regions)
+        open_classifier(model)
+        told = f"classifier of {classes} classes by {regions} regions; {model.license}"
+        yield CheckFinding(f"model {model.name}", "ok", told)
+        return
     at_work = [file for file in model.files if file.role != "training"]
     roles = " and ".join(f"{file.role} ({file.kind})" for file in at_work)
     if model.encoders:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from gestalt_space.classifiers.opening import find_classifier, open_classifier
+from gestalt_space.training.space import checkpoints
 from gestalt_space.weights.store import ModelStore
 from tests.cli.conftest import Command
 from tests.cli.patterns import FACES, fill
@@ -107,6 +108,16 @@ def test_a_finished_training_and_a_folder_of_something_else_are_left_alone(
     other = gestalt("train", "binary", "--disorder", "SIM:1", "-o", tmp_path, *QUICK)
     assert other.code == 1
     assert "has other files in it" in other.err
+
+
+def test_a_split_by_hand_is_kept_to(filled: Path, tmp_path: Path, gestalt: Command) -> None:
+    first = tmp_path / "first"
+    assert gestalt("train", "multiclass", "-o", first, "--quiet", *QUICK).code == 0
+    given = ("--split", first / "split.csv", "--set", "seed=77")
+    done = gestalt("train", "multiclass", "-o", tmp_path / "second", "--quiet", *QUICK, *given)
+    assert done.code == 0, done.err
+    ours, theirs = (path / "split.csv" for path in (first, tmp_path / "second"))
+    assert ours.read_bytes() == theirs.read_bytes()
 
 
 def test_a_binary_classifier(filled: Path, tmp_path: Path, gestalt: Command) -> None:
@@ -213,3 +224,56 @@ def test_what_is_written_is_what_was_measured(
     given = open_classifier(model, device="cpu").probabilities(FACES.crops[ours])
     right = given.argmax(axis=1) == FACES.disorders[FACES.patient_of_face[ours]]
     assert done.document["tops"][0]["photos"]["value"] == pytest.approx(right.mean(), abs=1e-4)
+
+
+def test_deepgestalts_own_networks_are_written_and_run(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "run"
+    small = ("regions=eyes", "frequent=4", "pretraining_persons=4", "pretraining_photos=4")
+    small += ("pretraining_epochs=1", "epochs=1", "batch=8")
+    words = tuple(word for change in small for word in ("--set", change))
+    done = gestalt("train", "multiclass", "--recipe", "deepgestalt", "-o", run, *words)
+    assert done.code == 0, done.err
+    assert "4 photos of each of 4 simulated persons" in done.err
+    manifest = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))
+    network = manifest["files"][0]
+    assert (network["file"], network["kind"], network["channels"]) == (
+        "eyes.safetensors",
+        "facenet",
+        "grey",
+    )
+    assert manifest["classifier"]["view"] == "enlarged"
+    assert gestalt("models", "add", run / "model", "--name", "cnn").code == 0
+    asked = gestalt("match", "--patient", FACES.patients[0], "--classifier", "cnn", "--json")
+    assert asked.code == 0, asked.err
+    assert len(asked.document["probes"][0]["classes"]) == 3
+
+
+def test_an_interrupted_training_goes_on_and_gives_the_same(
+    filled: Path, tmp_path: Path, gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned = ("--set", "fine_tune=true", "--set", "epochs=1", "--set", "rate=1e-3")
+    words = ("train", "multiclass", *QUICK, *tuned, "--quiet", "--json", "-o")
+    whole = gestalt(*words, tmp_path / "whole")
+    assert whole.code == 0, whole.err
+
+    saved, save = [], checkpoints.save
+
+    def killed(path: Path, state: object) -> None:
+        saved.append(path)
+        if len(saved) == 6:  # in the second region
+            raise KeyboardInterrupt
+        save(path, state)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "save", killed)
+        broken = gestalt(*words, tmp_path / "broken")
+    assert broken.code == 130
+    assert "eyes" in saved[-1].parts
+    assert not (tmp_path / "broken" / "model").exists()
+    again = gestalt(*words, tmp_path / "broken")
+    assert again.code == 0, again.err
+    for name in ("tops", "parts", "rare"):
+        assert again.document[name] == whole.document[name]
+    assert again.document["trained"]["regions"] == whole.document["trained"]["regions"]

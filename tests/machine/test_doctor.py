@@ -18,6 +18,7 @@ from gestalt_space.store.migrating import REVISION
 from gestalt_space.weights.manifest import ModelFile, read_manifest, write_manifest
 from gestalt_space.weights.store import ModelStore
 from tests import made
+from tests.classifiers.test_opening import facts_of, layers_of, write_folder
 from tests.galleries import fill_once, make_home, row
 from tests.prepared import Prepared
 
@@ -225,3 +226,15 @@ def test_what_searches_is_told_and_why(
     finding = found(settings.model_copy(update={"search_device": device}))["search"]
     assert finding.state == state
     assert told in finding.detail
+
+
+def test_a_classifier_is_opened_and_is_no_encoder(
+    tmp_path: Path, filled: Path, settings: Settings
+) -> None:
+    folder = write_folder(tmp_path / "model", facts_of("face", "eyes"), layers_of("face", "eyes"))
+    ModelStore(filled / "models").add(folder, name="own")
+    finding = found(settings)["model own"]
+    assert finding.state == "ok"
+    assert "classifier of 3 classes by 2 regions" in finding.detail
+    flip(filled / "models" / "own" / "class-layers.safetensors")
+    assert "model own" in failing(settings)

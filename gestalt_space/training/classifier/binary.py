@@ -29,7 +29,7 @@ def train_binary(plan: Plan, disorders: Sequence[str], against: Sequence[str] = 
     """
     labelled = read_binary(plan.home, disorders, against)
     workshop = plan.begin()
-    plan.told(labelled, workshop)
+    plan.tell(labelled, workshop)
     faces = labelled.faces
     folds = deal_folds(faces, plan.recipe.folds, plan.recipe.seed)
     write_split(plan.folder, "fold", zip(faces.patients, map(str, folds + 1), strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,8 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Labelled:
-    """Patients, whose disorders in `faces` are the numbers of `answers`, and patients to whom none
-    of the answers applies, if there are any."""
+    """Patients, whose disorders in `faces` are the numbers of `answers`, and patients of other
+    families to whom none of the answers applies, if there are any."""
 
     faces: LabelledFaces
     answers: tuple[Answer, ...]
@@ -66,8 +66,7 @@ def read_binary(home: Path | None, disorders: Sequence[str], against: Sequence[s
     labelled = [(one, 0) for one in first] + [(one, 1) for one in second]
     faces = named.gathered(labelled, answers, named.left_out)
     _check_families(faces, answers)
-    others = named.gathered([(one, 0) for one in rest], (Answer("", ""),), {}) if rest else None
-    return Labelled(faces, answers, others)
+    return Labelled(faces, answers, named.others(rest, (*first, *second)))
 
 
 def read_genes(home: Path | None, disorders: Sequence[str], fewest: int) -> Labelled:
@@ -78,7 +77,7 @@ def read_genes(home: Path | None, disorders: Sequence[str], fewest: int) -> Labe
     """
     named = _Patients.read(home, disorders)
     mine = [one for one in named.everybody if set(one.disorders) & set(disorders)]
-    genes = named.genes(mine)
+    genes = named.genes
     left_out = dict(named.left_out)
     certain = [one for one in mine if len(genes.get(one.patient, ())) == 1]
     left_out["with several genes, or none"] = len(mine) - len(certain)
@@ -100,8 +99,8 @@ def read_genes(home: Path | None, disorders: Sequence[str], fewest: int) -> Labe
     left_out[f"whose gene has fewer than {fewest} families"] = len(certain) - len(labelled)
     answers = tuple(Answer(gene, "") for gene in kept)
     rest = [one for one in named.everybody if not set(one.disorders) & set(disorders)]
-    others = named.gathered([(one, 0) for one in rest], (Answer("", ""),), {}) if rest else None
-    return Labelled(named.gathered(labelled, answers, left_out), answers, others)
+    faces = named.gathered(labelled, answers, left_out)
+    return Labelled(faces, answers, named.others(rest, mine))
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ class _Patients:
     everybody: tuple[PatientSummary, ...]
     faces: tuple[KeptFace, ...]
     names: Mapping[str, str]
-    genes_by_patient: Mapping[str, tuple[str, ...]]
+    genes: Mapping[str, tuple[str, ...]]
     left_out: Mapping[str, int]
 
     @classmethod
@@ -146,9 +145,13 @@ class _Patients:
         told = [self.names.get(code, "") for code in disorders]
         return Answer(" + ".join(disorders), " + ".join(filter(None, told)))
 
-    def genes(self, patients: Collection[PatientSummary]) -> dict[str, tuple[str, ...]]:
-        """The genes of some patients."""
-        return {one.patient: self.genes_by_patient.get(one.patient, ()) for one in patients}
+    def others(
+        self, patients: Sequence[PatientSummary], trained: Sequence[PatientSummary]
+    ) -> LabelledFaces | None:
+        """Those of some patients who are no relatives of `trained` ones; None for nobody."""
+        families = {_family(one) for one in trained}
+        kept = [(one, 0) for one in patients if _family(one) not in families]
+        return self.gathered(kept, (Answer("", ""),), {}) if kept else None
 
     def gathered(
         self,

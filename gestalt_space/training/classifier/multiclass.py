@@ -54,7 +54,7 @@ def train_multiclass(plan: Plan, split: Path | None = None) -> MulticlassResult:
     )
     _check_tested(labelled, parts)
     workshop = plan.begin()
-    plan.told(labelled, workshop)
+    plan.tell(labelled, workshop)
     faces = labelled.faces
     plan.log(f"{len(parts.classes)} disorders to train, {_rare(labelled, parts)} rare")
     write_split(
@@ -69,21 +69,22 @@ def _trained(
     plan: Plan, workshop: Workshop, labelled: Labelled, split: PatientSplit
 ) -> MulticlassResult:
     faces, recipe = labelled.faces, plan.recipe
+    # Class layers count classes from 0; the disorders of a gallery are more.
+    numbered = replace(faces, disorders=np.searchsorted(split.classes, faces.disorders))
+    trained = split.trained(faces)
     regions, photos = [], []
     for region in recipe.region_names:
         shown = region_faces(faces, region, recipe)
         network = workshop.network(region, shown, split)
         descriptors = workshop.describe(network, shown.crops)
-        # Class layers count classes from 0; the disorders of a gallery are more.
-        numbered = replace(faces, disorders=np.searchsorted(split.classes, faces.disorders))
-        layer = workshop.layer(descriptors, numbered, split.patients(TRAINING))
+        layer = workshop.layer(descriptors, numbered, trained)
         photos.append(layer.probabilities(descriptors))
         regions.append(TrainedRegion(region, layer, network, recipe.fine_tune))
         plan.log(f"{region}: done")
     by_region = np.stack(photos, axis=1)
     patients = by_patient(by_region, faces.patient_of_face, len(faces.patients))
     known = np.isin(faces.disorders, split.classes)
-    numbers = np.searchsorted(split.classes, faces.disorders)
+    numbers = numbered.disorders
     validating = np.flatnonzero(known & (split.parts == VALIDATION))
     weights = plan.weights(patients[validating], numbers[validating])
     figures = plan.figures(patients[validating], numbers[validating], weights)
@@ -97,7 +98,7 @@ def _trained(
         left_out=faces.left_out,
         regions=figures,
         known=top_probabilities(everybody[known & (split.parts == TEST)]),
-        unknown=top_probabilities(everybody[~known]),
+        unknown=top_probabilities(everybody[~known & (split.parts != TRAINING)]),
         tops=top_shares(
             average(by_region[tested], weights.tolist()),
             numbers[owners],

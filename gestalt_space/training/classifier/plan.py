@@ -55,11 +55,11 @@ class Plan:
         can be noted, and what `open_trainable` raises.
         """
         GalleryFaces(self.home).require_writable()
-        open_run_folder(self.folder)
         computing = Computing.on(self.device)
         computing.repeatable()
         store = ModelStore(load_settings(self.home).models_dir)
         trunks = installed_trunks(store, self.recipe)
+        open_run_folder(self.folder)
         if trunks is None:
             place = self.folder / PRETRAINING
             place.mkdir(exist_ok=True)
@@ -70,7 +70,7 @@ class Plan:
         """Note in the gallery's audit trail on whom the classifier was trained."""
         GalleryFaces(self.home).mark(patients, "", self.folder / MODEL)
 
-    def told(self, labelled: Labelled, workshop: Workshop) -> None:
+    def tell(self, labelled: Labelled, workshop: Workshop) -> None:
         """Tell who is trained on, and who is not."""
         faces = labelled.faces
         self.log(

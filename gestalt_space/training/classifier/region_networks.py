@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from gestalt_space.devices import Device
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.encoders.trainable import TrainableEncoder
 from gestalt_space.training.classifier.fitted import by_patient, describe, fit_layer
+from gestalt_space.training.classifier.folds import split_of
 from gestalt_space.training.classifier.recipe import ClassifierRecipe
 from gestalt_space.training.classifier.trunks import Trunks, region_faces, region_recipe
 from gestalt_space.training.computing import Computing
@@ -64,7 +65,8 @@ class Workshop:
         if self.recipe.fine_tune:
             return describe(network, crops, self.computing)
         device: Device = "cuda" if self.computing.device.type == "cuda" else "cpu"
-        return open_encoder(network.model, device=device).encode(crops)[:, 0]
+        plain = replace(network.model, views=())
+        return open_encoder(plain, device=device).encode(crops)[:, 0]
 
     def layer(
         self, descriptors: Descriptors, faces: LabelledFaces, patients: np.ndarray
@@ -90,8 +92,6 @@ def cross_validated(
 ) -> Probabilities:
     """Probabilities `(p, c)` of a region for patients in each part by networks and class layers
     that saw none of that part."""
-    from gestalt_space.training.classifier.folds import split_of
-
     shown = region_faces(faces, region, workshop.recipe)
     found = np.empty((len(faces.patients), len(faces.titles)))
     descriptors: Descriptors | None = None

@@ -50,7 +50,7 @@ def train_specialised(
     faces = labelled.faces
     _check_families(labelled)
     workshop = plan.begin()
-    plan.told(labelled, workshop)
+    plan.tell(labelled, workshop)
     folds = deal_folds(faces, plan.recipe.folds, plan.recipe.seed)
     write_split(plan.folder, "fold", zip(faces.patients, map(str, folds + 1), strict=True))
     descriptors = []

@@ -31,7 +31,7 @@ from gestalt_space.training.space.augmentation import Augmentation
 from gestalt_space.training.space.history import Epoch, best_of, write_board, write_csv
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.losses import make_loss
-from gestalt_space.training.space.patient_split import TRAINING, PatientSplit, faces_of
+from gestalt_space.training.space.patient_split import PatientSplit, faces_of
 from gestalt_space.training.space.processes import Processes, share_norms
 from gestalt_space.training.space.rates import freeze, parameter_groups, trained_layers
 from gestalt_space.training.space.recipe import Optimiser, Recipe
@@ -117,7 +117,7 @@ class _Loop:
         training.computing.repeatable()
         self.network = training.computing.placed(training.start.network)
         self.preparation = training.start.preparation.to(training.computing.device)
-        self.mine = faces_of(training.split.patients(TRAINING), training.faces)
+        self.mine = faces_of(training.split.trained(training.faces), training.faces)
         disorders = training.faces.disorder_of_face[self.mine]
         self.labels = np.searchsorted(training.split.classes, disorders)
         photos = np.bincount(self.labels, minlength=len(training.split.classes))

@@ -35,6 +35,12 @@ class PatientSplit:
         """The numbers of the patients of a part."""
         return np.flatnonzero(self.parts == part)
 
+    def trained(self, faces: LabelledFaces) -> Numbers:
+        """The numbers of the patients who are trained on. A rare patient may be in the training
+        part as a relative of one of them, and is trained on by nobody."""
+        known = np.isin(faces.disorders, self.classes)
+        return np.flatnonzero((self.parts == TRAINING) & known)
+
 
 def split_patients(
     faces: LabelledFaces, *, frequent: int, validation: float, test: float, seed: int

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import ModelNotInstalled, ModelUnsuitable
 from gestalt_space.training.classifier.folds import deal_folds, split_of
 from gestalt_space.training.classifier.identities import identity_split, simulated_identities
@@ -24,6 +26,7 @@ from gestalt_space.training.classifier.trunks import (
 from gestalt_space.training.computing import Computing
 from gestalt_space.training.space.patient_split import TRAINING, VALIDATION
 from gestalt_space.weights.store import ModelStore
+from tests import made
 from tests.training.space.conftest import make_faces
 
 COMPUTING = Computing(torch.device("cpu"), half=False)
@@ -129,8 +132,6 @@ def test_each_fold_has_networks_that_did_not_see_it(tmp_path: Path) -> None:
 
 
 def region_like(faces, crops):
-    from dataclasses import replace
-
     return replace(faces, crops=crops)
 
 
@@ -148,8 +149,6 @@ def test_a_network_that_is_not_tuned_is_the_installed_one(tmp_path: Path) -> Non
 
 
 def test_an_ensemble_is_refused(tmp_path: Path) -> None:
-    from tests import made
-
     for name in ("a", "b"):
         (tmp_path / "two").mkdir(exist_ok=True)
         made.arcface_onnx(tmp_path / "two" / f"{name}.onnx", seed=ord(name))
@@ -157,3 +156,16 @@ def test_an_ensemble_is_refused(tmp_path: Path) -> None:
     store.add(tmp_path / "two", name="two", license_name="MIT")
     with pytest.raises(ModelUnsuitable, match="has 2 encoders"):
         installed_trunks(store, recipe("model=two"))
+
+
+def test_a_model_with_views_is_used_without_them(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    made.arcface_onnx(tmp_path / "plain" / "e.onnx", seed=3)
+    store = ModelStore(tmp_path / "models")
+    plain = store.add(tmp_path / "plain" / "e.onnx", name="plain", license_name="MIT")
+    viewed = replace(plain, views=("flip1-grey0", "flip0-grey0"))
+    workshop = fine_tuning(tmp_path, "fine_tune=false")
+    network = replace(workshop.trunks.open("eyes"), model=viewed)
+    crops = make_faces(3, 3).crops
+    expected = open_encoder(plain, device="cpu").encode(crops)[:, 0]
+    np.testing.assert_allclose(workshop.describe(network, crops), expected, atol=1e-6)

@@ -14,6 +14,7 @@ from gestalt_space.errors import OutputError, TrainingError, UsageError
 from gestalt_space.training.space import loop
 from gestalt_space.training.space.history import COLUMNS, Epoch
 from gestalt_space.training.space.loop import BEST, CHECKPOINT, train
+from gestalt_space.training.space.patient_split import TRAINING
 from tests.training.space.conftest import Start, make_faces
 
 Files = tuple[bytes, dict[str, object]]
@@ -271,3 +272,26 @@ def test_rates_fall_where_the_validation_gets_no_better(make_training: Start) ->
         train(training, silent)
     rates = [one["rate"] for one in state_of(training.folder)["epochs"]]
     assert rates == [1e-9, 1e-9, 1e-9, 5e-10]
+
+
+def test_a_relative_with_a_rare_disorder_is_not_trained_on(make_training: Start) -> None:
+    training = make_training("run", "epochs=1")
+    faces = training.faces
+    rare = np.flatnonzero(~np.isin(faces.disorders, training.split.classes))[0]
+    trained = training.split.patients(TRAINING)[0]
+    families = faces.families.copy()
+    families[rare] = families[trained]
+    parts = training.split.parts.copy()
+    parts[rare] = TRAINING  # where the relative is
+    split = replace(training.split, parts=parts)
+    related = replace(training, faces=replace(faces, families=families), split=split, may_stay=True)
+    crops = faces.crops.copy()
+    crops[faces.patient_of_face == rare] = 0
+    without = replace(
+        make_training("other", "epochs=1"),
+        faces=replace(faces, families=families, crops=crops),
+        split=split,
+        may_stay=True,
+    )
+    losses = [train(one, silent)[1].loss for one in (related, without)]
+    assert losses[0] == losses[1]
