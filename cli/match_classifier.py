@@ -38,6 +38,23 @@ def check_options(
         )
 
 
+def _check_question(question: Question, *, fuse: bool) -> None:
+    """Raises `UsageError` for what is asked of the gallery, if it is not asked, and for what only
+    its own answer shows."""
+    from gestalt_space.match.question import TEN_DISORDERS
+
+    of_the_gallery = ("aggregation", "among", "without", "family", "with_family", "index")
+    names = ("sex", "age", "ancestry", *(() if fuse else of_the_gallery))
+    for name in names:
+        if getattr(question, name) != getattr(TEN_DISORDERS, name):
+            option = f"--{name.replace('_', '-')}"
+            only_fused = name in of_the_gallery
+            raise UsageError(
+                f"{option} is about the gallery, which a classifier does not look at.",
+                f"Add --fuse, or leave out {option}." if only_fused else f"Leave out {option}.",
+            )
+
+
 def classify(
     gallery: Gallery,
     name: str,
@@ -59,6 +76,7 @@ def classify(
     from gestalt_space.match.classified import ranked_by
     from gestalt_space.weights.store import ModelStore
 
+    _check_question(question, fuse=fuse)
     model = find_classifier(ModelStore(gallery.settings.models_dir), name)
     opened = open_classifier(model, device=parse_device(device))
     asked = question if fuse else None
