@@ -80,6 +80,9 @@ def classify(
     model = find_classifier(ModelStore(gallery.settings.models_dir), name)
     opened = open_classifier(model, device=parse_device(device))
     asked = question if fuse else None
+    genes = opened.facts.experiment == "specialised"
+    if not fuse and question.by not in ("disorder", *["gene"] * genes):
+        raise UsageError(f"The classifier {name} does not rank {question.by}s.", "Leave out --by.")
     if fuse:
         ranked_by(opened.facts)
         gallery.view(question)  # what cannot be asked is said before photos are read
