@@ -241,6 +241,7 @@ def test_deepgestalts_own_networks_are_written_and_run(
         "grey",
     )
     assert manifest["classifier"]["view"] == "enlarged"
+    assert manifest["source"] == "deepgestalt-cnn, trained by gestalt train multiclass"
     assert gestalt("models", "add", run / "model", "--name", "cnn").code == 0
     asked = gestalt("match", "--patient", FACES.patients[0], "--classifier", "cnn", "--json")
     assert asked.code == 0, asked.err

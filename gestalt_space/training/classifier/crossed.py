@@ -127,4 +127,6 @@ def write_crossed(
     model = trained.regions[0].network.model
     card = card_of(plan.name, result, labelled.faces, model, str(workshop.computing))
     weights = {one.region: one.weight for one in result.regions}
-    write_classifier(result.model, plan.name, facts, Weighted(trained.regions, weights), card)
+    write_classifier(
+        result.model, plan.name, plan.recipe.model, facts, Weighted(trained.regions, weights), card
+    )
