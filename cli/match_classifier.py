@@ -9,6 +9,7 @@ from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
 
 from . import output
+from .interruption import interruption
 from .match_output import face_line, title_of
 
 if TYPE_CHECKING:
@@ -86,10 +87,14 @@ def classify(
     if fuse:
         ranked_by(opened.facts)
         gallery.view(question)  # what cannot be asked is said before photos are read
-    found: list[Classified] = []
-    batches = _probes(gallery, sources, patient, as_one=as_one)
-    for batch in batches:
-        found += gallery.classify(batch, opened, question.k, asked)
+    answers = (
+        one
+        for batch in _probes(gallery, sources, patient, as_one=as_one)
+        for one in gallery.classify(batch, opened, question.k, asked)
+    )
+    bar = len(sources) > 1 and not (quiet or as_one)
+    with interruption(lambda: ". Nothing was printed, and nothing was stored."):
+        found = list(output.with_bar(answers, "Classifying", len(sources), quiet=not bar))
     if form == "json":
         space = gallery.space.model.name if fuse else None
         output.write_json(classified_document(name, opened.facts, found, space))
