@@ -9,6 +9,7 @@ from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
 
 from . import output
+from .interruption import interruption
 from .match_output import face_line, title_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,23 @@ def check_options(
         )
 
 
+def _check_question(question: Question, *, fuse: bool) -> None:
+    """Raises `UsageError` for what is asked of the gallery, if it is not asked, and for what only
+    its own answer shows."""
+    from gestalt_space.match.question import TEN_DISORDERS
+
+    of_the_gallery = ("aggregation", "among", "without", "family", "with_family", "index")
+    names = ("sex", "age", "ancestry", *(() if fuse else of_the_gallery))
+    for name in names:
+        if getattr(question, name) != getattr(TEN_DISORDERS, name):
+            option = f"--{name.replace('_', '-')}"
+            only_fused = name in of_the_gallery
+            raise UsageError(
+                f"{option} is about the gallery, which a classifier does not look at.",
+                f"Add --fuse, or leave out {option}." if only_fused else f"Leave out {option}.",
+            )
+
+
 def classify(
     gallery: Gallery,
     name: str,
@@ -59,16 +77,24 @@ def classify(
     from gestalt_space.match.classified import ranked_by
     from gestalt_space.weights.store import ModelStore
 
+    _check_question(question, fuse=fuse)
     model = find_classifier(ModelStore(gallery.settings.models_dir), name)
     opened = open_classifier(model, device=parse_device(device))
     asked = question if fuse else None
+    genes = opened.facts.experiment == "specialised"
+    if not fuse and question.by not in ("disorder", *["gene"] * genes):
+        raise UsageError(f"The classifier {name} does not rank {question.by}s.", "Leave out --by.")
     if fuse:
         ranked_by(opened.facts)
         gallery.view(question)  # what cannot be asked is said before photos are read
-    found: list[Classified] = []
-    batches = _probes(gallery, sources, patient, as_one=as_one)
-    for batch in batches:
-        found += gallery.classify(batch, opened, question.k, asked)
+    answers = (
+        one
+        for batch in _probes(gallery, sources, patient, as_one=as_one)
+        for one in gallery.classify(batch, opened, question.k, asked)
+    )
+    bar = len(sources) > 1 and not (quiet or as_one)
+    with interruption(lambda: ". Nothing was printed, and nothing was stored."):
+        found = list(output.with_bar(answers, "Classifying", len(sources), quiet=not bar))
     if form == "json":
         space = gallery.space.model.name if fuse else None
         output.write_json(classified_document(name, opened.facts, found, space))

@@ -173,6 +173,9 @@ def test_csv_has_a_row_for_each_class(trained: Path, photo: Path, gestalt: Comma
         (("--classifier", "tiny"), "The model tiny is not a classifier.", 1),
         (("--classifier", "two", "--fuse"), "A binary classifier gives no ranking", 2),
         (("--classifier", "own", "--explain", "SIM:1"), "cannot be combined with --explain", 2),
+        (("--classifier", "own", "--by", "patient"), "does not rank patients", 2),
+        (("--classifier", "own", "--among", "sex=female"), "--among is about the gallery", 2),
+        (("--classifier", "own", "--fuse", "--sex", "female"), "--sex is about the gallery", 2),
     ],
 )
 def test_what_does_not_go_together_is_refused(

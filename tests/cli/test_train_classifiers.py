@@ -244,6 +244,7 @@ def test_deepgestalts_own_networks_are_written_and_run(
         "grey",
     )
     assert manifest["classifier"]["view"] == "enlarged"
+    assert manifest["source"] == "deepgestalt-cnn, trained by gestalt train multiclass"
     assert gestalt("models", "add", run / "model", "--name", "cnn").code == 0
     asked = gestalt("match", "--patient", FACES.patients[0], "--classifier", "cnn", "--json")
     assert asked.code == 0, asked.err
@@ -277,3 +278,18 @@ def test_an_interrupted_training_goes_on_and_gives_the_same(
     for name in ("tops", "parts", "rare"):
         assert again.document[name] == whole.document[name]
     assert again.document["trained"]["regions"] == whole.document["trained"]["regions"]
+
+
+def test_a_binary_classifier_can_be_fine_tuned(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "run"
+    changes = ("regions=eyes", "fine_tune=true", "epochs=1", "folds=3", "rate=1e-4")
+    words = tuple(word for change in changes for word in ("--set", change))
+    two = ("--disorder", "SIM:1", "--against", "SIM:2")
+    done = gestalt("train", "binary", *two, "-o", run, "--device", "cpu", "--json", *words)
+    assert done.code == 0, done.err
+    assert done.document["folds"] == 3
+    trainings = sorted(path.name for path in (run / "regions" / "eyes").iterdir())
+    assert trainings == ["all", "fold-1", "fold-2", "fold-3"]
+    assert (run / "model" / "eyes.onnx").exists()

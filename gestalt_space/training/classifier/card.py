@@ -28,7 +28,7 @@ def card_of(
         "",
         (
             f"A classifier of {len(result.classes)} classes by {len(result.regions)} regions of "
-            f"the face, from {model.name}."
+            f"the face, from {result.recipe.model}."
         ),
         "",
         f"- Licence: {model.license}. {model.terms}".rstrip(),

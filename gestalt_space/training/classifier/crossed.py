@@ -128,4 +128,6 @@ def write_crossed(
     card = card_of(plan.name, result, labelled.faces, model, str(workshop.computing))
     weights = {one.region: one.weight for one in result.regions}
     plan.mark(labelled.faces.patients)
-    write_classifier(result.model, plan.name, facts, Weighted(trained.regions, weights), card)
+    write_classifier(
+        result.model, plan.name, plan.recipe.model, facts, Weighted(trained.regions, weights), card
+    )

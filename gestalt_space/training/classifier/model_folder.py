@@ -34,10 +34,13 @@ class Weighted:
 
 
 def write_classifier(
-    folder: Path, name: str, facts: ClassifierFacts, trained: Weighted, card: str
+    folder: Path, name: str, start: str, facts: ClassifierFacts, trained: Weighted, card: str
 ) -> None:
-    """Write the networks, the class layers, the manifest and the card. `facts`: all but regions.
-    The licence is that of the networks it was trained from. Raises `OutputError`."""
+    """Write the networks, the class layers, the manifest and the card. `start`: what the networks
+    began as; `facts`: all but regions. The licence is that of the networks it was trained from.
+
+    Raises `OutputError`.
+    """
     model = trained.regions[0].network.model
     with whole_folder(folder) as aside:
         written: dict[str, ModelFile] = {}
@@ -54,7 +57,7 @@ def write_classifier(
                 name=name,
                 folder=aside,
                 files=tuple(files),
-                source=f"{model.name}, trained by gestalt train {facts.experiment}",
+                source=f"{start}, trained by gestalt train {facts.experiment}",
                 license=model.license,
                 terms=model.terms,
                 restricted=model.restricted,

@@ -126,7 +126,9 @@ def _trained(
     card = card_of(plan.name, result, faces, regions[0].network.model, str(workshop.computing))
     shares = dict(zip(recipe.region_names, weights.tolist(), strict=True))
     plan.mark([faces.patients[number] for number in np.flatnonzero(split.parts != TEST)])
-    write_classifier(result.model, plan.name, facts, Weighted(regions, shares), card)
+    write_classifier(
+        result.model, plan.name, plan.recipe.model, facts, Weighted(regions, shares), card
+    )
     return result
 
 

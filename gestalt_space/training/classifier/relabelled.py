@@ -3,7 +3,7 @@ class layers and weights of regions, is fitted anew for each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,21 +47,39 @@ def class_top1(
     progress: Progress = no_progress,
 ) -> Floats:
     """The share of patients whose class is the first, its unweighted mean over `count` classes, for
-    each labelling `(m,)`.
+    each labelling `(m,)`; the rest as in `mean_probabilities`."""
+    parts = []
+    for some, mean in mean_probabilities(
+        regions, owners, labellings, folds, count, ridge, equal_weights=equal_weights
+    ):
+        parts.append(_top1(mean, some, count))
+        progress(sum(map(len, parts)), len(labellings))
+    return np.concatenate(parts)
+
+
+def mean_probabilities(
+    regions: Sequence[Descriptors],
+    owners: Numbers,
+    labellings: Numbers,
+    folds: Numbers,
+    count: int,
+    ridge: float,
+    *,
+    equal_weights: bool,
+) -> Iterator[tuple[Numbers, Probabilities]]:
+    """Some of the labellings at a time, with the probabilities `(m, p, count)` of patients by other
+    folds.
 
     `regions`: descriptors `(n, d)` of photos by each region's network. `owners` `(n,)`: patients of
     photos. `labellings` `(m, p)`, `folds` `(p,)`: as in `cross_fit`.
     """
     most = max(1, _AT_ONCE // (len(owners) * count))
-    parts = []
     for start in range(0, len(labellings), most):
         some = labellings[start : start + most]
         found = np.stack(
             [_cross_validated(one, owners, some, folds, count, ridge) for one in regions], axis=2
         )
-        parts.append(_top1(_averaged(found, some, folds, equal_weights), some, count))
-        progress(start + len(some), len(labellings))
-    return np.concatenate(parts)
+        yield some, _averaged(found, some, folds, equal_weights)
 
 
 def _cross_validated(

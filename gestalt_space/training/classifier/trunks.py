@@ -15,6 +15,8 @@ from gestalt_space.encoders.gestaltmatcher import FACENET_DIM, FaceNet
 from gestalt_space.encoders.importing import write_weights
 from gestalt_space.encoders.registry import find_encoder_model
 from gestalt_space.encoders.trainable import TrainableEncoder, open_trainable
+from gestalt_space.errors import UsageError
+from gestalt_space.paths import display_name
 from gestalt_space.training.classifier.identities import identity_split, simulated_identities
 from gestalt_space.training.classifier.recipe import ClassifierRecipe
 from gestalt_space.training.computing import Computing
@@ -28,6 +30,11 @@ CNN = "deepgestalt-cnn"
 PRETRAINING = "pretraining"
 _UNTRAINED = "untrained"
 _START = 9
+_LATER = frozenset(
+    {"model", "regions", "fine_tune", "ridge", "region_weights", "folds", "epochs", "stop_after"}
+    | {"frequent", "validation", "test", "leave_out_single", "watched_top"}
+)
+"""Values of a recipe on which the pre-training does not depend."""
 Log = Callable[[str], None]
 
 
@@ -59,13 +66,24 @@ def pretrained_trunks(
     recipe: ClassifierRecipe, folder: Path, computing: Computing, workers: int, log: Log
 ) -> Trunks:
     """DeepGestalt's CNN for each region, trained to recognise simulated persons by it; kept in
-    `folder`, where a training that was interrupted goes on."""
+    `folder`, where a training that was interrupted goes on.
+
+    Raises `UsageError` for a folder with networks that were pre-trained with other values.
+    """
     store = ModelStore(folder / "models", builtin=None)
     builtin = ModelStore(folder / "models").get(BUILTIN)
     license_ = License(builtin.license, builtin.terms, restricted=False)
+    source = _source(recipe)
+    for model in store.sound_models():
+        if model.source != source:
+            raise UsageError(
+                f"{display_name(folder)} has networks that were pre-trained with other values: "
+                f"{model.source}.",
+                "Choose another --output.",
+            )
     if not _is_there(store, _UNTRAINED):
         store.install(
-            _UNTRAINED, partial(_write_untrained, recipe.seed), lambda _: license_, source="made"
+            _UNTRAINED, partial(_write_untrained, recipe.seed), lambda _: license_, source=source
         )
     missing = [region for region in recipe.region_names if not _is_there(store, region)]
     if not recipe.pretraining_persons or not recipe.pretraining_epochs:
@@ -80,9 +98,7 @@ def pretrained_trunks(
         )
         for region in missing:
             network = _pretrained(recipe, region, faces, store, folder, computing, workers, log)
-            store.install(
-                region, network.write, lambda _: license_, source="simulated persons, recognised"
-            )
+            store.install(region, network.write, lambda _: license_, source=source)
     return Trunks(store, None)
 
 
@@ -119,6 +135,13 @@ def _pretrained(
     )
     train(training, lambda epoch: log(f"pre-training, {region}: {epoch}"))
     return start
+
+
+def _source(recipe: ClassifierRecipe) -> str:
+    """How a network is pre-trained, as its manifest has it: all values but those of the patients
+    and of later stages."""
+    values = (f"{key}={value}" for key, value in recipe.values.items() if key not in _LATER)
+    return f"simulated persons: {', '.join(values)}"
 
 
 def _is_there(store: ModelStore, name: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gestalt_space.encoders.registry import open_encoder
-from gestalt_space.errors import ModelNotInstalled, ModelUnsuitable
+from gestalt_space.errors import ModelNotInstalled, ModelUnsuitable, UsageError
 from gestalt_space.training.classifier.folds import deal_folds, split_of
 from gestalt_space.training.classifier.identities import identity_split, simulated_identities
 from gestalt_space.training.classifier.recipe import ClassifierRecipe, load_classifier_recipe
@@ -71,6 +71,9 @@ def test_deepgestalts_cnn_learns_a_face_task_for_each_region(tmp_path: Path) -> 
     again = pretrained_trunks(recipe(), tmp_path, COMPUTING, 0, lines.append)
     assert torch.equal(next(iter(again.open("eyes").network.parameters())), weights[1])
     assert lines == []
+    for change in ("pretraining_epochs=2", "seed=9", "view=in-place"):
+        with pytest.raises(UsageError, match="networks that were pre-trained with other values"):
+            pretrained_trunks(recipe(change), tmp_path, COMPUTING, 0, lines.append)
 
 
 def test_without_persons_the_cnn_begins_untrained(tmp_path: Path) -> None:
