@@ -29,12 +29,14 @@ class Detector(Protocol):
 @dataclass(frozen=True, slots=True)
 class FoundBefore:
     """The faces that the detector `name` found in one photo, for when that photo comes again.
+    `sha256`: of the photo's bytes.
 
     `find` gives the same as that detector, whoever says what it found: a face that it cannot be is
     refused where all are (`find_faces`).
     """
 
     name: str
+    sha256: str
     detections: tuple[Detection, ...]
 
     def find(self, _: Photo) -> Sequence[Detection]:

@@ -34,7 +34,8 @@ class PhotoSource:
 
     `face`: number of the face. Without one, `largest` says whether to use the largest of several
     faces, or to fail. `patient`: the patient in the photo, if known. `found`: the photo's faces, if
-    they were found before: they are not looked for again.
+    they were found before: they are not looked for again, unless in other bytes or by another
+    detector.
     """
 
     name: str
@@ -62,8 +63,8 @@ class PhotoResult:
 _FREED = FreedMemory()
 Skip = Callable[[PhotoSource, str], bool]
 """Given a photo and its sha256, says whether it can be passed over before it is decoded."""
-Lend = Callable[[], AbstractContextManager[Detector]]
-"""Lends a detector for one photo."""
+Lend = Callable[[str], AbstractContextManager[Detector]]
+"""Lends a detector for one photo, given its sha256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,17 @@ def every_face(
 ) -> tuple[Face, ...]:
     """All faces of a photo, largest first. Raises `PhotoError`, `FaceError`."""
     photo = read_photo(source.data, name=source.name, limits=limits)
-    with _detector_for(source, detectors, alone=True) as detector:
-        return find_faces(photo, detector)
+    name = ""
+    try:
+        with _detector_for(source, photo.sha256, detectors, alone=True) as detector:
+            name = detector.name
+            return find_faces(photo, detector)
+    except GestaltError:
+        raise
+    except Exception as error:
+        if not name:
+            raise
+        raise _detector_failed(name, error) from error
 
 
 def find_all_faces(
@@ -142,7 +152,7 @@ def find_all_faces(
         try:
             return _find_face(
                 source,
-                partial(_detector_for, source, detectors, alone=workers == 1),
+                partial(_detector_for, source, detectors=detectors, alone=workers == 1),
                 limits or PhotoLimits(),
                 skip,
             )
@@ -176,10 +186,14 @@ def encode_all(
 
 
 def _detector_for(
-    source: PhotoSource, detectors: Detectors, *, alone: bool
+    source: PhotoSource, sha256: str, detectors: Detectors, *, alone: bool
 ) -> AbstractContextManager[Detector]:
-    """What finds the faces of a photo: a detector that is lent, or what was found before."""
-    return nullcontext(source.found) if source.found else detectors.lent(alone=alone)
+    """What finds the faces of a photo: a detector that is lent, or what the same one found in the
+    same bytes before."""
+    before = source.found
+    if before is not None and (before.name, before.sha256) == (detectors.title, sha256):
+        return nullcontext(before)
+    return detectors.lent(alone=alone)
 
 
 def _find_face(
@@ -191,7 +205,7 @@ def _find_face(
         return replace(result, skipped=True)
     name = ""
     try:
-        with lend() as detector:
+        with lend(raw.sha256) as detector:
             name = detector.name
             photo = decode_photo(raw, limits=limits)
             height, width = photo.pixels.shape[:2]
@@ -201,14 +215,18 @@ def _find_face(
             return replace(result, face=face)
     except GestaltError as error:
         return _failed(result, error)
-    except Exception as error:  # a detector may raise anything on an odd photo
+    except Exception as error:
         if not name:
             raise
-        failure = FaceError(
-            f"The detector {name} failed on this photo ({type(error).__name__}: {error}).",
-            "Save the photo as PNG, or try another --detector.",
-        )
-        return replace(result, error=failure)
+        return replace(result, error=_detector_failed(name, error))
+
+
+def _detector_failed(name: str, error: Exception) -> FaceError:
+    """A detector may raise anything on an odd photo."""
+    return FaceError(
+        f"The detector {name} failed on this photo ({type(error).__name__}: {error}).",
+        "Save the photo as PNG, or try another --detector.",
+    )
 
 
 def _failed(result: PhotoResult, error: GestaltError) -> PhotoResult:

@@ -4,7 +4,7 @@ words."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -69,17 +69,20 @@ class AuditTrailMixin(OpenGallery):
         patient: str | None = None,
         newest: int | None = None,
         before: int | None = None,
+        without: Collection[str] = (),
     ) -> list[LoggedEvent]:
         """The events of the trail, the oldest first: all, those about a patient of the gallery, or
-        the newest so many of either; `before`: of those before the event of that number. Raises
-        `NotInGallery`."""
+        the newest so many of either; `before`: of those before the event of that number; `without`:
+        actions that are left out. Raises `NotInGallery`."""
         with self.database.reading() as session:
             if patient is not None:
                 patient = normal_name(patient)
                 patient_key(session, patient)
             models = {space.fingerprint: space.model for space in spaces(session)}
             found: list[LoggedEvent] = []
-            events = audit.events(session, patient=patient, newest=newest, before=before)
+            events = audit.events(
+                session, patient=patient, newest=newest, before=before, without=without
+            )
             while some := list(islice(events, _AT_ONCE)):
                 names = holders(session, {subject for one in some for subject in one.subjects})
                 found += (_logged(one, names, models) for one in some)

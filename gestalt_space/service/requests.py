@@ -23,6 +23,7 @@ def _is_text(text: str) -> str:
 
 Text = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_is_text)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_is_text)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
 Texts = Annotated[list[Text], Field(max_length=MOST_NAMES)]
 Number = Annotated[int, Field(ge=1, le=_LAST)]

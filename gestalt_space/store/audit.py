@@ -103,10 +103,14 @@ def events(
     patient: str | None = None,
     newest: int | None = None,
     before: int | None = None,
+    without: Collection[str] = (),
 ) -> Iterator[Event]:
     """The trail, the oldest event first: all of it, that of a patient of the gallery by identifier,
-    or the newest so many; `before`: of the events before that one, by id."""
+    or the newest so many; `before`: of the events before that one, by id; `without`: actions that
+    are left out."""
     query = sa.select(t.AuditEvent)
+    if without:
+        query = query.where(t.AuditEvent.action.not_in(without))
     if before is not None:
         query = query.where(t.AuditEvent.id < before)
     if patient is not None:

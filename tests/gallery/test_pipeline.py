@@ -35,6 +35,7 @@ from gestalt_space.gallery.pipeline import (
     PhotoSource,
     Pipeline,
     encode_all,
+    every_face,
     find_all_faces,
 )
 from gestalt_space.types import Crops, Detection, Photo, Pixels, Slots
@@ -206,6 +207,8 @@ def test_an_error_inside_a_detector_is_one_photo_s_failure(
     assert "aligned" in told.message
     assert told.hint
     assert found[3].sha256
+    with pytest.raises(FaceError, match=type(error).__name__):
+        every_face(sources[3], Detectors("test", lambda threads: Fails()))
 
 
 def test_a_detector_that_cannot_be_made_is_every_photo_s_failure(

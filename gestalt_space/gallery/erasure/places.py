@@ -37,7 +37,10 @@ def places_of(settings: Settings, database: Database) -> FilesToSearch:
     passed = []
     files = dict.fromkeys(_files(home, but=models))
     if models.is_relative_to(home) and models.is_dir():
-        passed.append(f"the models in {display_name(models)}: they never have patient data")
+        passed.append(
+            f"the models in {display_name(models)}: they have no patient data, but a model may be "
+            "among them that was trained on patients of a gallery"
+        )
     file = sqlite_file(database.engine.url)
     own: tuple[Path, ...] = ()
     if file is None:

@@ -9,6 +9,8 @@ const comparison = document.getElementById("comparison");
 const adding = document.getElementById("adding");
 const go = document.getElementById("go");
 const photos = [];
+/** The photos and faces of the last question that was sent, and of the answer that is shown. */
+let sent = [], asked = [];
 
 /** Shows how many photos there are, and whether they can be asked about. */
 function settle() {
@@ -37,10 +39,11 @@ function drop(photo) {
   settle();
 }
 
-/** Asks for the faces of a photo, and shows them. */
+/** Asks for the faces of a photo, and shows them, unless the photo was turned meanwhile. */
 async function look(photo) {
   const { shown, file } = photo;
   const remarks = shown.querySelector(".remarks");
+  const isOld = () => photo.file !== file;
   if (photo.url) URL.revokeObjectURL(photo.url);
   photo.url = URL.createObjectURL(file);
   photo.faces = photo.found = undefined;
@@ -55,12 +58,15 @@ async function look(photo) {
   fields.append("photo", file);
   try {
     const found = (await (await send(form.dataset.faces, { method: "POST", body: fields })).json()).photos[0];
+    if (isOld()) return;
     if (found.error) throw found.error;
     ({ faces: photo.faces, found: photo.found } = found);
     photo.chosen = found.faces[0].number;
     await shown.querySelector("img").decode().catch(() => {});
+    if (isOld()) return;
     draw(photo);
   } catch (error) {
+    if (isOld()) return;
     remarks.replaceChildren(element("li", {}, problem(error)));
   }
   photo.looking = false;
@@ -92,15 +98,18 @@ function draw(photo) {
     }
   }
   choices.querySelectorAll("input").forEach((radio, place) => (radio.checked = faces[place].number === chosen));
-  const { marks } = faces.find((face) => face.number === chosen).quality;
+  const { marks } = chosenFace(photo).quality;
   const told = marks.map(({ kind, value, limit }) => element("li", { class: "remark" }, word(`mark.${kind}`, { value, limit })));
   shown.querySelector(".remarks").replaceChildren(...(told.length ? told : [element("li", { class: "good" }, word("good"))]));
 }
 
 const choose = (photo, chosen) => draw(Object.assign(photo, { chosen }));
 
+/** Turns a photo once more, after those turns that are not done yet. */
+const turn = (photo) => (photo.turns = Promise.resolve(photo.turns).then(() => turnOnce(photo)));
+
 /** Turns a photo a quarter clockwise; what is sent from now on is the turned one. */
-async function turn(photo) {
+async function turnOnce(photo) {
   try {
     const bitmap = await createImageBitmap(photo.file);
     const canvas = element("canvas", { width: bitmap.height, height: bitmap.width });
@@ -110,15 +119,18 @@ async function turn(photo) {
     drawing.drawImage(bitmap, 0, 0);
     const turned = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.97));
     photo.file = new File([turned], photo.file.name, { type: "image/jpeg" });
-    await look(photo);
+    look(photo);
   } catch {
     photo.shown.querySelector(".remarks").replaceChildren(
       element("li", {}, problem({ code: "photo_format", message: "", hint: "" })));
   }
 }
 
+const chosenFace = ({ faces, chosen }) => faces?.find((one) => one.number === chosen);
+
 /** The photos and filters that belong to a form that is sent. */
 function complete(fields) {
+  sent = photos.map((photo) => ({ file: photo.file, face: chosenFace(photo) }));
   for (const photo of photos) {
     fields.append("photo", photo.file);
     fields.append("face", photo.faces?.length ? photo.chosen : "");
@@ -133,11 +145,10 @@ function complete(fields) {
 
 /** Draws the face that was asked about into a canvas of the answer. */
 async function paint(canvas) {
-  const photo = photos[canvas.dataset.place];
-  const face = photo?.faces?.find((one) => one.number === photo.chosen);
+  const { file, face } = asked[canvas.dataset.place] ?? {};
   if (!face) return canvas.remove();
   const [left, top, right, bottom] = face.box;
-  const bitmap = await createImageBitmap(photo.file).catch(() => undefined);
+  const bitmap = await createImageBitmap(file).catch(() => undefined);
   if (!bitmap) return canvas.remove();
   const { width, height } = bitmap;
   const side = Math.min(1.25 * Math.max(right - left, bottom - top), width, height);
@@ -172,6 +183,8 @@ addEventListener("paste", ({ clipboardData }) => add(clipboardData.files));
 form.addEventListener("formdata", ({ formData }) => complete(formData));
 form.addEventListener("reset", () => {
   [...photos].forEach(drop);
+  asked = [];
+  if (adding) adding.hidden = true;
   answer.replaceChildren();
   comparison.replaceChildren();
 });
@@ -208,6 +221,7 @@ async function findMore(text, shown) {
 search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
 
 answer.addEventListener("filled", () => {
+  asked = sent;
   comparison.replaceChildren();
   if (adding) adding.hidden = false;
   for (const field of adding?.querySelectorAll("[data-same]") ?? [])

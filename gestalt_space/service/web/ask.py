@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from markupsafe import Markup
-from pydantic import BaseModel, Json
+from pydantic import BaseModel, Field, Json
 from starlette.responses import Response
 
 from gestalt_space.cohort.composite import FEWEST
@@ -19,12 +21,13 @@ from gestalt_space.errors import GestaltError
 from gestalt_space.faces.detection import FoundBefore
 from gestalt_space.gallery.intake.ontology import installed_ontology
 from gestalt_space.gallery.pipeline import PhotoSource
+from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 from gestalt_space.service.questions import Asked
 from gestalt_space.service.replies import DocumentReply
-from gestalt_space.service.requests import Text
+from gestalt_space.service.requests import Number, Text
 from gestalt_space.service.routers.match import faces_of, matched
-from gestalt_space.service.uploads import photo_sources
+from gestalt_space.service.uploads import MOST_FIELDS, photo_sources
 from gestalt_space.service.web.assets import assets
 from gestalt_space.service.web.averages import MOST_PATIENTS, average_face
 from gestalt_space.service.web.finding import ShownFaces, shown_faces
@@ -32,10 +35,13 @@ from gestalt_space.service.web.page import Page, ReaderPage
 from gestalt_space.service.web.report import nearest_pictures, probe_pictures
 from gestalt_space.service.web.terms import Term, chosen_terms, further_terms, term_picture, terms
 from gestalt_space.store.people import By
+from gestalt_space.types import Face
 
 router = APIRouter(include_in_schema=False)
 STYLES = ("page.css", "service.css")
 """What a saved report looks by: files of ours, put into it as they are."""
+FaceOrNone = Number | Literal[""]
+"""Which face of a photo is meant; empty where none was chosen."""
 _A_DAY = {"Cache-Control": "private, max-age=86400"}
 
 
@@ -53,14 +59,13 @@ async def _filled_form(
     page: ReaderPage,
     question: Asked,
     photo: Annotated[list[UploadFile], File()],
-    face: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI copies it
+    face: Annotated[list[FaceOrNone], Form()] = [],  # noqa: B006 - FastAPI copies it
     found: Annotated[list[Json[ShownFaces | None]], Form()] = [],  # noqa: B006
     term: Annotated[list[str], Form()] = [],  # noqa: B006
     as_one: Annotated[bool, Form()] = False,
 ) -> FilledForm:
     noted = chosen_terms(term, page.language)
-    detector = page.gallery.pipeline.detector
-    before = [one.found(detector) if one else None for one in found]
+    before = [one.found() if one else None for one in found]
     sources = _with_faces(await photo_sources(photo), face, before)
     return FilledForm(sources, question, noted, as_one)
 
@@ -76,8 +81,8 @@ class Candidate(BaseModel):
     name: str
     patient: str
     photo: str | None
-    rank: int
-    similarity: float
+    rank: Number
+    similarity: Annotated[float, Field(ge=-2, le=2)]
 
 
 @router.get("/")
@@ -119,11 +124,7 @@ async def answer(page: ReaderPage, form: Filled) -> Response:
 async def find(page: ReaderPage, photo: Annotated[list[UploadFile], File()]) -> DocumentReply:
     """The faces of photos, as `/api/v1/faces` lists them; `found`: what to send back of each."""
     sources = await photo_sources(photo)
-    found = await page.parts.workshop.work(faces_of, page.gallery, sources)
-    document = faces_document(page.gallery.pipeline.detector, found, ())
-    shown = [None if isinstance(faces, GestaltError) else shown_faces(faces) for _, faces in found]
-    photos = zip(document["photos"], shown, strict=True)
-    return DocumentReply({**document, "photos": [{**one, "found": told} for one, told in photos]})
+    return DocumentReply(await page.parts.workshop.work(_found, page.gallery, sources))
 
 
 @router.post("/ask/report")
@@ -148,8 +149,8 @@ async def report(page: ReaderPage, form: Filled) -> Response:
 @router.post("/ask/comparison")
 def comparison(
     page: ReaderPage,
-    line: Annotated[list[Json[Candidate]], Form()],
-    place: Annotated[int, Form(ge=0)] = 0,
+    line: Annotated[list[Json[Candidate]], Form(max_length=2)],
+    place: Annotated[int, Form(ge=0, le=MOST_FIELDS)] = 0,
 ) -> Response:
     """Two lines of a ranking beside the photo, which stays with the reader."""
     return page.show("comparison.html", lines=line, place=place, fewest=FEWEST, most=MOST_PATIENTS)
@@ -181,14 +182,28 @@ async def _answered(page: Page, form: FilledForm) -> MatchDocument:
     return document
 
 
+def _found(gallery: Gallery, sources: list[PhotoSource]) -> dict[str, object]:
+    found = faces_of(gallery, sources)
+    document = faces_document(gallery.pipeline.detector, found, ())
+    told = [
+        {**one, "found": None if isinstance(faces, GestaltError) else _shown(source, faces)}
+        for one, source, (_, faces) in zip(document["photos"], sources, found, strict=True)
+    ]
+    return {**document, "photos": told}
+
+
+def _shown(source: PhotoSource, faces: Sequence[Face]) -> dict[str, object] | None:
+    assert isinstance(source.data, bytes), "photos of a request are in memory"  # noqa: S101
+    return shown_faces(hashlib.sha256(source.data).hexdigest(), faces)
+
+
 def _with_faces(
-    sources: list[PhotoSource], face: list[str], found: list[FoundBefore | None]
+    sources: list[PhotoSource], face: list[FaceOrNone], found: list[FoundBefore | None]
 ) -> list[PhotoSource]:
     """Photos with the face that was chosen in each, in their order, the largest where none was; and
     with the faces that were found in each before."""
-    chosen = [int(one) if one.isdecimal() and int(one) else None for one in face]
     return [
-        replace(source, face=number, found=before)
-        for source, number, before in zip_longest(sources, chosen, found)
+        replace(source, face=number or None, found=before)
+        for source, number, before in zip_longest(sources, face, found)
         if source is not None
     ]

@@ -1,5 +1,6 @@
 """Faces that the page Ask has shown: it sends back what was found, so that a photo is searched for
-faces once. Nothing of it stays here in between.
+faces once. Nothing of it stays here in between. It belongs to the bytes of one photo: one that was
+turned or changed since is searched again.
 
 What comes back is what the page says. It can choose where in its own photo a face is, which whoever
 crops a photo can as well; points that cannot be a face's are refused as a detector's would be.
@@ -14,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from gestalt_space.faces.detection import FoundBefore
-from gestalt_space.service.requests import Name
+from gestalt_space.service.requests import Name, Sha256
 from gestalt_space.service.uploads import LONGEST_FIELD
 from gestalt_space.types import Detection, Face
 
@@ -32,20 +33,20 @@ class ShownFace(BaseModel):
 
 
 class ShownFaces(BaseModel):
-    """All faces of a photo, and what found them."""
+    """All faces of a photo, what found them, and the sha256 of the photo's bytes."""
 
     detector: Name
+    sha256: Sha256
     faces: Annotated[list[ShownFace], Field(min_length=1)]
 
-    def found(self, detector: str) -> FoundBefore | None:
-        """What was found, as the photo's detector; None where the service's is another by now."""
-        if self.detector != detector:
-            return None
-        return FoundBefore(detector, tuple(map(_detection, self.faces)))
+    def found(self) -> FoundBefore:
+        """What was found, as the photo's detector."""
+        return FoundBefore(self.detector, self.sha256, tuple(map(_detection, self.faces)))
 
 
-def shown_faces(faces: Sequence[Face]) -> dict[str, object] | None:
-    """Faces for the page to keep and to send back; None where they are too many for a field."""
+def shown_faces(sha256: str, faces: Sequence[Face]) -> dict[str, object] | None:
+    """Faces of the photo of those bytes, for the page to keep and to send back; None where they are
+    too many for a field."""
     shown = [
         {
             "box": face.box.tolist(),
@@ -55,7 +56,9 @@ def shown_faces(faces: Sequence[Face]) -> dict[str, object] | None:
         }
         for face in faces
     ]
-    told = ShownFaces.model_validate({"detector": faces[0].detector, "faces": shown})
+    told = ShownFaces.model_validate(
+        {"detector": faces[0].detector, "sha256": sha256, "faces": shown}
+    )
     return told.model_dump() if len(told.model_dump_json()) < LONGEST_FIELD else None
 
 

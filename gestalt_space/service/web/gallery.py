@@ -14,7 +14,7 @@ from starlette.responses import Response
 from gestalt_space.ages import age_text
 from gestalt_space.documents.matches import LineForm
 from gestalt_space.documents.parts import ErrorForm, error_form
-from gestalt_space.errors import GalleryMissing, GestaltError
+from gestalt_space.errors import GalleryMissing, GestaltError, NotInGallery
 from gestalt_space.gallery.listing import PatientPage
 from gestalt_space.gallery.trail import LoggedEvent
 from gestalt_space.home import Gallery
@@ -169,9 +169,12 @@ def _compared(gallery: Gallery, patient: PatientSummary, seen: datetime | None) 
 
 
 def _came(gallery: Gallery, line: LineForm) -> datetime:
-    """When the photo came that a line rests on."""
+    """When the photo came that a line rests on. Raises `NotInGallery` where it left meanwhile."""
     photos = gallery.patient(line["patient"]).photos
-    return max(one.added_at for one in photos if line["photo"] in (None, one.name))
+    came = [one.added_at for one in photos if line["photo"] in (None, one.name)]
+    if not came:
+        raise NotInGallery("The photo is not in the gallery any more.", "Load the page again.")
+    return max(came)
 
 
 def _seen(page: Page) -> datetime | None:
@@ -185,5 +188,4 @@ def _seen(page: Page) -> datetime | None:
 def _history(gallery: Gallery, patient: str) -> list[LoggedEvent]:
     """What was done to a patient, the newest first. That they were looked at is in the trail of
     the admins."""
-    events = gallery.log(patient=patient, newest=10 * MOST_EVENTS)
-    return [one for one in reversed(events) if one.action not in _UNTOLD][:MOST_EVENTS]
+    return gallery.log(patient=patient, newest=MOST_EVENTS, without=_UNTOLD)[::-1]

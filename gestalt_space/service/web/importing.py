@@ -24,7 +24,7 @@ from gestalt_space.home import Gallery
 from gestalt_space.names import normal_name
 from gestalt_space.paths import display_name
 from gestalt_space.service.hints import in_fields
-from gestalt_space.service.requests import Text
+from gestalt_space.service.requests import Sha256, Text
 from gestalt_space.service.web.page import ContributorPage
 
 router = APIRouter(prefix="/gallery/import", include_in_schema=False)
@@ -41,7 +41,7 @@ class ChosenPhoto(BaseModel):
     not be computed."""
 
     name: Text
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
 
 
 _CHOSEN = TypeAdapter(Annotated[list[ChosenPhoto], Field(max_length=MOST_PHOTOS)])
@@ -103,7 +103,8 @@ def _foreseen(
     gallery: Gallery, rows: Sequence[Intake], photos: Sequence[ChosenPhoto]
 ) -> list[RowOutcome]:
     hashes = {file_name(one.name): one.sha256 for one in photos}
-    checked = [_checked(row, photos_by_name(photos)) for row in rows]
+    names = photos_by_name(photos)
+    checked = [_checked(row, names) for row in rows]
     return [
         _outcome(one.photo, one.patient, one.outcome, one.changes, one.notes, one.error)
         for one in foresee(gallery.database, checked, [hashes.get(row.photo) for row in rows])

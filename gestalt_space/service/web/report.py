@@ -16,16 +16,16 @@ MOST_FACES = 25
 """Lines of a ranking whose nearest patient's face is shown."""
 
 
-def probe_pictures(gallery: Gallery, sources: list[PhotoSource]) -> dict[str, str]:
-    """The face that was asked about in each photo, by the photo's name, as the address of an image
-    that holds it. Photos without one are left out."""
-    found = {}
+def probe_pictures(gallery: Gallery, sources: list[PhotoSource]) -> list[str | None]:
+    """The face that was asked about in each photo, in the order of the photos, as the address of an
+    image that holds it; None for a photo without one."""
+    found: list[str | None] = [None] * len(sources)
     limits = photo_limits(gallery.settings)
-    for source in sources:
+    for place, source in enumerate(sources):
         with suppress(GestaltError, StopIteration):
             faces = every_face(source, gallery.pipeline.detectors, limits=limits)
             chosen = next(one for one in faces if one.number == (source.face or 1))
-            found[source.name] = data_address(crop_to_png(chosen.crop))
+            found[place] = data_address(crop_to_png(chosen.crop))
     return found
 
 

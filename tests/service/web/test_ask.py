@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -76,8 +77,8 @@ def test_a_face_is_the_same_to_the_last_digit(gallery: Gallery, photo: Photo):
     limits = photo_limits(gallery.settings)
     source = PhotoSource("a.png", photo[1])
     faces = every_face(source, gallery.pipeline.detectors, limits=limits)
-    told = json.loads(json.dumps(shown_faces(faces)))
-    before = ShownFaces.model_validate(told).found(gallery.pipeline.detector)
+    told = json.loads(json.dumps(shown_faces(sha256(photo[1]).hexdigest(), faces)))
+    before = ShownFaces.model_validate(told).found()
     (again,) = every_face(replace(source, found=before), gallery.pipeline.detectors, limits=limits)
     assert again.crop.tobytes() == faces[0].crop.tobytes()
     assert again.landmarks.tobytes() == faces[0].landmarks.tobytes()
@@ -88,13 +89,36 @@ def test_a_face_is_the_same_to_the_last_digit(gallery: Gallery, photo: Photo):
 def test_what_another_detector_found_is_looked_for_again(client: TestClient, photo: Photo):
     found = client.post("/ask/faces", files={"photo": photo}).json()["photos"][0]["found"]
     moved = [{**one, "landmarks": [[0, 0]] * 5} for one in found["faces"]]
-    sent = {"found": json.dumps({"detector": "another", "faces": moved})}
+    sent = {"found": json.dumps({**found, "detector": "another", "faces": moved})}
     assert "OMIM:122470" in client.post("/ask", files={"photo": photo}, data=sent).text
     sent = {"found": json.dumps({**found, "faces": moved})}
     refused = client.post("/ask", files={"photo": photo}, data=sent)
     assert "OMIM:122470" not in refused.text
     assert refused.status_code == 200
     assert "The face in the photo cannot be used." in refused.text
+
+
+def test_what_was_found_in_another_photo_is_looked_for_again(
+    client: TestClient, photo: Photo, tmp_path: Path
+):
+    """A page may send a photo that was turned, or photos in another order than what was found."""
+    other = made.photo_file(tmp_path / "other.png", 11)
+    files = [("photo", photo), ("photo", (other.name, other.read_bytes()))]
+    shown = client.post("/ask/faces", files=files).json()["photos"]
+    moved = [
+        json.dumps({**one["found"], "faces": [{**face, "landmarks": [[0, 0]] * 5}]})
+        for one in shown
+        for face in one["found"]["faces"]
+    ]
+    plain = client.post("/ask", files=files).text
+    assert client.post("/ask", files=files, data={"found": moved[::-1]}).text == plain
+    assert client.post("/ask", files=files, data={"found": moved}).text != plain
+
+
+@pytest.mark.parametrize("face", ["9" * 5000, "-1", "0", "x", "1.5"])
+def test_a_face_that_has_no_number_is_refused(client: TestClient, photo: Photo, face: str):
+    answer = client.post("/ask", files={"photo": photo}, data={"face": face})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
 
 
 @pytest.mark.parametrize(
@@ -109,8 +133,8 @@ def test_found_faces_that_are_none_are_refused(client: TestClient, photo: Photo,
 def test_more_faces_than_a_field_holds_are_not_kept(gallery: Gallery, photo: Photo):
     source = PhotoSource("a.png", photo[1])
     faces = every_face(source, gallery.pipeline.detectors)
-    assert shown_faces(faces * 100) is not None
-    assert shown_faces(faces * 1000) is None
+    assert shown_faces("0" * 64, faces * 100) is not None
+    assert shown_faces("0" * 64, faces * 1000) is None
 
 
 def test_hostile_names_and_answers_are_text(
@@ -137,6 +161,21 @@ def test_a_report_holds_all_that_it_shows(client: TestClient, photo: Photo):
     assert "kein Medizinprodukt" in page.text
 
 
+@pytest.mark.parametrize("as_one", ["true", "false"])
+def test_photos_of_one_name_have_each_their_face_in_a_report(
+    client: TestClient, photo: Photo, tmp_path: Path, as_one: str
+):
+    """Phones call many photos `image.jpg`."""
+    other = made.photo_file(tmp_path / "other.png", 11).read_bytes()
+    files = [("photo", ("image.png", data)) for data in (photo[1], other)]
+    files.insert(1, ("photo", ("image.png", b"none")))
+    page = Page(client.post("/ask/report", files=files, data={"as_one": as_one}).text)
+    faces = [one["src"] for one in page.of("img") if one.get("class") == "asked-face"]
+    alone = [Page(client.post("/ask/report", files=[one]).text).of("img")[0] for one in files[::2]]
+    assert faces == [one["src"] for one in alone]
+    assert len(set(faces)) == 2
+
+
 @pytest.mark.parametrize(
     ("form", "code"),
     [({"age": "old"}, "usage"), ({"term": "HP:1"}, "usage"), ({"top": "0"}, "usage")],
@@ -155,8 +194,10 @@ def test_two_candidates_stand_beside_each_other(client: TestClient):
     page = Page(client.post("/ask/comparison", data={"line": sent}).text)
     assert "".join(page.texts).count(NASTY) == 2
     assert page.of("img")[0]["src"] == "/api/v1/faces/P%200%2F1/crop?photo=p0.png"
-    bad = client.post("/ask/comparison", data={"line": "{"})
-    assert bad.json()["error"]["code"] == "usage"
+    wrong = ({"rank": 10**400}, {"rank": -1}, {"similarity": 1e308}, {"similarity": float("nan")})
+    for bad in (["{"], *([json.dumps({**line, **one})] for one in wrong), sent * 2):
+        refused = client.post("/ask/comparison", data={"line": bad})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "usage")
 
 
 def test_there_is_no_average_face_of_a_few(client: TestClient):

@@ -168,6 +168,53 @@ def test_nothing_leaves_the_machine_and_nothing_foreign_runs(
     assert page.wrong == []
 
 
+def test_faces_of_a_photo_that_was_turned_meanwhile_are_not_shown(
+    open_page, address: str, photos: list[Path]
+):
+    page = open_page()
+    held = []
+    page.route("**/ask/faces", lambda route: held.append(route))
+    page.goto(f"{address}/")
+    page.set_input_files("#files", photos[:1])
+    page.locator("[data-turn]").click()
+    while len(held) < 2:
+        page.wait_for_timeout(20)
+    held[1].continue_()
+    page.locator("#go:enabled").wait_for()
+    remarks = page.locator(".remarks").inner_html()
+    problem = {"code": "no_face", "message": "", "hint": ""}
+    held[0].fulfill(json={"photos": [{"error": problem}]})
+    page.wait_for_timeout(200)
+    assert page.locator(".remarks").inner_html() == remarks
+    page.click("#go")
+    page.locator("table.ranking").wait_for()
+    assert page.wrong == []
+
+
+def test_a_comparison_shows_the_face_that_was_asked_about(
+    open_page, address: str, photos: list[Path]
+):
+    page = open_page()
+    ask(page, address, photos[:1])
+
+    def face() -> str:
+        for line in (0, 1):
+            page.locator("[data-line]").nth(line).check()
+        page.click("#compare")
+        page.locator(".beside-two").wait_for()
+        page.wait_for_timeout(300)
+        return page.locator(".probe-face canvas").evaluate("(one) => one.toDataURL()")
+
+    before = face()
+    page.locator("[data-drop]").click()
+    page.set_input_files("#files", photos[1:])
+    page.locator("#go:enabled").wait_for()
+    assert face() == before
+    page.click("#go")
+    page.locator("#comparison:empty").wait_for(state="attached")
+    assert face() != before
+
+
 def test_a_clinician_looks_compares_saves_and_adds(
     open_page, address: str, gallery: Gallery, photos: list[Path], tmp_path: Path
 ):

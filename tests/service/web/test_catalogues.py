@@ -10,7 +10,11 @@ from babel.messages.catalog import Catalog, Message
 from gestalt_space.errors import GestaltError
 from gestalt_space.service.web.catalogues import messages, read_catalogue
 from gestalt_space.service.web.languages import LANGUAGES, Language
-from gestalt_space.service.web.words import ERRORS, script_words
+from gestalt_space.service.web.words import ACTIONS, ERRORS, script_words
+from gestalt_space.store.audit import COPIES
+from gestalt_space.store.copied import COPY
+from gestalt_space.store.homes import FORGET, RETURN
+from gestalt_space.store.taken_back import CORRECTIONS, HARMLESS, REMOVALS, UNDO
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}|%%|%s")
 TRANSLATED: list[Language] = [one for one in LANGUAGES if one != "en"]
@@ -52,6 +56,11 @@ def test_every_translation_has_the_values_of_its_text(language: Language):
 def test_a_translation_is_not_the_english_text(language: Language):
     same = {one.id for one in read_catalogue(language) if one.id and one.id in texts(one)}
     assert same <= {"Name", "Patient", "Ptosis", "Proptosis", "Synophrys", "optional"}
+
+
+def test_every_action_of_the_trail_has_a_name():
+    known = {*CORRECTIONS, UNDO, *REMOVALS, *HARMLESS, *COPIES, COPY, FORGET, RETURN}
+    assert known <= set(ACTIONS)
 
 
 def kinds(of: type[GestaltError]) -> list[type[GestaltError]]:

@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 
 from gestalt_space.errors import NotInGallery
 from gestalt_space.home import Gallery
+from gestalt_space.service.web import gallery as web_gallery
 from gestalt_space.service.web.gallery import SEEN
+from gestalt_space.store.trainings import record_training
 from gestalt_space.types import Disorder, PhotoRecord
 from tests import made
 from tests.galleries import add, row
@@ -267,6 +269,28 @@ def test_an_erasure_gives_the_receipt(client: TestClient, gallery: Gallery):
         gallery.patient("P0")
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "trained models"), ("de", "trainierte Modelle"), ("zh-TW", "訓練過的模型")],
+)
+def test_an_erasure_tells_of_models_that_were_trained_on_patients(
+    client: TestClient, gallery: Gallery, language: str, said: str
+):
+    with gallery.database.writing() as session:
+        record_training(session, ["P1", "P2"], "", "/trained/<b>/model")
+        record_training(session, ["P1"], "f" * 64, "/trained/P1/model")
+    form = based_on(client, "P1")
+    page = client.post("/gallery/erasure", data=form, headers={"Accept-Language": language})
+    assert said in page.text
+    assert "<code>/trained/&lt;b&gt;/model</code>, <code>/trained/[...]/model</code>" in page.text
+    (link,) = [one for one in Page(page.text).of("a") if "download" in one]
+    receipt = json.loads(base64.b64decode((link["href"] or "").partition("base64,")[2]))
+    assert [one["action"] for one in receipt["not_reached"]["copies"]] == ["train", "train"]
+    assert "trained on patients" in receipt["search"]["not_searched"][0]
+    admin = client.get("/admin", headers={"Accept-Language": language})
+    assert "/trained/[...]/model" in admin.text
+
+
 def test_a_patient_is_compared_again(client: TestClient):
     answer = client.post("/gallery/match", data={"patient": "P0"})
     assert "ORPHA:199" in Page(answer.text).text
@@ -324,6 +348,18 @@ def test_a_history_tells_of_this_patient_alone(
     add(gallery, *(row(one, "P9") for one in photos))
     (entry,) = history(client, "P9")
     assert "Photos: 2" in entry
+
+
+def test_looks_do_not_hide_a_history(
+    client: TestClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+):
+    gallery.set_facts(PhotoRecord("-", "P1", sex="female"))
+    before = history(client, "P1")
+    assert len(before) == 2
+    monkeypatch.setattr(web_gallery, "MOST_EVENTS", 2)
+    for _ in range(21):
+        gallery.look_at("P1")
+    assert history(client, "P1") == before
 
 
 @pytest.mark.parametrize(

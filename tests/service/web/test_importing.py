@@ -16,6 +16,8 @@ from starlette.testclient import TestClient
 from gestalt_space.errors import NotInGallery
 from gestalt_space.home import Gallery
 from gestalt_space.service.app import create_app
+from gestalt_space.service.web import importing
+from gestalt_space.service.web.importing import photos_by_name
 from gestalt_space.types import PhotoRecord
 from gestalt_space.weights.store import ModelStore
 from tests import made
@@ -154,6 +156,19 @@ def test_photos_come_in_parts_and_rows_are_held_against_the_whole_table(
     rest = added(client, rows, photos, *photos[2:], first=False)
     assert [one[0] for one in rest] == ["n3.png"]
     assert [one.patient for one in gallery.patients()] == ["P0", "P1", "P2", "P3"]
+
+
+def test_names_of_photos_are_counted_once(
+    client: TestClient, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
+):
+    """Not for each row: a table may have thousands."""
+    counted: list[int] = []
+    monkeypatch.setattr(
+        importing, "photos_by_name", lambda photos: counted.append(1) or photos_by_name(photos)
+    )
+    rows = table(*((name, name, "", "", "") for name, _ in photos))
+    assert len(previewed(client, rows, *photos)) == len(photos)
+    assert counted == [1]
 
 
 def test_errors_of_rows_name_no_options(client: TestClient, photos: list[Photo]):
