@@ -23,7 +23,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gestalt_space.training.encoder_data import photographed
 from numpy.typing import NDArray
 from scipy.stats import binomtest, kstest
 
@@ -32,6 +31,7 @@ from gestalt_space.classifiers.region_ensemble import average
 from gestalt_space.faces.alignment import SIZE
 from gestalt_space.match.answer import Match, MatchLine
 from gestalt_space.match.classified import ClassLine, fused_lines
+from gestalt_space.simulate.aligned_photos import photographed
 from gestalt_space.simulate.disorders import (
     DIFFICULTIES,
     Difficulty,
