@@ -14,7 +14,6 @@ from gestalt_space.devices import parse_device
 from gestalt_space.errors import GestaltError
 from gestalt_space.faces.yunet import YunetDetector
 from gestalt_space.simulate.real_faces import RealFace, read_faces
-from gestalt_space.training.splits import held_out
 from recipes.cover.recipe import STEPS as COVER_STEPS
 from recipes.cover.recipe import CoverRecipe, train_cover
 from recipes.detector.landmarks import LOOK_STEPS
@@ -44,6 +43,15 @@ PersonsFile = Annotated[
         show_default=False,
     ),
 ]
+Recogniser = Annotated[
+    Path | None,
+    typer.Option(
+        "--recogniser",
+        help="Folder with a face encoder that tells which photos show the same person. "
+        "[default: none; each photo counts as a person]",
+        show_default=False,
+    ),
+]
 
 app = typer.Typer(
     help="Rebuild the models that come with gestalt-space. One photo in five, chosen by a hash of "
@@ -61,6 +69,7 @@ def rebuild_all(
     folder: Annotated[
         Path, typer.Option("--output", "-o", help="Folder to write to.", show_default=False)
     ],
+    recogniser: Recogniser = None,
     seed: options.Seed = 11,
     device: options.DeviceName = "auto",
     quiet: options.Quiet = False,
@@ -70,7 +79,7 @@ def rebuild_all(
     Parts that are in the folder already are kept, so an interrupted run can be started again.
     """
     check_device(parse_device(device))
-    plan = Rebuilding(photos, teacher, folder, seed, parse_device(device))
+    plan = Rebuilding(photos, teacher, folder, seed, recogniser, parse_device(device))
     with output.progress("Looking at photos", None, quiet=quiet) as show:
         rebuild(plan, _log(quiet=quiet), show)
 
@@ -130,6 +139,7 @@ def encoder(
     teacher: Teacher,
     out: ModelFile,
     persons: PersonsFile = None,
+    recogniser: Recogniser = None,
     seed: options.Seed = 11,
     device: options.DeviceName = "auto",
     quiet: options.Quiet = False,
@@ -140,17 +150,14 @@ def encoder(
     """
     check_training(out, parse_device(device))
     with unchanged(out):
-        recipe = EncoderRecipe(photos, persons, seed=seed, device=parse_device(device))
+        recipe = EncoderRecipe(photos, persons, recogniser, seed=seed, device=parse_device(device))
         train_encoder(recipe, _faces(photos, teacher, quiet=quiet), out, _log(quiet=quiet))
 
 
 def _faces(photos: Path, teacher: Path, *, quiet: bool) -> list[RealFace]:
-    """The faces that training may see."""
+    """The faces of all photos; each recipe leaves out those that it may not see."""
     with output.progress("Looking at photos", None, quiet=quiet) as show:
-        found = read_faces(
-            photos, YunetDetector(teacher), wanted=lambda name: not held_out(name), progress=show
-        )
-        return list(found)
+        return list(read_faces(photos, YunetDetector(teacher), progress=show))
 
 
 def _log(*, quiet: bool) -> Log:

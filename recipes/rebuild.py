@@ -44,12 +44,17 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilding:
-    """What to rebuild from: `photos`, a folder or zip, and `teacher`, a YuNet model."""
+    """What to rebuild from.
+
+    `photos`: a folder or zip; `teacher`: a YuNet model; `recogniser`: a folder with a face encoder
+    that tells which photos show one person.
+    """
 
     photos: Path
     teacher: Path
     folder: Path
     seed: int
+    recogniser: Path | None = None
     device: Device = "auto"
     steps: Steps = field(default_factory=Steps)
 
@@ -67,10 +72,7 @@ def rebuild(plan: Rebuilding, log: Log, progress: Progress = no_progress) -> Non
     def seen() -> list[RealFace]:
         if not faces:
             teacher = YunetDetector(plan.teacher)
-            wanted = read_faces(
-                plan.photos, teacher, wanted=lambda name: not held_out(name), progress=progress
-            )
-            faces.extend(wanted)
+            faces.extend(read_faces(plan.photos, teacher, progress=progress))
         return faces
 
     persons = plan.folder / "persons.safetensors"
@@ -78,7 +80,7 @@ def rebuild(plan: Rebuilding, log: Log, progress: Progress = no_progress) -> Non
 
     def make_persons(out: Path) -> None:
         with kept_log(out, log) as note:
-            frontal = [face for face in seen() if face.is_frontal]
+            frontal = [f for f in seen() if f.is_frontal and not held_out(f.name)]
             note(f"photos {plan.photos.name}, seed {plan.seed}, {len(frontal)} frontal faces")
             portraits, labels = [f.portrait for f in frontal], [f.labels for f in frontal]
             Persons.fit(portraits, labels, seed=plan.seed).save(out)
@@ -95,7 +97,13 @@ def rebuild(plan: Rebuilding, log: Log, progress: Progress = no_progress) -> Non
 
     def make_encoder(out: Path) -> None:
         recipe = EncoderRecipe(
-            plan.photos, persons, steps.pairs, steps.encoder, plan.seed, plan.device
+            plan.photos,
+            persons,
+            plan.recogniser,
+            steps.pairs,
+            steps.encoder,
+            plan.seed,
+            plan.device,
         )
         train_encoder(recipe, seen(), out, log)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,11 @@ from gestalt_space.training.computing import Computing
 from gestalt_space.training.encoder_export import export
 from gestalt_space.training.encoder_network import EncoderNetwork
 from gestalt_space.training.libraries import libraries
-from gestalt_space.training.splits import held_out
 from gestalt_space.weights.manifest import sha256_of
 from recipes.commit import commit
 from recipes.encoder.data import Pairs, make_groups, make_pairs
 from recipes.encoder.deformations import TARGET_LENGTH
+from recipes.encoder.people import same_people, trained_on, validated_on
 from recipes.encoder.training import (
     STAGES,
     TargetScaling,
@@ -32,6 +32,7 @@ from recipes.encoder.training import (
     normalised,
     train,
 )
+from recipes.encoder.validation import DISORDERS, told_on_validation
 from recipes.logs import Log, kept_log
 from recipes.preconditions import check_faces
 
@@ -50,24 +51,30 @@ TELLING_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class EncoderRecipe:
-    """What to train on: `photos` is named in the log; `persons` is a file of them, or built in."""
+    """What to train on: `photos` is named in the log; `persons` is a file of them, or built in;
+    `recogniser` is a folder with a face encoder that tells which photos show one person.
+    """
 
     photos: Path
     persons: Path | None = None
+    recogniser: Path | None = None
     pairs: int = PAIRS
     stages: Sequence[TrainingStage] = STAGES
     seed: int = 11
     device: Device = "auto"
 
 
-def train_encoder(recipe: EncoderRecipe, faces: Iterable[RealFace], out: Path, log: Log) -> float:
-    """Train on faces, write the model, and a log beside it.
+def train_encoder(recipe: EncoderRecipe, faces: Sequence[RealFace], out: Path, log: Log) -> None:
+    """Train on faces, write the model, and a log beside it that says what it can tell.
 
-    Faces whose names are held out are left out. Returns the share of simulated persons, others than
-    those of the training, whose nearest other person carries the same deformation, of
-    `TEST_GROUPS`. Raises `UsageError` for too few faces.
+    No photo of a person is used of whom another is held out; photos for validation measure the
+    result, by disorders of a family that training does not know. Raises `UsageError` for too few
+    faces.
     """
-    known = [f.portrait for f in faces if not held_out(f.name) and _near(f.portrait)]
+    names = [face.name for face in faces]
+    owners = same_people(faces, recipe.recogniser)
+    used = trained_on(names, owners) & np.array([_near(face.portrait) for face in faces], bool)
+    known = [faces[row].portrait for row in np.flatnonzero(used).tolist()]
     check_faces(len(known))
     with kept_log(out, log) as note:
         note(
@@ -96,7 +103,13 @@ def train_encoder(recipe: EncoderRecipe, faces: Iterable[RealFace], out: Path, l
         crops, groups = make_groups(others, TEST_GROUPS, TEST_PEOPLE, [recipe.seed, 4])
         share = _nearest_share(_descriptors(network, crops), groups)
         note(f"nearest of the same deformation, of {TEST_GROUPS}: {share:.1%}")
-    return share
+        kept = validated_on(names, owners) & np.array([face.is_frontal for face in faces], bool)
+        shown = [faces[row].portrait for row in np.flatnonzero(kept).tolist()]
+        if len(shown) >= 2 * DISORDERS:
+            told = told_on_validation(network, shown, DISORDERS)
+            note(f"disorders of the validation family: {told}")
+        else:
+            note(f"{len(shown)} people are too few for the validation family")
 
 
 def _near(portrait: Portrait) -> bool:

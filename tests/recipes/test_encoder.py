@@ -17,7 +17,7 @@ from gestalt_space.simulate.persons import FaceLabels, Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
 from gestalt_space.training.encoder_export import export
 from gestalt_space.training.encoder_network import COMPONENTS, DIM, EncoderNetwork
-from gestalt_space.training.splits import held_out
+from gestalt_space.training.splits import held_out, validating
 from recipes.encoder.data import Pairs, make_groups, make_pairs, mirrored_order
 from recipes.encoder.deformations import (
     TARGET_LENGTH,
@@ -26,12 +26,15 @@ from recipes.encoder.deformations import (
     deform,
     draw,
 )
+from recipes.encoder.people import joined, trained_on, validated_on
 from recipes.encoder.training import (
     TargetScaling,
     TrainingStage,
     contrastive_loss,
     train,
 )
+from recipes.encoder.validation import told_on_validation
+from recipes.encoder.validation_family import draw_disorders
 
 POINTS = len(TARGET_POINTS)
 
@@ -162,19 +165,55 @@ def test_the_recipe_writes_a_model_and_its_log_and_leaves_held_out_photos_out(
     tmp_path: Path, portraits: list[Portrait], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = {"PERSONS": 4, "CHUNK": 30, "TEST_GROUPS": 4, "TEST_PEOPLE": 2, "TEST_PERSONS": 4}
-    for name, size in sizes.items():
+    for name, size in (sizes | {"DISORDERS": 2}).items():
         monkeypatch.setattr(encoder_recipe, name, size)
-    faces = [RealFace(f"{n}.jpg", portraits[n % 12], FaceLabels()) for n in range(40)]
-    seen = sum(not held_out(face.name) for face in faces)
-    assert 20 <= seen < 40
+    faces = [RealFace(f"{n}.jpg", portraits[n % 12], FaceLabels()) for n in range(150)]
+    seen = sum(not held_out(face.name) and not validating(face.name) for face in faces)
+    assert 20 <= seen < 150
     stages = (TrainingStage(4, 2, 0.2, (1e-3, 0.0)),)
     recipe = encoder_recipe.EncoderRecipe(tmp_path, pairs=COMPONENTS, stages=stages)
     lines: list[str] = []
-    share = encoder_recipe.train_encoder(recipe, faces, tmp_path / "e.onnx", lines.append)
-    assert 0 <= share <= 1
+    encoder_recipe.train_encoder(recipe, faces, tmp_path / "e.onnx", lines.append)
     assert (tmp_path / "e.log").read_text(encoding="utf-8").splitlines() == lines
     assert any(f"{seen} real faces" in line for line in lines)
+    assert lines[-1].startswith("disorders of the validation family: top-1 ")
     assert onnxruntime.InferenceSession(tmp_path / "e.onnx").get_outputs()[0].shape[-1] == DIM
+
+
+def test_photos_of_one_person_are_on_one_side_of_the_split() -> None:
+    names = [f"{number}.jpg" for number in range(200)]
+    rng = np.random.default_rng(1)
+    faces = np.repeat(rng.normal(size=(100, 32)), 2, axis=0) + rng.normal(0, 0.05, (200, 32))
+    people = joined((faces / np.linalg.norm(faces, axis=1, keepdims=True)).astype(np.float32))
+    assert np.array_equal(people, np.repeat(np.arange(100), 2))
+    used, chosen = trained_on(names, people), validated_on(names, people)
+    kept = {*people[[held_out(name) for name in names]]}
+    assert not kept & {*people[used]}
+    assert not kept & {*people[chosen]}
+    assert not {*people[used]} & {*people[[validating(name) for name in names]]}
+    assert chosen.any()
+    assert all(validating(names[row]) for row in np.flatnonzero(chosen))
+    assert len({*people[chosen]}) == chosen.sum()
+
+
+def test_the_validation_family_changes_faces_and_is_the_same_for_a_seed(
+    portraits: list[Portrait],
+) -> None:
+    first, again = (
+        [one.show(rng, portraits[0]) for one in draw_disorders(rng, 5)]
+        for rng in (np.random.default_rng(3), np.random.default_rng(3))
+    )
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one.pixels, other.pixels)
+        assert np.abs(one.pixels.astype(int) - portraits[0].pixels).max() > 20
+
+
+def test_an_encoder_is_measured_with_each_person_once(portraits: list[Portrait]) -> None:
+    torch.manual_seed(1)
+    told = told_on_validation(EncoderNetwork().eval(), portraits, disorders=3)
+    assert told.photos == 12
+    assert told.tenth == 1
+    assert "of 12 photos" in str(told)
 
 
 def test_too_few_faces_are_refused(tmp_path: Path, portraits: list[Portrait]) -> None:

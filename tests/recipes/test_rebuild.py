@@ -36,7 +36,7 @@ def plan(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rebui
         for name in archive.namelist()[5000:5150]:
             (tmp_path / "photos" / name).write_bytes(archive.read(name))
     teacher = shared / "models" / "yunet_n.onnx"
-    return Rebuilding(tmp_path / "photos", teacher, tmp_path / "models", 3, "cpu", TINY)
+    return Rebuilding(tmp_path / "photos", teacher, tmp_path / "models", 3, None, "cpu", TINY)
 
 
 @pytest.mark.shared
