@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gestalt_space.simulate.aligned_photos import photographed
 from gestalt_space.simulate.persons import Portrait
 from gestalt_space.training.encoder_network import EncoderNetwork
-from recipes.encoder.data import photographed
 from recipes.encoder.training import normalised
 from recipes.encoder.validation_family import draw_disorders
 
