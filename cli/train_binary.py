@@ -53,7 +53,8 @@ def binary(
     from gestalt_space.training.classifier.documents import binary_document
 
     with interruption(
-        lambda: ". Finished epochs of fine-tuning are kept.", "Run the same command again to continue."
+        lambda: ". Finished epochs of fine-tuning are kept.",
+        "Run the same command again to continue.",
     ):
         found = train_binary(plan, disorder, against)
     if as_json:

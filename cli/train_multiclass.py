@@ -48,7 +48,8 @@ def multiclass(
     from gestalt_space.training.classifier.multiclass import train_multiclass
 
     with interruption(
-        lambda: ". Finished epochs of fine-tuning are kept.", "Run the same command again to continue."
+        lambda: ". Finished epochs of fine-tuning are kept.",
+        "Run the same command again to continue.",
     ):
         found = train_multiclass(plan, split)
     if as_json:
