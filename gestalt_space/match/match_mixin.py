@@ -13,7 +13,13 @@ import numpy as np
 
 from gestalt_space.classifiers.region_ensemble import RegionEnsemble
 from gestalt_space.encoders.registry import encoder_spec
-from gestalt_space.errors import GalleryChanged, GalleryEmpty, IndexDamaged, UsageError
+from gestalt_space.errors import (
+    DescriptorError,
+    GalleryChanged,
+    GalleryEmpty,
+    IndexDamaged,
+    UsageError,
+)
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.damage import NONSENSE
@@ -215,7 +221,12 @@ class MatchMixin(ListingMixin):
                 found.append(Classified(probe.name, probe.photos, probe.error))
                 continue
             count = len(classifier.facts.classes) if everything is not None else k
-            told = classified(probe, self._crops_of(probe), classifier, count)
+            crops = self._crops_of(probe)
+            try:
+                told = classified(probe, crops, classifier, count)
+            except DescriptorError as error:
+                found.append(Classified(probe.name, probe.photos, error))
+                continue
             if everything is not None:
                 _, (match,) = self.answer([probe], everything)
                 told = replace(told, lines=told.lines[:k], fused=fused_lines(match, told.lines, k))

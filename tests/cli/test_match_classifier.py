@@ -11,6 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
+from gestalt_space.classifiers.class_layer import Probabilities
+from gestalt_space.classifiers.region_ensemble import RegionEnsemble
+from gestalt_space.errors import DescriptorError
+from gestalt_space.types import Crops
 from tests.cli.conftest import Command
 from tests.cli.patterns import FACES, fill, write
 from tests.prepared import Prepared
@@ -205,3 +209,22 @@ def test_a_photo_without_a_face_fails_alone(
     assert good["error"] is None
     assert bad["error"] is not None
     assert bad["classes"] == []
+
+
+def test_a_face_that_gives_no_numbers_fails_alone(
+    trained: Path, photo: Path, tmp_path: Path, gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, probabilities = [], RegionEnsemble.probabilities
+
+    def failing(self: RegionEnsemble, crops: Crops) -> Probabilities:
+        asked.append(crops)
+        if len(asked) == 1:
+            raise DescriptorError("Numbers that are not finite.", "Try another photo.")
+        return probabilities(self, crops)
+
+    monkeypatch.setattr(RegionEnsemble, "probabilities", failing)
+    done = gestalt("match", photo, write(tmp_path, 25), *OWN, "--json")
+    assert done.code == 3
+    bad, good = done.document["probes"]
+    assert bad["error"]["message"] == "Numbers that are not finite."
+    assert good["error"] is None
