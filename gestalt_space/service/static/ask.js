@@ -12,11 +12,13 @@ const photos = [];
 /** The photos and faces of the last question that was sent, and of the answer that is shown. */
 let sent = [], asked = [];
 
-/** Shows how many photos there are, and whether they can be asked about. */
+/** Shows how many photos there are, and whether they can be asked about and added. */
 function settle() {
   document.getElementById("as-one").hidden = photos.length < 2;
   document.getElementById("drop").classList.toggle("small", photos.length > 0);
-  go.disabled = !photos.some((photo) => photo.faces?.length) || photos.some((photo) => photo.looking);
+  const isReady = photos.some((photo) => photo.faces?.length) && !photos.some((photo) => photo.looking);
+  go.disabled = !isReady;
+  if (adding) adding.querySelector("button").disabled = !isReady;
 }
 
 function add(files) {
@@ -282,6 +284,6 @@ adding?.addEventListener("submit", async (event) => {
   } catch (error) {
     fail(error, told);
   }
-  button.disabled = false;
+  settle();
 });
 settle();
