@@ -105,9 +105,11 @@ def _foreseen(
     hashes = {file_name(one.name): one.sha256 for one in photos}
     names = photos_by_name(photos)
     checked = [_checked(row, names) for row in rows]
+    found = foresee(gallery.database, checked, [hashes.get(row.photo) for row in rows])
+    gallery.note_told(one.patient for one in found)
     return [
         _outcome(one.photo, one.patient, one.outcome, one.changes, one.notes, one.error)
-        for one in foresee(gallery.database, checked, [hashes.get(row.photo) for row in rows])
+        for one in found
     ]
 
 
@@ -128,7 +130,9 @@ def _added(
         if at_work
     ]
     others = [row for row, at_work in zip(checked, is_here, strict=True) if not at_work]
-    added = iter(gallery.add(here, largest=True, beside=others).photos if here else ())
+    done = gallery.add(here, largest=True, beside=others).photos if here else ()
+    gallery.note_told(one.patient for one in done if one.status != "added")
+    added = iter(done)
     found = []
     for row, at_work in zip(checked, is_here, strict=True):
         if at_work:

@@ -139,6 +139,23 @@ def test_contradictions_with_the_gallery_and_between_rows_are_foreseen(
     assert [one[3] for one in done] == [one[3] for one in found]
 
 
+def test_whoever_is_told_of_patients_has_looked_at_them(
+    client: TestClient, gallery: Gallery, photos: list[Photo]
+):
+    def looks(patient: str) -> int:
+        return len([one for one in gallery.log(patient=patient) if one.action == "look"])
+
+    gallery.set_facts(PhotoRecord("-", "P0", sex="female"))
+    rows = table(("n0.png", "P0", "", "male", ""), ("n1.png", "N1", "", "", ""))
+    assert "sex: female" in previewed(client, rows, *photos)[0][3]
+    assert (looks("P0"), looks("P1")) == (1, 0)
+    assert "sex: female" in added(client, rows, photos, *photos[:2], first=True)[0][3]
+    assert (looks("P0"), looks("N1")) == (2, 0)
+    facts = {"patient": "P0", "sex": "male"}
+    assert "female" in client.post("/api/v1/patients", files={"photo": photos[0]}, data=facts).text
+    assert looks("P0") == 3
+
+
 def test_photos_come_in_parts_and_rows_are_held_against_the_whole_table(
     client: TestClient, gallery: Gallery, photos: list[Photo]
 ):
