@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -14,9 +15,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from gestalt_space.errors import NotInGallery
+from gestalt_space.gallery.intake.tables import read_table_bytes
 from gestalt_space.home import Gallery
 from gestalt_space.service.app import create_app
 from gestalt_space.service.web import importing
+from gestalt_space.service.web import page as web_page
 from gestalt_space.service.web.importing import photos_by_name
 from gestalt_space.types import PhotoRecord
 from gestalt_space.weights.store import ModelStore
@@ -173,6 +176,29 @@ def test_photos_come_in_parts_and_rows_are_held_against_the_whole_table(
     rest = added(client, rows, photos, *photos[2:], first=False)
     assert [one[0] for one in rest] == ["n3.png"]
     assert [one.patient for one in gallery.patients()] == ["P0", "P1", "P2", "P3"]
+
+
+def test_other_requests_do_not_wait_while_a_table_is_read(
+    client: TestClient, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
+):
+    """It takes seconds where it is long, and so does the page that lists the rows."""
+    at_work: list[str] = []
+
+    def apart(work: Any) -> Any:
+        def working(*given: Any, **options: Any) -> Any:
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            at_work.append(work.__name__)
+            return work(*given, **options)
+
+        return working
+
+    monkeypatch.setattr(importing, "read_table_bytes", apart(read_table_bytes))
+    monkeypatch.setattr(web_page.Page, "show", apart(web_page.Page.show))
+    rows = table(("n0.png", "N0", "", "", ""))
+    assert len(previewed(client, rows, *photos)) == 1
+    assert len(added(client, rows, photos, photos[0], first=True)) == 1
+    assert at_work == ["read_table_bytes", "show"] * 2
 
 
 def test_names_of_photos_are_counted_once(
