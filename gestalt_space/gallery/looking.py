@@ -3,7 +3,10 @@ trail, in the transaction of what is read, so that none goes unnoticed."""
 
 from __future__ import annotations
 
-from gestalt_space.errors import ConsentWithdrawn, NotInGallery
+from collections.abc import Iterable
+from contextlib import suppress
+
+from gestalt_space.errors import ConsentWithdrawn, GalleryMissing, NotInGallery
 from gestalt_space.gallery.listing import PatientPage, list_page
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.names import normal_name
@@ -55,6 +58,17 @@ class Looking(OpenGallery):
             if keys:
                 record_event(session, LOOK, patients=keys.values(), detail={"listed": len(keys)})
         return page
+
+    def note_told(self, patients: Iterable[str]) -> None:
+        """Note a look at those of some patients who are in the gallery: somebody who wanted to add
+        to them is told what it has of them."""
+        with suppress(GalleryMissing):
+            self.database.require()
+            with self.database.writing() as session:
+                keys = patient_keys(session, sorted(set(patients)))
+                if keys:
+                    told = {"listed": len(keys)}
+                    record_event(session, LOOK, patients=keys.values(), detail=told)
 
     def look_at_crop(self, patient: str, photo: str) -> bytes:
         """The aligned face of a patient's photo as PNG; the photo is named as for `move_photo`.

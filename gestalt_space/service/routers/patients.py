@@ -147,6 +147,7 @@ def added(
 ) -> AddedDocument:
     """What became of photos that were to be added."""
     done = gallery.add(rows, largest=largest, keep_crops=keep_crops, update=update)
+    gallery.note_told(one.patient for one in done.photos if one.status != "added")
     return added_document(done.photos, done.counts, done.left_in_log, gallery.calibration())
 
 

@@ -9,23 +9,23 @@ const comparison = document.getElementById("comparison");
 const adding = document.getElementById("adding");
 const go = document.getElementById("go");
 const photos = [];
-/** The photos and faces of the last question that was sent, and of the answer that is shown. */
-let sent = [], asked = [];
+let sent = [], asked = []; // Photos with their faces: of the last question, and of the answer shown.
 
-/** Shows how many photos there are, and whether they can be asked about. */
+/** Shows how many photos there are, and whether they can be asked about and added. */
 function settle() {
   document.getElementById("as-one").hidden = photos.length < 2;
   document.getElementById("drop").classList.toggle("small", photos.length > 0);
   go.disabled = !photos.some((photo) => photo.faces?.length) || photos.some((photo) => photo.looking);
+  if (adding) adding.querySelector("button").disabled = go.disabled;
 }
 
 function add(files) {
   for (const file of files) {
     const shown = document.getElementById("photo").content.cloneNode(true).firstElementChild;
-    const photo = { file, shown, chosen: 1 };
+    const photo = { file, shown, chosen: 1, turns: Promise.resolve() };
     photos.push(photo);
     list.append(shown);
-    shown.querySelector("[data-turn]").addEventListener("click", () => turn(photo));
+    shown.querySelector("[data-turn]").addEventListener("click", () => (photo.turns = photo.turns.then(() => turn(photo))));
     shown.querySelector("[data-drop]").addEventListener("click", () => drop(photo));
     look(photo);
   }
@@ -43,11 +43,9 @@ function drop(photo) {
 async function look(photo) {
   const { shown, file } = photo;
   const remarks = shown.querySelector(".remarks");
-  const isOld = () => photo.file !== file;
   if (photo.url) URL.revokeObjectURL(photo.url);
   photo.url = URL.createObjectURL(file);
-  photo.faces = photo.found = undefined;
-  photo.looking = true;
+  Object.assign(photo, { faces: undefined, found: undefined, looking: true });
   shown.querySelector("img").src = photo.url;
   shown.querySelector(".file").textContent = file.name;
   shown.querySelector("svg").replaceChildren();
@@ -58,15 +56,14 @@ async function look(photo) {
   fields.append("photo", file);
   try {
     const found = (await (await send(form.dataset.faces, { method: "POST", body: fields })).json()).photos[0];
-    if (isOld()) return;
+    await shown.querySelector("img").decode().catch(() => {});
+    if (photo.file !== file) return;
     if (found.error) throw found.error;
     ({ faces: photo.faces, found: photo.found } = found);
     photo.chosen = found.faces[0].number;
-    await shown.querySelector("img").decode().catch(() => {});
-    if (isOld()) return;
     draw(photo);
   } catch (error) {
-    if (isOld()) return;
+    if (photo.file !== file) return;
     remarks.replaceChildren(element("li", {}, problem(error)));
   }
   photo.looking = false;
@@ -105,11 +102,8 @@ function draw(photo) {
 
 const choose = (photo, chosen) => draw(Object.assign(photo, { chosen }));
 
-/** Turns a photo once more, after those turns that are not done yet. */
-const turn = (photo) => (photo.turns = Promise.resolve(photo.turns).then(() => turnOnce(photo)));
-
 /** Turns a photo a quarter clockwise; what is sent from now on is the turned one. */
-async function turnOnce(photo) {
+async function turn(photo) {
   try {
     const bitmap = await createImageBitmap(photo.file);
     const canvas = element("canvas", { width: bitmap.height, height: bitmap.width });
@@ -127,7 +121,6 @@ async function turnOnce(photo) {
 }
 
 const chosenFace = ({ faces, chosen }) => faces?.find((one) => one.number === chosen);
-
 /** The photos and filters that belong to a form that is sent. */
 function complete(fields) {
   sent = photos.map((photo) => ({ file: photo.file, face: chosenFace(photo) }));
@@ -183,8 +176,6 @@ addEventListener("paste", ({ clipboardData }) => add(clipboardData.files));
 form.addEventListener("formdata", ({ formData }) => complete(formData));
 form.addEventListener("reset", () => {
   [...photos].forEach(drop);
-  asked = [];
-  if (adding) adding.hidden = true;
   answer.replaceChildren();
   comparison.replaceChildren();
 });
@@ -215,8 +206,7 @@ async function findMore(text, shown) {
   const rows = [...found.children].filter((row) => !isChosen(row));
   more.replaceChildren(...[...more.children].filter(isChosen), ...rows);
   more.hidden = !more.childElementCount;
-  const told = search.dataset.text.replace("{count}", shown + rows.length);
-  document.getElementById("terms-found").textContent = text.trim() ? told : "";
+  document.getElementById("terms-found").textContent = text.trim() ? search.dataset.text.replace("{count}", shown + rows.length) : "";
 }
 search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
 
@@ -244,18 +234,14 @@ answer.addEventListener("change", ({ target }) => {
   if (chosen.length > 2) chosen.find((one) => one !== target).checked = false;
   document.getElementById("compare").disabled = chosen.length < 2;
 });
-answer.addEventListener("click", async ({ target }) => {
+answer.addEventListener("click", ({ target }) => {
   if (target.id !== "compare") return;
   const fields = new FormData();
   for (const one of answer.querySelectorAll("[data-line]:checked")) fields.append("line", one.dataset.line);
   const probe = answer.querySelector("[data-line]:checked").closest(".probe").querySelector("canvas");
   fields.append("place", probe?.dataset.place ?? "0");
-  try {
-    await put(await send(target.dataset.address, { method: "POST", body: fields }), comparison);
-    comparison.scrollIntoView({ block: "start", behavior: "smooth" });
-  } catch (error) {
-    fail(error, comparison);
-  }
+  send(target.dataset.address, { method: "POST", body: fields }).then((told) => put(told, comparison))
+    .then(() => comparison.scrollIntoView({ block: "start", behavior: "smooth" }), (error) => fail(error, comparison));
 });
 adding?.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -282,6 +268,6 @@ adding?.addEventListener("submit", async (event) => {
   } catch (error) {
     fail(error, told);
   }
-  button.disabled = false;
+  settle();
 });
 settle();

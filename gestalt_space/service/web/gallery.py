@@ -107,7 +107,8 @@ def show(page: ReaderPage, patient: Annotated[Name, Query()]) -> Response:
         actions=ACTIONS,
         can_undo=lambda event: (
             event.action in (*CORRECTIONS, UNDO)
-            and event.detail is not None
+            # A face that was replaced is not there any more.
+            and "before" in (event.detail or {})
             and event.id not in undone
         ),
     )

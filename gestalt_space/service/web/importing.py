@@ -25,7 +25,7 @@ from gestalt_space.names import normal_name
 from gestalt_space.paths import display_name
 from gestalt_space.service.hints import in_fields
 from gestalt_space.service.requests import Sha256, Text
-from gestalt_space.service.web.page import ContributorPage
+from gestalt_space.service.web.page import ContributorPage, Page
 
 router = APIRouter(prefix="/gallery/import", include_in_schema=False)
 
@@ -60,6 +60,16 @@ class RowOutcome:
     error: ErrorForm | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SentTable:
+    """A table as it was sent, with its name, and the list of the photos that were chosen. To read
+    it takes seconds where it is long."""
+
+    name: str
+    table: bytes
+    chosen: bytes
+
+
 @router.get("")
 def form(page: ContributorPage) -> Response:
     """The form, with what one request may hold."""
@@ -73,11 +83,9 @@ def form(page: ContributorPage) -> Response:
 async def preview(page: ContributorPage, table: OneFile, chosen: OneFile) -> Response:
     """What would become of each row, first of those with an error. Photos are known by their
     sha256, and not sent for it."""
-    read, photos = await _read(table, chosen)
-    found = await page.parts.workshop.work(_foreseen, page.gallery, read.rows, photos)
-    found.sort(key=lambda row: row.outcome != "failed")
-    unused = _unused(read.rows, photos)
-    return page.show("imported.html", rows=found, unread=read.unread, unused=unused, is_done=False)
+    sent = await _sent(table, chosen)
+    answer: Response = await page.parts.workshop.work(_previewed, page, sent)
+    return answer
 
 
 @router.post("")
@@ -90,12 +98,26 @@ async def add(
 ) -> Response:
     """Add the rows whose photos are in this request. With the `first` one it is told which rows
     cannot be added, and which photos no row names."""
-    read, photos = await _read(table, chosen)
-    sent = {file_name(one.filename or ""): await one.read() for one in photo}
-    found = await page.parts.workshop.work(
-        _added, page.gallery, read.rows, photos, sent, with_lost=first
-    )
-    unread, unused = (read.unread, _unused(read.rows, photos)) if first else ((), [])
+    sent = await _sent(table, chosen)
+    here = {file_name(one.filename or ""): await one.read() for one in photo}
+    answer: Response = await page.parts.workshop.work(_imported, page, sent, here, is_first=first)
+    return answer
+
+
+def _previewed(page: Page, sent: SentTable) -> Response:
+    read, photos = _read(sent)
+    found = _foreseen(page.gallery, read.rows, photos)
+    found.sort(key=lambda row: row.outcome != "failed")
+    unused = _unused(read.rows, photos)
+    return page.show("imported.html", rows=found, unread=read.unread, unused=unused, is_done=False)
+
+
+def _imported(
+    page: Page, sent: SentTable, here: Mapping[str, bytes], *, is_first: bool
+) -> Response:
+    read, photos = _read(sent)
+    found = _added(page.gallery, read.rows, photos, here, with_lost=is_first)
+    unread, unused = (read.unread, _unused(read.rows, photos)) if is_first else ((), [])
     return page.show("imported.html", rows=found, unread=unread, unused=unused, is_done=True)
 
 
@@ -105,9 +127,11 @@ def _foreseen(
     hashes = {file_name(one.name): one.sha256 for one in photos}
     names = photos_by_name(photos)
     checked = [_checked(row, names) for row in rows]
+    found = foresee(gallery.database, checked, [hashes.get(row.photo) for row in rows])
+    gallery.note_told(one.patient for one in found)
     return [
         _outcome(one.photo, one.patient, one.outcome, one.changes, one.notes, one.error)
-        for one in foresee(gallery.database, checked, [hashes.get(row.photo) for row in rows])
+        for one in found
     ]
 
 
@@ -128,7 +152,9 @@ def _added(
         if at_work
     ]
     others = [row for row, at_work in zip(checked, is_here, strict=True) if not at_work]
-    added = iter(gallery.add(here, largest=True, beside=others).photos if here else ())
+    done = gallery.add(here, largest=True, beside=others).photos if here else ()
+    gallery.note_told(one.patient for one in done if one.status != "added")
+    added = iter(done)
     found = []
     for row, at_work in zip(checked, is_here, strict=True):
         if at_work:
@@ -175,12 +201,16 @@ def _outcome(
     return RowOutcome(photo, patient, outcome, changes, notes, told)
 
 
-async def _read(table: UploadFile, chosen: UploadFile) -> tuple[IntakeTable, list[ChosenPhoto]]:
-    """The table, with photos by the names of their files, and the photos that were chosen."""
+async def _sent(table: UploadFile, chosen: UploadFile) -> SentTable:
     name = display_name(table.filename or "table")
-    read = read_table_bytes(await table.read(), name, Path())
+    return SentTable(name, await table.read(), await chosen.read())
+
+
+def _read(sent: SentTable) -> tuple[IntakeTable, list[ChosenPhoto]]:
+    """The table, with photos by the names of their files, and the photos that were chosen."""
+    read = read_table_bytes(sent.table, sent.name, Path())
     try:
-        photos = _CHOSEN.validate_json(await chosen.read())
+        photos = _CHOSEN.validate_json(sent.chosen)
     except ValidationError as error:
         raise UsageError(
             f"The list of photos cannot be read, or has more than {MOST_PHOTOS:,}.",

@@ -207,8 +207,10 @@ def test_a_comparison_shows_the_face_that_was_asked_about(
 
     before = face()
     page.locator("[data-drop]").click()
+    assert page.locator("#adding button").is_disabled()  # nobody would be added
     page.set_input_files("#files", photos[1:])
     page.locator("#go:enabled").wait_for()
+    assert page.locator("#adding button").is_enabled()
     assert face() == before
     page.click("#go")
     page.locator("#comparison:empty").wait_for(state="attached")

@@ -15,6 +15,8 @@ from gestalt_space.errors import NotInGallery
 from gestalt_space.home import Gallery
 from gestalt_space.service.web import gallery as web_gallery
 from gestalt_space.service.web.gallery import SEEN
+from gestalt_space.store.audit import record_event
+from gestalt_space.store.correcting import patient_key
 from gestalt_space.store.trainings import record_training
 from gestalt_space.types import Disorder, PhotoRecord
 from tests import made
@@ -348,6 +350,20 @@ def test_a_history_tells_of_this_patient_alone(
     add(gallery, *(row(one, "P9") for one in photos))
     (entry,) = history(client, "P9")
     assert "Photos: 2" in entry
+
+
+def test_a_replaced_face_is_not_offered_to_be_undone(client: TestClient, gallery: Gallery):
+    def buttons() -> int:
+        page = client.get("/gallery/patient", params={"patient": "P1"}, headers=HTML).text
+        return page.count('action="/gallery/undo"')
+
+    gallery.set_facts(PhotoRecord("-", "P1", sex="female"))
+    assert buttons() == 1
+    with gallery.database.writing() as session:
+        told = {"photo": "p1.png", "changes": ["p1.png: face 1 → 2"]}
+        event = record_event(session, "correct", patients=[patient_key(session, "P1")], detail=told)
+    assert client.post("/gallery/undo", data={"event": event, "patient": "P1"}).status_code == 409
+    assert buttons() == 1
 
 
 def test_looks_do_not_hide_a_history(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -14,9 +15,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from gestalt_space.errors import NotInGallery
+from gestalt_space.gallery.intake.tables import read_table_bytes
 from gestalt_space.home import Gallery
 from gestalt_space.service.app import create_app
 from gestalt_space.service.web import importing
+from gestalt_space.service.web import page as web_page
 from gestalt_space.service.web.importing import photos_by_name
 from gestalt_space.types import PhotoRecord
 from gestalt_space.weights.store import ModelStore
@@ -139,6 +142,23 @@ def test_contradictions_with_the_gallery_and_between_rows_are_foreseen(
     assert [one[3] for one in done] == [one[3] for one in found]
 
 
+def test_whoever_is_told_of_patients_has_looked_at_them(
+    client: TestClient, gallery: Gallery, photos: list[Photo]
+):
+    def looks(patient: str) -> int:
+        return len([one for one in gallery.log(patient=patient) if one.action == "look"])
+
+    gallery.set_facts(PhotoRecord("-", "P0", sex="female"))
+    rows = table(("n0.png", "P0", "", "male", ""), ("n1.png", "N1", "", "", ""))
+    assert "sex: female" in previewed(client, rows, *photos)[0][3]
+    assert (looks("P0"), looks("P1")) == (1, 0)
+    assert "sex: female" in added(client, rows, photos, *photos[:2], first=True)[0][3]
+    assert (looks("P0"), looks("N1")) == (2, 0)
+    facts = {"patient": "P0", "sex": "male"}
+    assert "female" in client.post("/api/v1/patients", files={"photo": photos[0]}, data=facts).text
+    assert looks("P0") == 3
+
+
 def test_photos_come_in_parts_and_rows_are_held_against_the_whole_table(
     client: TestClient, gallery: Gallery, photos: list[Photo]
 ):
@@ -156,6 +176,29 @@ def test_photos_come_in_parts_and_rows_are_held_against_the_whole_table(
     rest = added(client, rows, photos, *photos[2:], first=False)
     assert [one[0] for one in rest] == ["n3.png"]
     assert [one.patient for one in gallery.patients()] == ["P0", "P1", "P2", "P3"]
+
+
+def test_other_requests_do_not_wait_while_a_table_is_read(
+    client: TestClient, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
+):
+    """It takes seconds where it is long, and so does the page that lists the rows."""
+    at_work: list[str] = []
+
+    def apart(work: Any) -> Any:
+        def working(*given: Any, **options: Any) -> Any:
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            at_work.append(work.__name__)
+            return work(*given, **options)
+
+        return working
+
+    monkeypatch.setattr(importing, "read_table_bytes", apart(read_table_bytes))
+    monkeypatch.setattr(web_page.Page, "show", apart(web_page.Page.show))
+    rows = table(("n0.png", "N0", "", "", ""))
+    assert len(previewed(client, rows, *photos)) == 1
+    assert len(added(client, rows, photos, photos[0], first=True)) == 1
+    assert at_work == ["read_table_bytes", "show"] * 2
 
 
 def test_names_of_photos_are_counted_once(
