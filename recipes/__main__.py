@@ -26,11 +26,19 @@ from recipes.rebuild import Rebuilding, rebuild
 
 Photos = Annotated[
     Path,
-    typer.Argument(help="Folder or zip file of photos, with one face each.", show_default=False),
+    typer.Argument(
+        help="Folder or zip file of photos, with one face each.", exists=True, show_default=False
+    ),
 ]
 Teacher = Annotated[
     Path,
-    typer.Option("--teacher", help="The YuNet model that finds the faces.", show_default=False),
+    typer.Option(
+        "--teacher",
+        help="The YuNet model that finds the faces.",
+        exists=True,
+        dir_okay=False,
+        show_default=False,
+    ),
 ]
 ModelFile = Annotated[
     Path, typer.Option("--output", "-o", help="The .onnx file to write.", show_default=False)
@@ -39,6 +47,8 @@ PersonsFile = Annotated[
     Path | None,
     typer.Option(
         "--persons",
+        exists=True,
+        dir_okay=False,
         help="Model of simulated people to add. [default: the one that comes with gestalt-space]",
         show_default=False,
     ),
@@ -47,6 +57,8 @@ Recogniser = Annotated[
     Path | None,
     typer.Option(
         "--recogniser",
+        exists=True,
+        file_okay=False,
         help="Folder with a face encoder that tells which photos show the same person. "
         "[default: none; each photo counts as a person]",
         show_default=False,

@@ -63,7 +63,8 @@ def rebuild(plan: Rebuilding, log: Log, progress: Progress = no_progress) -> Non
     """Write persons, detector, cover network and encoder with their logs to the folder.
 
     A part that is there is kept, so a run that was broken off can be started again. Raises
-    `UsageError` where the folder was begun with another commit, seed, teacher or other photos.
+    `UsageError` where the folder was begun with another commit, seed, teacher or recogniser, or
+    with other photos.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     _check_begun(plan)
@@ -138,6 +139,7 @@ def _check_begun(plan: Rebuilding) -> None:
         "seed": plan.seed,
         "photos": plan.photos.name,
         "teacher": sha256_of(plan.teacher),
+        "recogniser": None if plan.recogniser is None else plan.recogniser.name,
     }
     file = plan.folder / PLAN_FILE
     if not file.exists():

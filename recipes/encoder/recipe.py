@@ -22,13 +22,14 @@ from gestalt_space.training.encoder_network import EncoderNetwork
 from gestalt_space.training.libraries import libraries
 from gestalt_space.weights.manifest import sha256_of
 from recipes.commit import commit
-from recipes.encoder.data import Pairs, make_groups, make_pairs
+from recipes.encoder.data import Pairs, make_groups, make_pairs, photographed
 from recipes.encoder.deformations import TARGET_LENGTH
 from recipes.encoder.people import same_people, trained_on, validated_on
 from recipes.encoder.training import (
     STAGES,
     TargetScaling,
     TrainingStage,
+    centre,
     normalised,
     train,
 )
@@ -45,6 +46,8 @@ MOST_OFF = 14.0
 """Canvas pixels by which a landmark of a face may lie away from the mean: beyond it, profiles."""
 TEST_GROUPS, TEST_PEOPLE, TEST_PERSONS = 150, 6, 500
 """Deformations to measure the result with, people who carry each, and persons to draw them from."""
+CENTRING = 2_000
+"""Photos without a deformation, whose middle becomes the origin of the space."""
 BATCH = 64
 TELLING_ROWS = 20_000
 
@@ -97,6 +100,9 @@ def train_encoder(recipe: EncoderRecipe, faces: Sequence[RealFace], out: Path, l
             seed=recipe.seed,
             device=recipe.device,
         )
+        rng = np.random.default_rng([recipe.seed, 6])
+        plain = rng.choice(len(known), min(CENTRING, len(known)), replace=False).tolist()
+        centre(network, np.stack([photographed(known[row], rng) for row in plain]))
         export(network, out)
         note(f"{out.name}: {out.stat().st_size} bytes, sha256 {sha256_of(out)}")
         others = _simulated(recipe, TEST_PERSONS, part=5)

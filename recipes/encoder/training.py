@@ -158,6 +158,16 @@ def contrastive_loss(features: Tensor) -> Tensor:
     return functional.cross_entropy(similarity, partners)
 
 
+@torch.no_grad()
+def centre(network: EncoderNetwork, crops: NDArray[np.uint8]) -> None:
+    """Lay the middle of faces without a deformation, `(n, 112, 112, 3)`, on the origin.
+
+    So the angle between two descriptors is not made smaller by what all faces share.
+    """
+    parts = [network(normalised(torch.from_numpy(part))) for part in np.array_split(crops, 20)]
+    network.space.bias.sub_(torch.cat(parts).mean(dim=0))
+
+
 def normalised(crops: Tensor) -> Tensor:
     """Aligned faces `(n, 112, 112, 3)` uint8 to the network's input."""
     images = crops.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)

@@ -49,7 +49,7 @@ def told_on_validation(network: EncoderNetwork, people: Sequence[Portrait], diso
         for _ in range(patients):
             crops.append(photographed(disorder.show(rng, people[next(order)]), rng))
             labels.append(number)
-    ranks = _ranks(_descriptors(network, np.stack(crops)), np.array(labels))
+    ranks = ranks_of(_descriptors(network, np.stack(crops)), np.array(labels))
     return Told(len(ranks), float((ranks <= 1).mean()), float((ranks <= 10).mean()))
 
 
@@ -63,7 +63,8 @@ def _descriptors(network: EncoderNetwork, crops: NDArray[np.uint8]) -> NDArray[n
     return np.asarray(features / np.linalg.norm(features, axis=1, keepdims=True), np.float32)
 
 
-def _ranks(unit: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def ranks_of(unit: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rank of each photo's label, of descriptors `(n, d)` of unit length: 1 is best."""
     similarity = unit @ unit.T
     np.fill_diagonal(similarity, -2)
     best = np.stack([similarity[:, labels == one].max(axis=1) for one in np.unique(labels)], axis=1)

@@ -30,7 +30,9 @@ from recipes.encoder.people import joined, trained_on, validated_on
 from recipes.encoder.training import (
     TargetScaling,
     TrainingStage,
+    centre,
     contrastive_loss,
+    normalised,
     train,
 )
 from recipes.encoder.validation import told_on_validation
@@ -141,6 +143,19 @@ def test_a_few_steps_lower_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
         stages=stages,
     )
     assert losses[1][0] < 0.6 * losses[0][0]
+
+
+def test_a_centred_network_has_plain_faces_around_the_origin() -> None:
+    torch.manual_seed(1)
+    network = EncoderNetwork().eval()
+    crops = np.random.default_rng(0).integers(0, 256, (30, 112, 112, 3)).astype(np.uint8)
+    images = normalised(torch.from_numpy(crops))
+    with torch.inference_mode():
+        before = network(images)
+        centre(network, crops)
+        after = network(images)
+    assert float(before.mean(dim=0).abs().max()) > 0.01
+    assert torch.allclose(after, before - before.mean(dim=0), atol=1e-5)
 
 
 def test_the_file_gives_what_the_network_gives(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_a_broken_off_rebuild_goes_on_where_it_was(
 def test_parts_of_different_runs_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "yunet.onnx").touch()
     begun = {"commit": "another", "seed": 3, "photos": "photos", "teacher": "none"}
+    begun |= {"recogniser": None}
     (tmp_path / "rebuild.json").write_text(json.dumps(begun), encoding="utf-8")
     plan = Rebuilding(tmp_path / "photos", tmp_path / "yunet.onnx", tmp_path, 3)
     with pytest.raises(UsageError, match="begun with commit another, teacher none"):
@@ -78,7 +79,21 @@ def test_parts_of_different_runs_are_not_mixed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["rebuild", "detector", "cover", "encoder"])
-def test_a_seed_below_0_trains_nothing(what: str) -> None:
-    ran = CliRunner().invoke(app, [what, "x", "--teacher", "y", "-o", "x.onnx", "--seed", "-1"])
+@pytest.mark.parametrize(
+    ("photos", "options", "named"),
+    [
+        ("there", ["--teacher", "there", "--seed", "-1"], "--seed"),
+        ("none", ["--teacher", "there"], "'photos'"),
+        ("there", ["--teacher", "none"], "--teacher"),
+    ],
+)
+def test_what_cannot_be_is_told_and_trains_nothing(
+    what: str, photos: str, options: list[str], named: str, tmp_path: Path
+) -> None:
+    (tmp_path / "there").touch()
+    paths = {name: str(tmp_path / name) for name in ("there", "none", "out.onnx")}
+    words = [what, photos, *options, "-o", "out.onnx"]
+    ran = CliRunner().invoke(app, [paths.get(word, word) for word in words])
     assert ran.exit_code == 2
-    assert "--seed" in ran.output
+    assert named in ran.output
+    assert [file.name for file in tmp_path.iterdir()] == ["there"]
