@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 
 from gestalt_space.devices import Device, cores
 from gestalt_space.faces.alignment import SIZE
+from gestalt_space.simulate.aligned_photos import photographed
 from gestalt_space.simulate.canvas import MEAN_LANDMARKS
 from gestalt_space.simulate.persons import Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
 from gestalt_space.training.computing import Computing
-from gestalt_space.training.encoder_export import export
-from gestalt_space.training.encoder_network import EncoderNetwork
 from gestalt_space.training.libraries import libraries
 from gestalt_space.weights.manifest import sha256_of
 from recipes.commit import commit
-from recipes.encoder.data import Pairs, make_groups, make_pairs, photographed
+from recipes.encoder.data import Pairs, make_groups, make_pairs
 from recipes.encoder.deformations import TARGET_LENGTH
+from recipes.encoder.export import export
+from recipes.encoder.network import EncoderNetwork
 from recipes.encoder.people import same_people, trained_on, validated_on
 from recipes.encoder.training import (
     STAGES,

@@ -21,9 +21,9 @@ from torch.nn import functional
 from gestalt_space.devices import Device
 from gestalt_space.encoders.preparation import level_numbers
 from gestalt_space.training.computing import Computing
-from gestalt_space.training.encoder_network import COMPONENTS, EncoderNetwork
 from gestalt_space.weights.builtin_models import ENCODER_MEAN, ENCODER_STD
 from recipes.encoder.data import Pairs, mirrored_order
+from recipes.encoder.network import COMPONENTS, EncoderNetwork
 
 TEMPERATURE = 0.1
 REPORT_EVERY = 100

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.simulate.aligned_photos import photographed
 from gestalt_space.simulate.persons import Portrait
-from gestalt_space.training.encoder_network import EncoderNetwork
+from recipes.encoder.network import EncoderNetwork
 from recipes.encoder.training import normalised
 from recipes.encoder.validation_family import draw_disorders
 

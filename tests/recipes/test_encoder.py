@@ -15,8 +15,6 @@ import recipes.encoder.training as encoder
 from gestalt_space.errors import UsageError
 from gestalt_space.simulate.persons import FaceLabels, Persons, Portrait
 from gestalt_space.simulate.real_faces import RealFace
-from gestalt_space.training.encoder_export import export
-from gestalt_space.training.encoder_network import COMPONENTS, DIM, EncoderNetwork
 from gestalt_space.training.splits import held_out, validating
 from recipes.encoder.data import Pairs, make_groups, make_pairs, mirrored_order
 from recipes.encoder.deformations import (
@@ -26,6 +24,8 @@ from recipes.encoder.deformations import (
     deform,
     draw,
 )
+from recipes.encoder.export import export
+from recipes.encoder.network import COMPONENTS, DIM, EncoderNetwork
 from recipes.encoder.people import joined, trained_on, validated_on
 from recipes.encoder.training import (
     TargetScaling,

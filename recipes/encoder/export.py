@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gestalt_space.encoders.export import write_network
-from gestalt_space.training.encoder_network import DIM, EncoderNetwork
+from recipes.encoder.network import DIM, EncoderNetwork
 
 
 class _Encoder(nn.Module):
