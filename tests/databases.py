@@ -112,6 +112,8 @@ def patch_settings() -> None:
         engine.upgrade = _upgraded
 
 
+_TEMPORARY = tempfile.gettempdir()
+"""Before any test says otherwise."""
 _making = threading.Lock()
 
 
@@ -131,7 +133,7 @@ def _upgraded(one: sa.Engine) -> tuple[str, ...]:
 
 @cache
 def _migrated() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_TEMPORARY) as folder:
         file = Path(folder) / "gallery.sqlite3"
         migrating.upgrade_database(file)
         with closing(sqlite3.connect(file)) as connection:
