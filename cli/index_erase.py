@@ -121,6 +121,9 @@ def _say(erased: Erased) -> None:
             "the receipt."
         )
     for copy in erased.copies:
-        output.say(f"Not erased: the {copy['action']} {copy['path']} of {copy['at']}.")
+        what = (
+            "training, which may hold the patient," if copy["action"] == "train" else copy["action"]
+        )
+        output.say(f"Not erased: the {what} {copy['path']} of {copy['at']}.")
     for home in erased.forgotten:
         output.say(f"Not erased: the home {home['place']}, which was forgotten at {home['at']}.")

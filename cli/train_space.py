@@ -169,7 +169,10 @@ def space(
         )
     if not quiet and trained is not None:
         output.say(f"Wrote {trained.folder}, the network of epoch {trained.epoch}.")
-        output.say(f"To install it: gestalt models add {trained.folder} --name NAME", indent="  ")
+        place = "" if home is None else f" --home {home}"
+        output.say(
+            f"To install it: gestalt models add {trained.folder} --name NAME{place}", indent="  "
+        )
 
 
 class _Failures:

@@ -43,7 +43,10 @@ def find_encoder_model(store: ModelStore, name: str | None = None) -> InstalledM
     model = store.get(name)
     if model.file("encoder") is None:
         what = "detector" if model.classifier is None else "classifier"
-        raise ModelUnsuitable(f"The model {name} is a {what} and has no encoder.", _INSTALL_HINT)
+        hint = _INSTALL_HINT
+        if model.classifier is not None:
+            hint = f"A classifier ranks without a space: `gestalt match PHOTO --classifier {name}`."
+        raise ModelUnsuitable(f"The model {name} is a {what} and has no encoder.", hint)
     return model
 
 

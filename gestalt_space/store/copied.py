@@ -17,6 +17,8 @@ from gestalt_space.names import likeness
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import COPIES, empty_events, record_event, values_of
 
+TRAIN = "train"
+"""What it calls a training."""
 COPY = "copy"
 """What the audit trail calls it when the path of a copy is noted anew."""
 LEFT_OUT = "[...]"
@@ -29,7 +31,8 @@ _READ = {"restore": "backup", "import": "export"}
 
 def copies_made(session: Session) -> list[dict[str, str]]:
     """The backups, exports and models that were made or read, by kind, path and time, the oldest
-    first. One whose detail was emptied has the path that was noted instead, or none."""
+    first; a training that was noted more than once, the last time. One whose detail was emptied has
+    the path that was noted instead, or none."""
     noted: dict[int, str] = {}
     made = []
     for key, action, at, detail in session.execute(_events()):
@@ -39,9 +42,15 @@ def copies_made(session: Session) -> list[dict[str, str]]:
         else:
             path = str((detail or {}).get("path", ""))
             made.append((key, _READ.get(action, action), path, at))
-    return [
+    found = [
         {"action": action, "path": noted.get(key, path), "at": at.isoformat(timespec="seconds")}
         for key, action, path, at in made
+    ]
+    last = {one["path"]: place for place, one in enumerate(found) if one["action"] == TRAIN}
+    return [
+        one
+        for place, one in enumerate(found)
+        if one["action"] != TRAIN or last[one["path"]] == place
     ]
 
 

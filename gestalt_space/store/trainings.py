@@ -13,15 +13,12 @@ from sqlalchemy.orm import Session
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.chunks import chunks
-from gestalt_space.store.copied import COPY
-
-TRAIN = "train"
-"""What the audit trail calls it."""
+from gestalt_space.store.copied import COPY, TRAIN
 
 
 def record_training(session: Session, patients: Sequence[str], space: str, path: str) -> None:
     """Note the patients, by identifier, on whom the encoder of a space was trained. `space`: its
-    fingerprint, empty for a classifier; `path`: of the model's folder."""
+    fingerprint, empty for a classifier, and for a training that begins; `path`: of the folder."""
     keys: list[int] = []
     for some in chunks(patients):
         query = sa.select(t.Patient.id).where(t.Patient.external_id.in_(some))

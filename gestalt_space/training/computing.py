@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import torch
 
+from gestalt_space.counts import counted_text
 from gestalt_space.devices import Device
 from gestalt_space.encoders.precision import fast_precisions, torch_device
 
@@ -49,4 +50,5 @@ class Computing:
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
         numbers = "bfloat16" if self.half else "float32"
-        return f"{name} in {numbers}, {torch.get_num_threads()} threads"
+        threads = counted_text(torch.get_num_threads(), "thread")
+        return f"{name} in {numbers}, {threads}"

@@ -87,6 +87,11 @@ def copied_files(source: Path, staging: Path) -> list[Path]:
             "Check the permissions and the free disk space.",
         ) from error
     copied = sorted(staging.glob("*.onnx"))
+    if not copied and (inside := sorted(source.glob(f"*/{FILE_NAME}"))):
+        raise ModelUnsuitable(
+            f"{source} is no model. It has one in it.",
+            f"Add that folder: `gestalt models add {inside[0].parent}`.",
+        )
     if not copied:
         raise ModelUnsuitable(
             f"{source} has no .onnx file.",

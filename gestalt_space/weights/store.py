@@ -343,7 +343,7 @@ def _not_installed(name: str, installed: list[str]) -> ModelNotInstalled:
     return ModelNotInstalled(
         f"No model {name!r} is installed. {have}",
         "Run `gestalt models list`, then `gestalt models pull NAME`, or add it from a file: "
-        "`gestalt models add FILE --name NAME`.",
+        "`gestalt models add FILE --name NAME`, or `gestalt models import-…` for a checkpoint.",
     )
 
 

@@ -86,6 +86,29 @@ def test_a_gallery_gives_a_model_that_fills_the_gallery(
     assert [one["counts"]["trained_on"] for one in spaces] == [0, 0]
 
 
+def test_a_training_is_noted_before_it_has_a_model(
+    filled: Path, tmp_path: Path, gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gestalt_space.training.space.loop._Loop._train", killed)
+    assert gestalt("train", "space", "-o", tmp_path / "run", *QUICK).code != 0
+    events = gestalt("index", "log", "--json").document["events"]
+    assert [event["action"] for event in events].count("train") == 1
+    assert len(events[-1]["patients"]) == 46
+    gestalt("train", "space", "-o", tmp_path / "run", *QUICK)
+    assert len(gestalt("index", "log", "--json").document["events"]) == len(events)
+
+
+def test_nothing_to_gain_is_said_before_a_long_training(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    done = gestalt("train", "space", "-o", tmp_path / "run", *QUICK, "--set", "watched_top=10")
+    assert done.code == 1
+    assert "among the first 10 before the training" in done.err
+
+
 def test_who_evaluates_on_the_patients_of_the_training_is_warned(
     filled: Path, tmp_path: Path, gestalt: Command
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gestalt_space.errors import GalleryEmpty
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.home import Gallery
 from gestalt_space.paths import display_name
@@ -40,6 +41,12 @@ class GalleryFaces:
         seen = {face.patient for face in faces}
         known = [one for one in certain if one.patient in seen]
         left_out["without a stored face, or consent withdrawn"] = len(certain) - len(known)
+        if certain and not known:
+            raise GalleryEmpty(
+                "The gallery has no stored face of a patient with one disorder.",
+                "Add the photos without --no-crops, or train from a table: `gestalt train space "
+                "patients.csv`.",
+            )
         crops = ((face.patient, crop_from_png(face.png)) for face in faces)
         return labelled_faces(known, crops, left_out, leave_out_single=leave_out_single)
 

@@ -99,7 +99,7 @@ def labelled_faces(
     if single and not leave_out_single:
         raise _too_few(single)
     kept = [one for one in patients if one.disorders[0] not in single]
-    left_out["the only family with a disorder"] = len(patients) - len(kept)
+    left_out["with a disorder that only one family has"] = len(patients) - len(kept)
     if not kept:
         raise GalleryEmpty(
             "There is no disorder with faces of two families to train on.",

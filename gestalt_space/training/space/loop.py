@@ -49,6 +49,8 @@ ENCODED = 64
 """Faces that are encoded at once in a validation."""
 _BATCHES, _PHOTOS, _STEPS, _START, _ADAPTERS, _LOSSES = 1, 2, 3, 4, 5, 6
 _NAMED = 3
+_ALL = 1 - 1e-9
+"""A share that is all but for rounding."""
 _OPTIMISERS: dict[Optimiser, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -154,8 +156,11 @@ class _Loop:
         if known:
             self._resume()
         else:
-            self._keep(self._validated(0, float("nan")))
-            report(self.epochs[-1])
+            first = self._validated(0, float("nan"))
+            if first.figures[self.watched] > _ALL and not self.training.may_stay:
+                raise self._nothing_to_gain()
+            self._keep(first)
+            report(first)
         while len(self.epochs) <= self.recipe.epochs and not self._is_stale():
             number = len(self.epochs)
             loss = self._train(number)
@@ -169,6 +174,13 @@ class _Loop:
             self._keep(epoch)
             report(epoch)
         return self._finished()
+
+    def _nothing_to_gain(self) -> TrainingError:
+        return TrainingError(
+            f"All validation photos have their disorder among the first {self.recipe.watched_top} "
+            "before the training: no epoch could be better.",
+            "Use --set watched_top=1. If that is reached, too, there are too few disorders.",
+        )
 
     def _best(self) -> Epoch:
         return best_of(self.epochs, self.recipe.watched_top)
@@ -350,9 +362,9 @@ class _Loop:
         best = self._best()
         if best.epoch == 0 and not self.training.may_stay:
             raise TrainingError(
-                "No epoch was better than the model it started from "
-                f"(top-{self.recipe.watched_top} {best.figures[self.watched]:.1%}). No model is "
-                "written.",
+                "No epoch was better than the model it started from (top-"
+                f"{self.recipe.watched_top} over all disorders {best.figures[self.watched]:.1%}). "
+                "No model is written.",
                 "Try another loss, lower rates, or more patients.",
             )
         if self.processes.is_first:

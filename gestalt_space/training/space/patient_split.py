@@ -92,7 +92,10 @@ def read_split(path: Path, faces: LabelledFaces) -> PatientSplit:
     for line, patient, part in _rows(path):
         where = f"{display_name(path.name)}, line {line}"
         if part not in PARTS:
-            raise UsageError(f"{where}: {part[:40]!r} is not a part.", _FORM)
+            form = _FORM
+            if part == "gallery":
+                form += " A split.csv of `gestalt train space` is for `gestalt evaluate gallery`."
+            raise UsageError(f"{where}: {part[:40]!r} is not a part.", form)
         place = number.get(patient)
         if place is None:
             continue  # one who has no disorder or no crop

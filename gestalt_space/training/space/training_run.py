@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space.atomic_files import check_path, make_private_folder, unwritable, write_atomically
+from gestalt_space.counts import counted_text
 from gestalt_space.devices import Device
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
 from gestalt_space.encoders.trainable import open_trainable
@@ -86,8 +87,11 @@ def train_space(
             return None
         log(f"{len(faces.crops)} photos of {len(faces.patients)} patients; {computing}")
         for reason, count in faces.left_out.items():
-            log(f"left out: {count} patients {reason}")
+            log(f"left out: {counted_text(count, 'patient')} {reason}")
         log(_told(training, parts))
+        if not folder.exists():
+            # It holds patients before it holds a model, and may never hold one.
+            source.mark(faces.patients, "", folder)
         try:
             make_private_folder(folder)
         except OSError as error:
@@ -104,7 +108,7 @@ def _marking(training: Training, source: FaceSource) -> Callable[[InstalledModel
     patients = [training.faces.patients[number] for number in seen]
 
     def mark(model: InstalledModel) -> None:
-        source.mark(patients, encoder_spec(model).fingerprint, training.folder / MODEL)
+        source.mark(patients, encoder_spec(model).fingerprint, training.folder)
 
     return mark
 

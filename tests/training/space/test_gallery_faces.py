@@ -94,7 +94,7 @@ def test_a_disorder_of_one_patient_or_family_is_refused_by_name(home: Path) -> N
         read_faces(home)
     faces = read_faces(home, leave_out_single=True)
     assert faces.titles == ("SIM:1", "SIM:2")
-    assert faces.left_out["the only family with a disorder"] == 3
+    assert faces.left_out["with a disorder that only one family has"] == 3
 
 
 def test_without_anybody_to_train_on_there_is_an_error(home: Path, tmp_path: Path) -> None:
