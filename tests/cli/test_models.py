@@ -60,7 +60,7 @@ def test_who_adds_or_removes_a_detector_is_told_which_one_reads_new_photos(
     def as_yunet(path: Path) -> ModelFile:
         return ModelFile(path.name, sha256_of(path), path.stat().st_size, "detector", "yunet")
 
-    monkeypatch.setattr("gestalt_space.weights.store.inspect_model", as_yunet)
+    monkeypatch.setattr("gestalt_space.weights.copying.inspect_model", as_yunet)
     added = gestalt("models", "add", tiny_onnx, "--name", "yunet", "--json")
     assert added.document["installed"]["name"] == "yunet"
     assert "faces in new photos are found by yunet instead of builtin" in added.err

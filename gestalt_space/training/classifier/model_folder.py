@@ -75,7 +75,7 @@ def _write_network(one: TrainedRegion, folder: Path) -> ModelFile:
         written = one.network.write(Path(aside))
         (file,) = (file for file in written if file.role == "encoder")
         named = f"{one.region}{Path(file.file).suffix}"
-        (Path(aside) / file.file).replace(folder / named)
+        shutil.copyfile(Path(aside) / file.file, folder / named)
     return replace(file, file=named, role="classifier")
 
 
