@@ -60,7 +60,7 @@ def specialised(
         found = train_specialised(plan, disorder, permutations=permutations, stages=stages)
     if as_json:
         output.write_json(specialised_document(found, " + ".join(disorder)))
-    else:
+    elif not quiet:
         _show(found, " + ".join(disorder), by)
     if not quiet:
         show_end(found)

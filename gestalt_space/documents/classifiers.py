@@ -84,11 +84,14 @@ class TopShareForm(Form):
 
 
 class PartForm(Form):
-    """The patients and photos of a part of a split."""
+    """The patients and photos of a part of a split, with a disorder that is trained. `rare_...`:
+    with a rare one; they are in no figure but the largest probabilities."""
 
     part: Literal["training", "validation", "test"]
     patients: int
     photos: int
+    rare_patients: int
+    rare_photos: int
 
 
 class MulticlassDocument(Form):

@@ -42,6 +42,16 @@ def test_a_gallery_gives_a_classifier_that_is_installed(
     done = gestalt("train", "multiclass", "-o", run, *QUICK)
     assert done.code == 0, done.err
     assert "3 disorders; 2 rare ones are not known to the classifier" in done.out
+    assert "5 disorders; " in done.err
+    rows = list(csv.DictReader((run / "split.csv").open(encoding="utf-8")))
+    tested = [row["patient"] for row in rows if row["part"] == "test"]
+    known = sum(FACES.disorders[FACES.patients.index(one)] < 3 for one in tested)
+    assert 0 < known < len(tested)
+    own, rare = (line for line in done.out.splitlines() if "; test " in line)
+    assert "with one of them: training" in own
+    assert f"test {known} patients, " in own
+    assert "with a rare one" in rare
+    assert f"test {len(tested) - known} patient" in rare
     assert "top-1" in done.out
     assert "6 patients with none of the classes get one of them all the same" in done.out
     assert f"gestalt models add {run / 'model'}" in done.err
@@ -61,6 +71,22 @@ def test_a_gallery_gives_a_classifier_that_is_installed(
     filling = gestalt("index", "fill", "--space", "own")
     assert filling.code == 1
     assert "The model own is a classifier and has no encoder." in filling.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("multiclass",),
+        ("binary", "--disorder", "SIM:1"),
+        ("specialised", "--disorder", "SIM:0", "--disorder", "SIM:1", "--permutations", "99"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_quiet_prints_nothing(
+    filled: Path, tmp_path: Path, gestalt: Command, words: tuple[str, ...]
+) -> None:
+    done = gestalt("train", *words, "-o", tmp_path / "run", "--quiet", *QUICK)
+    assert (done.code, done.out, done.err) == (0, "", "")
 
 
 def test_the_document_of_a_multiclass_training(
@@ -90,6 +116,12 @@ def test_what_leaves_with_a_classifier_names_no_patient(
         assert b"patient-" not in path.read_bytes(), path.name
     card = (run / "model" / "CARD.md").read_text(encoding="utf-8")
     assert "| Pattern 0 (SIM:0) | 20 | 10 | 20 |" in card
+    rows = list(csv.DictReader((run / "split.csv").open(encoding="utf-8")))
+    trained = sum(row["part"] == "training" for row in rows)
+    assert trained < len(rows)
+    assert f"Trained on {trained} patients." in card
+    _, strata = card.split("Of the patients trained on:")
+    assert f"| sex: female | {trained} |" in strata
     assert "frequent = 4" in card
     manifest = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))
     assert {file["role"] for file in manifest["files"]} == {"classifier"}

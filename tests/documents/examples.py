@@ -305,6 +305,7 @@ MULTICLASS = MulticlassResult(
     **TRAINED,
     tops=(TopShare(1, Estimate(0.61234567, 0.5, 0.7), Estimate(0.6, 0.5, 0.7), 0.5),),
     parts={"training": (70, 90), "validation": (15, 20), "test": (15, 21)},
+    rare_parts={"training": (0, 0), "validation": (6, 6), "test": (5, 7)},
     rare=4,
 )
 BINARY = BinaryResult(

@@ -3,6 +3,9 @@ no patient is named, and small groups are not counted."""
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gestalt_space.stats.estimates import Estimate
 from gestalt_space.training.cards import FEWEST, count_text, strata_lines, toml_lines
 from gestalt_space.training.classifier.results import (
@@ -20,9 +23,14 @@ _SHOWN = (0.5, 0.9)
 
 
 def card_of(
-    name: str, result: ClassifierResult, faces: LabelledFaces, model: InstalledModel, computing: str
+    name: str,
+    result: ClassifierResult,
+    faces: LabelledFaces,
+    model: InstalledModel,
+    computing: str,
+    trained: NDArray[np.int64],
 ) -> str:
-    """The card of a classifier. `faces`: of all patients with one of its classes."""
+    """The card of a classifier. `trained`: those of the patients in `faces` who were trained on."""
     lines = [
         f"# {name}",
         "",
@@ -42,6 +50,13 @@ def card_of(
         "",
         "## Patients",
         "",
+        (
+            f"Trained on {count_text(len(trained))} patients. The table has all patients with one "
+            "of the classes, also those for validation and test."
+            if isinstance(result, MulticlassResult)
+            else f"Trained on {count_text(len(trained))} patients, all in the table."
+        ),
+        "",
         "| class | patients | families | photos |",
         "|---|---|---|---|",
     ]
@@ -49,9 +64,9 @@ def card_of(
         title = f"{one.answer.name} ({one.answer.id})" if one.answer.name else one.answer.id
         counts = (one.patients, one.families, one.photos)
         lines.append(f"| {title} | {' | '.join(map(count_text, counts))} |")
-    lines += ["", "| | patients |", "|---|---|"]
-    lines += strata_lines("sex", faces.sex)
-    lines += strata_lines("ancestry", faces.ancestry)
+    lines += ["", "Of the patients trained on:", "", "| | patients |", "|---|---|"]
+    lines += strata_lines("sex", (faces.sex[number] for number in trained))
+    lines += strata_lines("ancestry", (faces.ancestry[number] for number in trained))
     lines += ["", "## Figures", "", *_figures(result), "", "## Regions", ""]
     lines += [
         "Each region alone, on patients who were not trained on, and its weight in the mean.",

@@ -125,7 +125,8 @@ def write_crossed(
         unknown=result.unknown,
     )
     model = trained.regions[0].network.model
-    card = card_of(plan.name, result, labelled.faces, model, str(workshop.computing))
+    everybody = np.arange(len(labelled.faces.patients))
+    card = card_of(plan.name, result, labelled.faces, model, str(workshop.computing), everybody)
     weights = {one.region: one.weight for one in result.regions}
     plan.mark(labelled.faces.patients)
     write_classifier(
