@@ -72,6 +72,8 @@ def share_text(one: Estimate) -> str:
 def show_classifier(found: ClassifierResult, *, regions: str) -> None:
     """The regions, and what patients get whom the classifier does not know. `regions`: on whom they
     were measured."""
+    from gestalt_space.weights.classifier_facts import OTHERS
+
     table = output.new_table(
         "region", "top-1", "log-loss", "weight", right=("top-1", "log-loss", "weight")
     )
@@ -79,6 +81,8 @@ def show_classifier(found: ClassifierResult, *, regions: str) -> None:
         table.add_row(one.region, f"{one.top1:.1%}", f"{one.log_loss:.2f}", f"{one.weight:.2f}")
     output.write_table(table)
     output.write_text(f"  regions: {regions}; top-1 is the mean over classes")
+    if found.classes[-1].answer.id == OTHERS:
+        return
     if found.unknown is None:
         output.write_text(
             "  what patients with none of the classes get is not measured: there are fewer than 5"

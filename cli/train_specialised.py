@@ -52,6 +52,7 @@ def specialised(
     plan = make_plan(recipe, changes, home, out, device, workers, quiet=quiet)
     from gestalt_space.training.classifier.documents import specialised_document
     from gestalt_space.training.classifier.specialised import train_specialised
+    from gestalt_space.weights.classifier_facts import SIGNIFICANT
 
     with (
         interruption(lambda: ".", "Run the same command again."),
@@ -62,8 +63,15 @@ def specialised(
         output.write_json(specialised_document(found, " + ".join(disorder)))
     elif not quiet:
         _show(found, " + ".join(disorder), by)
-    if not quiet:
+    if quiet:
+        return
+    if found.p <= SIGNIFICANT:
         show_end(found)
+    else:
+        output.say(f"Wrote {found.model}.")
+        output.say(
+            f"This classifier is not better than chance (p = {p_text(found.p)}): do not use it."
+        )
 
 
 def _show(found: SpecialisedResult, disorder: str, by: By) -> None:

@@ -15,7 +15,7 @@ from gestalt_space.classifiers.opening import find_classifier, open_classifier
 from gestalt_space.training.space import checkpoints
 from gestalt_space.weights.store import ModelStore
 from tests.cli.conftest import Command
-from tests.cli.patterns import FACES, fill
+from tests.cli.patterns import FACES, fill, write_photos
 from tests.prepared import Prepared
 
 QUICK = ("--set", "regions=face, eyes", "--set", "frequent=4", "--device", "cpu")
@@ -193,6 +193,28 @@ def test_a_specialised_classifier(filled: Path, tmp_path: Path, gestalt: Command
     shown = gestalt("train", "specialised", *words, "-o", tmp_path / "again", *QUICK)
     assert "SIM:0 + SIM:1 by gene" in shown.out
     assert "a row for each gene" in shown.out
+
+
+def test_genes_that_do_not_show_are_cautioned_against(
+    filled: Path, tmp_path: Path, gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gestalt_space.training.classifier.specialised.p_value", lambda *_: 0.79)
+    words = ("--disorder", "SIM:0", "--disorder", "SIM:1", "--permutations", "99")
+    done = gestalt("train", "specialised", *words, "-o", tmp_path / "run", *QUICK)
+    assert done.code == 0, done.err
+    assert "not better than chance (p = 0.790)" in done.err
+    assert "To install it" not in done.err
+
+
+def test_a_gallery_without_faces_says_how_they_are_stored(
+    home: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    words = ("--detector", "aligned", "--quiet", "--no-crops")
+    assert gestalt("index", "add", write_photos(tmp_path), *words).code == 0
+    done = gestalt("train", "binary", "--disorder", "SIM:1", "-o", tmp_path / "run", *QUICK)
+    assert done.code == 2
+    assert "stores no faces" in done.err
+    assert "without --no-crops" in " ".join(done.err.split())
 
 
 @pytest.mark.parametrize(

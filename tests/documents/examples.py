@@ -111,6 +111,7 @@ from gestalt_space.weights.catalogue import CatalogueEntry
 from gestalt_space.weights.classifier_facts import (
     Answer,
     ClassifierFacts,
+    Measured,
     RegionNetwork,
     TopProbabilities,
 )
@@ -338,6 +339,7 @@ FACTS = ClassifierFacts(
     threshold=None,
     known=TRAINED["known"],
     unknown=None,
+    measured=Measured(top1=0.61234567, chance=0.5),
 )
 CLASSIFIED = (
     Classified(
@@ -352,6 +354,7 @@ CLASSIFIED = (
             FusedLine(1, "OMIM:122470", "=CdLS", 2, 0.71234567, 0.87654321),
             FusedLine(2, "OMIM:147920", "", 1, 0.75, None),
         ),
+        verdict="weak match",
     ),
     Classified("b.jpg", error=ERROR),
 )

@@ -15,6 +15,7 @@ from gestalt_space.weights.classifier_facts import (
     STEPS,
     Answer,
     ClassifierFacts,
+    Measured,
     RegionNetwork,
     TopProbabilities,
     read_facts,
@@ -32,6 +33,7 @@ FACTS = ClassifierFacts(
     threshold=0.4,
     known=TOP,
     unknown=None,
+    measured=Measured(sensitivity=0.9, specificity=0.8, auroc=0.93),
 )
 
 
@@ -71,6 +73,8 @@ def test_a_file_that_a_classifier_lacks_makes_it_damaged(tmp_path: Path) -> None
         {"regions": [{"region": "face", "file": "n.onnx", "weight": float("nan")}]},
         {"known": {"patients": 5, "quantiles": [0.1, 0.2]}},
         {"known": {"patients": 5, "quantiles": [0.5] * STEPS + [0.1]}},
+        {"measured": {"top1": 1.5}},
+        {"measured": {"top1": float("nan")}},
         {"more": 1},
     ],
 )

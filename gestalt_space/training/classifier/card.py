@@ -16,10 +16,14 @@ from gestalt_space.training.classifier.results import (
 )
 from gestalt_space.training.libraries import libraries
 from gestalt_space.training.space.labelled_faces import LabelledFaces
-from gestalt_space.weights.classifier_facts import TopProbabilities
+from gestalt_space.weights.classifier_facts import OTHERS, TopProbabilities
 from gestalt_space.weights.manifest import InstalledModel
 
 _SHOWN = (0.5, 0.9)
+_LIMITS = (
+    "It knows only the classes below, and gives one of them to every face.",
+    "Its others are patients of one gallery: healthy persons are not among them.",
+)
 
 
 def card_of(
@@ -42,10 +46,7 @@ def card_of(
         f"- Licence: {model.license}. {model.terms}".rstrip(),
         f"- Recipe: {result.recipe.name}, seed {result.recipe.seed}",
         f"- Made with {libraries()}, {computing}",
-        (
-            "- Not for diagnosis. It knows only the classes below, and gives one of them to every "
-            "face."
-        ),
+        f"- Not for diagnosis. {_LIMITS[_is_against_others(result)]}",
         "- Do not evaluate it on the patients it was trained on.",
         "",
         "## Patients",
@@ -78,8 +79,9 @@ def card_of(
         f"| {one.region} | {one.top1:.1%} | {one.log_loss:.2f} | {one.weight:.2f} |"
         for one in result.regions
     ]
-    lines += ["", "## Patients it does not know", "", *_unknown(result), ""]
-    lines += ["## Values", "", "```toml", *toml_lines(result.recipe.values), "```", ""]
+    if not _is_against_others(result):
+        lines += ["", "## Patients it does not know", "", *_unknown(result)]
+    lines += ["", "## Values", "", "```toml", *toml_lines(result.recipe.values), "```", ""]
     return "\n".join(lines)
 
 
@@ -131,6 +133,10 @@ def _figures(result: ClassifierResult) -> list[str]:
             f"| p, one-sided, {result.permutations} permutations | {result.p:.4f} |",
         ]
     return []
+
+
+def _is_against_others(result: ClassifierResult) -> bool:
+    return isinstance(result, BinaryResult) and result.classes[1].answer.id == OTHERS
 
 
 def _unknown(result: ClassifierResult) -> list[str]:

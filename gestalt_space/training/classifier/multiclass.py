@@ -31,7 +31,7 @@ from gestalt_space.training.space.patient_split import (
     read_split,
     split_patients,
 )
-from gestalt_space.weights.classifier_facts import ClassifierFacts
+from gestalt_space.weights.classifier_facts import ClassifierFacts, Measured
 
 
 def train_multiclass(plan: Plan, split: Path | None = None) -> MulticlassResult:
@@ -122,6 +122,7 @@ def _trained(
         threshold=None,
         known=result.known,
         unknown=result.unknown,
+        measured=Measured(top1=result.tops[0].photos.value, chance=result.tops[0].chance),
     )
     card = card_of(
         plan.name, result, faces, regions[0].network.model, str(workshop.computing), trained
