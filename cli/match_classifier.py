@@ -202,23 +202,26 @@ def _measured_text(measured: Measured) -> str:
 
 def _top_text(one: Classified, facts: ClassifierFacts) -> str:
     told = f"largest probability {one.top:.2f}, entropy {one.entropy:.2f}"
-    if facts.against_others:
+    if facts.against_others or one.top is None:
         return told
-    if facts.unknown is None or one.reached_by_unknown is None:
-        return f"{told}; what patients with none of the classes get was not measured"
-    told += f"; reached by {_share_of(one.reached_by_unknown, facts.unknown)} with none of the "
-    told += "classes"
-    if facts.known is not None and one.reached_by_known is not None:
-        told += f", and by {_share_of(one.reached_by_known, facts.known)} with one of them"
+    of_genes = facts.experiment == "specialised"
+    unknown = "with another disorder" if of_genes else "with none of the classes"
+    if facts.unknown is None:
+        return f"{told}; what patients {unknown} get was not measured"
+    told += f"; reached by {_reaching(one.top, facts.unknown)} {unknown}"
+    if facts.known is not None:
+        known = "with one of the genes" if of_genes else "with one of them"
+        told += f", and by {_reaching(one.top, facts.known)} {known}"
     return told
 
 
-def _share_of(share: float, top: TopProbabilities) -> str:
-    """A share of patients; of few, as a count, which quantiles give only roughly."""
+def _reaching(probability: float, top: TopProbabilities) -> str:
+    """How many patients reach a probability: of few, as a count."""
     patients = counted_text(top.patients, "patient")
-    if top.patients < _FEW:
-        return f"about {round(share * top.patients)} of {patients}"
-    return f"{share:.0%} of {patients}"
+    if top.patients >= _FEW:
+        return f"{top.share_reaching(probability):.0%} of {patients}"
+    count = top.count_reaching(probability)
+    return f"about {count} of {patients}" if count else f"none of {patients}"
 
 
 def _limits(name: str, facts: ClassifierFacts) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -55,6 +56,11 @@ class TopProbabilities:
         low, high = values[above - 1], values[above]
         place = above - 1 + (probability - low) / (high - low)
         return 1 - place / STEPS
+
+    def count_reaching(self, probability: float) -> int:
+        """About how many of the patients reach it: between quantiles, it is not known exactly."""
+        share = self.share_reaching(probability)
+        return math.floor(share * (self.patients - 1)) + 1 if share else 0
 
 
 @dataclass(frozen=True, slots=True)

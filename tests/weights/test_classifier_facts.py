@@ -97,6 +97,19 @@ def test_the_share_that_reaches_a_probability_is_that_of_the_patients() -> None:
     assert top.share_reaching(1.0) == 0
 
 
+@pytest.mark.parametrize("count", [5, 9, 21, 60])
+def test_few_patients_are_counted(count: int) -> None:
+    values = np.sort(np.random.default_rng(2).beta(3, 3, count))
+    levels = np.linspace(0, 1, STEPS + 1)
+    top = TopProbabilities(count, tuple(np.quantile(values, levels).tolist()))
+    for probability in (0.05, 0.2, 0.5, 0.77, values[-1] - 1e-9):
+        true = int(np.sum(values >= probability))
+        assert abs(top.count_reaching(probability) - true) <= 2
+        assert (top.count_reaching(probability) == 0) == (true == 0)
+    assert top.count_reaching(0.0) == count
+    assert top.count_reaching(1.0) == 0
+
+
 def test_patients_who_all_get_the_same_reach_it() -> None:
     top = TopProbabilities(9, (0.5,) * (STEPS + 1))
     assert top.share_reaching(0.5) == 1
