@@ -69,9 +69,15 @@ def share_text(one: Estimate) -> str:
     return f"{one.value:.1%} ({one.low:.1%}–{one.high:.1%})"
 
 
-def show_classifier(found: ClassifierResult, *, regions: str) -> None:
+def show_classifier(
+    found: ClassifierResult,
+    *,
+    regions: str,
+    known: str = "with one of the classes",
+    unknown: str = "with none of the classes",
+) -> None:
     """The regions, and what patients get whom the classifier does not know. `regions`: on whom they
-    were measured."""
+    were measured; `known`, `unknown`: patients whom it knows, and others."""
     from gestalt_space.weights.classifier_facts import OTHERS
 
     table = output.new_table(
@@ -84,18 +90,16 @@ def show_classifier(found: ClassifierResult, *, regions: str) -> None:
     if found.classes[-1].answer.id == OTHERS:
         return
     if found.unknown is None:
-        output.write_text(
-            "  what patients with none of the classes get is not measured: there are fewer than 5"
-        )
+        output.write_text(f"  what patients {unknown} get is not measured: there are fewer than 5")
         return
     median = len(found.unknown.quantiles) // 2
     told = f"{found.unknown.quantiles[median]:.2f}"
     own = ""
     if found.known is not None:
-        own = f"; of patients with one of the classes, {found.known.quantiles[median]:.2f}"
+        own = f"; of patients {known}, {found.known.quantiles[median]:.2f}"
     output.write_text(
-        f"  {counted_text(found.unknown.patients, 'patient')} with none of the classes get one of "
-        f"them all the same: the median of their largest probability is {told}{own}"
+        f"  {counted_text(found.unknown.patients, 'patient')} {unknown} get one of "
+        f"its answers all the same: the median of their largest probability is {told}{own}"
     )
 
 

@@ -91,4 +91,9 @@ def _show(found: SpecialisedResult, disorder: str, by: By) -> None:
         confusion.add_row(name, *map(str, row), str(sum(row)))
     output.write_table(confusion)
     output.write_text("  a row for each gene, a column for each gene that the classifier gives")
-    show_classifier(found, regions="measured by the same cross-validation")
+    show_classifier(
+        found,
+        regions="measured by the same cross-validation",
+        known="with one of the genes",
+        unknown="with another disorder",
+    )

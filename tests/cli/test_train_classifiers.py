@@ -53,7 +53,7 @@ def test_a_gallery_gives_a_classifier_that_is_installed(
     assert "with a rare one" in rare
     assert f"test {len(tested) - known} patient" in rare
     assert "top-1" in done.out
-    assert "6 patients with none of the classes get one of them all the same" in done.out
+    assert "6 patients with none of the classes get one of its answers all the same" in done.out
     assert f"gestalt models add {run / 'model'}" in done.err
     assert sorted(path.name for path in run.iterdir()) == ["log.csv", "model", "split.csv"]
     *others, network = sorted(path.name for path in (run / "model").iterdir())
@@ -193,6 +193,7 @@ def test_a_specialised_classifier(filled: Path, tmp_path: Path, gestalt: Command
     shown = gestalt("train", "specialised", *words, "-o", tmp_path / "again", *QUICK)
     assert "SIM:0 + SIM:1 by gene" in shown.out
     assert "a row for each gene" in shown.out
+    assert "16 patients with another disorder get one of its answers all the same" in shown.out
 
 
 def test_genes_that_do_not_show_are_cautioned_against(
@@ -204,6 +205,8 @@ def test_genes_that_do_not_show_are_cautioned_against(
     assert done.code == 0, done.err
     assert "not better than chance (p = 0.790)" in done.err
     assert "To install it" not in done.err
+    card = (tmp_path / "run" / "model" / "CARD.md").read_text(encoding="utf-8")
+    assert "- It is not better than chance (p = 0.790)." in card
 
 
 def test_a_gallery_without_faces_says_how_they_are_stored(

@@ -16,7 +16,7 @@ from gestalt_space.training.classifier.results import (
 )
 from gestalt_space.training.libraries import libraries
 from gestalt_space.training.space.labelled_faces import LabelledFaces
-from gestalt_space.weights.classifier_facts import OTHERS, TopProbabilities
+from gestalt_space.weights.classifier_facts import OTHERS, SIGNIFICANT, TopProbabilities
 from gestalt_space.weights.manifest import InstalledModel
 
 _SHOWN = (0.5, 0.9)
@@ -47,6 +47,7 @@ def card_of(
         f"- Recipe: {result.recipe.name}, seed {result.recipe.seed}",
         f"- Made with {libraries()}, {computing}",
         f"- Not for diagnosis. {_LIMITS[_is_against_others(result)]}",
+        *_caution(result),
         "- Do not evaluate it on the patients it was trained on.",
         "",
         "## Patients",
@@ -132,6 +133,12 @@ def _figures(result: ClassifierResult) -> list[str]:
             f"| the same after labels are permuted, mean | {result.chance:.1%} |",
             f"| p, one-sided, {result.permutations} permutations | {result.p:.4f} |",
         ]
+    return []
+
+
+def _caution(result: ClassifierResult) -> list[str]:
+    if isinstance(result, SpecialisedResult) and result.p > SIGNIFICANT:
+        return [f"- It is not better than chance (p = {result.p:.3f})."]
     return []
 
 
