@@ -205,7 +205,7 @@ def match(
         )
         _check_probes(photos, patient, as_one)
         match_classifier.check_options(
-            classifier, form, fuse=fuse, explain=explain, show_face=show_face
+            classifier, form, fuse=fuse, explain=explain, show_face=show_face, space=space
         )
         if show_face is not None:
             _check_pictures(patient, explain, form)

@@ -10,7 +10,7 @@ from gestalt_space.errors import UsageError
 
 from . import output
 from .interruption import interruption
-from .match_output import face_line, title_of
+from .match_output import face_line, title_of, write_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,11 +20,20 @@ if TYPE_CHECKING:
     from gestalt_space.match.classified import Classified
     from gestalt_space.match.probe import Probe
     from gestalt_space.match.question import Question
-    from gestalt_space.weights.classifier_facts import ClassifierFacts, TopProbabilities
+    from gestalt_space.weights.classifier_facts import ClassifierFacts, Measured, TopProbabilities
+
+_FEW = 100
+"""Of fewer patients, a share is given as a count."""
 
 
 def check_options(
-    classifier: str | None, form: str, *, fuse: bool, explain: str | None, show_face: object
+    classifier: str | None,
+    form: str,
+    *,
+    fuse: bool,
+    explain: str | None,
+    show_face: object,
+    space: str | None,
 ) -> None:
     """Raises `UsageError` for options that do not go with a classifier, or need one."""
     if classifier is None:
@@ -36,6 +45,11 @@ def check_options(
             "--classifier cannot be combined with --explain, --show-face or --format "
             "gestaltmatcher.",
             "Leave them out.",
+        )
+    if space is not None and not fuse:
+        raise UsageError(
+            "--space is about the gallery, which a classifier does not look at.",
+            "Add --fuse, or leave out --space.",
         )
 
 
@@ -105,7 +119,7 @@ def classify(
         for one in found:
             _write(one, opened.facts, detector)
         if not quiet:
-            _write_summary(name, opened.facts)
+            _write_summary(name, opened.facts, gallery.space.model.name if fuse else None)
     failed = any(one.error is not None or any(p.error for p in one.photos) for one in found)
     return 3 if failed else 0
 
@@ -135,13 +149,15 @@ def _write(one: Classified, facts: ClassifierFacts, detector: str) -> None:
             "and then knows them too well"
         )
     if one.is_first is not None and facts.threshold is not None:
-        verdict = facts.classes[0 if one.is_first else 1].id
-        output.write_text(f"  {verdict}, with the threshold {facts.threshold:.2f}", style="bold")
+        told = _decision(facts, facts.threshold, is_first=one.is_first)
+        output.write_text(f"  {told}", style="bold")
     if one.fused is None:
-        table = output.new_table("rank", "class", "probability", right=("rank", "probability"))
+        kind = "gene" if facts.experiment == "specialised" else "class"
+        table = output.new_table("rank", kind, "probability", right=("rank", "probability"))
         for line in one.lines:
             table.add_row(str(line.rank), title_of(line.id, line.name), f"{line.probability:.3f}")
     else:
+        write_verdict(one.verdict, one.best_percentile, "in the gallery: ")
         right = ("rank", "in the gallery", "similarity", "probability")
         table = output.new_table("rank", "name", *right[1:], right=right)
         for fused in one.fused:
@@ -150,28 +166,87 @@ def _write(one: Classified, facts: ClassifierFacts, detector: str) -> None:
             table.add_row(str(fused.rank), title_of(fused.id, fused.name), *cells)
     output.write_table(table)
     output.write_text(f"  {_top_text(one, facts)}")
+    if facts.measured is not None:
+        output.write_text(f"  {_measured_text(facts.measured)}")
+    if facts.no_better_than_chance:
+        output.write_text("  this classifier is not better than chance", style="bold")
+
+
+def _decision(facts: ClassifierFacts, threshold: float, *, is_first: bool) -> str:
+    """What a binary classifier says, as a sentence."""
+    first, second = (one.id for one in facts.classes)
+    if is_first:
+        return f"{first}: its probability reaches the threshold of {threshold:.2f}"
+    if facts.against_others:
+        return f"not {first}: its probability is below the threshold of {threshold:.2f}"
+    return f"{second}: the probability of {first} is below the threshold of {threshold:.2f}"
+
+
+def _measured_text(measured: Measured) -> str:
+    """How well the classifier did on patients who were not trained on."""
+    told = []
+    if measured.top1 is not None:
+        told.append(f"top-1 {measured.top1:.1%}")
+    if measured.chance is not None:
+        told.append(f"by chance {measured.chance:.1%}")
+    if measured.p is not None:
+        told.append("p < 0.001" if measured.p < 0.001 else f"p = {measured.p:.3f}")
+    if measured.sensitivity is not None:
+        told.append(f"sensitivity {measured.sensitivity:.1%}")
+    if measured.specificity is not None:
+        told.append(f"specificity {measured.specificity:.1%}")
+    if measured.auroc is not None:
+        told.append(f"AUROC {measured.auroc:.3f}")
+    return f"measured on families that were not trained on: {', '.join(told)}"
 
 
 def _top_text(one: Classified, facts: ClassifierFacts) -> str:
     told = f"largest probability {one.top:.2f}, entropy {one.entropy:.2f}"
-    if facts.unknown is None or one.reached_by_unknown is None:
-        return f"{told}; what patients with none of the classes get was not measured"
-    told += f"; reached by {one.reached_by_unknown:.0%} of {_patients(facts.unknown)} with none of "
-    told += "the classes"
-    if facts.known is not None and one.reached_by_known is not None:
-        told += f", and by {one.reached_by_known:.0%} of {_patients(facts.known)} with one of them"
+    if facts.against_others or one.top is None:
+        return told
+    of_genes = facts.experiment == "specialised"
+    unknown = "with another disorder" if of_genes else "with none of the classes"
+    if facts.unknown is None:
+        return f"{told}; what patients {unknown} get was not measured"
+    told += f"; reached by {_reaching(one.top, facts.unknown)} {unknown}"
+    if facts.known is not None:
+        known = "with one of the genes" if of_genes else "with one of them"
+        told += f", and by {_reaching(one.top, facts.known)} {known}"
     return told
 
 
-def _patients(top: TopProbabilities) -> str:
-    return counted_text(top.patients, "patient")
+def _reaching(probability: float, top: TopProbabilities) -> str:
+    """How many patients reach a probability: of few, as a count."""
+    patients = counted_text(top.patients, "patient")
+    if top.patients >= _FEW:
+        return f"{top.share_reaching(probability):.0%} of {patients}"
+    count = top.count_reaching(probability)
+    return f"about {count} of {patients}" if count else f"none of {patients}"
 
 
-def _write_summary(name: str, facts: ClassifierFacts) -> None:
-    output.write_text(
+def _limits(name: str, facts: ClassifierFacts) -> str:
+    """Whom the classifier is for, and what its probabilities assume."""
+    if facts.experiment == "specialised":
+        return (
+            f"The classifier {name} is for patients with {facts.subject} only, and knows only "
+            f"{len(facts.classes)} genes: anybody else gets one of them all the same. Its "
+            "probabilities assume that all of these genes are equally frequent."
+        )
+    if facts.against_others:
+        return (
+            f"The classifier {name} tells {facts.subject} from the other disorders of the gallery "
+            "that it was trained on. Its probabilities assume that both groups are equally "
+            "frequent."
+        )
+    return (
         f"The classifier {name} knows only its {len(facts.classes)} classes: a patient with "
         "another disorder gets one of them all the same. Its probabilities assume that all classes "
-        "are equally frequent.",
-        style="dim",
+        "are equally frequent."
     )
+
+
+def _write_summary(name: str, facts: ClassifierFacts, space: str | None) -> None:
+    output.write_text(_limits(name, facts), style="dim")
+    if space is not None:
+        output.write_text(f"The gallery was ranked in the space of {space}.", style="dim")
     output.write_text(output.DISCLAIMER, style="dim")

@@ -89,6 +89,18 @@ def write_csv(matches: Iterable[Match], view: GalleryView, csv: Path) -> None:
             write(match_table([match], view))
 
 
+def write_verdict(verdict: str | None, percentile: float | None, where: str = "") -> None:
+    """How close the first line is, if the space is calibrated. `where`: before the verdict."""
+    if verdict is None or percentile is None:
+        return
+    output.write_text(f"  {where}{verdict}", style="bold")
+    share = f"{percentile:.0f} %" if percentile < 99.5 else "nearly all"
+    output.write_text(
+        f"  {share} of the gallery's patients are less similar than this to their nearest "
+        "wrong disorder"
+    )
+
+
 def title_of(id_: str, name: str) -> str:
     """A line's name and identifier."""
     return id_ if name in ("", id_) else f"{name} ({id_})"
@@ -118,13 +130,7 @@ def _write_match(match: Match, view: GalleryView, detector: str) -> None:
     if question.without:
         output.write_text(f"  excluded: {', '.join(question.without)}")
     _write_copies(match)
-    if match.verdict is not None and match.best_percentile is not None:
-        output.write_text(f"  {match.verdict}", style="bold")
-        share = f"{match.best_percentile:.0f} %" if match.best_percentile < 99.5 else "nearly all"
-        output.write_text(
-            f"  {share} of the gallery's patients are less similar than this to their nearest "
-            "wrong disorder"
-        )
+    write_verdict(match.verdict, match.best_percentile)
     _write_lines(match, question)
     _write_around(match, question)
 

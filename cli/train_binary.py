@@ -59,7 +59,7 @@ def binary(
         found = train_binary(plan, disorder, against)
     if as_json:
         output.write_json(binary_document(found))
-    else:
+    elif not quiet:
         _show(found)
     if not quiet:
         show_end(found)

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output, train_options
 from .interruption import interruption
 from .train_options import DEFAULT, make_plan, share_text, show_classifier, show_end
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gestalt_space.training.classifier.results import MulticlassResult
 
 
@@ -54,7 +58,7 @@ def multiclass(
         found = train_multiclass(plan, split)
     if as_json:
         output.write_json(multiclass_document(found))
-    else:
+    elif not quiet:
         _show(found)
     if not quiet:
         show_end(found)
@@ -65,11 +69,9 @@ def _show(found: MulticlassResult) -> None:
         f"{len(found.classes)} disorders; {found.rare} rare ones are not known to the classifier",
         style="bold",
     )
-    parts = [
-        f"{part} {patients:,} patients, {photos:,} photos"
-        for part, (patients, photos) in found.parts.items()
-    ]
-    output.write_text(f"  {'; '.join(parts)}")
+    output.write_text(f"  with one of them: {_parts_text(found.parts)}")
+    if rare := {part: counts for part, counts in found.rare_parts.items() if counts[0]}:
+        output.write_text(f"  with a rare one, in none of the shares: {_parts_text(rare)}")
     right = ("test photos", "mean over disorders", "chance")
     table = output.new_table("top-k", *right, right=right)
     for one in found.tops:
@@ -77,3 +79,10 @@ def _show(found: MulticlassResult) -> None:
         table.add_row(f"top-{one.k}", *shares, f"{one.chance:.1%}")
     output.write_table(table)
     show_classifier(found, regions="measured on the validation patients")
+
+
+def _parts_text(parts: Mapping[str, tuple[int, int]]) -> str:
+    return "; ".join(
+        f"{part} {counted_text(patients, 'patient')}, {counted_text(photos, 'photo')}"
+        for part, (patients, photos) in parts.items()
+    )

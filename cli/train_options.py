@@ -69,9 +69,17 @@ def share_text(one: Estimate) -> str:
     return f"{one.value:.1%} ({one.low:.1%}–{one.high:.1%})"
 
 
-def show_classifier(found: ClassifierResult, *, regions: str) -> None:
+def show_classifier(
+    found: ClassifierResult,
+    *,
+    regions: str,
+    known: str = "with one of the classes",
+    unknown: str = "with none of the classes",
+) -> None:
     """The regions, and what patients get whom the classifier does not know. `regions`: on whom they
-    were measured."""
+    were measured; `known`, `unknown`: patients whom it knows, and others."""
+    from gestalt_space.weights.classifier_facts import OTHERS
+
     table = output.new_table(
         "region", "top-1", "log-loss", "weight", right=("top-1", "log-loss", "weight")
     )
@@ -79,19 +87,19 @@ def show_classifier(found: ClassifierResult, *, regions: str) -> None:
         table.add_row(one.region, f"{one.top1:.1%}", f"{one.log_loss:.2f}", f"{one.weight:.2f}")
     output.write_table(table)
     output.write_text(f"  regions: {regions}; top-1 is the mean over classes")
+    if found.classes[-1].answer.id == OTHERS:
+        return
     if found.unknown is None:
-        output.write_text(
-            "  what patients with none of the classes get is not measured: there are fewer than 5"
-        )
+        output.write_text(f"  what patients {unknown} get is not measured: there are fewer than 5")
         return
     median = len(found.unknown.quantiles) // 2
     told = f"{found.unknown.quantiles[median]:.2f}"
     own = ""
     if found.known is not None:
-        own = f"; of patients with one of the classes, {found.known.quantiles[median]:.2f}"
+        own = f"; of patients {known}, {found.known.quantiles[median]:.2f}"
     output.write_text(
-        f"  {counted_text(found.unknown.patients, 'patient')} with none of the classes get one of "
-        f"them all the same: the median of their largest probability is {told}{own}"
+        f"  {counted_text(found.unknown.patients, 'patient')} {unknown} get one of "
+        f"its answers all the same: the median of their largest probability is {told}{own}"
     )
 
 

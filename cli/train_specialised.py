@@ -52,6 +52,7 @@ def specialised(
     plan = make_plan(recipe, changes, home, out, device, workers, quiet=quiet)
     from gestalt_space.training.classifier.documents import specialised_document
     from gestalt_space.training.classifier.specialised import train_specialised
+    from gestalt_space.weights.classifier_facts import SIGNIFICANT
 
     with (
         interruption(lambda: ".", "Run the same command again."),
@@ -60,10 +61,17 @@ def specialised(
         found = train_specialised(plan, disorder, permutations=permutations, stages=stages)
     if as_json:
         output.write_json(specialised_document(found, " + ".join(disorder)))
-    else:
+    elif not quiet:
         _show(found, " + ".join(disorder), by)
-    if not quiet:
+    if quiet:
+        return
+    if found.p <= SIGNIFICANT:
         show_end(found)
+    else:
+        output.say(f"Wrote {found.model}.")
+        output.say(
+            f"This classifier is not better than chance (p = {p_text(found.p)}): do not use it."
+        )
 
 
 def _show(found: SpecialisedResult, disorder: str, by: By) -> None:
@@ -83,4 +91,9 @@ def _show(found: SpecialisedResult, disorder: str, by: By) -> None:
         confusion.add_row(name, *map(str, row), str(sum(row)))
     output.write_table(confusion)
     output.write_text("  a row for each gene, a column for each gene that the classifier gives")
-    show_classifier(found, regions="measured by the same cross-validation")
+    show_classifier(
+        found,
+        regions="measured by the same cross-validation",
+        known="with one of the genes",
+        unknown="with another disorder",
+    )

@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 from gestalt_space.documents.classifiers import (
     AnswerForm,
+    MeasuredForm,
     TopProbabilitiesForm,
     top_probabilities_form,
 )
 from gestalt_space.documents.form import Form, filled, rounded
 from gestalt_space.documents.parts import ErrorForm, FaceForm, error_form, face_form
 from gestalt_space.match.classified import Classified
+from gestalt_space.ranking.calibration import Verdict
 from gestalt_space.tables.table import Column, Table, Value
 from gestalt_space.weights.classifier_facts import ClassifierFacts, Experiment
 
@@ -20,7 +22,8 @@ from gestalt_space.weights.classifier_facts import ClassifierFacts, Experiment
 class AskedClassifierForm(Form):
     """The classifier: it knows `classes` and no others, and gives one of them to every face.
     `known`, `unknown`: the largest probabilities of patients with one of them, and with none, who
-    were not trained on; null where they were too few."""
+    were not trained on; null where they were too few. `measured`: null for a classifier of an older
+    version."""
 
     name: str
     experiment: Experiment
@@ -29,6 +32,7 @@ class AskedClassifierForm(Form):
     threshold: float | None
     known: TopProbabilitiesForm | None
     unknown: TopProbabilitiesForm | None
+    measured: MeasuredForm | None
 
 
 class ClassLineForm(Form):
@@ -65,7 +69,7 @@ class ClassifiedProbeForm(Form):
     likely; `reached_by_unknown`, `reached_by_known`: the share of patients with none of the
     classes, and with one, whose largest probability is as high. `is_first`: whether a binary
     classifier says the first class. `fused`: with the gallery's ranking, null where that was not
-    asked for."""
+    asked for. `verdict`: of the gallery's ranking alone, null where there is none."""
 
     photo: str
     error: ErrorForm | None
@@ -78,6 +82,7 @@ class ClassifiedProbeForm(Form):
     reached_by_known: float | None
     is_first: bool | None
     fused: list[FusedLineForm] | None
+    verdict: Verdict | None
 
 
 class ClassifiedDocument(Form):
@@ -106,6 +111,9 @@ def classified_document(
             threshold=rounded(facts.threshold),
             known=rounded(top_probabilities_form(facts.known)),
             unknown=rounded(top_probabilities_form(facts.unknown)),
+            measured=None
+            if facts.measured is None
+            else rounded(filled(MeasuredForm, facts.measured)),
         ),
         "space": space,
         "probes": list(map(_probe, probes)),

@@ -45,6 +45,20 @@ class TopProbabilitiesForm(Form):
     quantiles: list[float]
 
 
+class MeasuredForm(Form):
+    """How a classifier did on patients of families that were not trained on; null for what is not
+    measured in its experiment. `top1`: among disorders, the share of photos; among genes, the mean
+    over genes. `chance`: of an order at random; among genes, the mean after genes are permuted,
+    with its `p`."""
+
+    top1: float | None
+    chance: float | None
+    p: float | None
+    sensitivity: float | None
+    specificity: float | None
+    auroc: float | None
+
+
 class UnknownForm(Form):
     """The largest probabilities of patients who were not trained on: `known`, with one of the
     classes; `unknown`, with none. Null where there were fewer than 5."""
@@ -84,11 +98,14 @@ class TopShareForm(Form):
 
 
 class PartForm(Form):
-    """The patients and photos of a part of a split."""
+    """The patients and photos of a part of a split, with a disorder that is trained. `rare_...`:
+    with a rare one; they are in no figure but the largest probabilities."""
 
     part: Literal["training", "validation", "test"]
     patients: int
     photos: int
+    rare_patients: int
+    rare_photos: int
 
 
 class MulticlassDocument(Form):

@@ -12,6 +12,7 @@ from gestalt_space.classifiers.region_ensemble import RegionEnsemble
 from gestalt_space.errors import GestaltError, UsageError
 from gestalt_space.match.answer import Match, ProbePhoto
 from gestalt_space.match.probe import Probe
+from gestalt_space.ranking.calibration import Verdict
 from gestalt_space.store.people import By
 from gestalt_space.types import Crops
 from gestalt_space.weights.classifier_facts import ClassifierFacts
@@ -52,7 +53,8 @@ class Classified:
     0, all on one class, to 1, all classes equally likely. `reached_by_unknown`, `reached_by_known`:
     of patients with none of the classes, and with one, the share whose largest probability is as
     high; None if that was not measured. `is_first`: whether a binary classifier says the first
-    class. `fused`: together with the gallery's ranking, if that was asked for.
+    class. `fused`: together with the gallery's ranking, if that was asked for; `verdict`
+    and `best_percentile`: of that ranking alone, as in `Match`.
     """
 
     photo: str
@@ -66,6 +68,8 @@ class Classified:
     reached_by_known: float | None = None
     is_first: bool | None = None
     fused: tuple[FusedLine, ...] | None = None
+    verdict: Verdict | None = None
+    best_percentile: float | None = None
 
 
 def classified(probe: Probe, crops: Crops, classifier: RegionEnsemble, count: int) -> Classified:

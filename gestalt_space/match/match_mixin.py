@@ -229,7 +229,13 @@ class MatchMixin(ListingMixin):
                 continue
             if everything is not None:
                 _, (match,) = self.answer([probe], everything)
-                told = replace(told, lines=told.lines[:k], fused=fused_lines(match, told.lines, k))
+                told = replace(
+                    told,
+                    lines=told.lines[:k],
+                    fused=fused_lines(match, told.lines, k),
+                    verdict=match.verdict,
+                    best_percentile=match.best_percentile,
+                )
             found.append(told)
         if everything is None and self.settings.audit_matches:
             owners = [one.own.identifier for one in probes if one.own is not None]

@@ -34,6 +34,7 @@ NOT_RUN = {
     "--disorders 100": "a thousand photos, simulated and added in half a minute",
     "--disorders 40": "as many",
     "cohort-home": "the home of the thousand photos",
+    "classifier-home": "the home of as many",
     "NAME": "what the reader puts in the place of the word",
     "HOME": "what the reader puts in the place of the word",
     "--event 12": "the twelfth event of another trail",

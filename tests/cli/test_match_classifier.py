@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -64,6 +66,8 @@ def test_a_classifier_ranks_its_classes_and_says_what_it_does_not_know(
     assert "of 6 patients with none of the classes" in done.out
     assert "SIM:3" not in done.out
     assert "may have been trained" not in done.out
+    assert "measured on families that were not trained on: top-1 " in done.out
+    assert re.search(r"; reached by (about [1-6]|none) of 6 patients", done.out)
 
 
 def test_its_document(trained: Path, photo: Path, gestalt: Command) -> None:
@@ -149,7 +153,71 @@ def test_a_binary_classifier_says_which(trained: Path, photo: Path, gestalt: Com
     assert probe["is_first"] is True
     assert done["classifier"]["threshold"] is not None
     shown = gestalt("match", photo, "--classifier", "two", *ALIGNED).out
-    assert "SIM:1, with the threshold" in shown
+    assert "SIM:1: its probability reaches the threshold of 0." in shown
+    assert "not trained on: sensitivity " in shown
+    assert ", AUROC " in shown
+
+
+def test_a_classifier_against_others_speaks_of_no_further_classes(
+    trained: Path, photo: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    run = tmp_path / "against"
+    done = gestalt("train", "binary", "--disorder", "SIM:2", "-o", run, *SETTINGS[:-1])
+    assert done.code == 0, done.err
+    assert "none of the classes" not in done.out
+    card = (run / "model" / "CARD.md").read_text(encoding="utf-8")
+    assert "does not know" not in card
+    assert "healthy persons are not among them" in card
+    assert gestalt("models", "add", run / "model", "--name", "against").code == 0
+    shown = gestalt("match", photo, "--classifier", "against", *ALIGNED).out
+    assert "not SIM:2: its probability is below the threshold of 0." in shown
+    assert "tells SIM:2 from the other disorders" in shown
+    for word in ("all the same", "not measured"):
+        assert word not in shown
+
+
+def test_genes_are_for_patients_with_the_disorder_only(
+    trained: Path, photo: Path, gestalt: Command
+) -> None:
+    shown = gestalt("match", photo, "--classifier", "genes", *ALIGNED)
+    assert shown.code == 0, shown.err
+    assert "for patients with SIM:0 + SIM:1 only" in shown.out
+    assert "16 patients with another disorder" in shown.out
+    assert "with one of the genes" in shown.out
+    assert "by chance" in shown.out
+    assert "p = " in shown.out
+    assert "not better than chance" not in shown.out
+
+
+@pytest.mark.parametrize("p", [0.79, None])
+def test_a_classifier_that_is_no_better_than_chance_says_so(
+    trained: Path, photo: Path, gestalt: Command, p: float | None
+) -> None:
+    path = trained / "models" / "genes" / "model.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if p is None:  # of an older version
+        del record["classifier"]["measured"]
+    else:
+        record["classifier"]["measured"]["p"] = p
+    path.write_text(json.dumps(record), encoding="utf-8")
+    words = ("match", photo, "--classifier", "genes", *ALIGNED)
+    shown = gestalt(*words, "--quiet").out
+    assert ("this classifier is not better than chance" in shown) == (p is not None)
+    assert ("p = 0.790" in shown) == (p is not None)
+    assert (gestalt(*words, "--json").document["classifier"]["measured"] is None) == (p is None)
+
+
+def test_a_fused_ranking_has_the_verdict_of_the_gallery(
+    trained: Path, photo: Path, gestalt: Command
+) -> None:
+    assert gestalt("index", "calibrate").code == 0
+    alone = gestalt("match", photo, *ALIGNED, "--json").document["probes"][0]["verdict"]
+    assert alone is not None
+    words = ("match", photo, *OWN, "--fuse")
+    assert gestalt(*words, "--json").document["probes"][0]["verdict"] == alone
+    shown = gestalt(*words).out
+    assert f"in the gallery: {alone}" in shown
+    assert "The gallery was ranked in the space of tiny." in shown
 
 
 def test_genes_are_fused_with_genes(trained: Path, photo: Path, gestalt: Command) -> None:
@@ -172,6 +240,7 @@ def test_csv_has_a_row_for_each_class(trained: Path, photo: Path, gestalt: Comma
 @pytest.mark.parametrize(
     ("words", "told", "code"),
     [
+        (("--classifier", "own", "--space", "tiny"), "--space is about the gallery", 2),
         (("--fuse",), "--fuse needs a classifier.", 2),
         (("--classifier", "nothing"), "No model 'nothing' is installed.", 1),
         (("--classifier", "tiny"), "The model tiny is not a classifier.", 1),

@@ -15,7 +15,7 @@ from gestalt_space.classifiers.opening import find_classifier, open_classifier
 from gestalt_space.training.space import checkpoints
 from gestalt_space.weights.store import ModelStore
 from tests.cli.conftest import Command
-from tests.cli.patterns import FACES, fill
+from tests.cli.patterns import FACES, fill, write_photos
 from tests.prepared import Prepared
 
 QUICK = ("--set", "regions=face, eyes", "--set", "frequent=4", "--device", "cpu")
@@ -42,8 +42,18 @@ def test_a_gallery_gives_a_classifier_that_is_installed(
     done = gestalt("train", "multiclass", "-o", run, *QUICK)
     assert done.code == 0, done.err
     assert "3 disorders; 2 rare ones are not known to the classifier" in done.out
+    assert "5 disorders; " in done.err
+    rows = list(csv.DictReader((run / "split.csv").open(encoding="utf-8")))
+    tested = [row["patient"] for row in rows if row["part"] == "test"]
+    known = sum(FACES.disorders[FACES.patients.index(one)] < 3 for one in tested)
+    assert 0 < known < len(tested)
+    own, rare = (line for line in done.out.splitlines() if "; test " in line)
+    assert "with one of them: training" in own
+    assert f"test {known} patients, " in own
+    assert "with a rare one" in rare
+    assert f"test {len(tested) - known} patient" in rare
     assert "top-1" in done.out
-    assert "6 patients with none of the classes get one of them all the same" in done.out
+    assert "6 patients with none of the classes get one of its answers all the same" in done.out
     assert f"gestalt models add {run / 'model'}" in done.err
     assert sorted(path.name for path in run.iterdir()) == ["log.csv", "model", "split.csv"]
     *others, network = sorted(path.name for path in (run / "model").iterdir())
@@ -61,6 +71,22 @@ def test_a_gallery_gives_a_classifier_that_is_installed(
     filling = gestalt("index", "fill", "--space", "own")
     assert filling.code == 1
     assert "The model own is a classifier and has no encoder." in filling.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("multiclass",),
+        ("binary", "--disorder", "SIM:1"),
+        ("specialised", "--disorder", "SIM:0", "--disorder", "SIM:1", "--permutations", "99"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_quiet_prints_nothing(
+    filled: Path, tmp_path: Path, gestalt: Command, words: tuple[str, ...]
+) -> None:
+    done = gestalt("train", *words, "-o", tmp_path / "run", "--quiet", *QUICK)
+    assert (done.code, done.out, done.err) == (0, "", "")
 
 
 def test_the_document_of_a_multiclass_training(
@@ -90,6 +116,12 @@ def test_what_leaves_with_a_classifier_names_no_patient(
         assert b"patient-" not in path.read_bytes(), path.name
     card = (run / "model" / "CARD.md").read_text(encoding="utf-8")
     assert "| Pattern 0 (SIM:0) | 20 | 10 | 20 |" in card
+    rows = list(csv.DictReader((run / "split.csv").open(encoding="utf-8")))
+    trained = sum(row["part"] == "training" for row in rows)
+    assert trained < len(rows)
+    assert f"Trained on {trained} patients." in card
+    _, strata = card.split("Of the patients trained on:")
+    assert f"| sex: female | {trained} |" in strata
     assert "frequent = 4" in card
     manifest = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))
     assert {file["role"] for file in manifest["files"]} == {"classifier"}
@@ -161,6 +193,31 @@ def test_a_specialised_classifier(filled: Path, tmp_path: Path, gestalt: Command
     shown = gestalt("train", "specialised", *words, "-o", tmp_path / "again", *QUICK)
     assert "SIM:0 + SIM:1 by gene" in shown.out
     assert "a row for each gene" in shown.out
+    assert "16 patients with another disorder get one of its answers all the same" in shown.out
+
+
+def test_genes_that_do_not_show_are_cautioned_against(
+    filled: Path, tmp_path: Path, gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gestalt_space.training.classifier.specialised.p_value", lambda *_: 0.79)
+    words = ("--disorder", "SIM:0", "--disorder", "SIM:1", "--permutations", "99")
+    done = gestalt("train", "specialised", *words, "-o", tmp_path / "run", *QUICK)
+    assert done.code == 0, done.err
+    assert "not better than chance (p = 0.790)" in done.err
+    assert "To install it" not in done.err
+    card = (tmp_path / "run" / "model" / "CARD.md").read_text(encoding="utf-8")
+    assert "- It is not better than chance (p = 0.790)." in card
+
+
+def test_a_gallery_without_faces_says_how_they_are_stored(
+    home: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    words = ("--detector", "aligned", "--quiet", "--no-crops")
+    assert gestalt("index", "add", write_photos(tmp_path), *words).code == 0
+    done = gestalt("train", "binary", "--disorder", "SIM:1", "-o", tmp_path / "run", *QUICK)
+    assert done.code == 2
+    assert "stores no faces" in done.err
+    assert "without --no-crops" in " ".join(done.err.split())
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,7 @@ from gestalt_space.weights.catalogue import CatalogueEntry
 from gestalt_space.weights.classifier_facts import (
     Answer,
     ClassifierFacts,
+    Measured,
     RegionNetwork,
     TopProbabilities,
 )
@@ -305,6 +306,7 @@ MULTICLASS = MulticlassResult(
     **TRAINED,
     tops=(TopShare(1, Estimate(0.61234567, 0.5, 0.7), Estimate(0.6, 0.5, 0.7), 0.5),),
     parts={"training": (70, 90), "validation": (15, 20), "test": (15, 21)},
+    rare_parts={"training": (0, 0), "validation": (6, 6), "test": (5, 7)},
     rare=4,
 )
 BINARY = BinaryResult(
@@ -337,6 +339,7 @@ FACTS = ClassifierFacts(
     threshold=None,
     known=TRAINED["known"],
     unknown=None,
+    measured=Measured(top1=0.61234567, chance=0.5),
 )
 CLASSIFIED = (
     Classified(
@@ -351,6 +354,7 @@ CLASSIFIED = (
             FusedLine(1, "OMIM:122470", "=CdLS", 2, 0.71234567, 0.87654321),
             FusedLine(2, "OMIM:147920", "", 1, 0.75, None),
         ),
+        verdict="weak match",
     ),
     Classified("b.jpg", error=ERROR),
 )

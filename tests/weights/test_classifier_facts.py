@@ -15,6 +15,7 @@ from gestalt_space.weights.classifier_facts import (
     STEPS,
     Answer,
     ClassifierFacts,
+    Measured,
     RegionNetwork,
     TopProbabilities,
     read_facts,
@@ -32,6 +33,7 @@ FACTS = ClassifierFacts(
     threshold=0.4,
     known=TOP,
     unknown=None,
+    measured=Measured(sensitivity=0.9, specificity=0.8, auroc=0.93),
 )
 
 
@@ -71,6 +73,8 @@ def test_a_file_that_a_classifier_lacks_makes_it_damaged(tmp_path: Path) -> None
         {"regions": [{"region": "face", "file": "n.onnx", "weight": float("nan")}]},
         {"known": {"patients": 5, "quantiles": [0.1, 0.2]}},
         {"known": {"patients": 5, "quantiles": [0.5] * STEPS + [0.1]}},
+        {"measured": {"top1": 1.5}},
+        {"measured": {"top1": float("nan")}},
         {"more": 1},
     ],
 )
@@ -91,6 +95,19 @@ def test_the_share_that_reaches_a_probability_is_that_of_the_patients() -> None:
         )
     assert top.share_reaching(0.0) == 1
     assert top.share_reaching(1.0) == 0
+
+
+@pytest.mark.parametrize("count", [5, 9, 21, 60])
+def test_few_patients_are_counted(count: int) -> None:
+    values = np.sort(np.random.default_rng(2).beta(3, 3, count))
+    levels = np.linspace(0, 1, STEPS + 1)
+    top = TopProbabilities(count, tuple(np.quantile(values, levels).tolist()))
+    for probability in (0.05, 0.2, 0.5, 0.77, values[-1] - 1e-9):
+        true = int(np.sum(values >= probability))
+        assert abs(top.count_reaching(probability) - true) <= 2
+        assert (top.count_reaching(probability) == 0) == (true == 0)
+    assert top.count_reaching(0.0) == count
+    assert top.count_reaching(1.0) == 0
 
 
 def test_patients_who_all_get_the_same_reach_it() -> None:

@@ -22,6 +22,7 @@ from gestalt_space.training.classifier.run_folder import MODEL, write_split
 from gestalt_space.training.classifier.threshold import best_threshold, share_of
 from gestalt_space.training.classifier.trunks import region_faces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
+from gestalt_space.weights.classifier_facts import Measured
 
 Floats = NDArray[np.float64]
 PERMUTATIONS = 100
@@ -70,7 +71,15 @@ def train_binary(plan: Plan, disorders: Sequence[str], against: Sequence[str] = 
         threshold=best_threshold(weighted, first),
     )
     subject = labelled.answers[0].id
-    write_crossed(plan, workshop, labelled, trained, result, "binary", subject, result.threshold)
+    measured = Measured(
+        sensitivity=result.sensitivity.value,
+        specificity=result.specificity.value,
+        auroc=result.auroc.value,
+    )
+    write_crossed(
+        *(plan, workshop, labelled, trained, result, "binary", subject, measured),
+        result.threshold,
+    )
     return result
 
 

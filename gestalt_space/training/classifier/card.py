@@ -3,6 +3,9 @@ no patient is named, and small groups are not counted."""
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gestalt_space.stats.estimates import Estimate
 from gestalt_space.training.cards import FEWEST, count_text, strata_lines, toml_lines
 from gestalt_space.training.classifier.results import (
@@ -13,16 +16,25 @@ from gestalt_space.training.classifier.results import (
 )
 from gestalt_space.training.libraries import libraries
 from gestalt_space.training.space.labelled_faces import LabelledFaces
-from gestalt_space.weights.classifier_facts import TopProbabilities
+from gestalt_space.weights.classifier_facts import OTHERS, SIGNIFICANT, TopProbabilities
 from gestalt_space.weights.manifest import InstalledModel
 
 _SHOWN = (0.5, 0.9)
+_LIMITS = (
+    "It knows only the classes below, and gives one of them to every face.",
+    "Its others are patients of one gallery: healthy persons are not among them.",
+)
 
 
 def card_of(
-    name: str, result: ClassifierResult, faces: LabelledFaces, model: InstalledModel, computing: str
+    name: str,
+    result: ClassifierResult,
+    faces: LabelledFaces,
+    model: InstalledModel,
+    computing: str,
+    trained: NDArray[np.int64],
 ) -> str:
-    """The card of a classifier. `faces`: of all patients with one of its classes."""
+    """The card of a classifier. `trained`: those of the patients in `faces` who were trained on."""
     lines = [
         f"# {name}",
         "",
@@ -34,13 +46,18 @@ def card_of(
         f"- Licence: {model.license}. {model.terms}".rstrip(),
         f"- Recipe: {result.recipe.name}, seed {result.recipe.seed}",
         f"- Made with {libraries()}, {computing}",
-        (
-            "- Not for diagnosis. It knows only the classes below, and gives one of them to every "
-            "face."
-        ),
+        f"- Not for diagnosis. {_LIMITS[_is_against_others(result)]}",
+        *_caution(result),
         "- Do not evaluate it on the patients it was trained on.",
         "",
         "## Patients",
+        "",
+        (
+            f"Trained on {count_text(len(trained))} patients. The table has all patients with one "
+            "of the classes, also those for validation and test."
+            if isinstance(result, MulticlassResult)
+            else f"Trained on {count_text(len(trained))} patients, all in the table."
+        ),
         "",
         "| class | patients | families | photos |",
         "|---|---|---|---|",
@@ -49,9 +66,9 @@ def card_of(
         title = f"{one.answer.name} ({one.answer.id})" if one.answer.name else one.answer.id
         counts = (one.patients, one.families, one.photos)
         lines.append(f"| {title} | {' | '.join(map(count_text, counts))} |")
-    lines += ["", "| | patients |", "|---|---|"]
-    lines += strata_lines("sex", faces.sex)
-    lines += strata_lines("ancestry", faces.ancestry)
+    lines += ["", "Of the patients trained on:", "", "| | patients |", "|---|---|"]
+    lines += strata_lines("sex", (faces.sex[number] for number in trained))
+    lines += strata_lines("ancestry", (faces.ancestry[number] for number in trained))
     lines += ["", "## Figures", "", *_figures(result), "", "## Regions", ""]
     lines += [
         "Each region alone, on patients who were not trained on, and its weight in the mean.",
@@ -63,8 +80,9 @@ def card_of(
         f"| {one.region} | {one.top1:.1%} | {one.log_loss:.2f} | {one.weight:.2f} |"
         for one in result.regions
     ]
-    lines += ["", "## Patients it does not know", "", *_unknown(result), ""]
-    lines += ["## Values", "", "```toml", *toml_lines(result.recipe.values), "```", ""]
+    if not _is_against_others(result):
+        lines += ["", "## Patients it does not know", "", *_unknown(result)]
+    lines += ["", "## Values", "", "```toml", *toml_lines(result.recipe.values), "```", ""]
     return "\n".join(lines)
 
 
@@ -116,6 +134,16 @@ def _figures(result: ClassifierResult) -> list[str]:
             f"| p, one-sided, {result.permutations} permutations | {result.p:.4f} |",
         ]
     return []
+
+
+def _caution(result: ClassifierResult) -> list[str]:
+    if isinstance(result, SpecialisedResult) and result.p > SIGNIFICANT:
+        return [f"- It is not better than chance (p = {result.p:.3f})."]
+    return []
+
+
+def _is_against_others(result: ClassifierResult) -> bool:
+    return isinstance(result, BinaryResult) and result.classes[1].answer.id == OTHERS
 
 
 def _unknown(result: ClassifierResult) -> list[str]:

@@ -27,7 +27,12 @@ from gestalt_space.training.classifier.run_folder import write_log
 from gestalt_space.training.classifier.trunks import region_faces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.types import Crops
-from gestalt_space.weights.classifier_facts import ClassifierFacts, Experiment, TopProbabilities
+from gestalt_space.weights.classifier_facts import (
+    ClassifierFacts,
+    Experiment,
+    Measured,
+    TopProbabilities,
+)
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -109,6 +114,7 @@ def write_crossed(
     result: ClassifierResult,
     experiment: Experiment,
     subject: str,
+    measured: Measured,
     threshold: float | None = None,
 ) -> None:
     """Write the log and the model folder. Raises `OutputError`."""
@@ -123,9 +129,11 @@ def write_crossed(
         threshold=threshold,
         known=result.known,
         unknown=result.unknown,
+        measured=measured,
     )
     model = trained.regions[0].network.model
-    card = card_of(plan.name, result, labelled.faces, model, str(workshop.computing))
+    everybody = np.arange(len(labelled.faces.patients))
+    card = card_of(plan.name, result, labelled.faces, model, str(workshop.computing), everybody)
     weights = {one.region: one.weight for one in result.regions}
     plan.mark(labelled.faces.patients)
     write_classifier(

@@ -32,7 +32,13 @@ def multiclass_document(found: MulticlassResult) -> MulticlassDocument:
         "validated": "one split by family",
         "trained": _trained(found),
         "parts": [
-            PartForm(part=part, patients=patients, photos=photos)  # type: ignore[typeddict-item]
+            PartForm(
+                part=part,  # type: ignore[typeddict-item]
+                patients=patients,
+                photos=photos,
+                rare_patients=found.rare_parts[part][0],
+                rare_photos=found.rare_parts[part][1],
+            )
             for part, (patients, photos) in found.parts.items()
         ],
         "rare": found.rare,

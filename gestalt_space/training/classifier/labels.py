@@ -17,11 +17,10 @@ from gestalt_space.store.people import family_numbers
 from gestalt_space.store.reads import KeptFace, PatientSummary, kept_faces
 from gestalt_space.training.space.gallery_faces import GalleryFaces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
-from gestalt_space.weights.classifier_facts import Answer
+from gestalt_space.weights.classifier_facts import OTHERS, Answer
 
 FEWEST_FAMILIES = 5
 """Of a class of a binary classifier."""
-OTHERS = "others"
 _SHOWN = 5
 
 
@@ -132,7 +131,10 @@ class _Patients:
             some = ", ".join(sorted(have)[:_SHOWN])
             raise UsageError(
                 f"No patient with a stored face has the disorder {missing[0]}.",
-                f"Disorders of the gallery: {some}{', …' if len(have) > _SHOWN else ''}.",
+                f"Disorders of the gallery: {some}{', …' if len(have) > _SHOWN else ''}."
+                if have
+                else "The gallery stores no faces of diagnosed patients. Add their photos again "
+                "with `gestalt index add`, without --no-crops.",
             )
         left_out = {
             "without a disorder": len(all_of_them) - len(diagnosed),

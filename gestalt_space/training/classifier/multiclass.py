@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gestalt_space.classifiers.region_ensemble import average
 from gestalt_space.errors import UsageError
@@ -19,6 +20,7 @@ from gestalt_space.training.classifier.results import MulticlassResult
 from gestalt_space.training.classifier.run_folder import MODEL, write_log, write_split
 from gestalt_space.training.classifier.tops import top_shares
 from gestalt_space.training.classifier.trunks import region_faces
+from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.patient_split import (
     PARTS,
     TEST,
@@ -29,7 +31,7 @@ from gestalt_space.training.space.patient_split import (
     read_split,
     split_patients,
 )
-from gestalt_space.weights.classifier_facts import ClassifierFacts
+from gestalt_space.weights.classifier_facts import ClassifierFacts, Measured
 
 
 def train_multiclass(plan: Plan, split: Path | None = None) -> MulticlassResult:
@@ -54,7 +56,7 @@ def train_multiclass(plan: Plan, split: Path | None = None) -> MulticlassResult:
     )
     _check_tested(labelled, parts)
     workshop = plan.begin()
-    plan.tell(labelled, workshop)
+    plan.tell(labelled, workshop, "disorders")
     faces = labelled.faces
     plan.log(f"{len(parts.classes)} disorders to train, {_rare(labelled, parts)} rare")
     write_split(
@@ -105,10 +107,8 @@ def _trained(
             faces.families[owners],
             recipe.seed,
         ),
-        parts={
-            name: (len(split.patients(part)), len(faces_of(split.patients(part), faces)))
-            for part, name in enumerate(PARTS)
-        },
+        parts=_counts(faces, split, known),
+        rare_parts=_counts(faces, split, ~known),
         rare=_rare(labelled, split),
     )
     write_log(plan.folder, figures)
@@ -122,14 +122,28 @@ def _trained(
         threshold=None,
         known=result.known,
         unknown=result.unknown,
+        measured=Measured(top1=result.tops[0].photos.value, chance=result.tops[0].chance),
     )
-    card = card_of(plan.name, result, faces, regions[0].network.model, str(workshop.computing))
+    card = card_of(
+        plan.name, result, faces, regions[0].network.model, str(workshop.computing), trained
+    )
     shares = dict(zip(recipe.region_names, weights.tolist(), strict=True))
     plan.mark([faces.patients[number] for number in np.flatnonzero(split.parts != TEST)])
     write_classifier(
         result.model, plan.name, plan.recipe.model, facts, Weighted(regions, shares), card
     )
     return result
+
+
+def _counts(
+    faces: LabelledFaces, split: PatientSplit, chosen: NDArray[np.bool_]
+) -> dict[str, tuple[int, int]]:
+    """Patients and photos of each part, of the chosen patients `(p,)`."""
+    counts = {}
+    for part, name in enumerate(PARTS):
+        patients = np.flatnonzero(chosen & (split.parts == part))
+        counts[name] = len(patients), len(faces_of(patients, faces))
+    return counts
 
 
 def _rare(labelled: Labelled, split: PatientSplit) -> int:

@@ -70,12 +70,12 @@ class Plan:
         """Note in the gallery's audit trail on whom the classifier was trained."""
         GalleryFaces(self.home).mark(patients, "", self.folder / MODEL)
 
-    def tell(self, labelled: Labelled, workshop: Workshop) -> None:
-        """Tell who is trained on, and who is not."""
+    def tell(self, labelled: Labelled, workshop: Workshop, what: str = "classes") -> None:
+        """Tell who is there, and who is left out. `what`: they are divided into."""
         faces = labelled.faces
         self.log(
             f"{len(faces.crops)} photos of {len(faces.patients)} patients, "
-            f"{len(faces.titles)} classes; {workshop.computing}"
+            f"{len(faces.titles)} {what}; {workshop.computing}"
         )
         for reason, count in faces.left_out.items():
             self.log(f"left out: {count} patients {reason}")

@@ -50,11 +50,12 @@ class ClassifierResult:
 
 @dataclass(frozen=True)
 class MulticlassResult(ClassifierResult):
-    """`tops`: of the test patients' photos. `parts`: patients and photos by part. `rare`: disorders
-    that were not trained."""
+    """`tops`: of the test patients' photos. `parts`: patients and photos by part, with one of the
+    classes; `rare_parts`: with another disorder. `rare`: disorders that were not trained."""
 
     tops: tuple[TopShare, ...]
     parts: Mapping[str, tuple[int, int]]
+    rare_parts: Mapping[str, tuple[int, int]]
     rare: int
 
 

@@ -24,6 +24,7 @@ from gestalt_space.training.classifier.run_folder import MODEL, write_split
 from gestalt_space.training.classifier.threshold import share_of
 from gestalt_space.training.classifier.trunks import region_faces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
+from gestalt_space.weights.classifier_facts import Measured
 
 PERMUTATIONS = 1_000
 _LABELS = 6
@@ -90,7 +91,8 @@ def train_specialised(
         confusion=_confusion(faces.disorders, given, len(faces.titles)),
     )
     subject = " + ".join(disorders)
-    write_crossed(plan, workshop, labelled, trained, result, "specialised", subject)
+    measured = Measured(top1=result.class_top1, chance=result.chance, p=result.p)
+    write_crossed(plan, workshop, labelled, trained, result, "specialised", subject, measured)
     return result
 
 
