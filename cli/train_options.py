@@ -51,7 +51,7 @@ def make_plan(
     *,
     quiet: bool,
 ) -> Plan:
-    """What a training is told. Raises `UsageError`."""
+    """What a training is given. Raises `UsageError`."""
     from gestalt_space.devices import parse_device
     from gestalt_space.training.preconditions import check_packages
 

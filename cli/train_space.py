@@ -12,7 +12,7 @@ import typer
 from gestalt_space.counts import counted_text
 from gestalt_space.paths import display_name
 
-from . import options, output
+from . import options, output, train_options
 from .index_add import table_rows
 from .interruption import interruption
 
@@ -93,10 +93,7 @@ def space(
     landmarks: options.LandmarksFile = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    workers: Annotated[
-        int,
-        typer.Option("--workers", min=0, help="Number of processes that prepare photos."),
-    ] = 0,
+    workers: train_options.Workers = 0,
     quiet: options.Quiet = False,
 ) -> None:
     """Fine-tune an encoder on labelled patients: those of the gallery, a table or GMDB.

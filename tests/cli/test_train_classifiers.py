@@ -104,6 +104,22 @@ def test_the_document_of_a_multiclass_training(
     assert document["trained"]["top_probabilities"]["unknown"]["patients"] == 6
 
 
+def test_a_training_that_is_interrupted_is_noted_once(
+    filled: Path, tmp_path: Path, gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    run = tmp_path / "run"
+    monkeypatch.setattr("gestalt_space.training.classifier.multiclass._trained", killed)
+    for _ in range(2):
+        assert gestalt("train", "multiclass", "-o", run, "--quiet", *QUICK).code != 0
+    events = gestalt("index", "log", "--json").document["events"]
+    assert [event["action"] for event in events].count("train") == 1
+    assert set(events[-1]["patients"]) == set(FACES.patients)
+    assert str(run) in "".join(events[-1]["told"])
+
+
 def test_what_leaves_with_a_classifier_names_no_patient(
     filled: Path, tmp_path: Path, gestalt: Command
 ) -> None:

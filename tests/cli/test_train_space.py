@@ -93,6 +93,7 @@ def test_a_training_is_noted_before_it_has_a_model(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("gestalt_space.training.space.loop._Loop._train", killed)
+    (tmp_path / "run").mkdir()
     assert gestalt("train", "space", "-o", tmp_path / "run", *QUICK).code != 0
     events = gestalt("index", "log", "--json").document["events"]
     assert [event["action"] for event in events].count("train") == 1

@@ -135,7 +135,6 @@ def write_crossed(
     everybody = np.arange(len(labelled.faces.patients))
     card = card_of(plan.name, result, labelled.faces, model, str(workshop.computing), everybody)
     weights = {one.region: one.weight for one in result.regions}
-    plan.mark(labelled.faces.patients)
     write_classifier(
         result.model, plan.name, plan.recipe.model, facts, Weighted(trained.regions, weights), card
     )

@@ -17,7 +17,7 @@ from gestalt_space.training.classifier.model_folder import Weighted, write_class
 from gestalt_space.training.classifier.plan import Plan, class_counts
 from gestalt_space.training.classifier.region_networks import TrainedRegion, Workshop
 from gestalt_space.training.classifier.results import MulticlassResult
-from gestalt_space.training.classifier.run_folder import MODEL, write_log, write_split
+from gestalt_space.training.classifier.run_folder import MODEL, write_log
 from gestalt_space.training.classifier.tops import top_shares
 from gestalt_space.training.classifier.trunks import region_faces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
@@ -59,10 +59,8 @@ def train_multiclass(plan: Plan, split: Path | None = None) -> MulticlassResult:
     plan.tell(labelled, workshop, "disorders")
     faces = labelled.faces
     plan.log(f"{len(parts.classes)} disorders to train, {_rare(labelled, parts)} rare")
-    write_split(
-        plan.folder,
-        "part",
-        zip(faces.patients, (PARTS[part] for part in parts.parts), strict=True),
+    plan.write_split(
+        "part", [(one, PARTS[part]) for one, part in zip(faces.patients, parts.parts, strict=True)]
     )
     return _trained(plan, workshop, labelled, parts)
 
@@ -128,7 +126,6 @@ def _trained(
         plan.name, result, faces, regions[0].network.model, str(workshop.computing), trained
     )
     shares = dict(zip(recipe.region_names, weights.tolist(), strict=True))
-    plan.mark([faces.patients[number] for number in np.flatnonzero(split.parts != TEST)])
     write_classifier(
         result.model, plan.name, plan.recipe.model, facts, Weighted(regions, shares), card
     )

@@ -1,4 +1,4 @@
-"""What every training of a classifier is told, and what it begins with."""
+"""What every training of a classifier is given, and what it begins with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gestalt_space.training.classifier.labels import Labelled
 from gestalt_space.training.classifier.recipe import ClassifierRecipe
 from gestalt_space.training.classifier.region_networks import Workshop
 from gestalt_space.training.classifier.results import ClassCounts, RegionFigures
-from gestalt_space.training.classifier.run_folder import MODEL, open_run_folder
+from gestalt_space.training.classifier.run_folder import SPLIT, open_run_folder, write_split
 from gestalt_space.training.classifier.trunks import (
     PRETRAINING,
     installed_trunks,
@@ -34,7 +34,7 @@ _LEAST = 1e-12
 @dataclass(frozen=True)
 class Plan:
     """A recipe, the home whose gallery is used, the new folder, where it is computed, how many
-    processes prepare photos, and who is told how it goes."""
+    processes prepare photos, and what takes its log."""
 
     recipe: ClassifierRecipe
     home: Path | None
@@ -66,9 +66,12 @@ class Plan:
             trunks = pretrained_trunks(self.recipe, place, computing, self.workers, self.log)
         return Workshop(self.recipe, trunks, self.folder, computing, self.workers, self.log)
 
-    def mark(self, patients: Sequence[str]) -> None:
-        """Note in the gallery's audit trail on whom the classifier was trained."""
-        GalleryFaces(self.home).mark(patients, "", self.folder / MODEL)
+    def write_split(self, column: str, parts: Sequence[tuple[str, str]]) -> None:
+        """Write which part each patient is in, once the gallery's audit trail has a note of whom
+        the folder holds. Raises `OutputError` and `DatabaseError`."""
+        if not (self.folder / SPLIT).exists():
+            GalleryFaces(self.home).mark([patient for patient, _ in parts], "", self.folder)
+        write_split(self.folder, column, parts)
 
     def tell(self, labelled: Labelled, workshop: Workshop, what: str = "classes") -> None:
         """Tell who is there, and who is left out. `what`: they are divided into."""

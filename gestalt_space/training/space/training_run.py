@@ -89,7 +89,7 @@ def train_space(
         for reason, count in faces.left_out.items():
             log(f"left out: {counted_text(count, 'patient')} {reason}")
         log(_told(training, parts))
-        if not folder.exists():
+        if not (folder / SPLIT).exists():
             # It holds patients before it holds a model, and may never hold one.
             source.mark(faces.patients, "", folder)
         try:
