@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from time import monotonic, sleep
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,6 +40,9 @@ _TAKE_LOCK = (
 _LOST_CLIENT = {"tcp_keepalives_idle": "60", "tcp_keepalives_interval": "10"}
 _LOST_CLIENT |= {"tcp_keepalives_count": "3", "idle_in_transaction_session_timeout": "1h"}
 """So that the server sees soon that a client is gone, and frees what it held."""
+
+_PAUSE = 0.2
+"""Seconds until a table is written again that still has deleted rows."""
 
 _CONNECT = {"connect_timeout": "10", "application_name": "gestalt", "client_encoding": "utf8"}
 _CONNECT |= {"keepalives_idle": "60", "keepalives_interval": "10", "keepalives_count": "3"}
@@ -110,7 +114,7 @@ def count_keys_on(session: Session) -> None:
         )
 
 
-def vacuum(engine: Engine, tables: Collection[str]) -> None:
+def vacuum(engine: Engine, tables: Collection[str], busy_timeout: float) -> None:
     """Write tables anew without the rows that were deleted from them or replaced in them.
 
     The server keeps those on its pages until then. Each table is locked against readers and writers
@@ -120,30 +124,55 @@ def vacuum(engine: Engine, tables: Collection[str]) -> None:
     new log as `max_wal_size`), log archives, base backups, dumps, replicas that lag behind,
     replication slots, the server's text log, and what the disk keeps of files that were deleted.
 
-    Raises `DatabaseError`, also where another transaction, or a standby's, still sees the rows, or
-    the role does not own a table: the server would pass over it with a warning alone.
+    The server writes a row, too, that another transaction of the database, or a standby's, still
+    sees, be it only of its own housekeeping: then the table is written again, for `busy_timeout`
+    seconds. Raises `DatabaseError` if such rows are there still, and where the role does not own a
+    table: the server would pass over it with a warning alone.
     """
-    notices: list[str] = []
     known = Base.metadata.tables
-    names = ", ".join(known[name].name for name in tables)
     with engine.connect() as connection:
         direct = connection.execution_options(isolation_level="AUTOCOMMIT")
-        driver: Any = direct.connection.driver_connection
+        for name in tables:
+            _vacuum(direct, known[name].name, busy_timeout)
 
-        def note(diagnostic: Any) -> None:
-            if diagnostic.severity_nonlocalized == "WARNING":
-                notices.append(diagnostic.message_primary)
 
-        driver.add_notice_handler(note)
-        try:
-            direct.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {names}")
-        finally:
-            driver.remove_notice_handler(note)
-    if notices:
+def _vacuum(connection: sa.Connection, table: str, busy_timeout: float) -> None:
+    until = monotonic() + busy_timeout
+    while (left := _rows_left(connection, table)) and monotonic() < until:
+        sleep(_PAUSE)
+    if left:
         raise DatabaseError(
-            f"The server did not clean deleted rows: {notices[0]}.",
+            f"Deleted rows are still in the database ({left} in the table {table}): another "
+            "program that uses the database may still read them.",
+            "Stop that program, such as a backup or a report, and run the same command again.",
+        )
+
+
+def _rows_left(connection: sa.Connection, table: str) -> int:
+    """Write a table anew; the number of its deleted rows that are in it still."""
+    warnings: list[str] = []
+    left = 0
+
+    def note(diagnostic: Any) -> None:
+        nonlocal left
+        if diagnostic.severity_nonlocalized == "WARNING":
+            warnings.append(diagnostic.message_primary)
+        # "0 dead row versions cannot be removed yet", in the language of the server.
+        elif number := re.match(r"\D*(\d+)", diagnostic.message_detail or ""):
+            left += int(number[1])
+
+    driver: Any = connection.connection.driver_connection
+    driver.add_notice_handler(note)
+    try:
+        connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE, VERBOSE) {table}")
+    finally:
+        driver.remove_notice_handler(note)
+    if warnings:
+        raise DatabaseError(
+            f"The server did not clean deleted rows: {warnings[0]}.",
             "Ask the owner of the tables to run VACUUM FULL.",
         )
+    return left
 
 
 def _set_up(engine: Engine, busy_timeout: float) -> None:

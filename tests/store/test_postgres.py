@@ -607,6 +607,29 @@ def test_a_vacuum_takes_what_was_deleted_off_the_tables_pages(database: Database
 
 
 @SERVER
+def test_a_vacuum_waits_for_who_still_sees_the_rows(database: Database, url: str) -> None:
+    """Not for a lock: whoever reads another table, such as the server's own cleaning, is enough."""
+    impatient = Database(url, busy_timeout=0.5)
+    with database.writing() as session:
+        record_event(session, "read")
+    with database.reading() as session:
+        reads.spaces(session)
+        with impatient.writing() as other:
+            other.execute(sa.delete(t.AuditEvent))
+        with pytest.raises(
+            DatabaseError, match=r"still in the database \(1 in the table audit_event"
+        ) as caught:
+            impatient.vacuum(["audit_event"])
+        assert "Stop that program" in caught.value.hint
+        until = threading.Timer(0.5, session.rollback)
+        until.start()
+        database.vacuum(["audit_event"])
+        until.join()
+    impatient.vacuum(["audit_event"])
+    impatient.close()
+
+
+@SERVER
 def test_a_vacuum_that_the_server_passes_over_is_told(
     role: str, url: str, database: Database
 ) -> None:
