@@ -137,4 +137,7 @@ def _retemplated(crops: Crops, size: int) -> Crops:
     whole = CROP_SIZE if size % CROP_SIZE == 0 else 128
     scale = size / whole
     matrix = np.array([[scale, 0, 8 * scale if whole == 128 else 0], [0, scale, 0]])
-    return np.stack([cv2.warpAffine(crop, matrix, (size, size)) for crop in crops]).astype(np.uint8)
+    images = np.empty((len(crops), size, size, 3), dtype=np.uint8)
+    for crop, image in zip(crops, images, strict=True):
+        cv2.warpAffine(crop, matrix, (size, size), dst=image)
+    return images

@@ -40,10 +40,10 @@ class TorchPreparation(nn.Module):
         shown = [
             levels[view.grey].flip(3) if view.flip else levels[view.grey] for view in self.views
         ]
-        return torch.cat(shown)
+        return torch.cat(shown) if len(shown) > 1 else shown[0]
 
     def _levelled(self, faces: Tensor, *, is_grey: bool) -> Tensor:
         if is_grey:
             weighted = (faces * self.grey_weights).sum(dim=1, keepdim=True)
             faces = torch.floor(weighted + 0.5).expand(-1, 3, -1, -1)
-        return (faces - self.mean) * self.scale
+        return (faces - self.mean).mul_(self.scale)

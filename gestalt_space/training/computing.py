@@ -47,6 +47,13 @@ class Computing:
             torch.backends.cudnn.benchmark = False
             torch.backends.cudnn.deterministic = True
 
+    def seed(self, number: int) -> None:
+        """Seed what torch draws at random, here alone: `torch.manual_seed` seeds every kind of
+        device, which takes long where it is done for each batch."""
+        torch.default_generator.manual_seed(number)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed_all(number)
+
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
         numbers = "bfloat16" if self.half else "float32"

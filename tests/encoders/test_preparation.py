@@ -125,6 +125,12 @@ def test_no_faces_give_no_images(resize: str, channels: str, depth: int):
     assert prepare(none, spec).shape == (0, depth, 112, 112)
 
 
+@pytest.mark.parametrize("size", [128, 224])
+def test_no_faces_give_no_images_of_another_template(size: int):
+    none = np.zeros((0, 112, 112, 3), np.uint8)
+    assert sized(none, replace(SPEC, input_size=size)).shape == (0, size, size, 3)
+
+
 def test_timm_prepares_a_face_alike(crops: Crops):
     data = pytest.importorskip("timm.data")
     config = {

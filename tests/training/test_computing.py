@@ -28,6 +28,13 @@ def test_convolutions_run_in_those_numbers(half: bool):
     assert features.dtype is (torch.bfloat16 if half else torch.float32)
 
 
+def test_a_seed_is_that_of_torch():
+    Computing(torch.device("cpu"), half=False).seed(7)
+    found = torch.rand(3)
+    torch.manual_seed(7)
+    assert torch.equal(found, torch.rand(3))
+
+
 def test_a_gpu_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DeviceUnavailable):
