@@ -28,7 +28,7 @@ from gestalt_space.training.space.adapters import add_adapters, merge_adapters
 from gestalt_space.training.space.augmentation import Augmentation
 from gestalt_space.training.space.history import Epoch, best_of, write_board, write_csv
 from gestalt_space.training.space.labelled_faces import LabelledFaces
-from gestalt_space.training.space.losses import make_loss
+from gestalt_space.training.space.losses import centres_of, make_loss, start_centres
 from gestalt_space.training.space.patient_split import PatientSplit, faces_of
 from gestalt_space.training.space.photo_batches import MOST_THREADS, Looks, PhotoBatches, as_images
 from gestalt_space.training.space.processes import Processes, share_norms
@@ -46,7 +46,7 @@ NOTICED = 5e-4
 """Relative gain of the validation that counts as better for that (as in Hustinx 2023)."""
 ENCODED = 64
 """Faces that are encoded at once in a validation."""
-_BATCHES, _PHOTOS, _STEPS, _START, _ADAPTERS, _LOSSES = 1, 2, 3, 4, 5, 6
+_BATCHES, _PHOTOS, _STEPS, _START, _ADAPTERS, _LOSSES, _CENTRES = range(1, 8)
 _NAMED = 3
 _ALL = 1 - 1e-9
 """A share that is all but for rounding."""
@@ -140,6 +140,9 @@ class _Loop:
         if known:
             self._resume()
         else:
+            if (centres := centres_of(self.loss)) is not None:
+                seed = _drawn(self.recipe.seed, _CENTRES)
+                start_centres(centres, self._descriptors(self.mine), self.labels, seed)
             first = self._validated(0, float("nan"))
             if first.figures[self.watched] > _ALL and not self.training.may_stay:
                 raise self._nothing_to_gain()

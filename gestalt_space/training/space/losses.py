@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.training.space.recipe import Recipe
+from gestalt_space.types import Descriptors
 
 
 class WeightedCrossEntropy(nn.Module):
@@ -67,3 +68,28 @@ def make_loss(recipe: Recipe, dim: int, photos: Numbers) -> nn.Module:
             )
         )
     return _InFloat32(losses.SupConLoss(recipe.temperature))
+
+
+def centres_of(loss: nn.Module) -> Tensor | None:
+    """The centres of classes that a loss of the ArcFace family has, `(dim, centres)`: those of a
+    class stand side by side. None for other losses."""
+    return getattr(getattr(loss, "loss", None), "W", None)
+
+
+def start_centres(centres: Tensor, descriptors: Descriptors, labels: Numbers, seed: int) -> None:
+    """Let centres start where their classes are: at the mean of their photos' descriptors
+    `(n, dim)`, whose classes are `labels` `(n,)`. Several centres of one class start at the means
+    of equal parts of it, dealt out at random.
+
+    From random centres, the first epochs would move the whole space to wherever these happen to be.
+    """
+    classes = np.unique(labels)
+    each = centres.shape[1] // len(classes)
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in classes:
+        own = rng.permutation(np.flatnonzero(labels == number))
+        parts = (part if len(part) else own for part in np.array_split(own, each))
+        found += [descriptors[part].mean(axis=0) for part in parts]
+    with torch.no_grad():
+        centres.copy_(functional.normalize(torch.from_numpy(np.stack(found, axis=1)), dim=0))

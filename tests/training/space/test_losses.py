@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gestalt_space.training.space.losses import make_loss
+from gestalt_space.training.space.losses import centres_of, make_loss, start_centres
 from tests.training.space.conftest import small_recipe
 
 PHOTOS = np.array([30, 4, 10])
@@ -86,3 +86,41 @@ def test_a_loss_is_float32_whatever_the_network_computes_in(loss: str) -> None:
     assert found.dtype == torch.float32
     assert float(found.detach()) == expected
     assert module(features.bfloat16(), labels).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("name", "each"), [("arcface", 1), ("sub-centre-arcface", 3)])
+def test_centres_start_where_their_classes_are(name: str, each: int) -> None:
+    _, module = value(f"loss={name}", "sub_centres=3")
+    labels = np.array([0] * 9 + [1] * 2 + [2] * 6)
+    shown = np.random.default_rng(3).normal(size=(3, DIM)).astype(np.float32)[labels]
+    noise = np.random.default_rng(4).normal(scale=1e-3, size=shown.shape).astype(np.float32)
+    start_centres(module.loss.W, shown + noise, labels, seed=1)
+    centres = module.loss.W.detach().numpy().T.reshape(3, each, DIM)
+    assert np.linalg.norm(centres, axis=2) == pytest.approx(1, abs=1e-6)
+    for number in range(3):
+        there = shown[labels == number][0]
+        cosines = centres[number] @ there / np.linalg.norm(there)
+        assert cosines == pytest.approx(1, abs=1e-4)
+    # The parts of a class are as equal as they can be, so no centre is a copy of another one.
+    assert len(np.unique(centres[0].round(7), axis=0)) == each
+
+
+def test_the_centre_of_a_class_is_the_direction_of_its_mean() -> None:
+    _, module = value("loss=arcface")
+    labels = np.array([0, 1, 1, 2, 0, 2, 1])
+    descriptors = np.random.default_rng(5).normal(size=(7, DIM)).astype(np.float32)
+    start_centres(module.loss.W, descriptors, labels, seed=1)
+    for number in range(3):
+        mean = np.mean(
+            [one for one, label in zip(descriptors, labels, strict=True) if label == number], axis=0
+        )
+        assert module.loss.W.detach().numpy()[:, number] == pytest.approx(
+            mean / np.linalg.norm(mean)
+        )
+
+
+@pytest.mark.parametrize("name", ["contrastive", "cross-entropy"])
+def test_other_losses_have_no_centres(name: str) -> None:
+    assert centres_of(value(f"loss={name}")[1]) is None
+    arcface = value("loss=arcface")[1]
+    assert centres_of(arcface) is arcface.loss.W
