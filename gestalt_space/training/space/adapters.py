@@ -30,6 +30,11 @@ class LowRank(nn.Module):
         with torch.autocast(weights.device.type, enabled=False):
             return weights + (self.up @ self.down).view_as(weights)
 
+    @torch.no_grad()
+    def right_inverse(self, weights: Tensor) -> Tensor:
+        """What must stay so that these weights are the sum."""
+        return weights - (self.up @ self.down).view_as(weights)
+
 
 def add_adapters(parts: Iterable[nn.Module], rank: int) -> None:
     """Give each convolution and each linear map among these parts an adapter of that rank. The

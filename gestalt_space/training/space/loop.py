@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from gestalt_space.encoders.preparation import sized
 from gestalt_space.encoders.trainable import TrainableEncoder
@@ -26,6 +26,7 @@ from gestalt_space.training.computing import Computing
 from gestalt_space.training.space import checkpoints
 from gestalt_space.training.space.adapters import add_adapters, merge_adapters
 from gestalt_space.training.space.augmentation import Augmentation
+from gestalt_space.training.space.discriminant import fit_discriminant, fold
 from gestalt_space.training.space.frozen_trunk import FrozenTrunk
 from gestalt_space.training.space.history import Epoch, best_of, write_board, write_csv
 from gestalt_space.training.space.labelled_faces import LabelledFaces
@@ -37,14 +38,11 @@ from gestalt_space.training.space.rates import freeze, parameter_groups, trained
 from gestalt_space.training.space.recipe import Optimiser, Recipe
 from gestalt_space.training.space.retrieval import RetrievalTest
 from gestalt_space.training.space.sampling import draw_batches
+from gestalt_space.training.space.schedules import make_schedule
 from gestalt_space.types import Descriptors
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
-SLOWER = 0.5
-"""By how much rates change where the validation gets no better."""
-NOTICED = 5e-4
-"""Relative gain of the validation that counts as better for that (as in Hustinx 2023)."""
 ENCODED = 64
 """Faces that are encoded at once in a validation."""
 _BATCHES, _PHOTOS, _STEPS, _START, _ADAPTERS, _LOSSES, _CENTRES = range(1, 8)
@@ -117,15 +115,7 @@ class _Loop:
         self.learning = [weights for group in groups for weights in group["params"]]
         self.optimiser = _OPTIMISERS[recipe.optimiser](groups)
         self.last_layer = len(groups) - (2 if list(loss.parameters()) else 1)
-        self.schedule = ReduceLROnPlateau(
-            self.optimiser,
-            mode="max",
-            factor=SLOWER,
-            patience=recipe.slower_after // recipe.validate_every,
-            threshold=NOTICED,
-            min_lr=recipe.least_rate,
-            eps=0,
-        )
+        self.schedule = make_schedule(recipe, self.optimiser)
         self.photos = PhotoBatches(
             training.faces.crops,
             training.start.spec,
@@ -144,14 +134,13 @@ class _Loop:
         if known:
             self._resume()
         else:
-            if (centres := centres_of(self.loss)) is not None:
-                seed = _drawn(self.recipe.seed, _CENTRES)
-                start_centres(centres, self._descriptors(self.mine), self.labels, seed)
             first = self._validated(0, float("nan"))
             if first.figures[self.watched] > _ALL and not self.training.may_stay:
                 raise self._nothing_to_gain()
             self._keep(first)
             report(first)
+        if len(self.epochs) == 1:
+            self._set_out()
         while len(self.epochs) <= self.recipe.epochs and not self._is_stale():
             number = len(self.epochs)
             loss = self._train(number)
@@ -160,11 +149,20 @@ class _Loop:
                 epoch = self._validated(number, loss)
             else:
                 epoch = Epoch.of(number, loss, self._rate(), None)
-            if is_due:
-                self.schedule.step(epoch.figures[self.watched])
+            self.schedule.finished(epoch.figures[self.watched] if is_due else None)
             self._keep(epoch)
             report(epoch)
         return self._finished()
+
+    def _set_out(self) -> None:
+        """Fit what the first epoch starts from to the training photos."""
+        once = FrozenTrunk(self.network, ())
+        if self.recipe.discriminant:
+            found = fit_discriminant(self._encoded(self.mine, once), self.labels)
+            fold(self.training.start.layers[-1], found)
+        if (centres := centres_of(self.loss)) is not None:
+            seed = _drawn(self.recipe.seed, _CENTRES)
+            start_centres(centres, self._descriptors(self.mine, once), self.labels, seed)
 
     def _nothing_to_gain(self) -> TrainingError:
         return TrainingError(
@@ -257,23 +255,24 @@ class _Loop:
         )
 
     def _validated(self, number: int, loss: float) -> Epoch:
-        found = self.test.measure(self._descriptors(self.test.faces))
+        found = self.test.measure(self._descriptors(self.test.faces, self.trunk))
         return Epoch.of(number, loss, self._rate(), found)
 
     def _rate(self) -> float:
         return float(self.optimiser.param_groups[self.last_layer]["lr"])
 
     @torch.inference_mode()
-    def _descriptors(self, faces: Numbers) -> Descriptors:
-        """`(n, dim)` of unit length, in the numbers that this device learns in."""
+    def _encoded(self, faces: Numbers, trunk: FrozenTrunk) -> NDArray[np.float32]:
+        """The features of faces `(n, dim)`, in the numbers that this device learns in. `trunk`: one
+        that knows no other faces."""
         self.network.eval()
         mine = self.processes.share(faces)
         parts = [np.zeros((0, self.training.start.spec.dim), dtype=np.float32)]
         for start in range(0, len(mine), ENCODED):
             images = partial(self._shown, mine[start : start + ENCODED])
             with self.training.computing.mixed():
-                features = self.trunk.features(start, images)
-            parts.append(functional.normalize(features.float(), dim=1).cpu().numpy())
+                features = trunk.features(start, images)
+            parts.append(features.float().cpu().numpy())
         found = np.concatenate(self.processes.everybodys(np.concatenate(parts)))
         if not np.isfinite(found).all():
             raise TrainingError(
@@ -281,6 +280,11 @@ class _Loop:
                 "Train again with another --output and a lower rate.",
             )
         return np.asarray(found, dtype=np.float32)
+
+    def _descriptors(self, faces: Numbers, trunk: FrozenTrunk) -> Descriptors:
+        """The same of unit length."""
+        features = torch.from_numpy(self._encoded(faces, trunk))
+        return functional.normalize(features, dim=1).numpy()
 
     def _keep(self, epoch: Epoch) -> None:
         """Bring the network, and then where the training stands, to the disk."""
@@ -308,11 +312,17 @@ class _Loop:
         """What a checkpoint must have in common with a training that goes on from it."""
         training = self.training
         return {
-            "recipe": {**self.recipe.values, "epochs": None},
+            "recipe": self._lasting_values(),
             "model": training.start.file.sha256,
             "faces": training.faces.fingerprint,
             "split": training.split.parts.tolist(),
         }
+
+    def _lasting_values(self) -> dict[str, Any]:
+        """The values of the recipe that may not change on the way. The number of epochs may, where
+        the rates do not depend on it."""
+        may_change = self.recipe.schedule == "plateau"
+        return self.recipe.values | ({"epochs": None} if may_change else {})
 
     def _resume(self) -> None:
         path = self.training.folder / CHECKPOINT

@@ -16,6 +16,7 @@ from gestalt_space.paths import display_name
 Loss = Literal["cross-entropy", "arcface", "sub-centre-arcface", "contrastive"]
 Sampling = Literal["balanced", "plain"]
 Optimiser = Literal["adam", "adamw", "sgd"]
+Schedule = Literal["plateau", "cosine"]
 
 
 RANGES: Mapping[str, tuple[float, float]] = {
@@ -67,6 +68,7 @@ class Recipe:
     scale: float
     sub_centres: int
     temperature: float
+    discriminant: bool
     sampling: Sampling
     batch: int
     photos_per_disorder: int
@@ -89,6 +91,7 @@ class Recipe:
     epochs: int
     validate_every: int
     watched_top: int
+    schedule: Schedule
     slower_after: int
     least_rate: float
     stop_after: int

@@ -23,6 +23,11 @@ from gestalt_space.weights.manifest import InstalledModel, ModelFile
 
 SMALL = (
     "loss=sub-centre-arcface",
+    "margin=17",
+    "scale=24",
+    "class_rate=3e-3",
+    "discriminant=false",
+    "sampling=balanced",
     "batch=8",
     "epochs=3",
     "frequent=4",
@@ -32,6 +37,7 @@ SMALL = (
     "layer_decay=0.5",
     "validate_every=1",
     "watched_top=1",
+    "schedule=plateau",
 )
 
 

@@ -87,6 +87,42 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     assert logs[0] == logs[1]
 
 
+@pytest.mark.parametrize("last", [0, 2])
+def test_a_killed_training_with_a_discriminant_and_a_cosine_goes_on(
+    make_training: Start, last: int
+) -> None:
+    changes = ("discriminant=true", "schedule=cosine", "rate=1e-2")
+    unbroken = make_training("unbroken", *changes, may_stay=True)
+    whole = train(unbroken, silent)
+    with pytest.raises(Killed):
+        train(make_training("killed", *changes, may_stay=True), killed_after(last))
+    resumed = make_training("killed", *changes, may_stay=True)
+    assert same([vars_of(one) for one in train(resumed, silent)], [vars_of(one) for one in whole])
+    assert same(state_of(resumed.folder), state_of(unbroken.folder))
+    rates = [epoch.rate for epoch in whole]
+    assert rates == pytest.approx([1e-2, 1e-2, 0.75e-2, 0.25e-2])
+
+
+def test_the_first_figures_are_of_the_network_before_its_discriminant(
+    make_training: Start,
+) -> None:
+    changes = ("rate=0", "class_rate=0", "epochs=1")
+    plain = train(make_training("plain", *changes, may_stay=True), silent)
+    folded = make_training("folded", "discriminant=true", *changes, may_stay=True)
+    before = folded.start.network.space.weight.detach().clone()
+    epochs = train(folded, silent)
+    assert epochs[0].figures == plain[0].figures
+    last = torch.load(folded.folder / loop.CHECKPOINT, weights_only=True)["network"]
+    assert not torch.allclose(last["space.weight"], before)
+
+
+def test_a_cosine_ends_where_it_was_to_end(make_training: Start) -> None:
+    changes = ("schedule=cosine",)
+    train(make_training("short", *changes, "epochs=2", may_stay=True), silent)
+    with pytest.raises(UsageError, match=r"another recipe \(epochs=2\)"):
+        train(make_training("short", *changes, "epochs=4"), silent)
+
+
 def vars_of(epoch: Epoch) -> tuple[object, ...]:
     return epoch.epoch, epoch.loss, epoch.rate, *epoch.figures.values()
 

@@ -49,11 +49,11 @@ def test_gestaltmatcher_arc_has_the_published_values() -> None:
 
 def test_values_of_every_kind_can_be_changed() -> None:
     changed = load_recipe(
-        "builtin", ["rate=1", "loss=contrastive", "leave_out_single=true", "model=own"]
+        "builtin", ["rate=1", "loss=sub-centre-arcface", "leave_out_single=true", "model=own"]
     )
     assert (changed.rate, changed.loss, changed.leave_out_single, changed.model) == (
         1.0,
-        "contrastive",
+        "sub-centre-arcface",
         True,
         "own",
     )
