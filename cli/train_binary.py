@@ -34,7 +34,6 @@ def binary(
     changes: train_options.Changes = [],  # noqa: B006
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    workers: train_options.Workers = 0,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -48,7 +47,7 @@ def binary(
     """
     if not disorder:
         raise UsageError("No disorder is given.", "Name one: --disorder OMIM:122470.")
-    plan = make_plan(recipe, changes, home, out, device, workers, quiet=quiet)
+    plan = make_plan(recipe, changes, home, out, device, quiet=quiet)
     from gestalt_space.training.classifier.binary import train_binary
     from gestalt_space.training.classifier.documents import binary_document
 

@@ -34,7 +34,6 @@ def multiclass(
     ] = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    workers: train_options.Workers = 0,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -47,7 +46,7 @@ def multiclass(
 
     The folder gets model/ for gestalt models add, log.csv, and split.csv with patient identifiers.
     """
-    plan = make_plan(recipe, changes, home, out, device, workers, quiet=quiet)
+    plan = make_plan(recipe, changes, home, out, device, quiet=quiet)
     from gestalt_space.training.classifier.documents import multiclass_document
     from gestalt_space.training.classifier.multiclass import train_multiclass
 

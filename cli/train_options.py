@@ -35,9 +35,6 @@ Changes = Annotated[
         show_default=False,
     ),
 ]
-Workers = Annotated[
-    int, typer.Option("--workers", min=0, help="Number of processes that prepare photos.")
-]
 DEFAULT = "deepgestalt-builtin"
 
 
@@ -47,7 +44,6 @@ def make_plan(
     home: Path | None,
     out: Path,
     device: str,
-    workers: int,
     *,
     quiet: bool,
 ) -> Plan:
@@ -55,13 +51,13 @@ def make_plan(
     from gestalt_space.devices import parse_device
     from gestalt_space.training.preconditions import check_packages
 
-    check_packages("torch", "torchvision", "pytorch_metric_learning", "onnxscript")
+    check_packages("torch", "pytorch_metric_learning", "onnxscript")
     from gestalt_space.training.classifier.plan import Plan
     from gestalt_space.training.classifier.recipe import load_classifier_recipe
 
     chosen = load_classifier_recipe(recipe, changes)
     log = _nothing if quiet else output.say
-    return Plan(chosen, home, out, parse_device(device), workers, log)
+    return Plan(chosen, home, out, parse_device(device), log)
 
 
 def share_text(one: Estimate) -> str:

@@ -12,7 +12,7 @@ import typer
 from gestalt_space.counts import counted_text
 from gestalt_space.paths import display_name
 
-from . import options, output, train_options
+from . import options, output
 from .index_add import table_rows
 from .interruption import interruption
 
@@ -93,7 +93,6 @@ def space(
     landmarks: options.LandmarksFile = None,
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    workers: train_options.Workers = 0,
     quiet: options.Quiet = False,
 ) -> None:
     """Fine-tune an encoder on labelled patients: those of the gallery, a table or GMDB.
@@ -111,7 +110,7 @@ def space(
     from gestalt_space.devices import parse_device
     from gestalt_space.training.preconditions import check_packages
 
-    check_packages("torch", "torchvision", "pytorch_metric_learning", "onnxscript")
+    check_packages("torch", "pytorch_metric_learning", "onnxscript")
     from gestalt_space.settings import load_settings
     from gestalt_space.training.space.recipe import load_recipe
     from gestalt_space.training.space.training_run import train_space
@@ -161,7 +160,6 @@ def space(
             out,
             split=parts,
             device=parse_device(device),
-            workers=workers,
             log=log,
         )
     if not quiet and trained is not None:

@@ -35,7 +35,6 @@ def specialised(
     changes: train_options.Changes = [],  # noqa: B006
     home: options.Home = None,
     device: options.DeviceName = "auto",
-    workers: train_options.Workers = 0,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -49,7 +48,7 @@ def specialised(
     """
     if not disorder:
         raise UsageError("No disorder is given.", "Name one: --disorder OMIM:163950.")
-    plan = make_plan(recipe, changes, home, out, device, workers, quiet=quiet)
+    plan = make_plan(recipe, changes, home, out, device, quiet=quiet)
     from gestalt_space.training.classifier.documents import specialised_document
     from gestalt_space.training.classifier.specialised import train_specialised
     from gestalt_space.weights.classifier_facts import SIGNIFICANT

@@ -40,7 +40,6 @@ class Plan:
     home: Path | None
     folder: Path
     device: Device = "auto"
-    workers: int = 0
     log: Log = lambda _: None
 
     @property
@@ -63,8 +62,8 @@ class Plan:
         if trunks is None:
             place = self.folder / PRETRAINING
             place.mkdir(exist_ok=True)
-            trunks = pretrained_trunks(self.recipe, place, computing, self.workers, self.log)
-        return Workshop(self.recipe, trunks, self.folder, computing, self.workers, self.log)
+            trunks = pretrained_trunks(self.recipe, place, computing, self.log)
+        return Workshop(self.recipe, trunks, self.folder, computing, self.log)
 
     def write_split(self, column: str, parts: Sequence[tuple[str, str]]) -> None:
         """Write which part each patient is in, once the gallery's audit trail has a note of whom

@@ -35,7 +35,6 @@ class Workshop:
     trunks: Trunks
     folder: Path
     computing: Computing
-    workers: int
     log: Log
 
     def network(
@@ -52,9 +51,7 @@ class Workshop:
             except OSError as error:
                 raise unwritable(place, error) from error
             recipe = region_recipe(self.recipe, region)
-            training = Training(
-                recipe, start, faces, split, place, self.computing, self.workers, may_stay=True
-            )
+            training = Training(recipe, start, faces, split, place, self.computing, may_stay=True)
             title = " ".join(filter(None, (region, name)))
             train(training, lambda epoch: self.log(f"{title}: {epoch}"))
         return start

@@ -63,7 +63,7 @@ def installed_trunks(store: ModelStore, recipe: ClassifierRecipe) -> Trunks | No
 
 
 def pretrained_trunks(
-    recipe: ClassifierRecipe, folder: Path, computing: Computing, workers: int, log: Log
+    recipe: ClassifierRecipe, folder: Path, computing: Computing, log: Log
 ) -> Trunks:
     """DeepGestalt's CNN for each region, trained to recognise simulated persons by it; kept in
     `folder`, where a training that was interrupted goes on.
@@ -97,7 +97,7 @@ def pretrained_trunks(
             recipe.pretraining_persons, recipe.pretraining_photos, recipe.seed
         )
         for region in missing:
-            network = _pretrained(recipe, region, faces, store, folder, computing, workers, log)
+            network = _pretrained(recipe, region, faces, store, folder, computing, log)
             store.install(region, network.write, lambda _: license_, source=source)
     return Trunks(store, None)
 
@@ -119,7 +119,6 @@ def _pretrained(
     store: ModelStore,
     folder: Path,
     computing: Computing,
-    workers: int,
     log: Log,
 ) -> TrainableEncoder:
     """The network of a region after the epoch at which it recognised persons best."""
@@ -130,9 +129,7 @@ def _pretrained(
     place = folder / region
     place.mkdir(exist_ok=True)
     shown = region_faces(faces, region, recipe)
-    training = Training(
-        stage, start, shown, identity_split(faces), place, computing, workers, may_stay=True
-    )
+    training = Training(stage, start, shown, identity_split(faces), place, computing, may_stay=True)
     train(training, lambda epoch: log(f"pre-training, {region}: {epoch}"))
     return start
 

@@ -17,10 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torch.utils.data import DataLoader, Dataset
 
 from gestalt_space.encoders.preparation import sized
-from gestalt_space.encoders.specification import EncoderSpec
 from gestalt_space.encoders.trainable import TrainableEncoder
 from gestalt_space.errors import TrainingError, UsageError
 from gestalt_space.ranking.grouping import Numbers
@@ -32,12 +30,13 @@ from gestalt_space.training.space.history import Epoch, best_of, write_board, wr
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.losses import make_loss
 from gestalt_space.training.space.patient_split import PatientSplit, faces_of
+from gestalt_space.training.space.photo_batches import MOST_THREADS, Looks, PhotoBatches, as_images
 from gestalt_space.training.space.processes import Processes, share_norms
 from gestalt_space.training.space.rates import freeze, parameter_groups, trained_layers
 from gestalt_space.training.space.recipe import Optimiser, Recipe
 from gestalt_space.training.space.retrieval import RetrievalTest
 from gestalt_space.training.space.sampling import draw_batches
-from gestalt_space.types import Crops, Descriptors
+from gestalt_space.types import Descriptors
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
@@ -70,31 +69,10 @@ class Training:
     split: PatientSplit
     folder: Path
     computing: Computing
-    workers: int = 0
-    """Processes that prepare photos; they change no figure."""
     processes: Processes = Processes()  # noqa: RUF009 - frozen
     """Those that train together."""
     may_stay: bool = False
     """Whether the network may stay as it is where no epoch makes it better."""
-
-
-class _Varied(Dataset[Tensor]):
-    """Training photos in the network's size; an index is a face and the seed of its looks."""
-
-    def __init__(self, training: Training) -> None:
-        self.crops = training.faces.crops
-        self.spec = training.start.spec
-        self.vary = Augmentation(training.recipe)
-
-    def __getitem__(self, index: tuple[int, int]) -> Tensor:
-        face, seed = index
-        crop = self.vary(self.crops[face], seed)
-        return _images(crop[None], self.spec)[0]
-
-
-def _images(crops: Crops, spec: EncoderSpec) -> Tensor:
-    """Aligned faces `(n, 112, 112, 3)` as `TorchPreparation` takes them."""
-    return torch.from_numpy(np.ascontiguousarray(sized(crops, spec).transpose(0, 3, 1, 2)))
 
 
 def train(training: Training, report: Report) -> list[Epoch]:
@@ -123,11 +101,11 @@ class _Loop:
         disorders = training.faces.disorder_of_face[self.mine]
         self.labels = np.searchsorted(training.split.classes, disorders)
         photos = np.bincount(self.labels, minlength=len(training.split.classes))
-        torch.manual_seed(_drawn(recipe.seed, _START))
+        training.computing.seed(_drawn(recipe.seed, _START))
         loss = make_loss(recipe, training.start.spec.dim, photos)
         self.loss = loss.to(training.computing.device)
         if recipe.adapter_rank:
-            torch.manual_seed(_drawn(recipe.seed, _ADAPTERS))
+            training.computing.seed(_drawn(recipe.seed, _ADAPTERS))
             parts = [part for layer in trained_layers(training.start, recipe) for part in layer]
             add_adapters(parts, recipe.adapter_rank)
         if self.processes.size > 1:
@@ -145,6 +123,12 @@ class _Loop:
             threshold=NOTICED,
             min_lr=recipe.least_rate,
             eps=0,
+        )
+        self.photos = PhotoBatches(
+            training.faces.crops,
+            training.start.spec,
+            Augmentation(recipe),
+            threads=min(torch.get_num_threads(), MOST_THREADS),
         )
         self.test = RetrievalTest(training.faces, training.split)
         self.epochs: list[Epoch] = []
@@ -194,13 +178,9 @@ class _Loop:
         freeze(self.training.start, self.recipe)
         self.loss.train()
         batches = list(self._batches(number))
-        loader = DataLoader(
-            _Varied(self.training),
-            batch_sampler=list(self._photos(number, batches)),
-            num_workers=self.training.workers,
-        )
+        prepared = self.photos.prepared(self._looks(number, batches))
         losses = []
-        for step, (places, images) in enumerate(zip(batches, loader, strict=True), start=1):
+        for step, (places, images) in enumerate(zip(batches, prepared, strict=True), start=1):
             losses.append(self._step(images, places, number, step))
         return float(np.mean(losses))
 
@@ -214,21 +194,21 @@ class _Loop:
             seed=[self.recipe.seed, _BATCHES, number],
         )
 
-    def _photos(self, number: int, batches: list[Numbers]) -> Iterator[list[tuple[int, int]]]:
+    def _looks(self, number: int, batches: list[Numbers]) -> Iterator[tuple[Numbers, Looks]]:
+        """Of each batch this process's share: the faces, and how they look."""
         rng = np.random.default_rng([self.recipe.seed, _PHOTOS, number])
         for places in batches:
-            seeds = rng.integers(2**31, size=len(places))
-            faces, looks = map(self.processes.share, (self.mine[places], seeds))
-            yield list(zip(faces.tolist(), looks.tolist(), strict=True))
+            looks = self.photos.vary.draw(rng, len(places))
+            yield self.processes.share(self.mine[places]), self.processes.share(looks)
 
     def _step(self, images: Tensor, places: Numbers, number: int, step: int) -> float:
         """Learn from a batch, of which `images` are the share of this process; its loss."""
         name = f"batch {step} of epoch {number}"
-        torch.manual_seed(_drawn(self.recipe.seed, _STEPS, number, step))
+        self.training.computing.seed(_drawn(self.recipe.seed, _STEPS, number, step))
         features = self.processes.joined(self._features(images), len(places))
         labels = torch.from_numpy(self.labels[places]).to(features.device)
         # What the network drew may differ between processes; the loss is the same in all of them.
-        torch.manual_seed(_drawn(self.recipe.seed, _LOSSES, number, step))
+        self.training.computing.seed(_drawn(self.recipe.seed, _LOSSES, number, step))
         loss = self.loss(features, labels)
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -243,7 +223,7 @@ class _Loop:
         return value
 
     def _features(self, images: Tensor) -> Tensor:
-        """Of faces as `_images` gives them, in the numbers that this device learns in."""
+        """Of faces as `as_images` gives them, in the numbers that this device learns in."""
         computing = self.training.computing
         prepared = self.preparation(images.to(computing.device))
         with computing.mixed():
@@ -277,7 +257,7 @@ class _Loop:
         parts = [np.zeros((0, spec.dim), dtype=np.float32)]
         for start in range(0, len(mine), ENCODED):
             crops = self.training.faces.crops[mine[start : start + ENCODED]]
-            features = self._features(_images(crops, spec)).float()
+            features = self._features(as_images(sized(crops, spec))).float()
             parts.append(functional.normalize(features, dim=1).cpu().numpy())
         found = np.concatenate(self.processes.everybodys(np.concatenate(parts)))
         if not np.isfinite(found).all():

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 from torch.distributed.nn import functional as together
 
-from gestalt_space.ranking.grouping import Numbers
-
 T = TypeVar("T")
+N = TypeVar("N", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,10 @@ class Processes:
         """Whether this one writes."""
         return self.rank == 0
 
-    def share(self, places: Numbers) -> Numbers:
+    def share(self, places: NDArray[N]) -> NDArray[N]:
         """This process's part of what all have the whole of."""
-        return np.array_split(places, self.size)[self.rank]
+        own: NDArray[N] = np.array_split(places, self.size)[self.rank]
+        return own
 
     def joined(self, features: Tensor, count: int) -> Tensor:
         """The features `(count, d)` of a batch, of which this process gives those of its `share`.

@@ -57,7 +57,6 @@ def train_space(
     *,
     split: Path | TrainingParts | None = None,
     device: Device = "auto",
-    workers: int = 0,
     log: Log,
 ) -> Trained | None:
     """Fine-tune an encoder, or go on from the checkpoint in `folder`; together with the other
@@ -81,7 +80,7 @@ def train_space(
         start = open_trainable(find_encoder_model(models, recipe.model))
         faces = source.read(leave_out_single=recipe.leave_out_single)
         parts = _divided(split, faces, recipe)
-        training = Training(recipe, start, faces, parts, folder, computing, workers, processes)
+        training = Training(recipe, start, faces, parts, folder, computing, processes)
         if not processes.is_first:
             train(training, lambda _: None)
             return None

@@ -98,11 +98,12 @@ def test_more_epochs_go_on_from_a_finished_training(make_training: Start) -> Non
     assert same([vars_of(one) for one in longer], [vars_of(one) for one in whole])
 
 
-def test_processes_that_prepare_photos_change_no_figure(make_training: Start) -> None:
-    alone, helped = (
-        train(make_training(f"run{workers}", "epochs=1", workers=workers), silent)
-        for workers in (0, 2)
-    )
+def test_threads_that_prepare_photos_change_no_figure(
+    make_training: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = train(make_training("alone", "epochs=1"), silent)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    helped = train(make_training("helped", "epochs=1"), silent)
     assert same([vars_of(one) for one in helped], [vars_of(one) for one in alone])
 
 
