@@ -137,7 +137,7 @@ class Study:
         self.recipe: ClassifierRecipe = load_classifier_recipe("deepgestalt-builtin")
         trunks = Trunks(ModelStore(folder), "builtin")
         computing = Computing(torch.device("cpu"), half=False)
-        self.workshop = Workshop(self.recipe, trunks, folder, computing, 0, print)
+        self.workshop = Workshop(self.recipe, trunks, folder, computing, print)
         self.network = trunks.open("face")
 
     def described(self, faces: LabelledFaces) -> list[NDArray[np.float32]]:

@@ -52,7 +52,7 @@ class Computing:
         device, which takes long where it is done for each batch."""
         torch.default_generator.manual_seed(number)
         if self.device.type == "cuda":
-            torch.cuda.manual_seed(number)
+            torch.cuda.manual_seed_all(number)
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"

@@ -58,7 +58,7 @@ def test_persons_are_themselves_in_all_their_photos_and_nobody_else() -> None:
 
 def test_deepgestalts_cnn_learns_a_face_task_for_each_region(tmp_path: Path) -> None:
     lines: list[str] = []
-    trunks = pretrained_trunks(recipe(), tmp_path, COMPUTING, 0, lines.append)
+    trunks = pretrained_trunks(recipe(), tmp_path, COMPUTING, lines.append)
     left, eyes = trunks.open("left"), trunks.open("eyes")
     assert left.spec.channels == "grey"
     assert (left.spec.input_size, left.spec.dim) == (100, 320)
@@ -68,18 +68,16 @@ def test_deepgestalts_cnn_learns_a_face_task_for_each_region(tmp_path: Path) -> 
     assert any(line.startswith("pre-training, eyes: epoch 1") for line in lines)
     # Again: nothing is left to do.
     lines.clear()
-    again = pretrained_trunks(recipe(), tmp_path, COMPUTING, 0, lines.append)
+    again = pretrained_trunks(recipe(), tmp_path, COMPUTING, lines.append)
     assert torch.equal(next(iter(again.open("eyes").network.parameters())), weights[1])
     assert lines == []
     for change in ("pretraining_epochs=2", "seed=9", "view=in-place"):
         with pytest.raises(UsageError, match="networks that were pre-trained with other values"):
-            pretrained_trunks(recipe(change), tmp_path, COMPUTING, 0, lines.append)
+            pretrained_trunks(recipe(change), tmp_path, COMPUTING, lines.append)
 
 
 def test_without_persons_the_cnn_begins_untrained(tmp_path: Path) -> None:
-    trunks = pretrained_trunks(
-        recipe("pretraining_persons=0"), tmp_path, COMPUTING, 0, lambda _: None
-    )
+    trunks = pretrained_trunks(recipe("pretraining_persons=0"), tmp_path, COMPUTING, lambda _: None)
     one, other = trunks.open("left"), trunks.open("eyes")
     assert one.file.sha256 == other.file.sha256
 
@@ -107,7 +105,7 @@ def fine_tuning(folder: Path, *changes: str) -> Workshop:
         name="deepgestalt-builtin",
     )
     trunks = Trunks(ModelStore(folder / "models"), "builtin")
-    return Workshop(values, trunks, folder, COMPUTING, 0, lambda _: None)
+    return Workshop(values, trunks, folder, COMPUTING, lambda _: None)
 
 
 def test_each_fold_has_networks_that_did_not_see_it(tmp_path: Path) -> None:

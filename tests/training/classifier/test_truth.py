@@ -61,7 +61,7 @@ def test_the_weight_is_where_the_phenotype_was_planted(
     plan = Plan(recipe, None, tmp_path)
     trunks = Trunks(ModelStore(tmp_path), "builtin")
     computing = Computing(torch.device("cpu"), half=False)
-    workshop = Workshop(recipe, trunks, tmp_path, computing, 0, lambda _: None)
+    workshop = Workshop(recipe, trunks, tmp_path, computing, lambda _: None)
     faces = patients(region)
     found = cross_fit(plan, workshop, faces, deal_folds(faces, 5, seed=1))
     first = faces.disorders == 0
