@@ -48,8 +48,8 @@ class Computing:
             torch.backends.cudnn.deterministic = True
 
     def seed(self, number: int) -> None:
-        """Seed what torch draws at random, here alone: `torch.manual_seed` seeds every kind of
-        device, which takes long where it is done for each batch."""
+        """Seed what torch draws at random on devices of this kind. `torch.manual_seed` seeds every
+        kind, which takes long if it is done for each batch."""
         torch.default_generator.manual_seed(number)
         if self.device.type == "cuda":
             torch.cuda.manual_seed_all(number)
