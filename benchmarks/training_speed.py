@@ -6,7 +6,8 @@ python -m benchmarks.training_speed [--model FOLDER] [--set KEY=VALUE …] [--de
 Faces are patterns of noise; what they show does not matter to the speed. The bare loop has its
 images ready in the device's memory, and the same size of batches, loss and optimiser. Runs
 alternate. Ratios are within a round; all figures are medians of the rounds. Core seconds are those
-of all threads of the process: on a machine that is busy with other things they say more.
+of all threads of the process: on a machine that is busy with other things they say more. The
+validation is the last one; where only the last layer learns, the first one takes longer.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from gestalt_space.training.computing import Computing
 from gestalt_space.training.space import checkpoints
 from gestalt_space.training.space.adapters import add_adapters, merge_adapters
 from gestalt_space.training.space.augmentation import Augmentation
+from gestalt_space.training.space.frozen_trunk import FrozenTrunk
 from gestalt_space.training.space.history import Epoch, best_of, write_board, write_csv
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.losses import make_loss
@@ -104,9 +105,10 @@ class _Loop:
         training.computing.seed(_drawn(recipe.seed, _START))
         loss = make_loss(recipe, training.start.spec.dim, photos)
         self.loss = loss.to(training.computing.device)
+        layers = trained_layers(training.start, recipe)
+        parts = [part for layer in layers for part in layer]
         if recipe.adapter_rank:
             training.computing.seed(_drawn(recipe.seed, _ADAPTERS))
-            parts = [part for layer in trained_layers(training.start, recipe) for part in layer]
             add_adapters(parts, recipe.adapter_rank)
         if self.processes.size > 1:
             share_norms(self.network)
@@ -130,6 +132,8 @@ class _Loop:
             Augmentation(recipe),
             threads=min(torch.get_num_threads(), MOST_THREADS),
         )
+        is_part = len(layers) < len(training.start.layers)
+        self.trunk = FrozenTrunk(self.network, parts if is_part else ())
         self.test = RetrievalTest(training.faces, training.split)
         self.epochs: list[Epoch] = []
         self.watched = f"all_top{recipe.watched_top}"
@@ -224,11 +228,19 @@ class _Loop:
 
     def _features(self, images: Tensor) -> Tensor:
         """Of faces as `as_images` gives them, in the numbers that this device learns in."""
-        computing = self.training.computing
-        prepared = self.preparation(images.to(computing.device))
-        with computing.mixed():
-            features: Tensor = self.network(prepared.to(memory_format=torch.channels_last))
+        prepared = self._prepared(images)
+        with self.training.computing.mixed():
+            features: Tensor = self.network(prepared)
         return features
+
+    def _prepared(self, images: Tensor) -> Tensor:
+        prepared: Tensor = self.preparation(images.to(self.training.computing.device))
+        return prepared.to(memory_format=torch.channels_last)
+
+    def _shown(self, faces: Numbers) -> Tensor:
+        """Faces as they are, as the network takes them."""
+        crops = self.training.faces.crops[faces]
+        return self._prepared(as_images(sized(crops, self.training.start.spec)))
 
     def _not_a_number(self, what: str, places: Numbers, name: str) -> TrainingError:
         faces = self.training.faces
@@ -252,13 +264,13 @@ class _Loop:
     def _descriptors(self, faces: Numbers) -> Descriptors:
         """`(n, dim)` of unit length, in the numbers that this device learns in."""
         self.network.eval()
-        spec = self.training.start.spec
         mine = self.processes.share(faces)
-        parts = [np.zeros((0, spec.dim), dtype=np.float32)]
+        parts = [np.zeros((0, self.training.start.spec.dim), dtype=np.float32)]
         for start in range(0, len(mine), ENCODED):
-            crops = self.training.faces.crops[mine[start : start + ENCODED]]
-            features = self._features(as_images(sized(crops, spec))).float()
-            parts.append(functional.normalize(features, dim=1).cpu().numpy())
+            images = partial(self._shown, mine[start : start + ENCODED])
+            with self.training.computing.mixed():
+                features = self.trunk.features(start, images)
+            parts.append(functional.normalize(features.float(), dim=1).cpu().numpy())
         found = np.concatenate(self.processes.everybodys(np.concatenate(parts)))
         if not np.isfinite(found).all():
             raise TrainingError(
