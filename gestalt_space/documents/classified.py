@@ -64,16 +64,19 @@ class ClassifiedPhotoForm(Form):
 
 
 class ClassifiedProbeForm(Form):
-    """A probe. `own`: the patient whom it is stored for, on whom the classifier may have been
-    trained. `top_probability`: the largest; `entropy`: 0, all on one class, to 1, all equally
-    likely; `reached_by_unknown`, `reached_by_known`: the share of patients with none of the
-    classes, and with one, whose largest probability is as high. `is_first`: whether a binary
-    classifier says the first class. `fused`: with the gallery's ranking, null where that was not
-    asked for. `verdict`: of the gallery's ranking alone, null where there is none."""
+    """A probe. `own`: the patient whom it is stored for. `trained_on`: whether the classifier was
+    trained on this patient, so that the probability of their disorder is too high; null where the
+    gallery does not know whom it was trained on, or has no such patient. `top_probability`: the
+    largest; `entropy`: 0, all on one class, to 1, all equally likely; `reached_by_unknown`,
+    `reached_by_known`: the share of patients with none of the classes, and with one, whose largest
+    probability is as high. `is_first`: whether a binary classifier says the first class. `fused`:
+    with the gallery's ranking, null where that was not asked for. `verdict`: of the gallery's
+    ranking alone, null where there is none."""
 
     photo: str
     error: ErrorForm | None
     own: str | None
+    trained_on: bool | None
     photos: list[ClassifiedPhotoForm]
     classes: list[ClassLineForm]
     top_probability: float | None

@@ -39,6 +39,7 @@ from gestalt_space.names import normal_name
 from gestalt_space.progress import Progress, followed, no_progress
 from gestalt_space.store.people import By
 from gestalt_space.store.reads import kept_faces
+from gestalt_space.store.trainings import is_training_noted, trained_on
 from gestalt_space.types import Crops
 
 T = TypeVar("T")
@@ -227,6 +228,8 @@ class MatchMixin(ListingMixin):
             except DescriptorError as error:
                 found.append(Classified(probe.name, probe.photos, error))
                 continue
+            if told.own is not None:
+                told = replace(told, trained_on=self._is_trained_on(classifier, told.own))
             if everything is not None:
                 _, (match,) = self.answer([probe], everything)
                 told = replace(
@@ -241,6 +244,14 @@ class MatchMixin(ListingMixin):
             owners = [one.own.identifier for one in probes if one.own is not None]
             self._record(owners, sum(len(one.photos) for one in probes))
         return found
+
+    def _is_trained_on(self, classifier: RegionEnsemble, patient: str) -> bool | None:
+        """Whether a classifier was trained on a patient; None where that is not known."""
+        with self.database.reading() as session:
+            if patient in trained_on(session, classifier.fingerprints):
+                return True
+            is_noted = any(is_training_noted(session, one) for one in classifier.fingerprints[:1])
+            return False if is_noted else None
 
     def _crops_of(self, probe: Probe) -> Crops:
         """The aligned faces `(n, 112, 112, 3)` of a probe. Raises `UsageError` if none is kept."""

@@ -19,6 +19,8 @@ from gestalt_space.store.audit import COPIES, empty_events, record_event, values
 
 TRAIN = "train"
 """What it calls a training."""
+MODELS = ("space", "classifier")
+"""Under which of these an event of a finished training has the model's fingerprint."""
 COPY = "copy"
 """What the audit trail calls it when the path of a copy is noted anew."""
 LEFT_OUT = "[...]"
@@ -71,7 +73,7 @@ def leave_out_of_paths(
     for key, action, detail in naming:
         empty_events(session, [key])
         of = detail["of"] if action == COPY else key
-        kept = {"space": detail["space"]} if "space" in detail else {}
+        kept = {name: detail[name] for name in MODELS if name in detail}
         path = without_names(str(detail.get("path", "")), names)
         record_event(session, COPY, detail={"of": of, "path": path, **kept})
     return len(naming)

@@ -6,19 +6,23 @@ import csv
 import io
 import json
 import re
+import shutil
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from gestalt_space.classifiers.class_layer import Probabilities
 from gestalt_space.classifiers.region_ensemble import RegionEnsemble
 from gestalt_space.errors import DescriptorError
+from gestalt_space.store import tables as t
 from gestalt_space.types import Crops
 from tests.cli.conftest import Command
 from tests.cli.patterns import FACES, fill, write
+from tests.galleries import open_gallery
 from tests.prepared import Prepared
 
 ALIGNED = ("--detector", "aligned")
@@ -29,10 +33,10 @@ SETTINGS = ("--set", "regions=face, eyes", "--set", "frequent=4", "--device", "c
 @pytest.fixture
 def trained(home: Path, tmp_path: Path, gestalt: Command, prepared: Prepared) -> Path:
     """A gallery with a classifier of each kind."""
-    return prepared("patterns-classifiers", home, partial(fill_and_train, tmp_path, gestalt))
+    return prepared("patterns-classifiers", home, partial(fill_and_train, tmp_path, home, gestalt))
 
 
-def fill_and_train(folder: Path, gestalt: Command) -> None:
+def fill_and_train(folder: Path, home: Path, gestalt: Command) -> None:
     fill(folder, gestalt)
     genes = ("--disorder", "SIM:0", "--disorder", "SIM:1", "--permutations", "99")
     for kind, name, options in (
@@ -43,6 +47,7 @@ def fill_and_train(folder: Path, gestalt: Command) -> None:
         run = folder / name
         assert gestalt("train", kind, "-o", run, *SETTINGS, *options).code == 0
         assert gestalt("models", "add", run / "model", "--name", name).code == 0
+        shutil.copyfile(run / "split.csv", home / f"{name}.csv")
 
 
 @pytest.fixture
@@ -113,13 +118,61 @@ def test_fused_with_the_gallery_unknown_disorders_keep_their_places(
     assert "in the gallery" in shown.out
 
 
-def test_a_stored_patient_may_have_been_trained_on(
+def in_part(home: Path, part: str) -> str:
+    """A patient of SIM:0 in a part of the training of the classifier `own`."""
+    rows = csv.DictReader((home / "own.csv").open(encoding="utf-8"))
+    mine = [row["patient"] for row in rows if row["part"] == part]
+    return next(one for one in mine if FACES.disorders[FACES.patients.index(one)] == 0)
+
+
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_a_patient_who_was_trained_on_is_known_too_well(
+    trained: Path, tmp_path: Path, gestalt: Command, part: str
+) -> None:
+    patient = in_part(trained, part)
+    done = gestalt("match", "--patient", patient, *OWN)
+    assert done.code == 0, done.err
+    told = f"patient {patient} of the gallery was in the training of own: the probability of their"
+    assert told in done.out
+    photo = write(tmp_path, FACES.patient_of_face.tolist().index(FACES.patients.index(patient)))
+    stored = gestalt("match", photo, *OWN, "--json").document["probes"][0]
+    assert (stored["own"], stored["trained_on"]) == (patient, True)
+
+
+def test_a_patient_who_was_held_out_is_not(trained: Path, gestalt: Command) -> None:
+    patient = in_part(trained, "test")
+    done = gestalt("match", "--patient", patient, *OWN)
+    assert f"patient {patient} of the gallery was not in the training of own" in done.out
+    words = ("match", "--patient", patient, "--json")
+    assert gestalt(*words, *OWN).document["probes"][0]["trained_on"] is False
+    # The one of genes was trained on everybody with one of two disorders.
+    others = gestalt(*words, "--classifier", "genes", *ALIGNED)
+    assert others.document["probes"][0]["trained_on"] is True
+
+
+def test_of_a_stranger_nothing_is_said(trained: Path, photo: Path, gestalt: Command) -> None:
+    stranger = gestalt("match", photo, *OWN, "--json").document["probes"][0]
+    assert (stranger["own"], stranger["trained_on"]) == (None, None)
+    assert "the training of own" not in gestalt("match", photo, *OWN).out
+
+
+def test_a_gallery_that_did_not_train_it_does_not_know(
     trained: Path, tmp_path: Path, gestalt: Command
 ) -> None:
     patient = FACES.patients[25]
+    with open_gallery(trained) as gallery, gallery.database.writing() as session:
+        session.execute(sa.delete(t.AuditSubject))
+        session.execute(sa.delete(t.AuditEvent))
     done = gestalt("match", "--patient", patient, *OWN)
-    assert done.code == 0, done.err
     assert f"patient {patient} of the gallery: the classifier may have been trained" in done.out
+    again = gestalt("match", "--patient", patient, *OWN, "--json").document["probes"][0]
+    assert (again["own"], again["trained_on"]) == (patient, None)
+
+
+def test_a_stored_patient_is_classified_by_the_kept_crops(
+    trained: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    patient = FACES.patients[25]
     stored = gestalt("match", write(tmp_path, 25), *OWN, "--json").document["probes"][0]
     assert stored["own"] == patient
     again = gestalt("match", "--patient", patient, *OWN, "--json").document["probes"][0]

@@ -346,6 +346,7 @@ CLASSIFIED = (
         photo="a.jpg",
         photos=(ProbePhoto("a.jpg", FACE),),
         own="P1",
+        trained_on=True,
         lines=(ClassLine(1, "OMIM:122470", "=CdLS", 0.87654321),),
         top=0.87654321,
         entropy=0.53,

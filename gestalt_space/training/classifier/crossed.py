@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,5 +137,11 @@ def write_crossed(
     card = card_of(plan.name, result, labelled.faces, model, str(workshop.computing), everybody)
     weights = {one.region: one.weight for one in result.regions}
     write_classifier(
-        result.model, plan.name, plan.recipe.model, facts, Weighted(trained.regions, weights), card
+        result.model,
+        plan.name,
+        plan.recipe.model,
+        facts,
+        Weighted(trained.regions, weights),
+        card,
+        mark=partial(plan.mark, labelled.faces.patients),
     )

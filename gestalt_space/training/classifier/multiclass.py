@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -126,8 +127,15 @@ def _trained(
         plan.name, result, faces, regions[0].network.model, str(workshop.computing), trained
     )
     shares = dict(zip(recipe.region_names, weights.tolist(), strict=True))
+    seen = np.flatnonzero(known & np.isin(split.parts, (TRAINING, VALIDATION)))
     write_classifier(
-        result.model, plan.name, plan.recipe.model, facts, Weighted(regions, shares), card
+        result.model,
+        plan.name,
+        plan.recipe.model,
+        facts,
+        Weighted(regions, shares),
+        card,
+        mark=partial(plan.mark, [faces.patients[number] for number in seen]),
     )
     return result
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gestalt_space.classifiers.class_layer import Probabilities
+from gestalt_space.classifiers.opening import fingerprint_of
 from gestalt_space.devices import Device
 from gestalt_space.settings import load_settings
 from gestalt_space.training.classifier.fitted import region_weights
@@ -25,6 +26,7 @@ from gestalt_space.training.classifier.trunks import (
 from gestalt_space.training.computing import Computing
 from gestalt_space.training.space.gallery_faces import GalleryFaces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
+from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
 Log = Callable[[str], None]
@@ -70,8 +72,14 @@ class Plan:
         """Write which part each patient is in, once the gallery's audit trail has a note of whom
         the folder holds. Raises `OutputError` and `DatabaseError`."""
         if not (self.folder / SPLIT).exists():
-            GalleryFaces(self.home).mark([patient for patient, _ in parts], "", self.folder)
+            GalleryFaces(self.home).mark([patient for patient, _ in parts], self.folder)
         write_split(self.folder, column, parts)
+
+    def mark(self, patients: Sequence[str], model: InstalledModel) -> None:
+        """Note in the gallery's audit trail on whom a classifier was trained. Raises
+        `DatabaseError`."""
+        fingerprint = fingerprint_of(model)
+        GalleryFaces(self.home).mark(patients, self.folder, classifier=fingerprint)
 
     def tell(self, labelled: Labelled, workshop: Workshop, what: str = "classes") -> None:
         """Tell who is there, and who is left out. `what`: they are divided into."""

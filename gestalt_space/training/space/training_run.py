@@ -91,7 +91,7 @@ def train_space(
         log(_told(training, parts))
         if not (folder / SPLIT).exists():
             # It holds patients before it holds a model, and may never hold one.
-            source.mark(faces.patients, "", folder)
+            source.mark(faces.patients, folder)
         try:
             make_private_folder(folder)
         except OSError as error:
@@ -108,7 +108,7 @@ def _marking(training: Training, source: FaceSource) -> Callable[[InstalledModel
     patients = [training.faces.patients[number] for number in seen]
 
     def mark(model: InstalledModel) -> None:
-        source.mark(patients, encoder_spec(model).fingerprint, training.folder)
+        source.mark(patients, training.folder, space=encoder_spec(model).fingerprint)
 
     return mark
 
