@@ -16,6 +16,8 @@ from .interruption import interruption
 if TYPE_CHECKING:
     from gestalt_space.gallery.erasure.erased import Erased
 
+_TRAINED = {"train": "training", "model": "model"}
+"""Copies that have learned from patients, as they are called here."""
 REMEMBERED = "Run `gestalt index erase --resume` to finish it and write the receipt."
 
 
@@ -121,9 +123,12 @@ def _say(erased: Erased) -> None:
             "the receipt."
         )
     for copy in erased.copies:
-        what = (
-            "training, which may hold the patient," if copy["action"] == "train" else copy["action"]
-        )
-        output.say(f"Not erased: the {what} {copy['path']} of {copy['at']}.")
+        what = _TRAINED.get(copy["action"], copy["action"])
+        said = ""
+        if copy["action"] in _TRAINED:
+            said = ", which " + (
+                "had the patient" if copy["certain"] else "may have had the patient"
+            )
+        output.say(f"Not erased: the {what} {copy['path']} of {copy['at']}{said}.")
     for home in erased.forgotten:
         output.say(f"Not erased: the home {home['place']}, which was forgotten at {home['at']}.")

@@ -13,16 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import sqlalchemy as sa
 
 from gestalt_space.classifiers.class_layer import Probabilities
 from gestalt_space.classifiers.region_ensemble import RegionEnsemble
 from gestalt_space.errors import DescriptorError
-from gestalt_space.store import tables as t
 from gestalt_space.types import Crops
 from tests.cli.conftest import Command
 from tests.cli.patterns import FACES, fill, write
-from tests.galleries import open_gallery
 from tests.prepared import Prepared
 
 ALIGNED = ("--detector", "aligned")
@@ -150,19 +147,49 @@ def test_a_patient_who_was_held_out_is_not(trained: Path, gestalt: Command) -> N
     assert others.document["probes"][0]["trained_on"] is True
 
 
+def test_a_receipt_lists_the_installed_classifiers_that_know_the_patient(
+    trained: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    patient = in_part(trained, "test")
+    for table in trained.glob("*.csv"):
+        table.unlink()  # in a home, it would be found
+    receipt = tmp_path / "receipt.json"
+    shutil.copytree(trained / "models" / "own", trained / "models" / "elsewhere")
+    _of_another_training(trained / "models" / "elsewhere" / "class-layers.safetensors")
+    done = gestalt("index", "erase", "--patient", patient, "--receipt", receipt, "--yes")
+    assert done.code == 0, done.err
+    copies = json.loads(receipt.read_text(encoding="utf-8"))["not_reached"]["copies"]
+    models = {Path(one["path"]).name: one for one in copies if one["action"] == "model"}
+    assert {name: one["certain"] for name, one in models.items()} == {
+        "genes": True,
+        "elsewhere": False,
+    }
+    # All runs but that of the other two disorders have a row of the patient.
+    runs = [Path(one["path"]).name for one in copies if one["action"] == "train"]
+    assert runs == ["own", "genes"]
+    assert f"Not erased: the model {trained / 'models' / 'genes'} of " in done.err
+    assert "which had the patient." in done.err
+    assert "which may have had the patient." in done.err
+
+
+def _of_another_training(layers: Path) -> None:
+    """Let a classifier be one that this gallery did not train."""
+    manifest = layers.with_name("model.json")
+    record = json.loads(manifest.read_text(encoding="utf-8"))
+    (file,) = (one for one in record["files"] if one["file"] == layers.name)
+    file["sha256"] = "0" * 64
+    manifest.write_text(json.dumps(record), encoding="utf-8")
+
+
 def test_of_a_stranger_nothing_is_said(trained: Path, photo: Path, gestalt: Command) -> None:
     stranger = gestalt("match", photo, *OWN, "--json").document["probes"][0]
     assert (stranger["own"], stranger["trained_on"]) == (None, None)
     assert "the training of own" not in gestalt("match", photo, *OWN).out
 
 
-def test_a_gallery_that_did_not_train_it_does_not_know(
-    trained: Path, tmp_path: Path, gestalt: Command
-) -> None:
+def test_a_gallery_that_did_not_train_it_does_not_know(trained: Path, gestalt: Command) -> None:
     patient = FACES.patients[25]
-    with open_gallery(trained) as gallery, gallery.database.writing() as session:
-        session.execute(sa.delete(t.AuditSubject))
-        session.execute(sa.delete(t.AuditEvent))
+    _of_another_training(trained / "models" / "own" / "class-layers.safetensors")
     done = gestalt("match", "--patient", patient, *OWN)
     assert f"patient {patient} of the gallery: the classifier may have been trained" in done.out
     again = gestalt("match", "--patient", patient, *OWN, "--json").document["probes"][0]

@@ -249,7 +249,14 @@ ERASED = Erased(
         not_searched=0,
         passed_over=(),
     ),
-    copies=({"action": "backup", "path": "/backup", "at": "2026-01-01T00:00:00+00:00"},),
+    copies=(
+        {
+            "action": "backup",
+            "path": "/backup",
+            "at": "2026-01-01T00:00:00+00:00",
+            "certain": False,
+        },
+    ),
     names=("P1",),
 )
 MODEL = InstalledModel(

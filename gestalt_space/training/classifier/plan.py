@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gestalt_space.atomic_files import write_atomically
 from gestalt_space.classifiers.class_layer import Probabilities
 from gestalt_space.classifiers.opening import fingerprint_of
 from gestalt_space.devices import Device
@@ -17,7 +18,7 @@ from gestalt_space.training.classifier.labels import Labelled
 from gestalt_space.training.classifier.recipe import ClassifierRecipe
 from gestalt_space.training.classifier.region_networks import Workshop
 from gestalt_space.training.classifier.results import ClassCounts, RegionFigures
-from gestalt_space.training.classifier.run_folder import SPLIT, open_run_folder, write_split
+from gestalt_space.training.classifier.run_folder import SPLIT, open_run_folder, table_bytes
 from gestalt_space.training.classifier.trunks import (
     PRETRAINING,
     installed_trunks,
@@ -71,9 +72,11 @@ class Plan:
     def write_split(self, column: str, parts: Sequence[tuple[str, str]]) -> None:
         """Write which part each patient is in, once the gallery's audit trail has a note of whom
         the folder holds. Raises `OutputError` and `DatabaseError`."""
-        if not (self.folder / SPLIT).exists():
+        place = self.folder / SPLIT
+        rows = table_bytes(("patient", column), parts)
+        if not place.is_file() or place.read_bytes() != rows:
             GalleryFaces(self.home).mark([patient for patient, _ in parts], self.folder)
-        write_split(self.folder, column, parts)
+        write_atomically(place, rows)
 
     def mark(self, patients: Sequence[str], model: InstalledModel) -> None:
         """Note in the gallery's audit trail on whom a classifier was trained. Raises

@@ -89,14 +89,16 @@ def train_space(
         for reason, count in faces.left_out.items():
             log(f"left out: {counted_text(count, 'patient')} {reason}")
         log(_told(training, parts))
-        if not (folder / SPLIT).exists():
+        rows = evaluation_rows(parts, faces)
+        place = folder / SPLIT
+        if not place.is_file() or place.read_bytes() != rows:
             # It holds patients before it holds a model, and may never hold one.
             source.mark(faces.patients, folder)
         try:
             make_private_folder(folder)
         except OSError as error:
             raise unwritable(folder, error) from error
-        write_atomically(folder / SPLIT, evaluation_rows(parts, faces))
+        write_atomically(place, rows)
         epochs = train(training, lambda epoch: log(str(epoch)))
         write_model(training, epochs, folder / MODEL, mark=_marking(training, source))
         return Trained(folder / MODEL, best_of(epochs, recipe.watched_top).epoch)
