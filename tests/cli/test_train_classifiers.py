@@ -187,10 +187,11 @@ def test_a_binary_classifier(filled: Path, tmp_path: Path, gestalt: Command) -> 
 def test_a_binary_classifier_of_two_disorders_meets_others(
     filled: Path, tmp_path: Path, gestalt: Command
 ) -> None:
-    words = ("--disorder", "SIM:1", "--against", "SIM:2")
+    words = ("--disorder", "pattern 1", "--against", "Pattern 2")
     done = gestalt("train", "binary", *words, "-o", tmp_path / "run", *QUICK)
     assert done.code == 0, done.err
     assert "SIM:1 against SIM:2" in done.out
+    assert "Pattern 1 (SIM:1): 10 patients" in done.out
     assert "26 patients with none of the classes" in done.out
     for name in ("accuracy", "sensitivity", "specificity", "AUROC"):
         assert name in done.out
@@ -206,6 +207,7 @@ def test_a_specialised_classifier(filled: Path, tmp_path: Path, gestalt: Command
     assert sum(map(sum, document["confusion"])) == 30
     assert document["p"] < 0.05
     assert document["chance"] == pytest.approx(0.5, abs=0.1)
+    words = ("--disorder", "Pattern 0", "--disorder", "Pattern 1", "--permutations", "199")
     shown = gestalt("train", "specialised", *words, "-o", tmp_path / "again", *QUICK)
     assert "SIM:0 + SIM:1 by gene" in shown.out
     assert "a row for each gene" in shown.out
@@ -241,6 +243,8 @@ def test_a_gallery_without_faces_says_how_they_are_stored(
     [
         (("binary",), "No disorder is given."),
         (("binary", "--disorder", "SIM:9"), "No patient with a stored face has the disorder SIM:9"),
+        (("binary", "--disorder", "Pattern"), "'Pattern' is in the names of 5 disorders: SIM:0 ("),
+        (("binary", "--disorder", "sim:1", "--against", "pattern 1"), "SIM:1 is on both sides."),
         (("binary", "--disorder", "SIM:3"), "Only 3 families have SIM:3."),
         (("binary", "--disorder", "SIM:1", "--against", "SIM:1"), "SIM:1 is on both sides."),
         (("specialised",), "No disorder is given."),

@@ -329,6 +329,7 @@ BINARY = BinaryResult(
 SPECIALISED = SpecialisedResult(
     **TRAINED,
     folds=5,
+    disorder="OMIM:163950",
     permutations=1000,
     top1=Estimate(0.64, 0.5, 0.76),
     class_top1=0.61,
@@ -413,7 +414,7 @@ def documents() -> dict[str, Any]:
         "multiclass": multiclass_document(MULTICLASS),
         "binary": binary_document(BINARY),
         "classified": classified_document("own", FACTS, CLASSIFIED, "tiny"),
-        "specialised": specialised_document(SPECIALISED, "OMIM:163950"),
+        "specialised": specialised_document(SPECIALISED),
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
         **of_the_service(),

@@ -70,14 +70,13 @@ def train_binary(plan: Plan, disorders: Sequence[str], against: Sequence[str] = 
         majority=float(max(first.mean(), 1 - first.mean())),
         threshold=best_threshold(weighted, first),
     )
-    subject = labelled.answers[0].id
     measured = Measured(
         sensitivity=result.sensitivity.value,
         specificity=result.specificity.value,
         auroc=result.auroc.value,
     )
     write_crossed(
-        *(plan, workshop, labelled, trained, result, "binary", subject, measured),
+        *(plan, workshop, labelled, trained, result, "binary", measured),
         result.threshold,
     )
     return result

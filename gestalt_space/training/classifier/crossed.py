@@ -114,7 +114,6 @@ def write_crossed(
     trained: Everybody,
     result: ClassifierResult,
     experiment: Experiment,
-    subject: str,
     measured: Measured,
     threshold: float | None = None,
 ) -> None:
@@ -122,7 +121,7 @@ def write_crossed(
     write_log(plan.folder, result.regions)
     facts = ClassifierFacts(
         experiment=experiment,
-        subject=subject,
+        subject=labelled.subject,
         classes=labelled.answers,
         view=plan.recipe.view,
         regions=(),

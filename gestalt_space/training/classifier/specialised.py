@@ -83,6 +83,7 @@ def train_specialised(
         known=trained.known,
         unknown=trained.unknown,
         folds=len(crossed.weights),
+        disorder=labelled.subject,
         permutations=permutations,
         top1=share_of(given == faces.disorders, faces.families),
         class_top1=float(tops[0]),
@@ -90,9 +91,8 @@ def train_specialised(
         p=p_value(float(tops[0]), tops[1:]),
         confusion=_confusion(faces.disorders, given, len(faces.titles)),
     )
-    subject = " + ".join(disorders)
     measured = Measured(top1=result.class_top1, chance=result.chance, p=result.p)
-    write_crossed(plan, workshop, labelled, trained, result, "specialised", subject, measured)
+    write_crossed(plan, workshop, labelled, trained, result, "specialised", measured)
     return result
 
 
