@@ -41,8 +41,9 @@ def gallery(
         Path | None,
         typer.Option(
             "--split",
-            help="CSV file with the columns patient and part. Patients of part `test` are matched "
-            "against those of part `gallery`. [default: leave out each patient in turn]",
+            help="CSV file with the columns patient and part, such as the split.csv of a training. "
+            "Patients of part `test` are matched against those of parts `gallery`, `training` and "
+            "`validation`. [default: leave out each patient in turn]",
             show_default=False,
         ),
     ] = None,
@@ -197,7 +198,7 @@ def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
     )
     if counts.aside:
         aside = counted_text(counts.aside, "diagnosed patient")
-        output.write_text(f"  {aside} in neither part of the split")
+        output.write_text(f"  {aside} in no part of the split")
     _show_relatives(counts.with_relatives, evaluation.plan.with_family)
     _show_training(result)
     _show_untested(result)

@@ -158,14 +158,26 @@ def test_a_finished_training_and_a_folder_of_something_else_are_left_alone(
     assert "has other files in it" in other.err
 
 
-def test_a_split_by_hand_is_kept_to(filled: Path, tmp_path: Path, gestalt: Command) -> None:
+def test_an_encoder_a_classifier_and_an_evaluation_share_a_split(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
     first = tmp_path / "first"
     assert gestalt("train", "multiclass", "-o", first, "--quiet", *QUICK).code == 0
     given = ("--split", first / "split.csv", "--set", "seed=77")
     done = gestalt("train", "multiclass", "-o", tmp_path / "second", "--quiet", *QUICK, *given)
     assert done.code == 0, done.err
-    ours, theirs = (path / "split.csv" for path in (first, tmp_path / "second"))
-    assert ours.read_bytes() == theirs.read_bytes()
+    third = tmp_path / "third"
+    words = ("--set", "epochs=2", "--set", "frequent=4", "--device", "cpu", *given[:2])
+    done = gestalt("train", "space", "-o", third, "--quiet", *words)
+    assert (third / "split.csv").exists(), done.err
+    splits = [path / "split.csv" for path in (first, tmp_path / "second", third)]
+    assert len({path.read_bytes() for path in splits}) == 1
+    rows = list(csv.DictReader(splits[0].open(encoding="utf-8")))
+    assert {row["part"] for row in rows} == {"training", "validation", "test", "gallery"}
+    tested = sum(row["part"] == "test" for row in rows)
+    counts = gestalt("evaluate", "gallery", "--split", splits[0], "--json").document
+    assert counts["spaces"][0]["counts"]["asked_patients"] == tested
+    assert counts["spaces"][0]["counts"]["aside"] == 0
 
 
 def test_a_binary_classifier(filled: Path, tmp_path: Path, gestalt: Command) -> None:

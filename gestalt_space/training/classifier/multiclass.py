@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.classifiers.region_ensemble import average
 from gestalt_space.errors import UsageError
+from gestalt_space.evaluation.split_file import PARTS, TEST, TRAINING, VALIDATION
 from gestalt_space.training.classifier.card import card_of
 from gestalt_space.training.classifier.fitted import by_patient, top_probabilities
 from gestalt_space.training.classifier.labels import Labelled, read_disorders
@@ -23,14 +24,11 @@ from gestalt_space.training.classifier.tops import top_shares
 from gestalt_space.training.classifier.trunks import region_faces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.patient_split import (
-    PARTS,
-    TEST,
-    TRAINING,
-    VALIDATION,
     PatientSplit,
     faces_of,
     read_split,
     split_patients,
+    split_rows,
 )
 from gestalt_space.weights.classifier_facts import ClassifierFacts, Measured
 
@@ -60,9 +58,7 @@ def train_multiclass(plan: Plan, split: Path | None = None) -> MulticlassResult:
     plan.tell(labelled, workshop, "disorders")
     faces = labelled.faces
     plan.log(f"{len(parts.classes)} disorders to train, {_rare(labelled, parts)} rare")
-    plan.write_split(
-        "part", [(one, PARTS[part]) for one, part in zip(faces.patients, parts.parts, strict=True)]
-    )
+    plan.write_split(faces.patients, split_rows(parts, faces))
     return _trained(plan, workshop, labelled, parts)
 
 

@@ -18,7 +18,7 @@ from gestalt_space.training.classifier.labels import Labelled
 from gestalt_space.training.classifier.recipe import ClassifierRecipe
 from gestalt_space.training.classifier.region_networks import Workshop
 from gestalt_space.training.classifier.results import ClassCounts, RegionFigures
-from gestalt_space.training.classifier.run_folder import SPLIT, open_run_folder, table_bytes
+from gestalt_space.training.classifier.run_folder import SPLIT, open_run_folder
 from gestalt_space.training.classifier.trunks import (
     PRETRAINING,
     installed_trunks,
@@ -69,14 +69,13 @@ class Plan:
             trunks = pretrained_trunks(self.recipe, place, computing, self.workers, self.log)
         return Workshop(self.recipe, trunks, self.folder, computing, self.workers, self.log)
 
-    def write_split(self, column: str, parts: Sequence[tuple[str, str]]) -> None:
-        """Write which part each patient is in, once the gallery's audit trail has a note of whom
-        the folder holds. Raises `OutputError` and `DatabaseError`."""
+    def write_split(self, patients: Sequence[str], table: bytes) -> None:
+        """Write which part each of the patients is in, once the gallery's audit trail has a note of
+        whom the folder holds. Raises `OutputError` and `DatabaseError`."""
         place = self.folder / SPLIT
-        rows = table_bytes(("patient", column), parts)
-        if not place.is_file() or place.read_bytes() != rows:
-            GalleryFaces(self.home).mark([patient for patient, _ in parts], self.folder)
-        write_atomically(place, rows)
+        if not place.is_file() or place.read_bytes() != table:
+            GalleryFaces(self.home).mark(patients, self.folder)
+        write_atomically(place, table)
 
     def mark(self, patients: Sequence[str], model: InstalledModel) -> None:
         """Note in the gallery's audit trail on whom a classifier was trained. Raises

@@ -14,6 +14,7 @@ from gestalt_space.devices import Device
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
 from gestalt_space.encoders.trainable import open_trainable
 from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.evaluation.split_file import PARTS, TRAINING, VALIDATION
 from gestalt_space.interop.gmdb import TrainingParts
 from gestalt_space.paths import display_name
 from gestalt_space.training.computing import Computing
@@ -22,14 +23,12 @@ from gestalt_space.training.space.labelled_faces import FaceSource, LabelledFace
 from gestalt_space.training.space.loop import CHECKPOINT, Training, train
 from gestalt_space.training.space.model_folder import write_model
 from gestalt_space.training.space.patient_split import (
-    PARTS,
-    TEST,
     PatientSplit,
-    evaluation_rows,
     faces_of,
     gmdb_split,
     read_split,
     split_patients,
+    split_rows,
 )
 from gestalt_space.training.space.processes import started_processes
 from gestalt_space.training.space.recipe import Recipe
@@ -89,7 +88,7 @@ def train_space(
         for reason, count in faces.left_out.items():
             log(f"left out: {counted_text(count, 'patient')} {reason}")
         log(_told(training, parts))
-        rows = evaluation_rows(parts, faces)
+        rows = split_rows(parts, faces)
         place = folder / SPLIT
         if not place.is_file() or place.read_bytes() != rows:
             # It holds patients before it holds a model, and may never hold one.
@@ -106,7 +105,7 @@ def train_space(
 
 def _marking(training: Training, source: FaceSource) -> Callable[[InstalledModel], None]:
     """Notes who trained a model before its folder is there: no model is without its mark."""
-    seen = np.flatnonzero(training.split.parts != TEST)
+    seen = np.flatnonzero(np.isin(training.split.parts, (TRAINING, VALIDATION)))
     patients = [training.faces.patients[number] for number in seen]
 
     def mark(model: InstalledModel) -> None:
@@ -156,6 +155,7 @@ def _told(training: Training, split: PatientSplit) -> str:
         f"{name} {len(split.patients(number))} patients, "
         f"{len(faces_of(split.patients(number), faces))} photos"
         for number, name in enumerate(PARTS)
+        if len(split.patients(number))
     ]
     rare = len(faces.titles) - len(split.classes)
     return f"{len(split.classes)} disorders to train, {rare} rare; {'; '.join(parts)}"
