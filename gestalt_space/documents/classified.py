@@ -132,13 +132,20 @@ CLASSIFIED_COLUMNS = (
     Column("gallery_rank", "integer"),
     Column("similarity", "number"),
     Column("reached_by_unknown", "number"),
+    Column("reached_by_known", "number"),
+    Column("top_probability", "number"),
+    Column("entropy", "number"),
+    Column("is_first", "truth"),
+    Column("verdict"),
+    Column("patient"),
+    Column("trained_on", "truth"),
     Column("error"),
 )
 
 
 def classified_table(probes: Iterable[Classified]) -> Table:
-    """A row for each line, fused where that was asked for; one with its error for a probe that
-    failed."""
+    """A row for each line, fused where that was asked for, with what is said of its probe; one with
+    its error for a probe that failed. `patient`: whom the probe is stored for."""
     return Table(CLASSIFIED_COLUMNS, (row for one in probes for row in _rows(one)))
 
 
@@ -151,7 +158,9 @@ def _rows(one: Classified) -> Iterator[tuple[Value, ...]]:
             place = line.gallery_rank, round(line.similarity, 4)  # type: ignore[union-attr]
         yield (
             *(one.photo, line.rank, line.id, line.name, rounded(line.probability)),
-            *(*place, rounded(one.reached_by_unknown), None),
+            *place,
+            *map(rounded, (one.reached_by_unknown, one.reached_by_known, one.top, one.entropy)),
+            *(one.is_first, one.verdict, one.own, one.trained_on, None),
         )
 
 

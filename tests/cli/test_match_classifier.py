@@ -313,6 +313,14 @@ def test_csv_has_a_row_for_each_class(trained: Path, photo: Path, gestalt: Comma
     rows = list(csv.DictReader(io.StringIO(gestalt("match", photo, *OWN, "--csv", "-").out)))
     assert [row["rank"] for row in rows] == ["1", "2", "3"]
     assert rows[0]["id"] == "SIM:1"
+    probe = gestalt("match", photo, *OWN, "--json").document["probes"][0]
+    for name in ("top_probability", "entropy", "reached_by_unknown", "reached_by_known"):
+        assert {float(row[name]) for row in rows} == {probe[name]}
+    assert [rows[0][name] for name in ("is_first", "verdict", "patient", "trained_on")] == [""] * 4
+    two = gestalt("match", photo, "--classifier", "two", *ALIGNED, "--csv", "-").out
+    assert {row["is_first"] for row in csv.DictReader(io.StringIO(two))} == {"1"}
+    stored = gestalt("match", "--patient", in_part(trained, "training"), *OWN, "--csv", "-").out
+    assert {row["trained_on"] for row in csv.DictReader(io.StringIO(stored))} == {"1"}
     fused = gestalt("match", photo, *OWN, "--fuse", "--csv", "-").out
     assert len(list(csv.DictReader(io.StringIO(fused)))) == 5
 
