@@ -153,6 +153,7 @@ def test_a_finished_training_and_a_folder_of_something_else_are_left_alone(
     again = gestalt("train", "multiclass", "-o", run, *QUICK)
     assert again.code == 1
     assert "has a finished training" in again.err
+    assert f"Its model is {run / 'model'}: `gestalt models add` installs it." in again.err
     other = gestalt("train", "binary", "--disorder", "SIM:1", "-o", tmp_path, *QUICK)
     assert other.code == 1
     assert "has other files in it" in other.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,7 +126,9 @@ def test_who_evaluates_on_the_patients_of_the_training_is_warned(
     for name in ("own", "grandchild"):
         assert gestalt("index", "fill", "--space", name, "--quiet").code == 0
         told = gestalt("evaluate", "gallery", "--space", name)
-        assert f"{name} was trained on " in told.out
+        under_its_heading, before_the_end = re.findall(f"{name} was trained on .*", told.out)
+        assert under_its_heading == before_the_end
+        assert told.out.index("Before you compare") > told.out.index("Groups of patients")
         counts = gestalt("evaluate", "gallery", "--space", name, "--json").document
         assert counts["spaces"][0]["counts"]["trained_on"] > 10
     # The gallery knows nothing of a training on photos of a table.

@@ -28,7 +28,9 @@ def open_run_folder(folder: Path) -> None:
     check_path(folder)
     if (folder / MODEL).exists():
         raise OutputError(
-            f"{display_name(folder)} has a finished training.", "Choose another --output."
+            f"{display_name(folder)} has a finished training.",
+            f"Its model is {display_name(folder / MODEL)}: `gestalt models add` installs it. To "
+            "train again, choose another --output.",
         )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{display_name(folder)} is a file.", "Choose another --output.")

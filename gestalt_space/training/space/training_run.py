@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +87,8 @@ def train_space(
         log(f"{len(faces.crops)} photos of {len(faces.patients)} patients; {computing}")
         for reason, count in faces.left_out.items():
             log(f"left out: {counted_text(count, 'patient')} {reason}")
-        log(_told(training, parts))
+        for line in _told(training, parts):
+            log(line)
         rows = split_rows(parts, faces)
         place = folder / SPLIT
         if not place.is_file() or place.read_bytes() != rows:
@@ -136,7 +137,9 @@ def _check_folder(folder: Path) -> None:
     check_path(folder)
     if (folder / MODEL).exists():
         raise OutputError(
-            f"{display_name(folder)} has a finished training.", "Choose another --output."
+            f"{display_name(folder)} has a finished training.",
+            f"Its model is {display_name(folder / MODEL)}: `gestalt models add` installs it. To "
+            "train again, choose another --output.",
         )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{display_name(folder)} is a file.", "Choose another --output.")
@@ -149,13 +152,12 @@ def _check_folder(folder: Path) -> None:
             )
 
 
-def _told(training: Training, split: PatientSplit) -> str:
+def _told(training: Training, split: PatientSplit) -> Iterator[str]:
     faces = training.faces
-    parts = [
-        f"{name} {len(split.patients(number))} patients, "
-        f"{len(faces_of(split.patients(number), faces))} photos"
-        for number, name in enumerate(PARTS)
-        if len(split.patients(number))
-    ]
     rare = len(faces.titles) - len(split.classes)
-    return f"{len(split.classes)} disorders to train, {rare} rare; {'; '.join(parts)}"
+    yield f"{len(split.classes)} disorders to train, {rare} rare"
+    for number, name in enumerate(PARTS):
+        patients = split.patients(number)
+        if len(patients):
+            photos = counted_text(len(faces_of(patients, faces)), "photo")
+            yield f"{name}: {counted_text(len(patients), 'patient')}, {photos}"
