@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
 from gestalt_space.classifiers.opening import find_classifier, open_classifier
 from gestalt_space.training.space import checkpoints
@@ -18,15 +16,8 @@ from tests.cli.conftest import Command
 from tests.cli.patterns import FACES, fill, write_photos
 from tests.prepared import Prepared
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = ("--set", "regions=face, eyes", "--set", "frequent=4", "--device", "cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

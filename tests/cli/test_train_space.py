@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.cli.conftest import Command
 from tests.cli.patterns import fill, write_photos
 from tests.prepared import Prepared
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = tuple(
     word
     for change in (
@@ -36,14 +36,6 @@ QUICK = tuple(
     )
     for word in ("--set", change)
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
