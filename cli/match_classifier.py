@@ -182,7 +182,7 @@ def _own_text(name: str, patient: str, *, is_known: bool | None) -> str:
     if is_known:
         return (
             f"patient {patient} of the gallery was in the training of {name}: the probability of "
-            "their disorder is too high"
+            "their own class is too high"
         )
     return f"patient {patient} of the gallery was not in the training of {name}"
 

@@ -65,7 +65,7 @@ class ClassifiedPhotoForm(Form):
 
 class ClassifiedProbeForm(Form):
     """A probe. `own`: the patient whom it is stored for. `trained_on`: whether the classifier was
-    trained on this patient, so that the probability of their disorder is too high; null where the
+    trained on this patient, so that the probability of their class is too high; null where the
     gallery does not know whom it was trained on, or has no such patient. `top_probability`: the
     largest; `entropy`: 0, all on one class, to 1, all equally likely; `reached_by_unknown`,
     `reached_by_known`: the share of patients with none of the classes, and with one, whose largest

@@ -50,7 +50,7 @@ class Classified:
 
     `own`: the patient of the gallery whom the probe is stored for. `trained_on`: whether the
     classifier, or an encoder that it was trained from, was trained on them, so that the probability
-    of their disorder is too high; None where the gallery does not know whom it was trained on.
+    of their own class is too high; None where the gallery does not know whom it was trained on.
     `lines`: the most probable classes. `top`: the largest probability. `entropy`:
     0, all on one class, to 1, all classes equally likely. `reached_by_unknown`, `reached_by_known`:
     of patients with none of the classes, and with one, the share whose largest probability is as

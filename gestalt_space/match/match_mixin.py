@@ -216,6 +216,7 @@ class MatchMixin(ListingMixin):
                 f"The classifier ranks {ranked_by(classifier.facts)}s.",
                 f"Use --by {ranked_by(classifier.facts)}.",
             )
+        is_trained_on = self._training_of(classifier, probes)
         found = []
         for probe in probes:
             if probe.error is not None:
@@ -229,7 +230,7 @@ class MatchMixin(ListingMixin):
                 found.append(Classified(probe.name, probe.photos, error))
                 continue
             if told.own is not None:
-                told = replace(told, trained_on=self._is_trained_on(classifier, told.own))
+                told = replace(told, trained_on=is_trained_on[told.own])
             if everything is not None:
                 _, (match,) = self.answer([probe], everything)
                 told = replace(
@@ -245,13 +246,18 @@ class MatchMixin(ListingMixin):
             self._record(owners, sum(len(one.photos) for one in probes))
         return found
 
-    def _is_trained_on(self, classifier: RegionEnsemble, patient: str) -> bool | None:
-        """Whether a classifier was trained on a patient; None where that is not known."""
+    def _training_of(
+        self, classifier: RegionEnsemble, probes: Sequence[Probe]
+    ) -> dict[str, bool | None]:
+        """Whether a classifier was trained on the patients whom probes are stored for; None where
+        that is not known."""
+        owners = {probe.own.identifier for probe in probes if probe.own is not None}
+        if not owners:
+            return {}
         with self.database.reading() as session:
-            if patient in trained_on(session, classifier.fingerprints):
-                return True
+            known = trained_on(session, classifier.fingerprints)
             is_noted = any(is_training_noted(session, one) for one in classifier.fingerprints[:1])
-            return False if is_noted else None
+        return {owner: True if owner in known else False if is_noted else None for owner in owners}
 
     def _crops_of(self, probe: Probe) -> Crops:
         """The aligned faces `(n, 112, 112, 3)` of a probe. Raises `UsageError` if none is kept."""
