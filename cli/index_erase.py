@@ -16,8 +16,11 @@ from .interruption import interruption
 if TYPE_CHECKING:
     from gestalt_space.gallery.erasure.erased import Erased
 
-_TRAINED = {"train": "training", "model": "model"}
-"""Copies that have learned from patients, as they are called here."""
+_TRAINED = {
+    "train": ("training", "had the patient", "may have had the patient"),
+    "model": ("model", "was trained on the patient", "may have been trained on the patient"),
+}
+"""What has learned from patients, as it is called here, and what is said of it: surely, perhaps."""
 REMEMBERED = "Run `gestalt index erase --resume` to finish it and write the receipt."
 
 
@@ -123,12 +126,10 @@ def _say(erased: Erased) -> None:
             "the receipt."
         )
     for copy in erased.copies:
-        what = _TRAINED.get(copy["action"], copy["action"])
-        said = ""
-        if copy["action"] in _TRAINED:
-            said = ", which " + (
-                "had the patient" if copy["certain"] else "may have had the patient"
-            )
+        what, said = copy["action"], ""
+        if what in _TRAINED:
+            what, surely, perhaps = _TRAINED[what]
+            said = f", which {surely if copy['certain'] else perhaps}"
         output.say(f"Not erased: the {what} {copy['path']} of {copy['at']}{said}.")
     for home in erased.forgotten:
         output.say(f"Not erased: the home {home['place']}, which was forgotten at {home['at']}.")

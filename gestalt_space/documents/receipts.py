@@ -162,7 +162,12 @@ def receipt_document(erased: Erased) -> ReceiptDocument:
             "not_searched": list(searched.passed_over),
         },
         "not_reached": {
-            "copies": [CopyMadeForm(**one) for one in erased.copies],  # type: ignore[typeddict-item]
+            "copies": [
+                CopyMadeForm(
+                    action=one["action"], path=one["path"], at=one["at"], certain=one["certain"]
+                )
+                for one in erased.copies
+            ],
             "homes": [HomeForgottenForm(**one) for one in erased.forgotten],  # type: ignore[typeddict-item]
             "other": [*ON_A_DISK, *(ON_A_SERVER if erased.database == "postgresql" else ())],
         },

@@ -168,8 +168,9 @@ def test_a_receipt_lists_the_installed_classifiers_that_know_the_patient(
     runs = [Path(one["path"]).name for one in copies if one["action"] == "train"]
     assert runs == ["own", "genes"]
     assert f"Not erased: the model {trained / 'models' / 'genes'} of " in done.err
-    assert "which had the patient." in done.err
-    assert "which may have had the patient." in done.err
+    assert ", which had the patient." in done.err
+    assert ", which was trained on the patient." in done.err
+    assert ", which may have been trained on the patient." in done.err
 
 
 def _of_another_training(layers: Path) -> None:

@@ -27,7 +27,7 @@ def installed_models(
         own = _fingerprint(model)
         is_certain = any(known.get(one) for one in (own, *model.trained_from))
         if is_certain or own not in known:
-            path = without_names(display_name(model.folder), patients)
+            path = without_names(display_name(model.folder.absolute()), patients)
             yield {"action": "model", "path": path, "at": model.added_at, "certain": is_certain}
 
 
