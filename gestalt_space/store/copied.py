@@ -64,14 +64,13 @@ class CopiesOf:
         """Of patients who are in the gallery, by their keys."""
         found: set[int] = set()
         for some in chunks(patients):
-            found.update(
-                session.scalars(
-                    sa.select(t.AuditSubject.event_id)
-                    .join(t.Pseudonym, t.Pseudonym.subject == t.AuditSubject.subject)
-                    .join(t.AuditEvent, t.AuditEvent.id == t.AuditSubject.event_id)
-                    .where(t.Pseudonym.patient_id.in_(some), t.AuditEvent.action.in_(COPIES))
-                )
+            told = (
+                sa.select(t.AuditSubject.event_id)
+                .join(t.Pseudonym, t.Pseudonym.subject == t.AuditSubject.subject)
+                .join(t.AuditEvent, t.AuditEvent.id == t.AuditSubject.event_id)
+                .where(t.Pseudonym.patient_id.in_(some), t.AuditEvent.action.in_(COPIES))
             )
+            found |= set(session.scalars(told))
         return cls(frozenset(found), is_whole=True)
 
     def copies(self, session: Session) -> list[dict[str, Any]]:
