@@ -26,6 +26,7 @@ from benchmarks.table import keep
 from gestalt_space.encoders.preparation import sized
 from gestalt_space.encoders.trainable import TrainableEncoder, open_trainable
 from gestalt_space.errors import TrainingError
+from gestalt_space.evaluation.split_file import GALLERY, TEST, TRAINING, VALIDATION
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.yunet import YunetDetector
 from gestalt_space.simulate.cohort import Cohort, CohortPlan, draw_cohort
@@ -35,14 +36,7 @@ from gestalt_space.training.computing import Computing
 from gestalt_space.training.space.history import Epoch, best_of
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.loop import Training, train
-from gestalt_space.training.space.patient_split import (
-    TEST,
-    TRAINING,
-    VALIDATION,
-    PatientSplit,
-    faces_of,
-    split_patients,
-)
+from gestalt_space.training.space.patient_split import PatientSplit, faces_of, split_patients
 from gestalt_space.training.space.recipe import load_recipe
 from gestalt_space.training.space.retrieval import RetrievalTest
 from gestalt_space.training.splits import held_out
@@ -115,7 +109,7 @@ def _run(
         seed=seed,
     )
     # The test asks as the validation does, and may be answered by those who validated.
-    parts = np.where(split.parts == TEST, VALIDATION, TRAINING)
+    parts = np.where(np.isin(split.parts, (TEST, GALLERY)), VALIDATION, TRAINING)
     asking = RetrievalTest(faces, PatientSplit(parts, split.classes))
     with tempfile.TemporaryDirectory() as folder:
         start = open_trainable(ModelStore(Path(folder)).get(BUILTIN))

@@ -21,8 +21,8 @@ Disorders = Annotated[
     list[str],
     typer.Option(
         "--disorder",
-        help="Patients with this disorder, by its identifier. Repeatable.",
-        metavar="ID",
+        help="Patients with this disorder, by its identifier or name. Repeatable.",
+        metavar="DISORDER",
         show_default=False,
     ),
 ]

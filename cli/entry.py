@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -73,13 +76,16 @@ def _run(words: Sequence[str], stop: _Stop) -> int:
         if stop.asked:
             # The interrupt broke off an import, which then failed in a way of its own.
             return _end(Interrupted("Interrupted."), as_json)
-        traceback.print_exc()
+        kind = type(error).__name__
+        if _of_torchrun() is None:
+            traceback.print_exc()
         return _end(
             Fault(
-                f"A bug in gestalt-space: {type(error).__name__}: {error}.",
+                f"A bug in gestalt-space: {kind}: {error}.",
                 "Please report it with the lines above. They do not show the content of photos.",
             ),
             as_json,
+            kind,
         )
 
 
@@ -112,7 +118,23 @@ class _Stop(AbstractContextManager["_Stop"]):
         signal.default_int_handler(number, frame)
 
 
-def _end(error: GestaltError, as_json: bool) -> int:
+def _of_torchrun() -> Path | None:
+    """The file from which torchrun shows the error of a process that is not the first of several;
+    None for a process that shows its errors itself."""
+    place = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    return Path(place) if place and os.environ.get("RANK", "0") != "0" else None
+
+
+def _end(error: GestaltError, as_json: bool, kind: str = "") -> int:
+    """`kind`: of the exception behind a fault."""
+    place = _of_torchrun()
+    if place is not None:
+        # The file stays, and the message may name a patient.
+        told = f"{error.code} {kind}".strip()
+        found = {"message": told, "extraInfo": {"timestamp": str(int(time.time()))}}
+        with suppress(OSError):
+            place.write_text(json.dumps({"message": found}), encoding="utf-8")
+        return error.exit_code
     try:
         output.fail(error, as_json=as_json)
         sys.stdout.flush()

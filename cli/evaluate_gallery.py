@@ -41,8 +41,9 @@ def gallery(
         Path | None,
         typer.Option(
             "--split",
-            help="CSV file with the columns patient and part. Patients of part `test` are matched "
-            "against those of part `gallery`. [default: leave out each patient in turn]",
+            help="CSV file with the columns patient and part, such as the split.csv of a training. "
+            "Patients of part `test` are matched against those of parts `gallery`, `training` and "
+            "`validation`. [default: leave out each patient in turn]",
             show_default=False,
         ),
     ] = None,
@@ -177,6 +178,10 @@ def gallery(
     for result in evaluation.spaces:
         _show_space(result, evaluation)
     _show_comparisons(evaluation)
+    if warnings := [told for result in evaluation.spaces if (told := _training_warning(result))]:
+        output.write_text("\nBefore you compare", style="bold")
+        for warning in warnings:
+            output.write_text(f"  {warning}", style="bold")
     if not quiet:
         _show_reading(evaluation)
 
@@ -197,9 +202,10 @@ def _show_space(result: SpaceResult, evaluation: GalleryEvaluation) -> None:
     )
     if counts.aside:
         aside = counted_text(counts.aside, "diagnosed patient")
-        output.write_text(f"  {aside} in neither part of the split")
+        output.write_text(f"  {aside} in no part of the split")
     _show_relatives(counts.with_relatives, evaluation.plan.with_family)
-    _show_training(result)
+    if warning := _training_warning(result):
+        output.write_text(f"  {warning}", style="bold")
     _show_untested(result)
     for title, figures in (
         ("All photos of a patient as one probe", "patients"),
@@ -222,21 +228,20 @@ def _show_relatives(count: int, with_family: bool) -> None:
         output.write_text(f"  {who} {verb} relatives in the gallery; they {were}")
 
 
-def _show_training(result: SpaceResult) -> None:
-    """A warning where the encoder has seen whom it is tested on, or may have."""
+def _training_warning(result: SpaceResult) -> str:
+    """A warning where the encoder has seen whom it is tested on, or may have; else nothing."""
     count, data = result.counts.trained_on, result.data
     if count:
-        output.write_text(
-            f"  {data.space} was trained on {count:,} of the tested patients, so its figures are "
-            "too\n  high. Test others: give the split.csv of the training to --split.",
-            style="bold",
+        return (
+            f"{data.space} was trained on {count:,} of the tested patients, so its figures are "
+            "too\n  high. Test others: give the split.csv of the training to --split."
         )
-    elif data.is_trained and not data.trained_on:
-        output.write_text(
-            f"  {data.space} was trained on patients who are not recorded in this gallery. If they"
-            "\n  are in it all the same, its figures are too high.",
-            style="bold",
+    if data.is_trained and not data.trained_on:
+        return (
+            f"{data.space} was trained on patients who are not recorded in this gallery. If they"
+            "\n  are in it all the same, its figures are too high."
         )
+    return ""
 
 
 def _show_untested(result: SpaceResult) -> None:

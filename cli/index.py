@@ -40,7 +40,11 @@ SHOWN_FAILURES = 20
 def list_patients(
     disorder: Annotated[
         str | None,
-        typer.Option("--disorder", help="Only patients with this disorder.", show_default=False),
+        typer.Option(
+            "--disorder",
+            help="Only patients with this disorder, by its identifier or name.",
+            show_default=False,
+        ),
     ] = None,
     cohort: Annotated[
         str | None,

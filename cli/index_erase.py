@@ -16,6 +16,11 @@ from .interruption import interruption
 if TYPE_CHECKING:
     from gestalt_space.gallery.erasure.erased import Erased
 
+_TRAINED = {
+    "train": ("training", "had the patient", "may have had the patient"),
+    "model": ("model", "was trained on the patient", "may have been trained on the patient"),
+}
+"""What has learned from patients, as it is called here, and what is said of it: surely, perhaps."""
 REMEMBERED = "Run `gestalt index erase --resume` to finish it and write the receipt."
 
 
@@ -121,9 +126,10 @@ def _say(erased: Erased) -> None:
             "the receipt."
         )
     for copy in erased.copies:
-        what = (
-            "training, which may hold the patient," if copy["action"] == "train" else copy["action"]
-        )
-        output.say(f"Not erased: the {what} {copy['path']} of {copy['at']}.")
+        what, said = copy["action"], ""
+        if what in _TRAINED:
+            what, surely, perhaps = _TRAINED[what]
+            said = f", which {surely if copy['certain'] else perhaps}"
+        output.say(f"Not erased: the {what} {copy['path']} of {copy['at']}{said}.")
     for home in erased.forgotten:
         output.say(f"Not erased: the home {home['place']}, which was forgotten at {home['at']}.")

@@ -117,7 +117,7 @@ def classify(
     else:
         detector = "" if patient is not None else gallery.pipeline.detector
         for one in found:
-            _write(one, opened.facts, detector)
+            _write(one, name, opened.facts, detector)
         if not quiet:
             _write_summary(name, opened.facts, gallery.space.model.name if fuse else None)
     failed = any(one.error is not None or any(p.error for p in one.photos) for one in found)
@@ -132,21 +132,21 @@ def _probes(
     return gallery.probes(sources, as_one=as_one)
 
 
-def _write(one: Classified, facts: ClassifierFacts, detector: str) -> None:
+def _write(one: Classified, name: str, facts: ClassifierFacts, detector: str) -> None:
     if one.error is not None:
         output.say_error(one.error, one.photo)
         return
     output.write_text(one.photo, style="bold")
     for photo in one.photos:
-        name = photo.name if len(one.photos) > 1 else ""
+        title = photo.name if len(one.photos) > 1 else ""
         if photo.error is not None:
             output.say_error(photo.error, photo.name)
         elif photo.face is not None:
-            output.write_text(face_line(photo.face, detector, name))
+            output.write_text(face_line(photo.face, detector, title))
     if one.own is not None:
         output.write_text(
-            f"  patient {one.own} of the gallery: the classifier may have been trained on them, "
-            "and then knows them too well"
+            f"  {_own_text(name, one.own, is_known=one.trained_on)}",
+            style="bold" if one.trained_on else None,
         )
     if one.is_first is not None and facts.threshold is not None:
         told = _decision(facts, facts.threshold, is_first=one.is_first)
@@ -170,6 +170,21 @@ def _write(one: Classified, facts: ClassifierFacts, detector: str) -> None:
         output.write_text(f"  {_measured_text(facts.measured)}")
     if facts.no_better_than_chance:
         output.write_text("  this classifier is not better than chance", style="bold")
+
+
+def _own_text(name: str, patient: str, *, is_known: bool | None) -> str:
+    """Whether the classifier knows a patient of the gallery from its training."""
+    if is_known is None:
+        return (
+            f"patient {patient} of the gallery: the classifier may have been trained on them, and "
+            "then knows them too well"
+        )
+    if is_known:
+        return (
+            f"patient {patient} of the gallery was in the training of {name}: the probability of "
+            "their own class is too high"
+        )
+    return f"patient {patient} of the gallery was not in the training of {name}"
 
 
 def _decision(facts: ClassifierFacts, threshold: float, *, is_first: bool) -> str:

@@ -269,6 +269,42 @@ def import_timm(
     _tell(model, as_json=as_json, quiet=quiet)
 
 
+@app.command("join")
+def join(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Models with encoders, two or more.", metavar="MODEL...", show_default=False
+        ),
+    ],
+    name: Annotated[
+        str, typer.Option("--name", help="Name of the installed model.", show_default=False)
+    ],
+    all_views: Annotated[
+        bool,
+        typer.Option(
+            "--all-views",
+            help="Show each face to each network as it is, mirrored, in grey, and both, as "
+            "GestaltMatcher-Arc does. [default: as the models do]",
+            show_default=False,
+        ),
+    ] = False,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Install the encoders of several models as one model, an ensemble.
+
+    So networks that were trained one by one are used together. They must take the same input and
+    give as many numbers. The similarity of two faces is the mean over networks. The licences of all
+    apply.
+    """
+    from gestalt_space.encoders.joining import join_models
+
+    model = join_models(_store(home), models, name, all_views=all_views)
+    _tell(model, as_json=as_json, quiet=quiet)
+
+
 @app.command("export")
 def export(
     name: Name,

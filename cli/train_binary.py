@@ -11,6 +11,7 @@ from gestalt_space.errors import UsageError
 
 from . import cohort_options, options, output, train_options
 from .interruption import interruption
+from .match_output import title_of
 from .train_options import DEFAULT, make_plan, share_text, show_classifier, show_end
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ def binary(
         list[str],
         typer.Option(
             "--against",
-            help="Compare with patients who have this disorder. Repeatable. "
-            "[default: all other diagnosed patients]",
-            metavar="ID",
+            help="Compare with patients who have this disorder, by its identifier or name. "
+            "Repeatable. [default: all other diagnosed patients]",
+            metavar="DISORDER",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -68,9 +69,10 @@ def _show(found: BinaryResult) -> None:
     first, second = found.classes
     output.write_text(f"{first.answer.id} against {second.answer.id}", style="bold")
     for one in (first, second):
+        title = title_of(one.answer.id, one.answer.name)
         families = counted_text(one.families, "family", "families")
         output.write_text(
-            f"  {one.answer.id}: {counted_text(one.patients, 'patient')} of {families}, "
+            f"  {title}: {counted_text(one.patients, 'patient')} of {families}, "
             f"{counted_text(one.photos, 'photo')}"
         )
     area = found.auroc

@@ -27,8 +27,9 @@ def multiclass(
         Path | None,
         typer.Option(
             "--split",
-            help="CSV file with the columns patient and part (training, validation or test). "
-            "[default: families are divided at random]",
+            help="CSV file with the columns patient and part (training, validation, test or "
+            "gallery), such as the split.csv of another training. [default: families are divided "
+            "at random]",
             show_default=False,
         ),
     ] = None,
@@ -69,8 +70,8 @@ def _show(found: MulticlassResult) -> None:
         style="bold",
     )
     output.write_text(f"  with one of them: {_parts_text(found.parts)}")
-    if rare := {part: counts for part, counts in found.rare_parts.items() if counts[0]}:
-        output.write_text(f"  with a rare one, in none of the shares: {_parts_text(rare)}")
+    if rare := _parts_text(found.rare_parts):
+        output.write_text(f"  with a rare one, in none of the shares: {rare}")
     right = ("test photos", "mean over disorders", "chance")
     table = output.new_table("top-k", *right, right=right)
     for one in found.tops:
@@ -84,4 +85,5 @@ def _parts_text(parts: Mapping[str, tuple[int, int]]) -> str:
     return "; ".join(
         f"{part} {counted_text(patients, 'patient')}, {counted_text(photos, 'photo')}"
         for part, (patients, photos) in parts.items()
+        if patients
     )

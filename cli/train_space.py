@@ -83,8 +83,9 @@ def space(
         Path | None,
         typer.Option(
             "--split",
-            help="CSV file with the columns patient and part (training, validation or test). "
-            "[default: families are divided at random]",
+            help="CSV file with the columns patient and part (training, validation, test or "
+            "gallery), such as the split.csv of another training. [default: families are divided "
+            "at random]",
             show_default=False,
         ),
     ] = None,
@@ -101,9 +102,9 @@ def space(
     patients are matched against the training patients; the best epoch is kept. If the training was
     interrupted, run the same command again to continue.
 
-    The folder gets model/ for gestalt models add, a log (log.csv), and split.csv for gestalt
-    evaluate gallery --split. model/ names no patient. split.csv has patient identifiers. The
-    gallery notes on whom the model was trained.
+    The folder gets model/ for gestalt models add, a log (log.csv), and split.csv for --split of
+    this command, gestalt train multiclass and gestalt evaluate gallery. model/ names no patient.
+    split.csv has patient identifiers. The gallery notes on whom the model was trained.
 
     To use several GPUs or machines, start this command with torchrun.
     """

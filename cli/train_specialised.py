@@ -59,9 +59,9 @@ def specialised(
     ):
         found = train_specialised(plan, disorder, permutations=permutations, stages=stages)
     if as_json:
-        output.write_json(specialised_document(found, " + ".join(disorder)))
+        output.write_json(specialised_document(found))
     elif not quiet:
-        _show(found, " + ".join(disorder), by)
+        _show(found, by)
     if quiet:
         return
     if found.p <= SIGNIFICANT:
@@ -73,8 +73,8 @@ def specialised(
         )
 
 
-def _show(found: SpecialisedResult, disorder: str, by: By) -> None:
-    output.write_text(f"{disorder} by {by}", style="bold")
+def _show(found: SpecialisedResult, by: By) -> None:
+    output.write_text(f"{found.disorder} by {by}", style="bold")
     table = output.new_table("", "figure", right=("figure",))
     table.add_row("top-1", share_text(found.top1))
     table.add_row("top-1, mean over genes", f"{found.class_top1:.1%}")

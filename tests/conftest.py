@@ -60,6 +60,18 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return kind
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch on one thread, so that a training gives the same figures on every machine."""
+    # Here: most tests need no torch.
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def _no_product(dim: int) -> None:
     """As on a processor whose products of integers are not exact."""
 

@@ -1,7 +1,8 @@
-"""Which classifier a name stands for, and how it is opened."""
+"""Which classifier a name stands for, what it is known by, and how it is opened."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 from gestalt_space.classifiers.class_layer import ClassLayers
@@ -27,6 +28,11 @@ def find_classifier(store: ModelStore, name: str) -> InstalledModel:
             else "Train one with `gestalt train multiclass`, and add it with `gestalt models add`.",
         )
     return model
+
+
+def fingerprint_of(model: InstalledModel) -> str:
+    """The sha256 by which a classifier is known, whatever its name: of those of its files."""
+    return hashlib.sha256(" ".join(sorted(one.sha256 for one in model.files)).encode()).hexdigest()
 
 
 def open_classifier(
@@ -65,4 +71,5 @@ def open_classifier(
             f"{facts.layers} of the model {model.name} cannot be opened ({error}).",
             f"Run `gestalt models verify {model.name}`.",
         ) from error
-    return RegionEnsemble(facts, encoders, layers.by_region)
+    known_by = (fingerprint_of(model), *model.trained_from)
+    return RegionEnsemble(facts, encoders, layers.by_region, known_by)

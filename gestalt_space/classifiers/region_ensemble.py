@@ -17,11 +17,13 @@ from gestalt_space.weights.classifier_facts import ClassifierFacts
 
 @dataclass(frozen=True, eq=False)
 class RegionEnsemble:
-    """`facts`, and for each region its encoder and class layer."""
+    """`facts`, and for each region its encoder and class layer. `fingerprints`: of the classifier,
+    and of the spaces of the encoders that it was trained from."""
 
     facts: ClassifierFacts
     encoders: Mapping[str, Encoder]
     layers: Mapping[str, ClassLayer]
+    fingerprints: tuple[str, ...] = ()
 
     def by_region(self, crops: Crops) -> Probabilities:
         """Aligned faces `(n, 112, 112, 3)` uint8 RGB to probabilities `(n, regions, classes)`.

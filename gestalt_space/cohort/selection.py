@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import DescriptorError, GestaltError, NotInGallery, UsageError
 from gestalt_space.gallery.intake.dialect import decode
-from gestalt_space.gallery.intake.disorders import parse_disorder
+from gestalt_space.gallery.intake.disorders import find_disorder
 from gestalt_space.gallery.intake.genes import read_gene
 from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.gallery.pipeline import PhotoSource
@@ -196,7 +196,11 @@ def select(gallery: Gallery, criteria: Criteria) -> Selection:
     assert belongings is not None, "details were asked for"  # noqa: S101
     kept = np.ones(len(snapshot.patients), dtype=bool)
     kept &= _fits("cohort", criteria.cohorts, [(one,) if one else () for one in people.cohort])
-    wanted = tuple(map(parse_disorder, criteria.disorders))
+    known = {code: belongings.names.get(code, "") for ids in belongings.disorders for code in ids}
+    wanted = tuple(
+        one if is_unknown(one) else find_disorder(one, known) for one in criteria.disorders
+    )
+    criteria = replace(criteria, disorders=wanted)
     symbols = tuple(gene if is_unknown(gene) else read_gene(gene).value for gene in criteria.genes)
     kept &= _fits("disorder", wanted, belongings.disorders)
     kept &= _fits("gene", symbols, belongings.genes)

@@ -64,16 +64,19 @@ class ClassifiedPhotoForm(Form):
 
 
 class ClassifiedProbeForm(Form):
-    """A probe. `own`: the patient whom it is stored for, on whom the classifier may have been
-    trained. `top_probability`: the largest; `entropy`: 0, all on one class, to 1, all equally
-    likely; `reached_by_unknown`, `reached_by_known`: the share of patients with none of the
-    classes, and with one, whose largest probability is as high. `is_first`: whether a binary
-    classifier says the first class. `fused`: with the gallery's ranking, null where that was not
-    asked for. `verdict`: of the gallery's ranking alone, null where there is none."""
+    """A probe. `own`: the patient whom it is stored for. `trained_on`: whether the classifier was
+    trained on this patient, so that the probability of their class is too high; null where the
+    gallery does not know whom it was trained on, or has no such patient. `top_probability`: the
+    largest; `entropy`: 0, all on one class, to 1, all equally likely; `reached_by_unknown`,
+    `reached_by_known`: the share of patients with none of the classes, and with one, whose largest
+    probability is as high. `is_first`: whether a binary classifier says the first class. `fused`:
+    with the gallery's ranking, null where that was not asked for. `verdict`: of the gallery's
+    ranking alone, null where there is none."""
 
     photo: str
     error: ErrorForm | None
     own: str | None
+    trained_on: bool | None
     photos: list[ClassifiedPhotoForm]
     classes: list[ClassLineForm]
     top_probability: float | None
@@ -129,13 +132,20 @@ CLASSIFIED_COLUMNS = (
     Column("gallery_rank", "integer"),
     Column("similarity", "number"),
     Column("reached_by_unknown", "number"),
+    Column("reached_by_known", "number"),
+    Column("top_probability", "number"),
+    Column("entropy", "number"),
+    Column("is_first", "truth"),
+    Column("verdict"),
+    Column("patient"),
+    Column("trained_on", "truth"),
     Column("error"),
 )
 
 
 def classified_table(probes: Iterable[Classified]) -> Table:
-    """A row for each line, fused where that was asked for; one with its error for a probe that
-    failed."""
+    """A row for each line, fused where that was asked for, with what is said of its probe; one with
+    its error for a probe that failed. `patient`: whom the probe is stored for."""
     return Table(CLASSIFIED_COLUMNS, (row for one in probes for row in _rows(one)))
 
 
@@ -148,7 +158,9 @@ def _rows(one: Classified) -> Iterator[tuple[Value, ...]]:
             place = line.gallery_rank, round(line.similarity, 4)  # type: ignore[union-attr]
         yield (
             *(one.photo, line.rank, line.id, line.name, rounded(line.probability)),
-            *(*place, rounded(one.reached_by_unknown), None),
+            *place,
+            *map(rounded, (one.reached_by_unknown, one.reached_by_known, one.top, one.entropy)),
+            *(one.is_first, one.verdict, one.own, one.trained_on, None),
         )
 
 

@@ -101,7 +101,7 @@ class PartForm(Form):
     """The patients and photos of a part of a split, with a disorder that is trained. `rare_...`:
     with a rare one; they are in no figure but the largest probabilities."""
 
-    part: Literal["training", "validation", "test"]
+    part: Literal["training", "validation", "test", "gallery"]
     patients: int
     photos: int
     rare_patients: int

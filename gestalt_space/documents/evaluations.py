@@ -33,7 +33,7 @@ class TestForm(Form):
 
 
 class EvaluatedCountsForm(Form):
-    """Who was asked about, and against whom. `aside`: in neither part of a split; `trained_on`:
+    """Who was asked about, and against whom. `aside`: in no part of a split; `trained_on`:
     patients asked about on whom the encoder was trained, so that they are found too easily."""
 
     evidence_patients: int

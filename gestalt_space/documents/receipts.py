@@ -22,7 +22,10 @@ ON_A_DISK = (
         "Overwritten and deleted bytes that the disk and its file system keep: snapshots, spare "
         "blocks of an SSD, backups of the whole machine."
     ),
-    "Copies that people made: photos, exports given to others, screenshots, printed pages.",
+    (
+        "Copies that people made: photos, exports given to others, screenshots, printed pages, "
+        "models given to others or trained on photos in a table."
+    ),
 )
 ON_A_SERVER = (
     (
@@ -62,11 +65,13 @@ class SearchForm(Form):
 
 
 class CopyMadeForm(Form):
-    """A backup or an export that this tool made, or the folder of a model that it trained."""
+    """A backup or an export that this tool made, the folder of a training, or an installed model.
+    `certain`: whether the audit trail says that it has the patient; if not, it may have."""
 
     action: str
     path: str
     at: str
+    certain: bool
 
 
 class HomeForgottenForm(Form):
@@ -157,7 +162,12 @@ def receipt_document(erased: Erased) -> ReceiptDocument:
             "not_searched": list(searched.passed_over),
         },
         "not_reached": {
-            "copies": [CopyMadeForm(**one) for one in erased.copies],  # type: ignore[typeddict-item]
+            "copies": [
+                CopyMadeForm(
+                    action=one["action"], path=one["path"], at=one["at"], certain=one["certain"]
+                )
+                for one in erased.copies
+            ],
             "homes": [HomeForgottenForm(**one) for one in erased.forgotten],  # type: ignore[typeddict-item]
             "other": [*ON_A_DISK, *(ON_A_SERVER if erased.database == "postgresql" else ())],
         },

@@ -46,7 +46,7 @@ class Untested:
 class EvaluationCounts:
     """The size of an evaluation. `evidence_…`: the evidence; `asked_…`: the tested patients and
     photos; `with_relatives`: the tested patients who have relatives in the evidence; `undiagnosed`:
-    patients without a disorder; `aside`: diagnosed patients in neither part of a split;
+    patients without a disorder; `aside`: diagnosed patients in no part of a split;
     `trained_on`: the tested patients on whom the encoder was trained."""
 
     evidence_patients: int

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from matplotlib import font_manager
@@ -36,10 +38,27 @@ def families_for(texts: Iterable[str]) -> tuple[tuple[str, ...], str]:
     """The usual families, and those that have the other characters of some texts, to be tried in
     this order; and the characters that no font of this machine has, sorted."""
     wanted = frozenset("".join(texts)) - _INVISIBLE
-    for name in usual():
-        wanted -= _characters(str(font_manager.findfont(name)))
+    with of_any_weight():
+        for name in usual():
+            wanted -= _characters(str(font_manager.findfont(name)))
     families, left = _fallbacks(wanted) if wanted else ((), wanted)
     return (*usual(), *families), "".join(sorted(left))
+
+
+@contextmanager
+def of_any_weight() -> Iterator[None]:
+    """Without matplotlib's notices that a font does not have the weight that is asked for: many
+    with Chinese characters have one weight alone."""
+    logger = logging.getLogger("matplotlib.font_manager")
+
+    def passes(record: logging.LogRecord) -> bool:
+        return "Failed to find font weight" not in record.msg
+
+    logger.addFilter(passes)
+    try:
+        yield
+    finally:
+        logger.removeFilter(passes)
 
 
 def _look_again() -> None:

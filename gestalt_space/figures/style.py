@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gestalt_space.figures.fonts import usual
+from gestalt_space.figures.fonts import of_any_weight, usual
 
 INK, FAINT, PALE, EMPTY, PAPER, LINE = (
     *("#1d2327", "#5d676e", "#b9c0c4", "#eceff0"),
@@ -47,6 +47,7 @@ def styled() -> Iterator[None]:
         as_file(files(__package__) / "gestalt.mplstyle") as path,
         style.context([path, {"font.family": [*usual(), "sans-serif"]}]),
         warnings.catch_warnings(),
+        of_any_weight(),
     ):
         # Told where the figure is written.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)

@@ -173,6 +173,7 @@ class ErasureMixin(WritableGallery):
             times=finishing.on_disk.files(),
             receipt=path_of(receipt),
             named=named,
+            copy_events=sorted(copied.CopiesOf.read(session, keys.values()).events),
         )
         scales = finishing.on_disk.scales()
         vectors = [vector for _, vector in traces.vectors]

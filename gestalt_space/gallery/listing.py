@@ -11,7 +11,7 @@ from gestalt_space.gallery.calibration.calibrating import (
     calibration_state,
 )
 from gestalt_space.gallery.inspecting.index import verify_index
-from gestalt_space.gallery.intake.disorders import parse_disorder
+from gestalt_space.gallery.intake.disorders import find_disorder
 from gestalt_space.gallery.intake.genes import read_gene
 from gestalt_space.gallery.intake.values import is_unknown
 from gestalt_space.gallery.opened import OpenGallery
@@ -19,6 +19,7 @@ from gestalt_space.gallery.spaces import Encoded
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.names import normal_name
 from gestalt_space.store import reads
+from gestalt_space.store.lookups import known_disorders
 from gestalt_space.store.runs import RunCounts, run_counts
 
 
@@ -134,7 +135,7 @@ def list_page(
 ) -> PatientPage:
     """See `ListingMixin.page` and `reads.list_patients`."""
     disorder, cohort = map(_name_asked, (disorder, cohort))
-    disorder = disorder and parse_disorder(disorder)
+    disorder = disorder and find_disorder(disorder, known_disorders(session))
     # One more than asked for says whether there are more.
     found = list(
         reads.list_patients(

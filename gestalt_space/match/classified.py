@@ -48,8 +48,10 @@ class FusedLine:
 class Classified:
     """What a classifier says of a probe, or the error.
 
-    `own`: the patient of the gallery whom the probe is stored for; the classifier may have been
-    trained on them. `lines`: the most probable classes. `top`: the largest probability. `entropy`:
+    `own`: the patient of the gallery whom the probe is stored for. `trained_on`: whether the
+    classifier, or an encoder that it was trained from, was trained on them, so that the probability
+    of their own class is too high; None where the gallery does not know whom it was trained on.
+    `lines`: the most probable classes. `top`: the largest probability. `entropy`:
     0, all on one class, to 1, all classes equally likely. `reached_by_unknown`, `reached_by_known`:
     of patients with none of the classes, and with one, the share whose largest probability is as
     high; None if that was not measured. `is_first`: whether a binary classifier says the first
@@ -61,6 +63,7 @@ class Classified:
     photos: tuple[ProbePhoto, ...] = ()
     error: GestaltError | None = None
     own: str | None = None
+    trained_on: bool | None = None
     lines: tuple[ClassLine, ...] = ()
     top: float | None = None
     entropy: float | None = None

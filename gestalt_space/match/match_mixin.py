@@ -39,6 +39,7 @@ from gestalt_space.names import normal_name
 from gestalt_space.progress import Progress, followed, no_progress
 from gestalt_space.store.people import By
 from gestalt_space.store.reads import kept_faces
+from gestalt_space.store.trainings import is_training_noted, trained_on
 from gestalt_space.types import Crops
 
 T = TypeVar("T")
@@ -215,6 +216,7 @@ class MatchMixin(ListingMixin):
                 f"The classifier ranks {ranked_by(classifier.facts)}s.",
                 f"Use --by {ranked_by(classifier.facts)}.",
             )
+        is_trained_on = self._training_of(classifier, probes)
         found = []
         for probe in probes:
             if probe.error is not None:
@@ -227,6 +229,8 @@ class MatchMixin(ListingMixin):
             except DescriptorError as error:
                 found.append(Classified(probe.name, probe.photos, error))
                 continue
+            if told.own is not None:
+                told = replace(told, trained_on=is_trained_on[told.own])
             if everything is not None:
                 _, (match,) = self.answer([probe], everything)
                 told = replace(
@@ -241,6 +245,19 @@ class MatchMixin(ListingMixin):
             owners = [one.own.identifier for one in probes if one.own is not None]
             self._record(owners, sum(len(one.photos) for one in probes))
         return found
+
+    def _training_of(
+        self, classifier: RegionEnsemble, probes: Sequence[Probe]
+    ) -> dict[str, bool | None]:
+        """Whether a classifier was trained on the patients whom probes are stored for; None where
+        that is not known."""
+        owners = {probe.own.identifier for probe in probes if probe.own is not None}
+        if not owners:
+            return {}
+        with self.database.reading() as session:
+            known = trained_on(session, classifier.fingerprints)
+            is_noted = any(is_training_noted(session, one) for one in classifier.fingerprints[:1])
+        return {owner: True if owner in known else False if is_noted else None for owner in owners}
 
     def _crops_of(self, probe: Probe) -> Crops:
         """The aligned faces `(n, 112, 112, 3)` of a probe. Raises `UsageError` if none is kept."""

@@ -6,7 +6,8 @@ path that names somebody who is erased is kept without the name, for whoever loo
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +17,12 @@ from sqlalchemy.orm import Session
 from gestalt_space.names import likeness
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import COPIES, empty_events, record_event, values_of
+from gestalt_space.store.chunks import chunks
 
 TRAIN = "train"
 """What it calls a training."""
+MODELS = ("space", "classifier")
+"""Under which of these an event of a finished training has the model's fingerprint."""
 COPY = "copy"
 """What the audit trail calls it when the path of a copy is noted anew."""
 LEFT_OUT = "[...]"
@@ -29,29 +33,96 @@ _READ = {"restore": "backup", "import": "export"}
 """What was read by an action of the audit trail."""
 
 
-def copies_made(session: Session) -> list[dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class CopyMade:
+    """A copy that an event of the trail tells of, by its id. `path`: without the names of those who
+    were erased, empty where it is not known; `model`: the fingerprint of a finished training."""
+
+    event: int
+    action: str
+    path: str
+    at: datetime
+    model: str
+
+    def told(self) -> dict[str, Any]:
+        """As documents have it."""
+        at = self.at.isoformat(timespec="seconds")
+        return {"action": self.action, "path": self.path, "at": at}
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesOf:
+    """What the trail knows of copies of some patients: `events` tell of one that had them.
+    `is_whole`: whether one of which no event tells so did not have them, if the event of its
+    beginning is there."""
+
+    events: frozenset[int]
+    is_whole: bool
+
+    @classmethod
+    def read(cls, session: Session, patients: Collection[int]) -> CopiesOf:
+        """Of patients who are in the gallery, by their keys."""
+        found: set[int] = set()
+        for some in chunks(patients):
+            told = (
+                sa.select(t.AuditSubject.event_id)
+                .join(t.Pseudonym, t.Pseudonym.subject == t.AuditSubject.subject)
+                .join(t.AuditEvent, t.AuditEvent.id == t.AuditSubject.event_id)
+                .where(t.Pseudonym.patient_id.in_(some), t.AuditEvent.action.in_(COPIES))
+            )
+            found |= set(session.scalars(told))
+        return cls(frozenset(found), is_whole=True)
+
+    def copies(self, session: Session) -> list[dict[str, Any]]:
+        """The copies that have them, or may have, as `copies_made` gives them. `certain`: whether
+        it is known."""
+        made = _made(session)
+        having = {one.path for one in made if one.event in self.events}
+        begun = {one.path for one in made if one.action == TRAIN and not one.model}
+        return [
+            {**one.told(), "certain": one.path in having}
+            for one in _each_once(made)
+            if one.action != TRAIN
+            or one.path in having
+            or not (self.is_whole and one.path in begun)
+        ]
+
+    def models(self, session: Session) -> dict[str, bool]:
+        """Whether the models of finished trainings, by their fingerprints, were trained on them;
+        without those of which that is not known."""
+        found: dict[str, bool] = {}
+        for one in _made(session):
+            if one.model and (self.is_whole or one.event in self.events):
+                found[one.model] = found.get(one.model, False) or one.event in self.events
+        return found
+
+
+def copies_made(session: Session) -> list[dict[str, Any]]:
     """The backups, exports and models that were made or read, by kind, path and time, the oldest
     first; a training that was noted more than once, the last time. One whose detail was emptied has
     the path that was noted instead, or none."""
-    noted: dict[int, str] = {}
+    return [one.told() for one in _each_once(_made(session))]
+
+
+def _each_once(made: Sequence[CopyMade]) -> list[CopyMade]:
+    last = {one.path: one.event for one in made if one.action == TRAIN}
+    return [one for one in made if one.action != TRAIN or last[one.path] == one.event]
+
+
+def _made(session: Session) -> list[CopyMade]:
+    noted: dict[int, dict[str, Any]] = {}
     made = []
     for key, action, at, detail in session.execute(_events()):
-        if action == COPY:
-            if detail is not None:
-                noted[detail["of"]] = detail["path"]
-        else:
-            path = str((detail or {}).get("path", ""))
-            made.append((key, _READ.get(action, action), path, at))
-    found = [
-        {"action": action, "path": noted.get(key, path), "at": at.isoformat(timespec="seconds")}
-        for key, action, path, at in made
-    ]
-    last = {one["path"]: place for place, one in enumerate(found) if one["action"] == TRAIN}
-    return [
-        one
-        for place, one in enumerate(found)
-        if one["action"] != TRAIN or last[one["path"]] == place
-    ]
+        if action != COPY:
+            made.append((key, _READ.get(action, action), at, detail or {}))
+        elif detail is not None:
+            noted[detail["of"]] = detail
+    found = []
+    for key, action, at, detail in made:
+        told = noted.get(key, detail)
+        model = next((str(told[name]) for name in MODELS if name in told), "")
+        found.append(CopyMade(key, action, str(told.get("path", "")), at, model))
+    return found
 
 
 def leave_out_of_paths(
@@ -71,7 +142,7 @@ def leave_out_of_paths(
     for key, action, detail in naming:
         empty_events(session, [key])
         of = detail["of"] if action == COPY else key
-        kept = {"space": detail["space"]} if "space" in detail else {}
+        kept = {name: detail[name] for name in MODELS if name in detail}
         path = without_names(str(detail.get("path", "")), names)
         record_event(session, COPY, detail={"of": of, "path": path, **kept})
     return len(naming)

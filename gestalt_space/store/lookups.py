@@ -135,6 +135,11 @@ def disorder_names(session: Session, codes: Collection[str]) -> dict[str, str]:
     return found
 
 
+def known_disorders(session: Session) -> dict[str, str]:
+    """The names of all disorders of the gallery, by their codes."""
+    return dict(session.execute(sa.select(t.Disorder.code, t.Disorder.name)).all())
+
+
 def genes_of(session: Session, patients: Collection[str]) -> dict[str, tuple[str, ...]]:
     """The genes of patients by their identifiers, as symbols in order; none for who has none."""
     found: dict[str, tuple[str, ...]] = {}

@@ -170,6 +170,34 @@ def test_a_fault_of_ours_is_exit_code_70_and_still_json(
     assert "Traceback" in ran.err
 
 
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_of_the_processes_of_torchrun_the_first_shows_its_error(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rank: str
+) -> None:
+    def broken(home: object = None) -> None:
+        raise RuntimeError("of patient P17")
+
+    place = tmp_path / "error.json"
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(place))
+    missing = gestalt("index", "list")
+    assert missing.code == 1
+    assert ("There is no gallery" in missing.err) == (rank == "0")
+    if rank == "1":
+        told = json.loads(place.read_text(encoding="utf-8"))["message"]
+        assert (missing.err, told["message"]) == ("", "gallery_missing")
+    monkeypatch.setattr("gestalt_space.settings.load_settings", broken)
+    fault = gestalt("models", "list")
+    assert fault.code == 70
+    assert ("Traceback" in fault.err) == (rank == "0")
+    if rank == "1":
+        told = json.loads(place.read_text(encoding="utf-8"))["message"]
+        assert told["message"] == "fault RuntimeError"
+        # As somebody starts a process who is not torchrun.
+        monkeypatch.delenv("TORCHELASTIC_ERROR_FILE")
+        assert "Traceback" in gestalt("models", "list").err
+
+
 def test_an_interruption_is_exit_code_130(
     gestalt: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

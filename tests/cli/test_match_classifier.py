@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -29,10 +30,10 @@ SETTINGS = ("--set", "regions=face, eyes", "--set", "frequent=4", "--device", "c
 @pytest.fixture
 def trained(home: Path, tmp_path: Path, gestalt: Command, prepared: Prepared) -> Path:
     """A gallery with a classifier of each kind."""
-    return prepared("patterns-classifiers", home, partial(fill_and_train, tmp_path, gestalt))
+    return prepared("patterns-classifiers", home, partial(fill_and_train, tmp_path, home, gestalt))
 
 
-def fill_and_train(folder: Path, gestalt: Command) -> None:
+def fill_and_train(folder: Path, home: Path, gestalt: Command) -> None:
     fill(folder, gestalt)
     genes = ("--disorder", "SIM:0", "--disorder", "SIM:1", "--permutations", "99")
     for kind, name, options in (
@@ -43,6 +44,7 @@ def fill_and_train(folder: Path, gestalt: Command) -> None:
         run = folder / name
         assert gestalt("train", kind, "-o", run, *SETTINGS, *options).code == 0
         assert gestalt("models", "add", run / "model", "--name", name).code == 0
+        shutil.copyfile(run / "split.csv", home / f"{name}.csv")
 
 
 @pytest.fixture
@@ -113,13 +115,92 @@ def test_fused_with_the_gallery_unknown_disorders_keep_their_places(
     assert "in the gallery" in shown.out
 
 
-def test_a_stored_patient_may_have_been_trained_on(
+def in_part(home: Path, part: str) -> str:
+    """A patient of SIM:0 in a part of the training of the classifier `own`."""
+    rows = csv.DictReader((home / "own.csv").open(encoding="utf-8"))
+    mine = [row["patient"] for row in rows if row["part"] == part]
+    return next(one for one in mine if FACES.disorders[FACES.patients.index(one)] == 0)
+
+
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_a_patient_who_was_trained_on_is_known_too_well(
+    trained: Path, tmp_path: Path, gestalt: Command, part: str
+) -> None:
+    patient = in_part(trained, part)
+    done = gestalt("match", "--patient", patient, *OWN)
+    assert done.code == 0, done.err
+    told = f"patient {patient} of the gallery was in the training of own: the probability of their"
+    assert told in done.out
+    photo = write(tmp_path, FACES.patient_of_face.tolist().index(FACES.patients.index(patient)))
+    stored = gestalt("match", photo, *OWN, "--json").document["probes"][0]
+    assert (stored["own"], stored["trained_on"]) == (patient, True)
+
+
+def test_a_patient_who_was_held_out_is_not(trained: Path, gestalt: Command) -> None:
+    patient = in_part(trained, "test")
+    done = gestalt("match", "--patient", patient, *OWN)
+    assert f"patient {patient} of the gallery was not in the training of own" in done.out
+    words = ("match", "--patient", patient, "--json")
+    assert gestalt(*words, *OWN).document["probes"][0]["trained_on"] is False
+    # The one of genes was trained on everybody with one of two disorders.
+    others = gestalt(*words, "--classifier", "genes", *ALIGNED)
+    assert others.document["probes"][0]["trained_on"] is True
+
+
+def test_a_receipt_lists_the_installed_classifiers_that_know_the_patient(
+    trained: Path, tmp_path: Path, gestalt: Command
+) -> None:
+    patient = in_part(trained, "test")
+    for table in trained.glob("*.csv"):
+        table.unlink()  # in a home, it would be found
+    receipt = tmp_path / "receipt.json"
+    shutil.copytree(trained / "models" / "own", trained / "models" / "elsewhere")
+    _of_another_training(trained / "models" / "elsewhere" / "class-layers.safetensors")
+    done = gestalt("index", "erase", "--patient", patient, "--receipt", receipt, "--yes")
+    assert done.code == 0, done.err
+    copies = json.loads(receipt.read_text(encoding="utf-8"))["not_reached"]["copies"]
+    models = {Path(one["path"]).name: one for one in copies if one["action"] == "model"}
+    assert {name: one["certain"] for name, one in models.items()} == {
+        "genes": True,
+        "elsewhere": False,
+    }
+    # All runs but that of the other two disorders have a row of the patient.
+    runs = [Path(one["path"]).name for one in copies if one["action"] == "train"]
+    assert runs == ["own", "genes"]
+    assert f"Not erased: the model {trained / 'models' / 'genes'} of " in done.err
+    assert ", which had the patient." in done.err
+    assert ", which was trained on the patient." in done.err
+    assert ", which may have been trained on the patient." in done.err
+
+
+def _of_another_training(layers: Path) -> None:
+    """Let a classifier be one that this gallery did not train."""
+    manifest = layers.with_name("model.json")
+    record = json.loads(manifest.read_text(encoding="utf-8"))
+    (file,) = (one for one in record["files"] if one["file"] == layers.name)
+    file["sha256"] = "0" * 64
+    manifest.write_text(json.dumps(record), encoding="utf-8")
+
+
+def test_of_a_stranger_nothing_is_said(trained: Path, photo: Path, gestalt: Command) -> None:
+    stranger = gestalt("match", photo, *OWN, "--json").document["probes"][0]
+    assert (stranger["own"], stranger["trained_on"]) == (None, None)
+    assert "the training of own" not in gestalt("match", photo, *OWN).out
+
+
+def test_a_gallery_that_did_not_train_it_does_not_know(trained: Path, gestalt: Command) -> None:
+    patient = FACES.patients[25]
+    _of_another_training(trained / "models" / "own" / "class-layers.safetensors")
+    done = gestalt("match", "--patient", patient, *OWN)
+    assert f"patient {patient} of the gallery: the classifier may have been trained" in done.out
+    again = gestalt("match", "--patient", patient, *OWN, "--json").document["probes"][0]
+    assert (again["own"], again["trained_on"]) == (patient, None)
+
+
+def test_a_stored_patient_is_classified_by_the_kept_crops(
     trained: Path, tmp_path: Path, gestalt: Command
 ) -> None:
     patient = FACES.patients[25]
-    done = gestalt("match", "--patient", patient, *OWN)
-    assert done.code == 0, done.err
-    assert f"patient {patient} of the gallery: the classifier may have been trained" in done.out
     stored = gestalt("match", write(tmp_path, 25), *OWN, "--json").document["probes"][0]
     assert stored["own"] == patient
     again = gestalt("match", "--patient", patient, *OWN, "--json").document["probes"][0]
@@ -233,6 +314,14 @@ def test_csv_has_a_row_for_each_class(trained: Path, photo: Path, gestalt: Comma
     rows = list(csv.DictReader(io.StringIO(gestalt("match", photo, *OWN, "--csv", "-").out)))
     assert [row["rank"] for row in rows] == ["1", "2", "3"]
     assert rows[0]["id"] == "SIM:1"
+    probe = gestalt("match", photo, *OWN, "--json").document["probes"][0]
+    for name in ("top_probability", "entropy", "reached_by_unknown", "reached_by_known"):
+        assert {float(row[name]) for row in rows} == {probe[name]}
+    assert [rows[0][name] for name in ("is_first", "verdict", "patient", "trained_on")] == [""] * 4
+    two = gestalt("match", photo, "--classifier", "two", *ALIGNED, "--csv", "-").out
+    assert {row["is_first"] for row in csv.DictReader(io.StringIO(two))} == {"1"}
+    stored = gestalt("match", "--patient", in_part(trained, "training"), *OWN, "--csv", "-").out
+    assert {row["trained_on"] for row in csv.DictReader(io.StringIO(stored))} == {"1"}
     fused = gestalt("match", photo, *OWN, "--fuse", "--csv", "-").out
     assert len(list(csv.DictReader(io.StringIO(fused)))) == 5
 

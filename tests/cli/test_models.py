@@ -71,6 +71,22 @@ def test_who_adds_or_removes_a_detector_is_told_which_one_reads_new_photos(
     assert "builtin instead of yunet" in gestalt("models", "remove", "yunet", "-q").err
 
 
+def test_encoders_are_joined_to_one(gestalt: Command, tiny_onnx: Path, tmp_path: Path) -> None:
+    made.arcface_onnx(tmp_path / "other.onnx", dim=16, seed=2)
+    assert gestalt("models", "add", tiny_onnx, "--name", "one", "--license", "CC0-1.0").code == 0
+    other = ("models", "add", tmp_path / "other.onnx", "--accept-license")
+    assert gestalt(*other).code == 0
+    joined = gestalt("models", "join", "one", "other", "--name", "both", "--json")
+    assert joined.code == 0, joined.err
+    model = joined.document["installed"]
+    assert model["license"].startswith("CC0-1.0; ")
+    assert model["restricted"] is True
+    assert installed(gestalt) == ["both", "one", "other"]
+    refused = gestalt("models", "join", "one", "--name", "alone")
+    assert refused.code == 2
+    assert "Two or more different models are needed." in refused.err
+
+
 def test_the_name_is_the_file_s_where_none_is_given(gestalt: Command, tiny_onnx: Path) -> None:
     ran = gestalt("models", "add", tiny_onnx, "--license", "CC0-1.0", "--quiet")
     assert (ran.code, ran.out, ran.err) == (0, "", "")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
 from gestalt_space.classifiers.opening import find_classifier, open_classifier
 from gestalt_space.training.space import checkpoints
@@ -18,15 +16,8 @@ from tests.cli.conftest import Command
 from tests.cli.patterns import FACES, fill, write_photos
 from tests.prepared import Prepared
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = ("--set", "regions=face, eyes", "--set", "frequent=4", "--device", "cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -153,19 +144,32 @@ def test_a_finished_training_and_a_folder_of_something_else_are_left_alone(
     again = gestalt("train", "multiclass", "-o", run, *QUICK)
     assert again.code == 1
     assert "has a finished training" in again.err
+    assert f"Its model is {run / 'model'}: `gestalt models add` installs it." in again.err
     other = gestalt("train", "binary", "--disorder", "SIM:1", "-o", tmp_path, *QUICK)
     assert other.code == 1
     assert "has other files in it" in other.err
 
 
-def test_a_split_by_hand_is_kept_to(filled: Path, tmp_path: Path, gestalt: Command) -> None:
+def test_an_encoder_a_classifier_and_an_evaluation_share_a_split(
+    filled: Path, tmp_path: Path, gestalt: Command
+) -> None:
     first = tmp_path / "first"
     assert gestalt("train", "multiclass", "-o", first, "--quiet", *QUICK).code == 0
     given = ("--split", first / "split.csv", "--set", "seed=77")
     done = gestalt("train", "multiclass", "-o", tmp_path / "second", "--quiet", *QUICK, *given)
     assert done.code == 0, done.err
-    ours, theirs = (path / "split.csv" for path in (first, tmp_path / "second"))
-    assert ours.read_bytes() == theirs.read_bytes()
+    third = tmp_path / "third"
+    words = ("--set", "epochs=2", "--set", "frequent=4", "--device", "cpu", *given[:2])
+    done = gestalt("train", "space", "-o", third, "--quiet", *words)
+    assert (third / "split.csv").exists(), done.err
+    splits = [path / "split.csv" for path in (first, tmp_path / "second", third)]
+    assert len({path.read_bytes() for path in splits}) == 1
+    rows = list(csv.DictReader(splits[0].open(encoding="utf-8")))
+    assert {row["part"] for row in rows} == {"training", "validation", "test", "gallery"}
+    tested = sum(row["part"] == "test" for row in rows)
+    counts = gestalt("evaluate", "gallery", "--split", splits[0], "--json").document
+    assert counts["spaces"][0]["counts"]["asked_patients"] == tested
+    assert counts["spaces"][0]["counts"]["aside"] == 0
 
 
 def test_a_binary_classifier(filled: Path, tmp_path: Path, gestalt: Command) -> None:
@@ -187,10 +191,11 @@ def test_a_binary_classifier(filled: Path, tmp_path: Path, gestalt: Command) -> 
 def test_a_binary_classifier_of_two_disorders_meets_others(
     filled: Path, tmp_path: Path, gestalt: Command
 ) -> None:
-    words = ("--disorder", "SIM:1", "--against", "SIM:2")
+    words = ("--disorder", "pattern 1", "--against", "Pattern 2")
     done = gestalt("train", "binary", *words, "-o", tmp_path / "run", *QUICK)
     assert done.code == 0, done.err
     assert "SIM:1 against SIM:2" in done.out
+    assert "Pattern 1 (SIM:1): 10 patients" in done.out
     assert "26 patients with none of the classes" in done.out
     for name in ("accuracy", "sensitivity", "specificity", "AUROC"):
         assert name in done.out
@@ -206,6 +211,7 @@ def test_a_specialised_classifier(filled: Path, tmp_path: Path, gestalt: Command
     assert sum(map(sum, document["confusion"])) == 30
     assert document["p"] < 0.05
     assert document["chance"] == pytest.approx(0.5, abs=0.1)
+    words = ("--disorder", "Pattern 0", "--disorder", "Pattern 1", "--permutations", "199")
     shown = gestalt("train", "specialised", *words, "-o", tmp_path / "again", *QUICK)
     assert "SIM:0 + SIM:1 by gene" in shown.out
     assert "a row for each gene" in shown.out
@@ -241,6 +247,8 @@ def test_a_gallery_without_faces_says_how_they_are_stored(
     [
         (("binary",), "No disorder is given."),
         (("binary", "--disorder", "SIM:9"), "No patient with a stored face has the disorder SIM:9"),
+        (("binary", "--disorder", "Pattern"), "'Pattern' is in the names of 5 disorders: SIM:0 ("),
+        (("binary", "--disorder", "sim:1", "--against", "pattern 1"), "SIM:1 is on both sides."),
         (("binary", "--disorder", "SIM:3"), "Only 3 families have SIM:3."),
         (("binary", "--disorder", "SIM:1", "--against", "SIM:1"), "SIM:1 is on both sides."),
         (("specialised",), "No disorder is given."),

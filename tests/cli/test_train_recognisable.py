@@ -14,13 +14,14 @@ ASK = ("train", "recognisable", "--disorder", "OMIM:122470", "--permutations", 9
 def patients(add_once: Add, tmp_path: Path) -> Path:
     """A home with eight patients of a disorder, of whom two are siblings and one is of unknown age,
     and eleven others, of whom one is the siblings' sister."""
-    rows = ["photo,patient,disorder,sex,age,family"]
+    rows = ["photo,patient,disorder,disorder_name,sex,age,family"]
     for number in range(19):
         photo = made.photo_file(tmp_path / f"p{number}.png", number)
         disorder = "OMIM:122470" if number < 8 else "OMIM:147920" if number < 12 else ""
+        name = {"OMIM:122470": "CdLS 1", "OMIM:147920": "Kabuki 1"}.get(disorder, "")
         family = "F1" if number in (0, 1, 18) else ""
         age = "" if number == 7 else "4y"
-        rows.append(f"{photo.name},Secret{number},{disorder},female,{age},{family}")
+        rows.append(f"{photo.name},Secret{number},{disorder},{name},female,{age},{family}")
     table = tmp_path / "patients.csv"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return add_once("recognisable", table)
@@ -38,6 +39,17 @@ def test_the_figures_fit_into_eighty_columns(gestalt: Command, monkeypatch: pyte
         assert told in ran.out
     assert "not a medical device" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("patients")
+def test_a_disorder_may_be_given_by_name(gestalt: Command):
+    named = [word if word != "OMIM:122470" else "cdls" for word in ASK]
+    assert gestalt(*named, "--json").document == gestalt(*ASK, "--json").document
+    listed = gestalt("index", "list", "--disorder", "CDLS 1", "--json").document["patients"]
+    assert len(listed) == 8
+    several = gestalt("index", "list", "--disorder", "1")
+    assert several.code == 2
+    assert "OMIM:122470 (CdLS 1), OMIM:147920 (Kabuki 1)" in several.err
 
 
 @pytest.mark.usefixtures("patients")

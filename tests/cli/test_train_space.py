@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.cli.conftest import Command
 from tests.cli.patterns import fill, write_photos
 from tests.prepared import Prepared
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = tuple(
     word
     for change in (
@@ -35,14 +36,6 @@ QUICK = tuple(
     )
     for word in ("--set", change)
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -126,7 +119,9 @@ def test_who_evaluates_on_the_patients_of_the_training_is_warned(
     for name in ("own", "grandchild"):
         assert gestalt("index", "fill", "--space", name, "--quiet").code == 0
         told = gestalt("evaluate", "gallery", "--space", name)
-        assert f"{name} was trained on " in told.out
+        under_its_heading, before_the_end = re.findall(f"{name} was trained on .*", told.out)
+        assert under_its_heading == before_the_end
+        assert told.out.index("Before you compare") > told.out.index("Groups of patients")
         counts = gestalt("evaluate", "gallery", "--space", name, "--json").document
         assert counts["spaces"][0]["counts"]["trained_on"] > 10
     # The gallery knows nothing of a training on photos of a table.

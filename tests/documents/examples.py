@@ -249,7 +249,14 @@ ERASED = Erased(
         not_searched=0,
         passed_over=(),
     ),
-    copies=({"action": "backup", "path": "/backup", "at": "2026-01-01T00:00:00+00:00"},),
+    copies=(
+        {
+            "action": "backup",
+            "path": "/backup",
+            "at": "2026-01-01T00:00:00+00:00",
+            "certain": False,
+        },
+    ),
     names=("P1",),
 )
 MODEL = InstalledModel(
@@ -322,6 +329,7 @@ BINARY = BinaryResult(
 SPECIALISED = SpecialisedResult(
     **TRAINED,
     folds=5,
+    disorder="OMIM:163950",
     permutations=1000,
     top1=Estimate(0.64, 0.5, 0.76),
     class_top1=0.61,
@@ -346,6 +354,7 @@ CLASSIFIED = (
         photo="a.jpg",
         photos=(ProbePhoto("a.jpg", FACE),),
         own="P1",
+        trained_on=True,
         lines=(ClassLine(1, "OMIM:122470", "=CdLS", 0.87654321),),
         top=0.87654321,
         entropy=0.53,
@@ -405,7 +414,7 @@ def documents() -> dict[str, Any]:
         "multiclass": multiclass_document(MULTICLASS),
         "binary": binary_document(BINARY),
         "classified": classified_document("own", FACTS, CLASSIFIED, "tiny"),
-        "specialised": specialised_document(SPECIALISED, "OMIM:163950"),
+        "specialised": specialised_document(SPECIALISED),
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
         **of_the_service(),

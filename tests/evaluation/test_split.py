@@ -22,6 +22,12 @@ def test_a_split_is_read_whatever_else_stands_beside(tmp_path: Path) -> None:
     assert (split.gallery, split.test, split.name) == ({"P0"}, {"P1"}, "split.csv")
 
 
+def test_whoever_was_trained_on_or_chose_is_evidence(tmp_path: Path) -> None:
+    text = "patient,part\nP0,training\nP1,validation\nP2,test\n"
+    split = read_split(written(tmp_path, text), KNOWN)
+    assert (split.gallery, split.test) == ({"P0", "P1"}, {"P2"})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -33,9 +39,9 @@ def test_a_split_is_read_whatever_else_stands_beside(tmp_path: Path) -> None:
             "patient,part\nP0,test\nP1,gallery\nP0,gallery\n",
             r"line 4, column part: patient P0 is in gallery, but in test on line 2",
         ),
-        ("patient,part\nP0,test\n", r"no patient in part gallery"),
+        ("patient,part\nP0,test\n", r"nobody to match against"),
         ("patient,part\nP0,gallery\n", r"no patient in part test"),
-        ("patient,part\n", r"no patient in part gallery"),
+        ("patient,part\n", r"nobody to match against"),
         ("", r"has no column patient"),
         ("patient;part\nP0;test\n", r"has no column patient"),
         ("patient,part,part\nP0,test,test\n", r"has the column part twice"),

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -46,6 +48,34 @@ def unicode_of(pdf: bytes) -> set[int]:
             codes = bytes.fromhex(listed.decode().translate(str.maketrans("", "", "<> ")))
             found |= set(map(ord, codes.decode("utf-16-be")))
     return found
+
+
+@pytest.fixture
+def one_weight(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose font for Chinese has one weight alone, which is not the usual one."""
+    manager = font_manager.fontManager
+    own = next(one for one in manager.ttflist if one.name == fonts.OWN and one.style == "normal")
+    only = replace(own, name=fonts.KNOWN[0], weight=500)
+    kept = [one for one in manager.ttflist if one.name not in fonts.KNOWN]
+    monkeypatch.setattr(manager, "ttflist", [*kept, only])
+    monkeypatch.setattr(fonts, "_look_again", lambda: None)
+    for cached in (fonts.usual, manager._findfont_cached):
+        cached.cache_clear()
+    yield
+    for cached in (fonts.usual, manager._findfont_cached):
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("one_weight")
+def test_matplotlib_says_nothing_of_weights_that_a_font_lacks(caplog: pytest.LogCaptureFixture):
+    font_manager.findfont(fonts.KNOWN[0])
+    assert "Failed to find font weight" in caplog.text
+    font_manager.fontManager._findfont_cached.cache_clear()
+    caplog.clear()
+    assert fonts.KNOWN[0] in fonts.usual()
+    for kind in ("png", "svg", "pdf"):
+        rendered(figure_of("Zoë"), kind)
+    assert caplog.text == ""
 
 
 def test_two_runs_write_the_same_bytes(tmp_path: Path):

@@ -27,6 +27,7 @@ from gestalt_space.gallery.reader import Reader
 from gestalt_space.store import audit, copied, erasures, reads
 from gestalt_space.store import tables as t
 from gestalt_space.store.purges import pending_purges
+from gestalt_space.store.trainings import record_training
 from gestalt_space.types import PhotoRecord
 from tests.galleries import encoded_of, files_with, new_job
 from tests.gallery.erasing import Home, left_of, photo
@@ -480,3 +481,38 @@ def test_a_copy_that_a_merge_dropped_goes_with_whoever_had_the_photo(home: Home)
     with pytest.raises(GalleryError):
         home.gallery().undo()
     assert files_with(home.home, encoded_of(second).descriptor.tobytes()) == []
+
+
+def test_a_receipt_lists_the_trainings_that_had_the_patient(home: Home) -> None:
+    others(home, 0, 1)
+    home.put(photo(NAME, 50))
+    other = "PAT-1999-0000"
+    with home.database.writing() as session:
+        record_training(session, [NAME, other], "/runs/both")
+        record_training(session, [NAME], "/runs/both", space="a" * 64)
+        record_training(session, [other], "/runs/other")
+        record_training(session, [other], "/runs/other", classifier="b" * 64)
+        # Of one whose beginning was not noted, only those in the model are known.
+        record_training(session, [other], "/runs/older", space="c" * 64)
+        # Whoever was held out is in the folder, and not in the model.
+        record_training(session, [NAME, other], "/runs/held-out")
+        record_training(session, [other], "/runs/held-out", space="d" * 64)
+    home.erase(NAME)
+    copies = home.receipt()["not_reached"]["copies"]
+    assert [(one["path"], one["certain"]) for one in copies] == [
+        ("/runs/both", True),
+        ("/runs/older", False),
+        ("/runs/held-out", True),
+    ]
+
+
+def test_of_who_was_removed_before_it_is_not_known(home: Home) -> None:
+    others(home, *range(3))
+    home.put(photo(NAME, 50))
+    with home.database.writing() as session:
+        record_training(session, [NAME], "/runs/one")
+    home.gallery().remove(patients=[NAME])
+    (home.folder / ".left").write_bytes(NAME.encode())
+    home.erase(NAME)
+    (copy,) = home.receipt()["not_reached"]["copies"]
+    assert (copy["path"], copy["certain"]) == ("/runs/one", False)

@@ -42,6 +42,19 @@ def test_the_first_sentence_is_about_ranks_that_chance_does_not_give(
     assert "A random order would have it there for 25 %." in told
 
 
+def test_patients_who_were_trained_on_are_warned_of_before_all_figures(
+    evaluation: GalleryEvaluation,
+):
+    first, second = evaluation.spaces
+    known = replace(first, counts=replace(first.counts, trained_on=7))
+    page = Page(evaluation_page(replace(evaluation, spaces=(known, second))))
+    warning = f"The encoder {first.data.space} was trained on 7 tested patients"
+    assert warning in page.text
+    assert page.text.index(warning) < page.text.index("Patients tested")
+    assert f"The encoder {second.data.space} was trained on" not in page.text
+    assert "was trained on" not in Page(evaluation_page(evaluation)).text
+
+
 def test_a_split_is_named(evaluation: GalleryEvaluation):
     split = EvaluationSplit("a split.csv", frozenset(), frozenset())
     (first, _) = evaluation.spaces

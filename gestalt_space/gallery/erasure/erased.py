@@ -19,7 +19,8 @@ class Erased:
     were there, and how many of these were overwritten or deleted. `homes`: where the index of each
     home is that was cleaned; `forgotten`: the homes that were forgotten before they were, by place,
     when and by whom. `compacted`: whether the database was written anew. `copies`: backups
-    and exports that were made while the patients were there, by action, path and time.
+    and exports that were made while the patients were there, and models that were trained on them
+    or may have been, by action, path and time; `certain`: whether the trail says so of one.
     """
 
     at: str
@@ -36,7 +37,7 @@ class Erased:
     database: str
     compacted: bool
     searched: SearchReport
-    copies: tuple[dict[str, str], ...]
+    copies: tuple[dict[str, Any], ...]
     names: tuple[str, ...] = ()
 
     def as_plan(self) -> dict[str, Any]:
@@ -53,4 +54,6 @@ def erased_from(read: Mapping[str, Any]) -> Erased:
         searched[kind] = tuple(searched[kind])
     lists = ("patients", "photos", "homes", "forgotten", "copies", "names")
     tuples = {name: tuple(read[name]) for name in lists}
+    # One that was begun by an older version does not say it.
+    tuples["copies"] = tuple({"certain": False, **one} for one in read["copies"])
     return Erased(**{**read, **tuples, "searched": SearchReport(**searched)})

@@ -35,6 +35,7 @@ from gestalt_space.gallery.erasure.plans import (
     unmasked,
 )
 from gestalt_space.gallery.erasure.searching import SearchReport, search_files
+from gestalt_space.gallery.erasure.trained_models import installed_models
 from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.keeper import Keeper, attempted
@@ -134,12 +135,14 @@ class ErasureFinisher:
             erasures.forget_removals(session)
             # Now, and not when it was begun alone: one may have been made since.
             copied.leave_out_of_paths(session, plan.patients, plan.photo_texts)
-            copies = copied.copies_made(session)
+            copies = plan.copies.copies(session)
+            trained = plan.copies.models(session)
+        copies += installed_models(self.settings.models_dir, trained, plan.patients)
         _, halves = delete_halves(self.settings.index_dir)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for one in halves:
             path = copied.without_names(display_name(one), plan.patients)
-            copies.append({"action": "unfinished copy", "path": path, "at": now})
+            copies.append({"action": "unfinished copy", "path": path, "at": now, "certain": False})
         self._written_anew(erasures.TOUCHED)
         self._emptied()
         places = places_of(self.settings, self.database)

@@ -23,6 +23,7 @@ from gestalt_space.gallery.erasure.erased import Erased, erased_from
 from gestalt_space.gallery.erasure.forms import Text
 from gestalt_space.gallery.erasure.pieces import Pieces, pieces_of
 from gestalt_space.gallery.erasure.scanning import packed
+from gestalt_space.store.copied import CopiesOf
 
 VERSION = 1
 _SHA256_END = 8
@@ -31,7 +32,9 @@ _SHA256_END = 8
 @dataclass
 class ErasurePlan:
     """See `Erased` for most. `photos`: names and sha256; `sequence`: of the last change when rows
-    went; `descriptors`: their keys; `hashes`: of pieces; `times`: of the index's files then."""
+    went; `descriptors`: their keys; `hashes`: of pieces; `times`: of the index's files then;
+    `copy_events`: those of the audit trail that tell of a copy that had them, None where they were
+    not looked for."""
 
     patients: list[str]
     removed_before: list[str]
@@ -45,6 +48,13 @@ class ErasurePlan:
     times: dict[str, int] = field(default_factory=dict)
     receipt: str | None = None
     named: bool = False
+    copy_events: list[int] | None = None
+
+    @property
+    def copies(self) -> CopiesOf:
+        """What the trail knows of copies; nothing of those who had been removed before."""
+        is_whole = self.copy_events is not None and not self.removed_before
+        return CopiesOf(frozenset(self.copy_events or ()), is_whole)
 
     @property
     def texts(self) -> list[Text]:

@@ -1,8 +1,9 @@
-"""Identifiers of disorders in their one spelling, whatever a table made of them."""
+"""Identifiers of disorders in their one spelling, whatever a table made of them, and by name."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gestalt_space.errors import UsageError
@@ -14,10 +15,12 @@ from gestalt_space.gallery.intake.values import (
     plain,
     split_list,
 )
-from gestalt_space.names import normal_name
+from gestalt_space.names import likeness, normal_name
 from gestalt_space.types import Disorder
 
 ADVICE = "write only the identifier, with its catalogue."
+_LISTED = 8
+"""Disorders that a refusal lists."""
 EXAMPLES = "Write it like OMIM:122470, OMIM:PS122470, ORPHA:199 or MONDO:0007387."
 
 
@@ -65,6 +68,30 @@ _INSIDE = re.compile(
 def parse_disorder(text: str) -> str:
     """A disorder's identifier in its one spelling; see `read_disorder`. Raises `UsageError`."""
     return read_disorder(text).value
+
+
+def find_disorder(text: str, known: Mapping[str, str]) -> str:
+    """The identifier of the disorder that is meant, among `known` names by identifier; what names
+    none of them is read as an identifier.
+
+    An identifier is meant before a whole name, and that before words of one; case does not count.
+    Raises `UsageError` where several are named so, and as `parse_disorder` does.
+    """
+    code = parse_disorder(text)
+    meant, words = likeness(text), f" {_words(text)} "
+    if code in known or not words.strip():
+        return code
+    whole = [one for one, name in known.items() if meant in (likeness(one), likeness(name))]
+    found = whole or [one for one, name in known.items() if words in f" {_words(name)} "]
+    if len(found) > 1:
+        listed = [f"{one} ({known[one]})" for one in sorted(found)[:_LISTED]]
+        more = [f"{len(found) - _LISTED:,} more"] if len(found) > _LISTED else []
+        raise UsageError(
+            f"{normal_name(text)!r} is in the names of {len(found):,} disorders: "
+            f"{', '.join((*listed, *more))}.",
+            "Give the identifier of the one that you mean. For several, repeat the option.",
+        )
+    return found[0] if found else code
 
 
 def read_disorder(text: str) -> ReadValue:
@@ -147,6 +174,11 @@ def _identifier(family: str, number: str, text: str) -> str:
     if not catalogue.number.fullmatch(number):
         raise _impossible(catalogue.prefix, text)
     return f"{catalogue.prefix}:{number}"
+
+
+def _words(text: str) -> str:
+    """The words of a name, as a reader tells them apart."""
+    return " ".join(re.findall(r"\w+", likeness(text)))
 
 
 def _impossible(prefix: str, text: str) -> UsageError:

@@ -18,7 +18,7 @@ from gestalt_space.training.classifier.plan import Plan, class_counts
 from gestalt_space.training.classifier.region_networks import Workshop
 from gestalt_space.training.classifier.relabelled import mean_probabilities, permuted
 from gestalt_space.training.classifier.results import BinaryResult
-from gestalt_space.training.classifier.run_folder import MODEL
+from gestalt_space.training.classifier.run_folder import MODEL, table_bytes
 from gestalt_space.training.classifier.threshold import best_threshold, share_of
 from gestalt_space.training.classifier.trunks import region_faces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
@@ -43,7 +43,8 @@ def train_binary(plan: Plan, disorders: Sequence[str], against: Sequence[str] = 
     plan.tell(labelled, workshop)
     faces = labelled.faces
     folds = deal_folds(faces, plan.recipe.folds, plan.recipe.seed)
-    plan.write_split("fold", list(zip(faces.patients, map(str, folds + 1), strict=True)))
+    rows = zip(faces.patients, map(str, folds + 1), strict=True)
+    plan.write_split(faces.patients, table_bytes(("patient", "fold"), rows))
     crossed = cross_fit(plan, workshop, faces, folds)
     first = faces.disorders == 0
     scores = crossed.probabilities[:, 0]
@@ -70,14 +71,13 @@ def train_binary(plan: Plan, disorders: Sequence[str], against: Sequence[str] = 
         majority=float(max(first.mean(), 1 - first.mean())),
         threshold=best_threshold(weighted, first),
     )
-    subject = labelled.answers[0].id
     measured = Measured(
         sensitivity=result.sensitivity.value,
         specificity=result.specificity.value,
         auroc=result.auroc.value,
     )
     write_crossed(
-        *(plan, workshop, labelled, trained, result, "binary", subject, measured),
+        *(plan, workshop, labelled, trained, result, "binary", measured),
         result.threshold,
     )
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +114,6 @@ def write_crossed(
     trained: Everybody,
     result: ClassifierResult,
     experiment: Experiment,
-    subject: str,
     measured: Measured,
     threshold: float | None = None,
 ) -> None:
@@ -121,7 +121,7 @@ def write_crossed(
     write_log(plan.folder, result.regions)
     facts = ClassifierFacts(
         experiment=experiment,
-        subject=subject,
+        subject=labelled.subject,
         classes=labelled.answers,
         view=plan.recipe.view,
         regions=(),
@@ -136,5 +136,11 @@ def write_crossed(
     card = card_of(plan.name, result, labelled.faces, model, str(workshop.computing), everybody)
     weights = {one.region: one.weight for one in result.regions}
     write_classifier(
-        result.model, plan.name, plan.recipe.model, facts, Weighted(trained.regions, weights), card
+        result.model,
+        plan.name,
+        plan.recipe.model,
+        facts,
+        Weighted(trained.regions, weights),
+        card,
+        mark=partial(plan.mark, labelled.faces.patients),
     )

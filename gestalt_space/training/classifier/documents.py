@@ -72,14 +72,14 @@ def binary_document(found: BinaryResult) -> BinaryDocument:
     }
 
 
-def specialised_document(found: SpecialisedResult, disorder: str) -> SpecialisedDocument:
+def specialised_document(found: SpecialisedResult) -> SpecialisedDocument:
     """A classifier of the genes of a disorder."""
     return {
         "document": "specialised",
         "version": 1,
         "validated": "cross-validation by family",
         "folds": found.folds,
-        "disorder": disorder,
+        "disorder": found.disorder,
         "by": "gene",
         "trained": _trained(found),
         "permutations": found.permutations,

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gestalt_space.evaluation.split_file import TEST, TRAINING, VALIDATION
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.training.space.labelled_faces import LabelledFaces
-from gestalt_space.training.space.patient_split import (
-    TEST,
-    TRAINING,
-    VALIDATION,
-    PatientSplit,
-)
+from gestalt_space.training.space.patient_split import PatientSplit
 
 _FOLDS = 7
 

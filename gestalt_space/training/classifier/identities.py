@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from gestalt_space.evaluation.split_file import TRAINING, VALIDATION
 from gestalt_space.faces.alignment import SIZE
 from gestalt_space.simulate.aligned_photos import photographed
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.training.space.labelled_faces import LabelledFaces
-from gestalt_space.training.space.patient_split import TRAINING, VALIDATION, PatientSplit
+from gestalt_space.training.space.patient_split import PatientSplit
 
 _PERSONS = 8
 VALIDATING = 4

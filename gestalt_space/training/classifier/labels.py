@@ -11,8 +11,9 @@ import numpy as np
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import SIZE
 from gestalt_space.faces.crops import crop_from_png
+from gestalt_space.gallery.intake.disorders import find_disorder
 from gestalt_space.home import Gallery
-from gestalt_space.store.lookups import disorder_names, genes_of
+from gestalt_space.store.lookups import disorder_names, genes_of, known_disorders
 from gestalt_space.store.people import family_numbers
 from gestalt_space.store.reads import KeptFace, PatientSummary, kept_faces
 from gestalt_space.training.space.gallery_faces import GalleryFaces
@@ -27,11 +28,13 @@ _SHOWN = 5
 @dataclass(frozen=True)
 class Labelled:
     """Patients, whose disorders in `faces` are the numbers of `answers`, and patients of other
-    families to whom none of the answers applies, if there are any."""
+    families to whom none of the answers applies, if there are any. `subject`: the disorder that the
+    answers are about, empty where they are all disorders."""
 
     faces: LabelledFaces
     answers: tuple[Answer, ...]
     others: LabelledFaces | None = None
+    subject: str = ""
 
 
 def read_disorders(home: Path | None, *, leave_out_single: bool) -> Labelled:
@@ -47,12 +50,14 @@ def read_binary(home: Path | None, disorders: Sequence[str], against: Sequence[s
     disorder where that is empty.
 
     Patients without a diagnosis are left out: they may have the disorder. Raises `UsageError` for a
-    disorder on both sides, one that nobody has, and for fewer than five families on a side.
+    disorder on both sides, one that nobody has, a name that several have, and for fewer than five
+    families on a side.
     """
+    named = _Patients.read(home)
+    disorders, against = named.found(disorders), named.found(against)
     both = sorted(set(disorders) & set(against))
     if both:
         raise UsageError(f"{both[0]} is on both sides.", "Name other disorders with --against.")
-    named = _Patients.read(home, (*disorders, *against))
     first, second, rest = [], [], []
     for one in named.everybody:
         if set(one.disorders) & set(disorders):
@@ -65,16 +70,18 @@ def read_binary(home: Path | None, disorders: Sequence[str], against: Sequence[s
     labelled = [(one, 0) for one in first] + [(one, 1) for one in second]
     faces = named.gathered(labelled, answers, named.left_out)
     _check_families(faces, answers)
-    return Labelled(faces, answers, named.others(rest, (*first, *second)))
+    return Labelled(faces, answers, named.others(rest, (*first, *second)), answers[0].id)
 
 
 def read_genes(home: Path | None, disorders: Sequence[str], fewest: int) -> Labelled:
     """Patients with one of the disorders and one gene; genes of fewer than `fewest` families are
     left out. The others have another disorder.
 
-    Raises `UsageError` if fewer than two genes are left.
+    Raises `UsageError` if fewer than two genes are left, and for a disorder that nobody has or a
+    name that several have.
     """
-    named = _Patients.read(home, disorders)
+    named = _Patients.read(home)
+    disorders = named.found(disorders)
     mine = [one for one in named.everybody if set(one.disorders) & set(disorders)]
     genes = named.genes
     left_out = dict(named.left_out)
@@ -99,12 +106,13 @@ def read_genes(home: Path | None, disorders: Sequence[str], fewest: int) -> Labe
     answers = tuple(Answer(gene, "") for gene in kept)
     rest = [one for one in named.everybody if not set(one.disorders) & set(disorders)]
     faces = named.gathered(labelled, answers, left_out)
-    return Labelled(faces, answers, named.others(rest, mine))
+    return Labelled(faces, answers, named.others(rest, mine), named.answer(disorders).id)
 
 
 @dataclass(frozen=True)
 class _Patients:
-    """The diagnosed patients of a gallery whose crops are kept."""
+    """The diagnosed patients of a gallery whose crops are kept. `names`: of disorders, by
+    identifier."""
 
     everybody: tuple[PatientSummary, ...]
     faces: tuple[KeptFace, ...]
@@ -113,8 +121,8 @@ class _Patients:
     left_out: Mapping[str, int]
 
     @classmethod
-    def read(cls, home: Path | None, disorders: Sequence[str]) -> _Patients:
-        """Raises `UsageError` for a disorder that none of them has."""
+    def read(cls, home: Path | None) -> _Patients:
+        """Those of the gallery of a home."""
         with Gallery.open(home) as gallery:
             gallery.database.require()
             all_of_them = gallery.patients()
@@ -122,12 +130,22 @@ class _Patients:
             with gallery.database.reading() as session:
                 identifiers = [one.patient for one in diagnosed]
                 faces = kept_faces(session, identifiers)
-                names = disorder_names(session, disorders)
+                names = known_disorders(session)
                 genes = genes_of(session, identifiers)
         seen = {face.patient for face in faces}
         known = tuple(one for one in diagnosed if one.patient in seen)
-        have = {code for one in known for code in one.disorders}
-        if missing := [code for code in disorders if code not in have]:
+        left_out = {
+            "without a disorder": len(all_of_them) - len(diagnosed),
+            "without a kept crop, or consent withdrawn": len(diagnosed) - len(known),
+        }
+        return cls(known, tuple(faces), names, genes, left_out)
+
+    def found(self, disorders: Sequence[str]) -> tuple[str, ...]:
+        """Disorders by identifier, as `find_disorder` finds them. Raises `UsageError`, also for one
+        that none of the patients has."""
+        meant = tuple(dict.fromkeys(find_disorder(one, self.names) for one in disorders))
+        have = {code for one in self.everybody for code in one.disorders}
+        if missing := [code for code in meant if code not in have]:
             some = ", ".join(sorted(have)[:_SHOWN])
             raise UsageError(
                 f"No patient with a stored face has the disorder {missing[0]}.",
@@ -136,11 +154,7 @@ class _Patients:
                 else "The gallery stores no faces of diagnosed patients. Add their photos again "
                 "with `gestalt index add`, without --no-crops.",
             )
-        left_out = {
-            "without a disorder": len(all_of_them) - len(diagnosed),
-            "without a kept crop, or consent withdrawn": len(diagnosed) - len(known),
-        }
-        return cls(known, tuple(faces), names, genes, left_out)
+        return meant
 
     def answer(self, disorders: Sequence[str]) -> Answer:
         """Several disorders as one answer."""

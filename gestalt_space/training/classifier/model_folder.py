@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,12 +34,20 @@ class Weighted:
 
 
 def write_classifier(
-    folder: Path, name: str, start: str, facts: ClassifierFacts, trained: Weighted, card: str
+    folder: Path,
+    name: str,
+    start: str,
+    facts: ClassifierFacts,
+    trained: Weighted,
+    card: str,
+    *,
+    mark: Callable[[InstalledModel], object],
 ) -> None:
     """Write the networks, the class layers, the manifest and the card. `start`: what the networks
     began as; `facts`: all but regions. The licence is that of the networks it was trained from.
+    `mark` is called with the model before its folder appears.
 
-    Raises `OutputError`.
+    Raises `OutputError`, and what `mark` raises.
     """
     model = trained.regions[0].network.model
     with whole_folder(folder) as aside:
@@ -52,21 +60,33 @@ def write_classifier(
         files = list(written.values())
         ClassLayers({one.region: one.layer for one in trained.regions}).write(aside / LAYERS)
         files.append(_layers_file(aside / LAYERS, len(facts.classes)))
-        write_manifest(
-            InstalledModel(
-                name=name,
-                folder=aside,
-                files=tuple(files),
-                source=f"{start}, trained by gestalt train {facts.experiment}",
-                license=model.license,
-                terms=model.terms,
-                restricted=model.restricted,
-                accepted_at=None,
-                added_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                classifier=replace(facts, regions=tuple(regions), layers=LAYERS),
-            )
+        classifier = InstalledModel(
+            name=name,
+            folder=aside,
+            files=tuple(files),
+            source=f"{start}, trained by gestalt train {facts.experiment}",
+            license=model.license,
+            terms=model.terms,
+            restricted=model.restricted,
+            accepted_at=None,
+            added_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            classifier=replace(facts, regions=tuple(regions), layers=LAYERS),
+            trained_from=_ancestors(trained.regions),
         )
+        write_manifest(classifier)
         (aside / CARD).write_text(card, encoding="utf-8")
+        mark(classifier)
+
+
+def _ancestors(regions: Sequence[TrainedRegion]) -> tuple[str, ...]:
+    """The fingerprints of the encoders that networks were trained from."""
+    starts = [one.network for one in regions]
+    found = (
+        fingerprint
+        for start in starts
+        for fingerprint in (*start.model.trained_from, start.spec.fingerprint)
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def _write_network(one: TrainedRegion, folder: Path) -> ModelFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.classifiers.region_ensemble import average
 from gestalt_space.errors import UsageError
+from gestalt_space.evaluation.split_file import PARTS, TEST, TRAINING, VALIDATION
 from gestalt_space.training.classifier.card import card_of
 from gestalt_space.training.classifier.fitted import by_patient, top_probabilities
 from gestalt_space.training.classifier.labels import Labelled, read_disorders
@@ -22,14 +24,11 @@ from gestalt_space.training.classifier.tops import top_shares
 from gestalt_space.training.classifier.trunks import region_faces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
 from gestalt_space.training.space.patient_split import (
-    PARTS,
-    TEST,
-    TRAINING,
-    VALIDATION,
     PatientSplit,
     faces_of,
     read_split,
     split_patients,
+    split_rows,
 )
 from gestalt_space.weights.classifier_facts import ClassifierFacts, Measured
 
@@ -59,9 +58,7 @@ def train_multiclass(plan: Plan, split: Path | None = None) -> MulticlassResult:
     plan.tell(labelled, workshop, "disorders")
     faces = labelled.faces
     plan.log(f"{len(parts.classes)} disorders to train, {_rare(labelled, parts)} rare")
-    plan.write_split(
-        "part", [(one, PARTS[part]) for one, part in zip(faces.patients, parts.parts, strict=True)]
-    )
+    plan.write_split(faces.patients, split_rows(parts, faces))
     return _trained(plan, workshop, labelled, parts)
 
 
@@ -126,8 +123,15 @@ def _trained(
         plan.name, result, faces, regions[0].network.model, str(workshop.computing), trained
     )
     shares = dict(zip(recipe.region_names, weights.tolist(), strict=True))
+    seen = np.flatnonzero(known & np.isin(split.parts, (TRAINING, VALIDATION)))
     write_classifier(
-        result.model, plan.name, plan.recipe.model, facts, Weighted(regions, shares), card
+        result.model,
+        plan.name,
+        plan.recipe.model,
+        facts,
+        Weighted(regions, shares),
+        card,
+        mark=partial(plan.mark, [faces.patients[number] for number in seen]),
     )
     return result
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gestalt_space.atomic_files import write_atomically
 from gestalt_space.classifiers.class_layer import Probabilities
+from gestalt_space.classifiers.opening import fingerprint_of
 from gestalt_space.devices import Device
 from gestalt_space.settings import load_settings
 from gestalt_space.training.classifier.fitted import region_weights
@@ -16,7 +18,7 @@ from gestalt_space.training.classifier.labels import Labelled
 from gestalt_space.training.classifier.recipe import ClassifierRecipe
 from gestalt_space.training.classifier.region_networks import Workshop
 from gestalt_space.training.classifier.results import ClassCounts, RegionFigures
-from gestalt_space.training.classifier.run_folder import SPLIT, open_run_folder, write_split
+from gestalt_space.training.classifier.run_folder import SPLIT, open_run_folder
 from gestalt_space.training.classifier.trunks import (
     PRETRAINING,
     installed_trunks,
@@ -25,6 +27,7 @@ from gestalt_space.training.classifier.trunks import (
 from gestalt_space.training.computing import Computing
 from gestalt_space.training.space.gallery_faces import GalleryFaces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
+from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import ModelStore
 
 Log = Callable[[str], None]
@@ -65,12 +68,19 @@ class Plan:
             trunks = pretrained_trunks(self.recipe, place, computing, self.log)
         return Workshop(self.recipe, trunks, self.folder, computing, self.log)
 
-    def write_split(self, column: str, parts: Sequence[tuple[str, str]]) -> None:
-        """Write which part each patient is in, once the gallery's audit trail has a note of whom
-        the folder holds. Raises `OutputError` and `DatabaseError`."""
-        if not (self.folder / SPLIT).exists():
-            GalleryFaces(self.home).mark([patient for patient, _ in parts], "", self.folder)
-        write_split(self.folder, column, parts)
+    def write_split(self, patients: Sequence[str], table: bytes) -> None:
+        """Write which part each of the patients is in, once the gallery's audit trail has a note of
+        whom the folder holds. Raises `OutputError` and `DatabaseError`."""
+        place = self.folder / SPLIT
+        if not place.is_file() or place.read_bytes() != table:
+            GalleryFaces(self.home).mark(patients, self.folder)
+        write_atomically(place, table)
+
+    def mark(self, patients: Sequence[str], model: InstalledModel) -> None:
+        """Note in the gallery's audit trail on whom a classifier was trained. Raises
+        `DatabaseError`."""
+        fingerprint = fingerprint_of(model)
+        GalleryFaces(self.home).mark(patients, self.folder, classifier=fingerprint)
 
     def tell(self, labelled: Labelled, workshop: Workshop, what: str = "classes") -> None:
         """Tell who is there, and who is left out. `what`: they are divided into."""

@@ -82,6 +82,7 @@ class SpecialisedResult(ClassifierResult):
     the gene given."""
 
     folds: int
+    disorder: str
     permutations: int
     top1: Estimate
     class_top1: float

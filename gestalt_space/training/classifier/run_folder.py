@@ -28,7 +28,9 @@ def open_run_folder(folder: Path) -> None:
     check_path(folder)
     if (folder / MODEL).exists():
         raise OutputError(
-            f"{display_name(folder)} has a finished training.", "Choose another --output."
+            f"{display_name(folder)} has a finished training.",
+            f"Its model is {display_name(folder / MODEL)}: `gestalt models add` installs it. To "
+            "train again, choose another --output.",
         )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{display_name(folder)} is a file.", "Choose another --output.")
@@ -45,21 +47,17 @@ def open_run_folder(folder: Path) -> None:
         raise unwritable(folder, error) from error
 
 
-def write_split(folder: Path, column: str, rows: Iterable[tuple[str, str]]) -> None:
-    """Write which part each patient is in. Raises `OutputError`."""
-    _write(folder / SPLIT, ("patient", column), rows)
-
-
 def write_log(folder: Path, regions: Sequence[RegionFigures]) -> None:
     """Write the figures of each region. Raises `OutputError`."""
     columns = ("region", "top1", "log_loss", "weight")
     rows = ((one.region, *map(repr, (one.top1, one.log_loss, one.weight))) for one in regions)
-    _write(folder / LOG, columns, rows)
+    write_atomically(folder / LOG, table_bytes(columns, rows))
 
 
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def table_bytes(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """A table as CSV."""
     stream = StringIO()
     writer = RowWriter(stream)
     writer.write(columns)
     writer.write_all(rows)
-    write_atomically(path, stream.getvalue().encode())
+    return stream.getvalue().encode()

@@ -20,7 +20,7 @@ from gestalt_space.training.classifier.labels import Labelled, read_genes
 from gestalt_space.training.classifier.plan import Plan, class_counts
 from gestalt_space.training.classifier.relabelled import class_top1, permuted
 from gestalt_space.training.classifier.results import SpecialisedResult
-from gestalt_space.training.classifier.run_folder import MODEL
+from gestalt_space.training.classifier.run_folder import MODEL, table_bytes
 from gestalt_space.training.classifier.threshold import share_of
 from gestalt_space.training.classifier.trunks import region_faces
 from gestalt_space.training.space.labelled_faces import LabelledFaces
@@ -53,7 +53,8 @@ def train_specialised(
     workshop = plan.begin()
     plan.tell(labelled, workshop)
     folds = deal_folds(faces, plan.recipe.folds, plan.recipe.seed)
-    plan.write_split("fold", list(zip(faces.patients, map(str, folds + 1), strict=True)))
+    rows = zip(faces.patients, map(str, folds + 1), strict=True)
+    plan.write_split(faces.patients, table_bytes(("patient", "fold"), rows))
     descriptors = []
     for region in plan.recipe.region_names:
         shown = region_faces(faces, region, plan.recipe)
@@ -83,6 +84,7 @@ def train_specialised(
         known=trained.known,
         unknown=trained.unknown,
         folds=len(crossed.weights),
+        disorder=labelled.subject,
         permutations=permutations,
         top1=share_of(given == faces.disorders, faces.families),
         class_top1=float(tops[0]),
@@ -90,9 +92,8 @@ def train_specialised(
         p=p_value(float(tops[0]), tops[1:]),
         confusion=_confusion(faces.disorders, given, len(faces.titles)),
     )
-    subject = " + ".join(disorders)
     measured = Measured(top1=result.class_top1, chance=result.chance, p=result.p)
-    write_crossed(plan, workshop, labelled, trained, result, "specialised", subject, measured)
+    write_crossed(plan, workshop, labelled, trained, result, "specialised", measured)
     return result
 
 

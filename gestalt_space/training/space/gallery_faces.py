@@ -56,7 +56,10 @@ class GalleryFaces:
             gallery.database.require()
             gallery.database.require_writable()
 
-    def mark(self, patients: Sequence[str], space: str, folder: Path) -> None:
-        """Note in the audit trail who was trained on; `space` is empty for a classifier."""
+    def mark(
+        self, patients: Sequence[str], folder: Path, *, space: str = "", classifier: str = ""
+    ) -> None:
+        """Note in the audit trail who was trained on; see `record_training`."""
+        path = display_name(folder.absolute())
         with Gallery.open(self.home) as gallery, gallery.database.writing() as session:
-            record_training(session, patients, space, display_name(folder.absolute()))
+            record_training(session, patients, path, space=space, classifier=classifier)

@@ -48,12 +48,12 @@ class Epoch:
     def __str__(self) -> str:
         loss = "before training" if math.isnan(self.loss) else f"loss {self.loss:.4f}"
         parts = [
-            f"{part} top-1 {self.figures[f'{part}_top1']:.1%}, "
-            f"top-5 {self.figures[f'{part}_top5']:.1%}"
+            f"{part} {self.figures[f'{part}_top1']:.1%}/{self.figures[f'{part}_top5']:.1%}"
             for part in ("frequent", "rare")
             if not math.isnan(self.figures[f"{part}_top1"])
         ]
-        return f"epoch {self.epoch}: {'; '.join([loss, *parts])}"
+        tops = f"; top-1/top-5: {', '.join(parts)}" if parts else ""
+        return f"epoch {self.epoch}: {loss}{tops}"
 
 
 def best_of(epochs: Sequence[Epoch], top: int) -> Epoch:

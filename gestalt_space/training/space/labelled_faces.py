@@ -26,9 +26,9 @@ class FaceSource(Protocol):
     def read(self, *, leave_out_single: bool) -> LabelledFaces:
         """The faces. Raises what `labelled_faces` raises."""
 
-    def mark(self, patients: Sequence[str], space: str, folder: Path) -> None:
-        """Note the patients on whom the encoder of a space was trained, `space` being its
-        fingerprint, where there is a place for it."""
+    def mark(self, patients: Sequence[str], folder: Path, *, space: str = "") -> None:
+        """Note the patients of a training, where there is a place for it. `space`: the fingerprint
+        of the encoder's space, once there is one."""
 
 
 @dataclass(frozen=True)

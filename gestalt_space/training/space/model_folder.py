@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gestalt_space.atomic_folders import whole_folder
+from gestalt_space.evaluation.split_file import PARTS
 from gestalt_space.training.cards import count_text, strata_lines, toml_lines
 from gestalt_space.training.libraries import libraries
 from gestalt_space.training.space.history import Epoch, best_of
 from gestalt_space.training.space.loop import Training
-from gestalt_space.training.space.patient_split import PARTS, faces_of
+from gestalt_space.training.space.patient_split import faces_of
 from gestalt_space.weights.manifest import CARD, InstalledModel, write_manifest
 
 

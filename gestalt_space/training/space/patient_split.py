@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.errors import UsageError
+from gestalt_space.evaluation.split_file import (
+    GALLERY,
+    PARTS,
+    SPLIT_FORM,
+    TEST,
+    TRAINING,
+    VALIDATION,
+    read_parts,
+    split_bytes,
+)
 from gestalt_space.interop.gmdb import TrainingParts
 from gestalt_space.paths import display_name
 from gestalt_space.ranking.grouping import Numbers
-from gestalt_space.tables.rows import RecordReader, RowWriter
 from gestalt_space.training.space.labelled_faces import LabelledFaces
-
-TRAINING, VALIDATION, TEST = range(3)
-PARTS = ("training", "validation", "test")
-_FORM = f"The columns must be patient and part; a part is {', '.join(PARTS)}."
 
 
 @dataclass(frozen=True)
 class PatientSplit:
-    """`parts` `(p,)`: the part of each patient. `classes` `(c,)`: numbers of the disorders that are
-    trained, ascending; all others are rare."""
+    """`parts` `(p,)`: the part of each patient, by its place in `PARTS`. `classes` `(c,)`: numbers
+    of the disorders that are trained, ascending; all others are rare."""
 
     parts: Numbers
     classes: Numbers
@@ -49,9 +51,9 @@ def split_patients(
 
     A disorder of at least `frequent` families is trained: the shares `validation` and `test` of
     its families, at least one each, are not trained on. The other disorders are rare: each one as a
-    whole is in validation or in test, half of them each. A family with several disorders goes where
-    the first of them sends it. `test`: 0 holds nobody out. Raises `UsageError` if no disorder is
-    frequent.
+    whole is in validation or in test, half of them each; of one in test, one family is in the
+    gallery. A family with several disorders goes where the first of them sends it. `test`: 0 holds
+    nobody out. Raises `UsageError` if no disorder is frequent.
     """
     rng = np.random.default_rng([seed, 1])
     part_of_family: dict[int, int] = {}
@@ -78,52 +80,45 @@ def split_patients(
         for family in families_of[number].tolist():
             part_of_family.setdefault(family, part)
     parts = np.array([part_of_family[int(family)] for family in faces.families], dtype=np.int64)
-    return _checked(PatientSplit(parts, classes), faces)
+    return _to_be_found(_checked(PatientSplit(parts, classes), faces), faces)
 
 
 def read_split(path: Path, faces: LabelledFaces) -> PatientSplit:
-    """A split given by hand, as CSV with the columns `patient` and `part`.
+    """A split from a file. Patients of it who have no faces do not matter.
 
     A disorder with a patient in training is trained. Raises `UsageError`, which names whom it is
-    about, for a patient or a family in two parts, an unknown part, and a patient who is missing.
+    about, for a family in two parts and a patient who is missing, where nobody is left to train or
+    to validate, and as `read_parts` does.
     """
-    number = {patient: place for place, patient in enumerate(faces.patients)}
-    parts = np.full(len(faces.patients), -1, dtype=np.int64)
-    for line, patient, part in _rows(path):
-        where = f"{display_name(path.name)}, line {line}"
-        if part not in PARTS:
-            form = _FORM
-            if part == "gallery":
-                form += " A split.csv of `gestalt train space` is for `gestalt evaluate gallery`."
-            raise UsageError(f"{where}: {part[:40]!r} is not a part.", form)
-        place = number.get(patient)
-        if place is None:
-            continue  # one who has no disorder or no crop
-        if parts[place] not in (-1, PARTS.index(part)):
-            raise UsageError(
-                f"{where}: patient {patient} is in {part}, and in {PARTS[parts[place]]}.",
-                "Put each patient into one part.",
-            )
-        parts[place] = PARTS.index(part)
-    missing = [faces.patients[place] for place in np.flatnonzero(parts < 0)]
+    of = read_parts(path)
+    name = display_name(path.name)
+    missing = [patient for patient in faces.patients if patient not in of]
     if missing:
         raise UsageError(
-            f"{display_name(path.name)} does not have {len(missing)} patients of the gallery; the "
-            f"first is {missing[0]}.",
+            f"{name} does not have {len(missing)} patients of the gallery; the first is "
+            f"{missing[0]}.",
             "Add a row for each patient.",
+        )
+    parts = np.array([of[patient].part for patient in faces.patients], dtype=np.int64)
+    if TRAINING not in parts:
+        raise UsageError(
+            f"{name} has nobody to train on.",
+            "For a training, the parts are training and validation; patients of the parts gallery "
+            "and test are held out.",
         )
     return _by_hand(parts, faces)
 
 
 def gmdb_split(parts: TrainingParts, faces: LabelledFaces) -> PatientSplit:
     """GMDB's own: its training, validation and test patients of frequent disorders. All others are
-    held out. Raises `UsageError`."""
+    held out; one family of each disorder is in the gallery. Raises `UsageError`."""
     of = {
         subject: number
         for number, some in enumerate((parts.training, parts.validation, parts.test))
         for subject in some
     }
-    return _by_hand(np.array([of.get(one, TEST) for one in faces.patients]), faces)
+    numbers = np.array([of.get(one, TEST) for one in faces.patients], dtype=np.int64)
+    return _to_be_found(_by_hand(numbers, faces), faces)
 
 
 def _by_hand(parts: Numbers, faces: LabelledFaces) -> PatientSplit:
@@ -132,24 +127,21 @@ def _by_hand(parts: Numbers, faces: LabelledFaces) -> PatientSplit:
     return _checked(PatientSplit(parts, classes), faces)
 
 
-def evaluation_rows(split: PatientSplit, faces: LabelledFaces) -> bytes:
-    """The split as CSV for `gestalt evaluate gallery --split`: patients held out are tested, the
-    others are the gallery. Of a rare disorder that is held out, one family stays in the gallery to
-    be found."""
-    gallery = split.parts != TEST
+def split_rows(split: PatientSplit, faces: LabelledFaces) -> bytes:
+    """The split as a file, for other trainings and for `gestalt evaluate gallery --split`."""
+    return split_bytes(zip(faces.patients, split.parts.tolist(), strict=True))
+
+
+def _to_be_found(split: PatientSplit, faces: LabelledFaces) -> PatientSplit:
+    """Of each rare disorder that is tested, and that nobody else has, one family is put into the
+    gallery, so that the others can be found."""
+    parts = split.parts.copy()
     for disorder in np.setdiff1d(np.arange(len(faces.titles)), split.classes):
-        mine = np.flatnonzero((faces.disorders == disorder) & ~gallery)
-        if len(mine):
-            found = faces.families == faces.families[mine[0]]
-            gallery |= found
-    stream = StringIO()
-    rows = RowWriter(stream)
-    rows.write(("patient", "part"))
-    rows.write_all(
-        (patient, "gallery" if known else "test")
-        for patient, known in zip(faces.patients, gallery, strict=True)
-    )
-    return stream.getvalue().encode()
+        mine = faces.disorders == disorder
+        if np.all(parts[mine] == TEST):
+            first = np.flatnonzero(mine)[0]
+            parts[faces.families == faces.families[first]] = GALLERY
+    return PatientSplit(parts, split.classes)
 
 
 def _check_families(parts: Numbers, faces: LabelledFaces) -> None:
@@ -176,28 +168,10 @@ def _checked(split: PatientSplit, faces: LabelledFaces) -> PatientSplit:
             "Raise --set frequent=NUMBER, or give a --split.",
         )
     if len(split.classes) < 2:
-        raise UsageError("Two disorders are needed to train.", _FORM)
+        raise UsageError("Two disorders are needed to train.", SPLIT_FORM)
     if not len(split.patients(VALIDATION)):
-        raise UsageError("Nobody is left to validate by.", _FORM)
+        raise UsageError("Nobody is left to validate by.", SPLIT_FORM)
     return split
-
-
-def _rows(path: Path) -> Sequence[tuple[int, str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = RecordReader(stream, strict=True)
-            reader.fieldnames = [(one or "").strip().lower() for one in reader.fieldnames or ()]
-            if not {"patient", "part"} <= set(reader.fieldnames):
-                raise UsageError(f"{display_name(path.name)} lacks a column.", _FORM)
-            return [
-                (reader.line_num, (row["patient"] or "").strip(), (row["part"] or "").strip())
-                for row in reader
-            ]
-    except (OSError, ValueError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(
-            f"{display_name(path)} cannot be read: {reason}.", "It must be CSV in UTF-8."
-        ) from error
 
 
 def faces_of(patients: Numbers, faces: LabelledFaces) -> Numbers:

@@ -58,7 +58,7 @@ class PhotoFaces:
         left_out["without a photo that can be used"] = len(certain) - len(known)
         return labelled_faces(known, faces, left_out, leave_out_single=leave_out_single)
 
-    def mark(self, patients: Sequence[str], space: str, folder: Path) -> None:
+    def mark(self, patients: Sequence[str], folder: Path, *, space: str = "") -> None:
         """There is no gallery to note it in."""
 
     def _records(self) -> dict[str, list[tuple[Intake, PhotoRecord]]]:

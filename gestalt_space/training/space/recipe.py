@@ -130,12 +130,10 @@ def load_recipe_of(kind: type[R], name: str, changes: Sequence[str] = ()) -> R:
         if not separator:
             raise UsageError(f"{change[:60]!r} is not key=value.", "Example: --set epochs=20")
         key = key.strip()
+        value = value.strip()
         # As in the file, where texts are quoted; here they need not be.
-        quoted = f"{key} = {value.strip()}"
-        if kinds.get(key) in (bool, int, float):
-            values |= _parsed(quoted, f"--set {change[:60]}")
-        else:
-            values[key] = value.strip().strip("\"'")
+        is_text = kinds.get(key) not in (bool, int, float)
+        values[key] = value.strip("\"'") if is_text else _plain_value(value)
     return _checked(title, values, kind)
 
 
@@ -161,6 +159,14 @@ def _text_of(name: str, kind: type[Recipe]) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"{display_name(name)} cannot be read: {reason}.", known) from error
+
+
+def _plain_value(text: str) -> Any:
+    """A number, or true or false, as a recipe has it; a text that is neither as it is."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _parsed(text: str, what: str) -> dict[str, Any]:
@@ -215,10 +221,17 @@ def _value(key: str, value: Any, kind: Any, of: type[Recipe]) -> Any:
         return value
     if kind is float and type(value) is int:
         value = float(value)
-    if type(value) is not kind:
-        names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-        raise UsageError(f"{key} is {value!r}.", f"It must be {names[kind]}.")
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
     low, high = of.ranges.get(key, (None, None))
+    valid = f"It must be {names[kind]}"
+    if low is not None and high is not None:
+        valid = f"{valid} from {_figure(low)} to {_figure(high)}"
+    if type(value) is not kind:
+        raise UsageError(f"{key} is {repr(value)[:60]}.", f"{valid}.")
     if low is not None and high is not None and not low <= value <= high:
-        raise UsageError(f"{key} is {value}.", f"It must be {low:g} to {high:g}.")
+        raise UsageError(f"{key} is {value}.", f"{valid}.")
     return value
+
+
+def _figure(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"

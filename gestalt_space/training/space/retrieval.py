@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gestalt_space.evaluation.cases import Cases, ask, find_cases, photo_probes
+from gestalt_space.evaluation.split_file import TRAINING, VALIDATION
 from gestalt_space.evaluation.topk import TOPS, even_over_groups, hits_of
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.training.space.labelled_faces import LabelledFaces
-from gestalt_space.training.space.patient_split import TRAINING, VALIDATION, PatientSplit
+from gestalt_space.training.space.patient_split import PatientSplit
 from gestalt_space.types import Descriptors
 
 Tops = Mapping[int, float]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from gestalt_space.devices import Device
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
 from gestalt_space.encoders.trainable import open_trainable
 from gestalt_space.errors import OutputError, UsageError
+from gestalt_space.evaluation.split_file import PARTS, TRAINING, VALIDATION
 from gestalt_space.interop.gmdb import TrainingParts
 from gestalt_space.paths import display_name
 from gestalt_space.training.computing import Computing
@@ -22,14 +23,12 @@ from gestalt_space.training.space.labelled_faces import FaceSource, LabelledFace
 from gestalt_space.training.space.loop import CHECKPOINT, Training, train
 from gestalt_space.training.space.model_folder import write_model
 from gestalt_space.training.space.patient_split import (
-    PARTS,
-    TEST,
     PatientSplit,
-    evaluation_rows,
     faces_of,
     gmdb_split,
     read_split,
     split_patients,
+    split_rows,
 )
 from gestalt_space.training.space.processes import started_processes
 from gestalt_space.training.space.recipe import Recipe
@@ -87,15 +86,18 @@ def train_space(
         log(f"{len(faces.crops)} photos of {len(faces.patients)} patients; {computing}")
         for reason, count in faces.left_out.items():
             log(f"left out: {counted_text(count, 'patient')} {reason}")
-        log(_told(training, parts))
-        if not (folder / SPLIT).exists():
+        for line in _told(training, parts):
+            log(line)
+        rows = split_rows(parts, faces)
+        place = folder / SPLIT
+        if not place.is_file() or place.read_bytes() != rows:
             # It holds patients before it holds a model, and may never hold one.
-            source.mark(faces.patients, "", folder)
+            source.mark(faces.patients, folder)
         try:
             make_private_folder(folder)
         except OSError as error:
             raise unwritable(folder, error) from error
-        write_atomically(folder / SPLIT, evaluation_rows(parts, faces))
+        write_atomically(place, rows)
         epochs = train(training, lambda epoch: log(str(epoch)))
         write_model(training, epochs, folder / MODEL, mark=_marking(training, source))
         return Trained(folder / MODEL, best_of(epochs, recipe.watched_top).epoch)
@@ -103,11 +105,11 @@ def train_space(
 
 def _marking(training: Training, source: FaceSource) -> Callable[[InstalledModel], None]:
     """Notes who trained a model before its folder is there: no model is without its mark."""
-    seen = np.flatnonzero(training.split.parts != TEST)
+    seen = np.flatnonzero(np.isin(training.split.parts, (TRAINING, VALIDATION)))
     patients = [training.faces.patients[number] for number in seen]
 
     def mark(model: InstalledModel) -> None:
-        source.mark(patients, encoder_spec(model).fingerprint, training.folder)
+        source.mark(patients, training.folder, space=encoder_spec(model).fingerprint)
 
     return mark
 
@@ -134,7 +136,9 @@ def _check_folder(folder: Path) -> None:
     check_path(folder)
     if (folder / MODEL).exists():
         raise OutputError(
-            f"{display_name(folder)} has a finished training.", "Choose another --output."
+            f"{display_name(folder)} has a finished training.",
+            f"Its model is {display_name(folder / MODEL)}: `gestalt models add` installs it. To "
+            "train again, choose another --output.",
         )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{display_name(folder)} is a file.", "Choose another --output.")
@@ -147,12 +151,12 @@ def _check_folder(folder: Path) -> None:
             )
 
 
-def _told(training: Training, split: PatientSplit) -> str:
+def _told(training: Training, split: PatientSplit) -> Iterator[str]:
     faces = training.faces
-    parts = [
-        f"{name} {len(split.patients(number))} patients, "
-        f"{len(faces_of(split.patients(number), faces))} photos"
-        for number, name in enumerate(PARTS)
-    ]
     rare = len(faces.titles) - len(split.classes)
-    return f"{len(split.classes)} disorders to train, {rare} rare; {'; '.join(parts)}"
+    yield f"{len(split.classes)} disorders to train, {rare} rare"
+    for number, name in enumerate(PARTS):
+        patients = split.patients(number)
+        if len(patients):
+            photos = counted_text(len(faces_of(patients, faces)), "photo")
+            yield f"{name}: {counted_text(len(patients), 'patient')}, {photos}"

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gestalt_space.errors import UsageError
-from gestalt_space.gallery.intake.disorders import parse_disorder, parse_disorders, read_disorder
+from gestalt_space.gallery.intake.disorders import (
+    find_disorder,
+    parse_disorder,
+    parse_disorders,
+    read_disorder,
+)
 from gestalt_space.types import Disorder
 
 MIM = (
@@ -134,3 +139,50 @@ def test_a_comma_separates_identifiers_and_no_names() -> None:
     found = parse_disorders("OMIM:122470, ORPHA 199", None)
     assert found == (Disorder("OMIM:122470"), Disorder("ORPHA 199"))
     assert parse_disorders("Deafness, X-linked", None) == (Disorder("Deafness, X-linked"),)
+
+
+KNOWN = {
+    "OMIM:163950": "Noonan syndrome 1",
+    "OMIM:605275": "Noonan syndrome 2",
+    "ORPHA:648": "Noonan syndrome",
+    "OMIM:122470": "Cornelia de Lange syndrome 1",
+    "Kabuki": "",
+    "kabuki-like": "Kabuki syndrome",
+    "first": "Twice named",
+    "second": "TWICE  named",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("omim 163950", "OMIM:163950"),
+        ("163950", "OMIM:163950"),
+        ("noonan  SYNDROME", "ORPHA:648"),
+        ("Noonan syndrome 2", "OMIM:605275"),
+        ("Cornelia de Lange", "OMIM:122470"),
+        ("lange syndrome", "OMIM:122470"),
+        ("KABUKI", "Kabuki"),
+        ("kabuki syndrome", "kabuki-like"),
+        ("Cornel", "Cornel"),
+        ("OMIM:999999", "OMIM:999999"),
+        ("", ""),
+        ("-", "-"),
+    ],
+)
+def test_a_disorder_is_found_by_identifier_or_name(text: str, code: str) -> None:
+    assert find_disorder(text, KNOWN) == code
+
+
+def test_a_name_of_several_disorders_is_refused_and_they_are_listed() -> None:
+    with pytest.raises(UsageError) as refused:
+        find_disorder("Noonan", KNOWN)
+    assert refused.value.message == (
+        "'Noonan' is in the names of 3 disorders: OMIM:163950 (Noonan syndrome 1), OMIM:605275 "
+        "(Noonan syndrome 2), ORPHA:648 (Noonan syndrome)."
+    )
+    with pytest.raises(UsageError, match=r"2 disorders: first \(Twice named\), second"):
+        find_disorder("twice NAMED", KNOWN)
+    many = {str(number): f"Type {number} of it" for number in range(20)}
+    with pytest.raises(UsageError, match=r"20 disorders: .*, 12 more"):
+        find_disorder("of it", many)

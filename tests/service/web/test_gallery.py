@@ -279,8 +279,8 @@ def test_an_erasure_tells_of_models_that_were_trained_on_patients(
     client: TestClient, gallery: Gallery, language: str, said: str
 ):
     with gallery.database.writing() as session:
-        record_training(session, ["P1", "P2"], "", "/trained/<b>/model")
-        record_training(session, ["P1"], "f" * 64, "/trained/P1/model")
+        record_training(session, ["P1", "P2"], "/trained/<b>/model")
+        record_training(session, ["P1"], "/trained/P1/model", space="f" * 64)
     form = based_on(client, "P1")
     page = client.post("/gallery/erasure", data=form, headers={"Accept-Language": language})
     assert said in page.text

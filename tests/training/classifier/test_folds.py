@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gestalt_space.evaluation.split_file import TEST, TRAINING, VALIDATION
 from gestalt_space.training.classifier.folds import deal_folds, split_of
-from gestalt_space.training.space.patient_split import TEST, TRAINING, VALIDATION
 from tests.training.space.conftest import make_faces
 
 

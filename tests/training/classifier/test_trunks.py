@@ -11,6 +11,7 @@ import torch
 
 from gestalt_space.encoders.registry import open_encoder
 from gestalt_space.errors import ModelNotInstalled, ModelUnsuitable, UsageError
+from gestalt_space.evaluation.split_file import TRAINING, VALIDATION
 from gestalt_space.training.classifier.folds import deal_folds, split_of
 from gestalt_space.training.classifier.identities import identity_split, simulated_identities
 from gestalt_space.training.classifier.recipe import ClassifierRecipe, load_classifier_recipe
@@ -24,7 +25,6 @@ from gestalt_space.training.classifier.trunks import (
     region_recipe,
 )
 from gestalt_space.training.computing import Computing
-from gestalt_space.training.space.patient_split import TRAINING, VALIDATION
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.training.space.conftest import make_faces

@@ -118,8 +118,8 @@ def test_the_fingerprint_tells_other_pixels_and_other_diagnoses(home: Path) -> N
 def test_who_was_trained_on_is_noted_until_they_leave(home: Path, tmp_path: Path) -> None:
     fill(home, *ENOUGH)
     source = GalleryFaces(home)
-    source.mark(["a", "b", "d"], "f" * 64, tmp_path / "a model" / "model")
-    source.mark(["c"], "e" * 64, tmp_path / "other")
+    source.mark(["a", "b", "d"], tmp_path / "a model" / "model", space="f" * 64)
+    source.mark(["c"], tmp_path / "other", classifier="e" * 64)
     with open_gallery(home) as gallery:
 
         def known(*spaces: str) -> frozenset[str]:

@@ -66,7 +66,8 @@ def test_values_of_every_kind_can_be_changed() -> None:
         ("epoch=3", "no value 'epoch'"),
         ("epochs=3.5", "epochs is 3.5"),
         ("epochs=true", "epochs is True"),
-        ("epochs=", "not valid TOML"),
+        ("epochs=", "epochs is ''"),
+        ("epochs=four", "epochs is 'four'"),
         ("epochs=0", "epochs is 0"),
         ("loss=triplet", "loss is 'triplet'"),
         ("flip=1.5", "flip is 1.5"),
@@ -78,6 +79,22 @@ def test_values_of_every_kind_can_be_changed() -> None:
 def test_a_wrong_value_is_named(change: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_recipe("builtin", [change])
+
+
+@pytest.mark.parametrize(
+    ("change", "valid"),
+    [
+        ("epochs=four", "It must be a whole number from 1 to 100,000."),
+        ("epochs=0", "It must be a whole number from 1 to 100,000."),
+        ("leave_out_single=yes", "It must be true or false."),
+        ("validation=some", "It must be a number from 0.01 to 0.5."),
+        ("loss=triplet", "Choose one of: cross-entropy, arcface, sub-centre-arcface, contrastive."),
+    ],
+)
+def test_what_a_valid_value_is_is_said(change: str, valid: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        load_recipe("builtin", [change])
+    assert refused.value.hint == valid
 
 
 @pytest.mark.parametrize("change", ["sampling=plain", "photos_per_disorder=1"])

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from gestalt_space.training.space.patient_split import TRAINING, VALIDATION, PatientSplit
+from gestalt_space.evaluation.split_file import TRAINING, VALIDATION
+from gestalt_space.training.space.patient_split import PatientSplit
 from gestalt_space.training.space.retrieval import RetrievalTest
 from tests.training.space.conftest import make_faces
 
