@@ -7,6 +7,9 @@ Real faces of UTKFace that no training of ours has seen carry the disorders; the
 disorders of the test are in no training. Photos are aligned by their true landmarks. Each test
 photo is asked among all patients but its own; top-1 is the mean over disorders. Intervals: 95 %,
 drawn over patients (2,000 draws), seeds together.
+
+`patients`: there are too few such faces for many patients a disorder, so there the training
+patients have faces that the built-in encoder has seen in its own training, without these disorders.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from gestalt_space.errors import TrainingError
 from gestalt_space.evaluation.split_file import GALLERY, TEST, TRAINING, VALIDATION
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.yunet import YunetDetector
-from gestalt_space.simulate.cohort import Cohort, CohortPlan, draw_cohort
+from gestalt_space.simulate.cohort import Cohort, CohortPlan, SimulatedPatient, draw_cohort
 from gestalt_space.simulate.real_faces import RealFace, read_faces
 from gestalt_space.simulate.subjects import RealSubjects
 from gestalt_space.training.computing import Computing
@@ -39,22 +42,32 @@ from gestalt_space.training.space.loop import Training, train
 from gestalt_space.training.space.patient_split import PatientSplit, faces_of, split_patients
 from gestalt_space.training.space.recipe import load_recipe
 from gestalt_space.training.space.retrieval import RetrievalTest
-from gestalt_space.training.splits import held_out
+from gestalt_space.training.splits import held_out, validating
 from gestalt_space.weights.manifest import BUILTIN
 from gestalt_space.weights.store import ModelStore
 
 FREQUENT, RARE, RARE_PATIENTS = 100, 60, 4
 PATIENTS = 20
 DRAWS = 2_000
+ASKED = 8
+"""Patients of a trained disorder who validate or test, half of them each, where all others train."""
 STUDIES: dict[str, tuple[tuple[str, int, tuple[str, ...]], ...]] = {
     "gain": (("as it is", PATIENTS, ()),),
-    "patients": tuple((f"{count} patients a disorder", count, ()) for count in (8, 12, 20, 28)),
+    "patients": tuple(
+        (f"{count} training patients a disorder", count, ()) for count in (8, 20, 50)
+    ),
     "losses": (
-        ("contrastive", PATIENTS, ()),
-        ("sub-centre ArcFace", PATIENTS, ("loss=sub-centre-arcface",)),
-        ("ArcFace", PATIENTS, ("loss=arcface",)),
-        ("cross-entropy", PATIENTS, ("loss=cross-entropy", "dropout=0.5")),
-        ("contrastive, adapters of rank 8", PATIENTS, ("adapter_rank=8", "rate=1e-3")),
+        ("normalised softmax", PATIENTS, ()),
+        ("without the discriminant", PATIENTS, ("discriminant=false",)),
+        ("ArcFace", PATIENTS, ("margin=17", "scale=24")),
+        (
+            "sub-centre ArcFace",
+            PATIENTS,
+            ("loss=sub-centre-arcface", "margin=17", "scale=24"),
+        ),
+        ("cross-entropy", PATIENTS, ("loss=cross-entropy", "dropout=0.5", "class_rate=3e-3")),
+        ("contrastive", PATIENTS, ("loss=contrastive", "sampling=balanced", "rate=1e-4")),
+        ("adapters of rank 8", PATIENTS, ("adapter_rank=8", "rate=1e-3")),
     ),
 }
 
@@ -80,7 +93,8 @@ def main() -> None:
     arguments = parser.parse_args()
     seeds = [int(one) for one in arguments.seeds.split(",")]
     yunet = YunetDetector(arguments.shared / "models" / "yunet_n.onnx")
-    found = read_faces(arguments.shared / "data/utkface.zip", yunet, wanted=held_out)
+    wanted = (lambda name: not validating(name)) if arguments.study == "patients" else held_out
+    found = read_faces(arguments.shared / "data/utkface.zip", yunet, wanted=wanted)
     real = [face for face in found if face.is_frontal]
     rows: list[Sequence[object]] = []
     for name, patients, changes in STUDIES[arguments.study]:
@@ -99,15 +113,18 @@ def _run(
     real: Sequence[RealFace], patients: int, seed: int, changes: Sequence[str], name: str
 ) -> tuple[int, Asked]:
     """The number of photos trained on, and what the test photos say."""
-    faces = _faces(real, patients, seed)
     recipe = load_recipe("builtin", [*changes, f"seed={seed}"])
-    split = split_patients(
-        faces,
-        frequent=recipe.frequent,
-        validation=recipe.validation,
-        test=recipe.test,
-        seed=seed,
-    )
+    faces, is_held_out = _faces(real, patients, seed)
+    if is_held_out.all():
+        split = split_patients(
+            faces,
+            frequent=recipe.frequent,
+            validation=recipe.validation,
+            test=recipe.test,
+            seed=seed,
+        )
+    else:
+        split = _split(faces, is_held_out, seed)
     # The test asks as the validation does, and may be answered by those who validated.
     parts = np.where(np.isin(split.parts, (TEST, GALLERY)), VALIDATION, TRAINING)
     asking = RetrievalTest(faces, PatientSplit(parts, split.classes))
@@ -131,45 +148,70 @@ def _run(
     return photos, Asked(owners, cases.groups, trained, before == 1, after == 1)
 
 
-def _faces(real: Sequence[RealFace], patients: int, seed: int) -> LabelledFaces:
-    """Patients of frequent and of rare disorders; every person is in one of them."""
-    order = np.random.default_rng([seed, 6]).permutation(len(real))
-    source = RealSubjects([real[place] for place in order])
+def _faces(
+    real: Sequence[RealFace], patients: int, seed: int
+) -> tuple[LabelledFaces, NDArray[np.bool_]]:
+    """Patients of frequent and of rare disorders; every person is in one of them. And whether the
+    face of each patient is in no training of ours."""
+    rng = np.random.default_rng([seed, 6])
+    order = [real[place] for place in rng.permutation(len(real))]
+    unseen = [face for face in order if held_out(face.name)]
+    seen = [face for face in order if not held_out(face.name)]
+    rare, unseen = unseen[: RARE * RARE_PATIENTS], unseen[RARE * RARE_PATIENTS :]
+    if seen:
+        frequent = unseen[: FREQUENT * ASKED] + seen[: FREQUENT * patients]
+        frequent = [frequent[place] for place in rng.permutation(len(frequent))]
+    else:
+        frequent = unseen[: FREQUENT * patients]
     cohorts = [
         draw_cohort(
-            CohortPlan(disorders=count, patients=each * count, is_even=True, seed=seed + apart),
-            source,
+            CohortPlan(disorders=count, patients=len(own), is_even=True, seed=seed + apart),
+            RealSubjects(own),
         )
-        for count, each, apart in ((FREQUENT, patients, 0), (RARE, RARE_PATIENTS, 1_000_000))
+        for count, own, apart in ((FREQUENT, frequent, 0), (RARE, rare, 1_000_000))
     ]
-    crops, owners, disorders = [], [], []
+    crops, owners, disorders, held = [], [], [], []
     for part, cohort in enumerate(cohorts):
-        for crop, patient, disorder in _photos(cohort):
+        for crop, patient in _photos(cohort):
+            assert patient.disorder is not None
+            assert isinstance(patient.subject.source, RealFace)
             crops.append(crop)
-            owners.append(f"{part}-{patient}")
-            disorders.append(f"{part}-{disorder}")
-    names, numbers = np.unique(owners, return_inverse=True)
+            owners.append(f"{part}-{patient.id}")
+            disorders.append(f"{part}-{patient.disorder.id}")
+            held.append(held_out(patient.subject.source.name))
+    names, first, numbers = np.unique(owners, return_index=True, return_inverse=True)
     titles, groups = np.unique(disorders, return_inverse=True)
-    of = np.zeros(len(names), dtype=np.int64)
-    of[numbers] = groups
-    return LabelledFaces(
+    faces = LabelledFaces(
         crops=np.stack(crops),
         patient_of_face=numbers.astype(np.int64),
         patients=tuple(names.tolist()),
         families=np.arange(len(names)),
-        disorders=of,
+        disorders=groups[first].astype(np.int64),
         sex=("",) * len(names),
         ancestry=("",) * len(names),
         titles=tuple(titles.tolist()),
         left_out={},
     )
+    return faces, np.array(held)[first]
 
 
-def _photos(cohort: Cohort) -> Iterator[tuple[NDArray[np.uint8], str, str]]:
+def _split(faces: LabelledFaces, is_held_out: NDArray[np.bool_], seed: int) -> PatientSplit:
+    """Patients with seen faces train. Of the others, half of each frequent disorder's validate and
+    half test, and half of the rare disorders."""
+    rng = np.random.default_rng([seed, 7])
+    parts = np.full(len(faces.patients), TRAINING)
+    is_rare = [title.startswith("1-") for title in faces.titles]
+    for number, rare in enumerate(is_rare):
+        own = rng.permutation(np.flatnonzero((faces.disorders == number) & is_held_out))
+        half = len(own) * int(rng.integers(2)) if rare else len(own) // 2
+        parts[own[:half]], parts[own[half:]] = VALIDATION, TEST
+    return PatientSplit(parts, np.flatnonzero(~np.array(is_rare)))
+
+
+def _photos(cohort: Cohort) -> Iterator[tuple[NDArray[np.uint8], SimulatedPatient]]:
     for photo in cohort.photos():
-        assert photo.patient.disorder is not None
         crop = align(np.ascontiguousarray(photo.portrait.pixels), photo.portrait.landmarks)
-        yield crop, photo.patient.id, photo.patient.disorder.id
+        yield crop, photo.patient
 
 
 @torch.inference_mode()
