@@ -50,7 +50,7 @@ FREQUENT, RARE, RARE_PATIENTS = 100, 60, 4
 PATIENTS = 20
 DRAWS = 2_000
 ASKED = 8
-"""Patients of a trained disorder who validate or test, half of them each, where all others train."""
+"""Patients of a trained disorder who validate or test, half of them each; all others train."""
 STUDIES: dict[str, tuple[tuple[str, int, tuple[str, ...]], ...]] = {
     "gain": (("as it is", PATIENTS, ()),),
     "patients": tuple(

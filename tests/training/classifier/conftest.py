@@ -1,5 +1,8 @@
-"""The same patients as for spaces, one thread."""
+"""One thread, as for spaces."""
 
-from tests.training.space.conftest import one_thread
+import pytest
 
-__all__ = ["one_thread"]
+
+@pytest.fixture(autouse=True)
+def _on_one_thread(one_thread: None) -> None:
+    """All tests of this folder."""
