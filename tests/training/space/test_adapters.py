@@ -47,11 +47,11 @@ def test_with_adapters_nothing_else_learns(make_training: Start) -> None:
 
 def test_a_killed_training_of_adapters_goes_on(make_training: Start) -> None:
     changes = ("adapter_rank=1", "trained_layers=1", "rate=0.1")
-    unbroken = make_training("unbroken", *changes)
+    unbroken = make_training("unbroken", *changes, may_stay=True)
     train(unbroken, silent)
     with pytest.raises(Killed):
-        train(make_training("killed", *changes), killed_after(2))
-    resumed = make_training("killed", *changes)
+        train(make_training("killed", *changes, may_stay=True), killed_after(2))
+    resumed = make_training("killed", *changes, may_stay=True)
     train(resumed, silent)
     assert same(resumed.start.network.state_dict(), unbroken.start.network.state_dict())
 
