@@ -114,6 +114,7 @@ def rank(
     """
     from gestalt_space.documents.phenotype_ranking import (
         phenotype_ranking_document,
+        ranked_case_form,
         ranking_table,
     )
     from gestalt_space.phenotype.cases import rank_cases
@@ -130,20 +131,23 @@ def rank(
         databases=databases,
         unrelated=UNRELATED if penalise else NEUTRAL,
     )
-    cases = _cases(ranker.release.ontology, hpo, phenopacket, phenopackets, table, candidates)
+    ontology = ranker.release.ontology
+    # All are read before the first line is written, so that a wrong file gives no half answer.
+    cases = list(_cases(ontology, hpo, phenopacket, phenopackets, table, candidates))
     failed = 0
 
     def counted() -> Iterator[RankedCase]:
         nonlocal failed
-        with output.progress("Ranking", None, quiet=quiet, unit="cases") as show:
+        with output.progress("Ranking", len(cases), quiet=quiet, unit="cases") as show:
             ranked = rank_cases(ranker, cases, top, explain=explain)
             for number, case in enumerate(ranked, start=1):
                 failed += case.error is not None
-                show(number, None)
+                show(number, len(cases))
                 yield case
 
     if as_json:
-        output.write_json(phenotype_ranking_document(ranker, databases, counted()))
+        document = phenotype_ranking_document(ranker, databases)
+        output.write_json_parts(document, "cases", map(ranked_case_form, counted()))
     elif csv is not None:
         with output.csv_parts(csv) as write:
             write(ranking_table(()))

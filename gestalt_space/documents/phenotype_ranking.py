@@ -135,9 +135,9 @@ class PhenotypeTermsDocument(Form):
 
 
 def phenotype_ranking_document(
-    ranker: Ranker, databases: Sequence[str], cases: Iterable[RankedCase]
+    ranker: Ranker, databases: Sequence[str], cases: Iterable[RankedCase] = ()
 ) -> PhenotypeRankingDocument:
-    """Cases that were ranked."""
+    """Cases that were ranked; see `ranked_case_form` for each."""
     return {
         "document": "phenotype-ranking",
         "version": 1,
@@ -147,7 +147,7 @@ def phenotype_ranking_document(
         },
         "method": ranker.method,
         "databases": list(databases),
-        "cases": [_case_form(case) for case in cases],
+        "cases": [ranked_case_form(case) for case in cases],
     }
 
 
@@ -189,7 +189,8 @@ def terms_table(terms: Iterable[NamedTerm]) -> Table:
     return Table(columns, ((term.id, term.name, term.synonyms) for term in terms))
 
 
-def _case_form(case: RankedCase) -> RankedCaseForm:
+def ranked_case_form(case: RankedCase) -> RankedCaseForm:
+    """One case of the document."""
     ranking = case.ranking
     return {
         "case": case.name,

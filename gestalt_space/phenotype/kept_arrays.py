@@ -4,7 +4,7 @@ help only: where they are missing, damaged or cannot be written, the files are p
 from __future__ import annotations
 
 import hashlib
-import zipfile
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +18,7 @@ from gestalt_space.atomic_files import make_private_folder, replacing
 T = TypeVar("T")
 Arrays = Mapping[str, NDArray[np.generic]]
 
+_DIGEST = hashlib.sha256().digest_size
 _MOST_FILES = 4
 """Files of one kind that are kept: releases in use, and those of other versions of this code."""
 _CODE = ("annotation_files.py", "annotations.py", "obo.py", "ontology.py", "profiles.py")
@@ -37,17 +38,17 @@ def kept(
     `sources`: the files that it is made from. Raises `OSError` where one cannot be read, and what
     `make` raises.
     """
-    path = folder / f"{kind}-{_fingerprint(sources)}.npz"
-    with (
-        suppress(OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile),
-        np.load(path, allow_pickle=False) as arrays,
-    ):
-        return unpack(arrays)
+    path = folder / f"{kind}-{_fingerprint(sources)}.arrays"
+    if (data := _whole(path)) is not None:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return unpack(arrays)
     made = make()
     with suppress(OSError):
         make_private_folder(folder)
-        with replacing(path) as aside, aside.open("wb") as stream:
-            np.savez(stream, **pack(made))  # type: ignore[arg-type]
+        stream = io.BytesIO()
+        np.savez(stream, **pack(made))  # type: ignore[arg-type]
+        with replacing(path) as aside:
+            aside.write_bytes(hashlib.sha256(stream.getbuffer()).digest() + stream.getbuffer())
         _delete_older(folder, kind)
     return made
 
@@ -65,6 +66,16 @@ def unpacked_texts(data: NDArray[np.generic], count: int) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def _whole(path: Path) -> memoryview | None:
+    """What was kept in a file, behind its checksum; None where it is not there or damaged."""
+    try:
+        data = memoryview(path.read_bytes())
+    except OSError:
+        return None
+    digest, rest = data[:_DIGEST], data[_DIGEST:]
+    return rest if hashlib.sha256(rest).digest() == digest else None
+
+
 def _fingerprint(sources: Iterable[Path]) -> str:
     found = hashlib.sha256()
     for path in (*sources, *(Path(__file__).with_name(name) for name in _CODE)):
@@ -74,6 +85,6 @@ def _fingerprint(sources: Iterable[Path]) -> str:
 
 
 def _delete_older(folder: Path, kind: str) -> None:
-    paths = sorted(folder.glob(f"{kind}-*.npz"), key=lambda path: path.stat().st_mtime)
+    paths = sorted(folder.glob(f"{kind}-*.arrays"), key=lambda path: path.stat().st_mtime)
     for path in paths[:-_MOST_FILES]:
         path.unlink(missing_ok=True)

@@ -43,7 +43,7 @@ MOST = 0.95
 """Frequency that counts at most where a term is excluded: annotations are not that sure."""
 _DIGITS = 4
 """Of the log10 ratios: a score is the sum of the very numbers that are shown."""
-_KEPT = 4_096
+_KEPT = 2_048
 """Terms whose ratios are kept, at most."""
 
 
@@ -77,10 +77,10 @@ class Likelihoods:
         self._unrelated = unrelated
         self._excluded_weight = excluded_weight
         self._against = profiles.shares / self._background[profiles.columns.owners]
-        self._rows: OrderedDict[tuple[int, bool], NDArray[np.float64]] = OrderedDict()
+        self._rows: OrderedDict[tuple[int, bool], NDArray[np.float32]] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, term: int, *, is_present: bool) -> NDArray[np.float64]:
+    def of(self, term: int, *, is_present: bool) -> NDArray[np.float32]:
         """`(count,)`: log10 ratios of a term that the patient has, or that was looked for and not
         found; to four decimals."""
         key = (term, is_present)
@@ -96,8 +96,8 @@ class Likelihoods:
         return row
 
     def total(self, present: Iterable[int], excluded: Iterable[int] = ()) -> NDArray[np.float64]:
-        """`(count,)`: the sum of the log10 ratios of a patient's terms."""
-        found = np.zeros(self._profiles.count)
+        """`(count,)`: the sum of the log10 ratios of a patient's terms, to four decimals."""
+        found = np.zeros(self._profiles.count, np.float64)
         for term in present:
             found += self.of(term, is_present=True)
         for term in excluded:
@@ -118,7 +118,7 @@ class Likelihoods:
                 best = Matched(ancestor, share)
         return best
 
-    def _present(self, term: int) -> NDArray[np.float64]:
+    def _present(self, term: int) -> NDArray[np.float32]:
         profiles = self._profiles
         best = np.zeros(profiles.count, np.float32)
         for ancestor in self._kin(term):
@@ -129,7 +129,7 @@ class Likelihoods:
         ratios[profiles.columns[term]] = np.maximum(self._against_of(term), 1)
         return _rounded_log10(ratios)
 
-    def _excluded(self, term: int) -> NDArray[np.float64]:
+    def _excluded(self, term: int) -> NDArray[np.float32]:
         profiles = self._profiles
         ratios = np.ones(profiles.count, np.float32)
         without = 1 - np.minimum(profiles.shares_of(term), MOST)
@@ -149,5 +149,5 @@ class Likelihoods:
         return self._against[starts[term] : starts[term + 1]]
 
 
-def _rounded_log10(ratios: NDArray[np.float32], weight: float = 1.0) -> NDArray[np.float64]:
-    return np.round(weight * np.log10(ratios.astype(np.float64)), _DIGITS)
+def _rounded_log10(ratios: Shares, weight: float = 1.0) -> NDArray[np.float32]:
+    return np.round(weight * np.log10(ratios), _DIGITS).astype(np.float32)

@@ -253,7 +253,7 @@ class Ranker:
             ontology.id_of(term),
             ontology.names[term],
             is_present,
-            float(self._likelihoods.of(term, is_present=is_present)[place]),
+            round(float(self._likelihoods.of(term, is_present=is_present)[place]), 4),
             None if by is None else ontology.id_of(by),
             None if by is None else ontology.names[by],
             matched.share,
