@@ -13,6 +13,7 @@ from . import options
 COMMANDS = {
     "demo": "demo",
     "match": "match",
+    "phenotype": "phenotype",
     "index": "index",
     "models": "models",
     "faces": "face_listing",

@@ -110,6 +110,25 @@ def write_json(document: Mapping[str, object]) -> None:
     sys.stdout.flush()
 
 
+def write_json_parts(
+    document: Mapping[str, object], name: str, parts: Iterable[Mapping[str, object]]
+) -> None:
+    """Likewise a document whose list `name`, its last field and empty so far, is written part by
+    part: it may be larger than the memory."""
+    head, ending = json.dumps(document, indent=2, ensure_ascii=False).rsplit("[]", 1)
+    write = sys.stdout.buffer.write
+    write(head.encode("utf-8", "replace") + b"[")
+    count = 0
+    for part in parts:
+        text = json.dumps({name: [part]}, indent=2, ensure_ascii=False, allow_nan=False)
+        # Without the lines around the part, which are those of the document.
+        lines = text.split("\n", 2)[2].rsplit("\n", 2)[0]
+        write((b",\n" if count else b"\n") + lines.encode("utf-8", "replace"))
+        count += 1
+    write((b"\n  ]" if count else b"]") + ending.encode() + b"\n")
+    sys.stdout.flush()
+
+
 def check_csv(csv: Path | None, *, as_json: bool, overwrite: bool | None = None) -> None:
     """Raise, before any work is done, where a table cannot be written to the place of --csv.
 

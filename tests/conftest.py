@@ -98,13 +98,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the user's settings or home."""
+def _own_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No test sees the user's settings, home or cache; one cache serves all."""
     for name in list(os.environ):
         if name.startswith("GESTALT_") and not name.startswith(("GESTALT_SHARED", "GESTALT_TEST")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("GESTALT_SETTINGS", str(tmp_path / "no-settings.toml"))
     monkeypatch.setenv("GESTALT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GESTALT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture(autouse=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gestalt_space.errors import UsageError
-from gestalt_space.gallery.intake.ontology import installed_ontology
 from gestalt_space.gallery.intake.values import COMMAS, SEPARATORS, known_of, plain, split_list
-
-_TERM = re.compile(
-    r"(?:https?://purl\.obolibrary\.org/obo/)?HP[\s:_]*(?P<number>[0-9]{7})", re.IGNORECASE
-)
+from gestalt_space.phenotype.identifiers import term_id, term_number
+from gestalt_space.phenotype.ontology import Ontology
+from gestalt_space.phenotype.release import installed_ontology
 
 
 def split_terms(text: str | None) -> list[str]:
@@ -33,10 +30,10 @@ def parse_hpo(terms: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def parse_term(text: str) -> str:
     """A term in its one spelling: `hp_0000316` is `HP:0000316`. Raises `UsageError`."""
-    found = _TERM.fullmatch(plain(text))
-    if found is None:
+    number = term_number(plain(text))
+    if number is None:
         raise UsageError(f"{text!r} is not an HPO term.", "Write it like HP:0000316.")
-    return f"HP:{found['number']}"
+    return term_id(number)
 
 
 def check_terms(present: Iterable[str], absent: Iterable[str]) -> None:
@@ -46,13 +43,25 @@ def check_terms(present: Iterable[str], absent: Iterable[str]) -> None:
 
 
 def notes_on_terms(terms: Iterable[str]) -> list[str]:
-    """Which terms HPO does not have. Nothing is claimed where no release is installed."""
+    """Which terms HPO does not have, or has under another identifier, and which are no phenotypes.
+    Nothing is claimed where no release is installed."""
     terms = list(terms)
     ontology = installed_ontology() if terms else None
-    if ontology is None:
-        return []
-    return [
-        f"HPO of {ontology.release} has no term {term}. Check the number."
-        for term in terms
-        if term not in ontology.terms
-    ]
+    return [] if ontology is None else list(_notes(terms, ontology))
+
+
+def _notes(terms: Iterable[str], ontology: Ontology) -> Iterator[str]:
+    hpo = f"HPO of {ontology.release}"
+    for term in terms:
+        found = ontology.resolve(term)
+        if found.place is None:
+            if found.how == "obsolete":
+                yield f"{hpo} has withdrawn the term {term}. Choose another one."
+            else:
+                yield f"{hpo} has no term {term}. Check the number."
+            continue
+        name = ontology.names[found.place]
+        if found.how == "former":
+            yield f"{hpo} has {term} as {ontology.id_of(found.place)} ({name})."
+        if not ontology.is_phenotype[found.place]:
+            yield f"{term} ({name}) is not a phenotype. Check the number."

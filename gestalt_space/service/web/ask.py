@@ -19,10 +19,10 @@ from gestalt_space.documents.faces import faces_document
 from gestalt_space.documents.matches import LineForm, MatchDocument
 from gestalt_space.errors import GestaltError
 from gestalt_space.faces.detection import FoundBefore
-from gestalt_space.gallery.intake.ontology import installed_ontology
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
+from gestalt_space.phenotype.release import installed_ontology
 from gestalt_space.service.questions import Asked
 from gestalt_space.service.replies import DocumentReply
 from gestalt_space.service.requests import Number, Text

@@ -14,8 +14,8 @@ import numpy as np
 
 from gestalt_space.demo.shown import SHOWN_STRENGTH
 from gestalt_space.errors import NotInGallery, UsageError
-from gestalt_space.gallery.intake.ontology import installed_names, installed_ontology
 from gestalt_space.gallery.intake.terms import parse_term
+from gestalt_space.phenotype.release import installed_ontology
 from gestalt_space.service.web.languages import Language, translations
 from gestalt_space.service.web.words import N_
 from gestalt_space.simulate.persons import Persons, Portrait
@@ -140,16 +140,20 @@ def further_terms(text: str) -> list[Term]:
         return [] if typed in _WORDS else [_other_term(typed)]
     if len(text.strip()) < SHORTEST:
         return []
-    found = installed_names().search(text, MOST_FOUND + len(_WORDS))
+    ontology = installed_ontology()
+    found = [] if ontology is None else ontology.search(text, MOST_FOUND + len(_WORDS))
     return [_other_term(one.id) for one in found if one.id not in _WORDS][:MOST_FOUND]
 
 
 def _other_term(id_: str) -> Term:
     """A term without a face. Nothing is claimed of it where no release is installed."""
-    named = installed_names().named.get(id_)
-    if named is None:
-        ontology = installed_ontology()
-        return Term(id_, id_, "", is_unknown=ontology is not None and id_ not in ontology.terms)
+    ontology = installed_ontology()
+    if ontology is None:
+        return Term(id_, id_, "")
+    place = ontology.resolve(id_).place
+    if place is None:
+        return Term(id_, id_, "", is_unknown=True)
+    named = ontology.term(place)
     return Term(id_, named.name, ", ".join(named.synonyms[:MOST_SYNONYMS]))
 
 

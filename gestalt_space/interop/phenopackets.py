@@ -1,0 +1,206 @@
+"""Phenopackets of GA4GH, version 2, as JSON: files, folders and zip files of them.
+
+Only what is used is read; a phenopacket's other fields are left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from gestalt_space.errors import GestaltError, PhenotypeError, UsageError
+from gestalt_space.paths import display_name
+from gestalt_space.phenotype.cases import Case
+
+MOST_BYTES = 64 * 2**20
+"""Largest phenopacket that is read."""
+_VERSION_1_FIELDS = ("genes", "variants")
+"""Fields of a phenopacket that version 2 does not have."""
+_HINT = "Use phenopackets of version 2, as JSON."
+
+
+@dataclass(frozen=True, slots=True)
+class Phenopacket:
+    """What is read of a phenopacket. `present`, `excluded`: identifiers of HPO terms; `disorders`:
+    of diseases that are not excluded; `references`: of publications, such as PMID:…; `hpo`: the
+    release of HPO that it says it uses; `sex`: as the file has it."""
+
+    id: str
+    present: tuple[str, ...]
+    excluded: tuple[str, ...]
+    disorders: tuple[str, ...]
+    references: tuple[str, ...]
+    sex: str | None
+    hpo: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhenopacketFile:
+    """A file, by its name without folder and ending, and what it holds or why it is not read."""
+
+    name: str
+    packet: Phenopacket | None
+    error: GestaltError | None = None
+
+    @property
+    def case(self) -> Case:
+        """The case that it describes, by the phenopacket's identifier."""
+        if self.packet is None:
+            return Case(self.name, error=self.error)
+        return Case(self.packet.id or self.name, self.packet.present, self.packet.excluded)
+
+
+def read_phenopackets(source: Path) -> Iterator[PhenopacketFile]:
+    """The phenopackets of a file, of a folder with all in it, or of a zip file, by name.
+
+    Files whose names do not end in `.json` are passed over. Raises `UsageError` where there is
+    none; a file that cannot be read is an error of its own.
+    """
+    if source.is_dir():
+        paths = sorted(path for path in source.rglob("*.json") if path.is_file())
+        _require(paths, source)
+        for path in paths:
+            yield _read(path.stem, path)
+    elif zipfile.is_zipfile(source):
+        yield from _read_zip(source)
+    elif source.is_file():
+        yield _read(source.stem, source)
+    else:
+        raise UsageError(f"There is no file or folder {display_name(source)}.", "Check the path.")
+
+
+def parse_phenopacket(data: bytes) -> Phenopacket:
+    """A phenopacket from the bytes of its JSON. Raises `PhenotypeError`."""
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise PhenotypeError("The file is not JSON.", _HINT) from error
+    if not isinstance(record, dict):
+        raise PhenotypeError("The file is JSON, but not a phenopacket.", _HINT)
+    if "proband" in record or "members" in record:
+        raise PhenotypeError(
+            "The file is a family or cohort, not one phenopacket.",
+            "Give each patient's phenopacket a file of its own.",
+        )
+    try:
+        return _packet(record)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise PhenotypeError("The file is JSON, but not a phenopacket.", _HINT) from error
+
+
+def _packet(record: Mapping[str, Any]) -> Phenopacket:
+    meta = record.get("metaData") or {}
+    _check_version(record, meta)
+    if "phenotypicFeatures" not in record and "subject" not in record and "id" not in record:
+        raise PhenotypeError("The file is JSON, but not a phenopacket.", _HINT)
+    present: list[str] = []
+    excluded: list[str] = []
+    for feature in record.get("phenotypicFeatures") or ():
+        (excluded if feature.get("excluded") else present).append(str(feature["type"]["id"]))
+    diseases = [
+        str(disease["term"]["id"])
+        for disease in record.get("diseases") or ()
+        if not disease.get("excluded")
+    ]
+    releases = [
+        str(resource.get("version"))
+        for resource in meta.get("resources") or ()
+        if str(resource.get("namespacePrefix")).upper() == "HP"
+    ]
+    return Phenopacket(
+        id=str(record.get("id") or ""),
+        present=tuple(present),
+        excluded=tuple(excluded),
+        disorders=tuple(dict.fromkeys(diseases)),
+        references=tuple(
+            str(one["id"]) for one in meta.get("externalReferences") or () if one.get("id")
+        ),
+        sex=(record.get("subject") or {}).get("sex"),
+        hpo=releases[0] if releases else None,
+    )
+
+
+def _check_version(record: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+    told = str(meta.get("phenopacketSchemaVersion") or "")
+    features = record.get("phenotypicFeatures") or ()
+    is_old = any("negated" in feature for feature in features) or any(
+        record.get(name) for name in _VERSION_1_FIELDS
+    )
+    if told.startswith("1") or (not told and is_old):
+        raise PhenotypeError(
+            f"This is a phenopacket of version {told or '1'}, and only version 2 is read.",
+            "Convert it with phenopacket-tools, or export it again.",
+        )
+    if told and not told.startswith("2"):
+        raise PhenotypeError(
+            f"This is a phenopacket of version {display_name(told)}, and only version 2 is read.",
+            _HINT,
+        )
+
+
+def _read(name: str, path: Path) -> PhenopacketFile:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise _too_large()
+        return PhenopacketFile(name, parse_phenopacket(path.read_bytes()))
+    except OSError as error:
+        return PhenopacketFile(name, None, _unread(error.strerror or str(error)))
+    except PhenotypeError as error:
+        return PhenopacketFile(name, None, error)
+
+
+def _read_zip(source: Path) -> Iterator[PhenopacketFile]:
+    try:
+        archive = zipfile.ZipFile(source)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{display_name(source)} cannot be read: {error}.", _HINT) from error
+    with archive:
+        entries = sorted(
+            (entry for entry in archive.infolist() if _is_packet(entry.filename)),
+            key=lambda entry: entry.filename,
+        )
+        _require(entries, source)
+        for entry in entries:
+            name = display_name(PurePosixPath(entry.filename).stem)
+            try:
+                if entry.file_size > MOST_BYTES:
+                    raise _too_large()
+                with archive.open(entry) as stream:
+                    # The size in the archive's list need not be true.
+                    data = stream.read(MOST_BYTES + 1)
+                if len(data) > MOST_BYTES:
+                    raise _too_large()
+                yield PhenopacketFile(name, parse_phenopacket(data))
+            except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                # RuntimeError: it is encrypted.
+                yield PhenopacketFile(name, None, _unread(str(error)))
+            except PhenotypeError as error:
+                yield PhenopacketFile(name, None, error)
+
+
+def _is_packet(name: str) -> bool:
+    path = PurePosixPath(name)
+    # macOS adds files about files, which bear the same endings.
+    return path.suffix.lower() == ".json" and not path.name.startswith("._")
+
+
+def _require(found: object, source: Path) -> None:
+    if not found:
+        raise UsageError(
+            f"{display_name(source)} has no phenopackets.", "They are files that end in .json."
+        )
+
+
+def _too_large() -> PhenotypeError:
+    return PhenotypeError(
+        f"The file is larger than {MOST_BYTES // 2**20} MB.", "Phenopackets have some kilobytes."
+    )
+
+
+def _unread(reason: str) -> PhenotypeError:
+    return PhenotypeError(f"The file cannot be read: {display_name(reason)}.", "Check the file.")

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gestalt_space.errors import PhenotypeError, UsageError
+from gestalt_space.interop import phenopackets
+from gestalt_space.interop.phenopackets import parse_phenopacket, read_phenopackets
+
+
+def packet(id_: str = "P1", **changes: Any) -> dict[str, Any]:
+    """A phenopacket of version 2 of a patient who does not exist."""
+    return {
+        "id": id_,
+        "subject": {"id": "1", "sex": "FEMALE", "timeAtLastEncounter": {"age": {}}},
+        "phenotypicFeatures": [
+            {"type": {"id": "HP:0000011", "label": "Wide nose"}},
+            {"type": {"id": "HP:0000020", "label": "Short arm"}, "excluded": True},
+        ],
+        "diseases": [
+            {"term": {"id": "OMIM:1", "label": "Disorder 1"}},
+            {"term": {"id": "OMIM:2", "label": "Disorder 2"}, "excluded": True},
+        ],
+        "metaData": {
+            "phenopacketSchemaVersion": "2.0",
+            "resources": [{"namespacePrefix": "HP", "version": "2024-02-27"}],
+            "externalReferences": [{"id": "PMID:1"}],
+        },
+        **changes,
+    }
+
+
+def data(record: Any) -> bytes:
+    return json.dumps(record).encode()
+
+
+def test_what_is_used_of_a_phenopacket_is_read():
+    found = parse_phenopacket(data(packet()))
+    assert found.id == "P1"
+    assert found.present == ("HP:0000011",)
+    assert found.excluded == ("HP:0000020",)
+    assert found.disorders == ("OMIM:1",)
+    assert found.references == ("PMID:1",)
+    assert (found.sex, found.hpo) == ("FEMALE", "2024-02-27")
+
+
+def test_a_phenopacket_may_lack_almost_everything():
+    found = parse_phenopacket(data({"id": "P1"}))
+    assert (found.present, found.excluded, found.disorders) == ((), (), ())
+    assert found.sex is None
+    parse_phenopacket(data(packet(metaData={}, subject=None, diseases=None)))
+
+
+OLD = [{"type": {"id": "HP:0000011"}, "negated": True}]
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (packet(metaData={"phenopacketSchemaVersion": "1.0.0"}), "version 1.0.0"),
+        (packet(metaData={}, phenotypicFeatures=OLD), "version 1,"),
+        (packet(metaData={}, genes=[{"id": "HGNC:1"}]), "version 1,"),
+        (packet(metaData={"phenopacketSchemaVersion": "3.0"}), "version 3.0"),
+        ({"id": "F", "proband": packet()}, "family or cohort"),
+        ({"id": "C", "members": [packet()]}, "family or cohort"),
+        ([packet()], "not a phenopacket"),
+        ({"name": "x"}, "not a phenopacket"),
+        (packet(phenotypicFeatures=[{"excluded": True}]), "not a phenopacket"),
+        (packet(phenotypicFeatures="HP:0000011"), "not a phenopacket"),
+        (packet(metaData=[]), None),
+        (packet(metaData=["x"]), "not a phenopacket"),
+    ],
+)
+def test_what_is_no_phenopacket_of_version_2_is_refused(record: Any, told: str | None):
+    if told is None:
+        parse_phenopacket(data(record))
+        return
+    with pytest.raises(PhenotypeError, match=told):
+        parse_phenopacket(data(record))
+
+
+@pytest.mark.parametrize("bad", [b"", b"\xff\xfe{", b"{", b"[" * 100_000])
+def test_what_is_no_json_is_refused(bad: bytes):
+    with pytest.raises(PhenotypeError, match="not JSON"):
+        parse_phenopacket(bad)
+
+
+def test_a_folder_is_read_with_all_in_it(tmp_path: Path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "two.json").write_bytes(data(packet("P2")))
+    (tmp_path / "one.json").write_bytes(data(packet("")))
+    (tmp_path / "bad.json").write_bytes(b"{")
+    (tmp_path / "notes.txt").write_text("x")
+    found = list(read_phenopackets(tmp_path))
+    assert [one.case.name for one in found] == ["P2", "bad", "one"]
+    assert [one.error is None for one in found] == [True, False, True]
+    assert found[1].case.error is found[1].error
+    (single,) = read_phenopackets(tmp_path / "one.json")
+    assert single.case.present == ("HP:0000011",)
+
+
+def test_a_zip_file_is_read_without_unpacking_it(tmp_path: Path):
+    path = tmp_path / "cases.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("b/two.json", data(packet("P2")))
+        archive.writestr("../a/one.json", data(packet("P1")))
+        archive.writestr("__MACOSX/._one.json", b"x")
+        archive.writestr("LICENSE", b"x")
+    assert [one.case.name for one in read_phenopackets(path)] == ["P1", "P2"]
+    assert [one.name for one in tmp_path.iterdir()] == ["cases.zip"]
+
+
+def test_a_bad_entry_of_a_zip_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "cases.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.json", data(packet("A")))
+        archive.writestr("b.json", data(packet("B")))
+        archive.writestr("c.json", b" " * 5_000)
+    raw = bytearray(path.read_bytes())
+    at = raw.find(b'"id": "A"')
+    raw[at + 7] ^= 1  # another byte than its checksum says
+    second = raw.rfind(b"b.json") - 46
+    (flags,) = struct.unpack_from("<H", raw, second + 8)
+    struct.pack_into("<H", raw, second + 8, flags | 1)  # encrypted
+    path.write_bytes(raw)
+    monkeypatch.setattr(phenopackets, "MOST_BYTES", 4_000)
+    found = list(read_phenopackets(path))
+    assert [one.name for one in found] == ["a", "b", "c"]
+    assert all(isinstance(one.error, PhenotypeError) for one in found)
+    assert "larger" in str(found[2].error)
+
+
+def test_where_there_is_none_it_is_said(tmp_path: Path):
+    with pytest.raises(UsageError, match="has no phenopackets"):
+        list(read_phenopackets(tmp_path))
+    with pytest.raises(UsageError, match="no file or folder"):
+        list(read_phenopackets(tmp_path / "none"))
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+    with pytest.raises(UsageError, match="has no phenopackets"):
+        list(read_phenopackets(tmp_path / "empty.zip"))
