@@ -19,6 +19,7 @@ COMMANDS = {
     "align": "faces",
     "encode": "faces",
     "cohort": "cohort",
+    "genomics": "genomics",
     "evaluate": "evaluate",
     "simulate": "simulate",
     "train": "train",
