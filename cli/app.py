@@ -20,6 +20,7 @@ COMMANDS = {
     "align": "faces",
     "encode": "faces",
     "cohort": "cohort",
+    "genomics": "genomics",
     "evaluate": "evaluate",
     "simulate": "simulate",
     "train": "train",

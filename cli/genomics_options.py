@@ -1,0 +1,30 @@
+"""Options that commands about genes share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+GeneTableFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--genes",
+        help="Gene table: hgnc_complete_set.txt of HGNC. Without it, genes have the names that the "
+        "file gives them.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        "--top",
+        min=1,
+        help="Number of genes to list. [default: 30 on a terminal, all in --json and --csv]",
+        show_default=False,
+    ),
+]
+SHOWN = 30
+"""Genes that are listed for people."""

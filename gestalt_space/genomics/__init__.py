@@ -1,0 +1,1 @@
+"""Variants of a patient, scores of genes, and the ranking of genes by all scores together."""
