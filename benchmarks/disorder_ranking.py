@@ -171,7 +171,7 @@ def gain(
     patients: Sequence[Patient], ranks: NDArray[np.int64], others: NDArray[np.int64], top: int
 ) -> str:
     """The paired difference of two top-k shares, with its interval."""
-    papers = {paper: place for place, paper in enumerate({one.paper for one in patients})}
+    papers = {paper: place for place, paper in enumerate(sorted({one.paper for one in patients}))}
     at = np.array([papers[one.paper] for one in patients])
     each = (ranks <= top).astype(float) - (others <= top)
     sums, sizes = np.bincount(at, each), np.bincount(at)

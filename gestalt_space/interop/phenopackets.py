@@ -6,6 +6,7 @@ Only what is used is read; a phenopacket's other fields are left alone.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -94,13 +95,14 @@ def parse_phenopacket(data: bytes) -> Phenopacket:
 
 
 def _packet(record: Mapping[str, Any]) -> Phenopacket:
-    meta = record.get("metaData") or {}
-    _check_version(record, meta)
-    if "phenotypicFeatures" not in record and "subject" not in record and "id" not in record:
+    meta = _field(record, "metaData") or {}
+    features = _field(record, "phenotypicFeatures") or ()
+    _check_version(record, meta, features)
+    if not features and "subject" not in record and "id" not in record:
         raise PhenotypeError("The file is JSON, but not a phenopacket.", _HINT)
     present: list[str] = []
     excluded: list[str] = []
-    for feature in record.get("phenotypicFeatures") or ():
+    for feature in features:
         (excluded if feature.get("excluded") else present).append(str(feature["type"]["id"]))
     diseases = [
         str(disease["term"]["id"])
@@ -110,7 +112,7 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
     releases = [
         str(resource.get("version"))
         for resource in meta.get("resources") or ()
-        if str(resource.get("namespacePrefix")).upper() == "HP"
+        if str(_field(resource, "namespacePrefix")).upper() == "HP"
     ]
     return Phenopacket(
         id=str(record.get("id") or ""),
@@ -118,16 +120,21 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
         excluded=tuple(excluded),
         disorders=tuple(dict.fromkeys(diseases)),
         references=tuple(
-            str(one["id"]) for one in meta.get("externalReferences") or () if one.get("id")
+            str(one["id"]) for one in _field(meta, "externalReferences") or () if one.get("id")
         ),
         sex=(record.get("subject") or {}).get("sex"),
         hpo=releases[0] if releases else None,
     )
 
 
-def _check_version(record: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
-    told = str(meta.get("phenopacketSchemaVersion") or "")
-    features = record.get("phenotypicFeatures") or ()
+def _field(record: Mapping[str, Any], name: str) -> Any:
+    """A field by its name in JSON, else by that of the schema, which JSON of protobuf may have too:
+    `metaData` is `meta_data`."""
+    return record.get(name, record.get(re.sub("([A-Z])", r"_\1", name).lower()))
+
+
+def _check_version(record: Mapping[str, Any], meta: Mapping[str, Any], features: Any) -> None:
+    told = str(_field(meta, "phenopacketSchemaVersion") or "")
     is_old = any("negated" in feature for feature in features) or any(
         record.get(name) for name in _VERSION_1_FIELDS
     )

@@ -256,8 +256,8 @@ class Ranker:
             round(float(self._likelihoods.of(term, is_present=is_present)[place]), 4),
             None if by is None else ontology.id_of(by),
             None if by is None else ontology.names[by],
-            matched.share,
-            None if by is None else float(self.release.background[by]),
+            _six_digits(matched.share),
+            None if by is None else _six_digits(float(self.release.background[by])),
         )
 
     def _gene(self, rank: int, place: int, scores: Scores) -> GeneLine:
@@ -272,6 +272,11 @@ class Ranker:
             "" if best is None else annotations.disorders[best],
             "" if best is None else annotations.disorder_names[best],
         )
+
+
+def _six_digits(value: float) -> float:
+    """A share as accurately as single precision has it."""
+    return float(f"{value:.6g}")
 
 
 def _check(what: str, values: Iterable[str], known: Sequence[str]) -> None:

@@ -44,6 +44,11 @@ from gestalt_space.documents.patients import (
     patients_table,
     photos_table,
 )
+from gestalt_space.documents.phenotype_ranking import (
+    phenotype_ranking_document,
+    phenotype_terms_document,
+    ranking_table,
+)
 from gestalt_space.documents.receipts import receipt_document
 from gestalt_space.documents.schemas import REPLY
 from gestalt_space.documents.spaces import spaces_document, spaces_table
@@ -76,6 +81,8 @@ from gestalt_space.match.answer import Eligible, Match, MatchLine, ProbePhoto, S
 from gestalt_space.match.classified import Classified, ClassLine, FusedLine
 from gestalt_space.match.evidence import Evidence, EvidencePhoto
 from gestalt_space.match.question import Question
+from gestalt_space.phenotype.cases import Case, rank_cases
+from gestalt_space.phenotype.ranking import Ranker
 from gestalt_space.ranking.calibration import LikelihoodRatio
 from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.resampling import Bootstrap
@@ -119,6 +126,7 @@ from gestalt_space.weights.manifest import InstalledModel, ModelFile
 from tests import made
 from tests.cohort.selections import QUICK, planted
 from tests.evaluation.made_data import random_data
+from tests.phenotype.made import parsed_release
 
 GOLDEN = Path(__file__).parent / "golden"
 AT = datetime(2026, 1, 2, 3, 4, 5)
@@ -415,12 +423,34 @@ def documents() -> dict[str, Any]:
         "binary": binary_document(BINARY),
         "classified": classified_document("own", FACTS, CLASSIFIED, "tiny"),
         "specialised": specialised_document(SPECIALISED),
+        "specialised": specialised_document(SPECIALISED, "OMIM:163950"),
+        "phenotype-ranking": phenotype_ranking_document(RANKER, ["OMIM"], RANKED),
+        "phenotype-terms": phenotype_terms_document(
+            RANKER.release.ontology.release, RANKER.release.ontology.search("nose", 2)
+        ),
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
         **of_the_service(),
     }
 
 
+RANKER = Ranker(parsed_release())
+RANKED = list(
+    rank_cases(
+        RANKER,
+        [
+            Case(
+                "case",
+                ("HP:0000019", "HP:0000002", "HP:0000090"),
+                ("HP:0000020",),
+                ("AAA1", "Entrez:20", "NONE1"),
+            ),
+            Case("without terms"),
+        ],
+        2,
+        explain=True,
+    )
+)
 USERS = [
     Account(1, "anna", "admin", True, AT, False),
     Account(2, "pipeline", "reader", False, AT, True),
@@ -454,6 +484,7 @@ def tables() -> dict[str, Table]:
         "findings": findings_table(FINDINGS),
         "log": log_table(EVENTS),
         "models": models_table([MODEL], ["broken"], [OFFERED]),
+        "phenotype-ranking": ranking_table(RANKED),
         "users": users_table(USERS),
         "tokens": tokens_table(TOKENS),
     }

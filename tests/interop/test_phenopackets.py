@@ -56,6 +56,21 @@ def test_a_phenopacket_may_lack_almost_everything():
     parse_phenopacket(data(packet(metaData={}, subject=None, diseases=None)))
 
 
+def test_names_of_the_schema_are_read_too():
+    record = packet()
+    record["phenotypic_features"] = record.pop("phenotypicFeatures")
+    meta = record.pop("metaData")
+    record["meta_data"] = {
+        "phenopacket_schema_version": "2.0.0",
+        "resources": [{"namespace_prefix": "hp", "version": "2024-02-27"}],
+        "external_references": meta["externalReferences"],
+    }
+    assert parse_phenopacket(data(record)) == parse_phenopacket(data(packet()))
+    record["meta_data"]["phenopacket_schema_version"] = "1.0.0"
+    with pytest.raises(PhenotypeError, match="version 1"):
+        parse_phenopacket(data(record))
+
+
 OLD = [{"type": {"id": "HP:0000011"}, "negated": True}]
 
 

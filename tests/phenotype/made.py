@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gestalt_space.phenotype.annotation_files import DISORDERS, GENES
+from gestalt_space.phenotype.annotation_files import DISORDERS, GENES, parse_annotations
+from gestalt_space.phenotype.obo import parse_obo
+from gestalt_space.phenotype.profiles import pooled, profiles_of, with_genes
 from gestalt_space.phenotype.release import OBO as OBO_FILE
 from gestalt_space.phenotype.release import Release, open_release
 
@@ -144,6 +146,15 @@ def write_release(folder: Path) -> Path:
     (folder / DISORDERS).write_text(HPOA, encoding="utf-8")
     (folder / GENES).write_text(GENES_TEXT, encoding="utf-8")
     return folder
+
+
+def parsed_release() -> Release:
+    """The release, without files."""
+    ontology = parse_obo(OBO)
+    annotations = parse_annotations(ontology, HPOA, GENES_TEXT)
+    count = len(annotations.disorders) + len(annotations.genes)
+    frequencies = with_genes(pooled(annotations), annotations)
+    return Release(ontology, annotations, profiles_of(ontology, frequencies, count))
 
 
 def made_release(folder: Path) -> Release:
