@@ -17,8 +17,9 @@ def join(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Files of scores, each as NAME=FILE: of gestalt genomics score, Exomiser (JSON, "
-            "TSV), AMELIE, CADA, Phen2Gene, LIRICAL, or a table with the columns gene and score.",
+            help="Files of scores, each as NAME=FILE: of gestalt genomics score, gestalt match "
+            "--by gene --json, gestalt phenotype rank --json, Exomiser (JSON, TSV), AMELIE, CADA, "
+            "Phen2Gene, LIRICAL, or a table with the columns gene and score.",
             metavar="NAME=FILE",
         ),
     ],
@@ -36,6 +37,7 @@ def join(
             show_default=False,
         ),
     ] = None,
+    distance: genomics_options.Distances = [],  # noqa: B006 - Typer copies it
     gene_table: genomics_options.GeneTableFile = None,
     csv: options.Csv = None,
     quiet: options.Quiet = False,
@@ -60,7 +62,10 @@ def join(
             raise UsageError(f"{given!r} is not NAME=FILE.", "Name each score: cadd=cadd.csv.")
         if name in found:
             raise UsageError(f"Two scores are named {name!r}.", "Give each its own name.")
-        found[name] = read_scores(Path(file), names, part, diseases)
+        found[name] = read_scores(Path(file), names, part, diseases, is_distance=name in distance)
+    for name in distance:
+        if name not in found:
+            raise UsageError(f"No score is named {name!r}.", "Check --distance.")
     table = joined(case, found)
     output.write_table(table, csv)
     if quiet:

@@ -21,6 +21,15 @@ GeneTableFile = Annotated[
         show_default=False,
     ),
 ]
+Distances = Annotated[
+    list[str],
+    typer.Option(
+        "--distance",
+        help="Score of which the lower is closer. Repeatable.",
+        metavar="COLUMN",
+        show_default=False,
+    ),
+]
 Top = Annotated[
     int | None,
     typer.Option(

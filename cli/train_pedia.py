@@ -26,15 +26,7 @@ def pedia(
             "--output", "-o", help="New folder for the model and its card.", show_default=False
         ),
     ],
-    distance: Annotated[
-        list[str],
-        typer.Option(
-            "--distance",
-            help="Score of which the lower is closer. Repeatable.",
-            metavar="COLUMN",
-            show_default=False,
-        ),
-    ] = [],  # noqa: B006 - Typer copies it
+    distance: genomics_options.Distances = [],  # noqa: B006 - Typer copies it
     gene_table: genomics_options.GeneTableFile = None,
     folds: Annotated[
         int, typer.Option("--folds", min=2, help="Number of folds of the cross-validation.")

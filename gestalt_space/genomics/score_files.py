@@ -8,7 +8,8 @@
 | CADA | `gene_id`, `gene_name`, `score` | score |
 | Phen2Gene | `Gene`, `ID`, `Score`, `Status` | score |
 | LIRICAL, TSV | `diseaseCurie`, `compositeLR` | log10 of the likelihood ratio of the best disease |
-| ours, or any table | `gene` and `score` | score |
+| ours: `genomics score`, `match --by gene`, `phenotype rank` | `document`, `hpo` | score |
+| any table | `gene` and `score` | score |
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import TableDamaged, UsageError
 from gestalt_space.genomics.genes import ENTREZ, Gene, GeneNames
 from gestalt_space.genomics.text_tables import (
@@ -52,7 +54,7 @@ _Scored: TypeAlias = tuple[Names, float | None]
 
 @dataclass(frozen=True, slots=True)
 class ScoreFile:
-    """Scores of genes, higher is better. `tool`: whose file it is; `genes` by their keys.
+    """Scores of genes. `tool`: whose file it is; `genes` by their keys.
     `without_score`: genes of which the file says that it has none. `unknown`: names that are not in
     the gene table; `ambiguous`: that mean several genes; neither has a score here.
     """
@@ -71,10 +73,12 @@ def read_scores(
     names: GeneNames,
     part: Part = "combined",
     genes_of_diseases: Mapping[str, tuple[str, ...]] | None = None,
+    *,
+    is_distance: bool = False,
 ) -> ScoreFile:
     """The scores of a file, whose format is found in its content. Several scores of one gene give
-    the highest. `part`: of Exomiser's scores; `genes_of_diseases`: for LIRICAL's file, which ranks
-    diseases, see `read_disease_genes`.
+    the highest, of distances the lowest. `part`: of Exomiser's scores; `genes_of_diseases`: for
+    LIRICAL's file, which ranks diseases, see `read_disease_genes`.
 
     Raises `UsageError`, and `TableDamaged` for JSON that no tool writes.
     """
@@ -94,7 +98,8 @@ def read_scores(
         if score is None:
             without.add(found.key)
         else:
-            scores[found.key] = max(score, scores.get(found.key, -math.inf))
+            closer = min if is_distance else max
+            scores[found.key] = closer(score, scores.get(found.key, score))
     if not genes:
         raise UsageError(
             f"{path.name} has no genes that are known"
@@ -236,8 +241,14 @@ def _json_rows(data: bytes, name: str, part: Part) -> tuple[str, Iterator[_Score
         content = json.loads(data)
     except ValueError as error:
         raise TableDamaged(f"{name} is not JSON: {error}.", "Copy the file again.") from error
-    if isinstance(content, dict) and content.get("document") == "gene-scores":
-        return "gene-scores", _checked(name, content, _own_json)
+    if isinstance(content, dict):
+        if content.get("document") == "gene-scores":
+            return "genomics score", _checked(name, content.get("genes"), _own_json)
+        if content.get("document") == "match":
+            return "match", _checked(name, _only(name, content.get("probes")), _match_json)
+        if "hpo" in content:
+            only = _only(name, content.get("cases"))
+            return "phenotype rank", _checked(name, only.get("genes"), _own_json)
     if isinstance(content, list) and content and isinstance(content[0], dict):
         field = _EXOMISER_JSON[part]
         return "Exomiser", _checked(name, content, lambda genes: _exomiser_json(genes, field))
@@ -247,6 +258,17 @@ def _json_rows(data: bytes, name: str, part: Part) -> tuple[str, Iterator[_Score
         f"{name} is JSON, but not a result of Exomiser or AMELIE.",
         "Give the file as the tool wrote it.",
     )
+
+
+def _only(name: str, cases: Any) -> dict[str, Any]:
+    """The one photo or case of a document. Raises `UsageError` for several."""
+    if not isinstance(cases, list) or len(cases) != 1 or not isinstance(cases[0], dict):
+        count = len(cases) if isinstance(cases, list) else 0
+        raise UsageError(
+            f"{name} has {counted_text(count, 'case')}, not one.",
+            "Write a file for each patient.",
+        )
+    return cases[0]
 
 
 def _checked(
@@ -262,8 +284,18 @@ def _checked(
         ) from error
 
 
-def _own_json(content: Any) -> Iterator[_Scored]:
-    for gene in content["genes"]:
+def _match_json(probe: Any) -> Iterator[_Scored]:
+    if "genes" not in probe:
+        raise UsageError(
+            "The match does not rank genes, but disorders or patients.",
+            "Match again with --by gene.",
+        )
+    for line in probe["genes"]:
+        yield (str(line["id"]),), _number(line["score"])
+
+
+def _own_json(genes: Any) -> Iterator[_Scored]:
+    for gene in genes:
         called = (gene["hgnc_id"], gene["entrez_id"], gene["symbol"])
         yield tuple(one for one in called if one), _number(gene["score"])
 

@@ -138,12 +138,36 @@ def test_phen2gene_knows_nothing_of_some_genes_whose_0_is_no_score(tmp_path: Pat
     assert found.without_score == 1
 
 
-def test_the_document_of_our_own_scores(tmp_path: Path):
+def test_documents_of_our_own(tmp_path: Path):
     gene = {"symbol": "x", "hgnc_id": "HGNC:1", "entrez_id": None, "score": 30.5}
-    other = {"symbol": "BBB1", "hgnc_id": None, "entrez_id": None, "score": None}
+    other = {"symbol": "BBB1", "hgnc_id": None, "entrez_id": "Entrez:12", "score": None}
     content = {"document": "gene-scores", "version": 1, "genes": [gene, other]}
     found = read_scores(written(tmp_path, content), TABLE)
     assert (of(found), found.without_score) == ({"AAA1": 30.5}, 1)
+    content = {"version": 1, "hpo": {"release": "x"}, "cases": [{"genes": [gene, other]}]}
+    assert of(read_scores(written(tmp_path, content), TABLE)) == {"AAA1": 30.5}
+    lines = [{"id": "OLD1", "score": 0.4}, {"id": "BBB1", "score": 0.2}]
+    content = {"document": "match", "version": 1, "probes": [{"photo": "a", "genes": lines}]}
+    assert of(read_scores(written(tmp_path, content), TABLE)) == {"AAA1": 0.4, "BBB1": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"document": "match", "probes": [{"disorders": []}]}, "does not rank genes"),
+        ({"document": "match", "probes": [{"genes": []}] * 2}, "has 2 cases, not one"),
+        ({"hpo": {}, "cases": []}, "has 0 cases, not one"),
+    ],
+)
+def test_a_document_of_others_than_one_case_is_refused(tmp_path: Path, content: Any, message: str):
+    with pytest.raises(UsageError, match=message):
+        read_scores(written(tmp_path, content), TABLE)
+
+
+def test_of_two_distances_the_lower_one_counts(tmp_path: Path):
+    path = written(tmp_path, "gene,score\nOLD1,0.9\nAAA1,0.3\nBBB1,0.5\n")
+    assert of(read_scores(path, TABLE, is_distance=True)) == {"AAA1": 0.3, "BBB1": 0.5}
+    assert of(read_scores(path, TABLE)) == {"AAA1": 0.9, "BBB1": 0.5}
 
 
 @pytest.mark.parametrize(
