@@ -115,7 +115,7 @@ def test_a_vcf_that_is_cut_off_is_refused(gestalt: Command, tmp_path: Path):
     path = write(tmp_path / "a.vcf", [*LINES, "1\t9"])
     ran = gestalt("genomics", "score", path, "--json")
     assert (ran.code, ran.document["error"]["code"]) == (1, "table_damaged")
-    assert "after 8 lines" in ran.document["error"]["message"]
+    assert "line 9 of its variants" in ran.document["error"]["message"]
 
 
 def test_a_symbol_of_two_genes_is_named(gestalt: Command, tmp_path: Path):
