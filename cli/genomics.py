@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from . import options
+from .genomics_join import join
+from .genomics_pedia import pedia
 from .genomics_score import score
 
 app = typer.Typer(
@@ -20,3 +22,5 @@ def genomics() -> None:
 
 
 app.command("score", epilog=options.EXIT_CODES)(score)
+app.command("join", epilog=options.EXIT_CODES)(join)
+app.command("pedia", epilog=options.EXIT_CODES)(pedia)

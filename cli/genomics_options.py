@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.atomic_files import check_path
+from gestalt_space.errors import OutputError
+from gestalt_space.paths import display_name
+
 GeneTableFile = Annotated[
     Path | None,
     typer.Option(
@@ -14,6 +18,15 @@ GeneTableFile = Annotated[
         help="Gene table: hgnc_complete_set.txt of HGNC. Without it, genes have the names that the "
         "file gives them.",
         metavar="FILE",
+        show_default=False,
+    ),
+]
+Distances = Annotated[
+    list[str],
+    typer.Option(
+        "--distance",
+        help="Score of which the lower is closer. Repeatable.",
+        metavar="COLUMN",
         show_default=False,
     ),
 ]
@@ -28,3 +41,10 @@ Top = Annotated[
 ]
 SHOWN = 30
 """Genes that are listed for people."""
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raise `OutputError`, before any work is done, for a place where something is."""
+    check_path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{display_name(folder)} exists already.", "Choose a new folder.")

@@ -1,4 +1,4 @@
-"""`gestalt train`: encoders and classifiers from a gallery's patients."""
+"""`gestalt train`: encoders and classifiers from a gallery's patients, rankings of genes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import typer
 
 from .train_binary import binary
 from .train_multiclass import multiclass
+from .train_pedia import pedia
 from .train_recognisable import recognisable
 from .train_space import space
 from .train_specialised import specialised
@@ -27,3 +28,4 @@ app.command("multiclass")(multiclass)
 app.command("binary")(binary)
 app.command("specialised")(specialised)
 app.command("recognisable")(recognisable)
+app.command("pedia")(pedia)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gestalt_space.counts import counted_text
-from gestalt_space.errors import TableDamaged, UsageError
+from gestalt_space.errors import GestaltError, TableDamaged, UsageError
 from gestalt_space.genomics.builds import (
     Build,
     agreed_build,
@@ -183,15 +182,19 @@ class VcfReader:
             file = _opened(self._path, stack, [self.header.sample])
             lines = iter(file)
             while True:
+                counts.lines += 1
                 try:
-                    line = next(lines)
+                    variants = list(self._alleles(next(lines)))
                 except StopIteration:
+                    counts.lines -= 1
                     break
-                # cyvcf2 raises the plain class for whatever htslib cannot read.
+                except GestaltError:
+                    raise
+                # cyvcf2 raises whatever it meets in a line that htslib let pass: the plain class,
+                # an index that an allele does not have, bytes that are no text.
                 except Exception as error:
                     raise self._damaged() from error
-                counts.lines += 1
-                yield from self._alleles(line)
+                yield from variants
         if not counts.lines:
             raise TableDamaged(
                 f"{display_name(self._path.name)} has a header, but no variants.",
@@ -200,8 +203,8 @@ class VcfReader:
 
     def _damaged(self) -> TableDamaged:
         return TableDamaged(
-            f"{display_name(self._path.name)} cannot be read after "
-            f"{counted_text(self.counts.lines, 'line')} of variants: it is damaged or cut off.",
+            f"{display_name(self._path.name)} is damaged or cut off: line "
+            f"{self.counts.lines:,} of its variants cannot be read.",
             "Copy the file again, and check it with `bcftools view`.",
         )
 
@@ -217,7 +220,6 @@ class VcfReader:
         genotype = _genotype(line)
         if not genotype:
             if str(line).count("\t") < _SAMPLE:
-                counts.lines -= 1
                 raise self._damaged()
             counts.not_called += 1
             return

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from gestalt_space import Gallery
 from gestalt_space import notebook as gs
 from tests.cli.conftest import Command
 from tests.documented import ROOT, block_commands, python_of, words_of
+from tests.genomics import made_cases, made_vcf
 from tests.prepared import Prepared
 
 NOT_RUN = {
@@ -29,7 +32,10 @@ NOT_RUN = {
     "antelopev2": "a model from the network",
     "simulate fit-persons": "photos of real people",
     "train recognisable": "a thousand cross-validations, in tests of its own",
-    "train ": "many minutes, or photos of real people and hours",
+    "train space": "many minutes, or photos of real people and hours",
+    "train multiclass": "many minutes",
+    "train binary": "many minutes",
+    "train specialised": "many minutes",
     "evaluate gmdb": "a release of GMDB",
     "--disorders 100": "a thousand photos, simulated and added in half a minute",
     "--disorders 40": "as many",
@@ -106,8 +112,26 @@ def write_clinic(cohort: Path, folder: Path) -> None:
         table = csv.DictWriter(file, [*rows[0]])
         table.writeheader()
         table.writerows(rows)
+    write_exome(folder)
     mine = [row["patient"] for row in rows if row["genes"] == "NIPBL"]
     (folder / "mine.txt").write_text("\n".join(dict.fromkeys(mine)) + "\n", encoding="utf-8")
+
+
+def write_exome(folder: Path) -> None:
+    """A made-up exome, results of other tools about the same genes, and solved cases."""
+    genes = ("KMT2D", "NIPBL", "ELN")
+    lines = [made_vcf.line(pos=n, gene=gene, gt="1/1") for n, gene in enumerate(genes, start=1)]
+    made_vcf.write(folder / "exome.vcf.gz", lines)
+    (folder / "panel.txt").write_text("\n".join(genes), encoding="utf-8")
+    scores = {"combinedScore": 0.5, "priorityScore": 0.5, "variantScore": 0.5}
+    ranked = [{"geneSymbol": gene, **scores} for gene in genes]
+    (folder / "exomiser.json").write_text(json.dumps(ranked), encoding="utf-8")
+    nearest = [{"id": gene, "score": 0.4} for gene in genes[:2]]
+    photo = {"document": "match", "version": 1, "probes": [{"genes": nearest}]}
+    (folder / "photo.json").write_text(json.dumps(photo), encoding="utf-8")
+    solved = made_cases.cases(15, 6, causal_genes=5)
+    solved = replace(solved, features=("gestalt", "cadd", "exomiser"))
+    made_cases.write(solved, folder / "cases.csv")
 
 
 @pytest.fixture

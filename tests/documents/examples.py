@@ -423,7 +423,6 @@ def documents() -> dict[str, Any]:
         "binary": binary_document(BINARY),
         "classified": classified_document("own", FACTS, CLASSIFIED, "tiny"),
         "specialised": specialised_document(SPECIALISED),
-        "specialised": specialised_document(SPECIALISED, "OMIM:163950"),
         "phenotype-ranking": phenotype_ranking_document(RANKER, ["OMIM"], RANKED),
         "phenotype-terms": phenotype_terms_document(
             RANKER.release.ontology.release, RANKER.release.ontology.search("nose", 2)

@@ -223,13 +223,14 @@ def test_a_vcf_in_blocks_is_read(tmp_path: Path):
         (b"\x00\x01\x02", TableDamaged, "is not a VCF"),
         ("\n".join(header()[:-1]).encode(), TableDamaged, "its header cannot be read"),
         ("\n".join(header()).encode() + b"\n", TableDamaged, "has a header, but no variants"),
-        (TEXT[:-30], TableDamaged, "after 3,998 lines"),
-        (gzip.compress(TEXT)[:-2000], TableDamaged, "damaged or cut off"),
+        (TEXT[:-30], TableDamaged, "line 3,999 of its variants"),
+        (gzip.compress(TEXT)[:-2000], TableDamaged, "damaged or cut off: line"),
         (BGZF[: -len(EMPTY_BLOCK)], TableDamaged, "is cut off: its last block is missing"),
         (BGZF[:2000], TableDamaged, "is cut off"),
-        (TEXT.replace(b"\t100\t", b"\tabc\t"), TableDamaged, "after 99 lines"),
+        (TEXT.replace(b"\t100\t", b"\tabc\t"), TableDamaged, "line 100 of its variants"),
+        (TEXT.replace(b"0/1\n", b"0/7\n", 1), TableDamaged, "line 1 of its variants"),
     ],
-    ids=["empty", "text", "bytes", "no-columns", "no-lines", "cut", "gzip", "eof", "bgzf", "pos"],
+    ids=["empty", "text", "bytes", "no-columns", "no-lines", "cut", "gzip", "no-last-block", "in-a-block", "position", "allele"],
 )
 def test_a_file_that_is_damaged_is_refused(
     tmp_path: Path,
