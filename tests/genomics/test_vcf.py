@@ -230,7 +230,19 @@ def test_a_vcf_in_blocks_is_read(tmp_path: Path):
         (TEXT.replace(b"\t100\t", b"\tabc\t"), TableDamaged, "line 100 of its variants"),
         (TEXT.replace(b"0/1\n", b"0/7\n", 1), TableDamaged, "line 1 of its variants"),
     ],
-    ids=["empty", "text", "bytes", "no-columns", "no-lines", "cut", "gzip", "no-last-block", "in-a-block", "position", "allele"],
+    ids=[
+        "empty",
+        "text",
+        "bytes",
+        "no-columns",
+        "no-lines",
+        "cut",
+        "gzip",
+        "no-last-block",
+        "in-a-block",
+        "position",
+        "allele",
+    ],
 )
 def test_a_file_that_is_damaged_is_refused(
     tmp_path: Path,
