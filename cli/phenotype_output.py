@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from gestalt_space.counts import counted_text
+from gestalt_space.paths import display_name
 
 from . import output
 
@@ -23,11 +24,12 @@ _SHOWN_EVIDENCE = 3
 
 def write_case(case: RankedCase) -> None:
     """The terms of a case, its disorders and its genes; an error on standard error."""
-    output.write_text(case.name, style="bold")
+    name = display_name(case.name)
+    output.write_text(name, style="bold")
     if case.query is not None:
         _write_terms(case.query)
     if case.error is not None:
-        output.say_error(case.error, case.name)
+        output.say_error(case.error, name)
     if case.ranking is None:
         return
     has_ratio = any(line.likelihood_ratio is not None for line in case.ranking.disorders)
@@ -56,7 +58,8 @@ def write_case(case: RankedCase) -> None:
     output.write_table(genes)
     if unknown := case.ranking.unknown_candidates:
         output.write_text(
-            f"  {counted_text(len(unknown), 'candidate')} without annotations: {', '.join(unknown)}"
+            f"  {counted_text(len(unknown), 'candidate')} without annotations: "
+            f"{display_name(', '.join(unknown))}"
         )
 
 
@@ -64,7 +67,7 @@ def _write_terms(query: Query) -> None:
     used = len(query.present) + len(query.excluded)
     output.write_text(f"  {counted_text(used, 'term')} used")
     for mapped in query.mapped:
-        output.write_text(f"  {mapped.given} is {mapped.id} ({mapped.name})")
+        output.write_text(f"  {display_name(mapped.given)} is {mapped.id} ({mapped.name})")
     for ignored in query.ignored:
         why = {
             "unknown": "HPO has no such term",
@@ -75,7 +78,7 @@ def _write_terms(query: Query) -> None:
             "implied": f"implied by {ignored.by}",
             "contradicted": f"excluded, but {ignored.by} is present",
         }[ignored.reason]
-        output.write_text(f"  not used: {ignored.given}, {why}")
+        output.write_text(f"  not used: {display_name(ignored.given)}, {why}")
 
 
 def _write_evidence(line: DisorderLine) -> None:

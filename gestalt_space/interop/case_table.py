@@ -24,7 +24,8 @@ def read_cases(path: Path, ontology: Ontology) -> Iterator[Case]:
 
     Terms are separated by semicolons or commas, and `!` stands before excluded ones; candidates,
     symbols or `Entrez:…`, by semicolons. Other columns are not read. A row that cannot be read is a
-    case with an error. Raises `TableDamaged`, and `UsageError` for a missing column.
+    case with an error. Raises `TableDamaged`, and `UsageError` where a column or all cases are
+    missing.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -41,9 +42,13 @@ def read_cases(path: Path, ontology: Ontology) -> Iterator[Case]:
         for name in (CASE, HPO):
             if name not in header:
                 raise UsageError(f"{display_name(path)} has no column {name}.", _HINT)
+        count = 0
         for cells in reader:
             if any(cells):
+                count += 1
                 yield _case(dict(zip(header, cells, strict=False)), reader.line_num, ontology)
+        if not count:
+            raise UsageError(f"{display_name(path)} has no cases.", "Write a row for each case.")
     except csv.Error as error:
         raise TableDamaged(
             f"{display_name(path)} cannot be read at line {reader.line_num}: {error}.", _HINT

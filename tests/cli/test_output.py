@@ -74,3 +74,17 @@ def test_progress_is_silent_where_no_terminal_is(capsys: pytest.CaptureFixture[s
     assert list(output.with_bar([1, 2, 3], "Adding", 3, quiet=False)) == [1, 2, 3]
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_document_in_parts_is_the_document(
+    count: int, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    parts = [
+        {"case": f"café \udce9 {number}", "terms": [], "found": {"a": []}}
+        for number in range(count)
+    ]
+    output.write_json({"version": 1, "none": [], "cases": parts})
+    whole = capsysbinary.readouterr().out
+    output.write_json_parts({"version": 1, "none": [], "cases": []}, "cases", iter(parts))
+    assert capsysbinary.readouterr().out == whole

@@ -166,3 +166,15 @@ def test_without_hpo_it_is_said_what_to_install(gestalt: Command, monkeypatch: p
     ran = gestalt("phenotype", "rank", "--hpo", "HP:0000011", "--json")
     assert ran.code == 1
     assert ran.document["error"]["code"] == "ontology_missing"
+
+
+def test_what_steers_a_terminal_is_not_printed(gestalt: Command, tmp_path: Path):
+    path = tmp_path / "case.json"
+    terms = [{"type": {"id": one}} for one in ("HP:0000011", "\x1b[2Jbad", "\x1b[3mwide\tnose")]
+    path.write_text(json.dumps(packet("\x1b[31mred", phenotypicFeatures=terms)))
+    genes = "AAA1,\x1b[1mNONE"
+    ran = gestalt("phenotype", "rank", "--phenopacket", path, "--candidates", genes)
+    assert ran.code == 0
+    assert "NONE" in ran.out
+    assert "bad" in ran.out
+    assert "\x1b" not in ran.out + ran.err

@@ -50,6 +50,7 @@ def test_a_bad_row_is_a_case_with_an_error(tmp_path: Path):
     [
         (b"", UsageError, "no column case"),
         (b"case,terms\n", UsageError, "no column hpo"),
+        (b"case,hpo\n\n", UsageError, "no cases"),
         (b"case,hpo\n\xff,x\n", TableDamaged, "UTF-8"),
     ],
 )

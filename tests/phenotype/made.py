@@ -134,6 +134,7 @@ GENES_TEXT = "\n".join(
         "100\tAAA1\tHP:0000012\tLong nose\t-\tORPHA:7",
         "20\tBBB1\tHP:0000010\tNose\t4/8\tOMIM:2",
         "30\tCCC1\tHP:0000020\tShort arm\t25%\tOMIM:3",
+        "40\t-\tHP:0000020\tShort arm\t25%\tOMIM:3",
         "",
     ]
 )

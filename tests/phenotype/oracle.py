@@ -19,6 +19,7 @@ FREQUENCIES = {
     # Genes, with the disorders of each together.
     "BBB1": {10: 0.5, 21: 0.895},
     "CCC1": {20: 0.25},
+    "Entrez:40": {20: 0.25},
     "AAA1": {11: 0.55, 13: 0.5, 12: 0.545},
 }
 OMIM = ("OMIM:1", "OMIM:2", "OMIM:3")

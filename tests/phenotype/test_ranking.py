@@ -60,7 +60,12 @@ def test_the_score_is_the_sum_of_what_is_shown(release: Release):
 
 def test_a_gene_has_the_evidence_of_its_disorders_and_its_own(release: Release):
     ranking = Ranker(release).rank(query_of(release))
-    disorders = {"AAA1": ["OMIM:1", "ORPHA:7"], "BBB1": ["OMIM:2"], "CCC1": ["OMIM:3"]}
+    disorders = {
+        "AAA1": ["OMIM:1", "ORPHA:7"],
+        "BBB1": ["OMIM:2"],
+        "CCC1": ["OMIM:3"],
+        "Entrez:40": ["OMIM:3"],
+    }
     expected = {
         gene: (
             math.log10(sum(10 ** expected_score(id_) for id_ in ids)) + expected_score(gene)
@@ -73,7 +78,8 @@ def test_a_gene_has_the_evidence_of_its_disorders_and_its_own(release: Release):
     first = ranking.genes[0]
     assert first.symbol == max(expected, key=expected.__getitem__)
     ids = {gene.symbol: gene.entrez_id for gene in ranking.genes}
-    assert ids == {"AAA1": "Entrez:100", "BBB1": "Entrez:20", "CCC1": "Entrez:30"}
+    numbers = {"AAA1": 100, "BBB1": 20, "CCC1": 30, "Entrez:40": 40}
+    assert ids == {symbol: f"Entrez:{number}" for symbol, number in numbers.items()}
     assert {gene.symbol: gene.disorder for gene in ranking.genes}["AAA1"] == "OMIM:1"
 
 
@@ -84,6 +90,7 @@ def test_only_candidates_are_ranked_and_unknown_ones_are_told(release: Release):
     assert {gene.symbol for gene in ranking.genes} == {"BBB1", "CCC1"}
     assert ranking.unknown_candidates == ("NONE1", "Entrez:999")
     assert len(ranking.disorders) == 3
+    assert ranker.candidates(["-", ""]).unknown == ("-", "")
     none = ranker.rank(query_of(release), candidates=ranker.candidates(["NONE1"]))
     assert none.genes == ()
 
