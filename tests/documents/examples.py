@@ -118,6 +118,7 @@ from gestalt_space.weights.classifier_facts import (
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
 from tests import made
 from tests.cohort.selections import QUICK, planted
+from tests.documents.gene_examples import gene_documents, gene_tables
 from tests.evaluation.made_data import random_data
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -409,6 +410,7 @@ def documents() -> dict[str, Any]:
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
         **of_the_service(),
+        **gene_documents(),
     }
 
 
@@ -447,6 +449,7 @@ def tables() -> dict[str, Table]:
         "models": models_table([MODEL], ["broken"], [OFFERED]),
         "users": users_table(USERS),
         "tokens": tokens_table(TOKENS),
+        **gene_tables(),
     }
 
 
