@@ -69,7 +69,7 @@ def card_text(found: PediaTraining) -> str:
         "| scores | " + " | ".join(f"top-{k}" for k in TOPS) + " |",
         "|---" * (1 + len(TOPS)) + "|",
         *(
-            f"| {one.title} | " + " | ".join(_share(one.tops[k]) for k in TOPS) + " |"
+            f"| {one.title} | " + " | ".join(share_text(one.tops[k]) for k in TOPS) + " |"
             for one in found.accuracy
         ),
         "",
@@ -77,5 +77,6 @@ def card_text(found: PediaTraining) -> str:
     return "\n".join(lines)
 
 
-def _share(one: Estimate) -> str:
+def share_text(one: Estimate) -> str:
+    """A share with its interval, in percent."""
     return f"{one.value:.1%} ({one.low:.1%}–{one.high:.1%})"

@@ -17,10 +17,10 @@ from gestalt_space.documents.pedia import (
     PediaPartForm,
     PediaTrainedDocument,
 )
+from gestalt_space.genomics.pedia_card import share_text
 from gestalt_space.genomics.pedia_model import PediaModel, RankedCase, RankedGene
-from gestalt_space.genomics.pedia_training import PediaTraining
+from gestalt_space.genomics.pedia_training import TOPS, PediaTraining
 from gestalt_space.paths import display_name
-from gestalt_space.stats.estimates import Estimate
 from gestalt_space.tables.table import Column, Table
 
 
@@ -51,12 +51,9 @@ def pedia_trained_document(found: PediaTraining, folder: Path) -> PediaTrainedDo
 
 def accuracy_table(found: PediaTraining) -> Table:
     """Accuracy with all scores, without each, and with each alone."""
-    table = Table(
-        [Column("scores")]
-        + [Column(name, aligned="right") for name in ("top-1", "95 %", "top-10", "95 % ")]
-    )
+    table = Table([Column("scores"), *(Column(f"top-{k}", whole=True) for k in TOPS)])
     for one in found.accuracy:
-        table.add_row(one.title, *_share(one.tops[1]), *_share(one.tops[10]))
+        table.add_row(one.title, *(share_text(one.tops[k]) for k in TOPS))
     return table
 
 
@@ -129,7 +126,3 @@ def _gene_form(one: RankedGene) -> PediaGeneForm:
         entrez_id=one.gene.entrez_id or None,
         parts=[filled(PediaPartForm, part) for part in one.parts],
     )
-
-
-def _share(one: Estimate) -> tuple[str, str]:
-    return f"{one.value:.1%}", f"{one.low:.1%}–{one.high:.1%}"

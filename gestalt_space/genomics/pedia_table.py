@@ -58,7 +58,10 @@ class PediaTable:
         names = tuple(names)
         for name in names:
             if name not in self.features:
-                raise UsageError(f"{self.name} has no column {name}.", _FORM)
+                raise UsageError(
+                    f"{self.name} has no column {name}.",
+                    "Add the column. Leave it empty if the patient has no such score.",
+                )
         places = [self.features.index(name) for name in names]
         return PediaTable(
             self.name, names, self.cases, self.genes, self.causal, self.values[:, places]
@@ -69,7 +72,8 @@ def read_pedia_table(path: Path, names: GeneNames, *, for_training: bool) -> Ped
     """A table of scores. For training, each case has one causal gene.
 
     Raises `UsageError`, which names the line, for a gene that is not known or means two, for a gene
-    that a case has twice, for a score that is not a number, and for a score that no row has.
+    that a case has twice, and for a score that is not a number; for training also for a score that
+    no row has.
     """
     required = (CASE, GENE, CAUSAL) if for_training else (CASE, GENE)
     table = read_table(path, required, (CAUSAL, *IDENTIFIERS))
@@ -105,7 +109,7 @@ def read_pedia_table(path: Path, names: GeneNames, *, for_training: bool) -> Ped
         values.append([read_number(row[name], f"{where}, column {name}") for name in features])
     numbers = np.array(values, np.float64)
     for name, column in zip(features, numbers.T, strict=True):
-        if np.isnan(column).all():
+        if for_training and np.isnan(column).all():
             raise UsageError(f"{path.name}: no row has a score {name}.", "Delete the column.")
     found = PediaTable(
         path.name, features, tuple(cases), tuple(genes), np.array(causal, np.bool_), numbers

@@ -125,6 +125,7 @@ from gestalt_space.weights.classifier_facts import (
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
 from tests import made
 from tests.cohort.selections import QUICK, planted
+from tests.documents.gene_examples import gene_documents, gene_tables
 from tests.evaluation.made_data import random_data
 from tests.phenotype.made import parsed_release
 
@@ -430,6 +431,7 @@ def documents() -> dict[str, Any]:
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
         **of_the_service(),
+        **gene_documents(),
     }
 
 
@@ -486,6 +488,7 @@ def tables() -> dict[str, Table]:
         "phenotype-ranking": ranking_table(RANKED),
         "users": users_table(USERS),
         "tokens": tokens_table(TOKENS),
+        **gene_tables(),
     }
 
 

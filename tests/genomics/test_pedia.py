@@ -366,6 +366,18 @@ def test_a_score_of_the_model_that_a_table_lacks_is_named(
         trained.model.rank(table.of_features(("gestalt", "cadd")))
 
 
+def test_a_patient_without_a_photo_is_ranked_by_the_other_scores(
+    trained: PediaTraining, tmp_path: Path
+):
+    path = tmp_path / "scores.csv"
+    path.write_text("case,gene,gestalt,cadd,noise\nP1,AAA1,,30,0\nP1,BBB1,,2,0\n", encoding="utf-8")
+    table = read_pedia_table(path, GeneSymbols(), for_training=False)
+    (case,) = trained.model.rank(table)
+    assert [gene.gene.symbol for gene in case.genes] == ["AAA1", "BBB1"]
+    assert case.missing == {"gestalt": 2, "cadd": 0, "noise": 0}
+    assert {gene.parts[0].contribution for gene in case.genes} == {0}
+
+
 def test_scores_of_several_files_are_joined_by_gene():
     one, two = Gene("AAA1", "HGNC:1"), Gene("BBB1", "HGNC:2")
     first = ScoreFile("a", "table", {"HGNC:1": 3.0}, {"HGNC:1": one}, 0, (), ())

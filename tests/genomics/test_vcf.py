@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from pathlib import Path
 
+import cyvcf2
 import pytest
 
 from gestalt_space.errors import GestaltError, TableDamaged, UsageError
@@ -215,6 +217,28 @@ def test_a_vcf_in_blocks_is_read(tmp_path: Path):
     assert len(list(VcfReader(path))) == len(LINES)
 
 
+def test_lines_that_end_as_in_windows_are_read(tmp_path: Path):
+    path = write(
+        tmp_path / "a.vcf", [line(gt="1|0"), line(pos=101, formats="GT:DP", sample="1/1:7")]
+    )
+    plain = list(VcfReader(path))
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert list(VcfReader(path)) == plain
+
+
+def test_the_binary_form_is_read(tmp_path: Path):
+    path, bcf = write(tmp_path / "a.vcf", [line(gt="0/1"), line(pos=101)]), tmp_path / "a.bcf"
+    file = cyvcf2.VCF(str(path))
+    writer = cyvcf2.Writer(str(bcf), file, mode="wb")
+    for record in file:
+        writer.write_record(record)
+    writer.close()
+    assert list(VcfReader(bcf)) == list(VcfReader(path))
+    bcf.write_bytes(bcf.read_bytes()[:-28])
+    with pytest.raises(TableDamaged, match="cut off"):
+        VcfReader(bcf)
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "message"),
     [
@@ -270,6 +294,16 @@ def test_a_last_line_that_does_not_end_is_told(tmp_path: Path):
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
     with pytest.raises(UsageError, match=r"cannot be read: No such file"):
         VcfReader(tmp_path / "a.vcf")
+
+
+def test_without_cyvcf2_the_message_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = write(tmp_path / "a.vcf", [line()])
+    monkeypatch.setitem(sys.modules, "cyvcf2", None)
+    with pytest.raises(UsageError, match="VCF files need cyvcf2") as caught:
+        VcfReader(path)
+    assert "gestalt-space[genomics]" in caught.value.hint
 
 
 @pytest.fixture(scope="session")
