@@ -25,7 +25,7 @@ def write_case(case: RankedCase) -> None:
     """The terms of a case, its disorders and its genes; an error on standard error."""
     output.write_text(case.name, style="bold")
     if case.query is not None:
-        _write_terms(case.query)
+        write_terms(case.query)
     if case.error is not None:
         output.say_error(case.error, case.name)
     if case.ranking is None:
@@ -60,7 +60,8 @@ def write_case(case: RankedCase) -> None:
         )
 
 
-def _write_terms(query: Query) -> None:
+def write_terms(query: Query) -> None:
+    """How many terms count, which were mapped, and which are not used, and why."""
     used = len(query.present) + len(query.excluded)
     output.write_text(f"  {counted_text(used, 'term')} used")
     for mapped in query.mapped:

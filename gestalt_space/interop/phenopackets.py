@@ -6,12 +6,13 @@ Only what is used is read; a phenopacket's other fields are left alone.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from gestalt_space.errors import GestaltError, PhenotypeError, UsageError
 from gestalt_space.paths import display_name
@@ -21,6 +22,12 @@ MOST_BYTES = 64 * 2**20
 """Largest phenopacket that is read."""
 _VERSION_1_FIELDS = ("genes", "variants")
 """Fields of a phenopacket that version 2 does not have."""
+_SEXES: Final = {"FEMALE": "female", "MALE": "male", "OTHER_SEX": "other"}
+_DURATION = re.compile(
+    r"P(?:(?P<years>[0-9.]+)Y)?(?:(?P<months>[0-9.]+)M)?(?:(?P<weeks>[0-9.]+)W)?"
+    r"(?:(?P<days>[0-9.]+)D)?(?:T.*)?"
+)
+_YEARS: Final = {"years": 1.0, "months": 1 / 12, "weeks": 7 / 365.25, "days": 1 / 365.25}
 _HINT = "Use phenopackets of version 2, as JSON."
 
 
@@ -28,7 +35,8 @@ _HINT = "Use phenopackets of version 2, as JSON."
 class Phenopacket:
     """What is read of a phenopacket. `present`, `excluded`: identifiers of HPO terms; `disorders`:
     of diseases that are not excluded; `references`: of publications, such as PMID:…; `hpo`: the
-    release of HPO that it says it uses; `sex`: as the file has it."""
+    release of HPO that it says it uses; `sex`: as the file has it; `age` in years, at the last
+    encounter."""
 
     id: str
     present: tuple[str, ...]
@@ -37,6 +45,12 @@ class Phenopacket:
     references: tuple[str, ...]
     sex: str | None
     hpo: str | None
+    age: float | None = None
+
+    @property
+    def sex_name(self) -> str | None:
+        """The sex as it is named here; None where it is not known."""
+        return _SEXES.get(self.sex or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +126,7 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
         for resource in meta.get("resources") or ()
         if str(resource.get("namespacePrefix")).upper() == "HP"
     ]
+    subject = record.get("subject") or {}
     return Phenopacket(
         id=str(record.get("id") or ""),
         present=tuple(present),
@@ -120,9 +135,23 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
         references=tuple(
             str(one["id"]) for one in meta.get("externalReferences") or () if one.get("id")
         ),
-        sex=(record.get("subject") or {}).get("sex"),
+        sex=subject.get("sex"),
         hpo=releases[0] if releases else None,
+        age=_age(subject),
     )
+
+
+def _age(subject: Mapping[str, Any]) -> float | None:
+    """The age at the last encounter in years; None for an age range, and for what is no age."""
+    element = subject.get("timeAtLastEncounter") or {}
+    text = str((element.get("age") or {}).get("iso8601duration") or "")
+    found = _DURATION.fullmatch(text)
+    if found is None or not any(found.groups()):
+        return None
+    try:
+        return sum(float(number) * _YEARS[unit] for unit, number in found.groupdict("0").items())
+    except ValueError:
+        return None
 
 
 def _check_version(record: Mapping[str, Any], meta: Mapping[str, Any]) -> None:

@@ -75,7 +75,9 @@ def test_filters_are_those_that_were_asked_for(gestalt: Command, vcf: Path, tmp_
 def test_that_nothing_is_left_is_said_whatever_is_asked_for(
     gestalt: Command, vcf: Path, words: tuple[str, ...]
 ):
-    ran = gestalt("genomics", "score", vcf, "--min-quality", 10, "--panel", vcf.parent / "p", *words)
+    ran = gestalt(
+        "genomics", "score", vcf, "--min-quality", 10, "--panel", vcf.parent / "p", *words
+    )
     assert ran.code == 2
     (vcf.parent / "p").write_text("NIPBL\n")
     ran = gestalt("genomics", "score", vcf, "--panel", vcf.parent / "p", *words)
