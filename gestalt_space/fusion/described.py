@@ -51,7 +51,7 @@ def describe(
         present += packet.present
         excluded += packet.excluded
         notes = list(_contradictions(packet, sex, age))
-        sex, age = sex or packet.sex_name, packet.age if age is None else age
+        sex, age = sex or packet.sex, packet.age_years if age is None else age
     query = make_query(ontology, present, excluded)
     if not query.present:
         raise _nothing_present(query, phenopacket)
@@ -74,11 +74,11 @@ def _read(path: Path) -> Phenopacket:
 
 
 def _contradictions(packet: Phenopacket, sex: str | None, age: float | None) -> Iterator[str]:
-    if sex is not None and packet.sex_name not in (None, sex):
-        yield f"The phenopacket says {packet.sex_name}, --sex {sex}: {sex} is used."
-    if age is not None and packet.age is not None and abs(age - packet.age) > _SAME_AGE:
+    if sex is not None and packet.sex not in (None, sex):
+        yield f"The phenopacket says {packet.sex}, --sex {sex}: {sex} is used."
+    if age is not None and packet.age_years is not None and abs(age - packet.age_years) > _SAME_AGE:
         yield (
-            f"The phenopacket says {age_text(packet.age)}, --age {age_text(age)}: "
+            f"The phenopacket says {age_text(packet.age_years)}, --age {age_text(age)}: "
             f"{age_text(age)} is used."
         )
 

@@ -12,8 +12,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
+from gestalt_space.ages import DAYS_PER_YEAR
 from gestalt_space.errors import GestaltError, PhenotypeError, UsageError
 from gestalt_space.paths import display_name
 from gestalt_space.phenotype.cases import Case
@@ -22,12 +23,13 @@ MOST_BYTES = 64 * 2**20
 """Largest phenopacket that is read."""
 _VERSION_1_FIELDS = ("genes", "variants")
 """Fields of a phenopacket that version 2 does not have."""
-_SEXES: Final = {"FEMALE": "female", "MALE": "male", "OTHER_SEX": "other"}
+_SEXES = {"FEMALE": "female", "MALE": "male", "OTHER_SEX": "other"}
 _DURATION = re.compile(
-    r"P(?:(?P<years>[0-9.]+)Y)?(?:(?P<months>[0-9.]+)M)?(?:(?P<weeks>[0-9.]+)W)?"
-    r"(?:(?P<days>[0-9.]+)D)?(?:T.*)?"
+    r"P(?=.)(?:(?P<y>\d+(?:\.\d+)?)Y)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<w>\d+(?:\.\d+)?)W)?"
+    r"(?:(?P<d>\d+(?:\.\d+)?)D)?(?:T(?:\d+(?:\.\d+)?[HMS])+)?",
+    re.ASCII,
 )
-_YEARS: Final = {"years": 1.0, "months": 1 / 12, "weeks": 7 / 365.25, "days": 1 / 365.25}
+_UNIT_YEARS = {"y": 1.0, "m": 1 / 12, "w": 7 / DAYS_PER_YEAR, "d": 1 / DAYS_PER_YEAR}
 _HINT = "Use phenopackets of version 2, as JSON."
 
 
@@ -35,8 +37,8 @@ _HINT = "Use phenopackets of version 2, as JSON."
 class Phenopacket:
     """What is read of a phenopacket. `present`, `excluded`: identifiers of HPO terms; `disorders`:
     of diseases that are not excluded; `references`: of publications, such as PMID:…; `hpo`: the
-    release of HPO that it says it uses; `sex`: as the file has it; `age` in years, at the last
-    encounter."""
+    release of HPO that it says it uses; `sex`: `female`, `male`, `other`, or None;
+    `age_years`: since birth, at the last encounter."""
 
     id: str
     present: tuple[str, ...]
@@ -45,12 +47,7 @@ class Phenopacket:
     references: tuple[str, ...]
     sex: str | None
     hpo: str | None
-    age: float | None = None
-
-    @property
-    def sex_name(self) -> str | None:
-        """The sex as it is named here; None where it is not known."""
-        return _SEXES.get(self.sex or "")
+    age_years: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +132,25 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
         references=tuple(
             str(one["id"]) for one in meta.get("externalReferences") or () if one.get("id")
         ),
-        sex=subject.get("sex"),
+        sex=_SEXES.get(str(subject.get("sex"))),
         hpo=releases[0] if releases else None,
-        age=_age(subject),
+        age_years=_age(subject),
     )
 
 
 def _age(subject: Mapping[str, Any]) -> float | None:
-    """The age at the last encounter in years; None for an age range, and for what is no age."""
-    element = subject.get("timeAtLastEncounter") or {}
-    text = str((element.get("age") or {}).get("iso8601duration") or "")
-    found = _DURATION.fullmatch(text)
-    if found is None or not any(found.groups()):
+    """The age since birth in years; None where there is none, or one that cannot be read."""
+    told = (subject.get("timeAtLastEncounter") or {}).get("age") or {}
+    return years_of(str(told.get("iso8601duration") or ""))
+
+
+def years_of(duration: str) -> float | None:
+    """A duration of ISO 8601 in years: `P4Y6M` is 4.5. None for what is none. Hours are less than a
+    day, and count as nothing."""
+    found = _DURATION.fullmatch(duration)
+    if found is None:
         return None
-    try:
-        return sum(float(number) * _YEARS[unit] for unit, number in found.groupdict("0").items())
-    except ValueError:
-        return None
+    return sum(float(found[unit] or 0) * years for unit, years in _UNIT_YEARS.items())
 
 
 def _check_version(record: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
