@@ -108,13 +108,13 @@ class Fusion:
         lines = self._genes.lines(top, self._best_disorder)
         return FusedRanking(tuple(lines), len(self._genes.ids))
 
-    def ranks(self) -> tuple[dict[str, int], dict[str, int]]:
-        """The ranks of all disorders by identifier, and of all genes by symbol."""
-        disorders, genes = self._disorders, self._genes
-        return (
-            dict(zip(disorders.ids, disorders.ranks.tolist(), strict=True)),
-            dict(zip(genes.names, genes.ranks.tolist(), strict=True)),
-        )
+    def disorder_ranks(self, parts: Sequence[PartName]) -> dict[str, int]:
+        """The ranks of all disorders by some parts alone, by identifier."""
+        return self._disorders.ranks_by(parts)
+
+    def gene_ranks(self, parts: Sequence[PartName]) -> dict[str, int]:
+        """The ranks of all genes by some parts alone, by identifier."""
+        return self._genes.ranks_by(parts)
 
     def _disorder_parts(self, id_: str) -> Parts:
         place = self._annotations.place_of_disorder.get(id_)
@@ -174,18 +174,29 @@ class _Ranked:
     def __init__(self, ids: Sequence[str], names: Sequence[str], parts: Sequence[Parts]) -> None:
         self.ids, self.names, self.parts = ids, names, parts
         self.place_of = {id_: place for place, id_ in enumerate(ids)}
-        asked = [name for name in PARTS if parts and name in parts[0]]
-        values = {
-            name: np.array([one[name].log10_ratio for one in parts], np.float64) for name in asked
+        self._values = {
+            name: np.array([one[name].log10_ratio for one in parts], np.float64)
+            for name in PARTS
+            if parts and name in parts[0]
         }
-        whole = np.sum([values[name] for name in asked], axis=0)
-        self.totals = np.round(whole, DIGITS)
+        self.totals = self._totals(self._values)
         self.ranks = worst_ranks(self.totals)
-        self._without = (
-            {name: worst_ranks(np.round(whole - values[name], DIGITS)) for name in asked}
-            if len(asked) > 1
-            else {}
-        )
+        self._without = {
+            name: worst_ranks(self._totals([one for one in self._values if one != name]))
+            for name in self._values
+            if len(self._values) > 1
+        }
+
+    def ranks_by(self, parts: Sequence[PartName]) -> dict[str, int]:
+        """Ranks by some parts, by identifier."""
+        ranks = worst_ranks(self._totals(parts)).tolist()
+        return dict(zip(self.ids, ranks, strict=True))
+
+    def _totals(self, parts: Iterable[PartName]) -> NDArray[np.float64]:
+        found = np.zeros(len(self.ids))
+        for name in parts:
+            found += self._values[name]
+        return np.round(found, DIGITS)
 
     def lines(
         self, top: int | None, disorder_of: Callable[[int], tuple[str, str]] | None = None
