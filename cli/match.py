@@ -13,7 +13,7 @@ import typer
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import GestaltError, Interrupted, UsageError
 
-from . import match_classifier, match_output, options, output
+from . import match_classifier, match_fused, match_output, options, output
 from .interruption import interruption
 from .opening import opened_for_photos
 from .probes import probe_names, probes_of
@@ -134,6 +134,61 @@ def match(
             show_default=False,
         ),
     ] = None,
+    hpo: Annotated[
+        list[str],
+        typer.Option(
+            "--hpo",
+            help="HPO terms of the patient by identifier or name, separated by commas; ! before a "
+            "term that was looked for and not found. Repeatable. Photo and terms then rank "
+            "disorders and genes together.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    phenopacket: Annotated[
+        Path | None,
+        typer.Option(
+            "--phenopacket",
+            help="A phenopacket of version 2, as JSON: terms, and sex and age unless --sex and "
+            "--age give them.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    vcf: Annotated[
+        Path | None,
+        typer.Option(
+            "--vcf",
+            help="Exome of the patient, as for `gestalt genomics score`: its variants count too.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(
+            "--sample",
+            help="With --vcf: the patient, if it has several samples.",
+            show_default=False,
+        ),
+    ] = None,
+    build: Annotated[
+        str | None,
+        typer.Option(
+            "--build",
+            help="With --vcf: genome build, GRCh37 or GRCh38. Refused if the VCF is on the other "
+            "one. [default: as the contigs of the VCF tell]",
+            show_default=False,
+        ),
+    ] = None,
+    genes: Annotated[
+        Path | None,
+        typer.Option(
+            "--genes",
+            help="With --vcf: gene table, hgnc_complete_set.txt of HGNC.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
     classifier: Annotated[
         str | None,
         typer.Option(
@@ -187,6 +242,9 @@ def match(
     descriptors, from -1 to 1; higher is closer. If a photo has several faces, the largest is used
     and reported. A patient is never matched against their own photos or against their family. `-`
     reads one photo from standard input.
+
+    With --hpo, --phenopacket or --vcf, photo, terms and exome rank disorders and genes together,
+    and each line shows what each of them adds.
     """
     from gestalt_space.documents.matches import failed_match_document
     from gestalt_space.gallery.intake.values import parse_text
@@ -206,6 +264,13 @@ def match(
         _check_probes(photos, patient, as_one)
         match_classifier.check_options(
             classifier, form, fuse=fuse, explain=explain, show_face=show_face, space=space
+        )
+        given = match_fused.Given(hpo, phenopacket, vcf, sample, build, genes)
+        others = [("--classifier", classifier), ("--explain", explain), ("--show-face", show_face)]
+        match_fused.check_options(
+            *(given, question, form),
+            others=[(name, value is not None) for name, value in others],
+            probes=0 if as_one else len(photos),
         )
         if show_face is not None:
             _check_pictures(patient, explain, form)
@@ -235,6 +300,13 @@ def match(
                 return _explain(gallery, question, sources, patient, as_one, explain, form, csv)
             if form == "gestaltmatcher":
                 return _service_reply(gallery, question, sources, patient, as_one)
+            if given.is_any:
+                match_fused.check_options(
+                    given, question, form, others=(), probes=0 if as_one else len(sources)
+                )
+                return match_fused.match_fused(
+                    gallery, given, question, sources, patient, as_one, form, csv, quiet
+                )
             return _match(gallery, question, sources, patient, as_one, form, csv, pictures, quiet)
     except GestaltError as error:
         if form != "json" or classifier is not None or isinstance(error, Interrupted):

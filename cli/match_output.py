@@ -107,10 +107,17 @@ def title_of(id_: str, name: str) -> str:
 
 
 def _write_match(match: Match, view: GalleryView, detector: str) -> None:
-    question = view.question
     if match.error is not None:
         output.say_error(match.error, match.photo)
         return
+    write_probe(match, view, detector)
+    _write_lines(match, view.question)
+    write_around(match, view.question)
+
+
+def write_probe(match: Match, view: GalleryView, detector: str) -> None:
+    """What stands above the lines of a match: whose face it is, and how close the first line is."""
+    question = view.question
     output.write_text(match.photo, style="bold")
     if view.approximate is not None:
         output.write_text(f"  {view.approximate.record.told}", style="bold")
@@ -131,8 +138,6 @@ def _write_match(match: Match, view: GalleryView, detector: str) -> None:
         output.write_text(f"  excluded: {', '.join(question.without)}")
     _write_copies(match)
     write_verdict(match.verdict, match.best_percentile)
-    _write_lines(match, question)
-    _write_around(match, question)
 
 
 def _relatives_line(relatives: tuple[str, ...]) -> str:
@@ -194,7 +199,7 @@ def _write_lines(match: Match, question: Question) -> None:
         output.write_text(f"  no LR in {lines} {', '.join(ranks)}: {why}", style="dim")
 
 
-def _write_around(match: Match, question: Question) -> None:
+def write_around(match: Match, question: Question) -> None:
     """How many were asked for and could be ranked, and how the gallery is made up."""
     if match.eligible is not None and (question.among or match.eligible.lines < match.k):
         among = f" among {question.among}" if question.among else ""

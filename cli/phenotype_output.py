@@ -27,7 +27,7 @@ def write_case(case: RankedCase) -> None:
     name = display_name(case.name)
     output.write_text(name, style="bold")
     if case.query is not None:
-        _write_terms(case.query)
+        write_terms(case.query)
     if case.error is not None:
         output.say_error(case.error, name)
     if case.ranking is None:
@@ -63,7 +63,8 @@ def write_case(case: RankedCase) -> None:
         )
 
 
-def _write_terms(query: Query) -> None:
+def write_terms(query: Query) -> None:
+    """How many terms count, which were mapped, and which are not used, and why."""
     used = len(query.present) + len(query.excluded)
     output.write_text(f"  {counted_text(used, 'term')} used")
     for mapped in query.mapped:

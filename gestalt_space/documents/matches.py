@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NotRequired, cast
 
 from gestalt_space.documents.form import Form, filled, rounded
+from gestalt_space.documents.fused import FusedForm
 from gestalt_space.documents.parts import (
     CalibrationForm,
     CopyForm,
@@ -134,7 +135,8 @@ class ProbePhotoForm(Form):
 
 
 class ProbeForm(Form):
-    """A probe and its lines, which stand under what they are; the nearest first."""
+    """A probe and its lines, which stand under what they are; the nearest first. `fused`: where
+    terms or an exome were given."""
 
     photo: str
     error: ErrorForm | None
@@ -151,6 +153,7 @@ class ProbeForm(Form):
     genes: NotRequired[list[LineForm]]
     patients: NotRequired[list[LineForm]]
     photos: NotRequired[list[ProbePhotoForm]]
+    fused: NotRequired[FusedForm]
 
 
 class MatchDocument(Form):

@@ -195,7 +195,7 @@ def ranked_case_form(case: RankedCase) -> RankedCaseForm:
     return {
         "case": case.name,
         "error": None if case.error is None else error_form(case.error),
-        "terms": _terms_form(case.query),
+        "terms": query_terms_form(case.query),
         "ranked": 0 if ranking is None else ranking.ranked,
         "disorders": [] if ranking is None else [_disorder_form(one) for one in ranking.disorders],
         "genes": []
@@ -205,7 +205,8 @@ def ranked_case_form(case: RankedCase) -> RankedCaseForm:
     }
 
 
-def _terms_form(query: Query | None) -> QueryTermsForm:
+def query_terms_form(query: Query | None) -> QueryTermsForm:
+    """The terms of a case; none where it was not read."""
     if query is None:
         return {"used": 0, "mapped": [], "ignored": []}
     return {

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gestalt_space.ages import DAYS_PER_YEAR
 from gestalt_space.errors import GestaltError, PhenotypeError, UsageError
 from gestalt_space.paths import display_name
 from gestalt_space.phenotype.cases import Case
@@ -22,6 +23,13 @@ MOST_BYTES = 64 * 2**20
 """Largest phenopacket that is read."""
 _VERSION_1_FIELDS = ("genes", "variants")
 """Fields of a phenopacket that version 2 does not have."""
+_SEXES = {"FEMALE": "female", "MALE": "male", "OTHER_SEX": "other"}
+_DURATION = re.compile(
+    r"P(?=.)(?:(?P<y>\d+(?:\.\d+)?)Y)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<w>\d+(?:\.\d+)?)W)?"
+    r"(?:(?P<d>\d+(?:\.\d+)?)D)?(?:T(?:\d+(?:\.\d+)?[HMS])+)?",
+    re.ASCII,
+)
+_UNIT_YEARS = {"y": 1.0, "m": 1 / 12, "w": 7 / DAYS_PER_YEAR, "d": 1 / DAYS_PER_YEAR}
 _HINT = "Use phenopackets of version 2, as JSON."
 
 
@@ -29,7 +37,8 @@ _HINT = "Use phenopackets of version 2, as JSON."
 class Phenopacket:
     """What is read of a phenopacket. `present`, `excluded`: identifiers of HPO terms; `disorders`:
     of diseases that are not excluded; `references`: of publications, such as PMID:…; `hpo`: the
-    release of HPO that it says it uses; `sex`: as the file has it."""
+    release of HPO that it says it uses; `sex`: `female`, `male`, `other`, or None;
+    `age_years`: since birth, at the last encounter."""
 
     id: str
     present: tuple[str, ...]
@@ -38,6 +47,7 @@ class Phenopacket:
     references: tuple[str, ...]
     sex: str | None
     hpo: str | None
+    age_years: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,7 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
         for resource in meta.get("resources") or ()
         if str(_field(resource, "namespacePrefix")).upper() == "HP"
     ]
+    subject = record.get("subject") or {}
     return Phenopacket(
         id=str(record.get("id") or ""),
         present=tuple(present),
@@ -122,8 +133,9 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
         references=tuple(
             str(one["id"]) for one in _field(meta, "externalReferences") or () if one.get("id")
         ),
-        sex=(record.get("subject") or {}).get("sex"),
+        sex=_SEXES.get(str(subject.get("sex"))),
         hpo=releases[0] if releases else None,
+        age_years=_age(subject),
     )
 
 
@@ -131,6 +143,21 @@ def _field(record: Mapping[str, Any], name: str) -> Any:
     """A field by its name in JSON, else by that of the schema, which JSON of protobuf may have too:
     `metaData` is `meta_data`."""
     return record.get(name, record.get(re.sub("([A-Z])", r"_\1", name).lower()))
+
+
+def _age(subject: Mapping[str, Any]) -> float | None:
+    """The age since birth in years; None where there is none, or one that cannot be read."""
+    told = (_field(subject, "timeAtLastEncounter") or {}).get("age") or {}
+    return years_of(str(told.get("iso8601duration") or ""))
+
+
+def years_of(duration: str) -> float | None:
+    """A duration of ISO 8601 in years: `P4Y6M` is 4.5. None for what is none. Hours are less than a
+    day, and count as nothing."""
+    found = _DURATION.fullmatch(duration)
+    if found is None:
+        return None
+    return sum(float(found[unit] or 0) * years for unit, years in _UNIT_YEARS.items())
 
 
 def _check_version(record: Mapping[str, Any], meta: Mapping[str, Any], features: Any) -> None:

@@ -28,7 +28,7 @@ from gestalt_space.gallery.match_trail import AskedMatch
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.gallery.snapshot import Snapshot, gallery_changed, load_snapshot
 from gestalt_space.gallery.state import GalleryState
-from gestalt_space.match.answer import Match
+from gestalt_space.match.answer import Match, MatchLine
 from gestalt_space.match.classified import Classified, classified, fused_lines, ranked_by
 from gestalt_space.match.evidence import Evidence, evidence_of
 from gestalt_space.match.probe import Probe, as_one_probe, probe_of, stored_probe
@@ -183,6 +183,14 @@ class MatchMixin(ListingMixin):
         changed since, else the newest."""
         return self._answer(lambda: probes, question, view)
 
+    def answer_in_full(
+        self, probes: Sequence[Probe], question: Question
+    ) -> list[tuple[Match, tuple[MatchLine, ...]]]:
+        """The matches of probes, each with the lines of all that can be ranked."""
+        _, matches = self.answer(probes, question)
+        _, full = self._answered(lambda: probes, replace(question, k=_ALL_LINES), None)
+        return [(match, one.lines) for match, one in zip(matches, full, strict=True)]
+
     def copies(self, probe: Probe, question: Question = TEN_DISORDERS) -> tuple[Copy, ...]:
         """Stored photos that are copies of a probe's own, but for those of its patient and of the
         patients whom the question leaves out."""
@@ -298,6 +306,15 @@ class MatchMixin(ListingMixin):
     ) -> tuple[GalleryView, list[Match]]:
         """`probes` is called when the state is read: whose photo one is has to be known of every
         photo in it, or one that was added meanwhile would be evidence for itself."""
+        view, matches = self._answered(probes, question, view)
+        if self.settings.audit_matches:
+            self._record_matches(matches)
+        return view, matches
+
+    def _answered(
+        self, probes: Callable[[], Sequence[Probe]], question: Question, view: GalleryView | None
+    ) -> tuple[GalleryView, list[Match]]:
+        """Likewise, without a record in the audit trail."""
 
         def ask() -> tuple[GalleryView, list[Match]]:
             newest = view if view is not None and view.state is self.state() else None
@@ -306,10 +323,7 @@ class MatchMixin(ListingMixin):
             with self.database.reading() as session:
                 return newest, match_probes(given, newest, session)
 
-        view, matches = self._settled(ask)
-        if self.settings.audit_matches:
-            self._record_matches(matches)
-        return view, matches
+        return self._settled(ask)
 
     def _record_matches(self, matches: Sequence[Match]) -> None:
         owners = [match.left_out for match in matches if match.left_out is not None]

@@ -64,6 +64,7 @@ from gestalt_space.errors import NoFace
 from gestalt_space.evaluation.gallery_document import evaluation_document
 from gestalt_space.evaluation.gallery_results import EvaluationPlan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
+from gestalt_space.fusion.documents import fused_form, fused_table
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.choosing import SpaceState
 from gestalt_space.gallery.copies import Copy
@@ -125,6 +126,7 @@ from gestalt_space.weights.classifier_facts import (
 from gestalt_space.weights.manifest import InstalledModel, ModelFile
 from tests import made
 from tests.cohort.selections import QUICK, planted
+from tests.documents.fused import FUSED
 from tests.documents.gene_examples import gene_documents, gene_tables
 from tests.evaluation.made_data import random_data
 from tests.phenotype.made import parsed_release
@@ -398,10 +400,17 @@ def measured() -> dict[str, Any]:
     return {name: rounded(document, 3) for name, document in found.items()}
 
 
+def matched() -> Any:
+    """A match; of its probes one has terms and an exome."""
+    document = match_document(SPACE, VIEW, MATCHES, Encoded(RUN, RUNS), CALIBRATION)
+    document["probes"][0]["fused"] = fused_form(FUSED, "disorder")
+    return document
+
+
 def documents() -> dict[str, Any]:
     """Documents by the names of their schemas."""
     return {
-        "match": match_document(SPACE, VIEW, MATCHES, Encoded(RUN, RUNS), CALIBRATION),
+        "match": matched(),
         "error": error_document(ERROR),
         "patients": patients_document(PATIENTS, "P2"),
         "patient": patient_document(PATIENT),
@@ -474,6 +483,7 @@ def tables() -> dict[str, Table]:
     """Tables by the names of their golden files."""
     return {
         "match": match_table(MATCHES, VIEW),
+        "fused": fused_table([*FUSED.disorders.lines, *FUSED.genes.lines]),
         "classified": classified_table(CLASSIFIED),
         "evidence": evidence_table(EVIDENCE),
         "patients": patients_table(PATIENTS),

@@ -46,7 +46,20 @@ def test_what_is_used_of_a_phenopacket_is_read():
     assert found.excluded == ("HP:0000020",)
     assert found.disorders == ("OMIM:1",)
     assert found.references == ("PMID:1",)
-    assert (found.sex, found.hpo) == ("FEMALE", "2024-02-27")
+    assert (found.sex, found.hpo) == ("female", "2024-02-27")
+
+
+@pytest.mark.parametrize(
+    ("duration", "years"),
+    [("P4Y6M", 4.5), ("P18M", 1.5), ("P3W", 21 / 365.25), ("P0Y", 0.0), ("4 years", None)],
+)
+def test_the_age_is_in_years(duration: str, years: float | None):
+    subject = {"sex": "MALE", "timeAtLastEncounter": {"age": {"iso8601duration": duration}}}
+    found = parse_phenopacket(data(packet(subject=subject)))
+    assert (found.sex, found.age_years) == (
+        "male",
+        years if years is None else pytest.approx(years),
+    )
 
 
 def test_a_phenopacket_may_lack_almost_everything():

@@ -1,0 +1,243 @@
+"""`gestalt match` with terms or an exome: one ranking of disorders and of genes by all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from gestalt_space.counts import counted_text
+from gestalt_space.errors import UsageError
+
+from . import match_output, output
+from .phenotype_output import write_terms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gestalt_space.fusion.answer import FusedAnswer
+    from gestalt_space.fusion.fused import FusedLine
+    from gestalt_space.gallery.pipeline import PhotoSource
+    from gestalt_space.genomics.exome import ExomeScores
+    from gestalt_space.home import Gallery
+    from gestalt_space.match.answer import Match, MatchLine
+    from gestalt_space.match.question import Question
+    from gestalt_space.match.view import GalleryView
+
+_TITLES = {"photo": "the photo", "terms": "the terms", "exome": "the exome"}
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is given beside a photo, as the options have it."""
+
+    hpo: Sequence[str]
+    phenopacket: Path | None
+    vcf: Path | None
+    sample: str | None
+    build: str | None
+    genes: Path | None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is more than a photo."""
+        return bool(self.hpo) or self.phenopacket is not None or self.vcf is not None
+
+
+def check_options(
+    given: Given,
+    question: Question,
+    form: str,
+    *,
+    others: Sequence[tuple[str, bool]],
+    probes: int,
+) -> None:
+    """Raises `UsageError` for options that cannot be combined. `others`: options, and whether they
+    are given; `probes`: how many photos are asked about one by one."""
+    for option in ("sample", "build", "genes"):
+        if given.vcf is None and getattr(given, option) is not None:
+            raise UsageError(f"--{option} needs a VCF.", "Name one: --vcf FILE.")
+    if not given.is_any:
+        return
+    taken = [name for name, is_given in others if is_given]
+    if form == "gestaltmatcher":
+        taken.append("--format gestaltmatcher")
+    if question.index != "exact":
+        taken.append(f"--index {question.index}")
+    if question.by == "patient":
+        taken.append("--by patient")
+    if taken:
+        raise UsageError(
+            f"Terms and an exome cannot be combined with {taken[0]}.",
+            f"Leave out {taken[0]}, or --hpo, --phenopacket and --vcf.",
+        )
+    if probes > 1:
+        raise UsageError(
+            f"Terms and an exome are of one patient, but there are {probes} photos.",
+            "Give one photo, or several of one patient with --as-one.",
+        )
+
+
+def match_fused(
+    gallery: Gallery,
+    given: Given,
+    question: Question,
+    sources: Sequence[PhotoSource],
+    patient: str | None,
+    as_one: bool,
+    form: str,
+    csv: Path | None,
+    quiet: bool,
+) -> int:
+    """Match a photo or a patient, add terms and exome, and show both rankings."""
+    from gestalt_space.documents.matches import match_document
+    from gestalt_space.fusion.answer import fuse
+    from gestalt_space.fusion.described import describe
+    from gestalt_space.fusion.documents import fused_form, fused_table
+    from gestalt_space.phenotype.ranking import Ranker
+    from gestalt_space.phenotype.release import open_release
+
+    by = cast(Literal["disorder", "gene"], question.by)
+    ranker = Ranker(open_release())
+    described = describe(
+        ranker.release.ontology, given.hpo, given.phenopacket, question.sex, question.age
+    )
+    exome = None if given.vcf is None else _exome(given, given.vcf, quiet=quiet)
+    asked = replace(question, by="disorder", sex=described.sex, age=described.age)
+    if patient is not None:
+        asked = asked.about(gallery.patient(patient))
+        described = replace(described, sex=asked.sex, age=asked.age)
+    view = gallery.view(asked)
+    match, lines = _match(gallery, asked, sources, patient, as_one=as_one)
+    encoded = gallery.encoded(photos=patient is None)
+    output.say_precisions(encoded)
+    calibration = gallery.calibration()
+    answer = None
+    if match.error is None:
+        answer = fuse(ranker, lines, described, exome, question.k)
+    if form == "json":
+        document = match_document(gallery.space, view, [match], encoded, calibration)
+        if answer is not None:
+            document["probes"][0]["fused"] = fused_form(answer, by)
+        output.write_json(document)
+    elif answer is None:
+        match_output.write_tables([match], view, "")
+    elif form == "csv":
+        ranking = answer.genes if by == "gene" else answer.disorders
+        output.write_table(fused_table(ranking.lines), csv or output.STANDARD_OUTPUT)
+    else:
+        detector = "" if patient is not None else gallery.pipeline.detector
+        _write(match, view, detector, answer, by)
+        if not quiet:
+            _write_facts(answer)
+            match_output.write_summary(view, gallery.space, calibration)
+    failed = match.error is not None or any(photo.error is not None for photo in match.photos)
+    return 3 if failed else 0
+
+
+def _exome(given: Given, vcf: Path, *, quiet: bool) -> ExomeScores:
+    """The scores of the genes of a VCF. Raises `UsageError` where no gene has any."""
+    from gestalt_space.genomics.builds import parse_build
+    from gestalt_space.genomics.exome import score_exome
+    from gestalt_space.genomics.filters import FilterPlan
+    from gestalt_space.genomics.genes import load_genes
+
+    build = None if given.build is None else parse_build(given.build)
+    with output.step("Reading variants", quiet=quiet):
+        found = score_exome(vcf, FilterPlan(), load_genes(given.genes), given.sample, build)
+    if not found.genes:
+        raise UsageError(
+            f"{vcf.name} has no gene with a candidate variant. "
+            f"{found.emptied or ' '.join(found.notes)}".strip(),
+            "Look at its variants: `gestalt genomics score`.",
+        )
+    return found
+
+
+def _match(
+    gallery: Gallery,
+    question: Question,
+    sources: Sequence[PhotoSource],
+    patient: str | None,
+    *,
+    as_one: bool,
+) -> tuple[Match, tuple[MatchLine, ...]]:
+    if patient is not None:
+        probes = [gallery.stored_probe(patient)]
+    else:
+        probes = [probe for batch in gallery.probes(sources, as_one=as_one) for probe in batch]
+    (found,) = gallery.answer_in_full(probes, question)
+    return found
+
+
+def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, by: str) -> None:
+    match_output.write_probe(match, view, detector)
+    for note in answer.patient.notes:
+        output.write_text(f"  {note}", style="bold")
+    if answer.patient.query is not None:
+        write_terms(answer.patient.query)
+    shown = [("disorder", answer.disorders.lines), ("gene", answer.genes.lines)]
+    for what, lines in sorted(shown, key=lambda one: one[0] != by):
+        _write_lines(what, lines)
+    match_output.write_around(match, view.question)
+
+
+def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
+    names = list(lines[0].parts) if lines else []
+    right = ("rank", "log10 LR", *names)
+    columns = ["rank", what, "log10 LR", *names, *["best disorder"] * (what == "gene")]
+    table = output.new_table(
+        *columns, right=right, whole=["gene"], least=["best disorder"] * (what == "gene")
+    )
+    for line in lines:
+        name = line.name if what == "gene" else match_output.title_of(line.id, line.name)
+        cells = [str(line.rank), name, f"{line.log10_ratio:+.4f}"]
+        cells += [_part_text(line.parts[one].log10_ratio) for one in names]
+        if what == "gene":
+            cells.append(match_output.title_of(line.disorder, line.disorder_name))
+        table.add_row(*cells)
+    output.write_table(table)
+    for line in lines:
+        if line.rank_without:
+            told = (f"without {_TITLES[one]}: rank {at:,}" for one, at in line.rank_without.items())
+            output.write_text(f"  {line.name}: {', '.join(told)}")
+    for name in names:
+        for why in dict.fromkeys(line.parts[name].why for line in lines if line.parts[name].why):
+            places = [place for place, line in enumerate(lines, 1) if line.parts[name].why == why]
+            output.write_text(f"  {name}, {_places_text(places)}: {why}", style="dim")
+    if withheld := [place for place, line in enumerate(lines, 1) if line.no_ratio]:
+        output.write_text(
+            f"  no fused likelihood ratio, {_places_text(withheld)}: a part is withheld",
+            style="dim",
+        )
+
+
+def _part_text(log10_ratio: float) -> str:
+    return f"{log10_ratio:+.4f}" if log10_ratio else "0"
+
+
+def _places_text(places: Sequence[int]) -> str:
+    return f"{'line' if len(places) == 1 else 'lines'} {', '.join(map(str, places))}"
+
+
+def _write_facts(answer: FusedAnswer) -> None:
+    """What the totals rest on."""
+    exome, release = answer.exome, answer.release
+    if exome is not None:
+        filters = ", ".join(f"{step.left:,} after {step.name}" for step in exome.steps)
+        output.write_text(
+            f"{exome.header.sample}, {exome.header.build or 'unknown build'}: "
+            f"{counted_text(exome.total, 'variant')}, {filters}; "
+            f"{counted_text(len(exome.genes), 'gene')} with candidates.",
+            style="dim",
+        )
+        for note in exome.notes:
+            output.write_text(note, style="dim")
+    for text in answer.assumptions:
+        output.write_text(text, style="dim")
+    output.write_text(
+        f"{counted_text(answer.disorders.ranked, 'disorder')} and "
+        f"{counted_text(answer.genes.ranked, 'gene')} ranked, HPO of {release.ontology.release}, "
+        f"annotations of {release.annotations.release}.",
+        style="dim",
+    )

@@ -1,0 +1,115 @@
+"""The fused part of a match: photo, terms and exome in one ranking of disorders and of genes."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired
+
+from gestalt_space.documents.form import Form
+from gestalt_space.documents.phenotype_ranking import HpoForm, QueryTermsForm
+
+
+class FusedPhotoForm(Form):
+    """The photo's part. `log10_ratio`: 0 where `why` says that there is no evidence; `lower`: of
+    the ratio's one-sided 95 % bound, as a log10, null where it has none. `disorder`: of the
+    gallery, null where it has none; `withheld`: its ratio is withheld."""
+
+    log10_ratio: float
+    why: str | None
+    withheld: bool
+    lower: float | None
+    disorder: str | None
+    similarity: float | None
+
+
+class FusedTermsForm(Form):
+    """The part of the HPO terms; `why`: there is no evidence, and why."""
+
+    log10_ratio: float
+    why: str | None
+
+
+class FusedExomeForm(Form):
+    """The exome's part: the sum of `candidate`, whether the gene has candidate variants, and of
+    `cadd`, by its CADD `score`, null where that is missing. `gene`: of a disorder's genes the one
+    with the highest; null where none is known. `why`: what is missing."""
+
+    log10_ratio: float
+    why: str | None
+    candidate: float
+    cadd: float
+    gene: str | None
+    score: float | None
+    variants: list[str]
+
+
+class FusedPartsForm(Form):
+    """The parts, of what was given; a total is their sum."""
+
+    photo: NotRequired[FusedPhotoForm]
+    terms: NotRequired[FusedTermsForm]
+    exome: NotRequired[FusedExomeForm]
+
+
+class RankWithoutForm(Form):
+    """The rank by all other parts."""
+
+    photo: NotRequired[int]
+    terms: NotRequired[int]
+    exome: NotRequired[int]
+
+
+class FusedDisorderForm(Form):
+    """A disorder. `log10_ratio`: the sum of the parts, by which lines are ranked; equal ones take
+    the worst rank. `likelihood_ratio`: null where `no_ratio` says which part is withheld; `lower`:
+    the log10 with the photo's lower bound, null where that has none."""
+
+    rank: int
+    id: str
+    name: str
+    log10_ratio: float
+    likelihood_ratio: float | None
+    lower: float | None
+    no_ratio: str | None
+    parts: FusedPartsForm
+    rank_without: RankWithoutForm
+
+
+class FusedGeneForm(FusedDisorderForm):
+    """A gene, by its symbol under `name`. `disorder`: the one of its disorders that fits best; null
+    where none is known."""
+
+    disorder: str | None
+    disorder_name: str | None
+
+
+class FusedExomeFacts(Form):
+    """The exome. `genes`: with candidate variants; `variants`: before the filters; `is_exome`:
+    false where there are so few that a gene without a candidate says nothing."""
+
+    file: str
+    sample: str
+    build: Literal["GRCh37", "GRCh38"] | None
+    variants: int
+    genes: int
+    is_exome: bool
+    notes: list[str]
+
+
+class FusedForm(Form):
+    """Photo, terms and exome together. `by`: what was asked for first; `terms`, `exome`: null where
+    they were not given; `assumptions`: what the ratios rest on; `notes`: contradictions of what was
+    given; `ranked_…`: how many were ranked."""
+
+    version: Literal[1]
+    by: Literal["disorder", "gene"]
+    hpo: HpoForm
+    sex: str | None
+    age: float | None
+    terms: QueryTermsForm | None
+    exome: FusedExomeFacts | None
+    assumptions: list[str]
+    notes: list[str]
+    ranked_disorders: int
+    ranked_genes: int
+    disorders: list[FusedDisorderForm]
+    genes: list[FusedGeneForm]

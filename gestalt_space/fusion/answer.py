@@ -1,0 +1,57 @@
+"""The answer for a patient: both rankings, and what they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gestalt_space.fusion.described import Described
+from gestalt_space.fusion.exome_evidence import ASSUMPTIONS, ExomeEvidence
+from gestalt_space.fusion.fused import FusedRanking, Fusion
+from gestalt_space.genomics.exome import ExomeScores
+from gestalt_space.match.answer import MatchLine
+from gestalt_space.phenotype.ranking import Ranker
+from gestalt_space.phenotype.release import Release
+
+TOGETHER = (
+    "The parts are multiplied as if they were independent. Photo and terms of the face are not, so "
+    "that a ratio of both is too high."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FusedAnswer:
+    """Both rankings. `patient`: what was told beside photo and exome; `is_exome`: None without an
+    exome, see `ExomeEvidence`."""
+
+    release: Release
+    patient: Described
+    exome: ExomeScores | None
+    is_exome: bool | None
+    assumptions: tuple[str, ...]
+    disorders: FusedRanking
+    genes: FusedRanking
+
+
+def fuse(
+    ranker: Ranker,
+    photo: Iterable[MatchLine],
+    patient: Described,
+    exome: ExomeScores | None,
+    top: int,
+) -> FusedAnswer:
+    """The first `top` disorders and genes for a patient. `photo`: all lines of the match by
+    disorder."""
+    release, evidence = ranker.release, None
+    if exome is not None:
+        evidence = ExomeEvidence(exome.genes, exome.total, release.annotations)
+    fusion = Fusion(ranker, photo, patient.query, evidence)
+    return FusedAnswer(
+        release,
+        patient,
+        exome,
+        None if evidence is None else evidence.is_exome,
+        (TOGETHER, *(() if evidence is None else ASSUMPTIONS)),
+        fusion.disorders(top),
+        fusion.genes(top),
+    )

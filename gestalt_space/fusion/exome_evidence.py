@@ -1,0 +1,114 @@
+"""The evidence of an exome: for each gene two log10 likelihood ratios, which are added.
+
+The first compares how often the causal gene has a candidate variant, a rare one that affects the
+gene, with how often other genes of the same exome have one. The second compares CADD scores: how
+often the causal gene has such a score, against the other genes with candidates in this exome.
+
+Both rest on assumptions. `CAUSAL_SEEN`: in 5 of 100 patients the causal variant is not among the
+candidates, for example because it is a large deletion. `CADD_RATIOS`: the local ratios of
+pathogenic to benign variants by which ClinGen calibrated CADD (Pejaver et al., Am J Hum Genet
+2022;109:2163, table 2: the bounds of its intervals). They were measured on missense variants and
+are used for all. Scaled so that the scores of a causal gene add up to 1 over this exome.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from gestalt_space.counts import counted_text
+from gestalt_space.fusion.parts import DIGITS, ExomePart
+from gestalt_space.genomics.gene_scores import GeneScore
+from gestalt_space.phenotype.annotations import Annotations
+
+CAUSAL_SEEN = 0.95
+_SUPPORTING, _MODERATE, _STRONG = (1124.0 ** (1 / share) for share in (8.0, 4.0, 2.0))
+"""Of the ACMG/AMP's strengths of evidence, as that paper takes them."""
+CADD_RATIOS: tuple[tuple[float, float], ...] = (
+    *((-math.inf, 1 / _STRONG), (0.15, 1 / _MODERATE), (17.3, 1 / _SUPPORTING)),
+    *((22.7, 1.0), (25.3, _SUPPORTING), (28.1, _MODERATE)),
+)
+"""From which CADD score on a ratio holds; the first three intervals have their upper end, the
+others their lower end."""
+FEWEST_VARIANTS = 5_000
+"""An exome has more. In fewer variants, a gene without one may not have been looked at."""
+_NEUTRAL_GENES = 20
+"""Genes with the ratio 1 that are added to those of the exome: a few genes tell little."""
+ASSUMPTIONS = (
+    (
+        "Assumed: in 95 of 100 patients the causal gene has a variant that passes the filters, in "
+        "any mode of inheritance."
+    ),
+    (
+        "Assumed: CADD separates causal genes as ClinGen measured it for missense variants "
+        "(Pejaver 2022, table 2)."
+    ),
+)
+
+
+class ExomeEvidence:
+    """The parts of genes. `genes`: all that have variants that passed the filters; `variants`: how
+    many the sample has before the filters."""
+
+    def __init__(self, genes: Sequence[GeneScore], variants: int, annotations: Annotations) -> None:
+        self.is_exome = variants >= FEWEST_VARIANTS
+        places = annotations.place_of_gene
+        self.places: dict[int, GeneScore] = {}
+        self.unknown: list[GeneScore] = []
+        for one in genes:
+            place = places.get(one.gene.entrez_id.upper(), places.get(one.gene.symbol.upper()))
+            if place is None:
+                self.unknown.append(one)
+            else:
+                self.places[place] = one
+        share = (len(self.places) + 0.5) / (len(annotations.genes) + 1)
+        self._present = _log10(CAUSAL_SEEN / share) if self.is_exome else 0.0
+        missing = "no candidate variant"
+        if not self.is_exome:
+            missing += f", which says nothing: the VCF has only {counted_text(variants, 'variant')}"
+        self._absent = _log10((1 - CAUSAL_SEEN) / (1 - share)) if self.is_exome else 0.0
+        self._why_absent = missing
+        ratios = [cadd_ratio(one.score) for one in genes if one.score is not None]
+        self._scale = (sum(ratios) + _NEUTRAL_GENES) / (len(ratios) + _NEUTRAL_GENES)
+        self._symbols = annotations.gene_symbols
+
+    def of_gene(self, place: int) -> ExomePart:
+        """The part of a gene of the annotations."""
+        found = self.places.get(place)
+        if found is None:
+            absent, symbol = self._absent, self._symbols[place]
+            return ExomePart(absent, self._why_absent, False, absent, 0.0, symbol)
+        return self.of_candidate(found)
+
+    def of_candidate(self, one: GeneScore) -> ExomePart:
+        """The part of a gene with candidate variants."""
+        missing = one.score is None
+        cadd = 0.0 if one.score is None else _log10(cadd_ratio(one.score) / self._scale)
+        return ExomePart(
+            round(self._present + cadd, DIGITS),
+            "CADD is missing, which is not a low score" if missing else None,
+            candidate=self._present,
+            cadd=cadd,
+            gene=one.gene.symbol,
+            score=one.score,
+            variants=tuple(variant.variant.name for variant in one.variants),
+        )
+
+    def of_genes(self, places: Sequence[int]) -> ExomePart:
+        """The part of a disorder: the highest of its genes, by their places."""
+        if not len(places):
+            return ExomePart(0.0, "HPO has no gene of this disorder")
+        return max(map(self.of_gene, places), key=lambda part: part.log10_ratio)
+
+
+def cadd_ratio(score: float) -> float:
+    """How much more often a pathogenic variant has such a CADD score than a benign one."""
+    found = CADD_RATIOS[0][1]
+    for start, ratio in CADD_RATIOS[1:]:
+        if score > start or (score == start and ratio > 1):
+            found = ratio
+    return found
+
+
+def _log10(ratio: float) -> float:
+    return round(math.log10(ratio), DIGITS)

@@ -1,0 +1,236 @@
+"""The parts of all lines added up, and the rank of each line with and without a part.
+
+Ratios are multiplied as if the parts knew nothing of each other. A photo and the terms of a face
+do: a total of both is too high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.fusion.exome_evidence import ExomeEvidence
+from gestalt_space.fusion.parts import DIGITS, PARTS, Part, PartName, PhotoPart
+from gestalt_space.fusion.photo_evidence import PhotoEvidence, without_photo_of_gene
+from gestalt_space.match.answer import MatchLine
+from gestalt_space.phenotype.query import Query
+from gestalt_space.phenotype.ranking import Ranker
+
+_LARGEST_LOG = 300.0
+"""Ratios beyond 1e300 are written as that: JSON has no infinity."""
+_NO_PHENOTYPES = Part(0.0, "HPO has no phenotypes of this disorder")
+_NO_ANNOTATIONS = Part(0.0, "HPO has no phenotypes of this gene")
+
+Parts = Mapping[PartName, Part]
+
+
+@dataclass(frozen=True, slots=True)
+class FusedLine:
+    """A disorder or a gene. `log10_ratio`: the sum of the `parts`; lines are ranked by it, and
+    equal ones take the worst rank. `likelihood_ratio`: 10 to the power of it; None where `no_ratio`
+    says which part is withheld. `lower`: the sum with the photo's lower bound; None where that has
+    none. `rank_without`: the rank by all other parts. `disorder`, `disorder_name`: of a gene, the
+    one of its disorders that fits photo and terms best; empty for a disorder.
+    """
+
+    rank: int
+    id: str
+    name: str
+    log10_ratio: float
+    likelihood_ratio: float | None
+    lower: float | None
+    no_ratio: str | None
+    parts: Parts
+    rank_without: Mapping[PartName, int]
+    disorder: str = ""
+    disorder_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FusedRanking:
+    """The first lines, and how many were ranked."""
+
+    lines: tuple[FusedLine, ...]
+    ranked: int
+
+
+class Fusion:
+    """The totals of all disorders and all genes for a patient.
+
+    Disorders are those of OMIM that HPO has phenotypes of, and all of the match; genes those of HPO
+    and of the exome. `photo`: all lines of the match by disorder, None without a photo; likewise
+    `query` and `exome`. One of them at least is given.
+    """
+
+    def __init__(
+        self,
+        ranker: Ranker,
+        photo: Iterable[MatchLine] | None,
+        query: Query | None,
+        exome: ExomeEvidence | None,
+    ) -> None:
+        release = ranker.release
+        self._annotations = annotations = release.annotations
+        self._photo = None if photo is None else PhotoEvidence(photo, annotations)
+        self._exome = exome
+        scores = None if query is None else ranker.scores(query)
+        self._disorder_terms = None if scores is None else np.round(scores.disorders, DIGITS)
+        self._gene_terms = None if scores is None else np.round(scores.genes, DIGITS)
+        self._has_phenotypes = release.profiles.has_any[: len(annotations.disorders)]
+        asked = np.flatnonzero(release.is_omim).tolist()
+        names = {annotations.disorders[at]: annotations.disorder_names[at] for at in asked}
+        if self._photo is not None:
+            names = {**self._photo.names, **names}
+        self._disorders = _Ranked(
+            list(names), list(names.values()), [self._disorder_parts(id_) for id_ in names]
+        )
+        symbols = list(annotations.gene_symbols)
+        unknown = [] if exome is None else exome.unknown
+        ids = [f"Entrez:{number}" for number in annotations.genes.tolist()]
+        self._genes = _Ranked(
+            [*ids, *(one.gene.entrez_id or one.gene.symbol for one in unknown)],
+            [*symbols, *(one.gene.symbol for one in unknown)],
+            [
+                *(self._gene_parts(place) for place in range(len(symbols))),
+                *(self._unknown_parts(number) for number in range(len(unknown))),
+            ],
+        )
+
+    def disorders(self, top: int | None = None) -> FusedRanking:
+        """The first `top` disorders, all where None."""
+        return FusedRanking(tuple(self._disorders.lines(top)), len(self._disorders.ids))
+
+    def genes(self, top: int | None = None) -> FusedRanking:
+        """The first `top` genes, with the disorder of each that fits best."""
+        lines = self._genes.lines(top, self._best_disorder)
+        return FusedRanking(tuple(lines), len(self._genes.ids))
+
+    def disorder_ranks(self, parts: Sequence[PartName]) -> dict[str, int]:
+        """The ranks of all disorders by some parts alone, by identifier."""
+        return self._disorders.ranks_by(parts)
+
+    def gene_ranks(self, parts: Sequence[PartName]) -> dict[str, int]:
+        """The ranks of all genes by some parts alone, by identifier."""
+        return self._genes.ranks_by(parts)
+
+    def _disorder_parts(self, id_: str) -> Parts:
+        place = self._annotations.place_of_disorder.get(id_)
+        parts: dict[PartName, Part] = {}
+        if self._photo is not None:
+            parts["photo"] = self._photo.of_disorder(id_)
+        if self._disorder_terms is not None:
+            known = place is not None and self._has_phenotypes[place]
+            parts["terms"] = Part(float(self._disorder_terms[place])) if known else _NO_PHENOTYPES
+        if self._exome is not None:
+            genes = () if place is None else self._annotations.disorder_genes[place].tolist()
+            parts["exome"] = self._exome.of_genes(genes)
+        return parts
+
+    def _gene_parts(self, place: int) -> Parts:
+        parts: dict[PartName, Part] = {}
+        if self._photo is not None:
+            parts["photo"] = self._photo.of_gene(place)
+        if self._gene_terms is not None:
+            parts["terms"] = Part(float(self._gene_terms[place]))
+        if self._exome is not None:
+            parts["exome"] = self._exome.of_gene(place)
+        return parts
+
+    def _unknown_parts(self, number: int) -> Parts:
+        """The parts of a gene of the exome that HPO does not have."""
+        assert self._exome is not None, "unknown genes come from an exome"  # noqa: S101
+        parts: dict[PartName, Part] = {}
+        if self._photo is not None:
+            parts["photo"] = without_photo_of_gene()
+        if self._gene_terms is not None:
+            parts["terms"] = _NO_ANNOTATIONS
+        parts["exome"] = self._exome.of_candidate(self._exome.unknown[number])
+        return parts
+
+    def _best_disorder(self, gene: int) -> tuple[str, str]:
+        if gene >= len(self._annotations.genes):
+            return "", ""
+        place_of = self._disorders.place_of
+        best = max(
+            (
+                place_of[id_]
+                for at in self._annotations.gene_disorders[gene].tolist()
+                if (id_ := self._annotations.disorders[at]) in place_of
+            ),
+            key=lambda place: self._disorders.totals[place],
+            default=None,
+        )
+        return (
+            ("", "") if best is None else (self._disorders.ids[best], self._disorders.names[best])
+        )
+
+
+class _Ranked:
+    """Lines with their parts, and their ranks."""
+
+    def __init__(self, ids: Sequence[str], names: Sequence[str], parts: Sequence[Parts]) -> None:
+        self.ids, self.names, self.parts = ids, names, parts
+        self.place_of = {id_: place for place, id_ in enumerate(ids)}
+        self._values = {
+            name: np.array([one[name].log10_ratio for one in parts], np.float64)
+            for name in PARTS
+            if parts and name in parts[0]
+        }
+        self.totals = self._totals(self._values)
+        self.ranks = worst_ranks(self.totals)
+        self._without = {
+            name: worst_ranks(self._totals([one for one in self._values if one != name]))
+            for name in self._values
+            if len(self._values) > 1
+        }
+
+    def ranks_by(self, parts: Sequence[PartName]) -> dict[str, int]:
+        """Ranks by some parts, by identifier."""
+        ranks = worst_ranks(self._totals(parts)).tolist()
+        return dict(zip(self.ids, ranks, strict=True))
+
+    def _totals(self, parts: Iterable[PartName]) -> NDArray[np.float64]:
+        found = np.zeros(len(self.ids))
+        for name in parts:
+            found += self._values[name]
+        return np.round(found, DIGITS)
+
+    def lines(
+        self, top: int | None, disorder_of: Callable[[int], tuple[str, str]] | None = None
+    ) -> Iterator[FusedLine]:
+        """The first `top` lines."""
+        for place in np.argsort(-self.totals, kind="stable")[:top].tolist():
+            parts, total = self.parts[place], float(self.totals[place])
+            withheld = next((one.why for one in parts.values() if one.is_withheld), None)
+            disorder = ("", "") if disorder_of is None else disorder_of(place)
+            yield FusedLine(
+                int(self.ranks[place]),
+                self.ids[place],
+                self.names[place],
+                total,
+                None if withheld else 10.0 ** float(np.clip(total, -_LARGEST_LOG, _LARGEST_LOG)),
+                None if withheld else _lower(parts, total),
+                withheld,
+                parts,
+                {name: int(ranks[place]) for name, ranks in self._without.items()},
+                *disorder,
+            )
+
+
+def worst_ranks(totals: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Ranks from 1 for the highest total `(n,)`; equal ones take the worst."""
+    rising = np.sort(totals)
+    return len(totals) - np.searchsorted(rising, totals, side="left")
+
+
+def _lower(parts: Parts, total: float) -> float | None:
+    """The total with the photo's lower bound; the total itself where there is no photo in it."""
+    photo = parts.get("photo")
+    if not isinstance(photo, PhotoPart) or photo.why is not None:
+        return total
+    if photo.lower is None:
+        return None
+    return round(total - photo.log10_ratio + photo.lower, DIGITS)

@@ -1,0 +1,47 @@
+"""What each kind of evidence adds to a line: log10 likelihood ratios, to four decimals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+PartName: TypeAlias = Literal["photo", "terms", "exome"]
+PARTS: tuple[PartName, ...] = get_args(PartName)
+DIGITS = 4
+"""A total is the sum of the very numbers that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a total. `log10_ratio`: 0 where `why` says that there is no evidence, and why.
+    `is_withheld`: there is something to compare with, but too little to give a ratio.
+    """
+
+    log10_ratio: float
+    why: str | None = None
+    is_withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoPart(Part):
+    """The photo's part. `lower`: the ratio's one-sided 95 % lower bound, as a log10; None where it
+    has none. `disorder`: which one of the gallery was compared.
+    """
+
+    lower: float | None = None
+    disorder: str | None = None
+    similarity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExomePart(Part):
+    """The exome's part: `candidate`, that the gene has a candidate variant or has none, and `cadd`,
+    how high its CADD score is. `gene`: whose; None where no gene is known. `score`: CADD; None
+    where it is missing. `variants`: those that make the score.
+    """
+
+    candidate: float = 0.0
+    cadd: float = 0.0
+    gene: str | None = None
+    score: float | None = None
+    variants: tuple[str, ...] = ()

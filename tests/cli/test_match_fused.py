@@ -1,0 +1,234 @@
+"""`gestalt match` with terms and an exome, on a release of HPO that was made by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gestalt_space.home import Gallery
+from gestalt_space.match.match_mixin import MatchMixin
+from gestalt_space.ranking.calibration import LikelihoodRatio
+from tests.cli.conftest import Add, Command
+from tests.interop.test_phenopackets import packet
+from tests.phenotype.made import write_release
+
+ALIGNED = ("--detector", "aligned")
+TERMS = ("--hpo", "HP:0000011,!HP:0000020")
+
+
+@pytest.fixture(autouse=True)
+def _release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_release(tmp_path / "release")
+    for path in folder.iterdir():
+        # A gallery takes identifiers of six digits alone.
+        text = re.sub(r"OMIM:([1-4])\b", r"OMIM:10000\1", path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("GESTALT_HPO_RELEASE", str(folder))
+
+
+@pytest.fixture
+def gallery(photos: list[Path], add_once: Add, tmp_path: Path) -> Path:
+    """A home with a patient of OMIM:100002 and one of a disorder that HPO does not have."""
+    table = tmp_path / "patients.csv"
+    table.write_text(
+        "photo,patient,disorder,sex,age\n"
+        "photos/p0.png,P0,OMIM:100002,female,4y\n"
+        "photos/p1.png,P1,SIM:1,male,18m\n",
+        encoding="utf-8",
+    )
+    return add_once("fused", table)
+
+
+@pytest.fixture
+def vcf(tmp_path: Path) -> Path:
+    pytest.importorskip("cyvcf2", reason="reading a VCF needs cyvcf2")
+    from tests.genomics import made_vcf
+
+    lines = [made_vcf.line(gene="BBB1", cadd=30), made_vcf.line(pos=200, gene="New1", cadd=10)]
+    return made_vcf.write(tmp_path / "exome.vcf", lines)
+
+
+def fused_of(document: Any) -> Any:
+    (probe,) = document["probes"]
+    return probe["fused"]
+
+
+def test_photo_and_terms_rank_disorders_and_genes(
+    gallery: Path, photos: list[Path], gestalt: Command
+) -> None:
+    ran = gestalt("match", photos[2], *TERMS, "--sex", "female", "--age", "4y", "--json", *ALIGNED)
+    assert ran.code == 0, ran.err
+    fused = fused_of(ran.document)
+    assert (fused["version"], fused["by"]) == (1, "disorder")
+    assert (fused["sex"], fused["age"]) == ("female", 4.0)
+    assert fused["terms"]["used"] == 2
+    assert fused["exome"] is None
+    found = {one["id"]: one for one in fused["disorders"]}
+    assert found.keys() == {"OMIM:100001", "OMIM:100002", "OMIM:100003", "SIM:1"}
+    first, second = found["OMIM:100001"], found["OMIM:100002"]
+    assert first["rank"] == 1
+    assert first["parts"]["photo"]["why"] == "the gallery has no patient with this disorder"
+    assert first["likelihood_ratio"] == pytest.approx(10 ** first["log10_ratio"])
+    assert second["parts"]["photo"]["withheld"]
+    assert second["likelihood_ratio"] is None
+    assert second["no_ratio"].startswith("withheld: ")
+    assert {one["name"] for one in fused["genes"]} == {"AAA1", "BBB1", "CCC1"}
+    (probe,) = ran.document["probes"]
+    assert {line["id"] for line in probe["disorders"]} == {"OMIM:100002", "SIM:1"}
+    assert {(one["attribute"], one["value"]) for one in probe["composition"]} == {
+        ("sex", "female"),
+        ("age group", "1 to 4 years"),
+    }
+
+
+def test_a_photo_with_a_ratio_moves_its_disorder(
+    gallery: Path, photos: list[Path], gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = MatchMixin.answer_in_full
+
+    def with_ratios(self: Gallery, *given: Any) -> Any:
+        ratio = LikelihoodRatio(1000.0, 20.0)
+        return [
+            (
+                match,
+                tuple(
+                    replace(line, likelihood_ratio=ratio, no_ratio=None)
+                    for line in lines
+                    if line.id == "OMIM:100002"
+                ),
+            )
+            for match, lines in whole(self, *given)
+        ]
+
+    monkeypatch.setattr(MatchMixin, "answer_in_full", with_ratios)
+    ran = gestalt("match", photos[2], *TERMS, "--json", *ALIGNED)
+    first = fused_of(ran.document)["disorders"][0]
+    assert (first["rank"], first["id"]) == (1, "OMIM:100002")
+    assert first["rank_without"] == {"photo": 3, "terms": 1}
+    assert first["parts"]["photo"] | {"similarity": None} == {
+        "log10_ratio": 3.0,
+        "why": None,
+        "withheld": False,
+        "lower": 1.301,
+        "disorder": "OMIM:100002",
+        "similarity": None,
+    }
+    total = sum(part["log10_ratio"] for part in first["parts"].values())
+    assert first["log10_ratio"] == pytest.approx(total, abs=1e-9)
+    assert first["lower"] == pytest.approx(total - 3 + 1.301, abs=1e-9)
+    shown = gestalt("match", photos[2], *TERMS, *ALIGNED).out
+    assert "Disorder 2: without the photo: rank 3, without the terms: rank 1" in shown
+    assert "+3.0000" in shown
+
+
+def test_genes_come_first_where_they_are_asked_for(
+    gallery: Path, photos: list[Path], gestalt: Command, vcf: Path, tmp_path: Path
+) -> None:
+    case = tmp_path / "case.json"
+    subject = {"sex": "FEMALE", "timeAtLastEncounter": {"age": {"iso8601duration": "P4Y"}}}
+    case.write_text(json.dumps(packet(subject=subject)), encoding="utf-8")
+    words = ("match", photos[2], "--phenopacket", case, "--vcf", vcf, "--by", "gene", *ALIGNED)
+    document = gestalt(*words, "--json").document
+    fused = fused_of(document)
+    assert (fused["by"], fused["sex"], fused["age"]) == ("gene", "female", 4.0)
+    assert fused["exome"] == fused["exome"] | {
+        "sample": "P1",
+        "build": "GRCh37",
+        "variants": 2,
+        "genes": 2,
+        "is_exome": False,
+    }
+    assert "New1" in [one["name"] for one in fused["genes"]]
+    (bbb,) = [one for one in fused["genes"] if one["name"] == "BBB1"]
+    assert bbb["parts"]["exome"]["score"] == 30
+    assert len(bbb["parts"]["exome"]["variants"]) == 1
+    out = gestalt(*words).out
+    assert out.index(" gene ") < out.index(" disorder  ")
+    assert "Assumed: " in out
+    table = list(csv.DictReader(io.StringIO(gestalt(*words, "--csv", "-").out)))
+    assert [row["name"] for row in table] == [one["name"] for one in fused["genes"]]
+
+
+def test_a_contradiction_of_the_phenopacket_is_told(
+    gallery: Path, photos: list[Path], gestalt: Command, tmp_path: Path
+) -> None:
+    case = tmp_path / "case.json"
+    case.write_text(json.dumps(packet()), encoding="utf-8")
+    words = ("match", photos[2], "--phenopacket", case, "--sex", "male", *ALIGNED)
+    told = "The phenopacket says female, --sex male: male is used."
+    assert told in gestalt(*words).out
+    assert fused_of(gestalt(*words, "--json").document)["notes"] == [told]
+
+
+def test_a_stored_patient_with_terms(gallery: Path, gestalt: Command) -> None:
+    fused = fused_of(gestalt("match", "--patient", "P0", *TERMS, "--json").document)
+    assert (fused["sex"], fused["age"]) == ("female", 4.0)
+    (own,) = [one for one in fused["disorders"] if one["id"] == "OMIM:100002"]
+    assert own["parts"]["photo"]["why"] == "the gallery has no patient with this disorder"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--hpo", "HP:9999999"), "No term can be used: HP:9999999."),
+        (("--hpo", " "), "There is no term that is present."),
+        ((*TERMS, "--by", "patient"), "cannot be combined with --by patient"),
+        ((*TERMS, "--explain", "OMIM:100002"), "cannot be combined with --explain"),
+        ((*TERMS, "--format", "gestaltmatcher"), "cannot be combined with --format"),
+        (("--build", "GRCh37"), "--build needs a VCF."),
+        (("--vcf", "no.vcf"), "no.vcf"),
+    ],
+)
+def test_what_cannot_be_asked(
+    gallery: Path, photos: list[Path], gestalt: Command, words: tuple[str, ...], message: str
+) -> None:
+    ran = gestalt("match", photos[2], *words, *ALIGNED)
+    assert ran.code in (1, 2)
+    assert message in ran.err
+
+
+def test_terms_are_of_one_patient(gallery: Path, photos: list[Path], gestalt: Command) -> None:
+    ran = gestalt("match", photos[2], photos[3], *TERMS, *ALIGNED)
+    assert ran.code == 2
+    assert "of one patient, but there are 2 photos" in ran.err
+    assert gestalt("match", photos[2], photos[3], "--as-one", *TERMS, *ALIGNED).code == 0
+
+
+def test_a_vcf_of_another_build_is_refused(
+    gallery: Path, photos: list[Path], gestalt: Command, vcf: Path
+) -> None:
+    ran = gestalt("match", photos[2], "--vcf", vcf, "--build", "GRCh38", *ALIGNED)
+    assert ran.code == 2
+    assert "The VCF is on GRCh37, not on GRCh38" in ran.err
+
+
+def test_a_vcf_without_candidates_is_refused_with_the_filter(
+    gallery: Path, photos: list[Path], gestalt: Command, vcf: Path
+) -> None:
+    from tests.genomics import made_vcf
+
+    made_vcf.write(vcf, [made_vcf.line(gene="BBB1", frequency=0.3)])
+    ran = gestalt("match", photos[2], "--vcf", vcf, *ALIGNED)
+    assert ran.code == 2
+    assert "no gene with a candidate variant. 0 of 1 variants are left" in ran.err
+    assert "frequency" in ran.err
+
+
+def test_a_photo_without_a_face_has_no_fused_ranking(
+    gallery: Path, gestalt: Command, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no photo")
+    ran = gestalt("match", bad, *TERMS, "--json", *ALIGNED)
+    assert ran.code == 3
+    (probe,) = ran.document["probes"]
+    assert probe["error"] is not None
+    assert "fused" not in probe
+    assert "bad.png" in gestalt("match", bad, *TERMS, *ALIGNED).err

@@ -1,0 +1,75 @@
+"""Log10 likelihood ratios of genes, worked by hand: the made-up release has three genes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from gestalt_space.fusion.exome_evidence import FEWEST_VARIANTS, ExomeEvidence, cadd_ratio
+from gestalt_space.phenotype.ranking import Ranker
+from tests.fusion.made import gene
+
+
+@pytest.mark.parametrize(
+    ("score", "ratio"),
+    [
+        *((0.0, 1 / 33.53), (0.15, 1 / 33.53), (0.2, 1 / 5.79), (17.3, 1 / 5.79)),
+        *((17.4, 1 / 2.406), (22.7, 1 / 2.406), (22.8, 1), (25.2, 1), (25.3, 2.406)),
+        *((28.0, 2.406), (28.1, 5.79), (60.0, 5.79)),
+    ],
+)
+def test_the_ratios_are_those_of_the_published_intervals(score: float, ratio: float):
+    assert cadd_ratio(score) == pytest.approx(ratio, rel=1e-3)
+
+
+def place(ranker: Ranker, symbol: str) -> int:
+    return ranker.release.annotations.place_of_gene[symbol]
+
+
+def test_a_gene_with_a_candidate_and_one_without(ranker: Ranker):
+    annotations = ranker.release.annotations
+    exome = ExomeEvidence([gene("aaa1", 30.0)], FEWEST_VARIANTS, annotations)
+    share = 1.5 / 4
+    with_one = exome.of_gene(place(ranker, "AAA1"))
+    assert with_one.candidate == round(math.log10(0.95 / share), 4)
+    scale = (5.7902 + 20) / 21
+    assert with_one.cadd == pytest.approx(math.log10(5.7902 / scale), abs=1e-4)
+    without = exome.of_gene(place(ranker, "BBB1"))
+    assert without.log10_ratio == round(math.log10(0.05 / (1 - share)), 4)
+    assert (without.why, without.gene) == ("no candidate variant", "BBB1")
+
+
+def test_a_missing_cadd_score_is_not_a_low_one(ranker: Ranker):
+    annotations = ranker.release.annotations
+    genes = [gene("AAA1", None), gene("BBB1", 5.0)]
+    exome = ExomeEvidence(genes, FEWEST_VARIANTS, annotations)
+    missing, low = (exome.of_gene(place(ranker, symbol)) for symbol in ("AAA1", "BBB1"))
+    assert missing.cadd == 0
+    assert missing.log10_ratio == missing.candidate == low.candidate
+    assert low.log10_ratio < missing.log10_ratio
+    assert missing.why == "CADD is missing, which is not a low score"
+
+
+def test_few_variants_say_nothing_of_genes_without_one(ranker: Ranker):
+    exome = ExomeEvidence([gene("AAA1", 30.0)], 12, ranker.release.annotations)
+    without = exome.of_gene(place(ranker, "BBB1"))
+    assert without.log10_ratio == 0
+    assert without.why == ("no candidate variant, which says nothing: the VCF has only 12 variants")
+    assert exome.of_gene(place(ranker, "AAA1")).candidate == 0
+    assert not exome.is_exome
+
+
+def test_genes_are_found_by_entrez_id_before_their_symbol(ranker: Ranker):
+    annotations = ranker.release.annotations
+    exome = ExomeEvidence([gene("OLD", 30.0, "Entrez:20")], FEWEST_VARIANTS, annotations)
+    assert list(exome.places) == [place(ranker, "BBB1")]
+
+
+def test_the_best_gene_of_a_disorder_counts(ranker: Ranker):
+    annotations = ranker.release.annotations
+    exome = ExomeEvidence([gene("BBB1", 30.0)], FEWEST_VARIANTS, annotations)
+    both = [place(ranker, "AAA1"), place(ranker, "BBB1")]
+    assert exome.of_genes(both) == exome.of_gene(both[1])
+    none = exome.of_genes([])
+    assert (none.log10_ratio, none.why) == (0, "HPO has no gene of this disorder")

@@ -1,0 +1,145 @@
+"""Totals whose parts are known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+
+from gestalt_space.fusion.exome_evidence import FEWEST_VARIANTS, ExomeEvidence
+from gestalt_space.fusion.fused import FusedLine, Fusion, worst_ranks
+from gestalt_space.fusion.parts import ExomePart, PhotoPart
+from gestalt_space.genomics.gene_scores import GeneScore
+from gestalt_space.phenotype.query import parse_query
+from gestalt_space.phenotype.ranking import Ranker
+from tests.fusion.made import FEW, gene, line
+
+NOSE = ("HP:0000011",)
+
+
+def exome_of(ranker: Ranker, *genes: GeneScore, variants: int = FEWEST_VARIANTS) -> ExomeEvidence:
+    return ExomeEvidence(genes, variants, ranker.release.annotations)
+
+
+def by_id(lines: Iterable[FusedLine]) -> dict[str, FusedLine]:
+    return {one.id: one for one in lines}
+
+
+def test_a_total_is_the_sum_of_what_is_shown(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, ["HP:0000011", "!HP:0000020"])
+    exome = exome_of(ranker, gene("AAA1", 30.0), gene("BBB1", None), gene("New1", 12.0))
+    fusion = Fusion(ranker, [line("OMIM:1", 7.3, 2.1), line("OMIM:9", 0.2)], query, exome)
+    shown = [*fusion.disorders().lines, *fusion.genes().lines]
+    assert len(shown) == 4 + 4
+    for one in shown:
+        assert one.log10_ratio == round(sum(p.log10_ratio for p in one.parts.values()), 4)
+        part = one.parts["exome"]
+        assert isinstance(part, ExomePart)
+        assert part.log10_ratio == round(part.candidate + part.cadd, 4)
+        assert one.likelihood_ratio == pytest.approx(10**one.log10_ratio)
+
+
+def test_the_photo_and_the_terms_add_up(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, NOSE)
+    terms = {one.id: one.score for one in ranker.rank(query).disorders}
+    fusion = Fusion(ranker, [line("OMIM:1", 10.0, 2.0), line("OMIM:2", 0.1)], query, None)
+    found = by_id(fusion.disorders().lines)
+    assert found["OMIM:1"].log10_ratio == pytest.approx(1 + terms["OMIM:1"], abs=1e-4)
+    assert found["OMIM:2"].log10_ratio == pytest.approx(-1 + terms["OMIM:2"], abs=1e-4)
+    assert found["OMIM:1"].lower == pytest.approx(math.log10(2) + terms["OMIM:1"], abs=2e-4)
+    assert found["OMIM:2"].lower is None
+    assert found["OMIM:2"].no_ratio is None
+
+
+def test_a_disorder_without_photos_is_neither_close_nor_far(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, NOSE)
+    found = by_id(Fusion(ranker, [line("OMIM:2", 3.0)], query, None).disorders().lines)
+    part = found["OMIM:1"].parts["photo"]
+    assert part.log10_ratio == 0
+    assert part.why == "the gallery has no patient with this disorder"
+    assert not part.is_withheld
+    assert found["OMIM:1"].lower == found["OMIM:1"].log10_ratio
+
+
+def test_a_gene_without_photos_is_neither_close_nor_far(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, NOSE)
+    fusion = Fusion(ranker, [line("OMIM:2", 0.01)], query, None)
+    found = {one.name: one.parts["photo"] for one in fusion.genes().lines}
+    assert (found["AAA1"].log10_ratio, found["BBB1"].log10_ratio) == (0, -2)
+    assert found["AAA1"].why == "the gallery has no disorder of this gene"
+    assert found["BBB1"].why is None
+
+
+def test_where_the_photo_is_withheld_the_total_is_too_and_the_rank_stays(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, NOSE)
+    fusion = Fusion(ranker, [line("OMIM:1"), line("OMIM:2", 0.5)], query, None)
+    first = fusion.disorders().lines[0]
+    assert (first.rank, first.id) == (1, "OMIM:1")
+    assert (first.likelihood_ratio, first.lower) == (None, None)
+    assert first.no_ratio == f"withheld: {FEW}"
+    assert first.parts["photo"].log10_ratio == 0
+    (gene_line,) = [one for one in fusion.genes().lines if one.name == "AAA1"]
+    assert gene_line.likelihood_ratio is None
+
+
+def test_a_gene_has_the_photo_of_its_closest_disorder_and_one_that_is_not_withheld(ranker: Ranker):
+    lines = [line("OMIM:1", 2.0), line("ORPHA:7", 5.0)]
+    query = parse_query(ranker.release.ontology, NOSE)
+    part = Fusion(ranker, lines, query, None).genes().lines[0].parts["photo"]
+    assert isinstance(part, PhotoPart)
+    assert (part.disorder, part.log10_ratio) == ("ORPHA:7", round(math.log10(5), 4))
+    fusion = Fusion(ranker, [line("OMIM:1", 0.5), line("ORPHA:7")], query, None)
+    part = fusion.genes().lines[0].parts["photo"]
+    assert isinstance(part, PhotoPart)
+    assert (part.disorder, part.is_withheld) == ("OMIM:1", False)
+
+
+def test_a_disorder_that_hpo_does_not_have_is_ranked_by_its_photo(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, NOSE)
+    exome = exome_of(ranker, gene("AAA1", 30.0))
+    found = by_id(Fusion(ranker, [line("SIM:1", 100.0)], query, exome).disorders().lines)
+    one = found["SIM:1"]
+    assert (one.log10_ratio, one.name) == (2.0, "Name of SIM:1")
+    assert one.parts["terms"].why == "HPO has no phenotypes of this disorder"
+    assert one.parts["exome"].why == "HPO has no gene of this disorder"
+
+
+def test_no_photo_excludes_a_disorder(ranker: Ranker):
+    found = by_id(Fusion(ranker, [line("OMIM:1", 0.0)], None, None).disorders().lines)
+    assert found["OMIM:1"].log10_ratio == -3
+
+
+def test_ranks_without_a_part(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, ["HP:0000020"])
+    exome = exome_of(ranker, gene("BBB1", 30.0))
+    fusion = Fusion(ranker, [line("OMIM:1", 1000.0), line("OMIM:2", 0.9)], query, exome)
+    lines = fusion.disorders().lines
+    assert [one.id for one in lines] == ["OMIM:1", "OMIM:2", "OMIM:3"]
+    first, second, _ = lines
+    assert first.rank_without == {"photo": 3, "terms": 1, "exome": 1}
+    assert second.rank_without["photo"] == 1
+    alone = Fusion(ranker, None, query, exome).disorders().lines
+    assert {one.id: one.rank for one in alone} == {
+        one.id: one.rank_without["photo"] for one in lines
+    }
+
+
+def test_one_part_alone_has_no_rank_without_it(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, NOSE)
+    assert Fusion(ranker, None, query, None).disorders().lines[0].rank_without == {}
+
+
+def test_equal_totals_take_the_worst_rank():
+    assert worst_ranks(np.array([2.0, 5.0, 2.0, -1.0])).tolist() == [3, 1, 3, 4]
+
+
+def test_genes_have_the_best_of_their_disorders(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, NOSE)
+    found = {one.name: one for one in Fusion(ranker, [], query, None).genes().lines}
+    assert found["AAA1"].disorder == "OMIM:1"
+    exome = exome_of(ranker, gene("New1", 12.0))
+    (new,) = [one for one in Fusion(ranker, [], query, exome).genes().lines if one.name == "New1"]
+    assert (new.disorder, new.id) == ("", "New1")
+    assert new.parts["terms"].why == "HPO has no phenotypes of this gene"
