@@ -6,6 +6,7 @@ Only what is used is read; a phenopacket's other fields are left alone.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -13,29 +14,45 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gestalt_space.ages import DAYS_PER_YEAR
 from gestalt_space.errors import GestaltError, PhenotypeError, UsageError
 from gestalt_space.paths import display_name
 from gestalt_space.phenotype.cases import Case
+from gestalt_space.types import Disorder
 
 MOST_BYTES = 64 * 2**20
 """Largest phenopacket that is read."""
 _VERSION_1_FIELDS = ("genes", "variants")
 """Fields of a phenopacket that version 2 does not have."""
+_SEXES = {"FEMALE": "female", "MALE": "male", "OTHER_SEX": "other"}
+_CAUSES = ("CAUSATIVE", "CONTRIBUTORY")
+"""The status of genes and variants that are part of the diagnosis."""
+_DURATION = re.compile(
+    r"P(?=.)(?:(?P<y>\d+(?:\.\d+)?)Y)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<w>\d+(?:\.\d+)?)W)?"
+    r"(?:(?P<d>\d+(?:\.\d+)?)D)?(?:T(?:\d+(?:\.\d+)?[HMS])+)?",
+    re.ASCII,
+)
+_UNIT_YEARS = {"y": 1.0, "m": 1 / 12, "w": 7 / DAYS_PER_YEAR, "d": 1 / DAYS_PER_YEAR}
 _HINT = "Use phenopackets of version 2, as JSON."
 
 
 @dataclass(frozen=True, slots=True)
 class Phenopacket:
     """What is read of a phenopacket. `present`, `excluded`: identifiers of HPO terms; `disorders`:
-    of diseases that are not excluded; `references`: of publications, such as PMID:…; `hpo`: the
-    release of HPO that it says it uses; `sex`: as the file has it."""
+    diseases that are not excluded, each once; `genes`: symbols of the genes that are interpreted as
+    their cause; `references`: of publications, such as PMID:…; `sex`: `female`, `male`, `other`, or
+    None; `age_years`: since birth, at the last encounter; `hpo`: the release of HPO that it says it
+    uses."""
 
     id: str
+    subject: str
     present: tuple[str, ...]
     excluded: tuple[str, ...]
-    disorders: tuple[str, ...]
+    disorders: tuple[Disorder, ...]
+    genes: tuple[str, ...]
     references: tuple[str, ...]
     sex: str | None
+    age_years: float | None
     hpo: str | None
 
 
@@ -102,11 +119,11 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
     excluded: list[str] = []
     for feature in record.get("phenotypicFeatures") or ():
         (excluded if feature.get("excluded") else present).append(str(feature["type"]["id"]))
-    diseases = [
-        str(disease["term"]["id"])
-        for disease in record.get("diseases") or ()
-        if not disease.get("excluded")
+    terms = [
+        disease["term"] for disease in record.get("diseases") or () if not disease.get("excluded")
     ]
+    diseases = {str(term["id"]): str(term.get("label") or "") for term in reversed(terms)}
+    subject = record.get("subject") or {}
     releases = [
         str(resource.get("version"))
         for resource in meta.get("resources") or ()
@@ -114,15 +131,46 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
     ]
     return Phenopacket(
         id=str(record.get("id") or ""),
+        subject=str(subject.get("id") or ""),
         present=tuple(present),
         excluded=tuple(excluded),
-        disorders=tuple(dict.fromkeys(diseases)),
+        disorders=tuple(Disorder(id_, name) for id_, name in reversed(diseases.items())),
+        genes=tuple(dict.fromkeys(_genes(record))),
         references=tuple(
             str(one["id"]) for one in meta.get("externalReferences") or () if one.get("id")
         ),
-        sex=(record.get("subject") or {}).get("sex"),
+        sex=_SEXES.get(str(subject.get("sex"))),
+        age_years=_age(subject),
         hpo=releases[0] if releases else None,
     )
+
+
+def _genes(record: Mapping[str, Any]) -> Iterator[str]:
+    for interpretation in record.get("interpretations") or ():
+        diagnosis = interpretation.get("diagnosis") or {}
+        for found in diagnosis.get("genomicInterpretations") or ():
+            if found.get("interpretationStatus") not in _CAUSES:
+                continue
+            variant = found.get("variantInterpretation") or {}
+            described = variant.get("variationDescriptor") or {}
+            gene = found.get("gene") or described.get("geneContext") or {}
+            if gene.get("symbol"):
+                yield str(gene["symbol"])
+
+
+def _age(subject: Mapping[str, Any]) -> float | None:
+    """The age since birth in years; None where there is none, or one that cannot be read."""
+    told = (subject.get("timeAtLastEncounter") or {}).get("age") or {}
+    return years_of(str(told.get("iso8601duration") or ""))
+
+
+def years_of(duration: str) -> float | None:
+    """A duration of ISO 8601 in years: `P4Y6M` is 4.5. None for what is none. Hours are less than a
+    day, and count as nothing."""
+    found = _DURATION.fullmatch(duration)
+    if found is None:
+        return None
+    return sum(float(found[unit] or 0) * years for unit, years in _UNIT_YEARS.items())
 
 
 def _check_version(record: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
