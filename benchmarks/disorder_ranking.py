@@ -66,7 +66,7 @@ def read_patients(shared: Path, release: Release) -> list[Patient]:
     for file in read_phenopackets(shared / "genomics" / "phenopackets.zip"):
         assert file.packet is not None, file.error
         packet = file.packet
-        disorder, paper = places.get(packet.disorders[0]), packet.references[0]
+        disorder, paper = places.get(packet.disorders[0].id), packet.references[0]
         told.append((make_query(ontology, packet.present, packet.excluded), paper, disorder))
         if disorder is None:
             continue

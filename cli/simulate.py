@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gestalt_space.simulate.cohort import Cohort
+    from gestalt_space.simulate.published_cases import PublishedCases
     from gestalt_space.simulate.real_faces import RealFace
     from gestalt_space.simulate.subjects import SubjectSource
 
 BUILTIN = "builtin"
 MOST_SITES = 1_000
+LISTED = 10
+"""Files and terms that are named, of many."""
 
 app = typer.Typer(
     help="Simulate patients: people who do not exist, with known phenotypes.",
@@ -36,7 +39,15 @@ def cohort(
     folder: Annotated[
         Path, typer.Option("--output", "-o", help="Folder to write.", show_default=False)
     ],
-    disorders: options.Disorders = 100,
+    disorders: Annotated[
+        int | None,
+        typer.Option(
+            "--disorders",
+            min=1,
+            help="Number of disorders. [default: 100; with --phenopackets: all]",
+            show_default=False,
+        ),
+    ] = None,
     patients: options.Patients = None,
     even: Annotated[
         bool,
@@ -54,8 +65,15 @@ def cohort(
         ),
     ] = "simulated",
     photos_per_patient: Annotated[
-        float, typer.Option("--photos-per-patient", min=1, max=20, help="A mean.")
-    ] = 1.3,
+        float | None,
+        typer.Option(
+            "--photos-per-patient",
+            min=1,
+            max=20,
+            help="A mean. [default: 1.3; with --phenopackets: 1]",
+            show_default=False,
+        ),
+    ] = None,
     difficulty: Annotated[
         str,
         typer.Option(
@@ -147,6 +165,18 @@ def cohort(
             "disorder.",
         ),
     ] = 0.0,
+    phenopackets: options.PublishedCases = None,
+    min_terms: Annotated[
+        int,
+        typer.Option(
+            "--min-terms",
+            min=1,
+            max=20,
+            help="With --phenopackets: use cases with at least this number of facial terms that "
+            "can be simulated.",
+        ),
+    ] = 2,
+    hpo_release: options.HpoRelease = None,
     photos_dispersion: Annotated[
         float,
         typer.Option(
@@ -172,17 +202,31 @@ def cohort(
 
     Real cohorts have several hospitals, families and wrong diagnoses. `--sites`, `--families` and
     `--wrong` add them.
+
+    With `--phenopackets`, every patient shows the facial terms of a published case, with its
+    disorder, genes, terms, sex and age. The faces are simulated all the same.
     """
+    from gestalt_space.errors import UsageError
+    from gestalt_space.simulate.case_cohorts import draw_case_cohort
     from gestalt_space.simulate.cohort import USUAL_AGES, CohortPlan, draw_cohort
     from gestalt_space.simulate.cohort_files import check_cohort_place, write_cohort
     from gestalt_space.simulate.study import StudyPlan
 
     check_cohort_place(folder, overwrite=overwrite)
+    published = None
+    if phenopackets is not None:
+        if terms is not None:
+            raise UsageError(
+                "--terms and --phenopackets cannot be combined.",
+                "The terms are those of the published cases.",
+            )
+        published = published_cases(phenopackets, min_terms, hpo_release, quiet=quiet)
+    usual_photos = 1.3 if published is None else 1.0
     plan = CohortPlan(
-        disorders=disorders,
+        disorders=disorders or 100,
         patients=patients,
         controls=controls,
-        photos_per_patient=photos_per_patient,
+        photos_per_patient=usual_photos if photos_per_patient is None else photos_per_patient,
         difficulty=difficulty,
         seed=seed,
         sexes=_shares("--sex", sex),
@@ -203,7 +247,11 @@ def cohort(
         ),
     )
     with unchanged(folder):
-        drawn = draw_cohort(plan, _source(persons, detector, home, quiet=quiet))
+        source = _source(persons, detector, home, quiet=quiet)
+        if published is None:
+            drawn = draw_cohort(plan, source)
+        else:
+            drawn = draw_case_cohort(plan, published, source, disorders=disorders)
         with output.progress("Taking photos", drawn.photo_count, quiet=quiet) as show:
             write_cohort(drawn, folder, overwrite=overwrite, progress=show)
     _tell(drawn, folder, as_json=as_json, quiet=quiet)
@@ -279,6 +327,48 @@ def terms_command(as_json: options.Json = False, csv: options.Csv = None) -> Non
         output.write_json(terms_document())
     else:
         output.write_table(terms_table(), csv)
+
+
+def published_cases(
+    phenopackets: Path, least: int, hpo_release: Path | None, *, quiet: bool
+) -> PublishedCases:
+    """The cases of phenopackets that can be shown; says how many are left out, and why."""
+    from gestalt_space.interop.phenopackets import read_phenopackets
+    from gestalt_space.phenotype.release import open_ontology
+    from gestalt_space.simulate.published_cases import use_cases
+
+    ontology = open_ontology(hpo_release)
+    with output.progress("Reading phenopackets", None, quiet=quiet, unit="files"):
+        found = use_cases(read_phenopackets(phenopackets), ontology, least)
+    if not quiet:
+        _tell_published(found)
+    return found
+
+
+def _tell_published(found: PublishedCases) -> None:
+    left_out = {
+        f"with fewer than {counted_text(found.least, 'facial term')} that can be simulated": (
+            found.too_few_terms
+        ),
+        "without a disorder": found.without_disorder,
+        "with several disorders": found.several_disorders,
+        "that cannot be read": len(found.failed),
+    }
+    told = ", ".join(f"{count:,} {why}" for why, count in left_out.items() if count)
+    output.say(
+        f"Read {counted_text(found.read, 'phenopacket')}, of which {len(found.cases):,} can be "
+        f"used. Left out: {told or 'none'}. HPO of {found.hpo}."
+    )
+    for name, error in found.failed[:LISTED]:
+        output.say(f"{display_name(name)}: {error}", indent="  ")
+    if len(found.failed) > LISTED:
+        output.say(f"and {len(found.failed) - LISTED:,} more; --json lists all", indent="  ")
+    if found.not_shown:
+        most = ", ".join(f"{count.label} ({count.cases:,})" for count in found.not_shown[:LISTED])
+        output.say(
+            f"{counted_text(len(found.not_shown), 'facial term')} of these cases cannot be "
+            f"simulated, most often: {most}. truth.json lists all."
+        )
 
 
 def _source(persons: str, detector: str, home: Path | None, *, quiet: bool) -> SubjectSource:
@@ -375,16 +465,23 @@ def _tell(cohort: Cohort, folder: Path, *, as_json: bool, quiet: bool) -> None:
             f"{counted_text(counts['patients'], 'patient')} with "
             f"{counted_text(counts['disorders'], 'disorder')} ({counts['frequent']:,} "
             f"frequent) and {counted_text(counts['controls'], 'control')} to {place}. "
-            + (
-                "The faces are of real people, but the disorders are not real."
-                if are_real
-                else "These people do not exist."
-            )
+            + _what_is_real(cohort, are_real=are_real)
         )
         if told := _circumstances(cohort):
             output.say(told)
         words = ["gestalt", "index", "add", f"{place}/patients.csv", "--home", f"{place}-home"]
         output.say(f"Next: {shlex.join(words)}")
+
+
+def _what_is_real(cohort: Cohort, *, are_real: bool) -> str:
+    if cohort.published is not None:
+        return (
+            "Each photo is a simulated face of a published case: the disorder and the terms are "
+            "real, the person does not exist."
+        )
+    if are_real:
+        return "The faces are of real people, but the disorders are not real."
+    return "These people do not exist."
 
 
 def _circumstances(cohort: Cohort) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from gestalt_space.documents.form import Form
 from gestalt_space.documents.matches import LineForm
+from gestalt_space.documents.truth import TermCountForm
 
 
 class TermForm(Form):
@@ -35,13 +36,38 @@ class SimulatedCountsForm(Form):
     photos: int
 
 
+class UnreadPacketForm(Form):
+    """A phenopacket that cannot be used, and why."""
+
+    file: str
+    error: str
+
+
+class PublishedCasesForm(Form):
+    """Phenopackets, and what became of them. `read`: all that were found; `usable`: cases of one
+    disorder with `least_terms` facial terms that can be shown; then how many are left out for which
+    reason; `hpo`: the release; `not_shown`: facial terms without a deformation, of all cases."""
+
+    photos: Literal["simulated face of a published case"]
+    hpo: str
+    least_terms: int
+    read: int
+    usable: int
+    without_disorder: int
+    several_disorders: int
+    too_few_terms: int
+    failed: list[UnreadPacketForm]
+    not_shown: list[TermCountForm]
+
+
 class SimulatedDocument(Form):
-    """`gestalt simulate cohort`."""
+    """`gestalt simulate cohort`. `published`: where the patients show published cases."""
 
     document: Literal["simulated"]
     version: Literal[1]
     output: str
     counts: SimulatedCountsForm
+    published: NotRequired[PublishedCasesForm]
 
 
 class DemoSpaceForm(Form):

@@ -47,7 +47,8 @@ class FeatureForm(Form):
 
 
 class PlantedDisorderForm(Form):
-    """A disorder that does not exist."""
+    """A disorder that does not exist, or one of published cases with the terms that their simulated
+    faces show."""
 
     id: str
     name: str
@@ -77,15 +78,47 @@ class SiteForm(Form):
     ancestries: dict[str, float]
 
 
+class TermCountForm(Form):
+    """An HPO term, and how many published cases have it."""
+
+    term: str
+    label: str
+    cases: int
+
+
+class PublishedSourceForm(Form):
+    """Where the terms of a cohort of published cases are from. `photos`: what every photo is;
+    `hpo`: the release; `read`: phenopackets; `least_terms`: facial terms that every case shows;
+    `not_shown`: facial terms of all phenopackets without a deformation."""
+
+    photos: Literal["simulated face of a published case"]
+    hpo: str
+    read: int
+    least_terms: int
+    not_shown: list[TermCountForm]
+
+
+class PublishedFactsForm(Form):
+    """What is known of a published case; null for what is not, and was drawn for the face."""
+
+    sex: str | None
+    age_years: float | None
+
+
 class PlantedPatientForm(Form):
     """A patient: the true disorder, null for controls, and the strengths of HPO terms in standard
     deviations. `diagnosis`: what the tables say, where sites, families or wrong diagnoses were
-    asked for."""
+    asked for. `case`: the identifier of the phenopacket, with all its terms, where a published case
+    is shown."""
 
     patient: str
     disorder: str | None
     gene: str | None
     strengths: dict[str, float]
+    case: NotRequired[str]
+    published: NotRequired[PublishedFactsForm]
+    present: NotRequired[list[str]]
+    excluded: NotRequired[list[str]]
     diagnosis: NotRequired[str | None]
     cohort: NotRequired[str]
     site: NotRequired[str | None]
@@ -126,6 +159,7 @@ class Truth(Form):
 
     format: Literal["gestalt-space cohort 1"]
     gestalt_space: str
+    published: NotRequired[PublishedSourceForm]
     plan: PlannedCohortForm
     disorders: list[PlantedDisorderForm]
     sites: NotRequired[list[SiteForm]]

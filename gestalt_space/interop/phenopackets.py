@@ -18,12 +18,15 @@ from gestalt_space.ages import DAYS_PER_YEAR
 from gestalt_space.errors import GestaltError, PhenotypeError, UsageError
 from gestalt_space.paths import display_name
 from gestalt_space.phenotype.cases import Case
+from gestalt_space.types import Disorder
 
 MOST_BYTES = 64 * 2**20
 """Largest phenopacket that is read."""
 _VERSION_1_FIELDS = ("genes", "variants")
 """Fields of a phenopacket that version 2 does not have."""
 _SEXES = {"FEMALE": "female", "MALE": "male", "OTHER_SEX": "other"}
+_CAUSES = ("CAUSATIVE", "CONTRIBUTORY")
+"""The status of genes and variants that are part of the diagnosis."""
 _DURATION = re.compile(
     r"P(?=.)(?:(?P<y>\d+(?:\.\d+)?)Y)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<w>\d+(?:\.\d+)?)W)?"
     r"(?:(?P<d>\d+(?:\.\d+)?)D)?(?:T(?:\d+(?:\.\d+)?[HMS])+)?",
@@ -36,18 +39,21 @@ _HINT = "Use phenopackets of version 2, as JSON."
 @dataclass(frozen=True, slots=True)
 class Phenopacket:
     """What is read of a phenopacket. `present`, `excluded`: identifiers of HPO terms; `disorders`:
-    of diseases that are not excluded; `references`: of publications, such as PMID:…; `hpo`: the
-    release of HPO that it says it uses; `sex`: `female`, `male`, `other`, or None;
-    `age_years`: since birth, at the last encounter."""
+    diseases that are not excluded, each once; `genes`: symbols of the genes that are interpreted as
+    their cause; `references`: of publications, such as PMID:…; `sex`: `female`, `male`, `other`, or
+    None; `age_years`: since birth, at the last encounter; `hpo`: the release of HPO that it says it
+    uses."""
 
     id: str
+    subject: str
     present: tuple[str, ...]
     excluded: tuple[str, ...]
-    disorders: tuple[str, ...]
+    disorders: tuple[Disorder, ...]
+    genes: tuple[str, ...]
     references: tuple[str, ...]
     sex: str | None
+    age_years: float | None
     hpo: str | None
-    age_years: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +120,29 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
     excluded: list[str] = []
     for feature in features:
         (excluded if feature.get("excluded") else present).append(str(feature["type"]["id"]))
-    diseases = [
-        str(disease["term"]["id"])
-        for disease in record.get("diseases") or ()
-        if not disease.get("excluded")
+    terms = [
+        disease["term"] for disease in record.get("diseases") or () if not disease.get("excluded")
     ]
+    diseases = {str(term["id"]): str(term.get("label") or "") for term in reversed(terms)}
+    subject = record.get("subject") or {}
     releases = [
         str(resource.get("version"))
         for resource in meta.get("resources") or ()
         if str(_field(resource, "namespacePrefix")).upper() == "HP"
     ]
-    subject = record.get("subject") or {}
     return Phenopacket(
         id=str(record.get("id") or ""),
+        subject=str(subject.get("id") or ""),
         present=tuple(present),
         excluded=tuple(excluded),
-        disorders=tuple(dict.fromkeys(diseases)),
+        disorders=tuple(Disorder(id_, name) for id_, name in reversed(diseases.items())),
+        genes=tuple(dict.fromkeys(_genes(record))),
         references=tuple(
             str(one["id"]) for one in _field(meta, "externalReferences") or () if one.get("id")
         ),
         sex=_SEXES.get(str(subject.get("sex"))),
-        hpo=releases[0] if releases else None,
         age_years=_age(subject),
+        hpo=releases[0] if releases else None,
     )
 
 
@@ -143,6 +150,19 @@ def _field(record: Mapping[str, Any], name: str) -> Any:
     """A field by its name in JSON, else by that of the schema, which JSON of protobuf may have too:
     `metaData` is `meta_data`."""
     return record.get(name, record.get(re.sub("([A-Z])", r"_\1", name).lower()))
+
+
+def _genes(record: Mapping[str, Any]) -> Iterator[str]:
+    for interpretation in record.get("interpretations") or ():
+        diagnosis = interpretation.get("diagnosis") or {}
+        for found in _field(diagnosis, "genomicInterpretations") or ():
+            if _field(found, "interpretationStatus") not in _CAUSES:
+                continue
+            variant = _field(found, "variantInterpretation") or {}
+            described = _field(variant, "variationDescriptor") or {}
+            gene = found.get("gene") or _field(described, "geneContext") or {}
+            if gene.get("symbol"):
+                yield str(gene["symbol"])
 
 
 def _age(subject: Mapping[str, Any]) -> float | None:

@@ -76,6 +76,14 @@ def take(portrait: Portrait, capture: Capture) -> Portrait:
     return Portrait(np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB), np.uint8), landmarks)
 
 
+def commented(data: bytes, words: str) -> bytes:
+    """The bytes of a JPEG file, as `jpeg` gives them, with a comment in it."""
+    comment = words.encode("ascii")
+    # After the first segment, which must follow the start of the file.
+    at = 4 + int.from_bytes(data[4:6], "big")
+    return data[:at] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[at:]
+
+
 def jpeg(pixels: Pixels, quality: int) -> np.ndarray:
     """RGB pixels as the bytes of a JPEG file, `(n,)` uint8."""
     written, data = cv2.imencode(

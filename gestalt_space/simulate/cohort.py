@@ -9,12 +9,18 @@ import numpy as np
 
 from gestalt_space.errors import UsageError
 from gestalt_space.simulate.capture import Capture, sample_capture, take
-from gestalt_space.simulate.disorders import DIFFICULTIES, SimulatedDisorder, draw_disorders
+from gestalt_space.simulate.disorders import (
+    DIFFICULTIES,
+    Difficulty,
+    SimulatedDisorder,
+    draw_disorders,
+)
 from gestalt_space.simulate.persons import Portrait
 from gestalt_space.simulate.phenotypes import show
+from gestalt_space.simulate.published_cases import PublishedCase, PublishedCases
 from gestalt_space.simulate.sites import PhotoSite, draw_sites
 from gestalt_space.simulate.study import StudyPlan, deal, photo_count, relative_age
-from gestalt_space.simulate.subjects import Subject, SubjectSource
+from gestalt_space.simulate.subjects import UNKNOWN, Subject, SubjectSource
 
 FREQUENT = 7
 """Patients from which on a disorder counts as frequent, as in GMDB; rare ones have 2 to 6."""
@@ -84,6 +90,25 @@ class SimulatedPatient:
     site: PhotoSite | None = None
     family: str = ""
     relation: str = ""
+    case: PublishedCase | None = None
+    """The published case whose terms the face shows."""
+
+    @property
+    def told_sex(self) -> str:
+        """What tables say; a case of which it is not known has a face of some sex all the same."""
+        return self.subject.sex if self.case is None else self.case.sex or UNKNOWN
+
+    @property
+    def is_age_told(self) -> bool:
+        """Whether the ages of the photos stand in tables."""
+        return self.case is None or self.case.age_years is not None
+
+    @property
+    def told_terms(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """HPO terms in tables, present and excluded: of a case all that are published."""
+        if self.case is None:
+            return tuple(self.strengths), ()
+        return self.case.present, self.case.excluded
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +124,15 @@ class SimulatedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """The people of a cohort; their photos are made one by one."""
+    """The people of a cohort; their photos are made one by one. `published`: the cases that they
+    show, where they show published ones."""
 
     plan: CohortPlan
     disorders: tuple[SimulatedDisorder, ...]
     patients: tuple[SimulatedPatient, ...]
     source: SubjectSource
     sites: tuple[PhotoSite, ...] = ()
+    published: PublishedCases | None = None
 
     @property
     def photo_count(self) -> int:
@@ -135,25 +162,7 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
     patients for the disorders, unknown words, shares that are no shares, numbers that cannot be,
     too few real faces.
     """
-    difficulty = DIFFICULTIES.get(plan.difficulty)
-    if difficulty is None:
-        raise UsageError(
-            f"Unknown difficulty {plan.difficulty!r}.",
-            f"Choose one of: {', '.join(DIFFICULTIES)}.",
-        )
-    if (
-        plan.controls < 0
-        or not 0 <= plan.seed <= MOST_SEED
-        or not 1 <= plan.photos_per_patient <= MOST_PHOTOS
-    ):
-        raise UsageError(
-            f"Cannot make a cohort with {plan.controls} controls, {plan.photos_per_patient:g} "
-            f"photos per patient and seed {plan.seed}.",
-            f"Controls must be 0 or more, the seed 0 to {MOST_SEED}, and the mean number of "
-            f"photos per patient 1 to {MOST_PHOTOS}.",
-        )
-    if not plan.cohorts or not all(plan.cohorts):
-        raise UsageError("The name of a cohort is empty.", "Give names, separated by commas.")
+    difficulty = checked_difficulty(plan)
     total = 8 * plan.disorders if plan.patients is None else plan.patients
     if total + plan.controls > MOST_PEOPLE:
         raise UsageError(
@@ -166,7 +175,7 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
     told = [number for number, count in enumerate(counts) for _ in range(count)]
     told += [-1] * plan.controls
     dealt = deal(plan.study, plan.seed, told, plan.disorders, len(plan.cohorts))
-    strata = _Strata(plan, source)
+    strata = Strata(plan, source)
     sites = draw_sites(
         np.random.default_rng([plan.seed, 5]),
         plan.study.sites,
@@ -175,7 +184,7 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
         strata.ancestries,
     )
     rng = np.random.default_rng([plan.seed, 1])
-    names = _identifiers(rng, len(told))
+    names = opaque_identifiers(rng, len(told))
     has_relatives = np.bincount(dealt.first, minlength=len(told)) > 1
     patients: list[SimulatedPatient] = []
     for number, first in enumerate(dealt.first):
@@ -201,7 +210,7 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
                 diagnosis=diagnosis,
                 gene=gene if head is None else head.gene,
                 strengths={} if disorder is None else disorder.sample_strengths(rng, difficulty),
-                ages=_ages(rng, subject, count),
+                ages=photo_ages(rng, subject, count),
                 cohort=plan.cohorts[dealt.cohort[number]],
                 site=site,
                 family=f"F-{names[first]}" if has_relatives[first] else "",
@@ -209,6 +218,30 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
             )
         )
     return Cohort(plan, disorders, tuple(patients), source, sites)
+
+
+def checked_difficulty(plan: CohortPlan) -> Difficulty:
+    """The difficulty of a plan whose words and numbers can be. Raises `UsageError`."""
+    difficulty = DIFFICULTIES.get(plan.difficulty)
+    if difficulty is None:
+        raise UsageError(
+            f"Unknown difficulty {plan.difficulty!r}.",
+            f"Choose one of: {', '.join(DIFFICULTIES)}.",
+        )
+    if (
+        plan.controls < 0
+        or not 0 <= plan.seed <= MOST_SEED
+        or not 1 <= plan.photos_per_patient <= MOST_PHOTOS
+    ):
+        raise UsageError(
+            f"Cannot make a cohort with {plan.controls} controls, {plan.photos_per_patient:g} "
+            f"photos per patient and seed {plan.seed}.",
+            f"Controls must be 0 or more, the seed 0 to {MOST_SEED}, and the mean number of "
+            f"photos per patient 1 to {MOST_PHOTOS}.",
+        )
+    if not plan.cohorts or not all(plan.cohorts):
+        raise UsageError("The name of a cohort is empty.", "Give names, separated by commas.")
+    return difficulty
 
 
 def patient_counts(
@@ -237,7 +270,7 @@ def patient_counts(
     return [int(count) for count in counts]
 
 
-class _Strata:
+class Strata:
     """Draws sex, age and ancestry by their shares, those of a site where there is one."""
 
     def __init__(self, plan: CohortPlan, source: SubjectSource) -> None:
@@ -246,6 +279,7 @@ class _Strata:
         self.ancestries = _shares("ancestry", plan.ancestries, source.ancestries)
 
     def draw(self, rng: np.random.Generator, site: PhotoSite | None) -> tuple[str, float, str]:
+        """Sex, age in years and ancestry of somebody."""
         ages = self.ages if site is None else site.ages
         ancestries = self.ancestries if site is None else site.ancestries
         sex, group, ancestry = (
@@ -275,7 +309,7 @@ def _shares(
     return {name: part / total for name, part in parts.items()}
 
 
-def _ages(rng: np.random.Generator, subject: Subject, count: int) -> tuple[float, ...]:
+def photo_ages(rng: np.random.Generator, subject: Subject, count: int) -> tuple[float, ...]:
     """The age at each photo: the subject's own, and earlier or later ones."""
     if not subject.ages_freely:
         return (subject.age_years,) * count
@@ -283,7 +317,7 @@ def _ages(rng: np.random.Generator, subject: Subject, count: int) -> tuple[float
     return (subject.age_years, *(round(float(np.clip(age, 0.3, 90)), 2) for age in more))
 
 
-def _identifiers(rng: np.random.Generator, count: int) -> list[str]:
+def opaque_identifiers(rng: np.random.Generator, count: int) -> list[str]:
     """Opaque: nothing about the person can be read from them."""
     numbers = rng.choice(MOST_PEOPLE, count, replace=False)
     return [f"P{number:06d}" for number in numbers]

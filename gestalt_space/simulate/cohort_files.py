@@ -20,16 +20,19 @@ from gestalt_space.atomic_folders import whole_folder
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.paths import display_name
 from gestalt_space.progress import Progress, no_progress
-from gestalt_space.simulate.capture import jpeg
+from gestalt_space.simulate.capture import commented, jpeg
 from gestalt_space.simulate.cohort import FREQUENT, Cohort, SimulatedPatient, SimulatedPhoto
 from gestalt_space.simulate.persons import Person
+from gestalt_space.simulate.published_cases import SIMULATED_FACE, PublishedCase, PublishedCases
 from gestalt_space.simulate.study import StudyPlan
+from gestalt_space.simulate.subjects import UNKNOWN
 from gestalt_space.tables.rows import RowWriter
 
 COHORT_FILE = "gestalt-space cohort"
 FORMAT = f"{COHORT_FILE} 1"
 PHOTOS = "photos"
 PATIENTS_TABLE = "patients.csv"
+CASES_TABLE = "cases.csv"
 TRUTH = "truth.json"
 GMDB = "gmdb"
 SPLITS = 10
@@ -73,7 +76,7 @@ SYNDROME_COLUMNS = (
 )
 _OURS = re.compile(
     r"photos(/\d{6,}\.jpg)?|gmdb(/(gmdb_[a-z_]+|image_metadata)_sim\d+\.[ct]sv)?|"
-    r"patients\.csv|truth\.json"
+    r"patients\.csv|cases\.csv|truth\.json"
 )
 """What a cohort has in its folder."""
 
@@ -115,6 +118,8 @@ def write_cohort(
             kept.append(_written(photo, place))
             progress(len(kept), total)
         _write_table(place / PATIENTS_TABLE, _patient_rows(kept, cohort.plan.study))
+        if cohort.published is not None:
+            _write_table(place / CASES_TABLE, map(_case_row, cohort.patients))
         _write_gmdb(cohort, kept, place / GMDB)
         _write_truth(cohort, kept, place / TRUTH)
 
@@ -162,7 +167,10 @@ def _written(photo: SimulatedPhoto, place: Path) -> _Kept:
             "capture": asdict(photo.capture),
         },
     )
-    (place / kept.file).write_bytes(jpeg(photo.portrait.pixels, 95).tobytes())
+    data = jpeg(photo.portrait.pixels, 95).tobytes()
+    if photo.patient.case is not None:
+        data = commented(data, SIMULATED_FACE.capitalize())
+    (place / kept.file).write_bytes(data)
     return kept
 
 
@@ -170,22 +178,44 @@ def _patient_rows(kept: Sequence[_Kept], study: StudyPlan) -> Iterator[dict[str,
     for photo in kept:
         patient = photo.patient
         diagnosis = patient.diagnosis
+        present, excluded = patient.told_terms
         yield {
             "photo": photo.file,
             "patient": patient.id,
             "disorder": diagnosis.id if diagnosis else "",
             "disorder_name": diagnosis.name if diagnosis else "",
             "genes": patient.gene or "",
-            "sex": patient.subject.sex,
-            "age": f"{photo.age_years:g}",
+            "sex": patient.told_sex,
+            "age": f"{photo.age_years:g}" if patient.is_age_told else UNKNOWN,
             "ancestry": patient.subject.ancestry,
             "cohort": patient.cohort,
-            "hpo": ";".join(patient.strengths),
+            "hpo": ";".join((*present, *(f"!{term}" for term in excluded))),
             "face": 1,
-            "consent": "simulated" if isinstance(patient.subject.source, Person) else "",
+            "consent": _consent(patient),
             **({"family": patient.family} if study.families else {}),
             **({"site": patient.site.name} if patient.site else {}),
         }
+
+
+def _consent(patient: SimulatedPatient) -> str:
+    """What a gallery shows beside each photo."""
+    if patient.case is not None:
+        return SIMULATED_FACE
+    return "simulated" if isinstance(patient.subject.source, Person) else ""
+
+
+def _case_row(patient: SimulatedPatient) -> dict[str, object]:
+    """Which published case a patient shows; empty for controls."""
+    case = patient.case
+    return {
+        "patient": patient.id,
+        "case": case.id if case else "",
+        "disorder": case.disorder.id if case else "",
+        "disorder_name": case.disorder.name if case else "",
+        "gene": (case.gene or "") if case else "",
+        "shown": ";".join(patient.strengths),
+        "photos": SIMULATED_FACE if case else "simulated face",
+    }
 
 
 def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
@@ -193,8 +223,16 @@ def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
     folder.mkdir()
     version = f"sim{cohort.plan.seed}"
     affected = [photo for photo in kept if photo.patient.diagnosis]
+    numbers = {disorder.id: number for number, disorder in enumerate(cohort.disorders, start=1)}
+
+    def split_row(photo: _Kept) -> dict[str, object]:
+        label = numbers[_disorder(photo)] - 1
+        return {"image_id": photo.id, "subject": photo.patient.id, "label": label}
+
     _write_table(
-        folder / f"image_metadata_{version}.tsv", map(_metadata_row, kept), METADATA_COLUMNS
+        folder / f"image_metadata_{version}.tsv",
+        (_metadata_row(photo, numbers) for photo in kept),
+        METADATA_COLUMNS,
     )
     patients: dict[str, list[str]] = defaultdict(list)
     for patient in cohort.patients:
@@ -203,7 +241,7 @@ def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
     frequent = {id_ for id_, of in patients.items() if len(of) >= FREQUENT}
     _write_table(
         folder / f"gmdb_syndromes_{version}.tsv",
-        (_syndrome_row(cohort, kept, id_, id_ in frequent) for id_ in patients),
+        (_syndrome_row(cohort, kept, numbers[id_], id_ in frequent) for id_ in patients),
         SYNDROME_COLUMNS,
     )
     rng = np.random.default_rng([cohort.plan.seed, 3])
@@ -222,7 +260,7 @@ def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
     for name, photos in groups.items():
         _write_table(
             folder / f"gmdb_{name}_images_{version}.csv",
-            map(_split_row, photos),
+            map(split_row, photos),
             ("image_id", "subject", "label"),
         )
     rare = [photo for photo in affected if _disorder(photo) not in frequent]
@@ -234,7 +272,7 @@ def _write_gmdb(cohort: Cohort, kept: Sequence[_Kept], folder: Path) -> None:
         _write_table(
             folder / f"gmdb_rare_{name}_images_{version}.csv",
             (
-                {**_split_row(photo), "split": split}
+                {**split_row(photo), "split": split}
                 for split in range(SPLITS)
                 for photo in rare
                 if (photo.patient.id in chosen[split]) is is_test
@@ -248,37 +286,27 @@ def _disorder(photo: _Kept) -> str:
     return photo.patient.diagnosis.id
 
 
-def _number(disorder_id: str) -> int:
-    return int(disorder_id.removeprefix("SIM:"))
-
-
-def _split_row(photo: _Kept) -> dict[str, object]:
-    return {
-        "image_id": photo.id,
-        "subject": photo.patient.id,
-        "label": _number(_disorder(photo)) - 1,
-    }
-
-
-def _metadata_row(photo: _Kept) -> dict[str, object]:
+def _metadata_row(photo: _Kept, numbers: Mapping[str, int]) -> dict[str, object]:
     patient = photo.patient
     disorder = patient.diagnosis
+    present, excluded = patient.told_terms
     return {
         "image_id": photo.id,
         "filename": Path(photo.file).name,
         "patient_id": patient.id,
         "disorder_names": json.dumps([disorder.name] if disorder else []),
         "gene_names": json.dumps([patient.gene] if patient.gene else []),
-        "internal_syndrome_id": _number(disorder.id) if disorder else "",
+        "internal_syndrome_id": numbers[disorder.id] if disorder else "",
         "internal_syndrome_name": disorder.name if disorder else "",
         "syndrome_name": disorder.name if disorder else "",
-        "present_features": json.dumps(list(patient.strengths)),
-        "absent_features": json.dumps([]),
-        "age_year": int(photo.age_years),
-        "age_month": int(photo.age_years * 12) % 12,
-        "gender": patient.subject.sex,
+        "present_features": json.dumps(list(present)),
+        "absent_features": json.dumps(list(excluded)),
+        "age_year": int(photo.age_years) if patient.is_age_told else "",
+        "age_month": int(photo.age_years * 12) % 12 if patient.is_age_told else "",
+        "gender": patient.told_sex,
         "ethnicity_category": patient.subject.ancestry,
         "image_type": "frontal",
+        "test_type": SIMULATED_FACE if patient.case else "",
         "private": False,
         "consent": True if isinstance(patient.subject.source, Person) else "",
         "patient_group": patient.cohort,
@@ -287,20 +315,20 @@ def _metadata_row(photo: _Kept) -> dict[str, object]:
 
 
 def _syndrome_row(
-    cohort: Cohort, kept: Sequence[_Kept], disorder_id: str, is_frequent: bool
+    cohort: Cohort, kept: Sequence[_Kept], number: int, is_frequent: bool
 ) -> dict[str, object]:
-    disorder = cohort.disorders[_number(disorder_id) - 1]
-    photos = [p for p in kept if p.patient.diagnosis and p.patient.diagnosis.id == disorder_id]
+    disorder = cohort.disorders[number - 1]
+    photos = [p for p in kept if p.patient.diagnosis and p.patient.diagnosis.id == disorder.id]
     subjects = sorted({photo.patient.id for photo in photos})
     return {
-        "syndrome_id": _number(disorder_id),
+        "syndrome_id": number,
         "syndrome_name": disorder.name,
         "image_ids": json.dumps([photo.id for photo in photos]),
         "subject_ids": json.dumps(subjects),
         "num_of_images": len(photos),
         "num_of_subjects": len(subjects),
         "train": is_frequent,
-        "OMIM": "",
+        "OMIM": disorder.id.removeprefix("OMIM:") if disorder.id.startswith("OMIM:") else "",
     }
 
 
@@ -313,6 +341,7 @@ def _write_truth(cohort: Cohort, kept: Sequence[_Kept], path: Path) -> None:
     record = {
         "format": FORMAT,
         "gestalt_space": __version__,
+        **({"published": _published(cohort.published)} if cohort.published else {}),
         "plan": plan,
         "disorders": [asdict(disorder) for disorder in cohort.disorders],
         **({"sites": [asdict(site) for site in cohort.sites]} if cohort.sites else {}),
@@ -322,6 +351,7 @@ def _write_truth(cohort: Cohort, kept: Sequence[_Kept], path: Path) -> None:
                 "disorder": patient.disorder.id if patient.disorder else None,
                 "gene": patient.gene,
                 "strengths": patient.strengths,
+                **(_case_truth(patient.case) if patient.case else {}),
                 **(_circumstances(patient) if has_study else {}),
             }
             for patient in cohort.patients
@@ -329,6 +359,25 @@ def _write_truth(cohort: Cohort, kept: Sequence[_Kept], path: Path) -> None:
         "photos": [photo.truth for photo in kept],
     }
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _published(published: PublishedCases) -> dict[str, object]:
+    return {
+        "photos": SIMULATED_FACE,
+        "hpo": published.hpo,
+        "read": published.read,
+        "least_terms": published.least,
+        "not_shown": [asdict(count) for count in published.not_shown],
+    }
+
+
+def _case_truth(case: PublishedCase) -> dict[str, object]:
+    return {
+        "case": case.id,
+        "published": {"sex": case.sex, "age_years": case.age_years},
+        "present": case.present,
+        "excluded": case.excluded,
+    }
 
 
 def _circumstances(patient: SimulatedPatient) -> dict[str, object]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 
 from gestalt_space.documents.simulated import (
+    PublishedCasesForm,
     SimulatedCountsForm,
     SimulatedDocument,
     TermsDocument,
 )
 from gestalt_space.simulate.cohort import FREQUENT, Cohort
 from gestalt_space.simulate.phenotypes import TERMS
+from gestalt_space.simulate.published_cases import SIMULATED_FACE, PublishedCases
 from gestalt_space.tables.table import Column, Table
 
 
@@ -41,11 +44,30 @@ def terms_table() -> Table:
 
 def simulated_document(cohort: Cohort, output: str) -> SimulatedDocument:
     """A cohort that was written to `output`."""
-    return {
+    document: SimulatedDocument = {
         "document": "simulated",
         "version": 1,
         "output": output,
         "counts": simulated_counts(cohort),
+    }
+    if cohort.published is not None:
+        document["published"] = published_form(cohort.published)
+    return document
+
+
+def published_form(published: PublishedCases) -> PublishedCasesForm:
+    """Published cases, and those that cannot be used."""
+    return {
+        "photos": SIMULATED_FACE,
+        "hpo": published.hpo,
+        "least_terms": published.least,
+        "read": published.read,
+        "usable": len(published.cases),
+        "without_disorder": published.without_disorder,
+        "several_disorders": published.several_disorders,
+        "too_few_terms": published.too_few_terms,
+        "failed": [{"file": name, "error": error} for name, error in published.failed],
+        "not_shown": [asdict(count) for count in published.not_shown],  # type: ignore[misc]
     }
 
 

@@ -14,7 +14,9 @@ from PIL import Image
 from gestalt_space.simulate.phenotypes import TERMS
 from gestalt_space.simulate.real_faces import RealFace
 from tests.cli.conftest import Command, Ran
+from tests.documents.validation import assert_valid
 from tests.simulate.faces import cartoon
+from tests.simulate.published import case, write_faces_release, write_packets
 
 SMALL = ("--disorders", 2, "--patients", 5, "--controls", 1, "--seed", 3)
 
@@ -265,3 +267,54 @@ def test_a_share_beyond_1_is_refused(gestalt: Command, tmp_path: Path, option: s
     assert ran.code == 2
     assert option in ran.err
     assert left(tmp_path) == []
+
+
+@pytest.fixture
+def faces_release(tmp_path: Path) -> tuple[str, ...]:
+    return "--hpo-release", str(write_faces_release(tmp_path / "home" / "hpo"))
+
+
+def test_published_cases_get_simulated_faces(
+    gestalt: Command, tmp_path: Path, faces_release: tuple[str, ...]
+) -> None:
+    records = [case(f"C{number}") for number in range(3)]
+    few = case("F", present=("HP:0000316", "HP:0000218"))
+    write_packets(tmp_path / "packets", *records, few, {"id": "old", "genes": [1]})
+    words = ("-o", "cohort", "--phenopackets", "packets", *faces_release)
+    ran = gestalt("simulate", "cohort", *words, "--patients", 2, "--json")
+    assert ran.code == 0, ran.err
+    assert "simulated face of a published case" in ran.err
+    assert "Read 5 phenopackets, of which 3 can be used." in ran.err
+    assert "1 with fewer than 2 facial terms" in ran.err
+    assert "version 1" in ran.err
+    assert "High palate (1)" in ran.err
+    document = ran.document
+    assert_valid(document)
+    assert document["counts"]["patients"] == document["counts"]["photos"] == 2
+    told = document["published"]
+    assert (told["read"], told["usable"], told["too_few_terms"]) == (5, 3, 1)
+    assert [one["file"] for one in told["failed"]] == ["4"]
+    more = gestalt("simulate", "cohort", *words, "--min-terms", 1, "--overwrite", "--json")
+    assert more.document["published"]["usable"] == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--phenopackets", "nothing"), "no file or folder"),
+        (("--phenopackets", "packets", "--terms", "HP:0000316"), "--terms and --phenopackets"),
+        (("--phenopackets", "packets", "--min-terms", 3), "None of 1 phenopacket"),
+        (("--phenopackets", "packets", "--patients", 2), "1 case can"),
+        (("--phenopackets", "packets", "--disorders", 2), "1 disorder, not 2"),
+    ],
+)
+def test_published_cases_that_cannot_be_are_one_message(
+    words: Sequence[object],
+    told: str,
+    gestalt: Command,
+    tmp_path: Path,
+    faces_release: tuple[str, ...],
+) -> None:
+    write_packets(tmp_path / "packets", case())
+    refused(gestalt("simulate", "cohort", "-o", "cohort", *words, *faces_release), 2, told)
+    assert left(tmp_path) == ["packets"]

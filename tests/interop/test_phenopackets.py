@@ -10,7 +10,8 @@ import pytest
 
 from gestalt_space.errors import PhenotypeError, UsageError
 from gestalt_space.interop import phenopackets
-from gestalt_space.interop.phenopackets import parse_phenopacket, read_phenopackets
+from gestalt_space.interop.phenopackets import parse_phenopacket, read_phenopackets, years_of
+from gestalt_space.types import Disorder
 
 
 def packet(id_: str = "P1", **changes: Any) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def test_what_is_used_of_a_phenopacket_is_read():
     assert found.id == "P1"
     assert found.present == ("HP:0000011",)
     assert found.excluded == ("HP:0000020",)
-    assert found.disorders == ("OMIM:1",)
+    assert found.disorders == (Disorder("OMIM:1", "Disorder 1"),)
     assert found.references == ("PMID:1",)
     assert (found.sex, found.hpo) == ("female", "2024-02-27")
 
@@ -174,3 +175,56 @@ def test_where_there_is_none_it_is_said(tmp_path: Path):
         pass
     with pytest.raises(UsageError, match="has no phenopackets"):
         list(read_phenopackets(tmp_path / "empty.zip"))
+
+
+def found_gene(symbol: str, status: str) -> dict[str, Any]:
+    """A genomic interpretation."""
+    described = {"geneContext": {"valueId": "HGNC:1", "symbol": symbol}}
+    variant = {"variationDescriptor": described}
+    return {"interpretationStatus": status, "variantInterpretation": variant}
+
+
+def test_genes_are_those_that_are_part_of_the_diagnosis():
+    found = [
+        found_gene("BBB1", "CAUSATIVE"),
+        found_gene("BBB1", "CAUSATIVE"),
+        found_gene("CCC1", "REJECTED"),
+        found_gene("DDD1", "CANDIDATE"),
+        {"interpretationStatus": "CONTRIBUTORY", "gene": {"valueId": "HGNC:2", "symbol": "AAA1"}},
+        {"interpretationStatus": "CAUSATIVE"},
+    ]
+    record = packet(interpretations=[{"diagnosis": {"genomicInterpretations": found}}, {}])
+    assert parse_phenopacket(data(record)).genes == ("BBB1", "AAA1")
+    assert parse_phenopacket(data(packet())).genes == ()
+
+
+@pytest.mark.parametrize(
+    ("duration", "years"),
+    [
+        ("P4Y", 4),
+        ("P4Y6M", 4.5),
+        ("P18M", 1.5),
+        ("P2W", 14 / 365.25),
+        ("P1Y3DT4H", 1 + 3 / 365.25),
+        ("P0D", 0),
+        ("P1.5Y", 1.5),
+        ("PT5H", 0),
+        ("P", None),
+        ("4Y", None),
+        ("P-4Y", None),
+        ("P\u0664Y", None),
+        ("", None),
+    ],
+)
+def test_ages_are_durations_of_iso_8601(duration: str, years: float | None):
+    assert years_of(duration) == (None if years is None else pytest.approx(years))
+    subject = {"id": "1", "timeAtLastEncounter": {"age": {"iso8601duration": duration}}}
+    told = parse_phenopacket(data(packet(subject=subject)))
+    assert told.age_years == years_of(duration)
+    assert (told.subject, told.sex) == ("1", None)
+
+
+def test_an_age_before_birth_or_by_words_is_not_known():
+    for when in ({"gestationalAge": {"weeks": 30}}, {"ontologyClass": {"id": "HP:0003577"}}):
+        subject = {"id": "1", "timeAtLastEncounter": when}
+        assert parse_phenopacket(data(packet(subject=subject))).age_years is None

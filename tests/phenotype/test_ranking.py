@@ -232,7 +232,7 @@ def test_published_patients_are_ranked(tmp_path: Path):
     some = files[::50]
     ranked = list(rank_cases(ranker, (file.case for file in some), 10))
     hits = [
-        file.packet.disorders[0] in {line.id for line in one.ranking.disorders}
+        file.packet.disorders[0].id in {line.id for line in one.ranking.disorders}
         for file, one in zip(some, ranked, strict=True)
         if file.packet is not None and one.ranking is not None
     ]

@@ -49,6 +49,8 @@ COLUMNS = (
     "face",
     "consent",
 )
+_LISTS = ("disorder", "disorder_name", "genes", "hpo")
+"""Columns of lists; their entries may be as long as a name, each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def make_record(cells: Mapping[str, str]) -> ReadRecord:
     Photo and patient may be missing here.
     """
     for name, cell in cells.items():
-        _check_text(name, cell)
+        _check_text(name, cell, is_list=name in _LISTS)
     present, absent = parse_hpo(split_terms(cells.get("hpo")))
     record = PhotoRecord(
         photo=cells.get("photo", ""),
@@ -236,7 +238,7 @@ def _text(value: Any, name: str) -> str | None:
     return parse_text(value)
 
 
-def _check_text(name: str, value: Any) -> None:
+def _check_text(name: str, value: Any, *, is_list: bool = False) -> None:
     if not isinstance(value, str):
         raise UsageError(f"The {name} {value!r} is not text.", "Give it as text.")
     if value != display_name(value):
@@ -245,7 +247,7 @@ def _check_text(name: str, value: Any) -> None:
             "Write it in UTF-8, on one line.",
         )
     # A photo may have a path before its name.
-    if name != "photo" and len(value) > LONGEST_NAME:
+    if name != "photo" and not is_list and len(value) > LONGEST_NAME:
         raise UsageError(
             f"The {name} {value[:50]!r}… has more than {LONGEST_NAME:,} characters.",
             "Give it a shorter name.",

@@ -124,6 +124,18 @@ def test_no_fact_is_longer_than_a_request_may_name(facts: dict[str, Any]) -> Non
     assert checked(patient="x" * 1000).error is None
 
 
+@pytest.mark.parametrize(
+    ("column", "entry", "count"),
+    [("hpo", "HP:{:07}", 200), ("genes", "GENE{}", 200), ("disorder", "OMIM:{:06}", 150)],
+)
+def test_a_list_in_a_cell_may_be_longer_than_a_name(column: str, entry: str, count: int) -> None:
+    cell = ";".join(entry.format(100_001 + number) for number in range(count))
+    record = make_record({column: cell}).record
+    assert len(record.hpo or record.genes or record.disorders) == count
+    with pytest.raises(UsageError, match=r"1,000 characters|not an HPO term"):
+        make_record({column: "x" * 1001})
+
+
 def test_a_row_with_an_error_stays_as_it_is() -> None:
     row = Intake("x.png", Path("x.png"), None, UsageError("no"))
     assert check_row(row) is row
