@@ -17,6 +17,7 @@ from gestalt_space.encoders.registry import open_encoder, why_not_native
 from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
 from gestalt_space.index.gpu import gpu_name, gpu_works
+from gestalt_space.phenotype.release import installed_ontology
 from gestalt_space.settings import Settings
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
@@ -48,6 +49,8 @@ def examine(settings: Settings) -> Iterator[CheckFinding]:
     yield from guarded("torch", _torch())
     yield from guarded("faiss", _faiss())
     yield _search(settings)
+    yield from guarded("HPO", _hpo())
+    yield _variants()
     yield from guarded("models", _models(settings))
     yield from inspect_gallery(settings, sample=0)
 
@@ -68,6 +71,31 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _hpo() -> Iterator[CheckFinding]:
+    ontology = installed_ontology()
+    if ontology is None:
+        yield CheckFinding(
+            "HPO",
+            "note",
+            "not installed: no ranking by HPO terms",
+            "Run `pip install 'gestalt-space[phenotype]'`.",
+        )
+        return
+    yield CheckFinding("HPO", "ok", f"release {ontology.release}, {len(ontology):,} terms")
+
+
+def _variants() -> CheckFinding:
+    version = _version("cyvcf2")
+    if version is None:
+        return CheckFinding(
+            "variants",
+            "note",
+            "cyvcf2 not installed: no VCF files",
+            "Run `pip install 'gestalt-space[genomics]'`.",
+        )
+    return CheckFinding("variants", "ok", f"VCF files are read by cyvcf2 {version}")
 
 
 def _onnxruntime() -> Iterator[CheckFinding]:

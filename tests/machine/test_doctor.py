@@ -20,6 +20,7 @@ from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.classifiers.test_opening import facts_of, layers_of, write_folder
 from tests.galleries import fill_once, make_home, row
+from tests.phenotype.made import parsed_release
 from tests.prepared import Prepared
 
 
@@ -238,3 +239,20 @@ def test_a_classifier_is_opened_and_is_no_encoder(
     assert "classifier of 3 classes by 2 regions" in finding.detail
     flip(filled / "models" / "own" / "class-layers.safetensors")
     assert "model own" in failing(settings)
+
+
+def test_what_terms_and_variants_need_is_named_where_it_is_missing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "installed_ontology", lambda: None)
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "cyvcf2" else "1.0")
+    findings = found(settings)
+    for subject, extra in (("HPO", "phenotype"), ("variants", "genomics")):
+        assert findings[subject].state == "note"
+        assert findings[subject].hint == f"Run `pip install 'gestalt-space[{extra}]'`."
+
+
+def test_the_release_of_hpo_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    ontology = parsed_release().ontology
+    monkeypatch.setattr(doctor, "installed_ontology", lambda: ontology)
+    assert found(settings)["HPO"].detail == f"release {ontology.release}, {len(ontology)} terms"
