@@ -9,6 +9,7 @@ import typer
 
 from . import options, output
 from .phenotype_output import write_case, write_summary
+from .phenotype_similar import similar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,6 +179,9 @@ def search(
     output.write_table(terms_table(found), csv)
     if csv is None:
         output.write_text(f"HPO of {ontology.release}.", style="dim")
+
+
+app.command("similar", epilog=options.EXIT_CODES)(similar)
 
 
 def _check_sources(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gestalt_space.phenotype import release as releases
-from tests.cli.conftest import Command
+from tests.cli.conftest import Add, Command
 from tests.interop.test_phenopackets import packet
 from tests.phenotype.made import write_release
 
@@ -178,3 +178,88 @@ def test_what_steers_a_terminal_is_not_printed(gestalt: Command, tmp_path: Path)
     assert "NONE" in ran.out
     assert "bad" in ran.out
     assert "\x1b" not in ran.out + ran.err
+
+
+@pytest.fixture
+def described(
+    home: Path, photos: list[Path], tmp_path: Path, add_once: Add, gestalt: Command
+) -> Path:
+    """The home with P0 and P1 of a family, P2 with terms like theirs, P3 with another one, P4 who
+    withdrew, and P5 without terms."""
+    table = tmp_path / "described.csv"
+    table.write_text(
+        "photo,patient,disorder,family,consent,hpo\n"
+        "photos/p0.png,P0,OMIM:122470,F,,HP:0000011\n"
+        "photos/p1.png,P1,OMIM:122470,F,,HP:0000011\n"
+        "photos/p2.png,P2,OMIM:194050,,,HP:0000011;!HP:0000020\n"
+        "photos/p3.png,P3,,,,HP:0000020\n"
+        "photos/p4.png,P4,OMIM:122470,,,HP:0000011\n"
+        "photos/p5.png,P5,OMIM:122470,,,\n",
+        encoding="utf-8",
+    )
+    found = add_once("described", table)
+    assert gestalt("index", "set", "P4", "--consent", "withdrawn").code == 0
+    return found
+
+
+def test_patients_with_similar_terms_are_listed_but_for_the_family(
+    described: Path, gestalt: Command
+):
+    document = gestalt("phenotype", "similar", "--patient", "P0", "--json").document
+    assert document["left_out"] == "P0"
+    assert [one["patient"] for one in document["patients"]] == ["P2", "P3"]
+    assert document["patients"][0]["disorders"] == ["OMIM:194050"]
+    assert document["patients"][0]["in_common"] == [{"id": "HP:0000011", "name": "Wide nose"}]
+    assert document["ranked"] == 2
+
+
+def test_patients_are_compared_with_terms_and_phenopackets(
+    described: Path, gestalt: Command, tmp_path: Path
+):
+    ran = gestalt("phenotype", "similar", "--hpo", "HP:0000011,nothing such", "--top", "3")
+    assert ran.code == 0
+    assert [line.split()[1] for line in ran.out.splitlines() if " Wide nose" in line] == [
+        "P0",
+        "P1",
+        "P2",
+    ]
+    assert "nothing such" in ran.out
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(packet()), encoding="utf-8")
+    rows = list(csv.DictReader(gestalt(*SIMILAR, path, "--csv", "-").out.splitlines()))
+    assert [row["patient"] for row in rows] == ["P0", "P1", "P2", "P3"]
+
+
+SIMILAR = ("phenotype", "similar", "--phenopacket")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "One source of terms"),
+        (("--patient", "P0", "--hpo", "Nose"), "One source of terms"),
+        (("--patient", "P9"), "There is no patient 'P9'"),
+        (("--patient", "P4"), "consent of patient 'P4' is withdrawn"),
+        (("--patient", "P5"), "no HPO term that is present"),
+        (("--hpo", "!Nose"), "no HPO term that is present"),
+        (("--hpo", "Nose", "--measure", "cosine"), "no similarity 'cosine'"),
+    ],
+)
+def test_patients_who_cannot_be_compared_are_refused(
+    described: Path, gestalt: Command, words: tuple[str, ...], message: str
+):
+    ran = gestalt("phenotype", "similar", *words)
+    assert ran.code in (1, 2)
+    assert message in ran.err
+
+
+def test_a_phenopacket_that_cannot_be_read_or_is_not_alone_is_refused(
+    described: Path, gestalt: Command, tmp_path: Path
+):
+    folder = tmp_path / "cases"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.json").write_text(json.dumps(packet()), encoding="utf-8")
+    assert "several phenopackets" in gestalt(*SIMILAR, folder).err
+    (folder / "a.json").write_text("{", encoding="utf-8")
+    assert gestalt(*SIMILAR, folder / "a.json").code in (1, 2)

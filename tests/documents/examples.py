@@ -51,6 +51,10 @@ from gestalt_space.documents.phenotype_ranking import (
 )
 from gestalt_space.documents.receipts import receipt_document
 from gestalt_space.documents.schemas import REPLY
+from gestalt_space.documents.similar_patients import (
+    similar_patients_document,
+    similar_patients_table,
+)
 from gestalt_space.documents.spaces import spaces_document, spaces_table
 from gestalt_space.documents.trail import log_document, log_table
 from gestalt_space.documents.users import (
@@ -83,7 +87,9 @@ from gestalt_space.match.classified import Classified, ClassLine, FusedLine
 from gestalt_space.match.evidence import Evidence, EvidencePhoto
 from gestalt_space.match.question import Question
 from gestalt_space.phenotype.cases import Case, rank_cases
+from gestalt_space.phenotype.query import parse_query
 from gestalt_space.phenotype.ranking import Ranker
+from gestalt_space.phenotype.similar_patients import similar_patients
 from gestalt_space.ranking.calibration import LikelihoodRatio
 from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.resampling import Bootstrap
@@ -437,6 +443,9 @@ def documents() -> dict[str, Any]:
         "phenotype-terms": phenotype_terms_document(
             RANKER.release.ontology.release, RANKER.release.ontology.search("nose", 2)
         ),
+        "similar-patients": similar_patients_document(
+            SIMILAR, LIKE, TOLD, release="2025-01-16", measure="resnik", left_out="P1"
+        ),
         **measured(),
         REPLY: service_reply(SPACE, VIEW, LINES, LINES[:1]),
         **of_the_service(),
@@ -461,6 +470,11 @@ RANKED = list(
         explain=True,
     )
 )
+LIKE = parse_query(RANKER.release.ontology, ["Eye", "HP:0000012", "!HP:0000020"])
+SIMILAR = similar_patients(
+    RANKER.release, LIKE, {"P2": ("HP:0000011",), "P3": ("HP:0000013", "HP:0000012")}, 10
+)
+TOLD = {"P2": ("OMIM:122470",), "P3": ()}
 USERS = [
     Account(1, "anna", "admin", True, AT, False),
     Account(2, "pipeline", "reader", False, AT, True),
@@ -496,6 +510,7 @@ def tables() -> dict[str, Table]:
         "log": log_table(EVENTS),
         "models": models_table([MODEL], ["broken"], [OFFERED]),
         "phenotype-ranking": ranking_table(RANKED),
+        "similar-patients": similar_patients_table(SIMILAR, TOLD),
         "users": users_table(USERS),
         "tokens": tokens_table(TOKENS),
         **gene_tables(),
