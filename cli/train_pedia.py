@@ -54,7 +54,7 @@ def pedia(
     genomics_options.check_new_folder(out)
     names = load_genes(gene_table)
     table = read_pedia_table(cases, names, for_training=True)
-    plan = PediaPlan(frozenset(distance), folds, bootstrap=Bootstrap(seed=seed), seed=seed)
+    plan = PediaPlan(frozenset(distance), folds, bootstrap=Bootstrap(seed=seed))
     with output.stages(quiet=quiet) as stages:
         found = train_pedia(table, plan, names.source, stages)
     write_model(out, found)

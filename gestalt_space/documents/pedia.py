@@ -43,7 +43,7 @@ class PediaAccuracyForm(Form):
 
 class PediaTrainedDocument(Form):
     """A trained model. `folder`: of the model. `accuracy`: by cross-validation, by causal gene in
-    `folds`; C chosen in `inner` folds by case, among `tried`. `chance`: of an order at random."""
+    `folds`; C chosen in `inner` folds by case. `chance`: of an order at random."""
 
     document: Literal["pedia-trained"]
     version: Literal[1]
@@ -52,7 +52,6 @@ class PediaTrainedDocument(Form):
     rows: int
     folds: int
     inner: int
-    tried: list[float]
     chance: float
     accuracy: list[PediaAccuracyForm]
     notes: list[str]

@@ -12,12 +12,14 @@ from gestalt_space.genomics.genes import ENTREZ, HGNC, Gene, GeneNames
 @dataclass(slots=True)
 class AnnotatedGenes:
     """Finds the genes of consequences. `ambiguous`: symbols that mean several genes, whose variants
-    have no gene; `unknown`: names that the gene table does not have, which stay as annotated.
+    have no gene; `unknown`: names that the gene table does not have, which stay as annotated. Such
+    a name is one gene, with the identifiers that come with it first.
     """
 
     names: GeneNames
     ambiguous: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
+    _annotated: dict[str, Gene] = field(default_factory=dict)
     _found: dict[tuple[str, str, str], Gene | None] = field(default_factory=dict)
 
     def gene_of(self, one: Consequence) -> Gene | None:
@@ -33,8 +35,9 @@ class AnnotatedGenes:
         hgnc_id = f"{HGNC}{hgnc_id.rpartition(':')[2]}" if hgnc_id else ""
         entrez_id = f"{ENTREZ}{gene_id}" if gene_id.isdecimal() else ""
         ensembl_id = gene_id if gene_id.startswith("ENSG") else ""
+        annotated = Gene(symbol, hgnc_id, entrez_id, ensembl_id)
         if not self.names.source:
-            return Gene(symbol, hgnc_id, entrez_id, ensembl_id)
+            return self._annotated.setdefault(symbol, annotated)
         for name in (hgnc_id, entrez_id, ensembl_id, symbol):
             found = self.names.meanings(name) if name else ()
             if len(found) == 1:
@@ -43,7 +46,7 @@ class AnnotatedGenes:
                 self.ambiguous.add(symbol)
                 return None
         self.unknown.add(symbol)
-        return Gene(symbol, hgnc_id, entrez_id, ensembl_id)
+        return self._annotated.setdefault(symbol, annotated)
 
 
 def refuse_ambiguous(genes: AnnotatedGenes) -> str:

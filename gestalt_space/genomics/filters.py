@@ -166,7 +166,8 @@ def _in_panel(panel: frozenset[str], genes: AnnotatedGenes) -> FilterStep:
         kept = tuple(
             effect
             for effect in one.consequences
-            if (gene := genes.gene_of(effect)) is not None and gene.key in panel
+            # Without a gene table, the panel has symbols alone.
+            if (gene := genes.gene_of(effect)) is not None and {gene.key, gene.symbol} & panel
         )
         return (replace(one, consequences=kept) if kept else None), False
 

@@ -34,7 +34,7 @@ def card_text(found: PediaTraining) -> str:
             f"{found.rows:,} rows"
         ),
         f"- Genes: {model.gene_table or 'by symbol, without a gene table'}",
-        f"- C = {model.c:g}, of {len(found.tried)} values that converged",
+        f"- C = {model.c:g}",
         "- Not for diagnosis. It ranks genes; it does not say how probable they are.",
         "- Do not evaluate it on the cases it was trained on.",
         *(f"- {note}" for note in found.notes),

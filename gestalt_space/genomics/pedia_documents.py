@@ -34,7 +34,6 @@ def pedia_trained_document(found: PediaTraining, folder: Path) -> PediaTrainedDo
         "rows": found.rows,
         "folds": found.folds,
         "inner": found.inner,
-        "tried": list(found.tried),
         "chance": round(found.chance, 4),
         "accuracy": [
             filled(

@@ -1,15 +1,12 @@
 """Training PEDIA: a linear support vector machine with the hinge loss and balanced classes, and its
 accuracy on causal genes that it was not trained on (Hsieh et al. 2019).
 
-C is chosen on inner folds, in which no case is on both sides; it is tried from 2^-6 to 2^10. The
-solver (liblinear) does not converge for large C, and then gives weights that mean nothing: the grid
-ends at the first C at which it did not.
+C is chosen on inner folds, in which no case is on both sides; it is tried from 2^-6 to 2^10.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +15,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import TrainingError, UsageError
+from gestalt_space.genomics.hinge import fit_hinge
 from gestalt_space.genomics.pedia_model import Feature, Kind, PediaModel
 from gestalt_space.genomics.pedia_table import PediaTable
 from gestalt_space.progress import Stages, no_stages
@@ -27,7 +25,6 @@ from gestalt_space.stats.resampling import Bootstrap, estimate
 GRID = tuple(2.0**power for power in range(-6, 11))
 TOPS = (1, 10)
 FEWEST_CASES = 5
-MOST_ITERATIONS = 10_000
 _LOOKS_LIKE_DISTANCE = re.compile(r"(?:^|[^a-z])dist(?:ances?)?(?:$|[^a-z])", re.IGNORECASE)
 
 
@@ -41,7 +38,6 @@ class PediaPlan:
     folds: int = 10
     inner: int = 5
     bootstrap: Bootstrap = Bootstrap()  # noqa: RUF009 - it is frozen
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +56,7 @@ class PediaAccuracy:
 @dataclass(frozen=True, slots=True)
 class PediaTraining:
     """A model trained on all cases, and accuracy by cross-validation. `chance`: the share of cases
-    whose causal gene an order at random puts first. `tried`: the values of C that converged, for
-    the final model. `notes`: what a user should know, in sentences.
+    whose causal gene an order at random puts first. `notes`: what a user should know, in sentences.
     """
 
     model: PediaModel
@@ -71,7 +66,6 @@ class PediaTraining:
     inner: int
     accuracy: tuple[PediaAccuracy, ...]
     chance: float
-    tried: tuple[float, ...]
     notes: tuple[str, ...]
 
 
@@ -81,7 +75,7 @@ def train_pedia(
     """Train on all cases, and measure with all scores, without each, and with each alone.
 
     Raises `UsageError` for a score that is not there or looks like an undeclared distance, and
-    `TrainingError` for too few cases or causal genes, or where the solver never converges.
+    `TrainingError` for too few cases or causal genes.
     """
     _check(table, plan)
     genes = causal_genes(table)
@@ -93,9 +87,10 @@ def train_pedia(
         ranks = cross_validated_ranks(table.of_features(features), plan)
         accuracy.append(_accuracy(title, features, ranks, genes, plan.bootstrap))
         progress(number, len(sets))
-    c, tried = choose_c(table, plan)
     model = replace(
-        fit(table, c, plan)[0], causal_genes=len(set(genes.values())), gene_table=gene_table
+        fit(table, choose_c(table, plan), plan),
+        causal_genes=len(set(genes.values())),
+        gene_table=gene_table,
     )
     sizes = np.unique(table.cases, return_counts=True)[1]
     return PediaTraining(
@@ -106,7 +101,6 @@ def train_pedia(
         min(plan.inner, len(genes)),
         tuple(accuracy),
         float(np.mean(1 / sizes)),
-        tried,
         tuple(_notes(model, accuracy, float(np.mean(1 / sizes)))),
     )
 
@@ -130,50 +124,35 @@ def cross_validated_ranks(table: PediaTable, plan: PediaPlan) -> dict[str, int]:
     for held_out in _folds([genes[case] for case in cases], plan.folds):
         test = {cases[number] for number in held_out}
         training = table.at(table.rows_of(genes.keys() - test))
-        c, _ = choose_c(training, plan)
-        model, _ = fit(training, c, plan)
+        model = fit(training, choose_c(training, plan), plan)
         ranks |= _causal_ranks(model, table.at(table.rows_of(test)))
     return {case: ranks[case] for case in cases}
 
 
-def choose_c(table: PediaTable, plan: PediaPlan) -> tuple[float, tuple[float, ...]]:
+def choose_c(table: PediaTable, plan: PediaPlan) -> float:
     """The C with the most cases whose causal gene is first, then with the highest mean of 1/rank,
-    then the smallest; and those that were tried. Raises `TrainingError` where none converges.
+    then the smallest.
     """
     cases = list(dict.fromkeys(table.cases))
-    splits = []
+    ranks: list[list[int]] = [[] for _ in GRID]
     for held_out in _folds(cases, plan.inner):
         test = {cases[number] for number in held_out}
         training = table.at(table.rows_of(set(cases) - test))
-        splits.append((training, table.at(table.rows_of(test))))
-    best: tuple[tuple[float, float], float] | None = None
-    tried: list[float] = []
-    for c in GRID:
-        ranks: list[int] = []
-        for training, test_table in splits:
-            model, has_converged = fit(training, c, plan)
-            if not has_converged:
-                break
-            ranks += _causal_ranks(model, test_table).values()
-        if len(ranks) < len(cases):
-            break
-        tried.append(c)
-        quality = (float(np.mean(np.equal(ranks, 1))), float(np.mean(1 / np.array(ranks))))
-        if best is None or quality > best[0]:
-            best = (quality, c)
-    if best is None:
-        raise TrainingError(
-            "The support vector machine does not converge, even with the smallest C.",
-            "Check the scores: a column with a few huge values makes all others alike.",
-        )
-    return best[1], tuple(tried)
+        asked = table.at(table.rows_of(test))
+        model = None
+        for of_c, c in zip(ranks, GRID, strict=True):
+            model = fit(training, c, plan, model)
+            of_c += _causal_ranks(model, asked).values()
+    quality = [(np.mean(np.equal(one, 1)), np.mean(1 / np.array(one))) for one in ranks]
+    return GRID[quality.index(max(quality))]
 
 
-def fit(table: PediaTable, c: float, plan: PediaPlan) -> tuple[PediaModel, bool]:
-    """A model of a table for one C, and whether the solver converged."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.svm import LinearSVC
-
+def fit(
+    table: PediaTable, c: float, plan: PediaPlan, before: PediaModel | None = None
+) -> PediaModel:
+    """A model of a table for one C. `before`: of the same table and a smaller C, from which it is
+    found sooner.
+    """
     features = [
         _feature(name, column, "distance" if name in plan.distances else "similarity")
         for name, column in zip(table.features, table.values.T, strict=True)
@@ -181,28 +160,20 @@ def fit(table: PediaTable, c: float, plan: PediaPlan) -> tuple[PediaModel, bool]
     scaled = np.column_stack(
         [feature.scaled(column) for feature, column in zip(features, table.values.T, strict=True)]
     )
-    machine = LinearSVC(
-        C=c,
-        loss="hinge",
-        dual=True,
-        class_weight="balanced",
-        max_iter=MOST_ITERATIONS,
-        random_state=plan.seed,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        machine.fit(scaled, table.causal)
-    model = PediaModel(
+    start = None
+    if before is not None:
+        start = np.array([*(one.weight for one in before.features), before.intercept])
+    *weights, intercept = map(float, fit_hinge(scaled, table.causal, c, start))
+    return PediaModel(
         tuple(
-            replace(feature, weight=float(weight))
-            for feature, weight in zip(features, machine.coef_[0], strict=True)
+            replace(feature, weight=weight)
+            for feature, weight in zip(features, weights, strict=True)
         ),
-        float(machine.intercept_[0]),
+        intercept,
         c,
         len(set(table.cases)),
         int(table.causal.sum()),
     )
-    return model, int(machine.n_iter_) < MOST_ITERATIONS
 
 
 def _feature(name: str, values: NDArray[np.float64], kind: Kind) -> Feature:

@@ -106,6 +106,13 @@ def test_filters_come_in_their_order_and_count_what_is_left():
     assert chain.emptied == ""
 
 
+def test_a_panel_of_symbols_keeps_genes_that_vep_gives_an_identifier():
+    effect = Consequence(("stop_gained",), "high", "KMT2D", "ENSG00000167548", "HGNC:7133")
+    plan = replace(NOTHING, panel=frozenset({"KMT2D"}))
+    _, found = chain_of(plan, variant(consequences=(effect,)))
+    assert len(found) == 1
+
+
 def test_the_filter_that_left_nothing_is_named():
     chain, found = chain_of(
         FilterPlan(min_depth=100), *[variant(depth=None)] * 2, *[variant(filters=("x",))] * 3

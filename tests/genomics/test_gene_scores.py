@@ -112,6 +112,20 @@ def test_a_gene_is_known_by_its_identifier_and_an_ambiguous_symbol_has_none():
     assert (genes.ambiguous, genes.unknown) == ({"SHARED"}, {"NEW"})
 
 
+def test_without_a_table_a_symbol_is_one_gene_whatever_identifiers_come_with_it():
+    effects = [
+        Consequence(("missense_variant",), "moderate", "KMT2D", "ENSG00000167548", "HGNC:7133"),
+        Consequence(("stop_gained",), "high", "KMT2D", "8085"),
+    ]
+    found = scored([variant(consequences=tuple(effects))], Inheritance())
+    assert [(one.gene.symbol, one.gene.hgnc_id) for one in found.values()] == [
+        ("KMT2D", "HGNC:7133")
+    ]
+    variants = [variant(position=n, consequences=(one,)) for n, one in enumerate(effects)]
+    found = scored(variants, RECESSIVE)
+    assert found["KMT2D"].how == "two heterozygous"
+
+
 def oracle(variants: list[SampleVariant], mode: Mode) -> float | str | None:
     """The best score over single variants, and over all pairs that may lie on both copies."""
     best: float | str | None = "none"

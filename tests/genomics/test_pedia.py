@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.svm import LinearSVC
 
 from gestalt_space.errors import (
     GestaltError,
@@ -104,21 +107,17 @@ def test_the_score_is_the_sum_of_what_is_shown(table: PediaTable, trained: Pedia
 
 
 def test_scores_are_those_of_scikit_learn(table: PediaTable):
-    from sklearn.preprocessing import MinMaxScaler
-    from sklearn.svm import LinearSVC
-
-    model, has_converged = fit(table, 2**-4, PLAN)
-    assert has_converged
+    model = fit(table, 2**-4, PLAN)
     scaled = np.nan_to_num(MinMaxScaler().fit_transform(table.values), nan=0.0)
     machine = LinearSVC(
-        C=2**-4, loss="hinge", dual=True, class_weight="balanced", max_iter=10_000, random_state=0
+        C=2**-4, loss="hinge", dual=True, class_weight="balanced", max_iter=100_000
     ).fit(scaled, table.causal)
     scores = model.scores(model.contributions(table.values)[1])
-    assert scores == pytest.approx(machine.decision_function(scaled), abs=1e-4)
+    assert scores == pytest.approx(machine.decision_function(scaled), abs=0.01)
 
 
 def test_ranks_are_those_of_plain_loops(table: PediaTable):
-    model, _ = fit(table, 2**-4, PLAN)
+    model = fit(table, 2**-4, PLAN)
     for case in model.rank(table):
         for gene in case.genes:
             assert gene.rank == sum(other.score >= gene.score for other in case.genes)
@@ -165,7 +164,7 @@ def test_a_distance_under_another_name_is_noticed_by_its_weight(distances: Pedia
 def test_a_gene_without_a_photo_match_is_never_as_good_as_the_best_one(distances: PediaTable):
     """A missing distance that is read as 0 would put such genes first."""
     plan = replace(PLAN, distances=frozenset({"gestalt_distance"}))
-    model, _ = fit(distances, 2**-4, plan)
+    model = fit(distances, 2**-4, plan)
     assert model.features[0].weight > 0
     known = distances.values[:, 0][~np.isnan(distances.values[:, 0])]
     case = ("x",) * 4
@@ -220,19 +219,28 @@ def test_no_gene_is_ranked_by_a_model_that_saw_it(
     assert known
 
 
-def test_the_grid_ends_where_the_solver_does_not_converge(table: PediaTable):
-    chosen, tried = choose_c(table, PLAN)
-    assert tried == GRID[: len(tried)]
-    assert chosen in tried
-    assert fit(table, tried[0], PLAN)[1]
-    assert not fit(table, GRID[-1], PLAN)[1]
+def test_c_is_that_of_the_most_first_causal_genes(table: PediaTable):
+    chosen = choose_c(table, PLAN)
+    cases = list(dict.fromkeys(table.cases))
+    folds = [test for _, test in GroupKFold(PLAN.inner).split(cases, groups=cases)]
+    quality = {}
+    for c in GRID:
+        ranks = []
+        for test in folds:
+            held_out = {cases[number] for number in test}
+            model = fit(table.at(table.rows_of(set(cases) - held_out)), c, PLAN)
+            for case in model.rank(table.at(table.rows_of(held_out))):
+                causal = causal_genes(table)[case.case]
+                ranks += [gene.rank for gene in case.genes if gene.gene.key == causal]
+        quality[c] = (np.mean(np.equal(ranks, 1)), np.mean(1 / np.array(ranks)))
+    assert quality[chosen] == max(quality.values())
 
 
 def test_a_training_gives_the_same_model_again(table: PediaTable, trained: PediaTraining):
     assert cross_validated_ranks(table, PLAN) == dict(
         zip(causal_genes(table), trained.accuracy[0].ranks, strict=True)
     )
-    assert fit(table, trained.model.c, PLAN)[0].features == trained.model.features
+    assert fit(table, trained.model.c, PLAN).features == trained.model.features
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+from gestalt_space.genomics.exome import ExomeScores, score_exome
+from gestalt_space.genomics.filters import FilterPlan
+from gestalt_space.genomics.genes import GeneSymbols
+from gestalt_space.genomics.inheritance import Inheritance
+from tests.genomics.made_vcf import line, write
+
+
+def scored(path: Path, lines: list[str], plan: FilterPlan | None = None) -> ExomeScores:
+    return score_exome(write(path, lines), plan or FilterPlan(), GeneSymbols())
+
+
+def peak_of(path: Path, count: int) -> int:
+    """Peak of memory, in bytes, of as many variants in fifty genes, none of them filtered out."""
+    path = write(path, [line(pos=n, gene=f"G{n % 50}", cadd=n % 37) for n in range(1, count + 1)])
+    plan = FilterPlan(inheritance=Inheritance("recessive"))
+    tracemalloc.start()
+    found = score_exome(path, plan, GeneSymbols())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.genes) == 50
+    return peak
+
+
+def test_memory_does_not_grow_with_the_lines(tmp_path: Path):
+    score_exome(write(tmp_path / "a.vcf", [line()]), FilterPlan(), GeneSymbols())
+    few, many = (peak_of(tmp_path / f"{count}.vcf", count) for count in (1_000, 8_000))
+    assert many < 1.2 * few
+
+
+def test_what_a_user_should_know_is_said(tmp_path: Path):
+    lines = [line(pos=9), line(pos=5), line(pos=7, gt="./."), line("chrUn_1", 5)]
+    notes = " ".join(scored(tmp_path / "a.vcf", lines).notes)
+    assert "The VCF is not sorted" in notes
+    assert "Left out: 1 line without a genotype" in notes
+    assert "Left out: 1 line on contigs" in notes
+    assert "No gene table is given" in notes
+
+
+def test_no_pair_in_any_gene_is_said(tmp_path: Path):
+    plan = FilterPlan(inheritance=Inheritance("compound-heterozygous"))
+    found = scored(tmp_path / "a.vcf", [line(gene="AAA1"), line(pos=200, gene="BBB1")], plan)
+    assert (found.genes, found.emptied) == ((), "")
+    assert any("No gene has variants that fit" in note for note in found.notes)
+
+
+def test_scores_do_not_depend_on_the_order_of_the_lines(tmp_path: Path):
+    lines = [
+        line(pos=n, gene=f"G{n % 3}", cadd=n * 7 % 11, gt=("0/1", "1|0", "0|1", "1/1")[n % 4])
+        for n in range(1, 25)
+    ]
+    plan = FilterPlan(inheritance=Inheritance("recessive"))
+    one = scored(tmp_path / "a.vcf", lines, plan).genes
+    other = scored(tmp_path / "b.vcf", lines[::-1], plan).genes
+    assert one == other
