@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table import keep
+from gestalt_space.errors import NotInGallery
 from gestalt_space.fusion.exome_evidence import CAUSAL_SEEN, ExomeEvidence
 from gestalt_space.fusion.fused import Fusion
 from gestalt_space.fusion.parts import PARTS, PartName, PhotoPart
@@ -184,6 +185,15 @@ class Found:
     wrong: dict[str, list[NDArray[np.float64]]]
 
 
+def is_there(gallery: Gallery, case: Case) -> bool:
+    """Whether a face was found in the case's photo."""
+    try:
+        gallery.patient(case.patient)
+    except NotInGallery:
+        return False
+    return True
+
+
 def rank_all(
     cases: Sequence[Case], gallery: Gallery, ranker: OthersRanker, exome: ExomeScores
 ) -> Found:
@@ -292,8 +302,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     halves = ("terms, even papers", "odd papers", "terms + exome, even papers", "odd papers")
     rows = list(independence_rows(cases, ranker, exome))
     keep("fusion-terms", command, ("independent terms", *halves), rows)
-    cases = [case for case in cases if not case.is_even]
-    with Gallery(told.home) as gallery:
+    with Gallery.open(told.home) as gallery:
+        cases = [case for case in cases if not case.is_even and is_there(gallery, case)]
         found = rank_all(cases, gallery.pinned(), ranker, exome)
     header = ("evidence", "top-1", "top-10", "median rank", "all three gain, top-1", "top-10")
     for what, ranks in (("disorders", found.disorders), ("genes", found.genes)):
