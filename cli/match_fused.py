@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gestalt_space.gallery.pipeline import PhotoSource
     from gestalt_space.genomics.exome import ExomeScores
     from gestalt_space.home import Gallery
-    from gestalt_space.match.answer import Match, MatchLine
+    from gestalt_space.match.answer import Match
     from gestalt_space.match.question import Question
     from gestalt_space.match.view import GalleryView
 
@@ -54,6 +54,8 @@ def check_options(
 ) -> None:
     """Raises `UsageError` for options that cannot be combined. `others`: options, and whether they
     are given; `probes`: how many photos are asked about one by one."""
+    from gestalt_space.fusion.asking import check_question
+
     for option in ("sample", "build", "genes"):
         if given.vcf is None and getattr(given, option) is not None:
             raise UsageError(f"--{option} needs a VCF.", "Name one: --vcf FILE.")
@@ -62,20 +64,12 @@ def check_options(
     taken = [name for name, is_given in others if is_given]
     if form == "gestaltmatcher":
         taken.append("--format gestaltmatcher")
-    if question.index != "exact":
-        taken.append(f"--index {question.index}")
-    if question.by == "patient":
-        taken.append("--by patient")
     if taken:
         raise UsageError(
             f"Terms and an exome cannot be combined with {taken[0]}.",
             f"Leave out {taken[0]}, or --hpo, --phenopacket and --vcf.",
         )
-    if probes > 1:
-        raise UsageError(
-            f"Terms and an exome are of one patient, but there are {probes} photos.",
-            "Give one photo, or several of one patient with --as-one.",
-        )
+    check_question(question, probes)
 
 
 def match_fused(
@@ -91,30 +85,27 @@ def match_fused(
 ) -> int:
     """Match a photo or a patient, add terms and exome, and show both rankings."""
     from gestalt_space.documents.matches import match_document
-    from gestalt_space.fusion.answer import fuse
+    from gestalt_space.fusion.asking import ask_fused, installed_ranker, question_about
     from gestalt_space.fusion.described import describe
     from gestalt_space.fusion.documents import fused_form, fused_table
-    from gestalt_space.phenotype.ranking import Ranker
-    from gestalt_space.phenotype.release import open_release
 
     by = cast(Literal["disorder", "gene"], question.by)
-    ranker = Ranker(open_release())
-    described = describe(
-        ranker.release.ontology, given.hpo, given.phenopacket, question.sex, question.age
-    )
+    ontology = installed_ranker().release.ontology
+    described = describe(ontology, given.hpo, given.phenopacket, question.sex, question.age)
     exome = None if given.vcf is None else _exome(given, given.vcf, quiet=quiet)
-    asked = replace(question, by="disorder", sex=described.sex, age=described.age)
+    asked = question_about(question, described)
     if patient is not None:
         asked = asked.about(gallery.patient(patient))
         described = replace(described, sex=asked.sex, age=asked.age)
     view = gallery.view(asked)
-    match, lines = _match(gallery, asked, sources, patient, as_one=as_one)
+    if patient is not None:
+        probes = [gallery.stored_probe(patient)]
+    else:
+        probes = [probe for batch in gallery.probes(sources, as_one=as_one) for probe in batch]
+    match, answer = ask_fused(gallery, probes, asked, described, exome)
     encoded = gallery.encoded(photos=patient is None)
     output.say_precisions(encoded)
     calibration = gallery.calibration()
-    answer = None
-    if match.error is None:
-        answer = fuse(ranker, lines, described, exome, question.k)
     if form == "json":
         document = match_document(gallery.space, view, [match], encoded, calibration)
         if answer is not None:
@@ -151,22 +142,6 @@ def _exome(given: Given, vcf: Path, *, quiet: bool) -> ExomeScores:
             f"{found.emptied or ' '.join(found.notes)}".strip(),
             "Look at its variants: `gestalt genomics score`.",
         )
-    return found
-
-
-def _match(
-    gallery: Gallery,
-    question: Question,
-    sources: Sequence[PhotoSource],
-    patient: str | None,
-    *,
-    as_one: bool,
-) -> tuple[Match, tuple[MatchLine, ...]]:
-    if patient is not None:
-        probes = [gallery.stored_probe(patient)]
-    else:
-        probes = [probe for batch in gallery.probes(sources, as_one=as_one) for probe in batch]
-    (found,) = gallery.answer_in_full(probes, question)
     return found
 
 

@@ -22,10 +22,13 @@ class FusedPhotoForm(Form):
 
 
 class FusedTermsForm(Form):
-    """The part of the HPO terms; `why`: there is no evidence, and why."""
+    """The part of the HPO terms: `score`, by which `phenotype rank` ranks, times `weight`, which is
+    lower for many terms. `why`: there is no evidence, and why; then `score` is null."""
 
     log10_ratio: float
     why: str | None
+    score: float | None
+    weight: float
 
 
 class FusedExomeForm(Form):

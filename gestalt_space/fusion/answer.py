@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gestalt_space.fusion.described import Described
 from gestalt_space.fusion.exome_evidence import ASSUMPTIONS, ExomeEvidence
 from gestalt_space.fusion.fused import FusedRanking, Fusion
+from gestalt_space.fusion.terms_evidence import INDEPENDENT
 from gestalt_space.genomics.exome import ExomeScores
 from gestalt_space.match.answer import MatchLine
 from gestalt_space.phenotype.ranking import Ranker
@@ -16,6 +17,10 @@ from gestalt_space.phenotype.release import Release
 TOGETHER = (
     "The parts are multiplied as if they were independent. Photo and terms of the face are not, so "
     "that a ratio of both is too high."
+)
+FEW_TERMS = (
+    f"Assumed: a patient's terms count as {INDEPENDENT:g} independent ones at the most. The terms' "
+    "part is the score of the terms alone, times this number, divided by the number of terms."
 )
 
 
@@ -51,7 +56,11 @@ def fuse(
         patient,
         exome,
         None if evidence is None else evidence.is_exome,
-        (TOGETHER, *(() if evidence is None else ASSUMPTIONS)),
+        (
+            TOGETHER,
+            *(() if patient.query is None else (FEW_TERMS,)),
+            *(() if evidence is None else ASSUMPTIONS),
+        ),
         fusion.disorders(top),
         fusion.genes(top),
     )

@@ -19,7 +19,7 @@ from gestalt_space.documents.fused import (
 from gestalt_space.documents.phenotype_ranking import query_terms_form
 from gestalt_space.fusion.answer import FusedAnswer
 from gestalt_space.fusion.fused import FusedLine, Parts
-from gestalt_space.fusion.parts import PARTS, ExomePart, PhotoPart
+from gestalt_space.fusion.parts import PARTS, ExomePart, PhotoPart, TermsPart
 from gestalt_space.genomics.exome import ExomeScores
 from gestalt_space.paths import display_name
 from gestalt_space.tables.table import Column, Table
@@ -107,7 +107,7 @@ def _parts_form(parts: Parts) -> FusedPartsForm:
             )
         elif isinstance(part, ExomePart):
             found[name] = filled(FusedExomeForm, part)
-        else:
+        elif isinstance(part, TermsPart):
             found[name] = filled(FusedTermsForm, part)
     return cast(FusedPartsForm, found)
 

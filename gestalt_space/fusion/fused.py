@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from gestalt_space.fusion.exome_evidence import ExomeEvidence
 from gestalt_space.fusion.parts import DIGITS, PARTS, Part, PartName, PhotoPart
 from gestalt_space.fusion.photo_evidence import PhotoEvidence, without_photo_of_gene
+from gestalt_space.fusion.terms_evidence import TermsEvidence
 from gestalt_space.match.answer import MatchLine
 from gestalt_space.phenotype.query import Query
 from gestalt_space.phenotype.ranking import Ranker
 
 _LARGEST_LOG = 300.0
 """Ratios beyond 1e300 are written as that: JSON has no infinity."""
-_NO_PHENOTYPES = Part(0.0, "HPO has no phenotypes of this disorder")
-_NO_ANNOTATIONS = Part(0.0, "HPO has no phenotypes of this gene")
 
 Parts = Mapping[PartName, Part]
 
@@ -76,10 +75,7 @@ class Fusion:
         self._annotations = annotations = release.annotations
         self._photo = None if photo is None else PhotoEvidence(photo, annotations)
         self._exome = exome
-        scores = None if query is None else ranker.scores(query)
-        self._disorder_terms = None if scores is None else np.round(scores.disorders, DIGITS)
-        self._gene_terms = None if scores is None else np.round(scores.genes, DIGITS)
-        self._has_phenotypes = release.profiles.has_any[: len(annotations.disorders)]
+        self._terms = None if query is None else TermsEvidence(ranker, query)
         asked = np.flatnonzero(release.is_omim).tolist()
         names = {annotations.disorders[at]: annotations.disorder_names[at] for at in asked}
         if self._photo is not None:
@@ -121,9 +117,8 @@ class Fusion:
         parts: dict[PartName, Part] = {}
         if self._photo is not None:
             parts["photo"] = self._photo.of_disorder(id_)
-        if self._disorder_terms is not None:
-            known = place is not None and self._has_phenotypes[place]
-            parts["terms"] = Part(float(self._disorder_terms[place])) if known else _NO_PHENOTYPES
+        if self._terms is not None:
+            parts["terms"] = self._terms.of_disorder(place)
         if self._exome is not None:
             genes = () if place is None else self._annotations.disorder_genes[place].tolist()
             parts["exome"] = self._exome.of_genes(genes)
@@ -133,8 +128,8 @@ class Fusion:
         parts: dict[PartName, Part] = {}
         if self._photo is not None:
             parts["photo"] = self._photo.of_gene(place)
-        if self._gene_terms is not None:
-            parts["terms"] = Part(float(self._gene_terms[place]))
+        if self._terms is not None:
+            parts["terms"] = self._terms.of_gene(place)
         if self._exome is not None:
             parts["exome"] = self._exome.of_gene(place)
         return parts
@@ -145,8 +140,8 @@ class Fusion:
         parts: dict[PartName, Part] = {}
         if self._photo is not None:
             parts["photo"] = without_photo_of_gene()
-        if self._gene_terms is not None:
-            parts["terms"] = _NO_ANNOTATIONS
+        if self._terms is not None:
+            parts["terms"] = self._terms.of_gene(None)
         parts["exome"] = self._exome.of_candidate(self._exome.unknown[number])
         return parts
 

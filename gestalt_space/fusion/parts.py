@@ -34,6 +34,14 @@ class PhotoPart(Part):
 
 
 @dataclass(frozen=True, slots=True)
+class TermsPart(Part):
+    """The terms' part: `score`, the log10 ratio by which terms alone rank, times `weight`, 0..1."""
+
+    score: float | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class ExomePart(Part):
     """The exome's part: `candidate`, that the gene has a candidate variant or has none, and `cadd`,
     how high its CADD score is. `gene`: whose; None where no gene is known. `score`: CADD; None

@@ -8,7 +8,7 @@ from typing import Any
 from gestalt_space.fusion.answer import FusedAnswer
 from gestalt_space.fusion.described import Described
 from gestalt_space.fusion.fused import FusedLine, FusedRanking
-from gestalt_space.fusion.parts import ExomePart, Part, PhotoPart
+from gestalt_space.fusion.parts import ExomePart, PhotoPart, TermsPart
 from gestalt_space.phenotype.query import IgnoredTerm, MappedTerm, Query
 
 RELEASE: Any = SimpleNamespace(
@@ -43,7 +43,7 @@ DISORDERS = FusedRanking(
             None,
             {
                 "photo": PhotoPart(1.0, lower=0.3, disorder="OMIM:122470", similarity=0.81234567),
-                "terms": Part(2.5),
+                "terms": TermsPart(2.5, score=10.0, weight=0.25),
                 "exome": EXOME_PART,
             },
             {"photo": 2, "terms": 1, "exome": 14},
@@ -58,7 +58,7 @@ DISORDERS = FusedRanking(
             "withheld: too few",
             {
                 "photo": PhotoPart(0.0, "withheld: too few", True, None, "ORPHA:199", 0.5),
-                "terms": Part(0.0, "HPO has no phenotypes of this disorder"),
+                "terms": TermsPart(0.0, "HPO has no phenotypes of this disorder"),
                 "exome": NO_EXOME,
             },
             {"photo": 2, "terms": 2, "exome": 3},
@@ -76,7 +76,11 @@ GENES = FusedRanking(
             10**4.5,
             None,
             None,
-            {"photo": PhotoPart(0.5), "terms": Part(2.0), "exome": EXOME_PART},
+            {
+                "photo": PhotoPart(0.5),
+                "terms": TermsPart(2.0, score=8.0, weight=0.25),
+                "exome": EXOME_PART,
+            },
             {"photo": 1, "terms": 1, "exome": 3},
             "OMIM:122470",
             "=Cornelia de Lange syndrome 1",

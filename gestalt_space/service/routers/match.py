@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from starlette.responses import Response
@@ -11,6 +11,14 @@ from gestalt_space.documents.evidence import EvidenceDocument, evidence_document
 from gestalt_space.documents.faces import FacesDocument, faces_document
 from gestalt_space.documents.matches import MatchDocument, match_document
 from gestalt_space.errors import GestaltError, UsageError
+from gestalt_space.fusion.asking import (
+    ask_fused,
+    check_question,
+    installed_ranker,
+    question_about,
+)
+from gestalt_space.fusion.described import describe
+from gestalt_space.fusion.documents import fused_form
 from gestalt_space.gallery.opened import photo_limits
 from gestalt_space.gallery.pipeline import PhotoSource, every_face
 from gestalt_space.home import Gallery
@@ -37,10 +45,22 @@ async def match(
     photo: Photos,
     as_one: Annotated[bool, Form(description="The photos are of one patient.")] = False,
     face: FaceNumber = None,
+    hpo: Annotated[
+        list[str],
+        Form(
+            description="HPO terms of the patient by identifier or name, separated by commas; ! "
+            "before one that is absent. Then `fused` ranks disorders and genes by photo and terms."
+        ),
+    ] = [],  # noqa: B006 - FastAPI copies it
 ) -> DocumentReply:
     """Rank the gallery's disorders, genes or patients for each photo, or for all as one."""
     sources = await photo_sources(photo, face=face)
-    document = await parts.workshop.work(matched, gallery, sources, question, as_one=as_one)
+    if any(text.strip() for text in hpo):
+        document = await parts.workshop.work(
+            matched_with_terms, gallery, sources, question, hpo, as_one=as_one
+        )
+    else:
+        document = await parts.workshop.work(matched, gallery, sources, question, as_one=as_one)
     return DocumentReply(document)
 
 
@@ -95,6 +115,31 @@ def matched(
     matches = list(here.match(sources, question, as_one=as_one, view=view))
     encoded, calibration = here.encoded(state=view.state), here.calibration(view.state)
     return match_document(here.space, view, matches, encoded, calibration)
+
+
+def matched_with_terms(
+    gallery: Gallery,
+    sources: list[PhotoSource],
+    question: Question,
+    hpo: list[str],
+    *,
+    as_one: bool,
+) -> MatchDocument:
+    """The answer to a match with terms, as `gestalt match --hpo --json` gives it."""
+    check_question(question, 1 if as_one else len(sources))
+    ontology = installed_ranker().release.ontology
+    patient = describe(ontology, hpo, None, question.sex, question.age)
+    asked = question_about(question, patient)
+    here = gallery.pinned()
+    view = here.view(asked)
+    probes = [one for batch in here.probes(sources, as_one=as_one) for one in batch]
+    match, answer = ask_fused(here, probes, asked, patient, None)
+    encoded, calibration = here.encoded(state=view.state), here.calibration(view.state)
+    document = match_document(here.space, view, [match], encoded, calibration)
+    if answer is not None:
+        by: Literal["disorder", "gene"] = "gene" if question.by == "gene" else "disorder"
+        document["probes"][0]["fused"] = fused_form(answer, by)
+    return document
 
 
 def explained(

@@ -26,7 +26,7 @@ from gestalt_space.phenotype.release import installed_ontology
 from gestalt_space.service.questions import Asked
 from gestalt_space.service.replies import DocumentReply
 from gestalt_space.service.requests import Number, Text
-from gestalt_space.service.routers.match import faces_of, matched
+from gestalt_space.service.routers.match import faces_of, matched, matched_with_terms
 from gestalt_space.service.uploads import MOST_FIELDS, photo_sources
 from gestalt_space.service.web.assets import assets
 from gestalt_space.service.web.averages import MOST_PATIENTS, average_face
@@ -115,7 +115,7 @@ async def answer(page: ReaderPage, form: Filled) -> Response:
         "answer.html",
         document=document,
         noted=form.noted,
-        by=form.question.by,
+        by=_ranked_by_face(form),
         face_of=face_of,
     )
 
@@ -138,7 +138,7 @@ async def report(page: ReaderPage, form: Filled) -> Response:
         "report.html",
         document=document,
         noted=form.noted,
-        by=form.question.by,
+        by=_ranked_by_face(form),
         pictures=pictures,
         face_of=lambda line: faces.get((line["patient"], line["photo"])),
         styles=Markup("\n".join(assets()[name].decode() for name in STYLES)),  # noqa: S704
@@ -176,10 +176,27 @@ def term_face(_: ReaderPage, term: str) -> Response:
 
 
 async def _answered(page: Page, form: FilledForm) -> MatchDocument:
-    document: MatchDocument = await page.parts.workshop.work(
-        matched, page.gallery, form.sources, form.question, as_one=form.as_one
-    )
+    work, asked = page.parts.workshop.work, (page.gallery, form.sources, form.question)
+    document: MatchDocument
+    if _is_fused(form):
+        terms = [term.id for term in form.noted]
+        document = await work(matched_with_terms, *asked, terms, as_one=form.as_one)
+    else:
+        document = await work(matched, *asked, as_one=form.as_one)
     return document
+
+
+def _is_fused(form: FilledForm) -> bool:
+    """Whether photo and terms can be ranked by together: those of one patient, where HPO is."""
+    is_one = form.as_one or len(form.sources) == 1
+    return bool(
+        form.noted and is_one and form.question.by != "patient" and installed_ontology() is not None
+    )
+
+
+def _ranked_by_face(form: FilledForm) -> By:
+    """What the table by the photo alone ranks: with terms, disorders."""
+    return "disorder" if _is_fused(form) else form.question.by
 
 
 def _found(gallery: Gallery, sources: list[PhotoSource]) -> dict[str, object]:

@@ -27,6 +27,8 @@ ERRORS: dict[str, str] = {
     "service_busy": N_("The service has too much to do at the moment. Try again in a minute."),
     "body_too_large": N_("These are too many photos, or too large ones. Send fewer at once."),
     "user": N_("This cannot be done with that user or token. The details say why."),
+    "phenotype": N_("These terms cannot be used. The details say why."),
+    "ontology_missing": N_("The Human Phenotype Ontology is not installed on this server."),
     "job": N_("This job is not there any more, or has no result yet."),
     # Of a photo
     "photo": N_("The photo cannot be used."),

@@ -11,6 +11,8 @@ from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 from tests import made
+from tests.documents.validation import assert_valid
+from tests.phenotype.made import write_release
 from tests.service.conftest import Serve, SignIn
 
 
@@ -115,3 +117,46 @@ def test_all_faces_of_a_photo(client: TestClient, photo: tuple[str, bytes]) -> N
     good, bad = answer.json()["photos"]
     assert len(good["faces"]) == 1
     assert bad["error"]["code"] == "photo_format"
+
+
+def test_terms_of_a_photo_add_a_fused_ranking(
+    client: TestClient,
+    photo: tuple[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GESTALT_HPO_RELEASE", str(write_release(tmp_path / "release")))
+    data = {"hpo": ["HP:0000011,!HP:0000020", "Eye"], "by": "gene", "sex": "female"}
+    answer = client.post("/api/v1/match", files={"photo": photo}, data=data)
+    assert answer.status_code == 200
+    assert_valid(answer.json(), "match")
+    (probe,) = answer.json()["probes"]
+    fused = probe["fused"]
+    assert (fused["by"], fused["sex"], fused["terms"]["used"]) == ("gene", "female", 3)
+    assert fused["genes"][0]["name"] == "AAA1"
+    assert {line["id"] for line in probe["disorders"]} == {"OMIM:122470", "ORPHA:199"}
+    plain = client.post("/api/v1/match", files={"photo": photo}, data={"hpo": " "}).json()
+    assert "fused" not in plain["probes"][0]
+
+
+@pytest.mark.parametrize(
+    ("data", "photos", "status"),
+    [
+        ({"hpo": "HP:9999999"}, 1, 422),
+        ({"hpo": "HP:0000011", "by": "patient"}, 1, 400),
+        ({"hpo": "HP:0000011"}, 2, 400),
+    ],
+)
+def test_terms_that_cannot_be_asked(
+    client: TestClient,
+    photo: tuple[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    data: dict[str, str],
+    photos: int,
+    status: int,
+) -> None:
+    monkeypatch.setenv("GESTALT_HPO_RELEASE", str(write_release(tmp_path / "release")))
+    answer = client.post("/api/v1/match", files=[("photo", photo)] * photos, data=data)
+    assert answer.status_code == status
+    assert answer.json()["error"]["hint"]

@@ -21,6 +21,7 @@ from gestalt_space.gallery.opened import photo_limits
 from gestalt_space.gallery.pipeline import PhotoSource, every_face
 from gestalt_space.home import Gallery
 from gestalt_space.phenotype.obo import parse_obo
+from gestalt_space.phenotype.release import installed_ontology
 from gestalt_space.service.web import ask, averages
 from gestalt_space.service.web import terms as web_terms
 from gestalt_space.service.web.finding import ShownFaces, shown_faces
@@ -31,13 +32,15 @@ from tests import made
 from tests.galleries import add, row
 from tests.pages.conftest import NASTY
 from tests.pages.parsed import Page
+from tests.phenotype.made import write_release
 from tests.service.conftest import SignIn
 
 GERMAN = {"Accept-Language": "de"}
 Photo = tuple[str, bytes]
 
 
-def test_an_answer_ranks_in_the_readers_language(client: TestClient, photo: Photo):
+def test_an_answer_ranks_in_the_readers_language(client: TestClient, photo: Photo, release):
+    release(None)
     form = {"top": "5", "term": ["HP:0000316"], "sex": "female", "age": "4"}
     answer = client.post("/ask", files={"photo": photo}, data=form, headers=GERMAN)
     page = Page(answer.text)
@@ -272,7 +275,7 @@ def test_all_terms_of_the_release_are_found(client: TestClient, photo: Photo, re
     assert found("HP:0009999") == ["HP:0009999"]
     unknown = client.get("/ask/terms", params={"search": "HP:0009999"}, headers=GERMAN)
     assert "keinen solchen Begriff" in unknown.text
-    form = {"term": ["HP:0000252", "HP:0009999"]}
+    form = {"term": ["HP:0000252", "HP:0009999"], "by": "patient"}
     answer = client.post("/ask", files={"photo": photo}, data=form)
     assert "<script>alert" not in answer.text
     assert NASTY in "".join(Page(answer.text).texts)
@@ -324,3 +327,24 @@ def test_a_term_is_shown_by_a_simulated_face():
     assert np.abs(plain.astype(int) - wide).max() > 20
     with pytest.raises(NotInGallery):
         term_picture("HP:1")
+
+
+def test_photo_and_terms_of_one_patient_are_ranked_together(
+    client: TestClient, photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GESTALT_HPO_RELEASE", str(write_release(tmp_path / "release")))
+    installed_ontology.cache_clear()
+    try:
+        form = {"term": "HP:0000011", "by": "gene"}
+        for address in ("/ask", "/ask/report"):
+            text = client.post(address, files={"photo": photo}, data=form).text
+            assert text.index("AAA1") < text.index("Disorder 1</span>")
+            assert text.index("Disorder 1</span>") < text.index("OMIM:122470</span>")
+            assert "noted, not used for the ranking" not in text
+        german = client.post("/ask", files={"photo": photo}, data=form, headers=GERMAN).text
+        assert "Foto und Merkmale zusammen" in german
+        assert "nicht in der Galerie" in german
+        two = client.post("/ask", files=[("photo", photo)] * 2, data={"term": "HP:0000011"}).text
+        assert "noted, not used for the ranking" in two
+    finally:
+        installed_ontology.cache_clear()

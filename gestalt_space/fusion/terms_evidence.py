@@ -1,0 +1,48 @@
+"""The evidence of HPO terms: the ratios by which terms alone rank, weaker where there are many.
+
+The ratio of a patient is the product of those of the terms, as if each were found independently of
+the others in patients with a disorder. They are not: the ratio of 20 terms is far too high.
+`INDEPENDENT` terms is what a patient's terms count as at the most. It is the number by which the
+true disorder of published patients is most probable on average, on half of the papers
+(benchmarks/fusion.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt_space.fusion.parts import DIGITS, TermsPart
+from gestalt_space.phenotype.query import Query
+from gestalt_space.phenotype.ranking import Ranker
+
+INDEPENDENT = 3.5
+_NO_DISORDER = TermsPart(0.0, "HPO has no phenotypes of this disorder")
+_NO_GENE = TermsPart(0.0, "HPO has no phenotypes of this gene")
+
+
+class TermsEvidence:
+    """The parts of a patient's terms, by the places of disorders and genes; None where HPO does not
+    have one."""
+
+    def __init__(self, ranker: Ranker, query: Query) -> None:
+        scores = ranker.scores(query)
+        self.weight = round(min(1.0, INDEPENDENT / max(len(query.present), 1)), DIGITS)
+        disorders = ranker.release.annotations.disorders
+        self._has_phenotypes = ranker.release.profiles.has_any[: len(disorders)]
+        self._disorders = np.round(scores.disorders, DIGITS)
+        self._genes = np.round(scores.genes, DIGITS)
+
+    def of_disorder(self, place: int | None) -> TermsPart:
+        """The part of a disorder."""
+        if place is None or not self._has_phenotypes[place]:
+            return _NO_DISORDER
+        return self._part(self._disorders, place)
+
+    def of_gene(self, place: int | None) -> TermsPart:
+        """The part of a gene."""
+        return _NO_GENE if place is None else self._part(self._genes, place)
+
+    def _part(self, scores: NDArray[np.float64], place: int) -> TermsPart:
+        score = float(scores[place])
+        return TermsPart(round(score * self.weight, DIGITS), score=score, weight=self.weight)
