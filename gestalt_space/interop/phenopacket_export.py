@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 
-from gestalt_space import __version__
 from gestalt_space.ages import age_text
 from gestalt_space.atomic_files import write_private
 from gestalt_space.gallery.archives.exporting import noted_export
@@ -26,7 +26,7 @@ from gestalt_space.store.exports import Exported
 from gestalt_space.store.reads import PatientRecord, PhotoDetail
 
 SCHEMA_VERSION = "2.0.2"
-CREATED_BY = f"gestalt-space {__version__}"
+CREATED_BY = "gestalt-space"
 GENES = "hgnc.symbol"
 """The prefix of approved symbols as identifiers."""
 _SEXES = {"female": "FEMALE", "male": "MALE", "other": "OTHER_SEX"}
@@ -155,7 +155,7 @@ def phenopacket(
     packet = {name: value for name, value in packet.items() if value}
     packet["metaData"] = {
         "created": created.isoformat().replace("+00:00", "Z"),
-        "createdBy": CREATED_BY,
+        "createdBy": f"{CREATED_BY} {version(CREATED_BY)}",
         "resources": list(_resources(record, ontology)),
         "phenopacketSchemaVersion": SCHEMA_VERSION,
     }

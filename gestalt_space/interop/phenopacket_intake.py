@@ -1,4 +1,4 @@
-"""From phenopackets to photos for the gallery: whose photo may be taken, and what is known of it."""
+"""From phenopackets to photos for the gallery: which may be taken, and what is known of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gestalt_space.interop.phenopackets import (
     years_of,
 )
 from gestalt_space.paths import display_name
-from gestalt_space.types import WITHDRAWN, PhotoRecord
+from gestalt_space.types import WITHDRAWN, Disorder, PhotoRecord
 
 HASHES = ("sha256", "sha-256")
 """Attributes of a file that may have its hash."""
@@ -140,7 +140,10 @@ def _record(
     return PhotoRecord(
         photo=relative_path(file.uri),
         patient=patient,
-        disorders=packet.disorders,
+        # A disorder without a name has its identifier for a label.
+        disorders=tuple(
+            Disorder(one.id, "" if one.name == one.id else one.name) for one in packet.disorders
+        ),
         genes=packet.genes,
         sex=packet.sex,
         age=age,
