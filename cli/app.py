@@ -20,6 +20,7 @@ COMMANDS = {
     "align": "faces",
     "encode": "faces",
     "cohort": "cohort",
+    "export": "export",
     "genomics": "genomics",
     "evaluate": "evaluate",
     "simulate": "simulate",

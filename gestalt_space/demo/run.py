@@ -23,10 +23,10 @@ from gestalt_space.faces.registry import BEST_FIRST, detector_factory
 from gestalt_space.home import Gallery
 from gestalt_space.paths import display_name, is_folder
 from gestalt_space.settings import Settings, load_settings
-from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
+from gestalt_space.simulate.cohort import Cohort
 from gestalt_space.simulate.cohort_files import write_cohort
 from gestalt_space.simulate.persons import Persons
-from gestalt_space.simulate.subjects import SampledSubjects
+from gestalt_space.simulate.subjects import SampledSubjects, SubjectSource
 from gestalt_space.weights.store import BUILTIN, ModelStore
 
 GENERATOR = "gestalt-space demo"
@@ -35,6 +35,8 @@ COHORT = "cohort"
 HOME = "home"
 REPORT = "report.html"
 
+DrawCohort: TypeAlias = Callable[[SubjectSource], Cohort]
+"""Draws the cohort: `draw_cohort` or `draw_case_cohort` with a plan."""
 WritePage: TypeAlias = Callable[[Trial, Path, Persons, Sequence[str]], str]
 """Makes the page, as HTML, of a trial, the folder of its photos, and commands to try next."""
 
@@ -52,7 +54,7 @@ class DemoResult:
 def run_demo(
     folder: Path,
     *,
-    plan: CohortPlan,
+    draw: DrawCohort,
     models: ModelStore,
     page: WritePage,
     space: str = BUILTIN,
@@ -63,15 +65,15 @@ def run_demo(
 ) -> DemoResult:
     """Simulate, fill a gallery, match, and write the report; all into `folder`, or nothing.
 
-    `page` makes the report: `gestalt_space.pages.demo.demo_page`. `overwrite`: take the place of
-    an earlier demo. The user's own gallery is not opened. Raises `OutputError` where there is
-    something else in `folder`, and the errors of what is done.
+    `draw` draws the cohort; `page` makes the report: `gestalt_space.pages.demo.demo_page`.
+    `overwrite`: take the place of an earlier demo. The user's own gallery is not opened. Raises
+    `OutputError` where there is something else in `folder`, and the errors of what is done.
     """
     check_place(folder, overwrite=overwrite)
     clock = _Clock()
     with clock.time("simulate"):
         persons = Persons.builtin()
-        cohort = draw_cohort(plan, SampledSubjects(persons))
+        cohort = draw(SampledSubjects(persons))
     # What would end the work later ends it before it begins.
     hold_back(cohort)
     find_encoder_model(models, space)

@@ -17,6 +17,7 @@ from gestalt_space.documents.parts import (
     error_form,
     quality_form,
 )
+from gestalt_space.documents.phenopackets import PhenopacketsForm
 from gestalt_space.errors import GestaltError
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.storing import Added, Status
@@ -84,6 +85,7 @@ class AddedDocument(Form):
     folders: NotRequired[list[FolderForm]]
     gmdb: NotRequired[str]
     left_out: NotRequired[dict[str, int]]
+    phenopackets: NotRequired[PhenopacketsForm]
     counts: AddedCountsForm
     photos: list[AddedPhotoForm]
     left_in_log: ErrorForm | None

@@ -6,6 +6,7 @@ from typing import Literal, NotRequired
 
 from gestalt_space.documents.form import Form
 from gestalt_space.documents.matches import LineForm
+from gestalt_space.documents.phenopackets import UnreadPacketForm
 from gestalt_space.documents.truth import TermCountForm
 
 
@@ -34,13 +35,6 @@ class SimulatedCountsForm(Form):
     patients: int
     controls: int
     photos: int
-
-
-class UnreadPacketForm(Form):
-    """A phenopacket that cannot be used, and why."""
-
-    file: str
-    error: str
 
 
 class PublishedCasesForm(Form):

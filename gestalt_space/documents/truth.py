@@ -47,8 +47,8 @@ class FeatureForm(Form):
 
 
 class PlantedDisorderForm(Form):
-    """A disorder that does not exist, or one of published cases with the terms that their simulated
-    faces show."""
+    """A disorder that does not exist, or a real one: with the terms that simulated faces show, and
+    how often."""
 
     id: str
     name: str
@@ -88,11 +88,10 @@ class TermCountForm(Form):
 
 class PublishedSourceForm(Form):
     """Where the terms of a cohort of published cases are from. `photos`: what every photo is;
-    `hpo`: the release; `read`: phenopackets; `least_terms`: facial terms that every case shows;
+    `read`: phenopackets; `least_terms`: facial terms that every case shows;
     `not_shown`: facial terms of all phenopackets without a deformation."""
 
     photos: Literal["simulated face of a published case"]
-    hpo: str
     read: int
     least_terms: int
     not_shown: list[TermCountForm]
@@ -155,11 +154,13 @@ class PlantedPhotoForm(Form):
 
 
 class Truth(Form):
-    """Everything that was planted in a simulated cohort."""
+    """Everything that was planted in a simulated cohort. `hpo`: the release that real disorders or
+    terms are from."""
 
     format: Literal["gestalt-space cohort 1"]
     gestalt_space: str
     published: NotRequired[PublishedSourceForm]
+    hpo: NotRequired[str]
     plan: PlannedCohortForm
     disorders: list[PlantedDisorderForm]
     sites: NotRequired[list[SiteForm]]

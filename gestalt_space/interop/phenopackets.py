@@ -9,7 +9,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +18,7 @@ from gestalt_space.ages import DAYS_PER_YEAR
 from gestalt_space.errors import GestaltError, PhenotypeError, UsageError
 from gestalt_space.paths import display_name
 from gestalt_space.phenotype.cases import Case
+from gestalt_space.phenotype.identifiers import term_id, term_number
 from gestalt_space.types import Disorder
 
 MOST_BYTES = 64 * 2**20
@@ -37,12 +38,21 @@ _HINT = "Use phenopackets of version 2, as JSON."
 
 
 @dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that a phenopacket names: where it is, and what is said of it, with the names of the
+    attributes in lower case."""
+
+    uri: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Phenopacket:
     """What is read of a phenopacket. `present`, `excluded`: identifiers of HPO terms; `disorders`:
     diseases that are not excluded, each once; `genes`: symbols of the genes that are interpreted as
     their cause; `references`: of publications, such as PMID:…; `sex`: `female`, `male`, `other`, or
     None; `age_years`: since birth, at the last encounter; `hpo`: the release of HPO that it says it
-    uses."""
+    uses; `files`: those that it names, such as photos."""
 
     id: str
     subject: str
@@ -54,15 +64,26 @@ class Phenopacket:
     sex: str | None
     age_years: float | None
     hpo: str | None
+    files: tuple[AttachedFile, ...] = ()
+
+    @property
+    def hpo_terms(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """HPO terms in their one spelling, present and excluded, each once. Terms of other
+        ontologies are left out, and what is both is present: it was absent at another time."""
+        present = tuple(dict.fromkeys(_hpo_ids(self.present)))
+        excluded = dict.fromkeys(_hpo_ids(self.excluded))
+        return present, tuple(term for term in excluded if term not in present)
 
 
 @dataclass(frozen=True, slots=True)
 class PhenopacketFile:
-    """A file, by its name without folder and ending, and what it holds or why it is not read."""
+    """A file, by its name without folder and ending, and what it holds or why it is not read.
+    `folder`: where it lies; of one in a zip file, where that lies."""
 
     name: str
     packet: Phenopacket | None
     error: GestaltError | None = None
+    folder: Path = Path()
 
     @property
     def case(self) -> Case:
@@ -143,6 +164,7 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
         sex=_SEXES.get(str(subject.get("sex"))),
         age_years=_age(subject),
         hpo=releases[0] if releases else None,
+        files=tuple(_files(record)),
     )
 
 
@@ -150,6 +172,20 @@ def _field(record: Mapping[str, Any], name: str) -> Any:
     """A field by its name in JSON, else by that of the schema, which JSON of protobuf may have too:
     `metaData` is `meta_data`."""
     return record.get(name, record.get(re.sub("([A-Z])", r"_\1", name).lower()))
+
+
+def _hpo_ids(terms: Iterable[str]) -> Iterator[str]:
+    for term in terms:
+        number = term_number(term)
+        if number is not None:
+            yield term_id(number)
+
+
+def _files(record: Mapping[str, Any]) -> Iterator[AttachedFile]:
+    for file in record.get("files") or ():
+        told = _field(file, "fileAttributes") or {}
+        attributes = {str(name).lower(): str(value) for name, value in told.items()}
+        yield AttachedFile(str(file.get("uri") or ""), attributes)
 
 
 def _genes(record: Mapping[str, Any]) -> Iterator[str]:
@@ -201,7 +237,8 @@ def _read(name: str, path: Path) -> PhenopacketFile:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise _too_large()
-        return PhenopacketFile(name, parse_phenopacket(path.read_bytes()))
+        packet = parse_phenopacket(path.read_bytes())
+        return PhenopacketFile(name, packet, folder=path.parent)
     except OSError as error:
         return PhenopacketFile(name, None, _unread(error.strerror or str(error)))
     except PhenotypeError as error:
@@ -229,7 +266,7 @@ def _read_zip(source: Path) -> Iterator[PhenopacketFile]:
                     data = stream.read(MOST_BYTES + 1)
                 if len(data) > MOST_BYTES:
                     raise _too_large()
-                yield PhenopacketFile(name, parse_phenopacket(data))
+                yield PhenopacketFile(name, parse_phenopacket(data), folder=source.parent)
             except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
                 # RuntimeError: it is encrypted.
                 yield PhenopacketFile(name, None, _unread(str(error)))

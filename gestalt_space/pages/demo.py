@@ -34,6 +34,7 @@ from gestalt_space.pages.pictures import Drawings, EmbeddedPicture, picture
 from gestalt_space.pages.point_map import ColumnMap, column_map
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.phenotypes import TERMS
+from gestalt_space.simulate.published_cases import SIMULATED_FACE
 from gestalt_space.types import PhotoRecord
 
 SHOWN_DISORDERS = 10
@@ -59,7 +60,8 @@ def demo_page(trial: Trial, cohort: Path, persons: Persons, steps: Sequence[str]
     probe = trial.shown
     assert probe.encoded is not None, "the probe that is shown has a face"  # noqa: S101
     true = probe.record.disorders[0].id
-    strengths = trial.patient(probe.record.patient).strengths
+    patient = trial.patient(probe.record.patient)
+    strengths, case = patient.strengths, patient.case
     neighbours = nearest_patients(trial, probe)
     first = probe.match.lines[:SHOWN_DISORDERS]
     after = [line for line in probe.match.lines[SHOWN_DISORDERS:] if line.id == true]
@@ -76,6 +78,8 @@ def demo_page(trial: Trial, cohort: Path, persons: Persons, steps: Sequence[str]
         failed_probes=sum(one.encoded is None for one in trial.probes),
         probe=probe,
         who=_who(probe.record),
+        case=case,
+        photo_words="Simulated photo" if case is None else SIMULATED_FACE.capitalize(),
         disorder=trial.disorder(true),
         photo=picture(read_photo(cohort / probe.record.photo).pixels),
         crop=picture(probe.encoded.crop),

@@ -117,7 +117,7 @@ def draw_case_cohort(
             )
         )
     drawn = replace(plan, disorders=len(planted), patients=len(cases), terms=None)
-    return Cohort(drawn, planted, tuple(patients), source, sites, published)
+    return Cohort(drawn, planted, tuple(patients), source, sites, published, published.hpo)
 
 
 def _disorders(

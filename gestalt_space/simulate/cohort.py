@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gestalt_space.errors import UsageError
+from gestalt_space.phenotype.release import Release
+from gestalt_space.simulate.annotated_disorders import annotated_disorders
 from gestalt_space.simulate.capture import Capture, sample_capture, take
 from gestalt_space.simulate.disorders import (
     DIFFICULTIES,
@@ -125,7 +127,8 @@ class SimulatedPhoto:
 @dataclass(frozen=True, slots=True)
 class Cohort:
     """The people of a cohort; their photos are made one by one. `published`: the cases that they
-    show, where they show published ones."""
+    show, where they show published ones; `hpo`: the release of HPO that the disorders are from,
+    where they are real ones."""
 
     plan: CohortPlan
     disorders: tuple[SimulatedDisorder, ...]
@@ -133,6 +136,7 @@ class Cohort:
     source: SubjectSource
     sites: tuple[PhotoSite, ...] = ()
     published: PublishedCases | None = None
+    hpo: str | None = None
 
     @property
     def photo_count(self) -> int:
@@ -155,8 +159,13 @@ class Cohort:
                 yield SimulatedPhoto(number, patient, age, capture, shown)
 
 
-def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
+def draw_cohort(
+    plan: CohortPlan, source: SubjectSource, *, release: Release | None = None
+) -> Cohort:
     """Draw the people of a cohort. The same plan and source give the same cohort.
+
+    `release`: of HPO, for real disorders with the facial terms and frequencies of its annotations
+    instead of disorders that do not exist; the plan's `terms` do not count then.
 
     Raises `UsageError` for a plan that cannot be: too many disorders for the terms, too few
     patients for the disorders, unknown words, shares that are no shares, numbers that cannot be,
@@ -170,7 +179,10 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
             f"The limit is {MOST_PEOPLE:,}. Use fewer disorders, patients or controls.",
         )
     rng = np.random.default_rng([plan.seed, 0])
-    disorders = draw_disorders(rng, plan.disorders, difficulty, plan.terms)
+    if release is None:
+        disorders = draw_disorders(rng, plan.disorders, difficulty, plan.terms)
+    else:
+        disorders = annotated_disorders(release, rng, plan.disorders, difficulty)
     counts = patient_counts(rng, plan.disorders, total, is_even=plan.is_even)
     told = [number for number, count in enumerate(counts) for _ in range(count)]
     told += [-1] * plan.controls
@@ -201,7 +213,7 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
         count = photo_count(rng, plan.photos_per_patient, plan.study.photos_dispersion, MOST_PHOTOS)
         disorder = None if told[number] < 0 else disorders[dealt.true[number]]
         diagnosis = None if told[number] < 0 else disorders[told[number]]
-        gene = None if diagnosis is None else str(rng.choice(diagnosis.genes))
+        gene = str(rng.choice(diagnosis.genes)) if diagnosis and diagnosis.genes else None
         patients.append(
             SimulatedPatient(
                 id=names[number],
@@ -217,7 +229,8 @@ def draw_cohort(plan: CohortPlan, source: SubjectSource) -> Cohort:
                 relation=relation,
             )
         )
-    return Cohort(plan, disorders, tuple(patients), source, sites)
+    hpo = None if release is None else release.ontology.release
+    return Cohort(plan, disorders, tuple(patients), source, sites, hpo=hpo)
 
 
 def checked_difficulty(plan: CohortPlan) -> Difficulty:

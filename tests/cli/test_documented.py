@@ -42,6 +42,7 @@ NOT_RUN = {
     "cohort-home": "the home of the thousand photos",
     "classifier-home": "the home of as many",
     "--phenopacket": "a file of a published case",
+    "import-phenopackets": "a folder of phenopackets and photos",
     "cases.csv": "a table of cases",
     "--hpo-release": "another release of HPO",
     "NAME": "what the reader puts in the place of the word",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gestalt_space.demo.run import DemoResult, run_demo
 from gestalt_space.pages.demo import demo_page
-from gestalt_space.simulate.cohort import CohortPlan
+from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
 from gestalt_space.weights.store import ModelStore
 
 PLAN = CohortPlan(disorders=5, patients=20, seed=3)
-OPTIONS = {"plan": PLAN, "space": "tiny", "detector": "aligned", "page": demo_page}
+OPTIONS = {
+    "draw": partial(draw_cohort, PLAN),
+    "space": "tiny",
+    "detector": "aligned",
+    "page": demo_page,
+}
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from gestalt_space.errors import ModelNotInstalled, OutputError, UsageError
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
+from gestalt_space.simulate.cohort import draw_cohort
 from gestalt_space.weights.store import ModelStore
 from tests.demo.conftest import OPTIONS, PLAN
 
@@ -198,8 +201,6 @@ def test_what_is_missing_is_told_before_any_work(tmp_path: Path, tiny_store: Mod
 
 
 def test_a_cohort_of_which_nobody_can_be_held_back_is_told(tmp_path: Path, tiny_store: ModelStore):
-    from dataclasses import replace
-
-    plan = replace(PLAN, patients=10)
+    draw = partial(draw_cohort, replace(PLAN, patients=10))
     with pytest.raises(UsageError, match="no patient can be held back"):
-        run_demo(tmp_path / "demo", models=tiny_store, **{**OPTIONS, "plan": plan})
+        run_demo(tmp_path / "demo", models=tiny_store, **{**OPTIONS, "draw": draw})

@@ -100,9 +100,11 @@ def evaluation(name: Name = plain) -> GalleryEvaluation:
     return evaluate_gallery([data, replace(data, space=f"{data.space} 2")], plan)
 
 
-def trial(folder: Path, name: Name = plain) -> Trial:
+def trial(
+    folder: Path, name: Name = plain, *, hpo: str | None = None, is_published: bool = False
+) -> Trial:
     """Twelve patients of a gallery with four disorders, and two who were held back. The photo of
-    the probe lies in `folder`."""
+    the probe lies in `folder`. `hpo`: the release that real disorders are from."""
     rng = np.random.default_rng(0)
     disorders = tuple(
         SimulatedDisorder(
@@ -135,7 +137,11 @@ def trial(folder: Path, name: Name = plain) -> Trial:
         probes.append(HeldBack(one.record, one, Match(one.record.photo, lines=tuple(lines))))
     made.photo_file(folder / probes[0].record.photo, 1)
     patients = [
-        SimpleNamespace(id=one.record.patient, strengths={"HP:0000316": 2.0, "HP:0000664": 1.0})
+        SimpleNamespace(
+            id=one.record.patient,
+            strengths={"HP:0000316": 2.0, "HP:0000664": 1.0},
+            case=SimpleNamespace(id=name("PMID_1_case")) if is_published else None,
+        )
         for one in photos
     ]
     return Trial(
@@ -143,6 +149,8 @@ def trial(folder: Path, name: Name = plain) -> Trial:
             plan=SimpleNamespace(seed=3, difficulty=name("clinical")),
             disorders=disorders,
             patients=tuple(patients),
+            hpo=hpo,
+            published=SimpleNamespace() if is_published else None,
         ),
         space=SimpleNamespace(model=SimpleNamespace(name=name("tiny")), fingerprint="f" * 64),
         detector=name("aligned"),

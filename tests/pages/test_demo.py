@@ -41,6 +41,20 @@ def test_it_says_that_nobody_exists(page: Page):
     assert "Nobody on this page exists, and neither do the disorders." in page.text
 
 
+def test_it_says_what_is_real(folder: Path):
+    real = made_trial(folder, hpo="2025-01-16")
+    text = Page(demo_page(real, folder, Persons.builtin(), STEPS)).text
+    assert "Nobody on this page exists. The disorders do." in text
+    assert "HPO 2025-01-16" in text
+    assert "simulated face of a published case" not in text.lower()
+    published = made_trial(folder, hpo="2025-01-16", is_published=True)
+    html = demo_page(published, folder, Persons.builtin(), STEPS)
+    text = Page(html).text
+    assert "Each photo is a simulated face of a published case." in text
+    assert "The published case is PMID_1_case, and this is not its photo." in text
+    assert 'alt="Simulated face of a published case, patient P12"' in html
+
+
 def test_the_ranking_is_that_of_the_probe(trial: Trial, page: Page):
     for line in trial.shown.match.lines:
         assert f"{line.rank} {line.name}" in page.text

@@ -91,3 +91,24 @@ def write_packets(folder: Path, *records: dict[str, Any]) -> Path:
     for number, record in enumerate(records):
         (folder / f"{number}.json").write_text(json.dumps(record))
     return folder
+
+
+def write_annotated_release(folder: Path) -> Path:
+    """The release, with annotations of two disorders whose faces can be simulated."""
+    write_faces_release(folder)
+    terms = ("HP:0000316", "HP:0000508", "HP:0005280", "HP:0000219")
+    names = {"OMIM:147920": "Kabuki syndrome 1", "OMIM:122470": "Cornelia de Lange syndrome 1"}
+    rows = [
+        "\t".join((id_, name, "", term, "PMID:1", "PCS", "", "9/10", "", "", "P", "HPO:1"))
+        for id_, name in names.items()
+        for term in terms
+    ]
+    header = [line for line in HPOA.splitlines() if line.startswith(("#", "database_id"))]
+    (folder / DISORDERS).write_text("\n".join((*header, *rows)) + "\n")
+    header = GENES_TEXT.splitlines()[:1]
+    genes = [
+        f"{number}\t{symbol}\t{terms[0]}\tHypertelorism\t-\t{id_}"
+        for number, (id_, symbol) in enumerate(zip(names, ("KMT2D", "NIPBL"), strict=True), 1)
+    ]
+    (folder / GENES).write_text("\n".join((*header, *genes)) + "\n")
+    return folder

@@ -4,11 +4,11 @@ database can take in."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -77,6 +77,46 @@ def export_gallery(
     `ConsentWithdrawn`, `UsageError`, `DatabaseError`, and `GalleryChanged` where somebody was
     erased or removed meanwhile, or their consent was withdrawn.
     """
+
+    def write(session: Session, aside: Path, chosen: Sequence[Exported]) -> _Written:
+        writing = _Writing(session, aside / TABLES, options)
+        counts = writing.write(chosen, progress)
+        paths = [f"{TABLES}/{name}.parquet" for name in counts]
+        files = [hash_file(aside, path) for path in (*paths, f"{TABLES}/{PEOPLE}")]
+        write_archive_manifest(aside, "export", {"rows": counts}, files)
+        return _Written(counts["photos"], sum(file.bytes for file in files))
+
+    chosen = options.patients, options.cohorts
+    done, choice = noted_export(database, settings, folder, *chosen, write)
+    return ExportedGallery(folder, len(choice.patients), done.photos, choice.withdrawn, done.bytes)
+
+
+class WithPhotos(Protocol):
+    """What says how many photos were written."""
+
+    @property
+    def photos(self) -> int:
+        """How many."""
+        ...
+
+
+W = TypeVar("W", bound=WithPhotos)
+
+
+def noted_export(
+    database: Database,
+    settings: Settings,
+    folder: Path,
+    patients: Collection[str],
+    cohorts: Collection[str],
+    write: Callable[[Session, Path, Sequence[Exported]], W],
+) -> tuple[W, exports.Choice]:
+    """What `write` writes of some patients into a new folder, whatever the format; all, where
+    neither patients nor cohorts are named. Patients who withdrew consent are left out.
+
+    The folder is there when it is whole and noted in the audit trail, or not at all. Raises as
+    `export_gallery` does.
+    """
     database.require()
     check_new_folder(folder, settings.home)
     if not database.is_writable:
@@ -89,27 +129,30 @@ def export_gallery(
         try:
             with database.reading() as session:
                 before = last_event(session)
-                choice = exports.exported_patients(session, options.patients, options.cohorts)
+                choice = exports.exported_patients(session, patients, cohorts)
                 if not choice.patients:
                     raise _nobody(choice.withdrawn)
-                writing = _Writing(session, aside / TABLES, options)
-                counts = writing.write(choice.patients, progress)
-            paths = [f"{TABLES}/{name}.parquet" for name in counts]
-            files = [hash_file(aside, path) for path in (*paths, f"{TABLES}/{PEOPLE}")]
-            write_archive_manifest(aside, "export", {"rows": counts}, files)
+                written = write(session, aside, choice.patients)
         except OSError as error:
             raise OutputError(
                 f"The export cannot be written: {error.strerror or error}.",
                 "Check the free disk space.",
             ) from error
         with database.writing() as session:
-            told = {"path": display_name(folder.absolute()), "photos": counts["photos"]}
+            told = {"path": display_name(folder.absolute()), "photos": written.photos}
             check_nobody_erased(session, before)
             _check_still_exported(session, choice.patients)
             keys = [one.key for one in choice.patients]
             record_event(session, "export", patients=keys, detail=told)
-    size = sum(file.bytes for file in files)
-    return ExportedGallery(folder, counts["patients"], counts["photos"], choice.withdrawn, size)
+    return written, choice
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """How much an export has."""
+
+    photos: int
+    bytes: int
 
 
 def _nobody(withdrawn: int) -> GalleryEmpty:
