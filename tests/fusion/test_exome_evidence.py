@@ -30,7 +30,7 @@ def place(ranker: Ranker, symbol: str) -> int:
 def test_a_gene_with_a_candidate_and_one_without(ranker: Ranker):
     annotations = ranker.release.annotations
     exome = ExomeEvidence([gene("aaa1", 30.0)], FEWEST_VARIANTS, annotations)
-    share = 1.5 / 4
+    share = 1.5 / (len(annotations.genes) + 1)
     with_one = exome.of_gene(place(ranker, "AAA1"))
     assert with_one.candidate == round(math.log10(0.95 / share), 4)
     scale = (5.7902 + 20) / 21
