@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,21 @@ def test_a_match_needs_no_package_of_the_service(home: Path) -> None:
     assert ran.returncode == 1
 
 
+@pytest.fixture
+def service_not_loaded() -> Iterator[None]:
+    """As if nothing had imported the service yet; what the test makes of it is forgotten."""
+
+    def loaded() -> list[str]:
+        return [name for name in sys.modules if name.startswith("gestalt_space.service")]
+
+    before = {name: sys.modules.pop(name) for name in loaded()}
+    yield
+    for name in loaded():
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+@pytest.mark.usefixtures("service_not_loaded")
 @pytest.mark.parametrize(
     "words",
     [("serve",), ("user", "list"), ("user", "add", "anna"), ("demo", "--serve", "--quiet")],
@@ -134,8 +150,6 @@ def test_a_match_needs_no_package_of_the_service(home: Path) -> None:
 def test_the_service_says_which_packages_it_needs(
     words: tuple[str, ...], gestalt: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in [name for name in sys.modules if name.startswith("gestalt_space.service")]:
-        monkeypatch.delitem(sys.modules, module)
     there = importlib.util.find_spec
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name: None if name in WEB else there(name)
