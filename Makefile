@@ -19,7 +19,7 @@ $(USABLE): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing gestalt-space into $(VENV); this takes a minute or two."
-	$(INSTALL) -e '.[service]'
+	$(INSTALL) -e '.[phenotype,service]'
 	touch $(USABLE)
 
 # And what is needed to work on it: tests, lints, training.

@@ -352,7 +352,7 @@ def _tell_published(found: PublishedCases) -> None:
         ),
         "without a disorder": found.without_disorder,
         "with several disorders": found.several_disorders,
-        "that cannot be read": len(found.failed),
+        "that cannot be used": len(found.failed),
     }
     told = ", ".join(f"{count:,} {why}" for why, count in left_out.items() if count)
     output.say(

@@ -29,7 +29,7 @@ NO_PHOTO = "no photo"
 @dataclass(frozen=True, slots=True)
 class PhenopacketIntake:
     """The photos to be added. `read`: phenopackets that were found; `failed`: those that cannot be
-    read, with the reason; `left_out`: photos, and patients without one, by the reason."""
+    used, with the reason; `left_out`: photos, and patients without one, by the reason."""
 
     rows: tuple[Intake, ...]
     read: int

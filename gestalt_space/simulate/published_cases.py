@@ -66,7 +66,7 @@ class PublishedCases:
     """The cases of some phenopackets that can be used, by their identifiers, and what became of the
     others.
 
-    `read`: phenopackets that were found; `failed`: those that cannot be read, with the reason;
+    `read`: phenopackets that were found; `failed`: those that cannot be used, with the reason;
     `without_disorder`, `several_disorders`, `too_few_terms`: numbers of cases that are left out for
     these reasons, the last ones because they have fewer than `least` terms that can be shown.
     `not_shown`: facial terms without a deformation, of all cases that were read, the most frequent
