@@ -300,6 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ranker = OthersRanker(release)
     asked = "" if told.patients is None else f" --patients {told.patients}"
     asked += "" if told.space is None else f" --space {told.space}"
+    of_space = "" if told.space is None else f"-{told.space}"
     command = f"python -m benchmarks.fusion COHORT HOME SHARED{asked}  # seed {SEED}"
     halves = ("terms, even papers", "odd papers", "terms + exome, even papers", "odd papers")
     rows = list(independence_rows(cases, ranker, exome))
@@ -311,10 +312,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for what, ranks in (("disorders", found.disorders), ("genes", found.genes)):
         groups = [case.disorder if what == "disorders" else case.gene for case in cases]
         rows = list(accuracy_rows(np.array(ranks), groups))
-        keep(f"fusion-{what}", f"{command}, {len(cases):,} patients", header, rows)
+        keep(f"fusion-{what}{of_space}", f"{command}, {len(cases):,} patients", header, rows)
     bounds = ("evidence", "log10 lower bound", "true", "wrong", "log10 ratio of the shares")
     rows = list(bound_rows(found.true, found.wrong))
-    keep("fusion-bounds", f"{command}, {len(cases):,} patients", bounds, rows)
+    keep(f"fusion-bounds{of_space}", f"{command}, {len(cases):,} patients", bounds, rows)
 
 
 if __name__ == "__main__":
