@@ -2,7 +2,7 @@
 
 gestalt simulate cohort --phenopackets SHARED/genomics/phenopackets.zip -o COHORT
 gestalt index add COHORT/patients.csv --home HOME ; gestalt index calibrate --home HOME
-python -m benchmarks.fusion COHORT HOME SHARED [--patients 1000]
+python -m benchmarks.fusion COHORT HOME SHARED [--patients 1000] [--space builtin]
 
 Each patient is asked about without the own photos, against all others (leave one patient out). The
 curves of the calibration are of all patients. Real are the terms, disorders and genes of the cases,
@@ -287,6 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("shared", type=Path)
     parser.add_argument("--patients", type=int)
+    parser.add_argument("--space")
     told = parser.parse_args(arguments)
     release = open_release()
     cases = read_cases(told.cohort, release)
@@ -298,21 +299,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     ranker = OthersRanker(release)
     asked = "" if told.patients is None else f" --patients {told.patients}"
+    asked += "" if told.space is None else f" --space {told.space}"
+    of_space = "" if told.space is None else f"-{told.space}"
     command = f"python -m benchmarks.fusion COHORT HOME SHARED{asked}  # seed {SEED}"
     halves = ("terms, even papers", "odd papers", "terms + exome, even papers", "odd papers")
     rows = list(independence_rows(cases, ranker, exome))
     keep("fusion-terms", command, ("independent terms", *halves), rows)
-    with Gallery.open(told.home) as gallery:
+    with Gallery.open(told.home, space=told.space) as gallery:
         cases = [case for case in cases if not case.is_even and is_there(gallery, case)]
         found = rank_all(cases, gallery.pinned(), ranker, exome)
     header = ("evidence", "top-1", "top-10", "median rank", "all three gain, top-1", "top-10")
     for what, ranks in (("disorders", found.disorders), ("genes", found.genes)):
         groups = [case.disorder if what == "disorders" else case.gene for case in cases]
         rows = list(accuracy_rows(np.array(ranks), groups))
-        keep(f"fusion-{what}", f"{command}, {len(cases):,} patients", header, rows)
+        keep(f"fusion-{what}{of_space}", f"{command}, {len(cases):,} patients", header, rows)
     bounds = ("evidence", "log10 lower bound", "true", "wrong", "log10 ratio of the shares")
     rows = list(bound_rows(found.true, found.wrong))
-    keep("fusion-bounds", f"{command}, {len(cases):,} patients", bounds, rows)
+    keep(f"fusion-bounds{of_space}", f"{command}, {len(cases):,} patients", bounds, rows)
 
 
 if __name__ == "__main__":

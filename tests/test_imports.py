@@ -123,7 +123,9 @@ def test_the_ground_floor_has_no_circles():
     assert circles({(a, b) for a, b, _ in found if a in GROUND and b in GROUND}) == set()
 
 
-@pytest.mark.parametrize("room", ["gallery", "genomics", "match", "index", "phenotype", "store"])
+@pytest.mark.parametrize(
+    "room", ["fusion", "gallery", "genomics", "match", "index", "phenotype", "store"]
+)
 def test_the_modules_of_a_room_have_no_circles(room):
     folder = PACKAGES["gestalt_space"] / room
     prefix = f"gestalt_space.{room}."

@@ -85,7 +85,7 @@ class FusedGeneForm(FusedDisorderForm):
     disorder_name: str | None
 
 
-class FusedExomeFacts(Form):
+class FusedExomeFileForm(Form):
     """The exome. `genes`: with candidate variants; `variants`: before the filters; `is_exome`:
     false where there are so few that a gene without a candidate says nothing."""
 
@@ -109,7 +109,7 @@ class FusedForm(Form):
     sex: str | None
     age: float | None
     terms: QueryTermsForm | None
-    exome: FusedExomeFacts | None
+    exome: FusedExomeFileForm | None
     assumptions: list[str]
     notes: list[str]
     ranked_disorders: int

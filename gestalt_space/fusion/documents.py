@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from gestalt_space.documents.form import filled
 from gestalt_space.documents.fused import (
     FusedDisorderForm,
-    FusedExomeFacts,
+    FusedExomeFileForm,
     FusedExomeForm,
     FusedForm,
     FusedGeneForm,
@@ -112,7 +112,7 @@ def _parts_form(parts: Parts) -> FusedPartsForm:
     return cast(FusedPartsForm, found)
 
 
-def _exome_form(exome: ExomeScores, is_exome: bool | None) -> FusedExomeFacts:
+def _exome_form(exome: ExomeScores, is_exome: bool | None) -> FusedExomeFileForm:
     header = exome.header
     return {
         "file": display_name(header.name),

