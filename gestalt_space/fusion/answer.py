@@ -15,8 +15,8 @@ from gestalt_space.phenotype.ranking import Ranker
 from gestalt_space.phenotype.release import Release
 
 TOGETHER = (
-    "The parts are multiplied as if they were independent. Photo and terms of the face are not, so "
-    "that a ratio of both is too high."
+    "The parts are multiplied as if they were independent. They are not: on published cases with "
+    "simulated faces, totals were too high. Read them as an order, not as a strength of evidence."
 )
 FEW_TERMS = (
     f"Assumed: a patient's terms count as {INDEPENDENT:g} independent ones at the most. The terms' "

@@ -1,7 +1,8 @@
 """The parts of all lines added up, and the rank of each line with and without a part.
 
 Ratios are multiplied as if the parts knew nothing of each other. A photo and the terms of a face
-do: a total of both is too high.
+do: a total of both is too high, and the sum with the photo's lower bound is no bound of the whole
+(benchmarks/fusion.py).
 """
 
 from __future__ import annotations
