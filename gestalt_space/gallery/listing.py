@@ -18,7 +18,7 @@ from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.gallery.spaces import Encoded
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.names import normal_name
-from gestalt_space.store import reads
+from gestalt_space.store import people, reads
 from gestalt_space.store.lookups import known_disorders
 from gestalt_space.store.runs import RunCounts, run_counts
 
@@ -81,6 +81,13 @@ class ListingMixin(OpenGallery):
         """All that the gallery says of a patient. Raises `NotInGallery`."""
         with self.database.reading() as session:
             return reads.patient_detail(session, normal_name(patient))
+
+    def present_terms(self) -> dict[str, tuple[str, ...]]:
+        """The HPO terms that are present in patients, by their identifiers; without patients who
+        have none."""
+        self.database.require()
+        with self.database.reading() as session:
+            return people.present_terms(session)
 
     def check_index(self) -> dict[str, str]:
         """For each space, by its model's name, what its index on disk is. Raises `IndexDamaged`."""

@@ -112,3 +112,18 @@ def photo_facts(session: Session, space: StoredSpace, descriptor_ids: Ids) -> Ph
         ages=np.array([np.nan if age is None else age for _, age, _ in rows], dtype=np.float64),
         sites=np.array([site for _, _, site in rows], dtype=np.str_),
     )
+
+
+def present_terms(session: Session) -> dict[str, tuple[str, ...]]:
+    """The HPO terms that are present in patients, by their identifiers, ascending. Patients without
+    any are left out."""
+    rows = session.execute(
+        sa.select(t.Patient.external_id, t.PhenotypeTerm.term)
+        .join(t.PhenotypeTerm, t.PhenotypeTerm.patient_id == t.Patient.id)
+        .where(t.PhenotypeTerm.present)
+        .order_by(t.PhenotypeTerm.term)
+    )
+    found: dict[str, list[str]] = {}
+    for patient, term in rows:
+        found.setdefault(patient, []).append(term)
+    return {patient: tuple(terms) for patient, terms in found.items()}
