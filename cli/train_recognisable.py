@@ -170,7 +170,7 @@ def _show_terms(terms: TermGroups) -> None:
         table.add_row(one.id, one.name, *shares, p_text(one.p), p_text(one.q))
     output.write_table(table)
     if (more := len(terms.shares) - SHOWN) > 0:
-        output.write_text(f"  {more:,} terms more: --csv FILE --table terms")
+        output.write_text(f"  {more:,} more terms: --csv FILE --table terms")
     output.write_text(f"  HPO {terms.release}")
 
 
