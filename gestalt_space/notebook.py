@@ -30,6 +30,7 @@ from gestalt_space.cohort.result_tables import (
     places_table,
     recognisable_table,
     similarities_table,
+    term_shares_table,
 )
 from gestalt_space.cohort.selection import Criteria, Selection, select
 from gestalt_space.cohort.sub_blocks import Blocks, judge_blocks
@@ -46,6 +47,8 @@ from gestalt_space.figures.plotted import (
 )
 from gestalt_space.figures.saving import save_figure
 from gestalt_space.home import Gallery
+from gestalt_space.phenotype.patients import DescribedPatients, described
+from gestalt_space.phenotype.release import open_release
 from gestalt_space.tables.table import Table
 
 __all__ = [
@@ -59,6 +62,7 @@ __all__ = [
     "ComparisonPlan",
     "Composite",
     "Criteria",
+    "DescribedPatients",
     "Gallery",
     "GroupComparison",
     "Palette",
@@ -77,12 +81,14 @@ __all__ = [
     "comparison_table",
     "composite",
     "curve_table",
+    "described",
     "disorders_table",
     "faces_figure",
     "judge_blocks",
     "lay_map",
     "measure",
     "members_table",
+    "open_release",
     "pairs_table",
     "place",
     "places_table",
@@ -95,5 +101,6 @@ __all__ = [
     "selection_of_frame",
     "similarities_table",
     "similarity_matrix",
+    "term_shares_table",
     "write_matrix",
 ]

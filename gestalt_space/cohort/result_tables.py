@@ -66,8 +66,9 @@ def cohesion_table(found: Cohesion) -> Table:
 
 
 def recognisable_table(found: Recognisable) -> Table:
-    """Whether the patients of a cohort are recognisable by the face, in one row."""
-    figures: dict[str, Value] = {
+    """Whether the patients of a cohort are recognisable: a row by each of face, terms and both that
+    was asked about."""
+    groups: dict[str, Value] = {
         "patients": found.patients.patients,
         "families": found.patients.units,
         "controls": found.controls.patients,
@@ -75,16 +76,32 @@ def recognisable_table(found: Recognisable) -> Table:
         "unknown": found.unknown,
         "unmatched": found.unmatched,
         "relatives": found.relatives,
+        "without_terms": None if found.terms is None else found.terms.patients_without,
         "classifier": found.classifier,
-        "auroc": found.auroc.value,
-        "auroc_low": found.auroc.low,
-        "auroc_high": found.auroc.high,
-        "brier": found.brier,
-        "shuffled_brier": found.shuffled_brier,
-        "shuffled_sd": found.shuffled_sd,
-        "p": found.p,
     }
-    return Table(tuple(figures), (tuple(figures.values()),))
+    figures: tuple[dict[str, Value], ...] = tuple(
+        {
+            "by": one.by,
+            "auroc": one.auroc.value,
+            "auroc_low": one.auroc.low,
+            "auroc_high": one.auroc.high,
+            "brier": one.brier,
+            "shuffled_brier": one.shuffled_brier,
+            "shuffled_sd": one.shuffled_sd,
+            "p": one.p,
+        }
+        for one in (*found.alone, found)
+    )
+    return Table(
+        (*groups, *figures[0]), tuple((*groups.values(), *one.values()) for one in figures)
+    )
+
+
+def term_shares_table(found: Recognisable) -> Table:
+    """The HPO terms of patients and controls, those that distinguish most first."""
+    names = ("id", "name", "patients", "controls", "difference", "p", "q")
+    shares = () if found.terms is None else found.terms.shares
+    return Table(names, tuple(tuple(getattr(one, name) for name in names) for one in shares))
 
 
 def curve_table(found: Cohesion) -> Table:

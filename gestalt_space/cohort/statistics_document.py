@@ -9,18 +9,23 @@ from gestalt_space.cohort.comparison import DisorderComparison, GroupComparison
 from gestalt_space.cohort.recognisable import Recognisable
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import Blocks
+from gestalt_space.cohort.term_groups import TermGroups
 from gestalt_space.documents.cohorts import (
     BlocksForm,
     ClassifiedGroupForm,
     CohesionDocument,
     CohesionForm,
     ComparedDisorderForm,
+    ComparedTermsForm,
     ComparisonDocument,
     CurvePointForm,
     GroupForm,
     PairsForm,
     RecognisableDocument,
     RecognisableForm,
+    TermCountForm,
+    TermShareForm,
+    ToldForm,
     TooFewForm,
 )
 from gestalt_space.documents.figures import (
@@ -75,10 +80,12 @@ def comparison_document(a: Selection, b: Selection, found: GroupComparison) -> C
 
 
 def recognisable_document(cohort: Selection, found: Recognisable) -> RecognisableDocument:
-    """Whether the patients of a cohort are recognisable by the face."""
-    groups: dict[str, Any] = {
+    """Whether the patients of a cohort are recognisable."""
+    parts: dict[str, Any] = {
         name: filled(ClassifiedGroupForm, getattr(found, name)) for name in ("patients", "controls")
     }
+    parts["alone"] = [filled(ToldForm, one, auroc=estimate_form(one.auroc)) for one in found.alone]
+    parts["terms"] = None if found.terms is None else _terms(found.terms)
     document: RecognisableDocument = filled(
         RecognisableDocument,
         found.plan,
@@ -88,9 +95,18 @@ def recognisable_document(cohort: Selection, found: Recognisable) -> Recognisabl
         selection=cohort.source,
         controls_per_patient=found.plan.controls,
         warnings=list(found.warnings),
-        recognisable=filled(RecognisableForm, found, auroc=estimate_form(found.auroc), **groups),
+        recognisable=filled(RecognisableForm, found, auroc=estimate_form(found.auroc), **parts),
     )
     return document
+
+
+def _terms(found: TermGroups) -> ComparedTermsForm:
+    return filled(
+        ComparedTermsForm,
+        found,
+        count=filled(TermCountForm, found.count),
+        shares=[filled(TermShareForm, one) for one in found.shares],
+    )
 
 
 def _disorder(one: DisorderComparison) -> ComparedDisorderForm:

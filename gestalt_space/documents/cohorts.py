@@ -63,9 +63,56 @@ class ClassifiedGroupForm(Form):
     photos: int
 
 
-class RecognisableForm(Form):
-    """Whether patients are told from controls by the face. `unknown`, `unmatched`: patients who are
-    not compared; `relatives`: patients who are not controls."""
+class ToldForm(Form):
+    """How well patients are told from controls by the face, by HPO terms, or by both."""
+
+    by: Literal["face", "terms", "both"]
+    brier: float
+    shuffled_brier: float
+    shuffled_sd: float
+    p: float
+    auroc: EstimateForm
+
+
+class TermCountForm(Form):
+    """Mean number of terms of a family, and how often a permutation makes the two differ as
+    much."""
+
+    patients: float
+    controls: float
+    p: float
+
+
+class TermShareForm(Form):
+    """A term, and the share of families in each group that have it or something under it. `q`: p
+    adjusted for the false discovery rate."""
+
+    id: str
+    name: str
+    patients: float
+    controls: float
+    difference: float
+    p: float
+    q: float
+
+
+class ComparedTermsForm(Form):
+    """The terms of both groups. `patients_without`, `controls_without`: patients of the cohort, and
+    others, who are left out because they have no term; `unusable`: stored terms that the release
+    does not have, or that are no phenotypes; `shares`: those that distinguish most first."""
+
+    release: str
+    patients_without: int
+    controls_without: int
+    unusable: int
+    count: TermCountForm
+    shares: list[TermShareForm]
+
+
+class RecognisableForm(ToldForm):
+    """Whether patients are told from controls. `unknown`, `unmatched`: patients who are not
+    compared; `relatives`: patients who are not controls. `alone`: by the face and by terms alone,
+    where both are used; `terms`: null where only the face is."""
 
     patients: ClassifiedGroupForm
     controls: ClassifiedGroupForm
@@ -74,11 +121,8 @@ class RecognisableForm(Form):
     relatives: int
     classifier: Literal["logistic regression", "RBF SVM"]
     folds: int
-    brier: float
-    shuffled_brier: float
-    shuffled_sd: float
-    p: float
-    auroc: EstimateForm
+    alone: list[ToldForm]
+    terms: ComparedTermsForm | None
 
 
 class RecognisableDocument(Form):

@@ -6,6 +6,7 @@ import pytest
 
 from tests import made
 from tests.cli.conftest import Add, Command
+from tests.phenotype.made import write_release
 
 ASK = ("train", "recognisable", "--disorder", "OMIM:122470", "--permutations", 99)
 
@@ -39,6 +40,59 @@ def test_the_figures_fit_into_eighty_columns(gestalt: Command, monkeypatch: pyte
         assert told in ran.out
     assert "not a medical device" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
+
+
+@pytest.fixture
+def with_terms(patients: Path, gestalt: Command, tmp_path: Path) -> Path:
+    """A release of HPO, whose terms most have: the patients a wide nose and no short arm, others a
+    short arm."""
+    nose, arm = ("--hpo", "HP:0000011", "--hpo-absent", "HP:0000020"), ("--hpo", "HP:0000020")
+    for number in range(18):
+        terms = nose if number < 8 else arm
+        assert gestalt("index", "set", f"Secret{number}", *terms).code == 0
+    return write_release(tmp_path / "release")
+
+
+def test_face_and_terms_fit_into_eighty_columns(
+    gestalt: Command, with_terms: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = gestalt(*ASK, "--by", "both", "--hpo-release", with_terms)
+    assert ran.code == 0, ran.err
+    for told in ("face", "terms", "both", "Wide nose", "100 %", "HPO 2025-01-16", "1.0 terms of"):
+        assert told in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_the_document_and_tables_have_the_terms(gestalt: Command, with_terms: Path):
+    ask = (*ASK, "--by", "both", "--hpo-release", with_terms)
+    document = gestalt(*ask, "--json").document
+    found = document["recognisable"]
+    assert [one["by"] for one in (*found["alone"], found)] == ["face", "terms", "both"]
+    shares = {one["id"]: (one["patients"], one["controls"]) for one in found["terms"]["shares"]}
+    assert shares["HP:0000011"] == (1, 0)
+    assert shares["HP:0000020"] == (0, 1), "an absent term is none"
+    assert found["terms"]["release"] == "2025-01-16"
+    figures = gestalt(*ask, "--csv", "-").out.splitlines()
+    assert [line.split(",")[9] for line in figures] == ["by", "face", "terms", "both"]
+    shares = gestalt(*ask, "--csv", "-", "--table", "terms").out.splitlines()
+    assert shares[0] == "id,name,patients,controls,difference,p,q"
+    assert len(shares) == 1 + len(found["terms"]["shares"])
+
+
+@pytest.mark.usefixtures("patients")
+def test_terms_need_an_ontology_and_patients_who_have_some(
+    gestalt: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    release = write_release(tmp_path / "release")
+    ran = gestalt(*ASK, "--by", "terms", "--hpo-release", release)
+    assert (ran.code, ran.out) == (2, "")
+    assert "no patients with HPO terms" in ran.err
+    assert "neither face, terms nor both" in gestalt(*ASK, "--by", "ears").err
+    monkeypatch.setattr("gestalt_space.phenotype.release._installed_folder", lambda: None)
+    ran = gestalt(*ASK, "--by", "terms")
+    assert (ran.code, ran.out) == (1, "")
+    assert "gestalt-space[phenotype]" in ran.err
 
 
 @pytest.mark.usefixtures("patients")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from math import comb
 
 import numpy as np
 import pytest
@@ -13,10 +14,14 @@ from gestalt_space.cohort.families import unit_strata
 from gestalt_space.cohort.patients import strata_of
 from gestalt_space.cohort.recognisable import Recognisable, RecognisablePlan, recognisable
 from gestalt_space.cohort.selection import Selection
+from gestalt_space.cohort.term_groups import unit_similarities
 from gestalt_space.errors import SpaceMismatch, UsageError
+from gestalt_space.phenotype.patients import described
+from gestalt_space.phenotype.release import Release
 from gestalt_space.simulate.planted import PlantedPlan, plant
 from gestalt_space.stats.held_out import HeldOut
 from tests.cohort.simulated import joined, simulated
+from tests.phenotype.made import made_release
 
 QUICK = RecognisablePlan(match=(), permutations=99)
 
@@ -24,6 +29,12 @@ QUICK = RecognisablePlan(match=(), permutations=99)
 def with_disorder(of: Selection, disorder: str) -> Selection:
     pairs = zip(of.patients, of.disorders, strict=True)
     return of.only(patient for patient, has in pairs if disorder in has)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The release that was made by hand."""
+    return made_release(tmp_path_factory.mktemp("hpo") / "release")
 
 
 @pytest.fixture
@@ -153,6 +164,140 @@ def test_who_cannot_be_asked_about_is_told(gallery: Selection):
     ):
         with pytest.raises(UsageError, match=told):
             replace(QUICK, **wrong)
+
+
+LEAVES = ("HP:0000011", "HP:0000012", "HP:0000013", "HP:0000020", "HP:0000021")
+NOSE = "HP:0000011"
+
+
+def terms_of(
+    of: Selection, often: dict[str, tuple[float, float]], seed: int = 0
+) -> dict[str, list[str]]:
+    """Terms of patients: how often a patient with the disorder `a` has each, and another one. Who
+    would have none has the arm, which is as frequent in both groups."""
+    rng = np.random.default_rng([seed, 77])
+    found = {}
+    for patient, has in zip(of.patients, of.disorders, strict=True):
+        draws = rng.random(len(LEAVES))
+        shares = [often.get(term, (0.4, 0.4))["a" not in has] for term in LEAVES]
+        terms = [
+            term for term, draw, share in zip(LEAVES, draws, shares, strict=True) if draw < share
+        ]
+        found[patient] = terms or ["HP:0000020"]
+    return found
+
+
+BOTH = replace(QUICK, by="both")
+
+
+def planted(release: Release, *, face: float, nose: tuple[float, float], seed: int = 1):
+    """Who is compared, with terms: 14 patients with a disorder, whose faces and noses differ."""
+    of = simulated(np.random.default_rng(seed), ["a"] * 14 + [""] * 30, strength=face)
+    return of, described(release, terms_of(of, {NOSE: nose}, seed))
+
+
+def told(found: Recognisable) -> dict[str, float]:
+    return {one.by: one.p for one in (*found.alone, found)}
+
+
+@pytest.mark.parametrize(
+    ("face", "nose", "recognised"),
+    [
+        (2.0, (0.4, 0.4), {"face", "both"}),
+        (0.0, (0.95, 0.05), {"terms", "both"}),
+        (2.0, (0.95, 0.05), {"face", "terms", "both"}),
+    ],
+)
+def test_what_is_planted_is_what_carries_it(release, face, nose, recognised):
+    of, terms = planted(release, face=face, nose=nose, seed=2)
+    found = recognisable(with_disorder(of, "a"), of, BOTH, described=terms)
+    assert {by for by, p in told(found).items() if p <= 0.05} == recognised
+    assert found.by == "both"
+    distinct = {one.id for one in found.terms.shares if one.q <= 0.05}
+    assert (NOSE in distinct) == ("terms" in recognised)
+
+
+def test_each_part_is_measured_as_if_it_alone_were(release: Release):
+    of, terms = planted(release, face=0.5, nose=(0.7, 0.3))
+    cohort = with_disorder(of, "a")
+    found = recognisable(cohort, of, BOTH, described=terms)
+    for by, one in zip(("face", "terms"), found.alone, strict=True):
+        alone = recognisable(cohort, of, replace(QUICK, by=by), described=terms)
+        assert (alone.by, alone.alone) == (by, ())
+        assert (alone.p, alone.brier, alone.auroc) == (one.p, one.brier, one.auroc)
+
+
+def test_patients_without_terms_are_left_out_of_all_and_counted(release: Release):
+    of, terms = planted(release, face=2.0, nose=(0.9, 0.1))
+    family = np.array(["F"] + [""] * 42 + ["F"])
+    of = replace(of, people=replace(of.people, family=family))
+    gone = {*of.patients[:2], *of.patients[20:25], of.patients[-1]}
+    kept = {one: query for one, query in terms.queries.items() if one not in gone}
+    found = recognisable(with_disorder(of, "a"), of, BOTH, described=replace(terms, queries=kept))
+    assert (found.patients.patients, found.controls.patients) == (12, 12)
+    assert (found.terms.patients_without, found.terms.controls_without) == (2, 5)
+    assert found.relatives == 1, "of a patient who is left out, too"
+    few = {one: terms.queries[one] for one in of.patients[13:]}
+    with pytest.raises(UsageError, match="only one patient with HPO terms"):
+        recognisable(with_disorder(of, "a"), of, BOTH, described=replace(terms, queries=few))
+    with pytest.raises(UsageError, match="terms of the patients are not given"):
+        asked(of, BOTH)
+
+
+def test_relatives_are_one_by_the_mean_of_their_similarities(release: Release):
+    of = simulated(np.random.default_rng(1), ["a"] * 6 + [""] * 4, family=["F", "F"] + [""] * 8)
+    terms = described(release, terms_of(of, {}))
+    groups = of.only(of.patients[:6]), of.only(of.patients[6:])
+    units = [group.families for group in groups]
+    found = unit_similarities(terms, groups, units)
+    alone = terms.similarities(of.patients)
+    assert found.shape == (9, 9)
+    pair = int(units[0][0])
+    single, last = int(units[0][5]), 5 + int(units[1][3])
+    assert found[pair, last] == pytest.approx(alone[:2, 9].mean())
+    assert found[single, last] == pytest.approx(alone[5, 9])
+
+
+def test_who_was_described_more_thoroughly_is_a_warning(release: Release):
+    of = simulated(np.random.default_rng(1), ["a"] * 14 + [""] * 30, strength=0.0)
+    often = dict.fromkeys(LEAVES, (0.8, 0.25))
+    found = recognisable(
+        with_disorder(of, "a"), of, BOTH, described=described(release, terms_of(of, often))
+    )
+    assert found.terms.count.patients > found.terms.count.controls + 1
+    assert any("Patients have more terms than controls" in told for told in found.warnings)
+    same = recognisable(
+        with_disorder(of, "a"), of, BOTH, described=described(release, terms_of(of, {}))
+    )
+    assert not any("more terms" in told for told in same.warnings)
+
+
+def test_a_term_is_listed_once_where_the_same_patients_have_what_it_implies(release: Release):
+    of = simulated(np.random.default_rng(1), ["a"] * 6 + [""] * 6)
+    terms = {one: ["HP:0000013" if place % 2 else NOSE] for place, one in enumerate(of.patients)}
+    terms[of.patients[0]] = ["HP:0000021"]
+    found = recognisable(
+        with_disorder(of, "a"),
+        of,
+        replace(QUICK, by="terms"),
+        described=described(release, terms),
+    )
+    assert {one.id for one in found.terms.shares} == {NOSE, "HP:0000013"}
+    by_id = {one.id: one for one in found.terms.shares}
+    assert (by_id[NOSE].patients, by_id[NOSE].controls) == (2 / 6, 3 / 6)
+    ways = [comb(5, k) * comb(7, 6 - k) for k in range(6)]  # of 5 with the nose, k are patients
+    far = sum(way for k, way in enumerate(ways) if abs(k - 2.5) >= 0.5) / comb(12, 6)
+    assert by_id[NOSE].p == pytest.approx(far, abs=0.01)
+
+
+def test_terms_that_do_not_differ_are_rarely_recognisable(release: Release):
+    found = []
+    for seed in range(12):
+        of, terms = planted(release, face=0.0, nose=(0.4, 0.4), seed=seed)
+        plan = replace(QUICK, by="terms", seed=seed)
+        found.append(recognisable(with_disorder(of, "a"), of, plan, described=terms).p)
+    assert np.sum(np.array(found) <= 0.05) <= binom.ppf(0.999, 12, 0.05)
+    assert np.median(found) > 0.2
 
 
 NULL = PlantedPlan(

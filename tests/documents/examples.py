@@ -19,12 +19,19 @@ from gestalt_space.cohort.cluster_documents import cluster_document
 from gestalt_space.cohort.clusters import cluster
 from gestalt_space.cohort.cohesion import Cohesion, CohesionPlan, CurvePoint
 from gestalt_space.cohort.comparison import ComparisonPlan, compare_groups
-from gestalt_space.cohort.recognisable import ClassifiedGroup, Recognisable, RecognisablePlan
+from gestalt_space.cohort.recognisable import (
+    ClassifiedGroup,
+    Recognisable,
+    RecognisablePlan,
+    Told,
+)
 from gestalt_space.cohort.statistics_document import (
     cohesion_document,
     comparison_document,
     recognisable_document,
 )
+from gestalt_space.cohort.term_groups import TermCount, TermGroups
+from gestalt_space.cohort.term_shares import TermShare
 from gestalt_space.documents.access import erasures_document, session_document
 from gestalt_space.documents.added import added_document, added_table
 from gestalt_space.documents.classified import classified_document, classified_table
@@ -295,6 +302,12 @@ COHESION = Cohesion(
     plan=CohesionPlan(match=("sex",), permutations=1000, seed=3),
 )
 RECOGNISABLE = Recognisable(
+    by="both",
+    brier=0.151234,
+    shuffled_brier=0.26,
+    shuffled_sd=0.03,
+    p=0.004,
+    auroc=Estimate(0.875, 0.61, 0.97),
     patients=ClassifiedGroup(9, 8, 12),
     controls=ClassifiedGroup(8, 8, 8),
     unknown=1,
@@ -302,13 +315,20 @@ RECOGNISABLE = Recognisable(
     relatives=1,
     classifier="logistic regression",
     folds=8,
-    brier=0.151234,
-    shuffled_brier=0.26,
-    shuffled_sd=0.03,
-    p=0.004,
-    auroc=Estimate(0.875, 0.61, 0.97),
+    alone=(
+        Told("face", 0.2, 0.26, 0.03, 0.012, Estimate(0.8, 0.5, 0.9)),
+        Told("terms", 0.18, 0.26, 0.03, 0.01, Estimate(0.82, 0.52, 0.91)),
+    ),
+    terms=TermGroups(
+        release="2025-01-16",
+        patients_without=3,
+        controls_without=12,
+        unusable=1,
+        count=TermCount(5.5, 4.25, 0.2),
+        shares=(TermShare("HP:0000664", "Synophrys", 0.75, 0.125, 0.002, 0.04),),
+    ),
     warnings=("Site S1 has photos of the patients only.",),
-    plan=RecognisablePlan(match=("sex",), seed=3),
+    plan=RecognisablePlan(match=("sex",), seed=3, by="both"),
 )
 COHORT: Any = SimpleNamespace(space="tiny", fingerprint="ab" * 32, runs=RUNS, source="cohort Bonn")
 TRAINED: Any = {

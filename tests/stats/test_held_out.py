@@ -23,11 +23,24 @@ def _gamma(rows: np.ndarray) -> float:
     return float(1 / rows.var(axis=0).sum())
 
 
+def similar(seed: int, first: int, second: int, apart: float) -> tuple[np.ndarray, np.ndarray]:
+    """Similarities of units that have things in common; and whether each is in the first group."""
+    rows, labels = two_groups(seed, first, second, apart)
+    return -cdist(rows, rows), labels
+
+
+@pytest.mark.parametrize("by", ["vectors", "similarities", "both"])
 @pytest.mark.parametrize("pairs", [9, 10])
-def test_nobody_is_predicted_from_their_own_label(pairs: int):
+def test_nobody_is_predicted_from_their_own_label(pairs: int, by: str):
     rows, labels = two_groups(1, pairs, pairs, 0.0)
+    similarities, _ = similar(2, pairs, pairs, 1.0)
     strata = np.tile(np.arange(pairs), 2)
-    asked = HeldOut.of(rows, labels, strata)
+    asked = HeldOut.of(
+        None if by == "similarities" else rows,
+        labels,
+        strata,
+        similarities=None if by == "vectors" else similarities,
+    )
     before = asked.probabilities(labels)
     for pair in range(pairs):
         swapped = np.where(strata == pair, ~labels, labels)
@@ -115,3 +128,35 @@ def test_units_that_are_all_alike_are_told_apart_by_chance():
     labels = np.repeat([True, False], 12)
     found = HeldOut.of(np.ones((24, 5)), labels).probabilities(labels)
     np.testing.assert_allclose(found, 0.5)
+
+
+@pytest.mark.parametrize("pairs", [6, 20])
+def test_groups_are_told_apart_by_similarities_alone(pairs: int):
+    similarities, labels = similar(3, pairs, pairs, 2.0)
+    found = HeldOut.of(None, labels, similarities=similarities).probabilities(labels)
+    assert roc_auc_score(labels, found) > 0.95
+    np.fill_diagonal(similarities, 1e6)
+    again = HeldOut.of(None, labels, similarities=similarities).probabilities(labels)
+    np.testing.assert_array_equal(again, found, "nobody is similar to themselves")
+
+
+def test_both_are_worth_more_than_either():
+    areas = []
+    for seed in range(8):
+        rows, labels = two_groups(10 + seed, 20, 20, 0.5)
+        similarities, _ = similar(50 + seed, 20, 20, 0.5)
+        for vectors, of in ((rows, None), (None, similarities), (rows, similarities)):
+            asked = HeldOut.of(vectors, labels, similarities=of)
+            areas.append(roc_auc_score(labels, asked.probabilities(labels)))
+    face, terms, both = np.reshape(areas, (8, 3)).mean(axis=0)
+    assert both > max(face, terms)
+
+
+def test_a_unit_that_all_are_similar_to_tells_nothing():
+    """Without the adjustment, its own absence among the others tells the group of a unit."""
+    generality = np.random.default_rng(4).standard_normal(24)
+    labels = np.repeat([True, False], 12)
+    asked = HeldOut.of(None, labels, similarities=generality[:, None] + generality)
+    training = np.arange(4, 20)
+    difference = asked._features(training, labels)[:, 0]
+    np.testing.assert_allclose(difference, 0, atol=1e-6)
