@@ -12,7 +12,6 @@ from gestalt_space.errors import UsageError
 from . import cohort_options, options, output
 from .cohort_cohesion import WithFamily, p_text
 from .opening import opened
-from .phenotype import Release
 
 if TYPE_CHECKING:
     from gestalt_space.cohort.recognisable import ClassifiedGroup, Recognisable
@@ -50,7 +49,7 @@ def recognisable(
             metavar="PART",
         ),
     ] = "face",
-    hpo_release: Release = None,
+    hpo_release: options.HpoRelease = None,
     with_family: WithFamily = False,
     seed: options.Seed = 0,
     overwrite: options.Overwrite = False,
