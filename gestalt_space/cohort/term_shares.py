@@ -45,7 +45,7 @@ def term_shares(
     strata: Sequence[Stratum],
     seed: int,
 ) -> tuple[TermShare, ...]:
-    """The terms `(t,)` that two or more units have, those that distinguish most first.
+    """The terms `(t,)` that two or more units have, and not all, those that distinguish most first.
 
     `has` `(u, t)`: the share of each unit's members who have each term or something under it;
     `first` `(u,)`: which units are patients. A term is left out if exactly the same members have a
@@ -76,7 +76,7 @@ def _distinct(
     ontology: Ontology, terms: NDArray[np.int32], has: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Which terms are compared."""
-    kept = np.count_nonzero(has, axis=0) >= FEWEST
+    kept = (np.count_nonzero(has, axis=0) >= FEWEST) & (np.ptp(has, axis=0) > 0)
     alike: dict[bytes, list[int]] = {}
     for place in np.flatnonzero(kept).tolist():
         alike.setdefault(has[:, place].tobytes(), []).append(place)
