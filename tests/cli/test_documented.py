@@ -43,7 +43,7 @@ NOT_RUN = {
     "classifier-home": "the home of as many",
     "--phenopacket": "a file of a published case",
     "import-phenopackets": "a folder of phenopackets and photos",
-    "cases.csv": "a table of cases",
+    "--table cases.csv": "a table of cases",
     "--hpo-release": "another release of HPO",
     "NAME": "what the reader puts in the place of the word",
     "HOME": "what the reader puts in the place of the word",
