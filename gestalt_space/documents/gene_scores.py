@@ -9,13 +9,15 @@ from gestalt_space.documents.form import Form
 
 class VariantCountsForm(Form):
     """What was read. `lines`: of the file; `elsewhere`: on other contigs than chromosomes;
-    `reference`: without an alternate allele of the sample. `alleles`: the sample's alternate
-    alleles; the last four count those of which the VCF does not say it."""
+    `reference`: without an alternate allele of the sample; `repeated`: with the same position and
+    allele as another one. `alleles`: the sample's alternate alleles, each once; the last four count
+    those of which the VCF does not say it."""
 
     lines: int
     elsewhere: int
     not_called: int
     reference: int
+    repeated: int
     alleles: int
     indels: int
     without_cadd: int

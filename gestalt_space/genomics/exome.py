@@ -68,7 +68,13 @@ def _notes(
     counts = reader.counts
     yield from reader.header.notes
     if not counts.is_sorted:
-        yield "The VCF is not sorted. The scores do not depend on its order."
+        yield (
+            "The VCF is not sorted. The scores do not depend on its order. A repeated variant is "
+            "found only next to the first; elsewhere it may be counted twice, but makes no pair."
+        )
+    if counts.repeated:
+        repeated = counted_text(counts.repeated, "variant")
+        yield f"Left out as repeated: {repeated}. The same position and allele counts once."
     if counts.elsewhere:
         lines = counted_text(counts.elsewhere, "line")
         yield f"Left out: {lines} on contigs that are not chromosomes 1 to 22, X, Y or MT."

@@ -3,6 +3,8 @@ from __future__ import annotations
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
 from gestalt_space.genomics.exome import ExomeScores, score_exome
 from gestalt_space.genomics.filters import FilterPlan
 from gestalt_space.genomics.genes import GeneSymbols
@@ -57,3 +59,18 @@ def test_scores_do_not_depend_on_the_order_of_the_lines(tmp_path: Path):
     one = scored(tmp_path / "a.vcf", lines, plan).genes
     other = scored(tmp_path / "b.vcf", lines[::-1], plan).genes
     assert one == other
+
+
+@pytest.mark.parametrize("order", ["each line twice", "the file twice"])
+def test_repeated_lines_make_no_pairs(tmp_path: Path, order: str):
+    lines = [line(pos=n, gene=f"G{n}") for n in range(1, 5)]
+    twice = [one for one in lines for _ in range(2)] if order == "each line twice" else lines * 2
+    plan = FilterPlan(inheritance=Inheritance("compound-heterozygous"))
+    found = scored(tmp_path / "a.vcf", twice, plan)
+    assert found.genes == ()
+    notes = " ".join(found.notes)
+    if order == "each line twice":
+        assert found.total == found.counts.repeated == 4
+        assert "Left out as repeated: 4 variants." in notes
+    else:
+        assert "A repeated variant is found only next to the first" in notes
