@@ -79,7 +79,7 @@ def test_photo_and_terms_rank_disorders_and_genes(
     assert second["parts"]["photo"]["withheld"]
     assert second["likelihood_ratio"] is None
     assert second["no_ratio"].startswith("withheld: ")
-    assert {one["name"] for one in fused["genes"]} == {"AAA1", "BBB1", "CCC1"}
+    assert {one["name"] for one in fused["genes"]} == {"AAA1", "BBB1", "CCC1", "Entrez:40"}
     (probe,) = ran.document["probes"]
     assert {line["id"] for line in probe["disorders"]} == {"OMIM:100002", "SIM:1"}
     assert {(one["attribute"], one["value"]) for one in probe["composition"]} == {
