@@ -86,14 +86,16 @@ class FusedGeneForm(FusedDisorderForm):
 
 
 class FusedExomeFileForm(Form):
-    """The exome. `genes`: with candidate variants; `variants`: before the filters; `is_exome`:
-    false where there are so few that a gene without a candidate says nothing."""
+    """The exome. `genes`: with candidate variants, of which HPO's annotations do not have
+    `genes_not_in_hpo`; `variants`: before the filters; `is_exome`: false where a gene without a
+    candidate says nothing, for example because there are few variants."""
 
     file: str
     sample: str
     build: Literal["GRCh37", "GRCh38"] | None
     variants: int
     genes: int
+    genes_not_in_hpo: int
     is_exome: bool
     notes: list[str]
 

@@ -14,11 +14,13 @@ are used for all. Scaled so that the scores of a causal gene add up to 1 over th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from gestalt_space.counts import counted_text
 from gestalt_space.fusion.parts import DIGITS, ExomePart
 from gestalt_space.genomics.gene_scores import GeneScore
+from gestalt_space.genomics.genes import Gene
 from gestalt_space.phenotype.annotations import Annotations
 
 CAUSAL_SEEN = 0.95
@@ -34,6 +36,7 @@ FEWEST_VARIANTS = 5_000
 """An exome has more. In fewer variants, a gene without one may not have been looked at."""
 _NEUTRAL_GENES = 20
 """Genes with the ratio 1 that are added to those of the exome: a few genes tell little."""
+_SHOWN = 5
 ASSUMPTIONS = (
     (
         "Assumed: in 95 of 100 patients the causal gene has a variant that passes the filters, in "
@@ -48,15 +51,24 @@ ASSUMPTIONS = (
 
 class ExomeEvidence:
     """The parts of genes. `genes`: all that have variants that passed the filters; `variants`: how
-    many the sample has before the filters."""
+    many the sample has before the filters; `ambiguous`: symbols with candidate variants that mean
+    several genes, with these. `unknown`: genes with candidates that HPO does not have; `notes`:
+    what a user should know, in sentences."""
 
-    def __init__(self, genes: Sequence[GeneScore], variants: int, annotations: Annotations) -> None:
+    def __init__(
+        self,
+        genes: Sequence[GeneScore],
+        variants: int,
+        annotations: Annotations,
+        *,
+        ambiguous: Mapping[str, Sequence[Gene]] = MappingProxyType({}),
+    ) -> None:
         self.is_exome = variants >= FEWEST_VARIANTS
         places = annotations.place_of_gene
         self.places: dict[int, GeneScore] = {}
         self.unknown: list[GeneScore] = []
         for one in genes:
-            place = places.get(one.gene.entrez_id.upper(), places.get(one.gene.symbol.upper()))
+            place = _place_of(one.gene, places)
             if place is None:
                 self.unknown.append(one)
             else:
@@ -71,10 +83,30 @@ class ExomeEvidence:
         ratios = [cadd_ratio(one.score) for one in genes if one.score is not None]
         self._scale = (sum(ratios) + _NEUTRAL_GENES) / (len(ratios) + _NEUTRAL_GENES)
         self._symbols = annotations.gene_symbols
+        self._doubtful: dict[int, str] = {}
+        for symbol, meanings in ambiguous.items():
+            for meaning in (Gene(symbol), *meanings):
+                if (place := _place_of(meaning, places)) is not None:
+                    self._doubtful.setdefault(place, symbol)
+        self.notes = tuple(self._notes())
+
+    def _notes(self) -> Iterator[str]:
+        if self.unknown:
+            shown = ", ".join(one.gene.symbol for one in self.unknown[:_SHOWN])
+            more = len(self.unknown) - _SHOWN
+            are = "is" if len(self.unknown) == 1 else "are"
+            yield (
+                f"{counted_text(len(self.unknown), 'gene')} with candidates {are} not in HPO's "
+                f"annotations: {shown}{f' and {more:,} more' if more > 0 else ''}. If HPO knows "
+                "one by another name, it counts there as without a candidate."
+            )
 
     def of_gene(self, place: int) -> ExomePart:
         """The part of a gene of the annotations."""
         found = self.places.get(place)
+        if found is None and (symbol := self._doubtful.get(place)):
+            why = f"not known: {symbol}, which has candidate variants, may be this gene or another"
+            return ExomePart(0.0, why, gene=self._symbols[place])
         if found is None:
             absent, symbol = self._absent, self._symbols[place]
             return ExomePart(absent, self._why_absent, False, absent, 0.0, symbol)
@@ -99,6 +131,11 @@ class ExomeEvidence:
         if not len(places):
             return ExomePart(0.0, "HPO has no gene of this disorder")
         return max(map(self.of_gene, places), key=lambda part: part.log10_ratio)
+
+
+def _place_of(gene: Gene, places: Mapping[str, int]) -> int | None:
+    """The place of a gene in the annotations: by Entrez's identifier, else by the symbol."""
+    return places.get(gene.entrez_id.upper(), places.get(gene.symbol.upper()))
 
 
 def cadd_ratio(score: float) -> float:

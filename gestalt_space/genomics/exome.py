@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gestalt_space.counts import counted_text
-from gestalt_space.genomics.annotated_genes import AnnotatedGenes, refuse_ambiguous
+from gestalt_space.genomics.annotated_genes import (
+    AnnotatedGenes,
+    meanings_of_ambiguous,
+    refuse_ambiguous,
+)
 from gestalt_space.genomics.builds import Build
 from gestalt_space.genomics.filters import FilterChain, FilterPlan, FilterStep
 from gestalt_space.genomics.gene_scores import GeneScore, score_genes
-from gestalt_space.genomics.genes import GeneNames
+from gestalt_space.genomics.genes import Gene, GeneNames
 from gestalt_space.genomics.inheritance import Inheritance
 from gestalt_space.genomics.vcf import VcfCounts, VcfHeader, VcfReader
 
@@ -20,6 +24,7 @@ from gestalt_space.genomics.vcf import VcfCounts, VcfHeader, VcfReader
 class ExomeScores:
     """What a VCF gave. `total`: variants of the sample before the filters `steps`; `emptied`: what
     to say where they left none, else empty. `notes`: what a user should know, in sentences.
+    `ambiguous`: symbols of variants that passed the filters, which mean several genes, with these.
     """
 
     header: VcfHeader
@@ -31,6 +36,7 @@ class ExomeScores:
     genes: tuple[GeneScore, ...]
     gene_table: str
     notes: tuple[str, ...]
+    ambiguous: Mapping[str, tuple[Gene, ...]] = field(default_factory=dict)
 
 
 def score_exome(
@@ -59,6 +65,7 @@ def score_exome(
         scores,
         names.source,
         tuple(_notes(reader, chain, genes, scores)),
+        meanings_of_ambiguous(genes),
     )
 
 

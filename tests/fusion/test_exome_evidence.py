@@ -10,7 +10,7 @@ import pytest
 from gestalt_space.fusion.exome_evidence import FEWEST_VARIANTS, ExomeEvidence, cadd_ratio
 from gestalt_space.genomics.exome import score_exome
 from gestalt_space.genomics.filters import FilterPlan
-from gestalt_space.genomics.genes import load_genes
+from gestalt_space.genomics.genes import Gene, load_genes
 from gestalt_space.phenotype.ranking import Ranker
 from gestalt_space.phenotype.release import open_release
 from tests.fusion.made import gene
@@ -78,6 +78,20 @@ def test_the_best_gene_of_a_disorder_counts(ranker: Ranker):
     assert exome.of_genes(both) == exome.of_gene(both[1])
     none = exome.of_genes([])
     assert (none.log10_ratio, none.why) == (0, "HPO has no gene of this disorder")
+
+
+def test_a_gene_that_an_ambiguous_symbol_may_mean_has_no_evidence(ranker: Ranker):
+    annotations = ranker.release.annotations
+    meanings = {"OLD": (Gene("AAA1"), Gene("B2", "", "Entrez:20"), Gene("None1"))}
+    exome = ExomeEvidence([gene("AAA1", 30.0)], FEWEST_VARIANTS, annotations, ambiguous=meanings)
+    doubtful = exome.of_gene(place(ranker, "BBB1"))
+    assert (doubtful.log10_ratio, doubtful.candidate, doubtful.gene) == (0, 0, "BBB1")
+    assert doubtful.why == (
+        "not known: OLD, which has candidate variants, may be this gene or another"
+    )
+    # A gene with candidates of its own keeps them, and one of another symbol has none.
+    assert exome.of_gene(place(ranker, "AAA1")).candidate > 0
+    assert exome.of_gene(place(ranker, "CCC1")).why == "no candidate variant"
 
 
 @pytest.mark.shared

@@ -7,7 +7,7 @@ import pytest
 
 from gestalt_space.genomics.exome import ExomeScores, score_exome
 from gestalt_space.genomics.filters import FilterPlan
-from gestalt_space.genomics.genes import GeneSymbols
+from gestalt_space.genomics.genes import Gene, GeneSymbols, GeneTable
 from gestalt_space.genomics.inheritance import Inheritance
 from tests.genomics.made_vcf import line, write
 
@@ -74,3 +74,11 @@ def test_repeated_lines_make_no_pairs(tmp_path: Path, order: str):
         assert "Left out as repeated: 4 variants." in notes
     else:
         assert "A repeated variant is found only next to the first" in notes
+
+
+def test_an_ambiguous_symbol_has_its_genes(tmp_path: Path):
+    one, other = Gene("AAA1", "HGNC:1"), Gene("BBB1", "HGNC:2")
+    table = GeneTable("genes.txt", [(one, ["OLD"]), (other, ["OLD", "RARE"])])
+    lines = [line(pos=1, gene="OLD"), line(pos=2, gene="BBB1"), line(pos=3, gene="RARE")]
+    found = score_exome(write(tmp_path / "a.vcf", lines), FilterPlan(), table)
+    assert found.ambiguous == {"OLD": (one, other)}
