@@ -9,12 +9,16 @@ candidates, for example because it is a large deletion. `CADD_RATIOS`: the local
 pathogenic to benign variants by which ClinGen calibrated CADD (Pejaver et al., Am J Hum Genet
 2022;109:2163, table 2: the bounds of its intervals). They were measured on missense variants and
 are used for all. Scaled so that the scores of a causal gene add up to 1 over this exome.
+
+A disorder is caused by one of its genes, each as likely as the others. So its ratio is the mean of
+theirs. The highest of many genes would be high by chance.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from gestalt_space.counts import counted_text
@@ -45,6 +49,10 @@ ASSUMPTIONS = (
     (
         "Assumed: CADD separates causal genes as ClinGen measured it for missense variants "
         "(Pejaver 2022, table 2)."
+    ),
+    (
+        "Assumed: each gene of a disorder is as likely to be the causal one. The exome's part of a "
+        "disorder is the mean ratio of its genes."
     ),
 )
 
@@ -127,10 +135,16 @@ class ExomeEvidence:
         )
 
     def of_genes(self, places: Sequence[int]) -> ExomePart:
-        """The part of a disorder: the highest of its genes, by their places."""
+        """The part of a disorder: the mean ratio of its genes, by their places, told with the gene
+        that adds most."""
         if not len(places):
-            return ExomePart(0.0, "HPO has no gene of this disorder")
-        return max(map(self.of_gene, places), key=lambda part: part.log10_ratio)
+            return ExomePart(0.0, "HPO has no gene of this disorder", genes=0)
+        parts = [self.of_gene(place) for place in places]
+        best = max(parts, key=lambda part: part.log10_ratio)
+        shares = [10 ** (part.log10_ratio - best.log10_ratio) for part in parts]
+        averaged = _log10(sum(shares) / len(shares))
+        total = round(best.log10_ratio + averaged, DIGITS)
+        return replace(best, log10_ratio=total, averaged=averaged, genes=len(parts))
 
 
 def _place_of(gene: Gene, places: Mapping[str, int]) -> int | None:
