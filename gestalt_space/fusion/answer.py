@@ -57,7 +57,11 @@ def fuse(
     release, evidence = ranker.release, None
     if exome is not None:
         evidence = ExomeEvidence(
-            exome.genes, exome.total, release.annotations, ambiguous=exome.ambiguous
+            exome.genes,
+            exome.total,
+            release.annotations,
+            ambiguous=exome.ambiguous,
+            empty_chromosomes=exome.empty_chromosomes,
         )
     fusion = Fusion(ranker, photo, patient.query, evidence)
     return FusedAnswer(

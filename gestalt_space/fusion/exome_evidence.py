@@ -60,8 +60,9 @@ ASSUMPTIONS = (
 class ExomeEvidence:
     """The parts of genes. `genes`: all that have variants that passed the filters; `variants`: how
     many the sample has before the filters; `ambiguous`: symbols with candidate variants that mean
-    several genes, with these. `unknown`: genes with candidates that HPO does not have; `notes`:
-    what a user should know, in sentences."""
+    several genes, with these; `empty_chromosomes`: autosomes and X without any variant. Which genes
+    lie there is not known, so with one of them the VCF is taken for a part of an exome. `unknown`:
+    genes with candidates that HPO does not have; `notes`: what a user should know, in sentences."""
 
     def __init__(
         self,
@@ -70,8 +71,14 @@ class ExomeEvidence:
         annotations: Annotations,
         *,
         ambiguous: Mapping[str, Sequence[Gene]] = MappingProxyType({}),
+        empty_chromosomes: Sequence[str] = (),
     ) -> None:
-        self.is_exome = variants >= FEWEST_VARIANTS
+        lacks = ""
+        if variants < FEWEST_VARIANTS:
+            lacks = f"the VCF has only {counted_text(variants, 'variant')}"
+        elif empty_chromosomes:
+            lacks = f"the VCF has no variant on chromosome {', '.join(empty_chromosomes)}"
+        self.is_exome = not lacks
         places = annotations.place_of_gene
         self.places: dict[int, GeneScore] = {}
         self.unknown: list[GeneScore] = []
@@ -84,8 +91,8 @@ class ExomeEvidence:
         share = (len(self.places) + 0.5) / (len(annotations.genes) + 1)
         self._present = _log10(CAUSAL_SEEN / share) if self.is_exome else 0.0
         missing = "no candidate variant"
-        if not self.is_exome:
-            missing += f", which says nothing: the VCF has only {counted_text(variants, 'variant')}"
+        if lacks:
+            missing += f", which says nothing: {lacks}"
         self._absent = _log10((1 - CAUSAL_SEEN) / (1 - share)) if self.is_exome else 0.0
         self._why_absent = missing
         ratios = [cadd_ratio(one.score) for one in genes if one.score is not None]

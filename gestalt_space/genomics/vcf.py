@@ -22,7 +22,13 @@ from gestalt_space.genomics.builds import (
     detect_build,
 )
 from gestalt_space.genomics.consequences import Consequence, Reader, ann_reader, csq_reader
-from gestalt_space.genomics.info_fields import InfoFields, best_number, find_fields, of_allele
+from gestalt_space.genomics.info_fields import (
+    InfoFields,
+    best_number,
+    find_fields,
+    is_possible_cadd,
+    of_allele,
+)
 from gestalt_space.paths import display_name, plain_path
 
 INSTALL = "Install it: pip install 'gestalt-space[genomics]'."
@@ -91,8 +97,10 @@ class VcfCounts:
     """What was read so far. `lines`: of the file; `elsewhere`: on contigs that are no chromosome;
     `not_called`: without a genotype; `reference`: without an alternate allele of the sample.
     `repeated`: lines of a position with an allele that a line before had. `alleles`: alternate
-    alleles of the sample, each once; the next are of these. `is_sorted`: by chromosome and
-    position. `last`: the chromosome and position that were read last.
+    alleles of the sample, each once; the next are of these, but `impossible_cadd`, the alleles with
+    a CADD score out of range, counts repeats too. `chromosomes`: that have any of them.
+    `is_sorted`: by chromosome and position. `last`: the chromosome and position that were read
+    last.
     """
 
     lines: int = 0
@@ -104,8 +112,10 @@ class VcfCounts:
     indels: int = 0
     without_cadd: int = 0
     indels_without_cadd: int = 0
+    impossible_cadd: int = 0
     without_frequency: int = 0
     without_consequence: int = 0
+    chromosomes: set[str] = field(default_factory=set)
     is_sorted: bool = True
     last: tuple[str, int] = ("", 0)
     seen: set[str] = field(default_factory=set)
@@ -261,6 +271,7 @@ class VcfReader:
         counts = self.counts
         for variant in variants:
             counts.alleles += 1
+            counts.chromosomes.add(variant.chromosome)
             counts.indels += variant.is_indel
             counts.without_cadd += variant.cadd is None
             counts.indels_without_cadd += variant.is_indel and variant.cadd is None
@@ -283,6 +294,9 @@ class VcfReader:
         if text and self._read_consequences:
             consequences = self._read_consequences(text, line.REF, alts, place - 1)
         cadd = [of_allele(info.get(name), len(alts), place - 1) for name in fields.cadd]
+        cadd += [one.cadd for one in consequences]
+        possible = [one for one in cadd if one is None or is_possible_cadd(one)]
+        self.counts.impossible_cadd += len(possible) < len(cadd)
         frequencies = [
             of_allele(info.get(name), len(alts), place - 1) for name in fields.frequencies
         ]
@@ -300,7 +314,7 @@ class VcfReader:
             line.QUAL,
             depth,
             tuple(line.FILTERS),
-            best_number([*cadd, *(one.cadd for one in consequences)]),
+            best_number(possible),
             best_number([*frequencies, *(one.frequency for one in consequences)]),
             tuple(consequences),
         )

@@ -68,6 +68,23 @@ def test_few_variants_say_nothing_of_genes_without_one(ranker: Ranker):
     assert not exome.is_exome
 
 
+def test_a_part_of_an_exome_says_nothing_of_genes_without_a_candidate(ranker: Ranker):
+    exome = ExomeEvidence(
+        [gene("AAA1", 30.0)],
+        FEWEST_VARIANTS,
+        ranker.release.annotations,
+        empty_chromosomes=("21", "X"),
+    )
+    without = exome.of_gene(place(ranker, "BBB1"))
+    assert without.log10_ratio == 0
+    assert without.why == (
+        "no candidate variant, which says nothing: the VCF has no variant on chromosome 21, X"
+    )
+    found = exome.of_gene(place(ranker, "AAA1"))
+    assert (found.candidate, found.cadd > 0) == (0, True)
+    assert not exome.is_exome
+
+
 def test_genes_are_found_by_entrez_id_before_their_symbol(ranker: Ranker):
     annotations = ranker.release.annotations
     exome = ExomeEvidence([gene("OLD", 30.0, "Entrez:20")], FEWEST_VARIANTS, annotations)

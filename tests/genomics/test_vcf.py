@@ -371,3 +371,24 @@ def test_of_a_repeated_variant_that_which_says_most_counts(tmp_path: Path):
         reader, (one,) = read(tmp_path, order)
         assert (one.cadd, one.frequency, one.filters) == (20, 0.5, ("PASS",))
         assert (reader.counts.without_cadd, reader.counts.without_consequence) == (0, 0)
+
+
+@pytest.mark.parametrize(("cadd", "kept"), [("-1e9", None), ("100.1", None), ("0", 0), ("99", 99)])
+def test_a_cadd_score_that_cannot_be_counts_as_missing(
+    tmp_path: Path, cadd: str, kept: float | None
+):
+    reader, (one,) = read(tmp_path, [line(cadd=cadd)])
+    assert one.cadd == kept
+    is_missing = kept is None
+    assert reader.counts.impossible_cadd == reader.counts.without_cadd == is_missing
+    by_vep = tmp_path / "vep"
+    by_vep.mkdir()
+    info = f"CSQ={csq('G', CADD_PHRED=cadd)}"
+    reader, (one,) = read(by_vep, [line(info=info)], csq_header())
+    assert (one.cadd, reader.counts.impossible_cadd) == (kept, is_missing)
+
+
+def test_a_possible_cadd_score_stays_beside_one_that_cannot_be(tmp_path: Path):
+    info = "CSQ=" + ",".join(csq("G", CADD_PHRED=cadd) for cadd in ("12", "1e9", "-5"))
+    reader, (one,) = read(tmp_path, [line(info=info)], csq_header())
+    assert (one.cadd, reader.counts.impossible_cadd, reader.counts.without_cadd) == (12, 1, 0)
