@@ -206,7 +206,7 @@ def _write_facts(answer: FusedAnswer) -> None:
             f"{counted_text(len(exome.genes), 'gene')} with candidates.",
             style="dim",
         )
-        for note in exome.notes:
+        for note in answer.exome_notes:
             output.write_text(note, style="dim")
     for text in answer.assumptions:
         output.write_text(text, style="dim")

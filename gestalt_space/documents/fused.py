@@ -32,9 +32,10 @@ class FusedTermsForm(Form):
 
 
 class FusedExomeForm(Form):
-    """The exome's part: the sum of `candidate`, whether the gene has candidate variants, and of
-    `cadd`, by its CADD `score`, null where that is missing. `gene`: of a disorder's genes the one
-    with the highest; null where none is known. `why`: what is missing."""
+    """The exome's part: the sum of `candidate`, whether the gene has candidate variants, of `cadd`,
+    by its CADD `score`, null where that is missing, and of `averaged`: of a disorder, the mean
+    ratio of its `genes` against the highest, as a log10. `gene`: the one with the highest; null
+    where none is known. `why`: what is missing."""
 
     log10_ratio: float
     why: str | None
@@ -43,6 +44,8 @@ class FusedExomeForm(Form):
     gene: str | None
     score: float | None
     variants: list[str]
+    averaged: float
+    genes: int
 
 
 class FusedPartsForm(Form):
@@ -86,14 +89,16 @@ class FusedGeneForm(FusedDisorderForm):
 
 
 class FusedExomeFileForm(Form):
-    """The exome. `genes`: with candidate variants; `variants`: before the filters; `is_exome`:
-    false where there are so few that a gene without a candidate says nothing."""
+    """The exome. `genes`: with candidate variants, of which HPO's annotations do not have
+    `genes_not_in_hpo`; `variants`: before the filters; `is_exome`: false where a gene without a
+    candidate says nothing, for example because there are few variants."""
 
     file: str
     sample: str
     build: Literal["GRCh37", "GRCh38"] | None
     variants: int
     genes: int
+    genes_not_in_hpo: int
     is_exome: bool
     notes: list[str]
 

@@ -9,17 +9,21 @@ from gestalt_space.documents.form import Form
 
 class VariantCountsForm(Form):
     """What was read. `lines`: of the file; `elsewhere`: on other contigs than chromosomes;
-    `reference`: without an alternate allele of the sample. `alleles`: the sample's alternate
-    alleles; the last four count those of which the VCF does not say it."""
+    `reference`: without an alternate allele of the sample; `repeated`: with the same position and
+    allele as another one. `alleles`: the sample's alternate alleles, each once; `without_…`:
+    those of which the VCF does not say it; `impossible_cadd`: with a score that CADD cannot give,
+    which counts as missing."""
 
     lines: int
     elsewhere: int
     not_called: int
     reference: int
+    repeated: int
     alleles: int
     indels: int
     without_cadd: int
     indels_without_cadd: int
+    impossible_cadd: int
     without_frequency: int
     without_consequence: int
 
@@ -70,8 +74,8 @@ class GeneScoreForm(Form):
 
 class GeneScoresDocument(Form):
     """The scores of genes from a VCF. `build`: null where nothing tells; `annotation`: the field;
-    `total`: variants before the filters; `emptied`: which filter left none, else empty.
-    `gene_table`: null where genes have the names of the annotation."""
+    `total`: variants before the filters; `emptied`: which filter left none, or that annotations are
+    missing, else empty. `gene_table`: null where genes have the names of the annotation."""
 
     document: Literal["gene-scores"]
     version: Literal[1]

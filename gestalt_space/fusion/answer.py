@@ -26,16 +26,23 @@ FEW_TERMS = (
 
 @dataclass(frozen=True, slots=True)
 class FusedAnswer:
-    """Both rankings. `patient`: what was told beside photo and exome; `is_exome`: None without an
-    exome, see `ExomeEvidence`."""
+    """Both rankings. `patient`: what was told beside photo and exome; `exome`, `evidence`: None
+    without an exome."""
 
     release: Release
     patient: Described
     exome: ExomeScores | None
-    is_exome: bool | None
+    evidence: ExomeEvidence | None
     assumptions: tuple[str, ...]
     disorders: FusedRanking
     genes: FusedRanking
+
+    @property
+    def exome_notes(self) -> tuple[str, ...]:
+        """What a user should know of the exome, in sentences."""
+        if self.exome is None or self.evidence is None:
+            return ()
+        return (*self.exome.notes, *self.evidence.notes)
 
 
 def fuse(
@@ -49,13 +56,19 @@ def fuse(
     disorder."""
     release, evidence = ranker.release, None
     if exome is not None:
-        evidence = ExomeEvidence(exome.genes, exome.total, release.annotations)
+        evidence = ExomeEvidence(
+            exome.genes,
+            exome.total,
+            release.annotations,
+            ambiguous=exome.ambiguous,
+            empty_chromosomes=exome.empty_chromosomes,
+        )
     fusion = Fusion(ranker, photo, patient.query, evidence)
     return FusedAnswer(
         release,
         patient,
         exome,
-        None if evidence is None else evidence.is_exome,
+        evidence,
         (
             TOGETHER,
             *(() if patient.query is None else (FEW_TERMS,)),

@@ -20,7 +20,6 @@ from gestalt_space.documents.phenotype_ranking import query_terms_form
 from gestalt_space.fusion.answer import FusedAnswer
 from gestalt_space.fusion.fused import FusedLine, Parts
 from gestalt_space.fusion.parts import PARTS, ExomePart, PhotoPart, TermsPart
-from gestalt_space.genomics.exome import ExomeScores
 from gestalt_space.paths import display_name
 from gestalt_space.tables.table import Column, Table
 
@@ -50,7 +49,7 @@ def fused_form(answer: FusedAnswer, by: Literal["disorder", "gene"]) -> FusedFor
         "sex": patient.sex,
         "age": patient.age,
         "terms": None if patient.query is None else query_terms_form(patient.query),
-        "exome": None if answer.exome is None else _exome_form(answer.exome, answer.is_exome),
+        "exome": _exome_form(answer),
         "assumptions": list(answer.assumptions),
         "notes": list(patient.notes),
         "ranked_disorders": answer.disorders.ranked,
@@ -112,7 +111,10 @@ def _parts_form(parts: Parts) -> FusedPartsForm:
     return cast(FusedPartsForm, found)
 
 
-def _exome_form(exome: ExomeScores, is_exome: bool | None) -> FusedExomeFileForm:
+def _exome_form(answer: FusedAnswer) -> FusedExomeFileForm | None:
+    exome, evidence = answer.exome, answer.evidence
+    if exome is None or evidence is None:
+        return None
     header = exome.header
     return {
         "file": display_name(header.name),
@@ -120,6 +122,7 @@ def _exome_form(exome: ExomeScores, is_exome: bool | None) -> FusedExomeFileForm
         "build": header.build,
         "variants": exome.total,
         "genes": len(exome.genes),
-        "is_exome": bool(is_exome),
-        "notes": list(exome.notes),
+        "genes_not_in_hpo": len(evidence.unknown),
+        "is_exome": evidence.is_exome,
+        "notes": list(answer.exome_notes),
     }

@@ -45,7 +45,9 @@ class TermsPart(Part):
 class ExomePart(Part):
     """The exome's part: `candidate`, that the gene has a candidate variant or has none, and `cadd`,
     how high its CADD score is. `gene`: whose; None where no gene is known. `score`: CADD; None
-    where it is missing. `variants`: those that make the score.
+    where it is missing. `variants`: those that make the score. `genes`: of a disorder, over which
+    ratios are averaged; `gene` is the one with the highest, and `averaged` what the mean takes
+    away. The sum of `candidate`, `cadd` and `averaged` is the part.
     """
 
     candidate: float = 0.0
@@ -53,3 +55,5 @@ class ExomePart(Part):
     gene: str | None = None
     score: float | None = None
     variants: tuple[str, ...] = ()
+    averaged: float = 0.0
+    genes: int = 1

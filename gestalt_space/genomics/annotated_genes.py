@@ -49,6 +49,11 @@ class AnnotatedGenes:
         return self._annotated.setdefault(symbol, annotated)
 
 
+def meanings_of_ambiguous(genes: AnnotatedGenes) -> dict[str, tuple[Gene, ...]]:
+    """The symbols that mean several genes, each with these."""
+    return {symbol: genes.names.meanings(symbol) for symbol in sorted(genes.ambiguous)}
+
+
 def refuse_ambiguous(genes: AnnotatedGenes) -> str:
     """What to say of symbols that mean several genes, the first one with its genes; empty where
     there are none.

@@ -16,7 +16,8 @@ NAMES: dict[str, Build] = {
     **dict.fromkeys(("grch37", "hg19", "b37", "hs37d5"), "GRCh37"),
     **dict.fromkeys(("grch38", "hg38"), "GRCh38"),
 }
-CHROMOSOMES = (*map(str, range(1, 23)), "X", "Y", "MT")
+AUTOSOMES = tuple(map(str, range(1, 23)))
+CHROMOSOMES = (*AUTOSOMES, "X", "Y", "MT")
 """Chromosomes as they are named here; on other contigs no variant is read."""
 _LENGTHS: dict[Build, str] = {
     "GRCh37": (

@@ -53,10 +53,13 @@ class FilterStep:
 
 
 class FilterChain:
-    """The filters of a plan, one after the other. `total`: variants before the first."""
+    """The filters of a plan, one after the other. `total`: variants before the first;
+    `annotated`: variants with an annotation that passed the last.
+    """
 
     def __init__(self, plan: FilterPlan, genes: AnnotatedGenes) -> None:
         self.total = 0
+        self.annotated = 0
         self.steps = tuple(_steps(plan, genes))
 
     def passed(self, variants: Iterable[SampleVariant]) -> Iterator[SampleVariant]:
@@ -65,6 +68,7 @@ class FilterChain:
             self.total += 1
             kept = self._judged(variant)
             if kept is not None:
+                self.annotated += bool(kept.consequences)
                 yield kept
 
     def _judged(self, variant: SampleVariant) -> Judgement:

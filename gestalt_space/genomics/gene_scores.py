@@ -2,7 +2,8 @@
 mode of inheritance.
 
 Where both copies of a gene have to be hit, a homozygous variant counts with its score, and two
-heterozygous ones with the lower of both. Two variants that are phased on one copy are no pair.
+heterozygous ones with the lower of both. Two variants that are phased on one copy are no pair, and
+neither is a variant that the VCF repeats.
 """
 
 from __future__ import annotations
@@ -64,6 +65,13 @@ class _Candidates:
     single: GeneVariant | None = None
     copies: dict[_Copy, list[GeneVariant]] = field(default_factory=dict)
 
+    def has(self, variant: GeneVariant) -> bool:
+        """Whether the variant is among the best already: the VCF repeats it."""
+        kept = [one for best in self.copies.values() for one in best]
+        if self.single is not None:
+            kept.append(self.single)
+        return any(one.variant.name == variant.variant.name for one in kept)
+
 
 def score_genes(
     variants: Iterable[SampleVariant], inheritance: Inheritance, genes: AnnotatedGenes
@@ -102,13 +110,17 @@ def _severity(one: Consequence) -> int:
 
 
 def _add(one: _Candidates, variant: GeneVariant, inheritance: Inheritance) -> None:
-    one.count += 1
-    one.without_cadd += variant.variant.cadd is None
+    if not one.has(variant):
+        one.count += 1
+        one.without_cadd += variant.variant.cadd is None
     if inheritance.needs_both_copies() and is_heterozygous(variant.variant):
         best = one.copies.setdefault(_copy(variant.variant), [])
         best.append(variant)
-        best.sort(key=lambda found: found.order)
-        del best[2:]
+        best.sort(key=lambda found: found.order, reverse=True)
+        # Of a repeated variant, the last one stays, which is the better one.
+        best[:] = sorted(
+            {found.variant.name: found for found in best}.values(), key=lambda found: found.order
+        )[:2]
     elif one.single is None or variant.order < one.single.order:
         one.single = variant
 
@@ -142,6 +154,8 @@ def _how(variant: SampleVariant) -> How:
 
 
 def _is_pair(one: GeneVariant, other: GeneVariant) -> bool:
+    if one.variant.name == other.variant.name:
+        return False
     copy = _copy(one.variant)
     return copy is None or copy != _copy(other.variant)
 

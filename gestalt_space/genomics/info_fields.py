@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 _CADD = re.compile(r"(?:dbnsfp_)?cadd(?:_?1\.[0-9])?(?:_(?:snv|indel))?_phred", re.IGNORECASE)
+MAX_CADD = 100
 _SOURCES = re.compile(
     r"(?:dbnsfp_)?(?:gnomad\w*?|exac|1kg(?:p3)?|1000g(?:enomes|p3)?|esp(?:6500)?|uk10k|topmed)"
 )
@@ -43,6 +44,13 @@ class InfoFields:
 def is_cadd(name: str) -> bool:
     """Whether a field or a column of VEP has CADD's scaled scores."""
     return _CADD.fullmatch(name) is not None
+
+
+def is_possible_cadd(score: float) -> bool:
+    """Whether a number can be a scaled score of CADD: minus ten times the log10 of the rank among
+    nine billion variants.
+    """
+    return 0 <= score <= MAX_CADD
 
 
 def is_frequency(name: str) -> bool:

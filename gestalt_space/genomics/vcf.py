@@ -7,7 +7,7 @@ than a line is in memory.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,13 @@ from gestalt_space.genomics.builds import (
     detect_build,
 )
 from gestalt_space.genomics.consequences import Consequence, Reader, ann_reader, csq_reader
-from gestalt_space.genomics.info_fields import InfoFields, best_number, find_fields, of_allele
+from gestalt_space.genomics.info_fields import (
+    InfoFields,
+    best_number,
+    find_fields,
+    is_possible_cadd,
+    of_allele,
+)
 from gestalt_space.paths import display_name, plain_path
 
 INSTALL = "Install it: pip install 'gestalt-space[genomics]'."
@@ -62,8 +68,16 @@ class SampleVariant:
 
     @property
     def name(self) -> str:
-        """`1-12345-A-G`."""
+        """`1-12345-A-G`. What has the same name is the same variant."""
         return f"{self.chromosome}-{self.position}-{self.ref}-{self.alt}"
+
+    @property
+    def says(self) -> tuple[bool, bool, float]:
+        """How much a line says of the variant, to choose among lines that repeat it: whether it
+        passed, whether it has consequences, and its CADD score.
+        """
+        passed = self.filters in ((), ("PASS",))
+        return passed, bool(self.consequences), -1.0 if self.cadd is None else self.cadd
 
     @property
     def is_indel(self) -> bool:
@@ -82,20 +96,26 @@ class SampleVariant:
 class VcfCounts:
     """What was read so far. `lines`: of the file; `elsewhere`: on contigs that are no chromosome;
     `not_called`: without a genotype; `reference`: without an alternate allele of the sample.
-    `alleles`: alternate alleles of the sample; the next are of these. `is_sorted`: by chromosome
-    and position. `last`: the chromosome and position that were read last.
+    `repeated`: lines of a position with an allele that a line before had. `alleles`: alternate
+    alleles of the sample, each once; the next are of these, but `impossible_cadd`, the alleles with
+    a CADD score out of range, counts repeats too. `chromosomes`: that have any of them.
+    `is_sorted`: by chromosome and position. `last`: the chromosome and position that were read
+    last.
     """
 
     lines: int = 0
     elsewhere: int = 0
     not_called: int = 0
     reference: int = 0
+    repeated: int = 0
     alleles: int = 0
     indels: int = 0
     without_cadd: int = 0
     indels_without_cadd: int = 0
+    impossible_cadd: int = 0
     without_frequency: int = 0
     without_consequence: int = 0
+    chromosomes: set[str] = field(default_factory=set)
     is_sorted: bool = True
     last: tuple[str, int] = ("", 0)
     seen: set[str] = field(default_factory=set)
@@ -142,7 +162,10 @@ class VcfHeader:
 
 
 class VcfReader:
-    """A sample of a VCF. Iterating gives its variants; `counts` counts them meanwhile.
+    """A sample of a VCF. Iterating gives its variants; `counts` counts them meanwhile. Of lines
+    that repeat a variant of one position, the one that says most counts, the first of equal ones.
+    Only the variants of one position are kept in memory: in a VCF that is not sorted, repeats that
+    do not follow each other stay.
 
     `sample`: which, where there are several; `build`: as the user knows it. Raises `UsageError`
     for a missing or ambiguous sample and for another build, `TableDamaged` for a file that is no
@@ -181,6 +204,8 @@ class VcfReader:
         with ExitStack() as stack:
             file = _opened(self._path, stack, [self.header.sample])
             lines = iter(file)
+            held: dict[str, SampleVariant] = {}
+            place = ("", 0)
             while True:
                 counts.lines += 1
                 try:
@@ -194,7 +219,15 @@ class VcfReader:
                 # an index that an allele does not have, bytes that are no text.
                 except Exception as error:
                     raise self._damaged() from error
-                yield from variants
+                for variant in variants:
+                    if place != (place := (variant.chromosome, variant.position)):
+                        yield from self._counted(held.values())
+                        held = {}
+                    before = held.get(variant.name)
+                    counts.repeated += before is not None
+                    if before is None or variant.says > before.says:
+                        held[variant.name] = variant
+            yield from self._counted(held.values())
         if not counts.lines:
             raise TableDamaged(
                 f"{display_name(self._path.name)} has a header, but no variants.",
@@ -232,8 +265,13 @@ class VcfReader:
             return
         depth = self._depth(line)
         for place in called:
-            variant = self._variant(line, chromosome, alleles, is_phased, place, depth)
+            yield self._variant(line, chromosome, alleles, is_phased, place, depth)
+
+    def _counted(self, variants: Iterable[SampleVariant]) -> Iterator[SampleVariant]:
+        counts = self.counts
+        for variant in variants:
             counts.alleles += 1
+            counts.chromosomes.add(variant.chromosome)
             counts.indels += variant.is_indel
             counts.without_cadd += variant.cadd is None
             counts.indels_without_cadd += variant.is_indel and variant.cadd is None
@@ -256,6 +294,9 @@ class VcfReader:
         if text and self._read_consequences:
             consequences = self._read_consequences(text, line.REF, alts, place - 1)
         cadd = [of_allele(info.get(name), len(alts), place - 1) for name in fields.cadd]
+        cadd += [one.cadd for one in consequences]
+        possible = [one for one in cadd if one is None or is_possible_cadd(one)]
+        self.counts.impossible_cadd += len(possible) < len(cadd)
         frequencies = [
             of_allele(info.get(name), len(alts), place - 1) for name in fields.frequencies
         ]
@@ -273,7 +314,7 @@ class VcfReader:
             line.QUAL,
             depth,
             tuple(line.FILTERS),
-            best_number([*cadd, *(one.cadd for one in consequences)]),
+            best_number(possible),
             best_number([*frequencies, *(one.frequency for one in consequences)]),
             tuple(consequences),
         )

@@ -246,3 +246,18 @@ def test_the_exome_and_a_result_of_exomiser(gestalt: Command, shared: Path, tmp_
     rows = {row["gene"]: row for row in csv.DictReader(io.StringIO(ran.out))}
     assert rows["FGFR2"]["exomiser"] == "1"
     assert all(row["hgnc_id"].startswith("HGNC:") for row in rows.values())
+
+
+def test_a_missing_annotation_is_said_whatever_is_asked_for(gestalt: Command, tmp_path: Path):
+    path = write(tmp_path / "a.vcf", [line(info="CADD_PHRED=20")])
+    for words in ((), ("--quiet",), ("--json",)):
+        ran = gestalt("genomics", "score", path, *words)
+        assert "1 of 1 variants have no annotation (ANN)" in " ".join(ran.err.split())
+
+
+def test_impossible_cadd_scores_are_counted(gestalt: Command, tmp_path: Path):
+    path = write(tmp_path / "a.vcf", [line(cadd="-1e9")])
+    document = gestalt("genomics", "score", path, "--json").document
+    assert document["counts"]["impossible_cadd"] == 1
+    told = "Not used: CADD scores outside 0 to 100, of 1 variant."
+    assert any(note.startswith(told) for note in document["notes"])

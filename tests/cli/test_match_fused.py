@@ -156,6 +156,30 @@ def test_genes_come_first_where_they_are_asked_for(
     assert [row["name"] for row in table] == [one["name"] for one in fused["genes"]]
 
 
+def test_what_is_not_known_of_genes_is_told(
+    gallery: Path, photos: list[Path], gestalt: Command, vcf: Path, tmp_path: Path
+) -> None:
+    from tests.genomics import made_vcf
+
+    lines = [made_vcf.line(pos=n, gene=name) for n, name in enumerate(("OLD", "New1", "BBB1"), 1)]
+    made_vcf.write(vcf, lines)
+    table = tmp_path / "genes.txt"
+    table.write_text(
+        "hgnc_id\tsymbol\talias_symbol\nHGNC:1\tAAA1\tOLD\nHGNC:2\tCCC1\tOLD\nHGNC:3\tBBB1\t\n"
+    )
+    words = ("match", photos[2], "--vcf", vcf, "--genes", table, *ALIGNED)
+    fused = fused_of(gestalt(*words, "--json").document)
+    assert (fused["exome"]["genes"], fused["exome"]["genes_not_in_hpo"]) == (2, 1)
+    found = {one["name"]: one["parts"]["exome"] for one in fused["genes"]}
+    for symbol in ("AAA1", "CCC1"):
+        assert found[symbol]["log10_ratio"] == 0
+        assert found[symbol]["why"].startswith("not known: OLD")
+    assert found["BBB1"]["why"] is None
+    told = "1 gene with candidates is not in HPO's annotations"
+    assert any(note.startswith(told) for note in fused["exome"]["notes"])
+    assert told in re.sub(r"\s+", " ", gestalt(*words).out)
+
+
 def test_an_exome_without_terms(
     gallery: Path, photos: list[Path], gestalt: Command, vcf: Path
 ) -> None:

@@ -21,6 +21,7 @@ EXOME: Any = SimpleNamespace(
     genes=("NIPBL", "KMT2D"),
     notes=("A note.",),
 )
+EVIDENCE: Any = SimpleNamespace(is_exome=True, unknown=("NEW1",), notes=("Another note.",))
 QUERY = Query(
     (4, 7),
     (9,),
@@ -92,7 +93,7 @@ FUSED = FusedAnswer(
     RELEASE,
     Described(QUERY, "female", 4.5, ("A contradiction.",)),
     EXOME,
-    True,
+    EVIDENCE,
     ("Assumed: something.",),
     DISORDERS,
     GENES,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from gestalt_space.fusion.exome_evidence import FEWEST_VARIANTS, ExomeEvidence, cadd_ratio
 from gestalt_space.genomics.exome import score_exome
 from gestalt_space.genomics.filters import FilterPlan
-from gestalt_space.genomics.genes import load_genes
+from gestalt_space.genomics.genes import Gene, load_genes
 from gestalt_space.phenotype.ranking import Ranker
 from gestalt_space.phenotype.release import open_release
 from tests.fusion.made import gene
@@ -65,19 +68,81 @@ def test_few_variants_say_nothing_of_genes_without_one(ranker: Ranker):
     assert not exome.is_exome
 
 
+def test_a_part_of_an_exome_says_nothing_of_genes_without_a_candidate(ranker: Ranker):
+    exome = ExomeEvidence(
+        [gene("AAA1", 30.0)],
+        FEWEST_VARIANTS,
+        ranker.release.annotations,
+        empty_chromosomes=("21", "X"),
+    )
+    without = exome.of_gene(place(ranker, "BBB1"))
+    assert without.log10_ratio == 0
+    assert without.why == (
+        "no candidate variant, which says nothing: the VCF has no variant on chromosome 21, X"
+    )
+    found = exome.of_gene(place(ranker, "AAA1"))
+    assert (found.candidate, found.cadd > 0) == (0, True)
+    assert not exome.is_exome
+
+
 def test_genes_are_found_by_entrez_id_before_their_symbol(ranker: Ranker):
     annotations = ranker.release.annotations
     exome = ExomeEvidence([gene("OLD", 30.0, "Entrez:20")], FEWEST_VARIANTS, annotations)
     assert list(exome.places) == [place(ranker, "BBB1")]
 
 
-def test_the_best_gene_of_a_disorder_counts(ranker: Ranker):
+def test_a_disorder_has_the_mean_ratio_of_its_genes(ranker: Ranker):
     annotations = ranker.release.annotations
     exome = ExomeEvidence([gene("BBB1", 30.0)], FEWEST_VARIANTS, annotations)
     both = [place(ranker, "AAA1"), place(ranker, "BBB1")]
-    assert exome.of_genes(both) == exome.of_gene(both[1])
+    found, (one, other) = exome.of_genes(both), map(exome.of_gene, both)
+    mean = (10**one.log10_ratio + 10**other.log10_ratio) / 2
+    assert found.log10_ratio == pytest.approx(math.log10(mean), abs=2e-4)
+    assert found.log10_ratio == round(found.candidate + found.cadd + found.averaged, 4)
+    assert (found.gene, found.score, found.genes) == ("BBB1", 30.0, 2)
+    assert (found.candidate, found.cadd, found.why) == (other.candidate, other.cadd, None)
+    assert exome.of_genes(both[1:]) == other
+    assert exome.of_genes(both[:1]) == one
+    assert (one.averaged, one.genes) == (0, 1)
     none = exome.of_genes([])
     assert (none.log10_ratio, none.why) == (0, "HPO has no gene of this disorder")
+
+
+def test_a_gene_that_an_ambiguous_symbol_may_mean_has_no_evidence(ranker: Ranker):
+    annotations = ranker.release.annotations
+    meanings = {"OLD": (Gene("AAA1"), Gene("B2", "", "Entrez:20"), Gene("None1"))}
+    exome = ExomeEvidence([gene("AAA1", 30.0)], FEWEST_VARIANTS, annotations, ambiguous=meanings)
+    doubtful = exome.of_gene(place(ranker, "BBB1"))
+    assert (doubtful.log10_ratio, doubtful.candidate, doubtful.gene) == (0, 0, "BBB1")
+    assert doubtful.why == (
+        "not known: OLD, which has candidate variants, may be this gene or another"
+    )
+    # A gene with candidates of its own keeps them, and one of another symbol has none.
+    assert exome.of_gene(place(ranker, "AAA1")).candidate > 0
+    assert exome.of_gene(place(ranker, "CCC1")).why == "no candidate variant"
+
+
+def test_by_chance_a_disorder_of_many_genes_has_no_higher_ratio_than_one_of_one_gene():
+    """In exomes without a causal variant, ratios are 1 on average, whatever the number of genes."""
+    rng = np.random.default_rng(5)
+    symbols = [f"G{n}" for n in range(1_000)]
+    annotations: Any = SimpleNamespace(
+        genes=symbols,
+        gene_symbols=symbols,
+        place_of_gene={symbol: place for place, symbol in enumerate(symbols)},
+    )
+    means = dict.fromkeys((1, 5, 30), 0.0)
+    for _ in range(10):
+        drawn = rng.choice(symbols, 60, replace=False)
+        candidates = [gene(str(one), float(rng.uniform(0, 40))) for one in drawn]
+        exome = ExomeEvidence(candidates, FEWEST_VARIANTS, annotations)
+        for count in means:
+            disorders = np.resize(rng.permutation(1_000), (3_000 // count, count)).tolist()
+            ratios = [10 ** exome.of_genes(places).log10_ratio for places in disorders]
+            means[count] += float(np.mean(ratios)) / 10
+    assert means == pytest.approx(dict.fromkeys(means, means[1]), rel=0.01)
+    # Not quite 1: neutral genes are added to those of the exome.
+    assert means[1] == pytest.approx(1, abs=0.15)
 
 
 @pytest.mark.shared

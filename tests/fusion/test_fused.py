@@ -37,7 +37,7 @@ def test_a_total_is_the_sum_of_what_is_shown(ranker: Ranker):
         assert one.log10_ratio == round(sum(p.log10_ratio for p in one.parts.values()), 4)
         part = one.parts["exome"]
         assert isinstance(part, ExomePart)
-        assert part.log10_ratio == round(part.candidate + part.cadd, 4)
+        assert part.log10_ratio == round(part.candidate + part.cadd + part.averaged, 4)
         assert one.likelihood_ratio == pytest.approx(10**one.log10_ratio)
 
 

@@ -181,3 +181,24 @@ def test_scores_are_those_of_plain_loops(mode: Mode, facts: list[tuple[object, .
     if found is not None and found.score is not None:
         # The score is made from the variants that are shown, and from nothing else.
         assert found.score == min(one.variant.cadd or 0.0 for one in found.variants)
+
+
+@pytest.mark.parametrize(
+    "repeats",
+    [
+        [at(1, 30), at(1, 30)],
+        [at(1, 30), at(2, None), at(1, 30), at(2, None)],
+        [at(1, 30, haplotype=0), at(1, 30, haplotype=1)],
+        [at(1, 30, haplotype=0), at(1, 30)],
+    ],
+)
+def test_a_variant_is_no_pair_with_itself(repeats: list[SampleVariant]):
+    found = scored(repeats, RECESSIVE).get("KMT2D")
+    positions = [] if found is None else [one.variant.position for one in found.variants]
+    assert positions in ([], [1, 2])
+
+
+def test_a_repeated_variant_leaves_room_for_its_pair():
+    found = scored([at(1, 30), at(2, 20), at(1, 30), at(1, 30)], RECESSIVE)["KMT2D"]
+    assert (found.score, [one.variant.position for one in found.variants]) == (20, [1, 2])
+    assert found.count == 2

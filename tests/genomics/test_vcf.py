@@ -163,7 +163,7 @@ def test_other_contigs_are_counted(tmp_path: Path):
 @pytest.mark.parametrize(
     ("places", "is_sorted"),
     [
-        ([("1", 5), ("1", 5), ("1", 9), ("10", 1), ("2", 1)], True),
+        ([("1", 5), ("1", 6), ("1", 9), ("10", 1), ("2", 1)], True),
         ([("1", 9), ("1", 5)], False),
         ([("1", 5), ("2", 5), ("1", 9)], False),
     ],
@@ -318,8 +318,9 @@ def test_the_exome_of_the_1000_genomes_project(exome: Path):
     assert (reader.header.build, reader.header.annotation) == ("GRCh37", "ANN")
     assert reader.counts.lines == 14_917
     assert (reader.counts.not_called, reader.counts.reference, reader.counts.elsewhere) == (0, 0, 0)
-    # 12 lines have two alternate alleles of the sample.
-    assert len(found) == reader.counts.alleles == 14_929
+    # 12 lines have two alternate alleles of the sample, and one repeats the line before it.
+    assert len(found) == reader.counts.alleles == 14_928
+    assert reader.counts.repeated == 1
     assert reader.header.fields.unreadable == ("UK10K_AF",)
     first = found[0]
     assert (first.name, first.cadd, first.frequency) == ("1-948870-C-G", 5.133, 0.999)
@@ -348,4 +349,46 @@ def test_the_exome_as_its_text_has_it(exome: Path):
                 name = f"{cells[0]}-{cells[1]}-{cells[3]}-{alts[place - 1]}"
                 copies = called.count(str(place))
                 expected.append((name, copies, max(scores) if scores else None))
-    assert [(one.name, one.copies, one.cadd) for one in VcfReader(exome)] == expected
+    found = [(one.name, one.copies, one.cadd) for one in VcfReader(exome)]
+    assert found == list(dict.fromkeys(expected))
+
+
+def test_a_repeated_variant_is_one(tmp_path: Path):
+    lines = [line(pos=5), line(pos=5, alt="T"), line(pos=5), line(pos=5), line(pos=6)]
+    reader, found = read(tmp_path, lines)
+    assert [one.name for one in found] == ["1-5-A-G", "1-5-A-T", "1-6-A-G"]
+    assert (reader.counts.alleles, reader.counts.repeated, reader.counts.lines) == (3, 2, 5)
+
+
+def test_of_a_repeated_variant_that_which_says_most_counts(tmp_path: Path):
+    lines = [
+        line(pos=5, filters="LowQual", cadd=30),
+        line(pos=5, info="."),
+        line(pos=5, cadd=None),
+        line(pos=5, cadd=20, frequency=0.5),
+    ]
+    for order in (lines, lines[::-1]):
+        reader, (one,) = read(tmp_path, order)
+        assert (one.cadd, one.frequency, one.filters) == (20, 0.5, ("PASS",))
+        assert (reader.counts.without_cadd, reader.counts.without_consequence) == (0, 0)
+
+
+@pytest.mark.parametrize(("cadd", "kept"), [("-1e9", None), ("100.1", None), ("0", 0), ("99", 99)])
+def test_a_cadd_score_that_cannot_be_counts_as_missing(
+    tmp_path: Path, cadd: str, kept: float | None
+):
+    reader, (one,) = read(tmp_path, [line(cadd=cadd)])
+    assert one.cadd == kept
+    is_missing = kept is None
+    assert reader.counts.impossible_cadd == reader.counts.without_cadd == is_missing
+    by_vep = tmp_path / "vep"
+    by_vep.mkdir()
+    info = f"CSQ={csq('G', CADD_PHRED=cadd)}"
+    reader, (one,) = read(by_vep, [line(info=info)], csq_header())
+    assert (one.cadd, reader.counts.impossible_cadd) == (kept, is_missing)
+
+
+def test_a_possible_cadd_score_stays_beside_one_that_cannot_be(tmp_path: Path):
+    info = "CSQ=" + ",".join(csq("G", CADD_PHRED=cadd) for cadd in ("12", "1e9", "-5"))
+    reader, (one,) = read(tmp_path, [line(info=info)], csq_header())
+    assert (one.cadd, reader.counts.impossible_cadd, reader.counts.without_cadd) == (12, 1, 0)
