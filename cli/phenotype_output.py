@@ -66,7 +66,10 @@ def write_case(case: RankedCase) -> None:
 def write_terms(query: Query) -> None:
     """How many terms count, which were mapped, and which are not used, and why."""
     used = len(query.present) + len(query.excluded)
-    output.write_text(f"  {counted_text(used, 'term')} used")
+    output.write_text(
+        f"  {counted_text(used, 'term')} used: {len(query.present)} present, "
+        f"{len(query.excluded)} excluded"
+    )
     for mapped in query.mapped:
         output.write_text(f"  {display_name(mapped.given)} is {mapped.id} ({mapped.name})")
     for ignored in query.ignored:

@@ -11,6 +11,7 @@ from gestalt_space.fusion.fused import FusedRanking, Fusion
 from gestalt_space.fusion.terms_evidence import INDEPENDENT
 from gestalt_space.genomics.exome import ExomeScores
 from gestalt_space.match.answer import MatchLine
+from gestalt_space.phenotype.likelihood import EXCLUDED_WEIGHT
 from gestalt_space.phenotype.ranking import Ranker
 from gestalt_space.phenotype.release import Release
 
@@ -20,7 +21,8 @@ TOGETHER = (
 )
 FEW_TERMS = (
     f"Assumed: a patient's terms count as {INDEPENDENT:g} independent ones at the most. The terms' "
-    "part is the score of the terms alone, times this number, divided by the number of terms."
+    f"part is the score of the terms alone × {INDEPENDENT:g} / (present terms + excluded terms / "
+    f"{1 / EXCLUDED_WEIGHT:g}), if that is less than the score."
 )
 
 

@@ -79,7 +79,7 @@ def test_photo_and_terms_rank_disorders_and_genes(
     assert second["parts"]["photo"]["withheld"]
     assert second["likelihood_ratio"] is None
     assert second["no_ratio"].startswith("withheld: ")
-    assert {one["name"] for one in fused["genes"]} == {"AAA1", "BBB1", "CCC1"}
+    assert {one["name"] for one in fused["genes"]} == {"AAA1", "BBB1", "CCC1", "Entrez:40"}
     (probe,) = ran.document["probes"]
     assert {line["id"] for line in probe["disorders"]} == {"OMIM:100002", "SIM:1"}
     assert {(one["attribute"], one["value"]) for one in probe["composition"]} == {
@@ -126,6 +126,8 @@ def test_a_photo_with_a_ratio_moves_its_disorder(
     shown = gestalt("match", photos[2], *TERMS, *ALIGNED).out
     assert "Disorder 2: without the photo: rank 3, without the terms: rank 1" in shown
     assert "+3.0000" in shown
+    assert "2 terms used: 1 present, 1 excluded" in shown
+    assert "× 3.5 / (present terms + excluded terms / 4)" in " ".join(shown.split())
 
 
 def test_genes_come_first_where_they_are_asked_for(
