@@ -217,6 +217,7 @@ def _cases(
     """The cases of whichever source was given."""
     from dataclasses import replace
 
+    from gestalt_space.errors import UsageError
     from gestalt_space.interop.case_table import case_of_terms, read_cases
     from gestalt_space.interop.phenopackets import read_phenopackets
 
@@ -226,6 +227,8 @@ def _cases(
     genes = None
     if candidates is not None:
         genes = tuple(gene.strip() for gene in candidates.split(",") if gene.strip())
+        if not genes:
+            raise UsageError("--candidates has no gene.", "Name genes: --candidates KMT2D,KDM6A.")
     if hpo:
         yield case_of_terms("terms", hpo, ontology, genes)
     for source in phenopacket if phenopackets is None else [phenopackets]:
