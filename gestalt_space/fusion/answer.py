@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gestalt_space.fusion.described import Described
 from gestalt_space.fusion.exome_evidence import ASSUMPTIONS, ExomeEvidence
-from gestalt_space.fusion.fused import FusedRanking, Fusion
+from gestalt_space.fusion.fused import FusedLine, FusedRanking, Fusion
 from gestalt_space.fusion.terms_evidence import INDEPENDENT
 from gestalt_space.genomics.exome import ExomeScores
 from gestalt_space.match.answer import MatchLine
@@ -29,7 +29,8 @@ FEW_TERMS = (
 @dataclass(frozen=True, slots=True)
 class FusedAnswer:
     """Both rankings. `patient`: what was told beside photo and exome; `is_exome`: None without an
-    exome, see `ExomeEvidence`."""
+    exome, see `ExomeEvidence`. `closest`: the disorder that is first by the photo alone; None
+    without any."""
 
     release: Release
     patient: Described
@@ -38,6 +39,7 @@ class FusedAnswer:
     assumptions: tuple[str, ...]
     disorders: FusedRanking
     genes: FusedRanking
+    closest: FusedLine | None
 
 
 def fuse(
@@ -48,11 +50,12 @@ def fuse(
     top: int,
 ) -> FusedAnswer:
     """The first `top` disorders and genes for a patient. `photo`: all lines of the match by
-    disorder."""
+    disorder, best first."""
     release, evidence = ranker.release, None
     if exome is not None:
         evidence = ExomeEvidence(exome.genes, exome.total, release.annotations)
-    fusion = Fusion(ranker, photo, patient.query, evidence)
+    lines = tuple(photo)
+    fusion = Fusion(ranker, lines, patient.query, evidence)
     return FusedAnswer(
         release,
         patient,
@@ -65,4 +68,5 @@ def fuse(
         ),
         fusion.disorders(top),
         fusion.genes(top),
+        fusion.disorder(lines[0].id) if lines else None,
     )
