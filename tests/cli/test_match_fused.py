@@ -162,6 +162,18 @@ def test_genes_come_first_where_they_are_asked_for(
     assert [row["name"] for row in table] == [one["name"] for one in fused["genes"]]
 
 
+def test_join_says_that_it_does_not_read_fused_matches(
+    gallery: Path, photos: list[Path], gestalt: Command, tmp_path: Path
+) -> None:
+    fused = tmp_path / "fused.json"
+    ran = gestalt("match", photos[2], *TERMS, "--by", "gene", "--json", *ALIGNED)
+    fused.write_text(ran.out, encoding="utf-8")
+    joined = gestalt("genomics", "join", f"gestalt={fused}", "--case", "P1")
+    assert joined.code == 2
+    assert "fused.json is a match with terms or an exome, which cannot be joined" in joined.err
+    assert "--by gene" in joined.err
+
+
 def test_an_exome_without_terms(
     gallery: Path, photos: list[Path], gestalt: Command, vcf: Path
 ) -> None:
