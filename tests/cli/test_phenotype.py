@@ -107,6 +107,17 @@ def test_phenopackets_are_ranked_and_a_bad_one_does_not_stop_them(gestalt: Comma
     assert {gene["symbol"] for gene in ran.document["cases"][0]["genes"]} == {"BBB1", "CCC1"}
 
 
+def test_cases_of_one_identifier_are_told_apart(gestalt: Command, tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(packet("P1")))
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    ran = gestalt(
+        *("phenotype", "rank", "--phenopacket", files[0], "--phenopacket", files[1], "--json")
+    )
+    assert [case["case"] for case in ran.document["cases"]] == [f"P1 ({path})" for path in files]
+    assert "Several phenopackets have the identifier P1" in ran.err
+
+
 def test_csv_has_the_lines_of_the_json(gestalt: Command, tmp_path: Path):
     words = ("phenotype", "rank", "--hpo", "HP:0000011", "--method", "phenomizer")
     (case,) = gestalt(*words, "--json").document["cases"]
