@@ -39,7 +39,7 @@ class FusedAnswer:
     assumptions: tuple[str, ...]
     disorders: FusedRanking
     genes: FusedRanking
-    closest: FusedLine | None
+    closest: FusedLine | None = None
 
 
 def fuse(
