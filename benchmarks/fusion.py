@@ -39,6 +39,7 @@ from gestalt_space.errors import NotInGallery
 from gestalt_space.fusion.exome_evidence import CAUSAL_SEEN, ExomeEvidence
 from gestalt_space.fusion.fused import Fusion
 from gestalt_space.fusion.parts import PARTS, PartName, PhotoPart
+from gestalt_space.fusion.terms_evidence import counted_terms
 from gestalt_space.genomics.exome import ExomeScores, score_exome
 from gestalt_space.genomics.filters import FilterPlan
 from gestalt_space.genomics.gene_scores import GeneScore
@@ -158,7 +159,7 @@ def independence_rows(
         )
         true = candidates == annotations.place_of_disorder[case.disorder]
         for count in INDEPENDENT_TERMS:
-            weight = min(1.0, count / max(len(query.present), 1))
+            weight = min(1.0, count / max(counted_terms(query), 1.0))
             for has_exome in (False, True):
                 total = weight * terms + has_exome * variants
                 highest = total.max()

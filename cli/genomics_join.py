@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
+from gestalt_space.paths import display_name
 
 from . import genomics_options, options, output
 
@@ -62,7 +64,14 @@ def join(
             raise UsageError(f"{given!r} is not NAME=FILE.", "Name each score: cadd=cadd.csv.")
         if name in found:
             raise UsageError(f"Two scores are named {name!r}.", "Give each its own name.")
-        found[name] = read_scores(Path(file), names, part, diseases, is_distance=name in distance)
+        try:
+            found[name] = read_scores(
+                Path(file), names, part, diseases, is_distance=name in distance
+            )
+        except UsageError:
+            if _is_fused(Path(file)):
+                raise _fused_error(Path(file)) from None
+            raise
     for name in distance:
         if name not in found:
             raise UsageError(f"No score is named {name!r}.", "Check --distance.")
@@ -83,3 +92,20 @@ def join(
             "No gene table is given: two names of one gene are two rows. "
             "Add --genes hgnc_complete_set.txt."
         )
+
+
+def _is_fused(path: Path) -> bool:
+    """Whether a file is the document of a match with terms or an exome."""
+    try:
+        probes = json.loads(path.read_bytes())["probes"]
+        return any("fused" in probe for probe in probes)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _fused_error(path: Path) -> UsageError:
+    return UsageError(
+        f"{display_name(path)} is a match with terms or an exome, which cannot be joined.",
+        "Match the photo alone, with --by gene, and give terms and exome as files of their own: "
+        "`gestalt phenotype rank`, `gestalt genomics score`.",
+    )

@@ -115,7 +115,7 @@ def import_phenopackets(
 
 
 def _say_found(found: PhenopacketIntake) -> None:
-    from gestalt_space.interop.phenopacket_intake import NO_PHOTO, reasons
+    from gestalt_space.interop.phenopacket_intake import NO_FILE, NO_PHOTO, reasons
 
     output.say(
         f"Read {counted_text(found.read, 'phenopacket')}: {counted_text(len(found.rows), 'photo')} "
@@ -124,6 +124,12 @@ def _say_found(found: PhenopacketIntake) -> None:
     for reason, count in reasons(found):
         what = "patient" if reason == NO_PHOTO else "photo"
         output.say(f"{counted_text(count, what)} left out: {reason}.")
+    if NO_FILE in found.left_out and not found.rows:
+        output.say(
+            "Name the folder that the paths in the phenopackets begin from: --photos DIR. For "
+            "photos/7.jpg it is the folder that has photos/.",
+            indent="  ",
+        )
     for name, error in found.failed[:SHOWN_FAILURES]:
         output.say(f"{display_name(name)}: {error}")
     if len(found.failed) > SHOWN_FAILURES:

@@ -41,7 +41,8 @@ def match(
         str | None,
         typer.Option(
             "--patient",
-            help="Match a patient of the gallery, all photos as one probe.",
+            help="Match a patient of the gallery, all photos as one probe. With --hpo, "
+            "--phenopacket or --vcf, the stored HPO terms count too.",
             show_default=False,
         ),
     ] = None,

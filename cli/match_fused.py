@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gestalt_space.fusion.answer import FusedAnswer
     from gestalt_space.fusion.fused import FusedLine
+    from gestalt_space.fusion.parts import PartName
     from gestalt_space.gallery.pipeline import PhotoSource
     from gestalt_space.genomics.exome import ExomeScores
     from gestalt_space.home import Gallery
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from gestalt_space.match.question import Question
     from gestalt_space.match.view import GalleryView
 
-_TITLES = {"photo": "the photo", "terms": "the terms", "exome": "the exome"}
+_ALONE = "photo alone: "
+_TITLES: dict[PartName, str] = {"photo": "the photo", "terms": "the terms", "exome": "the exome"}
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,14 @@ def match_fused(
 
     by = cast(Literal["disorder", "gene"], question.by)
     ontology = installed_ranker().release.ontology
-    described = describe(ontology, given.hpo, given.phenopacket, question.sex, question.age)
+    own = None if patient is None else gallery.patient(patient)
+    described = describe(
+        *(ontology, given.hpo, given.phenopacket, question.sex, question.age), stored=own
+    )
     exome = None if given.vcf is None else _exome(given, given.vcf, quiet=quiet)
     asked = question_about(question, described)
-    if patient is not None:
-        asked = asked.about(gallery.patient(patient))
+    if own is not None:
+        asked = asked.about(own)
         described = replace(described, sex=asked.sex, age=asked.age)
     view = gallery.view(asked)
     if patient is not None:
@@ -146,7 +151,9 @@ def _exome(given: Given, vcf: Path, *, quiet: bool) -> ExomeScores:
 
 
 def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, by: str) -> None:
-    match_output.write_probe(match, view, detector)
+    match_output.write_probe(match, view, detector, _ALONE)
+    if answer.closest is not None:
+        _write_closest(answer.closest)
     for note in answer.patient.notes:
         output.write_text(f"  {note}", style="bold")
     if answer.patient.query is not None:
@@ -154,7 +161,17 @@ def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, 
     shown = [("disorder", answer.disorders.lines), ("gene", answer.genes.lines)]
     for what, lines in sorted(shown, key=lambda one: one[0] != by):
         _write_lines(what, lines)
-    match_output.write_around(match, view.question)
+    match_output.write_around(match, view.question, _ALONE)
+
+
+def _write_closest(line: FusedLine) -> None:
+    """The first line of the photo alone, which may be far down here."""
+    photo = line.parts["photo"]
+    told = f"no evidence ({photo.why})" if photo.why else _part_text(photo.log10_ratio)
+    output.write_text(
+        f"  closest by the photo alone: {match_output.title_of(line.id, line.name)}, "
+        f"photo {told}, rank {line.rank:,} here"
+    )
 
 
 def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
@@ -174,7 +191,7 @@ def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
     output.write_table(table)
     for line in lines:
         if line.rank_without:
-            told = (f"without {_TITLES[one]}: rank {at:,}" for one, at in line.rank_without.items())
+            told = (_without_text(line, one) for one in line.rank_without)
             output.write_text(f"  {line.name}: {', '.join(told)}")
     for name in names:
         for why in dict.fromkeys(line.parts[name].why for line in lines if line.parts[name].why):
@@ -185,6 +202,16 @@ def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
             f"  no fused likelihood ratio, {_places_text(withheld)}: a part is withheld",
             style="dim",
         )
+
+
+def _without_text(line: FusedLine, part: PartName) -> str:
+    """The rank without a part; a rank by nothing is none."""
+    rest = [one for one in line.parts if one != part]
+    if all(line.parts[one].why for one in rest):
+        told = f"no evidence from {' and '.join(_TITLES[one] for one in rest)}"
+    else:
+        told = f"rank {line.rank_without[part]:,}"
+    return f"without {_TITLES[part]}: {told}"
 
 
 def _part_text(log10_ratio: float) -> str:

@@ -115,8 +115,9 @@ def _write_match(match: Match, view: GalleryView, detector: str) -> None:
     write_around(match, view.question)
 
 
-def write_probe(match: Match, view: GalleryView, detector: str) -> None:
-    """What stands above the lines of a match: whose face it is, and how close the first line is."""
+def write_probe(match: Match, view: GalleryView, detector: str, where: str = "") -> None:
+    """What stands above the lines of a match: whose face it is, and how close the first line is.
+    `where`: before the verdict."""
     question = view.question
     output.write_text(match.photo, style="bold")
     if view.approximate is not None:
@@ -137,7 +138,7 @@ def write_probe(match: Match, view: GalleryView, detector: str) -> None:
     if question.without:
         output.write_text(f"  excluded: {', '.join(question.without)}")
     _write_copies(match)
-    write_verdict(match.verdict, match.best_percentile)
+    write_verdict(match.verdict, match.best_percentile, where)
 
 
 def _relatives_line(relatives: tuple[str, ...]) -> str:
@@ -199,12 +200,13 @@ def _write_lines(match: Match, question: Question) -> None:
         output.write_text(f"  no LR in {lines} {', '.join(ranks)}: {why}", style="dim")
 
 
-def write_around(match: Match, question: Question) -> None:
-    """How many were asked for and could be ranked, and how the gallery is made up."""
+def write_around(match: Match, question: Question, where: str = "") -> None:
+    """How many were asked for and could be ranked, and how the gallery is made up. `where`: before
+    the first."""
     if match.eligible is not None and (question.among or match.eligible.lines < match.k):
         among = f" among {question.among}" if question.among else ""
         output.write_text(
-            f"  {counted_text(match.k, question.by)} requested, {match.eligible.lines} "
+            f"  {where}{counted_text(match.k, question.by)} requested, {match.eligible.lines} "
             f"eligible{among}, from {counted_text(match.eligible.patients, 'patient')} "
             f"with {counted_text(match.eligible.photos, 'photo')}"
         )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but some cases failed."
 
+_SHOWN_REPEATED = 5
+
 app = typer.Typer(
     help="Rank disorders and genes from HPO terms, and search for terms.",
     no_args_is_help=True,
@@ -217,8 +219,10 @@ def _cases(
     """The cases of whichever source was given."""
     from dataclasses import replace
 
+    from gestalt_space.errors import UsageError
     from gestalt_space.interop.case_table import case_of_terms, read_cases
-    from gestalt_space.interop.phenopackets import read_phenopackets
+    from gestalt_space.interop.phenopackets import named_cases, read_phenopackets
+    from gestalt_space.paths import display_name
 
     if table is not None:
         yield from read_cases(table, ontology)
@@ -226,8 +230,17 @@ def _cases(
     genes = None
     if candidates is not None:
         genes = tuple(gene.strip() for gene in candidates.split(",") if gene.strip())
+        if not genes:
+            raise UsageError("--candidates has no gene.", "Name genes: --candidates KMT2D,KDM6A.")
     if hpo:
         yield case_of_terms("terms", hpo, ontology, genes)
-    for source in phenopacket if phenopackets is None else [phenopackets]:
-        for file in read_phenopackets(source):
-            yield replace(file.case, candidates=genes)
+    sources = phenopacket if phenopackets is None else [phenopackets]
+    cases, repeated = named_cases(file for source in sources for file in read_phenopackets(source))
+    if repeated:
+        shown = ", ".join(repeated[:_SHOWN_REPEATED]) + ", …" * (len(repeated) > _SHOWN_REPEATED)
+        output.say(
+            f"Several phenopackets have the identifier {display_name(shown)}: their cases are "
+            "named with their files."
+        )
+    for case in cases:
+        yield replace(case, candidates=genes)

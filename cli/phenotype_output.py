@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from gestalt_space.phenotype.ranking import DisorderLine, Ranker
 
 DISCLAIMER = "A research tool, not a medical device: a ranking is not a diagnosis."
+TOGETHER = (
+    "LR multiplies findings that go together, so it is far too high: read it as an order, not as a "
+    "strength of evidence."
+)
 _SHOWN_EVIDENCE = 3
 """Disorders whose evidence is printed; --json has that of all."""
 
@@ -58,15 +62,18 @@ def write_case(case: RankedCase) -> None:
     output.write_table(genes)
     if unknown := case.ranking.unknown_candidates:
         output.write_text(
-            f"  {counted_text(len(unknown), 'candidate')} without annotations: "
-            f"{display_name(', '.join(unknown))}"
+            f"  {'candidate that is' if len(unknown) == 1 else 'candidates that are'} "
+            f"no gene of HPO's annotations: {display_name(', '.join(unknown))}"
         )
 
 
 def write_terms(query: Query) -> None:
     """How many terms count, which were mapped, and which are not used, and why."""
     used = len(query.present) + len(query.excluded)
-    output.write_text(f"  {counted_text(used, 'term')} used")
+    output.write_text(
+        f"  {counted_text(used, 'term')} used: {len(query.present)} present, "
+        f"{len(query.excluded)} excluded"
+    )
     for mapped in query.mapped:
         output.write_text(f"  {display_name(mapped.given)} is {mapped.id} ({mapped.name})")
     for ignored in query.ignored:
@@ -103,7 +110,11 @@ def _shares(frequency: float, background: float | None) -> tuple[str, str]:
 
 def write_summary(ranker: Ranker, databases: Sequence[str]) -> None:
     """What was ranked, and what kind of tool this is."""
+    from gestalt_space.phenotype.ranking import LIKELIHOOD
+
     release = ranker.release
+    if ranker.method == LIKELIHOOD:
+        output.write_text(TOGETHER, style="dim")
     output.write_text(
         f"{' and '.join(databases)} disorders, HPO of {release.ontology.release}, annotations of "
         f"{release.annotations.release}.",

@@ -106,7 +106,7 @@ class FusedExomeFileForm(Form):
 class FusedForm(Form):
     """Photo, terms and exome together. `by`: what was asked for first; `terms`, `exome`: null where
     they were not given; `assumptions`: what the ratios rest on; `notes`: contradictions of what was
-    given; `ranked_…`: how many were ranked."""
+    given, and stored terms that are used; `ranked_…`: how many were ranked."""
 
     version: Literal[1]
     by: Literal["disorder", "gene"]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from gestalt_space.fusion.described import Described
 from gestalt_space.fusion.exome_evidence import ASSUMPTIONS, ExomeEvidence
-from gestalt_space.fusion.fused import FusedRanking, Fusion
+from gestalt_space.fusion.fused import FusedLine, FusedRanking, Fusion
 from gestalt_space.fusion.terms_evidence import INDEPENDENT
 from gestalt_space.genomics.exome import ExomeScores
 from gestalt_space.match.answer import MatchLine
+from gestalt_space.phenotype.likelihood import EXCLUDED_WEIGHT
 from gestalt_space.phenotype.ranking import Ranker
 from gestalt_space.phenotype.release import Release
 
@@ -20,14 +21,15 @@ TOGETHER = (
 )
 FEW_TERMS = (
     f"Assumed: a patient's terms count as {INDEPENDENT:g} independent ones at the most. The terms' "
-    "part is the score of the terms alone, times this number, divided by the number of terms."
+    f"part is the score of the terms alone × {INDEPENDENT:g} / (present terms + excluded terms / "
+    f"{1 / EXCLUDED_WEIGHT:g}), if that is less than the score."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FusedAnswer:
     """Both rankings. `patient`: what was told beside photo and exome; `exome`, `evidence`: None
-    without an exome."""
+    without an exome. `closest`: the disorder that is first by the photo alone; None without any."""
 
     release: Release
     patient: Described
@@ -36,6 +38,7 @@ class FusedAnswer:
     assumptions: tuple[str, ...]
     disorders: FusedRanking
     genes: FusedRanking
+    closest: FusedLine | None = None
 
     @property
     def exome_notes(self) -> tuple[str, ...]:
@@ -53,7 +56,7 @@ def fuse(
     top: int,
 ) -> FusedAnswer:
     """The first `top` disorders and genes for a patient. `photo`: all lines of the match by
-    disorder."""
+    disorder, best first."""
     release, evidence = ranker.release, None
     if exome is not None:
         evidence = ExomeEvidence(
@@ -63,7 +66,8 @@ def fuse(
             ambiguous=exome.ambiguous,
             empty_chromosomes=exome.empty_chromosomes,
         )
-    fusion = Fusion(ranker, photo, patient.query, evidence)
+    lines = tuple(photo)
+    fusion = Fusion(ranker, lines, patient.query, evidence)
     return FusedAnswer(
         release,
         patient,
@@ -76,4 +80,5 @@ def fuse(
         ),
         fusion.disorders(top),
         fusion.genes(top),
+        fusion.disorder(lines[0].id) if lines else None,
     )

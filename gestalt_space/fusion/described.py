@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gestalt_space.ages import age_text
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import PhenotypeError, UsageError
 from gestalt_space.interop.case_table import case_of_terms
 from gestalt_space.interop.phenopackets import Phenopacket, read_phenopackets
 from gestalt_space.paths import display_name
 from gestalt_space.phenotype.ontology import Ontology
 from gestalt_space.phenotype.query import Query, make_query
+from gestalt_space.store.reads import PatientRecord
 
 _SAME_AGE = 0.1
 """Years: a phenopacket's age is written in years and months."""
@@ -35,24 +37,35 @@ def describe(
     phenopacket: Path | None,
     sex: str | None,
     age: float | None,
+    *,
+    stored: PatientRecord | None = None,
 ) -> Described:
-    """The terms of both sources together; sex and age of the phenopacket where they are not given.
+    """The terms of all sources together, those that the gallery has of the patient first; sex and
+    age of the phenopacket where they are not given.
 
     Raises `PhenotypeError` for a phenopacket that cannot be read, and where no term is present;
     `UsageError` for several phenopackets.
     """
-    if not hpo and phenopacket is None:
+    is_told = bool(hpo) or phenopacket is not None
+    if not is_told and (stored is None or not stored.hpo):
         return Described(None, sex, age)
     packet = None if phenopacket is None else _read(phenopacket)
     given = case_of_terms("terms", hpo, ontology)
     present, excluded = [*given.present], [*given.excluded]
     notes: list[str] = []
+    if stored is not None and (count := len(stored.hpo) + len(stored.hpo_absent)):
+        present, excluded = [*stored.hpo, *present], [*stored.hpo_absent, *excluded]
+        also = " too" if is_told else ""
+        are = "is" if count == 1 else "are"
+        notes.append(f"{counted_text(count, 'stored term')} of {stored.patient} {are} used{also}.")
     if packet is not None:
         present += packet.present
         excluded += packet.excluded
-        notes = list(_contradictions(packet, sex, age))
+        notes += _contradictions(packet, sex, age)
         sex, age = sex or packet.sex, packet.age_years if age is None else age
     query = make_query(ontology, present, excluded)
+    if not query.present and not is_told:
+        return Described(None, sex, age)
     if not query.present:
         raise _nothing_present(query, phenopacket)
     return Described(query, sex, age, tuple(notes))

@@ -105,6 +105,10 @@ class Fusion:
         lines = self._genes.lines(top, self._best_disorder)
         return FusedRanking(tuple(lines), len(self._genes.ids))
 
+    def disorder(self, id_: str) -> FusedLine:
+        """The line of a disorder that is ranked."""
+        return self._disorders.line(self._disorders.place_of[id_])
+
     def disorder_ranks(self, parts: Sequence[PartName]) -> dict[str, int]:
         """The ranks of all disorders by some parts alone, by identifier."""
         return self._disorders.ranks_by(parts)
@@ -199,21 +203,24 @@ class _Ranked:
     ) -> Iterator[FusedLine]:
         """The first `top` lines."""
         for place in np.argsort(-self.totals, kind="stable")[:top].tolist():
-            parts, total = self.parts[place], float(self.totals[place])
-            withheld = next((one.why for one in parts.values() if one.is_withheld), None)
-            disorder = ("", "") if disorder_of is None else disorder_of(place)
-            yield FusedLine(
-                int(self.ranks[place]),
-                self.ids[place],
-                self.names[place],
-                total,
-                None if withheld else 10.0 ** float(np.clip(total, -_LARGEST_LOG, _LARGEST_LOG)),
-                None if withheld else _lower(parts, total),
-                withheld,
-                parts,
-                {name: int(ranks[place]) for name, ranks in self._without.items()},
-                *disorder,
-            )
+            yield self.line(place, ("", "") if disorder_of is None else disorder_of(place))
+
+    def line(self, place: int, disorder: tuple[str, str] = ("", "")) -> FusedLine:
+        """The line at a place."""
+        parts, total = self.parts[place], float(self.totals[place])
+        withheld = next((one.why for one in parts.values() if one.is_withheld), None)
+        return FusedLine(
+            int(self.ranks[place]),
+            self.ids[place],
+            self.names[place],
+            total,
+            None if withheld else 10.0 ** float(np.clip(total, -_LARGEST_LOG, _LARGEST_LOG)),
+            None if withheld else _lower(parts, total),
+            withheld,
+            parts,
+            {name: int(ranks[place]) for name, ranks in self._without.items()},
+            *disorder,
+        )
 
 
 def worst_ranks(totals: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -2,7 +2,8 @@
 
 The ratio of a patient is the product of those of the terms, as if each were found independently of
 the others in patients with a disorder. They are not: the ratio of 20 terms is far too high.
-`INDEPENDENT` terms is what a patient's terms count as at the most. It is the number by which the
+`INDEPENDENT` terms is what a patient's terms count as at the most; excluded terms count as a
+quarter of one, as in their ratios. It is the number by which the
 true disorder of published patients is most probable on average, on half of the papers
 (benchmarks/fusion.py).
 """
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.fusion.parts import DIGITS, TermsPart
+from gestalt_space.phenotype.likelihood import EXCLUDED_WEIGHT
 from gestalt_space.phenotype.query import Query
 from gestalt_space.phenotype.ranking import Ranker
 
@@ -21,13 +23,23 @@ _NO_DISORDER = TermsPart(0.0, "HPO has no phenotypes of this disorder")
 _NO_GENE = TermsPart(0.0, "HPO has no phenotypes of this gene")
 
 
+def counted_terms(query: Query) -> float:
+    """How many terms a query counts as: excluded ones with the weight that their ratios have."""
+    return len(query.present) + EXCLUDED_WEIGHT * len(query.excluded)
+
+
+def weight_of(query: Query) -> float:
+    """By which the score of a query is multiplied, 0..1."""
+    return round(min(1.0, INDEPENDENT / max(counted_terms(query), 1.0)), DIGITS)
+
+
 class TermsEvidence:
     """The parts of a patient's terms, by the places of disorders and genes; None where HPO does not
     have one."""
 
     def __init__(self, ranker: Ranker, query: Query) -> None:
         scores = ranker.scores(query)
-        self.weight = round(min(1.0, INDEPENDENT / max(len(query.present), 1)), DIGITS)
+        self.weight = weight_of(query)
         disorders = ranker.release.annotations.disorders
         self._has_phenotypes = ranker.release.profiles.has_any[: len(disorders)]
         self._disorders = np.round(scores.disorders, DIGITS)

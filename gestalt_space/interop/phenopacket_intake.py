@@ -24,6 +24,7 @@ from gestalt_space.types import WITHDRAWN, Disorder, PhotoRecord
 HASHES = ("sha256", "sha-256")
 """Attributes of a file that may have its hash."""
 NO_PHOTO = "no photo"
+NO_FILE = "no such file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def _photo_path(file: AttachedFile, folder: Path, consent: str | None) -> Path:
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
     except (OSError, ValueError):
-        raise UsageError("no such file", "") from None
+        raise UsageError(NO_FILE, "") from None
     if found != digest.strip().lower():
         raise UsageError("the hash is another file's", "")
     return path

@@ -9,9 +9,10 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from gestalt_space.ages import DAYS_PER_YEAR
@@ -34,6 +35,7 @@ _DURATION = re.compile(
     re.ASCII,
 )
 _UNIT_YEARS = {"y": 1.0, "m": 1 / 12, "w": 7 / DAYS_PER_YEAR, "d": 1 / DAYS_PER_YEAR}
+_ZIP = b"PK\x03\x04"
 _HINT = "Use phenopackets of version 2, as JSON."
 
 
@@ -77,13 +79,15 @@ class Phenopacket:
 
 @dataclass(frozen=True, slots=True)
 class PhenopacketFile:
-    """A file, by its name without folder and ending, and what it holds or why it is not read.
-    `folder`: where it lies; of one in a zip file, where that lies."""
+    """A file, by its name without ending, and what it holds or why it is not read. The name has the
+    folder where another file has the same one. `folder`: where it lies; of one in a zip file, where
+    that lies. `path`: as it is shown, within the folder or zip file that was read."""
 
     name: str
     packet: Phenopacket | None
     error: GestaltError | None = None
     folder: Path = Path()
+    path: str = ""
 
     @property
     def case(self) -> Case:
@@ -102,14 +106,34 @@ def read_phenopackets(source: Path) -> Iterator[PhenopacketFile]:
     if source.is_dir():
         paths = sorted(path for path in source.rglob("*.json") if path.is_file())
         _require(paths, source)
-        for path in paths:
-            yield _read(path.stem, path)
+        inner = [PurePosixPath(path.relative_to(source).as_posix()) for path in paths]
+        for name, path, shown in zip(_names(inner), paths, inner, strict=True):
+            yield _read(name, path, shown)
     elif zipfile.is_zipfile(source):
         yield from _read_zip(source)
     elif source.is_file():
-        yield _read(source.stem, source)
+        if _begins_as_zip(source):
+            raise UsageError(
+                f"{display_name(source)} is a damaged zip file: its end is missing.",
+                "Copy or download it again.",
+            )
+        yield _read(source.stem, source, source)
     else:
         raise UsageError(f"There is no file or folder {display_name(source)}.", "Check the path.")
+
+
+def named_cases(files: Iterable[PhenopacketFile]) -> tuple[list[Case], tuple[str, ...]]:
+    """The cases of files, each with a name of its own, and the identifiers that several have: those
+    cases are named with their files, too."""
+    found = list(files)
+    counts = Counter(file.case.name for file in found)
+    cases = [
+        file.case
+        if counts[file.case.name] == 1
+        else replace(file.case, name=f"{file.case.name} ({file.path})")
+        for file in found
+    ]
+    return cases, tuple(name for name, count in counts.items() if count > 1)
 
 
 def parse_phenopacket(data: bytes) -> Phenopacket:
@@ -233,16 +257,34 @@ def _check_version(record: Mapping[str, Any], meta: Mapping[str, Any], features:
         )
 
 
-def _read(name: str, path: Path) -> PhenopacketFile:
+def _names(paths: Sequence[PurePath]) -> list[str]:
+    """Names of files without ending, with the folder where two have the same one."""
+    counts = Counter(path.stem for path in paths)
+    names = (
+        path.stem if counts[path.stem] == 1 else path.with_suffix("").as_posix() for path in paths
+    )
+    return [display_name(name) for name in names]
+
+
+def _begins_as_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_ZIP)) == _ZIP
+    except OSError:
+        return False
+
+
+def _read(name: str, path: Path, inner: PurePath) -> PhenopacketFile:
+    shown = display_name(inner)
     try:
         if path.stat().st_size > MOST_BYTES:
             raise _too_large()
         packet = parse_phenopacket(path.read_bytes())
-        return PhenopacketFile(name, packet, folder=path.parent)
+        return PhenopacketFile(name, packet, folder=path.parent, path=shown)
     except OSError as error:
-        return PhenopacketFile(name, None, _unread(error.strerror or str(error)))
+        return PhenopacketFile(name, None, _unread(error.strerror or str(error)), path=shown)
     except PhenotypeError as error:
-        return PhenopacketFile(name, None, error)
+        return PhenopacketFile(name, None, error, path=shown)
 
 
 def _read_zip(source: Path) -> Iterator[PhenopacketFile]:
@@ -256,8 +298,9 @@ def _read_zip(source: Path) -> Iterator[PhenopacketFile]:
             key=lambda entry: entry.filename,
         )
         _require(entries, source)
-        for entry in entries:
-            name = display_name(PurePosixPath(entry.filename).stem)
+        names = _names([PurePosixPath(entry.filename) for entry in entries])
+        for name, entry in zip(names, entries, strict=True):
+            shown = display_name(entry.filename)
             try:
                 if entry.file_size > MOST_BYTES:
                     raise _too_large()
@@ -266,12 +309,13 @@ def _read_zip(source: Path) -> Iterator[PhenopacketFile]:
                     data = stream.read(MOST_BYTES + 1)
                 if len(data) > MOST_BYTES:
                     raise _too_large()
-                yield PhenopacketFile(name, parse_phenopacket(data), folder=source.parent)
+                packet = parse_phenopacket(data)
+                yield PhenopacketFile(name, packet, folder=source.parent, path=shown)
             except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
                 # RuntimeError: it is encrypted.
-                yield PhenopacketFile(name, None, _unread(str(error)))
+                yield PhenopacketFile(name, None, _unread(str(error)), path=shown)
             except PhenotypeError as error:
-                yield PhenopacketFile(name, None, error)
+                yield PhenopacketFile(name, None, error, path=shown)
 
 
 def _is_packet(name: str) -> bool:

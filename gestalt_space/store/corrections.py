@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gestalt_space.ages import age_text, same_age
-from gestalt_space.errors import PatientConflict
+from gestalt_space.errors import GestaltError, PatientConflict
 from gestalt_space.same_face import is_same_face, landmarks_moved
 from gestalt_space.store import tables as t
+from gestalt_space.store.consent import withdrawn_error
 from gestalt_space.store.facts import NOTHING, Catalogue, CommandFacts, compare_facts, other_names
-from gestalt_space.types import Face, PhotoRecord
+from gestalt_space.types import WITHDRAWN, Face, PhotoRecord
 
 DETECTORS_APART = 0.1
 """Landmarks that two detectors find of one face are closer than this, in eye distances."""
@@ -74,11 +75,20 @@ def compare_row(
     return found
 
 
-def contradiction(patient: str, differences: Sequence[str]) -> PatientConflict:
-    """The refusal of a row that differs from the gallery."""
+def contradiction(
+    record: PhotoRecord, patient: t.Patient | None, differences: Sequence[str]
+) -> GestaltError:
+    """The refusal of a row that differs from the gallery. Consent is given again by a command of
+    its own, not by a row that was written before it was withdrawn."""
+    if (
+        patient is not None
+        and patient.consent == WITHDRAWN
+        and record.consent not in (None, WITHDRAWN)
+    ):
+        return withdrawn_error(record.patient)
     return PatientConflict(
-        f"The gallery has other facts of patient {patient!r}: {', '.join(differences)}.",
-        "If the new values are right, run the command again with --update. If not, correct the "
+        f"The gallery has other facts of patient {record.patient!r}: {', '.join(differences)}.",
+        "If the new values are right, run `gestalt index add` with --update. If not, correct the "
         "row.",
     )
 

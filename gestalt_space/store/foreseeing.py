@@ -80,7 +80,7 @@ def _foreseen(row: ToldPhoto, held: Held, before: _Before) -> ForeseenPhoto:
     if found.refused is not None or owner is not None:
         return ForeseenPhoto(found.refused or two_owners(name, owner or ""))
     if found.contradicts:
-        return ForeseenPhoto(contradiction(name, found.contradicts))
+        return ForeseenPhoto(contradiction(record, patient, found.contradicts))
     is_withdrawn = row.told.withdrawn or (patient is not None and patient.consent == WITHDRAWN)
     if known is None and is_withdrawn:
         return ForeseenPhoto(withdrawn_error(name))

@@ -279,7 +279,8 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
     is_twice = photo.again or (known is not None and known.id is None)
     may_replace = batch.update and not is_twice
     if found.contradicts and not may_replace:
-        return Stored(contradiction(record.patient, found.contradicts))
+        owner = batch.patients.get(record.patient)
+        return Stored(contradiction(record, owner, found.contradicts))
     if (known is None or found.other_face) and _is_withdrawn(photo, batch, may_replace):
         return Stored(withdrawn_error(record.patient))
     removed = (f"removed {one}" for one in found.lacks)

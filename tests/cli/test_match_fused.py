@@ -126,6 +126,12 @@ def test_a_photo_with_a_ratio_moves_its_disorder(
     shown = gestalt("match", photos[2], *TERMS, *ALIGNED).out
     assert "Disorder 2: without the photo: rank 3, without the terms: rank 1" in shown
     assert "+3.0000" in shown
+    assert "closest by the photo alone: Disorder 2 (OMIM:100002), photo +3.0000, rank 1" in shown
+    assert "Disorder 1: without the photo: rank 1, without the terms: no evidence from the" in shown
+    assert "without the terms: rank 4" not in shown
+    assert "photo alone: 10 disorders requested, 2 eligible" in shown
+    assert "2 terms used: 1 present, 1 excluded" in shown
+    assert "× 3.5 / (present terms + excluded terms / 4)" in " ".join(shown.split())
 
 
 def test_genes_come_first_where_they_are_asked_for(
@@ -180,6 +186,18 @@ def test_what_is_not_known_of_genes_is_told(
     assert told in re.sub(r"\s+", " ", gestalt(*words).out)
 
 
+def test_join_says_that_it_does_not_read_fused_matches(
+    gallery: Path, photos: list[Path], gestalt: Command, tmp_path: Path
+) -> None:
+    fused = tmp_path / "fused.json"
+    ran = gestalt("match", photos[2], *TERMS, "--by", "gene", "--json", *ALIGNED)
+    fused.write_text(ran.out, encoding="utf-8")
+    joined = gestalt("genomics", "join", f"gestalt={fused}", "--case", "P1")
+    assert joined.code == 2
+    assert "fused.json is a match with terms or an exome, which cannot be joined" in joined.err
+    assert "--by gene" in joined.err
+
+
 def test_an_exome_without_terms(
     gallery: Path, photos: list[Path], gestalt: Command, vcf: Path
 ) -> None:
@@ -214,6 +232,23 @@ def test_a_contradiction_of_the_phenopacket_is_told(
     told = "The phenopacket says female, --sex male: male is used."
     assert told in gestalt(*words).out
     assert fused_of(gestalt(*words, "--json").document)["notes"] == [told]
+
+
+def test_the_stored_terms_of_a_patient_count_too(
+    gallery: Path, gestalt: Command, vcf: Path
+) -> None:
+    told = "2 stored terms of P0 are used too."
+    assert (
+        gestalt("index", "set", "P0", "--hpo", "HP:0000013", "--hpo-absent", "HP:0000020").code == 0
+    )
+    words = ("match", "--patient", "P0", "--hpo", "HP:0000011,HP:0000013")
+    fused = fused_of(gestalt(*words, "--json").document)
+    assert fused["terms"]["used"] == 3
+    assert [one["reason"] for one in fused["terms"]["ignored"]] == ["repeated"]
+    assert fused["notes"] == [told]
+    assert told in gestalt(*words).out
+    with_exome = fused_of(gestalt("match", "--patient", "P0", "--vcf", vcf, "--json").document)
+    assert with_exome["terms"]["used"] == 2
 
 
 def test_a_stored_patient_with_terms(gallery: Path, gestalt: Command) -> None:

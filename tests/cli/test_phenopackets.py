@@ -62,6 +62,11 @@ def test_patients_come_back_as_they_were(
     assert_valid(seen.document)
     assert seen.document["phenopackets"]["photos"] == 4
     assert not list(tiny_home.glob("*.db"))
+    elsewhere = ("index", "import-phenopackets", tmp_path / "out", "--home", tiny_home)
+    lost = gestalt(*elsewhere, "--consent", "research", "--dry-run")
+    assert "4 photos left out: no such file." in lost.err
+    assert "--photos DIR" in lost.err
+    assert "--photos DIR" not in gestalt(*words, "--consent", "research", "--dry-run").err
     added = gestalt(*words, "--consent", "research", "--json")
     assert added.code == 0, added.err
     assert_valid(added.document)

@@ -62,6 +62,7 @@ def test_the_evidence_adds_up_in_json_and_on_the_terminal(gestalt: Command):
     out = gestalt(*words).out
     assert "Wide nose" in out
     assert "not a medical device" in out
+    assert "LR multiplies findings that go together" in " ".join(out.split())
     assert "HPO of 2025-01-16" in out
 
 
@@ -86,7 +87,7 @@ def test_a_table_of_cases_is_ranked(gestalt: Command, tmp_path: Path):
     assert second["terms"]["ignored"][0]["reason"] == "unknown"
     told = gestalt("phenotype", "rank", "--table", path)
     assert told.code == 3
-    assert "1 candidate without annotations: NONE" in told.out
+    assert "no gene of HPO's annotations: NONE" in told.out
     assert "b: No term can be used." in told.err
 
 
@@ -106,6 +107,17 @@ def test_phenopackets_are_ranked_and_a_bad_one_does_not_stop_them(gestalt: Comma
     assert {gene["symbol"] for gene in ran.document["cases"][0]["genes"]} == {"BBB1", "CCC1"}
 
 
+def test_cases_of_one_identifier_are_told_apart(gestalt: Command, tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(packet("P1")))
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    ran = gestalt(
+        *("phenotype", "rank", "--phenopacket", files[0], "--phenopacket", files[1], "--json")
+    )
+    assert [case["case"] for case in ran.document["cases"]] == [f"P1 ({path})" for path in files]
+    assert "Several phenopackets have the identifier P1" in ran.err
+
+
 def test_csv_has_the_lines_of_the_json(gestalt: Command, tmp_path: Path):
     words = ("phenotype", "rank", "--hpo", "HP:0000011", "--method", "phenomizer")
     (case,) = gestalt(*words, "--json").document["cases"]
@@ -117,7 +129,9 @@ def test_csv_has_the_lines_of_the_json(gestalt: Command, tmp_path: Path):
         assert row["likelihood_ratio"] == ""
     genes = [row["name"] for row in rows if row["kind"] == "gene"]
     assert genes == [one["symbol"] for one in case["genes"]]
-    assert "p" in gestalt(*words).out
+    out = gestalt(*words).out
+    assert "p" in out
+    assert "LR multiplies" not in out
 
 
 def test_an_unrelated_term_counts_where_it_is_asked_for(gestalt: Command):
@@ -138,6 +152,7 @@ def test_an_unrelated_term_counts_where_it_is_asked_for(gestalt: Command):
         ((), "One source of terms"),
         (("--hpo", "HP:0000011", "--table", "x.csv"), "One source of terms"),
         (("--table", "x.csv", "--candidates", "AAA1"), "--table and --candidates"),
+        (("--hpo", "HP:0000011", "--candidates", " , "), "--candidates has no gene"),
         (("--hpo", "HP:0000011", "--method", "boqa"), "Unknown method"),
         (("--hpo", "HP:0000011", "--database", "MONDO"), "Unknown database"),
         (("--hpo", "HP:0000011", "--hpo-release", "nowhere"), "hp.obo"),

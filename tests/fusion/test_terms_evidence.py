@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gestalt_space.fusion import terms_evidence
-from gestalt_space.fusion.terms_evidence import TermsEvidence
+from gestalt_space.fusion.terms_evidence import TermsEvidence, weight_of
 from gestalt_space.phenotype.query import parse_query
 from gestalt_space.phenotype.ranking import Ranker
 
@@ -24,6 +26,19 @@ def test_many_terms_weigh_less(ranker: Ranker, monkeypatch: pytest.MonkeyPatch):
     assert part.score is not None
     assert part.weight == 0.75
     assert part.log10_ratio == round(0.75 * part.score, 4)
+
+
+def test_an_excluded_term_counts_as_a_quarter(ranker: Ranker, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(terms_evidence, "INDEPENDENT", 1.0)
+    query = parse_query(ranker.release.ontology, ["HP:0000011", "!HP:0000012", "!HP:0000020"])
+    assert TermsEvidence(ranker, query).of_disorder(0).weight == round(1 / 1.5, 4)
+
+
+def test_many_excluded_terms_count_as_few(ranker: Ranker):
+    """One term that is present does not let all others count in full."""
+    query = parse_query(ranker.release.ontology, ["HP:0000011"])
+    many = replace(query, excluded=tuple(range(400)))
+    assert (weight_of(many), weight_of(query)) == (round(3.5 / 101, 4), 1)
 
 
 def test_what_hpo_does_not_have_gets_nothing(ranker: Ranker):

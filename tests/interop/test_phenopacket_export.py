@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ def records(draw: st.DrawFn, folder: Path) -> PatientRecord:
         disorders=tuple((id_, "" if name == id_ else name) for id_, name in disorders),
         genes=tuple(draw(genes)) if len(disorders) == 1 else (),
         sex=draw(st.sampled_from(["female", "male", "other", None])),
-        consent=f"consent {draw(TEXT)}",
+        # The gallery stores consent in this form.
+        consent=unicodedata.normalize("NFC", f"consent {draw(TEXT)}"),
         hpo=tuple(terms[:split]),
         hpo_absent=tuple(terms[split:]),
         photos=tuple(

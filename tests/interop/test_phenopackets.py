@@ -10,7 +10,12 @@ import pytest
 
 from gestalt_space.errors import PhenotypeError, UsageError
 from gestalt_space.interop import phenopackets
-from gestalt_space.interop.phenopackets import parse_phenopacket, read_phenopackets, years_of
+from gestalt_space.interop.phenopackets import (
+    named_cases,
+    parse_phenopacket,
+    read_phenopackets,
+    years_of,
+)
 from gestalt_space.types import Disorder
 
 
@@ -228,3 +233,34 @@ def test_an_age_before_birth_or_by_words_is_not_known():
     for when in ({"gestationalAge": {"weeks": 30}}, {"ontologyClass": {"id": "HP:0003577"}}):
         subject = {"id": "1", "timeAtLastEncounter": when}
         assert parse_phenopacket(data(packet(subject=subject))).age_years is None
+
+
+def test_files_of_one_name_are_named_with_their_folder(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name in ("a/case.json", "b/case.json", "b/other.json"):
+            path = tmp_path / "all" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"{")
+            archive.write(path, name)
+    for source in ("all", "all.zip"):
+        found = list(read_phenopackets(tmp_path / source))
+        assert [file.name for file in found] == ["a/case", "b/case", "other"]
+
+
+def test_cases_of_one_identifier_are_named_with_their_file(tmp_path: Path):
+    for name, id_ in (("a/1", "P1"), ("b/1", "P1"), ("c", "P2")):
+        path = tmp_path / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data(packet(id_)))
+    cases, repeated = named_cases(read_phenopackets(tmp_path))
+    assert [case.name for case in cases] == ["P1 (a/1.json)", "P1 (b/1.json)", "P2"]
+    assert repeated == ("P1",)
+
+
+def test_a_cut_zip_file_is_said_to_be_damaged(tmp_path: Path):
+    path = tmp_path / "cases.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.json", data(packet("A")))
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UsageError, match=r"cases\.zip is a damaged zip file"):
+        list(read_phenopackets(path))

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gestalt_space.errors import PatientConflict
+from gestalt_space.errors import ConsentWithdrawn, PatientConflict
 from gestalt_space.store import reads, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
 from gestalt_space.store.facts import CommandFacts
+from gestalt_space.store.foreseeing import ToldPhoto, foresee
 from gestalt_space.store.reads import PatientRecord
 from gestalt_space.store.writes import NewPhoto, Stored
-from gestalt_space.types import Disorder
+from gestalt_space.types import WITHDRAWN, Disorder
 from tests.galleries import encoded_of, new_photo
 from tests.store.conftest import Store
 from tests.store.test_writes import rows
@@ -105,6 +106,19 @@ def test_with_update_the_row_takes_the_place_of_what_is_there(
     # What is stored now is what the row says: it does not differ any more.
     assert store(told(1, **second)) == [Stored(already=True)]
     assert update(database, told(1, **second)) == [Stored(already=True)]
+
+
+def test_nobody_is_told_to_overwrite_a_withdrawal(database: Database, store: Store) -> None:
+    store(told(consent="research", sex="male"))
+    with database.writing() as session:
+        session.execute(sa.update(t.Patient).values(consent=WITHDRAWN))
+    (stored,) = store(told(consent="research", sex="female"))
+    assert isinstance(stored.error, ConsentWithdrawn)
+    assert "--update" not in stored.error.hint
+    row = told(consent="research")
+    with database.reading() as session:
+        (seen,) = foresee(session, [ToldPhoto(row.record, SHA, CommandFacts.of([row.record]))])
+    assert isinstance(seen.error, ConsentWithdrawn)
 
 
 def test_all_that_differs_is_listed(database: Database, store: Store) -> None:
