@@ -235,7 +235,7 @@ def _rows(name: str, runs: Sequence[tuple[int, Asked]]) -> Iterator[Sequence[obj
             for hits in (lambda one: one.before, lambda one: one.after)
         )
         drawn = [_factor(asked, np.random.default_rng([7, draw])) for draw in range(DRAWS)]
-        low, high = np.percentile(drawn, [2.5, 97.5])
+        low, high = np.nanpercentile(drawn, [2.5, 97.5])
         yield (
             name,
             photos,
@@ -253,7 +253,7 @@ def _of(asked: Asked, taken: NDArray[np.bool_]) -> Asked:
 
 
 def _factor(asked: Sequence[Asked], rng: np.random.Generator) -> float:
-    """After by before, with patients drawn anew."""
+    """After by before, with patients drawn anew; NaN where nobody drawn was right before."""
     before = after = 0.0
     for one in asked:
         names, numbers = np.unique(one.patients, return_inverse=True)
@@ -261,7 +261,7 @@ def _factor(asked: Sequence[Asked], rng: np.random.Generator) -> float:
         weights = times[numbers].astype(float)
         before += _share(one, one.before, weights)
         after += _share(one, one.after, weights)
-    return after / before
+    return after / before if before else float("nan")
 
 
 def _share(asked: Asked, hits: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
