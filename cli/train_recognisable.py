@@ -44,7 +44,7 @@ def recognisable(
         str,
         typer.Option(
             "--by",
-            help="What the patients are told apart by: face, terms (HPO) or both. With both, each "
+            help="Distinguish the patients by face, terms (HPO) or both. With both, each "
             "is also measured alone.",
             metavar="PART",
         ),
