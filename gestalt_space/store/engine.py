@@ -47,7 +47,6 @@ class Database:
     ) -> None:
         self.actor = actor or this_user()
         self.engine = make_engine(address, busy_timeout=busy_timeout)
-        self._busy_timeout = busy_timeout
         self._reads = self.engine.execution_options(**reading_options(self.engine))
         self._writes = self.engine.execution_options(**writing_options(self.engine))
         self._is_sound = False
@@ -208,7 +207,7 @@ class Database:
         `postgres.vacuum` for what still holds it. SQLite overwrites what it deletes."""
         if not self.is_sqlite:
             with mapped_errors(self.engine):
-                postgres.vacuum(self.engine, tables, self._busy_timeout)
+                postgres.vacuum(self.engine, tables)
 
     def compact(self) -> None:
         """Write a SQLite file anew: its pages have space in which rows stood that were moved, and

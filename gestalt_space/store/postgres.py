@@ -43,6 +43,14 @@ _LOST_CLIENT |= {"tcp_keepalives_count": "3", "idle_in_transaction_session_timeo
 
 _PAUSE = 0.2
 """Seconds until a table is written again that still has deleted rows."""
+PATIENCE = 30.0
+"""Seconds for which it is written again. Not `busy_timeout`: nothing is locked meanwhile, and those
+who are waited for need not know of the gallery."""
+_OLDEST = (
+    "SELECT pid, application_name, datname FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+    "AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL) ORDER BY xact_start LIMIT 1"
+)
+"""The transaction that began first, of those that the role may see."""
 
 _CONNECT = {"connect_timeout": "10", "application_name": "gestalt", "client_encoding": "utf8"}
 _CONNECT |= {"keepalives_idle": "60", "keepalives_interval": "10", "keepalives_count": "3"}
@@ -114,7 +122,7 @@ def count_keys_on(session: Session) -> None:
         )
 
 
-def vacuum(engine: Engine, tables: Collection[str], busy_timeout: float) -> None:
+def vacuum(engine: Engine, tables: Collection[str]) -> None:
     """Write tables anew without the rows that were deleted from them or replaced in them.
 
     The server keeps those on its pages until then. Each table is locked against readers and writers
@@ -124,28 +132,39 @@ def vacuum(engine: Engine, tables: Collection[str], busy_timeout: float) -> None
     new log as `max_wal_size`), log archives, base backups, dumps, replicas that lag behind,
     replication slots, the server's text log, and what the disk keeps of files that were deleted.
 
-    The server writes a row, too, that another transaction of the database, or a standby's, still
-    sees, be it only of its own housekeeping: then the table is written again, for `busy_timeout`
-    seconds. Raises `DatabaseError` if such rows are there still, and where the role does not own a
-    table: the server would pass over it with a warning alone.
+    The server keeps a row, too, that an older transaction may still see: one that reads this
+    database, be it of the server's own housekeeping, one that writes in any database of the server,
+    or one of a standby. Then the table is written again, for `PATIENCE` seconds. Raises
+    `DatabaseError` if such rows are there still, and where the role does not own a table: the
+    server would pass over it with a warning alone.
     """
     known = Base.metadata.tables
     with engine.connect() as connection:
         direct = connection.execution_options(isolation_level="AUTOCOMMIT")
         for name in tables:
-            _vacuum(direct, known[name].name, busy_timeout)
+            _vacuum(direct, known[name].name)
 
 
-def _vacuum(connection: sa.Connection, table: str, busy_timeout: float) -> None:
-    until = monotonic() + busy_timeout
+def _vacuum(connection: sa.Connection, table: str) -> None:
+    until = monotonic() + PATIENCE
     while (left := _rows_left(connection, table)) and monotonic() < until:
         sleep(_PAUSE)
     if left:
         raise DatabaseError(
-            f"Deleted rows are still in the database ({left} in the table {table}): another "
-            "program that uses the database may still read them.",
-            "Stop that program, such as a backup or a report, and run the same command again.",
+            f"Deleted rows are still in the database ({left} in the table {table}): "
+            f"{_oldest(connection)} began before they were deleted.",
+            "Wait until it has ended, or stop it if it is a forgotten one, and run the same "
+            "command again.",
         )
+
+
+def _oldest(connection: sa.Connection) -> str:
+    row = connection.exec_driver_sql(_OLDEST).first()
+    if row is None:
+        return "a transaction of another program on the server"
+    pid, program, database = tuple(row)
+    name = program or "a program without a name"
+    return f"a transaction of {name} (server process {pid}, database {database})"
 
 
 def _rows_left(connection: sa.Connection, table: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from gestalt_space.errors import DatabaseError, GestaltError, UsageError
-from gestalt_space.store import lookups, reads, removals, tail, writes
+from gestalt_space.store import lookups, postgres, reads, removals, tail, writes
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.connecting import make_engine, mapped_errors, where
@@ -21,7 +22,7 @@ from gestalt_space.store.engine import Database
 from gestalt_space.store.migrating import REVISION, database_revision, upgrade_database
 from gestalt_space.store.postgres import count_keys_on
 from tests import made
-from tests.databases import admin, on_server
+from tests.databases import address_of, admin, on_server
 from tests.galleries import new_photo
 from tests.many import insert_many
 from tests.processes import Process
@@ -607,26 +608,36 @@ def test_a_vacuum_takes_what_was_deleted_off_the_tables_pages(database: Database
 
 
 @SERVER
-def test_a_vacuum_waits_for_who_still_sees_the_rows(database: Database, url: str) -> None:
-    """Not for a lock: whoever reads another table, such as the server's own cleaning, is enough."""
-    impatient = Database(url, busy_timeout=0.5)
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["reads it", "writes in another database"])
+def test_a_vacuum_waits_for_who_still_sees_the_rows(
+    elsewhere: bool, database: Database, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for a lock: whoever reads another table, such as the server's own cleaning, is enough, or
+    writes in another gallery's database."""
+    other = Database(address_of(tmp_path / "other"))
     with database.writing() as session:
         record_event(session, "read")
-    with database.reading() as session:
-        reads.spaces(session)
-        with impatient.writing() as other:
-            other.execute(sa.delete(t.AuditEvent))
-        with pytest.raises(
-            DatabaseError, match=r"still in the database \(1 in the table audit_event"
-        ) as caught:
-            impatient.vacuum(["audit_event"])
-        assert "Stop that program" in caught.value.hint
+    with other.writing() if elsewhere else database.reading() as session:
+        if elsewhere:
+            record_event(session, "add")
+            session.flush()
+        else:
+            reads.spaces(session)
+        with database.writing() as deleting:
+            deleting.execute(sa.delete(t.AuditEvent))
+        with monkeypatch.context() as patched:
+            patched.setattr(postgres, "PATIENCE", 0.5)
+            with pytest.raises(DatabaseError) as caught:
+                database.vacuum(["audit_event"])
+        assert re.search(r"still in the database \(\d+ in the table audit_event", str(caught.value))
+        assert "server process" in str(caught.value)
+        assert "Wait until it has ended" in caught.value.hint
         until = threading.Timer(0.5, session.rollback)
         until.start()
         database.vacuum(["audit_event"])
         until.join()
-    impatient.vacuum(["audit_event"])
-    impatient.close()
+    database.vacuum(["audit_event"])
+    other.close()
 
 
 @SERVER
