@@ -1,0 +1,1 @@
+"""Eye tracking: where and when readers look at a face."""
