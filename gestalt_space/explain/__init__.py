@@ -1,1 +1,1 @@
-"""What in the face drives a line of a match: maps of the aligned face, and whether they are true."""
+"""What in the face drives a line of a match: maps of the face, and whether they are true."""

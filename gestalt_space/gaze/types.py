@@ -45,7 +45,8 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class Samples:
     """Gaze as it was sampled: `time` (n,) seconds in the recording's time, rising; `x`, `y` (n,)
-    pixels of the screen, NaN where the gaze was lost; `valid` (n,) whether the tracker trusts it."""
+    pixels of the screen, NaN where the gaze was lost; `valid` (n,) whether the tracker trusts
+    it."""
 
     time: Floats
     x: Floats
