@@ -1,5 +1,5 @@
-"""Arrays kept on disk, so that a release of HPO is parsed once and not at each start. They are a
-help only: where they are missing, damaged or cannot be written, the files are parsed again."""
+"""Arrays kept on disk, so that what takes long is made once and not at each start. They are a help
+only: where they are missing, damaged or cannot be written, the arrays are made again."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ Arrays = Mapping[str, NDArray[np.generic]]
 _DIGEST = hashlib.sha256().digest_size
 _MOST_FILES = 4
 """Files of one kind that are kept: releases in use, and those of other versions of this code."""
-_CODE = ("annotation_files.py", "annotations.py", "obo.py", "ontology.py", "profiles.py")
-"""Modules whose results are kept: a file made by other code is never read."""
 
 
 def kept(
@@ -35,7 +33,8 @@ def kept(
 ) -> T:
     """What `make` gives, from a file in `folder` where it was made from the same bytes before.
 
-    `sources`: the files that it is made from. Raises `OSError` where one cannot be read, and what
+    `sources`: the files that it is made from, also the modules that make it: a file made by other
+    code is never read. Raises `OSError` where one cannot be read, and what
     `make` raises.
     """
     path = folder / f"{kind}-{_fingerprint(sources)}.arrays"
@@ -78,7 +77,7 @@ def _whole(path: Path) -> memoryview | None:
 
 def _fingerprint(sources: Iterable[Path]) -> str:
     found = hashlib.sha256()
-    for path in (*sources, *(Path(__file__).with_name(name) for name in _CODE)):
+    for path in sources:
         with path.open("rb") as stream:
             found.update(hashlib.file_digest(stream, "sha256").digest())
     return found.hexdigest()[:32]

@@ -27,6 +27,12 @@ from gestalt_space.settings import load_settings
 
 T = TypeVar("T")
 
+_CODE = tuple(
+    Path(__file__).with_name(f"{module}.py")
+    for module in ("annotation_files", "annotations", "obo", "ontology", "profiles")
+)
+"""Modules whose results are kept."""
+
 OBO = "hp.obo"
 _TAB = "\t"
 
@@ -138,7 +144,7 @@ def _from_files(
         return kept(
             load_settings().cache / "hpo",
             kind,
-            [folder / name for name in names],
+            [*(folder / name for name in names), *_CODE],
             make,
             pack,
             unpack,

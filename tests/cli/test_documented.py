@@ -32,6 +32,7 @@ NOT_RUN = {
     "antelopev2": "a model from the network",
     "simulate fit-persons": "photos of real people",
     "train recognisable": "a thousand cross-validations, in tests of its own",
+    "gestalt space": "a minute for faces of simulated people, in tests of their own",
     "train space": "many minutes, or photos of real people and hours",
     "train multiclass": "many minutes",
     "train binary": "many minutes",
