@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gestalt_space.fusion.answer import FusedAnswer
     from gestalt_space.fusion.fused import FusedLine
-    from gestalt_space.fusion.parts import PartName
+    from gestalt_space.fusion.parts import PartName, TermShare
     from gestalt_space.gallery.pipeline import PhotoSource
     from gestalt_space.genomics.exome import ExomeScores
     from gestalt_space.home import Gallery
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gestalt_space.match.view import GalleryView
 
 _ALONE = "photo alone: "
+_SHOWN_SHARES = 3
+"""Lines whose terms are printed one by one; --json has those of all."""
 _TITLES: dict[PartName, str] = {"photo": "the photo", "terms": "the terms", "exome": "the exome"}
 
 
@@ -161,6 +163,8 @@ def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, 
     shown = [("disorder", answer.disorders.lines), ("gene", answer.genes.lines)]
     for what, lines in sorted(shown, key=lambda one: one[0] != by):
         _write_lines(what, lines)
+        if what == by:
+            _write_shares(lines)
     match_output.write_around(match, view.question, _ALONE)
 
 
@@ -202,6 +206,25 @@ def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
             f"  no fused likelihood ratio, {_places_text(withheld)}: a part is withheld",
             style="dim",
         )
+
+
+def _write_shares(lines: Sequence[FusedLine]) -> None:
+    """What each term adds to the terms' part of the first lines."""
+    from gestalt_space.fusion.parts import TermsPart
+
+    for line in lines[:_SHOWN_SHARES]:
+        part = line.parts.get("terms")
+        if not isinstance(part, TermsPart) or not part.shares:
+            continue
+        told = [f"{_term_text(one)} {_part_text(one.adds)}" for one in part.shares if one.adds]
+        if part.other_disorders:
+            told.append(f"other disorders of the gene {_part_text(part.other_disorders)}")
+        told += [f"{_term_text(one)} 0" for one in part.shares if not one.adds]
+        output.write_text(f"  {line.name}, terms {_part_text(part.log10_ratio)}: {', '.join(told)}")
+
+
+def _term_text(share: TermShare) -> str:
+    return share.evidence.name if share.evidence.is_present else f"no {share.evidence.name}"
 
 
 def _without_text(line: FusedLine, part: PartName) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NotRequired
 
 from gestalt_space.documents.form import Form
-from gestalt_space.documents.phenotype_ranking import HpoForm, QueryTermsForm
+from gestalt_space.documents.phenotype_ranking import HpoForm, QueryTermsForm, TermEvidenceForm
 
 
 class FusedPhotoForm(Form):
@@ -21,14 +21,25 @@ class FusedPhotoForm(Form):
     similarity: float | None
 
 
+class FusedTermForm(TermEvidenceForm):
+    """What a term `adds` to the part: its `log10_ratio` times the weight. Of a gene, `log10_ratio`
+    is the mean of the ratios for all annotations of the gene and for its best disorder."""
+
+    adds: float
+
+
 class FusedTermsForm(Form):
     """The part of the HPO terms: `score`, by which `phenotype rank` ranks, times `weight`, which is
-    lower for many terms. `why`: there is no evidence, and why; then `score` is null."""
+    lower for many terms. It is also the sum of what each term of `evidence` adds, and of
+    `other_disorders`: of a gene, what its disorders other than the best one add. `why`: there is no
+    evidence, and why; then `score` is null."""
 
     log10_ratio: float
     why: str | None
     score: float | None
     weight: float
+    evidence: list[FusedTermForm]
+    other_disorders: float
 
 
 class FusedExomeForm(Form):

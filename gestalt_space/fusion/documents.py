@@ -14,12 +14,13 @@ from gestalt_space.documents.fused import (
     FusedGeneForm,
     FusedPartsForm,
     FusedPhotoForm,
+    FusedTermForm,
     FusedTermsForm,
 )
 from gestalt_space.documents.phenotype_ranking import query_terms_form
 from gestalt_space.fusion.answer import FusedAnswer
 from gestalt_space.fusion.fused import FusedLine, Parts
-from gestalt_space.fusion.parts import PARTS, ExomePart, PhotoPart, TermsPart
+from gestalt_space.fusion.parts import PARTS, ExomePart, PhotoPart, TermShare, TermsPart
 from gestalt_space.paths import display_name
 from gestalt_space.tables.table import Column, Table
 
@@ -107,8 +108,16 @@ def _parts_form(parts: Parts) -> FusedPartsForm:
         elif isinstance(part, ExomePart):
             found[name] = filled(FusedExomeForm, part)
         elif isinstance(part, TermsPart):
-            found[name] = filled(FusedTermsForm, part)
+            found[name] = filled(
+                FusedTermsForm, part, evidence=[_term_form(one) for one in part.shares]
+            )
     return cast(FusedPartsForm, found)
+
+
+def _term_form(share: TermShare) -> FusedTermForm:
+    evidence = share.evidence
+    ratio = round(evidence.log10_ratio, 5)  # of a gene it is a mean of two
+    return filled(FusedTermForm, evidence, adds=share.adds, log10_ratio=ratio)
 
 
 def _exome_form(answer: FusedAnswer) -> FusedExomeFileForm | None:

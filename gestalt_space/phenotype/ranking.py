@@ -208,6 +208,13 @@ class Ranker:
             () if candidates is None else candidates.unknown,
         )
 
+    def evidence(self, query: Query, column: int) -> tuple[TermEvidence, ...]:
+        """What each term says about a column of the profiles: those of the disorders, then those of
+        the genes. Present terms first, the highest ratio first."""
+        found = [self._term(column, term, is_present=True) for term in query.present]
+        found += [self._term(column, term, is_present=False) for term in query.excluded]
+        return tuple(sorted(found, key=lambda one: (not one.is_present, -one.log10_ratio, one.id)))
+
     def _gene_scores(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
         """The mean of two log10 ratios of each gene: of its disorders, whose ratios are added up,
         and of all its annotations taken as one disorder's."""
@@ -237,23 +244,18 @@ class Ranker:
             score,
             10.0 ** float(np.clip(score, -_LARGEST_LOG, _LARGEST_LOG)) if is_ratio else None,
             None if scores.p is None else float(scores.p[place]),
-            self._evidence(place, explained) if explained and is_ratio else (),
+            self.evidence(explained, place) if explained and is_ratio else (),
         )
 
-    def _evidence(self, place: int, query: Query) -> tuple[TermEvidence, ...]:
-        found = [self._term(place, term, is_present=True) for term in query.present]
-        found += [self._term(place, term, is_present=False) for term in query.excluded]
-        return tuple(sorted(found, key=lambda one: (not one.is_present, -one.log10_ratio, one.id)))
-
-    def _term(self, place: int, term: int, *, is_present: bool) -> TermEvidence:
+    def _term(self, column: int, term: int, *, is_present: bool) -> TermEvidence:
         ontology = self.release.ontology
-        matched = self._likelihoods.matched(term, place, is_present=is_present)
+        matched = self._likelihoods.matched(term, column, is_present=is_present)
         by = matched.term
         return TermEvidence(
             ontology.id_of(term),
             ontology.names[term],
             is_present,
-            round(float(self._likelihoods.of(term, is_present=is_present)[place]), 4),
+            round(float(self._likelihoods.of(term, is_present=is_present)[column]), 4),
             None if by is None else ontology.id_of(by),
             None if by is None else ontology.names[by],
             _six_digits(matched.share),
