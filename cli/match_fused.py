@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from gestalt_space.fusion.fused import FusedLine
     from gestalt_space.fusion.parts import PartName, TermShare
     from gestalt_space.gallery.pipeline import PhotoSource
-    from gestalt_space.genomics.exome import ExomeScores
     from gestalt_space.home import Gallery
     from gestalt_space.match.answer import Match
     from gestalt_space.match.question import Question
@@ -89,17 +88,24 @@ def match_fused(
 ) -> int:
     """Match a photo or a patient, add terms and exome, and show both rankings."""
     from gestalt_space.documents.matches import match_document
-    from gestalt_space.fusion.asking import ask_fused, installed_ranker, question_about
-    from gestalt_space.fusion.described import describe
+    from gestalt_space.fusion.asking import (
+        ask_fused,
+        installed_ranker,
+        question_about,
+        read_exome,
+    )
+    from gestalt_space.fusion.described import describe, read_phenopacket
     from gestalt_space.fusion.documents import fused_form, fused_table
 
     by = cast(Literal["disorder", "gene"], question.by)
     ontology = installed_ranker().release.ontology
     own = None if patient is None else gallery.patient(patient)
-    described = describe(
-        *(ontology, given.hpo, given.phenopacket, question.sex, question.age), stored=own
-    )
-    exome = None if given.vcf is None else _exome(given, given.vcf, quiet=quiet)
+    packet = None if given.phenopacket is None else read_phenopacket(given.phenopacket)
+    described = describe(ontology, given.hpo, packet, question.sex, question.age, stored=own)
+    exome = None
+    if given.vcf is not None:
+        with output.step("Reading variants", quiet=quiet):
+            exome = read_exome(given.vcf, given.genes, given.sample, given.build)
     asked = question_about(question, described)
     if own is not None:
         asked = asked.about(own)
@@ -131,25 +137,6 @@ def match_fused(
             match_output.write_summary(view, gallery.space, calibration)
     failed = match.error is not None or any(photo.error is not None for photo in match.photos)
     return 3 if failed else 0
-
-
-def _exome(given: Given, vcf: Path, *, quiet: bool) -> ExomeScores:
-    """The scores of the genes of a VCF. Raises `UsageError` where no gene has any."""
-    from gestalt_space.genomics.builds import parse_build
-    from gestalt_space.genomics.exome import score_exome
-    from gestalt_space.genomics.filters import FilterPlan
-    from gestalt_space.genomics.genes import load_genes
-
-    build = None if given.build is None else parse_build(given.build)
-    with output.step("Reading variants", quiet=quiet):
-        found = score_exome(vcf, FilterPlan(), load_genes(given.genes), given.sample, build)
-    if not found.genes:
-        raise UsageError(
-            f"{vcf.name} has no gene with a candidate variant. "
-            f"{found.emptied or ' '.join(found.notes)}".strip(),
-            "Look at its variants: `gestalt genomics score`.",
-        )
-    return found
 
 
 def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, by: str) -> None:
