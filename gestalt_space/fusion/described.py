@@ -89,10 +89,10 @@ def read_phenopacket(path: Path) -> Phenopacket:
 
 def _contradictions(packet: Phenopacket, sex: str | None, age: float | None) -> Iterator[str]:
     if sex is not None and packet.sex not in (None, sex):
-        yield f"The phenopacket says {packet.sex}, --sex {sex}: {sex} is used."
+        yield f"The phenopacket says {packet.sex}, but {sex} was given: {sex} is used."
     if age is not None and packet.age_years is not None and abs(age - packet.age_years) > _SAME_AGE:
         yield (
-            f"The phenopacket says {age_text(packet.age_years)}, --age {age_text(age)}: "
+            f"The phenopacket says {age_text(packet.age_years)}, but {age_text(age)} was given: "
             f"{age_text(age)} is used."
         )
 

@@ -40,7 +40,7 @@ def check_vcf_file(path: Path, name: str) -> bool:
             if start[:4] == _BGZF and start[12:14] == b"BC":
                 return _ends_bgzf(stream, name)
             if start[:2] == _GZIP:
-                return _ends_gzip(stream)
+                return _ends_gzip(stream, name)
             stream.seek(-1, os.SEEK_END)
             return stream.read() == b"\n" or start.startswith(_BCF)
     except OSError as error:
@@ -77,12 +77,14 @@ def _ends_bgzf(stream: BinaryIO, name: str) -> bool:
     return text.endswith(b"\n") or is_bcf
 
 
-def _ends_gzip(stream: BinaryIO) -> bool:
+def _ends_gzip(stream: BinaryIO, name: str) -> bool:
     end = b"\n"
     try:
         with gzip.open(stream) as lines:
             while piece := lines.read(_PIECE):
                 end = piece[-1:]
-    except (OSError, EOFError, zlib.error):
+    except EOFError as error:
+        raise TableDamaged(f"{name} is cut off: its compressed end is missing.", _COPY) from error
+    except (OSError, zlib.error):
         return True  # htslib says which line cannot be read
     return end == b"\n"

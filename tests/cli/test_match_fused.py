@@ -261,7 +261,7 @@ def test_a_contradiction_of_the_phenopacket_is_told(
     case = tmp_path / "case.json"
     case.write_text(json.dumps(packet()), encoding="utf-8")
     words = ("match", photos[2], "--phenopacket", case, "--sex", "male", *ALIGNED)
-    told = "The phenopacket says female, --sex male: male is used."
+    told = "The phenopacket says female, but male was given: male is used."
     assert told in gestalt(*words).out
     assert fused_of(gestalt(*words, "--json").document)["notes"] == [told]
 

@@ -50,8 +50,8 @@ def test_what_is_given_goes_before_the_phenopacket_and_a_contradiction_is_told(
     found = describe(ontology, (), given, "male", 7.0)
     assert (found.sex, found.age) == ("male", 7.0)
     assert found.notes == (
-        "The phenopacket says female, --sex male: male is used.",
-        "The phenopacket says 4y6m, --age 7y: 7y is used.",
+        "The phenopacket says female, but male was given: male is used.",
+        "The phenopacket says 4y6m, but 7y was given: 7y is used.",
     )
     assert describe(ontology, (), given, "female", 4.5).notes == ()
     unknown = written(tmp_path, subject=aged("P4Y6M", "UNKNOWN_SEX"))
