@@ -11,6 +11,7 @@ from gestalt_space.errors import UsageError
 
 from . import match_output, output
 from .phenotype_output import write_terms
+from .ties import places_text, write_ties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,18 +169,21 @@ def _write_closest(line: FusedLine) -> None:
 def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
     names = list(lines[0].parts) if lines else []
     right = ("rank", "log10 LR", *names)
-    columns = ["rank", what, "log10 LR", *names, *["best disorder"] * (what == "gene")]
+    best = "best disorder" if what == "gene" else "best gene"
     table = output.new_table(
-        *columns, right=right, whole=["gene"], least=["best disorder"] * (what == "gene")
+        *("rank", what, "log10 LR", *names, best),
+        right=right,
+        whole=["gene", "best gene"],
+        least=["best disorder"],
     )
     for line in lines:
         name = line.name if what == "gene" else match_output.title_of(line.id, line.name)
         cells = [str(line.rank), name, f"{line.log10_ratio:+.4f}"]
         cells += [_part_text(line.parts[one].log10_ratio) for one in names]
-        if what == "gene":
-            cells.append(match_output.title_of(line.disorder, line.disorder_name))
-        table.add_row(*cells)
+        disorder = match_output.title_of(line.disorder, line.disorder_name)
+        table.add_row(*cells, disorder if what == "gene" else line.gene)
     output.write_table(table)
+    write_ties(what, "total", [(line.log10_ratio, line.tied) for line in lines])
     for line in lines:
         if line.rank_without:
             told = (_without_text(line, one) for one in line.rank_without)
@@ -187,10 +191,10 @@ def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
     for name in names:
         for why in dict.fromkeys(line.parts[name].why for line in lines if line.parts[name].why):
             places = [place for place, line in enumerate(lines, 1) if line.parts[name].why == why]
-            output.write_text(f"  {name}, {_places_text(places)}: {why}", style="dim")
+            output.write_text(f"  {name}, {places_text(places)}: {why}", style="dim")
     if withheld := [place for place, line in enumerate(lines, 1) if line.no_ratio]:
         output.write_text(
-            f"  no fused likelihood ratio, {_places_text(withheld)}: a part is withheld",
+            f"  no fused likelihood ratio, {places_text(withheld)}: a part is withheld",
             style="dim",
         )
 
@@ -226,10 +230,6 @@ def _without_text(line: FusedLine, part: PartName) -> str:
 
 def _part_text(log10_ratio: float) -> str:
     return f"{log10_ratio:+.4f}" if log10_ratio else "0"
-
-
-def _places_text(places: Sequence[int]) -> str:
-    return f"{'line' if len(places) == 1 else 'lines'} {', '.join(map(str, places))}"
 
 
 def _write_facts(answer: FusedAnswer) -> None:

@@ -75,12 +75,14 @@ class RankWithoutForm(Form):
     exome: NotRequired[int]
 
 
-class FusedDisorderForm(Form):
-    """A disorder. `log10_ratio`: the sum of the parts, by which lines are ranked; equal ones take
-    the worst rank. `likelihood_ratio`: null where `no_ratio` says which part is withheld; `lower`:
-    the log10 with the photo's lower bound, null where that has none."""
+class FusedLineForm(Form):
+    """A disorder or a gene. `log10_ratio`: the sum of the parts, by which lines are ranked; equal
+    ones take the worst rank, and `tied` is how many there are, with this one. `likelihood_ratio`:
+    null where `no_ratio` says which part is withheld; `lower`: the log10 with the photo's lower
+    bound, null where that has none."""
 
     rank: int
+    tied: int
     id: str
     name: str
     log10_ratio: float
@@ -91,7 +93,14 @@ class FusedDisorderForm(Form):
     rank_without: RankWithoutForm
 
 
-class FusedGeneForm(FusedDisorderForm):
+class FusedDisorderForm(FusedLineForm):
+    """A disorder. `gene`: the symbol of the one of its genes that fits best; null where none is
+    known."""
+
+    gene: str | None
+
+
+class FusedGeneForm(FusedLineForm):
     """A gene, by its symbol under `name`. `disorder`: the one of its disorders that fits best; null
     where none is known."""
 

@@ -12,6 +12,7 @@ from gestalt_space.documents.fused import (
     FusedExomeForm,
     FusedForm,
     FusedGeneForm,
+    FusedLineForm,
     FusedPartsForm,
     FusedPhotoForm,
     FusedTermForm,
@@ -55,7 +56,10 @@ def fused_form(answer: FusedAnswer, by: Literal["disorder", "gene"]) -> FusedFor
         "notes": list(patient.notes),
         "ranked_disorders": answer.disorders.ranked,
         "ranked_genes": answer.genes.ranked,
-        "disorders": [_line_form(line) for line in answer.disorders.lines],
+        "disorders": [
+            cast(FusedDisorderForm, {**_line_form(line), "gene": line.gene or None})
+            for line in answer.disorders.lines
+        ],
         "genes": [
             cast(
                 FusedGeneForm,
@@ -88,9 +92,9 @@ def fused_table(lines: Iterable[FusedLine]) -> Table:
     )
 
 
-def _line_form(line: FusedLine) -> FusedDisorderForm:
+def _line_form(line: FusedLine) -> FusedLineForm:
     return filled(
-        FusedDisorderForm,
+        FusedLineForm,
         line,
         parts=_parts_form(line.parts),
         rank_without=dict(line.rank_without),

@@ -55,7 +55,8 @@ class TermEvidence:
 class DisorderLine:
     """A disorder in a ranking. `likelihood_ratio`: 10 to the power of the score, for likelihoods
     alone; `p`: for the Phenomizer's ranking alone. The score is the sum of the `log10_ratio` of
-    the evidence, where that was asked for."""
+    the evidence, where that was asked for. `tied`: how many disorders are ranked by the same
+    score and `p`, with this one."""
 
     rank: int
     id: str
@@ -64,11 +65,13 @@ class DisorderLine:
     likelihood_ratio: float | None
     p: float | None
     evidence: tuple[TermEvidence, ...]
+    tied: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class GeneLine:
-    """A gene in a ranking. `disorder`, `disorder_name`: the one of its disorders that fits best."""
+    """A gene in a ranking. `disorder`, `disorder_name`: the one of its disorders that fits best.
+    `tied`: how many ranked genes have this score, with this one."""
 
     rank: int
     symbol: str
@@ -76,6 +79,7 @@ class GeneLine:
     score: float
     disorder: str
     disorder_name: str
+    tied: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,7 @@ class Ranker:
                 for rank, place in enumerate(places[order[:top]], start=1)
             ),
             tuple(
-                self._gene(rank, int(place), scores)
+                self._gene(rank, int(place), scores, genes)
                 for rank, place in enumerate(gene_order, start=1)
             ),
             len(places),
@@ -237,6 +241,9 @@ class Ranker:
         annotations = self.release.annotations
         score = float(scores.disorders[place])
         is_ratio = self.method == LIKELIHOOD
+        is_equal = scores.disorders == score
+        if scores.p is not None:
+            is_equal &= scores.p == scores.p[place]
         return DisorderLine(
             rank,
             annotations.disorders[place],
@@ -245,6 +252,7 @@ class Ranker:
             10.0 ** float(np.clip(score, -_LARGEST_LOG, _LARGEST_LOG)) if is_ratio else None,
             None if scores.p is None else float(scores.p[place]),
             self.evidence(explained, place) if explained and is_ratio else (),
+            int(np.count_nonzero(is_equal[self._ranked])),
         )
 
     def _term(self, column: int, term: int, *, is_present: bool) -> TermEvidence:
@@ -262,7 +270,7 @@ class Ranker:
             None if by is None else _six_digits(float(self.release.background[by])),
         )
 
-    def _gene(self, rank: int, place: int, scores: Scores) -> GeneLine:
+    def _gene(self, rank: int, place: int, scores: Scores, among: NDArray[np.integer]) -> GeneLine:
         annotations = self.release.annotations
         disorders = annotations.gene_disorders[place]
         best = disorders[int(np.argmax(scores.disorders[disorders]))] if len(disorders) else None
@@ -273,6 +281,7 @@ class Ranker:
             float(scores.genes[place]),
             "" if best is None else annotations.disorders[best],
             "" if best is None else annotations.disorder_names[best],
+            int(np.count_nonzero(scores.genes[among] == scores.genes[place])),
         )
 
 

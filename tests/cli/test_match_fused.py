@@ -252,7 +252,20 @@ def test_eighty_columns_hold_all_parts(
     assert ran.code == 0, ran.err
     assert max(map(len, ran.out.splitlines())) <= 80
     heads = [line.split() for line in ran.out.splitlines()]
-    assert ["rank", "disorder", "log10", "LR", "photo", "terms", "exome"] in heads
+    head = ["rank", "disorder", "log10", "LR", "photo", "terms", "exome", "best", "gene"]
+    assert head in heads
+    first = next(line for line in ran.out.splitlines() if "Disorder 1 (OMIM" in line)
+    assert first.split()[-1] == "AAA1"
+
+
+def test_ties_are_counted(gallery: Path, photos: list[Path], gestalt: Command) -> None:
+    words = ("match", photos[2], "--hpo", "HP:0000020", *ALIGNED)
+    fused = fused_of(gestalt(*words, "--json").document)
+    totals = [one["log10_ratio"] for one in fused["genes"]]
+    assert [one["tied"] for one in fused["genes"]] == [totals.count(one) for one in totals]
+    count = max(one["tied"] for one in fused["genes"])
+    assert count > 1
+    assert f": {count} genes have the same total" in gestalt(*words).out
 
 
 def test_a_contradiction_of_the_phenopacket_is_told(

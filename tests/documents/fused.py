@@ -56,6 +56,8 @@ DISORDERS = FusedRanking(
                 "exome": EXOME_PART,
             },
             {"photo": 2, "terms": 1, "exome": 14},
+            gene="NIPBL",
+            tied=2,
         ),
         FusedLine(
             2,
