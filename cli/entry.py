@@ -31,7 +31,8 @@ def run(words: Sequence[str]) -> int:
     """Run one command; returns its exit code.
 
     0 done; 1 failed; 2 wrong usage; 3 some photos failed; 70 a fault of ours; 130 interrupted from
-    the keyboard, 143 ended by the system.
+    the keyboard, 143 ended by the system. It is 0 where the reader of standard output has closed
+    it, as `head` does.
     """
     # Libraries' notices to programmers are not for the users of a command.
     warnings.simplefilter("ignore")
@@ -43,6 +44,7 @@ def run(words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str], stop: _Stop) -> int:
     as_json = "--json" in words
+    stdout = sys.stdout
     try:
         app = app_for(words)
         doing(command_of(app, words))
@@ -63,10 +65,12 @@ def _run(words: Sequence[str], stop: _Stop) -> int:
         return _end(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
         return _end(Interrupted("Interrupted."), as_json)
-    except BrokenPipeError:
-        # The reader of our output has gone: there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except (BrokenPipeError, SystemExit) as error:
+        # Typer makes an exit of a broken pipe.
+        if not isinstance(error.__context__ or error, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        return 0
     except OSError as error:
         where = f" ({display_name(error.filename)})" if error.filename else ""
         reason = f"{error.strerror or error}{where}."

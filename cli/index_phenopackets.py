@@ -16,6 +16,8 @@ from .index_add import put_in, starting
 from .opening import opened_for_photos
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gestalt_space.interop.phenopacket_intake import PhenopacketIntake
 
 SHOWN_FAILURES = 20
@@ -130,8 +132,13 @@ def _say_found(found: PhenopacketIntake) -> None:
             "photos/7.jpg it is the folder that has photos/.",
             indent="  ",
         )
-    for name, error in found.failed[:SHOWN_FAILURES]:
-        output.say(f"{display_name(name)}: {error}")
-    if len(found.failed) > SHOWN_FAILURES:
-        more = len(found.failed) - SHOWN_FAILURES
-        output.say(f"… and {more:,} more phenopackets that cannot be used; --json lists them all.")
+    _say_each(found.failed, "phenopackets that cannot be used")
+    _say_each(found.not_used, "values that cannot be used")
+
+
+def _say_each(sentences: Sequence[tuple[str, str]], what: str) -> None:
+    """The first sentences, behind the names of their files, and how many more there are."""
+    for name, sentence in sentences[:SHOWN_FAILURES]:
+        output.say(f"{display_name(name)}: {sentence}")
+    if len(sentences) > SHOWN_FAILURES:
+        output.say(f"… and {len(sentences) - SHOWN_FAILURES:,} more {what}; --json lists them all.")

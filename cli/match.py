@@ -13,7 +13,7 @@ import typer
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import GestaltError, Interrupted, UsageError
 
-from . import match_classifier, match_fused, match_output, options, output
+from . import match_classifier, match_fused, match_fused_options, match_output, options, output
 from .interruption import interruption
 from .opening import opened_for_photos
 from .probes import probe_names, probes_of
@@ -135,61 +135,12 @@ def match(
             show_default=False,
         ),
     ] = None,
-    hpo: Annotated[
-        list[str],
-        typer.Option(
-            "--hpo",
-            help="HPO terms of the patient by identifier or name, separated by commas; ! before a "
-            "term that was looked for and not found. Repeatable. Photo and terms then rank "
-            "disorders and genes together.",
-            show_default=False,
-        ),
-    ] = [],  # noqa: B006
-    phenopacket: Annotated[
-        Path | None,
-        typer.Option(
-            "--phenopacket",
-            help="A phenopacket of version 2, as JSON: terms, and sex and age unless --sex and "
-            "--age give them.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
-    vcf: Annotated[
-        Path | None,
-        typer.Option(
-            "--vcf",
-            help="Exome of the patient, as for `gestalt genomics score`: its variants count too.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
-    sample: Annotated[
-        str | None,
-        typer.Option(
-            "--sample",
-            help="With --vcf: the patient, if it has several samples.",
-            show_default=False,
-        ),
-    ] = None,
-    build: Annotated[
-        str | None,
-        typer.Option(
-            "--build",
-            help="With --vcf: genome build, GRCh37 or GRCh38. Refused if the VCF is on the other "
-            "one. [default: as the contigs of the VCF tell]",
-            show_default=False,
-        ),
-    ] = None,
-    genes: Annotated[
-        Path | None,
-        typer.Option(
-            "--genes",
-            help="With --vcf: gene table, hgnc_complete_set.txt of HGNC.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    hpo: match_fused_options.Hpo = [],  # noqa: B006
+    phenopacket: match_fused_options.PhenopacketFile = None,
+    vcf: match_fused_options.Vcf = None,
+    sample: match_fused_options.Sample = None,
+    build: match_fused_options.BuildName = None,
+    genes: match_fused_options.GeneTable = None,
     classifier: Annotated[
         str | None,
         typer.Option(

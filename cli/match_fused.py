@@ -11,21 +11,23 @@ from gestalt_space.errors import UsageError
 
 from . import match_output, output
 from .phenotype_output import write_terms
+from .ties import places_text, write_ties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gestalt_space.fusion.answer import FusedAnswer
     from gestalt_space.fusion.fused import FusedLine
-    from gestalt_space.fusion.parts import PartName
+    from gestalt_space.fusion.parts import PartName, TermShare
     from gestalt_space.gallery.pipeline import PhotoSource
-    from gestalt_space.genomics.exome import ExomeScores
     from gestalt_space.home import Gallery
     from gestalt_space.match.answer import Match
     from gestalt_space.match.question import Question
     from gestalt_space.match.view import GalleryView
 
 _ALONE = "photo alone: "
+_SHOWN_SHARES = 3
+"""Lines whose terms are printed one by one; --json has those of all."""
 _TITLES: dict[PartName, str] = {"photo": "the photo", "terms": "the terms", "exome": "the exome"}
 
 
@@ -87,17 +89,24 @@ def match_fused(
 ) -> int:
     """Match a photo or a patient, add terms and exome, and show both rankings."""
     from gestalt_space.documents.matches import match_document
-    from gestalt_space.fusion.asking import ask_fused, installed_ranker, question_about
-    from gestalt_space.fusion.described import describe
+    from gestalt_space.fusion.asking import (
+        ask_fused,
+        installed_ranker,
+        question_about,
+        read_exome,
+    )
+    from gestalt_space.fusion.described import describe, read_phenopacket
     from gestalt_space.fusion.documents import fused_form, fused_table
 
     by = cast(Literal["disorder", "gene"], question.by)
     ontology = installed_ranker().release.ontology
     own = None if patient is None else gallery.patient(patient)
-    described = describe(
-        *(ontology, given.hpo, given.phenopacket, question.sex, question.age), stored=own
-    )
-    exome = None if given.vcf is None else _exome(given, given.vcf, quiet=quiet)
+    packet = None if given.phenopacket is None else read_phenopacket(given.phenopacket)
+    described = describe(ontology, given.hpo, packet, question.sex, question.age, stored=own)
+    exome = None
+    if given.vcf is not None:
+        with output.step("Reading variants", quiet=quiet):
+            exome = read_exome(given.vcf, given.genes, given.sample, given.build)
     asked = question_about(question, described)
     if own is not None:
         asked = asked.about(own)
@@ -131,25 +140,6 @@ def match_fused(
     return 3 if failed else 0
 
 
-def _exome(given: Given, vcf: Path, *, quiet: bool) -> ExomeScores:
-    """The scores of the genes of a VCF. Raises `UsageError` where no gene has any."""
-    from gestalt_space.genomics.builds import parse_build
-    from gestalt_space.genomics.exome import score_exome
-    from gestalt_space.genomics.filters import FilterPlan
-    from gestalt_space.genomics.genes import load_genes
-
-    build = None if given.build is None else parse_build(given.build)
-    with output.step("Reading variants", quiet=quiet):
-        found = score_exome(vcf, FilterPlan(), load_genes(given.genes), given.sample, build)
-    if not found.genes:
-        raise UsageError(
-            f"{vcf.name} has no gene with a candidate variant. "
-            f"{found.emptied or ' '.join(found.notes)}".strip(),
-            "Look at its variants: `gestalt genomics score`.",
-        )
-    return found
-
-
 def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, by: str) -> None:
     match_output.write_probe(match, view, detector, _ALONE)
     if answer.closest is not None:
@@ -161,6 +151,8 @@ def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, 
     shown = [("disorder", answer.disorders.lines), ("gene", answer.genes.lines)]
     for what, lines in sorted(shown, key=lambda one: one[0] != by):
         _write_lines(what, lines)
+        if what == by:
+            _write_shares(lines)
     match_output.write_around(match, view.question, _ALONE)
 
 
@@ -177,18 +169,21 @@ def _write_closest(line: FusedLine) -> None:
 def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
     names = list(lines[0].parts) if lines else []
     right = ("rank", "log10 LR", *names)
-    columns = ["rank", what, "log10 LR", *names, *["best disorder"] * (what == "gene")]
+    best = "best disorder" if what == "gene" else "best gene"
     table = output.new_table(
-        *columns, right=right, whole=["gene"], least=["best disorder"] * (what == "gene")
+        *("rank", what, "log10 LR", *names, best),
+        right=right,
+        whole=["gene", "best gene"],
+        least=["best disorder"],
     )
     for line in lines:
         name = line.name if what == "gene" else match_output.title_of(line.id, line.name)
         cells = [str(line.rank), name, f"{line.log10_ratio:+.4f}"]
         cells += [_part_text(line.parts[one].log10_ratio) for one in names]
-        if what == "gene":
-            cells.append(match_output.title_of(line.disorder, line.disorder_name))
-        table.add_row(*cells)
+        disorder = match_output.title_of(line.disorder, line.disorder_name)
+        table.add_row(*cells, disorder if what == "gene" else line.gene)
     output.write_table(table)
+    write_ties(what, "total", [(line.log10_ratio, line.tied) for line in lines])
     for line in lines:
         if line.rank_without:
             told = (_without_text(line, one) for one in line.rank_without)
@@ -196,12 +191,31 @@ def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
     for name in names:
         for why in dict.fromkeys(line.parts[name].why for line in lines if line.parts[name].why):
             places = [place for place, line in enumerate(lines, 1) if line.parts[name].why == why]
-            output.write_text(f"  {name}, {_places_text(places)}: {why}", style="dim")
+            output.write_text(f"  {name}, {places_text(places)}: {why}", style="dim")
     if withheld := [place for place, line in enumerate(lines, 1) if line.no_ratio]:
         output.write_text(
-            f"  no fused likelihood ratio, {_places_text(withheld)}: a part is withheld",
+            f"  no fused likelihood ratio, {places_text(withheld)}: a part is withheld",
             style="dim",
         )
+
+
+def _write_shares(lines: Sequence[FusedLine]) -> None:
+    """What each term adds to the terms' part of the first lines."""
+    from gestalt_space.fusion.parts import TermsPart
+
+    for line in lines[:_SHOWN_SHARES]:
+        part = line.parts.get("terms")
+        if not isinstance(part, TermsPart) or not part.shares:
+            continue
+        told = [f"{_term_text(one)} {_part_text(one.adds)}" for one in part.shares if one.adds]
+        if part.other_disorders:
+            told.append(f"other disorders of the gene {_part_text(part.other_disorders)}")
+        told += [f"{_term_text(one)} 0" for one in part.shares if not one.adds]
+        output.write_text(f"  {line.name}, terms {_part_text(part.log10_ratio)}: {', '.join(told)}")
+
+
+def _term_text(share: TermShare) -> str:
+    return share.evidence.name if share.evidence.is_present else f"no {share.evidence.name}"
 
 
 def _without_text(line: FusedLine, part: PartName) -> str:
@@ -216,10 +230,6 @@ def _without_text(line: FusedLine, part: PartName) -> str:
 
 def _part_text(log10_ratio: float) -> str:
     return f"{log10_ratio:+.4f}" if log10_ratio else "0"
-
-
-def _places_text(places: Sequence[int]) -> str:
-    return f"{'line' if len(places) == 1 else 'lines'} {', '.join(map(str, places))}"
 
 
 def _write_facts(answer: FusedAnswer) -> None:

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -47,7 +47,9 @@ def say(message: str, *, indent: str = "") -> None:
     """A message on standard error; on a terminal its words are wrapped, and none is broken."""
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     text = wrapped(indent + display_name(message), width)
-    print(text, file=sys.stderr)  # noqa: T201 - this is where messages are printed
+    # Nobody who has closed it wants a message, and no work is broken off for it.
+    with suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is where messages are printed
 
 
 def say_error(error: GestaltError, subject: str = "") -> None:
@@ -225,6 +227,12 @@ def without_pixels(results: Iterable[R]) -> Iterator[R]:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
+    class PlainConsole(Console):
+        """Leaves a broken pipe to the end of the command, as every other way to write does."""
+
+        def on_broken_pipe(self) -> None:
+            raise
+
     width = None if stderr else shown_width() or _ENDLESS
     # Names of photos and patients are shown as they are, whatever brackets and colons they have.
-    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+    return PlainConsole(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)

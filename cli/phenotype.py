@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from gestalt_space.phenotype.cases import Case, RankedCase
     from gestalt_space.phenotype.ontology import Ontology
 
-EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but some cases failed."
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, or all cases failed, 2 wrong usage, 3 done, but some cases "
+    "failed."
+)
 
 _SHOWN_REPEATED = 5
 
@@ -151,6 +154,8 @@ def rank(
             write_case(case)
         if not quiet:
             write_summary(ranker, databases)
+    if failed == len(cases):
+        return 1
     return 3 if failed else 0
 
 

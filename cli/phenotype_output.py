@@ -9,6 +9,7 @@ from gestalt_space.counts import counted_text
 from gestalt_space.paths import display_name
 
 from . import output
+from .ties import write_ties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,8 @@ def write_case(case: RankedCase) -> None:
             cells.append(f"{line.p:.3f}")
         disorders.add_row(*cells)
     output.write_table(disorders)
+    equal = [((line.p, line.score), line.tied) for line in case.ranking.disorders]
+    write_ties("disorder", "p and score" if has_p else "score", equal)
     for line in islice((line for line in case.ranking.disorders if line.evidence), _SHOWN_EVIDENCE):
         _write_evidence(line)
     genes = output.new_table(
@@ -60,6 +63,7 @@ def write_case(case: RankedCase) -> None:
         cells = [str(gene.rank), gene.symbol, gene.entrez_id.removeprefix("Entrez:")]
         genes.add_row(*cells, f"{gene.score:.2f}", f"{gene.disorder_name} ({gene.disorder})")
     output.write_table(genes)
+    write_ties("gene", "score", [(gene.score, gene.tied) for gene in case.ranking.genes])
     if unknown := case.ranking.unknown_candidates:
         output.write_text(
             f"  {'candidate that is' if len(unknown) == 1 else 'candidates that are'} "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NotRequired
 
 from gestalt_space.documents.form import Form
-from gestalt_space.documents.phenotype_ranking import HpoForm, QueryTermsForm
+from gestalt_space.documents.phenotype_ranking import HpoForm, QueryTermsForm, TermEvidenceForm
 
 
 class FusedPhotoForm(Form):
@@ -21,14 +21,25 @@ class FusedPhotoForm(Form):
     similarity: float | None
 
 
+class FusedTermForm(TermEvidenceForm):
+    """What a term `adds` to the part: its `log10_ratio` times the weight. Of a gene, `log10_ratio`
+    is the mean of the ratios for all annotations of the gene and for its best disorder."""
+
+    adds: float
+
+
 class FusedTermsForm(Form):
     """The part of the HPO terms: `score`, by which `phenotype rank` ranks, times `weight`, which is
-    lower for many terms. `why`: there is no evidence, and why; then `score` is null."""
+    lower for many terms. It is also the sum of what each term of `evidence` adds, and of
+    `other_disorders`: of a gene, what its disorders other than the best one add. `why`: there is no
+    evidence, and why; then `score` is null."""
 
     log10_ratio: float
     why: str | None
     score: float | None
     weight: float
+    evidence: list[FusedTermForm]
+    other_disorders: float
 
 
 class FusedExomeForm(Form):
@@ -64,12 +75,14 @@ class RankWithoutForm(Form):
     exome: NotRequired[int]
 
 
-class FusedDisorderForm(Form):
-    """A disorder. `log10_ratio`: the sum of the parts, by which lines are ranked; equal ones take
-    the worst rank. `likelihood_ratio`: null where `no_ratio` says which part is withheld; `lower`:
-    the log10 with the photo's lower bound, null where that has none."""
+class FusedLineForm(Form):
+    """A disorder or a gene. `log10_ratio`: the sum of the parts, by which lines are ranked; equal
+    ones take the worst rank, and `tied` is how many there are, with this one. `likelihood_ratio`:
+    null where `no_ratio` says which part is withheld; `lower`: the log10 with the photo's lower
+    bound, null where that has none."""
 
     rank: int
+    tied: int
     id: str
     name: str
     log10_ratio: float
@@ -80,7 +93,14 @@ class FusedDisorderForm(Form):
     rank_without: RankWithoutForm
 
 
-class FusedGeneForm(FusedDisorderForm):
+class FusedDisorderForm(FusedLineForm):
+    """A disorder. `gene`: the symbol of the one of its genes that fits best; null where none is
+    known."""
+
+    gene: str | None
+
+
+class FusedGeneForm(FusedLineForm):
     """A gene, by its symbol under `name`. `disorder`: the one of its disorders that fits best; null
     where none is known."""
 

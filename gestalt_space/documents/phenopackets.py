@@ -15,6 +15,13 @@ class UnreadPacketForm(Form):
     error: str
 
 
+class UnusedFactForm(Form):
+    """A sex or age that a phenopacket has, and that cannot be used; `note`: why."""
+
+    file: str
+    note: str
+
+
 class PhenopacketsForm(Form):
     """Phenopackets that were read. `patients`, `photos`: those that can be added; `left_out`: how
     many photos, and patients without one, by the reason."""
@@ -24,6 +31,7 @@ class PhenopacketsForm(Form):
     photos: int
     left_out: dict[str, int]
     failed: list[UnreadPacketForm]
+    not_used: list[UnusedFactForm]
 
 
 class PhenopacketsDocument(Form):

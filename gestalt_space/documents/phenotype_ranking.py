@@ -69,9 +69,11 @@ class TermEvidenceForm(Form):
 class RankedDisorderForm(Form):
     """A disorder. `score`: by likelihoods the log10 of `likelihood_ratio`, and the sum of the
     evidence; by the other methods a similarity, and then there is no ratio. `p`: by the
-    Phenomizer's method alone."""
+    Phenomizer's method alone. `tied`: how many disorders are equal to it, with this one; their
+    ranks are in the order of identifiers."""
 
     rank: int
+    tied: int
     id: str
     name: str
     score: float
@@ -82,9 +84,10 @@ class RankedDisorderForm(Form):
 
 class RankedGeneForm(Form):
     """A gene. `hgnc_id`: null where no table of HGNC is at hand, as now; `disorder`: the one of its
-    disorders that fits best."""
+    disorders that fits best; `tied`: how many of the ranked genes are equal, with this one."""
 
     rank: int
+    tied: int
     symbol: str
     hgnc_id: str | None
     entrez_id: str
@@ -219,6 +222,7 @@ def query_terms_form(query: Query | None) -> QueryTermsForm:
 def _disorder_form(line: DisorderLine) -> RankedDisorderForm:
     form: RankedDisorderForm = {
         "rank": line.rank,
+        "tied": line.tied,
         "id": line.id,
         "name": line.name,
         "score": line.score,

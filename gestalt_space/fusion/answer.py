@@ -9,6 +9,7 @@ from gestalt_space.fusion.described import Described
 from gestalt_space.fusion.exome_evidence import ASSUMPTIONS, ExomeEvidence
 from gestalt_space.fusion.fused import FusedLine, FusedRanking, Fusion
 from gestalt_space.fusion.terms_evidence import INDEPENDENT
+from gestalt_space.fusion.terms_explained import TermsExplained
 from gestalt_space.genomics.exome import ExomeScores
 from gestalt_space.match.answer import MatchLine
 from gestalt_space.phenotype.likelihood import EXCLUDED_WEIGHT
@@ -55,8 +56,8 @@ def fuse(
     exome: ExomeScores | None,
     top: int,
 ) -> FusedAnswer:
-    """The first `top` disorders and genes for a patient. `photo`: all lines of the match by
-    disorder, best first."""
+    """The first `top` disorders and genes for a patient, with the share of each term. `photo`: all
+    lines of the match by disorder, best first."""
     release, evidence = ranker.release, None
     if exome is not None:
         evidence = ExomeEvidence(
@@ -68,6 +69,10 @@ def fuse(
         )
     lines = tuple(photo)
     fusion = Fusion(ranker, lines, patient.query, evidence)
+    disorders, genes = fusion.disorders(top), fusion.genes(top)
+    if patient.query is not None:
+        explained = TermsExplained(ranker, patient.query)
+        disorders, genes = explained.disorders(disorders), explained.genes(genes)
     return FusedAnswer(
         release,
         patient,
@@ -78,7 +83,7 @@ def fuse(
             *(() if patient.query is None else (FEW_TERMS,)),
             *(() if evidence is None else ASSUMPTIONS),
         ),
-        fusion.disorders(top),
-        fusion.genes(top),
+        disorders,
+        genes,
         fusion.disorder(lines[0].id) if lines else None,
     )

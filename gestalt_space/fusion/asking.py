@@ -10,7 +10,10 @@ from pathlib import Path
 from gestalt_space.errors import UsageError
 from gestalt_space.fusion.answer import FusedAnswer, fuse
 from gestalt_space.fusion.described import Described
-from gestalt_space.genomics.exome import ExomeScores
+from gestalt_space.genomics.builds import parse_build
+from gestalt_space.genomics.exome import ExomeScores, score_exome
+from gestalt_space.genomics.filters import FilterPlan
+from gestalt_space.genomics.genes import load_genes
 from gestalt_space.home import Gallery
 from gestalt_space.match.answer import Match
 from gestalt_space.match.probe import Probe
@@ -47,6 +50,23 @@ def check_question(question: Question, photos: int) -> None:
             f"Terms and an exome are of one patient, but there are {photos} photos.",
             "Give one photo, or several of one patient as one (--as-one).",
         )
+
+
+def read_exome(
+    path: Path, genes: Path | None, sample: str | None, build: str | None, name: str = ""
+) -> ExomeScores:
+    """The scores of the genes of a VCF, by the filters of `FilterPlan`, for any mode of
+    inheritance. `genes`: a table of HGNC; `name`: of the VCF, where it is not that of the path.
+    Raises as `score_exome` does, and `UsageError` where no gene has a candidate variant."""
+    wanted = None if build is None else parse_build(build)
+    found = score_exome(path, FilterPlan(), load_genes(genes), sample, wanted, name)
+    if not found.genes:
+        raise UsageError(
+            f"{found.header.name} has no gene with a candidate variant. "
+            f"{found.emptied or ' '.join(found.notes)}".strip(),
+            "Look at its variants: `gestalt genomics score`.",
+        )
+    return found
 
 
 def question_about(question: Question, patient: Described) -> Question:

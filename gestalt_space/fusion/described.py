@@ -34,7 +34,7 @@ class Described:
 def describe(
     ontology: Ontology,
     hpo: Sequence[str],
-    phenopacket: Path | None,
+    packet: Phenopacket | None,
     sex: str | None,
     age: float | None,
     *,
@@ -43,13 +43,11 @@ def describe(
     """The terms of all sources together, those that the gallery has of the patient first; sex and
     age of the phenopacket where they are not given.
 
-    Raises `PhenotypeError` for a phenopacket that cannot be read, and where no term is present;
-    `UsageError` for several phenopackets.
+    Raises `PhenotypeError` where no term is present.
     """
-    is_told = bool(hpo) or phenopacket is not None
+    is_told = bool(hpo) or packet is not None
     if not is_told and (stored is None or not stored.hpo):
         return Described(None, sex, age)
-    packet = None if phenopacket is None else _read(phenopacket)
     given = case_of_terms("terms", hpo, ontology)
     present, excluded = [*given.present], [*given.excluded]
     notes: list[str] = []
@@ -61,17 +59,20 @@ def describe(
     if packet is not None:
         present += packet.present
         excluded += packet.excluded
+        notes += [f"Phenopacket: {sentence}" for sentence in packet.not_used]
         notes += _contradictions(packet, sex, age)
         sex, age = sex or packet.sex, packet.age_years if age is None else age
     query = make_query(ontology, present, excluded)
     if not query.present and not is_told:
         return Described(None, sex, age)
     if not query.present:
-        raise _nothing_present(query, phenopacket)
+        raise _nothing_present(query, is_packet=packet is not None)
     return Described(query, sex, age, tuple(notes))
 
 
-def _read(path: Path) -> Phenopacket:
+def read_phenopacket(path: Path) -> Phenopacket:
+    """The phenopacket of a file. Raises `PhenotypeError` for one that cannot be read, `UsageError`
+    for several."""
     files = list(read_phenopackets(path))
     if len(files) > 1:
         raise UsageError(
@@ -88,22 +89,22 @@ def _read(path: Path) -> Phenopacket:
 
 def _contradictions(packet: Phenopacket, sex: str | None, age: float | None) -> Iterator[str]:
     if sex is not None and packet.sex not in (None, sex):
-        yield f"The phenopacket says {packet.sex}, --sex {sex}: {sex} is used."
+        yield f"The phenopacket says {packet.sex}, but {sex} was given: {sex} is used."
     if age is not None and packet.age_years is not None and abs(age - packet.age_years) > _SAME_AGE:
         yield (
-            f"The phenopacket says {age_text(packet.age_years)}, --age {age_text(age)}: "
+            f"The phenopacket says {age_text(packet.age_years)}, but {age_text(age)} was given: "
             f"{age_text(age)} is used."
         )
 
 
-def _nothing_present(query: Query, phenopacket: Path | None) -> PhenotypeError:
+def _nothing_present(query: Query, *, is_packet: bool) -> PhenotypeError:
     ignored: Iterable[str] = (one.given for one in query.ignored)
     if names := ", ".join(ignored):
         return PhenotypeError(
             f"No term can be used: {names}.",
             "Search for terms: `gestalt phenotype search`.",
         )
-    where = "" if phenopacket is None else f" in {display_name(phenopacket)}"
+    where = " in the phenopacket" if is_packet else ""
     return PhenotypeError(
         f"There is no term that is present{where}.",
         "Give at least one phenotype that the patient has: --hpo HP:…",

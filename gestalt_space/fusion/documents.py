@@ -12,14 +12,16 @@ from gestalt_space.documents.fused import (
     FusedExomeForm,
     FusedForm,
     FusedGeneForm,
+    FusedLineForm,
     FusedPartsForm,
     FusedPhotoForm,
+    FusedTermForm,
     FusedTermsForm,
 )
 from gestalt_space.documents.phenotype_ranking import query_terms_form
 from gestalt_space.fusion.answer import FusedAnswer
 from gestalt_space.fusion.fused import FusedLine, Parts
-from gestalt_space.fusion.parts import PARTS, ExomePart, PhotoPart, TermsPart
+from gestalt_space.fusion.parts import PARTS, ExomePart, PhotoPart, TermShare, TermsPart
 from gestalt_space.paths import display_name
 from gestalt_space.tables.table import Column, Table
 
@@ -54,7 +56,10 @@ def fused_form(answer: FusedAnswer, by: Literal["disorder", "gene"]) -> FusedFor
         "notes": list(patient.notes),
         "ranked_disorders": answer.disorders.ranked,
         "ranked_genes": answer.genes.ranked,
-        "disorders": [_line_form(line) for line in answer.disorders.lines],
+        "disorders": [
+            cast(FusedDisorderForm, {**_line_form(line), "gene": line.gene or None})
+            for line in answer.disorders.lines
+        ],
         "genes": [
             cast(
                 FusedGeneForm,
@@ -87,9 +92,9 @@ def fused_table(lines: Iterable[FusedLine]) -> Table:
     )
 
 
-def _line_form(line: FusedLine) -> FusedDisorderForm:
+def _line_form(line: FusedLine) -> FusedLineForm:
     return filled(
-        FusedDisorderForm,
+        FusedLineForm,
         line,
         parts=_parts_form(line.parts),
         rank_without=dict(line.rank_without),
@@ -107,8 +112,16 @@ def _parts_form(parts: Parts) -> FusedPartsForm:
         elif isinstance(part, ExomePart):
             found[name] = filled(FusedExomeForm, part)
         elif isinstance(part, TermsPart):
-            found[name] = filled(FusedTermsForm, part)
+            found[name] = filled(
+                FusedTermsForm, part, evidence=[_term_form(one) for one in part.shares]
+            )
     return cast(FusedPartsForm, found)
+
+
+def _term_form(share: TermShare) -> FusedTermForm:
+    evidence = share.evidence
+    ratio = round(evidence.log10_ratio, 5)  # of a gene it is a mean of two
+    return filled(FusedTermForm, evidence, adds=share.adds, log10_ratio=ratio)
 
 
 def _exome_form(answer: FusedAnswer) -> FusedExomeFileForm | None:

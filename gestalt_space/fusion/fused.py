@@ -8,7 +8,7 @@ do: a total of both is too high, and the sum with the photo's lower bound is no 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,9 @@ class FusedLine:
     equal ones take the worst rank. `likelihood_ratio`: 10 to the power of it; None where `no_ratio`
     says which part is withheld. `lower`: the sum with the photo's lower bound; None where that has
     none. `rank_without`: the rank by all other parts. `disorder`, `disorder_name`: of a gene, the
-    one of its disorders that fits photo and terms best; empty for a disorder.
+    one of its disorders with the highest total; empty for a disorder. `gene`: of a disorder, the
+    symbol of that one of its genes; empty for a gene, and where none is known. `tied`: how many
+    lines have this total, with this one.
     """
 
     rank: int
@@ -47,6 +49,8 @@ class FusedLine:
     rank_without: Mapping[PartName, int]
     disorder: str = ""
     disorder_name: str = ""
+    gene: str = ""
+    tied: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,11 @@ class Fusion:
 
     def disorders(self, top: int | None = None) -> FusedRanking:
         """The first `top` disorders, all where None."""
-        return FusedRanking(tuple(self._disorders.lines(top)), len(self._disorders.ids))
+        lines = tuple(self._disorders.lines(top))
+        return FusedRanking(
+            tuple(replace(line, gene=self._best_gene(line.id)) for line in lines),
+            len(self._disorders.ids),
+        )
 
     def genes(self, top: int | None = None) -> FusedRanking:
         """The first `top` genes, with the disorder of each that fits best."""
@@ -107,7 +115,8 @@ class Fusion:
 
     def disorder(self, id_: str) -> FusedLine:
         """The line of a disorder that is ranked."""
-        return self._disorders.line(self._disorders.place_of[id_])
+        line = self._disorders.line(self._disorders.place_of[id_])
+        return replace(line, gene=self._best_gene(id_))
 
     def disorder_ranks(self, parts: Sequence[PartName]) -> dict[str, int]:
         """The ranks of all disorders by some parts alone, by identifier."""
@@ -167,6 +176,12 @@ class Fusion:
             ("", "") if best is None else (self._disorders.ids[best], self._disorders.names[best])
         )
 
+    def _best_gene(self, id_: str) -> str:
+        place = self._annotations.place_of_disorder.get(id_)
+        genes = () if place is None else self._annotations.disorder_genes[place].tolist()
+        best = max(genes, key=lambda gene: self._genes.totals[gene], default=None)
+        return "" if best is None else self._genes.names[best]
+
 
 class _Ranked:
     """Lines with their parts, and their ranks."""
@@ -220,6 +235,7 @@ class _Ranked:
             parts,
             {name: int(ranks[place]) for name, ranks in self._without.items()},
             *disorder,
+            tied=int(np.count_nonzero(self.totals == self.totals[place])),
         )
 
 

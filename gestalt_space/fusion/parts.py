@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from gestalt_space.phenotype.ranking import TermEvidence
+
 PartName: TypeAlias = Literal["photo", "terms", "exome"]
 PARTS: tuple[PartName, ...] = get_args(PartName)
 DIGITS = 4
@@ -34,11 +36,26 @@ class PhotoPart(Part):
 
 
 @dataclass(frozen=True, slots=True)
+class TermShare:
+    """What a term `adds` to a part. `evidence`: what it says about the disorder or the gene."""
+
+    evidence: TermEvidence
+    adds: float
+
+
+@dataclass(frozen=True, slots=True)
 class TermsPart(Part):
-    """The terms' part: `score`, the log10 ratio by which terms alone rank, times `weight`, 0..1."""
+    """The terms' part: `score`, the log10 ratio by which terms alone rank, times `weight`, 0..1.
+
+    `shares`: of each term; empty where it is not explained, or where there is no evidence.
+    `other_disorders`: what the disorders of a gene other than the best one add. The part is the sum
+    of it and of the shares.
+    """
 
     score: float | None = None
     weight: float = 1.0
+    shares: tuple[TermShare, ...] = ()
+    other_disorders: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,12 +52,13 @@ def score_exome(
     names: GeneNames,
     sample: str | None = None,
     build: Build | None = None,
+    name: str = "",
 ) -> ExomeScores:
-    """The scores of the genes of a sample.
+    """The scores of the genes of a sample. `name`: of the file, where it is not that of the path.
 
     Raises `UsageError` and `TableDamaged`, as `VcfReader` does.
     """
-    reader = VcfReader(path, sample, build)
+    reader = VcfReader(path, sample, build, name)
     inheritance = replace(plan.inheritance, build=reader.header.build)
     genes = AnnotatedGenes(names)
     chain = FilterChain(replace(plan, inheritance=inheritance), genes)

@@ -29,10 +29,10 @@ from gestalt_space.genomics.info_fields import (
     is_possible_cadd,
     of_allele,
 )
+from gestalt_space.genomics.vcf_ending import check_vcf_file
 from gestalt_space.paths import display_name, plain_path
 
 INSTALL = "Install it: pip install 'gestalt-space[genomics]'."
-_END_OF_BGZF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _CONTIG = re.compile(r"^##contig=<ID=(?P<name>[^,>]+)(?P<facts>.*)>", re.MULTILINE)
 _LENGTH = re.compile(r",length=([0-9]+)")
 _SAMPLE = 9
@@ -125,7 +125,7 @@ class VcfCounts:
 class VcfHeader:
     """What a header tells. `build`: None where neither it nor the user tells; `is_told`: by the
     user alone. `annotation`: `CSQ`, `ANN`, or empty where there is none. `ends_in_line`: whether
-    the last line of a text ends, or the file is compressed.
+    the last line ends, as far as can be told.
     """
 
     name: str
@@ -167,19 +167,27 @@ class VcfReader:
     Only the variants of one position are kept in memory: in a VCF that is not sorted, repeats that
     do not follow each other stay.
 
-    `sample`: which, where there are several; `build`: as the user knows it. Raises `UsageError`
-    for a missing or ambiguous sample and for another build, `TableDamaged` for a file that is no
-    VCF, or that is damaged, cut off or empty, also while it is read.
+    `sample`: which, where there are several; `build`: as the user knows it; `name`: that of the
+    file, where it is not the path's. Raises `UsageError` for a missing or ambiguous sample and for
+    another build, `TableDamaged` for a file that is no VCF, or that is damaged, cut off or empty,
+    also while it is read.
     """
 
-    def __init__(self, path: Path, sample: str | None = None, build: Build | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sample: str | None = None,
+        build: Build | None = None,
+        name: str = "",
+    ) -> None:
         self._path = path
+        self._name = display_name(name or path.name)
         self.counts = VcfCounts()
-        ends_in_line = _check_file(path)
+        ends_in_line = check_vcf_file(path, self._name)
         with ExitStack() as stack:
-            file = _opened(path, stack)
+            file = _opened(path, self._name, stack)
             samples = list(file.samples)
-            named = _chosen(samples, sample, path.name)
+            named = _chosen(samples, sample, self._name)
             types, descriptions, contigs, self._formats = _header_lines(file)
         detected = detect_build(contigs)
         annotation = next((one for one in ("CSQ", "ANN") if one in descriptions), "")
@@ -190,7 +198,7 @@ class VcfReader:
                 csq_reader(descriptions[annotation]) if is_vep else ann_reader()
             )
         self.header = VcfHeader(
-            path.name,
+            self._name,
             named,
             agreed_build(detected, build),
             detected.build is None and build is not None,
@@ -202,7 +210,7 @@ class VcfReader:
     def __iter__(self) -> Iterator[SampleVariant]:
         self.counts = counts = VcfCounts()
         with ExitStack() as stack:
-            file = _opened(self._path, stack, [self.header.sample])
+            file = _opened(self._path, self._name, stack, [self.header.sample])
             lines = iter(file)
             held: dict[str, SampleVariant] = {}
             place = ("", 0)
@@ -230,13 +238,13 @@ class VcfReader:
             yield from self._counted(held.values())
         if not counts.lines:
             raise TableDamaged(
-                f"{display_name(self._path.name)} has a header, but no variants.",
+                f"{self._name} has a header, but no variants.",
                 "Check how the file was made.",
             )
 
     def _damaged(self) -> TableDamaged:
         return TableDamaged(
-            f"{display_name(self._path.name)} is damaged or cut off: line "
+            f"{self._name} is damaged or cut off: line "
             f"{self.counts.lines:,} of its variants cannot be read.",
             "Copy the file again, and check it with `bcftools view`.",
         )
@@ -329,31 +337,7 @@ class VcfReader:
         return None
 
 
-def _check_file(path: Path) -> bool:
-    """Whether the last line of a text ends, or the file is compressed.
-
-    Raises `UsageError` for a file that is not there, and `TableDamaged` for one that is empty, or
-    compressed in blocks of which the last one is missing.
-    """
-    name = display_name(path.name)
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(18)
-            size = stream.seek(0, 2)
-            stream.seek(max(0, size - len(_END_OF_BGZF)))
-            end = stream.read()
-    except OSError as error:
-        raise UsageError(
-            f"{display_name(path)} cannot be read: {error.strerror}.", "Check the path."
-        ) from error
-    if not start:
-        raise TableDamaged(f"{name} is empty.", "Copy the file again.")
-    if start[:4] == b"\x1f\x8b\x08\x04" and start[12:14] == b"BC" and end != _END_OF_BGZF:
-        raise TableDamaged(f"{name} is cut off: its last block is missing.", "Copy the file again.")
-    return start[:2] == b"\x1f\x8b" or end.endswith(b"\n")
-
-
-def _opened(path: Path, stack: ExitStack, samples: list[str] | None = None) -> Any:
+def _opened(path: Path, name: str, stack: ExitStack, samples: list[str] | None = None) -> Any:
     try:
         import cyvcf2
         from cyvcf2.cyvcf2 import set_htslib_log_level
@@ -366,7 +350,7 @@ def _opened(path: Path, stack: ExitStack, samples: list[str] | None = None) -> A
     # cyvcf2 raises the plain class where there is no line of columns.
     except Exception as error:
         raise TableDamaged(
-            f"{display_name(path.name)} is not a VCF: its header cannot be read.",
+            f"{name} is not a VCF: its header cannot be read.",
             "A VCF begins with ##fileformat=VCF and has a line that begins with #CHROM.",
         ) from error
     stack.callback(file.close)

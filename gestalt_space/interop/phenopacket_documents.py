@@ -26,6 +26,7 @@ def phenopackets_form(found: PhenopacketIntake) -> PhenopacketsForm:
         "photos": len(found.rows),
         "left_out": dict(reasons(found)),
         "failed": [{"file": name, "error": error} for name, error in found.failed],
+        "not_used": [{"file": name, "note": note} for name, note in found.not_used],
     }
 
 

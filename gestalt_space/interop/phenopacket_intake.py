@@ -30,12 +30,14 @@ NO_FILE = "no such file"
 @dataclass(frozen=True, slots=True)
 class PhenopacketIntake:
     """The photos to be added. `read`: phenopackets that were found; `failed`: those that cannot be
-    used, with the reason; `left_out`: photos, and patients without one, by the reason."""
+    used, with the reason; `left_out`: photos, and patients without one, by the reason. `not_used`:
+    of phenopackets with a sex or age that cannot be used, with a sentence on it."""
 
     rows: tuple[Intake, ...]
     read: int
     failed: tuple[tuple[str, str], ...]
     left_out: Mapping[str, tuple[str, ...]]
+    not_used: tuple[tuple[str, str], ...] = ()
 
     @property
     def patients(self) -> int:
@@ -59,6 +61,7 @@ def phenopacket_intake(
     rows: list[Intake] = []
     failed: list[tuple[str, str]] = []
     left_out: dict[str, list[str]] = {}
+    not_used: list[tuple[str, str]] = []
     seen: set[str] = set()
     read = 0
     for file in files:
@@ -71,6 +74,7 @@ def phenopacket_intake(
             failed.append((file.name, f"Another phenopacket has the identifier {patient}, too."))
             continue
         seen.add(patient)
+        not_used += [(file.name, sentence) for sentence in file.packet.not_used]
         attached = list(filter(_is_photo, file.packet.files))
         if not attached:
             left_out.setdefault(NO_PHOTO, []).append(patient)
@@ -85,7 +89,7 @@ def phenopacket_intake(
             record = _record(file.packet, patient, one, stated, is_only=len(attached) == 1)
             rows.append(Intake(record.photo, path, record))
     told = {reason: tuple(names) for reason, names in left_out.items()}
-    return PhenopacketIntake(tuple(rows), read, tuple(failed), told)
+    return PhenopacketIntake(tuple(rows), read, tuple(failed), told, tuple(not_used))
 
 
 def _is_photo(file: AttachedFile) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 from gestalt_space.ages import DAYS_PER_YEAR
 from gestalt_space.errors import GestaltError, PhenotypeError, UsageError
+from gestalt_space.gallery.intake.values import OLDEST
 from gestalt_space.paths import display_name
 from gestalt_space.phenotype.cases import Case
 from gestalt_space.phenotype.identifiers import term_id, term_number
@@ -27,6 +28,9 @@ MOST_BYTES = 64 * 2**20
 _VERSION_1_FIELDS = ("genes", "variants")
 """Fields of a phenopacket that version 2 does not have."""
 _SEXES = {"FEMALE": "female", "MALE": "male", "OTHER_SEX": "other"}
+_UNKNOWN_SEX = "UNKNOWN_SEX"
+_SHOWN = 40
+"""Characters of a value that a message quotes."""
 _CAUSES = ("CAUSATIVE", "CONTRIBUTORY")
 """The status of genes and variants that are part of the diagnosis."""
 _DURATION = re.compile(
@@ -54,7 +58,8 @@ class Phenopacket:
     diseases that are not excluded, each once; `genes`: symbols of the genes that are interpreted as
     their cause; `references`: of publications, such as PMID:…; `sex`: `female`, `male`, `other`, or
     None; `age_years`: since birth, at the last encounter; `hpo`: the release of HPO that it says it
-    uses; `files`: those that it names, such as photos."""
+    uses; `files`: those that it names, such as photos; `not_used`: what it says of sex and age that
+    cannot be used, in sentences."""
 
     id: str
     subject: str
@@ -67,6 +72,7 @@ class Phenopacket:
     age_years: float | None
     hpo: str | None
     files: tuple[AttachedFile, ...] = ()
+    not_used: tuple[str, ...] = ()
 
     @property
     def hpo_terms(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -170,6 +176,8 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
     ]
     diseases = {str(term["id"]): str(term.get("label") or "") for term in reversed(terms)}
     subject = record.get("subject") or {}
+    sex, wrong_sex = _sex(subject)
+    age, wrong_age = _age(subject)
     releases = [
         str(resource.get("version"))
         for resource in meta.get("resources") or ()
@@ -185,10 +193,11 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
         references=tuple(
             str(one["id"]) for one in _field(meta, "externalReferences") or () if one.get("id")
         ),
-        sex=_SEXES.get(str(subject.get("sex"))),
-        age_years=_age(subject),
+        sex=sex,
+        age_years=age,
         hpo=releases[0] if releases else None,
         files=tuple(_files(record)),
+        not_used=tuple(filter(None, (wrong_sex, wrong_age))),
     )
 
 
@@ -225,10 +234,35 @@ def _genes(record: Mapping[str, Any]) -> Iterator[str]:
                 yield str(gene["symbol"])
 
 
-def _age(subject: Mapping[str, Any]) -> float | None:
-    """The age since birth in years; None where there is none, or one that cannot be read."""
-    told = (_field(subject, "timeAtLastEncounter") or {}).get("age") or {}
-    return years_of(str(told.get("iso8601duration") or ""))
+def _sex(subject: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The sex, and what to say of one that cannot be used, else nothing."""
+    told = str(subject.get("sex") or _UNKNOWN_SEX)
+    sex = _SEXES.get(told)
+    if sex is None and told != _UNKNOWN_SEX:
+        known = ", ".join((*_SEXES, _UNKNOWN_SEX))
+        return None, f"The sex {_quoted(told)} is not used: it is none of {known}."
+    return sex, ""
+
+
+def _age(subject: Mapping[str, Any]) -> tuple[float | None, str]:
+    """The age since birth in years, and what to say of one that cannot be used, else nothing."""
+    time = _field(subject, "timeAtLastEncounter") or {}
+    told = str((time.get("age") or {}).get("iso8601duration") or "")
+    if not told:
+        kinds = ", ".join(sorted(map(str, time.keys() - {"age"})))
+        if kinds:
+            return None, f"The age is not used: it is given as {_quoted(kinds)}, not as a duration."
+        return None, ""
+    years = years_of(told)
+    if years is None:
+        return None, f"The age {_quoted(told)} is not used: it is no duration such as P4Y6M."
+    if years > OLDEST:
+        return None, f"The age {_quoted(told)} is not used: nobody is older than {OLDEST:g} years."
+    return years, ""
+
+
+def _quoted(text: str) -> str:
+    return repr(display_name(text[:_SHOWN]))
 
 
 def years_of(duration: str) -> float | None:

@@ -55,7 +55,8 @@ class TermEvidence:
 class DisorderLine:
     """A disorder in a ranking. `likelihood_ratio`: 10 to the power of the score, for likelihoods
     alone; `p`: for the Phenomizer's ranking alone. The score is the sum of the `log10_ratio` of
-    the evidence, where that was asked for."""
+    the evidence, where that was asked for. `tied`: how many disorders are ranked by the same
+    score and `p`, with this one."""
 
     rank: int
     id: str
@@ -64,11 +65,13 @@ class DisorderLine:
     likelihood_ratio: float | None
     p: float | None
     evidence: tuple[TermEvidence, ...]
+    tied: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class GeneLine:
-    """A gene in a ranking. `disorder`, `disorder_name`: the one of its disorders that fits best."""
+    """A gene in a ranking. `disorder`, `disorder_name`: the one of its disorders that fits best.
+    `tied`: how many ranked genes have this score, with this one."""
 
     rank: int
     symbol: str
@@ -76,6 +79,7 @@ class GeneLine:
     score: float
     disorder: str
     disorder_name: str
+    tied: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +205,19 @@ class Ranker:
                 for rank, place in enumerate(places[order[:top]], start=1)
             ),
             tuple(
-                self._gene(rank, int(place), scores)
+                self._gene(rank, int(place), scores, genes)
                 for rank, place in enumerate(gene_order, start=1)
             ),
             len(places),
             () if candidates is None else candidates.unknown,
         )
+
+    def evidence(self, query: Query, column: int) -> tuple[TermEvidence, ...]:
+        """What each term says about a column of the profiles: those of the disorders, then those of
+        the genes. Present terms first, the highest ratio first."""
+        found = [self._term(column, term, is_present=True) for term in query.present]
+        found += [self._term(column, term, is_present=False) for term in query.excluded]
+        return tuple(sorted(found, key=lambda one: (not one.is_present, -one.log10_ratio, one.id)))
 
     def _gene_scores(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
         """The mean of two log10 ratios of each gene: of its disorders, whose ratios are added up,
@@ -230,6 +241,9 @@ class Ranker:
         annotations = self.release.annotations
         score = float(scores.disorders[place])
         is_ratio = self.method == LIKELIHOOD
+        is_equal = scores.disorders == score
+        if scores.p is not None:
+            is_equal &= scores.p == scores.p[place]
         return DisorderLine(
             rank,
             annotations.disorders[place],
@@ -237,30 +251,26 @@ class Ranker:
             score,
             10.0 ** float(np.clip(score, -_LARGEST_LOG, _LARGEST_LOG)) if is_ratio else None,
             None if scores.p is None else float(scores.p[place]),
-            self._evidence(place, explained) if explained and is_ratio else (),
+            self.evidence(explained, place) if explained and is_ratio else (),
+            int(np.count_nonzero(is_equal[self._ranked])),
         )
 
-    def _evidence(self, place: int, query: Query) -> tuple[TermEvidence, ...]:
-        found = [self._term(place, term, is_present=True) for term in query.present]
-        found += [self._term(place, term, is_present=False) for term in query.excluded]
-        return tuple(sorted(found, key=lambda one: (not one.is_present, -one.log10_ratio, one.id)))
-
-    def _term(self, place: int, term: int, *, is_present: bool) -> TermEvidence:
+    def _term(self, column: int, term: int, *, is_present: bool) -> TermEvidence:
         ontology = self.release.ontology
-        matched = self._likelihoods.matched(term, place, is_present=is_present)
+        matched = self._likelihoods.matched(term, column, is_present=is_present)
         by = matched.term
         return TermEvidence(
             ontology.id_of(term),
             ontology.names[term],
             is_present,
-            round(float(self._likelihoods.of(term, is_present=is_present)[place]), 4),
+            round(float(self._likelihoods.of(term, is_present=is_present)[column]), 4),
             None if by is None else ontology.id_of(by),
             None if by is None else ontology.names[by],
             _six_digits(matched.share),
             None if by is None else _six_digits(float(self.release.background[by])),
         )
 
-    def _gene(self, rank: int, place: int, scores: Scores) -> GeneLine:
+    def _gene(self, rank: int, place: int, scores: Scores, among: NDArray[np.integer]) -> GeneLine:
         annotations = self.release.annotations
         disorders = annotations.gene_disorders[place]
         best = disorders[int(np.argmax(scores.disorders[disorders]))] if len(disorders) else None
@@ -271,6 +281,7 @@ class Ranker:
             float(scores.genes[place]),
             "" if best is None else annotations.disorders[best],
             "" if best is None else annotations.disorder_names[best],
+            int(np.count_nonzero(scores.genes[among] == scores.genes[place])),
         )
 
 

@@ -15,11 +15,12 @@ _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*[a-z])(?: (?:N|[A-Z]{2,})\b)?")
 
 def in_fields(error: GestaltError) -> GestaltError:
     """An error with fields of requests in place of options. Commands stay: an admin runs them."""
-    error.message, error.hint = _in_fields(error.message), _in_fields(error.hint)
+    error.message, error.hint = text_in_fields(error.message), text_in_fields(error.hint)
     return error
 
 
-def _in_fields(text: str) -> str:
+def text_in_fields(text: str) -> str:
+    """A text with fields of requests in place of options."""
     parts = _COMMANDS.split(text)
     return "".join(part if part.startswith("`") else _OPTION.sub(_field_of, part) for part in parts)
 

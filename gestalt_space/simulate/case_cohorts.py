@@ -14,17 +14,15 @@ from gestalt_space.simulate.cohort import (
     MOST_PHOTOS,
     Cohort,
     CohortPlan,
+    PatientDraws,
     SimulatedPatient,
-    Strata,
     checked_difficulty,
-    opaque_identifiers,
     photo_ages,
 )
 from gestalt_space.simulate.disorders import Difficulty, Feature, SimulatedDisorder
 from gestalt_space.simulate.phenotypes import STRONGEST
 from gestalt_space.simulate.published_cases import PublishedCase, PublishedCases, choose_cases
-from gestalt_space.simulate.sites import draw_sites
-from gestalt_space.simulate.study import deal, photo_count
+from gestalt_space.simulate.study import photo_count
 from gestalt_space.simulate.subjects import RealSubjects, SubjectSource
 
 GENERATION = 16.0
@@ -64,23 +62,13 @@ def draw_case_cohort(
     planted = _disorders(np.random.default_rng([plan.seed, 0]), cases, difficulty)
     places = {disorder.id: number for number, disorder in enumerate(planted)}
     had = [places[case.disorder.id] for case in cases] + [-1] * plan.controls
-    dealt = deal(plan.study, plan.seed, had, len(planted), len(plan.cohorts))
-    strata = Strata(plan, source)
-    sites = draw_sites(
-        np.random.default_rng([plan.seed, 5]),
-        plan.study.sites,
-        plan.study.site_strength,
-        strata.ages,
-        strata.ancestries,
-    )
-    rng = np.random.default_rng([plan.seed, 1])
-    names = opaque_identifiers(rng, len(had))
-    has_relatives = np.bincount(dealt.first, minlength=len(had)) > 1
+    draws = PatientDraws(plan, source, had, len(planted))
+    dealt, rng = draws.dealt, draws.rng
     patients: list[SimulatedPatient] = []
     for number, first in enumerate(dealt.first):
         case = cases[number] if number < len(cases) else None
-        site = sites[dealt.site[number]] if sites else None
-        sex, age, ancestry = strata.draw(rng, site)
+        site = draws.site(number)
+        sex, age, ancestry = draws.strata.draw(rng, site)
         if case is not None:
             sex = case.sex if case.sex and case.sex in source.sexes else sex
             age = age if case.age_years is None else round(case.age_years, 2)
@@ -102,7 +90,7 @@ def draw_case_cohort(
             gene = str(rng.choice(diagnosis.genes)) if diagnosis.genes else None
         patients.append(
             SimulatedPatient(
-                id=names[number],
+                id=draws.names[number],
                 subject=subject,
                 disorder=disorder,
                 diagnosis=diagnosis,
@@ -111,13 +99,13 @@ def draw_case_cohort(
                 ages=photo_ages(rng, subject, count),
                 cohort=plan.cohorts[dealt.cohort[number]],
                 site=site,
-                family=f"F-{names[first]}" if has_relatives[first] else "",
+                family=draws.family(first),
                 relation=relation,
                 case=case,
             )
         )
     drawn = replace(plan, disorders=len(planted), patients=len(cases), terms=None)
-    return Cohort(drawn, planted, tuple(patients), source, sites, published, published.hpo)
+    return Cohort(drawn, planted, tuple(patients), source, draws.sites, published, published.hpo)
 
 
 def _disorders(

@@ -186,22 +186,12 @@ def draw_cohort(
     counts = patient_counts(rng, plan.disorders, total, is_even=plan.is_even)
     told = [number for number, count in enumerate(counts) for _ in range(count)]
     told += [-1] * plan.controls
-    dealt = deal(plan.study, plan.seed, told, plan.disorders, len(plan.cohorts))
-    strata = Strata(plan, source)
-    sites = draw_sites(
-        np.random.default_rng([plan.seed, 5]),
-        plan.study.sites,
-        plan.study.site_strength,
-        strata.ages,
-        strata.ancestries,
-    )
-    rng = np.random.default_rng([plan.seed, 1])
-    names = opaque_identifiers(rng, len(told))
-    has_relatives = np.bincount(dealt.first, minlength=len(told)) > 1
+    draws = PatientDraws(plan, source, told, plan.disorders)
+    dealt, rng = draws.dealt, draws.rng
     patients: list[SimulatedPatient] = []
     for number, first in enumerate(dealt.first):
-        site = sites[dealt.site[number]] if sites else None
-        sex, age, ancestry = strata.draw(rng, site)
+        site = draws.site(number)
+        sex, age, ancestry = draws.strata.draw(rng, site)
         relation, head = "", None if first == number else patients[first]
         if head is None:
             subject = source.draw(rng, sex=sex, age_years=age, ancestry=ancestry)
@@ -216,7 +206,7 @@ def draw_cohort(
         gene = str(rng.choice(diagnosis.genes)) if diagnosis and diagnosis.genes else None
         patients.append(
             SimulatedPatient(
-                id=names[number],
+                id=draws.names[number],
                 subject=subject,
                 disorder=disorder,
                 diagnosis=diagnosis,
@@ -225,12 +215,12 @@ def draw_cohort(
                 ages=photo_ages(rng, subject, count),
                 cohort=plan.cohorts[dealt.cohort[number]],
                 site=site,
-                family=f"F-{names[first]}" if has_relatives[first] else "",
+                family=draws.family(first),
                 relation=relation,
             )
         )
     hpo = None if release is None else release.ontology.release
-    return Cohort(plan, disorders, tuple(patients), source, sites, hpo=hpo)
+    return Cohort(plan, disorders, tuple(patients), source, draws.sites, hpo=hpo)
 
 
 def checked_difficulty(plan: CohortPlan) -> Difficulty:
@@ -320,6 +310,37 @@ def _shares(
     parts = {name: share / largest for name, share in shares.items()}
     total = sum(parts.values())
     return {name: part / total for name, part in parts.items()}
+
+
+class PatientDraws:
+    """What is drawn for all patients of a cohort before the first one: who is a relative of whom,
+    sites and names. `told`: the place of each patient's disorder, of `disorders`; -1 for a control.
+    `rng`: draws all else, patient after patient.
+    """
+
+    def __init__(
+        self, plan: CohortPlan, source: SubjectSource, told: Sequence[int], disorders: int
+    ) -> None:
+        self.dealt = deal(plan.study, plan.seed, told, disorders, len(plan.cohorts))
+        self.strata = Strata(plan, source)
+        self.sites = draw_sites(
+            np.random.default_rng([plan.seed, 5]),
+            plan.study.sites,
+            plan.study.site_strength,
+            self.strata.ages,
+            self.strata.ancestries,
+        )
+        self.rng = np.random.default_rng([plan.seed, 1])
+        self.names = opaque_identifiers(self.rng, len(told))
+        self._members = np.bincount(self.dealt.first, minlength=len(told))
+
+    def site(self, number: int) -> PhotoSite | None:
+        """Where a patient's photos are taken; None where there are no sites."""
+        return self.sites[self.dealt.site[number]] if self.sites else None
+
+    def family(self, first: int) -> str:
+        """The name of a family, by its first member; empty where there is no other."""
+        return f"F-{self.names[first]}" if self._members[first] > 1 else ""
 
 
 def photo_ages(rng: np.random.Generator, subject: Subject, count: int) -> tuple[float, ...]:

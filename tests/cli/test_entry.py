@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
+from tests.phenotype.made import write_release
 
 HEAVY = ("numpy", "torch", "faiss", "cv2", "onnxruntime", "sqlalchemy", "insightface", "alembic")
 WEB = ("argon2", "babel", "fastapi", "limits", "prometheus_client", "starlette", "uvicorn")
@@ -267,3 +269,47 @@ def test_a_stream_that_the_caller_has_closed_is_no_fault(stream: int) -> None:
     ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert ran.returncode == 0
     assert "Traceback" not in ran.stdout + ran.stderr
+
+
+CLOSED_EARLY = [
+    ("phenotype", "search", "nose"),
+    ("phenotype", "search", "nose", "--json"),
+    ("phenotype", "rank", "--hpo", "HP:0000011"),
+    ("phenotype", "rank", "--hpo", "HP:0000011", "--json"),
+    ("phenotype", "rank", "--hpo", "HP:0000011", "--csv", "-"),
+    ("models", "list"),
+]
+
+
+@pytest.mark.parametrize("words", CLOSED_EARLY, ids=" ".join)
+def test_a_reader_who_closes_the_pipe_is_no_failure(words: tuple[str, ...], tmp_path: Path) -> None:
+    release = write_release(tmp_path / "release")
+    end, start = os.pipe()
+    os.close(end)
+    ran = subprocess.run(
+        [sys.executable, "-m", "gestalt_cli", *words],
+        stdout=start,
+        stderr=subprocess.PIPE,
+        check=False,
+        env={**os.environ, "GESTALT_HPO_RELEASE": str(release), "GESTALT_HOME": str(tmp_path)},
+    )
+    os.close(start)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_a_message_that_nobody_reads_breaks_nothing_off(tmp_path: Path) -> None:
+    release = write_release(tmp_path / "release")
+    cases = tmp_path / "cases.csv"
+    cases.write_text("case,hpo\na,HP:9999999\nb,HP:0000011\n")
+    end, start = os.pipe()
+    os.close(end)
+    ran = subprocess.run(
+        [sys.executable, "-m", "gestalt_cli", "phenotype", "rank", "--table", cases],
+        stdout=subprocess.PIPE,
+        stderr=start,
+        check=False,
+        env={**os.environ, "GESTALT_HPO_RELEASE": str(release)},
+    )
+    os.close(start)
+    assert ran.returncode == 3
+    assert b"Disorder 1" in ran.stdout

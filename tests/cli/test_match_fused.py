@@ -134,6 +134,38 @@ def test_a_photo_with_a_ratio_moves_its_disorder(
     assert "× 3.5 / (present terms + excluded terms / 4)" in " ".join(shown.split())
 
 
+def test_the_terms_are_explained_one_by_one(
+    gallery: Path, photos: list[Path], gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("match", photos[2], "--hpo", "HP:0000011,HP:0000013,!HP:0000020", *ALIGNED)
+    fused = fused_of(gestalt(*words, "--json").document)
+    for line in (*fused["disorders"], *fused["genes"]):
+        part = line["parts"]["terms"]
+        told = sum(one["adds"] for one in part["evidence"]) + part["other_disorders"]
+        assert round(told, 4) == part["log10_ratio"]
+        assert len(part["evidence"]) == (0 if part["why"] else 3)
+    ranked = gestalt("phenotype", "rank", *words[2:4], "--explain", "--json").document
+    first, alone = fused["disorders"][0], ranked["cases"][0]["disorders"][0]
+    evidence = first["parts"]["terms"]["evidence"]
+    assert [{**one, "adds": None} for one in evidence] == [
+        {**one, "adds": None} for one in alone["evidence"]
+    ]
+    monkeypatch.setenv("COLUMNS", "80")
+    out = gestalt(*words).out
+    assert max(map(len, out.splitlines())) <= 80
+    shown = " ".join(out.split())
+    told = ", ".join(f"{_name(one)} {one['adds']:+.4f}" for one in evidence if one["adds"])
+    total = first["parts"]["terms"]["log10_ratio"]
+    assert f"{first['name']}, terms {total:+.4f}: {told}" in shown
+    genes = " ".join(gestalt(*words, "--by", "gene").out.split())
+    (gene, *_) = fused["genes"]
+    assert f"{gene['name']}, terms {gene['parts']['terms']['log10_ratio']:+.4f}: " in genes
+
+
+def _name(term: Any) -> str:
+    return term["name"] if term["is_present"] else f"no {term['name']}"
+
+
 def test_genes_come_first_where_they_are_asked_for(
     gallery: Path, photos: list[Path], gestalt: Command, vcf: Path, tmp_path: Path
 ) -> None:
@@ -220,7 +252,20 @@ def test_eighty_columns_hold_all_parts(
     assert ran.code == 0, ran.err
     assert max(map(len, ran.out.splitlines())) <= 80
     heads = [line.split() for line in ran.out.splitlines()]
-    assert ["rank", "disorder", "log10", "LR", "photo", "terms", "exome"] in heads
+    head = ["rank", "disorder", "log10", "LR", "photo", "terms", "exome", "best", "gene"]
+    assert head in heads
+    first = next(line for line in ran.out.splitlines() if "Disorder 1 (OMIM" in line)
+    assert first.split()[-1] == "AAA1"
+
+
+def test_ties_are_counted(gallery: Path, photos: list[Path], gestalt: Command) -> None:
+    words = ("match", photos[2], "--hpo", "HP:0000020", *ALIGNED)
+    fused = fused_of(gestalt(*words, "--json").document)
+    totals = [one["log10_ratio"] for one in fused["genes"]]
+    assert [one["tied"] for one in fused["genes"]] == [totals.count(one) for one in totals]
+    count = max(one["tied"] for one in fused["genes"])
+    assert count > 1
+    assert f": {count} genes have the same total" in gestalt(*words).out
 
 
 def test_a_contradiction_of_the_phenopacket_is_told(
@@ -229,7 +274,7 @@ def test_a_contradiction_of_the_phenopacket_is_told(
     case = tmp_path / "case.json"
     case.write_text(json.dumps(packet()), encoding="utf-8")
     words = ("match", photos[2], "--phenopacket", case, "--sex", "male", *ALIGNED)
-    told = "The phenopacket says female, --sex male: male is used."
+    told = "The phenopacket says female, but male was given: male is used."
     assert told in gestalt(*words).out
     assert fused_of(gestalt(*words, "--json").document)["notes"] == [told]
 

@@ -13,6 +13,7 @@ from gestalt_space.weights.store import ModelStore
 from tests.cli.conftest import Command
 from tests.documents.validation import assert_valid
 from tests.galleries import make_home
+from tests.interop.test_phenopackets import packet
 from tests.simulate.published import write_faces_release
 
 
@@ -74,6 +75,19 @@ def test_patients_come_back_as_they_were(
     assert shown(gestalt, tiny_home) == shown(gestalt, filled)
     again = gestalt(*words, "--consent", "research", "--json")
     assert again.document["counts"]["already"] == 4
+
+
+def test_an_impossible_sex_or_age_is_named(gestalt: Command, tmp_path: Path) -> None:
+    path = tmp_path / "case.json"
+    subject = {"sex": "MALES", "timeAtLastEncounter": {"age": {"iso8601duration": "P300Y"}}}
+    path.write_text(json.dumps(packet(subject=subject)), encoding="utf-8")
+    words = ("index", "import-phenopackets", path, "--dry-run")
+    done = gestalt(*words, "--json")
+    assert_valid(done.document)
+    sex, age = done.document["phenopackets"]["not_used"]
+    assert (sex["file"], age["file"]) == ("case", "case")
+    assert "'MALES' is not used" in sex["note"]
+    assert "case: The age 'P300Y' is not used" in gestalt(*words).err
 
 
 def test_what_is_lost_and_left_out_is_said(filled: Path, gestalt: Command, tmp_path: Path) -> None:

@@ -73,6 +73,35 @@ def test_tables_fit_a_terminal(gestalt: Command, monkeypatch: pytest.MonkeyPatch
     assert "not used: HP:0009999, HPO has no such term" in out
 
 
+def test_ties_are_counted_in_the_tables(gestalt: Command):
+    words = ("phenotype", "rank", "--hpo", "HP:0000011", "--top", 2)
+    (case,) = gestalt(*words, "--json").document["cases"]
+    assert [one["tied"] for one in case["disorders"]] == [1, 1]
+    out = gestalt(*words).out
+    assert "disorders have the same" not in out
+    (case,) = gestalt("phenotype", "rank", "--hpo", "HP:0000012", "--top", 4, "--json").document[
+        "cases"
+    ]
+    (count,) = {one["tied"] for one in case["genes"][-2:]}
+    assert count > 1
+    out = gestalt("phenotype", "rank", "--hpo", "HP:0000012", "--top", 4).out
+    assert f"lines 3, 4: {count} genes have the same score" in out
+
+
+def test_without_a_term_that_can_be_used_the_command_fails(gestalt: Command, tmp_path: Path):
+    """As `gestalt match` and `gestalt phenotype similar` do."""
+    for words in (
+        ("--hpo", "HP:0009999"),
+        ("--hpo", "!HP:0000011"),
+        ("--phenopacket", tmp_path / "a.json"),
+    ):
+        (tmp_path / "a.json").write_text("{", encoding="utf-8")
+        ran = gestalt("phenotype", "rank", *words, "--json")
+        assert ran.code == 1
+        assert ran.document["cases"][0]["error"]["code"] == "phenotype"
+        assert gestalt("phenotype", "rank", *words).code == 1
+
+
 def test_a_table_of_cases_is_ranked(gestalt: Command, tmp_path: Path):
     path = tmp_path / "cases.csv"
     path.write_text(

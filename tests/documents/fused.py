@@ -8,8 +8,9 @@ from typing import Any
 from gestalt_space.fusion.answer import FusedAnswer
 from gestalt_space.fusion.described import Described
 from gestalt_space.fusion.fused import FusedLine, FusedRanking
-from gestalt_space.fusion.parts import ExomePart, PhotoPart, TermsPart
+from gestalt_space.fusion.parts import ExomePart, PhotoPart, TermShare, TermsPart
 from gestalt_space.phenotype.query import IgnoredTerm, MappedTerm, Query
+from gestalt_space.phenotype.ranking import TermEvidence
 
 RELEASE: Any = SimpleNamespace(
     ontology=SimpleNamespace(release="2025-01-16"),
@@ -32,6 +33,13 @@ EXOME_PART = ExomePart(
     2.0, candidate=1.7, cadd=0.3, gene="NIPBL", score=33.0, variants=("5:36876911G>A",)
 )
 NO_EXOME = ExomePart(-1.28, "no candidate variant", candidate=-1.28, gene="SHOX")
+SHARES = (
+    TermShare(
+        TermEvidence("HP:0000664", "Synophrys", True, 9.0, "HP:0000664", "Synophrys", 0.8, 0.01),
+        2.25,
+    ),
+    TermShare(TermEvidence("HP:0000252", "Microcephaly", False, 1.0, None, None, 0.0, None), 0.25),
+)
 DISORDERS = FusedRanking(
     (
         FusedLine(
@@ -44,10 +52,12 @@ DISORDERS = FusedRanking(
             None,
             {
                 "photo": PhotoPart(1.0, lower=0.3, disorder="OMIM:122470", similarity=0.81234567),
-                "terms": TermsPart(2.5, score=10.0, weight=0.25),
+                "terms": TermsPart(2.5, score=10.0, weight=0.25, shares=SHARES),
                 "exome": EXOME_PART,
             },
             {"photo": 2, "terms": 1, "exome": 14},
+            gene="NIPBL",
+            tied=2,
         ),
         FusedLine(
             2,
@@ -79,7 +89,9 @@ GENES = FusedRanking(
             None,
             {
                 "photo": PhotoPart(0.5),
-                "terms": TermsPart(2.0, score=8.0, weight=0.25),
+                "terms": TermsPart(
+                    2.0, score=8.0, weight=0.25, shares=SHARES[:1], other_disorders=-0.25
+                ),
                 "exome": EXOME_PART,
             },
             {"photo": 1, "terms": 1, "exome": 3},

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gestalt_space.errors import PhenotypeError, UsageError
-from gestalt_space.fusion.described import describe
+from gestalt_space.fusion.described import describe, read_phenopacket
+from gestalt_space.interop.phenopackets import Phenopacket
 from gestalt_space.phenotype.ontology import Ontology
 from gestalt_space.phenotype.ranking import Ranker
 from tests.interop.test_phenopackets import packet
@@ -20,10 +21,10 @@ def ontology(ranker: Ranker) -> Ontology:
     return ranker.release.ontology
 
 
-def written(tmp_path: Path, **changes: Any) -> Path:
+def written(tmp_path: Path, **changes: Any) -> Phenopacket:
     path = tmp_path / "case.json"
     path.write_text(json.dumps(packet(**changes)), encoding="utf-8")
-    return path
+    return read_phenopacket(path)
 
 
 def aged(duration: str, sex: str = "FEMALE") -> dict[str, Any]:
@@ -45,16 +46,38 @@ def test_a_phenopacket_gives_terms_sex_and_age(ontology: Ontology, tmp_path: Pat
 def test_what_is_given_goes_before_the_phenopacket_and_a_contradiction_is_told(
     ontology: Ontology, tmp_path: Path
 ):
-    path = written(tmp_path, subject=aged("P4Y6M"))
-    found = describe(ontology, (), path, "male", 7.0)
+    given = written(tmp_path, subject=aged("P4Y6M"))
+    found = describe(ontology, (), given, "male", 7.0)
     assert (found.sex, found.age) == ("male", 7.0)
     assert found.notes == (
-        "The phenopacket says female, --sex male: male is used.",
-        "The phenopacket says 4y6m, --age 7y: 7y is used.",
+        "The phenopacket says female, but male was given: male is used.",
+        "The phenopacket says 4y6m, but 7y was given: 7y is used.",
     )
-    assert describe(ontology, (), path, "female", 4.5).notes == ()
+    assert describe(ontology, (), given, "female", 4.5).notes == ()
     unknown = written(tmp_path, subject=aged("P4Y6M", "UNKNOWN_SEX"))
     assert describe(ontology, (), unknown, "male", 4.5).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("subject", "note"),
+    [
+        ({"sex": "FEMAL"}, "The sex 'FEMAL' is not used: it is none of FEMALE, MALE, "),
+        (aged("P400Y"), "The age 'P400Y' is not used: nobody is older than 130 years."),
+        (aged("-P4Y"), "The age '-P4Y' is not used: it is no duration such as P4Y6M."),
+        (
+            {"timeAtLastEncounter": {"ageRange": {"start": {}}}},
+            "The age is not used: it is given as 'ageRange', not as a duration.",
+        ),
+    ],
+)
+def test_an_impossible_sex_or_age_is_named(
+    ontology: Ontology, tmp_path: Path, subject: dict[str, Any], note: str
+):
+    found = describe(ontology, (), written(tmp_path, subject=subject), None, None)
+    (shown,) = found.notes
+    assert shown.startswith(f"Phenopacket: {note}")
+    assert (found.sex is None) == ("sex" not in subject or subject["sex"] == "FEMAL")
+    assert found.age is None
 
 
 def test_the_terms_of_both_sources_count(ontology: Ontology, tmp_path: Path):
@@ -83,19 +106,19 @@ def test_terms_that_say_nothing_are_refused(ontology: Ontology, hpo: list[str], 
 
 
 def test_a_phenopacket_without_terms_is_refused(ontology: Ontology, tmp_path: Path):
-    path = written(tmp_path, phenotypicFeatures=[])
-    with pytest.raises(PhenotypeError, match=r"no term that is present in .*case\.json"):
-        describe(ontology, (), path, None, None)
+    given = written(tmp_path, phenotypicFeatures=[])
+    with pytest.raises(PhenotypeError, match=r"no term that is present in the phenopacket"):
+        describe(ontology, (), given, None, None)
 
 
-def test_a_phenopacket_that_cannot_be_read_is_named(ontology: Ontology, tmp_path: Path):
+def test_a_phenopacket_that_cannot_be_read_is_named(tmp_path: Path):
     path = tmp_path / "case.json"
     path.write_text("{", encoding="utf-8")
     with pytest.raises(PhenotypeError, match=r"case\.json: The file is not JSON"):
-        describe(ontology, (), path, None, None)
+        read_phenopacket(path)
     folder = tmp_path / "two"
     folder.mkdir()
     for number in range(2):
         (folder / f"{number}.json").write_text(json.dumps(packet()), encoding="utf-8")
     with pytest.raises(UsageError, match="has 2 phenopackets"):
-        describe(ontology, (), folder, None, None)
+        read_phenopacket(folder)

@@ -143,3 +143,21 @@ def test_genes_have_the_best_of_their_disorders(ranker: Ranker):
     (new,) = [one for one in Fusion(ranker, [], query, exome).genes().lines if one.name == "New1"]
     assert (new.disorder, new.id) == ("", "New1")
     assert new.parts["terms"].why == "HPO has no phenotypes of this gene"
+
+
+def test_equal_totals_are_counted(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, ["HP:0000020"])
+    fusion = Fusion(ranker, [], query, None)
+    totals = [one.log10_ratio for one in fusion.genes().lines]
+    for one in (*fusion.genes().lines, *fusion.genes(1).lines):
+        assert one.tied == totals.count(one.log10_ratio)
+    assert max(one.tied for one in fusion.genes().lines) > 1
+
+
+def test_disorders_have_the_best_of_their_genes(ranker: Ranker):
+    query = parse_query(ranker.release.ontology, NOSE)
+    exome = exome_of(ranker, gene("CCC1", 30.0))
+    fusion = Fusion(ranker, [line("SIM:1", 2.0)], query, exome)
+    found = {one.id: one.gene for one in fusion.disorders().lines}
+    assert found == {"OMIM:1": "AAA1", "OMIM:2": "BBB1", "OMIM:3": "CCC1", "SIM:1": ""}
+    assert fusion.disorder("OMIM:3").gene == "CCC1"

@@ -84,9 +84,13 @@ def line(
 
 
 def write(path: Path, lines: Iterable[str], head: Iterable[str] | None = None) -> Path:
-    text = "\n".join([*(header() if head is None else head), *lines]) + "\n"
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    text = content(lines, head)
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
     return path
+
+
+def content(lines: Iterable[str], head: Iterable[str] | None = None) -> bytes:
+    return "\n".join([*(header() if head is None else head), *lines, ""]).encode()
 
 
 def csq_header() -> list[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cyvcf2
@@ -208,7 +209,15 @@ def test_the_sample_that_is_named_is_read(tmp_path: Path):
 
 LINES = [line(pos=pos) for pos in range(1, 4000)]
 TEXT = "\n".join([*header(), *LINES, ""]).encode()
-BGZF = b"".join(block(TEXT[n : n + 40_000]) for n in range(0, len(TEXT), 40_000)) + EMPTY_BLOCK
+
+
+def blocks(text: bytes, size: int = 1000) -> bytes:
+    """As bgzip writes a text."""
+    pieces = (text[at : at + size] for at in range(0, len(text), size))
+    return b"".join(map(block, pieces)) + EMPTY_BLOCK
+
+
+BGZF = blocks(TEXT, 40_000)
 
 
 def test_a_vcf_in_blocks_is_read(tmp_path: Path):
@@ -248,7 +257,8 @@ def test_the_binary_form_is_read(tmp_path: Path):
         ("\n".join(header()[:-1]).encode(), TableDamaged, "its header cannot be read"),
         ("\n".join(header()).encode() + b"\n", TableDamaged, "has a header, but no variants"),
         (TEXT[:-30], TableDamaged, "line 3,999 of its variants"),
-        (gzip.compress(TEXT)[:-2000], TableDamaged, "damaged or cut off: line"),
+        (gzip.compress(TEXT)[:-2000], TableDamaged, "is cut off: its compressed end is missing"),
+        (gzip.compress(TEXT)[:-9], TableDamaged, "is cut off: its compressed end is missing"),
         (BGZF[: -len(EMPTY_BLOCK)], TableDamaged, "is cut off: its last block is missing"),
         (BGZF[:2000], TableDamaged, "is cut off"),
         (TEXT.replace(b"\t100\t", b"\tabc\t"), TableDamaged, "line 100 of its variants"),
@@ -262,6 +272,7 @@ def test_the_binary_form_is_read(tmp_path: Path):
         "no-lines",
         "cut",
         "gzip",
+        "gzip-end",
         "no-last-block",
         "in-a-block",
         "position",
@@ -288,6 +299,18 @@ def test_a_last_line_that_does_not_end_is_told(tmp_path: Path):
     assert reader.header.notes == ()
     path = tmp_path / "exome.vcf"
     path.write_bytes(path.read_bytes()[:-1])
+    assert "may be cut off" in VcfReader(path).header.notes[0]
+
+
+@pytest.mark.parametrize("packed", [blocks, gzip.compress], ids=["bgzip", "gzip"])
+def test_a_last_line_that_does_not_end_is_told_of_compressed_files_too(
+    tmp_path: Path, packed: Callable[[bytes], bytes]
+):
+    text = "\n".join([*header(), *(line(pos=n) for n in range(1, 60))]).encode() + b"\n"
+    path = tmp_path / "exome.vcf.gz"
+    for whole, notes in ((text, 0), (text[:-1], 1)):
+        path.write_bytes(packed(whole))
+        assert len(VcfReader(path).header.notes) == notes
     assert "may be cut off" in VcfReader(path).header.notes[0]
 
 

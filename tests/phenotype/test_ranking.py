@@ -13,7 +13,7 @@ from gestalt_space.phenotype.cases import Case, rank_cases
 from gestalt_space.phenotype.left_out import without_source
 from gestalt_space.phenotype.likelihood import EXCLUDED_WEIGHT, KINSHIP, MOST, UNRELATED
 from gestalt_space.phenotype.query import Query, parse_query
-from gestalt_space.phenotype.ranking import METHODS, Ranker
+from gestalt_space.phenotype.ranking import METHODS, Method, Ranker
 from gestalt_space.phenotype.release import Release
 from tests.phenotype import oracle
 
@@ -238,3 +238,19 @@ def test_published_patients_are_ranked(tmp_path: Path):
     ]
     # With their own papers, in four fifths of which the disorder is known to this release.
     assert np.mean(hits) > 0.4
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ties_are_counted(release: Release, method: Method):
+    ranker = Ranker(release, method=method)
+    query = parse_query(release.ontology, ["HP:0000011"])
+    disorders = [(one.score, one.p) for one in ranker.rank(query).disorders]
+    genes = [one.score for one in ranker.rank(query).genes]
+    first = ranker.rank(query, 1)
+    for one in (*ranker.rank(query).disorders, *first.disorders):
+        assert one.tied == disorders.count((one.score, one.p))
+    for gene in (*ranker.rank(query).genes, *first.genes):
+        assert gene.tied == genes.count(gene.score)
+    assert max(gene.tied for gene in ranker.rank(query).genes) > 1
+    some = ranker.candidates(["CCC1"])
+    assert ranker.rank(query, candidates=some).genes[0].tied == 1

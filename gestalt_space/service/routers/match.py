@@ -24,6 +24,8 @@ from gestalt_space.gallery.pipeline import PhotoSource, every_face
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 from gestalt_space.service.dependencies import PartsOf, ReaderGallery
+from gestalt_space.service.hints import text_in_fields
+from gestalt_space.service.patient_details import DetailsOf, PatientDetails
 from gestalt_space.service.questions import Asked
 from gestalt_space.service.replies import ERRORS, DocumentReply
 from gestalt_space.service.requests import Name
@@ -42,22 +44,16 @@ async def match(
     gallery: ReaderGallery,
     parts: PartsOf,
     question: Asked,
+    details: DetailsOf,
     photo: Photos,
     as_one: Annotated[bool, Form(description="The photos are of one patient.")] = False,
     face: FaceNumber = None,
-    hpo: Annotated[
-        list[str],
-        Form(
-            description="HPO terms of the patient by identifier or name, separated by commas; ! "
-            "before one that is absent. Then `fused` ranks disorders and genes by photo and terms."
-        ),
-    ] = [],  # noqa: B006 - FastAPI copies it
 ) -> DocumentReply:
     """Rank the gallery's disorders, genes or patients for each photo, or for all as one."""
     sources = await photo_sources(photo, face=face)
-    if any(text.strip() for text in hpo):
+    if details.is_any:
         document = await parts.workshop.work(
-            matched_with_terms, gallery, sources, question, hpo, as_one=as_one
+            matched_with_details, gallery, sources, question, details, as_one=as_one
         )
     else:
         document = await parts.workshop.work(matched, gallery, sources, question, as_one=as_one)
@@ -117,28 +113,33 @@ def matched(
     return match_document(here.space, view, matches, encoded, calibration)
 
 
-def matched_with_terms(
+def matched_with_details(
     gallery: Gallery,
     sources: list[PhotoSource],
     question: Question,
-    hpo: list[str],
+    details: PatientDetails,
     *,
     as_one: bool,
 ) -> MatchDocument:
-    """The answer to a match with terms, as `gestalt match --hpo --json` gives it."""
+    """The answer to a match with terms, a phenopacket or a VCF, as `gestalt match --json` gives
+    it."""
     check_question(question, 1 if as_one else len(sources))
     ontology = installed_ranker().release.ontology
-    patient = describe(ontology, hpo, None, question.sex, question.age)
+    patient = describe(ontology, details.hpo, details.packet(), question.sex, question.age)
+    exome = details.exome()
     asked = question_about(question, patient)
     here = gallery.pinned()
     view = here.view(asked)
     probes = [one for batch in here.probes(sources, as_one=as_one) for one in batch]
-    match, answer = ask_fused(here, probes, asked, patient, None)
+    match, answer = ask_fused(here, probes, asked, patient, exome)
     encoded, calibration = here.encoded(state=view.state), here.calibration(view.state)
     document = match_document(here.space, view, [match], encoded, calibration)
     if answer is not None:
         by: Literal["disorder", "gene"] = "gene" if question.by == "gene" else "disorder"
-        document["probes"][0]["fused"] = fused_form(answer, by)
+        fused = fused_form(answer, by)
+        if fused["exome"] is not None:
+            fused["exome"]["notes"] = list(map(text_in_fields, fused["exome"]["notes"]))
+        document["probes"][0]["fused"] = fused
     return document
 
 

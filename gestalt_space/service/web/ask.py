@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from itertools import zip_longest
 from typing import Annotated, Literal
 
@@ -23,10 +24,12 @@ from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 from gestalt_space.phenotype.release import installed_ontology
+from gestalt_space.service.configuration import MEGABYTE
+from gestalt_space.service.patient_details import MOST_VCF_BYTES, DetailsOf, PatientDetails
 from gestalt_space.service.questions import Asked
 from gestalt_space.service.replies import DocumentReply
 from gestalt_space.service.requests import Number, Text
-from gestalt_space.service.routers.match import faces_of, matched, matched_with_terms
+from gestalt_space.service.routers.match import faces_of, matched, matched_with_details
 from gestalt_space.service.uploads import MOST_FIELDS, photo_sources
 from gestalt_space.service.web.assets import assets
 from gestalt_space.service.web.averages import MOST_PATIENTS, average_face
@@ -47,17 +50,20 @@ _A_DAY = {"Cache-Control": "private, max-age=86400"}
 
 @dataclass(frozen=True, slots=True)
 class FilledForm:
-    """What somebody asks: photos, a question about them, and the terms that they noted."""
+    """What somebody asks: photos, a question about them, the terms that they noted, and what else
+    they say of the patient, with these terms."""
 
     sources: list[PhotoSource]
     question: Question
     noted: list[Term]
+    details: PatientDetails
     as_one: bool
 
 
 async def _filled_form(
     page: ReaderPage,
     question: Asked,
+    details: DetailsOf,
     photo: Annotated[list[UploadFile], File()],
     face: Annotated[list[FaceOrNone], Form()] = [],  # noqa: B006 - FastAPI copies it
     found: Annotated[list[Json[ShownFaces | None]], Form()] = [],  # noqa: B006
@@ -67,7 +73,8 @@ async def _filled_form(
     noted = chosen_terms(term, page.language)
     before = [one.found() if one else None for one in found]
     sources = _with_faces(await photo_sources(photo), face, before)
-    return FilledForm(sources, question, noted, as_one)
+    told = replace(details, hpo=tuple(one.id for one in noted))
+    return FilledForm(sources, question, noted, told, as_one)
 
 
 Filled = Annotated[FilledForm, Depends(_filled_form)]
@@ -100,6 +107,8 @@ def ask(page: ReaderPage) -> Response:
         held=held,
         terms=terms(page.language),
         release=ontology.release if ontology else None,
+        reads_vcf=find_spec("cyvcf2") is not None,
+        most_vcf=MOST_VCF_BYTES // MEGABYTE,
     )
 
 
@@ -179,15 +188,17 @@ async def _answered(page: Page, form: FilledForm) -> MatchDocument:
     work, asked = page.parts.workshop.work, (page.gallery, form.sources, form.question)
     document: MatchDocument
     if _is_fused(form):
-        terms = [term.id for term in form.noted]
-        document = await work(matched_with_terms, *asked, terms, as_one=form.as_one)
+        document = await work(matched_with_details, *asked, form.details, as_one=form.as_one)
     else:
         document = await work(matched, *asked, as_one=form.as_one)
     return document
 
 
 def _is_fused(form: FilledForm) -> bool:
-    """Whether photo and terms can be ranked by together: those of one patient, where HPO is."""
+    """Whether all is ranked by together: with terms, if they are of one patient and HPO is
+    installed. A phenopacket and a VCF are never passed over."""
+    if form.details.phenopacket is not None or form.details.vcf is not None:
+        return True
     is_one = form.as_one or len(form.sources) == 1
     return bool(
         form.noted and is_one and form.question.by != "patient" and installed_ontology() is not None

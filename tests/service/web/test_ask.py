@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -30,6 +30,8 @@ from gestalt_space.simulate.phenotypes import TERMS
 from gestalt_space.types import PhotoRecord
 from tests import made
 from tests.galleries import add, row
+from tests.genomics import made_vcf
+from tests.interop.test_phenopackets import packet
 from tests.pages.conftest import NASTY
 from tests.pages.parsed import Page
 from tests.phenotype.made import write_release
@@ -329,22 +331,96 @@ def test_a_term_is_shown_by_a_simulated_face():
         term_picture("HP:1")
 
 
-def test_photo_and_terms_of_one_patient_are_ranked_together(
-    client: TestClient, photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.fixture
+def made_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The release of HPO that was made by hand."""
     monkeypatch.setenv("GESTALT_HPO_RELEASE", str(write_release(tmp_path / "release")))
     installed_ontology.cache_clear()
-    try:
-        form = {"term": "HP:0000011", "by": "gene"}
-        for address in ("/ask", "/ask/report"):
-            text = client.post(address, files={"photo": photo}, data=form).text
-            assert text.index("AAA1") < text.index("Disorder 1</span>")
-            assert text.index("Disorder 1</span>") < text.index("OMIM:122470</span>")
-            assert "noted, not used for the ranking" not in text
-        german = client.post("/ask", files={"photo": photo}, data=form, headers=GERMAN).text
-        assert "Foto und Merkmale zusammen" in german
-        assert "nicht in der Galerie" in german
-        two = client.post("/ask", files=[("photo", photo)] * 2, data={"term": "HP:0000011"}).text
-        assert "noted, not used for the ranking" in two
-    finally:
-        installed_ontology.cache_clear()
+    yield
+    installed_ontology.cache_clear()
+
+
+def test_photo_and_terms_of_one_patient_are_ranked_together(
+    client: TestClient, photo: Photo, made_release
+):
+    form = {"term": "HP:0000011", "by": "gene"}
+    for address in ("/ask", "/ask/report"):
+        text = client.post(address, files={"photo": photo}, data=form).text
+        assert text.index("AAA1") < text.index("Disorder 1</span>")
+        assert text.index("Disorder 1</span>") < text.index("OMIM:122470</span>")
+        assert "noted, not used for the ranking" not in text
+    german = client.post("/ask", files={"photo": photo}, data=form, headers=GERMAN).text
+    assert "Alle Hinweise zusammen" in german
+    assert "nicht in der Galerie" in german
+    two = client.post("/ask", files=[("photo", photo)] * 2, data={"term": "HP:0000011"}).text
+    assert "noted, not used for the ranking" in two
+
+
+def exome_file() -> Photo:
+    """Two genes with a candidate variant, one of which HPO does not have."""
+    lines = [made_vcf.line(gene="BBB1", cadd=30), made_vcf.line(pos=200, gene="New1", cadd=10)]
+    return "exome.vcf", made_vcf.content(lines)
+
+
+def test_a_phenopacket_and_an_exome_are_ranked_by_with_the_evidence_of_each_part(
+    client: TestClient, photo: Photo, made_release
+):
+    pytest.importorskip("cyvcf2", reason="reading a VCF needs cyvcf2")
+    case = ("case.json", json.dumps(packet(subject={"sex": "FEMALES"})).encode())
+    files = {"photo": photo, "phenopacket": case, "vcf": exome_file()}
+    for address in ("/ask", "/ask/report"):
+        answer = client.post(address, files=files, data={"term": "HP:0000013", "sample": ""})
+        assert answer.status_code == 200
+        shown = " ".join(Page(answer.text).text.split())
+        for told in (
+            "exome.vcf, P1, GRCh37: 2 variants, 2 genes with candidate variants",
+            "The sex 'FEMALES' is not used",
+            "BBB1: candidate variant",
+            "CADD 30.0",
+            "no candidate variant, which says nothing: the VCF has only 2 variants",
+            "the gallery has no patient with this disorder",
+            "Wide nose",
+            "without Photo: 1",
+            "Assumed: ",
+        ):
+            assert told in shown, told
+        assert "3 used" in shown
+
+
+def test_a_page_without_files_sends_empty_fields(client: TestClient, photo: Photo, made_release):
+    """A browser sends a field of files that has none as an empty file without a name."""
+    head = 'Content-Disposition: form-data; name="{}"; filename="{}"\r\n\r\n'
+    parts = [("photo", *photo), ("phenopacket", "", b""), ("vcf", "", b"")]
+    body = b"".join(
+        b"--x\r\n" + head.format(field, name).encode() + data + b"\r\n"
+        for field, name, data in parts
+    )
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = client.post("/ask", content=body + b"--x--\r\n", headers=kind)
+    assert answer.status_code == 200
+    assert "All evidence together" not in answer.text
+
+
+def test_files_are_never_passed_over(client: TestClient, photo: Photo, made_release):
+    case = ("case.json", json.dumps(packet()).encode())
+    files = [("photo", photo), ("photo", photo), ("phenopacket", case)]
+    refused = client.post("/ask", files=files)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "usage")
+    by_patient = client.post(
+        "/ask", files={"photo": photo, "phenopacket": case}, data={"by": "patient"}
+    )
+    assert by_patient.status_code == 400
+
+
+def test_the_form_asks_for_files_only_where_they_can_be_read(
+    client: TestClient, made_release, release, monkeypatch: pytest.MonkeyPatch
+):
+    def fields() -> set[str | None]:
+        return {one.get("name") for one in Page(client.get("/").text).of("input")}
+
+    assert {"phenopacket", "vcf"} <= fields()
+    monkeypatch.setattr(ask, "find_spec", lambda _: None)
+    assert fields() & {"phenopacket", "vcf"} == {"phenopacket"}
+    assert "cyvcf2 is not installed" in client.get("/").text
+    release(None)
+    assert fields() & {"phenopacket", "vcf"} == set()

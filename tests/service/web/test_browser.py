@@ -16,12 +16,16 @@ import pytest
 import uvicorn
 
 from gestalt_space.home import Gallery
+from gestalt_space.phenotype.release import installed_ontology
 from gestalt_space.service import users
 from gestalt_space.service.app import create_app
-from gestalt_space.service.web.languages import LANGUAGES, tag_of
+from gestalt_space.service.web.languages import LANGUAGES, Language, tag_of
 from gestalt_space.store import jobs
 from tests import made
 from tests.galleries import add, row
+from tests.genomics import made_vcf
+from tests.interop.test_phenopackets import packet
+from tests.phenotype.made import write_release
 from tests.service.conftest import PASSWORD
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -62,6 +66,15 @@ def browser() -> Iterator[object]:
 def photos(tmp_path: Path) -> list[Path]:
     """Photos of somebody who is not in the gallery."""
     return [made.photo_file(tmp_path / f"{seed}.png", seed) for seed in (30, 31)]
+
+
+@pytest.fixture
+def hpo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A release of HPO that was made by hand."""
+    monkeypatch.setenv("GESTALT_HPO_RELEASE", str(write_release(tmp_path / "release")))
+    installed_ontology.cache_clear()
+    yield
+    installed_ontology.cache_clear()
 
 
 @pytest.fixture
@@ -145,6 +158,48 @@ def test_everybody_can_use_ask(open_page, address: str, photos: list[Path], lang
     assert page.get_attribute("html", "lang") == tag_of(language)
     open_all(page)
     assert serious(page) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "language", "scheme"), [(390, "de", "light"), (1280, "zh_Hant", "dark")]
+)
+def test_a_clinician_asks_with_a_phenopacket_and_an_exome(
+    open_page,
+    address: str,
+    photos: list[Path],
+    tmp_path: Path,
+    hpo: None,
+    width: int,
+    language: Language,
+    scheme: str,
+):
+    pytest.importorskip("cyvcf2", reason="reading a VCF needs cyvcf2")
+    case, vcf = tmp_path / "case.json", tmp_path / "exome.vcf"
+    case.write_text(json.dumps(packet()), encoding="utf-8")
+    made_vcf.write(vcf, [made_vcf.line(gene="BBB1"), made_vcf.line(pos=200, gene="New1")])
+    page = open_page(
+        locale=tag_of(language),
+        color_scheme=scheme,
+        viewport={"width": width, "height": 844},
+        bypass_csp=True,
+    )
+    page.goto(f"{address}/")
+    page.locator("details:has(#vcf) summary").click()
+    page.set_input_files("#phenopacket", case)
+    page.set_input_files("#vcf", vcf)
+    page.set_input_files("#files", photos[:1])
+    page.click("#go")
+    page.locator("table.fused").nth(1).wait_for()
+    assert page.locator("table.fused .more").count() == 5 + 5
+    open_all(page)
+    assert "BBB1" in page.locator("dl.evidence").all_inner_texts()[0] + page.inner_text("#answer")
+    assert not is_too_wide(page)
+    assert serious(page) == []
+    with page.expect_download() as download:
+        page.click("button[data-into='']")
+    download.value.save_as(tmp_path / "report.html")
+    assert "BBB1" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.wrong == []
 
 
 def test_nothing_leaves_the_machine_and_nothing_foreign_runs(
